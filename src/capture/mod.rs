@@ -1,0 +1,54 @@
+//! Edges in, pulses out. One thread waits on a [`Source`], feeds each edge to its meter's
+//! filter, and hands what counts to the journal's intake. It never waits for disk or network.
+
+pub mod waker;
+
+use std::fmt::Debug;
+
+use crate::pulse::{Edge, Level, MeterId, MonoNs};
+
+/// What a source tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signal {
+    /// A transition of a line.
+    Edge(Edge),
+    /// A line has been requested: its edges count from `line_seqno` 1 again.
+    LineUp {
+        /// The meter whose line it is.
+        meter: MeterId,
+        /// Names this request among all others, of this and former runs.
+        request_id: u64,
+        /// The level the line had when it was requested.
+        level: Level,
+        /// When.
+        mono_ns: MonoNs,
+    },
+    /// A line cannot be read; the source goes on trying.
+    LineDown {
+        /// The meter whose line it is.
+        meter: MeterId,
+        /// What is wrong and what to do about it, for people.
+        reason: String,
+    },
+}
+
+/// Why [`Source::poll`] returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Polled {
+    /// There are new signals.
+    Signals,
+    /// The deadline has come.
+    TimedOut,
+    /// Somebody used the [`waker::Waker`].
+    Woken,
+    /// There will be no more signals (a recording has ended, a simulated span is over).
+    Ended,
+}
+
+/// Where edges come from: GPIO lines, the simulated house, a recording.
+pub trait Source: Debug + Send {
+    /// Waits until there are signals, `deadline_ns` has come, or the waker was used, and
+    /// appends what there is to `signals`. Edges of one line come in their order; stamps are
+    /// those of the [`crate::clock::Clock`] the source was made with.
+    fn poll(&mut self, deadline_ns: Option<MonoNs>, signals: &mut Vec<Signal>) -> Polled;
+}

@@ -1,0 +1,64 @@
+//! A wake-up descriptor: ends the wait of a [`super::Source`] from another thread.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+
+use crate::pulse::NS_PER_S;
+
+/// Wakes whoever polls its descriptor. Clones share one descriptor.
+#[derive(Debug, Clone)]
+pub struct Waker(Arc<OwnedFd>);
+
+impl Waker {
+    /// Makes the descriptor.
+    ///
+    /// # Errors
+    /// When the process may open no more descriptors.
+    pub fn new() -> io::Result<Waker> {
+        Ok(Waker(Arc::new(eventfd(
+            0,
+            EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC,
+        )?)))
+    }
+
+    /// Wakes.
+    pub fn wake(&self) {
+        // The only failure is a full counter, and then it is awake already.
+        let _ = rustix::io::write(self.0.as_fd(), &1u64.to_ne_bytes());
+    }
+
+    /// Takes back a wake-up: the next wait waits again.
+    pub fn clear(&self) {
+        let _ = rustix::io::read(self.0.as_fd(), &mut [0u8; 8]);
+    }
+
+    /// Waits for a wake-up, `timeout_ns` at most (None: for ever). True if there was one.
+    pub fn wait(&self, timeout_ns: Option<i64>) -> bool {
+        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
+        let timeout = timeout_ns.map(timespec);
+        // An interrupted poll counts as a timeout: callers look again.
+        let woken = matches!(poll(&mut fds, timeout.as_ref()), Ok(n) if n > 0);
+        if woken {
+            self.clear();
+        }
+        woken
+    }
+}
+
+impl AsFd for Waker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// A duration for poll(2); what is past is zero.
+pub(crate) fn timespec(ns: i64) -> Timespec {
+    let ns = ns.max(0);
+    Timespec {
+        tv_sec: ns / NS_PER_S,
+        tv_nsec: ns % NS_PER_S,
+    }
+}

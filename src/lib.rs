@@ -1,0 +1,23 @@
+//! PowerLogger: counts the pulses of electricity meters and keeps every one.
+//!
+//! ```text
+//!  edge ──▶ pulse ──▶ journal ──▶ deliver ──▶ InfluxDB 2
+//!  capture/          (SQLite)    (cursor,    influx/
+//!  gpio | simulated              retry)
+//!       | recorded
+//! ```
+//!
+//! The rooms, in the order in which a pulse walks through them. `ARCHITECTURE.md` tells the
+//! whole way and the invariants; who may call whom is kept true by `tests/layering.rs`.
+
+/// Edges, pulses, meters, causes of loss: pure data.
+pub mod pulse;
+
+/// Asks the time; ties monotonic stamps to wall time by clock segments.
+pub mod clock;
+
+/// Edges in, pulses out: sources, the filter, gaps.
+pub mod capture;
+
+/// Settings: what the configuration says, checked and typed.
+pub mod config;
