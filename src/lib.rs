@@ -19,5 +19,11 @@ pub mod clock;
 /// Edges in, pulses out: sources, the filter, gaps.
 pub mod capture;
 
+/// The queue in memory between capture and the journal.
+pub mod intake;
+
+/// The SQLite file that keeps every pulse, and the marks of what is durable and delivered.
+pub mod journal;
+
 /// Settings: what the configuration says, checked and typed.
 pub mod config;

@@ -1,0 +1,324 @@
+//! Which edges of one line are pulses: bounce, width, interval. A pure state machine.
+//!
+//! ```text
+//!   wire, pulled up, active low; counted: rising; b = bounce time
+//!
+//!   ‾‾‾‾╲╱╲______________╱╲╱‾‾‾‾‾‾‾‾‾‾‾‾‾‾   raw level, contacts bounce
+//!       │                │  │<-- b -->│
+//!       │                │            └ the level stayed for b: the transition is believed,
+//!       │                └ its stamp: the first edge after the last stable level
+//!       └ the active phase begins; its width is up to the stamp above
+//! ```
+//!
+//! Every edge that counts by its direction ends in exactly one place: it is a pulse, or it is
+//! rejected with its cause. `edges that count = pulses + bounce + width + interval + merged` holds
+//! whenever no burst is open and no pulse is pending.
+//!
+//! | cause | when |
+//! |---|---|
+//! | bounce | the level did not stay for `bounce_ns`; of a burst that ends in the other level one edge stands, the rest are rejected |
+//! | width | the active phase that the edge begins or ends was shorter than `min_width_ns` |
+//! | interval | less than `min_interval_ns` after the pulse before |
+//! | merged | two equal transitions in a row: the chip merged two edges into one interrupt, so the phase between was too short to see |
+//!
+//! A gap in `line_seqno` says how many edges the kernel dropped. The number of pulses among them
+//! follows from alternation, starting at the last level seen; it is capped by what the filter
+//! would have let through in that time.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::FilterSettings;
+use crate::pulse::{CountedEdge, Edge, EdgeKind, Level, LossCause, MonoNs};
+
+/// What became of an edge, or of a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// A pulse, with the stamp of its edge.
+    Pulse(MonoNs),
+    /// Edges that are not a pulse.
+    Rejected {
+        /// Why.
+        cause: LossCause,
+        /// How many.
+        edges: u32,
+        /// The stamp of the last of them.
+        mono_ns: MonoNs,
+    },
+    /// Edges that the kernel had to drop before they were read.
+    Gap {
+        /// How many edges are missing.
+        edges: u32,
+        /// How many pulses they were worth.
+        pulses: u32,
+        /// The stamp of the first edge after the gap.
+        mono_ns: MonoNs,
+    },
+}
+
+/// Everything the filter remembers; kept in the journal beside the pulses it led to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilterState {
+    /// The last level that was believed.
+    stable_high: bool,
+    /// The level after the last edge.
+    raw_high: bool,
+    /// The first edge since the level left the stable one, while nothing is decided.
+    burst_since: Option<MonoNs>,
+    /// Edges of the burst that count by their direction.
+    burst_edges: u32,
+    /// The last edge.
+    last_edge: MonoNs,
+    /// When the active phase began, if it is going on and its beginning was seen.
+    active_since: Option<MonoNs>,
+    /// A counting edge at the beginning of the active phase, waiting for the width.
+    pending: Option<MonoNs>,
+    /// The last pulse.
+    last_pulse: Option<MonoNs>,
+    /// The kernel's number of the last edge; 0: none yet.
+    line_seqno: u32,
+}
+
+/// The filter of one line.
+#[derive(Debug)]
+pub struct Filter {
+    settings: FilterSettings,
+    state: FilterState,
+}
+
+impl Filter {
+    /// A filter for a line that has `level` now and whose edges will be numbered from 1.
+    pub fn new(settings: FilterSettings, level: Level, now_ns: MonoNs) -> Filter {
+        let high = level == Level::High;
+        let state = FilterState {
+            stable_high: high,
+            raw_high: high,
+            burst_since: None,
+            burst_edges: 0,
+            last_edge: now_ns,
+            active_since: None,
+            pending: None,
+            last_pulse: None,
+            line_seqno: 0,
+        };
+        Filter { settings, state }
+    }
+
+    /// The line was requested anew: what was under way is over, the numbers start again.
+    /// The last pulse stays, for the interval.
+    pub fn line_up(&mut self, level: Level, now_ns: MonoNs, out: &mut Vec<Outcome>) {
+        self.conclude(out);
+        let last_pulse = self.state.last_pulse;
+        *self = Filter::new(self.settings, level, now_ns);
+        self.state.last_pulse = last_pulse;
+    }
+
+    /// What it remembers.
+    pub fn state(&self) -> &FilterState {
+        &self.state
+    }
+
+    /// The kernel's number of the last edge seen.
+    pub fn line_seqno(&self) -> u32 {
+        self.state.line_seqno
+    }
+
+    /// When something will be decided if no edge comes before; None: nothing is open.
+    pub fn due_ns(&self) -> Option<MonoNs> {
+        let s = &self.state;
+        match (s.burst_since, s.pending) {
+            (Some(_), _) => Some(s.last_edge + self.settings.bounce_ns),
+            (None, Some(pending)) => Some(pending + self.settings.min_width_ns),
+            (None, None) => None,
+        }
+    }
+
+    /// Takes the next edge of the line.
+    pub fn edge(&mut self, edge: Edge, out: &mut Vec<Outcome>) {
+        let missing = edge
+            .line_seqno
+            .wrapping_sub(self.state.line_seqno)
+            .wrapping_sub(1);
+        self.state.line_seqno = edge.line_seqno;
+        if missing > 0 {
+            self.gap(missing, edge, out);
+        }
+        self.settle(edge.mono_ns, out);
+        let level = edge.kind.level_after();
+        let counts = self.settings.counted.counts(edge.kind);
+        self.state.last_edge = edge.mono_ns;
+        self.state.burst_since.get_or_insert(edge.mono_ns);
+        if level == self.raw() {
+            out.push(Outcome::Rejected {
+                cause: LossCause::Merged,
+                edges: 1,
+                mono_ns: edge.mono_ns,
+            });
+        } else {
+            self.state.raw_high = level == Level::High;
+            self.state.burst_edges += u32::from(counts);
+        }
+        if self.settings.bounce_ns == 0 {
+            self.settle(edge.mono_ns, out);
+        }
+    }
+
+    /// Decides what can be decided, knowing that all edges up to `now_ns` have been seen.
+    pub fn settle(&mut self, now_ns: MonoNs, out: &mut Vec<Outcome>) {
+        if let Some(since) = self.state.burst_since {
+            if now_ns - self.state.last_edge >= self.settings.bounce_ns {
+                self.end_burst(since, out);
+            }
+        }
+        if let Some(pending) = self.state.pending {
+            // A burst that began after the width was reached cannot take it back.
+            let active_until = self.state.burst_since.unwrap_or(now_ns);
+            if active_until - pending >= self.settings.min_width_ns {
+                self.state.pending = None;
+                self.candidate(pending, out);
+            }
+        }
+    }
+
+    fn raw(&self) -> Level {
+        if self.state.raw_high {
+            Level::High
+        } else {
+            Level::Low
+        }
+    }
+
+    fn stable(&self) -> Level {
+        if self.state.stable_high {
+            Level::High
+        } else {
+            Level::Low
+        }
+    }
+
+    /// The level has stayed for the bounce time: the burst since `since` is over.
+    fn end_burst(&mut self, since: MonoNs, out: &mut Vec<Outcome>) {
+        let mut rejected = self.state.burst_edges;
+        self.state.burst_since = None;
+        self.state.burst_edges = 0;
+        let level = self.raw();
+        let moved = level != self.stable();
+        if moved && self.settings.counted.counts(EdgeKind::towards(level)) {
+            // One edge of the burst stands for the transition.
+            rejected = rejected.saturating_sub(1);
+        }
+        reject(LossCause::Bounce, rejected, self.state.last_edge, out);
+        if moved {
+            self.transition(since, level, out);
+        }
+    }
+
+    /// The level has changed for good, at `at_ns`.
+    fn transition(&mut self, at_ns: MonoNs, to: Level, out: &mut Vec<Outcome>) {
+        self.state.stable_high = to == Level::High;
+        let counts = self.settings.counted.counts(EdgeKind::towards(to));
+        if to == self.settings.active {
+            self.state.active_since = Some(at_ns);
+            if counts && self.settings.min_width_ns > 0 {
+                self.state.pending = Some(at_ns);
+            } else if counts {
+                self.candidate(at_ns, out);
+            }
+            return;
+        }
+        // Where the beginning of the phase was not seen, its width is not held against it.
+        let since = self.state.active_since.take();
+        let wide = since.is_none_or(|since| at_ns - since >= self.settings.min_width_ns);
+        if let Some(pending) = self.state.pending.take() {
+            if wide {
+                self.candidate(pending, out);
+            } else {
+                reject(LossCause::Width, 1, pending, out);
+            }
+        }
+        if counts && wide {
+            self.candidate(at_ns, out);
+        } else if counts {
+            reject(LossCause::Width, 1, at_ns, out);
+        }
+    }
+
+    /// A transition that counts and was long enough: a pulse unless it comes too soon.
+    fn candidate(&mut self, at_ns: MonoNs, out: &mut Vec<Outcome>) {
+        let too_soon = self
+            .state
+            .last_pulse
+            .is_some_and(|last| at_ns - last < self.settings.min_interval_ns);
+        if too_soon {
+            reject(LossCause::Interval, 1, at_ns, out);
+        } else {
+            self.state.last_pulse = Some(at_ns);
+            out.push(Outcome::Pulse(at_ns));
+        }
+    }
+
+    /// Ends what is open in favour of the edges that were seen: nothing more will be known.
+    fn conclude(&mut self, out: &mut Vec<Outcome>) {
+        if let Some(since) = self.state.burst_since {
+            self.end_burst(since, out);
+        }
+        if let Some(pending) = self.state.pending.take() {
+            self.candidate(pending, out);
+        }
+    }
+
+    /// `missing` edges were dropped between the last one seen and `next`.
+    fn gap(&mut self, missing: u32, next: Edge, out: &mut Vec<Outcome>) {
+        let first = EdgeKind::towards(self.raw().inverted());
+        let since = self.state.last_edge;
+        self.conclude(out);
+        let pulses = counting_among(missing, first, self.settings.counted)
+            .min(self.most_within(next.mono_ns - since));
+        out.push(Outcome::Gap {
+            edges: missing,
+            pulses,
+            mono_ns: next.mono_ns,
+        });
+        // Whatever happened, just before the next edge the line had the other level.
+        let before = next.kind.level_after().inverted() == Level::High;
+        self.state.raw_high = before;
+        self.state.stable_high = before;
+        self.state.active_since = None;
+        if pulses > 0 {
+            // Not known to the nanosecond; the interval must not reject the next one for it.
+            self.state.last_pulse = None;
+        }
+    }
+
+    /// The most pulses the filter can let through in `span_ns`.
+    fn most_within(&self, span_ns: i64) -> u32 {
+        let apart = self
+            .settings
+            .min_interval_ns
+            .max(self.settings.bounce_ns + self.settings.min_width_ns.max(self.settings.bounce_ns))
+            .max(1);
+        u32::try_from(span_ns / apart + 1).unwrap_or(u32::MAX)
+    }
+}
+
+/// How many of `edges` alternating edges, of which the first is `first`, count.
+pub fn counting_among(edges: u32, first: EdgeKind, counted: CountedEdge) -> u32 {
+    match counted {
+        CountedEdge::Both => edges,
+        _ if counted.counts(first) => edges.div_ceil(2),
+        _ => edges / 2,
+    }
+}
+
+fn reject(cause: LossCause, edges: u32, mono_ns: MonoNs, out: &mut Vec<Outcome>) {
+    if edges > 0 {
+        out.push(Outcome::Rejected {
+            cause,
+            edges,
+            mono_ns,
+        });
+    }
+}
+
+#[cfg(test)]
+#[path = "filter_tests.rs"]
+mod tests;

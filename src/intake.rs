@@ -1,0 +1,240 @@
+//! The queue in memory between capture and the journal.
+//!
+//! Capture adds and never waits; the journal's writer takes all that is there at once. While
+//! the disk does not answer the queue grows up to [`PULSES_MAX`]; what does not fit then is
+//! counted as lost for `memory_full`, by meter. Everything but pulses is merged as it comes, so
+//! that the bound on pulses bounds the whole.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::capture::filter::FilterState;
+use crate::clock::segment::Segment;
+use crate::pulse::{LossCause, MeterId, Pulse, WallNs};
+
+/// The most pulses that wait for the disk: 24 MB, or a day at 10 pulses/s.
+pub const PULSES_MAX: usize = 1_000_000;
+
+/// How many pulses of one meter were lost (or rejected) for one cause, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loss {
+    /// How many.
+    pub pulses: u64,
+    /// The first of them.
+    pub first_ns: WallNs,
+    /// The last of them.
+    pub last_ns: WallNs,
+}
+
+impl Loss {
+    /// `pulses` of them at one time.
+    pub fn at(pulses: u64, wall_ns: WallNs) -> Loss {
+        Loss {
+            pulses,
+            first_ns: wall_ns,
+            last_ns: wall_ns,
+        }
+    }
+
+    /// Both.
+    pub fn merge(&mut self, other: Loss) {
+        self.pulses += other.pulses;
+        self.first_ns = self.first_ns.min(other.first_ns);
+        self.last_ns = self.last_ns.max(other.last_ns);
+    }
+}
+
+/// Losses by meter and cause.
+pub type Losses = BTreeMap<(MeterId, LossCause), Loss>;
+
+/// Where the line of a meter stands: what a later run needs to know what it missed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineState {
+    /// Names the line request.
+    pub request_id: u64,
+    /// The kernel's number of the last edge seen.
+    pub line_seqno: u32,
+    /// The filter's memory.
+    pub filter: FilterState,
+}
+
+/// What waits to be journaled; one commit takes it all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// Clock segments that are new or have become final.
+    pub segments: Vec<Segment>,
+    /// Pulses in the order in which they were decided.
+    pub pulses: Vec<Pulse>,
+    /// The newest state of each line.
+    pub lines: BTreeMap<MeterId, LineState>,
+    /// What was rejected or lost.
+    pub losses: Losses,
+}
+
+impl Pending {
+    /// Whether a commit is worth it. The state of a line alone is not: it rides along with the
+    /// next pulse or loss, and until then edges that do not count are the only ones missing.
+    pub fn is_urgent(&self) -> bool {
+        !(self.pulses.is_empty() && self.losses.is_empty() && self.segments.is_empty())
+    }
+
+    /// Counts a loss.
+    pub fn lose(&mut self, meter: MeterId, cause: LossCause, loss: Loss) {
+        self.losses
+            .entry((meter, cause))
+            .and_modify(|known| known.merge(loss))
+            .or_insert(loss);
+    }
+
+    /// Adds what came later. Pulses above `pulses_max` are counted as lost at `now_ns`.
+    fn append(&mut self, later: Pending, pulses_max: usize, now_ns: WallNs) {
+        self.segments.extend(later.segments);
+        self.lines.extend(later.lines);
+        for ((meter, cause), loss) in later.losses {
+            self.lose(meter, cause, loss);
+        }
+        let room = pulses_max
+            .saturating_sub(self.pulses.len())
+            .min(later.pulses.len());
+        self.pulses.extend_from_slice(&later.pulses[..room]);
+        for pulse in &later.pulses[room..] {
+            self.lose(pulse.meter, LossCause::MemoryFull, Loss::at(1, now_ns));
+        }
+    }
+}
+
+/// The queue itself, shared by one that adds and one that takes.
+#[derive(Debug)]
+pub struct Intake {
+    pending: Mutex<Pending>,
+    arrived: Condvar,
+    pulses_max: usize,
+}
+
+impl Intake {
+    /// An empty queue for at most `pulses_max` pulses.
+    pub fn new(pulses_max: usize) -> Intake {
+        Intake {
+            pending: Mutex::default(),
+            arrived: Condvar::new(),
+            pulses_max,
+        }
+    }
+
+    /// Adds; never waits for anything but another thread's few instructions.
+    pub fn push(&self, new: Pending, now_ns: WallNs) {
+        let urgent = new.is_urgent();
+        self.lock().append(new, self.pulses_max, now_ns);
+        if urgent {
+            self.arrived.notify_one();
+        }
+    }
+
+    /// Takes everything.
+    pub fn take(&self) -> Pending {
+        std::mem::take(&mut *self.lock())
+    }
+
+    /// Puts back what could not be journaled, before what has come since.
+    pub fn put_back(&self, mut taken: Pending, now_ns: WallNs) {
+        let mut pending = self.lock();
+        let since = std::mem::take(&mut *pending);
+        taken.append(since, self.pulses_max, now_ns);
+        *pending = taken;
+    }
+
+    /// Waits until there is something worth a commit, or somebody called [`Intake::wake`], or
+    /// `timeout` is over.
+    pub fn wait(&self, timeout: Duration) {
+        let pending = self.lock();
+        if !pending.is_urgent() {
+            drop(self.arrived.wait_timeout(pending, timeout));
+        }
+    }
+
+    /// Ends the wait of the one that takes.
+    pub fn wake(&self) {
+        // The lock makes sure that a waiter is either waiting or has yet to look.
+        let _pending = self.lock();
+        self.arrived.notify_one();
+    }
+
+    /// How many pulses wait.
+    pub fn len(&self) -> usize {
+        self.lock().pulses.len()
+    }
+
+    /// Whether no pulse waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Pending> {
+        // A panic elsewhere cannot leave the queue half changed in a way that matters more than
+        // the pulses in it.
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pulse::SegmentNo;
+
+    fn pulses(range: std::ops::Range<i64>) -> Pending {
+        let pulses = range
+            .map(|n| Pulse {
+                meter: MeterId(0),
+                segment: SegmentNo(0),
+                mono_ns: n,
+                estimated: false,
+            })
+            .collect();
+        Pending {
+            pulses,
+            ..Pending::default()
+        }
+    }
+
+    #[test]
+    fn order_is_kept_when_a_commit_failed() {
+        let intake = Intake::new(100);
+        intake.push(pulses(0..3), 0);
+        let taken = intake.take();
+        intake.push(pulses(3..5), 0);
+        intake.put_back(taken, 0);
+        let stamps: Vec<_> = intake.take().pulses.iter().map(|p| p.mono_ns).collect();
+        assert_eq!(stamps, [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let intake = Intake::new(4);
+        intake.push(pulses(0..3), 7);
+        intake.push(pulses(3..6), 8);
+        let taken = intake.take();
+        assert_eq!(taken.pulses.len(), 4);
+        let lost = taken.losses[&(MeterId(0), LossCause::MemoryFull)];
+        assert_eq!(lost, Loss::at(2, 8));
+    }
+
+    #[test]
+    fn a_line_state_alone_is_not_urgent() {
+        assert!(!Pending::default().is_urgent());
+        assert!(pulses(0..1).is_urgent());
+    }
+
+    #[test]
+    fn a_waiter_is_woken() {
+        let intake = std::sync::Arc::new(Intake::new(4));
+        let other = std::sync::Arc::clone(&intake);
+        let waiter = std::thread::spawn(move || {
+            while other.is_empty() {
+                other.wait(Duration::from_secs(60));
+            }
+        });
+        intake.push(pulses(0..1), 0);
+        waiter.join().unwrap();
+    }
+}

@@ -1,0 +1,437 @@
+//! The writer's side of the journal: one connection that turns what waits into one commit.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::delivered::Delivered;
+use super::schema::{self, Lock};
+use super::{JournalError, Named};
+use crate::clock::segment::Segment;
+use crate::intake::{Losses, Pending};
+use crate::pulse::{LossCause, MeterId, MonoNs, Pulse, SegmentNo, WallNs};
+
+/// `offset_ns` of a segment is congruent to its row id modulo this: see the format in
+/// [`crate::journal`]. Equal to the step of stamps.
+const SEGMENT_SLOTS: i64 = crate::capture::STAMP_STEP_NS;
+
+/// A point that a destination refused for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The pulse's id.
+    pub pulse: i64,
+    /// The meter's row.
+    pub meter: i64,
+    /// The pulse's stamp.
+    pub wall_ns: WallNs,
+    /// What the server said.
+    pub message: String,
+}
+
+/// How delivery to a destination stands: a word and what is to be said about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DestinationState {
+    /// `ok`, or the kind of the failure.
+    pub state: String,
+    /// What failed and what to do about it; empty when all is well.
+    pub message: String,
+    /// Since when it is so.
+    pub since_ns: WallNs,
+}
+
+/// What delivery wants kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeliveryNews {
+    /// All that has been acknowledged.
+    pub delivered: Option<Delivered>,
+    /// Points refused since the last time.
+    pub refused: Vec<Refused>,
+    /// Points the server dropped as older than its retention: (meter row, how many).
+    pub expired: Vec<(i64, u64)>,
+    /// A change of state.
+    pub state: Option<DestinationState>,
+}
+
+/// The journal, open for writing.
+#[derive(Debug)]
+pub struct Journal {
+    connection: Connection,
+    dir: PathBuf,
+    moved_aside: Option<PathBuf>,
+    boot_id: String,
+    /// Row ids of the configured meters, by [`MeterId`].
+    meters: Vec<i64>,
+    /// Row ids of this run's segments.
+    segments: HashMap<SegmentNo, i64>,
+    newest: i64,
+    _lock: Lock,
+}
+
+impl Journal {
+    /// Opens (or makes) the journal in `dir` for these meters.
+    ///
+    /// # Errors
+    /// When it is in use, cannot be opened, or was written by a newer program.
+    pub fn open(
+        dir: &Path,
+        meters: &[String],
+        boot_id: &str,
+        now_ns: WallNs,
+    ) -> Result<Journal, JournalError> {
+        let lock = schema::lock(dir)?;
+        let (connection, moved_aside) = schema::open(dir, now_ns)?;
+        let meters = meters
+            .iter()
+            .map(|name| meter_row(&connection, name))
+            .collect::<Result<Vec<_>, _>>()?;
+        // Ids that were delivered or pruned must never be given again.
+        let newest = connection
+            .query_row(
+                "SELECT max(coalesce((SELECT max(id) FROM pulse), 0),
+                            coalesce((SELECT max(last_id) FROM delivered), 0))",
+                [],
+                |row| row.get(0),
+            )
+            .op("be read")?;
+        let (dir, boot_id) = (dir.to_owned(), boot_id.to_owned());
+        let segments = HashMap::new();
+        Ok(Journal {
+            connection,
+            dir,
+            moved_aside,
+            boot_id,
+            meters,
+            segments,
+            newest,
+            _lock: lock,
+        })
+    }
+
+    /// The newest pulse's id; 0: none yet.
+    pub fn newest(&self) -> i64 {
+        self.newest
+    }
+
+    /// The directory it is in.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where a damaged journal was moved when this one was opened.
+    pub fn moved_aside(&self) -> Option<&Path> {
+        self.moved_aside.as_deref()
+    }
+
+    /// Grows the WAL once, for the card's sake.
+    ///
+    /// # Errors
+    /// When the disk has no room for it; the journal works without.
+    pub fn preallocate(&self) -> Result<(), JournalError> {
+        schema::preallocate_wal(&self.connection)
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Commits all of `pending`, or nothing. True if a segment became final, so that pulses
+    /// that were held may go.
+    ///
+    /// # Errors
+    /// When the disk does not take it; the journal stays as it was and can be tried again.
+    pub fn commit(&mut self, pending: &Pending) -> Result<bool, JournalError> {
+        let transaction = self
+            .connection
+            .unchecked_transaction()
+            .op("begin a commit")?;
+        let mut segments = self.segments.clone();
+        for segment in &pending.segments {
+            let row = put_segment(&transaction, *segment, &segments, &self.boot_id)?;
+            segments.insert(segment.no, row);
+        }
+        let newest = put_pulses(
+            &transaction,
+            &pending.pulses,
+            &self.meters,
+            &segments,
+            self.newest,
+        )?;
+        for (meter, state) in &pending.lines {
+            let filter = serde_json::to_string(&state.filter).expect("numbers and flags");
+            transaction
+                .prepare_cached(
+                    "INSERT INTO line (meter, request_id, line_seqno, filter) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (meter) DO UPDATE SET request_id = excluded.request_id,
+                         line_seqno = excluded.line_seqno, filter = excluded.filter",
+                )
+                .and_then(|mut put| {
+                    #[expect(clippy::cast_possible_wrap, reason = "an id: only its bits matter")]
+                    let request = state.request_id as i64;
+                    put.execute(params![self.meters[meter.index()], request, state.line_seqno, filter])
+                })
+                .op("keep a line's state")?;
+        }
+        put_losses(&transaction, &pending.losses, &self.meters)?;
+        transaction.commit().op("commit")?;
+        self.segments = segments;
+        self.newest = newest;
+        Ok(pending
+            .segments
+            .iter()
+            .any(|segment| segment.trust.is_final()))
+    }
+
+    /// The row of the destination called `name`, made if it is new.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn destination(&self, name: &str) -> Result<i64, JournalError> {
+        self.connection
+            .execute(
+                "INSERT OR IGNORE INTO destination (name) VALUES (?1)",
+                [name],
+            )
+            .and_then(|_| {
+                self.connection.query_row(
+                    "SELECT id FROM destination WHERE name = ?1",
+                    [name],
+                    |row| row.get(0),
+                )
+            })
+            .op("keep a destination")
+    }
+
+    /// Keeps what delivery has to tell.
+    ///
+    /// # Errors
+    /// When the disk does not take it; nothing is kept then.
+    pub fn keep_delivery(
+        &mut self,
+        destination: i64,
+        news: &DeliveryNews,
+        now_ns: WallNs,
+    ) -> Result<(), JournalError> {
+        let transaction = self
+            .connection
+            .unchecked_transaction()
+            .op("begin a commit")?;
+        if let Some(delivered) = &news.delivered {
+            put_delivered(&transaction, destination, delivered)?;
+        }
+        for refused in &news.refused {
+            put_refused(&transaction, destination, refused, now_ns)?;
+        }
+        for (meter, pulses) in &news.expired {
+            lose(
+                &transaction,
+                *meter,
+                LossCause::Retention,
+                *pulses,
+                (now_ns, now_ns),
+            )?;
+        }
+        if let Some(state) = &news.state {
+            transaction
+                .execute(
+                    "UPDATE destination SET state = ?2, message = ?3, since_ns = ?4 WHERE id = ?1",
+                    params![destination, state.state, state.message, state.since_ns],
+                )
+                .op("keep a destination's state")?;
+        }
+        transaction.commit().op("commit")
+    }
+}
+
+fn meter_row(connection: &Connection, name: &str) -> Result<i64, JournalError> {
+    let row = connection
+        .query_row("SELECT id FROM meter WHERE name = ?1", [name], |row| {
+            row.get(0)
+        })
+        .optional()
+        .op("be read")?;
+    if let Some(row) = row {
+        return Ok(row);
+    }
+    connection
+        .execute("INSERT INTO meter (name) VALUES (?1)", [name])
+        .op("keep a meter")?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// Keeps a segment; a final one settles the provisional ones of the same boot that an earlier
+/// run left behind: the monotonic clock has run on since.
+fn put_segment(
+    transaction: &Transaction<'_>,
+    segment: Segment,
+    known: &HashMap<SegmentNo, i64>,
+    boot_id: &str,
+) -> Result<i64, JournalError> {
+    let row = if let Some(row) = known.get(&segment.no) {
+        *row
+    } else {
+        transaction
+            .execute(
+                "INSERT INTO clock_segment (boot_id, begins_ns, offset_ns, trust)
+                 VALUES (?1, ?2, 0, 0)",
+                params![boot_id, segment.begins_ns],
+            )
+            .op("keep a clock segment")?;
+        transaction.last_insert_rowid()
+    };
+    let (which, key) = if segment.trust.is_final() {
+        (
+            "trust = 0 AND boot_id = (SELECT boot_id FROM clock_segment WHERE id = ?1)",
+            row,
+        )
+    } else {
+        ("id = ?1", row)
+    };
+    transaction
+        .execute(
+            &format!(
+                "UPDATE clock_segment SET trust = ?2, offset_ns = ?3 -
+                     (((?3 - id) % {SEGMENT_SLOTS}) + {SEGMENT_SLOTS}) % {SEGMENT_SLOTS}
+                 WHERE {which}"
+            ),
+            params![key, segment.trust.as_code(), segment.offset_ns],
+        )
+        .op("keep a clock segment")?;
+    Ok(row)
+}
+
+/// Keeps the pulses and their lines' totals; returns the newest id.
+fn put_pulses(
+    transaction: &Transaction<'_>,
+    pulses: &[Pulse],
+    meters: &[i64],
+    segments: &HashMap<SegmentNo, i64>,
+    newest: i64,
+) -> Result<i64, JournalError> {
+    let mut id = newest;
+    let mut totals: HashMap<MeterId, (i64, i64, MonoNs)> = HashMap::new();
+    let mut put = transaction
+        .prepare_cached("INSERT INTO pulse VALUES (?1, ?2, ?3, ?4, ?5)")
+        .op("keep a pulse")?;
+    for pulse in pulses {
+        id += 1;
+        let segment = segments[&pulse.segment];
+        put.execute((
+            id,
+            meters[pulse.meter.index()],
+            segment,
+            pulse.mono_ns,
+            pulse.estimated,
+        ))
+        .op("keep a pulse")?;
+        let total = totals.entry(pulse.meter).or_default();
+        *total = (total.0 + 1, segment, pulse.mono_ns);
+    }
+    for (meter, (pulses, segment, mono_ns)) in totals {
+        transaction
+            .prepare_cached(
+                "INSERT INTO line (meter, pulses, last_segment, last_mono_ns) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (meter) DO UPDATE SET pulses = pulses + excluded.pulses,
+                     last_segment = excluded.last_segment, last_mono_ns = excluded.last_mono_ns",
+            )
+            .and_then(|mut put| put.execute((meters[meter.index()], pulses, segment, mono_ns)))
+            .op("keep a line's state")?;
+    }
+    Ok(id)
+}
+
+fn put_losses(
+    transaction: &Transaction<'_>,
+    losses: &Losses,
+    meters: &[i64],
+) -> Result<(), JournalError> {
+    for ((meter, cause), loss) in losses {
+        let seen = (loss.first_ns, loss.last_ns);
+        let pulses = loss.pulses;
+        lose(transaction, meters[meter.index()], *cause, pulses, seen)?;
+    }
+    Ok(())
+}
+
+/// Adds to the ledger.
+pub(super) fn lose(
+    transaction: &Transaction<'_>,
+    meter: i64,
+    cause: LossCause,
+    pulses: u64,
+    seen: (WallNs, WallNs),
+) -> Result<(), JournalError> {
+    let pulses = i64::try_from(pulses).unwrap_or(i64::MAX);
+    transaction
+        .prepare_cached(
+            "INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (meter, cause) DO UPDATE SET pulses = pulses + excluded.pulses,
+                 first_ns = min(first_ns, excluded.first_ns),
+                 last_ns = max(last_ns, excluded.last_ns)",
+        )
+        .and_then(|mut put| put.execute((meter, cause.as_str(), pulses, seen.0, seen.1)))
+        .op("keep the ledger")?;
+    Ok(())
+}
+
+fn put_delivered(
+    transaction: &Transaction<'_>,
+    destination: i64,
+    delivered: &Delivered,
+) -> Result<(), JournalError> {
+    transaction
+        .execute(
+            "DELETE FROM delivered WHERE destination = ?1",
+            [destination],
+        )
+        .op("keep what was delivered")?;
+    for (first, last) in delivered.ranges() {
+        transaction
+            .execute(
+                "INSERT INTO delivered VALUES (?1, ?2, ?3)",
+                (destination, first, last),
+            )
+            .op("keep what was delivered")?;
+    }
+    Ok(())
+}
+
+fn put_refused(
+    transaction: &Transaction<'_>,
+    destination: i64,
+    refused: &Refused,
+    now_ns: WallNs,
+) -> Result<(), JournalError> {
+    // A crash before the range was saved sends the point again, and it is refused again.
+    let known: bool = transaction
+        .query_row(
+            "SELECT EXISTS (SELECT 1 FROM quarantine WHERE destination = ?1 AND pulse = ?2)",
+            (destination, refused.pulse),
+            |row| row.get(0),
+        )
+        .op("be read")?;
+    if known {
+        return Ok(());
+    }
+    transaction
+        .execute(
+            "INSERT INTO quarantine (destination, pulse, meter, wall_ns, message, at_ns)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                destination,
+                refused.pulse,
+                refused.meter,
+                refused.wall_ns,
+                refused.message,
+                now_ns
+            ],
+        )
+        .op("keep a refused point")?;
+    lose(
+        transaction,
+        refused.meter,
+        LossCause::Refused,
+        1,
+        (refused.wall_ns, refused.wall_ns),
+    )
+}

@@ -1,0 +1,90 @@
+//! Where the journal stands: committed, durable. Shared by the writer, the durable thread
+//! and everybody who waits for one of them.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::pulse::MonoNs;
+
+/// One look at the marks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// The newest id that survives the death of the process.
+    pub committed: i64,
+    /// The newest id that survives a power cut.
+    pub durable: i64,
+    /// Commits so far, of pulses or of anything else.
+    pub commits: u64,
+    /// Commits that are durable.
+    pub durable_commits: u64,
+    /// When the first commit that is not durable was made.
+    pub unsynced_since_ns: Option<MonoNs>,
+    /// How many times a clock segment became final: pulses that were held may go.
+    pub segments_settled: u64,
+}
+
+/// The marks and a bell.
+#[derive(Debug, Default)]
+pub struct Marks {
+    mark: Mutex<Mark>,
+    changed: Condvar,
+}
+
+impl Marks {
+    /// Marks for a journal whose newest, durable id is `newest`.
+    pub fn at(newest: i64) -> Marks {
+        let marks = Marks::default();
+        let mut mark = marks.lock();
+        (mark.committed, mark.durable) = (newest, newest);
+        drop(mark);
+        marks
+    }
+
+    /// How they stand.
+    pub fn now(&self) -> Mark {
+        *self.lock()
+    }
+
+    /// A commit has been made whose newest pulse is `newest`.
+    pub fn committed(&self, newest: i64, settled: bool, now_ns: MonoNs) {
+        let mut mark = self.lock();
+        mark.committed = newest;
+        mark.commits += 1;
+        mark.segments_settled += u64::from(settled);
+        mark.unsynced_since_ns.get_or_insert(now_ns);
+        self.changed.notify_all();
+    }
+
+    /// Everything that stood at `then` is durable now.
+    pub fn durable(&self, then: Mark, now_ns: MonoNs) {
+        let mut mark = self.lock();
+        mark.durable = mark.durable.max(then.committed);
+        mark.durable_commits = mark.durable_commits.max(then.commits);
+        let more = mark.commits > mark.durable_commits;
+        mark.unsynced_since_ns = more.then_some(now_ns);
+        self.changed.notify_all();
+    }
+
+    /// Waits until `wanted` holds or `timeout` is over or somebody rang; returns the marks.
+    pub fn wait(&self, timeout: Duration, wanted: impl Fn(&Mark) -> bool) -> Mark {
+        let mark = self.lock();
+        if wanted(&mark) {
+            return *mark;
+        }
+        *self
+            .changed
+            .wait_timeout(mark, timeout)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+    }
+
+    /// Ends all waits.
+    pub fn ring(&self) {
+        let _mark = self.lock();
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Mark> {
+        self.mark.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

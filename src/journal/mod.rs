@@ -1,0 +1,144 @@
+//! The journal: one SQLite file that keeps every pulse before anything else is done with it.
+//!
+//! # The format
+//!
+//! `journal.sqlite` in the journal's directory, in WAL mode, pages of 512 bytes.
+//!
+//! * `pulse(id, meter, segment, mono_ns, estimated)`: a row a pulse; `id` is the journal's order.
+//!   Ids are given once, without gaps, and never again (the newest row is never pruned).
+//! * `clock_segment(id, boot_id, begins_ns, offset_ns, trust)`: wall time of a pulse is its
+//!   `mono_ns` plus the `offset_ns` of its segment. Stamps are multiples of 1024 ns and
+//!   `offset_ns` is congruent to the segment's id modulo 1024, so that pulses of one meter in
+//!   different segments differ in wall time even where the clock was set back over the same minute.
+//!   `trust` 0: provisional, its pulses are not delivered yet; above: final, never changed again.
+//! * `line(meter, pulses, last_segment, last_mono_ns, request_id, line_seqno, filter)`: written in
+//!   the commit of the pulses it belongs to. `pulses` counts all ever journaled, also those since
+//!   pruned; `line_seqno` and `filter` tell a later run what it missed.
+//! * `ledger(meter, cause, pulses, first_ns, last_ns)`: every pulse rejected or lost.
+//! * `destination(id, name, …)` and `delivered(destination, first_id, last_id)`: which pulses each
+//!   destination has acknowledged, as few ranges of ids. Saved late on purpose: sending again is
+//!   harmless, a write a second to the card is not.
+//! * `quarantine(…)`: points that a server refused for good, with what it said.
+//!
+//! # Durability
+//!
+//! The [`writer`] commits what is waiting at once at `synchronous=NORMAL`: that survives the death
+//! of the process. The [`durable`] thread syncs the WAL and publishes the **durable mark**, the
+//! newest id that survives a power cut. Only up to that mark anything is sent.
+
+pub mod append;
+pub mod delivered;
+pub mod durable;
+pub mod marks;
+pub mod reader;
+pub mod retention;
+pub mod schema;
+pub mod writer;
+
+use std::path::{Path, PathBuf};
+
+/// The journal's file in its directory.
+pub const FILE_NAME: &str = "journal.sqlite";
+
+/// What can go wrong with the journal.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The directory or the lock in it cannot be used.
+    #[error("cannot use the journal's directory {}", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another process has it.
+    #[error(
+        "the journal in {} is in use by another powerlogger; stop that one first \
+         (systemctl stop powerlogger), or name another directory in QUEUE_DIR", path.display()
+    )]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// There is none.
+    #[error(
+        "there is no journal in {}; `powerlogger run` makes one (QUEUE_DIR names the directory)",
+        path.display()
+    )]
+    Missing {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// It was written by a newer program.
+    #[error(
+        "the journal has schema {found}, this powerlogger knows {known}: it was written by a newer \
+         version; install that one again, or move the journal aside"
+    )]
+    NewerSchema {
+        /// The journal's.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// SQLite says no.
+    #[error("the journal cannot {op}")]
+    Sql {
+        /// What was to be done.
+        op: &'static str,
+        /// What it says.
+        source: rusqlite::Error,
+    },
+    /// The WAL cannot be synced.
+    #[error("the journal's last commits cannot be made durable")]
+    Sync {
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl JournalError {
+    /// A machine word for logs and metrics.
+    pub fn kind(&self) -> &'static str {
+        use rusqlite::ErrorCode as C;
+        match self {
+            JournalError::Directory { .. } => "directory",
+            JournalError::InUse { .. } => "in_use",
+            JournalError::Missing { .. } => "missing",
+            JournalError::NewerSchema { .. } => "newer_schema",
+            JournalError::Sync { .. } => "sync",
+            JournalError::Sql { source, .. } => match source.sqlite_error_code() {
+                Some(C::DiskFull) => "disk_full",
+                Some(C::ReadOnly) => "read_only",
+                Some(C::SystemIoFailure) => "io",
+                Some(C::DatabaseCorrupt | C::NotADatabase) => "corrupt",
+                Some(C::DatabaseBusy | C::DatabaseLocked) => "busy",
+                _ => "sql",
+            },
+        }
+    }
+
+    /// Whether the file is damaged beyond what SQLite recovers by itself.
+    pub fn is_corrupt(&self) -> bool {
+        self.kind() == "corrupt"
+    }
+}
+
+/// Names the operation that failed.
+pub(crate) trait Named<T> {
+    /// `op` completes the sentence "the journal cannot …".
+    fn op(self, op: &'static str) -> Result<T, JournalError>;
+}
+
+impl<T> Named<T> for rusqlite::Result<T> {
+    fn op(self, op: &'static str) -> Result<T, JournalError> {
+        self.map_err(|source| JournalError::Sql { op, source })
+    }
+}
+
+/// The file in `dir`.
+pub fn file_in(dir: &Path) -> PathBuf {
+    dir.join(FILE_NAME)
+}
+
+#[cfg(test)]
+mod tests;

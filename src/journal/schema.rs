@@ -1,0 +1,332 @@
+//! Opens the database: pragmas with their reasons, numbered migrations, the lock.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+use rustix::fs::{FlockOperation, flock};
+use tracing::error;
+
+use super::{JournalError, Named, file_in};
+use crate::pulse::WallNs;
+
+/// The steps from an empty file to the newest schema; a journal's `user_version` says how many
+/// of them it has seen. Only ever append.
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE meter (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+    CREATE TABLE clock_segment (
+        id INTEGER PRIMARY KEY, boot_id TEXT NOT NULL, begins_ns INTEGER NOT NULL,
+        offset_ns INTEGER NOT NULL, trust INTEGER NOT NULL);
+    CREATE TABLE pulse (
+        id INTEGER PRIMARY KEY, meter INTEGER NOT NULL, segment INTEGER NOT NULL,
+        mono_ns INTEGER NOT NULL, estimated INTEGER NOT NULL);
+    CREATE TABLE line (
+        meter INTEGER PRIMARY KEY, pulses INTEGER NOT NULL DEFAULT 0, last_segment INTEGER,
+        last_mono_ns INTEGER, request_id INTEGER, line_seqno INTEGER, filter TEXT);
+    CREATE TABLE ledger (
+        meter INTEGER NOT NULL, cause TEXT NOT NULL, pulses INTEGER NOT NULL,
+        first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL,
+        PRIMARY KEY (meter, cause)) WITHOUT ROWID;
+    CREATE TABLE destination (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, state TEXT NOT NULL DEFAULT '',
+        message TEXT NOT NULL DEFAULT '', since_ns INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE delivered (
+        destination INTEGER NOT NULL, first_id INTEGER NOT NULL, last_id INTEGER NOT NULL,
+        PRIMARY KEY (destination, first_id)) WITHOUT ROWID;
+    CREATE TABLE quarantine (
+        id INTEGER PRIMARY KEY, destination INTEGER NOT NULL, pulse INTEGER NOT NULL,
+        meter INTEGER NOT NULL, wall_ns INTEGER NOT NULL, message TEXT NOT NULL,
+        at_ns INTEGER NOT NULL);
+    CREATE TABLE journal (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+    "];
+
+/// Bytes a page. 512 makes the commit of a pulse and of its line's state two frames of together
+/// 1 KiB in the WAL; with 1024 or 4096 more reaches the card (docs/performance.md).
+const PAGE_BYTES: u32 = 512;
+
+/// The WAL is grown to this once and reused ever after: growing it costs a journal write of the
+/// file system a commit. Also where the checkpointer begins to work.
+pub const WAL_BYTES: i64 = 1 << 20;
+
+/// How long a connection waits for another's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Held as long as the journal is open for writing: one writer.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Takes the journal in `dir` for writing, making the directory if it is not there.
+///
+/// # Errors
+/// When the directory cannot be used or another process has the lock.
+pub fn lock(dir: &Path) -> Result<Lock, JournalError> {
+    let failed = |source| JournalError::Directory {
+        path: dir.to_owned(),
+        source,
+    };
+    std::fs::create_dir_all(dir).map_err(failed)?;
+    let path = dir.join("lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(failed)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Lock { _file: file }),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(JournalError::InUse {
+            path: dir.to_owned(),
+        }),
+        Err(errno) => Err(failed(errno.into())),
+    }
+}
+
+/// Opens the journal in `dir` for writing. One that is damaged is moved aside and a new one
+/// started: counting goes on, and the old file can be salvaged. Returns where the damaged
+/// one went.
+///
+/// # Errors
+/// When it cannot be opened, made or migrated.
+pub fn open(dir: &Path, now_ns: WallNs) -> Result<(Connection, Option<PathBuf>), JournalError> {
+    match open_writer(dir) {
+        Err(corrupt) if corrupt.is_corrupt() => {
+            let aside = move_aside(dir, now_ns)?;
+            error!(
+                error = %corrupt, moved_to = %aside.display(),
+                "the journal is damaged; it was moved aside and a new one is started"
+            );
+            open_writer(dir).map(|connection| (connection, Some(aside)))
+        }
+        opened => opened.map(|connection| (connection, None)),
+    }
+}
+
+fn open_writer(dir: &Path) -> Result<Connection, JournalError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = connect(&file_in(dir), flags)?;
+    connection
+        .pragma_update(None, "page_size", PAGE_BYTES)
+        .op("be given its page size")?;
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
+        .op("be put into WAL mode")?;
+    debug_assert_eq!(mode, "wal");
+    // The durable thread checkpoints; in here it would make commits wait for the card.
+    connection
+        .pragma_update(None, "wal_autocheckpoint", 0)
+        .op("be set up")?;
+    connection
+        .pragma_update(None, "journal_size_limit", WAL_BYTES)
+        .op("be set up")?;
+    // The first commit is synced, so that what an earlier run committed is durable too.
+    connection
+        .pragma_update(None, "synchronous", "FULL")
+        .op("be set up")?;
+    migrate(&mut connection)?;
+    connection
+        .execute(
+            "INSERT INTO journal VALUES ('opened', 1)
+             ON CONFLICT (key) DO UPDATE SET value = value + 1",
+            [],
+        )
+        .op("be written to")?;
+    // From here on commits survive the process; the durable thread makes them survive a power cut.
+    connection
+        .pragma_update(None, "synchronous", "NORMAL")
+        .op("be set up")?;
+    Ok(connection)
+}
+
+/// Opens the journal in `dir` for reading, beside a running daemon or alone.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub fn open_reader(dir: &Path) -> Result<Connection, JournalError> {
+    let file = file_in(dir);
+    if !file.exists() {
+        return Err(JournalError::Missing {
+            path: dir.to_owned(),
+        });
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = connect(&file, flags)?;
+    check_version(&connection)?;
+    Ok(connection)
+}
+
+/// A second connection for the durable thread.
+pub(super) fn open_checkpointer(dir: &Path) -> Result<Connection, JournalError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = connect(&file_in(dir), flags)?;
+    connection
+        .pragma_update(None, "synchronous", "NORMAL")
+        .op("be set up")?;
+    connection
+        .pragma_update(None, "journal_size_limit", WAL_BYTES)
+        .op("be set up")?;
+    Ok(connection)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that opens the database"
+)]
+fn connect(file: &Path, flags: OpenFlags) -> Result<Connection, JournalError> {
+    let connection = Connection::open_with_flags(file, flags).op("be opened")?;
+    connection.busy_timeout(BUSY_TIMEOUT).op("be set up")?;
+    // 256 KiB: what is hot (the newest pages) fits, and memory stays small on a Pi Zero.
+    connection
+        .pragma_update(None, "cache_size", -256)
+        .op("be set up")?;
+    // The WAL stays when the last connection closes: other users can then read the journal of a
+    // stopped daemon without the right to write in its directory, and it need not grow anew.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .op("be set up")?;
+    Ok(connection)
+}
+
+fn check_version(connection: &Connection) -> Result<usize, JournalError> {
+    let found: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .op("be read")?;
+    let known = i64::try_from(MIGRATIONS.len()).expect("few");
+    usize::try_from(found)
+        .ok()
+        .filter(|done| *done <= MIGRATIONS.len())
+        .ok_or(JournalError::NewerSchema { found, known })
+}
+
+/// Applies the missing steps in one transaction.
+fn migrate(connection: &mut Connection) -> Result<(), JournalError> {
+    let done = check_version(connection)?;
+    if done == MIGRATIONS.len() {
+        return Ok(());
+    }
+    let transaction = connection.transaction().op("be migrated")?;
+    for step in &MIGRATIONS[done..] {
+        transaction.execute_batch(step).op("be migrated")?;
+    }
+    let newest = i64::try_from(MIGRATIONS.len()).expect("few");
+    transaction
+        .pragma_update(None, "user_version", newest)
+        .op("be migrated")?;
+    transaction.commit().op("be migrated")
+}
+
+/// Grows the WAL to [`WAL_BYTES`] once, by commits that change nothing worth keeping.
+///
+/// # Errors
+/// When the disk has no room for it; the journal works without.
+pub fn preallocate_wal(connection: &Connection) -> Result<(), JournalError> {
+    let path = connection.path().unwrap_or_default();
+    let wal_bytes = std::fs::metadata(format!("{path}-wal")).map_or(0, |meta| meta.len());
+    let wal_bytes = i64::try_from(wal_bytes).unwrap_or(i64::MAX);
+    if wal_bytes >= WAL_BYTES {
+        return Ok(());
+    }
+    let frame_bytes = i64::from(PAGE_BYTES) + 24;
+    let mut update = connection
+        .prepare("INSERT OR REPLACE INTO journal VALUES ('preallocate', ?1)")
+        .op("grow its WAL")?;
+    for n in 0..=(WAL_BYTES - wal_bytes) / frame_bytes {
+        update.execute([n]).op("grow its WAL")?;
+    }
+    connection
+        .query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))
+        .op("be checkpointed")
+}
+
+/// Renames the database with its WAL, so that the name is free.
+fn move_aside(dir: &Path, now_ns: WallNs) -> Result<PathBuf, JournalError> {
+    let failed = |source| JournalError::Directory {
+        path: dir.to_owned(),
+        source,
+    };
+    let stamp = now_ns / crate::pulse::NS_PER_S;
+    let aside = dir.join(format!("journal.damaged-{stamp}.sqlite"));
+    std::fs::rename(file_in(dir), &aside).map_err(failed)?;
+    for suffix in ["-wal", "-shm"] {
+        let from = dir.join(format!("{}{suffix}", super::FILE_NAME));
+        if from.exists() {
+            let to = dir.join(format!("journal.damaged-{stamp}.sqlite{suffix}"));
+            std::fs::rename(from, to).map_err(failed)?;
+        }
+    }
+    Ok(aside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_journal_is_made_and_opened_again() {
+        let dir = tempfile::tempdir().unwrap();
+        for _ in 0..2 {
+            let (connection, aside) = open(dir.path(), 0).unwrap();
+            assert!(aside.is_none());
+            preallocate_wal(&connection).unwrap();
+        }
+        let wal = std::fs::metadata(dir.path().join("journal.sqlite-wal")).unwrap();
+        assert!(
+            wal.len() >= WAL_BYTES.unsigned_abs(),
+            "the WAL stays when the journal is closed"
+        );
+        let page: u32 = open_reader(dir.path())
+            .unwrap()
+            .pragma_query_value(None, "page_size", |row| row.get(0))
+            .unwrap();
+        assert_eq!(page, PAGE_BYTES);
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_and_left_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let (connection, _) = open(dir.path(), 0).unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        drop(connection);
+        let refused = open(dir.path(), 0).unwrap_err();
+        assert_eq!(refused.kind(), "newer_schema");
+        assert!(refused.to_string().contains("newer version"), "{refused}");
+    }
+
+    #[test]
+    fn a_damaged_journal_is_moved_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(
+            file_in(dir.path()),
+            "this is not a database, by a long way".repeat(100),
+        )
+        .unwrap();
+        let (_, aside) = open(dir.path(), 5 * crate::pulse::NS_PER_S).unwrap();
+        let aside = aside.unwrap();
+        assert!(aside.ends_with("journal.damaged-5.sqlite"));
+        assert!(
+            std::fs::read_to_string(aside)
+                .unwrap()
+                .starts_with("this is not")
+        );
+    }
+
+    #[test]
+    fn one_writer_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = lock(dir.path()).unwrap();
+        assert_eq!(lock(dir.path()).unwrap_err().kind(), "in_use");
+        drop(held);
+        lock(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn no_journal_is_said_so() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(open_reader(dir.path()).unwrap_err().kind(), "missing");
+    }
+}

@@ -1,0 +1,368 @@
+//! The journal's stages stepped together with a virtual clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::append::{DeliveryNews, DestinationState, Journal, Refused};
+use super::delivered::Delivered;
+use super::durable::Durable;
+use super::marks::Marks;
+use super::reader::Reader;
+use super::writer::Writer;
+use crate::clock::segment::{EARLIEST_WALL_NS, Segment, Trust};
+use crate::clock::{Clock, VirtualClock};
+use crate::config::JournalSettings;
+use crate::intake::{Intake, Loss, PULSES_MAX, Pending};
+use crate::pulse::{LossCause, MeterId, NS_PER_S, Pulse, SegmentNo};
+
+const WALL: i64 = EARLIEST_WALL_NS + 1_000 * NS_PER_S;
+
+struct Bench {
+    dir: tempfile::TempDir,
+    clock: VirtualClock,
+    intake: Arc<Intake>,
+    marks: Arc<Marks>,
+    writer: Writer,
+    durable: Durable,
+}
+
+fn settings(dir: &std::path::Path) -> JournalSettings {
+    JournalSettings {
+        dir: dir.to_owned(),
+        sync_interval_ms: 1_000,
+        max_bytes: 1 << 30,
+        raw_retention_d: 30,
+    }
+}
+
+fn names() -> Vec<String> {
+    vec!["Import".to_owned(), "Export".to_owned()]
+}
+
+impl Bench {
+    fn new(change: impl FnOnce(&mut JournalSettings)) -> Bench {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = VirtualClock::at(WALL);
+        let journal = Journal::open(dir.path(), &names(), "boot", WALL).unwrap();
+        let destination = journal.destination("influx").unwrap();
+        let marks = Arc::new(Marks::at(journal.newest()));
+        let intake = Arc::new(Intake::new(PULSES_MAX));
+        let arc: Arc<dyn Clock> = Arc::new(clock.clone());
+        let durable =
+            Durable::open(dir.path(), Arc::clone(&marks), Arc::clone(&arc), 1_000).unwrap();
+        let mut settings = settings(dir.path());
+        change(&mut settings);
+        let writer = Writer::new(
+            journal,
+            Arc::clone(&intake),
+            Arc::clone(&marks),
+            arc,
+            settings,
+            Some((destination, Delivered::default())),
+        );
+        Bench {
+            dir,
+            clock,
+            intake,
+            marks,
+            writer,
+            durable,
+        }
+    }
+
+    fn push(&self, pending: Pending) {
+        self.intake.push(pending, self.clock.wall_ns());
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::open(self.dir.path()).unwrap()
+    }
+
+    fn stamps(&self) -> Vec<(i64, i64)> {
+        let page = self.reader().page(1, i64::MAX, usize::MAX).unwrap();
+        page.entries
+            .iter()
+            .map(|entry| (entry.meter, entry.wall_ns))
+            .collect()
+    }
+}
+
+fn segment(no: u32, offset_ns: i64, trust: Trust) -> Segment {
+    Segment {
+        no: SegmentNo(no),
+        begins_ns: 0,
+        offset_ns,
+        trust,
+    }
+}
+
+fn pulses(meter: u16, no: u32, count: i64) -> Vec<Pulse> {
+    (1..=count)
+        .map(|n| Pulse {
+            meter: MeterId(meter),
+            segment: SegmentNo(no),
+            mono_ns: n * 1024,
+            estimated: false,
+        })
+        .collect()
+}
+
+fn pending(segments: Vec<Segment>, pulses: Vec<Pulse>) -> Pending {
+    Pending {
+        segments,
+        pulses,
+        ..Pending::default()
+    }
+}
+
+#[test]
+fn committed_at_once_durable_within_the_interval() {
+    let mut bench = Bench::new(|_| {});
+    bench.push(pending(
+        vec![segment(0, WALL, Trust::Assumed)],
+        pulses(0, 0, 3),
+    ));
+    bench.writer.step();
+    assert_eq!(
+        (bench.marks.now().committed, bench.marks.now().durable),
+        (3, 0)
+    );
+    assert_eq!(bench.durable.due_in(), Some(Duration::from_secs(1)));
+    bench.clock.advance(NS_PER_S);
+    assert_eq!(bench.durable.due_in(), Some(Duration::ZERO));
+    bench.durable.step().unwrap();
+    assert_eq!(bench.marks.now().durable, 3);
+    assert_eq!(
+        bench.durable.due_in(),
+        None,
+        "nothing new, nothing to write"
+    );
+}
+
+#[test]
+fn a_clock_set_back_never_makes_two_pulses_one() {
+    let mut bench = Bench::new(|_| {});
+    // The second segment shows the very same wall times again.
+    for no in 0..2 {
+        bench.push(pending(
+            vec![segment(no, WALL, Trust::Assumed)],
+            pulses(0, no, 500),
+        ));
+        bench.writer.step();
+    }
+    let mut stamps = bench.stamps();
+    assert_eq!(stamps.len(), 1_000);
+    stamps.sort_unstable();
+    stamps.dedup();
+    assert_eq!(stamps.len(), 1_000);
+}
+
+#[test]
+fn provisional_pulses_are_kept_and_held_until_the_clock_is_known() {
+    let mut bench = Bench::new(|_| {});
+    bench.push(pending(
+        vec![segment(0, WALL, Trust::Assumed)],
+        pulses(0, 0, 2),
+    ));
+    bench.push(pending(
+        vec![segment(1, 0, Trust::Provisional)],
+        pulses(0, 1, 3),
+    ));
+    bench.push(pending(
+        vec![segment(2, WALL + NS_PER_S, Trust::Assumed)],
+        pulses(1, 2, 1),
+    ));
+    // A later run of the same boot settles what this one could not; here segment 2 does already.
+    bench.writer.step();
+    assert_eq!(bench.stamps().len(), 6);
+
+    let mut bench = Bench::new(|_| {});
+    bench.push(pending(
+        vec![segment(0, WALL, Trust::Assumed)],
+        pulses(0, 0, 2),
+    ));
+    bench.push(pending(
+        vec![segment(1, 0, Trust::Provisional)],
+        pulses(0, 1, 3),
+    ));
+    bench.writer.step();
+    let page = bench.reader().page(1, 5, 100).unwrap();
+    assert_eq!(
+        (page.entries.len(), page.covered, page.held),
+        (2, vec![(1, 2)], vec![(3, 5)])
+    );
+    bench.push(pending(vec![segment(1, WALL, Trust::Assumed)], vec![]));
+    bench.writer.step();
+    assert_eq!(bench.stamps().len(), 5);
+    assert_eq!(bench.marks.now().segments_settled, 2);
+}
+
+#[test]
+fn ids_are_never_given_twice_and_totals_outlive_the_pulses() {
+    let mut bench = Bench::new(|settings| settings.max_bytes = 60_000);
+    bench.push(pending(
+        vec![segment(0, WALL, Trust::Assumed)],
+        pulses(0, 0, 20_000),
+    ));
+    while bench.writer.step() == Duration::ZERO {}
+    let (oldest, newest) = bench.reader().bounds().unwrap().unwrap();
+    assert_eq!(newest, 20_000);
+    assert!(oldest > 10_000, "the bound bit: {oldest}");
+    let totals = bench.reader().totals().unwrap();
+    assert_eq!(totals[0].pulses, 20_000);
+    let ledger = bench.reader().ledger().unwrap();
+    let (_, cause, loss) = &ledger[0];
+    assert_eq!(
+        (*cause, loss.pulses),
+        (LossCause::DiskBound, oldest.unsigned_abs() - 1)
+    );
+    assert!(
+        loss.first_ns >= WALL && loss.last_ns > loss.first_ns,
+        "{loss:?}"
+    );
+    bench.writer.finish().unwrap();
+    let Bench {
+        dir,
+        writer,
+        durable,
+        ..
+    } = bench;
+    drop((writer, durable));
+    let journal = Journal::open(dir.path(), &names(), "boot", WALL).unwrap();
+    assert_eq!(journal.newest(), 20_000);
+}
+
+#[test]
+fn delivered_pulses_leave_after_the_raw_retention_and_not_before() {
+    let mut bench = Bench::new(|_| {});
+    bench.push(pending(
+        vec![segment(0, WALL, Trust::Assumed)],
+        pulses(0, 0, 3_000),
+    ));
+    bench.writer.step();
+    let oldest = |bench: &Bench| bench.reader().bounds().unwrap().unwrap().0;
+    bench.clock.advance(31 * 86_400 * NS_PER_S);
+    while bench.writer.step() == Duration::ZERO {}
+    assert_eq!(oldest(&bench), 1, "nobody has them yet");
+    let delivered = Some(Delivered::from_ranges([(1, 2_000)]));
+    bench.writer.mailbox().leave(DeliveryNews {
+        delivered,
+        ..DeliveryNews::default()
+    });
+    bench.clock.advance(61 * NS_PER_S);
+    while bench.writer.step() == Duration::ZERO {}
+    assert_eq!(oldest(&bench), 2_001);
+    assert!(
+        bench.reader().ledger().unwrap().is_empty(),
+        "delivered is not lost"
+    );
+}
+
+#[test]
+fn what_delivery_tells_is_kept() {
+    let mut bench = Bench::new(|_| {});
+    bench.push(pending(
+        vec![segment(0, WALL, Trust::Assumed)],
+        pulses(1, 0, 3),
+    ));
+    bench.writer.step();
+    let refused = Refused {
+        pulse: 2,
+        meter: 2,
+        wall_ns: WALL,
+        message: "no".to_owned(),
+    };
+    let state = DestinationState {
+        state: "refused".to_owned(),
+        message: "m".to_owned(),
+        since_ns: 5,
+    };
+    let news = DeliveryNews {
+        refused: vec![refused.clone(), refused],
+        expired: vec![(2, 4)],
+        state: Some(state.clone()),
+        delivered: Some(Delivered::from_ranges([(1, 3)])),
+    };
+    bench.writer.mailbox().leave(news);
+    bench.writer.step();
+    let reader = bench.reader();
+    let (row, name, kept) = reader.destinations().unwrap().remove(0);
+    assert_eq!((name.as_str(), kept), ("influx", state));
+    assert_eq!(reader.delivered(row).unwrap().ranges(), [(1, 3)]);
+    let lost: Vec<_> = reader
+        .ledger()
+        .unwrap()
+        .into_iter()
+        .map(|(_, cause, loss)| (cause, loss.pulses))
+        .collect();
+    assert_eq!(lost, [(LossCause::Refused, 1), (LossCause::Retention, 4)]);
+}
+
+#[test]
+fn losses_add_up() {
+    let mut bench = Bench::new(|_| {});
+    for at in [9, 3, 5] {
+        let mut pending = Pending::default();
+        pending.lose(MeterId(0), LossCause::Bounce, Loss::at(2, at));
+        bench.push(pending);
+        bench.writer.step();
+    }
+    let ledger = bench.reader().ledger().unwrap();
+    let want = Loss {
+        pulses: 6,
+        first_ns: 3,
+        last_ns: 9,
+    };
+    assert_eq!(ledger, [("Import".to_owned(), LossCause::Bounce, want)]);
+}
+
+#[test]
+fn pages_go_on_where_the_last_one_ended() {
+    let mut bench = Bench::new(|_| {});
+    bench.push(pending(
+        vec![segment(0, WALL, Trust::Assumed)],
+        pulses(0, 0, 25),
+    ));
+    bench.writer.step();
+    let mut reader = bench.reader();
+    let (mut next, mut seen) = (1, 0);
+    while next <= 25 {
+        let page = reader.page(next, 25, 10).unwrap();
+        seen += page.entries.len();
+        next = page.covered.last().unwrap().1 + 1;
+    }
+    assert_eq!(seen, 25);
+    let page = reader.page(26, 40, 10).unwrap();
+    assert_eq!(
+        (page.entries.len(), page.covered),
+        (0, vec![(26, 40)]),
+        "not there: covered"
+    );
+}
+
+#[test]
+fn a_commit_that_fails_loses_nothing() {
+    // A page limit stands for the full disk: SQLite answers SQLITE_FULL alike.
+    let mut bench = Bench::new(|_| {});
+    bench.push(pending(
+        vec![segment(0, WALL, Trust::Assumed)],
+        pulses(0, 0, 10),
+    ));
+    bench.writer.step();
+    let limit = |bench: &Bench, pages: i64| {
+        let connection = bench.writer.journal().connection();
+        connection
+            .pragma_update(None, "max_page_count", pages)
+            .unwrap();
+    };
+    limit(&bench, 1);
+    bench.push(pending(vec![], pulses(1, 0, 5_000)));
+    bench.writer.step();
+    assert_eq!(bench.writer.failing(), Some("disk_full"));
+    assert_eq!(bench.marks.now().committed, 10);
+    assert_eq!(bench.intake.len(), 5_000);
+    limit(&bench, 1_000_000);
+    bench.writer.step();
+    assert_eq!(bench.writer.failing(), None);
+    assert_eq!(bench.stamps().len(), 5_010);
+}

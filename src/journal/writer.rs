@@ -1,0 +1,270 @@
+//! The single writer: commits what waits, at once. It never waits for the card: the
+//! [`super::durable`] thread does.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use super::JournalError;
+use super::append::{DeliveryNews, Journal};
+use super::delivered::Delivered;
+use super::marks::Marks;
+use crate::clock::Clock;
+use crate::config::JournalSettings;
+use crate::intake::Intake;
+use crate::pulse::{MonoNs, NS_PER_S};
+
+/// What was delivered is saved this often: after a crash so many seconds are sent again, which is
+/// harmless, and the card is spared a write a second.
+const DELIVERED_SAVE_NS: i64 = 10 * NS_PER_S;
+
+/// How often retention looks for something to do.
+const RETENTION_LOOK_NS: i64 = 60 * NS_PER_S;
+
+/// Waits between tries while the disk does not take commits.
+const RETRY_MIN: Duration = Duration::from_millis(50);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+
+const NS_PER_DAY: i64 = 86_400 * NS_PER_S;
+
+/// Where delivery leaves what is to be kept; the writer collects it.
+#[derive(Debug, Default)]
+pub struct Mailbox(Mutex<DeliveryNews>);
+
+impl Mailbox {
+    /// Leaves news; newer ranges and states replace older ones.
+    pub fn leave(&self, news: DeliveryNews) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if news.delivered.is_some() {
+            waiting.delivered = news.delivered;
+        }
+        if news.state.is_some() {
+            waiting.state = news.state;
+        }
+        waiting.refused.extend(news.refused);
+        waiting.expired.extend(news.expired);
+    }
+
+    /// Takes what is there. Ranges alone are left until `also_ranges`.
+    fn collect(&self, also_ranges: bool) -> Option<DeliveryNews> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let urgent =
+            waiting.state.is_some() || !waiting.refused.is_empty() || !waiting.expired.is_empty();
+        if urgent || (also_ranges && waiting.delivered.is_some()) {
+            return Some(std::mem::take(&mut waiting));
+        }
+        None
+    }
+
+    /// Gives back what could not be kept, below what has come since.
+    fn put_back(&self, mut taken: DeliveryNews) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = std::mem::take(&mut *waiting);
+        taken.delivered = since.delivered.or(taken.delivered);
+        taken.state = since.state.or(taken.state);
+        taken.refused.extend(since.refused);
+        taken.expired.extend(since.expired);
+        *waiting = taken;
+    }
+}
+
+/// The stage.
+#[derive(Debug)]
+pub struct Writer {
+    // Dependencies.
+    journal: Journal,
+    intake: Arc<Intake>,
+    marks: Arc<Marks>,
+    mailbox: Arc<Mailbox>,
+    clock: Arc<dyn Clock>,
+    // Settings.
+    settings: JournalSettings,
+    destination: Option<i64>,
+    // State.
+    delivered: Delivered,
+    saved_ns: MonoNs,
+    looked_ns: MonoNs,
+    pruning: bool,
+    failing: Option<&'static str>,
+    retry: Duration,
+}
+
+impl Writer {
+    /// A writer for an open journal. `destination` is the row of the destination whose
+    /// acknowledgement lets pulses go after the raw retention, with what it has already.
+    pub fn new(
+        journal: Journal,
+        intake: Arc<Intake>,
+        marks: Arc<Marks>,
+        clock: Arc<dyn Clock>,
+        settings: JournalSettings,
+        destination: Option<(i64, Delivered)>,
+    ) -> Writer {
+        let now_ns = clock.mono_ns();
+        let (destination, delivered) = destination.unzip();
+        Writer {
+            journal,
+            intake,
+            marks,
+            mailbox: Arc::default(),
+            clock,
+            settings,
+            destination,
+            delivered: delivered.unwrap_or_default(),
+            saved_ns: now_ns,
+            looked_ns: now_ns - RETENTION_LOOK_NS,
+            pruning: false,
+            failing: None,
+            retry: RETRY_MIN,
+        }
+    }
+
+    /// Where delivery leaves what is to be kept.
+    pub fn mailbox(&self) -> Arc<Mailbox> {
+        Arc::clone(&self.mailbox)
+    }
+
+    /// The journal it writes.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Commits what waits, keeps what delivery tells, and prunes a little. Returns how long to
+    /// wait for more.
+    pub fn step(&mut self) -> Duration {
+        match self.try_step() {
+            Ok(wait) => {
+                if let Some(kind) = self.failing.take() {
+                    info!(kind, "the journal takes commits again");
+                }
+                self.retry = RETRY_MIN;
+                wait
+            }
+            Err(failed) => {
+                self.complain(&failed);
+                self.retry = (self.retry * 2).min(RETRY_MAX);
+                self.retry
+            }
+        }
+    }
+
+    /// Commits and saves all that is left, for a clean end.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn finish(&mut self) -> Result<(), JournalError> {
+        self.commit()?;
+        self.keep_delivery(true)
+    }
+
+    /// Whether commits fail now, and how (a word of [`JournalError::kind`]).
+    pub fn failing(&self) -> Option<&'static str> {
+        self.failing
+    }
+
+    fn try_step(&mut self) -> Result<Duration, JournalError> {
+        self.commit()?;
+        let now_ns = self.clock.mono_ns();
+        let save_due = now_ns - self.saved_ns >= DELIVERED_SAVE_NS;
+        self.keep_delivery(save_due)?;
+        if save_due {
+            self.saved_ns = now_ns;
+        }
+        if self.pruning || now_ns - self.looked_ns >= RETENTION_LOOK_NS {
+            self.looked_ns = now_ns;
+            self.pruning = self.prune()?;
+        }
+        Ok(if self.pruning {
+            Duration::ZERO
+        } else {
+            Duration::from_secs(1)
+        })
+    }
+
+    fn commit(&mut self) -> Result<(), JournalError> {
+        let pending = self.intake.take();
+        if !pending.is_urgent() {
+            if !pending.lines.is_empty() {
+                self.intake.put_back(pending, self.clock.wall_ns());
+            }
+            return Ok(());
+        }
+        match self.journal.commit(&pending) {
+            Ok(settled) => {
+                self.marks
+                    .committed(self.journal.newest(), settled, self.clock.mono_ns());
+                Ok(())
+            }
+            Err(failed) => {
+                self.intake.put_back(pending, self.clock.wall_ns());
+                Err(failed)
+            }
+        }
+    }
+
+    fn keep_delivery(&mut self, also_ranges: bool) -> Result<(), JournalError> {
+        let Some(destination) = self.destination else {
+            return Ok(());
+        };
+        let Some(news) = self.mailbox.collect(also_ranges) else {
+            return Ok(());
+        };
+        if let Err(failed) = self
+            .journal
+            .keep_delivery(destination, &news, self.clock.wall_ns())
+        {
+            self.mailbox.put_back(news);
+            return Err(failed);
+        }
+        if let Some(delivered) = news.delivered {
+            self.delivered = delivered;
+        }
+        self.marks
+            .committed(self.journal.newest(), false, self.clock.mono_ns());
+        Ok(())
+    }
+
+    /// One bounded piece of retention; true if there is more to do.
+    fn prune(&mut self) -> Result<bool, JournalError> {
+        if self.journal.is_above(self.settings.max_bytes)? {
+            return Ok(self.make_room(self.settings.max_bytes)? > 0);
+        }
+        if self.destination.is_none() {
+            // Nobody has received anything: everything stays while there is room.
+            return Ok(false);
+        }
+        let keep_ns = i64::from(self.settings.raw_retention_d) * NS_PER_DAY;
+        let pruned = self
+            .journal
+            .prune(&self.delivered, self.clock.wall_ns() - keep_ns)?;
+        Ok(pruned > 0)
+    }
+
+    fn make_room(&mut self, max_bytes: u64) -> Result<i64, JournalError> {
+        let delivered = self.destination.map(|_| &self.delivered);
+        let left = self
+            .journal
+            .make_room(delivered, max_bytes, self.clock.wall_ns())?;
+        if left > 0 {
+            warn!(
+                pulses = left,
+                max_bytes, "the journal's disk bound: the oldest pulses left"
+            );
+        }
+        Ok(left)
+    }
+
+    fn complain(&mut self, failed: &JournalError) {
+        let kind = failed.kind();
+        if self.failing != Some(kind) {
+            let cause = std::error::Error::source(failed).map(ToString::to_string);
+            let waiting = self.intake.len();
+            error!(
+                error = %failed, cause, kind, waiting,
+                "the journal does not take commits; pulses wait in memory"
+            );
+            self.failing = Some(kind);
+        }
+    }
+}
