@@ -131,9 +131,11 @@ impl Intake {
         }
     }
 
-    /// Takes everything.
-    pub fn take(&self) -> Pending {
-        std::mem::take(&mut *self.lock())
+    /// Takes everything, if it is worth a commit. `also_lines`: the state of lines alone is.
+    pub fn take(&self, also_lines: bool) -> Option<Pending> {
+        let mut pending = self.lock();
+        let worth = pending.is_urgent() || (also_lines && !pending.lines.is_empty());
+        worth.then(|| std::mem::take(&mut *pending))
     }
 
     /// Puts back what could not be journaled, before what has come since.
@@ -201,10 +203,10 @@ mod tests {
     fn order_is_kept_when_a_commit_failed() {
         let intake = Intake::new(100);
         intake.push(pulses(0..3), 0);
-        let taken = intake.take();
+        let taken = intake.take(false).unwrap();
         intake.push(pulses(3..5), 0);
         intake.put_back(taken, 0);
-        let stamps: Vec<_> = intake.take().pulses.iter().map(|p| p.mono_ns).collect();
+        let stamps: Vec<_> = intake.take(false).unwrap().pulses.iter().map(|p| p.mono_ns).collect();
         assert_eq!(stamps, [0, 1, 2, 3, 4]);
     }
 
@@ -213,7 +215,7 @@ mod tests {
         let intake = Intake::new(4);
         intake.push(pulses(0..3), 7);
         intake.push(pulses(3..6), 8);
-        let taken = intake.take();
+        let taken = intake.take(false).unwrap();
         assert_eq!(taken.pulses.len(), 4);
         let lost = taken.losses[&(MeterId(0), LossCause::MemoryFull)];
         assert_eq!(lost, Loss::at(2, 8));

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::append::DestinationState;
 use super::delivered::Delivered;
@@ -153,6 +153,20 @@ impl Reader {
                     ))
                 })
             })
+            .op("be read")
+    }
+
+    /// The first id in the journal's order whose wall time is final and not before `wall_ns`.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn first_since(&self, wall_ns: WallNs) -> Result<Option<i64>, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT p.id FROM pulse p JOIN clock_segment s ON s.id = p.segment AND s.trust > 0
+                 WHERE p.mono_ns + s.offset_ns >= ?1 ORDER BY p.id LIMIT 1",
+            )
+            .and_then(|mut select| select.query_row([wall_ns], |row| row.get(0)).optional())
             .op("be read")
     }
 

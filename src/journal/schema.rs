@@ -85,6 +85,13 @@ pub fn lock(dir: &Path) -> Result<Lock, JournalError> {
     }
 }
 
+/// Whether somebody has the journal in `dir` open for writing: a daemon is running.
+pub fn is_locked(dir: &Path) -> bool {
+    File::open(dir.join("lock")).is_ok_and(|file| {
+        flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
+    })
+}
+
 /// Opens the journal in `dir` for writing. One that is damaged is moved aside and a new one
 /// started: counting goes on, and the old file can be salvaged. Returns where the damaged
 /// one went.
@@ -320,7 +327,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let held = lock(dir.path()).unwrap();
         assert_eq!(lock(dir.path()).unwrap_err().kind(), "in_use");
+        assert!(is_locked(dir.path()));
         drop(held);
+        assert!(!is_locked(dir.path()));
         lock(dir.path()).unwrap();
     }
 

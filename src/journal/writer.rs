@@ -154,7 +154,7 @@ impl Writer {
     /// # Errors
     /// When the disk does not take it.
     pub fn finish(&mut self) -> Result<(), JournalError> {
-        self.commit()?;
+        self.commit(true)?;
         self.keep_delivery(true)
     }
 
@@ -164,7 +164,7 @@ impl Writer {
     }
 
     fn try_step(&mut self) -> Result<Duration, JournalError> {
-        self.commit()?;
+        self.commit(false)?;
         let now_ns = self.clock.mono_ns();
         let save_due = now_ns - self.saved_ns >= DELIVERED_SAVE_NS;
         self.keep_delivery(save_due)?;
@@ -182,14 +182,9 @@ impl Writer {
         })
     }
 
-    fn commit(&mut self) -> Result<(), JournalError> {
-        let pending = self.intake.take();
-        if !pending.is_urgent() {
-            if !pending.lines.is_empty() {
-                self.intake.put_back(pending, self.clock.wall_ns());
-            }
-            return Ok(());
-        }
+    /// Commits what waits. `also_lines`: even if it is but the state of lines.
+    fn commit(&mut self, also_lines: bool) -> Result<(), JournalError> {
+        let Some(pending) = self.intake.take(also_lines) else { return Ok(()) };
         match self.journal.commit(&pending) {
             Ok(settled) => {
                 self.marks

@@ -1,0 +1,76 @@
+//! A batch: entries of the journal as line protocol, plain and compressed.
+
+use std::collections::HashMap;
+
+use crate::influx::gzip::Gzip;
+use crate::influx::line_protocol::LineEncoder;
+use crate::journal::JournalError;
+use crate::journal::reader::{Entry, Reader};
+
+/// The tag that names the meter.
+pub const TAG: &str = "PulseType";
+
+/// The field that counts pulses.
+pub const FIELD: &str = "Pulse";
+
+/// Entries on their way.
+#[derive(Debug)]
+pub struct Batch {
+    /// Those that are in the bodies, in order.
+    pub entries: Vec<Entry>,
+    /// Those that line protocol cannot carry, with the reason.
+    pub unsendable: Vec<(Entry, String)>,
+    /// Line protocol, a line an entry.
+    pub plain: Vec<u8>,
+    /// The same, compressed.
+    pub compressed: Vec<u8>,
+}
+
+/// Makes batches; knows the meters' names.
+#[derive(Debug)]
+pub struct Encoder {
+    measurement: String,
+    /// By row of the meter; an error where line protocol cannot carry the name.
+    meters: HashMap<i64, Result<LineEncoder, String>>,
+    gzip: Gzip,
+}
+
+impl Encoder {
+    /// For points of this measurement.
+    pub fn new(measurement: &str) -> Encoder {
+        let (measurement, meters, gzip) = (measurement.to_owned(), HashMap::new(), Gzip::new());
+        Encoder { measurement, meters, gzip }
+    }
+
+    /// Encodes and compresses entries.
+    ///
+    /// # Errors
+    /// When a meter's name cannot be read from the journal.
+    pub fn encode(&mut self, entries: &[Entry], reader: &Reader) -> Result<Batch, JournalError> {
+        let (mut good, mut unsendable, mut plain) = (Vec::new(), Vec::new(), Vec::new());
+        good.reserve(entries.len());
+        for entry in entries {
+            if !self.meters.contains_key(&entry.meter) {
+                self.learn_meters(reader)?;
+            }
+            match self.meters.get(&entry.meter) {
+                Some(Ok(line)) => {
+                    line.push(&mut plain, 1, entry.wall_ns);
+                    good.push(*entry);
+                }
+                Some(Err(why)) => unsendable.push((*entry, why.clone())),
+                None => unsendable.push((*entry, "its meter has no name".to_owned())),
+            }
+        }
+        let compressed = if good.is_empty() { Vec::new() } else { self.gzip.compress(&plain) };
+        Ok(Batch { entries: good, unsendable, plain, compressed })
+    }
+
+    fn learn_meters(&mut self, reader: &Reader) -> Result<(), JournalError> {
+        for (row, name) in reader.meter_names()? {
+            let line = LineEncoder::new(&self.measurement, &[(TAG, &name)], FIELD);
+            self.meters.insert(row, line.map_err(|error| error.to_string()));
+        }
+        Ok(())
+    }
+}

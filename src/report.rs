@@ -1,0 +1,109 @@
+//! The line of state in the log: every 5 s while anything moves or waits, once a minute at least.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tracing::{debug, info, warn};
+
+use crate::capture::CaptureStats;
+use crate::clock::Clock;
+use crate::deliver::DeliverStats;
+use crate::journal::reader::Reader;
+use crate::pulse::{MonoNs, NS_PER_S};
+use crate::status::Status;
+
+/// The users' documents promise the queue size every 5 s.
+const EVERY_NS: i64 = 5 * NS_PER_S;
+
+/// Also when nothing moves.
+const AT_LEAST_EVERY_NS: i64 = 60 * NS_PER_S;
+
+/// The longest the caller may wait before it calls again.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Reports.
+#[derive(Debug)]
+pub struct Reporter {
+    // Dependencies.
+    reader: Reader,
+    destination: Option<String>,
+    clock: Arc<dyn Clock>,
+    // State.
+    said_ns: MonoNs,
+    said_loudly_ns: MonoNs,
+    edges: u64,
+    pulses: u64,
+    points: u64,
+    lost: u64,
+}
+
+impl Reporter {
+    /// Reports what `reader` reads, with how delivery to `destination` stands.
+    pub fn new(reader: Reader, destination: Option<String>, clock: Arc<dyn Clock>) -> Reporter {
+        let said_ns = clock.mono_ns();
+        let said_loudly_ns = said_ns;
+        let (edges, pulses, points, lost) = (0, 0, 0, 0);
+        Reporter { reader, destination, clock, said_ns, said_loudly_ns, edges, pulses, points, lost }
+    }
+
+    /// Reports if it is time to. Returns how long to wait before the next call. `waiting`: pulses
+    /// in memory.
+    pub fn report(
+        &mut self,
+        captured: &CaptureStats,
+        delivered: Option<&DeliverStats>,
+        waiting: usize,
+    ) -> Duration {
+        let now_ns = self.clock.mono_ns();
+        let passed_ns = now_ns - self.said_ns;
+        if passed_ns < EVERY_NS {
+            let left_ns = u64::try_from(EVERY_NS - passed_ns).expect("positive");
+            return LOOK.min(Duration::from_nanos(left_ns));
+        }
+        self.said_ns = now_ns;
+        let destination = self.destination.as_deref();
+        let status = match Status::take(&mut self.reader, destination, self.clock.wall_ns()) {
+            Ok(status) => status,
+            Err(failed) => {
+                warn!(error = %failed, "the state cannot be read from the journal");
+                return LOOK;
+            }
+        };
+        let seconds = passed_ns as f64 / NS_PER_S as f64;
+        let rate = |was: &mut u64, is: u64| {
+            let since = is - std::mem::replace(was, is);
+            format!("{:.1}", since as f64 / seconds)
+        };
+        let edges = rate(&mut self.edges, captured.edges.load(Ordering::Relaxed));
+        let pulses = rate(&mut self.pulses, captured.pulses.load(Ordering::Relaxed));
+        let points = delivered.map_or(0, |stats| stats.points.load(Ordering::Relaxed));
+        let points = rate(&mut self.points, points);
+        let backlog = delivered.map(|stats| stats.backlog.load(Ordering::Relaxed));
+        let (lost, rejected) = (status.lost(), status.rejected());
+        let counted: Vec<_> =
+            status.meters.iter().map(|meter| format!("{}={}", meter.name, meter.pulses)).collect();
+        let counted = counted.join(" ");
+        let queue = i64::try_from(waiting).unwrap_or(i64::MAX) + backlog.unwrap_or(0);
+        let lag_s = status.delivery.as_ref().filter(|_| queue > 0).and_then(|d| d.lag_ns);
+        let lag_s = lag_s.map(|ns| ns.max(0) / NS_PER_S);
+        let moved = edges != "0.0" || points != "0.0" || queue > 0 || lost != self.lost;
+        self.lost = lost;
+        let loud = moved || now_ns - self.said_loudly_ns >= AT_LEAST_EVERY_NS;
+        macro_rules! line {
+            ($level:ident) => {
+                $level!(
+                    queue, waiting, backlog, lag_s, edges_per_s = edges, pulses_per_s = pulses,
+                    points_per_s = points, lost, rejected, "counted {counted}"
+                )
+            };
+        }
+        if loud {
+            self.said_loudly_ns = now_ns;
+            line!(info);
+        } else {
+            line!(debug);
+        }
+        LOOK
+    }
+}

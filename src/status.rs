@@ -1,0 +1,152 @@
+//! One snapshot of truth, read from the journal: what each meter has counted, what waits, what
+//! was lost, how delivery stands. The log, the command line and later the page only render it.
+
+use serde::Serialize;
+
+use crate::journal::JournalError;
+use crate::journal::reader::Reader;
+use crate::pulse::WallNs;
+
+/// The state of the whole, at one time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Status {
+    /// When it was taken, in nanoseconds since 1970.
+    pub at_ns: WallNs,
+    /// The meters, in the order in which they were first seen.
+    pub meters: Vec<MeterStatus>,
+    /// Bytes of the journal that hold data.
+    pub journal_bytes: u64,
+    /// Pulses that are in the journal now.
+    pub journal_pulses: i64,
+    /// Where pulses are delivered to; None: nowhere.
+    pub delivery: Option<DeliveryStatus>,
+}
+
+/// One meter.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MeterStatus {
+    /// Its name.
+    pub name: String,
+    /// Pulses ever journaled.
+    pub pulses: i64,
+    /// The last one; None: none yet, or its time is not known yet.
+    pub last_pulse_ns: Option<WallNs>,
+    /// What was rejected or lost, by cause.
+    pub losses: Vec<LossStatus>,
+}
+
+/// Losses of one meter for one cause.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LossStatus {
+    /// Why.
+    pub cause: &'static str,
+    /// Whether it is a filter at work rather than a pulse gone missing.
+    pub filter: bool,
+    /// How many.
+    pub pulses: u64,
+    /// The first of them.
+    pub first_ns: WallNs,
+    /// The last of them.
+    pub last_ns: WallNs,
+}
+
+/// How delivery stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DeliveryStatus {
+    /// The destination.
+    pub destination: String,
+    /// `ok`, a kind of failure, or empty before the first answer.
+    pub state: String,
+    /// What fails and what to do about it.
+    pub message: String,
+    /// Since when it is so.
+    pub since_ns: WallNs,
+    /// Pulses that it has not acknowledged (as last saved: up to 10 s ago).
+    pub backlog: i64,
+    /// The age of the oldest of them, in nanoseconds.
+    pub lag_ns: Option<i64>,
+}
+
+impl Status {
+    /// Takes the snapshot. `destination`: the name of the one that is configured now.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn take(
+        reader: &mut Reader,
+        destination: Option<&str>,
+        at_ns: WallNs,
+    ) -> Result<Status, JournalError> {
+        let ledger = reader.ledger()?;
+        let meters = reader.totals()?.into_iter().map(|totals| {
+            let losses = ledger.iter().filter(|(name, ..)| *name == totals.name);
+            let losses = losses.map(|(_, cause, loss)| LossStatus {
+                cause: cause.as_str(),
+                filter: cause.is_filter(),
+                pulses: loss.pulses,
+                first_ns: loss.first_ns,
+                last_ns: loss.last_ns,
+            });
+            MeterStatus {
+                losses: losses.collect(),
+                name: totals.name,
+                pulses: totals.pulses,
+                last_pulse_ns: totals.last_ns,
+            }
+        });
+        let meters = meters.collect();
+        let bounds = reader.bounds()?;
+        let delivery = match destination {
+            Some(name) => DeliveryStatus::take(reader, name, bounds, at_ns)?,
+            None => None,
+        };
+        Ok(Status {
+            at_ns,
+            meters,
+            journal_bytes: reader.used_bytes()?,
+            journal_pulses: bounds.map_or(0, |(first, last)| last - first + 1),
+            delivery,
+        })
+    }
+
+    /// Pulses that are lost for good, over all meters: what no filter rejected on purpose.
+    pub fn lost(&self) -> u64 {
+        let losses = self.meters.iter().flat_map(|meter| &meter.losses);
+        losses.filter(|loss| !loss.filter).map(|loss| loss.pulses).sum()
+    }
+
+    /// Edges that the filters rejected, over all meters.
+    pub fn rejected(&self) -> u64 {
+        let losses = self.meters.iter().flat_map(|meter| &meter.losses);
+        losses.filter(|loss| loss.filter).map(|loss| loss.pulses).sum()
+    }
+}
+
+impl DeliveryStatus {
+    fn take(
+        reader: &mut Reader,
+        name: &str,
+        bounds: Option<(i64, i64)>,
+        at_ns: WallNs,
+    ) -> Result<Option<DeliveryStatus>, JournalError> {
+        let known = reader.destinations()?.into_iter().find(|(_, known, _)| known == name);
+        let Some((row, destination, state)) = known else { return Ok(None) };
+        let (mut backlog, mut lag_ns) = (0, None);
+        if let Some((first, last)) = bounds {
+            let delivered = reader.delivered(row)?;
+            backlog = delivered.missing(first, last);
+            if let Some(gap) = delivered.gaps(first, last).first() {
+                let oldest = reader.page(gap.0, gap.0, 1)?.entries;
+                lag_ns = oldest.first().map(|entry| at_ns - entry.wall_ns);
+            }
+        }
+        Ok(Some(DeliveryStatus {
+            destination,
+            state: state.state,
+            message: state.message,
+            since_ns: state.since_ns,
+            backlog,
+            lag_ns,
+        }))
+    }
+}
