@@ -25,5 +25,20 @@ pub mod intake;
 /// The SQLite file that keeps every pulse, and the marks of what is durable and delivered.
 pub mod journal;
 
+/// From the journal to a server: batches, verdicts, retries, what is delivered.
+pub mod deliver;
+
+/// One snapshot of truth, for whoever shows it.
+pub mod status;
+
+/// The line of state in the log.
+pub mod report;
+
 /// Settings: what the configuration says, checked and typed.
 pub mod config;
+
+/// Signals, and the order of the end.
+pub mod shutdown;
+
+/// The assembly of all rooms.
+pub mod daemon;

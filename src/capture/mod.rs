@@ -3,6 +3,7 @@
 //! behind it stands the kernel's buffer of 1024 edges a line, before it a queue in memory.
 
 pub mod filter;
+pub mod gpio;
 pub mod waker;
 
 use std::fmt::Debug;

@@ -1,0 +1,222 @@
+//! One requested line: its descriptor, and bulk reads from it.
+//!
+//! One request a line, because the kernel's buffer belongs to the request: in a shared one a
+//! busy line pushes out the events of a quiet one. Both edges are always asked for; what
+//! counts is judged later, on the interrupt's own stamps. Of gpiocdev only the request's
+//! builder is used: its `read_edge_event` loses what it read ahead, and a descriptor that was
+//! kept over a restart can be read by the functions under it only.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use gpiocdev::Request;
+use gpiocdev::chip::Chip;
+use gpiocdev::line;
+use gpiocdev_uapi::v2::{LineEdgeEvent, LineEdgeEventKind, LineValues, get_line_values};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::OFlags;
+
+use crate::capture::waker::timespec;
+use crate::config::LineSettings;
+use crate::pulse::{Bias, EdgeKind, Level, MonoNs, NS_PER_MS};
+
+use super::error::{GpioError, kernel_error, uapi_error};
+use super::find::Found;
+
+/// The name under which lines are requested; `gpioinfo` shows it.
+const CONSUMER: &str = "powerlogger";
+
+/// Edges the kernel keeps for a line; it gives no more (a larger number is cut silently).
+pub(super) const KERNEL_BUFFER_EVENTS: u32 = 1024;
+
+/// Without an event for so long after the level was read, no edge came before the reading:
+/// the kernel stamps an edge in the interrupt but delivers it from a thread a little later.
+const SETTLE_NS: i64 = NS_PER_MS / 2;
+
+/// How often an undisturbed level is tried for on a line that is busy from the start.
+const SETTLE_TRIES: usize = 8;
+
+/// An edge of a line that knows nothing of meters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RawEdge {
+    pub(super) kind: EdgeKind,
+    pub(super) mono_ns: MonoNs,
+    pub(super) line_seqno: u32,
+}
+
+/// A line that is ours.
+#[derive(Debug)]
+pub(super) struct Line {
+    file: File,
+    /// What the kernel's debounce adds to each stamp: it stamps when the level has stayed for
+    /// the period, not when it changed.
+    stamp_delay_ns: i64,
+    found: Found,
+}
+
+impl Line {
+    /// Requests the line.
+    pub(super) fn request(found: Found, settings: &LineSettings) -> Result<Line, GpioError> {
+        let requested = request(&found, settings).map_err(|error| {
+            let busy = || consumer(&found);
+            GpioError::from_kernel("request", &found.shown, &found.device, error, busy)
+        })?;
+        Ok(Line {
+            file: requested,
+            stamp_delay_ns: i64::from(settings.kernel_debounce_us) * 1_000,
+            found,
+        })
+    }
+
+    /// The line and its chip, for people.
+    pub(super) fn shown(&self) -> &str {
+        &self.found.shown
+    }
+
+    /// What poll(2) is told about this line.
+    pub(super) fn poll_fd(&self) -> PollFd<'_> {
+        PollFd::new(&self.file, PollFlags::IN)
+    }
+
+    /// The level the line had when it was requested. Edges that came since are appended to
+    /// `edges`; the level is told consistently with them.
+    pub(super) fn level_at_request(
+        &self,
+        buffer: &mut EventBuffer,
+        edges: &mut Vec<RawEdge>,
+    ) -> Result<Level, GpioError> {
+        for _ in 0..SETTLE_TRIES {
+            let level = self.level().map_err(|error| self.failed("read", error))?;
+            if !self.ready_within(SETTLE_NS) {
+                // Each edge turned the level once: undo them.
+                let turned = edges.last().is_some_and(|edge| edge.line_seqno % 2 == 1);
+                return Ok(if turned { level.inverted() } else { level });
+            }
+            self.read(buffer, edges)?;
+        }
+        // Never undisturbed: the first edge tells what was before it.
+        match edges.first() {
+            Some(first) => Ok(first.kind.level_after().inverted()),
+            None => self.level().map_err(|error| self.failed("read", error)),
+        }
+    }
+
+    /// Appends the edges that the kernel has for us, as many as fit into one read. Does not
+    /// wait for any.
+    pub(super) fn read(
+        &self,
+        buffer: &mut EventBuffer,
+        edges: &mut Vec<RawEdge>,
+    ) -> Result<(), GpioError> {
+        match buffer.read(&self.file) {
+            Ok(words) => {
+                for event in words.chunks_exact(LineEdgeEvent::u64_size()) {
+                    edges.push(self.edge(event));
+                }
+                Ok(())
+            }
+            Err(error) if is_try_later(&error) => Ok(()),
+            Err(error) => Err(self.failed("read", error)),
+        }
+    }
+
+    /// What it means that poll(2) no longer offers this line for reading.
+    pub(super) fn hung_up(&self) -> GpioError {
+        let line = self.found.shown.clone();
+        GpioError::Gone { line }
+    }
+
+    fn edge(&self, words: &[u64]) -> RawEdge {
+        let event = LineEdgeEvent::from_slice(words).expect("the chunk has an event's size");
+        let falling = LineEdgeEventKind::FallingEdge as u32;
+        RawEdge {
+            kind: if event.kind == falling {
+                EdgeKind::Falling
+            } else {
+                EdgeKind::Rising
+            },
+            mono_ns: event.timestamp_ns as i64 - self.stamp_delay_ns,
+            line_seqno: event.line_seqno,
+        }
+    }
+
+    fn level(&self) -> io::Result<Level> {
+        // Bit and mask count lines within the request, and it has one.
+        let mut values = LineValues { bits: 0, mask: 1 };
+        get_line_values(&self.file, &mut values).map_err(uapi_error)?;
+        Ok(if values.bits & 1 == 1 {
+            Level::High
+        } else {
+            Level::Low
+        })
+    }
+
+    /// Whether there is something to read, or an error to find out about, within `ns`.
+    fn ready_within(&self, ns: i64) -> bool {
+        matches!(poll(&mut [self.poll_fd()], Some(&timespec(ns))), Ok(n) if n > 0)
+    }
+
+    fn failed(&self, call: &'static str, error: io::Error) -> GpioError {
+        let found = &self.found;
+        GpioError::from_kernel(call, &found.shown, &found.device, error, || None)
+    }
+}
+
+/// Room for all that the kernel can have for a line, so that one read empties it: a thousand
+/// edges cost 26 ms one by one and 0.3 ms at once.
+#[derive(Debug)]
+pub(super) struct EventBuffer(Vec<u64>);
+
+impl EventBuffer {
+    pub(super) fn new() -> EventBuffer {
+        let events = usize::try_from(KERNEL_BUFFER_EVENTS).expect("1024 fits");
+        EventBuffer(vec![0; events * LineEdgeEvent::u64_size()])
+    }
+
+    fn read(&mut self, file: &File) -> io::Result<&[u64]> {
+        let words = gpiocdev_uapi::read_event(file, &mut self.0).map_err(uapi_error)?;
+        Ok(&self.0[..words])
+    }
+}
+
+fn request(found: &Found, settings: &LineSettings) -> io::Result<File> {
+    let mut builder = Request::builder();
+    builder
+        .on_chip(&found.device)
+        .with_consumer(CONSUMER)
+        .with_kernel_event_buffer_size(KERNEL_BUFFER_EVENTS)
+        .with_line(found.offset)
+        .as_input()
+        .with_bias(match settings.bias {
+            Bias::Up => line::Bias::PullUp,
+            Bias::Down => line::Bias::PullDown,
+            Bias::None => line::Bias::Disabled,
+        })
+        .with_edge_detection(line::EdgeDetection::BothEdges)
+        .with_event_clock(line::EventClock::Monotonic);
+    if settings.kernel_debounce_us > 0 {
+        let period = Duration::from_micros(settings.kernel_debounce_us.into());
+        builder.with_debounce_period(period);
+    }
+    let request = builder.request().map_err(kernel_error)?;
+    let file = File::from(request.as_fd().try_clone_to_owned()?);
+    // A thread blocked in read(2) makes the removal of the chip hang, and nothing wakes it.
+    rustix::fs::fcntl_setfl(&file, OFlags::NONBLOCK)?;
+    Ok(file)
+}
+
+/// The name under which somebody else has the line.
+fn consumer(found: &Found) -> Option<String> {
+    let chip = Chip::from_path(&found.device).ok()?;
+    let info = chip.line_info(found.offset).ok()?;
+    Some(info.consumer).filter(|name| !name.is_empty())
+}
+
+fn is_try_later(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}

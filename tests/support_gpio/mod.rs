@@ -1,0 +1,143 @@
+//! Real GPIO lines for tests: the kernel's own simulated chip (`gpio-sim`), in one of two
+//! places.
+//!
+//! * Where `GPIO_RIG` names the `run` program of a rig (a user-mode kernel that carries
+//!   `gpio-sim`), the test runs its own binary again inside a fresh guest, for itself only.
+//! * Where the machine's kernel has `gpio-sim` and the test runs as root, right here.
+//!
+//! Elsewhere a test prints a line that begins with `skipped: ` and passes. In both places the
+//! chips are made by the same code below, so what a test sees does not depend on where it is.
+#![allow(
+    dead_code,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "not every test crate needs all of it; waits for the kernel have deadlines; skips \
+              are printed"
+)]
+
+mod chip;
+mod hand;
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub(crate) use self::chip::{SimChip, Wire};
+pub(crate) use self::hand::{Done, Hand};
+
+/// Set inside the guest: the test is where it wanted to be.
+const IN_RIG: &str = "POWERLOGGER_IN_RIG";
+
+/// Where `gpio-sim` is configured.
+const SIM: &str = "/sys/kernel/config/gpio-sim";
+
+/// What a test wants of its place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// Sleeping takes no time: the guest's clock jumps. Only a rig can do that.
+    pub(crate) time_travel: bool,
+    /// Stop the guest after so long.
+    pub(crate) timeout_s: u32,
+}
+
+impl Place {
+    /// Real time.
+    pub(crate) const REAL: Place = Place {
+        time_travel: false,
+        timeout_s: 120,
+    };
+    /// Simulated time.
+    pub(crate) const TIME_TRAVEL: Place = Place {
+        time_travel: true,
+        timeout_s: 120,
+    };
+}
+
+/// A place with simulated chips. One test at a time: names of lines are the machine's.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    _turn: MutexGuard<'static, ()>,
+}
+
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Brings the test `name` to a place with `gpio-sim`. None: there it has run and passed, or
+/// there is none and it is skipped; nothing is left to do here.
+///
+/// # Panics
+/// When it failed there.
+pub(crate) fn ground(name: &str, place: Place) -> Option<Ground> {
+    if env::var_os(IN_RIG).is_some() {
+        return Some(take_turn());
+    }
+    if let Some(run) = env::var_os("GPIO_RIG") {
+        run_in_rig(Path::new(&run), name, place);
+        return None;
+    }
+    if let Some(why) = unfit(place) {
+        skip(name, &format!("no GPIO_RIG, and {why}"));
+        return None;
+    }
+    Some(take_turn())
+}
+
+/// Says that a test has not run, on a line that begins so and can be counted.
+pub(crate) fn skip(name: &str, why: &str) {
+    // With one test thread the test's name stands on the line already.
+    eprintln!("\nskipped: {name} ({why})");
+}
+
+impl Ground {
+    /// A chip with `lines` lines, of which 0 to 27 are named as on a Raspberry Pi's header.
+    pub(crate) fn chip(&self, label: &str, lines: usize) -> SimChip {
+        SimChip::new(label, lines)
+    }
+}
+
+fn take_turn() -> Ground {
+    // A test that failed has dropped its chips all the same.
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    Ground { _turn: turn }
+}
+
+fn run_in_rig(run: &Path, name: &str, place: Place) {
+    let mut command = Command::new(run);
+    command.args(["--timeout", &place.timeout_s.to_string()]);
+    // Its own chip must not be taken for a header: the tests make theirs.
+    command.args(["--chip", "spare:1"]);
+    if place.time_travel {
+        command.arg("--time-travel");
+    }
+    let binary = env::current_exe().expect("the test has a binary");
+    command.arg("--").arg(binary);
+    command.args(["--exact", name, "--nocapture", "--test-threads=1"]);
+    let output = command
+        .env(IN_RIG, "1")
+        .env_remove("GPIO_RIG")
+        .output()
+        .unwrap_or_else(|error| panic!("cannot start GPIO_RIG={}: {error}", run.display()));
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    eprint!("{stderr}");
+    let passed = output.status.success() && stdout.contains("1 passed");
+    assert!(passed, "in the rig: {}\n{stdout}", output.status);
+}
+
+/// Why this machine itself is no place for the tests.
+fn unfit(place: Place) -> Option<&'static str> {
+    if place.time_travel {
+        return Some("only a rig's clock can jump");
+    }
+    if !rustix::process::geteuid().is_root() {
+        return Some("gpio-sim needs root");
+    }
+    if !Path::new(SIM).exists() {
+        let _ = Command::new("modprobe").arg("gpio-sim").output();
+    }
+    if !Path::new(SIM).exists() {
+        return Some("no gpio-sim on this machine");
+    }
+    chip::header_is_real().then_some("this machine has a GPIO header of its own")
+}
