@@ -322,7 +322,8 @@ impl Deliverer {
                     Failure::Status { .. } => "refused",
                 };
                 self.trouble(word, &failure.message());
-                self.wait(self.backoff.after(self.failures, self.random.f64()))
+                let after = self.backoff.after(self.failures, self.random.f64());
+                self.wait(after)
             }
         }
     }

@@ -1,0 +1,94 @@
+//! The command line: one file a command. Doc comments are the help.
+
+pub mod export;
+pub mod run;
+pub mod status;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{ConfigError, LoadOptions, Loaded};
+use crate::daemon::RunError;
+use crate::journal::JournalError;
+
+/// Something failed.
+pub const EXIT_FAILED: u8 = 1;
+/// Not now; a later try may go better (EX_TEMPFAIL of sysexits.h).
+pub const EXIT_TRY_LATER: u8 = 75;
+/// The configuration is wrong; trying again is of no use (EX_CONFIG of sysexits.h).
+pub const EXIT_CONFIG: u8 = 78;
+
+const EXIT_CODES: &str = "Exit codes: 0 ok, 1 failed, 2 usage, 75 try later, 78 configuration.";
+
+/// Counts the pulses of electricity meters, keeps every one, delivers them to InfluxDB 2.
+#[derive(Debug, Parser)]
+#[command(name = "powerlogger", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    /// The directory of `.env` and `powerlogger.toml` [default: ./ if it holds one of them, else
+    /// /etc/powerlogger].
+    #[arg(long, global = true, value_name = "DIR")]
+    config_dir: Option<PathBuf>,
+
+    /// The journal's directory [default: QUEUE_DIR, else /var/lib/powerlogger if it exists, else
+    /// ./queue].
+    #[arg(long, global = true, value_name = "DIR")]
+    queue_dir: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Count, keep and deliver until told to stop.
+    Run(run::RunArgs),
+    /// Show what has been counted, what waits and what was lost; also while `run` runs.
+    Status(status::StatusArgs),
+    /// Write the journal's pulses of a period as line protocol or CSV.
+    Export(export::ExportArgs),
+    /// Show or check the configuration.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+}
+
+/// Does what the command line says. Answers go to `out`, errors to the caller.
+///
+/// # Errors
+/// Whatever the command ran into; [`exit_code`] and [`explain`] know what to make of it.
+pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<()> {
+    let options = LoadOptions::from_process(cli.config_dir, cli.queue_dir)?;
+    match cli.command {
+        Command::Run(args) => run::run(&args, &load(&options)?),
+        Command::Status(args) => status::status(&args, &load(&options)?, out),
+        Command::Export(args) => export::export(&args, &load(&options)?, out),
+        Command::Config(command) => config::config(&command, &options, out),
+    }
+}
+
+fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
+    crate::config::load(options)
+}
+
+/// The exit code that an error deserves.
+pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let code = if error.is::<ConfigError>() {
+        EXIT_CONFIG
+    } else if let Some(error) = error.downcast_ref::<RunError>() {
+        if error.is_temporary() { EXIT_TRY_LATER } else { EXIT_FAILED }
+    } else if error.downcast_ref::<JournalError>().is_some_and(|e| e.kind() == "in_use") {
+        EXIT_TRY_LATER
+    } else {
+        EXIT_FAILED
+    };
+    ExitCode::from(code)
+}
+
+/// The chain of an error, a line a cause.
+pub fn explain(error: &anyhow::Error) -> String {
+    let mut lines = vec![format!("powerlogger: {error}")];
+    lines.extend(error.chain().skip(1).map(|cause| format!("  because: {cause}")));
+    lines.join("\n")
+}
