@@ -4,6 +4,11 @@
 
 pub mod filter;
 pub mod gpio;
+pub mod house;
+pub mod pace;
+pub mod recorded;
+pub mod recorder;
+pub mod simulated;
 pub mod waker;
 
 use std::fmt::Debug;

@@ -60,25 +60,45 @@ impl Clock for SystemClock {
 }
 
 /// A clock that runs faster than the machine's from a chosen start: time of the simulated
-/// house, so that a day can pass in a minute. Its wall and monotonic hands move alike.
+/// house, so that a day can pass in a minute. Its wall and monotonic hands move alike. Clones
+/// share one offset.
 #[derive(Debug, Clone)]
 pub struct ScaledClock {
     real: SystemClock,
     real_start_ns: MonoNs,
-    wall_start_ns: WallNs,
+    start_ns: MonoNs,
     speed: f64,
+    offset_ns: Arc<AtomicI64>,
 }
 
 impl ScaledClock {
     /// A clock that shows `wall_start_ns` now and runs `speed` times as fast as the machine's.
     pub fn new(wall_start_ns: WallNs, speed: f64) -> ScaledClock {
+        let start_ns = Self::MONO_START_NS;
+        ScaledClock::starting(start_ns, wall_start_ns - start_ns, speed)
+    }
+
+    /// A clock whose monotonic hand stands at `start_ns` now and whose wall hand is
+    /// `offset_ns` ahead of it: the clock of a recording.
+    pub fn starting(start_ns: MonoNs, offset_ns: i64, speed: f64) -> ScaledClock {
         let real = SystemClock;
         ScaledClock {
             real,
             real_start_ns: real.mono_ns(),
-            wall_start_ns,
+            start_ns,
             speed,
+            offset_ns: Arc::new(AtomicI64::new(offset_ns)),
         }
+    }
+
+    /// Where the monotonic hand stood when the clock was made.
+    pub fn start_ns(&self) -> MonoNs {
+        self.start_ns
+    }
+
+    /// Sets the wall clock `ns` forward (or back), for all clones.
+    pub fn jump_wall(&self, ns: i64) {
+        self.offset_ns.fetch_add(ns, Ordering::SeqCst);
     }
 
     /// How long the machine must wait until this clock has advanced by `scaled_ns`.
@@ -96,7 +116,7 @@ impl Clock for ScaledClock {
     fn mono_ns(&self) -> MonoNs {
         #[expect(clippy::cast_possible_truncation, reason = "far below 2^63 ns")]
         let passed = ((self.real.mono_ns() - self.real_start_ns) as f64 * self.speed) as i64;
-        Self::MONO_START_NS + passed
+        self.start_ns.saturating_add(passed)
     }
 
     fn wall_ns(&self) -> WallNs {
@@ -104,7 +124,7 @@ impl Clock for ScaledClock {
     }
 
     fn offset_ns(&self) -> i64 {
-        self.wall_start_ns - Self::MONO_START_NS
+        self.offset_ns.load(Ordering::SeqCst)
     }
 }
 
