@@ -1,2 +1,19 @@
-//! The binary: everything is in the library.
-fn main() {}
+//! The binary: parses, dispatches, prints the error with what to do, chooses the exit code.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use powerlogger::cli::{self, Cli};
+
+fn main() -> ExitCode {
+    let outcome = cli::main(Cli::parse(), &mut io::stdout().lock());
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    // Whoever reads the answer may stop reading when he has seen enough: `export | head`.
+    let cause = error.root_cause().downcast_ref::<io::Error>();
+    if cause.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe) {
+        return ExitCode::SUCCESS;
+    }
+    let _ = writeln!(io::stderr(), "{}", cli::explain(&error));
+    cli::exit_code(&error)
+}

@@ -1,8 +1,10 @@
 //! The command line: one file a command. Doc comments are the help.
 
+pub mod config;
 pub mod export;
 pub mod run;
 pub mod status;
+pub mod time;
 
 use std::io::Write;
 use std::path::PathBuf;

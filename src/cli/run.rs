@@ -7,23 +7,23 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
-use jiff::{Timestamp, ToSpan};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::time::{self, Moment};
+use crate::capture::Source;
 use crate::capture::gpio::GpioSource;
 use crate::capture::pace::Pace;
 use crate::capture::recorded::RecordedSource;
 use crate::capture::recorder::{Recorder, RecordingSource};
 use crate::capture::simulated::{SimulatedOptions, SimulatedSource};
 use crate::capture::waker::Waker;
-use crate::capture::Source;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Influx, Loaded, Settings};
+use crate::config::{Influx, Loaded, MeterSettings};
 use crate::daemon::{self, Parts};
-use crate::deliver::sink::{InfluxSink, Sink};
+use crate::deliver::influx_sink::InfluxSink;
+use crate::deliver::sink::Sink;
 use crate::pulse::{NS_PER_S, WallNs};
 
 /// Options of `run`.
@@ -55,7 +55,7 @@ pub struct RunArgs {
     span_ns: Option<i64>,
 
     /// The simulated house's seed: the same seed and start give the same pulses.
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "simulate")]
+    #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 }
 
@@ -70,5 +70,102 @@ fn parse_speed(text: &str) -> Result<Speed, String> {
     match text.parse::<f64>() {
         Ok(speed) if speed.is_finite() && speed > 0.0 => Ok(Speed(Some(speed))),
         _ => Err("a positive number, or `max`".to_owned()),
+    }
+}
+
+/// The simulated monotonic clock starts here, so that 0 stays "never".
+const SIMULATED_START_NS: i64 = NS_PER_S;
+
+/// Runs until told to stop.
+///
+/// # Errors
+/// When nothing can be counted or kept.
+pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
+    let settings = &loaded.settings;
+    start_log(settings.log.debug);
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        config = %loaded.config_dir.display(),
+        journal = %settings.journal.dir.display(),
+        "powerlogger starts"
+    );
+    for note in &loaded.notes {
+        warn!("{note}");
+    }
+    let waker = Waker::new().context("cannot make a wake-up descriptor")?;
+    let (source, clock, earliest_wall_ns) = source(args, &settings.meters, &waker)?;
+    let source = match &args.record {
+        Some(path) => record(path, source, &clock, &settings.meters)?,
+        None => source,
+    };
+    let sink = sink(loaded);
+    daemon::run(settings, Parts { source, clock, waker, sink, earliest_wall_ns })?;
+    Ok(())
+}
+
+/// The log goes to stderr; under systemd without the time, which the system's journal adds.
+fn start_log(debug: bool) {
+    let level = if debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    let builder = builder.with_target(false);
+    let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    if std::env::var_os("JOURNAL_STREAM").is_some() {
+        builder.with_ansi(false).without_time().init();
+    } else {
+        builder.with_ansi(terminal).init();
+    }
+}
+
+/// What to count, on which clock, and from when on that clock is believed.
+type Chosen = (Box<dyn Source>, Arc<dyn Clock>, WallNs);
+
+fn source(args: &RunArgs, meters: &[MeterSettings], waker: &Waker) -> anyhow::Result<Chosen> {
+    let Speed(speed) = args.speed;
+    if args.simulate {
+        let from_ns = args.from.unwrap_or(Moment::FromNow(0)).resolve(SystemClock.wall_ns());
+        let pace = Pace::starting(SIMULATED_START_NS, from_ns - SIMULATED_START_NS, speed);
+        let clock = pace.clock();
+        let options = SimulatedOptions { seed: args.seed, span_ns: args.span_ns };
+        let house = SimulatedSource::new(meters, pace, waker.clone(), options);
+        warn!(seed = args.seed, from = time::local(from_ns), "the pulses are SIMULATED, not yours");
+        return Ok((Box::new(house), clock, WallNs::MIN));
+    }
+    if let Some(path) = &args.replay {
+        let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+        let recorded = RecordedSource::read(BufReader::new(file), meters, speed, waker.clone())
+            .with_context(|| format!("cannot replay {}", path.display()))?;
+        let clock = recorded.clock();
+        warn!(file = %path.display(), "the pulses come from a recording");
+        return Ok((Box::new(recorded), clock, WallNs::MIN));
+    }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let lines = GpioSource::new(meters, Arc::clone(&clock), waker.clone());
+    Ok((Box::new(lines), clock, EARLIEST_WALL_NS))
+}
+
+fn record(
+    path: &Path,
+    source: Box<dyn Source>,
+    clock: &Arc<dyn Clock>,
+    meters: &[MeterSettings],
+) -> anyhow::Result<Box<dyn Source>> {
+    let failed = || format!("cannot write {}", path.display());
+    let file = File::create(path).with_context(failed)?;
+    let recorder = Recorder::new(file, meters, clock.offset_ns()).with_context(failed)?;
+    info!(file = %path.display(), "recording all edges");
+    Ok(Box::new(RecordingSource::new(source, Arc::clone(clock), recorder)))
+}
+
+/// The server, if one is configured. A CA file that cannot be read does not keep anybody from
+/// counting.
+fn sink(loaded: &Loaded) -> Option<Box<dyn Sink>> {
+    let Influx::Configured(influx) = &loaded.settings.influx else { return None };
+    let again = loaded.clone();
+    match InfluxSink::new(influx, Box::new(move || again.reload_token())) {
+        Ok(sink) => Some(Box::new(sink)),
+        Err(failed) => {
+            error!(error = %failed, "nothing can be delivered; pulses are counted and kept");
+            None
+        }
     }
 }

@@ -1,0 +1,109 @@
+//! `powerlogger status`: the snapshot of truth, for people and programs.
+
+use std::io::Write;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::time;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Influx, Loaded};
+use crate::daemon::destination_name;
+use crate::journal::reader::Reader;
+use crate::journal::schema::is_locked;
+use crate::status::{DeliveryStatus, MeterStatus, Status};
+
+/// Options of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the status.
+///
+/// # Errors
+/// When there is no journal or it cannot be read.
+pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+    let dir = &loaded.settings.journal.dir;
+    let destination = match &loaded.settings.influx {
+        Influx::Configured(influx) => Some(destination_name(influx)),
+        Influx::NotConfigured(_) => None,
+    };
+    let mut reader = Reader::open(dir)?;
+    let status = Status::take(&mut reader, destination.as_deref(), SystemClock.wall_ns())?;
+    let running = is_locked(dir);
+    if args.json {
+        let mut json = serde_json::to_value(&status)?;
+        json["running"] = running.into();
+        json["journal_dir"] = dir.display().to_string().into();
+        writeln!(out, "{json:#}")?;
+        return Ok(());
+    }
+    let state = if running { "running" } else { "not running" };
+    writeln!(out, "powerlogger is {state}")?;
+    writeln!(
+        out,
+        "journal    {}: {} pulses, {:.1} MiB",
+        dir.display(),
+        status.journal_pulses,
+        status.journal_bytes as f64 / f64::from(1 << 20)
+    )?;
+    delivery(loaded, status.delivery.as_ref(), out)?;
+    for meter in &status.meters {
+        print_meter(meter, status.at_ns, out)?;
+    }
+    match status.lost() {
+        0 => writeln!(out, "lost       0 pulses")?,
+        lost => writeln!(out, "lost       {lost} pulses (by cause above)")?,
+    }
+    Ok(())
+}
+
+fn delivery(loaded: &Loaded, status: Option<&DeliveryStatus>, out: &mut dyn Write) -> Result<()> {
+    if let Influx::NotConfigured(why) = &loaded.settings.influx {
+        writeln!(out, "delivery   off: {why}")?;
+        return Ok(());
+    }
+    let Some(delivery) = status else {
+        writeln!(out, "delivery   nothing sent to this server and bucket yet")?;
+        return Ok(());
+    };
+    let lag = delivery.lag_ns.map_or_else(String::new, |ns| {
+        format!(", the oldest {} old", time::span(ns))
+    });
+    writeln!(out, "delivery   to {}: {} waiting{lag}", delivery.destination, delivery.backlog)?;
+    match delivery.state.as_str() {
+        "" => writeln!(out, "           no answer yet")?,
+        "ok" => writeln!(out, "           works since {}", time::local(delivery.since_ns))?,
+        state => {
+            let since = time::local(delivery.since_ns);
+            writeln!(out, "           FAILS ({state}) since {since}: {}", delivery.message)?;
+        }
+    }
+    Ok(())
+}
+
+fn print_meter(meter: &MeterStatus, now_ns: i64, out: &mut dyn Write) -> Result<()> {
+    let last = match meter.last_pulse_ns {
+        Some(last) => {
+            format!("last {} ({} ago)", time::local(last), time::span(now_ns - last))
+        }
+        None if meter.pulses > 0 => "last one's time not known yet".to_owned(),
+        None => "none yet".to_owned(),
+    };
+    writeln!(out, "{:<10} {} pulses, {last}", meter.name, meter.pulses)?;
+    for loss in &meter.losses {
+        let word = if loss.filter { "rejected" } else { "LOST" };
+        writeln!(
+            out,
+            "           {word} {} ({}), {} to {}",
+            loss.pulses,
+            loss.cause,
+            time::local(loss.first_ns),
+            time::local(loss.last_ns)
+        )?;
+    }
+    Ok(())
+}
