@@ -25,6 +25,9 @@ pub mod intake;
 /// The SQLite file that keeps every pulse, and the marks of what is durable and delivered.
 pub mod journal;
 
+/// A small InfluxDB 2 client that knows nothing of the rest.
+pub mod influx;
+
 /// From the journal to a server: batches, verdicts, retries, what is delivered.
 pub mod deliver;
 
@@ -39,6 +42,9 @@ pub mod config;
 
 /// Signals, and the order of the end.
 pub mod shutdown;
+
+/// The command line.
+pub mod cli;
 
 /// The assembly of all rooms.
 pub mod daemon;

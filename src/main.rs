@@ -8,7 +8,9 @@ use powerlogger::cli::{self, Cli};
 
 fn main() -> ExitCode {
     let outcome = cli::main(Cli::parse(), &mut io::stdout().lock());
-    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    let Err(error) = outcome else {
+        return ExitCode::SUCCESS;
+    };
     // Whoever reads the answer may stop reading when he has seen enough: `export | head`.
     let cause = error.root_cause().downcast_ref::<io::Error>();
     if cause.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe) {

@@ -5,6 +5,7 @@
 //! (measurement, tags, timestamp) was fixed when the pulse became final.
 
 pub mod batch;
+pub mod influx_sink;
 pub mod lanes;
 pub mod retry;
 pub mod sink;

@@ -1,0 +1,187 @@
+//! Line protocol: one integer field a point.
+//!
+//! InfluxDB's parser (v2.9.1 `models/points.go`) takes `\,`, `\ ` and (in tags and field keys) `\=`
+//! for the plain characters; a backslash before anything else is itself. A newline cannot be
+//! carried, and neither can a backslash at the end of a name, which would escape what follows.
+//! The crate `influxdb-line-protocol` builds each point anew; here all but two numbers of a line is
+//! the same for ever, and is copied.
+
+/// Why a name cannot be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LineError {
+    /// It is empty.
+    #[error("an empty name cannot be written as line protocol")]
+    Empty,
+    /// It holds a line break or another control character.
+    #[error("{0:?} holds a control character, which line protocol cannot carry")]
+    Control(String),
+    /// It ends in a backslash.
+    #[error("{0:?} ends in a backslash, which line protocol cannot carry")]
+    TrailingBackslash(String),
+    /// It begins a comment.
+    #[error("{0:?} begins with #, which line protocol takes for a comment")]
+    Comment(String),
+}
+
+/// Writes the points of one series.
+#[derive(Debug, Clone)]
+pub struct LineEncoder {
+    /// Measurement, tags and field, up to the `=`.
+    prefix: Vec<u8>,
+}
+
+impl LineEncoder {
+    /// For points of this measurement, with these tags and one integer field.
+    ///
+    /// # Errors
+    /// When a name cannot be carried.
+    pub fn new(
+        measurement: &str,
+        tags: &[(&str, &str)],
+        field: &str,
+    ) -> Result<LineEncoder, LineError> {
+        if measurement.starts_with('#') {
+            return Err(LineError::Comment(measurement.to_owned()));
+        }
+        let mut prefix = String::new();
+        escape(measurement, &[',', ' '], &mut prefix)?;
+        for (key, value) in tags {
+            prefix.push(',');
+            escape(key, &[',', ' ', '='], &mut prefix)?;
+            prefix.push('=');
+            escape(value, &[',', ' ', '='], &mut prefix)?;
+        }
+        prefix.push(' ');
+        escape(field, &[',', ' ', '='], &mut prefix)?;
+        prefix.push('=');
+        Ok(LineEncoder { prefix: prefix.into_bytes() })
+    }
+
+    /// Appends a line: this value at this time (nanoseconds since 1970).
+    pub fn push(&self, out: &mut Vec<u8>, value: i64, timestamp_ns: i64) {
+        out.extend_from_slice(&self.prefix);
+        push_integer(out, value);
+        out.extend_from_slice(b"i ");
+        push_integer(out, timestamp_ns);
+        out.push(b'\n');
+    }
+}
+
+fn escape(name: &str, special: &[char], out: &mut String) -> Result<(), LineError> {
+    if name.is_empty() {
+        return Err(LineError::Empty);
+    }
+    if name.chars().any(char::is_control) {
+        return Err(LineError::Control(name.to_owned()));
+    }
+    if name.ends_with('\\') {
+        return Err(LineError::TrailingBackslash(name.to_owned()));
+    }
+    for c in name.chars() {
+        if special.contains(&c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    Ok(())
+}
+
+/// Decimal digits, most significant first, without the machinery of formatting.
+fn push_integer(out: &mut Vec<u8>, number: i64) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    let mut left = number.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(left % 10).expect("a digit");
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn line(measurement: &str, tag: &str, value: i64, ns: i64) -> String {
+        let encoder = LineEncoder::new(measurement, &[("PulseType", tag)], "Pulse").unwrap();
+        let mut out = Vec::new();
+        encoder.push(&mut out, value, ns);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_pulse() {
+        let want = "PowerPulse,PulseType=Import Pulse=1i 1764000000000000001\n";
+        assert_eq!(line("PowerPulse", "Import", 1, 1_764_000_000_000_000_001), want);
+    }
+
+    #[test]
+    fn special_characters_are_escaped_and_a_backslash_is_itself() {
+        let want = "My\\ Power\\,=x,PulseType=a\\=b\\,c\\ d\\e\"ü Pulse=0i -1\n";
+        assert_eq!(line("My Power,=x", "a=b,c d\\e\"ü", 0, -1), want);
+    }
+
+    #[test]
+    fn what_cannot_be_carried_is_refused() {
+        let new = |m, t| LineEncoder::new(m, &[("k", t)], "f").map(|_| ());
+        assert_eq!(new("", "t"), Err(LineError::Empty));
+        assert_eq!(new("m", ""), Err(LineError::Empty));
+        assert!(matches!(new("m", "a\nb"), Err(LineError::Control(_))));
+        assert!(matches!(new("m", "a\\"), Err(LineError::TrailingBackslash(_))));
+        assert!(matches!(new("#m", "a"), Err(LineError::Comment(_))));
+    }
+
+    /// Splits at a separator that no backslash stands before.
+    fn split_plain(text: &str, separator: char) -> Option<(&str, &str)> {
+        let mut before = ' ';
+        for (at, c) in text.char_indices() {
+            if c == separator && before != '\\' {
+                return Some((&text[..at], &text[at + c.len_utf8()..]));
+            }
+            before = c;
+        }
+        None
+    }
+
+    fn unescape(text: &str, special: &[char]) -> String {
+        let mut out = String::new();
+        let mut chars = text.chars().peekable();
+        while let Some(c) = chars.next() {
+            match chars.peek() {
+                Some(next) if c == '\\' && special.contains(next) => {
+                    out.push(*next);
+                    chars.next();
+                }
+                _ => out.push(c),
+            }
+        }
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn names_come_back_as_they_were(
+            measurement in "[a-zA-Z ,=\"'ü\\\\]{0,8}[a-z]",
+            tag in "[a-zA-Z ,=\"'ü\\\\]{0,8}[a-z]",
+            value: i64,
+            ns: i64,
+        ) {
+            let line = line(&measurement, &tag, value, ns);
+            let (got, rest) = split_plain(line.trim_end(), ',').unwrap();
+            prop_assert_eq!(unescape(got, &[',', ' ']), measurement);
+            let (tags, rest) = split_plain(rest, ' ').unwrap();
+            let (_, got) = tags.split_once('=').unwrap();
+            prop_assert_eq!(unescape(got, &[',', ' ', '=']), tag);
+            prop_assert_eq!(rest, format!("Pulse={value}i {ns}"));
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! A small InfluxDB 2 client that knows nothing of the rest of the house.
+//!
+//! Facts of the protocol are those of InfluxDB v2.9.1 (`http/write_handler.go`, `http/tokens.go`):
+//! a write is synchronous and answered by exactly 204; everything outside `/api/v2` may answer
+//! 200 with a page, whatever the method.
+
+pub mod error;
+pub mod gzip;
+pub mod line_protocol;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::Agent;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+
+pub use error::Error;
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most of an answer that is read: an error of a large batch quotes every bad line.
+const ANSWER_BYTES_MAX: u64 = 1 << 20;
+
+/// Where the server is and who we are.
+#[derive(Clone)]
+pub struct ClientSettings {
+    /// Base URL, `http://` or `https://`, without a trailing slash.
+    pub host: String,
+    /// Organisation name.
+    pub org: String,
+    /// API token.
+    pub token: Option<String>,
+    /// Certificates (PEM) to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The longest a request may take.
+    pub timeout: Duration,
+}
+
+impl fmt::Debug for ClientSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut show = f.debug_struct("ClientSettings");
+        show.field("host", &self.host).field("org", &self.org).finish_non_exhaustive()
+    }
+}
+
+/// What the server said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, as text.
+    pub body: String,
+    retry_after: Option<Duration>,
+}
+
+/// A client with one connection that is kept alive.
+pub struct Client {
+    agent: Agent,
+    host: String,
+    org: String,
+    authorization: Option<String>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("host", &self.host).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client; nothing is sent yet. Certificates are read only when the server speaks https.
+    ///
+    /// # Errors
+    /// When the CA file cannot be read or holds no certificate.
+    pub fn new(settings: &ClientSettings) -> Result<Client, Error> {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_global(Some(settings.timeout))
+            .user_agent(concat!("powerlogger/", env!("CARGO_PKG_VERSION")));
+        let config = if settings.host.starts_with("https:") {
+            config.tls_config(tls(settings.ca_file.as_deref())?)
+        } else {
+            config
+        };
+        let mut client = Client {
+            agent: config.build().into(),
+            host: settings.host.clone(),
+            org: settings.org.clone(),
+            authorization: None,
+        };
+        client.set_token(settings.token.clone());
+        Ok(client)
+    }
+
+    /// Uses another token from now on.
+    pub fn set_token(&mut self, token: Option<String>) {
+        self.authorization = token.map(|token| format!("Token {token}"));
+    }
+
+    /// Writes line protocol with nanosecond stamps into a bucket. Ok: the server has it all.
+    ///
+    /// # Errors
+    /// Any other answer than 204, or none.
+    pub fn write(&self, bucket: &str, body: &[u8], gzipped: bool) -> Result<(), Error> {
+        let path =
+            format!("/api/v2/write?org={}&bucket={}&precision=ns", encode(&self.org), encode(bucket));
+        let mut headers = vec![("Content-Type", "text/plain; charset=utf-8")];
+        if gzipped {
+            headers.push(("Content-Encoding", "gzip"));
+        }
+        let answer = self.request("POST", &path, &headers, body)?;
+        if answer.status == 204 { Ok(()) } else { Err(answer.into_error()) }
+    }
+
+    /// Sends any request below the base URL and returns the answer, whatever its status.
+    ///
+    /// # Errors
+    /// When there was no answer.
+    pub fn request(
+        &self,
+        method: &str,
+        path_and_query: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, Error> {
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path_and_query}", self.host));
+        if let Some(authorization) = &self.authorization {
+            request = request.header("Authorization", authorization);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body).map_err(|error| Error::from(ureq::Error::Http(error)))?;
+        let mut response = self.agent.run(request)?;
+        let status = response.status().as_u16();
+        let retry_after = response.headers().get("Retry-After").and_then(error::retry_after);
+        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
+        // The status is what counts: an error whose text breaks off is still that error.
+        let body = match body {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(_) if status >= 400 => String::new(),
+            Err(broken) => return Err(broken.into()),
+        };
+        Ok(Answer { status, body, retry_after })
+    }
+}
+
+impl Answer {
+    /// The error that this answer is, where another one was wanted.
+    pub fn into_error(self) -> Error {
+        Error::from_answer(self.status, &self.body, self.retry_after)
+    }
+}
+
+/// The system's certificates and those of the file.
+fn tls(ca_file: Option<&Path>) -> Result<TlsConfig, Error> {
+    let system = rustls_native_certs::load_native_certs();
+    let mut roots: Vec<Certificate<'static>> =
+        system.certs.iter().map(|cert| Certificate::from_der(cert).to_owned()).collect();
+    if let Some(path) = ca_file {
+        let failed = |source| Error::CaFile { path: path.to_owned(), source };
+        let pem = std::fs::read(path).map_err(failed)?;
+        let before = roots.len();
+        roots.extend(parse_pem(&pem).filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        }));
+        if roots.len() == before {
+            let nothing = std::io::Error::other("there is no certificate (PEM) in it");
+            return Err(failed(nothing));
+        }
+    }
+    Ok(TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots))).build())
+}
+
+/// Percent-encodes a name for a query string (RFC 3986: all but unreserved characters).
+pub fn encode(name: &str) -> String {
+    use fmt::Write as _;
+    let mut encoded = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            write!(encoded, "%{byte:02X}").expect("a string takes everything");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_percent_encoded() {
+        assert_eq!(encode("Mein Haus & \"Hof\"/ü"), "Mein%20Haus%20%26%20%22Hof%22%2F%C3%BC");
+        assert_eq!(encode("PowerLogger_raw-1.~"), "PowerLogger_raw-1.~");
+    }
+
+    #[test]
+    fn neither_client_nor_settings_show_the_token() {
+        let settings = ClientSettings {
+            host: "http://127.0.0.1:1".to_owned(),
+            org: "o".to_owned(),
+            token: Some("secret".to_owned()),
+            ca_file: None,
+            timeout: Duration::from_secs(1),
+        };
+        let client = Client::new(&settings).unwrap();
+        assert!(!format!("{settings:?} {client:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_ca_file_without_a_certificate_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let ca_file = dir.path().join("ca.pem");
+        let settings = ClientSettings {
+            host: "https://127.0.0.1:1".to_owned(),
+            org: "o".to_owned(),
+            token: None,
+            ca_file: Some(ca_file.clone()),
+            timeout: Duration::from_secs(1),
+        };
+        assert_eq!(Client::new(&settings).unwrap_err().kind(), "ca_file");
+        std::fs::write(&ca_file, "not PEM").unwrap();
+        assert_eq!(Client::new(&settings).unwrap_err().kind(), "ca_file");
+    }
+}

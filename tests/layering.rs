@@ -1,0 +1,172 @@
+//! Who may call whom, and how large a file may grow: the table of ARCHITECTURE.md, kept true.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Room → the rooms it may use.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("pulse", &[]),
+    ("clock", &["pulse"]),
+    ("config", &["pulse"]),
+    ("intake", &["pulse", "clock", "capture"]),
+    ("capture", &["pulse", "clock", "config", "intake"]),
+    (
+        "journal",
+        &["pulse", "clock", "config", "intake", "capture"],
+    ),
+    ("influx", &[]),
+    (
+        "deliver",
+        &["pulse", "clock", "config", "journal", "influx"],
+    ),
+    ("status", &["pulse", "journal"]),
+    (
+        "report",
+        &["pulse", "clock", "capture", "deliver", "journal", "status"],
+    ),
+    ("shutdown", &[]),
+    (
+        "daemon",
+        &[
+            "pulse", "clock", "config", "intake", "capture", "journal", "deliver", "report",
+            "shutdown",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "pulse", "clock", "config", "capture", "journal", "deliver", "influx", "status",
+            "daemon",
+        ],
+    ),
+];
+
+/// Production lines (those above the tests) that a file may have.
+const FILE_LINES_MAX: usize = 480;
+
+/// Lines that a function may have.
+const FUNCTION_LINES_MAX: usize = 75;
+
+fn sources() -> Vec<PathBuf> {
+    fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut found,
+    );
+    found.sort();
+    assert!(found.len() > 20, "the walk finds the sources");
+    found
+}
+
+/// The production part of a file.
+fn production(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    text.split("#[cfg(test)]").next().unwrap().to_owned()
+}
+
+fn is_test_file(path: &Path) -> bool {
+    let name = path.file_stem().unwrap().to_str().unwrap();
+    name == "tests" || name.ends_with("_tests")
+}
+
+fn room(path: &Path) -> String {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let first = path.strip_prefix(src).unwrap().components().next().unwrap();
+    first
+        .as_os_str()
+        .to_str()
+        .unwrap()
+        .trim_end_matches(".rs")
+        .to_owned()
+}
+
+#[test]
+fn rooms_use_only_whom_they_may() {
+    let table: BTreeMap<_, _> = MAY_USE.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for path in sources().iter().filter(|path| !is_test_file(path)) {
+        let room = room(path);
+        if room == "main" || room == "lib" {
+            continue;
+        }
+        let allowed = table
+            .get(room.as_str())
+            .unwrap_or_else(|| panic!("{room} is in the table"));
+        for line in production(path).lines() {
+            let line = line.trim_start();
+            if line.starts_with("//") {
+                continue;
+            }
+            for used in line.split("crate::").skip(1) {
+                let used: String = used
+                    .chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect();
+                if used != room && !allowed.contains(&used.as_str()) {
+                    wrong.push(format!("{}: {room} uses {used}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn no_room_swallows_the_house() {
+    let mut wrong = Vec::new();
+    for path in sources().iter().filter(|path| !is_test_file(path)) {
+        let lines = production(path).lines().count();
+        if lines > FILE_LINES_MAX {
+            wrong.push(format!("{}: {lines} lines", path.display()));
+        }
+        for (name, lines) in functions(&production(path)) {
+            if lines > FUNCTION_LINES_MAX {
+                wrong.push(format!("{}: {name} has {lines} lines", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Functions with their length, by indentation: rustfmt closes each at the column of its `fn`.
+fn functions(text: &str) -> Vec<(String, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = Vec::new();
+    for (start, line) in lines.iter().enumerate() {
+        let code = line.trim_start();
+        let is_fn = ["fn ", "pub fn ", "pub(crate) fn ", "pub(super) fn "]
+            .iter()
+            .any(|prefix| code.starts_with(prefix));
+        if !is_fn {
+            continue;
+        }
+        let indent = line.len() - code.len();
+        let close = format!("{}}}", " ".repeat(indent));
+        let length = lines[start..].iter().position(|line| *line == close);
+        found.push((code.to_owned(), length.map_or(1, |length| length + 1)));
+    }
+    found
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    for path in sources() {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(
+            text.starts_with("//!"),
+            "{} begins with a //! line",
+            path.display()
+        );
+    }
+}
