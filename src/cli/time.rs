@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Span, Timestamp, Zoned};
+use jiff::{SignedDuration, Span, Timestamp, ZonedDateTime};
 
 use crate::pulse::WallNs;
 
@@ -39,10 +39,10 @@ impl FromStr for Moment {
         if let Some(ago) = text.strip_prefix('-') {
             return Ok(Moment::FromNow(-parse_span_ns(ago)?));
         }
-        let local = |civil: DateTime| civil.to_zoned(TimeZone::system()).map(|z| z.timestamp());
+        let local = |civil: DateTime| civil.to_zoned_datetime(TimeZone::system()).map(|z| z.timestamp());
         let timestamp = text
             .parse::<Timestamp>()
-            .or_else(|_| text.parse::<Zoned>().map(|zoned| zoned.timestamp()))
+            .or_else(|_| text.parse::<ZonedDateTime>().map(|zoned| zoned.timestamp()))
             .or_else(|_| text.parse::<DateTime>().and_then(local))
             .or_else(|_| text.parse::<Date>().and_then(|date| local(date.at(0, 0, 0, 0))))
             .map_err(|_| {
@@ -74,7 +74,7 @@ pub fn local(wall_ns: WallNs) -> String {
     let Ok(timestamp) = Timestamp::from_nanosecond(i128::from(wall_ns)) else {
         return format!("{wall_ns} ns");
     };
-    timestamp.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    timestamp.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// A duration for people: its two largest units.
