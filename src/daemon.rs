@@ -21,7 +21,7 @@ use crate::journal::durable::Durable;
 use crate::journal::marks::Marks;
 use crate::journal::reader::Reader;
 use crate::journal::writer::Writer;
-use crate::pulse::{NS_PER_S, WallNs};
+use crate::pulse::{NS_PER_MS, NS_PER_S, WallNs};
 use crate::report::Reporter;
 use crate::shutdown::{Bell, Rung, Shutdown};
 
@@ -30,6 +30,9 @@ const NO_LINE_MAX_NS: i64 = 60 * NS_PER_S;
 
 /// How long delivery may go on after the end was asked for.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// A patient source is held back while more pulses than this wait for the journal.
+const PATIENT_ABOVE: usize = 50_000;
 
 /// How often the end looks whether it is reached.
 const DRAIN_LOOK: Duration = Duration::from_millis(10);
@@ -56,13 +59,18 @@ pub struct Parts {
     pub sink: Option<Box<dyn Sink>>,
     /// Wall time before this is not believed.
     pub earliest_wall_ns: WallNs,
+    /// The source makes its own time: it is held back while the journal has much to do, where a
+    /// meter would not wait.
+    pub patient: bool,
 }
 
 /// Why `run` ended other than by a signal or at the end of its source.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// No line could be requested.
-    #[error("no GPIO line could be requested for 60 s: nothing would be counted (see the log above)")]
+    #[error(
+        "no GPIO line could be requested for 60 s: nothing would be counted (see the log above)"
+    )]
     NoLine,
     /// The journal is in use or too new.
     #[error(transparent)]
@@ -114,15 +122,27 @@ pub fn run(settings: &Settings, parts: Parts) -> Result<(), RunError> {
     }
     let captured = capture.stats();
     let capturing = spawn("capture", &bell, {
-        let shutdown = shutdown.clone();
-        move || while !shutdown.is_requested() && capture.step() != Polled::Ended {}
+        let (shutdown, intake, waker) =
+            (shutdown.clone(), Arc::clone(&intake), parts.waker.clone());
+        move || {
+            while !shutdown.is_requested() && capture.step() != Polled::Ended {
+                while parts.patient && intake.len() > PATIENT_ABOVE && !shutdown.is_requested() {
+                    waker.wait(Some(NS_PER_MS));
+                }
+            }
+            capture.finish();
+        }
     })?;
 
     let started_ns = real.mono_ns();
     let result = open_journal(settings, &shutdown, &mut bell).and_then(|journal| {
-        let Some(journal) = journal else { return Ok(()) };
+        let Some(journal) = journal else {
+            return Ok(());
+        };
         let mut house = House::build(settings, journal, &intake, parts.sink, &bell)?;
-        house.live(settings, &shutdown, &mut bell, &capturing, &captured, started_ns)?;
+        house.live(
+            settings, &shutdown, &mut bell, &capturing, &captured, started_ns,
+        )?;
         shutdown.request();
         parts.waker.wake();
         let alive = join("capture", capturing);
@@ -141,7 +161,11 @@ fn open_journal(
     shutdown: &Shutdown,
     bell: &mut Bell,
 ) -> Result<Option<Journal>, RunError> {
-    let names: Vec<String> = settings.meters.iter().map(|meter| meter.name.clone()).collect();
+    let names: Vec<String> = settings
+        .meters
+        .iter()
+        .map(|meter| meter.name.clone())
+        .collect();
     let boot_id = boot_id();
     let mut told = "";
     while !shutdown.is_requested() {
@@ -206,7 +230,9 @@ impl House {
             }
             _ => None,
         };
-        let known = destination.as_ref().map(|(row, _, delivered)| (*row, delivered.clone()));
+        let known = destination
+            .as_ref()
+            .map(|(row, _, delivered)| (*row, delivered.clone()));
         let sync_ms = settings.journal.sync_interval_ms;
         let mut durable = Durable::open(&dir, Arc::clone(&marks), Arc::clone(&real), sync_ms)?;
         let mut writer = Writer::new(
@@ -263,7 +289,16 @@ impl House {
             }
         })?;
         let intake = Arc::clone(intake);
-        Ok(House { shutdown, intake, marks, writing, syncing, delivering, delivered, reporter })
+        Ok(House {
+            shutdown,
+            intake,
+            marks,
+            writing,
+            syncing,
+            delivering,
+            delivered,
+            reporter,
+        })
     }
 
     /// Waits for the end, reporting meanwhile.
@@ -277,7 +312,10 @@ impl House {
         started_ns: i64,
     ) -> Result<(), RunError> {
         if let Influx::NotConfigured(why) = &settings.influx {
-            warn!(why, "InfluxDB is not configured: pulses are counted and kept, not delivered");
+            warn!(
+                why,
+                "InfluxDB is not configured: pulses are counted and kept, not delivered"
+            );
         }
         let mut seen_line = false;
         while !shutdown.is_requested() && !capturing.is_finished() {
@@ -288,7 +326,9 @@ impl House {
                 return Err(RunError::NoLine);
             }
             let waiting = self.intake.len();
-            let wait = self.reporter.report(captured, self.delivered.as_deref(), waiting);
+            let wait = self
+                .reporter
+                .report(captured, self.delivered.as_deref(), waiting);
             if bell.wait(wait) == Rung::Thread {
                 // It rings a moment before it has ended.
                 bell.wait(THREAD_ENDS);
@@ -298,7 +338,10 @@ impl House {
     }
 
     fn check_alive(&self) -> Result<(), RunError> {
-        let delivering = self.delivering.as_ref().is_some_and(JoinHandle::is_finished);
+        let delivering = self
+            .delivering
+            .as_ref()
+            .is_some_and(JoinHandle::is_finished);
         for (name, finished) in [
             ("journal", self.writing.is_finished()),
             ("durable", self.syncing.is_finished()),
@@ -336,15 +379,24 @@ impl House {
         }
         writer.finish()?;
         durable.finish()?;
-        let waiting = self.delivered.map_or(0, |stats| stats.backlog.load(Ordering::Relaxed));
-        info!(newest = writer.journal().newest(), backlog = waiting, "ended; everything is kept");
+        let waiting = self
+            .delivered
+            .map_or(0, |stats| stats.backlog.load(Ordering::Relaxed));
+        info!(
+            newest = writer.journal().newest(),
+            backlog = waiting,
+            "ended; everything is kept"
+        );
         Ok(())
     }
 
     /// Whether there is nothing left to wait for: all is durable, and delivered or undeliverable.
     fn is_drained(&self) -> bool {
         let mark = self.marks.now();
-        let delivered = self.delivered.as_ref().is_none_or(|stats| stats.is_done(mark.durable));
+        let delivered = self
+            .delivered
+            .as_ref()
+            .is_none_or(|stats| stats.is_done(mark.durable));
         self.intake.is_empty() && mark.unsynced_since_ns.is_none() && delivered
     }
 }
@@ -399,11 +451,13 @@ fn spawn<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>, RunError> {
     let ring = bell.ring_on_drop();
-    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-        let result = work();
-        drop(ring);
-        result
-    })?;
+    let thread = std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            let result = work();
+            drop(ring);
+            result
+        })?;
     Ok(thread)
 }
 

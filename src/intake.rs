@@ -206,7 +206,13 @@ mod tests {
         let taken = intake.take(false).unwrap();
         intake.push(pulses(3..5), 0);
         intake.put_back(taken, 0);
-        let stamps: Vec<_> = intake.take(false).unwrap().pulses.iter().map(|p| p.mono_ns).collect();
+        let stamps: Vec<_> = intake
+            .take(false)
+            .unwrap()
+            .pulses
+            .iter()
+            .map(|p| p.mono_ns)
+            .collect();
         assert_eq!(stamps, [0, 1, 2, 3, 4]);
     }
 

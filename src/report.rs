@@ -44,7 +44,17 @@ impl Reporter {
         let said_ns = clock.mono_ns();
         let said_loudly_ns = said_ns;
         let (edges, pulses, points, lost) = (0, 0, 0, 0);
-        Reporter { reader, destination, clock, said_ns, said_loudly_ns, edges, pulses, points, lost }
+        Reporter {
+            reader,
+            destination,
+            clock,
+            said_ns,
+            said_loudly_ns,
+            edges,
+            pulses,
+            points,
+            lost,
+        }
     }
 
     /// Reports if it is time to. Returns how long to wait before the next call. `waiting`: pulses
@@ -81,11 +91,18 @@ impl Reporter {
         let points = rate(&mut self.points, points);
         let backlog = delivered.map(|stats| stats.backlog.load(Ordering::Relaxed));
         let (lost, rejected) = (status.lost(), status.rejected());
-        let counted: Vec<_> =
-            status.meters.iter().map(|meter| format!("{}={}", meter.name, meter.pulses)).collect();
+        let counted: Vec<_> = status
+            .meters
+            .iter()
+            .map(|meter| format!("{}={}", meter.name, meter.pulses))
+            .collect();
         let counted = counted.join(" ");
         let queue = i64::try_from(waiting).unwrap_or(i64::MAX) + backlog.unwrap_or(0);
-        let lag_s = status.delivery.as_ref().filter(|_| queue > 0).and_then(|d| d.lag_ns);
+        let lag_s = status
+            .delivery
+            .as_ref()
+            .filter(|_| queue > 0)
+            .and_then(|d| d.lag_ns);
         let lag_s = lag_s.map(|ns| ns.max(0) / NS_PER_S);
         let moved = edges != "0.0" || points != "0.0" || queue > 0 || lost != self.lost;
         self.lost = lost;
@@ -93,8 +110,16 @@ impl Reporter {
         macro_rules! line {
             ($level:ident) => {
                 $level!(
-                    queue, waiting, backlog, lag_s, edges_per_s = edges, pulses_per_s = pulses,
-                    points_per_s = points, lost, rejected, "counted {counted}"
+                    queue,
+                    waiting,
+                    backlog,
+                    lag_s,
+                    edges_per_s = edges,
+                    pulses_per_s = pulses,
+                    points_per_s = points,
+                    lost,
+                    rejected,
+                    "counted {counted}"
                 )
             };
         }

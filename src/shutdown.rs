@@ -68,7 +68,10 @@ impl Bell {
             signal_hook::flag::register(signal, Arc::clone(&shutdown.0))?;
             signal_hook::low_level::pipe::register(signal, hammer.try_clone()?)?;
         }
-        Ok(Bell { ear, hammer: Arc::new(hammer) })
+        Ok(Bell {
+            ear,
+            hammer: Arc::new(hammer),
+        })
     }
 
     /// Rings when dropped: for a thread to hold.
@@ -81,7 +84,10 @@ impl Bell {
         // A timeout of zero would mean for ever.
         let timeout = timeout.max(Duration::from_millis(1));
         let mut rung = [0];
-        let heard = self.ear.set_read_timeout(Some(timeout)).and_then(|()| self.ear.read(&mut rung));
+        let heard = self
+            .ear
+            .set_read_timeout(Some(timeout))
+            .and_then(|()| self.ear.read(&mut rung));
         match heard {
             Ok(1) if rung[0] == THREAD => Rung::Thread,
             Ok(1) => Rung::Signal,

@@ -112,13 +112,19 @@ impl Status {
     /// Pulses that are lost for good, over all meters: what no filter rejected on purpose.
     pub fn lost(&self) -> u64 {
         let losses = self.meters.iter().flat_map(|meter| &meter.losses);
-        losses.filter(|loss| !loss.filter).map(|loss| loss.pulses).sum()
+        losses
+            .filter(|loss| !loss.filter)
+            .map(|loss| loss.pulses)
+            .sum()
     }
 
     /// Edges that the filters rejected, over all meters.
     pub fn rejected(&self) -> u64 {
         let losses = self.meters.iter().flat_map(|meter| &meter.losses);
-        losses.filter(|loss| loss.filter).map(|loss| loss.pulses).sum()
+        losses
+            .filter(|loss| loss.filter)
+            .map(|loss| loss.pulses)
+            .sum()
     }
 }
 
@@ -129,8 +135,13 @@ impl DeliveryStatus {
         bounds: Option<(i64, i64)>,
         at_ns: WallNs,
     ) -> Result<Option<DeliveryStatus>, JournalError> {
-        let known = reader.destinations()?.into_iter().find(|(_, known, _)| known == name);
-        let Some((row, destination, state)) = known else { return Ok(None) };
+        let known = reader
+            .destinations()?
+            .into_iter()
+            .find(|(_, known, _)| known == name);
+        let Some((row, destination, state)) = known else {
+            return Ok(None);
+        };
         let (mut backlog, mut lag_ns) = (0, None);
         if let Some((first, last)) = bounds {
             let delivered = reader.delivered(row)?;

@@ -257,7 +257,7 @@ impl Filter {
     }
 
     /// Ends what is open in favour of the edges that were seen: nothing more will be known.
-    fn conclude(&mut self, out: &mut Vec<Outcome>) {
+    pub fn conclude(&mut self, out: &mut Vec<Outcome>) {
         if let Some(since) = self.state.burst_since {
             self.end_burst(since, out);
         }

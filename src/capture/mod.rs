@@ -194,6 +194,26 @@ impl Capture {
         polled
     }
 
+    /// The end: reads what the kernel still holds and decides what is open in favour of the
+    /// edges that were seen. Their lines are let go of afterwards; nothing more will be known.
+    pub fn finish(&mut self) {
+        let now_ns = self.clock.mono_ns();
+        let mut pending = Pending::default();
+        let mut signals = std::mem::take(&mut self.signals);
+        while matches!(
+            self.source.poll(Some(now_ns), &mut signals),
+            Polled::Signals | Polled::Woken
+        ) {}
+        for signal in signals.drain(..) {
+            self.signal(signal, &mut pending);
+        }
+        for index in 0..self.lines.len() {
+            self.lines[index].filter.conclude(&mut self.outcomes);
+            self.judge(index, &mut pending);
+        }
+        self.hand_on(pending);
+    }
+
     /// The next time something must be decided or looked at.
     fn deadline_ns(&self, now_ns: MonoNs) -> MonoNs {
         let due = self

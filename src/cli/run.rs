@@ -99,7 +99,9 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
         None => source,
     };
     let sink = sink(loaded);
-    daemon::run(settings, Parts { source, clock, waker, sink, earliest_wall_ns })?;
+    let patient = args.simulate || args.replay.is_some();
+    let parts = Parts { source, clock, waker, sink, earliest_wall_ns, patient };
+    daemon::run(settings, parts)?;
     Ok(())
 }
 

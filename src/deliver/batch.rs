@@ -39,7 +39,11 @@ impl Encoder {
     /// For points of this measurement.
     pub fn new(measurement: &str) -> Encoder {
         let (measurement, meters, gzip) = (measurement.to_owned(), HashMap::new(), Gzip::new());
-        Encoder { measurement, meters, gzip }
+        Encoder {
+            measurement,
+            meters,
+            gzip,
+        }
     }
 
     /// Encodes and compresses entries.
@@ -62,14 +66,24 @@ impl Encoder {
                 None => unsendable.push((*entry, "its meter has no name".to_owned())),
             }
         }
-        let compressed = if good.is_empty() { Vec::new() } else { self.gzip.compress(&plain) };
-        Ok(Batch { entries: good, unsendable, plain, compressed })
+        let compressed = if good.is_empty() {
+            Vec::new()
+        } else {
+            self.gzip.compress(&plain)
+        };
+        Ok(Batch {
+            entries: good,
+            unsendable,
+            plain,
+            compressed,
+        })
     }
 
     fn learn_meters(&mut self, reader: &Reader) -> Result<(), JournalError> {
         for (row, name) in reader.meter_names()? {
             let line = LineEncoder::new(&self.measurement, &[(TAG, &name)], FIELD);
-            self.meters.insert(row, line.map_err(|error| error.to_string()));
+            self.meters
+                .insert(row, line.map_err(|error| error.to_string()));
         }
         Ok(())
     }

@@ -21,7 +21,9 @@ pub struct InfluxSink {
 
 impl fmt::Debug for InfluxSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InfluxSink").field("bucket", &self.bucket).finish_non_exhaustive()
+        f.debug_struct("InfluxSink")
+            .field("bucket", &self.bucket)
+            .finish_non_exhaustive()
     }
 }
 
@@ -34,29 +36,50 @@ impl InfluxSink {
         let client = Client::new(&ClientSettings {
             host: settings.host.clone(),
             org: settings.org.clone(),
-            token: settings.token.as_ref().map(|token| token.secret.expose().to_owned()),
+            token: settings
+                .token
+                .as_ref()
+                .map(|token| token.secret.expose().to_owned()),
             ca_file: settings.ca_file.clone(),
             timeout: Duration::from_millis(settings.timeout_ms),
         })?;
         let (bucket, token) = (settings.raw_bucket.clone(), settings.token.clone());
-        Ok(InfluxSink { client, bucket, token, lookup })
+        Ok(InfluxSink {
+            client,
+            bucket,
+            token,
+            lookup,
+        })
     }
 }
 
 impl Sink for InfluxSink {
     fn send(&mut self, body: &[u8], compressed: bool) -> Result<(), Failure> {
-        self.client.write(&self.bucket, body, compressed).map_err(|error| match error {
-            Error::Status { status, ref message, retry_after, .. } => {
-                Failure::Status { status, message: message.clone(), retry_after }
-            }
-            other => Failure::Transport { kind: other.kind(), message: chain(&other) },
-        })
+        self.client
+            .write(&self.bucket, body, compressed)
+            .map_err(|error| match error {
+                Error::Status {
+                    status,
+                    ref message,
+                    retry_after,
+                    ..
+                } => Failure::Status {
+                    status,
+                    message: message.clone(),
+                    retry_after,
+                },
+                other => Failure::Transport {
+                    kind: other.kind(),
+                    message: chain(&other),
+                },
+            })
     }
 
     fn refresh_token(&mut self) {
         let found = (self.lookup)();
         if found.is_some() && found != self.token {
-            self.client.set_token(found.as_ref().map(|token| token.secret.expose().to_owned()));
+            self.client
+                .set_token(found.as_ref().map(|token| token.secret.expose().to_owned()));
             self.token = found;
         }
     }

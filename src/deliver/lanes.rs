@@ -28,10 +28,18 @@ pub fn next(done: &Delivered, newest: i64, lines_max: i64, live_due: bool) -> Op
     let backlog = done.missing(1, newest) > lines_max;
     if backlog && live_due && youngest.1 == newest && done.ranges().len() < RANGES_MAX {
         let first = youngest.0.max(newest - lines_max + 1);
-        return Some(Span { first, last: newest, live: true });
+        return Some(Span {
+            first,
+            last: newest,
+            live: true,
+        });
     }
     let last = oldest.1.min(oldest.0.saturating_add(lines_max - 1));
-    Some(Span { first: oldest.0, last, live: last == newest })
+    Some(Span {
+        first: oldest.0,
+        last,
+        live: last == newest,
+    })
 }
 
 #[cfg(test)]
@@ -43,7 +51,11 @@ mod tests {
     #[test]
     fn without_a_backlog_there_is_one_lane() {
         let done = Delivered::from_ranges([(1, 90)]);
-        let want = Some(Span { first: 91, last: 100, live: true });
+        let want = Some(Span {
+            first: 91,
+            last: 100,
+            live: true,
+        });
         assert_eq!(next(&done, 100, 10, true), want);
         assert_eq!(next(&done, 100, 10, false), want);
         assert_eq!(next(&done, 90, 10, true), None);
@@ -53,12 +65,34 @@ mod tests {
     fn new_pulses_overtake_a_backlog() {
         let mut done = Delivered::from_ranges([(1, 10)]);
         let live = next(&done, 1_000, 100, true).unwrap();
-        assert_eq!(live, Span { first: 901, last: 1_000, live: true });
+        assert_eq!(
+            live,
+            Span {
+                first: 901,
+                last: 1_000,
+                live: true
+            }
+        );
         done.add(live.first, live.last);
         let oldest = next(&done, 1_020, 100, false).unwrap();
-        assert_eq!(oldest, Span { first: 11, last: 110, live: false });
+        assert_eq!(
+            oldest,
+            Span {
+                first: 11,
+                last: 110,
+                live: false
+            }
+        );
         let live = next(&done, 1_020, 100, true).unwrap();
-        assert_eq!(live, Span { first: 1_001, last: 1_020, live: true }, "closes up with the first");
+        assert_eq!(
+            live,
+            Span {
+                first: 1_001,
+                last: 1_020,
+                live: true
+            },
+            "closes up with the first"
+        );
     }
 
     proptest! {

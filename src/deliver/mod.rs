@@ -144,7 +144,9 @@ impl Deliverer {
     pub fn begin(start: Start) -> Result<Deliverer, JournalError> {
         let delivered = start.reader.delivered(start.destination)?;
         let destinations = start.reader.destinations()?;
-        let known = destinations.into_iter().find(|(row, ..)| *row == start.destination);
+        let known = destinations
+            .into_iter()
+            .find(|(row, ..)| *row == start.destination);
         let word = known.map_or_else(String::new, |(_, _, state)| state.state);
         let lines_max = start.settings.batch_lines_max;
         let backoff = Backoff {
@@ -170,7 +172,10 @@ impl Deliverer {
             failures: 0,
             not_before_ns: 0,
             live_sent_ns: i64::MIN / 2,
-            condition: Condition { word, ..Condition::default() },
+            condition: Condition {
+                word,
+                ..Condition::default()
+            },
             random: fastrand::Rng::new(),
             stats: Arc::default(),
         })
@@ -186,7 +191,8 @@ impl Deliverer {
     /// # Errors
     /// When the journal cannot be read; to be tried again.
     pub fn step(&mut self, mark: Mark) -> Result<Step, JournalError> {
-        if std::mem::replace(&mut self.settled_seen, mark.segments_settled) != mark.segments_settled {
+        if std::mem::replace(&mut self.settled_seen, mark.segments_settled) != mark.segments_settled
+        {
             self.held = Delivered::default();
         }
         let now_ns = self.clock.mono_ns();
@@ -228,7 +234,11 @@ impl Deliverer {
     /// What to send next: first what is suspected of a line that the server refuses.
     fn next_span(&mut self, newest: i64, now_ns: MonoNs) -> Option<Span> {
         if let Some((first, last)) = self.suspects.pop() {
-            return Some(Span { first, last, live: false });
+            return Some(Span {
+                first,
+                last,
+                live: false,
+            });
         }
         let mut done = self.delivered.clone();
         for (first, last) in self.held.ranges() {
@@ -242,14 +252,21 @@ impl Deliverer {
     fn send(&mut self, page: &Page, batch: &Batch) -> Result<Step, JournalError> {
         let mut compressed = true;
         let failure = loop {
-            let body = if compressed { &batch.compressed } else { &batch.plain };
+            let body = if compressed {
+                &batch.compressed
+            } else {
+                &batch.plain
+            };
             match self.sink.send(body, compressed) {
                 Ok(()) => {
                     self.delivered_well(page, batch)?;
                     return Ok(Step::Again);
                 }
                 Err(failure) if judge(&failure, compressed) == Verdict::ResendPlain => {
-                    debug!(failure = failure.message(), "sending it again without compression");
+                    debug!(
+                        failure = failure.message(),
+                        "sending it again without compression"
+                    );
                     compressed = false;
                 }
                 Err(failure) => break failure,
@@ -273,7 +290,10 @@ impl Deliverer {
         self.acknowledge(page, batch.entries.len());
         if before != "ok" {
             info!(before, "delivery works");
-            self.tell(DestinationState { state: "ok".to_owned(), ..DestinationState::default() });
+            self.tell(DestinationState {
+                state: "ok".to_owned(),
+                ..DestinationState::default()
+            });
         }
         self.condition.word = "ok".to_owned();
         if Hold::may_lose_bucket(&before) {
@@ -287,7 +307,10 @@ impl Deliverer {
     fn send_again_what_is_kept(&mut self) -> Result<(), JournalError> {
         let since_ns = self.clock.wall_ns() - self.retention_ns;
         if let Some(first) = self.reader.first_since(since_ns)? {
-            warn!(first, "the bucket may be a new one: what the journal holds is sent again");
+            warn!(
+                first,
+                "the bucket may be a new one: what the journal holds is sent again"
+            );
             self.delivered.rewind(first);
             self.leave(DeliveryNews::default());
         }
@@ -308,7 +331,10 @@ impl Deliverer {
                 Step::Again
             }
             Verdict::Hold(hold) => {
-                self.trouble(hold.as_str(), &format!("{}; {}", failure.message(), hold.remedy()));
+                self.trouble(
+                    hold.as_str(),
+                    &format!("{}; {}", failure.message(), hold.remedy()),
+                );
                 self.sink.refresh_token();
                 self.wait(self.backoff.hold())
             }
@@ -349,10 +375,20 @@ impl Deliverer {
         }
         let entry = batch.entries[0];
         let message = failure.message();
-        warn!(pulse = entry.id, message, "the server refuses this point; it goes into quarantine");
-        let refused =
-            Refused { pulse: entry.id, meter: entry.meter, wall_ns: entry.wall_ns, message };
-        self.mailbox.leave(DeliveryNews { refused: vec![refused], ..DeliveryNews::default() });
+        warn!(
+            pulse = entry.id,
+            message, "the server refuses this point; it goes into quarantine"
+        );
+        let refused = Refused {
+            pulse: entry.id,
+            meter: entry.meter,
+            wall_ns: entry.wall_ns,
+            message,
+        };
+        self.mailbox.leave(DeliveryNews {
+            refused: vec![refused],
+            ..DeliveryNews::default()
+        });
         self.acknowledge(page, 0);
         Step::Again
     }
@@ -367,8 +403,15 @@ impl Deliverer {
         });
         let refused: Vec<_> = refused.collect();
         if !refused.is_empty() {
-            warn!(points = refused.len(), why = refused[0].message, "points cannot be sent");
-            self.mailbox.leave(DeliveryNews { refused, ..DeliveryNews::default() });
+            warn!(
+                points = refused.len(),
+                why = refused[0].message,
+                "points cannot be sent"
+            );
+            self.mailbox.leave(DeliveryNews {
+                refused,
+                ..DeliveryNews::default()
+            });
         }
     }
 
@@ -377,7 +420,10 @@ impl Deliverer {
         let limit_ns: WallNs = self.clock.wall_ns() - self.retention_ns;
         let mut stamps: Vec<_> = batch.entries.iter().map(|e| (e.wall_ns, e.meter)).collect();
         stamps.sort_unstable();
-        let old = stamps.iter().filter(|(wall_ns, _)| *wall_ns < limit_ns).count();
+        let old = stamps
+            .iter()
+            .filter(|(wall_ns, _)| *wall_ns < limit_ns)
+            .count();
         let dropped = dropped.unwrap_or(old).min(stamps.len());
         let mut expired: Vec<(i64, u64)> = Vec::new();
         for (_, meter) in &stamps[..dropped] {
@@ -386,8 +432,15 @@ impl Deliverer {
                 None => expired.push((*meter, 1)),
             }
         }
-        warn!(points = dropped, message = failure.message(), "older than the bucket's retention");
-        self.mailbox.leave(DeliveryNews { expired, ..DeliveryNews::default() });
+        warn!(
+            points = dropped,
+            message = failure.message(),
+            "older than the bucket's retention"
+        );
+        self.mailbox.leave(DeliveryNews {
+            expired,
+            ..DeliveryNews::default()
+        });
         self.failures = 0;
         self.acknowledge(page, batch.entries.len() - dropped);
     }
@@ -420,19 +473,37 @@ impl Deliverer {
             if now_ns - self.condition.told_ns < self.condition.remind_ns {
                 return;
             }
-            self.condition.remind_ns = (self.condition.remind_ns * 2).clamp(REMIND_MIN_NS, REMIND_MAX_NS);
+            self.condition.remind_ns =
+                (self.condition.remind_ns * 2).clamp(REMIND_MIN_NS, REMIND_MAX_NS);
         } else {
-            self.condition = Condition { word: word.to_owned(), told_ns: 0, remind_ns: REMIND_MIN_NS };
+            self.condition = Condition {
+                word: word.to_owned(),
+                told_ns: 0,
+                remind_ns: REMIND_MIN_NS,
+            };
             let (state, message) = (word.to_owned(), message.to_owned());
-            self.tell(DestinationState { state, message, since_ns: 0 });
+            self.tell(DestinationState {
+                state,
+                message,
+                since_ns: 0,
+            });
         }
         self.condition.told_ns = now_ns;
-        warn!(kind = word, message, "delivery does not work; everything is kept and tried again");
+        warn!(
+            kind = word,
+            message, "delivery does not work; everything is kept and tried again"
+        );
     }
 
     fn tell(&self, state: DestinationState) {
-        let state = DestinationState { since_ns: self.clock.wall_ns(), ..state };
-        self.mailbox.leave(DeliveryNews { state: Some(state), ..DeliveryNews::default() });
+        let state = DestinationState {
+            since_ns: self.clock.wall_ns(),
+            ..state
+        };
+        self.mailbox.leave(DeliveryNews {
+            state: Some(state),
+            ..DeliveryNews::default()
+        });
     }
 }
 

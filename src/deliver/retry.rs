@@ -44,8 +44,12 @@ impl Failure {
     /// What happened, for people.
     pub fn message(&self) -> String {
         match self {
-            Failure::Status { status, message, .. } if message.is_empty() => format!("HTTP {status}"),
-            Failure::Status { status, message, .. } => format!("HTTP {status}: {message}"),
+            Failure::Status {
+                status, message, ..
+            } if message.is_empty() => format!("HTTP {status}"),
+            Failure::Status {
+                status, message, ..
+            } => format!("HTTP {status}: {message}"),
             Failure::Transport { message, .. } => message.clone(),
         }
     }
@@ -92,7 +96,9 @@ impl Hold {
                 "there is no such bucket or organisation: check INFLUX_ORG and RAW_BUCKET in .env, \
                  or create the bucket"
             }
-            Hold::BadRequest => "the server does not accept the request: check INFLUX_HOST and INFLUX_ORG",
+            Hold::BadRequest => {
+                "the server does not accept the request: check INFLUX_HOST and INFLUX_ORG"
+            }
             Hold::FieldType => {
                 "another program writes the field Pulse with another type into this bucket: \
                  stop it, or choose another RAW_BUCKET or MEASUREMENT"
@@ -134,7 +140,12 @@ pub enum Verdict {
 
 /// Judges a failure. `compressed`: the body was.
 pub fn judge(failure: &Failure, compressed: bool) -> Verdict {
-    let Failure::Status { status, message, retry_after } = failure else {
+    let Failure::Status {
+        status,
+        message,
+        retry_after,
+    } = failure
+    else {
         return Verdict::Later { after: None };
     };
     match status {
@@ -144,9 +155,13 @@ pub fn judge(failure: &Failure, compressed: bool) -> Verdict {
         404 => Verdict::Hold(Hold::NotFound),
         413 => Verdict::Halve,
         422 if message.contains("field type conflict") => Verdict::Hold(Hold::FieldType),
-        422 if message.contains("retention") => Verdict::Expired { dropped: dropped(message) },
+        422 if message.contains("retention") => Verdict::Expired {
+            dropped: dropped(message),
+        },
         422 => Verdict::Isolate { certain: true },
-        429 | 503 => Verdict::Later { after: *retry_after },
+        429 | 503 => Verdict::Later {
+            after: *retry_after,
+        },
         500 if compressed => Verdict::ResendPlain,
         _ => Verdict::Later { after: None },
     }
@@ -218,7 +233,11 @@ mod tests {
     use super::*;
 
     fn status(status: u16, message: &str) -> Failure {
-        Failure::Status { status, message: message.to_owned(), retry_after: None }
+        Failure::Status {
+            status,
+            message: message.to_owned(),
+            retry_after: None,
+        }
     }
 
     #[test]
@@ -231,44 +250,117 @@ mod tests {
         for (code, message, compressed, want) in [
             (200, "<html>", true, later.clone()),
             (302, "", true, later.clone()),
-            (400, "unable to parse 'x': missing fields", true, isolate(true)),
-            (400, "unable to read data: gzip: invalid checksum", true, Verdict::ResendPlain),
-            (400, "unable to read data: gzip: invalid checksum", false, isolate(false)),
-            (400, "invalid precision; valid precision units are", true, Verdict::Hold(Hold::BadRequest)),
-            (400, "Please provide either orgID or org", true, Verdict::Hold(Hold::BadRequest)),
+            (
+                400,
+                "unable to parse 'x': missing fields",
+                true,
+                isolate(true),
+            ),
+            (
+                400,
+                "unable to read data: gzip: invalid checksum",
+                true,
+                Verdict::ResendPlain,
+            ),
+            (
+                400,
+                "unable to read data: gzip: invalid checksum",
+                false,
+                isolate(false),
+            ),
+            (
+                400,
+                "invalid precision; valid precision units are",
+                true,
+                Verdict::Hold(Hold::BadRequest),
+            ),
+            (
+                400,
+                "Please provide either orgID or org",
+                true,
+                Verdict::Hold(Hold::BadRequest),
+            ),
             (400, "who knows", true, isolate(false)),
-            (401, "unauthorized access", true, Verdict::Hold(Hold::Unauthorized)),
-            (403, "insufficient permissions for write", true, Verdict::Hold(Hold::Forbidden)),
-            (404, "bucket \"X\" not found", true, Verdict::Hold(Hold::NotFound)),
+            (
+                401,
+                "unauthorized access",
+                true,
+                Verdict::Hold(Hold::Unauthorized),
+            ),
+            (
+                403,
+                "insufficient permissions for write",
+                true,
+                Verdict::Hold(Hold::Forbidden),
+            ),
+            (
+                404,
+                "bucket \"X\" not found",
+                true,
+                Verdict::Hold(Hold::NotFound),
+            ),
             (408, "", true, later.clone()),
             (413, "too large", true, Verdict::Halve),
             (422, retention, true, expired(Some(3))),
             (422, "points beyond retention policy", true, expired(None)),
-            (422, "field type conflict: input field", true, Verdict::Hold(Hold::FieldType)),
+            (
+                422,
+                "field type conflict: input field",
+                true,
+                Verdict::Hold(Hold::FieldType),
+            ),
             (422, "shard is being deleted", true, isolate(true)),
             (429, "", true, later.clone()),
             (499, "", true, later.clone()),
-            (500, "An internal error has occurred", true, Verdict::ResendPlain),
+            (
+                500,
+                "An internal error has occurred",
+                true,
+                Verdict::ResendPlain,
+            ),
             (500, "An internal error has occurred", false, later.clone()),
             (502, "", true, later.clone()),
             (504, "", true, later.clone()),
         ] {
-            assert_eq!(judge(&status(code, message), compressed), want, "{code} {message}");
+            assert_eq!(
+                judge(&status(code, message), compressed),
+                want,
+                "{code} {message}"
+            );
         }
         let asked = Failure::Status {
             status: 429,
             message: String::new(),
             retry_after: Some(Duration::from_secs(7)),
         };
-        assert_eq!(judge(&asked, true), Verdict::Later { after: Some(Duration::from_secs(7)) });
+        assert_eq!(
+            judge(&asked, true),
+            Verdict::Later {
+                after: Some(Duration::from_secs(7))
+            }
+        );
     }
 
     #[test]
     fn eight_quick_retries_then_every_ten_seconds() {
-        let backoff = Backoff { retries_max: 8, interval: Duration::from_secs(10) };
-        let full: Vec<_> = (1..=10).map(|n| backoff.after(n, 1.0).as_millis()).collect();
-        assert_eq!(full, [100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000, 10_000]);
-        assert_eq!(backoff.after(3, 0.0).as_millis(), 200, "half of it at least");
+        let backoff = Backoff {
+            retries_max: 8,
+            interval: Duration::from_secs(10),
+        };
+        let full: Vec<_> = (1..=10)
+            .map(|n| backoff.after(n, 1.0).as_millis())
+            .collect();
+        assert_eq!(
+            full,
+            [
+                100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000, 10_000
+            ]
+        );
+        assert_eq!(
+            backoff.after(3, 0.0).as_millis(),
+            200,
+            "half of it at least"
+        );
         assert_eq!(backoff.after(u32::MAX, 0.5), Duration::from_secs(10));
         assert_eq!(Backoff::asked(Duration::from_secs(86_400)), RETRY_AFTER_MAX);
     }

@@ -81,7 +81,12 @@ impl Error {
             }
             Err(_) => (String::new(), shorten(&without_markup(body))),
         };
-        Error::Status { status, code, message, retry_after }
+        Error::Status {
+            status,
+            code,
+            message,
+            retry_after,
+        }
     }
 }
 
@@ -168,7 +173,10 @@ mod tests {
         let page = "<html><head><title>502</title></head><body><h1>Bad  Gateway</h1></body></html>";
         assert_eq!(message(502, page), "502 Bad Gateway");
         assert!(message(200, "<html>InfluxDB UI</html>").contains("INFLUX_HOST"));
-        let long = message(422, &format!(r#"{{"message":"{} dropped=7"}}"#, "x".repeat(5_000)));
+        let long = message(
+            422,
+            &format!(r#"{{"message":"{} dropped=7"}}"#, "x".repeat(5_000)),
+        );
         assert!(long.len() < 800 && long.ends_with("dropped=7"), "{long}");
     }
 

@@ -25,8 +25,10 @@ impl Gzip {
     pub fn compress(&mut self, body: &[u8]) -> Vec<u8> {
         let into = Vec::with_capacity(self.last_bytes + 64);
         let mut encoder = GzEncoder::new(into, Compression::new(LEVEL));
-        let compressed =
-            encoder.write_all(body).and_then(|()| encoder.finish()).expect("memory takes everything");
+        let compressed = encoder
+            .write_all(body)
+            .and_then(|()| encoder.finish())
+            .expect("memory takes everything");
         self.last_bytes = compressed.len();
         compressed
     }
@@ -41,10 +43,16 @@ mod tests {
     #[test]
     fn what_goes_in_comes_out() {
         let mut gzip = Gzip::new();
-        for body in [&b""[..], b"PowerPulse,PulseType=Import Pulse=1i 1\n", &[7; 100_000]] {
+        for body in [
+            &b""[..],
+            b"PowerPulse,PulseType=Import Pulse=1i 1\n",
+            &[7; 100_000],
+        ] {
             let mut plain = Vec::new();
             let compressed = gzip.compress(body);
-            flate2::read::GzDecoder::new(&compressed[..]).read_to_end(&mut plain).unwrap();
+            flate2::read::GzDecoder::new(&compressed[..])
+                .read_to_end(&mut plain)
+                .unwrap();
             assert_eq!(plain, body);
         }
     }

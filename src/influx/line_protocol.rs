@@ -54,7 +54,9 @@ impl LineEncoder {
         prefix.push(' ');
         escape(field, &[',', ' ', '='], &mut prefix)?;
         prefix.push('=');
-        Ok(LineEncoder { prefix: prefix.into_bytes() })
+        Ok(LineEncoder {
+            prefix: prefix.into_bytes(),
+        })
     }
 
     /// Appends a line: this value at this time (nanoseconds since 1970).
@@ -121,7 +123,10 @@ mod tests {
     #[test]
     fn a_pulse() {
         let want = "PowerPulse,PulseType=Import Pulse=1i 1764000000000000001\n";
-        assert_eq!(line("PowerPulse", "Import", 1, 1_764_000_000_000_000_001), want);
+        assert_eq!(
+            line("PowerPulse", "Import", 1, 1_764_000_000_000_000_001),
+            want
+        );
     }
 
     #[test]
@@ -136,7 +141,10 @@ mod tests {
         assert_eq!(new("", "t"), Err(LineError::Empty));
         assert_eq!(new("m", ""), Err(LineError::Empty));
         assert!(matches!(new("m", "a\nb"), Err(LineError::Control(_))));
-        assert!(matches!(new("m", "a\\"), Err(LineError::TrailingBackslash(_))));
+        assert!(matches!(
+            new("m", "a\\"),
+            Err(LineError::TrailingBackslash(_))
+        ));
         assert!(matches!(new("#m", "a"), Err(LineError::Comment(_))));
     }
 

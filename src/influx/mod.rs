@@ -42,7 +42,9 @@ pub struct ClientSettings {
 impl fmt::Debug for ClientSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut show = f.debug_struct("ClientSettings");
-        show.field("host", &self.host).field("org", &self.org).finish_non_exhaustive()
+        show.field("host", &self.host)
+            .field("org", &self.org)
+            .finish_non_exhaustive()
     }
 }
 
@@ -66,7 +68,9 @@ pub struct Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("host", &self.host).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("host", &self.host)
+            .finish_non_exhaustive()
     }
 }
 
@@ -108,14 +112,21 @@ impl Client {
     /// # Errors
     /// Any other answer than 204, or none.
     pub fn write(&self, bucket: &str, body: &[u8], gzipped: bool) -> Result<(), Error> {
-        let path =
-            format!("/api/v2/write?org={}&bucket={}&precision=ns", encode(&self.org), encode(bucket));
+        let path = format!(
+            "/api/v2/write?org={}&bucket={}&precision=ns",
+            encode(&self.org),
+            encode(bucket)
+        );
         let mut headers = vec![("Content-Type", "text/plain; charset=utf-8")];
         if gzipped {
             headers.push(("Content-Encoding", "gzip"));
         }
         let answer = self.request("POST", &path, &headers, body)?;
-        if answer.status == 204 { Ok(()) } else { Err(answer.into_error()) }
+        if answer.status == 204 {
+            Ok(())
+        } else {
+            Err(answer.into_error())
+        }
     }
 
     /// Sends any request below the base URL and returns the answer, whatever its status.
@@ -138,18 +149,31 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(body).map_err(|error| Error::from(ureq::Error::Http(error)))?;
+        let request = request
+            .body(body)
+            .map_err(|error| Error::from(ureq::Error::Http(error)))?;
         let mut response = self.agent.run(request)?;
         let status = response.status().as_u16();
-        let retry_after = response.headers().get("Retry-After").and_then(error::retry_after);
-        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
+        let retry_after = response
+            .headers()
+            .get("Retry-After")
+            .and_then(error::retry_after);
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(ANSWER_BYTES_MAX)
+            .read_to_vec();
         // The status is what counts: an error whose text breaks off is still that error.
         let body = match body {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(_) if status >= 400 => String::new(),
             Err(broken) => return Err(broken.into()),
         };
-        Ok(Answer { status, body, retry_after })
+        Ok(Answer {
+            status,
+            body,
+            retry_after,
+        })
     }
 }
 
@@ -163,10 +187,16 @@ impl Answer {
 /// The system's certificates and those of the file.
 fn tls(ca_file: Option<&Path>) -> Result<TlsConfig, Error> {
     let system = rustls_native_certs::load_native_certs();
-    let mut roots: Vec<Certificate<'static>> =
-        system.certs.iter().map(|cert| Certificate::from_der(cert).to_owned()).collect();
+    let mut roots: Vec<Certificate<'static>> = system
+        .certs
+        .iter()
+        .map(|cert| Certificate::from_der(cert).to_owned())
+        .collect();
     if let Some(path) = ca_file {
-        let failed = |source| Error::CaFile { path: path.to_owned(), source };
+        let failed = |source| Error::CaFile {
+            path: path.to_owned(),
+            source,
+        };
         let pem = std::fs::read(path).map_err(failed)?;
         let before = roots.len();
         roots.extend(parse_pem(&pem).filter_map(|item| match item {
@@ -178,7 +208,9 @@ fn tls(ca_file: Option<&Path>) -> Result<TlsConfig, Error> {
             return Err(failed(nothing));
         }
     }
-    Ok(TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots))).build())
+    Ok(TlsConfig::builder()
+        .root_certs(RootCerts::Specific(Arc::new(roots)))
+        .build())
 }
 
 /// Percent-encodes a name for a query string (RFC 3986: all but unreserved characters).
@@ -201,7 +233,10 @@ mod tests {
 
     #[test]
     fn names_are_percent_encoded() {
-        assert_eq!(encode("Mein Haus & \"Hof\"/ü"), "Mein%20Haus%20%26%20%22Hof%22%2F%C3%BC");
+        assert_eq!(
+            encode("Mein Haus & \"Hof\"/ü"),
+            "Mein%20Haus%20%26%20%22Hof%22%2F%C3%BC"
+        );
         assert_eq!(encode("PowerLogger_raw-1.~"), "PowerLogger_raw-1.~");
     }
 

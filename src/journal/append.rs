@@ -131,6 +131,24 @@ impl Journal {
         schema::preallocate_wal(&self.connection)
     }
 
+    /// Lets the file grow to `max_bytes` and no further, whatever comes: commits fail then as on
+    /// a full disk, and pulses wait in memory until retention has made room.
+    ///
+    /// # Errors
+    /// When SQLite does not take the limit.
+    pub fn limit(&self, max_bytes: u64) -> Result<(), JournalError> {
+        let page_bytes: i64 = self
+            .connection
+            .pragma_query_value(None, "page_size", |row| row.get(0))
+            .op("be measured")?;
+        let pages = i64::try_from(max_bytes).unwrap_or(i64::MAX) / page_bytes;
+        // SQLite knows 2^32 - 2 pages; below what is there now it takes what is there now.
+        let pages = pages.clamp(1, 0xffff_fffe);
+        self.connection
+            .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+            .op("be limited")
+    }
+
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
     }

@@ -26,6 +26,10 @@ const RETENTION_LOOK_NS: i64 = 60 * NS_PER_S;
 const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
+/// Retention keeps the journal below its bound; a burst that outruns it ends at this many times
+/// the bound.
+const HARD_BOUND_FACTOR: u64 = 2;
+
 const NS_PER_DAY: i64 = 86_400 * NS_PER_S;
 
 /// Where delivery leaves what is to be kept; the writer collects it.
@@ -102,6 +106,9 @@ impl Writer {
         destination: Option<(i64, Delivered)>,
     ) -> Writer {
         let now_ns = clock.mono_ns();
+        if let Err(failed) = journal.limit(settings.max_bytes.saturating_mul(HARD_BOUND_FACTOR)) {
+            warn!(error = %failed, "the journal's size is bounded by retention alone");
+        }
         let (destination, delivered) = destination.unzip();
         Writer {
             journal,
@@ -164,7 +171,13 @@ impl Writer {
     }
 
     fn try_step(&mut self) -> Result<Duration, JournalError> {
-        self.commit(false)?;
+        if let Err(failed) = self.commit(false) {
+            if failed.kind() == "disk_full" {
+                // If it is our own bound that is reached, retention makes the room.
+                self.prune()?;
+            }
+            return Err(failed);
+        }
         let now_ns = self.clock.mono_ns();
         let save_due = now_ns - self.saved_ns >= DELIVERED_SAVE_NS;
         self.keep_delivery(save_due)?;
@@ -184,7 +197,9 @@ impl Writer {
 
     /// Commits what waits. `also_lines`: even if it is but the state of lines.
     fn commit(&mut self, also_lines: bool) -> Result<(), JournalError> {
-        let Some(pending) = self.intake.take(also_lines) else { return Ok(()) };
+        let Some(pending) = self.intake.take(also_lines) else {
+            return Ok(());
+        };
         match self.journal.commit(&pending) {
             Ok(settled) => {
                 self.marks
