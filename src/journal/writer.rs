@@ -26,9 +26,9 @@ const RETENTION_LOOK_NS: i64 = 60 * NS_PER_S;
 const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
-/// Retention keeps the journal below its bound; a burst that outruns it ends at this many times
-/// the bound.
-const HARD_BOUND_FACTOR: u64 = 2;
+/// Retention keeps the journal below its bound; a burst that outruns it ends at twice the bound
+/// and this, which is more than one commit of all that can wait in memory.
+const HARD_BOUND_EXTRA_BYTES: u64 = 64 << 20;
 
 const NS_PER_DAY: i64 = 86_400 * NS_PER_S;
 
@@ -106,7 +106,11 @@ impl Writer {
         destination: Option<(i64, Delivered)>,
     ) -> Writer {
         let now_ns = clock.mono_ns();
-        if let Err(failed) = journal.limit(settings.max_bytes.saturating_mul(HARD_BOUND_FACTOR)) {
+        let hard_bound = settings
+            .max_bytes
+            .saturating_mul(2)
+            .saturating_add(HARD_BOUND_EXTRA_BYTES);
+        if let Err(failed) = journal.limit(hard_bound) {
             warn!(error = %failed, "the journal's size is bounded by retention alone");
         }
         let (destination, delivered) = destination.unzip();
