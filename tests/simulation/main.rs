@@ -1,0 +1,44 @@
+//! The whole way of a pulse under random misfortune, in virtual time: the true stages from the
+//! filter to the sink, a journal on a real file, and a server in memory that answers as
+//! InfluxDB 2 does.
+//!
+//! A run is a list of [`model::Op`]: pulses on the wires, steps of single stages, faults of the
+//! server, a full disk, a clock that is set, crashes. Whatever the list, once everything is healed
+//! and run to rest:
+//!
+//! * for each meter: pulses on the wire = pulses in the journal + those the kernel had to drop
+//!   (counted to the pulse) + those that were only in memory when the process was killed;
+//! * the destination holds exactly the journal's pulses, each once, under the journal's stamp,
+//!   but for those in quarantine;
+//! * nothing is counted as lost that is not.
+//!
+//! `SIMULATION_CASES` sets the number of runs (1,000 in the ordinary test run). A failure prints
+//! the shrunk list of operations; it then becomes a named test in `regressions.rs`.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod model;
+mod regressions;
+mod world;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use model::Run;
+
+const CASES: u32 = 1_000;
+
+#[test]
+fn every_captured_pulse_is_at_the_destination_once() {
+    let cases = std::env::var("SIMULATION_CASES");
+    let cases = cases.map_or(CASES, |cases| cases.parse().expect("SIMULATION_CASES is a number"));
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new(config);
+    let outcome = runner.run(&model::run(), |run: Run| {
+        world::play(&run).map_err(|wrong| TestCaseError::fail(wrong))
+    });
+    if let Err(failure) = outcome {
+        panic!("{failure}");
+    }
+}

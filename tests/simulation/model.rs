@@ -1,0 +1,87 @@
+//! What can happen.
+
+use proptest::prelude::*;
+
+use crate::support::fake_influx::Fault;
+
+/// One thing that happens.
+#[derive(Debug, Clone)]
+pub enum Op {
+    /// Time passes, in milliseconds.
+    Advance(u32),
+    /// Somebody sets the wall clock, by so many seconds.
+    JumpWall(i32),
+    /// Pulses on the wire of a meter.
+    Pulses { meter: usize, count: u16 },
+    /// One pulse with bouncing contacts.
+    Bounce { meter: usize },
+    /// Capture reads what the kernel holds.
+    Capture,
+    /// The writer commits.
+    Commit,
+    /// The durable thread syncs.
+    Sync,
+    /// Delivery sends.
+    Deliver,
+    /// The server behaves like this from now on (None: well).
+    Server(Option<Fault>),
+    /// The disk is full, or has room again.
+    DiskFull(bool),
+    /// The process is killed and started again.
+    Crash,
+    /// The process is stopped and started again in an orderly way.
+    Restart,
+}
+
+/// A whole story.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The board has a clock that runs while it is off; else it wakes up in 1970.
+    pub rtc: bool,
+    /// Lines in a request at most.
+    pub lines_max: usize,
+    /// What happens, in order.
+    pub ops: Vec<Op>,
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        Just(Fault::Refuse),
+        Just(Fault::LoseRequest),
+        Just(Fault::LoseReply),
+        Just(Fault::TooMany { retry_after_s: 7 }),
+        Just(Fault::Unavailable { retry_after_s: None }),
+        Just(Fault::Unavailable { retry_after_s: Some(3) }),
+        "[0-9]{3}".prop_map(|contains| Fault::Poison { contains }),
+        Just(Fault::Unauthorized),
+        (60usize..500).prop_map(|body_bytes_max| Fault::TooLarge { body_bytes_max }),
+        Just(Fault::Stall),
+        Just(Fault::CloseMidBody),
+        Just(Fault::HtmlPage200),
+        Just(Fault::CorruptGzip),
+    ]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        4 => (1u32..20_000).prop_map(Op::Advance),
+        1 => (-7_200i32..7_200).prop_map(Op::JumpWall),
+        6 => (0usize..2, 1u16..40).prop_map(|(meter, count)| Op::Pulses { meter, count }),
+        1 => (500u16..700).prop_map(|count| Op::Pulses { meter: 0, count }),
+        2 => Just(Op::Bounce { meter: 1 }),
+        6 => Just(Op::Capture),
+        5 => Just(Op::Commit),
+        4 => Just(Op::Sync),
+        6 => Just(Op::Deliver),
+        3 => prop::option::of(fault()).prop_map(Op::Server),
+        1 => any::<bool>().prop_map(Op::DiskFull),
+        1 => Just(Op::Crash),
+        1 => Just(Op::Restart),
+    ]
+}
+
+/// Stories.
+pub fn run() -> impl Strategy<Value = Run> {
+    (any::<bool>(), prop_oneof![Just(5_000usize), 1usize..50], prop::collection::vec(op(), 1..120))
+        .prop_map(|(rtc, lines_max, ops)| Run { rtc, lines_max, ops })
+}

@@ -1,0 +1,53 @@
+//! Shrunk failures of the simulation, by name.
+
+use crate::model::{Op, Run};
+use crate::support::fake_influx::Fault;
+use crate::world::play;
+
+fn holds(rtc: bool, lines_max: usize, ops: Vec<Op>) {
+    play(&Run { rtc, lines_max, ops }).unwrap();
+}
+
+#[test]
+fn the_plain_way() {
+    let way = [Op::Capture, Op::Commit, Op::Sync, Op::Deliver];
+    let pulses = Op::Pulses { meter: 0, count: 3 };
+    holds(true, 5_000, [Op::Capture, pulses, Op::Advance(100)].into_iter().chain(way).collect());
+}
+
+#[test]
+fn an_overflow_is_counted_to_the_pulse() {
+    holds(true, 5_000, vec![Op::Capture, Op::Pulses { meter: 0, count: 700 }, Op::Capture]);
+}
+
+#[test]
+fn a_lost_reply_makes_no_second_pulse() {
+    let ops = vec![
+        Op::Capture,
+        Op::Pulses { meter: 1, count: 30 },
+        Op::Capture,
+        Op::Advance(100),
+        Op::Capture,
+        Op::Commit,
+        Op::Sync,
+        Op::Server(Some(Fault::LoseReply)),
+        Op::Deliver,
+        Op::Crash,
+    ];
+    holds(true, 5_000, ops);
+}
+
+#[test]
+fn a_boot_in_1970_delivers_nothing_before_the_time_is_known() {
+    let ops = vec![
+        Op::Capture,
+        Op::Pulses { meter: 0, count: 30 },
+        Op::Capture,
+        Op::Commit,
+        Op::Sync,
+        Op::Deliver,
+        Op::Crash,
+        Op::Pulses { meter: 0, count: 5 },
+    ];
+    holds(false, 10, ops);
+}

@@ -1,0 +1,452 @@
+//! The world of a run: wires, kernel buffers, the stages, a server; and the judgement at the end.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use powerlogger::capture::{Capture, CaptureStats, Polled, Signal, Source};
+use powerlogger::clock::segment::EARLIEST_WALL_NS;
+use powerlogger::clock::{Clock, VirtualClock};
+use powerlogger::config::{
+    DeliverSettings, FilterSettings, JournalSettings, LineName, LineSettings, MeterSettings,
+};
+use powerlogger::deliver::{Deliverer, Start, Step};
+use powerlogger::intake::{Intake, PULSES_MAX};
+use powerlogger::journal::append::Journal;
+use powerlogger::journal::durable::Durable;
+use powerlogger::journal::marks::Marks;
+use powerlogger::journal::reader::Reader;
+use powerlogger::journal::writer::Writer;
+use powerlogger::pulse::{
+    Bias, CountedEdge, Edge, EdgeKind, Level, LossCause, MeterId, NS_PER_MS, NS_PER_S,
+};
+
+use crate::model::{Op, Run};
+use crate::support::fake_influx::{MemorySink, Remote};
+
+const METERS: [&str; 2] = ["Import", "Export"];
+const GOOD_WALL_NS: i64 = EARLIEST_WALL_NS + 200 * 86_400 * NS_PER_S;
+
+/// Edges that the kernel keeps for a line.
+const KERNEL_BUFFER: usize = 1024;
+
+type Checked = Result<(), String>;
+
+/// The kernel's side of the lines.
+#[derive(Debug, Default)]
+struct Wires {
+    signals: [VecDeque<Signal>; 2],
+    seqno: [u32; 2],
+    /// Pulses that were put on each wire.
+    pulses: [u64; 2],
+}
+
+impl Wires {
+    fn edge(&mut self, meter: usize, kind: EdgeKind, mono_ns: i64) {
+        self.seqno[meter] += 1;
+        let line_seqno = self.seqno[meter];
+        let id = MeterId(u16::try_from(meter).unwrap());
+        let edge = Edge { meter: id, kind, mono_ns, line_seqno };
+        self.signals[meter].push_back(Signal::Edge(edge));
+        if self.signals[meter].len() > KERNEL_BUFFER {
+            self.signals[meter].pop_front();
+        }
+    }
+
+    /// The lines are requested anew: what was buffered is gone.
+    fn request(&mut self, now_ns: i64) {
+        for meter in 0..METERS.len() {
+            self.seqno[meter] = 0;
+            self.signals[meter].clear();
+            self.signals[meter].push_back(Signal::LineUp {
+                meter: MeterId(u16::try_from(meter).unwrap()),
+                request_id: 1,
+                level: Level::High,
+                mono_ns: now_ns,
+            });
+        }
+    }
+
+    fn counting_buffered(&self, meter: usize) -> u64 {
+        let rising = |s: &&Signal| matches!(s, Signal::Edge(e) if e.kind == EdgeKind::Rising);
+        self.signals[meter].iter().filter(rising).count() as u64
+    }
+}
+
+/// Reads the wires.
+#[derive(Debug)]
+struct WireSource(Arc<Mutex<Wires>>);
+
+impl Source for WireSource {
+    fn poll(&mut self, _: Option<i64>, signals: &mut Vec<Signal>) -> Polled {
+        let mut wires = self.0.lock().unwrap();
+        for buffer in &mut wires.signals {
+            signals.extend(buffer.drain(..));
+        }
+        if signals.is_empty() { Polled::TimedOut } else { Polled::Signals }
+    }
+}
+
+/// The program, while it runs.
+struct House {
+    capture: Capture,
+    captured: Arc<CaptureStats>,
+    intake: Arc<Intake>,
+    marks: Arc<Marks>,
+    writer: Writer,
+    durable: Durable,
+    deliverer: Deliverer,
+}
+
+struct World {
+    dir: tempfile::TempDir,
+    lines_max: usize,
+    clock: VirtualClock,
+    wires: Arc<Mutex<Wires>>,
+    remote: Remote,
+    house: Option<House>,
+    disk_full: bool,
+    /// Pulses that were in memory only when the process was killed.
+    killed: [u64; 2],
+    poisoned: bool,
+}
+
+pub fn play(run: &Run) -> Checked {
+    let mut world = World::new(run);
+    for op in &run.ops {
+        world.apply(op)?;
+    }
+    world.heal()?;
+    world.judge()
+}
+
+impl World {
+    fn new(run: &Run) -> World {
+        // In memory where there is such a place: the runs are many and the card is not the point.
+        let shm = PathBuf::from("/dev/shm");
+        let dir = if shm.is_dir() {
+            tempfile::tempdir_in(shm).unwrap()
+        } else {
+            tempfile::tempdir().unwrap()
+        };
+        let clock = VirtualClock::at(if run.rtc { GOOD_WALL_NS } else { 0 });
+        let wires = Arc::new(Mutex::new(Wires::default()));
+        let remote = Remote::new(clock.clone());
+        let mut world = World {
+            dir,
+            lines_max: run.lines_max,
+            clock,
+            wires,
+            remote,
+            house: None,
+            disk_full: false,
+            killed: [0; 2],
+            poisoned: false,
+        };
+        world.start();
+        world
+    }
+
+    fn start(&mut self) {
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        self.wires.lock().unwrap().request(self.clock.mono_ns());
+        let intake = Arc::new(Intake::new(PULSES_MAX));
+        let source = Box::new(WireSource(Arc::clone(&self.wires)));
+        let capture = Capture::new(
+            source,
+            Arc::clone(&clock),
+            Arc::clone(&intake),
+            &meters(),
+            EARLIEST_WALL_NS,
+        );
+        let names: Vec<String> = METERS.iter().map(|name| (*name).to_owned()).collect();
+        let dir = self.dir.path();
+        let journal = Journal::open(dir, &names, "boot", self.clock.wall_ns()).unwrap();
+        let row = journal.destination("influx").unwrap();
+        let marks = Arc::new(Marks::at(journal.newest()));
+        let delivered = Reader::open(dir).unwrap().delivered(row).unwrap();
+        let durable = Durable::open(dir, Arc::clone(&marks), Arc::clone(&clock), 1_000).unwrap();
+        let settings = JournalSettings {
+            dir: dir.to_owned(),
+            sync_interval_ms: 1_000,
+            max_bytes: 1 << 30,
+            raw_retention_d: 30,
+        };
+        let writer = Writer::new(
+            journal,
+            Arc::clone(&intake),
+            Arc::clone(&marks),
+            Arc::clone(&clock),
+            settings,
+            Some((row, delivered)),
+        );
+        let deliverer = Deliverer::begin(Start {
+            reader: Reader::open(dir).unwrap(),
+            sink: Box::new(MemorySink::new(self.remote.clone())),
+            mailbox: writer.mailbox(),
+            clock,
+            settings: DeliverSettings {
+                batch_lines_max: self.lines_max,
+                flush_ms: 500,
+                retries_max: 8,
+                replay_interval_ms: 10_000,
+            },
+            retention_d: 30,
+            measurement: "PowerPulse".to_owned(),
+            destination: row,
+        })
+        .unwrap();
+        let captured = capture.stats();
+        self.house =
+            Some(House { capture, captured, intake, marks, writer, durable, deliverer });
+        self.set_disk();
+    }
+
+    fn house(&mut self) -> &mut House {
+        self.house.as_mut().expect("it runs but within crash and restart")
+    }
+
+    fn set_disk(&mut self) {
+        let bytes = if self.disk_full { 1 } else { 1 << 30 };
+        self.house().writer.journal().limit(bytes).unwrap();
+    }
+
+    fn apply(&mut self, op: &Op) -> Checked {
+        match op {
+            Op::Advance(ms) => self.clock.advance(i64::from(*ms) * NS_PER_MS),
+            Op::JumpWall(s) => self.clock.jump_wall(i64::from(*s) * NS_PER_S),
+            Op::Pulses { meter, count } => {
+                for _ in 0..*count {
+                    self.pulse(*meter, &[0, 50]);
+                }
+            }
+            Op::Bounce { meter } => self.pulse(*meter, &[0, 1, 2, 50, 51, 52]),
+            Op::Capture => {
+                self.house().capture.step();
+            }
+            Op::Commit => {
+                self.house().writer.step();
+            }
+            Op::Sync => {
+                let _ = self.house().durable.step();
+            }
+            Op::Deliver => {
+                self.deliver()?;
+            }
+            Op::Server(fault) => {
+                self.poisoned |= fault.as_ref().is_some_and(|f| format!("{f:?}").contains("Poison"));
+                self.remote.set_fault(fault.clone());
+            }
+            Op::DiskFull(full) => {
+                self.disk_full = *full;
+                self.set_disk();
+            }
+            Op::Crash => self.crash()?,
+            Op::Restart => self.restart()?,
+        }
+        Ok(())
+    }
+
+    /// One pulse, drawn as the instants of its edges in ms, falling first; then a pause.
+    fn pulse(&mut self, meter: usize, edges_ms: &[i64]) {
+        let begin = self.clock.mono_ns();
+        let mut wires = self.wires.lock().unwrap();
+        for (n, ms) in edges_ms.iter().enumerate() {
+            let kind = if n % 2 == 0 { EdgeKind::Falling } else { EdgeKind::Rising };
+            wires.edge(meter, kind, begin + ms * NS_PER_MS);
+        }
+        wires.pulses[meter] += 1;
+        drop(wires);
+        self.clock.advance(120 * NS_PER_MS);
+    }
+
+    fn deliver(&mut self) -> Result<Step, String> {
+        let house = self.house();
+        let mark = house.marks.now();
+        if mark.durable > mark.committed {
+            return Err(format!("durable ahead of committed: {mark:?}"));
+        }
+        house.deliverer.step(mark).map_err(|error| error.to_string())
+    }
+
+    /// Kills the process: what only memory held is gone, and it must not be more than that.
+    fn crash(&mut self) -> Checked {
+        let before = self.unaccounted()?;
+        let house = self.house.take().expect("it runs");
+        let in_memory = house.intake.len() as u64;
+        drop(house);
+        let wires = self.wires.lock().unwrap();
+        let unread: u64 = (0..2).map(|meter| wires.counting_buffered(meter)).sum();
+        drop(wires);
+        let undecided = METERS.len() as u64;
+        let total: u64 = before.iter().sum();
+        // The kernel drops the oldest of a full buffer; what it dropped is unread, too.
+        let dropped = self.dropped_unread();
+        if total > in_memory + unread + undecided + dropped {
+            return Err(format!(
+                "{total} pulses were only in memory, at most {in_memory} + {unread} + {dropped} expected"
+            ));
+        }
+        for (meter, lost) in before.iter().enumerate() {
+            self.killed[meter] += lost;
+        }
+        self.start();
+        Ok(())
+    }
+
+    /// Pulses that the kernel has dropped and capture has not noticed yet.
+    fn dropped_unread(&self) -> u64 {
+        let wires = self.wires.lock().unwrap();
+        (0..2)
+            .map(|meter| {
+                let first = wires.signals[meter].iter().find_map(|s| match s {
+                    Signal::Edge(edge) => Some(edge.line_seqno),
+                    _ => None,
+                });
+                first.map_or(0, |first| u64::from(first / 2))
+            })
+            .sum()
+    }
+
+    fn restart(&mut self) -> Checked {
+        let mut house = self.house.take().expect("it runs");
+        house.capture.finish();
+        let finished = house.writer.finish();
+        let unaccounted = self.unaccounted()?;
+        if finished.is_ok() {
+            house.durable.finish().map_err(|error| error.to_string())?;
+            if unaccounted != [0; 2] {
+                return Err(format!("an orderly end lost {unaccounted:?}"));
+            }
+        } else if !self.disk_full {
+            return Err(format!("an orderly end failed: {finished:?}"));
+        }
+        for (meter, lost) in unaccounted.iter().enumerate() {
+            self.killed[meter] += lost;
+        }
+        drop(house);
+        self.start();
+        Ok(())
+    }
+
+    /// Pulses of each wire that are neither in the journal nor known to be lost.
+    fn unaccounted(&self) -> Result<[u64; 2], String> {
+        let reader = Reader::open(self.dir.path()).map_err(|e| e.to_string())?;
+        let totals = reader.totals().map_err(|e| e.to_string())?;
+        let ledger = reader.ledger().map_err(|e| e.to_string())?;
+        let mut missing = [0; 2];
+        for (meter, name) in METERS.iter().enumerate() {
+            let kept = totals.iter().find(|t| t.name == *name).map_or(0, |t| t.pulses);
+            let dropped: u64 = ledger
+                .iter()
+                .filter(|(of, cause, _)| of == name && *cause == LossCause::KernelOverflow)
+                .map(|(_, _, loss)| loss.pulses)
+                .sum();
+            let known = u64::try_from(kept).unwrap() + dropped + self.killed[meter];
+            let wired = self.wires.lock().unwrap().pulses[meter];
+            missing[meter] = wired
+                .checked_sub(known)
+                .ok_or_else(|| format!("{name}: {wired} on the wire, {known} accounted for"))?;
+        }
+        Ok(missing)
+    }
+
+    /// Makes everything well again and lets it come to rest.
+    fn heal(&mut self) -> Checked {
+        self.remote.set_fault(None);
+        self.disk_full = false;
+        self.set_disk();
+        if self.clock.wall_ns() < EARLIEST_WALL_NS {
+            self.clock.jump_wall(GOOD_WALL_NS - self.clock.wall_ns());
+        }
+        self.clock.advance(NS_PER_S);
+        for _ in 0..2 {
+            self.house().capture.step();
+            self.clock.advance(NS_PER_S);
+        }
+        self.house().writer.step();
+        self.clock.advance(NS_PER_S);
+        self.house().durable.step().map_err(|error| error.to_string())?;
+        for _ in 0..100_000 {
+            match self.deliver()? {
+                Step::Again => {}
+                Step::Pause(pause) => {
+                    self.clock.advance(i64::try_from(pause.as_nanos()).unwrap());
+                }
+                Step::Idle => {
+                    self.house().writer.finish().map_err(|error| error.to_string())?;
+                    return Ok(());
+                }
+            }
+        }
+        Err("delivery does not come to rest".to_owned())
+    }
+
+    fn judge(&mut self) -> Checked {
+        let missing = self.unaccounted()?;
+        if missing != [0; 2] {
+            return Err(format!("pulses missing: {missing:?}"));
+        }
+        let mut reader = Reader::open(self.dir.path()).map_err(|e| e.to_string())?;
+        let names = reader.meter_names().map_err(|e| e.to_string())?;
+        let page = reader.page(1, i64::MAX, usize::MAX).map_err(|e| e.to_string())?;
+        if !page.held.is_empty() {
+            return Err(format!("held though the clock is known: {:?}", page.held));
+        }
+        let mut journal: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
+        for entry in &page.entries {
+            let stamps = journal.entry(names[&entry.meter].as_str()).or_default();
+            if !stamps.insert(entry.wall_ns) {
+                return Err(format!("two pulses at {}", entry.wall_ns));
+            }
+        }
+        let refused: u64 = reader
+            .ledger()
+            .map_err(|e| e.to_string())?
+            .iter()
+            .filter(|(_, cause, _)| *cause == LossCause::Refused)
+            .map(|(_, _, loss)| loss.pulses)
+            .sum();
+        if refused > 0 && !self.poisoned {
+            return Err(format!("{refused} refused though no line was bad"));
+        }
+        let mut absent = 0;
+        for name in METERS {
+            let here = journal.remove(name).unwrap_or_default();
+            let there = self.remote.stamps(&format!("PowerPulse,PulseType={name}"));
+            if let Some(strange) = there.difference(&here).next() {
+                return Err(format!("{name}: the server has a pulse at {strange} that is not here"));
+            }
+            absent += here.difference(&there).count() as u64;
+        }
+        if absent > refused {
+            return Err(format!("{absent} pulses did not arrive, {refused} are in quarantine"));
+        }
+        Ok(())
+    }
+}
+
+fn meters() -> Vec<MeterSettings> {
+    let filter = FilterSettings {
+        counted: CountedEdge::Rising,
+        active: Level::Low,
+        bounce_ns: 5 * NS_PER_MS,
+        min_width_ns: 0,
+        min_interval_ns: 30 * NS_PER_MS,
+    };
+    METERS
+        .iter()
+        .zip(20..)
+        .map(|(name, number)| MeterSettings {
+            name: (*name).to_owned(),
+            line: LineSettings {
+                chip: None,
+                line: LineName::Number(number),
+                bias: Bias::Up,
+                kernel_debounce_us: 0,
+            },
+            filter,
+            imp_per_kwh: None,
+        })
+        .collect()
+}
