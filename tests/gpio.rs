@@ -23,7 +23,7 @@ use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::config::{FilterSettings, LineName, LineSettings, MeterSettings};
 use powerlogger::pulse::{Bias, CountedEdge, Edge, EdgeKind, Level, MeterId, NS_PER_MS, NS_PER_S};
 
-use support_gpio::{Done, Ground, Hand, Place, SimChip, ground, skip};
+use support_gpio::{Done, Ground, Hand, Place, STAMP_SLACK_NS, SimChip, ground, play, skip};
 
 /// A Raspberry Pi 4's header.
 fn pi4(ground: &Ground) -> SimChip {
@@ -133,9 +133,6 @@ fn reasons(told: &[Signal]) -> Vec<&str> {
     });
     reason.flatten().collect()
 }
-
-/// How far a stamp may lie outside the two readings of the clock around its edge.
-const STAMP_SLACK_NS: i64 = NS_PER_MS / 5;
 
 /// `told` has exactly the edges that were made, in order, counted from 1 and stamped when
 /// they were made. Returns how long after the wire was set each was stamped.
@@ -286,24 +283,6 @@ fn the_level_fits_the_edges_of_a_moving_line() {
     }
     enough.store(true, Ordering::Relaxed);
     mover.join().unwrap();
-}
-
-/// Toggles each wire at its own pace from one thread, without bursts after falling behind.
-fn play(hands: &mut [(Hand, Duration)], total: usize) {
-    let start_ns = SystemClock.mono_ns();
-    let mut next_ns = vec![start_ns; hands.len()];
-    for _ in 0..total {
-        let soonest = (0..hands.len()).min_by_key(|&i| next_ns[i]).unwrap();
-        let wait_ns = next_ns[soonest] - SystemClock.mono_ns();
-        thread::sleep(Duration::from_nanos(
-            u64::try_from(wait_ns.max(30_000)).unwrap(),
-        ));
-        let (hand, pace) = &mut hands[soonest];
-        hand.toggle();
-        let now_ns = SystemClock.mono_ns();
-        let pace_ns = i64::try_from(pace.as_nanos()).unwrap();
-        next_ns[soonest] = now_ns.max(next_ns[soonest] + pace_ns);
-    }
 }
 
 /// Plays `total` edges over three lines of the given paces and holds each against what came.

@@ -251,7 +251,7 @@ impl Capture {
                 mono_ns,
             } => {
                 let line = &mut self.lines[meter.index()];
-                info!(meter = line.name, ?level, "line requested");
+                info!(meter = line.name, ?level, "counting on line");
                 if !line.up {
                     self.stats.lines_up.fetch_add(1, Ordering::Relaxed);
                 }

@@ -4,9 +4,12 @@ use std::thread;
 use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
-use powerlogger::pulse::{EdgeKind, Level, MonoNs};
+use powerlogger::pulse::{EdgeKind, Level, MonoNs, NS_PER_MS};
 
 use super::{SimChip, Wire};
+
+/// How far a stamp may lie outside the two readings of the clock around its edge.
+pub(crate) const STAMP_SLACK_NS: i64 = NS_PER_MS / 5;
 
 /// A wire that is known to be low, and what was done to it.
 #[derive(Debug)]
@@ -55,3 +58,22 @@ impl Hand {
         }
     }
 }
+
+/// Toggles each wire at its own pace from one thread, without bursts after falling behind.
+pub(crate) fn play(hands: &mut [(Hand, Duration)], total: usize) {
+    let start_ns = SystemClock.mono_ns();
+    let mut next_ns = vec![start_ns; hands.len()];
+    for _ in 0..total {
+        let soonest = (0..hands.len()).min_by_key(|&i| next_ns[i]).unwrap();
+        let wait_ns = next_ns[soonest] - SystemClock.mono_ns();
+        thread::sleep(Duration::from_nanos(
+            u64::try_from(wait_ns.max(30_000)).unwrap(),
+        ));
+        let (hand, pace) = &mut hands[soonest];
+        hand.toggle();
+        let now_ns = SystemClock.mono_ns();
+        let pace_ns = i64::try_from(pace.as_nanos()).unwrap();
+        next_ns[soonest] = now_ns.max(next_ns[soonest] + pace_ns);
+    }
+}
+

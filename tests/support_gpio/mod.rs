@@ -25,7 +25,7 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use self::chip::{SimChip, Wire};
-pub(crate) use self::hand::{Done, Hand};
+pub(crate) use self::hand::{Done, Hand, STAMP_SLACK_NS, play};
 
 /// Set inside the guest: the test is where it wanted to be.
 const IN_RIG: &str = "POWERLOGGER_IN_RIG";

@@ -1,0 +1,172 @@
+//! The true binary as a child process, with its configuration, its journal and its log.
+#![allow(
+    dead_code,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "not every test crate needs all of it; waits have deadlines"
+)]
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use powerlogger::clock::{Clock, SystemClock};
+use powerlogger::journal::reader::Reader;
+use powerlogger::pulse::NS_PER_S;
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long a condition may take to come true.
+const PATIENCE_NS: i64 = 60 * NS_PER_S;
+
+/// A daemon and its directory, which goes with it.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    dir: tempfile::TempDir,
+    args: Vec<String>,
+    child: Child,
+}
+
+impl Daemon {
+    /// `powerlogger run` with this `powerlogger.toml`, further arguments, and nothing else.
+    pub(crate) fn start(config: &str, args: &[&str]) -> Daemon {
+        Daemon::start_with_env(config, "", args)
+    }
+
+    /// The same, with a `.env`.
+    pub(crate) fn start_with_env(config: &str, dotenv: &str, args: &[&str]) -> Daemon {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("powerlogger.toml"), config).unwrap();
+        fs::write(dir.path().join(".env"), dotenv).unwrap();
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let child = spawn(dir.path(), &args);
+        Daemon { dir, args, child }
+    }
+
+    /// Starts it again after its end, on the same directory; the log begins anew.
+    pub(crate) fn start_again(&mut self) {
+        self.child = spawn(self.dir.path(), &self.args);
+    }
+
+    /// Its journal's directory.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has logged since its last start.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(log_in(self.dir.path())).unwrap_or_default()
+    }
+
+    /// Runs another command of the binary on the same configuration; its standard output.
+    pub(crate) fn ask(&self, args: &[&str]) -> String {
+        let output = command(self.dir.path()).args(args).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {stderr}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Waits until `holds`.
+    pub(crate) fn wait_for(&mut self, what: &str, holds: impl Fn(&Daemon) -> bool) {
+        let deadline_ns = SystemClock.mono_ns() + PATIENCE_NS;
+        while !holds(self) {
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "ended ({ended:?}) before {what}\n{}", self.log());
+            let patient = SystemClock.mono_ns() < deadline_ns;
+            assert!(patient, "no {what}\n{}", self.log());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until it has said `lines` times that it requested a line.
+    pub(crate) fn wait_for_lines(&mut self, lines: usize) {
+        self.wait_for("lines", |daemon| daemon.log().matches("counting on line").count() >= lines);
+    }
+
+    /// Waits until the journal has so many pulses in all.
+    pub(crate) fn wait_for_pulses(&mut self, pulses: i64) {
+        self.wait_for("pulses", |daemon| daemon.pulses() >= pulses);
+    }
+
+    /// Pulses in the journal, of all meters.
+    pub(crate) fn pulses(&self) -> i64 {
+        let Ok(reader) = Reader::open(self.dir()) else { return 0 };
+        reader.totals().map_or(0, |totals| totals.iter().map(|meter| meter.pulses).sum())
+    }
+
+    /// Stops it with SIGTERM and waits for a good end.
+    pub(crate) fn stop(&mut self) {
+        self.signal(Signal::TERM);
+        let code = self.wait_for_exit();
+        assert_eq!(code, Some(0), "{}", self.log());
+    }
+
+    /// Waits for its end; its exit code.
+    pub(crate) fn wait_for_exit(&mut self) -> Option<i32> {
+        let deadline_ns = SystemClock.mono_ns() + 3 * PATIENCE_NS;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(SystemClock.mono_ns() < deadline_ns, "no end\n{}", self.log());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Takes its processor time away.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Gives it back.
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The binary, told of this directory and of nothing in the environment.
+fn command(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_powerlogger"));
+    for (name, _) in std::env::vars() {
+        if name.starts_with("INFLUX") || name.starts_with("GPIO_") || name == "QUEUE_DIR" {
+            command.env_remove(name);
+        }
+    }
+    command.arg("--config-dir").arg(dir).arg("--queue-dir").arg(dir).stdin(Stdio::null());
+    command
+}
+
+fn spawn(dir: &Path, args: &[String]) -> Child {
+    let log = File::create(log_in(dir)).unwrap();
+    let mut run = command(dir);
+    run.arg("run").args(args).env("NO_COLOR", "1");
+    run.stdout(Stdio::null()).stderr(log).spawn().unwrap()
+}
+
+fn log_in(dir: &Path) -> PathBuf {
+    dir.join("log")
+}
