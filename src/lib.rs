@@ -44,7 +44,7 @@ pub mod config;
 pub mod shutdown;
 
 /// The command line.
-//pub mod cli;
+pub mod cli;
 
 /// The assembly of all rooms.
 pub mod daemon;

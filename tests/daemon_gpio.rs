@@ -57,7 +57,10 @@ fn stamps(daemon: &Daemon, meter: &str) -> Vec<i64> {
     let names = reader.meter_names().unwrap();
     let page = reader.page(1, i64::MAX, usize::MAX).unwrap();
     assert!(page.held.is_empty(), "the clock is known");
-    let of_meter = page.entries.iter().filter(|entry| names[&entry.meter] == meter);
+    let of_meter = page
+        .entries
+        .iter()
+        .filter(|entry| names[&entry.meter] == meter);
     of_meter.map(|entry| entry.wall_ns).collect()
 }
 
@@ -68,7 +71,11 @@ fn fits(done: &Done, wall_ns: i64, offset_ns: i64) -> bool {
 }
 
 fn rising(hand: &Hand) -> Vec<Done> {
-    hand.done.iter().copied().filter(|done| done.kind == EdgeKind::Rising).collect()
+    hand.done
+        .iter()
+        .copied()
+        .filter(|done| done.kind == EdgeKind::Rising)
+        .collect()
 }
 
 /// The journal has exactly the pulses that were made, in order, stamped when they were made.
@@ -77,13 +84,18 @@ fn assert_all_there(daemon: &Daemon, meter: &str, hand: &Hand) {
     assert_eq!(kept.len(), made.len(), "{meter}: pulses kept and made");
     let offset_ns = SystemClock.offset_ns();
     for (number, (done, wall_ns)) in made.iter().zip(&kept).enumerate() {
-        assert!(fits(done, *wall_ns, offset_ns), "{meter} {number}: {done:?} {wall_ns}");
+        assert!(
+            fits(done, *wall_ns, offset_ns),
+            "{meter} {number}: {done:?} {wall_ns}"
+        );
     }
 }
 
 fn lost(daemon: &Daemon, meter: &str, cause: LossCause) -> u64 {
     let ledger = Reader::open(daemon.dir()).unwrap().ledger().unwrap();
-    let of_meter = ledger.iter().filter(|(name, known, _)| name == meter && *known == cause);
+    let of_meter = ledger
+        .iter()
+        .filter(|(name, known, _)| name == meter && *known == cause);
     of_meter.map(|(_, _, loss)| loss.pulses).sum()
 }
 
@@ -102,9 +114,15 @@ fn three_meters(ground: &Ground, edges: usize, paces: [Duration; 3]) {
 
 #[test]
 fn every_toggled_pulse_is_in_the_journal() {
-    let Some(ground) = ground("every_toggled_pulse_is_in_the_journal", Place::REAL) else { return };
+    let Some(ground) = ground("every_toggled_pulse_is_in_the_journal", Place::REAL) else {
+        return;
+    };
     // Together 2,100 edges/s, the fastest line 1,000/s.
-    three_meters(&ground, 21_000, [1_000, 1_400, 2_300].map(Duration::from_micros));
+    three_meters(
+        &ground,
+        21_000,
+        [1_000, 1_400, 2_300].map(Duration::from_micros),
+    );
 }
 
 #[test]
@@ -119,7 +137,9 @@ fn a_simulated_day_is_in_the_journal() {
 #[test]
 fn filters_reject_what_they_should_on_a_real_line() {
     let name = "filters_reject_what_they_should_on_a_real_line";
-    let Some(ground) = ground(name, Place::TIME_TRAVEL) else { return };
+    let Some(ground) = ground(name, Place::TIME_TRAVEL) else {
+        return;
+    };
     let chip = chip(&ground);
     let config = r#"
 [[meter]]
@@ -136,24 +156,60 @@ min_interval_ms = 100
     let mut hand = Hand::on(&chip, 20);
     // Milliseconds that the wire stays after each edge, from high on; what becomes of the edges.
     let table: [(&[u64], u64, [(LossCause, u64); 3]); 6] = [
-        (&[50, 500], 1, [(LossCause::Bounce, 0), (LossCause::Width, 0), (LossCause::Interval, 0)]),
-        (&[2, 500], 0, [(LossCause::Bounce, 1), (LossCause::Width, 0), (LossCause::Interval, 0)]),
-        (&[1, 1, 1, 1, 50, 500], 1, [
-            (LossCause::Bounce, 2),
-            (LossCause::Width, 0),
-            (LossCause::Interval, 0),
-        ]),
-        (&[12, 500], 0, [(LossCause::Bounce, 0), (LossCause::Width, 1), (LossCause::Interval, 0)]),
-        (&[30, 20, 30, 500], 1, [
-            (LossCause::Bounce, 0),
-            (LossCause::Width, 0),
-            (LossCause::Interval, 1),
-        ]),
-        (&[50, 1, 1, 1, 1, 500], 1, [
-            (LossCause::Bounce, 2),
-            (LossCause::Width, 0),
-            (LossCause::Interval, 0),
-        ]),
+        (
+            &[50, 500],
+            1,
+            [
+                (LossCause::Bounce, 0),
+                (LossCause::Width, 0),
+                (LossCause::Interval, 0),
+            ],
+        ),
+        (
+            &[2, 500],
+            0,
+            [
+                (LossCause::Bounce, 1),
+                (LossCause::Width, 0),
+                (LossCause::Interval, 0),
+            ],
+        ),
+        (
+            &[1, 1, 1, 1, 50, 500],
+            1,
+            [
+                (LossCause::Bounce, 2),
+                (LossCause::Width, 0),
+                (LossCause::Interval, 0),
+            ],
+        ),
+        (
+            &[12, 500],
+            0,
+            [
+                (LossCause::Bounce, 0),
+                (LossCause::Width, 1),
+                (LossCause::Interval, 0),
+            ],
+        ),
+        (
+            &[30, 20, 30, 500],
+            1,
+            [
+                (LossCause::Bounce, 0),
+                (LossCause::Width, 0),
+                (LossCause::Interval, 1),
+            ],
+        ),
+        (
+            &[50, 1, 1, 1, 1, 500],
+            1,
+            [
+                (LossCause::Bounce, 2),
+                (LossCause::Width, 0),
+                (LossCause::Interval, 0),
+            ],
+        ),
     ];
     let (mut pulses, mut losses) = (0, [0u64; 3]);
     for (stays, counted, rejected) in table {
@@ -173,7 +229,9 @@ min_interval_ms = 100
 
 #[test]
 fn an_overflow_is_counted_to_the_pulse() {
-    let Some(ground) = ground("an_overflow_is_counted_to_the_pulse", Place::REAL) else { return };
+    let Some(ground) = ground("an_overflow_is_counted_to_the_pulse", Place::REAL) else {
+        return;
+    };
     let chip = chip(&ground);
     let mut daemon = Daemon::start(PLAIN, &[]);
     daemon.wait_for_lines(3);
@@ -184,10 +242,15 @@ fn an_overflow_is_counted_to_the_pulse() {
     busy.toggles(2_000, Duration::from_micros(100));
     quiet.toggles(6, Duration::from_micros(100));
     daemon.thaw();
-    daemon.wait_for("the overflow in the log", |daemon| daemon.log().contains("overflowed"));
+    daemon.wait_for("the overflow in the log", |daemon| {
+        daemon.log().contains("overflowed")
+    });
     busy.toggles(20, Duration::from_millis(2));
     daemon.stop();
-    let (made, kept) = (rising(&busy).len() as u64, stamps(&daemon, "Import").len() as u64);
+    let (made, kept) = (
+        rising(&busy).len() as u64,
+        stamps(&daemon, "Import").len() as u64,
+    );
     let dropped = lost(&daemon, "Import", LossCause::KernelOverflow);
     assert_eq!(kept + dropped, made, "{kept} kept, {dropped} dropped");
     assert_eq!(dropped, (2_000 - 1_024) / 2);
@@ -198,14 +261,18 @@ fn an_overflow_is_counted_to_the_pulse() {
 #[test]
 fn a_chip_that_goes_and_comes_back_is_counted_again() {
     let name = "a_chip_that_goes_and_comes_back_is_counted_again";
-    let Some(ground) = ground(name, Place::REAL) else { return };
+    let Some(ground) = ground(name, Place::REAL) else {
+        return;
+    };
     let chip = chip(&ground);
     let mut daemon = Daemon::start(PLAIN, &[]);
     daemon.wait_for_lines(3);
     Hand::on(&chip, 20).toggles(10, Duration::from_millis(2));
     daemon.wait_for_pulses(5);
     chip.unplug();
-    daemon.wait_for("the loss in the log", |daemon| daemon.log().contains("not readable"));
+    daemon.wait_for("the loss in the log", |daemon| {
+        daemon.log().contains("not readable")
+    });
     chip.replug();
     daemon.wait_for_lines(6);
     Hand::on(&chip, 20).toggles(10, Duration::from_millis(2));
@@ -217,7 +284,9 @@ fn a_chip_that_goes_and_comes_back_is_counted_again() {
 #[test]
 fn nothing_to_count_ends_with_try_later() {
     let name = "nothing_to_count_ends_with_try_later";
-    let Some(ground) = ground(name, Place::TIME_TRAVEL) else { return };
+    let Some(ground) = ground(name, Place::TIME_TRAVEL) else {
+        return;
+    };
     let begin_ns = SystemClock.mono_ns();
     let _other = ground.chip("expander", 2);
     let mut daemon = Daemon::start(PLAIN, &[]);
@@ -225,7 +294,11 @@ fn nothing_to_count_ends_with_try_later() {
     assert_eq!(code, Some(75), "{}", daemon.log());
     let took_s = (SystemClock.mono_ns() - begin_ns) / NS_PER_S;
     assert!((60..75).contains(&took_s), "{took_s} s");
-    assert!(daemon.log().contains("there is no line GPIO20"), "{}", daemon.log());
+    assert!(
+        daemon.log().contains("there is no line GPIO20"),
+        "{}",
+        daemon.log()
+    );
 }
 
 /// Kills in the ordinary run; `KILLS` names another number.
@@ -236,8 +309,13 @@ const GRACE_NS: i64 = 50 * NS_PER_MS;
 
 #[test]
 fn what_was_read_survives_kill_minus_nine() {
-    let place = Place { timeout_s: 3_000, ..Place::REAL };
-    let Some(ground) = ground("what_was_read_survives_kill_minus_nine", place) else { return };
+    let place = Place {
+        timeout_s: 3_000,
+        ..Place::REAL
+    };
+    let Some(ground) = ground("what_was_read_survives_kill_minus_nine", place) else {
+        return;
+    };
     let kills = std::env::var("KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
     let chip = chip(&ground);
     let mut random = fastrand::Rng::with_seed(3);
@@ -263,13 +341,21 @@ fn what_was_read_survives_kill_minus_nine() {
             let mut unique = kept.clone();
             unique.dedup();
             assert_eq!(unique.len(), kept.len(), "none twice");
-            for done in made.iter().filter(|done| done.after_ns < killed_ns - GRACE_NS) {
-                let found = kept.iter().filter(|stamp| fits(done, **stamp, offset_ns)).count();
+            for done in made
+                .iter()
+                .filter(|done| done.after_ns < killed_ns - GRACE_NS)
+            {
+                let found = kept
+                    .iter()
+                    .filter(|stamp| fits(done, **stamp, offset_ns))
+                    .count();
                 assert_eq!(found, 1, "kill {kill}, {name}: {done:?}");
             }
-            let strange = kept.len() - kept.iter().filter(|stamp| {
-                made.iter().any(|done| fits(done, **stamp, offset_ns))
-            }).count();
+            let strange = kept.len()
+                - kept
+                    .iter()
+                    .filter(|stamp| made.iter().any(|done| fits(done, **stamp, offset_ns)))
+                    .count();
             assert!(kept.len() >= strange, "{strange} of earlier lives");
         }
         assert!(kept_in_all >= known, "nothing that was kept is gone");

@@ -1,13 +1,26 @@
 //! Settings: what `.env`, `powerlogger.toml` and the environment say, checked and typed.
 //!
-//! Three steps, three kinds of type: the files *as written* ([`raw`]), the *merge* of the two
-//! files and the environment with the place each value came from, and [`Settings`], which hold
-//! domain types only and are all that the other rooms see, each its own part.
+//! Three steps, three kinds of type: the files *as written* ([`dotenv`], [`raw`]), the *values*
+//! merged from them with the place each came from ([`merge`]), and [`Settings`], which hold domain
+//! types only and are all that the other rooms see, each its own part.
+
+pub mod dotenv;
+pub mod keys;
+pub mod load;
+pub mod merge;
+pub mod meters;
+pub mod problem;
+pub mod raw;
+pub mod resolve;
+pub mod token;
 
 use std::fmt;
 use std::path::PathBuf;
 
 use crate::pulse::{Bias, CountedEdge, Level};
+
+pub use load::{LoadOptions, Loaded, load};
+pub use problem::ConfigError;
 
 /// Everything the program can be told, validated.
 #[derive(Debug, Clone, PartialEq)]

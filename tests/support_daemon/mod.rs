@@ -77,7 +77,11 @@ impl Daemon {
         let deadline_ns = SystemClock.mono_ns() + PATIENCE_NS;
         while !holds(self) {
             let ended = self.child.try_wait().unwrap();
-            assert!(ended.is_none(), "ended ({ended:?}) before {what}\n{}", self.log());
+            assert!(
+                ended.is_none(),
+                "ended ({ended:?}) before {what}\n{}",
+                self.log()
+            );
             let patient = SystemClock.mono_ns() < deadline_ns;
             assert!(patient, "no {what}\n{}", self.log());
             thread::sleep(Duration::from_millis(5));
@@ -86,7 +90,9 @@ impl Daemon {
 
     /// Waits until it has said `lines` times that it requested a line.
     pub(crate) fn wait_for_lines(&mut self, lines: usize) {
-        self.wait_for("lines", |daemon| daemon.log().matches("counting on line").count() >= lines);
+        self.wait_for("lines", |daemon| {
+            daemon.log().matches("counting on line").count() >= lines
+        });
     }
 
     /// Waits until the journal has so many pulses in all.
@@ -96,8 +102,12 @@ impl Daemon {
 
     /// Pulses in the journal, of all meters.
     pub(crate) fn pulses(&self) -> i64 {
-        let Ok(reader) = Reader::open(self.dir()) else { return 0 };
-        reader.totals().map_or(0, |totals| totals.iter().map(|meter| meter.pulses).sum())
+        let Ok(reader) = Reader::open(self.dir()) else {
+            return 0;
+        };
+        reader
+            .totals()
+            .map_or(0, |totals| totals.iter().map(|meter| meter.pulses).sum())
     }
 
     /// Stops it with SIGTERM and waits for a good end.
@@ -114,7 +124,11 @@ impl Daemon {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
-            assert!(SystemClock.mono_ns() < deadline_ns, "no end\n{}", self.log());
+            assert!(
+                SystemClock.mono_ns() < deadline_ns,
+                "no end\n{}",
+                self.log()
+            );
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -156,7 +170,12 @@ fn command(dir: &Path) -> Command {
             command.env_remove(name);
         }
     }
-    command.arg("--config-dir").arg(dir).arg("--queue-dir").arg(dir).stdin(Stdio::null());
+    command
+        .arg("--config-dir")
+        .arg(dir)
+        .arg("--queue-dir")
+        .arg(dir)
+        .stdin(Stdio::null());
     command
 }
 

@@ -76,4 +76,3 @@ pub(crate) fn play(hands: &mut [(Hand, Duration)], total: usize) {
         next_ns[soonest] = now_ns.max(next_ns[soonest] + pace_ns);
     }
 }
-

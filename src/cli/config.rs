@@ -1,0 +1,130 @@
+//! `powerlogger config`: what the configuration comes to, and whether it is good.
+
+use std::io::Write;
+
+use anyhow::Result;
+use clap::Subcommand;
+use serde_json::json;
+
+use crate::config::keys::{KEYS, METER_KEYS};
+use crate::config::problem::Value;
+use crate::config::{Influx, LoadOptions, Loaded, load};
+
+/// The commands below `config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Show every value and where it came from.
+    Show {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say whether the configuration is good; all problems at once if it is not.
+    Check,
+}
+
+/// Shows or checks.
+///
+/// # Errors
+/// When the configuration is not good.
+pub fn config(command: &ConfigCommand, options: &LoadOptions, out: &mut dyn Write) -> Result<()> {
+    let loaded = load(options)?;
+    match command {
+        ConfigCommand::Check => check(&loaded, out),
+        ConfigCommand::Show { json: true } => show_json(&loaded, out),
+        ConfigCommand::Show { json: false } => show(&loaded, out),
+    }
+}
+
+fn check(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+    writeln!(out, "The configuration is good.")?;
+    places(loaded, out)?;
+    for meter in &loaded.settings.meters {
+        writeln!(out, "meter      {} on {}", meter.name, meter.line.line)?;
+    }
+    match &loaded.settings.influx {
+        Influx::Configured(influx) => {
+            writeln!(out, "InfluxDB   {} (organisation {})", influx.host, influx.org)?;
+        }
+        Influx::NotConfigured(why) => writeln!(out, "InfluxDB   not configured: {why}")?,
+    }
+    notes(loaded, out)
+}
+
+fn places(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+    let files = if loaded.files.is_empty() {
+        "no file there: all defaults".to_owned()
+    } else {
+        loaded.files.join(", ")
+    };
+    writeln!(out, "files      {}: {files}", loaded.config_dir.display())?;
+    let (dir, origin) = (loaded.settings.journal.dir.display(), &loaded.journal_dir_origin);
+    writeln!(out, "journal    {dir} ({origin})")?;
+    Ok(())
+}
+
+fn notes(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+    for note in &loaded.notes {
+        writeln!(out, "note       {note}")?;
+    }
+    Ok(())
+}
+
+fn show(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+    places(loaded, out)?;
+    for (name, text, origin) in rows(loaded) {
+        writeln!(out, "{name:<28} {text:<28} {origin}")?;
+    }
+    if let Influx::NotConfigured(why) = &loaded.settings.influx {
+        writeln!(out, "InfluxDB is not configured: {why}")?;
+    }
+    notes(loaded, out)
+}
+
+fn show_json(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+    let values: Vec<_> = rows(loaded)
+        .into_iter()
+        .map(|(name, text, origin)| json!({ "key": name, "value": text, "origin": origin }))
+        .collect();
+    let all = json!({
+        "config_dir": loaded.config_dir,
+        "files": loaded.files,
+        "journal_dir": loaded.settings.journal.dir,
+        "influx_configured": matches!(loaded.settings.influx, Influx::Configured(_)),
+        "values": values,
+        "notes": loaded.notes,
+    });
+    writeln!(out, "{all:#}")?;
+    Ok(())
+}
+
+/// Key, value and origin; secrets hidden.
+fn rows(loaded: &Loaded) -> Vec<(String, String, String)> {
+    let mut rows = Vec::new();
+    // Keys of the Python edition for the lines say what the meters say; shown are the meters.
+    for key in KEYS.iter().filter(|key| !key.name.starts_with("GPIO_")) {
+        let value = loaded.values.get(key.name);
+        let show = |value: &Value| {
+            if key.secret { hidden(&value.text) } else { value.text.clone() }
+        };
+        let text = value.map_or_else(|| "-".to_owned(), show);
+        let origin = value.map_or_else(|| "not set".to_owned(), |value| value.origin.to_string());
+        rows.push((key.name.to_owned(), text, origin));
+    }
+    for (number, meter) in (1..).zip(&loaded.meters) {
+        for (name, _) in METER_KEYS {
+            if let Some(value) = meter.get(name) {
+                let key = format!("meter {number} {name}");
+                rows.push((key, value.text.clone(), value.origin.to_string()));
+            }
+        }
+    }
+    rows
+}
+
+/// The first four characters at most, and never half of a short one.
+fn hidden(secret: &str) -> String {
+    let shown: String =
+        if secret.chars().count() >= 12 { secret.chars().take(4).collect() } else { String::new() };
+    format!("{shown}…")
+}

@@ -1,0 +1,120 @@
+//! `.env` as written: `KEY=value` lines. Pure.
+//!
+//! Blanks around `=`, `export `, quotes and comments are understood, so that a file that was
+//! made for a shell or for python-dotenv says the same here. Nothing is expanded or executed.
+
+/// A line that sets something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// Its key.
+    pub key: String,
+    /// Its value, without quotes and comments.
+    pub value: String,
+    /// Its number, from 1.
+    pub line: usize,
+}
+
+/// Reads the text. A line that cannot be understood is an error with its number.
+pub fn parse(text: &str) -> Vec<Result<Assignment, (usize, String)>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
+    lines
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+        .map(|(number, line)| assignment(line, number).map_err(|why| (number, why)))
+        .collect()
+}
+
+fn assignment(line: &str, number: usize) -> Result<Assignment, String> {
+    let line = line.strip_prefix("export ").unwrap_or(line);
+    let (key, value) =
+        line.split_once('=').ok_or_else(|| "this is not KEY=value; comments begin with #".to_owned())?;
+    let key = key.trim();
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.' || c == '-';
+    if key.is_empty() || !key.chars().all(good) {
+        return Err(format!("\"{key}\" cannot be a key"));
+    }
+    let value = value.trim();
+    let value = match value.chars().next() {
+        Some(quote @ ('"' | '\'')) => quoted(&value[1..], quote)?,
+        _ => without_comment(value).to_owned(),
+    };
+    Ok(Assignment { key: key.to_owned(), value, line: number })
+}
+
+/// The value between quotes; only within double quotes a backslash escapes.
+fn quoted(rest: &str, quote: char) -> Result<String, String> {
+    let mut value = String::new();
+    let mut chars = rest.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' if quote == '"' => match chars.next() {
+                Some(escaped @ ('"' | '\\' | '$')) => value.push(escaped),
+                Some(other) => value.extend(['\\', other]),
+                None => break,
+            },
+            c if c == quote => {
+                let after = chars.as_str().trim();
+                return if after.is_empty() || after.starts_with('#') {
+                    Ok(value)
+                } else {
+                    Err("there is something after the closing quote".to_owned())
+                };
+            }
+            c => value.push(c),
+        }
+    }
+    Err(format!("the closing {quote} is missing"))
+}
+
+/// A comment needs a blank before it: tokens may hold a #.
+fn without_comment(value: &str) -> &str {
+    let blank_hash = value.char_indices().find(|(at, c)| {
+        *c == '#' && (*at == 0 || value[..*at].ends_with(char::is_whitespace))
+    });
+    blank_hash.map_or(value, |(at, _)| value[..at].trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn value(line: &str) -> Result<String, String> {
+        parse(line).remove(0).map(|a| a.value).map_err(|(_, why)| why)
+    }
+
+    #[test]
+    fn lines_as_people_write_them() {
+        assert_eq!(value("A=b"), Ok("b".to_owned()));
+        assert_eq!(value("  export A = b c  # why\r"), Ok("b c".to_owned()));
+        assert_eq!(value("A=\"b # c\" # d"), Ok("b # c".to_owned()));
+        assert_eq!(value("A='b\\'"), Ok("b\\".to_owned()));
+        assert_eq!(value(r#"A="b\"c\\""#), Ok("b\"c\\".to_owned()));
+        assert_eq!(value("A=tok#en=="), Ok("tok#en==".to_owned()));
+        assert_eq!(value("A="), Ok(String::new()));
+        assert_eq!(value("A= # nothing"), Ok(String::new()));
+        assert_eq!(parse("\u{feff}A=1\n\n# c\nB=2")[1].as_ref().unwrap().line, 4);
+    }
+
+    #[test]
+    fn lines_that_mean_nothing() {
+        assert!(value("just words").unwrap_err().contains("KEY=value"));
+        assert!(value("a b=c").unwrap_err().contains("cannot be a key"));
+        assert!(value("A=\"b").unwrap_err().contains("closing"));
+        assert!(value("A='b' c").unwrap_err().contains("after the closing quote"));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in "\\PC*") {
+            parse(&text);
+        }
+
+        #[test]
+        fn a_quoted_value_comes_back(text in "[a-zA-Z0-9 #='$\\\\\"]{0,30}") {
+            let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+            prop_assert_eq!(value(&format!("A=\"{escaped}\"")), Ok(text));
+        }
+    }
+}

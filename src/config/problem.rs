@@ -1,0 +1,92 @@
+//! Where a value came from, and what is wrong with it.
+
+use std::fmt;
+
+/// The name of the structured file.
+pub const TOML_FILE: &str = "powerlogger.toml";
+
+/// The name of the file of connection and secrets.
+pub const DOTENV_FILE: &str = ".env";
+
+/// Where a value came from; later ones win over earlier ones.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// Nobody said anything.
+    Default,
+    /// This line of `powerlogger.toml`.
+    Toml(usize),
+    /// This line of `.env`.
+    Dotenv(usize),
+    /// This variable of the environment.
+    Environment(&'static str),
+    /// The command line.
+    CommandLine,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::Toml(line) => write!(f, "{TOML_FILE}:{line}"),
+            Origin::Dotenv(line) => write!(f, "{DOTENV_FILE}:{line}"),
+            Origin::Environment(name) => write!(f, "environment ({name})"),
+            Origin::CommandLine => f.write_str("command line"),
+        }
+    }
+}
+
+/// A value as text, and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Value {
+    /// As written, without quotes.
+    pub text: String,
+    /// Where.
+    pub origin: Origin,
+}
+
+/// Something that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where.
+    pub origin: Origin,
+    /// What, and what to do about it.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem at a place.
+    pub fn new(origin: Origin, message: impl Into<String>) -> Problem {
+        Problem { origin, message: message.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.origin, self.message)
+    }
+}
+
+/// All that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The problems, file by file, line by line.
+    pub problems: Vec<Problem>,
+    /// The directory that the files are in.
+    pub dir: std::path::PathBuf,
+}
+
+impl std::error::Error for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dir = self.dir.display();
+        match self.problems.len() {
+            1 => write!(f, "the configuration in {dir} has a problem:")?,
+            n => write!(f, "the configuration in {dir} has {n} problems:")?,
+        }
+        for problem in &self.problems {
+            write!(f, "\n  {problem}")?;
+        }
+        Ok(())
+    }
+}

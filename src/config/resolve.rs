@@ -1,0 +1,257 @@
+//! Values become settings: text becomes domain types, once. Pure.
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use super::merge::Values;
+use super::problem::{Origin, Value};
+use super::{DeliverSettings, Influx, InfluxSettings, JournalSettings, LogSettings};
+
+/// The places where a value of the original's example was not replaced.
+const PLACEHOLDERS: [&str; 3] = ["paste_your_token_here", "your_influx", "your-host"];
+
+/// A choice among words.
+pub(super) fn choice<T: Copy>(
+    values: &mut Values,
+    name: &str,
+    value: &Value,
+    among: &[(&str, T)],
+) -> Option<T> {
+    let word = value.text.to_ascii_lowercase();
+    let found = among.iter().find(|(known, _)| *known == word).map(|(_, choice)| *choice);
+    if found.is_none() {
+        let words: Vec<&str> = among.iter().map(|(word, _)| *word).collect();
+        let message = format!("{name}: \"{}\" is none of {}", value.text, words.join(", "));
+        values.complain(&value.origin, message);
+    }
+    found
+}
+
+/// True or false, in the words that people use.
+pub(super) fn flag(values: &mut Values, name: &str, value: &Value) -> bool {
+    let words = [
+        ("true", true),
+        ("false", false),
+        ("1", true),
+        ("0", false),
+        ("yes", true),
+        ("no", false),
+        ("on", true),
+        ("off", false),
+    ];
+    choice(values, name, value, &words).unwrap_or(false)
+}
+
+/// A number within a range; the least of it where it is none.
+pub(super) fn number(
+    values: &mut Values,
+    name: &str,
+    value: &Value,
+    range: RangeInclusive<f64>,
+) -> f64 {
+    match value.text.parse::<f64>() {
+        Ok(number) if range.contains(&number) => return number,
+        Ok(number) => {
+            let message =
+                format!("{name}: {number} is out of range ({} to {})", range.start(), range.end());
+            values.complain(&value.origin, message);
+        }
+        Err(_) => {
+            values.complain(&value.origin, format!("{name}: \"{}\" is not a number", value.text));
+        }
+    }
+    *range.start()
+}
+
+/// A whole number within a range; the least of it where it is none.
+fn whole(values: &mut Values, name: &str, range: RangeInclusive<u64>) -> u64 {
+    let value = values.get(name).expect("it has a default").clone();
+    match value.text.parse::<u64>() {
+        Ok(number) if range.contains(&number) => return number,
+        Ok(number) => {
+            let message =
+                format!("{name}: {number} is out of range ({} to {})", range.start(), range.end());
+            values.complain(&value.origin, message);
+        }
+        Err(_) => {
+            let message = format!("{name}: \"{}\" is not a whole number", value.text);
+            values.complain(&value.origin, message);
+        }
+    }
+    *range.start()
+}
+
+/// The journal. `found`: where it is when nobody says so.
+pub(super) fn journal(values: &mut Values, found: &Path) -> JournalSettings {
+    let dir = values.get("journal.dir").map_or_else(|| found.to_owned(), |v| PathBuf::from(&v.text));
+    let sync_interval_ms = whole(values, "journal.sync_interval_ms", 10..=60_000);
+    let retention = whole(values, "journal.raw_retention_d", 1..=36_500);
+    let raw_retention_d = u32::try_from(retention).expect("at most 36,500");
+    JournalSettings { dir, sync_interval_ms, max_bytes: max_bytes(values), raw_retention_d }
+}
+
+/// The least that lets the journal work: its WAL alone takes as much.
+const MAX_BYTES_LEAST: u64 = 1 << 20;
+
+fn max_bytes(values: &mut Values) -> u64 {
+    let value = values.get("journal.max_bytes").expect("it has a default").clone();
+    match parse_bytes(&value.text) {
+        Some(bytes) if bytes >= MAX_BYTES_LEAST => bytes,
+        Some(_) => {
+            values.complain(&value.origin, "journal.max_bytes: at least 1 MiB is needed");
+            MAX_BYTES_LEAST
+        }
+        None => {
+            let message = format!(
+                "journal.max_bytes: \"{}\" is not a size, such as 1073741824 or \"1 GiB\"",
+                value.text
+            );
+            values.complain(&value.origin, message);
+            MAX_BYTES_LEAST
+        }
+    }
+}
+
+/// A size in bytes, with a unit or without.
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "t" | "tib" => 1 << 40,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
+        _ => return None,
+    };
+    if let Ok(whole) = number.parse::<u64>() {
+        return whole.checked_mul(factor);
+    }
+    let bytes = number.parse::<f64>().ok()? * factor as f64;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
+    let bytes = (bytes.is_finite() && bytes < 1e18).then_some(bytes as u64);
+    bytes
+}
+
+/// How pulses are sent.
+pub(super) fn deliver(values: &mut Values) -> DeliverSettings {
+    let lines = whole(values, "deliver.batch_lines_max", 1..=5_000);
+    let retries = whole(values, "deliver.retries_max", 0..=100);
+    DeliverSettings {
+        batch_lines_max: usize::try_from(lines).expect("at most 5,000"),
+        flush_ms: whole(values, "deliver.flush_ms", 0..=60_000),
+        retries_max: u32::try_from(retries).expect("at most 100"),
+        replay_interval_ms: whole(values, "deliver.replay_interval_ms", 10..=3_600_000),
+    }
+}
+
+/// What is logged.
+pub(super) fn log(values: &mut Values) -> LogSettings {
+    let mut get = |name: &str| {
+        let value = values.get(name).expect("it has a default").clone();
+        flag(values, name, &value)
+    };
+    LogSettings { debug: get("log.debug"), edges: get("log.edges") }
+}
+
+/// Whether this is what the example file says, not what somebody chose.
+pub(super) fn is_placeholder(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.starts_with("your_") || PLACEHOLDERS.iter().any(|placeholder| text.contains(placeholder))
+}
+
+/// The server to send to, without a token yet; or why there is none.
+pub(super) fn influx(values: &mut Values, dir: &Path) -> Influx {
+    let bucket = |values: &mut Values, name: &str| {
+        let value = values.get(name).expect("it has a default").clone();
+        check_bucket(values, name, &value);
+        value.text
+    };
+    let raw_bucket = bucket(values, "influx.raw_bucket");
+    let b1m_bucket = bucket(values, "influx.b1m_bucket");
+    let b5m_bucket = bucket(values, "influx.b5m_bucket");
+    let b1h_bucket = bucket(values, "influx.b1h_bucket");
+    let measurement = values.get("influx.measurement").expect("it has a default").clone();
+    check_carried(values, "influx.measurement", &measurement);
+    let timeout_ms = whole(values, "influx.timeout_ms", 100..=600_000);
+    let ca_file = values.get("influx.ca_file").map(|value| dir.join(&value.text));
+    let host = values.get("influx.host").cloned();
+    let org = values.get("influx.org").cloned();
+
+    let mut lacking = Vec::new();
+    for (name, value) in [("INFLUX_HOST", &host), ("INFLUX_ORG", &org)] {
+        match value {
+            None => lacking.push(format!("{name} is not set")),
+            Some(value) if is_placeholder(&value.text) => {
+                lacking.push(format!("{name} still holds the example's placeholder"));
+            }
+            Some(_) => {}
+        }
+    }
+    let (Some(host), Some(org), true) = (host, org, lacking.is_empty()) else {
+        let why = lacking.join(" and ");
+        return Influx::NotConfigured(format!("{why}; edit .env (see .env.example)"));
+    };
+    let host = check_host(values, &host);
+    check_carried(values, "influx.org", &org);
+    Influx::Configured(Box::new(InfluxSettings {
+        host,
+        org: org.text,
+        token: None,
+        raw_bucket,
+        b1m_bucket,
+        b5m_bucket,
+        b1h_bucket,
+        measurement: measurement.text,
+        ca_file,
+        timeout_ms,
+    }))
+}
+
+fn check_host(values: &mut Values, host: &Value) -> String {
+    let url = host.text.trim_end_matches('/');
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let good = rest.is_some_and(|rest| {
+        !rest.is_empty() && !rest.contains(|c: char| c.is_whitespace() || "?#@\"<>".contains(c))
+    });
+    if !good {
+        let message = format!(
+            "INFLUX_HOST: \"{}\" is not an address like http://localhost:8086",
+            host.text
+        );
+        values.complain(&host.origin, message);
+    }
+    url.to_owned()
+}
+
+/// What InfluxDB refuses as a bucket's name (I:tenant/http_server_bucket.go).
+fn check_bucket(values: &mut Values, name: &str, value: &Value) {
+    check_carried(values, name, value);
+    if value.text.contains('"') {
+        values.complain(&value.origin, format!("{name}: InfluxDB refuses a bucket name with \""));
+    }
+    if value.text.starts_with('_') {
+        let message = format!("{name}: bucket names that begin with _ are InfluxDB's own");
+        values.complain(&value.origin, message);
+    }
+}
+
+/// What neither a URL nor line protocol nor a log line can carry.
+fn check_carried(values: &mut Values, name: &str, value: &Value) {
+    if value.text.chars().any(char::is_control) {
+        values.complain(&value.origin, format!("{name}: control characters cannot be in a name"));
+    } else if value.text.ends_with('\\') || value.text.starts_with('#') {
+        let message = format!("{name}: a name can neither begin with # nor end in a backslash");
+        values.complain(&value.origin, message);
+    }
+}
+
+/// Where a journal's directory came from.
+pub(super) fn origin_of(values: &Values, name: &str) -> Origin {
+    values.get(name).map_or(Origin::Default, |value| value.origin.clone())
+}
