@@ -44,7 +44,11 @@ fn check(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     }
     match &loaded.settings.influx {
         Influx::Configured(influx) => {
-            writeln!(out, "InfluxDB   {} (organisation {})", influx.host, influx.org)?;
+            writeln!(
+                out,
+                "InfluxDB   {} (organisation {})",
+                influx.host, influx.org
+            )?;
         }
         Influx::NotConfigured(why) => writeln!(out, "InfluxDB   not configured: {why}")?,
     }
@@ -58,7 +62,10 @@ fn places(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
         loaded.files.join(", ")
     };
     writeln!(out, "files      {}: {files}", loaded.config_dir.display())?;
-    let (dir, origin) = (loaded.settings.journal.dir.display(), &loaded.journal_dir_origin);
+    let (dir, origin) = (
+        loaded.settings.journal.dir.display(),
+        &loaded.journal_dir_origin,
+    );
     writeln!(out, "journal    {dir} ({origin})")?;
     Ok(())
 }
@@ -105,7 +112,11 @@ fn rows(loaded: &Loaded) -> Vec<(String, String, String)> {
     for key in KEYS.iter().filter(|key| !key.name.starts_with("GPIO_")) {
         let value = loaded.values.get(key.name);
         let show = |value: &Value| {
-            if key.secret { hidden(&value.text) } else { value.text.clone() }
+            if key.secret {
+                hidden(&value.text)
+            } else {
+                value.text.clone()
+            }
         };
         let text = value.map_or_else(|| "-".to_owned(), show);
         let origin = value.map_or_else(|| "not set".to_owned(), |value| value.origin.to_string());
@@ -124,7 +135,10 @@ fn rows(loaded: &Loaded) -> Vec<(String, String, String)> {
 
 /// The first four characters at most, and never half of a short one.
 fn hidden(secret: &str) -> String {
-    let shown: String =
-        if secret.chars().count() >= 12 { secret.chars().take(4).collect() } else { String::new() };
+    let shown: String = if secret.chars().count() >= 12 {
+        secret.chars().take(4).collect()
+    } else {
+        String::new()
+    };
     format!("{shown}…")
 }

@@ -82,26 +82,46 @@ fn write_all(args: &ExportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<
     let names = reader.meter_names()?;
     for wanted in &args.meter {
         if !names.values().any(|name| name == wanted) {
-            let known = names.values().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let known = names
+                .values()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(", ");
             bail!("the journal has no meter {wanted:?}; it has {known}");
         }
     }
-    let wanted =
-        names.into_iter().filter(|(_, name)| args.meter.is_empty() || args.meter.contains(name));
+    let wanted = names
+        .into_iter()
+        .filter(|(_, name)| args.meter.is_empty() || args.meter.contains(name));
     let mut writer = LineWriter::new(args.format, loaded, wanted.collect(), out)?;
-    let Some((mut next, last)) = reader.bounds()? else { return Ok(0) };
+    let Some((mut next, last)) = reader.bounds()? else {
+        return Ok(0);
+    };
     let (mut written, mut told) = (0, next);
     let show_progress = args.output.is_some() && std::io::stderr().is_terminal();
     while next <= last {
         let page = reader.page(next, last, PAGE_PULSES)?;
-        for entry in page.entries.iter().filter(|e| (from_ns..to_ns).contains(&e.wall_ns)) {
+        for entry in page
+            .entries
+            .iter()
+            .filter(|e| (from_ns..to_ns).contains(&e.wall_ns))
+        {
             written += u64::from(writer.write(entry)?);
         }
-        let reached = page.covered.iter().chain(&page.held).map(|range| range.1).max();
+        let reached = page
+            .covered
+            .iter()
+            .chain(&page.held)
+            .map(|range| range.1)
+            .max();
         next = reached.unwrap_or(last) + 1;
         if show_progress && next - told >= PROGRESS_PULSES {
             told = next;
-            let _ = write!(std::io::stderr(), "\r{written} pulses, {} to read ", last - next + 1);
+            let _ = write!(
+                std::io::stderr(),
+                "\r{written} pulses, {} to read ",
+                last - next + 1
+            );
         }
     }
     if show_progress && told > PROGRESS_PULSES {
@@ -128,9 +148,11 @@ impl<'a> LineWriter<'a> {
         let mut lines = BTreeMap::new();
         for (row, name) in &names {
             let line = match format {
-                Format::Lp => {
-                    Some(LineEncoder::new(measurement(loaded), &[(TAG, name)], FIELD)?)
-                }
+                Format::Lp => Some(LineEncoder::new(
+                    measurement(loaded),
+                    &[(TAG, name)],
+                    FIELD,
+                )?),
                 Format::Csv => None,
             };
             lines.insert(*row, line);
@@ -138,7 +160,12 @@ impl<'a> LineWriter<'a> {
         if format == Format::Csv {
             writeln!(out, "time,time_ns,meter,estimated")?;
         }
-        Ok(LineWriter { out, lines, names, buffer: Vec::new() })
+        Ok(LineWriter {
+            out,
+            lines,
+            names,
+            buffer: Vec::new(),
+        })
     }
 
     /// True if the entry's meter is wanted.

@@ -79,8 +79,15 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     let code = if error.is::<ConfigError>() {
         EXIT_CONFIG
     } else if let Some(error) = error.downcast_ref::<RunError>() {
-        if error.is_temporary() { EXIT_TRY_LATER } else { EXIT_FAILED }
-    } else if error.downcast_ref::<JournalError>().is_some_and(|e| e.kind() == "in_use") {
+        if error.is_temporary() {
+            EXIT_TRY_LATER
+        } else {
+            EXIT_FAILED
+        }
+    } else if error
+        .downcast_ref::<JournalError>()
+        .is_some_and(|e| e.kind() == "in_use")
+    {
         EXIT_TRY_LATER
     } else {
         EXIT_FAILED
@@ -91,6 +98,11 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
 /// The chain of an error, a line a cause.
 pub fn explain(error: &anyhow::Error) -> String {
     let mut lines = vec![format!("powerlogger: {error}")];
-    lines.extend(error.chain().skip(1).map(|cause| format!("  because: {cause}")));
+    lines.extend(
+        error
+            .chain()
+            .skip(1)
+            .map(|cause| format!("  because: {cause}")),
+    );
     lines.join("\n")
 }

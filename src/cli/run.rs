@@ -47,7 +47,12 @@ pub struct RunArgs {
     speed: Speed,
 
     /// When the simulation begins, such as 2026-06-21T00:00:00Z or "-1 day" [default: now].
-    #[arg(long, value_name = "TIME", requires = "simulate", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "simulate",
+        allow_hyphen_values = true
+    )]
     from: Option<Moment>,
 
     /// End after this much simulated time, such as 24h or "7 days" [default: go on].
@@ -100,15 +105,28 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
     };
     let sink = sink(loaded);
     let patient = args.simulate || args.replay.is_some();
-    let parts = Parts { source, clock, waker, sink, earliest_wall_ns, patient };
+    let parts = Parts {
+        source,
+        clock,
+        waker,
+        sink,
+        earliest_wall_ns,
+        patient,
+    };
     daemon::run(settings, parts)?;
     Ok(())
 }
 
 /// The log goes to stderr; under systemd without the time, which the system's journal adds.
 fn start_log(debug: bool) {
-    let level = if debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    let level = if debug {
+        LevelFilter::DEBUG
+    } else {
+        LevelFilter::INFO
+    };
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr);
     let builder = builder.with_target(false);
     let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     if std::env::var_os("JOURNAL_STREAM").is_some() {
@@ -124,12 +142,22 @@ type Chosen = (Box<dyn Source>, Arc<dyn Clock>, WallNs);
 fn source(args: &RunArgs, meters: &[MeterSettings], waker: &Waker) -> anyhow::Result<Chosen> {
     let Speed(speed) = args.speed;
     if args.simulate {
-        let from_ns = args.from.unwrap_or(Moment::FromNow(0)).resolve(SystemClock.wall_ns());
+        let from_ns = args
+            .from
+            .unwrap_or(Moment::FromNow(0))
+            .resolve(SystemClock.wall_ns());
         let pace = Pace::starting(SIMULATED_START_NS, from_ns - SIMULATED_START_NS, speed);
         let clock = pace.clock();
-        let options = SimulatedOptions { seed: args.seed, span_ns: args.span_ns };
+        let options = SimulatedOptions {
+            seed: args.seed,
+            span_ns: args.span_ns,
+        };
         let house = SimulatedSource::new(meters, pace, waker.clone(), options);
-        warn!(seed = args.seed, from = time::local(from_ns), "the pulses are SIMULATED, not yours");
+        warn!(
+            seed = args.seed,
+            from = time::local(from_ns),
+            "the pulses are SIMULATED, not yours"
+        );
         return Ok((Box::new(house), clock, WallNs::MIN));
     }
     if let Some(path) = &args.replay {
@@ -155,13 +183,19 @@ fn record(
     let file = File::create(path).with_context(failed)?;
     let recorder = Recorder::new(file, meters, clock.offset_ns()).with_context(failed)?;
     info!(file = %path.display(), "recording all edges");
-    Ok(Box::new(RecordingSource::new(source, Arc::clone(clock), recorder)))
+    Ok(Box::new(RecordingSource::new(
+        source,
+        Arc::clone(clock),
+        recorder,
+    )))
 }
 
 /// The server, if one is configured. A CA file that cannot be read does not keep anybody from
 /// counting.
 fn sink(loaded: &Loaded) -> Option<Box<dyn Sink>> {
-    let Influx::Configured(influx) = &loaded.settings.influx else { return None };
+    let Influx::Configured(influx) = &loaded.settings.influx else {
+        return None;
+    };
     let again = loaded.clone();
     match InfluxSink::new(influx, Box::new(move || again.reload_token())) {
         Ok(sink) => Some(Box::new(sink)),

@@ -73,13 +73,25 @@ fn delivery(loaded: &Loaded, status: Option<&DeliveryStatus>, out: &mut dyn Writ
     let lag = delivery.lag_ns.map_or_else(String::new, |ns| {
         format!(", the oldest {} old", time::span(ns))
     });
-    writeln!(out, "delivery   to {}: {} waiting{lag}", delivery.destination, delivery.backlog)?;
+    writeln!(
+        out,
+        "delivery   to {}: {} waiting{lag}",
+        delivery.destination, delivery.backlog
+    )?;
     match delivery.state.as_str() {
         "" => writeln!(out, "           no answer yet")?,
-        "ok" => writeln!(out, "           works since {}", time::local(delivery.since_ns))?,
+        "ok" => writeln!(
+            out,
+            "           works since {}",
+            time::local(delivery.since_ns)
+        )?,
         state => {
             let since = time::local(delivery.since_ns);
-            writeln!(out, "           FAILS ({state}) since {since}: {}", delivery.message)?;
+            writeln!(
+                out,
+                "           FAILS ({state}) since {since}: {}",
+                delivery.message
+            )?;
         }
     }
     Ok(())
@@ -88,7 +100,11 @@ fn delivery(loaded: &Loaded, status: Option<&DeliveryStatus>, out: &mut dyn Writ
 fn print_meter(meter: &MeterStatus, now_ns: i64, out: &mut dyn Write) -> Result<()> {
     let last = match meter.last_pulse_ns {
         Some(last) => {
-            format!("last {} ({} ago)", time::local(last), time::span(now_ns - last))
+            format!(
+                "last {} ({} ago)",
+                time::local(last),
+                time::span(now_ns - last)
+            )
         }
         None if meter.pulses > 0 => "last one's time not known yet".to_owned(),
         None => "none yet".to_owned(),

@@ -39,12 +39,19 @@ impl FromStr for Moment {
         if let Some(ago) = text.strip_prefix('-') {
             return Ok(Moment::FromNow(-parse_span_ns(ago)?));
         }
-        let local = |civil: DateTime| civil.to_zoned_datetime(TimeZone::system()).map(|z| z.timestamp());
+        let local = |civil: DateTime| {
+            civil
+                .to_zoned_datetime(TimeZone::system())
+                .map(|z| z.timestamp())
+        };
         let timestamp = text
             .parse::<Timestamp>()
             .or_else(|_| text.parse::<ZonedDateTime>().map(|zoned| zoned.timestamp()))
             .or_else(|_| text.parse::<DateTime>().and_then(local))
-            .or_else(|_| text.parse::<Date>().and_then(|date| local(date.at(0, 0, 0, 0))))
+            .or_else(|_| {
+                text.parse::<Date>()
+                    .and_then(|date| local(date.at(0, 0, 0, 0)))
+            })
             .map_err(|_| {
                 format!("`{text}` is not a time; try 2026-06-21T12:00:00Z, 2026-06-21, now or -36h")
             })?;
@@ -74,7 +81,10 @@ pub fn local(wall_ns: WallNs) -> String {
     let Ok(timestamp) = Timestamp::from_nanosecond(i128::from(wall_ns)) else {
         return format!("{wall_ns} ns");
     };
-    timestamp.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    timestamp
+        .to_zoned_datetime(TimeZone::system())
+        .strftime("%Y-%m-%d %H:%M:%S")
+        .to_string()
 }
 
 /// A duration for people: its two largest units.
@@ -91,7 +101,11 @@ pub fn span(ns: i64) -> String {
         }
     }
     parts.truncate(2);
-    if parts.is_empty() { "0 s".to_owned() } else { parts.join(" ") }
+    if parts.is_empty() {
+        "0 s".to_owned()
+    } else {
+        parts.join(" ")
+    }
 }
 
 #[cfg(test)]

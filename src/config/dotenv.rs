@@ -17,7 +17,10 @@ pub struct Assignment {
 /// Reads the text. A line that cannot be understood is an error with its number.
 pub fn parse(text: &str) -> Vec<Result<Assignment, (usize, String)>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
+    let lines = text
+        .lines()
+        .enumerate()
+        .map(|(index, line)| (index + 1, line.trim()));
     lines
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
         .map(|(number, line)| assignment(line, number).map_err(|why| (number, why)))
@@ -26,8 +29,9 @@ pub fn parse(text: &str) -> Vec<Result<Assignment, (usize, String)>> {
 
 fn assignment(line: &str, number: usize) -> Result<Assignment, String> {
     let line = line.strip_prefix("export ").unwrap_or(line);
-    let (key, value) =
-        line.split_once('=').ok_or_else(|| "this is not KEY=value; comments begin with #".to_owned())?;
+    let (key, value) = line
+        .split_once('=')
+        .ok_or_else(|| "this is not KEY=value; comments begin with #".to_owned())?;
     let key = key.trim();
     let good = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.' || c == '-';
     if key.is_empty() || !key.chars().all(good) {
@@ -38,7 +42,11 @@ fn assignment(line: &str, number: usize) -> Result<Assignment, String> {
         Some(quote @ ('"' | '\'')) => quoted(&value[1..], quote)?,
         _ => without_comment(value).to_owned(),
     };
-    Ok(Assignment { key: key.to_owned(), value, line: number })
+    Ok(Assignment {
+        key: key.to_owned(),
+        value,
+        line: number,
+    })
 }
 
 /// The value between quotes; only within double quotes a backslash escapes.
@@ -68,9 +76,9 @@ fn quoted(rest: &str, quote: char) -> Result<String, String> {
 
 /// A comment needs a blank before it: tokens may hold a #.
 fn without_comment(value: &str) -> &str {
-    let blank_hash = value.char_indices().find(|(at, c)| {
-        *c == '#' && (*at == 0 || value[..*at].ends_with(char::is_whitespace))
-    });
+    let blank_hash = value
+        .char_indices()
+        .find(|(at, c)| *c == '#' && (*at == 0 || value[..*at].ends_with(char::is_whitespace)));
     blank_hash.map_or(value, |(at, _)| value[..at].trim_end())
 }
 
@@ -81,7 +89,10 @@ mod tests {
     use super::*;
 
     fn value(line: &str) -> Result<String, String> {
-        parse(line).remove(0).map(|a| a.value).map_err(|(_, why)| why)
+        parse(line)
+            .remove(0)
+            .map(|a| a.value)
+            .map_err(|(_, why)| why)
     }
 
     #[test]
@@ -94,7 +105,10 @@ mod tests {
         assert_eq!(value("A=tok#en=="), Ok("tok#en==".to_owned()));
         assert_eq!(value("A="), Ok(String::new()));
         assert_eq!(value("A= # nothing"), Ok(String::new()));
-        assert_eq!(parse("\u{feff}A=1\n\n# c\nB=2")[1].as_ref().unwrap().line, 4);
+        assert_eq!(
+            parse("\u{feff}A=1\n\n# c\nB=2")[1].as_ref().unwrap().line,
+            4
+        );
     }
 
     #[test]
@@ -102,7 +116,11 @@ mod tests {
         assert!(value("just words").unwrap_err().contains("KEY=value"));
         assert!(value("a b=c").unwrap_err().contains("cannot be a key"));
         assert!(value("A=\"b").unwrap_err().contains("closing"));
-        assert!(value("A='b' c").unwrap_err().contains("after the closing quote"));
+        assert!(
+            value("A='b' c")
+                .unwrap_err()
+                .contains("after the closing quote")
+        );
     }
 
     proptest! {

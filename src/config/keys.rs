@@ -15,15 +15,30 @@ pub struct Key {
 }
 
 const fn key(name: &'static str, env: Option<&'static str>, default: &'static str) -> Key {
-    Key { name, env, default, secret: false }
+    Key {
+        name,
+        env,
+        default,
+        secret: false,
+    }
 }
 
 const fn env(name: &'static str, default: &'static str) -> Key {
-    Key { name, env: Some(name), default, secret: false }
+    Key {
+        name,
+        env: Some(name),
+        default,
+        secret: false,
+    }
 }
 
 const fn secret(name: &'static str) -> Key {
-    Key { name, env: Some(name), default: "", secret: true }
+    Key {
+        name,
+        env: Some(name),
+        default: "",
+        secret: true,
+    }
 }
 
 /// All keys but those of a meter, in the order in which they are shown.
@@ -124,8 +139,14 @@ mod tests {
     #[test]
     fn names_are_unique() {
         for (n, key) in KEYS.iter().enumerate() {
-            assert!(KEYS[..n].iter().all(|other| other.name != key.name && other.env != key.env
-                || key.env.is_none() && other.name != key.name), "{}", key.name);
+            assert!(
+                KEYS[..n]
+                    .iter()
+                    .all(|other| other.name != key.name && other.env != key.env
+                        || key.env.is_none() && other.name != key.name),
+                "{}",
+                key.name
+            );
         }
     }
 }

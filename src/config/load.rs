@@ -45,7 +45,12 @@ impl LoadOptions {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
         let env = std::env::vars_os().filter_map(text).collect();
-        Ok(LoadOptions { config_dir, queue_dir, env, cwd: std::env::current_dir()? })
+        Ok(LoadOptions {
+            config_dir,
+            queue_dir,
+            env,
+            cwd: std::env::current_dir()?,
+        })
     }
 }
 
@@ -89,14 +94,26 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
     let mut problems = Vec::new();
     let mut files = Vec::new();
     let toml = read(&dir, TOML_FILE, Origin::Toml(0), &mut files, &mut problems);
-    let dotenv = read(&dir, DOTENV_FILE, Origin::Dotenv(0), &mut files, &mut problems);
+    let dotenv = read(
+        &dir,
+        DOTENV_FILE,
+        Origin::Dotenv(0),
+        &mut files,
+        &mut problems,
+    );
     let mut values = Values::merge(&toml, &dotenv, &options.env);
     values.problems.splice(0..0, problems);
 
     let (meter_values, meters): (Vec<_>, Vec<_>) = meters::resolve(&mut values).into_iter().unzip();
     if let Some(dir) = &options.queue_dir {
         let text = dir.to_string_lossy().into_owned();
-        values.values.insert("journal.dir", Value { text, origin: Origin::CommandLine });
+        values.values.insert(
+            "journal.dir",
+            Value {
+                text,
+                origin: Origin::CommandLine,
+            },
+        );
     }
     let mut journal = resolve::journal(&mut values, &journal_dir());
     journal.dir = options.cwd.join(journal.dir);
@@ -117,7 +134,13 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
         return Err(ConfigError { problems, dir });
     }
     Ok(Loaded {
-        settings: Settings { meters, journal, deliver, influx, log },
+        settings: Settings {
+            meters,
+            journal,
+            deliver,
+            influx,
+            log,
+        },
         notes,
         config_dir: dir,
         files,
@@ -132,13 +155,23 @@ fn config_dir(options: &LoadOptions) -> PathBuf {
     if let Some(dir) = &options.config_dir {
         return options.cwd.join(dir);
     }
-    let here = [TOML_FILE, DOTENV_FILE].iter().any(|name| options.cwd.join(name).exists());
-    if here { options.cwd.clone() } else { PathBuf::from(SYSTEM_DIR) }
+    let here = [TOML_FILE, DOTENV_FILE]
+        .iter()
+        .any(|name| options.cwd.join(name).exists());
+    if here {
+        options.cwd.clone()
+    } else {
+        PathBuf::from(SYSTEM_DIR)
+    }
 }
 
 fn journal_dir() -> PathBuf {
     let system = PathBuf::from(SYSTEM_JOURNAL_DIR);
-    if system.is_dir() { system } else { PathBuf::from(LOCAL_JOURNAL_DIR) }
+    if system.is_dir() {
+        system
+    } else {
+        PathBuf::from(LOCAL_JOURNAL_DIR)
+    }
 }
 
 fn read(

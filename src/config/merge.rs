@@ -25,22 +25,35 @@ impl Values {
     /// Merges the texts of the two files and the environment.
     pub fn merge(toml: &str, dotenv: &str, env: &BTreeMap<String, String>) -> Values {
         let raw = raw::parse(toml);
-        let mut merged = Values { meters: raw.meters, problems: raw.problems, ..Values::default() };
+        let mut merged = Values {
+            meters: raw.meters,
+            problems: raw.problems,
+            ..Values::default()
+        };
         for key in KEYS.iter().filter(|key| !key.default.is_empty()) {
-            let value = Value { text: key.default.to_owned(), origin: Origin::Default };
+            let value = Value {
+                text: key.default.to_owned(),
+                origin: Origin::Default,
+            };
             merged.values.insert(key.name, value);
         }
         merged.values.extend(raw.values);
         merged.dotenv(dotenv);
         for (key, name) in KEYS.iter().filter_map(|key| Some((key, key.env?))) {
             if let Some(text) = env.get(name) {
-                let value = Value { text: text.trim().to_owned(), origin: Origin::Environment(name) };
+                let value = Value {
+                    text: text.trim().to_owned(),
+                    origin: Origin::Environment(name),
+                };
                 merged.put(key.name, value);
             }
         }
         for name in IDLE_KEYS {
             if let Some(value) = merged.values.get(name) {
-                let note = format!("{}: {name} does nothing any more: edges are not polled for", value.origin);
+                let note = format!(
+                    "{}: {name} does nothing any more: edges are not polled for",
+                    value.origin
+                );
                 merged.notes.push(note);
             }
         }
@@ -58,7 +71,13 @@ impl Values {
             };
             let origin = Origin::Dotenv(assignment.line);
             if let Some(key) = by_env(&assignment.key) {
-                self.put(key.name, Value { text: assignment.value, origin });
+                self.put(
+                    key.name,
+                    Value {
+                        text: assignment.value,
+                        origin,
+                    },
+                );
             } else if let Some(message) = misspelt(&assignment.key) {
                 self.problems.push(Problem::new(origin, message));
             }
@@ -79,7 +98,8 @@ impl Values {
 
     /// The value of a key if somebody set it.
     pub fn set(&self, name: &str) -> Option<&Value> {
-        self.get(name).filter(|value| value.origin != Origin::Default)
+        self.get(name)
+            .filter(|value| value.origin != Origin::Default)
     }
 
     /// Tells of a problem.
@@ -96,7 +116,9 @@ fn misspelt(name: &str) -> Option<String> {
     if let Some(near) = near {
         return Some(format!("unknown key \"{name}\": did you mean \"{near}\"?"));
     }
-    let prefix = ["INFLUX_", "GPIO_"].into_iter().find(|prefix| name.starts_with(prefix))?;
+    let prefix = ["INFLUX_", "GPIO_"]
+        .into_iter()
+        .find(|prefix| name.starts_with(prefix))?;
     let meant = nearest(name, ours.clone());
     let hint = meant.map_or_else(
         || {
@@ -113,33 +135,64 @@ mod tests {
     use super::*;
 
     fn merge(toml: &str, dotenv: &str, env: &[(&str, &str)]) -> Values {
-        let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let env = env
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
         Values::merge(toml, dotenv, &env)
     }
 
     #[test]
     fn later_ones_win() {
         let toml = "[influx]\norg = \"toml\"\nhost = \"toml\"\nmeasurement = \"toml\"\n";
-        let values = merge(toml, "INFLUX_HOST=dotenv\nMEASUREMENT=dotenv\n", &[("MEASUREMENT", "env")]);
-        let seen = |name| values.get(name).map(|v| (v.text.clone(), v.origin.to_string())).unwrap();
-        assert_eq!(seen("influx.org"), ("toml".into(), "powerlogger.toml:2".into()));
+        let values = merge(
+            toml,
+            "INFLUX_HOST=dotenv\nMEASUREMENT=dotenv\n",
+            &[("MEASUREMENT", "env")],
+        );
+        let seen = |name| {
+            values
+                .get(name)
+                .map(|v| (v.text.clone(), v.origin.to_string()))
+                .unwrap()
+        };
+        assert_eq!(
+            seen("influx.org"),
+            ("toml".into(), "powerlogger.toml:2".into())
+        );
         assert_eq!(seen("influx.host"), ("dotenv".into(), ".env:1".into()));
-        assert_eq!(seen("influx.measurement"), ("env".into(), "environment (MEASUREMENT)".into()));
-        assert_eq!(seen("influx.raw_bucket"), ("PowerLogger_raw".into(), "default".into()));
+        assert_eq!(
+            seen("influx.measurement"),
+            ("env".into(), "environment (MEASUREMENT)".into())
+        );
+        assert_eq!(
+            seen("influx.raw_bucket"),
+            ("PowerLogger_raw".into(), "default".into())
+        );
     }
 
     #[test]
     fn an_empty_value_says_nothing() {
         let values = merge("", "RAW_BUCKET=\n", &[("RAW_BUCKET", "")]);
-        assert_eq!(values.get("influx.raw_bucket").unwrap().text, "PowerLogger_raw");
+        assert_eq!(
+            values.get("influx.raw_bucket").unwrap().text,
+            "PowerLogger_raw"
+        );
     }
 
     #[test]
     fn misspelt_keys_of_ours_are_told_and_those_of_others_left_alone() {
-        let values = merge("", "INFLUX_TOKN=x\nGPIO_PUL=up\nRAW_BUKET=x\nINFLUX_FOO_BAR=x\nHOME=x\nMQTT_HOST=y\n", &[("GPIO_PUL", "x")]);
+        let values = merge(
+            "",
+            "INFLUX_TOKN=x\nGPIO_PUL=up\nRAW_BUKET=x\nINFLUX_FOO_BAR=x\nHOME=x\nMQTT_HOST=y\n",
+            &[("GPIO_PUL", "x")],
+        );
         let told: Vec<String> = values.problems.iter().map(ToString::to_string).collect();
         assert_eq!(told.len(), 4, "{told:#?}");
-        assert_eq!(told[0], ".env:1: unknown key \"INFLUX_TOKN\": did you mean \"INFLUX_TOKEN\"?");
+        assert_eq!(
+            told[0],
+            ".env:1: unknown key \"INFLUX_TOKN\": did you mean \"INFLUX_TOKEN\"?"
+        );
         assert!(told[1].contains("GPIO_PULL") && told[2].contains("RAW_BUCKET"));
         assert!(told[3].contains("INFLUX_HOST"), "{}", told[3]);
     }

@@ -22,15 +22,25 @@ const KERNEL_DEBOUNCE_MAX_MS: f64 = 1_000.0;
 const BOUNCE_COSTLY_MS: f64 = 10.0;
 
 /// The Python edition's meters and the keys that name their lines.
-const CLASSIC: [(&str, &str); 3] =
-    [("Import", "GPIO_IMPORT_PIN"), ("Export", "GPIO_EXPORT_PIN"), ("Generate", "GPIO_GENERATE_PIN")];
+const CLASSIC: [(&str, &str); 3] = [
+    ("Import", "GPIO_IMPORT_PIN"),
+    ("Export", "GPIO_EXPORT_PIN"),
+    ("Generate", "GPIO_GENERATE_PIN"),
+];
 
 /// The meters' values, all keys filled in, and the meters themselves.
 pub fn resolve(values: &mut Values) -> Vec<(MeterValues, MeterSettings)> {
     let written = std::mem::take(&mut values.meters);
-    let written = if written.is_empty() { classic(values) } else { overridden(values, written) };
+    let written = if written.is_empty() {
+        classic(values)
+    } else {
+        overridden(values, written)
+    };
     if written.len() > METERS_MAX {
-        let message = format!("{} meters, at most {METERS_MAX} are possible", written.len());
+        let message = format!(
+            "{} meters, at most {METERS_MAX} are possible",
+            written.len()
+        );
         values.complain(&Origin::Toml(written[METERS_MAX].0), message);
     }
     let common = common(values);
@@ -48,7 +58,10 @@ pub fn resolve(values: &mut Values) -> Vec<(MeterValues, MeterSettings)> {
 /// Import, Export and Generate on the lines of the Python edition.
 fn classic(values: &Values) -> Vec<(usize, MeterValues)> {
     let meter = |(name, pin): (&str, &str)| {
-        let name = Value { text: name.to_owned(), origin: Origin::Default };
+        let name = Value {
+            text: name.to_owned(),
+            origin: Origin::Default,
+        };
         let line = values.get(pin).expect("it has a default").clone();
         (0, MeterValues::from([("name", name), ("line", line)]))
     };
@@ -62,8 +75,10 @@ fn overridden(
 ) -> Vec<(usize, MeterValues)> {
     for (_, pin) in CLASSIC {
         if let Some(value) = values.set(pin) {
-            let note =
-                format!("{}: {pin} is ignored: powerlogger.toml lists the meters", value.origin);
+            let note = format!(
+                "{}: {pin} is ignored: powerlogger.toml lists the meters",
+                value.origin
+            );
             values.notes.push(note);
         }
     }
@@ -76,11 +91,19 @@ fn common(values: &mut Values) -> MeterValues {
         .iter()
         .filter(|(_, default)| !default.is_empty())
         .map(|(name, default)| {
-            (*name, Value { text: (*default).to_owned(), origin: Origin::Default })
+            (
+                *name,
+                Value {
+                    text: (*default).to_owned(),
+                    origin: Origin::Default,
+                },
+            )
         })
         .collect();
     let mut take = |env: &str, name: &'static str, scale: f64| {
-        let Some(value) = values.set(env).cloned() else { return };
+        let Some(value) = values.set(env).cloned() else {
+            return;
+        };
         let text = if scale == 1.0 {
             value.text.clone()
         } else {
@@ -94,7 +117,13 @@ fn common(values: &mut Values) -> MeterValues {
                 }
             }
         };
-        common.insert(name, Value { text, origin: value.origin });
+        common.insert(
+            name,
+            Value {
+                text,
+                origin: value.origin,
+            },
+        );
     };
     take("GPIO_ENQUEUE_EDGES", "edge", 1.0);
     take("GPIO_BOUNCE_TIME", "bounce_ms", 1_000.0);
@@ -104,7 +133,13 @@ fn common(values: &mut Values) -> MeterValues {
     if let (None, Some(old)) = (values.set("GPIO_PULL"), values.set("GPIO_PULL_UP").cloned()) {
         let up = flag(values, "GPIO_PULL_UP", &old);
         let text = if up { "up" } else { "down" }.to_owned();
-        common.insert("bias", Value { text, origin: old.origin });
+        common.insert(
+            "bias",
+            Value {
+                text,
+                origin: old.origin,
+            },
+        );
     }
     common
 }
@@ -112,7 +147,9 @@ fn common(values: &mut Values) -> MeterValues {
 /// One meter from its values; what is wrong is told, and something lawful put in its place.
 fn meter(values: &mut Values, begin: usize, own: &MeterValues) -> MeterSettings {
     let here = Origin::Toml(begin);
-    let name = own.get("name").map_or_else(String::new, |value| value.text.clone());
+    let name = own
+        .get("name")
+        .map_or_else(String::new, |value| value.text.clone());
     let origin = own.get("name").map_or(&here, |value| &value.origin);
     if let Err(why) = check_name(&name) {
         values.complain(origin, format!("a meter's name {why}"));
@@ -120,7 +157,10 @@ fn meter(values: &mut Values, begin: usize, own: &MeterValues) -> MeterSettings 
     let line = match own.get("line") {
         Some(value) => line_name(values, value),
         None => {
-            values.complain(&here, format!("meter \"{name}\" has no line (such as line = 20)"));
+            values.complain(
+                &here,
+                format!("meter \"{name}\" has no line (such as line = 20)"),
+            );
             LineName::Number(0)
         }
     };
@@ -136,9 +176,24 @@ fn meter(values: &mut Values, begin: usize, own: &MeterValues) -> MeterSettings 
         values.notes.push(note);
     }
     let debounce = &own["kernel_debounce_ms"];
-    let kernel_ms = number(values, "kernel_debounce_ms", debounce, 0.0..=KERNEL_DEBOUNCE_MAX_MS);
-    let width_ms = number(values, "min_width_ms", &own["min_width_ms"], 0.0..=TIME_MAX_MS);
-    let interval_ms = number(values, "min_interval_ms", &own["min_interval_ms"], 0.0..=TIME_MAX_MS);
+    let kernel_ms = number(
+        values,
+        "kernel_debounce_ms",
+        debounce,
+        0.0..=KERNEL_DEBOUNCE_MAX_MS,
+    );
+    let width_ms = number(
+        values,
+        "min_width_ms",
+        &own["min_width_ms"],
+        0.0..=TIME_MAX_MS,
+    );
+    let interval_ms = number(
+        values,
+        "min_interval_ms",
+        &own["min_interval_ms"],
+        0.0..=TIME_MAX_MS,
+    );
     let imp = own.get("imp_per_kwh").cloned();
     let imp_per_kwh = imp.map(|value| number(values, "imp_per_kwh", &value, 0.001..=1_000_000.0));
     let filter = FilterSettings {
@@ -148,11 +203,25 @@ fn meter(values: &mut Values, begin: usize, own: &MeterValues) -> MeterSettings 
         min_width_ns: ns(width_ms),
         min_interval_ns: ns(interval_ms),
     };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1e6")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "0 to 1e6"
+    )]
     let kernel_debounce_us = (kernel_ms * 1_000.0).round() as u32;
     let chip = own.get("chip").map(|value| value.text.clone());
-    let line = LineSettings { chip, line, bias, kernel_debounce_us };
-    MeterSettings { name, line, filter, imp_per_kwh }
+    let line = LineSettings {
+        chip,
+        line,
+        bias,
+        kernel_debounce_us,
+    };
+    MeterSettings {
+        name,
+        line,
+        filter,
+        imp_per_kwh,
+    }
 }
 
 const BIASES: &[(&str, Bias)] = &[("up", Bias::Up), ("down", Bias::Down), ("none", Bias::None)];
@@ -198,8 +267,10 @@ fn line_name(values: &mut Values, value: &Value) -> LineName {
             LineName::Name(value.text.clone())
         }
         Err(_) => {
-            let message =
-                format!("\"{}\" is not a line: a GPIO number or a line's name", value.text);
+            let message = format!(
+                "\"{}\" is not a line: a GPIO number or a line's name",
+                value.text
+            );
             values.complain(&value.origin, message);
             LineName::Number(0)
         }

@@ -56,7 +56,10 @@ pub struct Problem {
 impl Problem {
     /// A problem at a place.
     pub fn new(origin: Origin, message: impl Into<String>) -> Problem {
-        Problem { origin, message: message.into() }
+        Problem {
+            origin,
+            message: message.into(),
+        }
     }
 }
 

@@ -29,10 +29,15 @@ pub fn parse(text: &str) -> Raw {
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         let line = error.span().map_or(1, |span| lines.number(span.start));
-        raw.problems.push(Problem::new(Origin::Toml(line), error.message()));
+        raw.problems
+            .push(Problem::new(Origin::Toml(line), error.message()));
     }
     let tables = || {
-        let mut tables: Vec<&str> = KEYS.iter().filter_map(|key| key.name.split_once('.')).map(|s| s.0).collect();
+        let mut tables: Vec<&str> = KEYS
+            .iter()
+            .filter_map(|key| key.name.split_once('.'))
+            .map(|s| s.0)
+            .collect();
         tables.dedup();
         tables.push("meter");
         tables.into_iter()
@@ -55,11 +60,19 @@ pub fn parse(text: &str) -> Raw {
             }
             DeValue::Table(_) => {
                 let hint = did_you_mean(&name, tables().collect::<Vec<_>>().into_iter());
-                raw.problems.push(Problem::new(origin, format!("unknown table \"{name}\"{hint}")));
+                raw.problems.push(Problem::new(
+                    origin,
+                    format!("unknown table \"{name}\"{hint}"),
+                ));
             }
             _ => {
-                let message = format!("the key \"{name}\" stands in no table; tables are {}",
-                    tables().map(|table| format!("[{table}]")).collect::<Vec<_>>().join(" "));
+                let message = format!(
+                    "the key \"{name}\" stands in no table; tables are {}",
+                    tables()
+                        .map(|table| format!("[{table}]"))
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                );
                 raw.problems.push(Problem::new(origin, message));
             }
         }
@@ -71,16 +84,24 @@ pub fn parse(text: &str) -> Raw {
 impl Raw {
     fn table(&mut self, table: &str, entries: DeTable<'_>, lines: &Lines<'_>) {
         let prefix = format!("{table}.");
-        let known = || KEYS.iter().filter_map(|key| key.name.strip_prefix(prefix.as_str()));
+        let known = || {
+            KEYS.iter()
+                .filter_map(|key| key.name.strip_prefix(prefix.as_str()))
+        };
         for (name, value) in entries {
             let origin = Origin::Toml(lines.number(name.span().start));
             let name = name.into_inner();
-            let key = KEYS.iter().find(|key| key.name.strip_prefix(prefix.as_str()) == Some(&name));
+            let key = KEYS
+                .iter()
+                .find(|key| key.name.strip_prefix(prefix.as_str()) == Some(&name));
             let Some(key) = key else {
                 let message = if name.contains("token") {
                     format!("\"{name}\" does not belong here: tokens go into .env (INFLUX_TOKEN)")
                 } else {
-                    format!("unknown key \"{name}\" in [{table}]{}", did_you_mean(&name, known()))
+                    format!(
+                        "unknown key \"{name}\" in [{table}]{}",
+                        did_you_mean(&name, known())
+                    )
                 };
                 self.problems.push(Problem::new(origin, message));
                 continue;
@@ -95,7 +116,8 @@ impl Raw {
         let begin = lines.number(meter.span().start);
         let DeValue::Table(entries) = meter.into_inner() else {
             let message = "a meter is a table: [[meter]] and below it its keys";
-            self.problems.push(Problem::new(Origin::Toml(begin), message));
+            self.problems
+                .push(Problem::new(Origin::Toml(begin), message));
             return;
         };
         let mut values = MeterValues::new();
@@ -104,7 +126,10 @@ impl Raw {
             let name = name.into_inner();
             let known = METER_KEYS.iter().map(|(known, _)| *known);
             let Some(key) = known.clone().find(|known| *known == name) else {
-                let message = format!("unknown key \"{name}\" in [[meter]]{}", did_you_mean(&name, known));
+                let message = format!(
+                    "unknown key \"{name}\" in [[meter]]{}",
+                    did_you_mean(&name, known)
+                );
                 self.problems.push(Problem::new(origin, message));
                 continue;
             };
@@ -116,7 +141,12 @@ impl Raw {
     }
 
     /// A plain value as text; what it must be is judged later, by whoever needs it.
-    fn text(&mut self, name: &str, value: &Spanned<DeValue<'_>>, origin: &Origin) -> Option<String> {
+    fn text(
+        &mut self,
+        name: &str,
+        value: &Spanned<DeValue<'_>>,
+        origin: &Origin,
+    ) -> Option<String> {
         match value.get_ref() {
             DeValue::String(text) => Some(text.to_string()),
             DeValue::Integer(number) => Some(number.to_string()),
@@ -149,10 +179,15 @@ mod tests {
 
     #[test]
     fn values_with_their_lines() {
-        let raw = parse("# c\n[journal]\nsync_interval_ms = 2_000\n\n[[meter]]\nname = \"A\"\nline = 20\n");
+        let raw = parse(
+            "# c\n[journal]\nsync_interval_ms = 2_000\n\n[[meter]]\nname = \"A\"\nline = 20\n",
+        );
         assert_eq!(raw.problems, []);
         let value = &raw.values["journal.sync_interval_ms"];
-        assert_eq!((value.text.as_str(), &value.origin), ("2000", &Origin::Toml(3)));
+        assert_eq!(
+            (value.text.as_str(), &value.origin),
+            ("2000", &Origin::Toml(3))
+        );
         assert_eq!(raw.meters[0].1["line"].text, "20");
     }
 

@@ -18,7 +18,10 @@ pub(super) fn choice<T: Copy>(
     among: &[(&str, T)],
 ) -> Option<T> {
     let word = value.text.to_ascii_lowercase();
-    let found = among.iter().find(|(known, _)| *known == word).map(|(_, choice)| *choice);
+    let found = among
+        .iter()
+        .find(|(known, _)| *known == word)
+        .map(|(_, choice)| *choice);
     if found.is_none() {
         let words: Vec<&str> = among.iter().map(|(word, _)| *word).collect();
         let message = format!("{name}: \"{}\" is none of {}", value.text, words.join(", "));
@@ -52,12 +55,18 @@ pub(super) fn number(
     match value.text.parse::<f64>() {
         Ok(number) if range.contains(&number) => return number,
         Ok(number) => {
-            let message =
-                format!("{name}: {number} is out of range ({} to {})", range.start(), range.end());
+            let message = format!(
+                "{name}: {number} is out of range ({} to {})",
+                range.start(),
+                range.end()
+            );
             values.complain(&value.origin, message);
         }
         Err(_) => {
-            values.complain(&value.origin, format!("{name}: \"{}\" is not a number", value.text));
+            values.complain(
+                &value.origin,
+                format!("{name}: \"{}\" is not a number", value.text),
+            );
         }
     }
     *range.start()
@@ -69,8 +78,11 @@ fn whole(values: &mut Values, name: &str, range: RangeInclusive<u64>) -> u64 {
     match value.text.parse::<u64>() {
         Ok(number) if range.contains(&number) => return number,
         Ok(number) => {
-            let message =
-                format!("{name}: {number} is out of range ({} to {})", range.start(), range.end());
+            let message = format!(
+                "{name}: {number} is out of range ({} to {})",
+                range.start(),
+                range.end()
+            );
             values.complain(&value.origin, message);
         }
         Err(_) => {
@@ -83,18 +95,28 @@ fn whole(values: &mut Values, name: &str, range: RangeInclusive<u64>) -> u64 {
 
 /// The journal. `found`: where it is when nobody says so.
 pub(super) fn journal(values: &mut Values, found: &Path) -> JournalSettings {
-    let dir = values.get("journal.dir").map_or_else(|| found.to_owned(), |v| PathBuf::from(&v.text));
+    let dir = values
+        .get("journal.dir")
+        .map_or_else(|| found.to_owned(), |v| PathBuf::from(&v.text));
     let sync_interval_ms = whole(values, "journal.sync_interval_ms", 10..=60_000);
     let retention = whole(values, "journal.raw_retention_d", 1..=36_500);
     let raw_retention_d = u32::try_from(retention).expect("at most 36,500");
-    JournalSettings { dir, sync_interval_ms, max_bytes: max_bytes(values), raw_retention_d }
+    JournalSettings {
+        dir,
+        sync_interval_ms,
+        max_bytes: max_bytes(values),
+        raw_retention_d,
+    }
 }
 
 /// The least that lets the journal work: its WAL alone takes as much.
 const MAX_BYTES_LEAST: u64 = 1 << 20;
 
 fn max_bytes(values: &mut Values) -> u64 {
-    let value = values.get("journal.max_bytes").expect("it has a default").clone();
+    let value = values
+        .get("journal.max_bytes")
+        .expect("it has a default")
+        .clone();
     match parse_bytes(&value.text) {
         Some(bytes) if bytes >= MAX_BYTES_LEAST => bytes,
         Some(_) => {
@@ -115,7 +137,9 @@ fn max_bytes(values: &mut Values) -> u64 {
 /// A size in bytes, with a unit or without.
 pub fn parse_bytes(text: &str) -> Option<u64> {
     let text = text.trim();
-    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let at = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(at);
     let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
         "" | "b" => 1,
@@ -133,7 +157,11 @@ pub fn parse_bytes(text: &str) -> Option<u64> {
         return whole.checked_mul(factor);
     }
     let bytes = number.parse::<f64>().ok()? * factor as f64;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked"
+    )]
     let bytes = (bytes.is_finite() && bytes < 1e18).then_some(bytes as u64);
     bytes
 }
@@ -156,13 +184,19 @@ pub(super) fn log(values: &mut Values) -> LogSettings {
         let value = values.get(name).expect("it has a default").clone();
         flag(values, name, &value)
     };
-    LogSettings { debug: get("log.debug"), edges: get("log.edges") }
+    LogSettings {
+        debug: get("log.debug"),
+        edges: get("log.edges"),
+    }
 }
 
 /// Whether this is what the example file says, not what somebody chose.
 pub(super) fn is_placeholder(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    text.starts_with("your_") || PLACEHOLDERS.iter().any(|placeholder| text.contains(placeholder))
+    text.starts_with("your_")
+        || PLACEHOLDERS
+            .iter()
+            .any(|placeholder| text.contains(placeholder))
 }
 
 /// The server to send to, without a token yet; or why there is none.
@@ -176,10 +210,15 @@ pub(super) fn influx(values: &mut Values, dir: &Path) -> Influx {
     let b1m_bucket = bucket(values, "influx.b1m_bucket");
     let b5m_bucket = bucket(values, "influx.b5m_bucket");
     let b1h_bucket = bucket(values, "influx.b1h_bucket");
-    let measurement = values.get("influx.measurement").expect("it has a default").clone();
+    let measurement = values
+        .get("influx.measurement")
+        .expect("it has a default")
+        .clone();
     check_carried(values, "influx.measurement", &measurement);
     let timeout_ms = whole(values, "influx.timeout_ms", 100..=600_000);
-    let ca_file = values.get("influx.ca_file").map(|value| dir.join(&value.text));
+    let ca_file = values
+        .get("influx.ca_file")
+        .map(|value| dir.join(&value.text));
     let host = values.get("influx.host").cloned();
     let org = values.get("influx.org").cloned();
 
@@ -215,7 +254,9 @@ pub(super) fn influx(values: &mut Values, dir: &Path) -> Influx {
 
 fn check_host(values: &mut Values, host: &Value) -> String {
     let url = host.text.trim_end_matches('/');
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let rest = url
+        .strip_prefix("http://")
+        .or_else(|| url.strip_prefix("https://"));
     let good = rest.is_some_and(|rest| {
         !rest.is_empty() && !rest.contains(|c: char| c.is_whitespace() || "?#@\"<>".contains(c))
     });
@@ -233,7 +274,10 @@ fn check_host(values: &mut Values, host: &Value) -> String {
 fn check_bucket(values: &mut Values, name: &str, value: &Value) {
     check_carried(values, name, value);
     if value.text.contains('"') {
-        values.complain(&value.origin, format!("{name}: InfluxDB refuses a bucket name with \""));
+        values.complain(
+            &value.origin,
+            format!("{name}: InfluxDB refuses a bucket name with \""),
+        );
     }
     if value.text.starts_with('_') {
         let message = format!("{name}: bucket names that begin with _ are InfluxDB's own");
@@ -244,7 +288,10 @@ fn check_bucket(values: &mut Values, name: &str, value: &Value) {
 /// What neither a URL nor line protocol nor a log line can carry.
 fn check_carried(values: &mut Values, name: &str, value: &Value) {
     if value.text.chars().any(char::is_control) {
-        values.complain(&value.origin, format!("{name}: control characters cannot be in a name"));
+        values.complain(
+            &value.origin,
+            format!("{name}: control characters cannot be in a name"),
+        );
     } else if value.text.ends_with('\\') || value.text.starts_with('#') {
         let message = format!("{name}: a name can neither begin with # nor end in a backslash");
         values.complain(&value.origin, message);
@@ -253,5 +300,7 @@ fn check_carried(values: &mut Values, name: &str, value: &Value) {
 
 /// Where a journal's directory came from.
 pub(super) fn origin_of(values: &Values, name: &str) -> Origin {
-    values.get(name).map_or(Origin::Default, |value| value.origin.clone())
+    values
+        .get(name)
+        .map_or(Origin::Default, |value| value.origin.clone())
 }

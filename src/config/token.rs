@@ -26,8 +26,10 @@ pub(super) fn find(
 ) -> Option<Token> {
     let token = |text: &str, source| {
         let text = text.trim();
-        (!text.is_empty() && !is_placeholder(text))
-            .then(|| Token { secret: Secret::new(text), source })
+        (!text.is_empty() && !is_placeholder(text)).then(|| Token {
+            secret: Secret::new(text),
+            source,
+        })
     };
     let credential = || {
         let path = Path::new(env.get("CREDENTIALS_DIRECTORY")?).join(CREDENTIAL);
@@ -48,7 +50,9 @@ fn from_file(path: &Path, influx: &InfluxSettings, notes: &mut Vec<String>) -> O
     let shown = path.display();
     let meta = fs::metadata(path).ok()?;
     if meta.mode() & 0o077 != 0 {
-        notes.push(format!("{shown} is ignored: others can read it; chmod 600 {shown}"));
+        notes.push(format!(
+            "{shown} is ignored: others can read it; chmod 600 {shown}"
+        ));
         return None;
     }
     let text = match fs::read_to_string(path) {
@@ -58,10 +62,15 @@ fn from_file(path: &Path, influx: &InfluxSettings, notes: &mut Vec<String>) -> O
             return None;
         }
     };
-    let fields: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
+    let fields: BTreeMap<&str, &str> = text
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .collect();
     for (name, wanted) in [("host", &influx.host), ("org", &influx.org)] {
         if fields.get(name).is_some_and(|found| found != wanted) {
-            notes.push(format!("{shown} is ignored: it is for another {name}; run setup again"));
+            notes.push(format!(
+                "{shown} is ignored: it is for another {name}; run setup again"
+            ));
             return None;
         }
     }
