@@ -243,6 +243,7 @@ impl House {
             settings.journal.clone(),
             known,
         );
+        writer.preallocate();
         let mailbox = writer.mailbox();
         let name = destination.as_ref().map(|(_, name, _)| name.clone());
         let reporter = Reporter::new(Reader::open(&dir)?, name, Arc::clone(&real));
@@ -269,9 +270,6 @@ impl House {
         let writing = spawn("journal", bell, {
             let (shutdown, intake) = (shutdown.clone(), Arc::clone(intake));
             move || {
-                if let Err(failed) = writer.journal().preallocate() {
-                    warn!(error = %failed, "the journal's WAL is not preallocated; it works without");
-                }
                 while !shutdown.is_requested() {
                     let wait = writer.step();
                     intake.wait(wait);

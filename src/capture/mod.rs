@@ -199,6 +199,7 @@ impl Capture {
     pub fn finish(&mut self) {
         let now_ns = self.clock.mono_ns();
         let mut pending = Pending::default();
+        self.look_at_clocks(now_ns, &mut pending);
         let mut signals = std::mem::take(&mut self.signals);
         while matches!(
             self.source.poll(Some(now_ns), &mut signals),

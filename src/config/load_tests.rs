@@ -98,7 +98,12 @@ const DOTENV_SAMPLE: &str = include_str!("../../.env.example");
 
 #[test]
 fn the_samples_are_the_defaults() {
-    let load = |toml, dotenv| Dir::new(toml, dotenv).load_with(&[("QUEUE_DIR", "/q")]).unwrap().settings;
+    let load = |toml, dotenv| {
+        Dir::new(toml, dotenv)
+            .load_with(&[("QUEUE_DIR", "/q")])
+            .unwrap()
+            .settings
+    };
     let defaults = load("", "");
     assert_eq!(load(TOML_SAMPLE, ""), defaults);
     let settings = load("", DOTENV_SAMPLE);

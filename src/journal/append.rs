@@ -123,11 +123,11 @@ impl Journal {
         self.moved_aside.as_deref()
     }
 
-    /// Grows the WAL once, for the card's sake.
+    /// Grows the WAL a little, for the card's sake; true if there is more to do.
     ///
     /// # Errors
     /// When the disk has no room for it; the journal works without.
-    pub fn preallocate(&self) -> Result<(), JournalError> {
+    pub fn preallocate(&self) -> Result<bool, JournalError> {
         schema::preallocate_wal(&self.connection)
     }
 

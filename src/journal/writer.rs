@@ -30,6 +30,9 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 /// and this, which is more than one commit of all that can wait in memory.
 const HARD_BOUND_EXTRA_BYTES: u64 = 64 << 20;
 
+/// With nothing to do the writer looks again after this.
+const IDLE_WAIT: Duration = Duration::from_secs(1);
+
 const NS_PER_DAY: i64 = 86_400 * NS_PER_S;
 
 /// Where delivery leaves what is to be kept; the writer collects it.
@@ -90,6 +93,7 @@ pub struct Writer {
     saved_ns: MonoNs,
     looked_ns: MonoNs,
     pruning: bool,
+    preallocating: bool,
     failing: Option<&'static str>,
     retry: Duration,
 }
@@ -126,9 +130,15 @@ impl Writer {
             saved_ns: now_ns,
             looked_ns: now_ns - RETENTION_LOOK_NS,
             pruning: false,
+            preallocating: false,
             failing: None,
             retry: RETRY_MIN,
         }
+    }
+
+    /// Lets the following steps grow the WAL to its full size, for the card's sake.
+    pub fn preallocate(&mut self) {
+        self.preallocating = true;
     }
 
     /// Where delivery leaves what is to be kept.
@@ -192,11 +202,9 @@ impl Writer {
             self.looked_ns = now_ns;
             self.pruning = self.prune()?;
         }
-        Ok(if self.pruning {
-            Duration::ZERO
-        } else {
-            Duration::from_secs(1)
-        })
+        self.preallocating = self.preallocating && self.grow_wal();
+        let busy = self.pruning || self.preallocating;
+        Ok(if busy { Duration::ZERO } else { IDLE_WAIT })
     }
 
     /// Commits what waits. `also_lines`: even if it is but the state of lines.
@@ -253,6 +261,14 @@ impl Writer {
             .journal
             .prune(&self.delivered, self.clock.wall_ns() - keep_ns)?;
         Ok(pruned > 0)
+    }
+
+    /// One bounded piece of growing the WAL; true if there is more to do.
+    fn grow_wal(&self) -> bool {
+        self.journal.preallocate().unwrap_or_else(|failed| {
+            warn!(error = %failed, "the journal's WAL is not preallocated; it works without");
+            false
+        })
     }
 
     fn make_room(&mut self, max_bytes: u64) -> Result<i64, JournalError> {

@@ -32,8 +32,14 @@ const CASES: u32 = 1_000;
 #[test]
 fn every_captured_pulse_is_at_the_destination_once() {
     let cases = std::env::var("SIMULATION_CASES");
-    let cases = cases.map_or(CASES, |cases| cases.parse().expect("SIMULATION_CASES is a number"));
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let cases = cases.map_or(CASES, |cases| {
+        cases.parse().expect("SIMULATION_CASES is a number")
+    });
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    };
     let mut runner = TestRunner::new(config);
     let outcome = runner.run(&model::run(), |run: Run| {
         world::play(&run).map_err(|wrong| TestCaseError::fail(wrong))

@@ -6,7 +6,7 @@ use crate::support::fake_influx::Fault;
 
 /// One thing that happens.
 #[derive(Debug, Clone)]
-pub enum Op {
+pub(crate) enum Op {
     /// Time passes, in milliseconds.
     Advance(u32),
     /// Somebody sets the wall clock, by so many seconds.
@@ -35,13 +35,13 @@ pub enum Op {
 
 /// A whole story.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub(crate) struct Run {
     /// The board has a clock that runs while it is off; else it wakes up in 1970.
-    pub rtc: bool,
+    pub(crate) rtc: bool,
     /// Lines in a request at most.
-    pub lines_max: usize,
+    pub(crate) lines_max: usize,
     /// What happens, in order.
-    pub ops: Vec<Op>,
+    pub(crate) ops: Vec<Op>,
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
@@ -50,8 +50,12 @@ fn fault() -> impl Strategy<Value = Fault> {
         Just(Fault::LoseRequest),
         Just(Fault::LoseReply),
         Just(Fault::TooMany { retry_after_s: 7 }),
-        Just(Fault::Unavailable { retry_after_s: None }),
-        Just(Fault::Unavailable { retry_after_s: Some(3) }),
+        Just(Fault::Unavailable {
+            retry_after_s: None
+        }),
+        Just(Fault::Unavailable {
+            retry_after_s: Some(3)
+        }),
         "[0-9]{3}".prop_map(|contains| Fault::Poison { contains }),
         Just(Fault::Unauthorized),
         (60usize..500).prop_map(|body_bytes_max| Fault::TooLarge { body_bytes_max }),
@@ -81,7 +85,15 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 /// Stories.
-pub fn run() -> impl Strategy<Value = Run> {
-    (any::<bool>(), prop_oneof![Just(5_000usize), 1usize..50], prop::collection::vec(op(), 1..120))
-        .prop_map(|(rtc, lines_max, ops)| Run { rtc, lines_max, ops })
+pub(crate) fn run() -> impl Strategy<Value = Run> {
+    (
+        any::<bool>(),
+        prop_oneof![Just(5_000usize), 1usize..50],
+        prop::collection::vec(op(), 1..120),
+    )
+        .prop_map(|(rtc, lines_max, ops)| Run {
+            rtc,
+            lines_max,
+            ops,
+        })
 }

@@ -5,26 +5,52 @@ use crate::support::fake_influx::Fault;
 use crate::world::play;
 
 fn holds(rtc: bool, lines_max: usize, ops: Vec<Op>) {
-    play(&Run { rtc, lines_max, ops }).unwrap();
+    play(&Run {
+        rtc,
+        lines_max,
+        ops,
+    })
+    .unwrap();
 }
 
 #[test]
 fn the_plain_way() {
     let way = [Op::Capture, Op::Commit, Op::Sync, Op::Deliver];
     let pulses = Op::Pulses { meter: 0, count: 3 };
-    holds(true, 5_000, [Op::Capture, pulses, Op::Advance(100)].into_iter().chain(way).collect());
+    holds(
+        true,
+        5_000,
+        [Op::Capture, pulses, Op::Advance(100)]
+            .into_iter()
+            .chain(way)
+            .collect(),
+    );
 }
 
 #[test]
 fn an_overflow_is_counted_to_the_pulse() {
-    holds(true, 5_000, vec![Op::Capture, Op::Pulses { meter: 0, count: 700 }, Op::Capture]);
+    holds(
+        true,
+        5_000,
+        vec![
+            Op::Capture,
+            Op::Pulses {
+                meter: 0,
+                count: 700,
+            },
+            Op::Capture,
+        ],
+    );
 }
 
 #[test]
 fn a_lost_reply_makes_no_second_pulse() {
     let ops = vec![
         Op::Capture,
-        Op::Pulses { meter: 1, count: 30 },
+        Op::Pulses {
+            meter: 1,
+            count: 30,
+        },
         Op::Capture,
         Op::Advance(100),
         Op::Capture,
@@ -41,7 +67,10 @@ fn a_lost_reply_makes_no_second_pulse() {
 fn a_boot_in_1970_delivers_nothing_before_the_time_is_known() {
     let ops = vec![
         Op::Capture,
-        Op::Pulses { meter: 0, count: 30 },
+        Op::Pulses {
+            meter: 0,
+            count: 30,
+        },
         Op::Capture,
         Op::Commit,
         Op::Sync,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use powerlogger::capture::{Capture, CaptureStats, Polled, Signal, Source};
+use powerlogger::capture::{Capture, Polled, Signal, Source};
 use powerlogger::clock::segment::EARLIEST_WALL_NS;
 use powerlogger::clock::{Clock, VirtualClock};
 use powerlogger::config::{
@@ -46,7 +46,12 @@ impl Wires {
         self.seqno[meter] += 1;
         let line_seqno = self.seqno[meter];
         let id = MeterId(u16::try_from(meter).unwrap());
-        let edge = Edge { meter: id, kind, mono_ns, line_seqno };
+        let edge = Edge {
+            meter: id,
+            kind,
+            mono_ns,
+            line_seqno,
+        };
         self.signals[meter].push_back(Signal::Edge(edge));
         if self.signals[meter].len() > KERNEL_BUFFER {
             self.signals[meter].pop_front();
@@ -80,17 +85,21 @@ struct WireSource(Arc<Mutex<Wires>>);
 impl Source for WireSource {
     fn poll(&mut self, _: Option<i64>, signals: &mut Vec<Signal>) -> Polled {
         let mut wires = self.0.lock().unwrap();
+        let before = signals.len();
         for buffer in &mut wires.signals {
             signals.extend(buffer.drain(..));
         }
-        if signals.is_empty() { Polled::TimedOut } else { Polled::Signals }
+        if signals.len() == before {
+            Polled::TimedOut
+        } else {
+            Polled::Signals
+        }
     }
 }
 
 /// The program, while it runs.
 struct House {
     capture: Capture,
-    captured: Arc<CaptureStats>,
     intake: Arc<Intake>,
     marks: Arc<Marks>,
     writer: Writer,
@@ -111,7 +120,7 @@ struct World {
     poisoned: bool,
 }
 
-pub fn play(run: &Run) -> Checked {
+pub(crate) fn play(run: &Run) -> Checked {
     let mut world = World::new(run);
     for op in &run.ops {
         world.apply(op)?;
@@ -196,14 +205,21 @@ impl World {
             destination: row,
         })
         .unwrap();
-        let captured = capture.stats();
-        self.house =
-            Some(House { capture, captured, intake, marks, writer, durable, deliverer });
+        self.house = Some(House {
+            capture,
+            intake,
+            marks,
+            writer,
+            durable,
+            deliverer,
+        });
         self.set_disk();
     }
 
     fn house(&mut self) -> &mut House {
-        self.house.as_mut().expect("it runs but within crash and restart")
+        self.house
+            .as_mut()
+            .expect("it runs but within crash and restart")
     }
 
     fn set_disk(&mut self) {
@@ -234,7 +250,9 @@ impl World {
                 self.deliver()?;
             }
             Op::Server(fault) => {
-                self.poisoned |= fault.as_ref().is_some_and(|f| format!("{f:?}").contains("Poison"));
+                self.poisoned |= fault
+                    .as_ref()
+                    .is_some_and(|f| format!("{f:?}").contains("Poison"));
                 self.remote.set_fault(fault.clone());
             }
             Op::DiskFull(full) => {
@@ -252,7 +270,11 @@ impl World {
         let begin = self.clock.mono_ns();
         let mut wires = self.wires.lock().unwrap();
         for (n, ms) in edges_ms.iter().enumerate() {
-            let kind = if n % 2 == 0 { EdgeKind::Falling } else { EdgeKind::Rising };
+            let kind = if n % 2 == 0 {
+                EdgeKind::Falling
+            } else {
+                EdgeKind::Rising
+            };
             wires.edge(meter, kind, begin + ms * NS_PER_MS);
         }
         wires.pulses[meter] += 1;
@@ -266,14 +288,24 @@ impl World {
         if mark.durable > mark.committed {
             return Err(format!("durable ahead of committed: {mark:?}"));
         }
-        house.deliverer.step(mark).map_err(|error| error.to_string())
+        house
+            .deliverer
+            .step(mark)
+            .map_err(|error| error.to_string())
     }
 
     /// Kills the process: what only memory held is gone, and it must not be more than that.
     fn crash(&mut self) -> Checked {
         let before = self.unaccounted()?;
         let house = self.house.take().expect("it runs");
-        let in_memory = house.intake.len() as u64;
+        let pending = house.intake.take(true).unwrap_or_default();
+        // What the kernel had to drop may be known in memory only, too.
+        let noted = pending
+            .losses
+            .iter()
+            .filter(|((_, cause), _)| !cause.is_filter());
+        let noted: u64 = noted.map(|(_, loss)| loss.pulses).sum();
+        let in_memory = pending.pulses.len() as u64 + noted;
         drop(house);
         let wires = self.wires.lock().unwrap();
         let unread: u64 = (0..2).map(|meter| wires.counting_buffered(meter)).sum();
@@ -336,7 +368,10 @@ impl World {
         let ledger = reader.ledger().map_err(|e| e.to_string())?;
         let mut missing = [0; 2];
         for (meter, name) in METERS.iter().enumerate() {
-            let kept = totals.iter().find(|t| t.name == *name).map_or(0, |t| t.pulses);
+            let kept = totals
+                .iter()
+                .find(|t| t.name == *name)
+                .map_or(0, |t| t.pulses);
             let dropped: u64 = ledger
                 .iter()
                 .filter(|(of, cause, _)| of == name && *cause == LossCause::KernelOverflow)
@@ -366,7 +401,10 @@ impl World {
         }
         self.house().writer.step();
         self.clock.advance(NS_PER_S);
-        self.house().durable.step().map_err(|error| error.to_string())?;
+        self.house()
+            .durable
+            .step()
+            .map_err(|error| error.to_string())?;
         for _ in 0..100_000 {
             match self.deliver()? {
                 Step::Again => {}
@@ -374,7 +412,10 @@ impl World {
                     self.clock.advance(i64::try_from(pause.as_nanos()).unwrap());
                 }
                 Step::Idle => {
-                    self.house().writer.finish().map_err(|error| error.to_string())?;
+                    self.house()
+                        .writer
+                        .finish()
+                        .map_err(|error| error.to_string())?;
                     return Ok(());
                 }
             }
@@ -389,7 +430,9 @@ impl World {
         }
         let mut reader = Reader::open(self.dir.path()).map_err(|e| e.to_string())?;
         let names = reader.meter_names().map_err(|e| e.to_string())?;
-        let page = reader.page(1, i64::MAX, usize::MAX).map_err(|e| e.to_string())?;
+        let page = reader
+            .page(1, i64::MAX, usize::MAX)
+            .map_err(|e| e.to_string())?;
         if !page.held.is_empty() {
             return Err(format!("held though the clock is known: {:?}", page.held));
         }
@@ -415,12 +458,16 @@ impl World {
             let here = journal.remove(name).unwrap_or_default();
             let there = self.remote.stamps(&format!("PowerPulse,PulseType={name}"));
             if let Some(strange) = there.difference(&here).next() {
-                return Err(format!("{name}: the server has a pulse at {strange} that is not here"));
+                return Err(format!(
+                    "{name}: the server has a pulse at {strange} that is not here"
+                ));
             }
             absent += here.difference(&there).count() as u64;
         }
         if absent > refused {
-            return Err(format!("{absent} pulses did not arrive, {refused} are in quarantine"));
+            return Err(format!(
+                "{absent} pulses did not arrive, {refused} are in quarantine"
+            ));
         }
         Ok(())
     }
