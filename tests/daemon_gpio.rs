@@ -11,6 +11,7 @@
 mod support_daemon;
 mod support_gpio;
 
+use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
@@ -53,15 +54,31 @@ fn chip(ground: &Ground) -> SimChip {
 
 /// The wall stamps of a meter's pulses, in the journal's order.
 fn stamps(daemon: &Daemon, meter: &str) -> Vec<i64> {
+    stamps_after(daemon, 0).remove(meter).unwrap_or_default()
+}
+
+/// The same for all meters, of pulses after an id.
+fn stamps_after(daemon: &Daemon, id: i64) -> BTreeMap<String, Vec<i64>> {
     let mut reader = Reader::open(daemon.dir()).unwrap();
     let names = reader.meter_names().unwrap();
-    let page = reader.page(1, i64::MAX, usize::MAX).unwrap();
+    let page = reader.page(id + 1, i64::MAX, usize::MAX).unwrap();
     assert!(page.held.is_empty(), "the clock is known");
-    let of_meter = page
-        .entries
-        .iter()
-        .filter(|entry| names[&entry.meter] == meter);
-    of_meter.map(|entry| entry.wall_ns).collect()
+    let mut stamps: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for entry in page.entries {
+        stamps
+            .entry(names[&entry.meter].clone())
+            .or_default()
+            .push(entry.wall_ns);
+    }
+    stamps
+}
+
+fn newest(daemon: &Daemon) -> i64 {
+    Reader::open(daemon.dir())
+        .unwrap()
+        .bounds()
+        .unwrap()
+        .map_or(0, |(_, newest)| newest)
 }
 
 /// Whether a pulse stamped at `wall_ns` is that of the edge that was made.
@@ -320,10 +337,10 @@ fn what_was_read_survives_kill_minus_nine() {
     let chip = chip(&ground);
     let mut random = fastrand::Rng::with_seed(3);
     let mut daemon = Daemon::start(PLAIN, &[]);
-    let mut known = 0;
-    let mut made_in_all = 0;
+    let (mut made_in_all, mut kept_in_all) = (0, 0);
     for kill in 0..kills {
         daemon.wait_for_lines(3);
+        let known = newest(&daemon);
         let hands = METERS.map(|(_, line)| Hand::on(&chip, line));
         let paces = [5, 7, 9].map(Duration::from_millis);
         let mut hands: Vec<(Hand, Duration)> = hands.into_iter().zip(paces).collect();
@@ -333,14 +350,11 @@ fn what_was_read_survives_kill_minus_nine() {
         let killed_ns = SystemClock.mono_ns();
         daemon.kill();
         let offset_ns = SystemClock.offset_ns();
-        let mut kept_in_all = 0;
+        let mut kept = stamps_after(&daemon, known);
         for ((name, _), (hand, _)) in METERS.iter().zip(&hands) {
-            let (made, kept) = (rising(hand), stamps(&daemon, name));
+            let (made, mut kept) = (rising(hand), kept.remove(*name).unwrap_or_default());
             made_in_all += made.len();
             kept_in_all += kept.len();
-            let mut unique = kept.clone();
-            unique.dedup();
-            assert_eq!(unique.len(), kept.len(), "none twice");
             for done in made
                 .iter()
                 .filter(|done| done.after_ns < killed_ns - GRACE_NS)
@@ -349,20 +363,28 @@ fn what_was_read_survives_kill_minus_nine() {
                     .iter()
                     .filter(|stamp| fits(done, **stamp, offset_ns))
                     .count();
-                assert_eq!(found, 1, "kill {kill}, {name}: {done:?}");
+                let (age_us, log) = ((killed_ns - done.after_ns) / 1_000, daemon.log());
+                let told = format!("{done:?} made {age_us} us before the kill\n{log}");
+                assert_eq!(found, 1, "kill {kill}, {name}: {told}");
             }
-            let strange = kept.len()
-                - kept
-                    .iter()
-                    .filter(|stamp| made.iter().any(|done| fits(done, **stamp, offset_ns)))
-                    .count();
-            assert!(kept.len() >= strange, "{strange} of earlier lives");
+            let strange = |stamp: &i64| !made.iter().any(|done| fits(done, *stamp, offset_ns));
+            assert_eq!(
+                kept.iter().find(|stamp| strange(stamp)),
+                None,
+                "none that was not made"
+            );
+            let all = kept.len();
+            kept.dedup();
+            assert_eq!(kept.len(), all, "none twice");
         }
-        assert!(kept_in_all >= known, "nothing that was kept is gone");
-        known = kept_in_all;
         daemon.start_again();
     }
+    daemon.wait_for_lines(3);
     daemon.stop();
-    eprintln!("{kills} kills, {made_in_all} pulses made, {known} kept");
-    assert!(known <= made_in_all, "none that was not made");
+    assert_eq!(
+        usize::try_from(newest(&daemon)).unwrap(),
+        kept_in_all,
+        "what was kept stays"
+    );
+    eprintln!("{kills} kills, {made_in_all} pulses made, {kept_in_all} kept");
 }

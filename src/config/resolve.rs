@@ -41,6 +41,10 @@ pub(super) fn flag(values: &mut Values, name: &str, value: &Value) -> bool {
         ("no", false),
         ("on", true),
         ("off", false),
+        // The Python edition's GPIO_LOG_EDGES named the edges to log; all are logged here.
+        ("rising", true),
+        ("falling", true),
+        ("both", true),
     ];
     choice(values, name, value, &words).unwrap_or(false)
 }

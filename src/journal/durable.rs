@@ -12,13 +12,14 @@ use rusqlite::Connection;
 use tracing::{error, info};
 
 use super::marks::Marks;
+use super::schema::WAL_BYTES;
 use super::{JournalError, Named, schema};
 use crate::clock::Clock;
 use crate::pulse::NS_PER_MS;
 
-/// Bytes of the WAL that are not in the database yet before a checkpoint moves them there:
-/// a little less than what is preallocated.
-const CHECKPOINT_BYTES: i64 = 900 * 1024;
+/// Bytes of the WAL that are not in the database yet before a checkpoint moves them there: a
+/// little less than what is preallocated.
+const CHECKPOINT_BYTES: i64 = WAL_BYTES / 10 * 9;
 
 /// Syncs the WAL, publishes the durable mark, checkpoints.
 #[derive(Debug)]

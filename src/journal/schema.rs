@@ -47,8 +47,9 @@ const MIGRATIONS: [&str; 1] = ["
 const PAGE_BYTES: u32 = 512;
 
 /// The WAL is grown to this once and reused ever after: growing it costs a journal write of the
-/// file system a commit. Also where the checkpointer begins to work.
-pub const WAL_BYTES: i64 = 1 << 20;
+/// file system a commit. Also where the checkpointer begins to work. Not larger, because after a
+/// kill all of it is read before the journal is open.
+pub const WAL_BYTES: i64 = 256 << 10;
 
 /// How long a connection waits for another's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -227,8 +228,8 @@ fn migrate(connection: &mut Connection) -> Result<(), JournalError> {
     transaction.commit().op("be migrated")
 }
 
-/// Commits that grow the WAL in one go: some milliseconds, so that pulses hardly wait.
-const PREALLOCATE_COMMITS: i64 = 100;
+/// Commits that grow the WAL in one go: a millisecond or so, so that pulses hardly wait.
+const PREALLOCATE_COMMITS: i64 = 10;
 
 /// Grows the WAL towards [`WAL_BYTES`] by commits that change nothing worth keeping; the next
 /// checkpoint lets it be used again from its beginning. True if there is more to do.

@@ -96,8 +96,11 @@ impl Daemon {
         }
     }
 
-    /// Waits until it has said `lines` times that it requested a line.
+    /// Waits until the journal is open and it has said `lines` times that it requested a line.
     pub(crate) fn wait_for_lines(&mut self, lines: usize) {
+        self.wait_for("an open journal", |daemon| {
+            daemon.log().contains("journal open")
+        });
         self.wait_for("lines", |daemon| {
             daemon.log().matches("counting on line").count() >= lines
         });
