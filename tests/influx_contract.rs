@@ -33,7 +33,13 @@ fn gzip(text: &str) -> Vec<u8> {
 }
 
 fn now_ns() -> i64 {
-    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap()
+    i64::try_from(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_nanos(),
+    )
+    .unwrap()
 }
 
 fn rows() -> Vec<Row> {
@@ -59,10 +65,23 @@ fn rows() -> Vec<Row> {
     let body = |text: String| text.into_bytes();
     vec![
         row("a good point", 204, "", ""),
-        Row { gzip: true, body: gzip(&good), ..row("a good point, compressed", 204, "", "") },
-        Row { body: Vec::new(), ..row("an empty body", 204, "", "") },
-        Row { body: body("# nothing\n\n".into()), ..row("only a comment", 204, "", "") },
-        Row { token: "nonsense", ..row("a bad token", 401, "unauthorized", "unauthorized access") },
+        Row {
+            gzip: true,
+            body: gzip(&good),
+            ..row("a good point, compressed", 204, "", "")
+        },
+        Row {
+            body: Vec::new(),
+            ..row("an empty body", 204, "", "")
+        },
+        Row {
+            body: body("# nothing\n\n".into()),
+            ..row("only a comment", 204, "", "")
+        },
+        Row {
+            token: "nonsense",
+            ..row("a bad token", 401, "unauthorized", "unauthorized access")
+        },
         Row {
             query: format!("org={ORG}&bucket=raw&precision=h"),
             ..row("a bad precision", 400, "invalid", "precision")
@@ -73,40 +92,122 @@ fn rows() -> Vec<Row> {
         },
         Row {
             query: "bucket=raw&precision=ns".into(),
-            ..row("no organisation", 400, "invalid", "Please provide either orgID or org")
+            ..row(
+                "no organisation",
+                400,
+                "invalid",
+                "Please provide either orgID or org",
+            )
         },
         Row {
             query: "org=nobody&bucket=raw&precision=ns".into(),
-            ..row("an unknown organisation", 404, "not found", "organization name \"nobody\" not found")
+            ..row(
+                "an unknown organisation",
+                404,
+                "not found",
+                "organization name \"nobody\" not found",
+            )
         },
         Row {
             query: format!("org={ORG}&bucket=missing&precision=ns"),
-            ..row("an unknown bucket", 404, "not found", "bucket \"missing\" not found")
+            ..row(
+                "an unknown bucket",
+                404,
+                "not found",
+                "bucket \"missing\" not found",
+            )
         },
-        Row { token: "reader", ..row("a token that may only read", 403, "forbidden", "insufficient permissions for write") },
-        Row { token: "inactive", ..row("an inactive token", 403, "forbidden", "insufficient permissions for write") },
-        Row { gzip: true, ..row("a plain body that claims to be gzip", 500, "internal error", "internal error") },
-        Row { gzip: true, body: Vec::new(), ..row("an empty gzip body", 500, "internal error", "internal error") },
-        Row { gzip: true, body: checksum, ..row("a wrong checksum", 400, "invalid", "checksum") },
-        Row { gzip: true, body: cut, ..row("a cut gzip body", 500, "internal error", "unexpected EOF") },
+        Row {
+            token: "reader",
+            ..row(
+                "a token that may only read",
+                403,
+                "forbidden",
+                "insufficient permissions for write",
+            )
+        },
+        Row {
+            token: "inactive",
+            ..row(
+                "an inactive token",
+                403,
+                "forbidden",
+                "insufficient permissions for write",
+            )
+        },
+        Row {
+            gzip: true,
+            ..row(
+                "a plain body that claims to be gzip",
+                500,
+                "internal error",
+                "internal error",
+            )
+        },
+        Row {
+            gzip: true,
+            body: Vec::new(),
+            ..row(
+                "an empty gzip body",
+                500,
+                "internal error",
+                "internal error",
+            )
+        },
+        Row {
+            gzip: true,
+            body: checksum,
+            ..row("a wrong checksum", 400, "invalid", "checksum")
+        },
+        Row {
+            gzip: true,
+            body: cut,
+            ..row("a cut gzip body", 500, "internal error", "unexpected EOF")
+        },
         Row {
             body: body(format!("{good}nonsense\n{good}other nonsense\n")),
-            ..row("bad lines among good ones", 400, "invalid", "unable to parse 'nonsense': missing fields")
+            ..row(
+                "bad lines among good ones",
+                400,
+                "invalid",
+                "unable to parse 'nonsense': missing fields",
+            )
         },
         Row {
             body: body("PowerPulse,PulseType=Import Pulse=1i 99999999999999999999\n".into()),
-            ..row("a timestamp out of range", 400, "invalid", "unable to parse")
+            ..row(
+                "a timestamp out of range",
+                400,
+                "invalid",
+                "unable to parse",
+            )
         },
         Row {
-            body: body(format!("PowerPulse,PulseType=Import Pulse=1i {old}\n{good}")),
-            ..row("older than the retention", 422, "unprocessable entity", "dropped=1")
+            body: body(format!(
+                "PowerPulse,PulseType=Import Pulse=1i {old}\n{good}"
+            )),
+            ..row(
+                "older than the retention",
+                422,
+                "unprocessable entity",
+                "dropped=1",
+            )
         },
         Row {
-            body: body(format!("PowerPulse,PulseType=Import Pulse=1.5 {now}\n{good}")),
-            ..row("another type of field", 422, "unprocessable entity", "field type conflict")
+            body: body(format!(
+                "PowerPulse,PulseType=Import Pulse=1.5 {now}\n{good}"
+            )),
+            ..row(
+                "another type of field",
+                422,
+                "unprocessable entity",
+                "field type conflict",
+            )
         },
         Row {
-            body: body(format!("PowerPulse,PulseType=A\\ b\\,c\\=d Pulse=1i {now}\n")),
+            body: body(format!(
+                "PowerPulse,PulseType=A\\ b\\,c\\=d Pulse=1i {now}\n"
+            )),
             ..row("escaped characters", 204, "", "")
         },
     ]
@@ -132,7 +233,10 @@ fn check(row: &Row, host: &str, token: &str) {
     if row.status != 204 {
         let said: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
         assert_eq!(said["code"], row.code, "{told}");
-        assert!(said["message"].as_str().unwrap().contains(row.says), "{told}");
+        assert!(
+            said["message"].as_str().unwrap().contains(row.says),
+            "{told}"
+        );
     }
 }
 
@@ -140,7 +244,10 @@ fn check(row: &Row, host: &str, token: &str) {
 fn the_fake_answers_every_row() {
     let mut store = Store::default();
     store.add_org(ORG);
-    store.add_bucket("raw", Some(i64::try_from(RETENTION_S).unwrap() * 1_000_000_000));
+    store.add_bucket(
+        "raw",
+        Some(i64::try_from(RETENTION_S).unwrap() * 1_000_000_000),
+    );
     store.add_token("writer", &["raw"]);
     store.add_token("reader", &[]);
     store.add_token("inactive", &["raw"]);
@@ -154,7 +261,10 @@ fn the_fake_answers_every_row() {
 #[test]
 fn the_real_server_answers_every_row_alike() {
     let Some(server) = Influxd::start() else {
-        return skip("the_real_server_answers_every_row_alike", "no INFLUXD, no influxd on PATH");
+        return skip(
+            "the_real_server_answers_every_row_alike",
+            "no INFLUXD, no influxd on PATH",
+        );
     };
     let bucket = server.add_bucket("raw", RETENTION_S);
     let (_, writer) = server.add_token(&bucket, "write");

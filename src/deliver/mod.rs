@@ -220,8 +220,9 @@ impl Deliverer {
                 self.acknowledge(&page, 0);
                 continue;
             }
+            let failures = self.stats.failures.load(Ordering::Relaxed);
             let step = self.send(&page, &batch)?;
-            if span.live {
+            if span.live && failures == self.stats.failures.load(Ordering::Relaxed) {
                 self.live_sent_ns = now_ns;
             }
             let backlog = self.delivered.missing(1, mark.durable);

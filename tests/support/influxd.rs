@@ -27,11 +27,17 @@ pub struct Influxd {
 pub fn program() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("INFLUXD") {
         let path = PathBuf::from(named);
-        assert!(path.exists(), "INFLUXD names {}, which is not there", path.display());
+        assert!(
+            path.exists(),
+            "INFLUXD names {}, which is not there",
+            path.display()
+        );
         return Some(path);
     }
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join("influxd")).find(|file| file.exists())
+    std::env::split_paths(&path)
+        .map(|dir| dir.join("influxd"))
+        .find(|file| file.exists())
 }
 
 impl Influxd {
@@ -39,7 +45,13 @@ impl Influxd {
     pub fn start() -> Option<Influxd> {
         let program = program()?;
         let dir = tempfile::tempdir().unwrap();
-        let mut server = Influxd { dir, program, port: 0, child: None, org_id: String::new() };
+        let mut server = Influxd {
+            dir,
+            program,
+            port: 0,
+            child: None,
+            org_id: String::new(),
+        };
         server.start_again();
         let setup = json!({
             "username": "tests", "password": "password1", "org": ORG, "bucket": "first",
@@ -79,8 +91,13 @@ impl Influxd {
             let log = fs::read_to_string(at("log")).unwrap_or_default();
             let listening = log.lines().find(|line| line.contains("Listening"));
             let found = listening.and_then(|line| {
-                let (_, rest) = line.split_once(" port=").or_else(|| line.split_once("\"port\":"))?;
-                rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+                let (_, rest) = line
+                    .split_once(" port=")
+                    .or_else(|| line.split_once("\"port\":"))?;
+                rest.split(|c: char| !c.is_ascii_digit())
+                    .next()?
+                    .parse()
+                    .ok()
             });
             port = found.unwrap_or(0);
             port != 0
@@ -119,7 +136,9 @@ impl Influxd {
     pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
         let body = body.map(Value::to_string).unwrap_or_default();
         let headers = [("Content-Type", "application/json")];
-        self.client(ADMIN).request(method, path, &headers, body.as_bytes()).unwrap()
+        self.client(ADMIN)
+            .request(method, path, &headers, body.as_bytes())
+            .unwrap()
     }
 
     /// Makes a bucket; its id.
@@ -137,7 +156,11 @@ impl Influxd {
     }
 
     pub fn delete_bucket(&self, id: &str) {
-        assert_eq!(self.call("DELETE", &format!("/api/v2/buckets/{id}"), None).status, 204);
+        assert_eq!(
+            self.call("DELETE", &format!("/api/v2/buckets/{id}"), None)
+                .status,
+            204
+        );
     }
 
     /// A token that may write to one bucket: (authorization id, token).
@@ -158,7 +181,11 @@ impl Influxd {
 
     /// Revokes a token, or makes it inactive.
     pub fn delete_token(&self, id: &str) {
-        assert_eq!(self.call("DELETE", &format!("/api/v2/authorizations/{id}"), None).status, 204);
+        assert_eq!(
+            self.call("DELETE", &format!("/api/v2/authorizations/{id}"), None)
+                .status,
+            204
+        );
     }
 
     pub fn deactivate_token(&self, id: &str) {
@@ -167,24 +194,26 @@ impl Influxd {
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
 
-    /// Points of a bucket by their tag `PulseType`, counted by Flux; the sum of their values
-    /// must be the same.
+    /// Points of a bucket by their tag `PulseType`, counted by Flux.
     pub fn count(&self, bucket: &str) -> Vec<(String, u64)> {
-        let all = format!(
-            "from(bucket: \"{bucket}\") |> range(start: 1970-01-01T00:00:00Z, stop: 2200-01-01T00:00:00Z) \
-             |> filter(fn: (r) => r._measurement == \"PowerPulse\") |> group(columns: [\"PulseType\"])"
-        );
-        let count = self.by_tag(&format!("{all} |> count()"));
-        let sum = self.by_tag(&format!("{all} |> sum()"));
-        assert_eq!(count, sum, "every point is one pulse");
-        count
+        self.by_tag(&format!("{} |> count()", all_of(bucket)))
+    }
+
+    /// The sum of their values.
+    pub fn sum(&self, bucket: &str) -> Vec<(String, u64)> {
+        self.by_tag(&format!("{} |> sum()", all_of(bucket)))
     }
 
     fn by_tag(&self, flux: &str) -> Vec<(String, u64)> {
         let path = format!("/api/v2/query?org={ORG}");
-        let headers =
-            [("Content-Type", "application/vnd.flux"), ("Accept", "application/csv")];
-        let answer = self.client(ADMIN).request("POST", &path, &headers, flux.as_bytes()).unwrap();
+        let headers = [
+            ("Content-Type", "application/vnd.flux"),
+            ("Accept", "application/csv"),
+        ];
+        let answer = self
+            .client(ADMIN)
+            .request("POST", &path, &headers, flux.as_bytes())
+            .unwrap();
         assert_eq!(answer.status, 200, "{}", answer.body);
         assert!(!answer.body.contains(",error,"), "{}", answer.body);
         let mut found = Vec::new();
@@ -207,6 +236,13 @@ impl Influxd {
         found.sort();
         found
     }
+}
+
+fn all_of(bucket: &str) -> String {
+    format!(
+        "from(bucket: \"{bucket}\") |> range(start: 1970-01-01T00:00:00Z, stop: 2200-01-01T00:00:00Z) \
+         |> filter(fn: (r) => r._measurement == \"PowerPulse\") |> group(columns: [\"PulseType\"])"
+    )
 }
 
 impl Drop for Influxd {
