@@ -9,42 +9,33 @@
 //!
 //! The rooms, in the order in which a pulse walks through them. `ARCHITECTURE.md` tells the
 //! whole way and the invariants; who may call whom is kept true by `tests/layering.rs`.
+//!
+//! | room | its job |
+//! |---|---|
+//! | [`pulse`] | Edges, pulses, meters, causes of loss: pure data. |
+//! | [`clock`] | Asks the time; ties monotonic stamps to wall time by clock segments. |
+//! | [`capture`] | Edges in, pulses out: sources, the filter, gaps. |
+//! | [`intake`] | The queue in memory between capture and the journal. |
+//! | [`journal`] | The SQLite file that keeps every pulse, and the marks of what is durable and delivered. |
+//! | [`influx`] | A small InfluxDB 2 client that knows nothing of the rest. |
+//! | [`deliver`] | From the journal to a server: batches, verdicts, retries, what is delivered. |
+//! | [`status`] | One snapshot of truth, for whoever shows it. |
+//! | [`report`] | The line of state in the log. |
+//! | [`config`] | Settings: what the configuration says, checked and typed. |
+//! | [`shutdown`] | Signals, and the order of the end. |
+//! | [`cli`] | The command line. |
+//! | [`daemon`] | The assembly of all rooms. |
 
-/// Edges, pulses, meters, causes of loss: pure data.
-pub mod pulse;
-
-/// Asks the time; ties monotonic stamps to wall time by clock segments.
-pub mod clock;
-
-/// Edges in, pulses out: sources, the filter, gaps.
 pub mod capture;
-
-/// The queue in memory between capture and the journal.
-pub mod intake;
-
-/// The SQLite file that keeps every pulse, and the marks of what is durable and delivered.
-pub mod journal;
-
-/// A small InfluxDB 2 client that knows nothing of the rest.
-pub mod influx;
-
-/// From the journal to a server: batches, verdicts, retries, what is delivered.
-pub mod deliver;
-
-/// One snapshot of truth, for whoever shows it.
-pub mod status;
-
-/// The line of state in the log.
-pub mod report;
-
-/// Settings: what the configuration says, checked and typed.
-pub mod config;
-
-/// Signals, and the order of the end.
-pub mod shutdown;
-
-/// The command line.
 pub mod cli;
-
-/// The assembly of all rooms.
+pub mod clock;
+pub mod config;
 pub mod daemon;
+pub mod deliver;
+pub mod influx;
+pub mod intake;
+pub mod journal;
+pub mod pulse;
+pub mod report;
+pub mod shutdown;
+pub mod status;

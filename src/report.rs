@@ -8,7 +8,7 @@ use tracing::{debug, info, warn};
 
 use crate::capture::CaptureStats;
 use crate::clock::Clock;
-use crate::deliver::DeliverStats;
+use crate::deliver::stats::DeliverStats;
 use crate::journal::reader::Reader;
 use crate::pulse::{MonoNs, NS_PER_S};
 use crate::status::Status;
@@ -91,12 +91,7 @@ impl Reporter {
         let points = rate(&mut self.points, points);
         let backlog = delivered.map(|stats| stats.backlog.load(Ordering::Relaxed));
         let (lost, rejected) = (status.lost(), status.rejected());
-        let counted: Vec<_> = status
-            .meters
-            .iter()
-            .map(|meter| format!("{}={}", meter.name, meter.pulses))
-            .collect();
-        let counted = counted.join(" ");
+        let counted = counts(&status);
         let queue = i64::try_from(waiting).unwrap_or(i64::MAX) + backlog.unwrap_or(0);
         let lag_s = status
             .delivery
@@ -131,4 +126,13 @@ impl Reporter {
         }
         LOOK
     }
+}
+
+/// What each meter has counted.
+fn counts(status: &Status) -> String {
+    let counts = status
+        .meters
+        .iter()
+        .map(|meter| format!("{}={}", meter.name, meter.pulses));
+    counts.collect::<Vec<_>>().join(" ")
 }

@@ -151,6 +151,9 @@ fn a_simulated_day_is_in_the_journal() {
     three_meters(&ground, 13_000, [13, 17, 29].map(Duration::from_secs));
 }
 
+/// How long the wire stays after each edge (ms), the pulses that counts, and the edges rejected.
+type Played = (&'static [u64], u64, [(LossCause, u64); 3]);
+
 #[test]
 fn filters_reject_what_they_should_on_a_real_line() {
     let name = "filters_reject_what_they_should_on_a_real_line";
@@ -172,7 +175,7 @@ min_interval_ms = 100
     daemon.wait_for_lines(1);
     let mut hand = Hand::on(&chip, 20);
     // Milliseconds that the wire stays after each edge, from high on; what becomes of the edges.
-    let table: [(&[u64], u64, [(LossCause, u64); 3]); 6] = [
+    let table: [Played; 6] = [
         (
             &[50, 500],
             1,

@@ -114,6 +114,9 @@ fn every_fault_ends_with_every_pulse_delivered_once() {
         wait_for(&format!("three requests that meet {fault:?}"), || {
             requests() >= before + 3
         });
+        if matches!(fault, Fault::Poison { .. }) {
+            daemon.wait_for("a line in quarantine", |d| d.log().contains("quarantine"));
+        }
         server.set_fault(None);
         let more = || server.store.lock().unwrap().count(BUCKET) > arrived;
         wait_for(&format!("points after {fault:?}"), more);

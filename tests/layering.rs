@@ -1,5 +1,7 @@
 //! Who may call whom, and how large a file may grow: the table of ARCHITECTURE.md, kept true.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,10 +45,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Production lines (those above the tests) that a file may have.
-const FILE_LINES_MAX: usize = 480;
+const FILE_LINES_MAX: usize = 450;
 
 /// Lines that a function may have.
-const FUNCTION_LINES_MAX: usize = 75;
+const FUNCTION_LINES_MAX: usize = 70;
 
 fn sources() -> Vec<PathBuf> {
     fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
@@ -148,7 +150,7 @@ fn functions(text: &str) -> Vec<(String, usize)> {
         let is_fn = ["fn ", "pub fn ", "pub(crate) fn ", "pub(super) fn "]
             .iter()
             .any(|prefix| code.starts_with(prefix));
-        if !is_fn {
+        if !is_fn || line.ends_with(';') {
             continue;
         }
         let indent = line.len() - code.len();

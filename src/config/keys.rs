@@ -139,14 +139,14 @@ mod tests {
     #[test]
     fn names_are_unique() {
         for (n, key) in KEYS.iter().enumerate() {
+            let before = &KEYS[..n];
             assert!(
-                KEYS[..n]
-                    .iter()
-                    .all(|other| other.name != key.name && other.env != key.env
-                        || key.env.is_none() && other.name != key.name),
+                before.iter().all(|other| other.name != key.name),
                 "{}",
                 key.name
             );
+            let env = key.env.is_some() && before.iter().any(|other| other.env == key.env);
+            assert!(!env, "{:?}", key.env);
         }
     }
 }

@@ -165,16 +165,6 @@ fn meter(values: &mut Values, begin: usize, own: &MeterValues) -> MeterSettings 
         }
     };
     let bias = choice(values, "bias", &own["bias"], BIASES).unwrap_or(Bias::Up);
-    let counted = choice(values, "edge", &own["edge"], EDGES).unwrap_or(CountedEdge::Rising);
-    let bounce_ms = number(values, "bounce_ms", &own["bounce_ms"], 0.0..=TIME_MAX_MS);
-    if bounce_ms > BOUNCE_COSTLY_MS {
-        let note = format!(
-            "{}: with a bounce time of {bounce_ms} ms meter \"{name}\" does not count pulses shorter \
-             than that (meters give 10 to 120 ms)",
-            own["bounce_ms"].origin
-        );
-        values.notes.push(note);
-    }
     let debounce = &own["kernel_debounce_ms"];
     let kernel_ms = number(
         values,
@@ -182,27 +172,6 @@ fn meter(values: &mut Values, begin: usize, own: &MeterValues) -> MeterSettings 
         debounce,
         0.0..=KERNEL_DEBOUNCE_MAX_MS,
     );
-    let width_ms = number(
-        values,
-        "min_width_ms",
-        &own["min_width_ms"],
-        0.0..=TIME_MAX_MS,
-    );
-    let interval_ms = number(
-        values,
-        "min_interval_ms",
-        &own["min_interval_ms"],
-        0.0..=TIME_MAX_MS,
-    );
-    let imp = own.get("imp_per_kwh").cloned();
-    let imp_per_kwh = imp.map(|value| number(values, "imp_per_kwh", &value, 0.001..=1_000_000.0));
-    let filter = FilterSettings {
-        counted,
-        active: active(values, bias, own),
-        bounce_ns: ns(bounce_ms),
-        min_width_ns: ns(width_ms),
-        min_interval_ns: ns(interval_ms),
-    };
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -210,6 +179,9 @@ fn meter(values: &mut Values, begin: usize, own: &MeterValues) -> MeterSettings 
     )]
     let kernel_debounce_us = (kernel_ms * 1_000.0).round() as u32;
     let chip = own.get("chip").map(|value| value.text.clone());
+    let imp = own.get("imp_per_kwh").cloned();
+    let imp_per_kwh = imp.map(|value| number(values, "imp_per_kwh", &value, 0.001..=1_000_000.0));
+    let filter = filter(values, &name, bias, own);
     let line = LineSettings {
         chip,
         line,
@@ -221,6 +193,28 @@ fn meter(values: &mut Values, begin: usize, own: &MeterValues) -> MeterSettings 
         line,
         filter,
         imp_per_kwh,
+    }
+}
+
+fn filter(values: &mut Values, name: &str, bias: Bias, own: &MeterValues) -> FilterSettings {
+    let counted = choice(values, "edge", &own["edge"], EDGES).unwrap_or(CountedEdge::Rising);
+    let mut time_ms = |key: &str| number(values, key, &own[key], 0.0..=TIME_MAX_MS);
+    let bounce_ms = time_ms("bounce_ms");
+    let (width_ms, interval_ms) = (time_ms("min_width_ms"), time_ms("min_interval_ms"));
+    if bounce_ms > BOUNCE_COSTLY_MS {
+        let note = format!(
+            "{}: with a bounce time of {bounce_ms} ms meter \"{name}\" does not count pulses shorter \
+             than that (meters give 10 to 120 ms)",
+            own["bounce_ms"].origin
+        );
+        values.notes.push(note);
+    }
+    FilterSettings {
+        counted,
+        active: active(values, bias, own),
+        bounce_ns: ns(bounce_ms),
+        min_width_ns: ns(width_ms),
+        min_interval_ns: ns(interval_ms),
     }
 }
 

@@ -5,13 +5,15 @@
 //! (measurement, tags, timestamp) was fixed when the pulse became final.
 
 pub mod batch;
+pub mod condition;
 pub mod influx_sink;
 pub mod lanes;
 pub mod retry;
 pub mod sink;
+pub mod stats;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tracing::{debug, info, warn};
@@ -26,9 +28,11 @@ use crate::journal::reader::{Page, Reader};
 use crate::journal::writer::Mailbox;
 use crate::pulse::{MonoNs, NS_PER_MS, NS_PER_S, WallNs};
 use batch::{Batch, Encoder};
+use condition::{Condition, Tell};
 use lanes::Span;
 use retry::{Backoff, Failure, Hold, Verdict, judge};
 use sink::Sink;
+use stats::DeliverStats;
 
 /// While a backlog is worked off, the newest pulses get a request of their own this often.
 const LIVE_EVERY_NS: i64 = 2 * NS_PER_S;
@@ -38,10 +42,6 @@ const SKIPS_MAX: usize = 64;
 
 /// A request halved for its size grows again after so many that went through.
 const REGROW_AFTER: u32 = 20;
-
-/// A failure that goes on is told again after this, then after twice as long, and so on.
-const REMIND_MIN_NS: i64 = 60 * NS_PER_S;
-const REMIND_MAX_NS: i64 = 3_600 * NS_PER_S;
 
 const NS_PER_DAY: i64 = 86_400 * NS_PER_S;
 
@@ -54,28 +54,6 @@ pub enum Step {
     Pause(Duration),
     /// Everything durable is delivered.
     Idle,
-}
-
-/// What delivery shows while it runs.
-#[derive(Debug, Default)]
-pub struct DeliverStats {
-    /// Points acknowledged since the start.
-    pub points: AtomicU64,
-    /// Requests that ended otherwise.
-    pub failures: AtomicU64,
-    /// Pulses that are durable and not acknowledged.
-    pub backlog: AtomicI64,
-    /// The durable mark up to which nothing was left to send.
-    idle_at: AtomicI64,
-    /// The last request failed.
-    failing: AtomicBool,
-}
-
-impl DeliverStats {
-    /// Whether waiting for more is of no use: all up to `durable` is delivered, or nothing goes.
-    pub fn is_done(&self, durable: i64) -> bool {
-        self.failing.load(Ordering::SeqCst) || self.idle_at.load(Ordering::SeqCst) >= durable
-    }
 }
 
 /// The stage.
@@ -105,14 +83,6 @@ pub struct Deliverer {
     condition: Condition,
     random: fastrand::Rng,
     stats: Arc<DeliverStats>,
-}
-
-/// How delivery stands, and when that was last told.
-#[derive(Debug, Default)]
-struct Condition {
-    word: String,
-    told_ns: MonoNs,
-    remind_ns: i64,
 }
 
 /// What a [`Deliverer`] needs to begin.
@@ -172,10 +142,7 @@ impl Deliverer {
             failures: 0,
             not_before_ns: 0,
             live_sent_ns: i64::MIN / 2,
-            condition: Condition {
-                word,
-                ..Condition::default()
-            },
+            condition: Condition::new(word),
             random: fastrand::Rng::new(),
             stats: Arc::default(),
         })
@@ -287,16 +254,15 @@ impl Deliverer {
             self.lines = (self.lines * 2).min(self.lines_max);
             self.went_through = 0;
         }
-        let before = std::mem::take(&mut self.condition).word;
+        let before = self.condition.word().to_owned();
         self.acknowledge(page, batch.entries.len());
-        if before != "ok" {
+        if self.condition.is_now("ok", self.clock.mono_ns()) == Tell::Changed {
             info!(before, "delivery works");
             self.tell(DestinationState {
                 state: "ok".to_owned(),
                 ..DestinationState::default()
             });
         }
-        self.condition.word = "ok".to_owned();
         if Hold::may_lose_bucket(&before) {
             self.send_again_what_is_kept()?;
         }
@@ -347,7 +313,7 @@ impl Deliverer {
                 self.failures = self.failures.saturating_add(1);
                 let word = match failure {
                     Failure::Transport { kind, .. } => kind,
-                    Failure::Status { .. } => "refused",
+                    Failure::Status { .. } => "http_error",
                 };
                 self.trouble(word, &failure.message());
                 let after = self.backoff.after(self.failures, self.random.f64());
@@ -378,7 +344,8 @@ impl Deliverer {
         let message = failure.message();
         warn!(
             pulse = entry.id,
-            message, "the server refuses this point; it goes into quarantine"
+            why = message,
+            "the server refuses this point; it goes into quarantine"
         );
         let refused = Refused {
             pulse: entry.id,
@@ -435,7 +402,7 @@ impl Deliverer {
         }
         warn!(
             points = dropped,
-            message = failure.message(),
+            why = failure.message(),
             "older than the bucket's retention"
         );
         self.mailbox.leave(DeliveryNews {
@@ -469,30 +436,22 @@ impl Deliverer {
     /// Tells of a trouble when it is new, and then ever more rarely.
     fn trouble(&mut self, word: &str, message: &str) {
         self.stats.failing.store(true, Ordering::SeqCst);
-        let now_ns = self.clock.mono_ns();
-        if self.condition.word == word {
-            if now_ns - self.condition.told_ns < self.condition.remind_ns {
-                return;
+        match self.condition.is_now(word, self.clock.mono_ns()) {
+            Tell::Quiet => return,
+            Tell::Again => {}
+            Tell::Changed => {
+                let (state, message) = (word.to_owned(), message.to_owned());
+                self.tell(DestinationState {
+                    state,
+                    message,
+                    since_ns: 0,
+                });
             }
-            self.condition.remind_ns =
-                (self.condition.remind_ns * 2).clamp(REMIND_MIN_NS, REMIND_MAX_NS);
-        } else {
-            self.condition = Condition {
-                word: word.to_owned(),
-                told_ns: 0,
-                remind_ns: REMIND_MIN_NS,
-            };
-            let (state, message) = (word.to_owned(), message.to_owned());
-            self.tell(DestinationState {
-                state,
-                message,
-                since_ns: 0,
-            });
         }
-        self.condition.told_ns = now_ns;
         warn!(
             kind = word,
-            message, "delivery does not work; everything is kept and tried again"
+            why = message,
+            "delivery does not work; everything is kept and tried again"
         );
     }
 

@@ -15,6 +15,8 @@
 //! `SIMULATION_CASES` sets the number of runs (1,000 in the ordinary test run). A failure prints
 //! the shrunk list of operations; it then becomes a named test in `regressions.rs`.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -42,7 +44,7 @@ fn every_captured_pulse_is_at_the_destination_once() {
     };
     let mut runner = TestRunner::new(config);
     let outcome = runner.run(&model::run(), |run: Run| {
-        world::play(&run).map_err(|wrong| TestCaseError::fail(wrong))
+        world::play(&run).map_err(TestCaseError::fail)
     });
     if let Err(failure) = outcome {
         panic!("{failure}");

@@ -1,0 +1,303 @@
+//! The stages behind the intake, each in its thread: built, watched, and ended in order.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use super::{RunError, destination_name, join, spawn};
+use crate::capture::CaptureStats;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Influx, Settings};
+use crate::deliver::sink::Sink;
+use crate::deliver::stats::DeliverStats;
+use crate::deliver::{Deliverer, Start, Step};
+use crate::intake::Intake;
+use crate::journal::JournalError;
+use crate::journal::append::Journal;
+use crate::journal::durable::Durable;
+use crate::journal::marks::Marks;
+use crate::journal::reader::Reader;
+use crate::journal::writer::{Mailbox, Writer};
+use crate::pulse::NS_PER_S;
+use crate::report::Reporter;
+use crate::shutdown::{Bell, Rung, Shutdown};
+
+/// A start that counts nothing for so long gives up, for systemd to try again.
+const NO_LINE_MAX_NS: i64 = 60 * NS_PER_S;
+
+/// How long delivery may go on after the end was asked for.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// How often the end looks whether it is reached.
+const DRAIN_LOOK: Duration = Duration::from_millis(10);
+
+/// What a thread needs to end once it has rung.
+const THREAD_ENDS: Duration = Duration::from_millis(5);
+
+/// A thread that found nothing to do looks again after this, whatever the bells say.
+const IDLE_LOOK: Duration = Duration::from_secs(1);
+
+/// The stages behind the intake, each in its thread.
+pub(super) struct House {
+    shutdown: Shutdown,
+    intake: Arc<Intake>,
+    marks: Arc<Marks>,
+    writing: JoinHandle<Writer>,
+    syncing: JoinHandle<Durable>,
+    delivering: Option<JoinHandle<Deliverer>>,
+    delivered: Option<Arc<DeliverStats>>,
+    reporter: Reporter,
+}
+
+impl House {
+    pub(super) fn build(
+        settings: &Settings,
+        journal: Journal,
+        intake: &Arc<Intake>,
+        sink: Option<Box<dyn Sink>>,
+        bell: &Bell,
+    ) -> Result<House, RunError> {
+        let shutdown = Shutdown::default();
+        let dir = journal.dir().to_owned();
+        info!(dir = %dir.display(), newest = journal.newest(), "journal open");
+        let real: Arc<dyn Clock> = Arc::new(SystemClock);
+        let marks = Arc::new(Marks::at(journal.newest()));
+        let destination = match (&settings.influx, &sink) {
+            (Influx::Configured(influx), Some(_)) => {
+                let name = destination_name(influx);
+                let row = journal.destination(&name)?;
+                Some((row, name, Reader::open(&dir)?.delivered(row)?))
+            }
+            _ => None,
+        };
+        let known = destination
+            .as_ref()
+            .map(|(row, _, delivered)| (*row, delivered.clone()));
+        let sync_ms = settings.journal.sync_interval_ms;
+        let durable = Durable::open(&dir, Arc::clone(&marks), Arc::clone(&real), sync_ms)?;
+        let mut writer = Writer::new(
+            journal,
+            Arc::clone(intake),
+            Arc::clone(&marks),
+            Arc::clone(&real),
+            settings.journal.clone(),
+            known,
+        );
+        writer.preallocate();
+        let mailbox = writer.mailbox();
+        let name = destination.as_ref().map(|(_, name, _)| name.clone());
+        let reporter = Reporter::new(Reader::open(&dir)?, name, Arc::clone(&real));
+
+        let mut delivering = None;
+        let mut delivered = None;
+        if let (Some((row, ..)), Some(sink)) = (destination, sink) {
+            let deliverer = deliverer(settings, &dir, row, sink, mailbox)?;
+            delivered = Some(deliverer.stats());
+            let (marks, shutdown) = (Arc::clone(&marks), shutdown.clone());
+            let thread = move || deliver(deliverer, &marks, &shutdown);
+            delivering = Some(spawn("deliver", bell, thread)?);
+        }
+        let writing = spawn("journal", bell, {
+            let (shutdown, intake) = (shutdown.clone(), Arc::clone(intake));
+            move || write(writer, &intake, &shutdown)
+        })?;
+        let syncing = spawn("durable", bell, {
+            let (shutdown, marks) = (shutdown.clone(), Arc::clone(&marks));
+            move || sync(durable, &marks, &shutdown)
+        })?;
+        let intake = Arc::clone(intake);
+        Ok(House {
+            shutdown,
+            intake,
+            marks,
+            writing,
+            syncing,
+            delivering,
+            delivered,
+            reporter,
+        })
+    }
+
+    /// Waits for the end, reporting meanwhile.
+    pub(super) fn live(
+        &mut self,
+        settings: &Settings,
+        shutdown: &Shutdown,
+        bell: &mut Bell,
+        capturing: &JoinHandle<()>,
+        captured: &CaptureStats,
+        started_ns: i64,
+    ) -> Result<(), RunError> {
+        if let Influx::NotConfigured(why) = &settings.influx {
+            warn!(
+                why,
+                "InfluxDB is not configured: pulses are counted and kept, not delivered"
+            );
+        }
+        let mut seen_line = false;
+        while !shutdown.is_requested() && !capturing.is_finished() {
+            self.check_alive()?;
+            seen_line |= captured.lines_up.load(Ordering::Relaxed) > 0;
+            let running_ns = SystemClock.mono_ns() - started_ns;
+            if !seen_line && running_ns > NO_LINE_MAX_NS {
+                return Err(RunError::NoLine);
+            }
+            let waiting = self.intake.len();
+            let wait = self
+                .reporter
+                .report(captured, self.delivered.as_deref(), waiting);
+            if bell.wait(wait) == Rung::Thread {
+                // It rings a moment before it has ended.
+                bell.wait(THREAD_ENDS);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_alive(&self) -> Result<(), RunError> {
+        let delivering = self
+            .delivering
+            .as_ref()
+            .is_some_and(JoinHandle::is_finished);
+        for (name, finished) in [
+            ("journal", self.writing.is_finished()),
+            ("durable", self.syncing.is_finished()),
+            ("deliver", delivering),
+        ] {
+            if finished {
+                return Err(RunError::Died(name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings everything that is in memory to the disk, and what is on the disk to the server as
+    /// far as that goes within [`DRAIN_MAX`]; a second signal cuts it short.
+    pub(super) fn drain(self, bell: &mut Bell) -> Result<(), RunError> {
+        info!("ending: writing everything out");
+        let deadline_ns = SystemClock.mono_ns() + i64::try_from(DRAIN_MAX.as_nanos()).expect("5 s");
+        bell.clear();
+        self.intake.wake();
+        while !self.is_drained() && SystemClock.mono_ns() < deadline_ns {
+            if bell.wait(DRAIN_LOOK) == Rung::Signal {
+                break;
+            }
+        }
+        self.shutdown.request();
+        self.intake.wake();
+        self.marks.ring();
+        let mut writer = join("journal", self.writing)?;
+        let mut durable = join("durable", self.syncing)?;
+        if let Some(delivering) = self.delivering {
+            // A request that hangs must not hold up the end; what it was for is on the disk.
+            while !delivering.is_finished() && SystemClock.mono_ns() < deadline_ns {
+                bell.wait(DRAIN_LOOK);
+            }
+        }
+        writer.finish()?;
+        durable.finish()?;
+        let waiting = self
+            .delivered
+            .map_or(0, |stats| stats.backlog.load(Ordering::Relaxed));
+        info!(
+            newest = writer.journal().newest(),
+            backlog = waiting,
+            "ended; everything is kept"
+        );
+        Ok(())
+    }
+
+    /// Whether there is nothing left to wait for: all is durable, and delivered or undeliverable.
+    fn is_drained(&self) -> bool {
+        let mark = self.marks.now();
+        let delivered = self
+            .delivered
+            .as_ref()
+            .is_none_or(|stats| stats.is_done(mark.durable));
+        self.intake.is_empty() && mark.unsynced_since_ns.is_none() && delivered
+    }
+}
+
+/// Delivery to the server that is configured, from where the last run stopped.
+fn deliverer(
+    settings: &Settings,
+    dir: &Path,
+    destination: i64,
+    sink: Box<dyn Sink>,
+    mailbox: Arc<Mailbox>,
+) -> Result<Deliverer, JournalError> {
+    let measurement = match &settings.influx {
+        Influx::Configured(influx) => influx.measurement.clone(),
+        Influx::NotConfigured(_) => String::new(),
+    };
+    Deliverer::begin(Start {
+        reader: Reader::open(dir)?,
+        sink,
+        mailbox,
+        clock: Arc::new(SystemClock),
+        settings: settings.deliver.clone(),
+        retention_d: settings.journal.raw_retention_d,
+        measurement,
+        destination,
+    })
+}
+
+/// The writer's thread.
+fn write(mut writer: Writer, intake: &Intake, shutdown: &Shutdown) -> Writer {
+    while !shutdown.is_requested() {
+        let wait = writer.step();
+        intake.wait(wait);
+    }
+    writer
+}
+
+/// The durable thread: waits until it is time, then syncs.
+fn sync(mut durable: Durable, marks: &Marks, shutdown: &Shutdown) -> Durable {
+    while !shutdown.is_requested() {
+        match durable.due_in() {
+            None => drop(marks.wait(IDLE_LOOK, |mark| mark.unsynced_since_ns.is_some())),
+            Some(Duration::ZERO) => {
+                if durable.step().is_err() {
+                    marks.wait(IDLE_LOOK, |_| shutdown.is_requested());
+                }
+            }
+            Some(left) => drop(marks.wait(left, |_| shutdown.is_requested())),
+        }
+    }
+    durable
+}
+
+/// The delivery thread: steps, and waits as the steps say.
+fn deliver(mut deliverer: Deliverer, marks: &Marks, shutdown: &Shutdown) -> Deliverer {
+    let mut told = false;
+    while !shutdown.is_requested() {
+        let mark = marks.now();
+        let (timeout, until) = match deliverer.step(mark) {
+            Ok(Step::Again) => continue,
+            Ok(Step::Pause(pause)) => (pause, i64::MAX),
+            Ok(Step::Idle) => (IDLE_LOOK, mark.durable),
+            Err(failed) => {
+                if !std::mem::replace(&mut told, true) {
+                    error!(error = %failed, "the journal cannot be read; trying again");
+                }
+                (IDLE_LOOK, i64::MAX)
+            }
+        };
+        let begin_ns = SystemClock.mono_ns();
+        let mut left = timeout;
+        // Commits ring the bell all the time; only what was waited for ends the wait.
+        while !left.is_zero() && !shutdown.is_requested() {
+            let mark = marks.wait(left, |mark| mark.durable > until || shutdown.is_requested());
+            if mark.durable > until {
+                break;
+            }
+            let spent = SystemClock.mono_ns() - begin_ns;
+            left = timeout.saturating_sub(Duration::from_nanos(u64::try_from(spent).unwrap_or(0)));
+        }
+    }
+    deliverer
+}

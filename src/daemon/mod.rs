@@ -1,0 +1,199 @@
+//! The assembly: builds the stages from the settings, starts capture first and needs nobody
+//! for it, waits, and ends everything in order. No logic of its own.
+
+mod house;
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tracing::error;
+
+use crate::capture::waker::Waker;
+use crate::capture::{Capture, Polled, Source};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{InfluxSettings, Settings};
+use crate::deliver::sink::Sink;
+use crate::intake::{Intake, PULSES_MAX};
+use crate::journal::JournalError;
+use crate::journal::append::Journal;
+use crate::pulse::{NS_PER_MS, WallNs};
+use crate::shutdown::{Bell, Shutdown};
+use house::House;
+
+/// A patient source is held back while more pulses than this wait for the journal.
+const PATIENT_ABOVE: usize = 50_000;
+
+/// Between tries to open a journal that cannot be opened.
+const JOURNAL_RETRY: Duration = Duration::from_secs(5);
+
+/// What `run` is made of besides the settings.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where edges come from.
+    pub source: Box<dyn Source>,
+    /// The clock that stamps them.
+    pub clock: Arc<dyn Clock>,
+    /// Wakes the source.
+    pub waker: Waker,
+    /// Where batches go; None: nowhere.
+    pub sink: Option<Box<dyn Sink>>,
+    /// Wall time before this is not believed.
+    pub earliest_wall_ns: WallNs,
+    /// The source makes its own time: it is held back while the journal has much to do, where a
+    /// meter would not wait.
+    pub patient: bool,
+}
+
+/// Why `run` ended other than by a signal or at the end of its source.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// No line could be requested.
+    #[error(
+        "no GPIO line could be requested for 60 s: nothing would be counted (see the log above)"
+    )]
+    NoLine,
+    /// The journal is in use or too new.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A part of the program has died.
+    #[error("the {0} thread has died; this is a defect, please report it with the log")]
+    Died(&'static str),
+    /// The machine refuses something that is never refused.
+    #[error("cannot start")]
+    Start(#[from] std::io::Error),
+}
+
+impl RunError {
+    /// Whether a later try may go better.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            RunError::NoLine => true,
+            RunError::Journal(error) => error.kind() == "in_use",
+            RunError::Died(_) | RunError::Start(_) => false,
+        }
+    }
+}
+
+/// The name of a destination in the journal: another server or bucket is another destination,
+/// which has received nothing yet.
+pub fn destination_name(influx: &InfluxSettings) -> String {
+    format!("{} {} {}", influx.host, influx.org, influx.raw_bucket)
+}
+
+/// Runs until a signal comes or the source ends, then drains.
+///
+/// # Errors
+/// When nothing can be counted or kept.
+pub fn run(settings: &Settings, parts: Parts) -> Result<(), RunError> {
+    let shutdown = Shutdown::default();
+    let mut bell = Bell::new(&shutdown)?;
+    let intake = Arc::new(Intake::new(PULSES_MAX));
+    let real: Arc<dyn Clock> = Arc::new(SystemClock);
+
+    let mut capture = Capture::new(
+        parts.source,
+        Arc::clone(&parts.clock),
+        Arc::clone(&intake),
+        &settings.meters,
+        parts.earliest_wall_ns,
+    );
+    if settings.log.edges {
+        capture.log_edges();
+    }
+    let captured = capture.stats();
+    let capturing = spawn("capture", &bell, {
+        let (shutdown, intake, waker) =
+            (shutdown.clone(), Arc::clone(&intake), parts.waker.clone());
+        move || {
+            while !shutdown.is_requested() && capture.step() != Polled::Ended {
+                while parts.patient && intake.len() > PATIENT_ABOVE && !shutdown.is_requested() {
+                    waker.wait(Some(NS_PER_MS));
+                }
+            }
+            capture.finish();
+        }
+    })?;
+
+    let started_ns = real.mono_ns();
+    let result = open_journal(settings, &shutdown, &mut bell).and_then(|journal| {
+        let Some(journal) = journal else {
+            return Ok(());
+        };
+        let mut house = House::build(settings, journal, &intake, parts.sink, &bell)?;
+        house.live(
+            settings, &shutdown, &mut bell, &capturing, &captured, started_ns,
+        )?;
+        shutdown.request();
+        parts.waker.wake();
+        let alive = join("capture", capturing);
+        house.drain(&mut bell)?;
+        alive
+    });
+    shutdown.request();
+    parts.waker.wake();
+    result
+}
+
+/// Opens the journal, trying again as long as it takes: capture goes on meanwhile. None: the
+/// end was asked for before.
+fn open_journal(
+    settings: &Settings,
+    shutdown: &Shutdown,
+    bell: &mut Bell,
+) -> Result<Option<Journal>, RunError> {
+    let names: Vec<String> = settings
+        .meters
+        .iter()
+        .map(|meter| meter.name.clone())
+        .collect();
+    let boot_id = boot_id();
+    let mut told = "";
+    while !shutdown.is_requested() {
+        let wall_ns = SystemClock.wall_ns();
+        match Journal::open(&settings.journal.dir, &names, &boot_id, wall_ns) {
+            Ok(journal) => return Ok(Some(journal)),
+            Err(refused) if matches!(refused.kind(), "in_use" | "newer_schema") => {
+                return Err(refused.into());
+            }
+            Err(failed) => {
+                if told != failed.kind() {
+                    let cause = std::error::Error::source(&failed).map(ToString::to_string);
+                    error!(
+                        error = %failed, cause,
+                        "pulses wait in memory; trying again every {} s", JOURNAL_RETRY.as_secs()
+                    );
+                    told = failed.kind();
+                }
+            }
+        }
+        bell.wait(JOURNAL_RETRY);
+    }
+    Ok(None)
+}
+
+/// The kernel's name for this boot: monotonic stamps of different boots have nothing in common.
+fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map_or_else(|_| "unknown".to_owned(), |id| id.trim().to_owned())
+}
+
+fn spawn<T: Send + 'static>(
+    name: &'static str,
+    bell: &Bell,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, RunError> {
+    let ring = bell.ring_on_drop();
+    let thread = std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            let result = work();
+            drop(ring);
+            result
+        })?;
+    Ok(thread)
+}
+
+fn join<T>(name: &'static str, thread: JoinHandle<T>) -> Result<T, RunError> {
+    thread.join().map_err(|_| RunError::Died(name))
+}
