@@ -1,11 +1,12 @@
 //! A batch: entries of the journal as line protocol, plain and compressed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::influx::gzip::Gzip;
 use crate::influx::line_protocol::LineEncoder;
 use crate::journal::JournalError;
 use crate::journal::reader::{Entry, Reader};
+use crate::pulse::WallNs;
 
 /// The tag that names the meter.
 pub const TAG: &str = "PulseType";
@@ -24,6 +25,27 @@ pub struct Batch {
     pub plain: Vec<u8>,
     /// The same, compressed.
     pub compressed: Vec<u8>,
+}
+
+impl Batch {
+    /// How many entries are older than `limit_ns`.
+    pub fn older_than(&self, limit_ns: WallNs) -> usize {
+        self.entries
+            .iter()
+            .filter(|entry| entry.wall_ns < limit_ns)
+            .count()
+    }
+
+    /// The meters' rows of the `count` oldest entries, with how many each has.
+    pub fn oldest(&self, count: usize) -> Vec<(i64, u64)> {
+        let mut stamps: Vec<_> = self.entries.iter().map(|e| (e.wall_ns, e.meter)).collect();
+        stamps.sort_unstable();
+        let mut meters = BTreeMap::new();
+        for (_, meter) in &stamps[..count] {
+            *meters.entry(*meter).or_default() += 1;
+        }
+        meters.into_iter().collect()
+    }
 }
 
 /// Makes batches; knows the meters' names.

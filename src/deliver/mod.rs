@@ -21,12 +21,12 @@ use tracing::{debug, info, warn};
 use crate::clock::Clock;
 use crate::config::DeliverSettings;
 use crate::journal::JournalError;
-use crate::journal::append::{DeliveryNews, DestinationState, Refused};
 use crate::journal::delivered::Delivered;
+use crate::journal::delivery::{DeliveryNews, DestinationState, Refused};
 use crate::journal::marks::Mark;
 use crate::journal::reader::{Page, Reader};
 use crate::journal::writer::Mailbox;
-use crate::pulse::{MonoNs, NS_PER_MS, NS_PER_S, WallNs};
+use crate::pulse::{MonoNs, NS_PER_MS, NS_PER_S};
 use batch::{Batch, Encoder};
 use condition::{Condition, Tell};
 use lanes::Span;
@@ -385,21 +385,10 @@ impl Deliverer {
 
     /// The server has dropped the oldest points of the batch and written the rest.
     fn expire(&mut self, dropped: Option<usize>, failure: &Failure, page: &Page, batch: &Batch) {
-        let limit_ns: WallNs = self.clock.wall_ns() - self.retention_ns;
-        let mut stamps: Vec<_> = batch.entries.iter().map(|e| (e.wall_ns, e.meter)).collect();
-        stamps.sort_unstable();
-        let old = stamps
-            .iter()
-            .filter(|(wall_ns, _)| *wall_ns < limit_ns)
-            .count();
-        let dropped = dropped.unwrap_or(old).min(stamps.len());
-        let mut expired: Vec<(i64, u64)> = Vec::new();
-        for (_, meter) in &stamps[..dropped] {
-            match expired.iter_mut().find(|(known, _)| known == meter) {
-                Some((_, points)) => *points += 1,
-                None => expired.push((*meter, 1)),
-            }
-        }
+        let limit_ns = self.clock.wall_ns() - self.retention_ns;
+        let dropped = dropped.unwrap_or_else(|| batch.older_than(limit_ns));
+        let dropped = dropped.min(batch.entries.len());
+        let expired = batch.oldest(dropped);
         warn!(
             points = dropped,
             why = failure.message(),

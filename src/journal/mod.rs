@@ -28,6 +28,7 @@
 
 pub mod append;
 pub mod delivered;
+pub mod delivery;
 pub mod durable;
 pub mod marks;
 pub mod reader;

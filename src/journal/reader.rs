@@ -6,8 +6,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::append::DestinationState;
 use super::delivered::Delivered;
+use super::delivery::DestinationState;
 use super::{JournalError, Named, schema};
 use crate::intake::Loss;
 use crate::pulse::{LossCause, WallNs};

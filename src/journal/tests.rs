@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::append::{DeliveryNews, DestinationState, Journal, Refused};
+use super::append::Journal;
 use super::delivered::Delivered;
+use super::delivery::{DeliveryNews, DestinationState, Refused};
 use super::durable::Durable;
 use super::marks::Marks;
 use super::reader::Reader;

@@ -7,8 +7,9 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use super::JournalError;
-use super::append::{DeliveryNews, Journal};
+use super::append::Journal;
 use super::delivered::Delivered;
+use super::delivery::DeliveryNews;
 use super::marks::Marks;
 use crate::clock::Clock;
 use crate::config::JournalSettings;
