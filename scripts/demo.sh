@@ -1,0 +1,19 @@
+#!/bin/sh
+# The true daemon on a simulated house, an hour a minute. Nothing is sent anywhere, and its journal is
+# apart from any real one.
+set -eu
+cd "$(dirname "$0")/.."
+cargo=$(scripts/toolchain.sh)
+echo "Building (a few minutes on a Raspberry Pi, the first time only) ..."
+"$cargo" build --release
+dir=$(mktemp -d "${TMPDIR:-/tmp}/powerlogger-demo.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+echo
+echo "A simulated house, 60 times as fast as life. Every 5 s a line says what has been counted."
+echo "Ctrl-C ends it, and then shows the status. (DEMO_SPAN=1h ends it after an hour of its time.)"
+echo
+trap : INT
+target/release/powerlogger --config-dir "$dir" --queue-dir "$dir" run --simulate --speed 60 \
+	${DEMO_SPAN:+--for "$DEMO_SPAN"} || exit $?
+echo
+target/release/powerlogger --config-dir "$dir" --queue-dir "$dir" status

@@ -1,0 +1,52 @@
+#!/bin/sh
+# Format, lints, docs, all tests; then the counts: what passed, what failed, what was skipped because a
+# real part (GPIO rig, InfluxDB, VictoriaMetrics) is missing here.
+set -eu
+cd "$(dirname "$0")/.."
+cargo=$(scripts/toolchain.sh)
+log=$(mktemp "${TMPDIR:-/tmp}/powerlogger-test.XXXXXX")
+trap 'rm -f "$log"' EXIT
+failed=0
+
+step() { # NAME COMMAND...: run, be quiet unless it fails
+	name=$1
+	shift
+	printf '%-40s' "$name"
+	begin=$(date +%s)
+	if "$@" >"$log" 2>&1; then
+		echo "ok ($(($(date +%s) - begin)) s)"
+	else
+		echo FAILED
+		cat "$log"
+		failed=$((failed + 1))
+	fi
+}
+
+has() { "$cargo" "$1" --version >/dev/null 2>&1; }
+
+if has fmt; then step "cargo fmt --check" "$cargo" fmt --check; else echo "rustfmt is not installed: format not checked"; fi
+if has clippy; then step "cargo clippy" "$cargo" clippy --all-targets -q -- -D warnings; else echo "clippy is not installed: lints not checked"; fi
+step "cargo doc" env RUSTDOCFLAGS="-D warnings" "$cargo" doc --no-deps -q
+step "building the tests" "$cargo" test --no-run
+
+echo "running the tests (some minutes) ..."
+begin=$(date +%s)
+"$cargo" test --no-fail-fast -- --nocapture >"$log" 2>&1 || true
+sed -n 's/^test result: [A-Za-z]*\. \([0-9]*\) passed; \([0-9]*\) failed.*/\1 \2/p' "$log" >"$log.counts"
+passed=$(awk '{ n += $1 } END { print n + 0 }' "$log.counts")
+broken=$(awk '{ n += $2 } END { print n + 0 }' "$log.counts")
+rm -f "$log.counts"
+if grep -qE '^error(\[|:)' "$log" && [ "$broken" = 0 ]; then
+	broken=1
+fi
+skipped=$(grep -c '^skipped: ' "$log" || true)
+if [ "$broken" != 0 ]; then
+	grep -vE '^test .* \.\.\. ok$' "$log" | tail -n 400
+fi
+grep '^skipped: ' "$log" || true
+echo "tests took $(($(date +%s) - begin)) s"
+# A skipped test ended well for cargo; it is not counted as passed here.
+passed=$((passed - skipped))
+broken=$((broken + failed))
+echo "$passed passed, $broken failed, $skipped skipped"
+[ "$broken" = 0 ]
