@@ -40,13 +40,8 @@ apt_version() { apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: \([0
 
 apt_new_enough() {
 	version=$(apt_version "$1")
-	minor=$(echo "$version" | sed -n 's/^\(0\.\)\{0,1\}1\{0,1\}\.\{0,1\}\([0-9]*\).*/\2/p')
-	case $version in
-	1.*) minor=${version#1.}; minor=${minor%%[!0-9]*} ;;
-	0.*) minor=${version#0.}; minor=${minor%%[!0-9]*}; minor=$((minor - 1)) ;; # cargo's own number
-	*) return 1 ;;
-	esac
-	[ "${minor:-0}" -ge "$need_minor" ]
+	minor=${version#1.}
+	[ "$minor" != "$version" ] && [ "${minor%%[!0-9]*}" -ge "$need_minor" ]
 }
 
 install_packages() {

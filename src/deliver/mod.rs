@@ -10,6 +10,7 @@ pub mod influx_sink;
 pub mod lanes;
 pub mod retry;
 pub mod sink;
+pub mod start;
 pub mod stats;
 
 use std::sync::Arc;
@@ -19,7 +20,6 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
-use crate::config::DeliverSettings;
 use crate::journal::JournalError;
 use crate::journal::delivered::Delivered;
 use crate::journal::delivery::{DeliveryNews, DestinationState, Refused};
@@ -32,6 +32,7 @@ use condition::{Condition, Tell};
 use lanes::Span;
 use retry::{Backoff, Failure, Hold, Verdict, judge};
 use sink::Sink;
+use start::Start;
 use stats::DeliverStats;
 
 /// While a backlog is worked off, the newest pulses get a request of their own this often.
@@ -83,27 +84,6 @@ pub struct Deliverer {
     condition: Condition,
     random: fastrand::Rng,
     stats: Arc<DeliverStats>,
-}
-
-/// What a [`Deliverer`] needs to begin.
-#[derive(Debug)]
-pub struct Start {
-    /// A connection of its own.
-    pub reader: Reader,
-    /// Where batches go.
-    pub sink: Box<dyn Sink>,
-    /// Where the writer finds what is to be kept.
-    pub mailbox: Arc<Mailbox>,
-    /// Real time: pauses are the machine's, whatever clock the pulses stand on.
-    pub clock: Arc<dyn Clock>,
-    /// How to send.
-    pub settings: DeliverSettings,
-    /// The raw bucket's retention, in days.
-    pub retention_d: u32,
-    /// The measurement of the points.
-    pub measurement: String,
-    /// The destination's row in the journal.
-    pub destination: i64,
 }
 
 impl Deliverer {

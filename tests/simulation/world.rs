@@ -10,7 +10,8 @@ use powerlogger::clock::{Clock, VirtualClock};
 use powerlogger::config::{
     DeliverSettings, FilterSettings, JournalSettings, LineName, LineSettings, MeterSettings,
 };
-use powerlogger::deliver::{Deliverer, Start, Step};
+use powerlogger::deliver::start::Start;
+use powerlogger::deliver::{Deliverer, Step};
 use powerlogger::intake::{Intake, PULSES_MAX};
 use powerlogger::journal::append::Journal;
 use powerlogger::journal::durable::Durable;
