@@ -27,18 +27,17 @@ use powerlogger::journal::append::Journal;
 use powerlogger::journal::marks::Marks;
 use powerlogger::journal::reader::Reader;
 use powerlogger::pulse::{MeterId, NS_PER_S, Pulse, SegmentNo};
-use support::influxd::{ADMIN, Influxd, ORG};
+use support::influxd::{Influxd, OPERATOR, ORG};
 
 const PULSES: i64 = 1_000_000;
 const LINES: i64 = 5_000;
 
 fn main() {
-    let Some(server) = Influxd::start() else {
-        println!("skipped: replay (no INFLUXD, no influxd on PATH)");
+    let Some(server) = Influxd::start("replay") else {
         return;
     };
-    server.add_bucket("ready", 0);
-    server.add_bucket("replay", 0);
+    server.create_bucket("ready", 0);
+    server.create_bucket("replay", 0);
     let begin_ns = SystemClock.wall_ns() - PULSES * NS_PER_S;
     let ready = ready_made(&server, begin_ns);
     let replay = replay(&server, begin_ns);
@@ -61,7 +60,7 @@ fn ready_made(server: &Influxd, begin_ns: i64) -> f64 {
             gzip.compress(&body)
         })
         .collect();
-    let client = server.client(ADMIN);
+    let client = server.client(Some(OPERATOR));
     let begin = Instant::now();
     for body in &bodies {
         client.write("ready", body, true).unwrap();
@@ -93,7 +92,7 @@ fn replay(server: &Influxd, begin_ns: i64) -> f64 {
     };
     journal.commit(&pending).unwrap();
     let token = Token {
-        secret: Secret::new(ADMIN),
+        secret: Secret::new(OPERATOR),
         source: TokenSource::AdminEnv,
     };
     let settings = InfluxSettings {

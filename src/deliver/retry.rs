@@ -155,7 +155,7 @@ pub fn judge(failure: &Failure, compressed: bool) -> Verdict {
         404 => Verdict::Hold(Hold::NotFound),
         413 => Verdict::Halve,
         422 if message.contains("field type conflict") => Verdict::Hold(Hold::FieldType),
-        422 if message.contains("retention") => Verdict::Expired {
+        422 if is_too_old(message) => Verdict::Expired {
             dropped: dropped(message),
         },
         422 => Verdict::Isolate { certain: true },
@@ -168,7 +168,10 @@ pub fn judge(failure: &Failure, compressed: bool) -> Verdict {
 }
 
 fn judge_400(message: &str, compressed: bool) -> Verdict {
-    if message.contains("unable to parse") {
+    if message.is_empty() {
+        // An answer that broke off says nothing about a line.
+        Verdict::Later { after: None }
+    } else if message.contains("unable to parse") {
         Verdict::Isolate { certain: true }
     } else if message.contains("gzip") && compressed {
         Verdict::ResendPlain
@@ -177,6 +180,12 @@ fn judge_400(message: &str, compressed: bool) -> Verdict {
     } else {
         Verdict::Isolate { certain: false }
     }
+}
+
+/// Whether points were dropped for their age. Every partial write ends in "for retention policy:
+/// autogen", so the word alone says nothing; versions up to 2.7 said "points beyond retention policy".
+fn is_too_old(message: &str) -> bool {
+    message.contains("outside retention policy") || message.contains("beyond retention policy")
 }
 
 /// The number behind `dropped=` in a partial write.
@@ -309,7 +318,12 @@ mod tests {
                 true,
                 Verdict::Hold(Hold::FieldType),
             ),
-            (422, "shard is being deleted", true, isolate(true)),
+            (
+                422,
+                "partial write: shard is being deleted dropped=0 for retention policy: autogen",
+                true,
+                isolate(true),
+            ),
             (429, "", true, later.clone()),
             (499, "", true, later.clone()),
             (

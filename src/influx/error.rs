@@ -106,6 +106,7 @@ impl From<ureq::Error> for Error {
                 K::TimedOut | K::WouldBlock => Error::Timeout(error),
                 // rustls reports a refused certificate as invalid data of the stream.
                 K::InvalidData => Error::Tls(error),
+                _ if is_lookup(io) => Error::Unreachable(error),
                 _ => Error::Broken(error),
             },
             ureq::Error::Tls(_) | ureq::Error::Pem(_) | ureq::Error::Rustls(_) => Error::Tls(error),
@@ -113,6 +114,13 @@ impl From<ureq::Error> for Error {
             _ => Error::Broken(error),
         }
     }
+}
+
+/// Whether a host name could not be resolved: std has no kind for that, only words.
+fn is_lookup(error: &std::io::Error) -> bool {
+    error
+        .to_string()
+        .starts_with("failed to lookup address information")
 }
 
 /// `Retry-After` in seconds or as a date (RFC 9110, 10.2.3). A date is taken relative to now by

@@ -12,7 +12,7 @@
 //!   but for those in quarantine;
 //! * nothing is counted as lost that is not.
 //!
-//! `SIMULATION_CASES` sets the number of runs (1,000 in the ordinary test run). A failure prints
+//! `SIMULATION_CASES` sets the number of runs (2,000 in the ordinary test run). A failure prints
 //! the shrunk list of operations; it then becomes a named test in `regressions.rs`.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
@@ -29,7 +29,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use model::Run;
 
-const CASES: u32 = 1_000;
+const CASES: u32 = 2_000;
 
 #[test]
 fn every_captured_pulse_is_at_the_destination_once() {

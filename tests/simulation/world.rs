@@ -23,7 +23,7 @@ use powerlogger::pulse::{
 };
 
 use crate::model::{Op, Run};
-use crate::support::fake_influx::{MemorySink, Remote};
+use crate::support::fake_influx::{MemorySink, Store};
 
 const METERS: [&str; 2] = ["Import", "Export"];
 const GOOD_WALL_NS: i64 = EARLIEST_WALL_NS + 200 * 86_400 * NS_PER_S;
@@ -113,7 +113,7 @@ struct World {
     lines_max: usize,
     clock: VirtualClock,
     wires: Arc<Mutex<Wires>>,
-    remote: Remote,
+    remote: MemorySink,
     house: Option<House>,
     disk_full: bool,
     /// Pulses that were in memory only when the process was killed.
@@ -141,7 +141,7 @@ impl World {
         };
         let clock = VirtualClock::at(if run.rtc { GOOD_WALL_NS } else { 0 });
         let wires = Arc::new(Mutex::new(Wires::default()));
-        let remote = Remote::new(clock.clone());
+        let remote = remote(&clock);
         let mut world = World {
             dir,
             lines_max: run.lines_max,
@@ -192,7 +192,7 @@ impl World {
         );
         let deliverer = Deliverer::begin(Start {
             reader: Reader::open(dir).unwrap(),
-            sink: Box::new(MemorySink::new(self.remote.clone())),
+            sink: Box::new(self.remote.clone()),
             mailbox: writer.mailbox(),
             clock,
             settings: DeliverSettings {
@@ -457,7 +457,7 @@ impl World {
         let mut absent = 0;
         for name in METERS {
             let here = journal.remove(name).unwrap_or_default();
-            let there = self.remote.stamps(&format!("PowerPulse,PulseType={name}"));
+            let there = stamps(&self.remote, &format!("PowerPulse,PulseType={name}"));
             if let Some(strange) = there.difference(&here).next() {
                 return Err(format!(
                     "{name}: the server has a pulse at {strange} that is not here"
@@ -472,6 +472,27 @@ impl World {
         }
         Ok(())
     }
+}
+
+const BUCKET: &str = "PowerLogger_raw";
+
+/// A server with one bucket of 30 days and a token for it.
+fn remote(clock: &VirtualClock) -> MemorySink {
+    let mut store = Store::new("home");
+    let bucket = store.create_bucket("home", BUCKET, 30 * 86_400 * NS_PER_S);
+    store.add_token("writer", &[bucket.as_str()]);
+    let store = Arc::new(Mutex::new(store));
+    MemorySink::new(store, clock.clone(), "home", BUCKET, Some("writer"))
+}
+
+/// The stamps of a series at the server.
+fn stamps(remote: &MemorySink, series: &str) -> BTreeSet<i64> {
+    let store = remote.store();
+    let of_series = store
+        .points(BUCKET)
+        .keys()
+        .filter(|(of, _)| &**of == series);
+    of_series.map(|(_, time_ns)| *time_ns).collect()
 }
 
 fn meters() -> Vec<MeterSettings> {

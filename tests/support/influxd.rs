@@ -1,252 +1,281 @@
-//! A real InfluxDB 2: the program that `INFLUXD` names, or `influxd` on PATH.
+//! A real InfluxDB 2, for as long as a test.
 
-use std::fs::{self, File};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use powerlogger::influx::{Answer, Client, ClientSettings};
+use powerlogger::influx::{Client, ClientSettings};
+use rustix::process::Signal;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use super::wait_for;
+use super::program::{Program, find, skipped};
 
+/// The organisation.
 pub const ORG: &str = "home";
-pub const ADMIN: &str = "admin-token-of-the-tests";
 
-/// A server in a directory of its own, which goes with it.
-#[derive(Debug)]
-pub struct Influxd {
-    dir: tempfile::TempDir,
-    program: PathBuf,
-    port: u16,
-    child: Option<Child>,
-    pub org_id: String,
+/// The token that may do everything.
+pub const OPERATOR: &str = "operator-token";
+
+/// A start takes a third of a second on a quiet machine; ten times as long on a busy board.
+const START_LONGEST: Duration = Duration::from_secs(60);
+
+/// It finishes its queries and writes first.
+const STOP_LONGEST: Duration = Duration::from_secs(30);
+
+/// A token that was made.
+#[derive(Debug, Clone)]
+pub struct Authorization {
+    pub id: String,
+    pub token: String,
 }
 
-/// The program, if there is one.
-pub fn program() -> Option<PathBuf> {
-    if let Some(named) = std::env::var_os("INFLUXD") {
-        let path = PathBuf::from(named);
-        assert!(
-            path.exists(),
-            "INFLUXD names {}, which is not there",
-            path.display()
-        );
-        return Some(path);
-    }
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|dir| dir.join("influxd"))
-        .find(|file| file.exists())
+/// The server, its files and its port. Killed when dropped.
+#[derive(Debug)]
+pub struct Influxd {
+    binary: PathBuf,
+    dir: TempDir,
+    program: Option<Program>,
+    port: u16,
+    org_id: String,
 }
 
 impl Influxd {
-    /// Starts one and sets it up; None where there is no program.
-    pub fn start() -> Option<Influxd> {
-        let program = program()?;
-        let dir = tempfile::tempdir().unwrap();
-        let mut server = Influxd {
-            dir,
-            program,
-            port: 0,
-            child: None,
-            org_id: String::new(),
+    /// Starts the server named by INFLUXD, or found on PATH, and sets it up. None: there is
+    /// none, which has been said on standard error.
+    pub fn start(test: &str) -> Option<Influxd> {
+        let Some(binary) = find(Some("INFLUXD"), "influxd") else {
+            skipped(test, "no INFLUXD and no influxd on PATH");
+            return None;
         };
-        server.start_again();
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let org_id = String::new();
+        let mut influxd = Influxd {
+            binary,
+            dir,
+            program: None,
+            port: 0,
+            org_id,
+        };
+        influxd.restart();
         let setup = json!({
-            "username": "tests", "password": "password1", "org": ORG, "bucket": "first",
-            "token": ADMIN,
+            "username": "owner", "password": "a-long-password", "org": ORG, "bucket": "first",
+            "token": OPERATOR,
         });
-        let answer = server.call("POST", "/api/v2/setup", Some(&setup));
-        assert_eq!(answer.status, 201, "{}", answer.body);
-        let answer: Value = serde_json::from_str(&answer.body).unwrap();
-        server.org_id = answer["org"]["id"].as_str().unwrap().to_owned();
-        Some(server)
+        let made = influxd.call("POST", "/api/v2/setup", Some(&setup));
+        influxd.org_id = text(&made["org"]["id"]);
+        Some(influxd)
     }
 
-    /// Starts it again on the same files and the same port.
-    pub fn start_again(&mut self) {
-        let at = |name: &str| self.dir.path().join(name);
-        let log = File::create(at("log")).unwrap();
-        let child = Command::new(&self.program)
+    /// Starts again over the same files and, after the first start, on the same port.
+    pub fn restart(&mut self) {
+        assert!(self.program.is_none(), "it runs already");
+        let path = |name: &str| self.dir.path().join(name);
+        let mut command = Command::new(&self.binary);
+        command
             .arg("--http-bind-address")
             .arg(format!("127.0.0.1:{}", self.port))
             .arg("--bolt-path")
-            .arg(at("bolt"))
+            .arg(path("bolt"))
             .arg("--sqlite-path")
-            .arg(at("sqlite"))
+            .arg(path("sqlite"))
             .arg("--engine-path")
-            .arg(at("engine"))
-            .args(["--reporting-disabled", "--log-level", "info"])
-            .env("INFLUXD_UI_DISABLED", "true")
-            .env("HOME", self.dir.path())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.child = Some(child);
-        let mut port = 0;
-        wait_for("a listening influxd", || {
-            let log = fs::read_to_string(at("log")).unwrap_or_default();
-            let listening = log.lines().find(|line| line.contains("Listening"));
-            let found = listening.and_then(|line| {
-                let (_, rest) = line
-                    .split_once(" port=")
-                    .or_else(|| line.split_once("\"port\":"))?;
-                rest.split(|c: char| !c.is_ascii_digit())
-                    .next()?
-                    .parse()
-                    .ok()
-            });
-            port = found.unwrap_or(0);
-            port != 0
-        });
-        self.port = port;
-        wait_for("an answering influxd", || {
-            let health = self.client(ADMIN).request("GET", "/health", &[], b"");
-            health.is_ok_and(|answer| answer.status == 200)
-        });
+            .arg(path("engine"))
+            .args([
+                "--reporting-disabled",
+                "--ui-disabled",
+                "--log-level",
+                "info",
+            ]);
+        let mut program = Program::start(&mut command, &path("log"));
+        self.port = program.wait_for_log(START_LONGEST, port_in_log);
+        self.program = Some(program);
     }
 
-    /// kill -9.
-    pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
+    /// Ends it as a service manager does that knows it: SIGINT.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.end(Signal::INT)
     }
 
+    /// SIGTERM, which it does not handle: it dies at once.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.end(Signal::TERM)
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) -> ExitStatus {
+        self.end(Signal::KILL)
+    }
+
+    fn end(&mut self, signal: Signal) -> ExitStatus {
+        self.program
+            .take()
+            .expect("it runs")
+            .end(signal, STOP_LONGEST)
+    }
+
+    /// The base URL.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    pub fn client(&self, token: &str) -> Client {
-        Client::new(&ClientSettings {
+    /// The organisation's id.
+    pub fn org_id(&self) -> &str {
+        &self.org_id
+    }
+
+    /// A client of this server.
+    pub fn client(&self, token: Option<&str>) -> Client {
+        let settings = ClientSettings {
             host: self.url(),
             org: ORG.to_owned(),
-            token: Some(token.to_owned()),
+            token: token.map(str::to_owned),
             ca_file: None,
             timeout: Duration::from_secs(30),
-        })
-        .unwrap()
+        };
+        Client::new(&settings).expect("no CA file")
     }
 
-    /// A call with the admin token.
-    pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+    /// A request of the operator's that must succeed; its JSON.
+    pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
         let body = body.map(Value::to_string).unwrap_or_default();
         let headers = [("Content-Type", "application/json")];
-        self.client(ADMIN)
-            .request(method, path, &headers, body.as_bytes())
-            .unwrap()
+        let answer = self
+            .client(Some(OPERATOR))
+            .request(method, path, &headers, body.as_bytes());
+        let answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"));
+        assert!(answer.status < 300, "{method} {path}: {answer:?}");
+        serde_json::from_str(&answer.body).unwrap_or_default()
     }
 
-    /// Makes a bucket; its id.
-    pub fn add_bucket(&self, name: &str, retention_s: u64) -> String {
-        let rules = if retention_s == 0 {
-            json!([])
-        } else {
-            json!([{ "type": "expire", "everySeconds": retention_s }])
+    /// Makes a bucket and returns its id. Retention 0: for ever.
+    pub fn create_bucket(&self, name: &str, retention_s: u64) -> String {
+        let rules = match retention_s {
+            0 => json!([]),
+            seconds => json!([{ "type": "expire", "everySeconds": seconds }]),
         };
         let bucket = json!({ "orgID": self.org_id, "name": name, "retentionRules": rules });
-        let answer = self.call("POST", "/api/v2/buckets", Some(&bucket));
-        assert_eq!(answer.status, 201, "{}", answer.body);
-        let bucket: Value = serde_json::from_str(&answer.body).unwrap();
-        bucket["id"].as_str().unwrap().to_owned()
+        text(&self.call("POST", "/api/v2/buckets", Some(&bucket))["id"])
     }
 
+    /// Deletes a bucket, by id.
     pub fn delete_bucket(&self, id: &str) {
-        assert_eq!(
-            self.call("DELETE", &format!("/api/v2/buckets/{id}"), None)
-                .status,
-            204
+        self.call("DELETE", &format!("/api/v2/buckets/{id}"), None);
+    }
+
+    /// Makes a token that may do this (`read`, `write`) with these buckets, by id.
+    pub fn create_authorization(&self, actions: &[&str], bucket_ids: &[&str]) -> Authorization {
+        let permission = |action: &str, id: &str| {
+            let resource = json!({ "type": "buckets", "id": id, "orgID": self.org_id });
+            json!({ "action": action, "resource": resource })
+        };
+        let permissions: Vec<Value> = bucket_ids
+            .iter()
+            .flat_map(|id| actions.iter().map(move |action| permission(action, id)))
+            .collect();
+        let wanted = json!({ "orgID": self.org_id, "permissions": permissions });
+        let made = self.call("POST", "/api/v2/authorizations", Some(&wanted));
+        Authorization {
+            id: text(&made["id"]),
+            token: text(&made["token"]),
+        }
+    }
+
+    /// Sets a token active or inactive.
+    pub fn set_active(&self, authorization: &Authorization, active: bool) {
+        let status = if active { "active" } else { "inactive" };
+        let path = format!("/api/v2/authorizations/{}", authorization.id);
+        self.call("PATCH", &path, Some(&json!({ "status": status })));
+    }
+
+    /// Deletes a token.
+    pub fn delete_authorization(&self, authorization: &Authorization) {
+        self.call(
+            "DELETE",
+            &format!("/api/v2/authorizations/{}", authorization.id),
+            None,
         );
     }
 
-    /// A token that may write to one bucket: (authorization id, token).
-    pub fn add_token(&self, bucket_id: &str, action: &str) -> (String, String) {
-        let authorization = json!({
-            "orgID": self.org_id,
-            "permissions": [{
-                "action": action,
-                "resource": { "type": "buckets", "id": bucket_id, "orgID": self.org_id },
-            }],
-        });
-        let answer = self.call("POST", "/api/v2/authorizations", Some(&authorization));
-        assert_eq!(answer.status, 201, "{}", answer.body);
-        let made: Value = serde_json::from_str(&answer.body).unwrap();
-        let text = |name: &str| made[name].as_str().unwrap().to_owned();
-        (text("id"), text("token"))
-    }
-
-    /// Revokes a token, or makes it inactive.
-    pub fn delete_token(&self, id: &str) {
-        assert_eq!(
-            self.call("DELETE", &format!("/api/v2/authorizations/{id}"), None)
-                .status,
-            204
-        );
-    }
-
-    pub fn deactivate_token(&self, id: &str) {
-        let path = format!("/api/v2/authorizations/{id}");
-        let answer = self.call("PATCH", &path, Some(&json!({ "status": "inactive" })));
-        assert_eq!(answer.status, 200, "{}", answer.body);
-    }
-
-    /// Points of a bucket by their tag `PulseType`, counted by Flux.
-    pub fn count(&self, bucket: &str) -> Vec<(String, u64)> {
-        self.by_tag(&format!("{} |> count()", all_of(bucket)))
-    }
-
-    /// The sum of their values.
-    pub fn sum(&self, bucket: &str) -> Vec<(String, u64)> {
-        self.by_tag(&format!("{} |> sum()", all_of(bucket)))
-    }
-
-    fn by_tag(&self, flux: &str) -> Vec<(String, u64)> {
-        let path = format!("/api/v2/query?org={ORG}");
+    /// Runs a Flux query; its rows, by column name.
+    pub fn flux(&self, query: &str) -> Vec<BTreeMap<String, String>> {
         let headers = [
             ("Content-Type", "application/vnd.flux"),
             ("Accept", "application/csv"),
         ];
-        let answer = self
-            .client(ADMIN)
-            .request("POST", &path, &headers, flux.as_bytes())
-            .unwrap();
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        assert!(!answer.body.contains(",error,"), "{}", answer.body);
-        let mut found = Vec::new();
-        let mut columns: Vec<String> = Vec::new();
-        for line in answer.body.lines() {
-            let cells: Vec<String> = line.trim_end().split(',').map(str::to_owned).collect();
-            if cells.len() < 4 {
-                continue;
-            }
-            if cells.contains(&"_value".to_owned()) {
-                columns = cells;
-                continue;
-            }
-            let cell = |name: &str| {
-                let at = columns.iter().position(|column| column == name).unwrap();
-                cells[at].clone()
-            };
-            found.push((cell("PulseType"), cell("_value").parse().unwrap()));
+        let path = format!("/api/v2/query?org={ORG}");
+        let client = self.client(Some(OPERATOR));
+        let answer = client
+            .request("POST", &path, &headers, query.as_bytes())
+            .expect("an answer");
+        assert_eq!(answer.status, 200, "{query}: {answer:?}");
+        rows(&answer.body)
+    }
+
+    /// How many values the field has in a bucket, by tag (or another column).
+    pub fn count_by(&self, bucket: &str, field: &str, column: &str) -> BTreeMap<String, usize> {
+        let rows = self.flux(&format!(
+            "from(bucket: {bucket:?}) \
+             |> range(start: 1678-01-01T00:00:00Z, stop: 2262-01-01T00:00:00Z) \
+             |> filter(fn: (r) => r._field == {field:?}) \
+             |> group(columns: [{column:?}]) |> count() |> keep(columns: [{column:?}, \"_value\"])"
+        ));
+        let count = |row: &BTreeMap<String, String>| row["_value"].parse().expect("a count");
+        rows.iter()
+            .map(|row| (row[column].clone(), count(row)))
+            .collect()
+    }
+}
+
+/// The port in the line that says that it listens for HTTP.
+fn port_in_log(log: &str) -> Option<u16> {
+    let line = log
+        .lines()
+        .find(|line| line.contains("Listening") && line.contains("http"))?;
+    let (_, rest) = line.split_once(" port=")?;
+    rest.split(|c: char| !c.is_ascii_digit())
+        .next()?
+        .parse()
+        .ok()
+}
+
+fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("not a text: {value}"))
+        .to_owned()
+}
+
+/// The rows of annotated CSV: tables stand one after another, each under its own header.
+fn rows(csv: &str) -> Vec<BTreeMap<String, String>> {
+    let (mut rows, mut header) = (Vec::new(), None);
+    for line in csv.lines().map(str::trim_end) {
+        if line.is_empty() {
+            header = None;
+        } else if let Some(names) = &header {
+            rows.push(std::iter::zip(Vec::clone(names), cells(line)).collect());
+        } else {
+            header = Some(cells(line));
         }
-        found.sort();
-        found
     }
+    rows
 }
 
-fn all_of(bucket: &str) -> String {
-    format!(
-        "from(bucket: \"{bucket}\") |> range(start: 1970-01-01T00:00:00Z, stop: 2200-01-01T00:00:00Z) \
-         |> filter(fn: (r) => r._measurement == \"PowerPulse\") |> group(columns: [\"PulseType\"])"
-    )
-}
-
-impl Drop for Influxd {
-    fn drop(&mut self) {
-        self.kill();
+/// The cells of a line of CSV (no line breaks inside cells).
+fn cells(line: &str) -> Vec<String> {
+    let (mut cells, mut quoted) = (vec![String::new()], false);
+    let mut chars = line.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                chars.next();
+                cells.last_mut().expect("one at least").push('"');
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => cells.push(String::new()),
+            c => cells.last_mut().expect("one at least").push(c),
+        }
     }
+    cells
 }

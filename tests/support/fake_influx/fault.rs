@@ -1,30 +1,104 @@
-//! What can go wrong at a server, or on the way to it.
+//! What may go wrong between delivery and the server.
 
-/// A fault of the server; while it is set, requests meet it.
+use std::io::Read;
+
+use super::reply::Reply;
+use super::store::{Store, Write};
+
+/// A fault, in force for some requests or until it is changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// Nobody listens.
     Refuse,
-    /// The request is lost: the connection ends before it was carried out.
+    /// The request is lost on its way: nothing is written, the connection breaks.
     LoseRequest,
-    /// The request is carried out and the answer lost.
+    /// The request is carried out and its answer is lost.
     LoseReply,
     /// 429.
     TooMany { retry_after_s: u64 },
     /// 503.
     Unavailable { retry_after_s: Option<u64> },
-    /// 400 for every line that contains this.
+    /// 400 over a line that holds this text, quoting it; otherwise all is well.
     Poison { contains: String },
-    /// 401.
+    /// 401, whatever the token.
     Unauthorized,
-    /// 413 above so many bytes of body, as it came.
+    /// 413 over a body (as sent) of more bytes than this.
     TooLarge { body_bytes_max: usize },
-    /// No answer within anybody's patience; the request is not carried out.
+    /// No answer at all; the request is not carried out.
     Stall,
-    /// The connection ends in the middle of the body.
+    /// The request is carried out; its answer breaks off in the middle of its body.
     CloseMidBody,
-    /// 200 with a page.
+    /// 200 with a page: a proxy, or the user interface.
     HtmlPage200,
-    /// 500 over every compressed body.
+    /// 500 over a compressed body, as from a server that got it damaged.
     CorruptGzip,
+}
+
+impl Fault {
+    /// The answer in place of the store's, for faults that only answer. None: the request goes
+    /// on to the store.
+    pub fn answer(&self, write: &Write<'_>) -> Option<Reply> {
+        match self {
+            Fault::TooMany { retry_after_s } => Some(asking(
+                Reply::error(429, "too many requests", "slow down"),
+                Some(*retry_after_s),
+            )),
+            Fault::Unavailable { retry_after_s } => Some(asking(
+                Reply::error(503, "unavailable", "not now"),
+                *retry_after_s,
+            )),
+            Fault::Poison { contains } => poisoned(write, contains),
+            Fault::Unauthorized => Some(Reply::error(401, "unauthorized", "unauthorized access")),
+            Fault::TooLarge { body_bytes_max } if write.body.len() > *body_bytes_max => {
+                Some(Reply::page(413, "413 Request Entity Too Large"))
+            }
+            Fault::HtmlPage200 => Some(Reply::page(200, "InfluxDB")),
+            Fault::CorruptGzip if write.content_encoding_gzip => {
+                let message = "An internal error has occurred - check server logs";
+                Some(Reply::error(500, "internal error", message))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the store is to carry the request out.
+    pub fn carries_out(&self) -> bool {
+        !matches!(self, Fault::Refuse | Fault::LoseRequest | Fault::Stall)
+    }
+
+    /// The store's answer, or the fault's in its place.
+    pub fn or_store(
+        fault: Option<&Fault>,
+        store: &mut Store,
+        write: &Write<'_>,
+        now_ns: i64,
+    ) -> Reply {
+        fault
+            .and_then(|fault| fault.answer(write))
+            .unwrap_or_else(|| store.write(write, now_ns))
+    }
+}
+
+fn asking(mut reply: Reply, retry_after_s: Option<u64>) -> Reply {
+    if let Some(seconds) = retry_after_s {
+        reply.headers.push(("Retry-After", seconds.to_string()));
+    }
+    reply
+}
+
+fn poisoned(write: &Write<'_>, contains: &str) -> Option<Reply> {
+    let mut body = String::new();
+    if write.content_encoding_gzip {
+        flate2::read::GzDecoder::new(write.body)
+            .read_to_string(&mut body)
+            .ok()?;
+    } else {
+        body = String::from_utf8_lossy(write.body).into_owned();
+    }
+    let bad: Vec<String> = body
+        .lines()
+        .filter(|line| line.contains(contains))
+        .map(|line| format!("unable to parse '{line}': invalid field format"))
+        .collect();
+    (!bad.is_empty()).then(|| Reply::error(400, "invalid", &bad.join("\n")))
 }

@@ -1,16 +1,21 @@
-//! A fake InfluxDB 2: [`store`] answers writes as v2.9.1 does, [`fault`] spoils them; in memory for
-//! virtual time ([`memory`]), behind a loopback HTTP server for real time ([`server`]). The contract
-//! test holds the store against the real server.
+//! A fake InfluxDB 2 that answers a write as v2.9.1 does, and fails on demand.
+//!
+//! [`store`] holds what was written and knows every answer; [`fault`] says what may go wrong;
+//! [`memory_sink`] puts both behind delivery's seam, without sockets and in virtual
+//! time; [`server`] puts them behind a real socket.
+//! `tests/influx_contract.rs` compares its answers with those of a real server.
 
 pub mod fault;
-pub mod memory;
+pub mod http;
+pub mod lines;
+pub mod memory_sink;
+pub mod reply;
+pub mod retention;
 pub mod server;
 pub mod store;
 
-#[allow(unused_imports, reason = "each test uses its part")]
-pub use self::{
-    fault::Fault,
-    memory::{MemorySink, Remote},
-    server::Server,
-    store::{Reply, Store, Write},
-};
+pub use fault::Fault;
+pub use memory_sink::MemorySink;
+pub use reply::Reply;
+pub use server::FakeInflux;
+pub use store::{Store, Write};

@@ -1,315 +1,302 @@
-//! The fake behind HTTP on the loopback.
+//! The store behind a real HTTP server on the loopback: a thread for each connection, faults by
+//! programme.
 
-use std::io::{BufRead, BufReader, Read, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, BufReader, Read};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+
+use powerlogger::clock::{Clock, SystemClock};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::fault::Fault;
-use super::memory::poisoned;
-use super::store::{Reply, Store, Write};
+use super::http::{self, Request};
+use super::reply::Reply;
+use super::store::{Store, Write};
 
-/// How long a stalled request is kept waiting; longer than any test's timeout.
-const STALL: Duration = Duration::from_secs(20);
+#[derive(Debug, Default)]
+struct State {
+    /// For the next writes, one each; None: this one goes through.
+    queue: VecDeque<Option<Fault>>,
+    /// For all other writes.
+    standing: Option<Fault>,
+    /// The time by which the store judges retention; None: the machine's.
+    now_ns: Option<i64>,
+    writes_seen: u64,
+    connections_seen: u64,
+    open: HashMap<u64, TcpStream>,
+    stopping: bool,
+}
 
-/// A running server.
 #[derive(Debug)]
-pub struct Server {
-    pub store: Arc<Mutex<Store>>,
-    pub fault: Arc<Mutex<Option<Fault>>>,
-    /// Requests answered or spoiled so far.
-    pub requests: Arc<Mutex<u64>>,
-    address: SocketAddr,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+struct Shared {
+    store: Arc<Mutex<Store>>,
+    state: Mutex<State>,
+    tls: Option<Arc<ServerConfig>>,
 }
 
-/// One request, read.
-struct Request {
-    method: String,
-    path: String,
-    query: Vec<(String, String)>,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
+/// The server. Stops when dropped.
+#[derive(Debug)]
+pub struct FakeInflux {
+    shared: Arc<Shared>,
+    port: u16,
+    listening: Option<JoinHandle<()>>,
 }
 
-impl Request {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+impl FakeInflux {
+    /// Starts on a port of the system's choice.
+    pub fn start(store: Store) -> FakeInflux {
+        FakeInflux::start_with(Arc::new(Mutex::new(store)), None)
     }
 
-    fn param(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
-    }
-}
-
-impl Server {
-    /// Starts one for this state, on a free port.
-    pub fn start(store: Store) -> Server {
-        let mut server = Server {
-            store: Arc::new(Mutex::new(store)),
-            fault: Arc::default(),
-            requests: Arc::default(),
-            address: "127.0.0.1:0".parse().unwrap(),
-            stop: Arc::default(),
-            thread: None,
+    /// Starts over a store that others look into as well, with TLS if so wished.
+    pub fn start_with(store: Arc<Mutex<Store>>, tls: Option<Arc<ServerConfig>>) -> FakeInflux {
+        let shared = Arc::new(Shared {
+            store,
+            state: Mutex::default(),
+            tls,
+        });
+        let mut server = FakeInflux {
+            shared,
+            port: 0,
+            listening: None,
         };
         server.start_again();
         server
     }
 
-    /// Its base URL.
+    /// The base URL, without a trailing slash.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.shared.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
-    pub fn set_fault(&self, fault: Option<Fault>) {
-        *self.fault.lock().unwrap() = fault;
+    /// The port, the same for ever.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
-    /// Closes the port: connections are refused.
-    pub fn stop(&mut self) {
-        self.stop.store(true, Ordering::SeqCst);
-        if let Some(thread) = self.thread.take() {
-            let _ = TcpStream::connect(self.address);
-            thread.join().unwrap();
+    /// The store.
+    pub fn store(&self) -> MutexGuard<'_, Store> {
+        self.shared.store()
+    }
+
+    /// Sets the fault for all writes from now on. [`Fault::Refuse`] stops the server until
+    /// another fault, or none, is set.
+    pub fn set_fault(&mut self, fault: Option<Fault>) {
+        if fault == Some(Fault::Refuse) {
+            self.stop();
+        } else {
+            self.shared.state().standing = fault;
+            self.start_again();
         }
     }
 
-    /// Opens it again, on the same port.
-    pub fn start_again(&mut self) {
-        let listener = TcpListener::bind(self.address).unwrap();
-        self.address = listener.local_addr().unwrap();
-        self.stop = Arc::default();
-        let (stop, store, fault, requests) = (
-            Arc::clone(&self.stop),
-            Arc::clone(&self.store),
-            Arc::clone(&self.fault),
-            Arc::clone(&self.requests),
-        );
-        self.thread = Some(thread::spawn(move || {
-            for stream in listener.incoming() {
-                if stop.load(Ordering::SeqCst) {
-                    return;
-                }
-                let Ok(stream) = stream else { continue };
-                let (stop, store, fault, requests) = (
-                    Arc::clone(&stop),
-                    Arc::clone(&store),
-                    Arc::clone(&fault),
-                    Arc::clone(&requests),
-                );
-                thread::spawn(move || {
-                    let connection = Connection {
-                        store,
-                        fault,
-                        requests,
-                        stop,
-                    };
-                    connection.serve(stream);
-                });
+    /// Adds faults for the next writes, one each, before the standing one is in force again.
+    pub fn queue(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
+        let mut state = self.shared.state();
+        for fault in faults {
+            assert_ne!(
+                fault,
+                Some(Fault::Refuse),
+                "refusing is for a server, not for a request"
+            );
+            state.queue.push_back(fault);
+        }
+    }
+
+    /// Sets the time by which retention is judged.
+    pub fn set_now_ns(&self, now_ns: Option<i64>) {
+        self.shared.state().now_ns = now_ns;
+    }
+
+    /// How many writes have come in, whatever became of them.
+    pub fn writes_seen(&self) -> u64 {
+        self.shared.state().writes_seen
+    }
+
+    /// How many connections have been taken.
+    pub fn connections_seen(&self) -> u64 {
+        self.shared.state().connections_seen
+    }
+
+    /// Breaks all connections; new ones are refused.
+    pub fn stop(&mut self) {
+        let Some(listening) = self.listening.take() else {
+            return;
+        };
+        {
+            let mut state = self.shared.state();
+            state.stopping = true;
+            for (_, stream) in state.open.drain() {
+                // The client may have closed it already.
+                let _ = stream.shutdown(Shutdown::Both);
             }
-        }));
+        }
+        // The listener waits in accept: this wakes it.
+        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
+        listening.join().expect("the listener ends by itself");
+    }
+
+    /// Listens again, on the same port.
+    pub fn start_again(&mut self) {
+        if self.listening.is_some() {
+            return;
+        }
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).expect("the port is ours");
+        self.port = listener.local_addr().expect("it is bound").port();
+        self.shared.state().stopping = false;
+        let shared = Arc::clone(&self.shared);
+        self.listening = Some(std::thread::spawn(move || accept(&listener, &shared)));
     }
 }
 
-impl Drop for Server {
+impl Drop for FakeInflux {
     fn drop(&mut self) {
         self.stop();
     }
 }
 
-struct Connection {
-    store: Arc<Mutex<Store>>,
-    fault: Arc<Mutex<Option<Fault>>>,
-    requests: Arc<Mutex<u64>>,
-    stop: Arc<AtomicBool>,
+impl Shared {
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().expect("no test panics with the store")
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics with the state")
+    }
 }
 
-impl Connection {
-    /// Answers requests until the connection ends, or must.
-    fn serve(&self, stream: TcpStream) -> Option<()> {
-        let mut reader = BufReader::new(stream.try_clone().ok()?);
-        loop {
-            let fault = || self.fault.lock().unwrap().clone();
-            let (mut request, length) = head(&mut reader)?;
-            *self.requests.lock().unwrap() += 1;
-            if fault() == Some(Fault::CloseMidBody) {
-                let _ = reader.read(&mut [0; 16]);
-                return None;
+fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+    for stream in listener.incoming() {
+        let Ok(stream) = stream else { continue };
+        let id = {
+            let mut state = shared.state();
+            if state.stopping {
+                return;
             }
-            request.body = vec![0; length];
-            reader.read_exact(&mut request.body).ok()?;
-            if self.stop.load(Ordering::SeqCst) {
-                return None;
-            }
-            let reply = match fault() {
-                Some(Fault::LoseRequest | Fault::Refuse) => return None,
-                Some(Fault::LoseReply) => {
-                    self.answer(&request);
-                    return None;
-                }
-                Some(Fault::Stall) => {
-                    thread::sleep(STALL);
-                    return None;
-                }
-                Some(fault) => self.spoiled(&fault, &request),
-                None => self.answer(&request),
+            state.connections_seen += 1;
+            let id = state.connections_seen;
+            let Ok(handle) = stream.try_clone() else {
+                continue;
             };
-            send(&stream, &reply)?;
-        }
-    }
-
-    fn spoiled(&self, fault: &Fault, request: &Request) -> Reply {
-        let gzip = request.header("content-encoding").is_some();
-        match fault {
-            Fault::TooMany { retry_after_s } => Reply {
-                retry_after: Some(*retry_after_s),
-                ..Reply::error(429, "too many requests", "")
-            },
-            Fault::Unavailable { retry_after_s } => Reply {
-                retry_after: *retry_after_s,
-                content_type: "text/html",
-                body: "<html><body><h1>503 Service Unavailable</h1></body></html>".to_owned(),
-                status: 503,
-            },
-            Fault::Unauthorized => Reply::error(401, "unauthorized", "unauthorized access"),
-            Fault::TooLarge { body_bytes_max } if request.body.len() > *body_bytes_max => Reply {
-                content_type: "text/html",
-                body: "<html><body>413 Request Entity Too Large</body></html>".to_owned(),
-                ..Reply::empty(413)
-            },
-            Fault::HtmlPage200 => page(),
-            Fault::CorruptGzip if gzip => {
-                let message = "An internal error has occurred - check server logs";
-                Reply::error(500, "internal error", message)
-            }
-            Fault::Poison { contains } => {
-                poisoned(&request.body, gzip, contains).unwrap_or_else(|| self.answer(request))
-            }
-            _ => self.answer(request),
-        }
-    }
-
-    fn answer(&self, request: &Request) -> Reply {
-        match (request.method.as_str(), request.path.as_str()) {
-            ("POST", "/api/v2/write") => {
-                let token = request.header("authorization");
-                let token = token
-                    .and_then(|t| t.split_once(' '))
-                    .map(|(_, token)| token);
-                let write = Write {
-                    org: request.param("org"),
-                    bucket: request.param("bucket"),
-                    precision: request.param("precision"),
-                    token,
-                    gzip: request.header("content-encoding") == Some("gzip"),
-                    body: &request.body,
-                };
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-                let now_ns = i64::try_from(now.as_nanos()).unwrap();
-                self.store.lock().unwrap().write(&write, now_ns)
-            }
-            (_, "/ping") => Reply::empty(204),
-            (_, "/health") => Reply {
-                body: r#"{"name":"influxdb","status":"pass"}"#.to_owned(),
-                ..Reply::empty(200)
-            },
-            (_, path) if path.starts_with("/api/v2") => {
-                Reply::error(404, "not found", "path not found")
-            }
-            _ => page(),
-        }
-    }
-}
-
-fn page() -> Reply {
-    let body = "<!doctype html><html><head><title>InfluxDB</title></head></html>".to_owned();
-    Reply {
-        content_type: "text/html",
-        body,
-        ..Reply::empty(200)
-    }
-}
-
-/// Reads the head of a request; None: the connection has ended.
-fn head(reader: &mut impl BufRead) -> Option<(Request, usize)> {
-    let mut line = String::new();
-    if reader.read_line(&mut line).ok()? == 0 {
-        return None;
-    }
-    let mut words = line.split_whitespace();
-    let (method, target) = (words.next()?.to_owned(), words.next()?);
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let query = query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(name, value)| (name.to_owned(), decode(value)))
-        .collect();
-    let path = path.to_owned();
-    let mut headers = Vec::new();
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(':') else {
-            break;
+            state.open.insert(id, handle);
+            id
         };
-        let (name, value) = (name.to_ascii_lowercase(), value.trim().to_owned());
-        if name == "content-length" {
-            length = value.parse().ok()?;
-        }
-        assert_ne!(name, "transfer-encoding", "bodies come with their length");
-        headers.push((name, value));
+        let shared = Arc::clone(shared);
+        std::thread::spawn(move || {
+            let closer = stream.try_clone();
+            // A connection that ends in an error is what these tests are about.
+            let _ = match &shared.tls {
+                None => serve(stream, &shared),
+                Some(config) => match ServerConnection::new(Arc::clone(config)) {
+                    Ok(connection) => serve(StreamOwned::new(connection, stream), &shared),
+                    Err(error) => Err(io::Error::other(error)),
+                },
+            };
+            if let Ok(closer) = closer {
+                let _ = closer.shutdown(Shutdown::Both);
+            }
+            shared.state().open.remove(&id);
+        });
     }
-    Some((
-        Request {
-            method,
-            path,
-            query,
-            headers,
-            body: Vec::new(),
-        },
-        length,
-    ))
 }
 
-fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut plain = Vec::new();
-    let mut at = 0;
-    while at < bytes.len() {
-        if bytes[at] == b'%' {
-            plain.push(u8::from_str_radix(&text[at + 1..at + 3], 16).unwrap());
-            at += 3;
+/// Answers one request after another.
+fn serve(stream: impl Read + io::Write, shared: &Shared) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    while let Some(mut request) = Request::read_head(&mut stream)? {
+        let is_write = request.method == "POST" && request.path == "/api/v2/write";
+        let fault = if is_write { shared.next_fault() } else { None };
+        if fault == Some(Fault::LoseRequest) {
+            return Ok(());
+        }
+        request.read_body(&mut stream)?;
+        if fault == Some(Fault::Stall) {
+            // Until the client gives up, or the server is stopped.
+            return stream.read_to_end(&mut Vec::new()).map(|_| ());
+        }
+        let reply = if is_write {
+            shared.write(&request, fault.as_ref())
         } else {
-            plain.push(bytes[at]);
-            at += 1;
+            shared.other(&request)
+        };
+        match fault {
+            Some(Fault::LoseReply) => return Ok(()),
+            Some(Fault::CloseMidBody) => return http::send(&mut stream, &half(reply)),
+            _ => http::send(&mut stream, &http::answer(&reply))?,
         }
     }
-    String::from_utf8(plain).unwrap()
+    Ok(())
 }
 
-fn send(mut stream: &TcpStream, reply: &Reply) -> Option<()> {
-    let mut head = format!(
-        "HTTP/1.1 {} X\r\nContent-Type: {}\r\n",
-        reply.status, reply.content_type
-    );
-    if let Some(seconds) = reply.retry_after {
-        head.push_str(&format!("Retry-After: {seconds}\r\n"));
+/// An answer that breaks off in its body. A 204 has none: a proxy's page stands in for it.
+fn half(reply: Reply) -> Vec<u8> {
+    let reply = if reply.status == 204 {
+        Reply::page(200, "carried out")
+    } else {
+        reply
+    };
+    let mut bytes = http::answer(&reply);
+    bytes.truncate(bytes.len() - reply.body.len() / 2);
+    bytes
+}
+
+impl Shared {
+    fn next_fault(&self) -> Option<Fault> {
+        let mut state = self.state();
+        state.writes_seen += 1;
+        match state.queue.pop_front() {
+            Some(fault) => fault,
+            None => state.standing.clone(),
+        }
     }
-    if reply.status != 204 {
-        head.push_str(&format!("Content-Length: {}\r\n", reply.body.len()));
+
+    fn write(&self, request: &Request, fault: Option<&Fault>) -> Reply {
+        let encoding = request.header("Content-Encoding").unwrap_or_default();
+        let write = Write {
+            org: request.query("org"),
+            bucket: request.query("bucket"),
+            token: request.token(),
+            precision: request.query("precision"),
+            content_encoding_gzip: matches!(encoding, "gzip" | "x-gzip"),
+            body: &request.body,
+        };
+        let now_ns = self.state().now_ns.unwrap_or_else(|| SystemClock.wall_ns());
+        Fault::or_store(fault, &mut self.store(), &write, now_ns)
     }
-    stream
-        .write_all(format!("{head}\r\n{}", reply.body).as_bytes())
-        .ok()
+
+    /// Everything that is not a write.
+    fn other(&self, request: &Request) -> Reply {
+        match request.path.as_str() {
+            "/ping" => Reply::no_content(),
+            "/health" => {
+                let body = r#"{"name":"influxdb","status":"pass","checks":[],"version":"fake"}"#;
+                let kind = ("Content-Type", "application/json; charset=utf-8".to_owned());
+                Reply {
+                    status: 200,
+                    headers: vec![kind],
+                    body: body.to_owned(),
+                }
+            }
+            path if path.starts_with("/api/v2/") => {
+                if request
+                    .token()
+                    .is_some_and(|token| self.store().knows_token(token))
+                {
+                    Reply::error(404, "not found", "path not found")
+                } else {
+                    Reply::error(401, "unauthorized", "unauthorized access")
+                }
+            }
+            // The user interface, whatever the method.
+            _ => Reply::page(200, "InfluxDB"),
+        }
+    }
 }

@@ -1,253 +1,349 @@
-//! Buckets, tokens and points; a write is judged in the order in which v2.9.1 does it
-//! (`http/write_handler.go`, `http/points`, `v1/coordinator/points_writer.go`).
+//! InfluxDB 2 in memory: what it holds, and its answer to a write. No HTTP, no clock of its own.
+//!
+//! The order of the checks and the words are those of v2.9.1 (`http/write_handler.go`,
+//! `http/points`, `v1/coordinator/points_writer.go`, `tsdb/shard.go`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
+use std::sync::Arc;
 
-/// A write request without its HTTP.
-#[derive(Debug, Clone, Default)]
+use super::lines::{self, Line, Value};
+use super::reply::{Reply, internal, partial};
+use super::retention::{self, group_start};
+
+/// A request to `POST /api/v2/write`.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Write<'a> {
+    /// Query `org`: name or id.
     pub org: Option<&'a str>,
+    /// Query `bucket`: name or id.
     pub bucket: Option<&'a str>,
-    pub precision: Option<&'a str>,
+    /// The token, without its scheme.
     pub token: Option<&'a str>,
-    pub gzip: bool,
+    /// Query `precision`.
+    pub precision: Option<&'a str>,
+    /// `Content-Encoding: gzip`.
+    pub content_encoding_gzip: bool,
+    /// The body as sent.
     pub body: &'a [u8],
 }
 
-/// An answer without its HTTP.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    pub status: u16,
-    pub retry_after: Option<u64>,
-    pub content_type: &'static str,
-    pub body: String,
-}
-
-impl Reply {
-    pub fn empty(status: u16) -> Reply {
-        Reply {
-            status,
-            retry_after: None,
-            content_type: "application/json",
-            body: String::new(),
-        }
-    }
-
-    pub fn error(status: u16, code: &str, message: &str) -> Reply {
-        let body = serde_json::json!({ "code": code, "message": message }).to_string();
-        Reply {
-            body,
-            ..Reply::empty(status)
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Bucket {
-    id: u64,
-    retention_ns: Option<i64>,
-}
-
-#[derive(Debug, Clone)]
-struct Token {
-    /// Ids of the buckets it may write to.
-    buckets: BTreeSet<u64>,
-    active: bool,
-}
-
-/// A stored value and how often it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
-    pub value: String,
+/// A stored point: the last value of each field, and how often it was written.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Point {
+    pub fields: BTreeMap<String, Value>,
     pub writes: u32,
 }
 
-/// Points of one bucket: by series and field, then by time.
-pub type Points = BTreeMap<String, BTreeMap<i64, Stored>>;
-
-/// The server's state.
-#[derive(Debug, Default)]
-pub struct Store {
-    orgs: BTreeSet<String>,
-    buckets: BTreeMap<String, Bucket>,
-    tokens: BTreeMap<String, Token>,
-    points: BTreeMap<u64, Points>,
-    ids: u64,
+impl Point {
+    /// The integer in this field.
+    pub fn integer(&self, field: &str) -> Option<i64> {
+        match self.fields.get(field) {
+            Some(Value::Integer(value)) => Some(*value),
+            _ => None,
+        }
+    }
 }
 
-/// A line of line protocol, understood.
-struct Point {
-    series: String,
-    field: String,
-    value: String,
-    /// The type of the field: i, f, b, s or u.
-    kind: char,
-    time_ns: i64,
+/// Points by series (measurement and sorted tags, escaped as on the wire) and time.
+pub type Points = BTreeMap<(Arc<str>, i64), Point>;
+
+#[derive(Debug)]
+struct Bucket {
+    id: String,
+    org_id: String,
+    /// 0: for ever.
+    retention_ns: i64,
+    points: Points,
+    /// The type of each field, by shard group, measurement and field.
+    types: HashMap<(i64, String, String), &'static str>,
+    series: BTreeSet<Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Token {
+    bucket_ids: Vec<String>,
+    active: bool,
+}
+
+/// Organisations, buckets, tokens and points.
+#[derive(Debug, Default)]
+pub struct Store {
+    organisations: BTreeMap<String, String>,
+    buckets: BTreeMap<String, Bucket>,
+    tokens: HashMap<String, Token>,
+    ids: u64,
+    writes: u64,
 }
 
 impl Store {
-    pub fn add_org(&mut self, org: &str) {
-        self.orgs.insert(org.to_owned());
+    /// A server with this one organisation.
+    pub fn new(org: &str) -> Store {
+        let mut store = Store::default();
+        store.add_organisation(org);
+        store
     }
 
-    /// A bucket, with a new id also where one of that name was before.
-    pub fn add_bucket(&mut self, name: &str, retention_ns: Option<i64>) {
+    fn new_id(&mut self) -> String {
         self.ids += 1;
-        self.buckets.insert(
-            name.to_owned(),
-            Bucket {
-                id: self.ids,
-                retention_ns,
-            },
+        format!("{:016x}", 0x0a00_0000_0000_0000 + self.ids)
+    }
+
+    /// Makes an organisation and returns its id.
+    pub fn add_organisation(&mut self, name: &str) -> String {
+        let id = self.new_id();
+        self.organisations.insert(name.to_owned(), id.clone());
+        id
+    }
+
+    /// Makes a bucket and returns its id, which no bucket before had. Retention 0: for ever.
+    pub fn create_bucket(&mut self, org: &str, name: &str, retention_ns: i64) -> String {
+        let id = self.new_id();
+        let org_id = self.organisations[org].clone();
+        let bucket = Bucket {
+            id: id.clone(),
+            org_id,
+            retention_ns,
+            points: Points::new(),
+            types: HashMap::new(),
+            series: BTreeSet::new(),
+        };
+        assert!(
+            self.buckets.insert(name.to_owned(), bucket).is_none(),
+            "the name is taken"
         );
+        id
     }
 
+    /// Deletes a bucket with all that is in it. Tokens for it stay, and are good for nothing.
     pub fn delete_bucket(&mut self, name: &str) {
-        if let Some(bucket) = self.buckets.remove(name) {
-            self.points.remove(&bucket.id);
-        }
+        assert!(self.buckets.remove(name).is_some(), "no such bucket");
     }
 
-    /// A token that may write to these buckets, as they are now.
-    pub fn add_token(&mut self, token: &str, buckets: &[&str]) {
-        let buckets = buckets.iter().map(|name| self.buckets[*name].id).collect();
+    /// Makes a token that may write to these buckets (by id).
+    pub fn add_token(&mut self, token: &str, bucket_ids: &[&str]) {
+        let bucket_ids = bucket_ids.iter().map(|id| (*id).to_owned()).collect();
         self.tokens.insert(
             token.to_owned(),
             Token {
-                buckets,
+                bucket_ids,
                 active: true,
             },
         );
     }
 
+    /// Sets a token inactive, or active again.
     pub fn set_active(&mut self, token: &str, active: bool) {
-        self.tokens.get_mut(token).unwrap().active = active;
+        self.tokens.get_mut(token).expect("no such token").active = active;
     }
 
-    pub fn points(&self, bucket: &str) -> Points {
+    /// Sets a token inactive: it is still known, and may do nothing.
+    pub fn deactivate(&mut self, token: &str) {
+        self.set_active(token, false);
+    }
+
+    /// Forgets a token: 401 from now on.
+    pub fn remove_token(&mut self, token: &str) {
+        self.tokens.remove(token);
+    }
+
+    /// Whether requests with this token are let in.
+    pub fn knows_token(&self, token: &str) -> bool {
+        self.tokens.contains_key(token)
+    }
+
+    /// The points of a bucket.
+    pub fn points(&self, bucket: &str) -> &Points {
+        &self.buckets[bucket].points
+    }
+
+    /// How many points a bucket holds; 0 if there is none.
+    pub fn count(&self, bucket: &str) -> usize {
         self.buckets
             .get(bucket)
-            .and_then(|b| self.points.get(&b.id))
-            .cloned()
-            .unwrap_or_default()
+            .map_or(0, |bucket| bucket.points.len())
     }
 
-    /// Points of a bucket, over all series.
-    pub fn count(&self, bucket: &str) -> usize {
-        self.points(bucket).values().map(BTreeMap::len).sum()
+    /// How often the point that was written most often was written.
+    pub fn max_writes_of_a_point(&self, bucket: &str) -> u32 {
+        self.points(bucket)
+            .values()
+            .map(|point| point.writes)
+            .max()
+            .unwrap_or(0)
     }
 
+    /// How many requests were answered by 204 or 422: carried out.
+    pub fn writes(&self) -> u64 {
+        self.writes
+    }
+
+    /// Drops what the retention service would: shard groups that have wholly expired.
+    pub fn expire(&mut self, now_ns: i64) {
+        for bucket in self
+            .buckets
+            .values_mut()
+            .filter(|bucket| bucket.retention_ns > 0)
+        {
+            let (retention, oldest) = (bucket.retention_ns, now_ns - bucket.retention_ns);
+            let gone = |group: i64| group + retention::group_ns(retention) <= oldest;
+            bucket
+                .points
+                .retain(|(_, ts), _| !gone(group_start(*ts, retention)));
+            bucket.types.retain(|(group, _, _), _| !gone(*group));
+        }
+    }
+
+    /// Answers a write.
     pub fn write(&mut self, write: &Write<'_>, now_ns: i64) -> Reply {
-        match self.try_write(write, now_ns) {
-            Ok(()) => Reply::empty(204),
-            Err(reply) => reply,
+        let reply = self
+            .try_write(write, now_ns)
+            .unwrap_or_else(|refused| refused);
+        if matches!(reply.status, 204 | 422) {
+            self.writes += 1;
         }
+        reply
     }
 
-    fn try_write(&mut self, write: &Write<'_>, now_ns: i64) -> Result<(), Reply> {
-        let token = write
-            .token
-            .and_then(|token| self.tokens.get(token))
-            .cloned();
-        let token =
-            token.ok_or_else(|| Reply::error(401, "unauthorized", "unauthorized access"))?;
-        let scale = precision(write.precision)?;
-        let name = write.bucket.filter(|name| !name.is_empty());
-        let name = name.ok_or_else(|| Reply::error(404, "not found", "bucket not found"))?;
-        let body = body(write)?;
-        match write.org.filter(|org| !org.is_empty()) {
-            None => {
-                return Err(Reply::error(
-                    400,
-                    "invalid",
-                    "Please provide either orgID or org",
-                ));
-            }
-            Some(org) if !self.orgs.contains(org) => {
-                let message = format!("organization name \"{org}\" not found");
-                return Err(Reply::error(404, "not found", &message));
-            }
-            Some(_) => {}
-        }
-        let missing = || Reply::error(404, "not found", &format!("bucket \"{name}\" not found"));
-        let bucket = self.buckets.get(name).cloned().ok_or_else(missing)?;
-        if !token.active {
-            let message = "insufficient permissions for write: token is inactive";
-            return Err(Reply::error(403, "forbidden", message));
-        }
-        if !token.buckets.contains(&bucket.id) {
-            return Err(Reply::error(
-                403,
-                "forbidden",
-                "insufficient permissions for write",
-            ));
-        }
-        let text = unzip(body)?;
-        let points = parse(&text, scale, now_ns)?;
-        self.keep(&bucket, points, now_ns)
+    fn try_write(&mut self, write: &Write<'_>, now_ns: i64) -> Result<Reply, Reply> {
+        let name = self.check(write)?.to_owned();
+        let unit_ns = unit_ns(write.precision)?;
+        let body = unpack(write)?;
+        let points = lines::parse(&body, unit_ns, now_ns)
+            .map_err(|message| Reply::error(400, "invalid", &message))?;
+        let bucket = self.buckets.get_mut(&name).expect("just found");
+        bucket.insert(points, now_ns)
     }
 
-    /// Stores what the storage takes; the rest is a partial write.
-    fn keep(&mut self, bucket: &Bucket, points: Vec<Point>, now_ns: i64) -> Result<(), Reply> {
-        let limit_ns = bucket.retention_ns.map(|retention| now_ns - retention);
-        let stored = self.points.entry(bucket.id).or_default();
-        let (mut old, mut conflict, mut conflicts) = (0, None, 0);
-        for point in points {
-            if limit_ns.is_some_and(|limit| point.time_ns < limit) {
-                old += 1;
-                continue;
-            }
-            let series = format!("{} {}", point.series, point.field);
-            let measurement = point.series.split(',').next().unwrap().to_owned();
-            let other = stored
-                .iter()
-                .filter(|(key, _)| key.starts_with(&measurement) && key.ends_with(&point.field))
-                .find_map(|(_, times)| Some(kind_of(&times.values().next()?.value)))
-                .filter(|known| *known != point.kind);
-            if let Some(known) = other {
-                conflicts += 1;
-                conflict.get_or_insert_with(|| {
-                    format!(
-                        "field type conflict: input field \"{}\" on measurement \"{measurement}\" is \
-                         type {}, already exists as type {}",
-                        point.field, type_name(point.kind), type_name(known)
-                    )
-                });
-                continue;
-            }
-            let times = stored.entry(series).or_default();
-            let writes = times.get(&point.time_ns).map_or(0, |stored| stored.writes) + 1;
-            times.insert(
-                point.time_ns,
-                Stored {
-                    value: point.value,
-                    writes,
-                },
-            );
-        }
-        let partial = |reason: &str, dropped: usize| {
-            let message = format!(
-                "failure writing points to database: partial write: {reason} dropped={dropped} for \
-                 database: {:016x} for retention policy: autogen",
-                bucket.id
-            );
-            Reply::error(422, "unprocessable entity", &message)
+    /// Everything before the body; returns the bucket's name.
+    fn check(&self, write: &Write<'_>) -> Result<&str, Reply> {
+        let not_found = |message: &str| Reply::error(404, "not found", message);
+        let Some(token) = write.token.and_then(|token| self.tokens.get(token)) else {
+            return Err(Reply::error(401, "unauthorized", "unauthorized access"));
         };
-        if let Some(reason) = conflict {
-            return Err(partial(&reason, conflicts));
+        unit_ns(write.precision)?;
+        let wanted = write.bucket.filter(|name| !name.is_empty());
+        let wanted = wanted.ok_or_else(|| not_found("bucket not found"))?;
+        if write.content_encoding_gzip && !gzip_header(write.body) {
+            return Err(internal());
         }
-        if old > 0 {
-            let reason = format!("dropped {old} points outside retention policy of duration");
-            return Err(partial(&reason, old));
+        let Some(org) = write.org.filter(|name| !name.is_empty()) else {
+            return Err(Reply::error(
+                400,
+                "invalid",
+                "Please provide either orgID or org",
+            ));
+        };
+        let org_id = self
+            .organisations
+            .iter()
+            .find(|(name, id)| *name == org || *id == org);
+        let Some((_, org_id)) = org_id else {
+            let by_id = org.len() == 16 && org.bytes().all(|b| b.is_ascii_hexdigit());
+            let by_name = format!("organization name {org:?} not found");
+            return Err(not_found(if by_id {
+                "organization not found"
+            } else {
+                &by_name
+            }));
+        };
+        let bucket = self.buckets.iter().find(|(name, bucket)| {
+            bucket.org_id == *org_id && (*name == wanted || bucket.id == wanted)
+        });
+        let Some((name, bucket)) = bucket else {
+            return Err(not_found(&format!("bucket {wanted:?} not found")));
+        };
+        let forbidden = "insufficient permissions for write";
+        if !token.active {
+            let message = format!("{forbidden}: token is inactive");
+            return Err(Reply::error(403, "forbidden", &message));
+        }
+        if !token.bucket_ids.contains(&bucket.id) {
+            return Err(Reply::error(403, "forbidden", forbidden));
+        }
+        Ok(name)
+    }
+}
+
+impl Bucket {
+    /// Writes what can be written, and says what could not.
+    fn insert(&mut self, lines: Vec<Line>, now_ns: i64) -> Result<Reply, Reply> {
+        let (kept, expired) = retention::split(lines, self.retention_ns, now_ns);
+        let (mut reason, mut dropped) = (None, 0);
+        for line in kept {
+            if let Err((why, lost)) = self.insert_line(line) {
+                reason.get_or_insert(why);
+                dropped += lost;
+            }
+        }
+        // A shard's complaint hides the retention's.
+        if let Some(reason) = &reason {
+            if dropped > 0 {
+                return Err(partial(&format!("{reason} dropped={dropped}")));
+            }
+        }
+        let reason = reason.or_else(|| retention::message(&expired, self.retention_ns, now_ns));
+        let Some(reason) = reason else {
+            return Ok(Reply::no_content());
+        };
+        let (dropped, id) = (expired.len(), &self.id);
+        Err(partial(&format!(
+            "{reason} dropped={dropped} for database: {id} for retention policy: autogen"
+        )))
+    }
+
+    /// Err: why, and how many points that cost (a field named `time` costs only the field).
+    fn insert_line(&mut self, line: Line) -> Result<(), (String, usize)> {
+        let Line {
+            series,
+            measurement,
+            mut fields,
+            ts_ns,
+        } = line;
+        let before = fields.len();
+        fields.retain(|(field, _)| field != "time");
+        let stripped = before != fields.len();
+        let complaint = format!(
+            "invalid field name: input field \"time\" on measurement {measurement:?} is invalid"
+        );
+        if fields.is_empty() {
+            return Err((complaint, 1));
+        }
+        let group = group_start(ts_ns, self.retention_ns);
+        for (field, value) in &fields {
+            let key = (group, measurement.clone(), field.clone());
+            let known = self.types.entry(key).or_insert(value.type_name());
+            if *known != value.type_name() {
+                let why = format!(
+                    "field type conflict: input field {field:?} on measurement {measurement:?} is \
+                     type {}, already exists as type {known}",
+                    value.type_name()
+                );
+                return Err((why, 1));
+            }
+        }
+        let series = match self.series.get(series.as_str()) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let series: Arc<str> = series.into();
+                self.series.insert(Arc::clone(&series));
+                series
+            }
+        };
+        let point = self.points.entry((series, ts_ns)).or_default();
+        point.writes += 1;
+        point.fields.extend(fields);
+        if stripped {
+            let complaint = format!("{complaint}. Field \"time\" has been stripped from point.");
+            return Err((complaint, 0));
         }
         Ok(())
     }
 }
 
-fn precision(precision: Option<&str>) -> Result<i64, Reply> {
+fn unit_ns(precision: Option<&str>) -> Result<i64, Reply> {
     match precision {
-        None | Some("ns") => Ok(1),
+        None | Some("" | "ns") => Ok(1),
         Some("us") => Ok(1_000),
         Some("ms") => Ok(1_000_000),
         Some("s") => Ok(1_000_000_000),
@@ -258,139 +354,38 @@ fn precision(precision: Option<&str>) -> Result<i64, Reply> {
     }
 }
 
-/// The body as it came, its gzip header checked.
-enum Body<'a> {
-    Plain(&'a [u8]),
-    Gzip(&'a [u8]),
+fn gzip_header(body: &[u8]) -> bool {
+    body.len() >= 10 && body.starts_with(&[0x1f, 0x8b, 8])
 }
 
-fn body<'a>(write: &Write<'a>) -> Result<Body<'a>, Reply> {
-    if !write.gzip {
-        return Ok(Body::Plain(write.body));
+/// The body as text. The server reads the header of gzip before anything else and the rest only
+/// now, which is why one fault of compression is another answer than the other.
+fn unpack(write: &Write<'_>) -> Result<Vec<u8>, Reply> {
+    if !write.content_encoding_gzip {
+        return Ok(write.body.to_vec());
     }
-    // The header is read before organisation and bucket are looked up.
-    let good = write.body.len() >= 10 && write.body.starts_with(&[0x1f, 0x8b, 8]);
-    if good {
-        Ok(Body::Gzip(write.body))
-    } else {
-        Err(internal())
-    }
-}
-
-fn internal() -> Reply {
-    let message = "An internal error has occurred - check server logs";
-    Reply::error(500, "internal error", message)
-}
-
-fn unzip(body: Body<'_>) -> Result<String, Reply> {
-    let bytes = match body {
-        Body::Plain(bytes) => bytes.to_vec(),
-        Body::Gzip(bytes) => {
-            let mut plain = Vec::new();
-            let read = flate2::read::GzDecoder::new(bytes).read_to_end(&mut plain);
-            match read {
-                Ok(_) => plain,
-                Err(error) if error.to_string().contains("checksum") => {
-                    let message = "unable to read data: gzip: invalid checksum";
-                    return Err(Reply::error(400, "invalid", message));
-                }
-                Err(_) => {
-                    let message = "unable to read data: unexpected EOF";
-                    return Err(Reply::error(500, "internal error", message));
-                }
-            }
+    let mut plain = Vec::new();
+    let read = flate2::read::MultiGzDecoder::new(write.body).read_to_end(&mut plain);
+    match read {
+        Ok(_) => Ok(plain),
+        Err(error) if error.to_string().contains("checksum") => Err(Reply::error(
+            400,
+            "invalid",
+            "unable to read data: gzip: invalid checksum",
+        )),
+        Err(error) if error.to_string().contains("header") => Err(Reply::error(
+            400,
+            "invalid",
+            "unable to read data: gzip: invalid header",
+        )),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(Reply::error(
+            500,
+            "internal error",
+            "unable to read data: unexpected EOF",
+        )),
+        Err(_) => {
+            let message = "unable to read data: flate: corrupt input before offset 0";
+            Err(Reply::error(500, "internal error", message))
         }
-    };
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// All points, or every bad line quoted and nothing written.
-fn parse(text: &str, scale: i64, now_ns: i64) -> Result<Vec<Point>, Reply> {
-    let mut points = Vec::new();
-    let mut bad = Vec::new();
-    for line in text
-        .lines()
-        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
-    {
-        match point(line, scale, now_ns) {
-            Ok(point) => points.push(point),
-            Err(why) => bad.push(format!("unable to parse '{line}': {why}")),
-        }
-    }
-    if bad.is_empty() {
-        Ok(points)
-    } else {
-        Err(Reply::error(400, "invalid", &bad.join("\n")))
-    }
-}
-
-fn point(line: &str, scale: i64, now_ns: i64) -> Result<Point, &'static str> {
-    let (series, rest) = split_plain(line, ' ').ok_or("missing fields")?;
-    if series.is_empty() || series.starts_with(',') {
-        return Err("missing measurement");
-    }
-    if split_plain(series, ',').is_some_and(|(_, tags)| tags.split(',').any(|t| !t.contains('='))) {
-        return Err("missing tag value");
-    }
-    let (fields, time) = match split_plain(rest, ' ') {
-        Some((fields, time)) => (fields, Some(time)),
-        None => (rest, None),
-    };
-    let (field, value) = fields.split_once('=').ok_or("invalid field format")?;
-    let kind = kind_of(value);
-    let digits = value.trim_end_matches(['i', 'u']);
-    let number = digits.parse::<f64>().is_ok();
-    if value.is_empty() {
-        return Err("missing field value");
-    }
-    if (matches!(kind, 'i' | 'u') && digits.parse::<i128>().is_err()) || (kind == 'f' && !number) {
-        return Err("invalid number");
-    }
-    let time_ns = match time {
-        None => now_ns,
-        Some(time) => {
-            let time = time.parse::<i64>().map_err(|_| "bad timestamp")?;
-            time.checked_mul(scale).ok_or("time outside range")?
-        }
-    };
-    let (series, field, value) = (series.to_owned(), field.to_owned(), value.to_owned());
-    Ok(Point {
-        series,
-        field,
-        value,
-        kind,
-        time_ns,
-    })
-}
-
-/// Splits at a separator that no backslash stands before.
-fn split_plain(text: &str, separator: char) -> Option<(&str, &str)> {
-    let mut before = ' ';
-    for (at, c) in text.char_indices() {
-        if c == separator && before != '\\' {
-            return Some((&text[..at], &text[at + c.len_utf8()..]));
-        }
-        before = c;
-    }
-    None
-}
-
-fn kind_of(value: &str) -> char {
-    match value.chars().last() {
-        Some('i') => 'i',
-        Some('u') => 'u',
-        Some('"') => 's',
-        _ if matches!(value, "t" | "T" | "true" | "f" | "F" | "false") => 'b',
-        _ => 'f',
-    }
-}
-
-fn type_name(kind: char) -> &'static str {
-    match kind {
-        'i' => "integer",
-        'u' => "unsigned",
-        's' => "string",
-        'b' => "boolean",
-        _ => "float",
     }
 }

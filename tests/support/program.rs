@@ -1,0 +1,109 @@
+//! Other programs that tests run: found by name, killed when the test is over.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::wait::wait_for;
+
+/// A program named by an environment variable, or on PATH.
+pub fn find(variable: Option<&str>, name: &str) -> Option<PathBuf> {
+    if let Some(path) = variable.and_then(std::env::var_os) {
+        return Some(PathBuf::from(path));
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file())
+}
+
+/// Says that a test has not been run, so that nobody takes it for one that passed.
+#[expect(
+    clippy::print_stderr,
+    reason = "the one line that a skipped test leaves"
+)]
+pub fn skipped(test: &str, why: &str) {
+    eprintln!("skipped: {test} ({why})");
+}
+
+/// A running program.
+#[derive(Debug)]
+pub struct Program {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Program {
+    /// Starts a command; what it says goes to a file.
+    pub fn start(command: &mut Command, log: &Path) -> Program {
+        let out = File::create(log).expect("the test's own directory");
+        let err = out.try_clone().expect("a descriptor");
+        command.stdin(Stdio::null()).stdout(out).stderr(err);
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        Program {
+            child,
+            log: log.to_owned(),
+        }
+    }
+
+    /// What it has said so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// Waits until it has said something that `find` finds.
+    pub fn wait_for_log<T>(&mut self, longest: Duration, find: impl Fn(&str) -> Option<T>) -> T {
+        wait_for("the program's log", longest, || {
+            let log = self.log();
+            let found = find(&log);
+            let ended = self.child.try_wait().expect("our own child");
+            assert!(
+                found.is_some() || ended.is_none(),
+                "it ended: {ended:?}\n{log}"
+            );
+            found
+        })
+    }
+
+    /// The TCP port (IPv4) on which it listens, as the kernel tells: for a program that does
+    /// not say which one it got.
+    pub fn listening_port(&self) -> Option<u16> {
+        let process = PathBuf::from(format!("/proc/{}", self.child.id()));
+        let sockets: Vec<String> = std::fs::read_dir(process.join("fd"))
+            .ok()?
+            .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+            .filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.replace(']', "")))
+            .collect();
+        let table = std::fs::read_to_string(process.join("net/tcp")).ok()?;
+        table.lines().skip(1).find_map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let [_, local, _, "0A", _, _, _, _, _, inode, ..] = words[..] else {
+                return None;
+            };
+            let (_, port) = local.split_once(':')?;
+            let ours = sockets.iter().any(|socket| socket == inode);
+            ours.then(|| u16::from_str_radix(port, 16).ok())?
+        })
+    }
+
+    /// Sends a signal and waits for the end.
+    pub fn end(mut self, signal: Signal, longest: Duration) -> ExitStatus {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+        wait_for("the program's end", longest, || {
+            self.child.try_wait().expect("our own child")
+        })
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
