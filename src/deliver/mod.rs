@@ -44,6 +44,9 @@ const SKIPS_MAX: usize = 64;
 /// A request halved for its size grows again after so many that went through.
 const REGROW_AFTER: u32 = 20;
 
+/// After so many points what is delivered is saved, to be seen; otherwise the writer takes its time.
+const SAVE_POINTS: u64 = 50_000;
+
 const NS_PER_DAY: i64 = 86_400 * NS_PER_S;
 
 /// What [`Deliverer::step`] did, and when to call it again.
@@ -78,6 +81,7 @@ pub struct Deliverer {
     suspects: Vec<(i64, i64)>,
     lines: usize,
     went_through: u32,
+    unsaved_points: u64,
     failures: u32,
     not_before_ns: MonoNs,
     live_sent_ns: MonoNs,
@@ -119,6 +123,7 @@ impl Deliverer {
             suspects: Vec::new(),
             lines: lines_max,
             went_through: 0,
+            unsaved_points: 0,
             failures: 0,
             not_before_ns: 0,
             live_sent_ns: i64::MIN / 2,
@@ -387,13 +392,22 @@ impl Deliverer {
             self.delivered.add(*first, *last);
         }
         let points = u64::try_from(points).unwrap_or(0);
+        self.unsaved_points += points;
         self.stats.points.fetch_add(points, Ordering::Relaxed);
         self.leave(DeliveryNews::default());
     }
 
-    fn leave(&self, news: DeliveryNews) {
+    fn leave(&mut self, news: DeliveryNews) {
         let delivered = Some(self.delivered.clone());
-        self.mailbox.leave(DeliveryNews { delivered, ..news });
+        let much = self.unsaved_points >= SAVE_POINTS;
+        if much {
+            self.unsaved_points = 0;
+        }
+        self.mailbox.leave(DeliveryNews {
+            delivered,
+            much,
+            ..news
+        });
     }
 
     fn wait(&mut self, pause_for: Duration) -> Step {

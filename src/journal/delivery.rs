@@ -37,6 +37,8 @@ pub struct DestinationState {
 pub struct DeliveryNews {
     /// All that has been acknowledged.
     pub delivered: Option<Delivered>,
+    /// Much has been: it is worth a write at once.
+    pub much: bool,
     /// Points refused since the last time.
     pub refused: Vec<Refused>,
     /// Points the server dropped as older than its retention: (meter row, how many).

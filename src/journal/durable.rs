@@ -21,6 +21,10 @@ use crate::pulse::NS_PER_MS;
 /// little less than what is preallocated.
 const CHECKPOINT_BYTES: i64 = WAL_BYTES / 10 * 9;
 
+/// A WAL of this size is brought back to its beginning with the writer held for a moment: while commits
+/// follow each other without a pause, a checkpoint that lets them pass never catches up with them.
+const RESTART_BYTES: i64 = 64 * WAL_BYTES;
+
 /// Syncs the WAL, publishes the durable mark, checkpoints.
 #[derive(Debug)]
 pub struct Durable {
@@ -121,7 +125,10 @@ impl Durable {
 
     fn checkpoint_if_large(&mut self) -> Result<(), JournalError> {
         let (frames, moved) = self.checkpoint("NOOP")?;
-        if (frames - moved) * (self.page_bytes + 24) >= CHECKPOINT_BYTES {
+        let frame_bytes = self.page_bytes + 24;
+        if frames * frame_bytes >= RESTART_BYTES {
+            self.checkpoint("RESTART")?;
+        } else if (frames - moved) * frame_bytes >= CHECKPOINT_BYTES {
             self.checkpoint("PASSIVE")?;
         }
         Ok(())

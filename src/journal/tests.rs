@@ -283,6 +283,7 @@ fn what_delivery_tells_is_kept() {
         expired: vec![(2, 4)],
         state: Some(state.clone()),
         delivered: Some(Delivered::from_ranges([(1, 3)])),
+        much: false,
     };
     bench.writer.mailbox().leave(news);
     bench.writer.step();

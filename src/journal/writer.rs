@@ -50,6 +50,7 @@ impl Mailbox {
         if news.state.is_some() {
             waiting.state = news.state;
         }
+        waiting.much |= news.much;
         waiting.refused.extend(news.refused);
         waiting.expired.extend(news.expired);
     }
@@ -57,8 +58,10 @@ impl Mailbox {
     /// Takes what is there. Ranges alone are left until `also_ranges`.
     fn collect(&self, also_ranges: bool) -> Option<DeliveryNews> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let urgent =
-            waiting.state.is_some() || !waiting.refused.is_empty() || !waiting.expired.is_empty();
+        let urgent = waiting.much
+            || waiting.state.is_some()
+            || !waiting.refused.is_empty()
+            || !waiting.expired.is_empty();
         if urgent || (also_ranges && waiting.delivered.is_some()) {
             return Some(std::mem::take(&mut waiting));
         }
