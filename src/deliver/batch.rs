@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::influx::gzip::Gzip;
 use crate::influx::line_protocol::LineEncoder;
 use crate::journal::JournalError;
+use crate::journal::delivery::Refused;
 use crate::journal::reader::{Entry, Reader};
 use crate::pulse::WallNs;
 
@@ -20,7 +21,7 @@ pub struct Batch {
     /// Those that are in the bodies, in order.
     pub entries: Vec<Entry>,
     /// Those that line protocol cannot carry, with the reason.
-    pub unsendable: Vec<(Entry, String)>,
+    pub unsendable: Vec<Refused>,
     /// Line protocol, a line an entry.
     pub plain: Vec<u8>,
     /// The same, compressed.
@@ -84,8 +85,8 @@ impl Encoder {
                     line.push(&mut plain, 1, entry.wall_ns);
                     good.push(*entry);
                 }
-                Some(Err(why)) => unsendable.push((*entry, why.clone())),
-                None => unsendable.push((*entry, "its meter has no name".to_owned())),
+                Some(Err(why)) => unsendable.push(refused(entry, why)),
+                None => unsendable.push(refused(entry, "its meter has no name")),
             }
         }
         let compressed = if good.is_empty() {
@@ -108,5 +109,16 @@ impl Encoder {
                 .insert(row, line.map_err(|error| error.to_string()));
         }
         Ok(())
+    }
+}
+
+/// A point that nobody can be asked to take.
+fn refused(entry: &Entry, why: &str) -> Refused {
+    let message = why.to_owned();
+    Refused {
+        pulse: entry.id,
+        meter: entry.meter,
+        wall_ns: entry.wall_ns,
+        message,
     }
 }

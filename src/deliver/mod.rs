@@ -347,25 +347,20 @@ impl Deliverer {
     }
 
     /// Points the encoder could not write: a meter's name that line protocol cannot carry.
-    fn keep_unsendable(&mut self, batch: &Batch) {
-        let refused = batch.unsendable.iter().map(|(entry, why)| Refused {
-            pulse: entry.id,
-            meter: entry.meter,
-            wall_ns: entry.wall_ns,
-            message: why.clone(),
+    fn keep_unsendable(&self, batch: &Batch) {
+        let Some(first) = batch.unsendable.first() else {
+            return;
+        };
+        warn!(
+            points = batch.unsendable.len(),
+            why = first.message,
+            "points cannot be sent"
+        );
+        let refused = batch.unsendable.clone();
+        self.mailbox.leave(DeliveryNews {
+            refused,
+            ..DeliveryNews::default()
         });
-        let refused: Vec<_> = refused.collect();
-        if !refused.is_empty() {
-            warn!(
-                points = refused.len(),
-                why = refused[0].message,
-                "points cannot be sent"
-            );
-            self.mailbox.leave(DeliveryNews {
-                refused,
-                ..DeliveryNews::default()
-            });
-        }
     }
 
     /// The server has dropped the oldest points of the batch and written the rest.
