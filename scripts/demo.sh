@@ -9,11 +9,13 @@ echo "Building (a few minutes on a Raspberry Pi, the first time only) ..."
 dir=$(mktemp -d "${TMPDIR:-/tmp}/powerlogger-demo.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 echo
+# By daylight, so that there is something to generate and export.
+morning=$(date -u -d yesterday +%Y-%m-%dT09:00:00Z)
 echo "A simulated house, 60 times as fast as life. Every 5 s a line says what has been counted."
 echo "Ctrl-C ends it, and then shows the status. (DEMO_SPAN=1h ends it after an hour of its time.)"
 echo
 trap : INT
-target/release/powerlogger --config-dir "$dir" --queue-dir "$dir" run --simulate --speed 60 \
+target/release/powerlogger --config-dir "$dir" --queue-dir "$dir" run --simulate --speed 60 --from "$morning" \
 	${DEMO_SPAN:+--for "$DEMO_SPAN"} || exit $?
 echo
 target/release/powerlogger --config-dir "$dir" --queue-dir "$dir" status
