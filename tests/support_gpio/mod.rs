@@ -9,6 +9,7 @@
 //! chips are made by the same code below, so what a test sees does not depend on where it is.
 #![allow(
     dead_code,
+    unused_imports,
     clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::print_stderr,
