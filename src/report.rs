@@ -91,6 +91,7 @@ impl Reporter {
         let points = rate(&mut self.points, points);
         let backlog = delivered.map(|stats| stats.backlog.load(Ordering::Relaxed));
         let (lost, rejected) = (status.lost(), status.rejected());
+        let lines_up = captured.lines_up.load(Ordering::Relaxed);
         let counted = counts(&status);
         let queue = i64::try_from(waiting).unwrap_or(i64::MAX) + backlog.unwrap_or(0);
         let lag_s = status
@@ -105,6 +106,7 @@ impl Reporter {
         macro_rules! line {
             ($level:ident) => {
                 $level!(
+                    lines_up,
                     queue,
                     waiting,
                     backlog,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use tracing::{error, info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -28,6 +28,7 @@ use crate::pulse::{NS_PER_S, WallNs};
 
 /// Options of `run`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("made_time").args(["simulate", "replay"])))]
 pub struct RunArgs {
     /// Count a simulated house instead of GPIO lines: load, appliances, PV, export.
     #[arg(long, conflicts_with = "replay")]
@@ -43,7 +44,10 @@ pub struct RunArgs {
 
     /// How many times faster than real time the simulation or recording runs; `max`: as fast as
     /// it goes.
-    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_speed)]
+    #[arg(
+        long, value_name = "N", default_value = "1", value_parser = parse_speed,
+        requires = "made_time"
+    )]
     speed: Speed,
 
     /// When the simulation begins, such as 2026-06-21T00:00:00Z or "-1 day" [default: now].
@@ -60,7 +64,7 @@ pub struct RunArgs {
     span_ns: Option<i64>,
 
     /// The simulated house's seed: the same seed and start give the same pulses.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "simulate")]
     seed: u64,
 }
 

@@ -1,7 +1,9 @@
 //! Values become settings: text becomes domain types, once. Pure.
 
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use super::merge::Values;
 use super::problem::{Origin, Value};
@@ -50,13 +52,16 @@ pub(super) fn flag(values: &mut Values, name: &str, value: &Value) -> bool {
 }
 
 /// A number within a range; the least of it where it is none.
-pub(super) fn number(
+pub(super) fn number<T>(
     values: &mut Values,
     name: &str,
     value: &Value,
-    range: RangeInclusive<f64>,
-) -> f64 {
-    match value.text.parse::<f64>() {
+    range: RangeInclusive<T>,
+) -> T
+where
+    T: FromStr + PartialOrd + Display + Copy,
+{
+    match value.text.parse::<T>() {
         Ok(number) if range.contains(&number) => return number,
         Ok(number) => {
             let message = format!(
@@ -67,34 +72,24 @@ pub(super) fn number(
             values.complain(&value.origin, message);
         }
         Err(_) => {
+            let kind = if value.text.parse::<f64>().is_ok() {
+                "whole number"
+            } else {
+                "number"
+            };
             values.complain(
                 &value.origin,
-                format!("{name}: \"{}\" is not a number", value.text),
+                format!("{name}: \"{}\" is not a {kind}", value.text),
             );
         }
     }
     *range.start()
 }
 
-/// A whole number within a range; the least of it where it is none.
+/// The same for a key with a default.
 fn whole(values: &mut Values, name: &str, range: RangeInclusive<u64>) -> u64 {
     let value = values.get(name).expect("it has a default").clone();
-    match value.text.parse::<u64>() {
-        Ok(number) if range.contains(&number) => return number,
-        Ok(number) => {
-            let message = format!(
-                "{name}: {number} is out of range ({} to {})",
-                range.start(),
-                range.end()
-            );
-            values.complain(&value.origin, message);
-        }
-        Err(_) => {
-            let message = format!("{name}: \"{}\" is not a whole number", value.text);
-            values.complain(&value.origin, message);
-        }
-    }
-    *range.start()
+    number(values, name, &value, range)
 }
 
 /// The journal. `found`: where it is when nobody says so.
