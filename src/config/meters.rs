@@ -277,8 +277,8 @@ fn check_name(name: &str) -> Result<(), &'static str> {
         Err("is missing: name = \"…\"")
     } else if name.chars().any(char::is_control) {
         Err("may not hold control characters")
-    } else if name.ends_with('\\') {
-        Err("may not end in a backslash")
+    } else if name.contains('\\') {
+        Err("may not hold a backslash: line protocol cannot carry it safely")
     } else {
         Ok(())
     }

@@ -214,6 +214,11 @@ pub(super) fn influx(values: &mut Values, dir: &Path) -> Influx {
         .expect("it has a default")
         .clone();
     check_carried(values, "influx.measurement", &measurement);
+    if measurement.text.contains('\\') || measurement.text.starts_with('#') {
+        let message = "influx.measurement: line protocol can carry neither a backslash nor a # at the \
+                       beginning";
+        values.complain(&measurement.origin, message);
+    }
     let timeout_ms = whole(values, "influx.timeout_ms", 100..=600_000);
     let ca_file = values
         .get("influx.ca_file")
@@ -284,16 +289,13 @@ fn check_bucket(values: &mut Values, name: &str, value: &Value) {
     }
 }
 
-/// What neither a URL nor line protocol nor a log line can carry.
+/// What neither a URL nor a log line can carry.
 fn check_carried(values: &mut Values, name: &str, value: &Value) {
     if value.text.chars().any(char::is_control) {
         values.complain(
             &value.origin,
             format!("{name}: control characters cannot be in a name"),
         );
-    } else if value.text.ends_with('\\') || value.text.starts_with('#') {
-        let message = format!("{name}: a name can neither begin with # nor end in a backslash");
-        values.complain(&value.origin, message);
     }
 }
 

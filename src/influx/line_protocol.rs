@@ -1,8 +1,10 @@
 //! Line protocol: one integer field a point.
 //!
 //! InfluxDB's parser (v2.9.1 `models/points.go`) takes `\,`, `\ ` and (in tags and field keys) `\=`
-//! for the plain characters; a backslash before anything else is itself. A newline cannot be
-//! carried, and neither can a backslash at the end of a name, which would escape what follows.
+//! for the plain characters; a backslash before anything else is itself. Nothing stands for a
+//! newline, and nothing for a backslash: one before a comma is answered 204 and never found again, one
+//! before a blank, with a quote later in the line, swallows the next line (both seen on v2.9.1). Names
+//! with either are refused.
 //! The crate `influxdb-line-protocol` builds each point anew; here all but two numbers of a line is
 //! the same for ever, and is copied.
 
@@ -15,9 +17,9 @@ pub enum LineError {
     /// It holds a line break or another control character.
     #[error("{0:?} holds a control character, which line protocol cannot carry")]
     Control(String),
-    /// It ends in a backslash.
-    #[error("{0:?} ends in a backslash, which line protocol cannot carry")]
-    TrailingBackslash(String),
+    /// It holds a backslash.
+    #[error("{0:?} holds a backslash, which line protocol cannot carry safely")]
+    Backslash(String),
     /// It begins a comment.
     #[error("{0:?} begins with #, which line protocol takes for a comment")]
     Comment(String),
@@ -76,8 +78,8 @@ fn escape(name: &str, special: &[char], out: &mut String) -> Result<(), LineErro
     if name.chars().any(char::is_control) {
         return Err(LineError::Control(name.to_owned()));
     }
-    if name.ends_with('\\') {
-        return Err(LineError::TrailingBackslash(name.to_owned()));
+    if name.contains('\\') {
+        return Err(LineError::Backslash(name.to_owned()));
     }
     for c in name.chars() {
         if special.contains(&c) {
@@ -130,9 +132,9 @@ mod tests {
     }
 
     #[test]
-    fn special_characters_are_escaped_and_a_backslash_is_itself() {
-        let want = "My\\ Power\\,=x,PulseType=a\\=b\\,c\\ d\\e\"ü Pulse=0i -1\n";
-        assert_eq!(line("My Power,=x", "a=b,c d\\e\"ü", 0, -1), want);
+    fn special_characters_are_escaped() {
+        let want = "My\\ Power\\,=x,PulseType=a\\=b\\,c\\ d\"ü Pulse=0i -1\n";
+        assert_eq!(line("My Power,=x", "a=b,c d\"ü", 0, -1), want);
     }
 
     #[test]
@@ -141,10 +143,7 @@ mod tests {
         assert_eq!(new("", "t"), Err(LineError::Empty));
         assert_eq!(new("m", ""), Err(LineError::Empty));
         assert!(matches!(new("m", "a\nb"), Err(LineError::Control(_))));
-        assert!(matches!(
-            new("m", "a\\"),
-            Err(LineError::TrailingBackslash(_))
-        ));
+        assert!(matches!(new("m", "a\\ b"), Err(LineError::Backslash(_))));
         assert!(matches!(new("#m", "a"), Err(LineError::Comment(_))));
     }
 
@@ -178,8 +177,8 @@ mod tests {
     proptest! {
         #[test]
         fn names_come_back_as_they_were(
-            measurement in "[a-zA-Z ,=\"'ü\\\\]{0,8}[a-z]",
-            tag in "[a-zA-Z ,=\"'ü\\\\]{0,8}[a-z]",
+            measurement in "[a-zA-Z ,=\"'ü]{0,8}[a-z]",
+            tag in "[a-zA-Z ,=\"'ü]{0,8}[a-z]",
             value: i64,
             ns: i64,
         ) {
