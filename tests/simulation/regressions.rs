@@ -80,3 +80,14 @@ fn a_boot_in_1970_delivers_nothing_before_the_time_is_known() {
     ];
     holds(false, 10, ops);
 }
+
+/// An orderly end before capture had looked at the clocks handed on pulses of a clock segment that
+/// the journal had never heard of.
+#[test]
+fn an_end_before_the_first_look_at_the_clocks_keeps_its_pulses() {
+    holds(
+        true,
+        5_000,
+        vec![Op::Pulses { meter: 0, count: 3 }, Op::Restart],
+    );
+}
