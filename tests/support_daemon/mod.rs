@@ -150,9 +150,19 @@ impl Daemon {
         self.child.wait().unwrap();
     }
 
-    /// Takes its processor time away.
-    pub(crate) fn freeze(&self) {
+    /// Takes its processor time away; all its threads stand still when this returns.
+    pub(crate) fn freeze(&mut self) {
         self.signal(Signal::STOP);
+        self.wait_for("standstill", |daemon| {
+            let tasks = fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap();
+            tasks.flatten().all(|task| {
+                let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+                // The state stands behind the name, which ends in the last bracket.
+                stat.rsplit(") ")
+                    .next()
+                    .is_some_and(|rest| rest.starts_with('T'))
+            })
+        });
     }
 
     /// Gives it back.
