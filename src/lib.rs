@@ -16,6 +16,7 @@
 //! | [`clock`] | Asks the time; ties monotonic stamps to wall time by clock segments. |
 //! | [`capture`] | Edges in, pulses out: sources, the filter, gaps. |
 //! | [`intake`] | The queue in memory between capture and the journal. |
+//! | [`rollup`] | Windows and views: 1m, 5m, 1h. |
 //! | [`journal`] | The SQLite file that keeps every pulse, and the marks of what is durable and delivered. |
 //! | [`influx`] | A small InfluxDB 2 client that knows nothing of the rest. |
 //! | [`deliver`] | From the journal to a server: batches, verdicts, retries, what is delivered. |
@@ -37,5 +38,6 @@ pub mod intake;
 pub mod journal;
 pub mod pulse;
 pub mod report;
+pub mod rollup;
 pub mod shutdown;
 pub mod status;

@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "journal",
         &["pulse", "clock", "config", "intake", "capture"],
     ),
+    ("rollup", &["pulse"]),
     ("influx", &[]),
     (
         "deliver",

@@ -24,6 +24,9 @@ pub enum Error {
         /// What it asked for in `Retry-After`.
         retry_after: Option<Duration>,
     },
+    /// A query failed after its answer had begun.
+    #[error("the query failed: {0}")]
+    Query(String),
     /// Nobody answers at that address.
     #[error("cannot reach the server")]
     Unreachable(#[source] ureq::Error),
@@ -54,6 +57,7 @@ impl Error {
     pub fn kind(&self) -> &'static str {
         match self {
             Error::Status { .. } => "status",
+            Error::Query(_) => "query",
             Error::Unreachable(_) => "unreachable",
             Error::Timeout(_) => "timeout",
             Error::Tls(_) => "tls",
@@ -76,7 +80,7 @@ impl Error {
         let (code, message) = match said {
             Ok(said) => (said.code, shorten(&said.message)),
             Err(_) if (200..300).contains(&status) => {
-                let page = "this is not the write API of InfluxDB 2: check INFLUX_HOST";
+                let page = "this is not the API of InfluxDB 2: check INFLUX_HOST";
                 (String::new(), page.to_owned())
             }
             Err(_) => (String::new(), shorten(&without_markup(body))),

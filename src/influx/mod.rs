@@ -5,10 +5,12 @@
 //! 200 with a page, whatever the method.
 
 pub mod error;
+pub mod flux;
 pub mod gzip;
 pub mod line_protocol;
 
 use std::fmt;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,6 +142,56 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Result<Answer, Error> {
+        let response = self.send(method, path_and_query, headers, body)?;
+        read_answer(response)
+    }
+
+    /// Runs a Flux script and hands each row of its answer to `each`, as it comes in. `now_s`: what
+    /// `now()` is in it, in seconds since 1970; None: the server's time.
+    ///
+    /// # Errors
+    /// When there was no answer, another than 200, or the query failed on its way: rows that were
+    /// handed over are not all then.
+    pub fn query(
+        &self,
+        flux: &str,
+        now_s: Option<i64>,
+        each: &mut dyn FnMut(flux::Row<'_>),
+    ) -> Result<(), Error> {
+        let mut asked = serde_json::json!({
+            "query": flux, "type": "flux",
+            "dialect": { "header": true, "delimiter": ",", "annotations": [] },
+        });
+        if let Some(now_s) = now_s {
+            asked["now"] = flux::time_s(now_s).into();
+        }
+        let path = format!("/api/v2/query?org={}", encode(&self.org));
+        let headers = [
+            ("Content-Type", "application/json"),
+            ("Accept", "application/csv"),
+        ];
+        let response = self.send("POST", &path, &headers, asked.to_string().as_bytes())?;
+        if response.status().as_u16() != 200 {
+            return Err(read_answer(response)?.into_error());
+        }
+        let content = response.headers().get("Content-Type");
+        if content.is_none_or(|kind| !kind.as_bytes().starts_with(b"text/csv")) {
+            return Err(read_answer(response)?.into_error());
+        }
+        let mut body = BufReader::new(response.into_body().into_reader());
+        flux::read_rows(&mut body, each).map_err(|error| match error {
+            flux::CsvError::Query(message) => Error::Query(message),
+            flux::CsvError::Io(io) => Error::from(ureq::Error::Io(io)),
+        })
+    }
+
+    fn send(
+        &self,
+        method: &str,
+        path_and_query: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Response, Error> {
         let mut request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{}{path_and_query}", self.host));
@@ -152,29 +204,36 @@ impl Client {
         let request = request
             .body(body)
             .map_err(|error| Error::from(ureq::Error::Http(error)))?;
-        let mut response = self.agent.run(request)?;
-        let status = response.status().as_u16();
-        let retry_after = response
-            .headers()
-            .get("Retry-After")
-            .and_then(error::retry_after);
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(ANSWER_BYTES_MAX)
-            .read_to_vec();
-        // The status is what counts: an error whose text breaks off is still that error.
-        let body = match body {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(_) if status >= 400 => String::new(),
-            Err(broken) => return Err(broken.into()),
-        };
-        Ok(Answer {
-            status,
-            body,
-            retry_after,
-        })
+        Ok(self.agent.run(request)?)
     }
+}
+
+/// An answer on its way.
+type Response = ureq::http::Response<ureq::Body>;
+
+/// Reads all of an answer.
+fn read_answer(mut response: Response) -> Result<Answer, Error> {
+    let status = response.status().as_u16();
+    let retry_after = response
+        .headers()
+        .get("Retry-After")
+        .and_then(error::retry_after);
+    let body = response
+        .body_mut()
+        .with_config()
+        .limit(ANSWER_BYTES_MAX)
+        .read_to_vec();
+    // The status is what counts: an error whose text breaks off is still that error.
+    let body = match body {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(_) if status >= 400 => String::new(),
+        Err(broken) => return Err(broken.into()),
+    };
+    Ok(Answer {
+        status,
+        body,
+        retry_after,
+    })
 }
 
 impl Answer {
