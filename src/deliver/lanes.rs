@@ -2,9 +2,9 @@
 //!
 //! A backlog goes out oldest first, and new pulses do not queue behind it: while there is more
 //! than one batch to send, the newest ones get a request of their own every few seconds. What was
-//! sent that way is a range of its own in [`Delivered`] until the backlog has caught up with it.
+//! sent that way is a range of its own in [`IdRanges`] until the backlog has caught up with it.
 
-use crate::journal::delivered::Delivered;
+use crate::journal::ranges::IdRanges;
 
 /// More ranges than this mean that live requests cannot keep up; then there is one lane.
 const RANGES_MAX: usize = 64;
@@ -22,7 +22,7 @@ pub struct Span {
 
 /// Chooses among what is not in `done` up to `newest`; `lines_max` go into a request. `live_due`:
 /// the last live request was long enough ago.
-pub fn next(done: &Delivered, newest: i64, lines_max: i64, live_due: bool) -> Option<Span> {
+pub fn next(done: &IdRanges, newest: i64, lines_max: i64, live_due: bool) -> Option<Span> {
     let gaps = done.gaps(1, newest);
     let (oldest, youngest) = (*gaps.first()?, *gaps.last()?);
     let backlog = done.missing(1, newest) > lines_max;
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn without_a_backlog_there_is_one_lane() {
-        let done = Delivered::from_ranges([(1, 90)]);
+        let done = IdRanges::from_ranges([(1, 90)]);
         let want = Some(Span {
             first: 91,
             last: 100,
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn new_pulses_overtake_a_backlog() {
-        let mut done = Delivered::from_ranges([(1, 10)]);
+        let mut done = IdRanges::from_ranges([(1, 10)]);
         let live = next(&done, 1_000, 100, true).unwrap();
         assert_eq!(
             live,
@@ -104,7 +104,7 @@ mod tests {
             had in prop::collection::vec((1i64..500, 0i64..50), 0..5),
         ) {
             let mut done =
-                Delivered::from_ranges(had.into_iter().map(|(first, len)| (first, first + len)));
+                IdRanges::from_ranges(had.into_iter().map(|(first, len)| (first, first + len)));
             let mut sent = done.gaps(1, newest).iter().map(|g| g.1 - g.0 + 1).sum::<i64>();
             for turn in turns.iter().cycle() {
                 let Some(span) = next(&done, newest, lines_max, *turn) else { break };

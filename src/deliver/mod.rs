@@ -21,9 +21,9 @@ use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
 use crate::journal::JournalError;
-use crate::journal::delivered::Delivered;
 use crate::journal::delivery::{DeliveryNews, DestinationState, Refused};
 use crate::journal::marks::Mark;
+use crate::journal::ranges::IdRanges;
 use crate::journal::reader::{Page, Reader};
 use crate::journal::writer::Mailbox;
 use crate::pulse::{MonoNs, NS_PER_MS, NS_PER_S};
@@ -75,8 +75,8 @@ pub struct Deliverer {
     retention_ns: i64,
     encoder: Encoder,
     // State.
-    delivered: Delivered,
-    held: Delivered,
+    delivered: IdRanges,
+    held: IdRanges,
     settled_seen: u64,
     suspects: Vec<(i64, i64)>,
     lines: usize,
@@ -118,7 +118,7 @@ impl Deliverer {
             backoff,
             retention_ns: i64::from(start.retention_d) * NS_PER_DAY,
             delivered,
-            held: Delivered::default(),
+            held: IdRanges::default(),
             settled_seen: 0,
             suspects: Vec::new(),
             lines: lines_max,
@@ -145,7 +145,7 @@ impl Deliverer {
     pub fn step(&mut self, mark: Mark) -> Result<Step, JournalError> {
         if std::mem::replace(&mut self.settled_seen, mark.segments_settled) != mark.segments_settled
         {
-            self.held = Delivered::default();
+            self.held = IdRanges::default();
         }
         let now_ns = self.clock.mono_ns();
         if now_ns < self.not_before_ns {

@@ -4,7 +4,7 @@
 use rusqlite::{Transaction, params};
 
 use super::append::{Journal, lose};
-use super::delivered::Delivered;
+use super::ranges::IdRanges;
 use super::{JournalError, Named};
 use crate::pulse::{LossCause, WallNs};
 
@@ -36,7 +36,7 @@ pub struct DestinationState {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeliveryNews {
     /// All that has been acknowledged.
-    pub delivered: Option<Delivered>,
+    pub delivered: Option<IdRanges>,
     /// Much has been: it is worth a write at once.
     pub much: bool,
     /// Points refused since the last time.
@@ -112,7 +112,7 @@ impl Journal {
 fn put_delivered(
     transaction: &Transaction<'_>,
     destination: i64,
-    delivered: &Delivered,
+    delivered: &IdRanges,
 ) -> Result<(), JournalError> {
     transaction
         .execute(

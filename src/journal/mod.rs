@@ -27,10 +27,10 @@
 //! newest id that survives a power cut. Only up to that mark anything is sent.
 
 pub mod append;
-pub mod delivered;
 pub mod delivery;
 pub mod durable;
 pub mod marks;
+pub mod ranges;
 pub mod reader;
 pub mod retention;
 pub mod schema;

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::delivered::Delivered;
 use super::delivery::DestinationState;
+use super::ranges::IdRanges;
 use super::{JournalError, Named, schema};
 use crate::intake::Loss;
 use crate::pulse::{LossCause, WallNs};
@@ -174,14 +174,14 @@ impl Reader {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn delivered(&self, destination: i64) -> Result<Delivered, JournalError> {
+    pub fn delivered(&self, destination: i64) -> Result<IdRanges, JournalError> {
         self.connection
             .prepare_cached("SELECT first_id, last_id FROM delivered WHERE destination = ?1")
             .and_then(|mut select| {
                 let ranges = select.query_map([destination], |row| row.try_into())?;
                 ranges.collect::<Result<Vec<_>, _>>()
             })
-            .map(Delivered::from_ranges)
+            .map(IdRanges::from_ranges)
             .op("be read")
     }
 

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, Transaction};
 
 use super::append::{Journal, lose};
-use super::delivered::Delivered;
+use super::ranges::IdRanges;
 use super::{JournalError, Named};
 use crate::pulse::{LossCause, WallNs};
 
@@ -35,7 +35,7 @@ impl Journal {
     ///
     /// # Errors
     /// When the disk does not take it.
-    pub fn prune(&mut self, delivered: &Delivered, before_ns: WallNs) -> Result<i64, JournalError> {
+    pub fn prune(&mut self, delivered: &IdRanges, before_ns: WallNs) -> Result<i64, JournalError> {
         let Some(first) = self.oldest()? else {
             return Ok(0);
         };
@@ -82,7 +82,7 @@ impl Journal {
     /// When the disk does not take it.
     pub fn make_room(
         &mut self,
-        delivered: Option<&Delivered>,
+        delivered: Option<&IdRanges>,
         max_bytes: u64,
         now_ns: WallNs,
     ) -> Result<i64, JournalError> {
@@ -96,7 +96,7 @@ impl Journal {
         if last < first {
             return Ok(0);
         }
-        let nothing = Delivered::default();
+        let nothing = IdRanges::default();
         let lost = delivered.unwrap_or(&nothing).gaps(first, last);
         self.delete(first, last, Some((&lost, now_ns)))
     }

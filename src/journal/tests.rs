@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::append::Journal;
-use super::delivered::Delivered;
 use super::delivery::{DeliveryNews, DestinationState, Refused};
 use super::durable::Durable;
 use super::marks::Marks;
+use super::ranges::IdRanges;
 use super::reader::Reader;
 use super::writer::Writer;
 use crate::clock::segment::{EARLIEST_WALL_NS, Segment, Trust};
@@ -59,7 +59,7 @@ impl Bench {
             Arc::clone(&marks),
             arc,
             settings,
-            Some((destination, Delivered::default())),
+            Some((destination, IdRanges::default())),
         );
         Bench {
             dir,
@@ -245,7 +245,7 @@ fn delivered_pulses_leave_after_the_raw_retention_and_not_before() {
     bench.clock.advance(31 * 86_400 * NS_PER_S);
     while bench.writer.step() == Duration::ZERO {}
     assert_eq!(oldest(&bench), 1, "nobody has them yet");
-    let delivered = Some(Delivered::from_ranges([(1, 2_000)]));
+    let delivered = Some(IdRanges::from_ranges([(1, 2_000)]));
     bench.writer.mailbox().leave(DeliveryNews {
         delivered,
         ..DeliveryNews::default()
@@ -282,7 +282,7 @@ fn what_delivery_tells_is_kept() {
         refused: vec![refused.clone(), refused],
         expired: vec![(2, 4)],
         state: Some(state.clone()),
-        delivered: Some(Delivered::from_ranges([(1, 3)])),
+        delivered: Some(IdRanges::from_ranges([(1, 3)])),
         much: false,
     };
     bench.writer.mailbox().leave(news);

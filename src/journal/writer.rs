@@ -8,9 +8,9 @@ use tracing::{error, info, warn};
 
 use super::JournalError;
 use super::append::Journal;
-use super::delivered::Delivered;
 use super::delivery::DeliveryNews;
 use super::marks::Marks;
+use super::ranges::IdRanges;
 use crate::clock::Clock;
 use crate::config::JournalSettings;
 use crate::intake::Intake;
@@ -93,7 +93,7 @@ pub struct Writer {
     settings: JournalSettings,
     destination: Option<i64>,
     // State.
-    delivered: Delivered,
+    delivered: IdRanges,
     saved_ns: MonoNs,
     looked_ns: MonoNs,
     pruning: bool,
@@ -111,7 +111,7 @@ impl Writer {
         marks: Arc<Marks>,
         clock: Arc<dyn Clock>,
         settings: JournalSettings,
-        destination: Option<(i64, Delivered)>,
+        destination: Option<(i64, IdRanges)>,
     ) -> Writer {
         let now_ns = clock.mono_ns();
         let hard_bound = settings

@@ -1,18 +1,19 @@
-//! Which ids a destination has acknowledged: a few ranges, usually one. Pure.
+//! Which ids are done with: what a destination has acknowledged, what has been rolled up. A few
+//! ranges, usually one. Pure.
 //!
-//! The end of the first range is the cursor: everything up to it has arrived. Further ranges
-//! appear while a backlog is worked off beside live data, and close up when it is done.
+//! The end of the first range is the cursor: everything up to it is done. Further ranges appear
+//! while a backlog is worked off beside live data, and close up when it is done.
 
 /// Disjoint ranges of ids, both ends included, in order, never touching.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Delivered {
+pub struct IdRanges {
     ranges: Vec<(i64, i64)>,
 }
 
-impl Delivered {
+impl IdRanges {
     /// From ranges in any order.
-    pub fn from_ranges(ranges: impl IntoIterator<Item = (i64, i64)>) -> Delivered {
-        let mut delivered = Delivered::default();
+    pub fn from_ranges(ranges: impl IntoIterator<Item = (i64, i64)>) -> IdRanges {
+        let mut delivered = IdRanges::default();
         for (first, last) in ranges {
             delivered.add(first, last);
         }
@@ -24,7 +25,7 @@ impl Delivered {
         &self.ranges
     }
 
-    /// Acknowledges `first..=last`.
+    /// Adds `first..=last`.
     pub fn add(&mut self, first: i64, last: i64) {
         if first > last {
             return;
@@ -40,7 +41,7 @@ impl Delivered {
         self.ranges.splice(from..to, [merged]);
     }
 
-    /// Takes back everything from `first` on: it is to be sent again.
+    /// Takes back everything from `first` on.
     pub fn rewind(&mut self, first: i64) {
         self.ranges.retain(|range| range.0 < first);
         if let Some(range) = self.ranges.last_mut() {
@@ -48,7 +49,7 @@ impl Delivered {
         }
     }
 
-    /// The parts of `first..=last` that are not acknowledged, oldest first.
+    /// The parts of `first..=last` that are not in here, oldest first.
     pub fn gaps(&self, first: i64, last: i64) -> Vec<(i64, i64)> {
         let mut gaps = Vec::new();
         let mut next = first;
@@ -68,7 +69,7 @@ impl Delivered {
         gaps
     }
 
-    /// How many of `first..=last` are not acknowledged.
+    /// How many of `first..=last` are not in here.
     pub fn missing(&self, first: i64, last: i64) -> i64 {
         self.gaps(first, last)
             .iter()
@@ -87,7 +88,7 @@ mod tests {
 
     #[test]
     fn ranges_close_up() {
-        let mut delivered = Delivered::from_ranges([(1, 10), (21, 30)]);
+        let mut delivered = IdRanges::from_ranges([(1, 10), (21, 30)]);
         assert_eq!(delivered.gaps(1, 35), [(11, 20), (31, 35)]);
         delivered.add(11, 20);
         assert_eq!(delivered.ranges(), [(1, 30)]);
@@ -100,7 +101,7 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_a_set(ops in prop::collection::vec((0u8..8, 1i64..60, 0i64..20), 0..40)) {
-            let mut delivered = Delivered::default();
+            let mut delivered = IdRanges::default();
             let mut set = BTreeSet::new();
             for (op, first, len) in ops {
                 if op == 0 {
