@@ -104,10 +104,29 @@ impl Pending {
     }
 }
 
+/// A stretch of wall time over which a meter's line was read without a break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watch {
+    /// Its begin.
+    pub since_ns: WallNs,
+    /// Its end so far.
+    pub until_ns: WallNs,
+}
+
+/// How far capture has seen: whatever it will hand on from now on is later than this.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// By the wall clock; None: it cannot be trusted yet.
+    pub looked_ns: Option<WallNs>,
+    /// The meters whose lines are read, and since when.
+    pub meters: BTreeMap<MeterId, Watch>,
+}
+
 /// The queue itself, shared by one that adds and one that takes.
 #[derive(Debug)]
 pub struct Intake {
     pending: Mutex<Pending>,
+    watched: Mutex<Watched>,
     arrived: Condvar,
     pulses_max: usize,
 }
@@ -117,6 +136,7 @@ impl Intake {
     pub fn new(pulses_max: usize) -> Intake {
         Intake {
             pending: Mutex::default(),
+            watched: Mutex::default(),
             arrived: Condvar::new(),
             pulses_max,
         }
@@ -129,6 +149,17 @@ impl Intake {
         if urgent {
             self.arrived.notify_one();
         }
+    }
+
+    /// Notes how far capture has seen, after everything up to there was added.
+    pub fn note_watched(&self, watched: Watched) {
+        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = watched;
+    }
+
+    /// How far capture has seen. All pulses up to there can be taken.
+    pub fn watched(&self) -> Watched {
+        let watched = self.watched.lock();
+        watched.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Takes everything, if it is worth a commit. `also_lines`: the state of lines alone is.

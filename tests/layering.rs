@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("capture", &["pulse", "clock", "config", "intake"]),
     (
         "journal",
-        &["pulse", "clock", "config", "intake", "capture"],
+        &["pulse", "clock", "config", "intake", "capture", "rollup"],
     ),
     ("rollup", &["pulse"]),
     ("influx", &[]),

@@ -11,6 +11,7 @@ pub mod recorder;
 pub mod simulated;
 pub mod waker;
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +21,7 @@ use tracing::{debug, info, warn};
 use crate::clock::Clock;
 use crate::clock::segment::Segments;
 use crate::config::MeterSettings;
-use crate::intake::{Intake, LineState, Loss, Pending};
+use crate::intake::{Intake, LineState, Loss, Pending, Watch, Watched};
 use crate::pulse::{Edge, Level, LossCause, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Pulse, WallNs};
 use filter::{Filter, Outcome};
 
@@ -102,6 +103,8 @@ pub struct Capture {
     intake: Arc<Intake>,
     // Settings.
     log_edges: bool,
+    /// The longest that a filter takes to decide about an edge it has believed in.
+    decide_ns: i64,
     // State.
     lines: Vec<Line>,
     segments: Segments,
@@ -118,6 +121,8 @@ struct Line {
     filter: Filter,
     request_id: u64,
     up: bool,
+    /// Since when it is read without a break.
+    up_since_ns: MonoNs,
     touched: bool,
     last_stamp_ns: MonoNs,
 }
@@ -140,16 +145,20 @@ impl Capture {
                 filter: Filter::new(meter.filter, Level::High, now_ns),
                 request_id: 0,
                 up: false,
+                up_since_ns: now_ns,
                 touched: false,
                 last_stamp_ns: 0,
             })
             .collect();
+        let decide_ns = meters.iter().map(|meter| meter.filter.bounce_ns).max();
+        let decide_ns = decide_ns.unwrap_or(0);
         let segments = Segments::begin(now_ns, clock.offset_ns(), earliest_wall_ns);
         Capture {
             source,
             clock,
             intake,
             log_edges: false,
+            decide_ns,
             lines,
             segments,
             announced: false,
@@ -191,7 +200,29 @@ impl Capture {
             self.settle(index, seen_ns, &mut pending);
         }
         self.hand_on(pending);
+        self.note_watched(before_ns - READ_LAG_MAX_NS - self.decide_ns);
         polled
+    }
+
+    /// Tells how far capture has seen: up to `seen_ns` everything is handed on. (A pulse whose width
+    /// decides may come later; its window is counted again then.)
+    fn note_watched(&self, seen_ns: MonoNs) {
+        let segment = self.segments.current();
+        if !segment.trust.is_final() || seen_ns < segment.begins_ns {
+            return;
+        }
+        let wall = |mono_ns| mono_ns + segment.offset_ns;
+        let mut meters = BTreeMap::new();
+        for (index, line) in self.lines.iter().enumerate().filter(|(_, line)| line.up) {
+            let since_ns = line.up_since_ns.max(segment.begins_ns);
+            if since_ns < seen_ns {
+                let meter = MeterId(u16::try_from(index).expect("at most 64 meters"));
+                let (since_ns, until_ns) = (wall(since_ns), wall(seen_ns));
+                meters.insert(meter, Watch { since_ns, until_ns });
+            }
+        }
+        let looked_ns = Some(wall(seen_ns));
+        self.intake.note_watched(Watched { looked_ns, meters });
     }
 
     /// The end: reads what the kernel still holds and decides what is open in favour of the
@@ -213,6 +244,7 @@ impl Capture {
             self.judge(index, &mut pending);
         }
         self.hand_on(pending);
+        self.note_watched(now_ns);
     }
 
     /// The next time something must be decided or looked at.
@@ -257,6 +289,7 @@ impl Capture {
                     self.stats.lines_up.fetch_add(1, Ordering::Relaxed);
                 }
                 (line.up, line.request_id, line.touched) = (true, request_id, true);
+                line.up_since_ns = mono_ns;
                 line.filter.line_up(level, mono_ns, &mut self.outcomes);
                 self.judge(meter.index(), pending);
             }

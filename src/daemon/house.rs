@@ -87,7 +87,7 @@ impl House {
             Arc::clone(&real),
             settings.journal.clone(),
             known,
-        );
+        )?;
         writer.preallocate();
         let mailbox = writer.mailbox();
         let name = destination.as_ref().map(|(_, name, _)| name.clone());

@@ -23,7 +23,7 @@ pub struct Journal {
     moved_aside: Option<PathBuf>,
     boot_id: String,
     /// Row ids of the configured meters, by [`MeterId`].
-    meters: Vec<i64>,
+    pub(super) meters: Vec<i64>,
     /// Row ids of this run's segments.
     segments: HashMap<SegmentNo, i64>,
     newest: i64,

@@ -5,6 +5,7 @@ use rusqlite::{Transaction, params};
 
 use super::append::{Journal, lose};
 use super::ranges::IdRanges;
+use super::windows::{Reconciled, put_reconciled};
 use super::{JournalError, Named};
 use crate::pulse::{LossCause, WallNs};
 
@@ -45,6 +46,10 @@ pub struct DeliveryNews {
     pub expired: Vec<(i64, u64)>,
     /// A change of state.
     pub state: Option<DestinationState>,
+    /// What has been compared of its buckets.
+    pub reconciled: Vec<Reconciled>,
+    /// A change of the state of its views.
+    pub views: Option<DestinationState>,
 }
 
 impl Journal {
@@ -104,6 +109,18 @@ impl Journal {
                     params![destination, state.state, state.message, state.since_ns],
                 )
                 .op("keep a destination's state")?;
+        }
+        if let Some(views) = &news.views {
+            transaction
+                .execute(
+                    "UPDATE destination SET views_state = ?2, views_message = ?3,
+                         views_since_ns = ?4 WHERE id = ?1",
+                    params![destination, views.state, views.message, views.since_ns],
+                )
+                .op("keep a destination's state")?;
+        }
+        for reconciled in &news.reconciled {
+            put_reconciled(&transaction, destination, reconciled)?;
         }
         transaction.commit().op("commit")
     }

@@ -19,6 +19,8 @@ pub struct Mark {
     pub durable_commits: u64,
     /// When the first commit that is not durable was made.
     pub unsynced_since_ns: Option<MonoNs>,
+    /// Windows that end up to this, in seconds since 1970, are counted whole; 0: none yet.
+    pub closed_s: i64,
     /// How many times a clock segment became final: pulses that were held may go.
     pub segments_settled: u64,
 }
@@ -52,6 +54,12 @@ impl Marks {
         mark.commits += 1;
         mark.segments_settled += u64::from(settled);
         mark.unsynced_since_ns.get_or_insert(now_ns);
+        self.changed.notify_all();
+    }
+
+    /// All windows that end up to `closed_s` are counted now.
+    pub fn closed(&self, closed_s: i64) {
+        self.lock().closed_s = closed_s;
         self.changed.notify_all();
     }
 

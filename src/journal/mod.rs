@@ -19,6 +19,16 @@
 //!   destination has acknowledged, as few ranges of ids. Saved late on purpose: sending again is
 //!   harmless, a write a second to the card is not.
 //! * `quarantine(…)`: points that a server refused for good, with what it said.
+//! * `window(view, start_s, meter, pulses)`: how many pulses each minute, five minutes and hour
+//!   holds, of pulses that are durable and whose time is final. `rolled(first_id, last_id)`: which
+//!   ids are counted in there. Both change in one commit, so that each pulse is counted once for
+//!   ever, whenever it comes and whether or not the pulses beside it are still there.
+//! * `hour_ids(start_s, first_id, last_id)`: between which ids the pulses of an hour are found.
+//! * `watched(meter, begins_s, ends_s)`: when the meter's line was watched without a break: the
+//!   journal knows all of a window that lies in there.
+//! * `reconciled(destination, level, until_s)` and `changed_window(destination, level, start_s,
+//!   roll)`: up to where the server's buckets were compared with the windows, and what has changed
+//!   since. Level 0 is raw, the others are the width of the view's windows in seconds.
 //!
 //! # Durability
 //!
@@ -33,7 +43,9 @@ pub mod marks;
 pub mod ranges;
 pub mod reader;
 pub mod retention;
+pub mod roller;
 pub mod schema;
+pub mod windows;
 pub mod writer;
 
 use std::path::{Path, PathBuf};
@@ -143,3 +155,5 @@ pub fn file_in(dir: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod window_tests;

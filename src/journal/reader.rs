@@ -53,7 +53,7 @@ type PulseRow = (i64, i64, i64, i64, bool);
 /// A connection for reading.
 #[derive(Debug)]
 pub struct Reader {
-    connection: Connection,
+    pub(super) connection: Connection,
     /// Offsets of segments that are final: they never change.
     offsets: HashMap<i64, i64>,
 }

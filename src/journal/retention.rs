@@ -30,12 +30,17 @@ pub(super) fn used_bytes(connection: &Connection) -> Result<u64, JournalError> {
 }
 
 impl Journal {
-    /// Deletes up to [`PRUNE_ROWS`] of the oldest pulses that are delivered and older than
-    /// `before_ns`. Returns how many.
+    /// Deletes up to [`PRUNE_ROWS`] of the oldest pulses that are delivered, counted in windows (up
+    /// to id `counted`) and older than `before_ns`. Returns how many.
     ///
     /// # Errors
     /// When the disk does not take it.
-    pub fn prune(&mut self, delivered: &IdRanges, before_ns: WallNs) -> Result<i64, JournalError> {
+    pub fn prune(
+        &mut self,
+        delivered: &IdRanges,
+        counted: i64,
+        before_ns: WallNs,
+    ) -> Result<i64, JournalError> {
         let Some(first) = self.oldest()? else {
             return Ok(0);
         };
@@ -47,7 +52,10 @@ impl Journal {
         else {
             return Ok(0);
         };
-        let last = end.1.min(first + PRUNE_ROWS - 1).min(self.newest() - 1);
+        let last = (first + PRUNE_ROWS - 1)
+            .min(end.1)
+            .min(counted)
+            .min(self.newest() - 1);
         // The first one that is too young ends it; wall time may run backwards over a step.
         let young: Option<i64> = self
             .connection()
@@ -92,13 +100,23 @@ impl Journal {
         let Some(first) = self.oldest()? else {
             return Ok(0);
         };
-        let last = (first + PRUNE_ROWS - 1).min(self.newest() - 1);
+        let last = self.leaving(first);
         if last < first {
             return Ok(0);
         }
         let nothing = IdRanges::default();
         let lost = delivered.unwrap_or(&nothing).gaps(first, last);
         self.delete(first, last, Some((&lost, now_ns)))
+    }
+
+    /// The last of the pulses that leave in one step if `first` is the oldest.
+    fn leaving(&self, first: i64) -> i64 {
+        (first + PRUNE_ROWS - 1).min(self.newest() - 1)
+    }
+
+    /// The newest id that the next [`Journal::make_room`] may delete; None: none.
+    pub(super) fn leaving_next(&self) -> Result<Option<i64>, JournalError> {
+        Ok(self.oldest()?.map(|first| self.leaving(first)))
     }
 
     fn oldest(&self) -> Result<Option<i64>, JournalError> {

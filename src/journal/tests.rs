@@ -1,5 +1,6 @@
 //! The journal's stages stepped together with a virtual clock.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,18 +14,18 @@ use super::writer::Writer;
 use crate::clock::segment::{EARLIEST_WALL_NS, Segment, Trust};
 use crate::clock::{Clock, VirtualClock};
 use crate::config::JournalSettings;
-use crate::intake::{Intake, Loss, PULSES_MAX, Pending};
+use crate::intake::{Intake, Loss, PULSES_MAX, Pending, Watched};
 use crate::pulse::{LossCause, MeterId, NS_PER_S, Pulse, SegmentNo};
 
-const WALL: i64 = EARLIEST_WALL_NS + 1_000 * NS_PER_S;
+pub(super) const WALL: i64 = EARLIEST_WALL_NS + 1_000 * NS_PER_S;
 
-struct Bench {
-    dir: tempfile::TempDir,
-    clock: VirtualClock,
-    intake: Arc<Intake>,
-    marks: Arc<Marks>,
-    writer: Writer,
-    durable: Durable,
+pub(super) struct Bench {
+    pub(super) dir: tempfile::TempDir,
+    pub(super) clock: VirtualClock,
+    pub(super) intake: Arc<Intake>,
+    pub(super) marks: Arc<Marks>,
+    pub(super) writer: Writer,
+    pub(super) durable: Durable,
 }
 
 fn settings(dir: &std::path::Path) -> JournalSettings {
@@ -41,7 +42,7 @@ fn names() -> Vec<String> {
 }
 
 impl Bench {
-    fn new(change: impl FnOnce(&mut JournalSettings)) -> Bench {
+    pub(super) fn new(change: impl FnOnce(&mut JournalSettings)) -> Bench {
         let dir = tempfile::tempdir().unwrap();
         let clock = VirtualClock::at(WALL);
         let journal = Journal::open(dir.path(), &names(), "boot", WALL).unwrap();
@@ -60,7 +61,8 @@ impl Bench {
             arc,
             settings,
             Some((destination, IdRanges::default())),
-        );
+        )
+        .unwrap();
         Bench {
             dir,
             clock,
@@ -71,15 +73,27 @@ impl Bench {
         }
     }
 
-    fn push(&self, pending: Pending) {
+    pub(super) fn push(&self, pending: Pending) {
         self.intake.push(pending, self.clock.wall_ns());
     }
 
-    fn reader(&self) -> Reader {
+    /// Everything up to now has been seen and is durable; the writer counts what it can.
+    pub(super) fn close(&mut self) {
+        self.clock.advance(60 * NS_PER_S);
+        self.intake.note_watched(Watched {
+            looked_ns: Some(self.clock.wall_ns()),
+            meters: BTreeMap::new(),
+        });
+        self.writer.step();
+        self.durable.step().unwrap();
+        while self.writer.step() == Duration::ZERO {}
+    }
+
+    pub(super) fn reader(&self) -> Reader {
         Reader::open(self.dir.path()).unwrap()
     }
 
-    fn stamps(&self) -> Vec<(i64, i64)> {
+    pub(super) fn stamps(&self) -> Vec<(i64, i64)> {
         let page = self.reader().page(1, i64::MAX, usize::MAX).unwrap();
         page.entries
             .iter()
@@ -88,7 +102,7 @@ impl Bench {
     }
 }
 
-fn segment(no: u32, offset_ns: i64, trust: Trust) -> Segment {
+pub(super) fn segment(no: u32, offset_ns: i64, trust: Trust) -> Segment {
     Segment {
         no: SegmentNo(no),
         begins_ns: 0,
@@ -97,7 +111,7 @@ fn segment(no: u32, offset_ns: i64, trust: Trust) -> Segment {
     }
 }
 
-fn pulses(meter: u16, no: u32, count: i64) -> Vec<Pulse> {
+pub(super) fn pulses(meter: u16, no: u32, count: i64) -> Vec<Pulse> {
     (1..=count)
         .map(|n| Pulse {
             meter: MeterId(meter),
@@ -108,7 +122,7 @@ fn pulses(meter: u16, no: u32, count: i64) -> Vec<Pulse> {
         .collect()
 }
 
-fn pending(segments: Vec<Segment>, pulses: Vec<Pulse>) -> Pending {
+pub(super) fn pending(segments: Vec<Segment>, pulses: Vec<Pulse>) -> Pending {
     Pending {
         segments,
         pulses,
@@ -243,6 +257,7 @@ fn delivered_pulses_leave_after_the_raw_retention_and_not_before() {
     bench.writer.step();
     let oldest = |bench: &Bench| bench.reader().bounds().unwrap().unwrap().0;
     bench.clock.advance(31 * 86_400 * NS_PER_S);
+    bench.close();
     while bench.writer.step() == Duration::ZERO {}
     assert_eq!(oldest(&bench), 1, "nobody has them yet");
     let delivered = Some(IdRanges::from_ranges([(1, 2_000)]));
@@ -284,6 +299,7 @@ fn what_delivery_tells_is_kept() {
         state: Some(state.clone()),
         delivered: Some(IdRanges::from_ranges([(1, 3)])),
         much: false,
+        ..DeliveryNews::default()
     };
     bench.writer.mailbox().leave(news);
     bench.writer.step();

@@ -11,10 +11,12 @@ use super::append::Journal;
 use super::delivery::DeliveryNews;
 use super::marks::Marks;
 use super::ranges::IdRanges;
+use super::roller::Roller;
 use crate::clock::Clock;
 use crate::config::JournalSettings;
-use crate::intake::Intake;
+use crate::intake::{Intake, Watched};
 use crate::pulse::{MonoNs, NS_PER_S};
+use crate::rollup::View;
 
 /// What was delivered is saved this often: after a crash so many seconds are sent again, which is
 /// harmless, and the card is spared a write a second.
@@ -22,6 +24,9 @@ const DELIVERED_SAVE_NS: i64 = 10 * NS_PER_S;
 
 /// How often retention looks for something to do.
 const RETENTION_LOOK_NS: i64 = 60 * NS_PER_S;
+
+/// Windows are counted at most this often, whatever the clock that capture stands on.
+const ROLL_MIN_NS: i64 = NS_PER_S;
 
 /// Waits between tries while the disk does not take commits.
 const RETRY_MIN: Duration = Duration::from_millis(50);
@@ -50,19 +55,25 @@ impl Mailbox {
         if news.state.is_some() {
             waiting.state = news.state;
         }
+        if news.views.is_some() {
+            waiting.views = news.views;
+        }
         waiting.much |= news.much;
         waiting.refused.extend(news.refused);
         waiting.expired.extend(news.expired);
+        waiting.reconciled.extend(news.reconciled);
     }
 
-    /// Takes what is there. Ranges alone are left until `also_ranges`.
+    /// Takes what is there. Ranges, and what was compared, are left until `also_ranges`.
     fn collect(&self, also_ranges: bool) -> Option<DeliveryNews> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let urgent = waiting.much
             || waiting.state.is_some()
+            || waiting.views.is_some()
             || !waiting.refused.is_empty()
             || !waiting.expired.is_empty();
-        if urgent || (also_ranges && waiting.delivered.is_some()) {
+        let ranges = waiting.delivered.is_some() || !waiting.reconciled.is_empty();
+        if urgent || (also_ranges && ranges) {
             return Some(std::mem::take(&mut waiting));
         }
         None
@@ -74,10 +85,19 @@ impl Mailbox {
         let since = std::mem::take(&mut *waiting);
         taken.delivered = since.delivered.or(taken.delivered);
         taken.state = since.state.or(taken.state);
+        taken.views = since.views.or(taken.views);
+        taken.reconciled.extend(since.reconciled);
         taken.refused.extend(since.refused);
         taken.expired.extend(since.expired);
         *waiting = taken;
     }
+}
+
+/// Minutes that are over: their windows are counted as soon as the pulses in them are durable.
+#[derive(Debug)]
+struct Closing {
+    watched: Watched,
+    newest: i64,
 }
 
 /// The stage.
@@ -93,6 +113,10 @@ pub struct Writer {
     settings: JournalSettings,
     destination: Option<i64>,
     // State.
+    roller: Roller,
+    closing: Option<Closing>,
+    looked_minute_s: i64,
+    rolled_ns: MonoNs,
     delivered: IdRanges,
     saved_ns: MonoNs,
     looked_ns: MonoNs,
@@ -105,6 +129,9 @@ pub struct Writer {
 impl Writer {
     /// A writer for an open journal. `destination` is the row of the destination whose
     /// acknowledgement lets pulses go after the raw retention, with what it has already.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
     pub fn new(
         journal: Journal,
         intake: Arc<Intake>,
@@ -112,7 +139,7 @@ impl Writer {
         clock: Arc<dyn Clock>,
         settings: JournalSettings,
         destination: Option<(i64, IdRanges)>,
-    ) -> Writer {
+    ) -> Result<Writer, JournalError> {
         let now_ns = clock.mono_ns();
         let hard_bound = settings
             .max_bytes
@@ -122,7 +149,11 @@ impl Writer {
             warn!(error = %failed, "the journal's size is bounded by retention alone");
         }
         let (destination, delivered) = destination.unzip();
-        Writer {
+        Ok(Writer {
+            roller: Roller::open(&journal)?,
+            closing: None,
+            looked_minute_s: 0,
+            rolled_ns: now_ns - ROLL_MIN_NS,
             journal,
             intake,
             marks,
@@ -137,7 +168,7 @@ impl Writer {
             preallocating: false,
             failing: None,
             retry: RETRY_MIN,
-        }
+        })
     }
 
     /// Lets the following steps grow the WAL to its full size, for the card's sake.
@@ -189,6 +220,8 @@ impl Writer {
     }
 
     fn try_step(&mut self) -> Result<Duration, JournalError> {
+        // What capture had seen before is in this commit or in an earlier one.
+        let watched = self.intake.watched();
         if let Err(failed) = self.commit(false) {
             if failed.kind() == "disk_full" {
                 // If it is our own bound that is reached, retention makes the room.
@@ -207,8 +240,42 @@ impl Writer {
             self.pruning = self.prune()?;
         }
         self.preallocating = self.preallocating && self.grow_wal();
-        let busy = self.pruning || self.preallocating;
+        let rolling = self.roll(watched)?;
+        let busy = self.pruning || self.preallocating || rolling;
         Ok(if busy { Duration::ZERO } else { IDLE_WAIT })
+    }
+
+    /// One bounded piece of rolling up, when a minute is over; true if there is more to do.
+    fn roll(&mut self, watched: Watched) -> Result<bool, JournalError> {
+        let now_ns = self.clock.mono_ns();
+        if self.closing.is_none() && now_ns - self.rolled_ns >= ROLL_MIN_NS {
+            let minute_s = watched.looked_ns.map(|ns| View::Minute.start_of(ns));
+            // Not "later": the clock may have been set back.
+            if minute_s.is_some_and(|minute_s| minute_s != self.looked_minute_s) {
+                self.looked_minute_s = minute_s.unwrap_or_default();
+                let newest = self.journal.newest();
+                self.closing = Some(Closing { watched, newest });
+            }
+        }
+        let mark = self.marks.now();
+        let Some(closing) = self
+            .closing
+            .take_if(|closing| mark.durable >= closing.newest)
+        else {
+            return Ok(false);
+        };
+        let settled = mark.segments_settled;
+        match self.roller.step(&mut self.journal, closing.newest, settled) {
+            Ok(false) => {}
+            unfinished => {
+                self.closing = Some(closing);
+                return unfinished;
+            }
+        }
+        self.journal.keep_watched(&closing.watched.meters)?;
+        self.rolled_ns = now_ns;
+        self.marks.closed(self.looked_minute_s);
+        self.journal.prune_windows(self.clock.wall_ns())
     }
 
     /// Commits what waits. `also_lines`: even if it is but the state of lines.
@@ -261,9 +328,10 @@ impl Writer {
             return Ok(false);
         }
         let keep_ns = i64::from(self.settings.raw_retention_d) * NS_PER_DAY;
-        let pruned = self
-            .journal
-            .prune(&self.delivered, self.clock.wall_ns() - keep_ns)?;
+        let counted = self.roller.counted_until();
+        let pruned =
+            self.journal
+                .prune(&self.delivered, counted, self.clock.wall_ns() - keep_ns)?;
         Ok(pruned > 0)
     }
 
@@ -276,6 +344,11 @@ impl Writer {
     }
 
     fn make_room(&mut self, max_bytes: u64) -> Result<i64, JournalError> {
+        // Pulses leave, their windows stay.
+        if let Some(last) = self.journal.leaving_next()? {
+            let settled = self.marks.now().segments_settled;
+            while self.roller.step(&mut self.journal, last, settled)? {}
+        }
         let delivered = self.destination.map(|_| &self.delivered);
         let left = self
             .journal

@@ -3,6 +3,8 @@
 //! A window is aligned to UTC and named by its start. A *view* is all windows of one width: 1m,
 //! 5m or 1h, kept in the journal and in a bucket of the server.
 
+use std::collections::BTreeMap;
+
 use crate::pulse::{NS_PER_S, WallNs};
 
 /// One of the three widths.
@@ -90,6 +92,86 @@ impl View {
     }
 }
 
+/// A bucket of the server as the reconciler sees it: the raw pulses or a view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// The pulses themselves.
+    Raw,
+    /// Their windows.
+    View(View),
+}
+
+impl Level {
+    /// From the finest to the coarsest.
+    pub const ALL: [Level; 4] = [
+        Level::Raw,
+        Level::View(View::Minute),
+        Level::View(View::FiveMinutes),
+        Level::View(View::Hour),
+    ];
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Level::Raw => "raw",
+            Level::View(view) => view.as_str(),
+        }
+    }
+
+    /// The number kept in the journal: the width of its windows in seconds, 0 for raw.
+    pub fn as_code(self) -> i64 {
+        match self {
+            Level::Raw => 0,
+            Level::View(view) => view.width_s(),
+        }
+    }
+
+    /// The level with this number.
+    pub fn from_code(code: i64) -> Option<Level> {
+        Level::ALL.into_iter().find(|level| level.as_code() == code)
+    }
+
+    /// The windows in which it is compared: raw minute by minute.
+    pub fn windows(self) -> View {
+        match self {
+            Level::Raw => View::Minute,
+            Level::View(view) => view,
+        }
+    }
+}
+
+/// How many pulses each window of each view holds, by meter's row in the journal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    counts: BTreeMap<(View, i64, i64), i64>,
+    hours: BTreeMap<i64, (i64, i64)>,
+}
+
+impl Tally {
+    /// Counts a pulse: its id, the meter's row, its wall time.
+    pub fn add(&mut self, id: i64, meter: i64, wall_ns: WallNs) {
+        for view in View::ALL {
+            let window = (view, view.start_of(wall_ns), meter);
+            *self.counts.entry(window).or_default() += 1;
+        }
+        let hour = self.hours.entry(View::Hour.start_of(wall_ns));
+        let ids = hour.or_insert((id, id));
+        *ids = (ids.0.min(id), ids.1.max(id));
+    }
+
+    /// Windows: (view, start, meter's row), and their pulses.
+    pub fn windows(&self) -> impl Iterator<Item = ((View, i64, i64), i64)> + '_ {
+        self.counts
+            .iter()
+            .map(|(window, pulses)| (*window, *pulses))
+    }
+
+    /// The starts of hours, and the least and the greatest id among their pulses.
+    pub fn hours(&self) -> impl Iterator<Item = (i64, (i64, i64))> + '_ {
+        self.hours.iter().map(|(hour_s, ids)| (*hour_s, *ids))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +199,31 @@ mod tests {
             let oldest_of_the_task = tick_s - view.reach_s();
             assert!(view.settled_before_s(tick_s + SETTLE_S - 1) <= oldest_of_the_task);
             assert!(view.settled_before_s(tick_s + SETTLE_S + view.width_s()) > oldest_of_the_task);
+        }
+    }
+
+    #[test]
+    fn a_pulse_counts_once_in_each_view() {
+        let mut tally = Tally::default();
+        let hour_s = 1_767_268_800;
+        for (id, s) in [(4, 0), (5, 59), (6, 60), (7, 3_599), (3, 300)] {
+            tally.add(id, 1, (hour_s + s) * NS_PER_S);
+        }
+        let of = |view| tally.windows().filter(move |((of, ..), _)| *of == view);
+        for view in View::ALL {
+            assert_eq!(of(view).map(|(_, pulses)| pulses).sum::<i64>(), 5);
+        }
+        let minutes: Vec<_> = of(View::Minute)
+            .map(|((_, s, _), n)| (s - hour_s, n))
+            .collect();
+        assert_eq!(minutes, [(0, 2), (60, 1), (300, 1), (3_540, 1)]);
+        assert_eq!(tally.hours().collect::<Vec<_>>(), [(hour_s, (3, 7))]);
+    }
+
+    #[test]
+    fn levels_have_numbers_of_their_own() {
+        for level in Level::ALL {
+            assert_eq!(Level::from_code(level.as_code()), Some(level));
         }
     }
 }

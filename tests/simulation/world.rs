@@ -189,7 +189,8 @@ impl World {
             Arc::clone(&clock),
             settings,
             Some((row, delivered)),
-        );
+        )
+        .unwrap();
         let deliverer = Deliverer::begin(Start {
             reader: Reader::open(dir).unwrap(),
             sink: Box::new(self.remote.clone()),

@@ -1,0 +1,212 @@
+//! Windows: counted once each, whatever comes late, leaves early or breaks in between.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::delivery::DeliveryNews;
+use super::ranges::IdRanges;
+use super::tests::{Bench, WALL, pending, pulses, segment};
+use super::windows::{Changed, Reconciled};
+use crate::clock::Clock;
+use crate::clock::segment::Trust;
+use crate::intake::{Watch, Watched};
+use crate::pulse::{MeterId, NS_PER_S, Pulse, SegmentNo};
+use crate::rollup::{Level, View};
+
+const DAY_NS: i64 = 86_400 * NS_PER_S;
+
+/// Pulses of a meter by view.
+fn sums(bench: &Bench, meter: i64) -> [i64; 3] {
+    let reader = bench.reader();
+    View::ALL.map(|view| {
+        let windows = reader.windows(view, 0, i64::MAX).unwrap();
+        let of_meter = windows.iter().filter(|window| window.meter == meter);
+        of_meter.map(|window| window.pulses).sum()
+    })
+}
+
+/// A pulse every `step_s`, from the segment's begin.
+fn every(step_s: i64, count: i64) -> Vec<Pulse> {
+    (0..count)
+        .map(|n| Pulse {
+            meter: MeterId(0),
+            segment: SegmentNo(0),
+            mono_ns: n * step_s * NS_PER_S,
+            estimated: false,
+        })
+        .collect()
+}
+
+#[test]
+fn pulses_are_counted_when_they_are_durable_and_not_before() {
+    let mut bench = Bench::new(|_| {});
+    let settled = segment(0, WALL, Trust::Assumed);
+    bench.push(pending(vec![settled], every(20, 180)));
+    bench.clock.advance(3_600 * NS_PER_S);
+    bench.intake.note_watched(Watched {
+        looked_ns: Some(bench.clock.wall_ns()),
+        meters: BTreeMap::new(),
+    });
+    for _ in 0..5 {
+        bench.writer.step();
+    }
+    assert_eq!(sums(&bench, 1), [0; 3]);
+    assert_eq!(bench.marks.now().closed_s, 0);
+    bench.durable.step().unwrap();
+    while bench.writer.step() == Duration::ZERO {}
+    assert_eq!(sums(&bench, 1), [180; 3]);
+    let minutes = bench.reader().windows(View::Minute, 0, i64::MAX).unwrap();
+    assert_eq!(
+        minutes.len(),
+        61,
+        "the hour does not begin at a full minute"
+    );
+    assert!(minutes[1..60].iter().all(|window| window.pulses == 3));
+    let now_s = bench.clock.wall_ns() / NS_PER_S;
+    assert_eq!(bench.marks.now().closed_s, View::Minute.floor_s(now_s));
+}
+
+#[test]
+fn a_late_clock_adds_to_windows_whose_pulses_are_gone() {
+    let mut bench = Bench::new(|settings| settings.raw_retention_d = 1);
+    let settled = segment(0, WALL, Trust::Assumed);
+    bench.push(pending(vec![settled], pulses(0, 0, 3_000)));
+    bench.close();
+    bench.writer.mailbox().leave(DeliveryNews {
+        delivered: Some(IdRanges::from_ranges([(1, 3_000)])),
+        ..DeliveryNews::default()
+    });
+    bench.clock.advance(2 * DAY_NS);
+    bench.close();
+    assert_eq!(bench.reader().bounds().unwrap(), Some((3_000, 3_000)));
+    assert_eq!(sums(&bench, 1), [3_000; 3]);
+
+    bench.push(pending(
+        vec![segment(1, 0, Trust::Provisional)],
+        pulses(0, 1, 7),
+    ));
+    bench.close();
+    assert_eq!(sums(&bench, 1), [3_000; 3], "nobody knows when they were");
+    bench.push(pending(vec![segment(1, WALL, Trust::Assumed)], Vec::new()));
+    bench.close();
+    assert_eq!(sums(&bench, 1), [3_007; 3]);
+    let minute = bench.reader().windows(View::Minute, 0, i64::MAX).unwrap();
+    assert_eq!(minute.len(), 1, "in the same window");
+}
+
+#[test]
+fn the_disk_bound_takes_pulses_and_leaves_their_windows() {
+    let mut bench = Bench::new(|settings| settings.max_bytes = 400_000);
+    let settled = segment(0, WALL, Trust::Assumed);
+    bench.push(pending(vec![settled], pulses(1, 0, 40_000)));
+    bench.writer.step();
+    bench.clock.advance(61 * NS_PER_S);
+    while bench.writer.step() == Duration::ZERO {}
+    let (first, _) = bench.reader().bounds().unwrap().unwrap();
+    assert!(first > 10_000, "{first}");
+    bench.close();
+    assert_eq!(sums(&bench, 2), [40_000; 3]);
+}
+
+#[test]
+fn windows_leave_after_their_time_but_for_the_hours() {
+    let mut bench = Bench::new(|_| {});
+    let settled = segment(0, WALL, Trust::Assumed);
+    bench.push(pending(vec![settled], every(3_600, 24 * 10)));
+    bench.close();
+    assert_eq!(sums(&bench, 1), [240; 3]);
+    bench.clock.advance(95 * DAY_NS);
+    for _ in 0..10 {
+        bench.close();
+    }
+    let left = sums(&bench, 1);
+    assert!((100..=130).contains(&left[0]), "five days of ten: {left:?}");
+    assert_eq!(left[1..], [240; 2]);
+    bench.clock.advance(400 * DAY_NS);
+    for _ in 0..20 {
+        bench.close();
+    }
+    assert_eq!(sums(&bench, 1), [0, 0, 240]);
+}
+
+#[test]
+fn a_compared_window_that_changes_is_noted_until_it_is_compared_again() {
+    let mut bench = Bench::new(|_| {});
+    let settled = segment(0, WALL, Trust::Assumed);
+    bench.push(pending(vec![settled], every(60, 2)));
+    bench.close();
+    let minute = Level::View(View::Minute);
+    let reconciled = |until_s, changed| DeliveryNews {
+        reconciled: vec![Reconciled {
+            level: minute,
+            until_s,
+            changed,
+        }],
+        ..DeliveryNews::default()
+    };
+    let until_s = View::Minute.start_of(WALL) + 60;
+    bench
+        .writer
+        .mailbox()
+        .leave(reconciled(Some(until_s), Vec::new()));
+    bench.clock.advance(11 * NS_PER_S);
+    bench.writer.step();
+    let changed = |bench: &Bench| {
+        let reader = bench.reader();
+        assert_eq!(reader.reconciled_until_s(1, minute).unwrap(), Some(until_s));
+        reader.changed_windows(1, minute, i64::MAX, 10).unwrap()
+    };
+    assert!(changed(&bench).is_empty());
+
+    bench.push(pending(Vec::new(), every(60, 2)));
+    bench.close();
+    let first = changed(&bench);
+    let start_s = until_s - 60;
+    assert_eq!(
+        first,
+        [Changed { start_s, roll: 1 }],
+        "the other is not compared yet"
+    );
+    bench.push(pending(Vec::new(), every(60, 1)));
+    bench.close();
+    bench.writer.mailbox().leave(reconciled(None, first));
+    bench.clock.advance(11 * NS_PER_S);
+    bench.writer.step();
+    let second = changed(&bench);
+    assert_eq!(
+        second,
+        [Changed { start_s, roll: 2 }],
+        "it changed again meanwhile"
+    );
+    bench.writer.mailbox().leave(reconciled(None, second));
+    bench.clock.advance(11 * NS_PER_S);
+    bench.writer.step();
+    assert!(changed(&bench).is_empty());
+}
+
+#[test]
+fn what_was_watched_grows_and_begins_anew_after_a_break() {
+    let mut bench = Bench::new(|_| {});
+    let mut watch = |since_s: i64, until_s: i64| {
+        bench.clock.advance(60 * NS_PER_S);
+        let watch = Watch {
+            since_ns: WALL + since_s * NS_PER_S,
+            until_ns: WALL + until_s * NS_PER_S,
+        };
+        bench.intake.note_watched(Watched {
+            looked_ns: Some(bench.clock.wall_ns()),
+            meters: BTreeMap::from([(MeterId(1), watch)]),
+        });
+        bench.writer.step();
+    };
+    watch(0, 60);
+    watch(0, 120);
+    watch(150, 180);
+    let wall_s = WALL / NS_PER_S;
+    let watched = bench.reader().watched(wall_s, wall_s + 1_000).unwrap();
+    let want = [
+        (2, wall_s + 1, wall_s + 120),
+        (2, wall_s + 151, wall_s + 180),
+    ];
+    assert_eq!(watched, want);
+}

@@ -1,0 +1,366 @@
+//! The tables of windows, both sides: what the roller writes, what the reconciler reads.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, Transaction};
+
+use super::append::Journal;
+use super::ranges::IdRanges;
+use super::reader::Reader;
+use super::{JournalError, Named};
+use crate::intake::Watch;
+use crate::pulse::{MeterId, NS_PER_S, WallNs};
+use crate::rollup::{Level, Tally, View};
+
+/// Windows that leave in one commit, at most so many seconds of them.
+const PRUNE_S: i64 = 86_400;
+
+/// A window as the journal counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Its start, in seconds since 1970.
+    pub start_s: i64,
+    /// The row of the meter.
+    pub meter: i64,
+    /// Pulses in it.
+    pub pulses: i64,
+}
+
+/// A window that has changed after the server was compared with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Changed {
+    /// Its start, in seconds since 1970.
+    pub start_s: i64,
+    /// Which change this is: a later one has a greater number.
+    pub roll: i64,
+}
+
+/// What the reconciler wants kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reconciled {
+    /// The level.
+    pub level: Level,
+    /// Windows before this have been compared.
+    pub until_s: Option<i64>,
+    /// Changed windows that have been compared since.
+    pub changed: Vec<Changed>,
+}
+
+impl Journal {
+    /// Adds the windows of some pulses; `rolled` is all that is counted then.
+    ///
+    /// # Errors
+    /// When the disk does not take it; nothing is counted then.
+    pub(super) fn keep_windows(
+        &mut self,
+        tally: &Tally,
+        rolled: &IdRanges,
+    ) -> Result<(), JournalError> {
+        let transaction = self
+            .connection
+            .unchecked_transaction()
+            .op("begin a commit")?;
+        for ((view, start_s, meter), pulses) in tally.windows() {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO window VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT DO UPDATE SET pulses = pulses + excluded.pulses",
+                )
+                .and_then(|mut put| put.execute((view.width_s(), start_s, meter, pulses)))
+                .op("keep a window")?;
+            note_change(&transaction, Level::View(view), start_s)?;
+            if view == Level::Raw.windows() {
+                note_change(&transaction, Level::Raw, start_s)?;
+            }
+        }
+        for (start_s, (first, last)) in tally.hours() {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO hour_ids VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET
+                         first_id = min(first_id, excluded.first_id),
+                         last_id = max(last_id, excluded.last_id)",
+                )
+                .and_then(|mut put| put.execute((start_s, first, last)))
+                .op("keep a window")?;
+        }
+        transaction
+            .execute("DELETE FROM rolled", [])
+            .op("keep what is rolled up")?;
+        for range in rolled.ranges() {
+            transaction
+                .prepare_cached("INSERT INTO rolled VALUES (?1, ?2)")
+                .and_then(|mut put| put.execute(*range))
+                .op("keep what is rolled up")?;
+        }
+        transaction.commit().op("commit")
+    }
+
+    /// Keeps when the meters' lines were watched.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub(super) fn keep_watched(
+        &mut self,
+        watched: &BTreeMap<MeterId, Watch>,
+    ) -> Result<(), JournalError> {
+        let transaction = self
+            .connection
+            .unchecked_transaction()
+            .op("begin a commit")?;
+        for (meter, watch) in watched {
+            // Inwards to whole seconds: what is said to be watched was.
+            let begins_s = watch.since_ns.div_euclid(NS_PER_S) + 1;
+            let ends_s = watch.until_ns.div_euclid(NS_PER_S);
+            let row = self.meters[meter.index()];
+            transaction
+                .prepare_cached(
+                    "INSERT INTO watched VALUES (?1, ?2, ?3)
+                     ON CONFLICT DO UPDATE SET ends_s = max(ends_s, excluded.ends_s)",
+                )
+                .and_then(|mut put| put.execute((row, begins_s, ends_s)))
+                .op("keep what was watched")?;
+        }
+        transaction.commit().op("commit")
+    }
+
+    /// Deletes windows that are older than their view keeps. True if there may be more.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub(super) fn prune_windows(&mut self, now_ns: WallNs) -> Result<bool, JournalError> {
+        let now_s = now_ns.div_euclid(NS_PER_S);
+        let mut more = false;
+        for view in View::ALL {
+            let Some(keep_s) = view.kept_from_s(now_s) else {
+                continue;
+            };
+            let Some(oldest_s) = first_window(&self.connection, view)? else {
+                continue;
+            };
+            if oldest_s >= keep_s {
+                continue;
+            }
+            let before_s = keep_s.min(oldest_s + PRUNE_S);
+            self.connection
+                .execute(
+                    "DELETE FROM window WHERE view = ?1 AND start_s < ?2",
+                    (view.width_s(), before_s),
+                )
+                .op("delete windows")?;
+            more |= before_s < keep_s;
+        }
+        Ok(more)
+    }
+}
+
+/// A window that was compared with the server's is different now.
+fn note_change(
+    transaction: &Transaction<'_>,
+    level: Level,
+    start_s: i64,
+) -> Result<(), JournalError> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO changed_window
+             SELECT destination, level, ?2, (SELECT coalesce(max(roll), 0) + 1 FROM changed_window)
+             FROM reconciled WHERE level = ?1 AND until_s > ?2
+             ON CONFLICT DO UPDATE SET roll = excluded.roll",
+        )
+        .and_then(|mut put| put.execute((level.as_code(), start_s)))
+        .op("keep a window")?;
+    Ok(())
+}
+
+/// Keeps how far a destination has been compared.
+pub(super) fn put_reconciled(
+    transaction: &Transaction<'_>,
+    destination: i64,
+    news: &Reconciled,
+) -> Result<(), JournalError> {
+    let level = news.level.as_code();
+    if let Some(until_s) = news.until_s {
+        transaction
+            .prepare_cached(
+                "INSERT INTO reconciled VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET until_s = excluded.until_s",
+            )
+            .and_then(|mut put| put.execute((destination, level, until_s)))
+            .op("keep what was compared")?;
+    }
+    for changed in &news.changed {
+        transaction
+            .prepare_cached(
+                "DELETE FROM changed_window
+                 WHERE destination = ?1 AND level = ?2 AND start_s = ?3 AND roll <= ?4",
+            )
+            .and_then(|mut put| put.execute((destination, level, changed.start_s, changed.roll)))
+            .op("keep what was compared")?;
+    }
+    Ok(())
+}
+
+fn first_window(connection: &Connection, view: View) -> Result<Option<i64>, JournalError> {
+    connection
+        .prepare_cached("SELECT min(start_s) FROM window WHERE view = ?1")
+        .and_then(|mut select| select.query_row([view.width_s()], |row| row.get(0)))
+        .op("be read")
+}
+
+impl Reader {
+    /// What is counted in windows.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn rolled(&self) -> Result<IdRanges, JournalError> {
+        self.connection
+            .prepare_cached("SELECT first_id, last_id FROM rolled")
+            .and_then(|mut select| {
+                let ranges = select.query_map([], |row| row.try_into())?;
+                ranges.collect::<Result<Vec<_>, _>>()
+            })
+            .map(IdRanges::from_ranges)
+            .op("be read")
+    }
+
+    /// The windows of a view with `from_s <= start < to_s`, in order.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn windows(&self, view: View, from_s: i64, to_s: i64) -> Result<Vec<Window>, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT start_s, meter, pulses FROM window
+                 WHERE view = ?1 AND start_s >= ?2 AND start_s < ?3 ORDER BY start_s, meter",
+            )
+            .and_then(|mut select| {
+                let windows = select.query_map((view.width_s(), from_s, to_s), |row| {
+                    Ok(Window {
+                        start_s: row.get(0)?,
+                        meter: row.get(1)?,
+                        pulses: row.get(2)?,
+                    })
+                })?;
+                windows.collect()
+            })
+            .op("be read")
+    }
+
+    /// The start of the oldest window of a view; None: there is none.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn first_window(&self, view: View) -> Result<Option<i64>, JournalError> {
+        first_window(&self.connection, view)
+    }
+
+    /// When each meter's line was watched, as ranges of seconds (ends not included).
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn watched(&self, from_s: i64, to_s: i64) -> Result<Vec<(i64, i64, i64)>, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT meter, begins_s, ends_s FROM watched WHERE begins_s < ?2 AND ends_s > ?1",
+            )
+            .and_then(|mut select| {
+                select
+                    .query_map((from_s, to_s), |row| row.try_into())?
+                    .collect()
+            })
+            .op("be read")
+    }
+
+    /// Between which ids the pulses with `from_s <= wall time < to_s` are found; others may be
+    /// among them.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn ids_between(&self, from_s: i64, to_s: i64) -> Result<Option<(i64, i64)>, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT min(first_id), max(last_id) FROM hour_ids
+                 WHERE start_s >= ?1 AND start_s < ?2",
+            )
+            .and_then(|mut select| {
+                select.query_row((View::Hour.floor_s(from_s), to_s), |row| {
+                    Ok(Option::zip(
+                        row.get::<_, Option<i64>>(0)?,
+                        row.get::<_, Option<i64>>(1)?,
+                    ))
+                })
+            })
+            .op("be read")
+    }
+
+    /// Up to where a level of a destination has been compared; None: not at all.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn reconciled_until_s(
+        &self,
+        destination: i64,
+        level: Level,
+    ) -> Result<Option<i64>, JournalError> {
+        self.connection
+            .prepare_cached("SELECT until_s FROM reconciled WHERE destination = ?1 AND level = ?2")
+            .and_then(|mut select| {
+                select
+                    .query_row((destination, level.as_code()), |row| row.get(0))
+                    .optional()
+            })
+            .op("be read")
+    }
+
+    /// Windows before `before_s` that have changed since they were compared, oldest first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn changed_windows(
+        &self,
+        destination: i64,
+        level: Level,
+        before_s: i64,
+        limit: usize,
+    ) -> Result<Vec<Changed>, JournalError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.connection
+            .prepare_cached(
+                "SELECT start_s, roll FROM changed_window
+                 WHERE destination = ?1 AND level = ?2 AND start_s < ?3 ORDER BY start_s LIMIT ?4",
+            )
+            .and_then(|mut select| {
+                let changed =
+                    select.query_map((destination, level.as_code(), before_s, limit), |row| {
+                        Ok(Changed {
+                            start_s: row.get(0)?,
+                            roll: row.get(1)?,
+                        })
+                    })?;
+                changed.collect()
+            })
+            .op("be read")
+    }
+
+    /// Points of a time that a destination refused for good: (pulse's id, meter's row, stamp).
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn quarantined(
+        &self,
+        destination: i64,
+        from_ns: WallNs,
+        to_ns: WallNs,
+    ) -> Result<Vec<(i64, i64, WallNs)>, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT pulse, meter, wall_ns FROM quarantine
+                 WHERE destination = ?1 AND wall_ns >= ?2 AND wall_ns < ?3",
+            )
+            .and_then(|mut select| {
+                select
+                    .query_map((destination, from_ns, to_ns), |row| row.try_into())?
+                    .collect()
+            })
+            .op("be read")
+    }
+}
