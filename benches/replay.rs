@@ -106,6 +106,8 @@ fn replay(server: &Influxd, begin_ns: i64) -> f64 {
         measurement: "PowerPulse".to_owned(),
         ca_file: None,
         timeout_ms: 30_000,
+        downsampling: powerlogger::config::Downsampling::Off,
+        raw: true,
     };
     let sink = InfluxSink::new(&settings, Box::new(|| None)).unwrap();
     let mut deliverer = Deliverer::begin(Start {

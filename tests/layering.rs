@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("pulse", &[]),
     ("clock", &["pulse"]),
-    ("config", &["pulse"]),
+    ("config", &["pulse", "rollup"]),
     ("intake", &["pulse", "clock", "capture"]),
     ("capture", &["pulse", "clock", "config", "intake"]),
     (

@@ -52,6 +52,8 @@ pub const KEYS: &[Key] = &[
     key("influx.b5m_bucket", Some("B5M_BUCKET"), "PowerLogger_5m"),
     key("influx.b1h_bucket", Some("B1H_BUCKET"), "PowerLogger_1h"),
     key("influx.measurement", Some("MEASUREMENT"), "PowerPulse"),
+    key("influx.downsampling", None, "tasks"),
+    key("influx.raw", None, ""),
     key("influx.ca_file", None, ""),
     key("influx.timeout_ms", None, "30000"),
     key("journal.dir", Some("QUEUE_DIR"), ""),

@@ -18,6 +18,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::pulse::{Bias, CountedEdge, Level};
+use crate::rollup::{Level as RollupLevel, View};
 
 pub use load::{LoadOptions, Loaded, load};
 pub use problem::ConfigError;
@@ -151,10 +152,48 @@ pub struct InfluxSettings {
     pub b1h_bucket: String,
     /// Measurement.
     pub measurement: String,
+    /// Who writes the windows of the three views.
+    pub downsampling: Downsampling,
+    /// Whether the pulses themselves are sent.
+    pub raw: bool,
     /// A file of certificates (PEM) to trust beside the system's.
     pub ca_file: Option<PathBuf>,
     /// The longest a request may take, in milliseconds.
     pub timeout_ms: u64,
+}
+
+/// Who writes the windows of the views on the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Downsampling {
+    /// Flux tasks while a window is young, the daemon's reconciler afterwards.
+    Tasks,
+    /// The daemon: for servers without tasks.
+    Client,
+    /// Nobody.
+    Off,
+}
+
+impl Downsampling {
+    /// The word in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Downsampling::Tasks => "tasks",
+            Downsampling::Client => "client",
+            Downsampling::Off => "off",
+        }
+    }
+}
+
+impl InfluxSettings {
+    /// The bucket of a level.
+    pub fn bucket(&self, level: RollupLevel) -> &str {
+        match level {
+            RollupLevel::Raw => &self.raw_bucket,
+            RollupLevel::View(View::Minute) => &self.b1m_bucket,
+            RollupLevel::View(View::FiveMinutes) => &self.b5m_bucket,
+            RollupLevel::View(View::Hour) => &self.b1h_bucket,
+        }
+    }
 }
 
 /// A token and where it came from.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use super::merge::Values;
 use super::problem::{Origin, Value};
-use super::{DeliverSettings, Influx, InfluxSettings, JournalSettings, LogSettings};
+use super::{DeliverSettings, Downsampling, Influx, InfluxSettings, JournalSettings, LogSettings};
 
 /// The places where a value of the original's example was not replaced.
 const PLACEHOLDERS: [&str; 3] = ["paste_your_token_here", "your_influx", "your-host"];
@@ -219,6 +219,8 @@ pub(super) fn influx(values: &mut Values, dir: &Path) -> Influx {
                        beginning";
         values.complain(&measurement.origin, message);
     }
+    check_buckets_differ(values);
+    let (downsampling, raw) = downsampling(values);
     let timeout_ms = whole(values, "influx.timeout_ms", 100..=600_000);
     let ca_file = values
         .get("influx.ca_file")
@@ -251,9 +253,54 @@ pub(super) fn influx(values: &mut Values, dir: &Path) -> Influx {
         b5m_bucket,
         b1h_bucket,
         measurement: measurement.text,
+        downsampling,
+        raw,
         ca_file,
         timeout_ms,
     }))
+}
+
+/// Who writes the windows, and whether the pulses are sent. Where the daemon writes the windows the
+/// server is likely one that keeps milliseconds only, or duplicates: pulses go there if asked for.
+fn downsampling(values: &mut Values) -> (Downsampling, bool) {
+    let name = "influx.downsampling";
+    let value = values.get(name).expect("it has a default").clone();
+    let words = [Downsampling::Tasks, Downsampling::Client, Downsampling::Off];
+    let words = words.map(|downsampling| (downsampling.as_str(), downsampling));
+    let chosen = choice(values, name, &value, &words).unwrap_or(Downsampling::Tasks);
+    let name = "influx.raw";
+    let raw = match values.get(name).cloned() {
+        Some(value) => flag(values, name, &value),
+        None => chosen != Downsampling::Client,
+    };
+    if !raw && chosen == Downsampling::Tasks {
+        let message = "influx.raw: the tasks count the pulses in the raw bucket; with raw = false use \
+                       downsampling = \"client\"";
+        values.complain(
+            &values.get(name).expect("it says false").origin.clone(),
+            message,
+        );
+    }
+    (chosen, raw)
+}
+
+/// The same measurement and field mean something else in each bucket.
+fn check_buckets_differ(values: &mut Values) {
+    let names = ["raw_bucket", "b1m_bucket", "b5m_bucket", "b1h_bucket"];
+    let names = names.map(|name| format!("influx.{name}"));
+    for (n, name) in names.iter().enumerate() {
+        let value = values.get(name).expect("it has a default").clone();
+        for other in &names[..n] {
+            if values
+                .get(other)
+                .is_some_and(|other| other.text == value.text)
+            {
+                let message = format!("{name}: \"{}\" is {other} already", value.text);
+                values.complain(&value.origin, message);
+                return;
+            }
+        }
+    }
 }
 
 fn check_host(values: &mut Values, host: &Value) -> String {
