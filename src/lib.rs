@@ -20,6 +20,7 @@
 //! | [`journal`] | The SQLite file that keeps every pulse, and the marks of what is durable and delivered. |
 //! | [`influx`] | A small InfluxDB 2 client that knows nothing of the rest. |
 //! | [`deliver`] | From the journal to a server: batches, verdicts, retries, what is delivered. |
+//! | [`reconcile`] | Makes the server's raw bucket and views equal to the journal. |
 //! | [`status`] | One snapshot of truth, for whoever shows it. |
 //! | [`report`] | The line of state in the log. |
 //! | [`config`] | Settings: what the configuration says, checked and typed. |
@@ -37,6 +38,7 @@ pub mod influx;
 pub mod intake;
 pub mod journal;
 pub mod pulse;
+pub mod reconcile;
 pub mod report;
 pub mod rollup;
 pub mod shutdown;

@@ -23,7 +23,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "deliver",
         &["pulse", "clock", "config", "journal", "influx"],
     ),
-    ("status", &["pulse", "journal"]),
+    (
+        "reconcile",
+        &[
+            "pulse", "clock", "config", "rollup", "journal", "influx", "deliver",
+        ],
+    ),
+    ("status", &["pulse", "journal", "rollup"]),
     (
         "report",
         &["pulse", "clock", "capture", "deliver", "journal", "status"],
@@ -32,14 +38,31 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "daemon",
         &[
-            "pulse", "clock", "config", "intake", "capture", "journal", "deliver", "report",
+            "pulse",
+            "clock",
+            "config",
+            "intake",
+            "capture",
+            "journal",
+            "deliver",
+            "reconcile",
+            "report",
             "shutdown",
         ],
     ),
     (
         "cli",
         &[
-            "pulse", "clock", "config", "capture", "journal", "deliver", "influx", "status",
+            "pulse",
+            "clock",
+            "config",
+            "capture",
+            "rollup",
+            "journal",
+            "deliver",
+            "reconcile",
+            "influx",
+            "status",
             "daemon",
         ],
     ),

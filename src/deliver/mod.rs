@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod condition;
+pub mod connection;
 pub mod influx_sink;
 pub mod lanes;
 pub mod retry;

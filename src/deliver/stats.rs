@@ -18,6 +18,16 @@ pub struct DeliverStats {
 }
 
 impl DeliverStats {
+    /// Whether the last request failed.
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::SeqCst)
+    }
+
+    /// Pulses that are durable and not acknowledged.
+    pub fn backlog(&self) -> i64 {
+        self.backlog.load(Ordering::Relaxed)
+    }
+
     /// Whether waiting for more is of no use: all up to `durable` is delivered, or nothing goes.
     pub fn is_done(&self, durable: i64) -> bool {
         self.failing.load(Ordering::SeqCst) || self.idle_at.load(Ordering::SeqCst) >= durable

@@ -1,0 +1,129 @@
+//! The server that is an InfluxDB 2, asked in Flux.
+
+use super::compare::{Counts, Found};
+use super::server::Server;
+use crate::config::InfluxSettings;
+use crate::deliver::batch::{FIELD, TAG};
+use crate::deliver::connection::{Connection, TokenLookup, failure};
+use crate::deliver::retry::Failure;
+use crate::influx::{Error, flux};
+use crate::pulse::WallNs;
+use crate::rollup::{Level, View};
+
+/// The four buckets of a server.
+#[derive(Debug)]
+pub struct InfluxServer {
+    connection: Connection,
+    settings: InfluxSettings,
+}
+
+impl InfluxServer {
+    /// The buckets that are configured; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the CA file cannot be read.
+    pub fn new(settings: &InfluxSettings, lookup: TokenLookup) -> Result<InfluxServer, Error> {
+        Ok(InfluxServer {
+            connection: Connection::new(settings, lookup)?,
+            settings: settings.clone(),
+        })
+    }
+
+    /// Asks for points: meter, time, value.
+    fn points(
+        &self,
+        level: Level,
+        (from_s, to_s): (i64, i64),
+        then: &str,
+        each: &mut dyn FnMut(&str, WallNs, i64),
+    ) -> Result<(), Failure> {
+        let script = format!(
+            "from(bucket: {bucket})\n  \
+             |> range(start: {start}, stop: {stop})\n  \
+             |> filter(fn: (r) => r._measurement == {measurement} and r._field == {field})\n  \
+             {then}|> keep(columns: [\"_time\", \"_value\", {tag}])\n",
+            bucket = flux::string(self.settings.bucket(level)),
+            start = flux::time_s(from_s),
+            stop = flux::time_s(to_s),
+            measurement = flux::string(&self.settings.measurement),
+            field = flux::string(FIELD),
+            tag = flux::string(TAG),
+        );
+        let mut odd = None;
+        let asked = self.connection.client().query(&script, None, &mut |row| {
+            let time_ns = row.get("_time").and_then(nanoseconds);
+            let pulses = row.get("_value").and_then(whole);
+            match (row.get(TAG), time_ns, pulses) {
+                (Some(meter), Some(time_ns), Some(pulses)) => each(meter, time_ns, pulses),
+                // A point without our tag is not ours.
+                (None, ..) => {}
+                _ => odd = Some(format!("{row:?}")),
+            }
+        });
+        asked.map_err(|error| failure(&error))?;
+        match odd {
+            None => Ok(()),
+            Some(row) => Err(Failure::Transport {
+                kind: "query",
+                message: format!("the server's answer cannot be read: {row}"),
+            }),
+        }
+    }
+}
+
+impl Server for InfluxServer {
+    fn raw(&mut self, every: View, from_s: i64, to_s: i64) -> Result<Counts, Failure> {
+        let width = every.as_str();
+        let then = format!(
+            "|> aggregateWindow(every: {width}, fn: sum, timeSrc: \"_start\", createEmpty: false)\n  "
+        );
+        let mut counts = Counts::new();
+        self.points(
+            Level::Raw,
+            (from_s, to_s),
+            &then,
+            &mut |meter, time_ns, pulses| {
+                let window = (meter.to_owned(), every.start_of(time_ns));
+                *counts.entry(window).or_default() += pulses;
+            },
+        )?;
+        Ok(counts)
+    }
+
+    fn view(&mut self, view: View, from_s: i64, to_s: i64) -> Result<Found, Failure> {
+        let mut found = Found::default();
+        self.points(
+            Level::View(view),
+            (from_s, to_s),
+            "",
+            &mut |meter, time_ns, pulses| found.add(view, meter, time_ns, pulses),
+        )?;
+        Ok(found)
+    }
+
+    fn write(&mut self, level: Level, body: &[u8]) -> Result<(), Failure> {
+        let bucket = self.settings.bucket(level);
+        let written = self.connection.client().write(bucket, body, false);
+        written.map_err(|error| failure(&error))
+    }
+
+    fn refresh_token(&mut self) {
+        self.connection.refresh_token();
+    }
+}
+
+fn nanoseconds(time: &str) -> Option<WallNs> {
+    let time: jiff::Timestamp = time.parse().ok()?;
+    i64::try_from(time.as_nanosecond()).ok()
+}
+
+/// A number of pulses; one that somebody wrote as a float counts as well.
+fn whole(value: &str) -> Option<i64> {
+    if let Ok(whole) = value.parse() {
+        return Some(whole);
+    }
+    let float: f64 = value.parse().ok()?;
+    #[expect(clippy::cast_possible_truncation, reason = "checked")]
+    let whole = (float.abs() < 1e15).then(|| float.round() as i64);
+    whole
+}
