@@ -25,6 +25,8 @@ use crate::daemon::{self, Parts};
 use crate::deliver::influx_sink::InfluxSink;
 use crate::deliver::sink::Sink;
 use crate::pulse::{NS_PER_S, WallNs};
+use crate::reconcile::influx_server::InfluxServer;
+use crate::reconcile::server::Server;
 
 /// Options of `run`.
 #[derive(Debug, Args)]
@@ -107,13 +109,14 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
         Some(path) => record(path, source, &clock, &settings.meters)?,
         None => source,
     };
-    let sink = sink(loaded);
+    let (sink, server) = destination(loaded);
     let patient = args.simulate || args.replay.is_some();
     let parts = Parts {
         source,
         clock,
         waker,
         sink,
+        server,
         earliest_wall_ns,
         patient,
     };
@@ -194,18 +197,33 @@ fn record(
     )))
 }
 
+/// Where pulses go.
+type Destination = (Option<Box<dyn Sink>>, Option<Box<dyn Server>>);
+
 /// The server, if one is configured. A CA file that cannot be read does not keep anybody from
 /// counting.
-fn sink(loaded: &Loaded) -> Option<Box<dyn Sink>> {
+fn destination(loaded: &Loaded) -> Destination {
     let Influx::Configured(influx) = &loaded.settings.influx else {
-        return None;
+        return (None, None);
     };
-    let again = loaded.clone();
-    match InfluxSink::new(influx, Box::new(move || again.reload_token())) {
-        Ok(sink) => Some(Box::new(sink)),
-        Err(failed) => {
+    let lookup = || {
+        let again = loaded.clone();
+        Box::new(move || again.reload_token())
+    };
+    let sink = InfluxSink::new(influx, lookup());
+    let server = InfluxServer::new(influx, lookup());
+    match (sink, server) {
+        (Ok(sink), Ok(server)) => {
+            let sink: Option<Box<dyn Sink>> = if influx.raw {
+                Some(Box::new(sink))
+            } else {
+                None
+            };
+            (sink, Some(Box::new(server)))
+        }
+        (Err(failed), _) | (_, Err(failed)) => {
             error!(error = %failed, "nothing can be delivered; pulses are counted and kept");
-            None
+            (None, None)
         }
     }
 }

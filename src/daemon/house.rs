@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 use super::{RunError, destination_name, join, spawn};
 use crate::capture::CaptureStats;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Influx, Settings};
+use crate::config::{Downsampling, Influx, Settings};
 use crate::deliver::sink::Sink;
 use crate::deliver::start::Start;
 use crate::deliver::stats::DeliverStats;
@@ -20,10 +20,13 @@ use crate::intake::Intake;
 use crate::journal::JournalError;
 use crate::journal::append::Journal;
 use crate::journal::durable::Durable;
-use crate::journal::marks::Marks;
+use crate::journal::marks::{Mark, Marks};
+use crate::journal::ranges::IdRanges;
 use crate::journal::reader::Reader;
 use crate::journal::writer::{Mailbox, Writer};
 use crate::pulse::NS_PER_S;
+use crate::reconcile::server::Server;
+use crate::reconcile::{self, Reconciler};
 use crate::report::Reporter;
 use crate::shutdown::{Bell, Rung, Shutdown};
 
@@ -39,6 +42,9 @@ const DRAIN_LOOK: Duration = Duration::from_millis(10);
 /// What a thread needs to end once it has rung.
 const THREAD_ENDS: Duration = Duration::from_millis(5);
 
+/// Between tries of the reconciler to read the journal.
+const RECONCILE_RETRY: Duration = Duration::from_secs(5);
+
 /// A thread that found nothing to do looks again after this, whatever the bells say.
 const IDLE_LOOK: Duration = Duration::from_secs(1);
 
@@ -51,6 +57,7 @@ pub(super) struct House {
     syncing: JoinHandle<Durable>,
     delivering: Option<JoinHandle<Deliverer>>,
     delivered: Option<Arc<DeliverStats>>,
+    reconciling: Option<JoinHandle<Reconciler>>,
     reporter: Reporter,
 }
 
@@ -59,7 +66,7 @@ impl House {
         settings: &Settings,
         journal: Journal,
         intake: &Arc<Intake>,
-        sink: Option<Box<dyn Sink>>,
+        (sink, server): (Option<Box<dyn Sink>>, Option<Box<dyn Server>>),
         bell: &Bell,
     ) -> Result<House, RunError> {
         let shutdown = Shutdown::default();
@@ -67,17 +74,13 @@ impl House {
         info!(dir = %dir.display(), newest = journal.newest(), "journal open");
         let real: Arc<dyn Clock> = Arc::new(SystemClock);
         let marks = Arc::new(Marks::at(journal.newest()));
-        let destination = match (&settings.influx, &sink) {
-            (Influx::Configured(influx), Some(_)) => {
-                let name = destination_name(influx);
-                let row = journal.destination(&name)?;
-                Some((row, name, Reader::open(&dir)?.delivered(row)?))
-            }
-            _ => None,
+        let destination = destination(settings, &journal, sink.is_some() || server.is_some())?;
+        let known = match &destination {
+            Some((row, _)) if sink.is_some() => Some((*row, Reader::open(&dir)?.delivered(*row)?)),
+            // Nobody waits for the pulses, only for their windows.
+            Some((row, _)) => Some((*row, IdRanges::from_ranges([(1, i64::MAX / 2)]))),
+            None => None,
         };
-        let known = destination
-            .as_ref()
-            .map(|(row, _, delivered)| (*row, delivered.clone()));
         let sync_ms = settings.journal.sync_interval_ms;
         let durable = Durable::open(&dir, Arc::clone(&marks), Arc::clone(&real), sync_ms)?;
         let mut writer = Writer::new(
@@ -90,17 +93,22 @@ impl House {
         )?;
         writer.preallocate();
         let mailbox = writer.mailbox();
-        let name = destination.as_ref().map(|(_, name, _)| name.clone());
+        let name = destination.as_ref().map(|(_, name)| name.clone());
+        let name = name.filter(|_| sink.is_some());
         let reporter = Reporter::new(Reader::open(&dir)?, name, Arc::clone(&real));
-
-        let mut delivering = None;
-        let mut delivered = None;
-        if let (Some((row, ..)), Some(sink)) = (destination, sink) {
-            let deliverer = deliverer(settings, &dir, row, sink, mailbox)?;
+        let (mut delivering, mut delivered, mut reconciling) = (None, None, None);
+        if let (Some((row, _)), Some(sink)) = (&destination, sink) {
+            let deliverer = deliverer(settings, &dir, *row, sink, Arc::clone(&mailbox))?;
             delivered = Some(deliverer.stats());
             let (marks, shutdown) = (Arc::clone(&marks), shutdown.clone());
             let thread = move || deliver(deliverer, &marks, &shutdown);
             delivering = Some(spawn("deliver", bell, thread)?);
+        }
+        if let (Some((row, _)), Some(server)) = (&destination, server) {
+            let reconciler = reconciler(settings, &dir, *row, server, mailbox, delivered.clone())?;
+            let (marks, shutdown) = (Arc::clone(&marks), shutdown.clone());
+            let thread = move || reconcile(reconciler, &marks, &shutdown);
+            reconciling = Some(spawn("reconcile", bell, thread)?);
         }
         let writing = spawn("journal", bell, {
             let (shutdown, intake) = (shutdown.clone(), Arc::clone(intake));
@@ -119,6 +127,7 @@ impl House {
             syncing,
             delivering,
             delivered,
+            reconciling,
             reporter,
         })
     }
@@ -164,10 +173,15 @@ impl House {
             .delivering
             .as_ref()
             .is_some_and(JoinHandle::is_finished);
+        let reconciling = self
+            .reconciling
+            .as_ref()
+            .is_some_and(JoinHandle::is_finished);
         for (name, finished) in [
             ("journal", self.writing.is_finished()),
             ("durable", self.syncing.is_finished()),
             ("deliver", delivering),
+            ("reconcile", reconciling),
         ] {
             if finished {
                 return Err(RunError::Died(name));
@@ -191,14 +205,21 @@ impl House {
         self.shutdown.request();
         self.intake.wake();
         self.marks.ring();
+        // A request that hangs must not hold up the end; what it was for is on the disk.
+        let busy = |this: &House| {
+            this.delivering
+                .as_ref()
+                .is_some_and(|thread| !thread.is_finished())
+                || this
+                    .reconciling
+                    .as_ref()
+                    .is_some_and(|thread| !thread.is_finished())
+        };
+        while busy(&self) && SystemClock.mono_ns() < deadline_ns {
+            bell.wait(DRAIN_LOOK);
+        }
         let mut writer = join("journal", self.writing)?;
         let mut durable = join("durable", self.syncing)?;
-        if let Some(delivering) = self.delivering {
-            // A request that hangs must not hold up the end; what it was for is on the disk.
-            while !delivering.is_finished() && SystemClock.mono_ns() < deadline_ns {
-                bell.wait(DRAIN_LOOK);
-            }
-        }
         writer.finish()?;
         durable.finish()?;
         let waiting = self
@@ -221,6 +242,49 @@ impl House {
             .is_none_or(|stats| stats.is_done(mark.durable));
         self.intake.is_empty() && mark.unsynced_since_ns.is_none() && delivered
     }
+}
+
+/// The row and the name of the server and bucket that are configured, if they are used.
+fn destination(
+    settings: &Settings,
+    journal: &Journal,
+    used: bool,
+) -> Result<Option<(i64, String)>, JournalError> {
+    match &settings.influx {
+        Influx::Configured(influx) if used => {
+            let name = destination_name(influx);
+            Ok(Some((journal.destination(&name)?, name)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The reconciler for the server that is configured.
+fn reconciler(
+    settings: &Settings,
+    dir: &Path,
+    destination: i64,
+    server: Box<dyn Server>,
+    mailbox: Arc<Mailbox>,
+    delivery: Option<Arc<DeliverStats>>,
+) -> Result<Reconciler, JournalError> {
+    let (measurement, downsampling, raw) = match &settings.influx {
+        Influx::Configured(influx) => (influx.measurement.clone(), influx.downsampling, influx.raw),
+        Influx::NotConfigured(_) => (String::new(), Downsampling::Off, false),
+    };
+    Reconciler::begin(reconcile::Start {
+        reader: Reader::open(dir)?,
+        server,
+        mailbox,
+        clock: Arc::new(SystemClock),
+        settings: settings.deliver.clone(),
+        retention_d: settings.journal.raw_retention_d,
+        measurement,
+        destination,
+        downsampling,
+        raw,
+        delivery,
+    })
 }
 
 /// Delivery to the server that is configured, from where the last run stopped.
@@ -288,17 +352,41 @@ fn deliver(mut deliverer: Deliverer, marks: &Marks, shutdown: &Shutdown) -> Deli
                 (IDLE_LOOK, i64::MAX)
             }
         };
-        let begin_ns = SystemClock.mono_ns();
-        let mut left = timeout;
-        // Commits ring the bell all the time; only what was waited for ends the wait.
-        while !left.is_zero() && !shutdown.is_requested() {
-            let mark = marks.wait(left, |mark| mark.durable > until || shutdown.is_requested());
-            if mark.durable > until {
-                break;
-            }
-            let spent = SystemClock.mono_ns() - begin_ns;
-            left = timeout.saturating_sub(Duration::from_nanos(u64::try_from(spent).unwrap_or(0)));
-        }
+        wait(marks, shutdown, timeout, |mark| mark.durable > until);
     }
     deliverer
+}
+
+/// The reconciler's thread: steps, and waits as the steps say.
+fn reconcile(mut reconciler: Reconciler, marks: &Marks, shutdown: &Shutdown) -> Reconciler {
+    let mut told = false;
+    while !shutdown.is_requested() {
+        let pause = match reconciler.step(marks.now()) {
+            Ok(reconcile::Step::Again) => continue,
+            Ok(reconcile::Step::Pause(pause)) => pause,
+            Err(failed) => {
+                if !std::mem::replace(&mut told, true) {
+                    error!(error = %failed, "the journal cannot be read; trying again");
+                }
+                RECONCILE_RETRY
+            }
+        };
+        wait(marks, shutdown, pause, |_| false);
+    }
+    reconciler
+}
+
+/// Waits for so long, or until it is `enough`, or the end. Commits ring the bell all the time; only
+/// what is waited for ends the wait.
+fn wait(marks: &Marks, shutdown: &Shutdown, timeout: Duration, enough: impl Fn(&Mark) -> bool) {
+    let begin_ns = SystemClock.mono_ns();
+    let mut left = timeout;
+    while !left.is_zero() && !shutdown.is_requested() {
+        let mark = marks.wait(left, |mark| enough(mark) || shutdown.is_requested());
+        if enough(&mark) {
+            break;
+        }
+        let spent = SystemClock.mono_ns() - begin_ns;
+        left = timeout.saturating_sub(Duration::from_nanos(u64::try_from(spent).unwrap_or(0)));
+    }
 }

@@ -18,6 +18,7 @@ use crate::intake::{Intake, PULSES_MAX};
 use crate::journal::JournalError;
 use crate::journal::append::Journal;
 use crate::pulse::{NS_PER_MS, WallNs};
+use crate::reconcile::server::Server;
 use crate::shutdown::{Bell, Shutdown};
 use house::House;
 
@@ -38,6 +39,8 @@ pub struct Parts {
     pub waker: Waker,
     /// Where batches go; None: nowhere.
     pub sink: Option<Box<dyn Sink>>,
+    /// The server whose buckets are kept equal to the journal; None: none.
+    pub server: Option<Box<dyn Server>>,
     /// Wall time before this is not believed.
     pub earliest_wall_ns: WallNs,
     /// The source makes its own time: it is held back while the journal has much to do, where a
@@ -120,7 +123,13 @@ pub fn run(settings: &Settings, parts: Parts) -> Result<(), RunError> {
         let Some(journal) = journal else {
             return Ok(());
         };
-        let mut house = House::build(settings, journal, &intake, parts.sink, &bell)?;
+        let mut house = House::build(
+            settings,
+            journal,
+            &intake,
+            (parts.sink, parts.server),
+            &bell,
+        )?;
         house.live(
             settings, &shutdown, &mut bell, &capturing, &captured, started_ns,
         )?;
