@@ -3,14 +3,16 @@
 //! InfluxDB 2 does.
 //!
 //! A run is a list of [`model::Op`]: pulses on the wires, steps of single stages, faults of the
-//! server, a full disk, a clock that is set, crashes. Whatever the list, once everything is healed
+//! server and its tasks, lost buckets, restored backups, a full disk, a clock that is set, crashes. Whatever the list, once everything is healed
 //! and run to rest:
 //!
 //! * for each meter: pulses on the wire = pulses in the journal + those the kernel had to drop
 //!   (counted to the pulse) + those that were only in memory when the process was killed;
 //! * the destination holds exactly the journal's pulses, each once, under the journal's stamp,
 //!   but for those in quarantine;
-//! * nothing is counted as lost that is not.
+//! * nothing is counted as lost that is not;
+//! * views agree: the journal's windows are its pulses, and each of the server's three views is
+//!   the journal's windows, whether its tasks ran or not, whatever it lost or was restored from.
 //!
 //! `SIMULATION_CASES` sets the number of runs (2,000 in the ordinary test run). A failure prints
 //! the shrunk list of operations; it then becomes a named test in `regressions.rs`.

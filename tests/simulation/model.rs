@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use powerlogger::rollup::Level;
+
 use crate::support::fake_influx::Fault;
 
 /// One thing that happens.
@@ -9,6 +11,8 @@ use crate::support::fake_influx::Fault;
 pub(crate) enum Op {
     /// Time passes, in milliseconds.
     Advance(u32),
+    /// The same, in minutes.
+    AdvanceMinutes(u16),
     /// Somebody sets the wall clock, by so many seconds.
     JumpWall(i32),
     /// Pulses on the wire of a meter.
@@ -23,6 +27,16 @@ pub(crate) enum Op {
     Sync,
     /// Delivery sends.
     Deliver,
+    /// The reconciler compares a stretch.
+    Reconcile,
+    /// The server's tasks run.
+    TaskTick,
+    /// The server loses what is in the bucket of a level.
+    LoseBucket(Level),
+    /// Somebody copies the server's files.
+    Backup,
+    /// The server comes back from the last copy.
+    Restore,
     /// The server behaves like this from now on (None: well).
     Server(Option<Fault>),
     /// The disk is full, or has room again.
@@ -69,6 +83,7 @@ fn fault() -> impl Strategy<Value = Fault> {
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         4 => (1u32..20_000).prop_map(Op::Advance),
+        2 => (1u16..300).prop_map(Op::AdvanceMinutes),
         1 => (-7_200i32..7_200).prop_map(Op::JumpWall),
         6 => (0usize..2, 1u16..40).prop_map(|(meter, count)| Op::Pulses { meter, count }),
         1 => (500u16..700).prop_map(|count| Op::Pulses { meter: 0, count }),
@@ -77,6 +92,11 @@ fn op() -> impl Strategy<Value = Op> {
         5 => Just(Op::Commit),
         4 => Just(Op::Sync),
         6 => Just(Op::Deliver),
+        4 => Just(Op::Reconcile),
+        3 => Just(Op::TaskTick),
+        1 => (0usize..4).prop_map(|level| Op::LoseBucket(Level::ALL[level])),
+        1 => Just(Op::Backup),
+        1 => Just(Op::Restore),
         3 => prop::option::of(fault()).prop_map(Op::Server),
         1 => any::<bool>().prop_map(Op::DiskFull),
         1 => Just(Op::Crash),

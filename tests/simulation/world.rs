@@ -8,7 +8,8 @@ use powerlogger::capture::{Capture, Polled, Signal, Source};
 use powerlogger::clock::segment::EARLIEST_WALL_NS;
 use powerlogger::clock::{Clock, VirtualClock};
 use powerlogger::config::{
-    DeliverSettings, FilterSettings, JournalSettings, LineName, LineSettings, MeterSettings,
+    DeliverSettings, Downsampling, FilterSettings, JournalSettings, LineName, LineSettings,
+    MeterSettings,
 };
 use powerlogger::deliver::start::Start;
 use powerlogger::deliver::{Deliverer, Step};
@@ -16,14 +17,17 @@ use powerlogger::intake::{Intake, PULSES_MAX};
 use powerlogger::journal::append::Journal;
 use powerlogger::journal::durable::Durable;
 use powerlogger::journal::marks::Marks;
-use powerlogger::journal::reader::Reader;
+use powerlogger::journal::reader::{Entry, Reader};
 use powerlogger::journal::writer::Writer;
 use powerlogger::pulse::{
     Bias, CountedEdge, Edge, EdgeKind, Level, LossCause, MeterId, NS_PER_MS, NS_PER_S,
 };
 
+use powerlogger::reconcile::{self, Reconciler};
+use powerlogger::rollup::{self, TASK_OFFSET_S, View};
+
 use crate::model::{Op, Run};
-use crate::support::fake_influx::{MemorySink, Store};
+use crate::support::fake_influx::{MemoryServer, MemorySink, Store};
 
 const METERS: [&str; 2] = ["Import", "Export"];
 const GOOD_WALL_NS: i64 = EARLIEST_WALL_NS + 200 * 86_400 * NS_PER_S;
@@ -106,6 +110,7 @@ struct House {
     writer: Writer,
     durable: Durable,
     deliverer: Deliverer,
+    reconciler: Reconciler,
 }
 
 struct World {
@@ -114,6 +119,8 @@ struct World {
     clock: VirtualClock,
     wires: Arc<Mutex<Wires>>,
     remote: MemorySink,
+    server: MemoryServer,
+    backup: Option<Store>,
     house: Option<House>,
     disk_full: bool,
     /// Pulses that were in memory only when the process was killed.
@@ -142,12 +149,15 @@ impl World {
         let clock = VirtualClock::at(if run.rtc { GOOD_WALL_NS } else { 0 });
         let wires = Arc::new(Mutex::new(Wires::default()));
         let remote = remote(&clock);
+        let server = server(&remote);
         let mut world = World {
             dir,
             lines_max: run.lines_max,
             clock,
             wires,
             remote,
+            server,
+            backup: None,
             house: None,
             disk_full: false,
             killed: [0; 2],
@@ -195,19 +205,29 @@ impl World {
             reader: Reader::open(dir).unwrap(),
             sink: Box::new(self.remote.clone()),
             mailbox: writer.mailbox(),
-            clock,
-            settings: DeliverSettings {
-                batch_lines_max: self.lines_max,
-                flush_ms: 500,
-                retries_max: 8,
-                replay_interval_ms: 10_000,
-            },
+            clock: Arc::clone(&clock),
+            settings: self.deliver_settings(),
             retention_d: 30,
-            measurement: "PowerPulse".to_owned(),
+            measurement: MEASUREMENT.to_owned(),
             destination: row,
         })
         .unwrap();
+        let reconciler = Reconciler::begin(reconcile::Start {
+            reader: Reader::open(dir).unwrap(),
+            server: Box::new(self.server.clone()),
+            mailbox: writer.mailbox(),
+            clock,
+            settings: self.deliver_settings(),
+            retention_d: 30,
+            measurement: MEASUREMENT.to_owned(),
+            destination: row,
+            downsampling: Downsampling::Tasks,
+            raw: true,
+            delivery: Some(deliverer.stats()),
+        })
+        .unwrap();
         self.house = Some(House {
+            reconciler,
             capture,
             intake,
             marks,
@@ -216,6 +236,15 @@ impl World {
             deliverer,
         });
         self.set_disk();
+    }
+
+    fn deliver_settings(&self) -> DeliverSettings {
+        DeliverSettings {
+            batch_lines_max: self.lines_max,
+            flush_ms: 500,
+            retries_max: 8,
+            replay_interval_ms: 10_000,
+        }
     }
 
     fn house(&mut self) -> &mut House {
@@ -232,6 +261,20 @@ impl World {
     fn apply(&mut self, op: &Op) -> Checked {
         match op {
             Op::Advance(ms) => self.clock.advance(i64::from(*ms) * NS_PER_MS),
+            Op::AdvanceMinutes(minutes) => {
+                self.clock.advance(i64::from(*minutes) * 60 * NS_PER_S);
+            }
+            Op::Reconcile => {
+                self.reconcile()?;
+            }
+            Op::TaskTick => self.tick(),
+            Op::LoseBucket(level) => self.remote.store().empty_bucket(bucket(*level)),
+            Op::Backup => self.backup = Some(self.remote.store().clone()),
+            Op::Restore => {
+                if let Some(backup) = self.backup.clone() {
+                    *self.remote.store() = backup;
+                }
+            }
             Op::JumpWall(s) => self.clock.jump_wall(i64::from(*s) * NS_PER_S),
             Op::Pulses { meter, count } => {
                 for _ in 0..*count {
@@ -294,6 +337,23 @@ impl World {
             .deliverer
             .step(mark)
             .map_err(|error| error.to_string())
+    }
+
+    fn reconcile(&mut self) -> Result<reconcile::Step, String> {
+        let house = self.house();
+        let mark = house.marks.now();
+        house
+            .reconciler
+            .step(mark)
+            .map_err(|error| error.to_string())
+    }
+
+    /// The last tick of each task, if its time has come.
+    fn tick(&mut self) {
+        let now_s = self.clock.wall_ns() / NS_PER_S - TASK_OFFSET_S;
+        for view in View::ALL {
+            self.server.tick(view, view.floor_s(now_s));
+        }
     }
 
     /// Kills the process: what only memory held is gone, and it must not be more than that.
@@ -414,15 +474,69 @@ impl World {
                     self.clock.advance(i64::try_from(pause.as_nanos()).unwrap());
                 }
                 Step::Idle => {
-                    self.house()
-                        .writer
-                        .finish()
-                        .map_err(|error| error.to_string())?;
-                    return Ok(());
+                    self.settle()?;
+                    let house = self.house();
+                    return house.writer.finish().map_err(|error| error.to_string());
                 }
             }
         }
         Err("delivery does not come to rest".to_owned())
+    }
+
+    /// Lets a day pass without tasks, so that all windows are the daemon's and a sweep is due.
+    fn settle(&mut self) -> Checked {
+        self.clock.advance(25 * 3_600 * NS_PER_S);
+        let mut at_rest = 0;
+        for _ in 0..10_000 {
+            self.house().capture.step();
+            self.house().writer.step();
+            self.house()
+                .durable
+                .step()
+                .map_err(|error| error.to_string())?;
+            self.house().writer.step();
+            match self.reconcile()? {
+                reconcile::Step::Again => at_rest = 0,
+                reconcile::Step::Pause(_) => at_rest += 1,
+            }
+            if at_rest > 5 {
+                return Ok(());
+            }
+            self.clock.advance(20 * NS_PER_S);
+        }
+        Err("the reconciler does not come to rest".to_owned())
+    }
+
+    /// Each view holds the journal's windows, and those are the journal's pulses.
+    fn judge_views(&mut self, reader: &Reader, entries: &[Entry]) -> Checked {
+        let names = reader.meter_names().map_err(|e| e.to_string())?;
+        for view in View::ALL {
+            let mut pulses: BTreeMap<(String, i64), i64> = BTreeMap::new();
+            for entry in entries {
+                let window = (names[&entry.meter].clone(), view.start_of(entry.wall_ns));
+                *pulses.entry(window).or_default() += 1;
+            }
+            let windows = reader
+                .windows(view, 0, i64::MAX)
+                .map_err(|e| e.to_string())?;
+            let windows: BTreeMap<(String, i64), i64> = windows
+                .into_iter()
+                .map(|w| ((names[&w.meter].clone(), w.start_s), w.pulses))
+                .collect();
+            if windows != pulses {
+                return Err(format!("{view:?}: windows {windows:?}, pulses {pulses:?}"));
+            }
+            let there = self.server.points(rollup::Level::View(view)).unwrap();
+            let there: BTreeMap<(String, i64), i64> = there
+                .into_iter()
+                .filter(|(_, _, pulses)| *pulses != 0)
+                .map(|(meter, time_ns, pulses)| ((meter, time_ns / NS_PER_S), pulses))
+                .collect();
+            if windows != there {
+                return Err(format!("{view:?}: journal {windows:?}, server {there:?}"));
+            }
+        }
+        Ok(())
     }
 
     fn judge(&mut self) -> Checked {
@@ -445,6 +559,7 @@ impl World {
                 return Err(format!("two pulses at {}", entry.wall_ns));
             }
         }
+        self.judge_views(&reader, &page.entries)?;
         let refused: u64 = reader
             .ledger()
             .map_err(|e| e.to_string())?
@@ -477,13 +592,37 @@ impl World {
 
 const BUCKET: &str = "PowerLogger_raw";
 
-/// A server with one bucket of 30 days and a token for it.
+const MEASUREMENT: &str = "PowerPulse";
+
+fn bucket(level: rollup::Level) -> &'static str {
+    match level {
+        rollup::Level::Raw => BUCKET,
+        rollup::Level::View(View::Minute) => "PowerLogger_1m",
+        rollup::Level::View(View::FiveMinutes) => "PowerLogger_5m",
+        rollup::Level::View(View::Hour) => "PowerLogger_1h",
+    }
+}
+
+/// A server with the four buckets and a token for them.
 fn remote(clock: &VirtualClock) -> MemorySink {
     let mut store = Store::new("home");
-    let bucket = store.create_bucket("home", BUCKET, 30 * 86_400 * NS_PER_S);
-    store.add_token("writer", &[bucket.as_str()]);
+    let ids = rollup::Level::ALL.map(|level| {
+        let retention_d = match level {
+            rollup::Level::Raw => Some(30),
+            rollup::Level::View(view) => view.retention_d(),
+        };
+        let retention_ns = i64::from(retention_d.unwrap_or(0)) * 86_400 * NS_PER_S;
+        store.create_bucket("home", bucket(level), retention_ns)
+    });
+    store.add_token("writer", &ids.each_ref().map(String::as_str));
     let store = Arc::new(Mutex::new(store));
     MemorySink::new(store, clock.clone(), "home", BUCKET, Some("writer"))
+}
+
+/// The same as the reconciler sees it.
+fn server(remote: &MemorySink) -> MemoryServer {
+    let sinks = rollup::Level::ALL.map(|level| (level, remote.for_bucket(bucket(level))));
+    MemoryServer::new(sinks.to_vec(), MEASUREMENT)
 }
 
 /// The stamps of a series at the server.

@@ -59,6 +59,19 @@ impl MemorySink {
         }
     }
 
+    /// The same for another bucket; store, fault and token are shared.
+    pub fn for_bucket(&self, bucket: &str) -> MemorySink {
+        MemorySink {
+            bucket: bucket.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// The bucket's name.
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
     /// Lets the clock pass by this much in a request that stalls or whose packets are lost.
     pub fn with_timeout_ns(mut self, timeout_ns: i64) -> MemorySink {
         self.timeout_ns = timeout_ns;

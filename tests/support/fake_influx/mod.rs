@@ -1,13 +1,14 @@
 //! A fake InfluxDB 2 that answers a write as v2.9.1 does, and fails on demand.
 //!
 //! [`store`] holds what was written and knows every answer; [`fault`] says what may go wrong;
-//! [`memory_sink`] puts both behind delivery's seam, without sockets and in virtual
-//! time; [`server`] puts them behind a real socket.
+//! [`memory_sink`] puts both behind delivery's seam, [`memory_server`] behind the reconciler's,
+//! without sockets and in virtual time; [`server`] puts them behind a real socket.
 //! `tests/influx_contract.rs` compares its answers with those of a real server.
 
 pub mod fault;
 pub mod http;
 pub mod lines;
+pub mod memory_server;
 pub mod memory_sink;
 pub mod reply;
 pub mod retention;
@@ -15,6 +16,7 @@ pub mod server;
 pub mod store;
 
 pub use fault::Fault;
+pub use memory_server::MemoryServer;
 pub use memory_sink::MemorySink;
 pub use reply::Reply;
 pub use server::FakeInflux;

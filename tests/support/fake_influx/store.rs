@@ -48,7 +48,7 @@ impl Point {
 /// Points by series (measurement and sorted tags, escaped as on the wire) and time.
 pub type Points = BTreeMap<(Arc<str>, i64), Point>;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Bucket {
     id: String,
     org_id: String,
@@ -60,14 +60,14 @@ struct Bucket {
     series: BTreeSet<Arc<str>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Token {
     bucket_ids: Vec<String>,
     active: bool,
 }
 
 /// Organisations, buckets, tokens and points.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Store {
     organisations: BTreeMap<String, String>,
     buckets: BTreeMap<String, Bucket>,
@@ -150,6 +150,19 @@ impl Store {
     /// Whether requests with this token are let in.
     pub fn knows_token(&self, token: &str) -> bool {
         self.tokens.contains_key(token)
+    }
+
+    /// Whether there is a bucket of this name.
+    pub fn has_bucket(&self, name: &str) -> bool {
+        self.buckets.contains_key(name)
+    }
+
+    /// Loses all points of a bucket, as one that was made anew with its old tokens.
+    pub fn empty_bucket(&mut self, name: &str) {
+        let bucket = self.buckets.get_mut(name).expect("no such bucket");
+        bucket.points.clear();
+        bucket.types.clear();
+        bucket.series.clear();
     }
 
     /// The points of a bucket.
