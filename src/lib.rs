@@ -21,6 +21,7 @@
 //! | [`influx`] | A small InfluxDB 2 client that knows nothing of the rest. |
 //! | [`deliver`] | From the journal to a server: batches, verdicts, retries, what is delivered. |
 //! | [`reconcile`] | Makes the server's raw bucket and views equal to the journal. |
+//! | [`setup`] | Makes and repairs the server's buckets, tasks and tokens, by plan. |
 //! | [`status`] | One snapshot of truth, for whoever shows it. |
 //! | [`report`] | The line of state in the log. |
 //! | [`config`] | Settings: what the configuration says, checked and typed. |
@@ -41,5 +42,6 @@ pub mod pulse;
 pub mod reconcile;
 pub mod report;
 pub mod rollup;
+pub mod setup;
 pub mod shutdown;
 pub mod status;

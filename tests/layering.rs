@@ -29,6 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "pulse", "clock", "config", "rollup", "journal", "influx", "deliver",
         ],
     ),
+    ("setup", &["config", "rollup", "influx", "deliver"]),
     ("status", &["pulse", "journal", "rollup"]),
     (
         "report",

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::retry::Failure;
 use crate::config::{InfluxSettings, Token};
+use crate::influx::error::chain;
 use crate::influx::{Client, ClientSettings, Error};
 
 /// Looks the token up again.
@@ -83,16 +84,4 @@ pub fn failure(error: &Error) -> Failure {
             message: chain(other),
         },
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

@@ -139,6 +139,18 @@ pub(super) fn retry_after(value: &HeaderValue) -> Option<Duration> {
     Some(Duration::try_from(left).unwrap_or(Duration::ZERO))
 }
 
+/// An error with its causes, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
 /// The text of a page: without tags, blanks folded.
 fn without_markup(page: &str) -> String {
     let mut text = String::new();

@@ -8,6 +8,7 @@ pub mod error;
 pub mod flux;
 pub mod gzip;
 pub mod line_protocol;
+pub mod management;
 
 use std::fmt;
 use std::io::BufReader;
@@ -23,8 +24,9 @@ pub use error::Error;
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most of an answer that is read: an error of a large batch quotes every bad line.
-const ANSWER_BYTES_MAX: u64 = 1 << 20;
+/// The most of an answer that is read: an error of a large batch quotes every bad line, a list of
+/// tokens comes in one piece.
+const ANSWER_BYTES_MAX: u64 = 8 << 20;
 
 /// Where the server is and who we are.
 #[derive(Clone)]

@@ -1,0 +1,395 @@
+//! Buckets, tasks and tokens of an organisation (InfluxDB v2.9.1: `tenant/http_server_bucket.go`,
+//! `http/task_service.go`, `authorization/http_server.go`).
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Answer, Client, Error, encode};
+
+/// The most buckets the server gives at once.
+const BUCKETS_A_PAGE: usize = 100;
+
+/// Tasks asked for at once: with their texts, well below what is read of an answer.
+const TASKS_A_PAGE: usize = 100;
+
+/// What is known of an organisation under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Organisation {
+    /// Its id.
+    Found(String),
+    /// There is none of that name.
+    Missing,
+    /// There is one, and the token may not see it.
+    Hidden,
+}
+
+/// A bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucket {
+    /// Its id: a bucket that is made anew has another.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// How long points are kept, in seconds; 0: for ever.
+    pub retention_s: u64,
+}
+
+/// A task.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Task {
+    /// Its id.
+    pub id: String,
+    /// Its name, out of the script's `option task`.
+    pub name: String,
+    /// The script.
+    pub flux: String,
+    /// `active` or `inactive`.
+    pub status: String,
+    /// What somebody wrote about it.
+    pub description: String,
+    /// `success`, `failed`, … of the last run; empty: none yet.
+    pub last_run_status: String,
+    /// Why the last run failed.
+    pub last_run_error: String,
+}
+
+impl Task {
+    /// Whether it runs.
+    pub fn is_active(&self) -> bool {
+        self.status == "active"
+    }
+}
+
+/// A right on one bucket.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Permission {
+    /// `read` or `write`.
+    pub action: String,
+    /// `buckets`, or another kind of thing.
+    pub kind: String,
+    /// Its id; None: all of the kind.
+    pub id: Option<String>,
+}
+
+/// A token's entry. The token itself is told only once, when it is made (since 2.9).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorization {
+    /// Its id.
+    pub id: String,
+    /// What somebody wrote about it.
+    pub description: String,
+    /// Whether it is in force.
+    pub active: bool,
+    /// What it may do, in order.
+    pub permissions: Vec<Permission>,
+}
+
+impl Client {
+    /// Whether an InfluxDB 2 listens there.
+    ///
+    /// # Errors
+    /// When nobody, or somebody else, answers.
+    pub fn health(&self) -> Result<(), Error> {
+        let answer = self.request("GET", "/health", &[], b"")?;
+        let said = serde_json::from_str::<Value>(&answer.body).unwrap_or_default();
+        if answer.status < 300 && said["name"] == "influxdb" {
+            return Ok(());
+        }
+        Err(answer.into_error())
+    }
+
+    /// Looks for an organisation.
+    ///
+    /// # Errors
+    /// When the server says anything but yes or no.
+    pub fn organisation(&self, name: &str) -> Result<Organisation, Error> {
+        let path = format!("/api/v2/orgs?org={}", encode(name));
+        let answer = self.request("GET", &path, &[], b"")?;
+        if answer.status == 404 {
+            return Ok(Organisation::Missing);
+        }
+        let said = json_of(answer)?;
+        match said["orgs"][0]["id"].as_str() {
+            Some(id) => Ok(Organisation::Found(id.to_owned())),
+            None => Ok(Organisation::Hidden),
+        }
+    }
+
+    /// Whether the token may make buckets and tasks. Nothing is made: the requests are refused for
+    /// another reason if it may.
+    ///
+    /// # Errors
+    /// When the server cannot be asked.
+    pub fn may_set_up(&self, org_id: &str) -> Result<Result<(), String>, Error> {
+        let bucket = json!({ "orgID": org_id, "name": "_" });
+        let refused = self.post("/api/v2/buckets", &bucket)?;
+        if refused.status == 401 || refused.status == 403 {
+            return Ok(Err(refused.into_error().to_string()));
+        }
+        let task = json!({ "orgID": org_id, "flux": "1" });
+        let refused = self.post("/api/v2/tasks", &task)?;
+        if refused.body.contains("unauthorized") {
+            return Ok(Err(refused.into_error().to_string()));
+        }
+        Ok(Ok(()))
+    }
+
+    /// All buckets of an organisation that the token may see, the server's own among them.
+    ///
+    /// # Errors
+    /// When the server does not give them.
+    pub fn buckets(&self, org_id: &str) -> Result<Vec<Bucket>, Error> {
+        let mut buckets = Vec::new();
+        for page in 0.. {
+            let offset = page * BUCKETS_A_PAGE;
+            let path =
+                format!("/api/v2/buckets?orgID={org_id}&limit={BUCKETS_A_PAGE}&offset={offset}");
+            let said = json_of(self.request("GET", &path, &[], b"")?)?;
+            let listed = said["buckets"].as_array().cloned().unwrap_or_default();
+            buckets.extend(listed.iter().map(bucket_of));
+            // Rights are applied after paging: a short page need not be the last.
+            if said["links"]["next"].is_null() {
+                break;
+            }
+        }
+        Ok(buckets)
+    }
+
+    /// Looks for a bucket by name.
+    ///
+    /// # Errors
+    /// When the server says anything but yes or no.
+    pub fn bucket(&self, org: &str, name: &str) -> Result<Option<Bucket>, Error> {
+        let (org, name) = (encode(org), encode(name));
+        let path = format!("/api/v2/buckets?org={org}&name={name}");
+        let answer = self.request("GET", &path, &[], b"")?;
+        if answer.status == 404 {
+            return Ok(None);
+        }
+        Ok(json_of(answer)?["buckets"].get(0).map(bucket_of))
+    }
+
+    /// Makes a bucket. Retention 0: for ever.
+    ///
+    /// # Errors
+    /// When the server does not.
+    pub fn create_bucket(
+        &self,
+        org_id: &str,
+        name: &str,
+        retention_s: u64,
+        description: &str,
+    ) -> Result<Bucket, Error> {
+        let bucket = json!({
+            "orgID": org_id, "name": name, "description": description,
+            "retentionRules": retention(retention_s),
+        });
+        Ok(bucket_of(&json_of(self.post("/api/v2/buckets", &bucket)?)?))
+    }
+
+    /// Changes how long a bucket keeps its points.
+    ///
+    /// # Errors
+    /// When the server does not.
+    pub fn set_retention(&self, bucket_id: &str, retention_s: u64) -> Result<(), Error> {
+        let path = format!("/api/v2/buckets/{bucket_id}");
+        let change = json!({ "retentionRules": retention(retention_s) });
+        json_of(self.send_json("PATCH", &path, &change)?).map(drop)
+    }
+
+    /// Deletes a bucket with everything in it.
+    ///
+    /// # Errors
+    /// When the server does not.
+    pub fn delete_bucket(&self, bucket_id: &str) -> Result<(), Error> {
+        self.delete(&format!("/api/v2/buckets/{bucket_id}"))
+    }
+
+    /// All tasks of an organisation that the token may see.
+    ///
+    /// # Errors
+    /// When the server does not give them.
+    pub fn tasks(&self, org_id: &str) -> Result<Vec<Task>, Error> {
+        let mut tasks: Vec<Task> = Vec::new();
+        loop {
+            let after = tasks
+                .last()
+                .map_or(String::new(), |last| format!("&after={}", last.id));
+            let path = format!("/api/v2/tasks?orgID={org_id}&limit={TASKS_A_PAGE}{after}");
+            let said = json_of(self.request("GET", &path, &[], b"")?)?;
+            let page: Vec<Task> = serde_json::from_value(said["tasks"].clone()).unwrap_or_default();
+            if page.is_empty() {
+                return Ok(tasks);
+            }
+            tasks.extend(page);
+        }
+    }
+
+    /// Makes a task; its name and pace are those of the script.
+    ///
+    /// # Errors
+    /// When the server does not.
+    pub fn create_task(&self, org_id: &str, flux: &str, description: &str) -> Result<(), Error> {
+        let task = json!({
+            "orgID": org_id, "flux": flux, "status": "active", "description": description,
+        });
+        json_of(self.post("/api/v2/tasks", &task)?).map(drop)
+    }
+
+    /// Changes a task in place: script, status, description.
+    ///
+    /// # Errors
+    /// When the server does not.
+    pub fn change_task(&self, task_id: &str, change: &Value) -> Result<(), Error> {
+        let path = format!("/api/v2/tasks/{task_id}");
+        json_of(self.send_json("PATCH", &path, change)?).map(drop)
+    }
+
+    /// Deletes a task.
+    ///
+    /// # Errors
+    /// When the server does not.
+    pub fn delete_task(&self, task_id: &str) -> Result<(), Error> {
+        self.delete(&format!("/api/v2/tasks/{task_id}"))
+    }
+
+    /// All tokens' entries of an organisation that the token may see.
+    ///
+    /// # Errors
+    /// When the server does not give them.
+    pub fn authorizations(&self, org_id: &str) -> Result<Vec<Authorization>, Error> {
+        let path = format!("/api/v2/authorizations?orgID={org_id}");
+        let said = json_of(self.request("GET", &path, &[], b"")?)?;
+        let listed = said["authorizations"].as_array().cloned();
+        let listed = listed.unwrap_or_default();
+        Ok(listed.iter().map(authorization_of).collect())
+    }
+
+    /// Makes a token that may do this (`read`, `write`) with these buckets. Returns its entry's id and
+    /// the token, which the server never tells again.
+    ///
+    /// # Errors
+    /// When the server does not.
+    pub fn create_authorization(
+        &self,
+        org_id: &str,
+        description: &str,
+        permissions: &[Permission],
+    ) -> Result<(String, String), Error> {
+        let permissions: Vec<Value> = permissions
+            .iter()
+            .map(|permission| {
+                let kind = &permission.kind;
+                let mut resource = json!({ "type": kind, "orgID": org_id });
+                if let Some(id) = &permission.id {
+                    resource["id"] = id.as_str().into();
+                }
+                json!({ "action": permission.action, "resource": resource })
+            })
+            .collect();
+        let wanted = json!({
+            "orgID": org_id, "description": description, "status": "active",
+            "permissions": permissions,
+        });
+        let made = json_of(self.post("/api/v2/authorizations", &wanted)?)?;
+        Ok((text(&made["id"]), text(&made["token"])))
+    }
+
+    /// Deletes a token.
+    ///
+    /// # Errors
+    /// When the server does not.
+    pub fn delete_authorization(&self, id: &str) -> Result<(), Error> {
+        self.delete(&format!("/api/v2/authorizations/{id}"))
+    }
+
+    /// Deletes the points of a bucket with these times (nanoseconds, both included) that the
+    /// predicate names.
+    ///
+    /// # Errors
+    /// When the server does not.
+    pub fn delete_points(
+        &self,
+        org: &str,
+        bucket: &str,
+        (start, stop): (&str, &str),
+        predicate: &str,
+    ) -> Result<(), Error> {
+        let (org, bucket) = (encode(org), encode(bucket));
+        let path = format!("/api/v2/delete?org={org}&bucket={bucket}");
+        let which = json!({ "start": start, "stop": stop, "predicate": predicate });
+        let answer = self.post(&path, &which)?;
+        if answer.status == 204 {
+            Ok(())
+        } else {
+            Err(answer.into_error())
+        }
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Result<Answer, Error> {
+        self.send_json("POST", path, body)
+    }
+
+    fn send_json(&self, method: &str, path: &str, body: &Value) -> Result<Answer, Error> {
+        let headers = [("Content-Type", "application/json")];
+        self.request(method, path, &headers, body.to_string().as_bytes())
+    }
+
+    /// Deletes; what is gone already is as good.
+    fn delete(&self, path: &str) -> Result<(), Error> {
+        let answer = self.request("DELETE", path, &[], b"")?;
+        if answer.status < 300 || answer.status == 404 {
+            Ok(())
+        } else {
+            Err(answer.into_error())
+        }
+    }
+}
+
+/// The JSON of an answer that is a yes.
+fn json_of(answer: Answer) -> Result<Value, Error> {
+    if answer.status >= 300 {
+        return Err(answer.into_error());
+    }
+    serde_json::from_str(&answer.body).map_err(|_| answer.into_error())
+}
+
+fn retention(seconds: u64) -> Value {
+    match seconds {
+        0 => json!([]),
+        seconds => json!([{ "type": "expire", "everySeconds": seconds }]),
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn bucket_of(value: &Value) -> Bucket {
+    let retention_s = value["retentionRules"][0]["everySeconds"].as_u64();
+    Bucket {
+        id: text(&value["id"]),
+        name: text(&value["name"]),
+        retention_s: retention_s.unwrap_or(0),
+    }
+}
+
+fn authorization_of(value: &Value) -> Authorization {
+    let permissions = value["permissions"].as_array().cloned().unwrap_or_default();
+    let mut permissions: Vec<Permission> = permissions
+        .iter()
+        .map(|permission| Permission {
+            action: text(&permission["action"]),
+            kind: text(&permission["resource"]["type"]),
+            id: permission["resource"]["id"].as_str().map(str::to_owned),
+        })
+        .collect();
+    permissions.sort();
+    Authorization {
+        id: text(&value["id"]),
+        description: text(&value["description"]),
+        active: value["status"] == "active",
+        permissions,
+    }
+}

@@ -1,0 +1,97 @@
+//! Looks at a server: is it there, may we, and what is on it.
+
+use crate::config::InfluxSettings;
+use crate::influx::error::chain;
+use crate::influx::management::{Authorization, Bucket, Organisation, Task};
+use crate::influx::{Client, Error};
+
+/// What of the four is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrong {
+    /// The address, or the server is not running.
+    Host,
+    /// The token.
+    Token,
+    /// The organisation's name.
+    Org,
+    /// What the token may do.
+    Rights,
+}
+
+/// Why the server cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {why}", match wrong {
+    Wrong::Host => "the server cannot be reached",
+    Wrong::Token => "the token is not valid",
+    Wrong::Org => "there is no such organisation",
+    Wrong::Rights => "the token may not do this",
+})]
+pub struct Refused {
+    /// What is wrong.
+    pub wrong: Wrong,
+    /// What the server said.
+    pub why: String,
+}
+
+/// What is on the server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Look {
+    /// The organisation's id.
+    pub org_id: String,
+    /// Its buckets.
+    pub buckets: Vec<Bucket>,
+    /// Its tasks.
+    pub tasks: Vec<Task>,
+    /// The entries of its tokens.
+    pub authorizations: Vec<Authorization>,
+}
+
+/// Checks in this order: is there a server, is the token good, is there the organisation, may we. Returns
+/// the organisation's id.
+///
+/// # Errors
+/// The first check that fails.
+pub fn check(client: &Client, influx: &InfluxSettings) -> Result<String, Refused> {
+    let refused = |wrong, why: String| Refused { wrong, why };
+    client
+        .health()
+        .map_err(|error| refused(Wrong::Host, chain(&error)))?;
+    let organisation = client.organisation(&influx.org).map_err(|error| {
+        let wrong = match &error {
+            Error::Status { status: 401, .. } => Wrong::Token,
+            Error::Status { .. } => Wrong::Rights,
+            _ => Wrong::Host,
+        };
+        refused(wrong, chain(&error))
+    })?;
+    let org_id = match organisation {
+        Organisation::Found(id) => id,
+        Organisation::Missing => {
+            let why = format!("the server knows no organisation named \"{}\"", influx.org);
+            return Err(refused(Wrong::Org, why));
+        }
+        Organisation::Hidden => {
+            let why =
+                "it may not see the organisation; setting up needs a token with all rights in it";
+            return Err(refused(Wrong::Rights, why.to_owned()));
+        }
+    };
+    match client.may_set_up(&org_id) {
+        Ok(Ok(())) => Ok(org_id),
+        Ok(Err(why)) => Err(refused(Wrong::Rights, why)),
+        Err(error) => Err(refused(Wrong::Host, chain(&error))),
+    }
+}
+
+/// Looks at all that a set-up is concerned with.
+///
+/// # Errors
+/// When the server does not tell.
+pub fn look(client: &Client, org_id: &str) -> Result<Look, Error> {
+    Ok(Look {
+        org_id: org_id.to_owned(),
+        buckets: client.buckets(org_id)?,
+        tasks: client.tasks(org_id)?,
+        authorizations: client.authorizations(org_id)?,
+    })
+}
