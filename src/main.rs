@@ -8,8 +8,9 @@ use powerlogger::cli::{self, Cli};
 
 fn main() -> ExitCode {
     let outcome = cli::main(Cli::parse(), &mut io::stdout().lock());
-    let Err(error) = outcome else {
-        return ExitCode::SUCCESS;
+    let error = match outcome {
+        Ok(code) => return code,
+        Err(error) => error,
     };
     // Whoever reads the answer may stop reading when he has seen enough: `export | head`.
     let cause = error.root_cause().downcast_ref::<io::Error>();

@@ -1,10 +1,15 @@
 //! The command line: one file a command. Doc comments are the help.
 
+pub mod audit;
 pub mod config;
+pub mod delete_buckets;
 pub mod export;
 pub mod run;
+pub mod setup;
 pub mod status;
 pub mod time;
+
+mod progress;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -47,6 +52,12 @@ pub struct Cli {
 enum Command {
     /// Count, keep and deliver until told to stop.
     Run(run::RunArgs),
+    /// Make or repair the server's buckets, tasks and tokens; safe to run again.
+    Setup(setup::SetupArgs),
+    /// Delete the four buckets from the server, with everything in them.
+    DeleteBuckets(delete_buckets::DeleteArgs),
+    /// Compare raw, 1m, 5m and 1h on the server with the journal, window by window.
+    Audit(audit::AuditArgs),
     /// Show what has been counted, what waits and what was lost; also while `run` runs.
     Status(status::StatusArgs),
     /// Write the journal's pulses of a period as line protocol or CSV.
@@ -56,18 +67,25 @@ enum Command {
     Config(config::ConfigCommand),
 }
 
-/// Does what the command line says. Answers go to `out`, errors to the caller.
+/// Does what the command line says. Answers go to `out`, errors to the caller. A command that has
+/// answered, and the answer is no, ends with 1.
 ///
 /// # Errors
 /// Whatever the command ran into; [`exit_code`] and [`explain`] know what to make of it.
-pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<()> {
+pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let options = LoadOptions::from_process(cli.config_dir, cli.queue_dir)?;
     match cli.command {
-        Command::Run(args) => run::run(&args, &load(&options)?),
-        Command::Status(args) => status::status(&args, &load(&options)?, out),
-        Command::Export(args) => export::export(&args, &load(&options)?, out),
-        Command::Config(command) => config::config(&command, &options, out),
+        Command::Run(args) => run::run(&args, &load(&options)?)?,
+        Command::Setup(args) => return setup::setup(&args, &load(&options)?, out),
+        Command::DeleteBuckets(args) => {
+            return delete_buckets::delete_buckets(&args, &load(&options)?, out);
+        }
+        Command::Audit(args) => return audit::audit(&args, &load(&options)?, out),
+        Command::Status(args) => status::status(&args, &load(&options)?, out)?,
+        Command::Export(args) => export::export(&args, &load(&options)?, out)?,
+        Command::Config(command) => config::config(&command, &options, out)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {

@@ -37,7 +37,7 @@ impl From<Failure> for Trouble {
 }
 
 /// The journal's side of a stretch, in the windows of one view.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Ours {
     /// Pulses.
     pub counts: Counts,
@@ -48,8 +48,8 @@ pub struct Ours {
 /// Reads the journal and names the meters.
 #[derive(Debug)]
 pub struct Examiner<'a> {
-    /// The journal.
-    pub reader: &'a mut Reader,
+    /// The journal; None: there is none yet.
+    pub reader: Option<&'a mut Reader>,
     /// The row of the destination; None: it has never been delivered to.
     pub destination: Option<i64>,
     /// Names by row.
@@ -64,13 +64,16 @@ impl Examiner<'_> {
     /// # Errors
     /// When the journal cannot be read.
     pub fn ours(&self, view: View, from_s: i64, to_s: i64) -> Result<Ours, JournalError> {
-        let windows = self.reader.windows(view, from_s, to_s)?;
+        let Some(reader) = &self.reader else {
+            return Ok(Ours::default());
+        };
+        let windows = reader.windows(view, from_s, to_s)?;
         let counts = windows.into_iter().filter_map(|window| {
             let meter = self.names.get(&window.meter)?.clone();
             Some(((meter, window.start_s), window.pulses))
         });
         let counts = counts.collect();
-        let watched = self.reader.watched(from_s, to_s)?;
+        let watched = reader.watched(from_s, to_s)?;
         let watched = watched.into_iter().filter_map(|(meter, begins_s, ends_s)| {
             Some((self.names.get(&meter)?.clone(), begins_s, ends_s))
         });
@@ -125,32 +128,37 @@ impl Examiner<'_> {
         server: &mut dyn Server,
         (from_s, to_s): (i64, i64),
     ) -> Result<Vec<Difference>, Trouble> {
+        let ours = self.ours(Level::Raw.windows(), from_s, to_s)?;
+        let (_, differences) = self.raw_read(server, (from_s, to_s), &ours)?;
+        Ok(differences)
+    }
+
+    /// The same, with what raw holds.
+    pub(super) fn raw_read(
+        &self,
+        server: &mut dyn Server,
+        (from_s, to_s): (i64, i64),
+        ours: &Ours,
+    ) -> Result<(Counts, Vec<Difference>), Trouble> {
         let view = Level::Raw.windows();
-        let ours = self.ours(view, from_s, to_s)?;
         let raw = server.raw(view, from_s, to_s)?;
-        let refused = self.refused(from_s, to_s)?;
-        let mut refused_counts = Counts::new();
-        for (_, meter, wall_ns) in &refused {
-            if let Some(name) = self.names.get(meter) {
-                let window = (name.clone(), view.start_of(*wall_ns));
-                *refused_counts.entry(window).or_default() += 1;
+        let mut refused = Counts::new();
+        for (_, meter, wall_ns) in self.refused(from_s, to_s)? {
+            if let Some(name) = self.names.get(&meter) {
+                let window = (name.clone(), view.start_of(wall_ns));
+                *refused.entry(window).or_default() += 1;
             }
         }
-        let meters = self.meters();
-        Ok(raw_differences(
-            &ours.counts,
-            &refused_counts,
-            &raw,
-            &meters,
-        ))
+        let differences = raw_differences(&ours.counts, &refused, &raw, &self.meters());
+        Ok((raw, differences))
     }
 
     fn refused(&self, from_s: i64, to_s: i64) -> Result<Vec<(i64, i64, i64)>, JournalError> {
-        match self.destination {
-            Some(row) => self
-                .reader
-                .quarantined(row, from_s * NS_PER_S, to_s * NS_PER_S),
-            None => Ok(Vec::new()),
+        match (&self.reader, self.destination) {
+            (Some(reader), Some(row)) => {
+                reader.quarantined(row, from_s * NS_PER_S, to_s * NS_PER_S)
+            }
+            _ => Ok(Vec::new()),
         }
     }
 
@@ -201,7 +209,10 @@ impl Examiner<'_> {
         if lacking.is_empty() {
             return Ok(0);
         }
-        let Some((mut next, last)) = self.reader.ids_between(from_s, to_s)? else {
+        let Some(ids) = self.reader.as_ref().map(|r| r.ids_between(from_s, to_s)) else {
+            return Ok(0);
+        };
+        let Some((mut next, last)) = ids? else {
             return Ok(0);
         };
         let refused = self.refused(from_s, to_s)?;
@@ -213,7 +224,8 @@ impl Examiner<'_> {
             .collect();
         let (mut lines, mut sent) = (Lines::new(server, Level::Raw), 0);
         while next <= last {
-            let page = self.reader.page(next, last, PAGE_PULSES)?;
+            let reader = self.reader.as_mut().expect("it was there above");
+            let page = reader.page(next, last, PAGE_PULSES)?;
             let reached = page.covered.iter().chain(&page.held).map(|range| range.1);
             next = reached.max().unwrap_or(last) + 1;
             for entry in page.entries {

@@ -11,6 +11,7 @@
 //! the first time, then a sweep back over the last two days: at the start, once a day, and when the
 //! server has been away ([`sweep`]).
 
+pub mod audit;
 pub mod compare;
 pub mod examine;
 pub mod influx_server;
@@ -257,7 +258,7 @@ impl Reconciler {
         let raw_from_s = self.raw_from_s(now_s);
         self.names = self.reader.meter_names()?;
         let mut examiner = Examiner {
-            reader: &mut self.reader,
+            reader: Some(&mut self.reader),
             destination: Some(self.destination),
             names: &self.names,
             measurement: &self.measurement,

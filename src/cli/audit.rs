@@ -1,0 +1,338 @@
+//! `powerlogger audit`: raw = 1m = 5m = 1h = journal, window by window, for any period.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::progress::Progress;
+use super::time::{Moment, local};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Influx, InfluxSettings, Loaded};
+use crate::daemon::destination_name;
+use crate::journal::JournalError;
+use crate::journal::reader::Reader;
+use crate::pulse::NS_PER_S;
+use crate::reconcile::audit::{LevelReport, Options, Totals, audit as compare};
+use crate::reconcile::compare::{Difference, Verdict};
+use crate::reconcile::examine::Examiner;
+use crate::reconcile::influx_server::InfluxServer;
+use crate::rollup::{Level, View};
+
+/// Windows that differ and are listed one by one, unless all are asked for.
+const LISTED: usize = 20;
+
+/// Options of `audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// The first instant, such as 2026-06-01 (local time), 2026-06-01T00:00:00Z or "-7 days".
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        default_value = "-7 days"
+    )]
+    since: Moment,
+
+    /// The instant after the last one. Windows that a task may still write are left out.
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        default_value = "now"
+    )]
+    until: Moment,
+
+    /// Only this level; may be given more than once.
+    #[arg(long, value_name = "LEVEL", value_parser = parse_level)]
+    level: Vec<Level>,
+
+    /// Write what differs from the journal, where the journal knows better.
+    #[arg(long)]
+    repair: bool,
+
+    /// What to repair from. `raw`: 1m, 5m and 1h are computed anew from the server's own raw points
+    /// where the journal knows less, such as from before PowerLogger was installed.
+    #[arg(long, value_enum, default_value_t = Source::Journal)]
+    from: Source,
+
+    /// List every window that differs.
+    #[arg(long, short)]
+    all: bool,
+
+    /// For programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is right where the two differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Source {
+    /// The journal.
+    Journal,
+    /// The raw bucket, where it holds more.
+    Raw,
+}
+
+fn parse_level(text: &str) -> Result<Level, String> {
+    let found = Level::ALL.into_iter().find(|level| level.as_str() == text);
+    found.ok_or_else(|| "one of raw, 1m, 5m, 1h".to_owned())
+}
+
+/// Audits and prints what came of it.
+///
+/// # Errors
+/// When one of the sides cannot be read.
+pub fn audit(args: &AuditArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<ExitCode> {
+    let influx = match &loaded.settings.influx {
+        Influx::Configured(influx) => influx,
+        Influx::NotConfigured(why) => bail!("InfluxDB is not configured: {why}"),
+    };
+    let now_ns = SystemClock.wall_ns();
+    let (from_ns, to_ns) = (args.since.resolve(now_ns), args.until.resolve(now_ns));
+    if from_ns >= to_ns {
+        bail!("the period is empty: --since must be before --until");
+    }
+    let mut levels = args.level.clone();
+    if levels.is_empty() {
+        levels = Level::ALL.to_vec();
+    }
+    let wanted = Wanted {
+        levels,
+        from_s: from_ns.div_euclid(NS_PER_S),
+        to_s: to_ns.div_euclid(NS_PER_S),
+        repair: args.repair,
+        from_raw: args.from == Source::Raw,
+    };
+    let reports = run(loaded, influx, &wanted)?;
+    let left: usize = reports.iter().map(|report| report.left(args.repair)).sum();
+    if args.json {
+        writeln!(out, "{:#}", to_json(&reports, args.repair))?;
+    } else {
+        for report in &reports {
+            print(report, args, out)?;
+        }
+        summary(&reports, left, args.repair, out)?;
+    }
+    Ok(if left == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(super::EXIT_FAILED)
+    })
+}
+
+/// What to audit.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) levels: Vec<Level>,
+    pub(super) from_s: i64,
+    pub(super) to_s: i64,
+    pub(super) repair: bool,
+    pub(super) from_raw: bool,
+}
+
+/// Audits with a progress bar. Without a journal only `from_raw` makes sense.
+pub(super) fn run(
+    loaded: &Loaded,
+    influx: &InfluxSettings,
+    wanted: &Wanted,
+) -> Result<Vec<LevelReport>> {
+    let mut reader = match Reader::open(&loaded.settings.journal.dir) {
+        Ok(reader) => Some(reader),
+        Err(JournalError::Missing { .. }) if wanted.from_raw => None,
+        Err(failed) => return Err(failed.into()),
+    };
+    let mut names = BTreeMap::new();
+    let mut destination = None;
+    if let Some(reader) = &reader {
+        names = reader.meter_names()?;
+        let name = destination_name(influx);
+        let known = reader.destinations()?.into_iter();
+        destination = known.into_iter().find(|(_, known, _)| *known == name);
+    }
+    let again = loaded.clone();
+    let lookup = Box::new(move || again.reload_token());
+    let mut server = InfluxServer::new(influx, lookup)?;
+    let mut examiner = Examiner {
+        reader: reader.as_mut(),
+        destination: destination.map(|(row, ..)| row),
+        names: &names,
+        measurement: &influx.measurement,
+    };
+    let now_s = SystemClock.wall_ns().div_euclid(NS_PER_S);
+    let kept_s = i64::from(loaded.settings.journal.raw_retention_d) * 86_400;
+    let options = Options {
+        levels: wanted.levels.clone(),
+        from_s: wanted.from_s,
+        to_s: wanted.to_s,
+        now_s,
+        raw_from_s: View::Hour.floor_s(now_s - kept_s) + View::Hour.width_s(),
+        repair: wanted.repair,
+        from_raw: wanted.from_raw,
+    };
+    let mut bar = Progress::on_terminal(std::io::stderr().is_terminal());
+    let what = if wanted.repair {
+        "comparing and repairing"
+    } else {
+        "comparing"
+    };
+    let reports = compare(&mut examiner, &mut server, &options, &mut |level, share| {
+        bar.show(&format!("{what} {}", level.as_str()), share);
+    });
+    bar.clear();
+    reports.context(
+        "the comparison broke off (a 404 means: no such bucket, or a token that may not read it; \
+         `powerlogger setup` makes both)",
+    )
+}
+
+fn print(report: &LevelReport, args: &AuditArgs, out: &mut dyn Write) -> Result<()> {
+    let level = report.level.as_str();
+    if report.from_s >= report.to_s {
+        writeln!(
+            out,
+            "{level:<4} nothing in this period is settled and still kept"
+        )?;
+        return Ok(());
+    }
+    let (from, to) = (
+        local(report.from_s * NS_PER_S),
+        local(report.to_s * NS_PER_S),
+    );
+    writeln!(out, "{level:<4} {from} to {to}")?;
+    if report.totals.is_empty() {
+        writeln!(out, "     no pulses on either side")?;
+    }
+    for (meter, totals) in &report.totals {
+        let Totals {
+            journal,
+            raw,
+            server,
+        } = totals;
+        let differ = report
+            .differences
+            .iter()
+            .filter(|d| d.meter == *meter)
+            .count();
+        let raw = match (report.level, raw) {
+            (Level::Raw, _) => String::new(),
+            (_, Some(raw)) => format!(", raw {raw}"),
+            (_, None) => ", raw expired".to_owned(),
+        };
+        let verdict = match differ {
+            0 => "equal".to_owned(),
+            1 => "1 window differs".to_owned(),
+            more => format!("{more} windows differ"),
+        };
+        writeln!(
+            out,
+            "     {meter:<12} journal {journal}, {level} {server}{raw}: {verdict}"
+        )?;
+    }
+    let listed = if args.all { usize::MAX } else { LISTED };
+    for difference in report.differences.iter().take(listed) {
+        writeln!(
+            out,
+            "       {}",
+            describe(difference, report.level, args.repair)
+        )?;
+    }
+    if report.differences.len() > listed {
+        let more = report.differences.len() - listed;
+        writeln!(out, "       … and {more} more (--all lists them)")?;
+    }
+    Ok(())
+}
+
+fn describe(difference: &Difference, level: Level, repair: bool) -> String {
+    let Difference {
+        meter,
+        start_s,
+        journal,
+        raw,
+        found,
+        verdict,
+        strays,
+    } = difference;
+    let at = local(start_s * NS_PER_S);
+    let raw = raw.filter(|_| level != Level::Raw);
+    let raw = raw.map_or(String::new(), |raw| format!(", raw {raw}"));
+    let then = match (verdict, repair) {
+        (Verdict::Write(n), true) => format!("{n} written"),
+        (Verdict::Write(n), false) => format!("--repair writes {n}"),
+        (Verdict::Resend, true) => "sent again".to_owned(),
+        (Verdict::Resend, false) => "--repair sends them again".to_owned(),
+        (Verdict::Foreign, _) => "more than the journal knows; left as it is".to_owned(),
+    };
+    let strays = match strays.len() {
+        0 => String::new(),
+        n => format!(" ({n} at odd times)"),
+    };
+    format!(
+        "{at} {meter}: journal {journal}{raw}, {} {found}{strays}: {then}",
+        level.as_str()
+    )
+}
+
+fn summary(reports: &[LevelReport], left: usize, repair: bool, out: &mut dyn Write) -> Result<()> {
+    let differ: usize = reports.iter().map(|report| report.differences.len()).sum();
+    match (differ, repair, left) {
+        (0, ..) => writeln!(out, "✓ journal and server agree")?,
+        (n, true, 0) => writeln!(out, "✓ {n} windows differed; all are put right")?,
+        (n, true, left) => {
+            writeln!(
+                out,
+                "✗ {n} windows differed; {left} could not be put right (see above)"
+            )?;
+            writeln!(
+                out,
+                "  The server holds more than the journal knows there: another writer, or pulses from \
+                 before this journal. `powerlogger audit --repair --from raw` trusts raw."
+            )?;
+        }
+        (n, false, _) => {
+            writeln!(
+                out,
+                "✗ {n} windows differ; `powerlogger audit --repair` puts right what the journal knows better"
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn to_json(reports: &[LevelReport], repair: bool) -> Value {
+    let levels = reports.iter().map(|report| {
+        let totals = report.totals.iter().map(|(meter, totals)| {
+            let Totals {
+                journal,
+                raw,
+                server,
+            } = totals;
+            let sides = json!({ "journal": journal, "raw": raw, "server": server });
+            (meter.clone(), sides)
+        });
+        let differences = report.differences.iter().map(|difference| {
+            let (action, value) = match difference.verdict {
+                Verdict::Write(pulses) => ("write", Some(pulses)),
+                Verdict::Resend => ("resend", None),
+                Verdict::Foreign => ("none", None),
+            };
+            json!({
+                "meter": difference.meter, "start_s": difference.start_s,
+                "journal": difference.journal, "raw": difference.raw, "server": difference.found,
+                "action": action, "value": value,
+                "repaired": repair && difference.verdict != Verdict::Foreign,
+            })
+        });
+        json!({
+            "level": report.level.as_str(), "from_s": report.from_s, "to_s": report.to_s,
+            "totals": totals.collect::<serde_json::Map<_, _>>(),
+            "differences": differences.collect::<Vec<_>>(),
+        })
+    });
+    let left: usize = reports.iter().map(|report| report.left(repair)).sum();
+    json!({ "levels": levels.collect::<Vec<_>>(), "left": left })
+}

@@ -1,0 +1,364 @@
+//! `powerlogger setup`: makes and repairs what PowerLogger needs on the server.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::audit;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Influx, InfluxSettings, Loaded, Secret, Token, TokenSource};
+use crate::influx::{Client, ClientSettings};
+use crate::pulse::NS_PER_S;
+use crate::rollup::{Level, View};
+use crate::setup::apply::Applier;
+use crate::setup::inspect::{Refused, Wrong, check, look};
+use crate::setup::plan::{Plan, Wanted, plan};
+use crate::setup::{mark, writer_file};
+
+/// Characters of a token that may be shown.
+const TOKEN_SHOWN: usize = 4;
+
+/// Options of `setup`.
+#[derive(Debug, Args)]
+pub struct SetupArgs {
+    /// Show what would be done, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Do not ask, also where points are lost by it.
+    #[arg(long, short)]
+    yes: bool,
+
+    /// Deactivate other people's tasks that write into our buckets (the Python edition's), and compute
+    /// the views anew from raw.
+    #[arg(long)]
+    take_over: bool,
+
+    /// Make a new read-only token, in place of the one there is.
+    #[arg(long)]
+    new_read_token: bool,
+
+    /// For programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The server as it is configured, and the token of somebody who may set it up.
+pub(super) fn admin(loaded: &Loaded) -> Result<(&InfluxSettings, String)> {
+    let influx = match &loaded.settings.influx {
+        Influx::Configured(influx) => influx,
+        Influx::NotConfigured(why) => bail!("InfluxDB is not configured: {why}"),
+    };
+    let token = loaded
+        .values
+        .get("INFLUX_TOKEN")
+        .map(|value| value.text.trim());
+    match token.filter(|token| !token.is_empty() && !token.contains("PASTE")) {
+        Some(token) => Ok((influx, token.to_owned())),
+        None => bail!(
+            "this needs the admin token: set INFLUX_TOKEN in {} (it can be removed again afterwards)",
+            loaded.config_dir.join(".env").display()
+        ),
+    }
+}
+
+/// A client with the admin token.
+pub(super) fn client(influx: &InfluxSettings, token: &str) -> Result<Client> {
+    let settings = ClientSettings {
+        host: influx.host.clone(),
+        org: influx.org.clone(),
+        token: Some(token.to_owned()),
+        ca_file: influx.ca_file.clone(),
+        timeout: Duration::from_millis(influx.timeout_ms),
+    };
+    Ok(Client::new(&settings)?)
+}
+
+/// The message of the original, with what is wrong.
+pub(super) fn cannot_connect(refused: &Refused, influx: &InfluxSettings, token: &str) -> String {
+    let shown: String = token.chars().take(TOKEN_SHOWN).collect();
+    let mark = |wrong| {
+        if refused.wrong == wrong {
+            "  <-- here"
+        } else {
+            ""
+        }
+    };
+    format!(
+        "❌ ERROR: Cannot connect to InfluxDB or credentials are invalid!\n\n\
+         {refused}\n\n\
+         Current configuration:\n  • Host:   {}\n  • Org:    {}\n  • Token:  {shown}...\n\n\
+         Please check:\n  \
+         1. InfluxDB server is running and accessible{}\n  \
+         2. INFLUX_HOST is correct{}\n  \
+         3. INFLUX_ORG matches your organization name{}\n  \
+         4. INFLUX_TOKEN is valid and has admin permissions{}",
+        influx.host,
+        influx.org,
+        mark(Wrong::Host),
+        mark(Wrong::Host),
+        mark(Wrong::Org),
+        if refused.wrong == Wrong::Rights {
+            mark(Wrong::Rights)
+        } else {
+            mark(Wrong::Token)
+        },
+    )
+}
+
+/// Sets up.
+///
+/// # Errors
+/// When the server, or somebody asked, says no.
+pub fn setup(args: &SetupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<ExitCode> {
+    let (influx, token) = admin(loaded)?;
+    let client = client(influx, &token)?;
+    let org_id = check(&client, influx)
+        .map_err(|refused| anyhow::anyhow!(cannot_connect(&refused, influx, &token)))?;
+    let known = mark::find(&loaded.config_dir);
+    let installation = if args.dry_run {
+        // Nothing is written, not even this.
+        known.ok().flatten().unwrap_or_else(mark::new_id)
+    } else {
+        mark::find_or_make(&loaded.config_dir).with_context(|| {
+            let path = loaded.config_dir.join(mark::ID_FILE);
+            format!(
+                "cannot write {}: run it as somebody who may write there (sudo)",
+                path.display()
+            )
+        })?
+    };
+    let writer_id = writer_file::authorization_id(&loaded.config_dir, &influx.host, &influx.org);
+    let wanted = Wanted {
+        influx,
+        raw_retention_d: loaded.settings.journal.raw_retention_d,
+        installation: &installation,
+        writer_id: writer_id.as_deref(),
+        take_over: args.take_over,
+        new_read_token: args.new_read_token,
+    };
+    let look = look(&client, &org_id).context("the server does not tell what is on it")?;
+    let plan = plan(&look, &wanted);
+    if !args.json {
+        show(&plan, args, influx, out)?;
+    }
+    if args.dry_run {
+        if args.json {
+            writeln!(out, "{:#}", to_json(&plan, false, None))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    confirm(&plan, args, out)?;
+    let applier = Applier {
+        client: &client,
+        wanted: &wanted,
+        org_id: &org_id,
+        config_dir: &loaded.config_dir,
+    };
+    let read_token = apply(&plan, &applier, args.json, out)?;
+    if args.take_over {
+        recompute(loaded, influx, &token, args.json, out)?;
+    }
+    if args.json {
+        writeln!(out, "{:#}", to_json(&plan, true, read_token.as_deref()))?;
+    } else {
+        finished(&plan, loaded, read_token.as_deref(), out)?;
+    }
+    let blocked = !plan.conflicts.is_empty() && !args.take_over;
+    Ok(if blocked {
+        ExitCode::from(super::EXIT_FAILED)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn show(plan: &Plan, args: &SetupArgs, influx: &InfluxSettings, out: &mut dyn Write) -> Result<()> {
+    writeln!(
+        out,
+        "InfluxDB at {}, organization \"{}\"",
+        influx.host, influx.org
+    )?;
+    if plan.buckets_exist {
+        writeln!(out, "\n✅ All PowerLogger buckets already exist!")?;
+        for level in Level::ALL {
+            writeln!(out, "  • {}", influx.bucket(level))?;
+        }
+    }
+    if !plan.kept.is_empty() {
+        writeln!(out, "\nLeft as it is:")?;
+        for kept in &plan.kept {
+            writeln!(out, "  ✓ {kept}")?;
+        }
+    }
+    if !plan.actions.is_empty() {
+        let when = if args.dry_run {
+            "Would be done"
+        } else {
+            "To be done"
+        };
+        writeln!(out, "\n{when}:")?;
+        for action in &plan.actions {
+            writeln!(out, "  • {action}")?;
+        }
+    }
+    if !plan.conflicts.is_empty() && !args.take_over {
+        writeln!(out, "\n⚠️  Somebody else's tasks write into our buckets:")?;
+        for conflict in &plan.conflicts {
+            let (name, id, bucket) = (&conflict.name, &conflict.id, &conflict.bucket);
+            writeln!(out, "  ✗ \"{name}\" ({id}) writes into \"{bucket}\"")?;
+        }
+        writeln!(
+            out,
+            "  They and PowerLogger overwrite each other's windows. `powerlogger setup --take-over`\n  \
+             deactivates them and computes the windows anew from the raw points."
+        )?;
+    }
+    writeln!(out)?;
+    Ok(())
+}
+
+/// Asks, where points would be lost.
+fn confirm(plan: &Plan, args: &SetupArgs, out: &mut dyn Write) -> Result<()> {
+    if args.yes
+        || !plan
+            .actions
+            .iter()
+            .any(crate::setup::plan::Action::loses_data)
+    {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() || args.json {
+        bail!("points would be deleted by the shorter retention; nothing was done. --yes does it");
+    }
+    write!(
+        out,
+        "Points will be deleted by the shorter retention. Type 'yes' to go on: "
+    )?;
+    out.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    if answer.trim() != "yes" {
+        bail!("nothing was done");
+    }
+    Ok(())
+}
+
+/// Does it, telling each step. Returns the read-only token if one was made.
+fn apply(
+    plan: &Plan,
+    applier: &Applier<'_>,
+    quiet: bool,
+    out: &mut dyn Write,
+) -> Result<Option<String>> {
+    let mut read_token = None;
+    for (done, action) in plan.actions.iter().enumerate() {
+        let made = applier.apply(action).with_context(|| {
+            let total = plan.actions.len();
+            format!("cannot {action} ({done} of {total} steps are done; run setup again to go on)")
+        });
+        // A token that exists is told, whatever comes after it.
+        match made {
+            Ok(None) => {}
+            Ok(Some(token)) => {
+                if !quiet {
+                    print_read_token(&token, out)?;
+                }
+                read_token = Some(token);
+            }
+            Err(failed) => return Err(failed),
+        }
+        if !quiet {
+            writeln!(out, "  ✓ {action}")?;
+            out.flush()?;
+        }
+    }
+    Ok(read_token)
+}
+
+fn print_read_token(token: &str, out: &mut dyn Write) -> Result<()> {
+    writeln!(
+        out,
+        "\n  Read-only token for Grafana (shown only this once):\n\n    {token}\n"
+    )?;
+    out.flush()?;
+    Ok(())
+}
+
+/// The views of the Python edition are a minute, five minutes, an hour late: raw knows better.
+fn recompute(
+    loaded: &Loaded,
+    influx: &InfluxSettings,
+    token: &str,
+    quiet: bool,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let mut influx = influx.clone();
+    influx.token = Some(Token {
+        secret: Secret::new(token),
+        source: TokenSource::AdminEnv,
+    });
+    let now_s = SystemClock.wall_ns().div_euclid(NS_PER_S);
+    let days = i64::from(loaded.settings.journal.raw_retention_d) + 1;
+    let wanted = audit::Wanted {
+        levels: View::ALL.map(Level::View).to_vec(),
+        from_s: now_s - days * 86_400,
+        to_s: now_s,
+        repair: true,
+        from_raw: true,
+    };
+    let reports = audit::run(loaded, &influx, &wanted)?;
+    for report in reports.iter().filter(|_| !quiet) {
+        let (level, repaired) = (report.level.as_str(), report.repaired);
+        writeln!(
+            out,
+            "  ✓ {level}: {repaired} windows computed anew from raw"
+        )?;
+    }
+    Ok(())
+}
+
+fn finished(
+    plan: &Plan,
+    loaded: &Loaded,
+    read_token: Option<&str>,
+    out: &mut dyn Write,
+) -> Result<()> {
+    if plan.actions.is_empty() {
+        writeln!(out, "Setup appears to be complete. Nothing to do.")?;
+    } else {
+        writeln!(out, "\n✅ Setup is complete.")?;
+    }
+    let file = writer_file::path(&loaded.config_dir);
+    writeln!(out, "\nNext:")?;
+    if read_token.is_some() {
+        writeln!(out, "  • give the read-only token above to Grafana")?;
+    }
+    writeln!(
+        out,
+        "  • `powerlogger run` uses {}; INFLUX_TOKEN can be removed from .env",
+        file.display()
+    )?;
+    writeln!(out, "  • `powerlogger verify` checks everything")?;
+    Ok(())
+}
+
+fn to_json(plan: &Plan, applied: bool, read_token: Option<&str>) -> Value {
+    let actions = plan.actions.iter();
+    let actions =
+        actions.map(|action| json!({ "kind": action.kind(), "what": action.to_string() }));
+    let conflicts = plan.conflicts.iter();
+    let conflicts = conflicts.map(
+        |conflict| json!({ "task": conflict.id, "name": conflict.name, "bucket": conflict.bucket }),
+    );
+    json!({
+        "applied": applied,
+        "actions": actions.collect::<Vec<_>>(),
+        "kept": plan.kept,
+        "conflicts": conflicts.collect::<Vec<_>>(),
+        "read_token": read_token,
+    })
+}
