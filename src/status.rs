@@ -1,11 +1,15 @@
 //! One snapshot of truth, read from the journal: what each meter has counted, what waits, what
 //! was lost, how delivery stands. The log, the command line and later the page only render it.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::journal::JournalError;
+use crate::journal::delivery::DestinationState;
 use crate::journal::reader::Reader;
 use crate::pulse::WallNs;
+use crate::rollup::Level;
 
 /// The state of the whole, at one time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -65,6 +69,21 @@ pub struct DeliveryStatus {
     pub backlog: i64,
     /// The age of the oldest of them, in nanoseconds.
     pub lag_ns: Option<i64>,
+    /// How the server's windows stand.
+    pub views: ViewsStatus,
+}
+
+/// How far the server's buckets have been compared with the journal.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ViewsStatus {
+    /// `ok`, a kind of failure, or empty before the first comparison.
+    pub state: String,
+    /// What fails and what to do about it.
+    pub message: String,
+    /// Since when it is so.
+    pub since_ns: WallNs,
+    /// By level: everything before this, in seconds since 1970, has been compared.
+    pub until_s: BTreeMap<&'static str, i64>,
 }
 
 impl Status {
@@ -151,7 +170,9 @@ impl DeliveryStatus {
                 lag_ns = oldest.first().map(|entry| at_ns - entry.wall_ns);
             }
         }
+        let views = ViewsStatus::take(reader, row)?;
         Ok(Some(DeliveryStatus {
+            views,
             destination,
             state: state.state,
             message: state.message,
@@ -159,5 +180,27 @@ impl DeliveryStatus {
             backlog,
             lag_ns,
         }))
+    }
+}
+
+impl ViewsStatus {
+    fn take(reader: &Reader, destination: i64) -> Result<ViewsStatus, JournalError> {
+        let DestinationState {
+            state,
+            message,
+            since_ns,
+        } = reader.views_state(destination)?;
+        let mut until_s = BTreeMap::new();
+        for level in Level::ALL {
+            if let Some(until) = reader.reconciled_until_s(destination, level)? {
+                until_s.insert(level.as_str(), until);
+            }
+        }
+        Ok(ViewsStatus {
+            state,
+            message,
+            since_ns,
+            until_s,
+        })
     }
 }

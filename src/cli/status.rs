@@ -7,11 +7,12 @@ use clap::Args;
 
 use super::time;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Influx, Loaded};
+use crate::config::{Downsampling, Influx, Loaded};
 use crate::daemon::destination_name;
 use crate::journal::reader::Reader;
 use crate::journal::schema::is_locked;
-use crate::status::{DeliveryStatus, MeterStatus, Status};
+use crate::pulse::NS_PER_S;
+use crate::status::{DeliveryStatus, MeterStatus, Status, ViewsStatus};
 
 /// Options of `status`.
 #[derive(Debug, Args)]
@@ -91,6 +92,33 @@ fn delivery(loaded: &Loaded, status: Option<&DeliveryStatus>, out: &mut dyn Writ
                 out,
                 "           FAILS ({state}) since {since}: {}",
                 delivery.message
+            )?;
+        }
+    }
+    views(loaded, &delivery.views, out)
+}
+
+/// How far the server's windows are known to be right.
+fn views(loaded: &Loaded, views: &ViewsStatus, out: &mut dyn Write) -> Result<()> {
+    let Influx::Configured(influx) = &loaded.settings.influx else {
+        return Ok(());
+    };
+    if influx.downsampling == Downsampling::Off {
+        writeln!(out, "windows    off (influx.downsampling)")?;
+        return Ok(());
+    }
+    let until = views.until_s.values().min();
+    match (views.state.as_str(), until) {
+        ("ok" | "", Some(until_s)) => {
+            let until = time::local(until_s * NS_PER_S);
+            writeln!(out, "windows    equal to the journal up to {until}")?;
+        }
+        ("ok" | "", None) => writeln!(out, "windows    not compared with the server yet")?,
+        (state, _) => {
+            let (since, message) = (time::local(views.since_ns), &views.message);
+            writeln!(
+                out,
+                "windows    NOT COMPARED ({state}) since {since}: {message}"
             )?;
         }
     }

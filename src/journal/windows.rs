@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::append::Journal;
+use super::delivery::DestinationState;
 use super::ranges::IdRanges;
 use super::reader::Reader;
 use super::{JournalError, Named};
@@ -309,6 +310,29 @@ impl Reader {
                     .optional()
             })
             .op("be read")
+    }
+
+    /// How the comparison of a destination stands.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn views_state(&self, destination: i64) -> Result<DestinationState, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT views_state, views_message, views_since_ns FROM destination WHERE id = ?1",
+            )
+            .and_then(|mut select| {
+                let state = select.query_row([destination], |row| {
+                    Ok(DestinationState {
+                        state: row.get(0)?,
+                        message: row.get(1)?,
+                        since_ns: row.get(2)?,
+                    })
+                });
+                state.optional()
+            })
+            .op("be read")
+            .map(Option::unwrap_or_default)
     }
 
     /// Windows before `before_s` that have changed since they were compared, oldest first.

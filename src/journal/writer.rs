@@ -210,8 +210,14 @@ impl Writer {
     /// # Errors
     /// When the disk does not take it.
     pub fn finish(&mut self) -> Result<(), JournalError> {
+        let watched = self.intake.watched();
         self.commit(true)?;
-        self.keep_delivery(true)
+        self.keep_delivery(true)?;
+        // What is not durable yet is counted by the next run.
+        let mark = self.marks.now();
+        let settled = mark.segments_settled;
+        while self.roller.step(&mut self.journal, mark.durable, settled)? {}
+        self.journal.keep_watched(&watched.meters)
     }
 
     /// Whether commits fail now, and how (a word of [`JournalError::kind`]).
