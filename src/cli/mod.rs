@@ -8,6 +8,7 @@ pub mod run;
 pub mod setup;
 pub mod status;
 pub mod time;
+pub mod verify;
 
 mod progress;
 
@@ -54,6 +55,8 @@ enum Command {
     Run(run::RunArgs),
     /// Make or repair the server's buckets, tasks and tokens; safe to run again.
     Setup(setup::SetupArgs),
+    /// Check everything from the wire to the server, and say what to do.
+    Verify(verify::VerifyArgs),
     /// Delete the four buckets from the server, with everything in them.
     DeleteBuckets(delete_buckets::DeleteArgs),
     /// Compare raw, 1m, 5m and 1h on the server with the journal, window by window.
@@ -77,6 +80,7 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::run(&args, &load(&options)?)?,
         Command::Setup(args) => return setup::setup(&args, &load(&options)?, out),
+        Command::Verify(args) => return verify::verify(&args, &load(&options)?, out),
         Command::DeleteBuckets(args) => {
             return delete_buckets::delete_buckets(&args, &load(&options)?, out);
         }

@@ -142,6 +142,11 @@ impl Line {
         }
     }
 
+    /// The level it has now.
+    pub(super) fn level_now(&self) -> Result<Level, GpioError> {
+        self.level().map_err(|error| self.failed("read", error))
+    }
+
     fn level(&self) -> io::Result<Level> {
         // Bit and mask count lines within the request, and it has one.
         let mut values = LineValues { bits: 0, mask: 1 };

@@ -9,6 +9,7 @@ mod backoff;
 mod error;
 mod find;
 mod line;
+mod probe;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use super::{Polled, Signal, Source};
 
 pub use self::error::GpioError;
 pub use self::find::HEADER_LABELS;
+pub use self::probe::{Probe, probe};
 
 /// The GPIO lines of all meters.
 #[derive(Debug)]

@@ -1,0 +1,250 @@
+//! The checks of this machine: configuration, lines, journal, clock, service.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::{Check, Checks};
+use crate::capture::gpio::{GpioError, probe};
+use crate::clock::segment::EARLIEST_WALL_NS;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Influx, Loaded, MeterSettings};
+use crate::journal::reader::Reader;
+use crate::journal::schema::is_locked;
+use crate::journal::{JournalError, file_in};
+
+/// The name under which our own daemon requests lines.
+const OURS: &str = "powerlogger";
+
+/// With less than this the journal is soon full.
+const FREE_BYTES_MIN: u64 = 100 << 20;
+
+/// The unit.
+const UNIT: &str = "powerlogger.service";
+
+/// The queue of the Python edition.
+const PYTHON_QUEUE: &str = "write_queue.sqlite";
+
+pub(super) fn configuration(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
+    let dir = loaded.config_dir.display();
+    let files = match loaded.files.as_slice() {
+        [] => "no file, everything is default".to_owned(),
+        files => files.join(" and "),
+    };
+    let seen = format!("{files} in {dir}, {} meters", loaded.settings.meters.len());
+    let check = if loaded.notes.is_empty() {
+        Check::good("configuration", seen)
+    } else {
+        Check::note("configuration", seen, loaded.notes.join("; "))
+    };
+    checks.add(check)
+}
+
+pub(super) fn lines(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
+    for meter in &loaded.settings.meters {
+        checks.add(line(meter))?;
+    }
+    Ok(())
+}
+
+fn line(meter: &MeterSettings) -> Check {
+    let what = format!("line of {} ({})", meter.name, meter.line.line);
+    match probe(&meter.line) {
+        Ok(probe) => {
+            let active = probe
+                .levels
+                .iter()
+                .filter(|level| **level == meter.filter.active);
+            if active.count() == probe.levels.len() {
+                let remedy = format!(
+                    "it stands at its active level ({:?}) without a pulse: check the wiring, `bias` and \
+                     `active` of the meter",
+                    meter.filter.active
+                );
+                Check::bad(what, probe.shown, remedy)
+            } else {
+                Check::good(what, format!("{}, free, at rest", probe.shown))
+            }
+        }
+        Err(GpioError::Busy { line, consumer }) if consumer == OURS => {
+            Check::good(what, format!("{line}, used by the running powerlogger"))
+        }
+        Err(failed) => {
+            let hint = failed.hint();
+            Check::bad(what, failed.to_string(), hint)
+        }
+    }
+}
+
+pub(super) fn journal(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
+    let dir = &loaded.settings.journal.dir;
+    let what = "journal";
+    checks.add(writable(dir))?;
+    if let Ok(space) = rustix::fs::statvfs(existing(dir)) {
+        let free = space.f_bavail * space.f_frsize;
+        let seen = format!("{} MiB free", free >> 20);
+        checks.add(if free < FREE_BYTES_MIN {
+            let remedy = "make room on this disk, or name another directory in QUEUE_DIR";
+            Check::bad("journal, space", seen, remedy)
+        } else {
+            Check::good("journal, space", seen)
+        })?;
+    }
+    let check = match Reader::open(dir) {
+        Ok(reader) => match reader.quick_check() {
+            Ok(None) => {
+                let pulses = reader.bounds()?.map_or(0, |(first, last)| last - first + 1);
+                let seen = format!("{}, {pulses} pulses, intact", file_in(dir).display());
+                Check::good(what, seen)
+            }
+            Ok(Some(damage)) => Check::bad(
+                what,
+                format!("damaged: {damage}"),
+                "stop the daemon and start it again: it moves a damaged journal aside, starts a new one \
+                 and goes on counting",
+            ),
+            Err(failed) => Check::bad(what, failed.to_string(), "see the log of the daemon"),
+        },
+        Err(JournalError::Missing { .. }) => {
+            Check::note(what, "there is none yet", "`powerlogger run` makes it")
+        }
+        Err(failed) => Check::bad(
+            what,
+            failed.to_string(),
+            "run it as somebody who may read the journal (sudo)",
+        ),
+    };
+    checks.add(check)
+}
+
+/// Whether the journal's directory takes files.
+fn writable(dir: &Path) -> Check {
+    let what = "journal, directory";
+    let seen = dir.display().to_string();
+    let near = existing(dir);
+    let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    match rustix::fs::access(near, access) {
+        Ok(()) => Check::good(what, format!("{seen}, writable")),
+        Err(_) if is_locked(dir) => Check::good(what, format!("{seen}, used by the daemon")),
+        Err(errno) => Check::bad(
+            what,
+            format!("{seen}: {errno}"),
+            format!(
+                "make {} writable for the user that runs powerlogger",
+                near.display()
+            ),
+        ),
+    }
+}
+
+/// The path, or the nearest directory above it that is there.
+fn existing(path: &Path) -> &Path {
+    path.ancestors()
+        .find(|path| path.exists())
+        .unwrap_or(Path::new("/"))
+}
+
+pub(super) fn clock(checks: &mut Checks<'_>) -> Result<()> {
+    if SystemClock.wall_ns() < EARLIEST_WALL_NS {
+        return checks.add(Check::bad(
+            "clock",
+            super::super::time::local(SystemClock.wall_ns()),
+            "the date is wrong: set the clock or switch on NTP; pulses are counted and kept meanwhile, \
+             and delivered when the time is known",
+        ));
+    }
+    let asked = run("timedatectl", &["show", "-p", "NTPSynchronized", "--value"]);
+    checks.add(match asked.as_deref() {
+        Some("yes") => Check::good("clock", "synchronised"),
+        Some("no") => Check::note(
+            "clock",
+            super::super::time::local(SystemClock.wall_ns()),
+            "not synchronised: the time is taken as it is; `timedatectl set-ntp true` switches NTP on",
+        ),
+        _ => Check::not_checked("clock, synchronised", "there is no timedatectl here"),
+    })
+}
+
+/// What the Python edition may have left.
+pub(super) fn python_edition(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
+    let queue = loaded.settings.journal.dir.join(PYTHON_QUEUE);
+    if queue.exists() {
+        let bytes = fs::metadata(&queue).map_or(0, |meta| meta.len());
+        checks.add(Check::note(
+            "queue of the Python edition",
+            format!("{} ({} KiB)", queue.display(), bytes >> 10),
+            "it is left as it is; what it holds was never delivered: keep the file until \
+             `powerlogger import`, of a later version, can move it in",
+        ))?;
+    }
+    Ok(())
+}
+
+pub(super) fn service(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
+    let running = is_locked(&loaded.settings.journal.dir);
+    let state = run("systemctl", &["is-active", UNIT]);
+    checks.add(match (state.as_deref(), running) {
+        (Some("active"), true) => Check::good("service", "active, and the journal is its"),
+        (Some("active"), false) => Check::bad(
+            "service",
+            "active, but nobody has the journal of this configuration",
+            "the service uses another configuration: see `systemctl cat powerlogger`, or look with \
+             --config-dir /etc/powerlogger",
+        ),
+        (_, true) => Check::good("daemon", "running (not as the service)"),
+        (Some("failed"), false) => Check::bad(
+            "service",
+            "failed",
+            "`journalctl -u powerlogger -n 50` tells why; then `make service-restart`",
+        ),
+        (None, false) => Check::note(
+            "daemon",
+            "not running; there is no systemd here",
+            "`powerlogger run` starts it",
+        ),
+        (Some(state), false) => Check::bad(
+            "service",
+            state,
+            "`make service-start` starts it (after `make install`); `powerlogger run` does without",
+        ),
+    })?;
+    if let Influx::NotConfigured(_) = loaded.settings.influx {
+        return Ok(());
+    }
+    delivery(loaded, checks)
+}
+
+/// What the daemon says of delivery.
+fn delivery(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
+    let Influx::Configured(influx) = &loaded.settings.influx else {
+        return Ok(());
+    };
+    let Ok(mut reader) = Reader::open(&loaded.settings.journal.dir) else {
+        return Ok(());
+    };
+    let name = crate::daemon::destination_name(influx);
+    let now_ns = SystemClock.wall_ns();
+    let status = crate::status::Status::take(&mut reader, Some(&name), now_ns)?;
+    let Some(delivery) = status.delivery else {
+        return Ok(());
+    };
+    let waiting = format!("{} pulses wait", delivery.backlog);
+    checks.add(match delivery.state.as_str() {
+        "" | "ok" => Check::good("delivery", waiting),
+        state => Check::bad("delivery", format!("{state}; {waiting}"), delivery.message),
+    })?;
+    let views = delivery.views;
+    if !matches!(views.state.as_str(), "" | "ok") {
+        checks.add(Check::bad("windows", views.state, views.message))?;
+    }
+    Ok(())
+}
+
+/// The answer of a program; None: it is not there, or says nothing.
+fn run(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}

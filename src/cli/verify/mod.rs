@@ -1,0 +1,185 @@
+//! `powerlogger verify`: everything from the wire to the server, in the order in which a pulse goes.
+
+mod local;
+mod server;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+
+use crate::config::Loaded;
+
+/// Options of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// For programs.
+    #[arg(long)]
+    json: bool,
+
+    /// Only what is on this machine: ask no server.
+    #[arg(long)]
+    local: bool,
+}
+
+/// What a check has shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Outcome {
+    /// All is well.
+    Good,
+    /// It will not work like this; the text says what to do.
+    Bad(String),
+    /// It works, and somebody should know; the text says what.
+    Note(String),
+    /// It could not be looked at, and why.
+    NotChecked(String),
+}
+
+/// One check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Check {
+    /// What was looked at.
+    what: String,
+    /// What was seen.
+    seen: String,
+    outcome: Outcome,
+}
+
+impl Check {
+    fn good(what: impl Into<String>, seen: impl Into<String>) -> Check {
+        Check::new(what, seen, Outcome::Good)
+    }
+
+    fn bad(what: impl Into<String>, seen: impl Into<String>, remedy: impl Into<String>) -> Check {
+        Check::new(what, seen, Outcome::Bad(remedy.into()))
+    }
+
+    fn note(what: impl Into<String>, seen: impl Into<String>, note: impl Into<String>) -> Check {
+        Check::new(what, seen, Outcome::Note(note.into()))
+    }
+
+    fn not_checked(what: impl Into<String>, why: impl Into<String>) -> Check {
+        Check::new(what, "", Outcome::NotChecked(why.into()))
+    }
+
+    fn new(what: impl Into<String>, seen: impl Into<String>, outcome: Outcome) -> Check {
+        Check {
+            what: what.into(),
+            seen: seen.into(),
+            outcome,
+        }
+    }
+}
+
+/// Checks, as they are made.
+struct Checks<'a> {
+    out: Option<&'a mut dyn Write>,
+    all: Vec<Check>,
+}
+
+impl Checks<'_> {
+    /// Shows a check as soon as it is made: some take seconds.
+    fn add(&mut self, check: Check) -> Result<()> {
+        if let Some(out) = self.out.as_mut() {
+            let Check {
+                what,
+                seen,
+                outcome,
+            } = &check;
+            let seen = if seen.is_empty() {
+                String::new()
+            } else {
+                format!(": {seen}")
+            };
+            match outcome {
+                Outcome::Good => writeln!(out, "✓ {what}{seen}")?,
+                Outcome::Note(note) => writeln!(out, "✓ {what}{seen}\n    note: {note}")?,
+                Outcome::Bad(remedy) => writeln!(out, "✗ {what}{seen}\n    → {remedy}")?,
+                Outcome::NotChecked(why) => writeln!(out, "– {what}: not checked ({why})")?,
+            }
+            out.flush()?;
+        }
+        self.all.push(check);
+        Ok(())
+    }
+
+    fn count(&self, of: impl Fn(&Outcome) -> bool) -> usize {
+        self.all.iter().filter(|check| of(&check.outcome)).count()
+    }
+}
+
+/// Checks everything.
+///
+/// # Errors
+/// When the answer cannot be written.
+pub fn verify(args: &VerifyArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<ExitCode> {
+    let mut checks = Checks {
+        out: if args.json { None } else { Some(out) },
+        all: Vec::new(),
+    };
+    local::configuration(loaded, &mut checks)?;
+    local::lines(loaded, &mut checks)?;
+    local::journal(loaded, &mut checks)?;
+    local::clock(&mut checks)?;
+    if args.local {
+        checks.add(Check::not_checked("InfluxDB", "--local"))?;
+    } else {
+        server::server(loaded, &mut checks)?;
+    }
+    local::python_edition(loaded, &mut checks)?;
+    local::service(loaded, &mut checks)?;
+    let bad = checks.count(|outcome| matches!(outcome, Outcome::Bad(_)));
+    let unchecked = checks.count(|outcome| matches!(outcome, Outcome::NotChecked(_)));
+    let all = checks.all;
+    if args.json {
+        writeln!(out, "{:#}", to_json(&all, bad))?;
+    } else {
+        summary(all.len(), bad, unchecked, out)?;
+    }
+    Ok(if bad == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(super::EXIT_FAILED)
+    })
+}
+
+fn summary(all: usize, bad: usize, unchecked: usize, out: &mut dyn Write) -> Result<()> {
+    let good = all - bad - unchecked;
+    writeln!(
+        out,
+        "\n{good} of {all} checks are well, {bad} are not, {unchecked} were not made."
+    )?;
+    if bad == 0 {
+        writeln!(out, "\nNext:")?;
+        writeln!(
+            out,
+            "  • start counting: `make service-start`, or `powerlogger run` in a terminal"
+        )?;
+        writeln!(out, "  • watch it count: `powerlogger status`")?;
+        writeln!(
+            out,
+            "  • compare server and journal at any time: `powerlogger audit`"
+        )?;
+    } else {
+        writeln!(
+            out,
+            "\nNext: follow the arrows from the top, then run verify again."
+        )?;
+    }
+    Ok(())
+}
+
+fn to_json(all: &[Check], bad: usize) -> serde_json::Value {
+    let checks = all.iter().map(|check| {
+        let (outcome, text) = match &check.outcome {
+            Outcome::Good => ("good", ""),
+            Outcome::Note(note) => ("note", note.as_str()),
+            Outcome::Bad(remedy) => ("bad", remedy.as_str()),
+            Outcome::NotChecked(why) => ("not_checked", why.as_str()),
+        };
+        json!({ "what": check.what, "seen": check.seen, "outcome": outcome, "text": text })
+    });
+    json!({ "bad": bad, "checks": checks.collect::<Vec<_>>() })
+}

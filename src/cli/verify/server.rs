@@ -1,0 +1,335 @@
+//! The checks of the server: is it there, is everything on it that is needed, does a point come back.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::{Check, Checks};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Downsampling, Influx, InfluxSettings, Loaded, TokenSource};
+use crate::deliver::batch::{FIELD, TAG};
+use crate::influx::error::chain;
+use crate::influx::line_protocol::LineEncoder;
+use crate::influx::management::Organisation;
+use crate::influx::{Client, ClientSettings, Error, flux};
+use crate::pulse::NS_PER_S;
+use crate::rollup::{Level, View};
+use crate::setup::inspect::{Look, look};
+use crate::setup::plan::{Wanted, conflicts, days};
+use crate::setup::{mark, tasks};
+
+const NEEDS_ADMIN: &str = "needs the admin token in INFLUX_TOKEN";
+
+pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
+    let influx = match &loaded.settings.influx {
+        Influx::Configured(influx) => influx,
+        Influx::NotConfigured(why) => {
+            return checks.add(Check::bad("InfluxDB", "not configured", why.as_str()));
+        }
+    };
+    let run_token = influx
+        .token
+        .as_ref()
+        .map(|token| token.secret.expose().to_owned());
+    let client = client(influx, run_token)?;
+    if let Err(error) = client.health() {
+        let remedy =
+            "start the server, and check INFLUX_HOST (http://localhost:8086 on this machine)";
+        return checks.add(Check::bad(
+            format!("server {}", influx.host),
+            chain(&error),
+            remedy,
+        ));
+    }
+    checks.add(Check::good("server", influx.host.as_str()))?;
+    if !token(&client, influx, checks)? {
+        return Ok(());
+    }
+    buckets(&client, influx, checks)?;
+    end_to_end(&client, influx, checks)?;
+    let admin = loaded
+        .values
+        .get("INFLUX_TOKEN")
+        .map(|value| value.text.clone());
+    match admin {
+        Some(admin) => with_admin(loaded, influx, admin, checks),
+        None => {
+            for what in ["retention of the buckets", "tasks", "foreign tasks"] {
+                checks.add(Check::not_checked(what, NEEDS_ADMIN))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn client(influx: &InfluxSettings, token: Option<String>) -> Result<Client> {
+    Ok(Client::new(&ClientSettings {
+        host: influx.host.clone(),
+        org: influx.org.clone(),
+        token,
+        ca_file: influx.ca_file.clone(),
+        timeout: Duration::from_millis(influx.timeout_ms),
+    })?)
+}
+
+/// The token of `run`, and the organisation. A body without points is checked in all but its points.
+fn token(client: &Client, influx: &InfluxSettings, checks: &mut Checks<'_>) -> Result<bool> {
+    let source = influx.token.as_ref().map(|token| token.source.clone());
+    let of = match source {
+        Some(TokenSource::Credential) => "a systemd credential",
+        Some(TokenSource::WriterEnv) => "INFLUX_WRITER_TOKEN",
+        Some(TokenSource::WriterFile) => "writer.token",
+        Some(TokenSource::AdminEnv) => "INFLUX_TOKEN",
+        None => "nowhere",
+    };
+    let what = "token of `run`";
+    let nothing = b"# is it allowed?\n";
+    let (check, on) = match client.write(&influx.raw_bucket, nothing, false) {
+        Ok(()) if source == Some(TokenSource::AdminEnv) => {
+            let note = "this is the admin token: `powerlogger setup` makes one that may only write";
+            (
+                Check::note(what, format!("from {of}, may write"), note),
+                true,
+            )
+        }
+        Ok(()) => (Check::good(what, format!("from {of}, may write")), true),
+        Err(Error::Status { status: 401, .. }) => {
+            let remedy = "it is not valid: run `powerlogger setup`, or correct it";
+            (
+                Check::bad(what, format!("from {of}: refused"), remedy),
+                false,
+            )
+        }
+        Err(Error::Status {
+            status: 404,
+            message,
+            ..
+        }) if message.contains("organization") => (
+            Check::bad("organization", message, "correct INFLUX_ORG"),
+            false,
+        ),
+        Err(Error::Status { status: 404, .. }) => (
+            Check::good(what, format!("from {of}, known to the server")),
+            true,
+        ),
+        Err(Error::Status { status: 403, .. }) => {
+            let remedy = "it may not write to the raw bucket (one that was made anew needs a new token): run \
+                          `powerlogger setup`";
+            (
+                Check::bad(what, format!("from {of}: forbidden"), remedy),
+                true,
+            )
+        }
+        Err(error) => (
+            Check::bad(what, chain(&error), "see INFLUX_HOST and INFLUX_ORG"),
+            false,
+        ),
+    };
+    checks.add(check)?;
+    if on {
+        checks.add(Check::good("organization", influx.org.as_str()))?;
+    }
+    Ok(on)
+}
+
+/// Are they there, and may we read them?
+fn buckets(client: &Client, influx: &InfluxSettings, checks: &mut Checks<'_>) -> Result<()> {
+    for level in Level::ALL {
+        let name = influx.bucket(level);
+        let what = format!("bucket {name}");
+        let reading = format!(
+            "from(bucket: {}) |> range(start: -1m) |> limit(n: 1)",
+            flux::string(name)
+        );
+        let check = match client.query(&reading, None, &mut |_| {}) {
+            Ok(()) => Check::good(what, "there, readable"),
+            Err(Error::Status { status: 404, .. }) => Check::bad(
+                what,
+                "not there, or the token may not read it",
+                "`powerlogger setup` makes it, and a token for it",
+            ),
+            Err(error) if influx.downsampling == Downsampling::Client => Check::note(
+                what,
+                chain(&error),
+                "windows are written without reading back",
+            ),
+            Err(error) => Check::bad(what, chain(&error), "see the server's log"),
+        };
+        checks.add(check)?;
+    }
+    Ok(())
+}
+
+/// A point goes to a series of its own, comes back, and is deleted again.
+fn end_to_end(client: &Client, influx: &InfluxSettings, checks: &mut Checks<'_>) -> Result<()> {
+    let what = "end to end";
+    let measurement = format!("{}_verify", influx.measurement);
+    let meter = format!("verify-{:08x}", fastrand::u32(..));
+    let wall_ns = SystemClock.wall_ns();
+    let Ok(line) = LineEncoder::new(&measurement, &[(TAG, &meter)], FIELD) else {
+        return Ok(());
+    };
+    let mut body = Vec::new();
+    line.push(&mut body, 1, wall_ns);
+    let began_ns = SystemClock.mono_ns();
+    let check = match client.write(&influx.raw_bucket, &body, false) {
+        Err(error) => {
+            let remedy = "the point was not taken; the checks above tell why";
+            Check::bad(what, chain(&error), remedy)
+        }
+        Ok(()) => {
+            let now_s = wall_ns.div_euclid(NS_PER_S);
+            let reading = format!(
+                "from(bucket: {}) |> range(start: {}, stop: {}) |> filter(fn: (r) => r._measurement == {} \
+                 and r.{TAG} == {})",
+                flux::string(&influx.raw_bucket),
+                flux::time_s(now_s - 60),
+                flux::time_s(now_s + 60),
+                flux::string(&measurement),
+                flux::string(&meter),
+            );
+            let mut found = 0;
+            let read = client.query(&reading, None, &mut |_| found += 1);
+            let took_ms = (SystemClock.mono_ns() - began_ns) / 1_000_000;
+            let span = (flux::time_s(now_s - 60), flux::time_s(now_s + 60));
+            let predicate = format!(
+                "_measurement={} AND {TAG}={}",
+                quoted(&measurement),
+                quoted(&meter)
+            );
+            let deleted = client.delete_points(
+                &influx.org,
+                &influx.raw_bucket,
+                (&span.0, &span.1),
+                &predicate,
+            );
+            match (read, found, deleted) {
+                (Ok(()), 1, Ok(())) => {
+                    let seen = format!("a point came back after {took_ms} ms and was deleted");
+                    Check::good(what, seen)
+                }
+                (Ok(()), 1, Err(error)) => Check::note(
+                    what,
+                    format!("a point came back after {took_ms} ms"),
+                    format!("it could not be deleted again ({})", chain(&error)),
+                ),
+                (Ok(()), n, _) => {
+                    let seen = format!("written, and {n} points came back");
+                    Check::bad(what, seen, "is the server's clock right?")
+                }
+                (Err(error), ..) => Check::bad(
+                    what,
+                    chain(&error),
+                    "the token may write and not read: run setup",
+                ),
+            }
+        }
+    };
+    checks.add(check)
+}
+
+/// A name in the predicate of a deletion.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// What only the admin token may see.
+fn with_admin(
+    loaded: &Loaded,
+    influx: &InfluxSettings,
+    admin: String,
+    checks: &mut Checks<'_>,
+) -> Result<()> {
+    let client = client(influx, Some(admin))?;
+    let looked = client.organisation(&influx.org).and_then(|org| match org {
+        Organisation::Found(id) => look(&client, &id).map(Some),
+        Organisation::Missing | Organisation::Hidden => Ok(None),
+    });
+    let seen = match looked {
+        Ok(Some(seen)) => seen,
+        Ok(None) => {
+            return checks.add(Check::not_checked("retention and tasks", NEEDS_ADMIN));
+        }
+        Err(error) => {
+            let why = format!("INFLUX_TOKEN: {}", chain(&error));
+            return checks.add(Check::not_checked("retention and tasks", why));
+        }
+    };
+    let installation = mark::find(&loaded.config_dir).ok().flatten();
+    let wanted = Wanted {
+        influx,
+        raw_retention_d: loaded.settings.journal.raw_retention_d,
+        installation: installation.as_deref().unwrap_or_default(),
+        writer_id: None,
+        take_over: false,
+        new_read_token: false,
+    };
+    retention(&seen, &wanted, checks)?;
+    if influx.downsampling == Downsampling::Tasks {
+        for view in View::ALL {
+            checks.add(task(&seen, &wanted, view))?;
+        }
+    }
+    let conflicts = conflicts(&seen, influx, wanted.installation);
+    for conflict in &conflicts {
+        checks.add(Check::bad(
+            format!("foreign task \"{}\" ({})", conflict.name, conflict.id),
+            format!("writes into {}", conflict.bucket),
+            "the Python edition's, or another logger's: `powerlogger setup --take-over` deactivates it \
+             and computes the windows anew",
+        ))?;
+    }
+    if conflicts.is_empty() {
+        checks.add(Check::good("foreign tasks", "none writes into our buckets"))?;
+    }
+    Ok(())
+}
+
+fn retention(seen: &Look, wanted: &Wanted<'_>, checks: &mut Checks<'_>) -> Result<()> {
+    for level in Level::ALL {
+        let name = wanted.influx.bucket(level);
+        let Some(bucket) = seen.buckets.iter().find(|bucket| bucket.name == name) else {
+            continue;
+        };
+        let kept_s = wanted.retention_s(level);
+        let what = format!("retention of {name}");
+        checks.add(if bucket.retention_s == kept_s {
+            Check::good(what, days(kept_s))
+        } else {
+            let found = format!("{} instead of {}", days(bucket.retention_s), days(kept_s));
+            Check::bad(what, found, "`powerlogger setup` puts it right")
+        })?;
+    }
+    Ok(())
+}
+
+fn task(seen: &Look, wanted: &Wanted<'_>, view: View) -> Check {
+    let what = format!("task {}", view.as_str());
+    let role = mark::Role::Task(view);
+    let ours: Vec<_> = seen
+        .tasks
+        .iter()
+        .filter(|task| mark::read(&task.description) == Some((wanted.installation, role)))
+        .collect();
+    let setup = "`powerlogger setup` puts it right";
+    match ours.as_slice() {
+        [] => Check::bad(what, "not there", "`powerlogger setup` makes it"),
+        [task] if !task.is_active() => Check::bad(what, "inactive", setup),
+        [task] if task.flux != tasks::script(wanted.influx, view, wanted.installation) => {
+            Check::bad(what, "its script is another", setup)
+        }
+        [task] if task.last_run_status == "failed" => {
+            let seen = format!("the last run failed: {}", task.last_run_error);
+            Check::bad(
+                what,
+                seen,
+                "see the task's runs in InfluxDB; the daemon fills in what is missing",
+            )
+        }
+        [task] if task.last_run_status.is_empty() => {
+            Check::note(what, "active", "it has not run yet")
+        }
+        [_] => Check::good(what, "active, the last run was good"),
+        more => Check::bad(what, format!("there are {}", more.len()), setup),
+    }
+}
