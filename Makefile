@@ -1,17 +1,59 @@
 # PowerLogger. Every target is one line into a script or the binary.
+# Options for the binary pass through ARGS: make verify ARGS=--json
 
 CARGO = $$(scripts/toolchain.sh)
 
-.PHONY: help demo run build test check bench clean
+.PHONY: help demo run build install uninstall setup-influxdb verify delete-buckets service-install \
+	service-start service-stop service-restart service-status service-logs service-debug-on \
+	service-debug-off test check bench clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
 demo: ## Build and run the true daemon on a simulated house (no hardware, no server)
 	@scripts/demo.sh
 
+install: ## Build and install binary, unit, user, directories; creates .env if there is none
+	@scripts/install.sh install
+
+setup-influxdb: ## Create or repair InfluxDB buckets, tasks and tokens; safe to run again
+	@scripts/powerlogger.sh setup $(ARGS)
+
+verify: ## Check everything from the wire to the server
+	@scripts/powerlogger.sh verify $(ARGS)
+
+delete-buckets: ## Delete the four buckets with all their data (asks first)
+	@scripts/powerlogger.sh delete-buckets $(ARGS)
+
 run: ## Build and run on the hardware, with ./.env and ./powerlogger.toml
 	@cargo=$(CARGO) && "$$cargo" build --release && exec target/release/powerlogger run
+
+service-install: ## Start the installed service, now and at every boot
+	@scripts/install.sh service
+
+service-start: ## Start the service
+	@scripts/service.sh start
+
+service-stop: ## Stop the service
+	@scripts/service.sh stop
+
+service-restart: ## Restart the service
+	@scripts/service.sh restart
+
+service-status: ## Show how the service stands
+	@scripts/service.sh status
+
+service-logs: ## Follow the service's log
+	@scripts/service.sh logs
+
+service-debug-on: ## Log debug messages, too
+	@scripts/service.sh debug-on
+
+service-debug-off: ## Log as usual again
+	@scripts/service.sh debug-off
+
+uninstall: ## Remove what install has put there; configuration and journal stay
+	@scripts/install.sh uninstall
 
 build: ## Build the program into target/release
 	@cargo=$(CARGO) && "$$cargo" build --release
