@@ -1,7 +1,8 @@
 //! A real InfluxDB 2, for as long as a test.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
@@ -115,6 +116,28 @@ impl Influxd {
             .end(signal, STOP_LONGEST)
     }
 
+    /// A copy of its files; it must not run meanwhile.
+    pub fn backup(&self) -> TempDir {
+        assert!(self.program.is_none(), "it runs");
+        let copy = tempfile::tempdir().expect("a temporary directory");
+        copy_files(self.dir.path(), copy.path());
+        copy
+    }
+
+    /// Puts a copy back in place of its files; it must not run meanwhile.
+    pub fn restore(&self, copy: &TempDir) {
+        assert!(self.program.is_none(), "it runs");
+        for entry in fs::read_dir(self.dir.path()).expect("its directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                fs::remove_dir_all(path).expect("its files");
+            } else {
+                fs::remove_file(path).expect("its file");
+            }
+        }
+        copy_files(copy.path(), self.dir.path());
+    }
+
     /// The base URL.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
@@ -225,6 +248,19 @@ impl Influxd {
         rows.iter()
             .map(|row| (row[column].clone(), count(row)))
             .collect()
+    }
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            fs::create_dir(&target).expect("a new directory");
+            copy_files(&path, &target);
+        } else {
+            fs::copy(&path, &target).expect("a file");
+        }
     }
 }
 

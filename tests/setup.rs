@@ -1,0 +1,702 @@
+//! `setup`, `verify` and `delete-buckets` against a real InfluxDB 2: made, repaired, interrupted at
+//! every step, beside other people's things, and taken over from the Python edition.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "real servers need real time; a test that cannot go on may panic"
+)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use powerlogger::clock::{Clock, SystemClock};
+use powerlogger::config::{Influx, InfluxSettings, LoadOptions, load};
+use powerlogger::influx::{flux, management::Task};
+use powerlogger::pulse::NS_PER_S;
+use powerlogger::rollup::{Level, View};
+use powerlogger::setup::apply::Applier;
+use powerlogger::setup::inspect::{check, look};
+use powerlogger::setup::plan::{Action, Wanted, plan};
+use powerlogger::setup::{mark, tasks, writer_file};
+use serde_json::{Value, json};
+use support::influxd::{Influxd, OPERATOR, ORG};
+use support::wait::wait_until;
+use tempfile::TempDir;
+
+const BUCKETS: [(&str, u64); 4] = [
+    ("PowerLogger_raw", 30),
+    ("PowerLogger_1m", 90),
+    ("PowerLogger_5m", 365),
+    ("PowerLogger_1h", 0),
+];
+
+/// A configuration in a directory of its own.
+struct Place(TempDir);
+
+impl Place {
+    fn new(influxd: &Influxd, more: &str) -> Place {
+        let dir = tempfile::tempdir().unwrap();
+        let queue = dir.path().join("queue");
+        let dotenv = format!(
+            "INFLUX_HOST={}\nINFLUX_ORG={ORG}\nINFLUX_TOKEN={OPERATOR}\nQUEUE_DIR={}\n{more}",
+            influxd.url(),
+            queue.display()
+        );
+        fs::write(dir.path().join(".env"), dotenv).unwrap();
+        Place(dir)
+    }
+
+    fn dir(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn run_with(&self, args: &[&str], env: &[(&str, &str)]) -> (i32, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_powerlogger"))
+            .args(args)
+            .current_dir(self.dir())
+            .env_clear()
+            .envs(env.iter().copied())
+            .output()
+            .unwrap();
+        let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+        (output.status.code().unwrap(), said.concat())
+    }
+
+    fn run(&self, args: &[&str]) -> (i32, String) {
+        self.run_with(args, &[])
+    }
+
+    fn good(&self, args: &[&str]) -> String {
+        let (code, said) = self.run(args);
+        assert_eq!(code, 0, "{args:?}: {said}");
+        said
+    }
+
+    fn settings(&self) -> Box<InfluxSettings> {
+        let options = LoadOptions {
+            config_dir: Some(self.dir().to_owned()),
+            queue_dir: None,
+            env: BTreeMap::new(),
+            cwd: self.dir().to_owned(),
+        };
+        match load(&options).unwrap().settings.influx {
+            Influx::Configured(influx) => influx,
+            Influx::NotConfigured(why) => panic!("{why}"),
+        }
+    }
+
+    /// The plan as JSON, without doing anything.
+    fn plan(&self) -> Value {
+        serde_json::from_str(&self.good(&["setup", "--dry-run", "--json"])).unwrap()
+    }
+
+    fn is_complete(&self) -> bool {
+        self.plan()["actions"].as_array().unwrap().is_empty()
+    }
+}
+
+fn buckets(influxd: &Influxd) -> BTreeMap<String, u64> {
+    let client = influxd.client(Some(OPERATOR));
+    let buckets = client.buckets(influxd.org_id()).unwrap().into_iter();
+    buckets
+        .map(|bucket| (bucket.name, bucket.retention_s / 86_400))
+        .collect()
+}
+
+fn all_tasks(influxd: &Influxd) -> Vec<Task> {
+    influxd
+        .client(Some(OPERATOR))
+        .tasks(influxd.org_id())
+        .unwrap()
+}
+
+/// The numbers of a view's or raw's points, by time in seconds.
+fn points(influxd: &Influxd, bucket: &str) -> BTreeMap<i64, i64> {
+    let rows = influxd.flux(&format!(
+        "from(bucket: {bucket:?}) |> range(start: 2000-01-01T00:00:00Z, stop: 2100-01-01T00:00:00Z) \
+         |> group() |> keep(columns: [\"_time\", \"_value\"])"
+    ));
+    let number = |row: &BTreeMap<String, String>| {
+        let time: jiff::Timestamp = row["_time"].parse().unwrap();
+        (time.as_second(), row["_value"].parse::<i64>().unwrap())
+    };
+    let mut points = BTreeMap::new();
+    for (time_s, value) in rows.iter().map(number) {
+        *points.entry(time_s).or_default() += value;
+    }
+    points.retain(|_, value| *value != 0);
+    points
+}
+
+fn write(influxd: &Influxd, bucket: &str, stamps_ns: impl IntoIterator<Item = i64>) {
+    let lines = stamps_ns
+        .into_iter()
+        .map(|ns| format!("PowerPulse,PulseType=Import Pulse=1i {ns}\n"));
+    let body: String = lines.collect();
+    influxd
+        .client(Some(OPERATOR))
+        .write(bucket, body.as_bytes(), false)
+        .unwrap();
+}
+
+fn now_s() -> i64 {
+    SystemClock.wall_ns() / NS_PER_S
+}
+
+#[test]
+fn the_whole_cycle() {
+    let Some(influxd) = Influxd::start("the_whole_cycle") else {
+        return;
+    };
+    let place = Place::new(&influxd, "");
+    let said = place.good(&["setup", "--dry-run"]);
+    assert!(said.contains("Would be done"), "{said}");
+    assert!(
+        !buckets(&influxd).contains_key("PowerLogger_raw"),
+        "a dry run does nothing"
+    );
+    assert!(!place.dir().join(mark::ID_FILE).exists());
+
+    let said = place.good(&["setup"]);
+    assert!(said.contains("Setup is complete"), "{said}");
+    let made = buckets(&influxd);
+    for (name, days) in BUCKETS {
+        assert_eq!(made.get(name), Some(&days), "{name}");
+    }
+    assert_eq!(all_tasks(&influxd).len(), 3);
+    let token = fs::metadata(writer_file::path(place.dir())).unwrap();
+    assert_eq!(token.mode() & 0o777, 0o600);
+    let read_token = said
+        .lines()
+        .map(str::trim)
+        .find(|line| line.len() > 80)
+        .unwrap()
+        .to_owned();
+
+    let said = place.good(&["setup"]);
+    assert!(
+        said.contains("✅ All PowerLogger buckets already exist!"),
+        "{said}"
+    );
+    assert!(
+        said.contains("Nothing to do") && !said.contains(&read_token),
+        "{said}"
+    );
+
+    // The admin token may leave; run's token reads and writes the four buckets and nothing else.
+    let dotenv = fs::read_to_string(place.dir().join(".env")).unwrap();
+    fs::write(place.dir().join(".env"), dotenv.replace(OPERATOR, "")).unwrap();
+    let (_, said) = place.run(&["verify"]);
+    assert!(
+        said.contains("✓ token of `run`: from writer.token, may write"),
+        "{said}"
+    );
+    assert!(said.contains("✓ end to end"), "{said}");
+    assert!(
+        said.contains("– tasks: not checked (needs the admin token"),
+        "{said}"
+    );
+    let (code, said) = place.run(&["setup"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("INFLUX_TOKEN"), "{said}");
+    fs::write(place.dir().join(".env"), dotenv).unwrap();
+    let (_, said) = place.run(&["verify"]);
+    for line in [
+        "✓ retention of PowerLogger_1h: for ever",
+        "✓ task 5m: active",
+        "✓ foreign tasks",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+    let reader = influxd.client(Some(&read_token));
+    assert!(reader.write("PowerLogger_raw", b"m f=1i 1", false).is_err());
+    let reading = "from(bucket: \"PowerLogger_1h\") |> range(start: -1h)";
+    reader.query(reading, None, &mut |_| {}).unwrap();
+
+    write(&influxd, "PowerLogger_raw", [SystemClock.wall_ns()]);
+    let (code, said) = place.run(&["delete-buckets"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("DANGER") && said.contains("PowerLogger_raw  (1 points since "),
+        "{said}"
+    );
+    assert!(
+        buckets(&influxd).contains_key("PowerLogger_raw"),
+        "there was nobody to confirm"
+    );
+    let said = place.good(&[
+        "delete-buckets",
+        "--yes-delete-all-data",
+        "--tasks-and-tokens",
+    ]);
+    assert!(
+        said.contains("[4/4] deleting PowerLogger_1h ... done"),
+        "{said}"
+    );
+    let left = buckets(&influxd);
+    assert!(!left.keys().any(|name| name.starts_with("PowerLogger")) && left.contains_key("first"));
+    assert!(all_tasks(&influxd).is_empty());
+    assert!(!writer_file::path(place.dir()).exists());
+    let said = place.good(&["delete-buckets", "--yes-delete-all-data"]);
+    assert!(said.contains("does not exist; skipped"), "{said}");
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let Some(influxd) = Influxd::start("what_is_wrong_is_named") else {
+        return;
+    };
+    let place = Place::new(&influxd, "");
+    let first = influxd
+        .client(Some(OPERATOR))
+        .bucket(ORG, "first")
+        .unwrap()
+        .unwrap();
+    let reader = influxd.create_authorization(&["read"], &[&first.id]);
+    for (key, value, want) in [
+        ("INFLUX_HOST", "http://127.0.0.1:9", "cannot be reached"),
+        ("INFLUX_TOKEN", "wrong-token", "the token is not valid"),
+        ("INFLUX_ORG", "elsewhere", "there is no such organisation"),
+        ("INFLUX_TOKEN", &reader.token, "the token may not do this"),
+    ] {
+        for command in [&["setup"][..], &["delete-buckets", "--yes-delete-all-data"]] {
+            let (code, said) = place.run_with(command, &[(key, value)]);
+            assert_eq!(code, 1, "{said}");
+            assert!(
+                said.contains(want) && said.contains("Please check:"),
+                "{said}"
+            );
+            assert!(said.contains("<-- here"), "{said}");
+            assert!(
+                key != "INFLUX_TOKEN" || !said.contains(&value[..6]),
+                "a token is shown: {said}"
+            );
+        }
+    }
+    assert_eq!(all_tasks(&influxd).len(), 0);
+    let (code, said) = place.run_with(&["setup"], &[("RAW_BUCKET", "a\"b")]);
+    assert_eq!(code, 78, "{said}");
+}
+
+#[test]
+fn a_run_that_dies_in_the_middle_is_completed_by_the_next() {
+    let name = "a_run_that_dies_in_the_middle_is_completed_by_the_next";
+    let Some(influxd) = Influxd::start(name) else {
+        return;
+    };
+    let client = influxd.client(Some(OPERATOR));
+    let mut steps = 1;
+    let mut died_after = 0;
+    while died_after < steps {
+        let more: String = ["RAW_BUCKET", "B1M_BUCKET", "B5M_BUCKET", "B1H_BUCKET"]
+            .map(|key| format!("{key}={key}_{died_after}\n"))
+            .concat();
+        let place = Place::new(&influxd, &more);
+        let influx = place.settings();
+        let installation = mark::find_or_make(place.dir()).unwrap();
+        let wanted = Wanted {
+            influx: &influx,
+            raw_retention_d: 30,
+            installation: &installation,
+            writer_id: None,
+            take_over: false,
+            new_read_token: false,
+        };
+        let org_id = check(&client, &influx).unwrap();
+        let plan = plan(&look(&client, &org_id).unwrap(), &wanted);
+        steps = plan.actions.len();
+        assert_eq!(steps, 9);
+        let applier = Applier {
+            client: &client,
+            wanted: &wanted,
+            org_id: &org_id,
+            config_dir: place.dir(),
+        };
+        for action in &plan.actions[..died_after] {
+            applier.apply(action).unwrap();
+        }
+        if matches!(
+            plan.actions.get(died_after),
+            Some(Action::CreateWriter { .. })
+        ) {
+            // Between the making of the token and its keeping.
+            applier.apply(&plan.actions[died_after]).unwrap();
+            writer_file::remove(place.dir()).unwrap();
+        }
+        place.good(&["setup"]);
+        assert!(place.is_complete(), "after {died_after} steps");
+        let ours = client.authorizations(&org_id).unwrap();
+        let ours = ours.iter().filter(|entry| {
+            mark::read(&entry.description).is_some_and(|(whose, _)| whose == installation)
+        });
+        assert_eq!(ours.count(), 2, "after {died_after} steps");
+        died_after += 1;
+    }
+    assert_eq!(all_tasks(&influxd).len(), 3 * steps);
+}
+
+#[test]
+fn what_differs_is_repaired_in_place_and_nothing_else_is_touched() {
+    let name = "what_differs_is_repaired_in_place_and_nothing_else_is_touched";
+    let Some(influxd) = Influxd::start(name) else {
+        return;
+    };
+    let client = influxd.client(Some(OPERATOR));
+    let org_id = influxd.org_id().to_owned();
+    // Other people's things, more than a page of each.
+    for n in 0..200 {
+        influxd.create_bucket(&format!("a foreign bucket {n:03}"), 0);
+    }
+    for n in 0..600 {
+        let script = format!(
+            "option task = {{name: \"foreign {n}\", every: 1h}}\nfrom(bucket: \"first\") |> range(start: -1h)"
+        );
+        let task = json!({ "orgID": org_id, "flux": script, "status": "inactive" });
+        influxd.call("POST", "/api/v2/tasks", Some(&task));
+    }
+    let place = Place::new(&influxd, "");
+    let other = Place::new(
+        &influxd,
+        "RAW_BUCKET=o_raw\nB1M_BUCKET=o_1m\nB5M_BUCKET=o_5m\nB1H_BUCKET=o_1h\n",
+    );
+    influxd.create_bucket("PowerLogger_1m", 3_600);
+    let (code, said) = place.run(&["setup"]);
+    assert_eq!(code, 0, "longer retention loses nothing: {said}");
+    other.good(&["setup"]);
+    assert_eq!(buckets(&influxd)["PowerLogger_1m"], 90);
+    let before: Vec<Task> = all_tasks(&influxd);
+    assert_eq!(before.len(), 606);
+
+    let installation = mark::find(place.dir()).unwrap().unwrap();
+    let ours = |view: View| {
+        let role = mark::Role::Task(view);
+        let of_view = all_tasks(&influxd).into_iter();
+        let of_view =
+            of_view.filter(|task| mark::read(&task.description) == Some((&installation, role)));
+        of_view.collect::<Vec<Task>>()
+    };
+    let minute = ours(View::Minute).remove(0);
+    client
+        .change_task(&minute.id, &json!({ "status": "inactive" }))
+        .unwrap();
+    let five = ours(View::FiveMinutes).remove(0);
+    let changed = five.flux.replace("PowerLogger_5m", "PowerLogger_old");
+    client
+        .change_task(&five.id, &json!({ "flux": changed }))
+        .unwrap();
+    let hour = ours(View::Hour).remove(0);
+    client
+        .create_task(&org_id, &hour.flux, &hour.description)
+        .unwrap();
+    let raw = client.bucket(ORG, "PowerLogger_raw").unwrap().unwrap();
+    client.set_retention(&raw.id, 365 * 86_400).unwrap();
+    let h1 = client.bucket(ORG, "PowerLogger_1h").unwrap().unwrap();
+    client.delete_bucket(&h1.id).unwrap();
+
+    let (code, said) = place.run(&["setup"]);
+    assert_eq!(code, 1, "a shorter retention loses points: {said}");
+    assert!(
+        said.contains("OLDER POINTS ARE DELETED") && said.contains("nothing was done"),
+        "{said}"
+    );
+    assert_eq!(buckets(&influxd)["PowerLogger_raw"], 365);
+    let said = place.good(&["setup", "--yes"]);
+    assert!(
+        said.contains("Read-only token"),
+        "the old one names the bucket that is gone: {said}"
+    );
+    assert!(place.is_complete());
+    assert_eq!(ours(View::Minute)[0].id, minute.id, "in place");
+    assert_eq!(ours(View::FiveMinutes)[0].id, five.id, "in place");
+    assert_eq!(ours(View::FiveMinutes)[0].flux, five.flux);
+    assert_eq!(ours(View::Hour).len(), 1);
+    let (_, said) = place.run(&["verify"]);
+    assert!(
+        said.contains("✓ token of `run`: from writer.token, may write"),
+        "{said}"
+    );
+
+    // Former names are repaired, too.
+    let renamed = [("MEASUREMENT", "Power ${x} \"2\"")];
+    let (code, said) = place.run_with(&["setup"], &renamed);
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        ours(View::Hour)[0].flux.contains(r#""Power \${x} \"2\"""#),
+        "{}",
+        ours(View::Hour)[0].flux
+    );
+    place.good(&["setup"]);
+
+    assert!(
+        other.is_complete(),
+        "the other logger's things are as they were"
+    );
+    let foreign = |tasks: &[Task]| {
+        let foreign = tasks.iter().filter(|task| task.name.starts_with("foreign"));
+        foreign.cloned().collect::<Vec<Task>>()
+    };
+    assert_eq!(foreign(&all_tasks(&influxd)), foreign(&before));
+}
+
+/// The three tasks of the Python edition, chained, stamped with the end of each window.
+fn python_task(name: &str, every: &str, reach: &str, from: &str, to: &str) -> String {
+    format!(
+        "option task = {{name: \"{name}\", every: {every}}}\n\
+         from(bucket: \"{from}\") |> range(start: -{reach}) \
+         |> filter(fn: (r) => r._measurement == \"PowerPulse\") \
+         |> aggregateWindow(every: {every}, fn: sum, createEmpty: false) \
+         |> to(bucket: \"{to}\", org: \"{ORG}\")"
+    )
+}
+
+#[test]
+fn the_python_edition_is_taken_over() {
+    let Some(influxd) = Influxd::start("the_python_edition_is_taken_over") else {
+        return;
+    };
+    for (name, days) in BUCKETS {
+        influxd.create_bucket(name, days * 86_400);
+    }
+    let chain = [
+        python_task(
+            "PowerLogger_1m",
+            "1m",
+            "5m",
+            "PowerLogger_raw",
+            "PowerLogger_1m",
+        ),
+        python_task(
+            "PowerLogger_5m",
+            "5m",
+            "30m",
+            "PowerLogger_1m",
+            "PowerLogger_5m",
+        ),
+        python_task(
+            "PowerLogger_1h",
+            "1h",
+            "6h",
+            "PowerLogger_5m",
+            "PowerLogger_1h",
+        ),
+    ];
+    let client = influxd.client(Some(OPERATOR));
+    for script in &chain {
+        client.create_task(influxd.org_id(), script, "").unwrap();
+    }
+    // One pulse a second over an hour, downsampled as the Python edition did.
+    let hour_s = View::Hour.floor_s(now_s()) - 6 * 3_600;
+    write(
+        &influxd,
+        "PowerLogger_raw",
+        (0..3_600).map(|s| (hour_s + s) * NS_PER_S),
+    );
+    for (script, step_s, reach_s) in [
+        (&chain[0], 60, 300),
+        (&chain[1], 300, 1_800),
+        (&chain[2], 3_600, 21_600),
+    ] {
+        let mut tick_s = hour_s + step_s;
+        while tick_s <= hour_s + 3_600 + reach_s {
+            client.query(script, Some(tick_s), &mut |_| {}).unwrap();
+            tick_s += step_s;
+        }
+    }
+    let hours = points(&influxd, "PowerLogger_1h");
+    assert_eq!(
+        hours,
+        BTreeMap::from([(hour_s + 3_600, 3_240), (hour_s + 7_200, 360)]),
+        "a tenth is late"
+    );
+
+    let place = Place::new(&influxd, "");
+    let (code, said) = place.run(&["setup"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("Somebody else's tasks") && said.contains("--take-over"),
+        "{said}"
+    );
+    let (_, said) = place.run(&["verify"]);
+    assert!(said.contains("✗ foreign task \"PowerLogger_5m\""), "{said}");
+    let said = place.good(&["setup", "--take-over"]);
+    assert!(said.contains("computed anew from raw"), "{said}");
+    let active = all_tasks(&influxd).into_iter().filter(Task::is_active);
+    let names: Vec<String> = active.map(|task| task.name).collect();
+    assert!(
+        names.len() == 3 && names.iter().all(|name| name.starts_with("PowerLogger ")),
+        "{names:?}"
+    );
+
+    assert_eq!(
+        points(&influxd, "PowerLogger_1h"),
+        BTreeMap::from([(hour_s, 3_600)])
+    );
+    for (bucket, width_s) in [("PowerLogger_1m", 60), ("PowerLogger_5m", 300)] {
+        let want: BTreeMap<i64, i64> = (0..3_600 / width_s)
+            .map(|n| (hour_s + n * width_s, width_s))
+            .collect();
+        assert_eq!(points(&influxd, bucket), want, "{bucket}");
+    }
+    let said = place.good(&["setup", "--take-over"]);
+    assert!(
+        said.contains("1h: 0 windows computed anew"),
+        "again, nothing to do: {said}"
+    );
+}
+
+#[test]
+fn names_may_hold_anything_that_the_server_takes() {
+    let name = "names_may_hold_anything_that_the_server_takes";
+    let Some(influxd) = Influxd::start(name) else {
+        return;
+    };
+    let org = "Mein \"Haus\", Süd ${x}";
+    influxd.call("POST", "/api/v2/orgs", Some(&json!({ "name": org })));
+    let more = format!(
+        "INFLUX_ORG={org}\nRAW_BUCKET=raw, größer = 'besser' \\ so\nB1M_BUCKET=1m ${{y}}\nB5M_BUCKET=5 m\n\
+         B1H_BUCKET=日々\nMEASUREMENT=Strom, \"Puls\" = ja\n"
+    );
+    let place = Place::new(&influxd, "");
+    let dotenv = fs::read_to_string(place.dir().join(".env")).unwrap();
+    let dotenv = dotenv.replace(&format!("INFLUX_ORG={ORG}\n"), "") + &more;
+    fs::write(place.dir().join(".env"), dotenv).unwrap();
+    let influx = place.settings();
+    assert_eq!(influx.org, org);
+    place.good(&["setup"]);
+    assert!(place.is_complete());
+    let (_, said) = place.run(&["verify"]);
+    assert!(said.contains("✓ end to end"), "{said}");
+    for line in [
+        "bucket 日々: there",
+        "bucket 1m ${y}: there",
+        "✓ task 1m: active",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    // The script counts what is in there.
+    let client = powerlogger::influx::Client::new(&powerlogger::influx::ClientSettings {
+        host: influxd.url(),
+        org: org.to_owned(),
+        token: Some(OPERATOR.to_owned()),
+        ca_file: None,
+        timeout: Duration::from_secs(30),
+    })
+    .unwrap();
+    let minute_s = View::Minute.floor_s(now_s()) - 600;
+    let line = format!(
+        "Strom\\,\\ \"Puls\"\\ =\\ ja,PulseType=Import Pulse=1i {}\n",
+        minute_s * NS_PER_S
+    );
+    client
+        .write(&influx.raw_bucket, line.as_bytes(), false)
+        .unwrap();
+    for view in View::ALL {
+        let script = tasks::script(&influx, view, "01234567");
+        client
+            .query(&script, Some(minute_s + 3_600), &mut |_| {})
+            .unwrap();
+        let bucket = flux::string(influx.bucket(Level::View(view)));
+        let mut found = Vec::new();
+        let reading = format!("from(bucket: {bucket}) |> range(start: -3h)");
+        let mut each =
+            |row: flux::Row<'_>| found.push(row.get("_value").unwrap_or_default().to_owned());
+        client.query(&reading, None, &mut each).unwrap();
+        assert_eq!(found, ["1"], "{view:?}");
+    }
+    place.good(&[
+        "delete-buckets",
+        "--yes-delete-all-data",
+        "--tasks-and-tokens",
+    ]);
+}
+
+#[test]
+fn the_tasks_count_every_pulse_in_its_window_at_every_level() {
+    let name = "the_tasks_count_every_pulse_in_its_window_at_every_level";
+    let Some(influxd) = Influxd::start(name) else {
+        return;
+    };
+    let place = Place::new(&influxd, "");
+    place.good(&["setup"]);
+    let influx = place.settings();
+    let client = influxd.client(Some(OPERATOR));
+    let run = |view: View, now_s: i64| {
+        let script = tasks::script(&influx, view, "01234567");
+        client.query(&script, Some(now_s), &mut |_| {}).unwrap();
+    };
+    let hour_s = View::Hour.floor_s(now_s()) - 10 * 3_600;
+    let at = |s: i64, ns: i64| (hour_s + s) * NS_PER_S + ns;
+    // At the edges, in the last second before a tick, and in the middle.
+    let edges = [0, 60, 300, 3_600]
+        .map(|s| [at(s, -1), at(s, 0), at(s, 1)])
+        .concat();
+    let first: Vec<i64> = edges
+        .into_iter()
+        .chain([at(3_599, 900_000_000), at(1_234, 567)])
+        .collect();
+    write(&influxd, "PowerLogger_raw", first.iter().copied());
+    // Every tick of every task over the two hours after.
+    let ticks = |from_s: i64, to_s: i64| {
+        for view in View::ALL {
+            let mut tick_s = view.floor_s(from_s) + view.width_s();
+            while tick_s <= to_s {
+                run(view, tick_s);
+                tick_s += view.width_s() * if view == View::Minute { 15 } else { 1 };
+            }
+        }
+    };
+    ticks(hour_s, hour_s + 2 * 3_600);
+    // Late by one, six and forty minutes: the next ticks still reach them.
+    let late = [at(7_200 - 60, 5), at(7_200 - 360, 5), at(7_200 - 2_400, 5)];
+    write(&influxd, "PowerLogger_raw", late);
+    ticks(hour_s + 2 * 3_600, hour_s + 3 * 3_600);
+    let pulses: Vec<i64> = first.into_iter().chain(late).collect();
+    let views_are = |pulses: &[i64]| {
+        for view in View::ALL {
+            let mut want = BTreeMap::new();
+            for pulse in pulses {
+                *want.entry(view.start_of(*pulse)).or_default() += 1;
+            }
+            assert_eq!(
+                points(&influxd, influx.bucket(Level::View(view))),
+                want,
+                "{view:?}"
+            );
+        }
+    };
+    views_are(&pulses);
+
+    // By hand, at odd times, also for the long past.
+    for task in all_tasks(&influxd) {
+        for scheduled_s in [hour_s + 4_021, hour_s + 90, hour_s - 400 * 86_400 + 7] {
+            let run = json!({ "scheduledFor": flux::time_s(scheduled_s) });
+            influxd.call(
+                "POST",
+                &format!("/api/v2/tasks/{}/runs", task.id),
+                Some(&run),
+            );
+        }
+        let path = format!("/api/v2/tasks/{}/runs", task.id);
+        wait_until("the runs to end", Duration::from_secs(60), || {
+            let runs = influxd.call("GET", &path, None);
+            let ended = runs["runs"].as_array().unwrap().iter();
+            ended.filter(|run| run["status"] == "success").count() >= 3
+        });
+    }
+    views_are(&pulses);
+
+    // Late by seven hours: no tick reaches it. What a query reads before the late point and writes
+    // after it is put right, too: that is the reconciler's, which `audit` runs by hand.
+    write(&influxd, "PowerLogger_raw", [at(600, 3)]);
+    ticks(hour_s + 7 * 3_600, hour_s + 8 * 3_600);
+    views_are(&pulses);
+    place.good(&["audit", "--repair", "--from", "raw", "--since=-2 days"]);
+    let pulses: Vec<i64> = pulses.into_iter().chain([at(600, 3)]).collect();
+    views_are(&pulses);
+}
