@@ -21,12 +21,11 @@ use crate::capture::waker::Waker;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded, MeterSettings};
-use crate::daemon::{self, Parts};
+use crate::daemon::{self, Parts, Remote};
 use crate::deliver::influx_sink::InfluxSink;
 use crate::deliver::sink::Sink;
 use crate::pulse::{NS_PER_S, WallNs};
 use crate::reconcile::influx_server::InfluxServer;
-use crate::reconcile::server::Server;
 
 /// Options of `run`.
 #[derive(Debug, Args)]
@@ -109,14 +108,13 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
         Some(path) => record(path, source, &clock, &settings.meters)?,
         None => source,
     };
-    let (sink, server) = destination(loaded);
+    let remote = remote(loaded);
     let patient = args.simulate || args.replay.is_some();
     let parts = Parts {
         source,
         clock,
         waker,
-        sink,
-        server,
+        remote,
         earliest_wall_ns,
         patient,
     };
@@ -197,14 +195,11 @@ fn record(
     )))
 }
 
-/// Where pulses go.
-type Destination = (Option<Box<dyn Sink>>, Option<Box<dyn Server>>);
-
 /// The server, if one is configured. A CA file that cannot be read does not keep anybody from
 /// counting.
-fn destination(loaded: &Loaded) -> Destination {
+fn remote(loaded: &Loaded) -> Remote {
     let Influx::Configured(influx) = &loaded.settings.influx else {
-        return (None, None);
+        return Remote::default();
     };
     let lookup = || {
         let again = loaded.clone();
@@ -213,17 +208,13 @@ fn destination(loaded: &Loaded) -> Destination {
     let sink = InfluxSink::new(influx, lookup());
     let server = InfluxServer::new(influx, lookup());
     match (sink, server) {
-        (Ok(sink), Ok(server)) => {
-            let sink: Option<Box<dyn Sink>> = if influx.raw {
-                Some(Box::new(sink))
-            } else {
-                None
-            };
-            (sink, Some(Box::new(server)))
-        }
+        (Ok(sink), Ok(server)) => Remote {
+            sink: influx.raw.then(|| -> Box<dyn Sink> { Box::new(sink) }),
+            server: Some(Box::new(server)),
+        },
         (Err(failed), _) | (_, Err(failed)) => {
             error!(error = %failed, "nothing can be delivered; pulses are counted and kept");
-            (None, None)
+            Remote::default()
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use super::{RunError, destination_name, join, spawn};
+use super::{Remote, RunError, destination_name, join, spawn};
 use crate::capture::CaptureStats;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, Settings};
@@ -66,7 +66,7 @@ impl House {
         settings: &Settings,
         journal: Journal,
         intake: &Arc<Intake>,
-        (sink, server): (Option<Box<dyn Sink>>, Option<Box<dyn Server>>),
+        Remote { sink, server }: Remote,
         bell: &Bell,
     ) -> Result<House, RunError> {
         let shutdown = Shutdown::default();

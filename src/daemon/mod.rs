@@ -37,15 +37,22 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Wakes the source.
     pub waker: Waker,
-    /// Where batches go; None: nowhere.
-    pub sink: Option<Box<dyn Sink>>,
-    /// The server whose buckets are kept equal to the journal; None: none.
-    pub server: Option<Box<dyn Server>>,
+    /// Where pulses go.
+    pub remote: Remote,
     /// Wall time before this is not believed.
     pub earliest_wall_ns: WallNs,
     /// The source makes its own time: it is held back while the journal has much to do, where a
     /// meter would not wait.
     pub patient: bool,
+}
+
+/// The server, as the stages behind the journal see it.
+#[derive(Debug, Default)]
+pub struct Remote {
+    /// Where batches go; None: nowhere.
+    pub sink: Option<Box<dyn Sink>>,
+    /// Whose buckets are kept equal to the journal; None: nobody's.
+    pub server: Option<Box<dyn Server>>,
 }
 
 /// Why `run` ended other than by a signal or at the end of its source.
@@ -123,13 +130,7 @@ pub fn run(settings: &Settings, parts: Parts) -> Result<(), RunError> {
         let Some(journal) = journal else {
             return Ok(());
         };
-        let mut house = House::build(
-            settings,
-            journal,
-            &intake,
-            (parts.sink, parts.server),
-            &bell,
-        )?;
+        let mut house = House::build(settings, journal, &intake, parts.remote, &bell)?;
         house.live(
             settings, &shutdown, &mut bell, &capturing, &captured, started_ns,
         )?;

@@ -410,3 +410,7 @@ fn plan_tokens(look: &Look, wanted: &Wanted<'_>, bucket_ids: Option<&[String]>, 
             .push(delete(entry, "read-only", "it is replaced"));
     }
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;
