@@ -63,6 +63,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "deliver",
             "reconcile",
             "influx",
+            "setup",
             "status",
             "daemon",
         ],

@@ -244,10 +244,7 @@ impl Deliverer {
         self.acknowledge(page, batch.entries.len());
         if self.condition.is_now("ok", self.clock.mono_ns()) == Tell::Changed {
             info!(before, "delivery works");
-            self.tell(DestinationState {
-                state: "ok".to_owned(),
-                ..DestinationState::default()
-            });
+            self.tell("ok", "");
         }
         if Hold::may_lose_bucket(&before) {
             self.send_again_what_is_kept()?;
@@ -418,14 +415,7 @@ impl Deliverer {
         match self.condition.is_now(word, self.clock.mono_ns()) {
             Tell::Quiet => return,
             Tell::Again => {}
-            Tell::Changed => {
-                let (state, message) = (word.to_owned(), message.to_owned());
-                self.tell(DestinationState {
-                    state,
-                    message,
-                    since_ns: 0,
-                });
-            }
+            Tell::Changed => self.tell(word, message),
         }
         warn!(
             kind = word,
@@ -434,10 +424,11 @@ impl Deliverer {
         );
     }
 
-    fn tell(&self, state: DestinationState) {
+    fn tell(&self, word: &str, message: &str) {
         let state = DestinationState {
+            state: word.to_owned(),
+            message: message.to_owned(),
             since_ns: self.clock.wall_ns(),
-            ..state
         };
         self.mailbox.leave(DeliveryNews {
             state: Some(state),

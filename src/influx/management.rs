@@ -4,13 +4,16 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Client, Error, encode};
+use super::{Answer, Client, Error, encode, read_answer};
 
 /// The most buckets the server gives at once.
 const BUCKETS_A_PAGE: usize = 100;
 
 /// Tasks asked for at once: with their texts, well below what is read of an answer.
 const TASKS_A_PAGE: usize = 100;
+
+/// The most of a list that is read: tokens come in one piece, however many there are.
+const LIST_BYTES_MAX: u64 = 16 << 20;
 
 /// What is known of an organisation under a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +108,7 @@ impl Client {
     /// When the server says anything but yes or no.
     pub fn organisation(&self, name: &str) -> Result<Organisation, Error> {
         let path = format!("/api/v2/orgs?org={}", encode(name));
-        let answer = self.request("GET", &path, &[], b"")?;
+        let answer = self.get(&path)?;
         if answer.status == 404 {
             return Ok(Organisation::Missing);
         }
@@ -145,7 +148,7 @@ impl Client {
             let offset = page * BUCKETS_A_PAGE;
             let path =
                 format!("/api/v2/buckets?orgID={org_id}&limit={BUCKETS_A_PAGE}&offset={offset}");
-            let said = json_of(self.request("GET", &path, &[], b"")?)?;
+            let said = json_of(self.get(&path)?)?;
             let listed = said["buckets"].as_array().cloned().unwrap_or_default();
             buckets.extend(listed.iter().map(bucket_of));
             // Rights are applied after paging: a short page need not be the last.
@@ -163,7 +166,7 @@ impl Client {
     pub fn bucket(&self, org: &str, name: &str) -> Result<Option<Bucket>, Error> {
         let (org, name) = (encode(org), encode(name));
         let path = format!("/api/v2/buckets?org={org}&name={name}");
-        let answer = self.request("GET", &path, &[], b"")?;
+        let answer = self.get(&path)?;
         if answer.status == 404 {
             return Ok(None);
         }
@@ -217,7 +220,7 @@ impl Client {
                 .last()
                 .map_or(String::new(), |last| format!("&after={}", last.id));
             let path = format!("/api/v2/tasks?orgID={org_id}&limit={TASKS_A_PAGE}{after}");
-            let said = json_of(self.request("GET", &path, &[], b"")?)?;
+            let said = json_of(self.get(&path)?)?;
             let page: Vec<Task> = serde_json::from_value(said["tasks"].clone()).unwrap_or_default();
             if page.is_empty() {
                 return Ok(tasks);
@@ -260,7 +263,7 @@ impl Client {
     /// When the server does not give them.
     pub fn authorizations(&self, org_id: &str) -> Result<Vec<Authorization>, Error> {
         let path = format!("/api/v2/authorizations?orgID={org_id}");
-        let said = json_of(self.request("GET", &path, &[], b"")?)?;
+        let said = json_of(self.get(&path)?)?;
         let listed = said["authorizations"].as_array().cloned();
         let listed = listed.unwrap_or_default();
         Ok(listed.iter().map(authorization_of).collect())
@@ -325,6 +328,10 @@ impl Client {
         } else {
             Err(answer.into_error())
         }
+    }
+
+    fn get(&self, path: &str) -> Result<Answer, Error> {
+        read_answer(self.send("GET", path, &[], b"")?, LIST_BYTES_MAX)
     }
 
     fn post(&self, path: &str, body: &Value) -> Result<Answer, Error> {

@@ -24,9 +24,8 @@ pub use error::Error;
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most of an answer that is read: an error of a large batch quotes every bad line, a list of
-/// tokens comes in one piece.
-const ANSWER_BYTES_MAX: u64 = 8 << 20;
+/// The most of an answer that is read: an error of a large batch quotes every bad line.
+const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 /// Where the server is and who we are.
 #[derive(Clone)]
@@ -145,7 +144,7 @@ impl Client {
         body: &[u8],
     ) -> Result<Answer, Error> {
         let response = self.send(method, path_and_query, headers, body)?;
-        read_answer(response)
+        read_answer(response, ANSWER_BYTES_MAX)
     }
 
     /// Runs a Flux script and hands each row of its answer to `each`, as it comes in. `now_s`: what
@@ -174,11 +173,11 @@ impl Client {
         ];
         let response = self.send("POST", &path, &headers, asked.to_string().as_bytes())?;
         if response.status().as_u16() != 200 {
-            return Err(read_answer(response)?.into_error());
+            return Err(read_answer(response, ANSWER_BYTES_MAX)?.into_error());
         }
         let content = response.headers().get("Content-Type");
         if content.is_none_or(|kind| !kind.as_bytes().starts_with(b"text/csv")) {
-            return Err(read_answer(response)?.into_error());
+            return Err(read_answer(response, ANSWER_BYTES_MAX)?.into_error());
         }
         let mut body = BufReader::new(response.into_body().into_reader());
         flux::read_rows(&mut body, each).map_err(|error| match error {
@@ -214,7 +213,7 @@ impl Client {
 type Response = ureq::http::Response<ureq::Body>;
 
 /// Reads all of an answer.
-fn read_answer(mut response: Response) -> Result<Answer, Error> {
+fn read_answer(mut response: Response, bytes_max: u64) -> Result<Answer, Error> {
     let status = response.status().as_u16();
     let retry_after = response
         .headers()
@@ -223,7 +222,7 @@ fn read_answer(mut response: Response) -> Result<Answer, Error> {
     let body = response
         .body_mut()
         .with_config()
-        .limit(ANSWER_BYTES_MAX)
+        .limit(bytes_max)
         .read_to_vec();
     // The status is what counts: an error whose text breaks off is still that error.
     let body = match body {
