@@ -1,4 +1,4 @@
-//! `setup`, `verify` and `delete-buckets` against a real InfluxDB 2: made, repaired, interrupted at
+//! `setup`, `verify` and `delete-buckets` against the fake and a real InfluxDB 2: made, repaired, interrupted at
 //! every step, beside other people's things, and taken over from the Python edition.
 #![allow(
     clippy::disallowed_methods,
@@ -25,7 +25,7 @@ use powerlogger::setup::inspect::{check, look};
 use powerlogger::setup::plan::{Action, Wanted, plan};
 use powerlogger::setup::{mark, tasks, writer_file};
 use serde_json::{Value, json};
-use support::influxd::{Influxd, OPERATOR, ORG};
+use support::remote::{OPERATOR, ORG, Remote, on_both};
 use support::wait::wait_until;
 use tempfile::TempDir;
 
@@ -40,12 +40,12 @@ const BUCKETS: [(&str, u64); 4] = [
 struct Place(TempDir);
 
 impl Place {
-    fn new(influxd: &Influxd, more: &str) -> Place {
+    fn new(server: &Remote, more: &str) -> Place {
         let dir = tempfile::tempdir().unwrap();
         let queue = dir.path().join("queue");
         let dotenv = format!(
             "INFLUX_HOST={}\nINFLUX_ORG={ORG}\nINFLUX_TOKEN={OPERATOR}\nQUEUE_DIR={}\n{more}",
-            influxd.url(),
+            server.url(),
             queue.display()
         );
         fs::write(dir.path().join(".env"), dotenv).unwrap();
@@ -101,24 +101,24 @@ impl Place {
     }
 }
 
-fn buckets(influxd: &Influxd) -> BTreeMap<String, u64> {
-    let client = influxd.client(Some(OPERATOR));
-    let buckets = client.buckets(influxd.org_id()).unwrap().into_iter();
+fn buckets(server: &Remote) -> BTreeMap<String, u64> {
+    let client = server.client(Some(OPERATOR));
+    let buckets = client.buckets(server.org_id()).unwrap().into_iter();
     buckets
         .map(|bucket| (bucket.name, bucket.retention_s / 86_400))
         .collect()
 }
 
-fn all_tasks(influxd: &Influxd) -> Vec<Task> {
-    influxd
+fn all_tasks(server: &Remote) -> Vec<Task> {
+    server
         .client(Some(OPERATOR))
-        .tasks(influxd.org_id())
+        .tasks(server.org_id())
         .unwrap()
 }
 
 /// The numbers of a view's or raw's points, by time in seconds.
-fn points(influxd: &Influxd, bucket: &str) -> BTreeMap<i64, i64> {
-    let rows = influxd.flux(&format!(
+fn points(server: &Remote, bucket: &str) -> BTreeMap<i64, i64> {
+    let rows = server.flux(&format!(
         "from(bucket: {bucket:?}) |> range(start: 2000-01-01T00:00:00Z, stop: 2100-01-01T00:00:00Z) \
          |> group() |> keep(columns: [\"_time\", \"_value\"])"
     ));
@@ -134,12 +134,12 @@ fn points(influxd: &Influxd, bucket: &str) -> BTreeMap<i64, i64> {
     points
 }
 
-fn write(influxd: &Influxd, bucket: &str, stamps_ns: impl IntoIterator<Item = i64>) {
+fn write(server: &Remote, bucket: &str, stamps_ns: impl IntoIterator<Item = i64>) {
     let lines = stamps_ns
         .into_iter()
         .map(|ns| format!("PowerPulse,PulseType=Import Pulse=1i {ns}\n"));
     let body: String = lines.collect();
-    influxd
+    server
         .client(Some(OPERATOR))
         .write(bucket, body.as_bytes(), false)
         .unwrap();
@@ -151,25 +151,26 @@ fn now_s() -> i64 {
 
 #[test]
 fn the_whole_cycle() {
-    let Some(influxd) = Influxd::start("the_whole_cycle") else {
-        return;
-    };
-    let place = Place::new(&influxd, "");
+    on_both("the_whole_cycle", check_the_whole_cycle);
+}
+
+fn check_the_whole_cycle(server: &Remote) {
+    let place = Place::new(server, "");
     let said = place.good(&["setup", "--dry-run"]);
     assert!(said.contains("Would be done"), "{said}");
     assert!(
-        !buckets(&influxd).contains_key("PowerLogger_raw"),
+        !buckets(server).contains_key("PowerLogger_raw"),
         "a dry run does nothing"
     );
     assert!(!place.dir().join(mark::ID_FILE).exists());
 
     let said = place.good(&["setup"]);
     assert!(said.contains("Setup is complete"), "{said}");
-    let made = buckets(&influxd);
+    let made = buckets(server);
     for (name, days) in BUCKETS {
         assert_eq!(made.get(name), Some(&days), "{name}");
     }
-    assert_eq!(all_tasks(&influxd).len(), 3);
+    assert_eq!(all_tasks(server).len(), 3);
     let token = fs::metadata(writer_file::path(place.dir())).unwrap();
     assert_eq!(token.mode() & 0o777, 0o600);
     let read_token = said
@@ -214,12 +215,12 @@ fn the_whole_cycle() {
     ] {
         assert!(said.contains(line), "{said}");
     }
-    let reader = influxd.client(Some(&read_token));
+    let reader = server.client(Some(&read_token));
     assert!(reader.write("PowerLogger_raw", b"m f=1i 1", false).is_err());
     let reading = "from(bucket: \"PowerLogger_1h\") |> range(start: -1h)";
     reader.query(reading, None, &mut |_| {}).unwrap();
 
-    write(&influxd, "PowerLogger_raw", [SystemClock.wall_ns()]);
+    write(server, "PowerLogger_raw", [SystemClock.wall_ns()]);
     let (code, said) = place.run(&["delete-buckets"]);
     assert_eq!(code, 1, "{said}");
     assert!(
@@ -227,7 +228,7 @@ fn the_whole_cycle() {
         "{said}"
     );
     assert!(
-        buckets(&influxd).contains_key("PowerLogger_raw"),
+        buckets(server).contains_key("PowerLogger_raw"),
         "there was nobody to confirm"
     );
     let said = place.good(&[
@@ -239,9 +240,9 @@ fn the_whole_cycle() {
         said.contains("[4/4] deleting PowerLogger_1h ... done"),
         "{said}"
     );
-    let left = buckets(&influxd);
+    let left = buckets(server);
     assert!(!left.keys().any(|name| name.starts_with("PowerLogger")) && left.contains_key("first"));
-    assert!(all_tasks(&influxd).is_empty());
+    assert!(all_tasks(server).is_empty());
     assert!(!writer_file::path(place.dir()).exists());
     let said = place.good(&["delete-buckets", "--yes-delete-all-data"]);
     assert!(said.contains("does not exist; skipped"), "{said}");
@@ -249,16 +250,17 @@ fn the_whole_cycle() {
 
 #[test]
 fn what_is_wrong_is_named() {
-    let Some(influxd) = Influxd::start("what_is_wrong_is_named") else {
-        return;
-    };
-    let place = Place::new(&influxd, "");
-    let first = influxd
+    on_both("what_is_wrong_is_named", check_what_is_wrong_is_named);
+}
+
+fn check_what_is_wrong_is_named(server: &Remote) {
+    let place = Place::new(server, "");
+    let first = server
         .client(Some(OPERATOR))
         .bucket(ORG, "first")
         .unwrap()
         .unwrap();
-    let reader = influxd.create_authorization(&["read"], &[&first.id]);
+    let reader = server.create_authorization(&["read"], &[&first.id]);
     for (key, value, want) in [
         ("INFLUX_HOST", "http://127.0.0.1:9", "cannot be reached"),
         ("INFLUX_TOKEN", "wrong-token", "the token is not valid"),
@@ -279,25 +281,28 @@ fn what_is_wrong_is_named() {
             );
         }
     }
-    assert_eq!(all_tasks(&influxd).len(), 0);
+    assert_eq!(all_tasks(server).len(), 0);
     let (code, said) = place.run_with(&["setup"], &[("RAW_BUCKET", "a\"b")]);
     assert_eq!(code, 78, "{said}");
 }
 
 #[test]
 fn a_run_that_dies_in_the_middle_is_completed_by_the_next() {
-    let name = "a_run_that_dies_in_the_middle_is_completed_by_the_next";
-    let Some(influxd) = Influxd::start(name) else {
-        return;
-    };
-    let client = influxd.client(Some(OPERATOR));
+    on_both(
+        "a_run_that_dies_in_the_middle_is_completed_by_the_next",
+        check_a_run_that_dies_in_the_middle_is_completed_by_the_next,
+    );
+}
+
+fn check_a_run_that_dies_in_the_middle_is_completed_by_the_next(server: &Remote) {
+    let client = server.client(Some(OPERATOR));
     let mut steps = 1;
     let mut died_after = 0;
     while died_after < steps {
         let more: String = ["RAW_BUCKET", "B1M_BUCKET", "B5M_BUCKET", "B1H_BUCKET"]
             .map(|key| format!("{key}={key}_{died_after}\n"))
             .concat();
-        let place = Place::new(&influxd, &more);
+        let place = Place::new(server, &more);
         let influx = place.settings();
         let installation = mark::find_or_make(place.dir()).unwrap();
         let wanted = Wanted {
@@ -338,45 +343,48 @@ fn a_run_that_dies_in_the_middle_is_completed_by_the_next() {
         assert_eq!(ours.count(), 2, "after {died_after} steps");
         died_after += 1;
     }
-    assert_eq!(all_tasks(&influxd).len(), 3 * steps);
+    assert_eq!(all_tasks(server).len(), 3 * steps);
 }
 
 #[test]
 fn what_differs_is_repaired_in_place_and_nothing_else_is_touched() {
-    let name = "what_differs_is_repaired_in_place_and_nothing_else_is_touched";
-    let Some(influxd) = Influxd::start(name) else {
-        return;
-    };
-    let client = influxd.client(Some(OPERATOR));
-    let org_id = influxd.org_id().to_owned();
+    on_both(
+        "what_differs_is_repaired_in_place_and_nothing_else_is_touched",
+        check_what_differs_is_repaired_in_place_and_nothing_else_is_touched,
+    );
+}
+
+fn check_what_differs_is_repaired_in_place_and_nothing_else_is_touched(server: &Remote) {
+    let client = server.client(Some(OPERATOR));
+    let org_id = server.org_id().to_owned();
     // Other people's things, more than a page of each.
     for n in 0..200 {
-        influxd.create_bucket(&format!("a foreign bucket {n:03}"), 0);
+        server.create_bucket(&format!("a foreign bucket {n:03}"), 0);
     }
     for n in 0..600 {
         let script = format!(
             "option task = {{name: \"foreign {n}\", every: 1h}}\nfrom(bucket: \"first\") |> range(start: -1h)"
         );
         let task = json!({ "orgID": org_id, "flux": script, "status": "inactive" });
-        influxd.call("POST", "/api/v2/tasks", Some(&task));
+        server.call("POST", "/api/v2/tasks", Some(&task));
     }
-    let place = Place::new(&influxd, "");
+    let place = Place::new(server, "");
     let other = Place::new(
-        &influxd,
+        server,
         "RAW_BUCKET=o_raw\nB1M_BUCKET=o_1m\nB5M_BUCKET=o_5m\nB1H_BUCKET=o_1h\n",
     );
-    influxd.create_bucket("PowerLogger_1m", 3_600);
+    server.create_bucket("PowerLogger_1m", 3_600);
     let (code, said) = place.run(&["setup"]);
     assert_eq!(code, 0, "longer retention loses nothing: {said}");
     other.good(&["setup"]);
-    assert_eq!(buckets(&influxd)["PowerLogger_1m"], 90);
-    let before: Vec<Task> = all_tasks(&influxd);
+    assert_eq!(buckets(server)["PowerLogger_1m"], 90);
+    let before: Vec<Task> = all_tasks(server);
     assert_eq!(before.len(), 606);
 
     let installation = mark::find(place.dir()).unwrap().unwrap();
     let ours = |view: View| {
         let role = mark::Role::Task(view);
-        let of_view = all_tasks(&influxd).into_iter();
+        let of_view = all_tasks(server).into_iter();
         let of_view =
             of_view.filter(|task| mark::read(&task.description) == Some((&installation, role)));
         of_view.collect::<Vec<Task>>()
@@ -405,7 +413,7 @@ fn what_differs_is_repaired_in_place_and_nothing_else_is_touched() {
         said.contains("OLDER POINTS ARE DELETED") && said.contains("nothing was done"),
         "{said}"
     );
-    assert_eq!(buckets(&influxd)["PowerLogger_raw"], 365);
+    assert_eq!(buckets(server)["PowerLogger_raw"], 365);
     let said = place.good(&["setup", "--yes"]);
     assert!(
         said.contains("Read-only token"),
@@ -441,7 +449,7 @@ fn what_differs_is_repaired_in_place_and_nothing_else_is_touched() {
         let foreign = tasks.iter().filter(|task| task.name.starts_with("foreign"));
         foreign.cloned().collect::<Vec<Task>>()
     };
-    assert_eq!(foreign(&all_tasks(&influxd)), foreign(&before));
+    assert_eq!(foreign(&all_tasks(server)), foreign(&before));
 }
 
 /// The three tasks of the Python edition, chained, stamped with the end of each window.
@@ -457,11 +465,15 @@ fn python_task(name: &str, every: &str, reach: &str, from: &str, to: &str) -> St
 
 #[test]
 fn the_python_edition_is_taken_over() {
-    let Some(influxd) = Influxd::start("the_python_edition_is_taken_over") else {
-        return;
-    };
+    on_both(
+        "the_python_edition_is_taken_over",
+        check_the_python_edition_is_taken_over,
+    );
+}
+
+fn check_the_python_edition_is_taken_over(server: &Remote) {
     for (name, days) in BUCKETS {
-        influxd.create_bucket(name, days * 86_400);
+        server.create_bucket(name, days * 86_400);
     }
     let chain = [
         python_task(
@@ -486,14 +498,14 @@ fn the_python_edition_is_taken_over() {
             "PowerLogger_1h",
         ),
     ];
-    let client = influxd.client(Some(OPERATOR));
+    let client = server.client(Some(OPERATOR));
     for script in &chain {
-        client.create_task(influxd.org_id(), script, "").unwrap();
+        client.create_task(server.org_id(), script, "").unwrap();
     }
     // One pulse a second over an hour, downsampled as the Python edition did.
     let hour_s = View::Hour.floor_s(now_s()) - 6 * 3_600;
     write(
-        &influxd,
+        server,
         "PowerLogger_raw",
         (0..3_600).map(|s| (hour_s + s) * NS_PER_S),
     );
@@ -508,14 +520,14 @@ fn the_python_edition_is_taken_over() {
             tick_s += step_s;
         }
     }
-    let hours = points(&influxd, "PowerLogger_1h");
+    let hours = points(server, "PowerLogger_1h");
     assert_eq!(
         hours,
         BTreeMap::from([(hour_s + 3_600, 3_240), (hour_s + 7_200, 360)]),
         "a tenth is late"
     );
 
-    let place = Place::new(&influxd, "");
+    let place = Place::new(server, "");
     let (code, said) = place.run(&["setup"]);
     assert_eq!(code, 1, "{said}");
     assert!(
@@ -526,7 +538,7 @@ fn the_python_edition_is_taken_over() {
     assert!(said.contains("✗ foreign task \"PowerLogger_5m\""), "{said}");
     let said = place.good(&["setup", "--take-over"]);
     assert!(said.contains("computed anew from raw"), "{said}");
-    let active = all_tasks(&influxd).into_iter().filter(Task::is_active);
+    let active = all_tasks(server).into_iter().filter(Task::is_active);
     let names: Vec<String> = active.map(|task| task.name).collect();
     assert!(
         names.len() == 3 && names.iter().all(|name| name.starts_with("PowerLogger ")),
@@ -534,14 +546,14 @@ fn the_python_edition_is_taken_over() {
     );
 
     assert_eq!(
-        points(&influxd, "PowerLogger_1h"),
+        points(server, "PowerLogger_1h"),
         BTreeMap::from([(hour_s, 3_600)])
     );
     for (bucket, width_s) in [("PowerLogger_1m", 60), ("PowerLogger_5m", 300)] {
         let want: BTreeMap<i64, i64> = (0..3_600 / width_s)
             .map(|n| (hour_s + n * width_s, width_s))
             .collect();
-        assert_eq!(points(&influxd, bucket), want, "{bucket}");
+        assert_eq!(points(server, bucket), want, "{bucket}");
     }
     let said = place.good(&["setup", "--take-over"]);
     assert!(
@@ -552,17 +564,20 @@ fn the_python_edition_is_taken_over() {
 
 #[test]
 fn names_may_hold_anything_that_the_server_takes() {
-    let name = "names_may_hold_anything_that_the_server_takes";
-    let Some(influxd) = Influxd::start(name) else {
-        return;
-    };
+    on_both(
+        "names_may_hold_anything_that_the_server_takes",
+        check_names_may_hold_anything_that_the_server_takes,
+    );
+}
+
+fn check_names_may_hold_anything_that_the_server_takes(server: &Remote) {
     let org = "Mein \"Haus\", Süd ${x}";
-    influxd.call("POST", "/api/v2/orgs", Some(&json!({ "name": org })));
+    server.call("POST", "/api/v2/orgs", Some(&json!({ "name": org })));
     let more = format!(
         "INFLUX_ORG={org}\nRAW_BUCKET=raw, größer = 'besser' \\ so\nB1M_BUCKET=1m ${{y}}\nB5M_BUCKET=5 m\n\
          B1H_BUCKET=日々\nMEASUREMENT=Strom, \"Puls\" = ja\n"
     );
-    let place = Place::new(&influxd, "");
+    let place = Place::new(server, "");
     let dotenv = fs::read_to_string(place.dir().join(".env")).unwrap();
     let dotenv = dotenv.replace(&format!("INFLUX_ORG={ORG}\n"), "") + &more;
     fs::write(place.dir().join(".env"), dotenv).unwrap();
@@ -581,7 +596,7 @@ fn names_may_hold_anything_that_the_server_takes() {
     }
     // The script counts what is in there.
     let client = powerlogger::influx::Client::new(&powerlogger::influx::ClientSettings {
-        host: influxd.url(),
+        host: server.url(),
         org: org.to_owned(),
         token: Some(OPERATOR.to_owned()),
         ca_file: None,
@@ -618,14 +633,17 @@ fn names_may_hold_anything_that_the_server_takes() {
 
 #[test]
 fn the_tasks_count_every_pulse_in_its_window_at_every_level() {
-    let name = "the_tasks_count_every_pulse_in_its_window_at_every_level";
-    let Some(influxd) = Influxd::start(name) else {
-        return;
-    };
-    let place = Place::new(&influxd, "");
+    on_both(
+        "the_tasks_count_every_pulse_in_its_window_at_every_level",
+        check_the_tasks_count_every_pulse_in_its_window_at_every_level,
+    );
+}
+
+fn check_the_tasks_count_every_pulse_in_its_window_at_every_level(server: &Remote) {
+    let place = Place::new(server, "");
     place.good(&["setup"]);
     let influx = place.settings();
-    let client = influxd.client(Some(OPERATOR));
+    let client = server.client(Some(OPERATOR));
     let run = |view: View, now_s: i64| {
         let script = tasks::script(&influx, view, "01234567");
         client.query(&script, Some(now_s), &mut |_| {}).unwrap();
@@ -640,7 +658,7 @@ fn the_tasks_count_every_pulse_in_its_window_at_every_level() {
         .into_iter()
         .chain([at(3_599, 900_000_000), at(1_234, 567)])
         .collect();
-    write(&influxd, "PowerLogger_raw", first.iter().copied());
+    write(server, "PowerLogger_raw", first.iter().copied());
     // Every tick of every task over the two hours after.
     let ticks = |from_s: i64, to_s: i64| {
         for view in View::ALL {
@@ -654,7 +672,7 @@ fn the_tasks_count_every_pulse_in_its_window_at_every_level() {
     ticks(hour_s, hour_s + 2 * 3_600);
     // Late by one, six and forty minutes: the next ticks still reach them.
     let late = [at(7_200 - 60, 5), at(7_200 - 360, 5), at(7_200 - 2_400, 5)];
-    write(&influxd, "PowerLogger_raw", late);
+    write(server, "PowerLogger_raw", late);
     ticks(hour_s + 2 * 3_600, hour_s + 3 * 3_600);
     let pulses: Vec<i64> = first.into_iter().chain(late).collect();
     let views_are = |pulses: &[i64]| {
@@ -664,7 +682,7 @@ fn the_tasks_count_every_pulse_in_its_window_at_every_level() {
                 *want.entry(view.start_of(*pulse)).or_default() += 1;
             }
             assert_eq!(
-                points(&influxd, influx.bucket(Level::View(view))),
+                points(server, influx.bucket(Level::View(view))),
                 want,
                 "{view:?}"
             );
@@ -673,14 +691,14 @@ fn the_tasks_count_every_pulse_in_its_window_at_every_level() {
     views_are(&pulses);
 
     // By hand, at odd times, also for the long past.
-    for task in all_tasks(&influxd) {
+    for task in all_tasks(server) {
         let path = format!("/api/v2/tasks/{}/runs", task.id);
         // One at a time: queued ones are run in any order, and many at once.
         let odd_times = [hour_s + 4_021, hour_s + 90, hour_s - 400 * 86_400 + 7];
         for scheduled_s in odd_times.map(flux::time_s) {
-            influxd.call("POST", &path, Some(&json!({ "scheduledFor": scheduled_s })));
+            server.call("POST", &path, Some(&json!({ "scheduledFor": scheduled_s })));
             wait_until("the run to end", Duration::from_secs(60), || {
-                let runs = influxd.call("GET", &path, None);
+                let runs = server.call("GET", &path, None);
                 let mut runs = runs["runs"].as_array().unwrap().iter();
                 runs.any(|run| {
                     run["scheduledFor"] == scheduled_s.as_str() && run["status"] == "success"
@@ -692,7 +710,7 @@ fn the_tasks_count_every_pulse_in_its_window_at_every_level() {
 
     // Late by seven hours: no tick reaches it. What a query reads before the late point and writes
     // after it is put right, too: that is the reconciler's, which `audit` runs by hand.
-    write(&influxd, "PowerLogger_raw", [at(600, 3)]);
+    write(server, "PowerLogger_raw", [at(600, 3)]);
     ticks(hour_s + 7 * 3_600, hour_s + 8 * 3_600);
     views_are(&pulses);
     place.good(&["audit", "--repair", "--from", "raw", "--since=-2 days"]);

@@ -11,6 +11,7 @@
 pub mod fake_influx;
 pub mod influxd;
 pub mod program;
+pub mod remote;
 pub mod tls;
 pub mod wait;
 pub mod write_cases;

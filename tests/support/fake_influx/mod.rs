@@ -1,11 +1,14 @@
 //! A fake InfluxDB 2 that answers a write as v2.9.1 does, and fails on demand.
 //!
+//! [`api`] answers for buckets, tasks, tokens and queries, [`flux`] knows as much of Flux as they need.
 //! [`store`] holds what was written and knows every answer; [`fault`] says what may go wrong;
 //! [`memory_sink`] puts both behind delivery's seam, [`memory_server`] behind the reconciler's,
 //! without sockets and in virtual time; [`server`] puts them behind a real socket.
 //! `tests/influx_contract.rs` compares its answers with those of a real server.
 
+pub mod api;
 pub mod fault;
+pub mod flux;
 pub mod http;
 pub mod lines;
 pub mod memory_server;

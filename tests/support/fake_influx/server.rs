@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use powerlogger::clock::{Clock, SystemClock};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
+use super::api;
 use super::fault::Fault;
 use super::http::{self, Request};
 use super::reply::Reply;
@@ -286,14 +287,8 @@ impl Shared {
                 }
             }
             path if path.starts_with("/api/v2/") => {
-                if request
-                    .token()
-                    .is_some_and(|token| self.store().knows_token(token))
-                {
-                    Reply::error(404, "not found", "path not found")
-                } else {
-                    Reply::error(401, "unauthorized", "unauthorized access")
-                }
+                let now_ns = self.state().now_ns.unwrap_or_else(|| SystemClock.wall_ns());
+                api::answer(&mut self.store(), request, now_ns)
             }
             // The user interface, whatever the method.
             _ => Reply::page(200, "InfluxDB"),

@@ -49,11 +49,11 @@ impl Point {
 pub type Points = BTreeMap<(Arc<str>, i64), Point>;
 
 #[derive(Debug, Clone)]
-struct Bucket {
-    id: String,
-    org_id: String,
+pub(super) struct Bucket {
+    pub(super) id: String,
+    pub(super) org_id: String,
     /// 0: for ever.
-    retention_ns: i64,
+    pub(super) retention_ns: i64,
     points: Points,
     /// The type of each field, by shard group, measurement and field.
     types: HashMap<(i64, String, String), &'static str>,
@@ -62,15 +62,18 @@ struct Bucket {
 
 #[derive(Debug, Clone)]
 struct Token {
-    bucket_ids: Vec<String>,
+    /// What it may: action and bucket's id. None: everything.
+    rights: Option<BTreeSet<(String, String)>>,
     active: bool,
 }
 
 /// Organisations, buckets, tokens and points.
 #[derive(Debug, Clone, Default)]
 pub struct Store {
-    organisations: BTreeMap<String, String>,
-    buckets: BTreeMap<String, Bucket>,
+    pub(super) organisations: BTreeMap<String, String>,
+    pub(super) buckets: BTreeMap<String, Bucket>,
+    pub(super) tasks: BTreeMap<String, super::api::tasks::Task>,
+    pub(super) authorizations: BTreeMap<String, super::api::authorizations::Entry>,
     tokens: HashMap<String, Token>,
     ids: u64,
     writes: u64,
@@ -84,7 +87,7 @@ impl Store {
         store
     }
 
-    fn new_id(&mut self) -> String {
+    pub(super) fn new_id(&mut self) -> String {
         self.ids += 1;
         format!("{:016x}", 0x0a00_0000_0000_0000 + self.ids)
     }
@@ -122,14 +125,75 @@ impl Store {
 
     /// Makes a token that may write to these buckets (by id).
     pub fn add_token(&mut self, token: &str, bucket_ids: &[&str]) {
-        let bucket_ids = bucket_ids.iter().map(|id| (*id).to_owned()).collect();
-        self.tokens.insert(
-            token.to_owned(),
-            Token {
-                bucket_ids,
-                active: true,
-            },
-        );
+        let write = |id: &&str| ("write".to_owned(), (*id).to_owned());
+        self.add_rights(token, Some(bucket_ids.iter().map(write).collect()));
+    }
+
+    /// Makes a token that may do everything.
+    pub fn add_operator(&mut self, token: &str) {
+        self.add_rights(token, None);
+    }
+
+    pub(super) fn add_rights(&mut self, token: &str, rights: Option<BTreeSet<(String, String)>>) {
+        let active = true;
+        self.tokens
+            .insert(token.to_owned(), Token { rights, active });
+    }
+
+    /// Whether a token may do this with a bucket.
+    pub fn may(&self, token: &str, action: &str, bucket_id: &str) -> bool {
+        let right = (action.to_owned(), bucket_id.to_owned());
+        self.tokens.get(token).is_some_and(|token| {
+            token.active
+                && token
+                    .rights
+                    .as_ref()
+                    .is_none_or(|rights| rights.contains(&right))
+        })
+    }
+
+    /// Whether a token may do everything.
+    pub fn is_operator(&self, token: &str) -> bool {
+        let token = self.tokens.get(token);
+        token.is_some_and(|token| token.active && token.rights.is_none())
+    }
+
+    /// A bucket's name and id, by name.
+    pub fn bucket_named(&self, name: &str) -> Option<(String, String)> {
+        let bucket = self.buckets.get(name)?;
+        Some((name.to_owned(), bucket.id.clone()))
+    }
+
+    /// The same, by id.
+    pub fn bucket_with_id(&self, id: &str) -> Option<(String, String)> {
+        let found = self.buckets.iter().find(|(_, bucket)| bucket.id == id)?;
+        Some((found.0.clone(), id.to_owned()))
+    }
+
+    /// Writes lines into a bucket, whoever asks.
+    pub fn insert(&mut self, bucket: &str, body: &[u8], now_ns: i64) -> Reply {
+        let points = match lines::parse(body, 1, now_ns) {
+            Ok(points) => points,
+            Err(message) => return Reply::error(400, "invalid", &message),
+        };
+        let bucket = self
+            .buckets
+            .get_mut(bucket)
+            .expect("the caller has found it");
+        bucket
+            .insert(points, now_ns)
+            .unwrap_or_else(|refused| refused)
+    }
+
+    /// Removes the points of a bucket that are meant.
+    pub fn remove_points(&mut self, bucket: &str, meant: impl Fn(&str, i64) -> bool) {
+        let bucket = self
+            .buckets
+            .get_mut(bucket)
+            .expect("the caller has found it");
+        bucket
+            .points
+            .retain(|(series, time_ns), _| !meant(series, *time_ns));
     }
 
     /// Sets a token inactive, or active again.
@@ -271,7 +335,12 @@ impl Store {
             let message = format!("{forbidden}: token is inactive");
             return Err(Reply::error(403, "forbidden", &message));
         }
-        if !token.bucket_ids.contains(&bucket.id) {
+        let right = ("write".to_owned(), bucket.id.clone());
+        if token
+            .rights
+            .as_ref()
+            .is_some_and(|rights| !rights.contains(&right))
+        {
             return Err(Reply::error(403, "forbidden", forbidden));
         }
         Ok(name)

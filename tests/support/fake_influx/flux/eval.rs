@@ -104,7 +104,12 @@ pub fn task_options(text: &str) -> Result<(String, i64, i64), String> {
         if name != "task" {
             continue;
         }
-        let field = |wanted: &str| fields.iter().find(|(name, _)| name == wanted).map(|(_, e)| e);
+        let field = |wanted: &str| {
+            fields
+                .iter()
+                .find(|(name, _)| name == wanted)
+                .map(|(_, e)| e)
+        };
         let (Some(Expr::Text(name)), Some(Expr::Duration(every))) = (field("name"), field("every"))
         else {
             return Err("task options need name and every".to_owned());
@@ -169,11 +174,7 @@ fn eval(expr: &Expr, run: &mut Run<'_>, names: &Names) -> Result<Worth, Failed> 
     })
 }
 
-fn all(
-    arguments: &[(String, Expr)],
-    run: &mut Run<'_>,
-    names: &Names,
-) -> Result<Names, Failed> {
+fn all(arguments: &[(String, Expr)], run: &mut Run<'_>, names: &Names) -> Result<Names, Failed> {
     arguments
         .iter()
         .map(|(name, expr)| Ok((name.clone(), eval(expr, run, names)?)))
@@ -230,7 +231,9 @@ fn pipe(left: Worth, name: &str, arguments: &Names, run: &mut Run<'_>) -> Result
         return range(bucket, arguments, run);
     }
     let Worth::Tables(tables, bounds) = left else {
-        return Err(invalid(format!("cannot submit unbounded read, or {left:?} |> {name}")));
+        return Err(invalid(format!(
+            "cannot submit unbounded read, or {left:?} |> {name}"
+        )));
     };
     let columns = || match arguments.get("columns") {
         Some(Worth::List(columns)) => Ok(columns.iter().cloned().collect::<BTreeSet<String>>()),
@@ -246,7 +249,9 @@ fn pipe(left: Worth, name: &str, arguments: &Names, run: &mut Run<'_>) -> Result
         "aggregateWindow" => aggregate_window(tables, bounds, arguments)?,
         "group" => {
             let key = columns()?;
-            regroup(tables.into_iter().flat_map(|table| table.rows), |_| key.clone())
+            regroup(tables.into_iter().flat_map(|table| table.rows), |_| {
+                key.clone()
+            })
         }
         "keep" => {
             let kept = columns()?;
@@ -261,7 +266,9 @@ fn pipe(left: Worth, name: &str, arguments: &Names, run: &mut Run<'_>) -> Result
             let rows: Vec<(BTreeSet<String>, Row)> = rows.collect();
             let keys: Vec<BTreeSet<String>> = rows.iter().map(|(key, _)| key.clone()).collect();
             let mut keys = keys.into_iter();
-            regroup(rows.into_iter().map(|(_, row)| row), |_| keys.next().expect("one each"))
+            regroup(rows.into_iter().map(|(_, row)| row), |_| {
+                keys.next().expect("one each")
+            })
         }
         "count" | "sum" => tables.iter().map(|table| total(table, name)).collect(),
         "first" | "last" => tables.iter().map(|table| end(table, name)).collect(),
@@ -318,7 +325,9 @@ fn range(bucket: &str, arguments: &Names, run: &Run<'_>) -> Result<Worth, Failed
         }
     }
     let tables = regroup(rows.into_iter(), |row| {
-        let columns = row.keys().filter(|name| !matches!(name.as_str(), "_time" | "_value"));
+        let columns = row
+            .keys()
+            .filter(|name| !matches!(name.as_str(), "_time" | "_value"));
         columns.cloned().collect()
     });
     Ok(Worth::Tables(tables, (start, stop)))
@@ -434,16 +443,26 @@ fn aggregate_window(
             let Some(Cell::Time(time)) = row.get("_time") else {
                 return Err(invalid("a row without time"));
             };
-            windows.entry(time - time.rem_euclid(*every)).or_default().push(row);
+            windows
+                .entry(time - time.rem_euclid(*every))
+                .or_default()
+                .push(row);
         }
         let mut rows = Vec::new();
         for (window, inside) in windows {
             // The first and the last one are cut to the range.
-            let time = if at_start { window.max(start) } else { (window + every).min(stop) };
+            let time = if at_start {
+                window.max(start)
+            } else {
+                (window + every).min(stop)
+            };
             let mut row = inside[0].clone();
             row.retain(|name, _| table.key.contains(name));
             row.insert("_time".to_owned(), Cell::Time(time));
-            row.insert("_value".to_owned(), Cell::Integer(aggregate(&inside, function)?));
+            row.insert(
+                "_value".to_owned(),
+                Cell::Integer(aggregate(&inside, function)?),
+            );
             rows.push(row);
         }
         windowed.push(Table {
@@ -492,12 +511,17 @@ fn end(table: &Table, which: &str) -> Table {
 }
 
 fn to(tables: &[Table], arguments: &Names, run: &mut Run<'_>) -> Result<(), Failed> {
-    let rights: &[&str] = if arguments.contains_key("bucketID") { &["write"] } else { &["read", "write"] };
+    let rights: &[&str] = if arguments.contains_key("bucketID") {
+        &["write"]
+    } else {
+        &["read", "write"]
+    };
     let target = bucket(arguments, run, rights)?;
     let escape = |text: &str| text.replace(',', "\\,").replace(' ', "\\ ");
     let mut body = String::new();
     for row in tables.iter().flat_map(|table| &table.rows) {
-        let (Some(Cell::Time(time)), Some(Cell::Integer(value))) = (row.get("_time"), row.get("_value"))
+        let (Some(Cell::Time(time)), Some(Cell::Integer(value))) =
+            (row.get("_time"), row.get("_value"))
         else {
             continue;
         };

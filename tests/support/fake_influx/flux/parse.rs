@@ -236,7 +236,11 @@ impl Reader {
         let left = self.postfix()?;
         for sign in ["==", "!="] {
             if self.took(sign) {
-                return Ok(Expr::Binary(sign, Box::new(left), Box::new(self.postfix()?)));
+                return Ok(Expr::Binary(
+                    sign,
+                    Box::new(left),
+                    Box::new(self.postfix()?),
+                ));
             }
         }
         Ok(left)
