@@ -1,5 +1,6 @@
 //! The server's raw bucket and views become equal to the journal without a hand: after two days
-//! without a server, after a backup was put back, after buckets were lost; with tasks and without.
+//! without a server, after a backup was put back, after buckets were lost; with tasks and without. Each
+//! against the fake and a real InfluxDB 2.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -13,9 +14,12 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use powerlogger::journal::reader::Reader;
 use powerlogger::rollup::View;
 use serde_json::{Value, json};
-use support::influxd::{Influxd, OPERATOR, ORG};
+use support::fake_influx::{FakeInflux, Store};
+use support::influxd::Influxd;
+use support::remote::{OPERATOR, ORG, Remote, of_fake, on_both, start_fake};
 use support::wait::wait_until;
 use support_daemon::Daemon;
 
@@ -30,17 +34,17 @@ replay_interval_ms = 100
 timeout_ms = 5000
 ";
 
-fn dotenv(influxd: &Influxd) -> String {
+fn dotenv(server: &Remote) -> String {
     format!(
         "INFLUX_HOST={}\nINFLUX_ORG={ORG}\nINFLUX_TOKEN={OPERATOR}\n",
-        influxd.url()
+        server.url()
     )
 }
 
 /// A directory in which `setup` has been run.
-fn set_up(influxd: &Influxd, config: &str) -> tempfile::TempDir {
+fn set_up(server: &Remote, config: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join(".env"), dotenv(influxd)).unwrap();
+    fs::write(dir.path().join(".env"), dotenv(server)).unwrap();
     fs::write(dir.path().join("powerlogger.toml"), config).unwrap();
     let said = powerlogger(&dir, &["setup"]);
     assert_eq!(said.0, 0, "{}", said.1);
@@ -114,43 +118,92 @@ fn wait_until_equal(dir: &tempfile::TempDir, what: &str) -> i64 {
     counted.unwrap()
 }
 
+/// A server that can be stopped and given other files.
+enum Machine {
+    Fake(FakeInflux),
+    Real(Box<Influxd>),
+}
+
+/// A copy of its files.
+enum Backup {
+    Fake(Store),
+    Real(tempfile::TempDir),
+}
+
+impl Machine {
+    fn stop(&mut self) {
+        match self {
+            Machine::Fake(fake) => fake.stop(),
+            Machine::Real(influxd) => drop(influxd.kill()),
+        }
+    }
+
+    fn restart(&mut self) {
+        match self {
+            Machine::Fake(fake) => fake.start_again(),
+            Machine::Real(influxd) => influxd.restart(),
+        }
+    }
+
+    fn backup(&self) -> Backup {
+        match self {
+            Machine::Fake(fake) => Backup::Fake(fake.store().clone()),
+            Machine::Real(influxd) => Backup::Real(influxd.backup()),
+        }
+    }
+
+    fn restore(&self, backup: &Backup) {
+        match (self, backup) {
+            (Machine::Fake(fake), Backup::Fake(store)) => *fake.store() = store.clone(),
+            (Machine::Real(influxd), Backup::Real(files)) => influxd.restore(files),
+            _ => panic!("files of another kind"),
+        }
+    }
+}
+
 #[test]
 fn two_days_without_a_server_and_one_from_a_backup() {
-    let name = "two_days_without_a_server_and_one_from_a_backup";
-    let Some(mut influxd) = Influxd::start(name) else {
-        return;
-    };
-    let dir = set_up(&influxd, QUICK);
+    let fake = start_fake();
+    let remote = of_fake(&fake);
+    two_days(&mut Machine::Fake(fake), &remote);
+    if let Some(influxd) = Influxd::start("two_days_without_a_server_and_one_from_a_backup") {
+        let remote = Remote::clone(&influxd);
+        two_days(&mut Machine::Real(Box::new(influxd)), &remote);
+    }
+}
+
+fn two_days(machine: &mut Machine, server: &Remote) {
+    let dir = set_up(server, QUICK);
     day(&dir, 6 * 24);
     let first = wait_until_equal(&dir, "the first day to be equal");
     assert!(first > 5_000, "{first}");
-    influxd.stop();
-    let three_days_old = influxd.backup();
+    machine.stop();
+    let three_days_old = machine.backup();
 
     // Two days of stamps without a server, in two runs.
     day(&dir, 5 * 24);
     day(&dir, 4 * 24);
-    influxd.restart();
+    machine.restart();
     let third = wait_until_equal(&dir, "the days without a server to be equal");
     assert!(third > 2 * first, "{third}");
 
     day(&dir, 3 * 24);
     let fourth = wait_until_equal(&dir, "the fourth day to be equal");
-    influxd.kill();
-    influxd.restore(&three_days_old);
-    influxd.restart();
-    let missing = equal(&audit(&dir));
-    assert_eq!(missing, None, "the backup lacks three days");
+    machine.stop();
+    machine.restore(&three_days_old);
+    machine.restart();
+    assert_eq!(equal(&audit(&dir)), None, "the backup lacks three days");
     let again = wait_until_equal(&dir, "what the backup lacks to be there again");
     assert_eq!(again, fourth);
 }
 
 #[test]
 fn lost_buckets_fill_again() {
-    let Some(influxd) = Influxd::start("lost_buckets_fill_again") else {
-        return;
-    };
-    let dir = set_up(&influxd, QUICK);
+    on_both("lost_buckets_fill_again", check_lost_buckets_fill_again);
+}
+
+fn check_lost_buckets_fill_again(server: &Remote) {
+    let dir = set_up(server, QUICK);
     day(&dir, 4 * 24);
     day(&dir, 3 * 24);
     let counted = wait_until_equal(&dir, "two days to be equal");
@@ -161,7 +214,7 @@ fn lost_buckets_fill_again() {
         "PowerLogger_1h",
     ] {
         let all = json!({ "start": "2000-01-01T00:00:00Z", "stop": "2100-01-01T00:00:00Z" });
-        influxd.call(
+        server.call(
             "POST",
             &format!("/api/v2/delete?org={ORG}&bucket={bucket}"),
             Some(&all),
@@ -176,17 +229,20 @@ fn lost_buckets_fill_again() {
 
 #[test]
 fn without_tasks_the_daemon_writes_the_windows() {
-    let name = "without_tasks_the_daemon_writes_the_windows";
-    let Some(influxd) = Influxd::start(name) else {
-        return;
-    };
+    on_both(
+        "without_tasks_the_daemon_writes_the_windows",
+        check_without_tasks_the_daemon_writes_the_windows,
+    );
+}
+
+fn check_without_tasks_the_daemon_writes_the_windows(server: &Remote) {
     let config = QUICK.replace(
         "[influx]",
         "[influx]\ndownsampling = \"client\"\nraw = true",
     );
-    let dir = set_up(&influxd, &config);
+    let dir = set_up(server, &config);
     assert!(
-        influxd.call("GET", &format!("/api/v2/tasks?org={ORG}"), None)["tasks"]
+        server.call("GET", &format!("/api/v2/tasks?org={ORG}"), None)["tasks"]
             .as_array()
             .unwrap()
             .is_empty()
@@ -197,9 +253,10 @@ fn without_tasks_the_daemon_writes_the_windows() {
     // A minute is there a moment after its end: a live one, at five times the pace of life.
     let mut daemon = Daemon::start_with_env(
         &config,
-        &dotenv(&influxd),
+        &dotenv(server),
         &["--simulate", "--from", "-2 days", "--speed", "600"],
     );
+    daemon.wait_for("a journal", |daemon| Reader::open(daemon.dir()).is_ok());
     daemon.wait_for("a window of each view", |daemon| {
         let status: Value = serde_json::from_str(&daemon.ask(&["status", "--json"])).unwrap();
         let until = &status["delivery"]["views"]["until_s"];
@@ -209,10 +266,14 @@ fn without_tasks_the_daemon_writes_the_windows() {
 
 #[test]
 fn audit_tells_what_differs_and_repairs_it() {
-    let Some(influxd) = Influxd::start("audit_tells_what_differs_and_repairs_it") else {
-        return;
-    };
-    let dir = set_up(&influxd, QUICK);
+    on_both(
+        "audit_tells_what_differs_and_repairs_it",
+        check_audit_tells_what_differs_and_repairs_it,
+    );
+}
+
+fn check_audit_tells_what_differs_and_repairs_it(server: &Remote) {
+    let dir = set_up(server, QUICK);
     day(&dir, 4 * 24);
     let (code, said) = powerlogger(&dir, &["audit", "--since=-10 days"]);
     assert_eq!(
@@ -229,7 +290,7 @@ fn audit_tells_what_differs_and_repairs_it() {
     assert!(said.contains("✓ journal and server agree"), "{said}");
 
     // Somebody lowers an hour, somebody deletes some raw points, somebody else writes more.
-    let client = influxd.client(Some(OPERATOR));
+    let client = server.client(Some(OPERATOR));
     let noon_s = View::Hour.floor_s(jiff::Timestamp::now().as_second()) - 84 * 3_600;
     let window = |hours: i64, pulses: i64| {
         let ns = (noon_s + hours * 3_600) * 1_000_000_000;
@@ -244,7 +305,7 @@ fn audit_tells_what_differs_and_repairs_it() {
         "start": powerlogger::influx::flux::time_s(start),
         "stop": powerlogger::influx::flux::time_s(stop),
     });
-    influxd.call(
+    server.call(
         "POST",
         &format!("/api/v2/delete?org={ORG}&bucket=PowerLogger_raw"),
         Some(&times),

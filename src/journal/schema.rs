@@ -186,7 +186,12 @@ pub fn open_reader(dir: &Path) -> Result<Connection, JournalError> {
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = connect(&file, flags)?;
-    check_version(&connection)?;
+    if check_version(&connection)? == 0 {
+        // Somebody is about to make it.
+        return Err(JournalError::Missing {
+            path: dir.to_owned(),
+        });
+    }
     Ok(connection)
 }
 
