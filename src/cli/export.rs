@@ -15,6 +15,8 @@ use crate::config::{Influx, Loaded};
 use crate::deliver::batch::{FIELD, TAG};
 use crate::influx::line_protocol::LineEncoder;
 use crate::journal::reader::{Entry, Reader};
+use crate::pulse::NS_PER_S;
+use crate::rollup::View;
 
 /// Pulses a read: short transactions, so that a running daemon's WAL can be reused.
 const PAGE_PULSES: usize = 10_000;
@@ -38,6 +40,11 @@ pub struct ExportArgs {
     #[arg(long, value_enum, default_value_t = Format::Lp)]
     format: Format,
 
+    /// Write windows instead of pulses: how many pulses each 1m, 5m or 1h held, and with CSV the
+    /// energy in kWh of meters whose imp_per_kwh is configured.
+    #[arg(long, value_name = "VIEW", value_parser = parse_view)]
+    view: Option<View>,
+
     /// Only this meter; may be given more than once.
     #[arg(long, value_name = "NAME")]
     meter: Vec<String>,
@@ -45,6 +52,10 @@ pub struct ExportArgs {
     /// Write to a file [default: standard output].
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+}
+
+fn parse_view(text: &str) -> Result<View, String> {
+    View::from_word(text).ok_or_else(|| "one of 1m, 5m, 1h".to_owned())
 }
 
 /// How pulses are written.
@@ -68,9 +79,14 @@ pub fn export(args: &ExportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     };
     let failed = || format!("cannot write {}", path.display());
     let mut file = BufWriter::new(File::create(path).with_context(failed)?);
-    let pulses = write_all(args, loaded, &mut file)?;
+    let written = write_all(args, loaded, &mut file)?;
     file.flush().with_context(failed)?;
-    writeln!(out, "{pulses} pulses written to {}", path.display())?;
+    let what = if args.view.is_some() {
+        "windows"
+    } else {
+        "pulses"
+    };
+    writeln!(out, "{written} {what} written to {}", path.display())?;
     Ok(())
 }
 
@@ -93,6 +109,17 @@ fn write_all(args: &ExportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<
     let wanted = names
         .into_iter()
         .filter(|(_, name)| args.meter.is_empty() || args.meter.contains(name));
+    if let Some(view) = args.view {
+        let period = (from_ns.div_euclid(NS_PER_S), to_ns.div_euclid(NS_PER_S));
+        return write_windows(
+            args.format,
+            loaded,
+            &reader,
+            (view, period),
+            &wanted.collect(),
+            out,
+        );
+    }
     let mut writer = LineWriter::new(args.format, loaded, wanted.collect(), out)?;
     let Some((mut next, last)) = reader.bounds()? else {
         return Ok(0);
@@ -126,6 +153,64 @@ fn write_all(args: &ExportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<
     }
     if show_progress && told > PROGRESS_PULSES {
         let _ = writeln!(std::io::stderr());
+    }
+    Ok(written)
+}
+
+/// Windows read at a time.
+const WINDOWS_S: i64 = 1_440;
+
+fn write_windows(
+    format: Format,
+    loaded: &Loaded,
+    reader: &Reader,
+    (view, (from_s, to_s)): (View, (i64, i64)),
+    names: &BTreeMap<i64, String>,
+    out: &mut dyn Write,
+) -> Result<u64> {
+    let Some(first_s) = reader.first_window(view)? else {
+        return Ok(0);
+    };
+    let now_s = SystemClock.wall_ns().div_euclid(NS_PER_S);
+    // A simulated house may be ahead of the machine's clock.
+    let end_s = to_s.min(now_s + 366 * 86_400);
+    let mut lines = BTreeMap::new();
+    for (row, name) in names {
+        let line = LineEncoder::new(measurement(loaded), &[(TAG, name)], FIELD)?;
+        let meter = loaded
+            .settings
+            .meters
+            .iter()
+            .find(|meter| meter.name == *name);
+        let imp_per_kwh = meter.and_then(|meter| meter.imp_per_kwh);
+        lines.insert(*row, (line, name, imp_per_kwh));
+    }
+    if format == Format::Csv {
+        writeln!(out, "start,start_s,meter,pulses,energy_kwh")?;
+    }
+    let (mut next_s, mut written) = (from_s.max(first_s), 0);
+    let mut buffer = Vec::new();
+    while next_s < end_s {
+        let until_s = end_s.min(next_s + WINDOWS_S * view.width_s());
+        for window in reader.windows(view, next_s, until_s)? {
+            let Some((line, name, imp_per_kwh)) = lines.get(&window.meter) else {
+                continue;
+            };
+            let pulses = window.pulses;
+            if format == Format::Lp {
+                buffer.clear();
+                line.push(&mut buffer, pulses, window.start_s * NS_PER_S);
+                out.write_all(&buffer)?;
+            } else {
+                let start = Timestamp::from_second(window.start_s)?;
+                let energy = imp_per_kwh
+                    .map_or_else(String::new, |imp| format!("{:.6}", pulses as f64 / imp));
+                let name = csv_field(name);
+                writeln!(out, "{start},{},{name},{pulses},{energy}", window.start_s)?;
+            }
+            written += 1;
+        }
+        next_s = until_s;
     }
     Ok(written)
 }

@@ -210,6 +210,9 @@ pub fn plan(look: &Look, wanted: &Wanted<'_>) -> Plan {
     plan_tasks(look, wanted, &mut plan);
     plan_conflicts(look, wanted, &mut plan);
     plan_tokens(look, wanted, bucket_ids.as_deref(), &mut plan);
+    // Last of all: whatever fails before it, the token that is shown only once has been shown.
+    plan.actions
+        .sort_by_key(|action| matches!(action, Action::CreateReader { .. }));
     plan
 }
 

@@ -139,8 +139,8 @@ fn a_bucket_made_anew_needs_new_tokens() {
     let want = [
         "create_writer_token",
         "delete_token",
-        "create_read_token",
         "delete_token",
+        "create_read_token",
     ];
     assert_eq!(anew, want);
     let inactive = kinds(|look| look.authorizations[0].active = false);
@@ -156,7 +156,7 @@ fn a_token_that_nobody_has_is_replaced() {
     assert_eq!(kinds, ["create_writer_token", "delete_token"]);
     let plan = plan_for(&look, &influx, |wanted| wanted.new_read_token = true);
     let kinds: Vec<_> = plan.actions.iter().map(Action::kind).collect();
-    assert_eq!(kinds, ["create_read_token", "delete_token"]);
+    assert_eq!(kinds, ["delete_token", "create_read_token"]);
 }
 
 #[test]

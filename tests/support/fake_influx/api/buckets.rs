@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::reply::{Reply, internal};
+use super::super::reply::Reply;
 use super::{Answered, Asked, not_found, number, ok};
 
 const NS_PER_S: i64 = 1_000_000_000;
@@ -20,10 +20,7 @@ pub fn answer(asked: &mut Asked<'_>, parts: &[&str]) -> Answered {
 fn shown(asked: &Asked<'_>, name: &str) -> Value {
     let bucket = &asked.store.buckets[name];
     let seconds = bucket.retention_ns / NS_PER_S;
-    let rules = match seconds {
-        0 => json!([]),
-        seconds => json!([{ "type": "expire", "everySeconds": seconds }]),
-    };
+    let rules = json!([{ "type": "expire", "everySeconds": seconds }]);
     json!({ "id": bucket.id, "orgID": bucket.org_id, "name": name, "retentionRules": rules })
 }
 
@@ -40,10 +37,11 @@ fn list(asked: &mut Asked<'_>) -> Answered {
     };
     if let Some(name) = asked.request.query("name") {
         let bucket = asked.store.buckets.get(name);
-        if bucket.is_none_or(|bucket| bucket.org_id != org_id) || !may_see(name) {
+        if bucket.is_none_or(|bucket| bucket.org_id != org_id) {
             return Err(not_found(&format!("bucket {name:?} not found")));
         }
-        let listed = vec![shown(asked, name)];
+        let listed = may_see(name).then(|| shown(asked, name));
+        let listed: Vec<Value> = listed.into_iter().collect();
         return Ok(ok(200, &json!({ "links": {}, "buckets": listed })));
     }
     let offset = number(asked.request, "offset", 0);
@@ -82,7 +80,10 @@ fn retention_s(body: &Value) -> Result<i64, Reply> {
             "unprocessable entity",
             "expiration seconds cannot be negative",
         )),
-        1..3_600 => Err(internal()),
+        1..3_600 => {
+            let message = "retention policy duration must be at least 1h0m0s";
+            Err(Reply::error(500, "internal error", message))
+        }
         seconds => Ok(seconds),
     }
 }

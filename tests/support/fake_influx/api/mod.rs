@@ -100,7 +100,7 @@ fn organisations(asked: &mut Asked<'_>) -> Answered {
         )));
     };
     let listed = if asked.is_operator() {
-        json!([{ "id": id, "name": wanted }])
+        json!([{ "id": id, "name": wanted, "description": "" }])
     } else {
         json!([])
     };

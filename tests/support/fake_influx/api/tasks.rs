@@ -22,11 +22,16 @@ pub fn answer(asked: &mut Asked<'_>, parts: &[&str]) -> Answered {
         ("POST", []) => create(asked),
         ("PATCH", [id]) => change(asked, id),
         ("DELETE", [id]) => {
-            find(asked, id)?;
-            asked.store.tasks.remove(*id);
-            Ok(Reply::no_content())
+            if asked.is_operator() && asked.store.tasks.remove(*id).is_some() {
+                return Ok(Reply::no_content());
+            }
+            Err(not_found("failed to delete task: task not found"))
         }
         ("GET", [id, "runs"]) => {
+            if !asked.is_operator() {
+                let message = "failed to find runs: unauthorized";
+                return Err(Reply::error(500, "internal error", message));
+            }
             let runs = find(asked, id)?.runs.clone();
             Ok(ok(200, &json!({ "runs": runs })))
         }
@@ -67,9 +72,9 @@ fn list(asked: &mut Asked<'_>) -> Answered {
     let limit = number(asked.request, "limit", 100);
     if !(1..=500).contains(&limit) {
         return Err(Reply::error(
-            422,
-            "unprocessable entity",
-            "limit must be between 1 and 500",
+            400,
+            "invalid",
+            "failed to decode request: limit must be between 1 and 500",
         ));
     }
     let after = asked.request.query("after").unwrap_or_default();
@@ -137,7 +142,8 @@ fn run_by_hand(asked: &mut Asked<'_>, id: &str) -> Answered {
         .map_err(|_| Reply::error(400, "invalid", "scheduledFor is no time"))?;
     let task = find(asked, id)?;
     if task.status != "active" {
-        return Err(Reply::error(400, "invalid", "inactive task"));
+        let message = "failed to force run: inactive task";
+        return Err(Reply::error(400, "invalid", message));
     }
     let flux = task.flux.clone();
     let real_ns = asked.now_ns;

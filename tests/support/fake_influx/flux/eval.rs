@@ -302,7 +302,8 @@ fn range(bucket: &str, arguments: &Names, run: &Run<'_>) -> Result<Worth, Failed
     let start = bound("start")?.ok_or_else(|| invalid("range needs a start"))?;
     let stop = bound("stop")?.unwrap_or(run.now_ns);
     if start >= stop {
-        return Err(invalid("cannot query an empty range"));
+        let why = "error in building plan while starting program: cannot query an empty range";
+        return Err(invalid(why));
     }
     let mut rows = Vec::new();
     for ((series, time), point) in run.store.points(bucket) {
