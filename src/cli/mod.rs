@@ -4,6 +4,7 @@ pub mod audit;
 pub mod config;
 pub mod delete_buckets;
 pub mod export;
+pub mod losses;
 pub mod run;
 pub mod setup;
 pub mod status;
@@ -63,6 +64,8 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Show what has been counted, what waits and what was lost; also while `run` runs.
     Status(status::StatusArgs),
+    /// Show every pulse that was rejected or lost, by meter and cause.
+    Losses(losses::LossesArgs),
     /// Write the journal's pulses of a period as line protocol or CSV.
     Export(export::ExportArgs),
     /// Show or check the configuration.
@@ -86,6 +89,7 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         }
         Command::Audit(args) => return audit::audit(&args, &load(&options)?, out),
         Command::Status(args) => status::status(&args, &load(&options)?, out)?,
+        Command::Losses(args) => losses::losses(&args, &load(&options)?, out)?,
         Command::Export(args) => export::export(&args, &load(&options)?, out)?,
         Command::Config(command) => config::config(&command, &options, out)?,
     }

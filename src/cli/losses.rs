@@ -1,0 +1,83 @@
+//! `powerlogger losses`: the ledger. Every pulse that was rejected or lost, by meter and cause.
+
+use std::io::Write;
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+
+use super::time;
+use crate::config::Loaded;
+use crate::journal::reader::Reader;
+use crate::pulse::NS_PER_S;
+use crate::rollup::View;
+
+/// Options of `losses`.
+#[derive(Debug, Args)]
+pub struct LossesArgs {
+    /// For programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the ledger.
+///
+/// # Errors
+/// When there is no journal or it cannot be read.
+pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+    let reader = Reader::open(&loaded.settings.journal.dir)?;
+    let ledger = reader.ledger()?;
+    // Windows of an hour are kept for ever: the first one is when counting began.
+    let since_s = reader.first_window(View::Hour)?;
+    let lost: u64 = ledger
+        .iter()
+        .filter(|(_, cause, _)| !cause.is_filter())
+        .map(|(_, _, loss)| loss.pulses)
+        .sum();
+    if args.json {
+        let entries = ledger.iter().map(|(meter, cause, loss)| {
+            json!({
+                "meter": meter, "cause": cause.as_str(), "filter": cause.is_filter(),
+                "pulses": loss.pulses, "first_ns": loss.first_ns, "last_ns": loss.last_ns,
+            })
+        });
+        let entries: Vec<_> = entries.collect();
+        let all = json!({ "lost": lost, "since_s": since_s, "entries": entries });
+        writeln!(out, "{all:#}")?;
+        return Ok(());
+    }
+    for (filter, title) in [
+        (
+            false,
+            "Lost: pulses that were not kept, or not delivered as points",
+        ),
+        (
+            true,
+            "Rejected: edges that a filter did not take for pulses",
+        ),
+    ] {
+        let entries: Vec<_> = ledger
+            .iter()
+            .filter(|(_, cause, _)| cause.is_filter() == filter)
+            .collect();
+        if entries.is_empty() {
+            continue;
+        }
+        writeln!(out, "{title}")?;
+        for (meter, cause, loss) in entries {
+            let (first, last) = (time::local(loss.first_ns), time::local(loss.last_ns));
+            let pulses = loss.pulses;
+            writeln!(
+                out,
+                "  {meter:<12} {cause:<16} {pulses:>9}  {first} to {last}"
+            )?;
+        }
+        writeln!(out)?;
+    }
+    let since = since_s.map_or_else(
+        || "the journal began".to_owned(),
+        |since_s| time::local(since_s * NS_PER_S),
+    );
+    writeln!(out, "{lost} lost since {since}")?;
+    Ok(())
+}
