@@ -333,7 +333,7 @@ fn shown(body: &str, json: &Value, chosen: &Chosen) -> String {
 
 fn rows(csv: &str) -> Vec<String> {
     let mut rows = Vec::new();
-    let mut names = vec!["_time", "_value", "t", "_field", "_measurement"];
+    let mut names = ["_time", "_value", "t", "_field", "_measurement"];
     names.sort_unstable();
     let mut each = |row: powerlogger::influx::flux::Row<'_>| {
         let cells = names.iter().map(|name| row.get(name).unwrap_or("-"));
