@@ -322,6 +322,7 @@ fn check_a_run_that_dies_in_the_middle_is_completed_by_the_next(server: &Remote)
             wanted: &wanted,
             org_id: &org_id,
             config_dir: place.dir(),
+            for_service: false,
         };
         for action in &plan.actions[..died_after] {
             applier.apply(action).unwrap();

@@ -53,12 +53,8 @@ pub(super) fn admin(loaded: &Loaded) -> Result<(&InfluxSettings, String)> {
         Influx::Configured(influx) => influx,
         Influx::NotConfigured(why) => bail!("InfluxDB is not configured: {why}"),
     };
-    let token = loaded
-        .values
-        .get("INFLUX_TOKEN")
-        .map(|value| value.text.trim());
-    match token.filter(|token| !token.is_empty() && !token.contains("PASTE")) {
-        Some(token) => Ok((influx, token.to_owned())),
+    match loaded.admin_token() {
+        Some(token) => Ok((influx, token.expose().to_owned())),
         None => bail!(
             "this needs the admin token: set INFLUX_TOKEN in {} (it can be removed again afterwards)",
             loaded.config_dir.join(".env").display()
@@ -158,6 +154,7 @@ pub fn setup(args: &SetupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
         wanted: &wanted,
         org_id: &org_id,
         config_dir: &loaded.config_dir,
+        for_service: loaded.is_system(),
     };
     let read_token = apply(&plan, &applier, args.json, out)?;
     if args.take_over {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::merge::Values;
 use super::problem::{ConfigError, DOTENV_FILE, Origin, Problem, TOML_FILE, Value};
 use super::raw::MeterValues;
-use super::{Influx, Settings, Token, meters, resolve, token};
+use super::{Influx, Secret, Settings, Token, meters, resolve, token};
 
 /// The configuration's place on an installed system.
 const SYSTEM_DIR: &str = "/etc/powerlogger";
@@ -75,6 +75,18 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// The token of somebody who may set the server up (`INFLUX_TOKEN`), if it is there.
+    pub fn admin_token(&self) -> Option<Secret> {
+        let text = self.values.get("INFLUX_TOKEN")?.text.trim();
+        let there = !text.is_empty() && !resolve::is_placeholder(text);
+        there.then(|| Secret::new(text))
+    }
+
+    /// Whether this is the configuration of the installed service.
+    pub fn is_system(&self) -> bool {
+        self.config_dir == Path::new(SYSTEM_DIR)
+    }
+
     /// Looks for the token again: `setup` may have written a new one.
     pub fn reload_token(&self) -> Option<Token> {
         let loaded = load(&self.options).ok()?;

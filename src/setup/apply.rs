@@ -41,6 +41,8 @@ pub struct Applier<'a> {
     pub org_id: &'a str,
     /// Where the writer token is kept.
     pub config_dir: &'a Path,
+    /// That is the configuration of the service, which runs as a user of its own.
+    pub for_service: bool,
 }
 
 impl Applier<'_> {
@@ -119,7 +121,12 @@ impl Applier<'_> {
     fn create_writer(&self) -> Result<(), ApplyError> {
         let (id, token) = self.create_token(Role::Writer)?;
         let influx = self.wanted.influx;
-        let kept = writer_file::write(self.config_dir, &influx.host, &influx.org, (&id, &token));
+        let kept = writer_file::write(
+            self.config_dir,
+            self.for_service,
+            (&influx.host, &influx.org),
+            (&id, &token),
+        );
         kept.or_else(|source| {
             self.client.delete_authorization(&id)?;
             Err(ApplyError::Keep {

@@ -32,14 +32,15 @@ pub fn authorization_id(config_dir: &Path, host: &str, org: &str) -> Option<Stri
         .map(str::to_owned)
 }
 
-/// Writes the file, whole or not at all: 0600, for the service's user where root writes it.
+/// Writes the file, whole or not at all: 0600, and where root writes it for the user who will read it: the
+/// service's, or whoever owns the directory.
 ///
 /// # Errors
 /// When the directory does not take it.
 pub fn write(
     config_dir: &Path,
-    host: &str,
-    org: &str,
+    for_service: bool,
+    (host, org): (&str, &str),
     (id, token): (&str, &str),
 ) -> io::Result<()> {
     let path = path(config_dir);
@@ -61,12 +62,9 @@ pub fn write(
          token={token}\nhost={host}\norg={org}\nauthorization_id={id}\n"
     )?;
     if rustix::process::geteuid().is_root() {
-        if let Some(service) = service_user(Path::new("/etc/passwd")) {
-            chown(&new, Some(service), None)?;
-        } else {
-            let owner = fs::metadata(config_dir)?.uid();
-            chown(&new, Some(owner), None)?;
-        }
+        let service = service_user(Path::new("/etc/passwd")).filter(|_| for_service);
+        let reader = service.map_or_else(|| fs::metadata(config_dir).map(|dir| dir.uid()), Ok)?;
+        chown(&new, Some(reader), None)?;
     }
     file.sync_all()?;
     fs::rename(&new, &path)?;
@@ -102,7 +100,7 @@ mod tests {
         let (host, org) = ("http://h:8086", "Mein Haus = 1");
         assert_eq!(authorization_id(dir.path(), host, org), None);
         for token in ["first", "second"] {
-            write(dir.path(), host, org, ("0123", token)).unwrap();
+            write(dir.path(), false, (host, org), ("0123", token)).unwrap();
         }
         let id = Some("0123".to_owned());
         assert_eq!(authorization_id(dir.path(), host, org), id);

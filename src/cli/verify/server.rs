@@ -47,12 +47,9 @@ pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
     }
     buckets(&client, influx, checks)?;
     end_to_end(&client, influx, checks)?;
-    let admin = loaded
-        .values
-        .get("INFLUX_TOKEN")
-        .map(|value| value.text.clone());
+    let admin = loaded.admin_token();
     match admin {
-        Some(admin) => with_admin(loaded, influx, admin, checks),
+        Some(admin) => with_admin(loaded, influx, admin.expose().to_owned(), checks),
         None => {
             for what in ["retention of the buckets", "tasks", "foreign tasks"] {
                 checks.add(Check::not_checked(what, NEEDS_ADMIN))?;
