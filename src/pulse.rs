@@ -170,8 +170,9 @@ pub enum LossCause {
     Interval,
     /// Two equal transitions in a row: the chip merged two edges into one interrupt.
     Merged,
-    /// The kernel's buffer of 1024 edges was full; known from a gap in `line_seqno`.
-    KernelOverflow,
+    /// Not lost: the edges were missed (the kernel's buffer of 1024 was full), and their pulses put
+    /// back by number, with stamps spread evenly over the gap.
+    Restored,
     /// The queue in memory was full because the journal could not write.
     MemoryFull,
     /// Given up because the journal had reached its disk bound.
@@ -189,7 +190,7 @@ impl LossCause {
         LossCause::Width,
         LossCause::Interval,
         LossCause::Merged,
-        LossCause::KernelOverflow,
+        LossCause::Restored,
         LossCause::MemoryFull,
         LossCause::DiskBound,
         LossCause::Refused,
@@ -203,7 +204,7 @@ impl LossCause {
             LossCause::Width => "width",
             LossCause::Interval => "interval",
             LossCause::Merged => "merged",
-            LossCause::KernelOverflow => "kernel_overflow",
+            LossCause::Restored => "restored",
             LossCause::MemoryFull => "memory_full",
             LossCause::DiskBound => "disk_bound",
             LossCause::Refused => "refused",
@@ -216,6 +217,11 @@ impl LossCause {
         LossCause::ALL
             .into_iter()
             .find(|cause| cause.as_str() == word)
+    }
+
+    /// Whether a pulse has gone missing: neither rejected on purpose nor put back.
+    pub fn is_loss(self) -> bool {
+        !self.is_filter() && self != LossCause::Restored
     }
 
     /// Whether this is a filter doing its work rather than a pulse gone missing.

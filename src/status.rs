@@ -46,6 +46,8 @@ pub struct LossStatus {
     pub cause: &'static str,
     /// Whether it is a filter at work rather than a pulse gone missing.
     pub filter: bool,
+    /// Whether a pulse has gone missing by it: neither rejected on purpose nor put back by number.
+    pub lost: bool,
     /// How many.
     pub pulses: u64,
     /// The first of them.
@@ -102,6 +104,7 @@ impl Status {
             let losses = losses.map(|(_, cause, loss)| LossStatus {
                 cause: cause.as_str(),
                 filter: cause.is_filter(),
+                lost: cause.is_loss(),
                 pulses: loss.pulses,
                 first_ns: loss.first_ns,
                 last_ns: loss.last_ns,
@@ -128,11 +131,11 @@ impl Status {
         })
     }
 
-    /// Pulses that are lost for good, over all meters: what no filter rejected on purpose.
+    /// Pulses that are lost for good, over all meters.
     pub fn lost(&self) -> u64 {
         let losses = self.meters.iter().flat_map(|meter| &meter.losses);
         losses
-            .filter(|loss| !loss.filter)
+            .filter(|loss| loss.lost)
             .map(|loss| loss.pulses)
             .sum()
     }

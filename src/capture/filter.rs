@@ -50,6 +50,8 @@ pub enum Outcome {
         edges: u32,
         /// How many pulses they were worth.
         pulses: u32,
+        /// The stamp of the last edge before the gap.
+        since_ns: MonoNs,
         /// The stamp of the first edge after the gap.
         mono_ns: MonoNs,
     },
@@ -276,6 +278,7 @@ impl Filter {
         out.push(Outcome::Gap {
             edges: missing,
             pulses,
+            since_ns: since,
             mono_ns: next.mono_ns,
         });
         // Whatever happened, just before the next edge the line had the other level.

@@ -222,6 +222,7 @@ fn a_gap_is_counted_by_alternation() {
         let want = Outcome::Gap {
             edges: missing,
             pulses: want,
+            since_ns: 100 * NS_PER_MS,
             mono_ns: next.mono_ns,
         };
         assert_eq!(gap, Some(&want), "{missing} {counted:?}");
@@ -244,6 +245,7 @@ fn a_gap_is_worth_no_more_than_the_filter_lets_through() {
     let want = Outcome::Gap {
         edges: 1000,
         pulses: 11,
+        since_ns: 0,
         mono_ns: next.mono_ns,
     };
     assert_eq!(out.first(), Some(&want));

@@ -127,6 +127,20 @@ struct Line {
     last_stamp_ns: MonoNs,
 }
 
+impl Line {
+    /// A pulse of this line. Stamps are multiples of [`STAMP_STEP_NS`] and grow.
+    fn pulse(&mut self, meter: MeterId, mono_ns: MonoNs, segments: &Segments) -> Pulse {
+        let stamp = (mono_ns & !(STAMP_STEP_NS - 1)).max(self.last_stamp_ns + STAMP_STEP_NS);
+        self.last_stamp_ns = stamp;
+        Pulse {
+            meter,
+            segment: segments.at(mono_ns),
+            mono_ns: stamp,
+            estimated: false,
+        }
+    }
+}
+
 impl Capture {
     /// Sets the stage up; nothing is read before the first [`Capture::step`]. Wall time before
     /// `earliest_wall_ns` is not believed.
@@ -333,16 +347,8 @@ impl Capture {
             let line = &mut self.lines[index];
             match outcome {
                 Outcome::Pulse(mono_ns) => {
-                    let stamp =
-                        (mono_ns & !(STAMP_STEP_NS - 1)).max(line.last_stamp_ns + STAMP_STEP_NS);
-                    line.last_stamp_ns = stamp;
-                    let segment = self.segments.at(mono_ns);
-                    pending.pulses.push(Pulse {
-                        meter,
-                        segment,
-                        mono_ns: stamp,
-                        estimated: false,
-                    });
+                    let pulse = line.pulse(meter, mono_ns, &self.segments);
+                    pending.pulses.push(pulse);
                 }
                 Outcome::Rejected {
                     cause,
@@ -353,13 +359,33 @@ impl Capture {
                     let loss = Loss::at(u64::from(edges), self.clock.wall_ns());
                     pending.lose(meter, cause, loss);
                 }
-                Outcome::Gap { edges, pulses, .. } => {
+                Outcome::Gap {
+                    edges,
+                    pulses,
+                    since_ns,
+                    mono_ns,
+                } => {
                     warn!(
                         meter = line.name,
-                        edges, pulses, "the kernel's buffer overflowed"
+                        edges, pulses, "edges were missed; their pulses are put back by number"
                     );
-                    let loss = Loss::at(u64::from(pulses), self.clock.wall_ns());
-                    pending.lose(meter, LossCause::KernelOverflow, loss);
+                    let apart_ns = (mono_ns - since_ns) / i64::from(pulses + 1);
+                    for n in 1..=i64::from(pulses) {
+                        let at_ns = since_ns + n * apart_ns;
+                        pending.pulses.push(Pulse {
+                            estimated: true,
+                            ..line.pulse(meter, at_ns, &self.segments)
+                        });
+                    }
+                    if pulses > 0 {
+                        let offset_ns = self.segments.current().offset_ns;
+                        let loss = Loss {
+                            pulses: u64::from(pulses),
+                            first_ns: since_ns + offset_ns,
+                            last_ns: mono_ns + offset_ns,
+                        };
+                        pending.lose(meter, LossCause::Restored, loss);
+                    }
                 }
             }
         }

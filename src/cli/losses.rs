@@ -9,7 +9,7 @@ use serde_json::json;
 use super::time;
 use crate::config::Loaded;
 use crate::journal::reader::Reader;
-use crate::pulse::NS_PER_S;
+use crate::pulse::{LossCause, NS_PER_S};
 use crate::rollup::View;
 
 /// Options of `losses`.
@@ -31,14 +31,14 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     let since_s = reader.first_window(View::Hour)?;
     let lost: u64 = ledger
         .iter()
-        .filter(|(_, cause, _)| !cause.is_filter())
+        .filter(|(_, cause, _)| cause.is_loss())
         .map(|(_, _, loss)| loss.pulses)
         .sum();
     if args.json {
         let entries = ledger.iter().map(|(meter, cause, loss)| {
             json!({
                 "meter": meter, "cause": cause.as_str(), "filter": cause.is_filter(),
-                "pulses": loss.pulses, "first_ns": loss.first_ns, "last_ns": loss.last_ns,
+                "lost": cause.is_loss(), "pulses": loss.pulses, "first_ns": loss.first_ns, "last_ns": loss.last_ns,
             })
         });
         let entries: Vec<_> = entries.collect();
@@ -46,19 +46,25 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         writeln!(out, "{all:#}")?;
         return Ok(());
     }
-    for (filter, title) in [
+    type Wanted = fn(LossCause) -> bool;
+    let parts: [(Wanted, &str); 3] = [
         (
-            false,
+            LossCause::is_loss,
             "Lost: pulses that were not kept, or not delivered as points",
         ),
         (
-            true,
+            |cause| cause == LossCause::Restored,
+            "Put back by number: counted, with estimated stamps",
+        ),
+        (
+            LossCause::is_filter,
             "Rejected: edges that a filter did not take for pulses",
         ),
-    ] {
+    ];
+    for (wanted, title) in parts {
         let entries: Vec<_> = ledger
             .iter()
-            .filter(|(_, cause, _)| cause.is_filter() == filter)
+            .filter(|(_, cause, _)| wanted(*cause))
             .collect();
         if entries.is_empty() {
             continue;

@@ -139,7 +139,11 @@ fn print_meter(meter: &MeterStatus, now_ns: i64, out: &mut dyn Write) -> Result<
     };
     writeln!(out, "{:<10} {} pulses, {last}", meter.name, meter.pulses)?;
     for loss in &meter.losses {
-        let word = if loss.filter { "rejected" } else { "LOST" };
+        let word = match (loss.filter, loss.lost) {
+            (true, _) => "rejected",
+            (false, true) => "LOST",
+            (false, false) => "put back by number",
+        };
         writeln!(
             out,
             "           {word} {} ({}), {} to {}",

@@ -6,8 +6,8 @@
 //! server and its tasks, lost buckets, restored backups, a full disk, a clock that is set, crashes. Whatever the list, once everything is healed
 //! and run to rest:
 //!
-//! * for each meter: pulses on the wire = pulses in the journal + those the kernel had to drop
-//!   (counted to the pulse) + those that were only in memory when the process was killed;
+//! * for each meter: pulses on the wire = pulses in the journal (those the kernel had to drop are put
+//!   back by number) + those that were only in memory when the process was killed;
 //! * the destination holds exactly the journal's pulses, each once, under the journal's stamp,
 //!   but for those in quarantine;
 //! * nothing is counted as lost that is not;

@@ -28,7 +28,7 @@ fn the_plain_way() {
 }
 
 #[test]
-fn an_overflow_is_counted_to_the_pulse() {
+fn an_overflow_is_put_back_to_the_pulse() {
     holds(
         true,
         5_000,

@@ -361,13 +361,7 @@ impl World {
         let before = self.unaccounted()?;
         let house = self.house.take().expect("it runs");
         let pending = house.intake.take(true).unwrap_or_default();
-        // What the kernel had to drop may be known in memory only, too.
-        let noted = pending
-            .losses
-            .iter()
-            .filter(|((_, cause), _)| !cause.is_filter());
-        let noted: u64 = noted.map(|(_, loss)| loss.pulses).sum();
-        let in_memory = pending.pulses.len() as u64 + noted;
+        let in_memory = pending.pulses.len() as u64;
         drop(house);
         let wires = self.wires.lock().unwrap();
         let unread: u64 = (0..2).map(|meter| wires.counting_buffered(meter)).sum();
@@ -427,19 +421,13 @@ impl World {
     fn unaccounted(&self) -> Result<[u64; 2], String> {
         let reader = Reader::open(self.dir.path()).map_err(|e| e.to_string())?;
         let totals = reader.totals().map_err(|e| e.to_string())?;
-        let ledger = reader.ledger().map_err(|e| e.to_string())?;
         let mut missing = [0; 2];
         for (meter, name) in METERS.iter().enumerate() {
             let kept = totals
                 .iter()
                 .find(|t| t.name == *name)
                 .map_or(0, |t| t.pulses);
-            let dropped: u64 = ledger
-                .iter()
-                .filter(|(of, cause, _)| of == name && *cause == LossCause::KernelOverflow)
-                .map(|(_, _, loss)| loss.pulses)
-                .sum();
-            let known = u64::try_from(kept).unwrap() + dropped + self.killed[meter];
+            let known = u64::try_from(kept).unwrap() + self.killed[meter];
             let wired = self.wires.lock().unwrap().pulses[meter];
             missing[meter] = wired
                 .checked_sub(known)
