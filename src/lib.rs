@@ -24,6 +24,7 @@
 //! | [`setup`] | Makes and repairs the server's buckets, tasks and tokens, by plan. |
 //! | [`status`] | One snapshot of truth, for whoever shows it. |
 //! | [`report`] | The line of state in the log. |
+//! | [`service`] | systemd: ready, alive, descriptors kept over a restart. |
 //! | [`config`] | Settings: what the configuration says, checked and typed. |
 //! | [`shutdown`] | Signals, and the order of the end. |
 //! | [`cli`] | The command line. |
@@ -42,6 +43,7 @@ pub mod pulse;
 pub mod reconcile;
 pub mod report;
 pub mod rollup;
+pub mod service;
 pub mod setup;
 pub mod shutdown;
 pub mod status;

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::deliver::stats::DeliverStats;
 use crate::journal::reader::Reader;
 use crate::pulse::{MonoNs, NS_PER_S};
+use crate::service;
 use crate::status::Status;
 
 /// The users' documents promise the queue size every 5 s.
@@ -120,6 +121,7 @@ impl Reporter {
                 )
             };
         }
+        service::status(&format!("counted {counted}; {queue} waiting, {lost} lost"));
         if loud {
             self.said_loudly_ns = now_ns;
             line!(info);

@@ -12,7 +12,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &["pulse"]),
     ("config", &["pulse", "rollup"]),
     ("intake", &["pulse", "clock", "capture"]),
-    ("capture", &["pulse", "clock", "config", "intake"]),
+    ("service", &[]),
+    (
+        "capture",
+        &["pulse", "clock", "config", "intake", "service"],
+    ),
     (
         "journal",
         &["pulse", "clock", "config", "intake", "capture", "rollup"],
@@ -33,7 +37,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("status", &["pulse", "journal", "rollup"]),
     (
         "report",
-        &["pulse", "clock", "capture", "deliver", "journal", "status"],
+        &[
+            "pulse", "clock", "capture", "deliver", "journal", "service", "status",
+        ],
     ),
     ("shutdown", &[]),
     (
@@ -48,6 +54,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "deliver",
             "reconcile",
             "report",
+            "service",
             "shutdown",
         ],
     ),
@@ -63,6 +70,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "deliver",
             "reconcile",
             "influx",
+            "service",
             "setup",
             "status",
             "daemon",

@@ -105,6 +105,11 @@ impl Filter {
         Filter { settings, state }
     }
 
+    /// The filter that another run has left: its line was watched on meanwhile.
+    pub fn resume(settings: FilterSettings, state: FilterState) -> Filter {
+        Filter { settings, state }
+    }
+
     /// The line was requested anew: what was under way is over, the numbers start again.
     /// The last pulse stays, for the interval.
     pub fn line_up(&mut self, level: Level, now_ns: MonoNs, out: &mut Vec<Outcome>) {
@@ -112,6 +117,11 @@ impl Filter {
         let last_pulse = self.state.last_pulse;
         *self = Filter::new(self.settings, level, now_ns);
         self.state.last_pulse = last_pulse;
+    }
+
+    /// What it was made with.
+    pub fn settings(&self) -> FilterSettings {
+        self.settings
     }
 
     /// What it remembers.

@@ -23,7 +23,7 @@ use crate::clock::segment::Segments;
 use crate::config::MeterSettings;
 use crate::intake::{Intake, LineState, Loss, Pending, Watch, Watched};
 use crate::pulse::{Edge, Level, LossCause, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Pulse, WallNs};
-use filter::{Filter, Outcome};
+use filter::{Filter, FilterState, Outcome};
 
 /// What a source tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,16 @@ pub enum Signal {
         request_id: u64,
         /// The level the line had when it was requested.
         level: Level,
+        /// When.
+        mono_ns: MonoNs,
+    },
+    /// The request of an earlier run goes on: its edges count on, and the kernel has kept those that
+    /// came meanwhile. Only told of meters whose state was given to [`Capture::remember`].
+    LineAdopted {
+        /// The meter whose line it is.
+        meter: MeterId,
+        /// Names this request.
+        request_id: u64,
         /// When.
         mono_ns: MonoNs,
     },
@@ -92,6 +102,8 @@ pub struct CaptureStats {
     pub pulses: AtomicU64,
     /// Lines that are requested now.
     pub lines_up: AtomicU64,
+    /// Steps made: it is alive while they grow.
+    pub steps: AtomicU64,
 }
 
 /// The stage: owns the source and a filter for each meter.
@@ -125,6 +137,8 @@ struct Line {
     up_since_ns: MonoNs,
     touched: bool,
     last_stamp_ns: MonoNs,
+    /// What an earlier run has left, should its request go on.
+    remembered: Option<FilterState>,
 }
 
 impl Line {
@@ -162,6 +176,7 @@ impl Capture {
                 up_since_ns: now_ns,
                 touched: false,
                 last_stamp_ns: 0,
+                remembered: None,
             })
             .collect();
         let decide_ns = meters.iter().map(|meter| meter.filter.bounce_ns).max();
@@ -182,6 +197,13 @@ impl Capture {
         }
     }
 
+    /// The states that an earlier run has left, by meter.
+    pub fn remember(&mut self, states: impl IntoIterator<Item = Option<FilterState>>) {
+        for (line, state) in self.lines.iter_mut().zip(states) {
+            line.remembered = state;
+        }
+    }
+
     /// Logs each edge at info level from now on.
     pub fn log_edges(&mut self) {
         self.log_edges = true;
@@ -194,6 +216,7 @@ impl Capture {
 
     /// Waits for signals once, judges them, and hands on what came of it.
     pub fn step(&mut self) -> Polled {
+        self.stats.steps.fetch_add(1, Ordering::Relaxed);
         let mut pending = Pending::default();
         let before_ns = self.clock.mono_ns();
         self.look_at_clocks(before_ns, &mut pending);
@@ -306,6 +329,21 @@ impl Capture {
                 line.up_since_ns = mono_ns;
                 line.filter.line_up(level, mono_ns, &mut self.outcomes);
                 self.judge(meter.index(), pending);
+            }
+            Signal::LineAdopted {
+                meter,
+                request_id,
+                mono_ns,
+            } => {
+                let line = &mut self.lines[meter.index()];
+                info!(meter = line.name, "counting on line, as before");
+                if !line.up {
+                    self.stats.lines_up.fetch_add(1, Ordering::Relaxed);
+                }
+                (line.up, line.request_id, line.up_since_ns) = (true, request_id, mono_ns);
+                if let Some(state) = line.remembered.take() {
+                    line.filter = Filter::resume(line.filter.settings(), state);
+                }
             }
             Signal::LineDown { meter, reason } => {
                 let line = &mut self.lines[meter.index()];

@@ -84,6 +84,12 @@ impl<W: Write> Recorder<W> {
                 };
                 writeln!(self.out, "up {mono_ns} {} {level} {request_id}", meter.0)?;
             }
+            // A recording begins with nothing: what came before it is not in it.
+            Signal::LineAdopted {
+                meter,
+                request_id,
+                mono_ns,
+            } => writeln!(self.out, "up {mono_ns} {} high {request_id}", meter.0)?,
             Signal::LineDown { meter, reason } => {
                 writeln!(self.out, "down {now_ns} {} {}", meter.0, escape(reason))?;
             }

@@ -12,6 +12,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::time::{self, Moment};
 use crate::capture::Source;
+use crate::capture::filter::FilterState;
 use crate::capture::gpio::GpioSource;
 use crate::capture::pace::Pace;
 use crate::capture::recorded::RecordedSource;
@@ -20,12 +21,14 @@ use crate::capture::simulated::{SimulatedOptions, SimulatedSource};
 use crate::capture::waker::Waker;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Influx, Loaded, MeterSettings};
+use crate::config::{Influx, Loaded, MeterSettings, Settings};
 use crate::daemon::{self, Parts, Remote};
 use crate::deliver::influx_sink::InfluxSink;
 use crate::deliver::sink::Sink;
+use crate::journal::reader::Reader;
 use crate::pulse::{NS_PER_S, WallNs};
 use crate::reconcile::influx_server::InfluxServer;
+use crate::service;
 
 /// Options of `run`.
 #[derive(Debug, Args)]
@@ -103,7 +106,12 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
         warn!("{note}");
     }
     let waker = Waker::new().context("cannot make a wake-up descriptor")?;
-    let (source, clock, earliest_wall_ns) = source(args, &settings.meters, &waker)?;
+    let Chosen {
+        source,
+        clock,
+        earliest_wall_ns,
+        remembered,
+    } = source(args, settings, &waker)?;
     let source = match &args.record {
         Some(path) => record(path, source, &clock, &settings.meters)?,
         None => source,
@@ -116,6 +124,7 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
         waker,
         remote,
         earliest_wall_ns,
+        remembered,
         patient,
     };
     daemon::run(settings, parts)?;
@@ -142,9 +151,22 @@ fn start_log(debug: bool) {
 }
 
 /// What to count, on which clock, and from when on that clock is believed.
-type Chosen = (Box<dyn Source>, Arc<dyn Clock>, WallNs);
+struct Chosen {
+    source: Box<dyn Source>,
+    clock: Arc<dyn Clock>,
+    earliest_wall_ns: WallNs,
+    /// What an earlier run has left of each meter's line.
+    remembered: Vec<Option<FilterState>>,
+}
 
-fn source(args: &RunArgs, meters: &[MeterSettings], waker: &Waker) -> anyhow::Result<Chosen> {
+fn source(args: &RunArgs, settings: &Settings, waker: &Waker) -> anyhow::Result<Chosen> {
+    let meters = settings.meters.as_slice();
+    let unremembered = |source, clock| Chosen {
+        source,
+        clock,
+        earliest_wall_ns: WallNs::MIN,
+        remembered: Vec::new(),
+    };
     let Speed(speed) = args.speed;
     if args.simulate {
         let from_ns = args
@@ -163,7 +185,7 @@ fn source(args: &RunArgs, meters: &[MeterSettings], waker: &Waker) -> anyhow::Re
             from = time::local(from_ns),
             "the pulses are SIMULATED, not yours"
         );
-        return Ok((Box::new(house), clock, WallNs::MIN));
+        return Ok(unremembered(Box::new(house), clock));
     }
     if let Some(path) = &args.replay {
         let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
@@ -171,11 +193,38 @@ fn source(args: &RunArgs, meters: &[MeterSettings], waker: &Waker) -> anyhow::Re
             .with_context(|| format!("cannot replay {}", path.display()))?;
         let clock = recorded.clock();
         warn!(file = %path.display(), "the pulses come from a recording");
-        return Ok((Box::new(recorded), clock, WallNs::MIN));
+        return Ok(unremembered(Box::new(recorded), clock));
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let lines = GpioSource::new(meters, Arc::clone(&clock), waker.clone());
-    Ok((Box::new(lines), clock, EARLIEST_WALL_NS))
+    let mut lines = GpioSource::new(meters, Arc::clone(&clock), waker.clone());
+    let remembered = remembered(settings);
+    let ids: Vec<Option<u64>> = remembered
+        .iter()
+        .map(|line| line.as_ref().map(|(id, _)| *id))
+        .collect();
+    lines.inherit(service::take_kept(), &ids);
+    let states = remembered
+        .into_iter()
+        .map(|line| line.map(|(_, state)| state));
+    Ok(Chosen {
+        source: Box::new(lines),
+        clock,
+        earliest_wall_ns: EARLIEST_WALL_NS,
+        remembered: states.collect(),
+    })
+}
+
+/// What the journal remembers of each meter's line: the id of its request and the filter's memory. A
+/// journal that is not there, or cannot be read, remembers nothing.
+fn remembered(settings: &Settings) -> Vec<Option<(u64, FilterState)>> {
+    let known = Reader::open(&settings.journal.dir).and_then(|reader| reader.lines());
+    let mut known = known.unwrap_or_default();
+    let of_meter = |meter: &MeterSettings| {
+        let at = known.iter().position(|(name, ..)| *name == meter.name)?;
+        let (_, id, state) = known.swap_remove(at);
+        Some((id, state))
+    };
+    settings.meters.iter().map(of_meter).collect()
 }
 
 fn record(

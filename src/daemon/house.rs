@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
+use super::watch::Watch;
 use super::{Remote, RunError, destination_name, join, spawn};
 use crate::capture::CaptureStats;
 use crate::clock::{Clock, SystemClock};
@@ -28,6 +29,7 @@ use crate::pulse::NS_PER_S;
 use crate::reconcile::server::Server;
 use crate::reconcile::{self, Reconciler};
 use crate::report::Reporter;
+use crate::service;
 use crate::shutdown::{Bell, Rung, Shutdown};
 
 /// A start that counts nothing for so long gives up, for systemd to try again.
@@ -149,6 +151,7 @@ impl House {
             );
         }
         let mut seen_line = false;
+        let (mut watch, interval) = (Watch::default(), service::watchdog());
         while !shutdown.is_requested() && !capturing.is_finished() {
             self.check_alive()?;
             seen_line |= captured.lines_up.load(Ordering::Relaxed) > 0;
@@ -157,6 +160,11 @@ impl House {
                 return Err(RunError::NoLine);
             }
             let waiting = self.intake.len();
+            let moved = (
+                captured.steps.load(Ordering::Relaxed),
+                self.marks.now().rounds,
+            );
+            watch.look(seen_line, moved, interval, SystemClock.mono_ns());
             let wait = self
                 .reporter
                 .report(captured, self.delivered.as_deref(), waiting);
@@ -193,6 +201,7 @@ impl House {
     /// Brings everything that is in memory to the disk, and what is on the disk to the server as
     /// far as that goes within [`DRAIN_MAX`]; a second signal cuts it short.
     pub(super) fn drain(self, bell: &mut Bell) -> Result<(), RunError> {
+        service::stopping();
         info!("ending: writing everything out");
         let deadline_ns = SystemClock.mono_ns() + i64::try_from(DRAIN_MAX.as_nanos()).expect("5 s");
         bell.clear();

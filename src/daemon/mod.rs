@@ -2,6 +2,7 @@
 //! for it, waits, and ends everything in order. No logic of its own.
 
 mod house;
+mod watch;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use tracing::error;
 
+use crate::capture::filter::FilterState;
 use crate::capture::waker::Waker;
 use crate::capture::{Capture, Polled, Source};
 use crate::clock::{Clock, SystemClock};
@@ -41,6 +43,8 @@ pub struct Parts {
     pub remote: Remote,
     /// Wall time before this is not believed.
     pub earliest_wall_ns: WallNs,
+    /// What an earlier run has left of each meter's line, should its request go on.
+    pub remembered: Vec<Option<FilterState>>,
     /// The source makes its own time: it is held back while the journal has much to do, where a
     /// meter would not wait.
     pub patient: bool,
@@ -111,6 +115,7 @@ pub fn run(settings: &Settings, parts: Parts) -> Result<(), RunError> {
     if settings.log.edges {
         capture.log_edges();
     }
+    capture.remember(parts.remembered);
     let captured = capture.stats();
     let capturing = spawn("capture", &bell, {
         let (shutdown, intake, waker) =

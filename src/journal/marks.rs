@@ -13,6 +13,8 @@ pub struct Mark {
     pub committed: i64,
     /// The newest id that survives a power cut.
     pub durable: i64,
+    /// Rounds that the writer has finished: it is alive while they grow.
+    pub rounds: u64,
     /// Commits so far, of pulses or of anything else.
     pub commits: u64,
     /// Commits that are durable.
@@ -55,6 +57,11 @@ impl Marks {
         mark.segments_settled += u64::from(settled);
         mark.unsynced_since_ns.get_or_insert(now_ns);
         self.changed.notify_all();
+    }
+
+    /// The writer has finished a round. Nobody waits for that.
+    pub fn round(&self) {
+        self.lock().rounds += 1;
     }
 
     /// All windows that end up to `closed_s` are counted now.

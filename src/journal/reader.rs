@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::delivery::DestinationState;
 use super::ranges::IdRanges;
 use super::{JournalError, Named, schema};
+use crate::capture::filter::FilterState;
 use crate::intake::Loss;
 use crate::pulse::{LossCause, WallNs};
 
@@ -240,6 +241,29 @@ impl Reader {
             )
             .and_then(|mut select| select.query_map([], totals)?.collect())
             .op("be read")
+    }
+
+    /// Where each meter's line stood at the last commit: its name, the id of its request, the filter's
+    /// memory.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn lines(&self) -> Result<Vec<(String, u64, FilterState)>, JournalError> {
+        let rows: Vec<(String, i64, String)> = self
+            .connection
+            .prepare_cached(
+                "SELECT name, request_id, filter FROM line JOIN meter ON meter.id = meter
+                 WHERE request_id IS NOT NULL AND filter IS NOT NULL",
+            )
+            .and_then(|mut select| select.query_map([], |row| row.try_into())?.collect())
+            .op("be read")?;
+        let line = |(name, request_id, filter): (String, i64, String)| {
+            #[expect(clippy::cast_sign_loss, reason = "an id: only its bits matter")]
+            let request_id = request_id as u64;
+            // What an older version has written and this one cannot read is not remembered.
+            Some((name, request_id, serde_json::from_str(&filter).ok()?))
+        };
+        Ok(rows.into_iter().filter_map(line).collect())
     }
 
     /// The ledger: every loss by meter's name and cause.

@@ -189,7 +189,9 @@ impl Writer {
     /// Commits what waits, keeps what delivery tells, and prunes a little. Returns how long to
     /// wait for more.
     pub fn step(&mut self) -> Duration {
-        match self.try_step() {
+        let round = self.try_step();
+        self.marks.round();
+        match round {
             Ok(wait) => {
                 if let Some(kind) = self.failing.take() {
                     info!(kind, "the journal takes commits again");

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
 use crate::clock::segment::EARLIEST_WALL_NS;
@@ -407,6 +407,27 @@ fn tell(level: Level, stretch: &Stretch, differences: &[Difference], done: usize
     let from = crate::influx::flux::time_s(stretch.from_s);
     let to = crate::influx::flux::time_s(stretch.to_s);
     let level = level.as_str();
+    for Difference {
+        meter,
+        start_s,
+        journal,
+        raw,
+        found,
+        verdict,
+        ..
+    } in differences
+    {
+        debug!(
+            level,
+            meter,
+            start_s,
+            journal,
+            raw,
+            found,
+            ?verdict,
+            "a window differs"
+        );
+    }
     if done > 0 && read {
         info!(level, from, to, done, "the server's windows were put right");
     }

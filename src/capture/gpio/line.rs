@@ -8,7 +8,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use gpiocdev::Request;
@@ -68,6 +68,20 @@ impl Line {
             stamp_delay_ns: i64::from(settings.kernel_debounce_us) * 1_000,
             found,
         })
+    }
+
+    /// Goes on with a request that another process has made.
+    pub(super) fn adopt(found: Found, settings: &LineSettings, file: File) -> Line {
+        Line {
+            file,
+            stamp_delay_ns: i64::from(settings.kernel_debounce_us) * 1_000,
+            found,
+        }
+    }
+
+    /// The descriptor, to be kept over a restart.
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 
     /// The line and its chip, for people.

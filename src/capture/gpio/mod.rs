@@ -8,6 +8,7 @@
 mod backoff;
 mod error;
 mod find;
+mod handover;
 mod line;
 mod probe;
 
@@ -19,6 +20,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::clock::Clock;
 use crate::config::{LineSettings, MeterSettings};
 use crate::pulse::{Edge, MeterId, MonoNs};
+use crate::service::{self, Kept};
 
 use self::backoff::Backoff;
 use self::line::{EventBuffer, Line, RawEdge};
@@ -50,6 +52,10 @@ struct Slot {
     settings: LineSettings,
     line: LineState,
     backoff: Backoff,
+    /// A request that an earlier run has left, with its id.
+    kept: Option<(u64, Kept)>,
+    /// The name under which the present one is kept.
+    kept_as: Option<String>,
 }
 
 #[derive(Debug)]
@@ -85,6 +91,8 @@ impl GpioSource {
                 told: None,
             },
             backoff: Backoff::new(),
+            kept: None,
+            kept_as: None,
         });
         GpioSource {
             clock,
@@ -96,6 +104,21 @@ impl GpioSource {
             buffer: EventBuffer::new(),
             raw: Vec::new(),
             merge: Merge::default(),
+        }
+    }
+
+    /// Goes on with the requests that an earlier run has left, where the journal remembers their ids.
+    /// `remembered`: by meter. What nobody remembers is let go of.
+    pub fn inherit(&mut self, kept: Vec<Kept>, remembered: &[Option<u64>]) {
+        for kept in kept {
+            let Some(id) = handover::request_id(&kept.name) else {
+                continue;
+            };
+            let slots = self.slots.iter_mut().zip(remembered);
+            match slots.into_iter().find(|(_, known)| **known == Some(id)) {
+                Some((slot, _)) => slot.kept = Some((id, kept)),
+                None => service::forget(&kept.name),
+            }
         }
     }
 
@@ -125,16 +148,32 @@ impl GpioSource {
     ) -> Result<(), GpioError> {
         let slot = &mut self.slots[index];
         let found = find::choose(scan, &slot.settings, find::resolve_device)?;
+        if let Some((request_id, kept)) = slot.kept.take() {
+            match handover::unfit(&kept, request_id, &slot.settings, &found) {
+                None => {
+                    self.adopt(index, found, request_id, kept, signals);
+                    return Ok(());
+                }
+                Some(why) => {
+                    tracing::warn!(meter = slot.name, why, "the line is requested anew");
+                    service::forget(&kept.name);
+                }
+            }
+        }
         // Before the request, so that no edge of the line is older.
         let mono_ns = self.clock.mono_ns();
         let line = Line::request(found, &slot.settings)?;
         self.raw.clear();
         let level = line.level_at_request(&mut self.buffer, &mut self.raw)?;
         tracing::info!(meter = slot.name, line = line.shown(), "line requested");
+        // The journal keeps it in 63 bits; 0 is left to mean none.
+        let request_id = self.request_ids.u64(1..=i64::MAX as u64);
+        let name = handover::name(request_id, &slot.settings);
+        service::keep(&name, line.descriptor());
+        slot.kept_as = Some(name);
         signals.push(Signal::LineUp {
             meter: slot.meter,
-            // The journal keeps it in 63 bits; 0 is left to mean none.
-            request_id: self.request_ids.u64(1..=i64::MAX as u64),
+            request_id,
             level,
             mono_ns,
         });
@@ -144,9 +183,36 @@ impl GpioSource {
         Ok(())
     }
 
+    /// Goes on with a request of an earlier run: the kernel has kept its edges meanwhile.
+    fn adopt(
+        &mut self,
+        index: usize,
+        found: find::Found,
+        request_id: u64,
+        kept: Kept,
+        signals: &mut Vec<Signal>,
+    ) {
+        let slot = &mut self.slots[index];
+        let mono_ns = self.clock.mono_ns();
+        let line = Line::adopt(found, &slot.settings, kept.file);
+        tracing::info!(meter = slot.name, line = line.shown(), "line taken over");
+        signals.push(Signal::LineAdopted {
+            meter: slot.meter,
+            request_id,
+            mono_ns,
+        });
+        slot.kept_as = Some(kept.name);
+        slot.backoff.succeeded(mono_ns);
+        slot.line = LineState::Up(line);
+    }
+
     /// Drops the line's descriptor and says so, if that is news.
     fn let_go(&mut self, index: usize, error: &GpioError, signals: &mut Vec<Signal>) {
         let slot = &mut self.slots[index];
+        if let Some(name) = slot.kept_as.take() {
+            // Of no use any more; while it is held the chip comes back under another number.
+            service::forget(&name);
+        }
         let reason = error.reason();
         let retry_at = slot.backoff.failed(self.clock.mono_ns());
         let known = match &slot.line {

@@ -1,0 +1,286 @@
+//! Restarts cost nothing: the true binary on real lines, killed and stopped at random moments while
+//! pulses come, with the tests in systemd's part: they keep the descriptors that it stores, and hand
+//! them to the next process.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "real lines need real time; a test that cannot go on may panic; figures are printed"
+)]
+
+mod support_gpio;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::IoSliceMut;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use command_fds::{CommandFdExt, FdMapping};
+use powerlogger::clock::{Clock, SystemClock};
+use powerlogger::journal::reader::Reader;
+use powerlogger::pulse::{EdgeKind, NS_PER_S};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use rustix::process::{Pid, Signal, kill_process};
+use support_gpio::{Hand, Place, SimChip, ground};
+
+const CONFIG: &str = "
+[journal]
+sync_interval_ms = 50
+[[meter]]
+name = \"Import\"
+line = 20
+bias = \"down\"
+bounce_ms = 0
+min_interval_ms = 0
+[[meter]]
+name = \"Export\"
+line = 26
+bias = \"down\"
+bounce_ms = 0
+min_interval_ms = 0
+";
+
+/// systemd's part.
+struct Supervisor {
+    dir: tempfile::TempDir,
+    socket: UnixDatagram,
+    kept: BTreeMap<String, OwnedFd>,
+    ready: bool,
+    stored: usize,
+}
+
+impl Supervisor {
+    fn new() -> Supervisor {
+        let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+        fs::write(dir.path().join("powerlogger.toml"), CONFIG).unwrap();
+        let socket = UnixDatagram::bind(dir.path().join("notify")).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        Supervisor {
+            dir,
+            socket,
+            kept: BTreeMap::new(),
+            ready: false,
+            stored: 0,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Starts the service with what it has stored.
+    fn start(&mut self) -> Child {
+        self.ready = false;
+        let names: Vec<&str> = self.kept.keys().map(String::as_str).collect();
+        let mappings = self
+            .kept
+            .values()
+            .zip(3..)
+            .map(|(descriptor, child_fd)| FdMapping {
+                parent_fd: descriptor.try_clone().unwrap(),
+                child_fd,
+            });
+        // Only the child knows its own number.
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "LISTEN_PID=$$ exec \"$0\" \"$@\""])
+            .arg(env!("CARGO_BIN_EXE_powerlogger"))
+            .args(["--queue-dir", "queue", "run"])
+            .current_dir(self.dir.path())
+            .env("NOTIFY_SOCKET", self.path("notify"))
+            .env("LISTEN_FDS", names.len().to_string())
+            .env("LISTEN_FDNAMES", names.join(":"))
+            .stderr(
+                File::options()
+                    .append(true)
+                    .create(true)
+                    .open(self.path("log"))
+                    .unwrap(),
+            );
+        command.fd_mappings(mappings.collect()).unwrap();
+        command.spawn().unwrap()
+    }
+
+    /// Hears what the service has to say.
+    fn hear(&mut self) {
+        loop {
+            let mut text = [0; 1024];
+            let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+            let mut control = RecvAncillaryBuffer::new(&mut space);
+            let mut parts = [IoSliceMut::new(&mut text)];
+            let socket = self.socket.as_fd();
+            let Ok(heard) = recvmsg(socket, &mut parts, &mut control, RecvFlags::DONTWAIT) else {
+                return;
+            };
+            let descriptors: Vec<OwnedFd> = control
+                .drain()
+                .filter_map(|message| match message {
+                    RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+                    _ => None,
+                })
+                .flatten()
+                .collect();
+            let said = String::from_utf8_lossy(&text[..heard.bytes]).into_owned();
+            let field = |name: &str| said.lines().find_map(|line| line.strip_prefix(name));
+            let name = field("FDNAME=").unwrap_or_default().to_owned();
+            if field("FDSTORE=1").is_some() {
+                assert_eq!(field("FDPOLL="), Some("0"));
+                self.stored += 1;
+                let one = descriptors.into_iter().next().unwrap();
+                self.kept.insert(name, one);
+            } else if field("FDSTOREREMOVE=1").is_some() {
+                self.kept.remove(&name);
+            } else if field("READY=1").is_some() {
+                self.ready = true;
+            }
+        }
+    }
+
+    fn wait_until_ready(&mut self) {
+        let deadline_ns = SystemClock.mono_ns() + 30 * NS_PER_S;
+        while !self.ready {
+            self.hear();
+            assert!(
+                SystemClock.mono_ns() < deadline_ns,
+                "never ready\n{}",
+                self.log()
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+}
+
+fn end(mut child: Child, signal: Signal) {
+    kill_process(Pid::from_child(&child), signal).unwrap();
+    child.wait().unwrap();
+}
+
+/// Toggles a line until told to stop; the hand, with all that it did.
+fn toggling(
+    chip: &SimChip,
+    line: u32,
+    pause: Duration,
+    stop: &Arc<AtomicBool>,
+) -> thread::JoinHandle<Hand> {
+    let (mut hand, stop) = (Hand::on(chip, line), Arc::clone(stop));
+    thread::spawn(move || {
+        while !stop.load(Ordering::Relaxed) {
+            hand.toggles(1, pause);
+        }
+        hand
+    })
+}
+
+/// Stamps of a meter's pulses, and whether each is a guess.
+fn pulses(dir: &Path, meter: &str) -> Vec<(i64, bool)> {
+    let mut reader = Reader::open(dir).unwrap();
+    let names = reader.meter_names().unwrap();
+    let page = reader.page(1, i64::MAX, usize::MAX).unwrap();
+    let of_meter = page
+        .entries
+        .iter()
+        .filter(|entry| names[&entry.meter] == meter);
+    of_meter
+        .map(|entry| (entry.wall_ns, entry.estimated))
+        .collect()
+}
+
+fn rising(hand: &Hand) -> usize {
+    hand.done
+        .iter()
+        .filter(|done| done.kind == EdgeKind::Rising)
+        .count()
+}
+
+#[test]
+fn kills_and_stops_cost_no_pulse() {
+    let Some(ground) = ground("kills_and_stops_cost_no_pulse", Place::REAL) else {
+        return;
+    };
+    let chip = ground.chip("pinctrl-bcm2711", 32);
+    let mut supervisor = Supervisor::new();
+    let mut child = supervisor.start();
+    supervisor.wait_until_ready();
+    supervisor.hear();
+    assert_eq!(supervisor.kept.len(), 2, "{}", supervisor.log());
+    let stop = Arc::new(AtomicBool::new(false));
+    let hands = [(20, 10), (26, 13)]
+        .map(|(line, ms)| toggling(&chip, line, Duration::from_millis(ms), &stop));
+    let mut random = fastrand::Rng::with_seed(7);
+    for round in 0..12 {
+        thread::sleep(Duration::from_millis(random.u64(50..600)));
+        let signal = if round % 3 == 2 {
+            Signal::TERM
+        } else {
+            Signal::KILL
+        };
+        end(child, signal);
+        supervisor.hear();
+        // Away; the kernel keeps 1024 edges a line.
+        thread::sleep(Duration::from_millis(random.u64(0..900)));
+        child = supervisor.start();
+        supervisor.wait_until_ready();
+    }
+    stop.store(true, Ordering::Relaxed);
+    let hands = hands.map(|hand| hand.join().unwrap());
+    thread::sleep(Duration::from_millis(300));
+    end(child, Signal::TERM);
+    assert_eq!(
+        supervisor.stored,
+        2,
+        "each line was requested once\n{}",
+        supervisor.log()
+    );
+    let mut guessed = 0;
+    for (hand, meter) in hands.iter().zip(["Import", "Export"]) {
+        let pulses = pulses(&supervisor.path("queue"), meter);
+        assert_eq!(pulses.len(), rising(hand), "{meter}\n{}", supervisor.log());
+        let mut stamps: Vec<i64> = pulses.iter().map(|(stamp, _)| *stamp).collect();
+        stamps.sort_unstable();
+        stamps.dedup();
+        assert_eq!(stamps.len(), pulses.len(), "none twice");
+        guessed += pulses.iter().filter(|(_, estimated)| *estimated).count();
+    }
+    eprintln!(
+        "{} pulses over 12 restarts, {guessed} of them put back by number",
+        hands.iter().map(rising).sum::<usize>()
+    );
+}
+
+#[test]
+fn what_overflows_while_away_is_put_back_to_the_pulse() {
+    let name = "what_overflows_while_away_is_put_back_to_the_pulse";
+    let Some(ground) = ground(name, Place::REAL) else {
+        return;
+    };
+    let chip = ground.chip("pinctrl-bcm2711", 32);
+    let mut supervisor = Supervisor::new();
+    let mut child = supervisor.start();
+    supervisor.wait_until_ready();
+    let mut hand = Hand::on(&chip, 20);
+    hand.toggles(50, Duration::from_millis(2));
+    thread::sleep(Duration::from_millis(200));
+    end(child, Signal::KILL);
+    supervisor.hear();
+    hand.toggles(3_000, Duration::from_micros(100));
+    child = supervisor.start();
+    supervisor.wait_until_ready();
+    hand.toggles(20, Duration::from_millis(2));
+    thread::sleep(Duration::from_millis(300));
+    end(child, Signal::TERM);
+    let pulses = pulses(&supervisor.path("queue"), "Import");
+    assert_eq!(pulses.len(), rising(&hand), "{}", supervisor.log());
+    let guessed = pulses.iter().filter(|(_, estimated)| *estimated).count();
+    assert!(guessed >= (3_000 - 1_024) / 2, "{guessed}");
+}
