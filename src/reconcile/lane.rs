@@ -43,6 +43,8 @@ pub(super) struct Lane {
     pub(super) not_before_ns: MonoNs,
     pub(super) trouble: Option<(&'static str, String)>,
     sweep: Option<Sweep>,
+    /// What was put right outside of the sweep since it began: where it agrees now, it did not before.
+    repaired: Option<(i64, i64)>,
     /// Changes that have been compared and may still stand in the journal: it is told late.
     compared: HashMap<i64, i64>,
 }
@@ -56,6 +58,7 @@ impl Lane {
             not_before_ns: 0,
             trouble: None,
             sweep: None,
+            repaired: None,
             compared: HashMap::new(),
         };
         lane.begin_sweep();
@@ -64,6 +67,7 @@ impl Lane {
 
     pub(super) fn begin_sweep(&mut self) {
         self.sweep = self.until_s.map(Sweep::back_from);
+        self.repaired = None;
     }
 
     /// What to compare next. `oldest_s`: windows before it are not kept; `edge_s`: windows from it on
@@ -112,6 +116,11 @@ impl Lane {
         match stretch.kind {
             Kind::Ahead => self.until_s = Some(stretch.to_s),
             Kind::Changed => {
+                if seen == Seen::Differs {
+                    let known = self.repaired.unwrap_or((stretch.from_s, stretch.to_s));
+                    let (from_s, to_s) = (stretch.from_s.min(known.0), stretch.to_s.max(known.1));
+                    self.repaired = Some((from_s, to_s));
+                }
                 let compared = stretch.changed.iter().map(|w| (w.start_s, w.roll));
                 self.compared.extend(compared);
                 if self.compared.len() > 4 * CHANGED_MAX {
@@ -120,6 +129,12 @@ impl Lane {
                 }
             }
             Kind::Sweep => {
+                let overlaps = |(from_s, to_s)| stretch.from_s < to_s && from_s < stretch.to_s;
+                let seen = if self.repaired.is_some_and(overlaps) {
+                    Seen::Differs
+                } else {
+                    seen
+                };
                 let on = self.sweep.as_mut().map(|s| s.go_on(stretch.from_s, seen));
                 if on == Some(false) {
                     self.sweep = None;
@@ -165,6 +180,23 @@ mod tests {
             (Kind::Sweep, 12, 36),
         ];
         assert_eq!(spans(&mut lane, 62 * H), want);
+    }
+
+    #[test]
+    fn what_was_just_put_right_is_no_agreement() {
+        let mut lane = Lane::new(HOUR, Some(100 * H));
+        let changed = vec![Changed {
+            start_s: 53 * H,
+            roll: 1,
+        }];
+        let stretch = lane.next(changed, 0, 100 * H, 3).unwrap();
+        lane.done(&stretch, Seen::Differs);
+        let want = [
+            (Kind::Sweep, 76, 100),
+            (Kind::Sweep, 52, 76),
+            (Kind::Sweep, 4, 52),
+        ];
+        assert_eq!(spans(&mut lane, 100 * H), want);
     }
 
     #[test]
