@@ -197,12 +197,18 @@ fn source(args: &RunArgs, settings: &Settings, waker: &Waker) -> anyhow::Result<
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut lines = GpioSource::new(meters, Arc::clone(&clock), waker.clone());
-    let remembered = remembered(settings);
+    let kept = service::take_kept();
+    // Without a request to go on with there is nothing to ask the journal: capture waits for nobody.
+    let remembered = if kept.is_empty() {
+        Vec::new()
+    } else {
+        remembered(settings)
+    };
     let ids: Vec<Option<u64>> = remembered
         .iter()
         .map(|line| line.as_ref().map(|(id, _)| *id))
         .collect();
-    lines.inherit(service::take_kept(), &ids);
+    lines.inherit(kept, &ids);
     let states = remembered
         .into_iter()
         .map(|line| line.map(|(_, state)| state));
