@@ -12,9 +12,9 @@ mod support_daemon;
 mod support_gpio;
 
 use std::collections::BTreeMap;
-use std::thread;
 use std::time::Duration;
 
+use powerlogger::journal::reader::Reader;
 use powerlogger::pulse::EdgeKind;
 use support::influxd::{Influxd, ORG};
 use support::wait::wait_until;
@@ -69,8 +69,12 @@ fn what_is_toggled_is_counted_at_influxdb() {
                 .count();
             *made.entry(meter.to_owned()).or_default() += pulses;
         }
-        // What was read 50 ms before is in the journal, whatever comes.
-        thread::sleep(Duration::from_millis(150));
+        // What is in the journal stays there, whatever comes.
+        let total = i64::try_from(made.values().sum::<usize>()).unwrap();
+        daemon.wait_for("all pulses in the journal", |daemon| {
+            let totals = Reader::open(daemon.dir()).and_then(|reader| reader.totals());
+            totals.is_ok_and(|totals| totals.iter().map(|of| of.pulses).sum::<i64>() == total)
+        });
         match round {
             0 => {
                 daemon.kill();
