@@ -99,22 +99,32 @@ fn equal(audit: &Value) -> Option<i64> {
         .then(|| sums[0])
 }
 
+/// A daemon that does not outlive its test.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Runs the daemon (its house adds a pulse now and then, which is pending) until the two are equal.
 fn wait_until_equal(dir: &tempfile::TempDir, what: &str) -> i64 {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_powerlogger"))
+    let child = Command::new(env!("CARGO_BIN_EXE_powerlogger"))
         .args(["--queue-dir", "queue", "run", "--simulate"])
         .current_dir(dir.path())
         .env_clear()
         .stderr(fs::File::create(dir.path().join("log")).unwrap())
         .spawn()
         .unwrap();
+    let running = Running(child);
     let mut counted = None;
     wait_until(what, Duration::from_secs(90), || {
         counted = equal(&audit(dir));
         counted.is_some()
     });
-    child.kill().unwrap();
-    child.wait().unwrap();
+    drop(running);
     counted.unwrap()
 }
 

@@ -73,6 +73,7 @@ pub(crate) fn play(hands: &mut [(Hand, Duration)], total: usize) {
         hand.toggle();
         let now_ns = SystemClock.mono_ns();
         let pace_ns = i64::try_from(pace.as_nanos()).unwrap();
-        next_ns[soonest] = now_ns.max(next_ns[soonest] + pace_ns);
+        // Fallen behind, it goes on at its pace: a burst would be taken for bounce.
+        next_ns[soonest] = (now_ns + pace_ns / 2).max(next_ns[soonest] + pace_ns);
     }
 }
