@@ -57,6 +57,8 @@ fn what_is_toggled_is_counted_at_influxdb() {
         let paces = [40, 45, 52].map(Duration::from_millis);
         let mut hands: Vec<(Hand, Duration)> = hands.into_iter().zip(paces).collect();
         play(&mut hands, 240);
+        // The last level of each stays long enough, too.
+        std::thread::sleep(Duration::from_millis(45));
         for ((meter, _), (mut hand, _)) in METERS.into_iter().zip(hands) {
             // The line ends as it began, so that the next round sees whole pulses.
             if hand.done.len() % 2 == 1 {
