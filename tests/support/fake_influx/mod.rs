@@ -15,6 +15,7 @@ pub mod memory_server;
 pub mod memory_sink;
 pub mod reply;
 pub mod retention;
+pub mod rights;
 pub mod server;
 pub mod store;
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::lines::{self, Line, Value};
 use super::reply::{Reply, internal, partial};
 use super::retention::{self, group_start};
+use super::rights::{Denied, Resource, Right, Tokens};
 
 /// A request to `POST /api/v2/write`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,17 +55,15 @@ pub(super) struct Bucket {
     pub(super) org_id: String,
     /// 0: for ever.
     pub(super) retention_ns: i64,
+    pub(super) description: String,
+    /// The length of a shard group as it is told; a change of the retention leaves it.
+    pub(super) group_ns: i64,
+    pub(super) created_ns: i64,
+    pub(super) updated_ns: i64,
     points: Points,
     /// The type of each field, by shard group, measurement and field.
     types: HashMap<(i64, String, String), &'static str>,
     series: BTreeSet<Arc<str>>,
-}
-
-#[derive(Debug, Clone)]
-struct Token {
-    /// What it may: action and bucket's id. None: everything.
-    rights: Option<BTreeSet<(String, String)>>,
-    active: bool,
 }
 
 /// Organisations, buckets, tokens and points.
@@ -74,7 +73,9 @@ pub struct Store {
     pub(super) buckets: BTreeMap<String, Bucket>,
     pub(super) tasks: BTreeMap<String, super::api::tasks::Task>,
     pub(super) authorizations: BTreeMap<String, super::api::authorizations::Entry>,
-    tokens: HashMap<String, Token>,
+    pub(super) tokens: Tokens,
+    /// The user who has made everything.
+    pub(super) owner_id: String,
     ids: u64,
     writes: u64,
 }
@@ -83,6 +84,7 @@ impl Store {
     /// A server with this one organisation.
     pub fn new(org: &str) -> Store {
         let mut store = Store::default();
+        store.owner_id = store.new_id();
         store.add_organisation(org);
         store
     }
@@ -107,6 +109,10 @@ impl Store {
             id: id.clone(),
             org_id,
             retention_ns,
+            description: String::new(),
+            group_ns: retention::group_ns(retention_ns),
+            created_ns: 0,
+            updated_ns: 0,
             points: Points::new(),
             types: HashMap::new(),
             series: BTreeSet::new(),
@@ -125,37 +131,40 @@ impl Store {
 
     /// Makes a token that may write to these buckets (by id).
     pub fn add_token(&mut self, token: &str, bucket_ids: &[&str]) {
-        let write = |id: &&str| ("write".to_owned(), (*id).to_owned());
-        self.add_rights(token, Some(bucket_ids.iter().map(write).collect()));
+        let write = |id: &&str| Right {
+            action: "write".to_owned(),
+            kind: "buckets".to_owned(),
+            id: Some((*id).to_owned()),
+            org_id: None,
+        };
+        self.tokens
+            .add(token, Some(bucket_ids.iter().map(write).collect()));
     }
 
     /// Makes a token that may do everything.
     pub fn add_operator(&mut self, token: &str) {
-        self.add_rights(token, None);
-    }
-
-    pub(super) fn add_rights(&mut self, token: &str, rights: Option<BTreeSet<(String, String)>>) {
-        let active = true;
-        self.tokens
-            .insert(token.to_owned(), Token { rights, active });
+        self.tokens.add(token, None);
     }
 
     /// Whether a token may do this with a bucket.
     pub fn may(&self, token: &str, action: &str, bucket_id: &str) -> bool {
-        let right = (action.to_owned(), bucket_id.to_owned());
-        self.tokens.get(token).is_some_and(|token| {
-            token.active
-                && token
-                    .rights
-                    .as_ref()
-                    .is_none_or(|rights| rights.contains(&right))
-        })
+        self.judge(token, action, bucket_id).is_ok()
+    }
+
+    fn judge(&self, token: &str, action: &str, bucket_id: &str) -> Result<(), Denied> {
+        let bucket = self.buckets.values().find(|bucket| bucket.id == bucket_id);
+        let org_id = bucket.map(|bucket| bucket.org_id.as_str());
+        let wanted = Resource {
+            kind: "buckets",
+            id: Some(bucket_id),
+            org_id,
+        };
+        self.tokens.allowed(token, action, &wanted)
     }
 
     /// Whether a token may do everything.
     pub fn is_operator(&self, token: &str) -> bool {
-        let token = self.tokens.get(token);
-        token.is_some_and(|token| token.active && token.rights.is_none())
+        self.tokens.is_operator(token)
     }
 
     /// A bucket's name and id, by name.
@@ -198,7 +207,7 @@ impl Store {
 
     /// Sets a token inactive, or active again.
     pub fn set_active(&mut self, token: &str, active: bool) {
-        self.tokens.get_mut(token).expect("no such token").active = active;
+        self.tokens.set_active(token, active);
     }
 
     /// Sets a token inactive: it is still known, and may do nothing.
@@ -213,7 +222,7 @@ impl Store {
 
     /// Whether requests with this token are let in.
     pub fn knows_token(&self, token: &str) -> bool {
-        self.tokens.contains_key(token)
+        self.tokens.knows(token)
     }
 
     /// Whether there is a bucket of this name.
@@ -295,7 +304,7 @@ impl Store {
     /// Everything before the body; returns the bucket's name.
     fn check(&self, write: &Write<'_>) -> Result<&str, Reply> {
         let not_found = |message: &str| Reply::error(404, "not found", message);
-        let Some(token) = write.token.and_then(|token| self.tokens.get(token)) else {
+        let Some(token) = write.token.filter(|token| self.tokens.knows(token)) else {
             return Err(Reply::error(401, "unauthorized", "unauthorized access"));
         };
         unit_ns(write.precision)?;
@@ -331,17 +340,13 @@ impl Store {
             return Err(not_found(&format!("bucket {wanted:?} not found")));
         };
         let forbidden = "insufficient permissions for write";
-        if !token.active {
-            let message = format!("{forbidden}: token is inactive");
-            return Err(Reply::error(403, "forbidden", &message));
-        }
-        let right = ("write".to_owned(), bucket.id.clone());
-        if token
-            .rights
-            .as_ref()
-            .is_some_and(|rights| !rights.contains(&right))
-        {
-            return Err(Reply::error(403, "forbidden", forbidden));
+        match self.judge(token, "write", &bucket.id) {
+            Ok(()) => {}
+            Err(Denied::Inactive) => {
+                let message = format!("{forbidden}: token is inactive");
+                return Err(Reply::error(403, "forbidden", &message));
+            }
+            Err(Denied::Missing) => return Err(Reply::error(403, "forbidden", forbidden)),
         }
         Ok(name)
     }

@@ -1,33 +1,44 @@
-//! `/api/v2/query` and `/api/v2/delete` (v2.9.1 `http/query_handler.go`, `http/delete_handler.go`).
+//! `/api/v2/query` and `/api/v2/delete` (v2.9.1 `http/query.go`, `http/delete_handler.go`,
+//! `predicate/parser.go`).
 
 use serde_json::Value;
 
-use super::super::flux::eval::{Run, Table, run};
+use super::super::flux::csv::{Dialect, encode};
+use super::super::flux::eval::{Run, run};
 use super::super::reply::Reply;
-use super::{Answered, Asked, not_found};
+use super::{Answered, Asked, invalid, not_found, prefixed, text};
+
+const DECODE: &str = "failed to decode request body: ";
 
 pub fn query(asked: &mut Asked<'_>) -> Answered {
-    asked.org()?;
-    let is_json = asked.request.header("Content-Type");
-    let (flux, now) = if is_json.is_some_and(|kind| kind.starts_with("application/json")) {
-        let body = asked.json()?;
-        (
-            body["query"].as_str().unwrap_or_default().to_owned(),
-            body["now"].clone(),
-        )
+    let decode = |refused: Reply| prefixed(refused, 400, "invalid", DECODE);
+    let kind = asked.request.header("Content-Type").unwrap_or_default();
+    let body = if kind.starts_with("application/vnd.flux") {
+        let script = String::from_utf8_lossy(&asked.request.body);
+        serde_json::json!({ "query": script })
     } else {
-        (
-            String::from_utf8_lossy(&asked.request.body).into_owned(),
-            Value::Null,
-        )
+        asked.json(
+            "failed to decode request body: failed parsing request body as JSON; if sending a raw \
+             Flux script, set 'Content-Type: application/vnd.flux' in your request headers: ",
+        )?
     };
-    let now_ns = match now.as_str() {
-        Some(now) => time_ns(now)?,
+    let now_ns = match body["now"].as_str() {
+        Some(now) => time_ns(now).ok_or_else(|| decode(invalid("parsing time")))?,
         None => asked.now_ns,
     };
+    let script = text(&body["query"]).to_owned();
+    if script.is_empty() {
+        return Err(decode(invalid("request body requires either query or AST")));
+    }
+    if let Some(other) = body["type"].as_str().filter(|kind| *kind != "flux") {
+        return Err(decode(invalid(&format!("unknown query type: {other}"))));
+    }
+    let dialect = dialect(&body["dialect"]).map_err(decode)?;
+    let org_id = asked.org_asked().map_err(decode)?;
+    org_id.ok_or_else(|| decode(invalid("Please provide either orgID or org")))?;
     let token = asked.token.clone();
-    let tables = run(
-        &flux,
+    let outcome = run(
+        &script,
         &mut Run {
             store: asked.store,
             token: Some(&token),
@@ -35,115 +46,189 @@ pub fn query(asked: &mut Asked<'_>) -> Answered {
             real_ns: asked.now_ns,
         },
     );
-    let tables = tables.map_err(|(status, message)| {
-        let code = if status == 404 {
-            "not found"
-        } else {
-            "invalid"
-        };
-        Reply::error(status, code, &message)
-    })?;
+    let outcome =
+        outcome.map_err(|failed| Reply::error(failed.status, failed.code, &failed.message))?;
     Ok(Reply {
         status: 200,
         headers: vec![("Content-Type", "text/csv; charset=utf-8".to_owned())],
-        body: csv(&tables),
+        body: encode(&outcome, &dialect),
     })
 }
 
-/// Tables with the same columns stand under one header.
-fn csv(tables: &[Table]) -> String {
-    let mut text = String::new();
-    let mut under: Option<Vec<&String>> = None;
-    for (n, table) in tables
-        .iter()
-        .filter(|table| !table.rows.is_empty())
-        .enumerate()
-    {
-        let columns: Vec<&String> = table.rows[0].keys().collect();
-        if under.as_ref() != Some(&columns) {
-            if under.is_some() {
-                text.push_str("\r\n");
-            }
-            let names = columns.iter().map(|name| format!(",{}", quoted(name)));
-            text.push_str(&format!(",result,table{}\r\n", names.collect::<String>()));
-            under = Some(columns);
-        }
-        for row in &table.rows {
-            let cells = row
-                .values()
-                .map(|cell| format!(",{}", quoted(&cell.shown())));
-            text.push_str(&format!(",_result,{n}{}\r\n", cells.collect::<String>()));
-        }
+/// Without a dialect there is a header and no annotation.
+fn dialect(body: &Value) -> Result<Dialect, Reply> {
+    let given = body["annotations"].as_array().map(Vec::as_slice);
+    let given = given.unwrap_or_default().iter().map(text);
+    let annotations: Vec<String> = given.map(str::to_owned).collect();
+    let known = ["datatype", "group", "default"];
+    if let Some(other) = annotations.iter().find(|a| !known.contains(&a.as_str())) {
+        return Err(invalid(&format!(
+            "unknown dialect annotation type: {other}"
+        )));
     }
-    text.push_str("\r\n");
-    text
+    Ok(Dialect {
+        header: body["header"].as_bool().unwrap_or(true),
+        delimiter: text(&body["delimiter"]).chars().next().unwrap_or(','),
+        annotations,
+    })
 }
 
-fn quoted(cell: &str) -> String {
-    if cell.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", cell.replace('"', "\"\""))
-    } else {
-        cell.to_owned()
-    }
+fn time_ns(text: &str) -> Option<i64> {
+    let time: jiff::Timestamp = text.parse().ok()?;
+    i64::try_from(time.as_nanosecond()).ok()
 }
 
-fn time_ns(text: &str) -> Result<i64, Reply> {
-    let time: jiff::Timestamp = text
-        .parse()
-        .map_err(|_| Reply::error(400, "invalid", "not a time"))?;
-    Ok(i64::try_from(time.as_nanosecond()).expect("a near year"))
-}
+const BODY: &str = "error decoding json body: ";
 
 pub fn delete(asked: &mut Asked<'_>) -> Answered {
-    let body = asked.json()?;
-    let wanted = asked.request.query("bucket").unwrap_or_default();
-    let found = asked
-        .store
-        .bucket_named(wanted)
-        .or(asked.store.bucket_with_id(wanted));
-    let (name, id) = found.ok_or_else(|| not_found(&format!("bucket {wanted:?} not found")))?;
-    if !asked.store.may(&asked.token, "write", &id) {
-        return Err(Reply::error(
-            403,
-            "forbidden",
-            "insufficient permissions to delete",
-        ));
-    }
-    let bound = |name: &str| match body[name].as_str() {
-        Some(time) => time_ns(time),
-        None => Err(Reply::error(400, "invalid", &format!("missing {name}"))),
+    let body = asked.json(BODY)?;
+    let bound = |name: &str, example: &str| {
+        time_ns(text(&body[name])).ok_or_else(|| {
+            let why = format!(
+                "{BODY}invalid RFC3339Nano for field {name}, please format your time with \
+                 RFC3339Nano format, example: {example}"
+            );
+            invalid(&why)
+        })
     };
-    let (start, stop) = (bound("start")?, bound("stop")?);
-    let wanted = conditions(body["predicate"].as_str().unwrap_or_default())?;
+    let start = bound("start", "2009-01-02T23:00:00Z")?;
+    let stop = bound("stop", "2009-01-01T23:00:00Z")?;
+    let wanted = conditions(text(&body["predicate"]))?;
+    let org_id = asked.org_asked()?;
+    let org_id = org_id.ok_or_else(|| invalid("Please provide either orgID or org"))?;
+    let given = |key: &str| asked.request.query(key);
+    let bucket = given("bucket").or(given("bucketID"));
+    let bucket = bucket.ok_or_else(|| invalid("Please provide either bucketID or bucket"))?;
+    let found = asked.store.bucket_named(bucket);
+    let found = found.or(asked.store.bucket_with_id(bucket));
+    let found = found.filter(|(name, _)| asked.store.buckets[name].org_id == org_id);
+    let (name, id) = found.ok_or_else(|| not_found(&format!("bucket {bucket:?} not found")))?;
+    if !asked.store.may(&asked.token, "write", &id) {
+        let message = "insufficient permissions to delete";
+        return Err(Reply::error(403, "forbidden", message));
+    }
+    if wanted.iter().any(|condition| condition.key == "_field") {
+        let message = "delete by field is not supported";
+        return Err(Reply::error(501, "not implemented", message));
+    }
     asked.store.remove_points(&name, |series, time_ns| {
-        let holds = |(key, value): &(String, String)| {
-            let value = value.replace(',', "\\,").replace(' ', "\\ ");
-            match key.as_str() {
-                "_measurement" => series == value || series.starts_with(&format!("{value},")),
-                key => {
-                    format!("{series},").contains(&format!(",{key}={},", value.replace('=', "\\=")))
-                }
-            }
-        };
-        start <= time_ns && time_ns <= stop && wanted.iter().all(holds)
+        // Both bounds are included.
+        start <= time_ns
+            && time_ns <= stop
+            && wanted.iter().all(|condition| condition.holds(series))
     });
     Ok(Reply::no_content())
 }
 
-/// `key="value" AND …`.
-fn conditions(predicate: &str) -> Result<Vec<(String, String)>, Reply> {
-    let bad = || Reply::error(400, "invalid", "the predicate cannot be read");
-    let parts = predicate.split(" AND ").filter(|part| !part.is_empty());
-    let parts = parts.map(|part| {
-        let (key, value) = part.split_once('=').ok_or_else(bad)?;
-        let value = value
-            .strip_prefix('"')
-            .and_then(|v| v.strip_suffix('"'))
-            .ok_or_else(bad)?;
-        Ok((
-            key.to_owned(),
-            value.replace("\\\"", "\"").replace("\\\\", "\\"),
-        ))
-    });
-    parts.collect()
+/// `key = value` or `key != value`.
+struct Condition {
+    key: String,
+    is_equal: bool,
+    value: String,
+}
+
+impl Condition {
+    /// A series without the tag is never meant, neither by `=` nor by `!=`.
+    fn holds(&self, series: &str) -> bool {
+        let escape = |text: &str| text.replace(',', "\\,").replace(' ', "\\ ");
+        let tag = |text: &str| escape(text).replace('=', "\\=");
+        if self.key == "_measurement" {
+            let own = escape(&self.value);
+            let same = series == own || series.starts_with(&format!("{own},"));
+            return same == self.is_equal;
+        }
+        let series = format!("{series},");
+        let has = |part: String| series.contains(&part);
+        let with = has(format!(",{}={},", tag(&self.key), tag(&self.value)));
+        with == self.is_equal && has(format!(",{}=", tag(&self.key)))
+    }
+}
+
+/// The words of a predicate: names, signs, and texts in quotes.
+fn words(predicate: &str) -> Result<Vec<String>, Reply> {
+    let chars: Vec<char> = predicate.chars().collect();
+    let (mut words, mut at) = (Vec::new(), 0);
+    while at < chars.len() {
+        let begin = at;
+        match chars[at] {
+            c if c.is_whitespace() => at += 1,
+            '(' | ')' => at += 1,
+            '"' => {
+                let mut word = String::from("\"");
+                at += 1;
+                while *chars.get(at).ok_or_else(|| invalid("bad string"))? != '"' {
+                    at += usize::from(chars[at] == '\\');
+                    word.extend(chars.get(at));
+                    at += 1;
+                }
+                at += 1;
+                words.push(word);
+            }
+            '=' | '!' | '~' => {
+                while at < chars.len() && "=!~".contains(chars[at]) {
+                    at += 1;
+                }
+                words.push(chars[begin..at].iter().collect());
+            }
+            '\'' => {
+                let value: String = chars[begin + 1..]
+                    .iter()
+                    .take_while(|c| **c != '\'')
+                    .collect();
+                return Err(invalid(&format!(
+                    "{BODY}bad tag value: {value:?}, at position 1"
+                )));
+            }
+            _ => {
+                while at < chars.len() && !" ()=!~\"'".contains(chars[at]) {
+                    at += 1;
+                }
+                words.push(chars[begin..at].iter().collect());
+            }
+        }
+    }
+    Ok(words)
+}
+
+/// Conditions, joined by AND alone.
+fn conditions(predicate: &str) -> Result<Vec<Condition>, Reply> {
+    let words = words(predicate)?;
+    let (mut conditions, mut rest) = (Vec::new(), words.as_slice());
+    while !rest.is_empty() {
+        let [key, sign, value, after @ ..] = rest else {
+            return Err(invalid(
+                "invalid request; error parsing predicate: found EOF",
+            ));
+        };
+        let is_equal = match sign.as_str() {
+            "=" => true,
+            "!=" => false,
+            "=~" | "!~" => {
+                let why = format!("{BODY}operator: {sign:?} at position: 1 is not supported yet");
+                return Err(invalid(&why));
+            }
+            _ => return Err(invalid(&format!("{BODY}invalid operator"))),
+        };
+        let bare = |word: &String| word.trim_start_matches('"').to_owned();
+        conditions.push(Condition {
+            key: bare(key),
+            is_equal,
+            value: bare(value),
+        });
+        rest = match after {
+            [] => after,
+            [word, after @ ..] if word.eq_ignore_ascii_case("and") && !after.is_empty() => after,
+            [word] if word.eq_ignore_ascii_case("and") => {
+                return Err(invalid(
+                    "invalid request; error parsing predicate: found EOF",
+                ));
+            }
+            [word, ..] if word.eq_ignore_ascii_case("or") => {
+                let why = format!("{BODY}the logical operator OR is not supported yet");
+                return Err(invalid(&why));
+            }
+            _ => return Err(invalid(&format!("{BODY}invalid operator"))),
+        };
+    }
+    Ok(conditions)
 }

@@ -3,15 +3,19 @@
 pub mod authorizations;
 pub mod buckets;
 pub mod data;
+pub mod organisations;
+pub mod runs;
 pub mod tasks;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::http::Request;
 use super::reply::Reply;
+use super::rights::{Denied, Resource};
 use super::store::Store;
 
 /// A request on its way.
+#[derive(Debug)]
 pub struct Asked<'a> {
     pub store: &'a mut Store,
     pub request: &'a Request,
@@ -25,7 +29,7 @@ pub type Answered = Result<Reply, Reply>;
 /// Answers whatever is below `/api/v2/` and no write.
 pub fn answer(store: &mut Store, request: &Request, now_ns: i64) -> Reply {
     if request.path == "/api/v2/setup" {
-        return ok(200, &json!({ "allowed": false }));
+        return organisations::setup(store, request);
     }
     let token = request.token().unwrap_or_default().to_owned();
     if !store.knows_token(&token) {
@@ -39,82 +43,73 @@ pub fn answer(store: &mut Store, request: &Request, now_ns: i64) -> Reply {
     };
     let parts: Vec<&str> = request.path["/api/v2/".len()..].split('/').collect();
     let answered = match (request.method.as_str(), parts.as_slice()) {
-        ("GET", ["orgs"]) => organisations(&mut asked),
-        ("POST", ["orgs"]) => create_organisation(&mut asked),
+        ("GET", ["me"]) => organisations::me(&asked),
+        (_, ["orgs", ..]) => organisations::answer(&mut asked, &parts[1..]),
         (_, ["buckets", ..]) => buckets::answer(&mut asked, &parts[1..]),
         (_, ["tasks", ..]) => tasks::answer(&mut asked, &parts[1..]),
         (_, ["authorizations", ..]) => authorizations::answer(&mut asked, &parts[1..]),
         ("POST", ["query"]) => data::query(&mut asked),
         ("POST", ["delete"]) => data::delete(&mut asked),
+        (_, ["me" | "query" | "delete"]) => Err(not_allowed()),
         _ => Err(not_found("path not found")),
     };
     answered.unwrap_or_else(|refused| refused)
 }
 
 impl Asked<'_> {
-    /// The body as JSON.
-    pub fn json(&self) -> Result<Value, Reply> {
+    /// The body as JSON; `before` stands before the parser's complaint.
+    pub fn json(&self, before: &str) -> Result<Value, Reply> {
         serde_json::from_slice(&self.request.body)
-            .map_err(|error| Reply::error(400, "invalid", &error.to_string()))
+            .map_err(|error| invalid(&format!("{before}invalid character: {error}")))
     }
 
-    /// The organisation that the query names: name and id.
-    pub fn org(&self) -> Result<(String, String), Reply> {
-        let wanted = self.request.query("org").or(self.request.query("orgID"));
-        let wanted = wanted.unwrap_or_default();
-        let known = self.store.organisations.iter();
-        let found = known
-            .into_iter()
-            .find(|(name, id)| *name == wanted || *id == wanted);
-        let found = found.map(|(name, id)| (name.clone(), id.clone()));
-        found.ok_or_else(|| {
-            let message =
-                format!("failed to decode request body: organization name {wanted:?} not found");
-            Reply::error(400, "invalid", &message)
-        })
+    /// Whether the token may do this.
+    pub fn may(&self, action: &str, wanted: &Resource<'_>) -> bool {
+        let tokens = &self.store.tokens;
+        tokens.allowed(&self.token, action, wanted).is_ok()
     }
 
-    /// Whether the token may do everything; the others have rights on buckets only.
-    pub fn is_operator(&self) -> bool {
-        self.store.is_operator(&self.token)
+    /// Refuses those who may not, in the words of the management API: 401, not 403.
+    pub fn require(&self, action: &str, wanted: &Resource<'_>) -> Result<(), Reply> {
+        let allowed = self.store.tokens.allowed(&self.token, action, wanted);
+        let message = match allowed {
+            Ok(()) => return Ok(()),
+            Err(Denied::Inactive) => "token is inactive".to_owned(),
+            Err(Denied::Missing) => format!("{action}:{wanted} is unauthorized"),
+        };
+        Err(Reply::error(401, "unauthorized", &message))
     }
 
-    /// Refuses all but the operator, in the words of the management API.
-    pub fn only_operator(&self, right: &str) -> Result<(), Reply> {
-        if self.is_operator() {
-            return Ok(());
+    /// The organisation with this name: its id.
+    pub fn org_named(&self, name: &str) -> Result<String, Reply> {
+        let id = self.store.organisations.get(name).cloned();
+        id.ok_or_else(|| not_found(&format!("organization name {name:?} not found")))
+    }
+
+    /// The organisation that `org` or `orgID` names: its id. None: neither is given.
+    pub fn org_asked(&self) -> Result<Option<String>, Reply> {
+        let given = |name| self.request.query(name).filter(|text| !text.is_empty());
+        match (given("org"), given("orgID")) {
+            (Some(name), _) => self.org_named(name).map(Some),
+            (None, Some(id)) => id_of(id).map(|id| Some(id.to_owned())),
+            (None, None) => Ok(None),
         }
-        Err(Reply::error(
-            401,
-            "unauthorized",
-            &format!("{right} is unauthorized"),
-        ))
+    }
+
+    /// The name of the organisation with this id.
+    pub fn org_name(&self, id: &str) -> Option<String> {
+        let mut all = self.store.organisations.iter();
+        all.find(|(_, known)| *known == id)
+            .map(|(name, _)| name.clone())
     }
 }
 
-fn organisations(asked: &mut Asked<'_>) -> Answered {
-    let wanted = asked.request.query("org").unwrap_or_default();
-    let Some(id) = asked.store.organisations.get(wanted).cloned() else {
-        return Err(not_found(&format!(
-            "organization name {wanted:?} not found"
-        )));
-    };
-    let listed = if asked.is_operator() {
-        json!([{ "id": id, "name": wanted, "description": "" }])
-    } else {
-        json!([])
-    };
-    Ok(ok(200, &json!({ "links": {}, "orgs": listed })))
-}
-
-fn create_organisation(asked: &mut Asked<'_>) -> Answered {
-    asked.only_operator("write:orgs")?;
-    let name = asked.json()?["name"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
-    let id = asked.store.add_organisation(&name);
-    Ok(ok(201, &json!({ "id": id, "name": name })))
+/// An id as it must be: sixteen hexadecimal digits.
+pub fn id_of(text: &str) -> Result<&str, Reply> {
+    if text.len() != 16 {
+        return Err(invalid("id must have a length of 16 bytes"));
+    }
+    Ok(text)
 }
 
 /// An answer in JSON.
@@ -126,13 +121,43 @@ pub fn ok(status: u16, body: &Value) -> Reply {
     }
 }
 
+/// 400.
+pub fn invalid(message: &str) -> Reply {
+    Reply::error(400, "invalid", message)
+}
+
 /// 404.
 pub fn not_found(message: &str) -> Reply {
     Reply::error(404, "not found", message)
 }
 
-/// A number in the query string.
-pub fn number(request: &Request, name: &str, default: usize) -> usize {
-    let text = request.query(name);
-    text.and_then(|text| text.parse().ok()).unwrap_or(default)
+/// 405, which has no body.
+pub fn not_allowed() -> Reply {
+    Reply {
+        status: 405,
+        headers: Vec::new(),
+        body: String::new(),
+    }
+}
+
+/// The message of a refusal with something before it.
+pub fn prefixed(refused: Reply, status: u16, code: &str, before: &str) -> Reply {
+    Reply::error(status, code, &format!("{before}{}", refused.message()))
+}
+
+/// A text in a body; absent and empty are the same.
+pub fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// A time as the server writes it.
+pub fn time(ns: i64) -> String {
+    jiff::Timestamp::from_nanosecond(i128::from(ns))
+        .expect("a near year")
+        .to_string()
+}
+
+/// The same, in whole seconds.
+pub fn time_s(ns: i64) -> String {
+    time(ns - ns.rem_euclid(1_000_000_000))
 }

@@ -5,18 +5,28 @@
 pub enum Expr {
     Text(String),
     Integer(i64),
-    /// Nanoseconds.
-    Duration(i64),
+    Duration(Duration),
+    /// `"a ${b}"`.
+    Interpolated,
     /// Nanoseconds since 1970.
     Time(i64),
     Name(String),
     Member(Box<Expr>, String),
     Call(Box<Expr>, Vec<(String, Expr)>),
-    Lambda(Box<Expr>),
+    /// Its one parameter, and its body.
+    Lambda(String, Box<Expr>),
+    Exists(Box<Expr>),
     Binary(&'static str, Box<Expr>, Box<Expr>),
     List(Vec<Expr>),
     Record(Vec<(String, Expr)>),
     Pipe(Box<Expr>, Box<Expr>),
+}
+
+/// `1h30m`, and how it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Duration {
+    pub ns: i64,
+    pub text: String,
 }
 
 /// A statement.
@@ -31,14 +41,16 @@ pub enum Statement {
 #[derive(Debug, Clone, PartialEq)]
 enum Token {
     Text(String),
+    Interpolated,
     Number(String),
     Time(i64),
     Name(String),
     Sign(&'static str),
 }
 
-const SIGNS: [&str; 18] = [
-    "|>", "=>", "==", "!=", "(", ")", "{", "}", "[", "]", ",", ":", ".", "=", "-", "<", ">", "+",
+const SIGNS: [&str; 20] = [
+    "|>", "=>", "==", "!=", "<=", ">=", "(", ")", "{", "}", "[", "]", ",", ":", ".", "=", "-", "<",
+    ">", "+",
 ];
 
 /// Reads a script.
@@ -64,8 +76,8 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
                 at += 1;
             }
         } else if c == '"' {
-            let (text, end) = string(&chars, at + 1)?;
-            tokens.push(Token::Text(text));
+            let (token, end) = string(&chars, at + 1)?;
+            tokens.push(token);
             at = end;
         } else if c.is_ascii_digit() {
             let end = at
@@ -79,11 +91,17 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
                 let end = at
                     + chars[at..]
                         .iter()
-                        .take_while(|c| c.is_alphanumeric() || "-:.".contains(**c))
+                        .take_while(|c| c.is_alphanumeric() || "-:.+".contains(**c))
                         .count();
                 let word: String = chars[at..end].iter().collect();
+                // A day alone is its beginning.
+                let full = if word.contains('T') {
+                    word.clone()
+                } else {
+                    format!("{word}T00:00:00Z")
+                };
                 let time: jiff::Timestamp =
-                    word.parse().map_err(|_| format!("not a time: {word}"))?;
+                    full.parse().map_err(|_| format!("not a time: {word}"))?;
                 tokens.push(Token::Time(
                     i64::try_from(time.as_nanosecond()).map_err(|_| word)?,
                 ));
@@ -111,27 +129,41 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
     Ok(tokens)
 }
 
-fn string(chars: &[char], mut at: usize) -> Result<(String, usize), String> {
-    let mut text = String::new();
+fn string(chars: &[char], mut at: usize) -> Result<(Token, usize), String> {
+    // Escapes may spell the bytes of a letter one by one.
+    let (mut bytes, mut is_interpolated) = (Vec::new(), false);
+    let mut letter = [0; 4];
     loop {
         match chars.get(at) {
             None => return Err("a string does not end".to_owned()),
-            Some('"') => return Ok((text, at + 1)),
-            Some('$') if chars.get(at + 1) == Some(&'{') => {
-                return Err("interpolation is not known here".to_owned());
+            Some('"') if is_interpolated => return Ok((Token::Interpolated, at + 1)),
+            Some('"') => {
+                let text = String::from_utf8(bytes).map_err(|error| error.to_string())?;
+                return Ok((Token::Text(text), at + 1));
             }
+            Some('$') if chars.get(at + 1) == Some(&'{') => is_interpolated = true,
             Some('\\') => {
                 at += 1;
                 match chars.get(at) {
-                    Some('n') => text.push('\n'),
-                    Some('t') => text.push('\t'),
-                    Some('r') => text.push('\r'),
-                    Some(c @ ('"' | '\\')) => text.push(*c),
-                    Some('$') if chars.get(at + 1) == Some(&'{') => text.push('$'),
+                    Some('n') => bytes.push(b'\n'),
+                    Some('t') => bytes.push(b'\t'),
+                    Some('r') => bytes.push(b'\r'),
+                    Some('"') => bytes.push(b'"'),
+                    Some('\\') => bytes.push(b'\\'),
+                    Some('$') if chars.get(at + 1) == Some(&'{') => {
+                        bytes.extend(b"${");
+                        at += 1;
+                    }
+                    Some('x') => {
+                        let digits: String = chars[at + 1..].iter().take(2).collect();
+                        let byte = u8::from_str_radix(&digits, 16);
+                        bytes.push(byte.map_err(|_| format!("a bad escape: {digits}"))?);
+                        at += 2;
+                    }
                     other => return Err(format!("a bad escape: {other:?}")),
                 }
             }
-            Some(c) => text.push(*c),
+            Some(c) => bytes.extend(c.encode_utf8(&mut letter).as_bytes()),
         }
         at += 1;
     }
@@ -233,8 +265,12 @@ impl Reader {
     }
 
     fn comparison(&mut self) -> Result<Expr, String> {
+        if self.is_word("exists") {
+            self.at += 1;
+            return Ok(Expr::Exists(Box::new(self.postfix()?)));
+        }
         let left = self.postfix()?;
-        for sign in ["==", "!="] {
+        for sign in ["==", "!=", "<=", ">=", "<", ">"] {
             if self.took(sign) {
                 return Ok(Expr::Binary(
                     sign,
@@ -286,11 +322,15 @@ impl Reader {
         self.at += 1;
         match token {
             Some(Token::Text(text)) => Ok(Expr::Text(text)),
+            Some(Token::Interpolated) => Ok(Expr::Interpolated),
             Some(Token::Time(time)) => Ok(Expr::Time(time)),
             Some(Token::Name(name)) => Ok(Expr::Name(name)),
             Some(Token::Number(word)) => number(&word),
             Some(Token::Sign("-")) => match self.primary()? {
-                Expr::Duration(ns) => Ok(Expr::Duration(-ns)),
+                Expr::Duration(duration) => Ok(Expr::Duration(Duration {
+                    ns: -duration.ns,
+                    text: format!("-{}", duration.text),
+                })),
                 Expr::Integer(n) => Ok(Expr::Integer(-n)),
                 other => Err(format!("cannot negate {other:?}")),
             },
@@ -308,9 +348,11 @@ impl Reader {
             }
             Some(Token::Sign("(")) => {
                 // (r) => …
-                if self.is_word("r") && self.tokens.get(self.at + 2) == Some(&Token::Sign("=>")) {
-                    self.at += 3;
-                    return Ok(Expr::Lambda(Box::new(self.or()?)));
+                if self.tokens.get(self.at + 2) == Some(&Token::Sign("=>")) {
+                    let parameter = self.name()?;
+                    self.take(")")?;
+                    self.take("=>")?;
+                    return Ok(Expr::Lambda(parameter, Box::new(self.or()?)));
                 }
                 let inner = self.expression()?;
                 self.take(")")?;
@@ -342,15 +384,17 @@ fn number(word: &str) -> Result<Expr, String> {
     for (digits, unit) in parts {
         let unit_ns: i64 = match unit.as_str() {
             "ns" => 1,
-            "us" => 1_000,
+            "us" | "µs" => 1_000,
             "ms" => 1_000_000,
             "s" => 1_000_000_000,
             "m" => 60_000_000_000,
             "h" => 3_600_000_000_000,
             "d" => 86_400_000_000_000,
+            "w" => 604_800_000_000_000,
             _ => return Err(format!("not a duration: {word}")),
         };
         ns += digits.parse::<i64>().map_err(|_| word.to_owned())? * unit_ns;
     }
-    Ok(Expr::Duration(ns))
+    let text = word.to_owned();
+    Ok(Expr::Duration(Duration { ns, text }))
 }
