@@ -10,6 +10,7 @@
 
 pub mod fake_influx;
 pub mod influxd;
+pub mod management_cases;
 pub mod program;
 pub mod remote;
 pub mod tls;

@@ -32,12 +32,26 @@ pub enum Fault {
     HtmlPage200,
     /// 500 over a compressed body, as from a server that got it damaged.
     CorruptGzip,
+    /// A query that fails after its first byte: the error stands as a table inside a 200.
+    QueryError { message: String },
 }
 
 impl Fault {
     /// The answer in place of the store's, for faults that only answer. None: the request goes
     /// on to the store.
     pub fn answer(&self, write: &Write<'_>) -> Option<Reply> {
+        match self {
+            Fault::Poison { contains } => poisoned(write, contains),
+            Fault::CorruptGzip if write.content_encoding_gzip => {
+                let message = "An internal error has occurred - check server logs";
+                Some(Reply::error(500, "internal error", message))
+            }
+            _ => self.answer_to_any(write.body.len()),
+        }
+    }
+
+    /// The same for what is no write, where neither lines nor compression matter.
+    pub fn answer_to_any(&self, body_bytes: usize) -> Option<Reply> {
         match self {
             Fault::TooMany { retry_after_s } => Some(asking(
                 Reply::error(429, "too many requests", "slow down"),
@@ -47,16 +61,11 @@ impl Fault {
                 Reply::error(503, "unavailable", "not now"),
                 *retry_after_s,
             )),
-            Fault::Poison { contains } => poisoned(write, contains),
             Fault::Unauthorized => Some(Reply::error(401, "unauthorized", "unauthorized access")),
-            Fault::TooLarge { body_bytes_max } if write.body.len() > *body_bytes_max => {
+            Fault::TooLarge { body_bytes_max } if body_bytes > *body_bytes_max => {
                 Some(Reply::page(413, "413 Request Entity Too Large"))
             }
             Fault::HtmlPage200 => Some(Reply::page(200, "InfluxDB")),
-            Fault::CorruptGzip if write.content_encoding_gzip => {
-                let message = "An internal error has occurred - check server logs";
-                Some(Reply::error(500, "internal error", message))
-            }
             _ => None,
         }
     }

@@ -7,6 +7,9 @@ use super::reply::Reply;
 /// A head longer than this is no head.
 const HEAD_LINE_BYTES_MAX: u64 = 64 * 1024;
 
+/// The version that it answers like.
+pub const VERSION: &str = "v2.9.1";
+
 /// A request.
 #[derive(Debug, Default)]
 pub struct Request {
@@ -126,7 +129,11 @@ pub fn answer(reply: &Reply) -> Vec<u8> {
         write!(text, "Content-Length: {}\r\n", reply.body.len())
             .expect("a string takes everything");
     }
-    text.push_str("X-Influxdb-Version: fake\r\n\r\n");
+    write!(
+        text,
+        "X-Influxdb-Build: OSS\r\nX-Influxdb-Version: {VERSION}\r\n\r\n"
+    )
+    .expect("a string takes everything");
     text.push_str(&reply.body);
     text.into_bytes()
 }

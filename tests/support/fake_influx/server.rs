@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use powerlogger::clock::{Clock, SystemClock};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use serde_json::json;
 
 use super::api;
 use super::fault::Fault;
@@ -22,9 +23,15 @@ struct State {
     queue: VecDeque<Option<Fault>>,
     /// For all other writes.
     standing: Option<Fault>,
+    /// The same two for the requests that are no writes.
+    queue_elsewhere: VecDeque<Option<Fault>>,
+    standing_elsewhere: Option<Fault>,
+    /// For the next request of this method whose path begins like this, once.
+    aimed: Vec<(String, String, Fault)>,
     /// The time by which the store judges retention; None: the machine's.
     now_ns: Option<i64>,
     writes_seen: u64,
+    others_seen: u64,
     connections_seen: u64,
     open: HashMap<u64, TcpStream>,
     stopping: bool,
@@ -111,6 +118,45 @@ impl FakeInflux {
         }
     }
 
+    /// Sets the fault for all requests that are no writes from now on.
+    pub fn set_fault_elsewhere(&mut self, fault: Option<Fault>) {
+        if fault == Some(Fault::Refuse) {
+            self.stop();
+        } else {
+            self.shared.state().standing_elsewhere = fault;
+            self.start_again();
+        }
+    }
+
+    /// Adds faults for the next requests that are no writes, one each.
+    pub fn queue_elsewhere(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
+        let mut state = self.shared.state();
+        for fault in faults {
+            assert_ne!(
+                fault,
+                Some(Fault::Refuse),
+                "refusing is for a server, not for a request"
+            );
+            state.queue_elsewhere.push_back(fault);
+        }
+    }
+
+    /// Lets the next request of this method whose path begins like this meet a fault, once.
+    pub fn aim(&self, method: &str, path: &str, fault: Fault) {
+        assert_ne!(
+            fault,
+            Fault::Refuse,
+            "refusing is for a server, not for a request"
+        );
+        let aimed = (method.to_owned(), path.to_owned(), fault);
+        self.shared.state().aimed.push(aimed);
+    }
+
+    /// How many requests that are no writes have come in.
+    pub fn others_seen(&self) -> u64 {
+        self.shared.state().others_seen
+    }
+
     /// Sets the time by which retention is judged.
     pub fn set_now_ns(&self, now_ns: Option<i64>) {
         self.shared.state().now_ns = now_ns;
@@ -144,7 +190,7 @@ impl FakeInflux {
         listening.join().expect("the listener ends by itself");
     }
 
-    /// Listens again, on the same port.
+    /// Listens again, on the same port. The ticks of its tasks that fell due meanwhile are lost.
     pub fn start_again(&mut self) {
         if self.listening.is_some() {
             return;
@@ -153,6 +199,8 @@ impl FakeInflux {
             TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).expect("the port is ours");
         self.port = listener.local_addr().expect("it is bound").port();
         self.shared.state().stopping = false;
+        let now_ns = self.shared.now_ns();
+        self.shared.store().skip_ticks(now_ns);
         let shared = Arc::clone(&self.shared);
         self.listening = Some(std::thread::spawn(move || accept(&listener, &shared)));
     }
@@ -214,7 +262,7 @@ fn serve(stream: impl Read + io::Write, shared: &Shared) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     while let Some(mut request) = Request::read_head(&mut stream)? {
         let is_write = request.method == "POST" && request.path == "/api/v2/write";
-        let fault = if is_write { shared.next_fault() } else { None };
+        let fault = shared.next_fault(&request, is_write);
         if fault == Some(Fault::LoseRequest) {
             return Ok(());
         }
@@ -226,7 +274,7 @@ fn serve(stream: impl Read + io::Write, shared: &Shared) -> io::Result<()> {
         let reply = if is_write {
             shared.write(&request, fault.as_ref())
         } else {
-            shared.other(&request)
+            shared.other(&request, fault.as_ref())
         };
         match fault {
             Some(Fault::LoseReply) => return Ok(()),
@@ -250,13 +298,30 @@ fn half(reply: Reply) -> Vec<u8> {
 }
 
 impl Shared {
-    fn next_fault(&self) -> Option<Fault> {
+    fn next_fault(&self, request: &Request, is_write: bool) -> Option<Fault> {
         let mut state = self.state();
-        state.writes_seen += 1;
-        match state.queue.pop_front() {
-            Some(fault) => fault,
-            None => state.standing.clone(),
+        let counter = if is_write {
+            &mut state.writes_seen
+        } else {
+            &mut state.others_seen
+        };
+        *counter += 1;
+        let meets = |(method, path, _): &(String, String, Fault)| {
+            *method == request.method && request.path.starts_with(path.as_str())
+        };
+        if let Some(at) = state.aimed.iter().position(meets) {
+            return Some(state.aimed.remove(at).2);
         }
+        let (queued, standing) = if is_write {
+            (state.queue.pop_front(), &state.standing)
+        } else {
+            (state.queue_elsewhere.pop_front(), &state.standing_elsewhere)
+        };
+        queued.unwrap_or_else(|| standing.clone())
+    }
+
+    fn now_ns(&self) -> i64 {
+        self.state().now_ns.unwrap_or_else(|| SystemClock.wall_ns())
     }
 
     fn write(&self, request: &Request, fault: Option<&Fault>) -> Reply {
@@ -269,29 +334,38 @@ impl Shared {
             content_encoding_gzip: matches!(encoding, "gzip" | "x-gzip"),
             body: &request.body,
         };
-        let now_ns = self.state().now_ns.unwrap_or_else(|| SystemClock.wall_ns());
+        let now_ns = self.now_ns();
         Fault::or_store(fault, &mut self.store(), &write, now_ns)
     }
 
     /// Everything that is not a write.
-    fn other(&self, request: &Request) -> Reply {
-        match request.path.as_str() {
+    fn other(&self, request: &Request, fault: Option<&Fault>) -> Reply {
+        let instead = fault.and_then(|fault| fault.answer_to_any(request.body.len()));
+        if let Some(reply) = instead {
+            return reply;
+        }
+        let mut reply = match request.path.as_str() {
             "/ping" => Reply::no_content(),
-            "/health" => {
-                let body = r#"{"name":"influxdb","status":"pass","checks":[],"version":"fake"}"#;
-                let kind = ("Content-Type", "application/json; charset=utf-8".to_owned());
-                Reply {
-                    status: 200,
-                    headers: vec![kind],
-                    body: body.to_owned(),
-                }
-            }
+            "/health" => api::ok(
+                200,
+                &json!({
+                    "name": "influxdb", "message": "ready for queries and writes", "status": "pass",
+                    "checks": [], "version": http::VERSION, "commit": "fake",
+                }),
+            ),
             path if path.starts_with("/api/v2/") => {
-                let now_ns = self.state().now_ns.unwrap_or_else(|| SystemClock.wall_ns());
+                let now_ns = self.now_ns();
                 api::answer(&mut self.store(), request, now_ns)
             }
             // The user interface, whatever the method.
             _ => Reply::page(200, "InfluxDB"),
+        };
+        let is_answered = request.path == "/api/v2/query" && reply.status == 200;
+        if let (Some(Fault::QueryError { message }), true) = (fault, is_answered) {
+            reply
+                .body
+                .push_str(&api::data::error_table(request, message));
         }
+        reply
     }
 }

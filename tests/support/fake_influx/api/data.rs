@@ -3,12 +3,14 @@
 
 use serde_json::Value;
 
-use super::super::flux::csv::{Dialect, encode};
+use super::super::flux::csv::{Dialect, encode, error};
 use super::super::flux::eval::{Run, run};
 use super::super::reply::Reply;
 use super::{Answered, Asked, invalid, not_found, prefixed, text};
 
 const DECODE: &str = "failed to decode request body: ";
+const JSON: &str = "failed parsing request body as JSON; if sending a raw Flux script, set \
+                    'Content-Type: application/vnd.flux' in your request headers: ";
 
 pub fn query(asked: &mut Asked<'_>) -> Answered {
     let decode = |refused: Reply| prefixed(refused, 400, "invalid", DECODE);
@@ -17,13 +19,12 @@ pub fn query(asked: &mut Asked<'_>) -> Answered {
         let script = String::from_utf8_lossy(&asked.request.body);
         serde_json::json!({ "query": script })
     } else {
-        asked.json(
-            "failed to decode request body: failed parsing request body as JSON; if sending a raw \
-             Flux script, set 'Content-Type: application/vnd.flux' in your request headers: ",
-        )?
+        asked.json(&format!("{DECODE}{JSON}"))?
     };
     let now_ns = match body["now"].as_str() {
-        Some(now) => time_ns(now).ok_or_else(|| decode(invalid("parsing time")))?,
+        Some(now) => {
+            time_ns(now).ok_or_else(|| decode(invalid(&format!("{JSON}parsing time {now:?}"))))?
+        }
         None => asked.now_ns,
     };
     let script = text(&body["query"]).to_owned();
@@ -73,6 +74,12 @@ fn dialect(body: &Value) -> Result<Dialect, Reply> {
     })
 }
 
+/// The table that tells of an error, as this query wants its tables.
+pub fn error_table(request: &super::super::http::Request, message: &str) -> String {
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    dialect(&body["dialect"]).map_or(String::new(), |dialect| error(message, &dialect))
+}
+
 fn time_ns(text: &str) -> Option<i64> {
     let time: jiff::Timestamp = text.parse().ok()?;
     i64::try_from(time.as_nanosecond()).ok()
@@ -111,6 +118,16 @@ pub fn delete(asked: &mut Asked<'_>) -> Answered {
         let message = "delete by field is not supported";
         return Err(Reply::error(501, "not implemented", message));
     }
+    // "Any measurement but this", and nothing else, deletes nothing.
+    if wanted
+        .iter()
+        .any(|condition| condition.is_other_measurement())
+        && wanted
+            .iter()
+            .all(|condition| condition.key == "_measurement")
+    {
+        return Ok(Reply::no_content());
+    }
     asked.store.remove_points(&name, |series, time_ns| {
         // Both bounds are included.
         start <= time_ns
@@ -128,6 +145,10 @@ struct Condition {
 }
 
 impl Condition {
+    fn is_other_measurement(&self) -> bool {
+        self.key == "_measurement" && !self.is_equal
+    }
+
     /// A series without the tag is never meant, neither by `=` nor by `!=`.
     fn holds(&self, series: &str) -> bool {
         let escape = |text: &str| text.replace(',', "\\,").replace(' ', "\\ ");
@@ -224,7 +245,8 @@ fn conditions(predicate: &str) -> Result<Vec<Condition>, Reply> {
                 ));
             }
             [word, ..] if word.eq_ignore_ascii_case("or") => {
-                let why = format!("{BODY}the logical operator OR is not supported yet");
+                let why =
+                    format!("{BODY}the logical operator OR is not supported yet at position 1");
                 return Err(invalid(&why));
             }
             _ => return Err(invalid(&format!("{BODY}invalid operator"))),

@@ -21,6 +21,8 @@ pub struct Task {
     pub is_active: bool,
     pub description: String,
     pub created_ns: i64,
+    /// None: never changed.
+    pub updated_ns: Option<i64>,
     /// The last tick that was run or let go; the next one is the first after it.
     pub latest_scheduled_ns: i64,
     pub latest_completed_ns: i64,
@@ -99,6 +101,7 @@ fn shown(store: &Store, id: &str, task: &Task) -> Value {
         ("every", Some(task.options.every_text.clone())),
         ("cron", Some(task.options.cron.clone())),
         ("offset", Some(task.options.offset_text())),
+        ("updatedAt", task.updated_ns.map(time_s)),
         ("lastRunStatus", last_run.map(|run| run.status().to_owned())),
         ("lastRunError", last_run.and_then(|run| run.error.clone())),
     ];
@@ -190,6 +193,7 @@ fn create(asked: &mut Asked<'_>) -> Answered {
         is_active: status.unwrap_or(true),
         description: text(&body["description"]).to_owned(),
         created_ns: asked.now_ns,
+        updated_ns: None,
         latest_scheduled_ns: asked.now_ns,
         latest_completed_ns: asked.now_ns,
         last_run: None,
@@ -253,6 +257,7 @@ fn change(asked: &mut Asked<'_>, id: &str) -> Answered {
         }
         task.is_active = is_active;
     }
+    task.updated_ns = Some(asked.now_ns);
     let shown = shown(asked.store, id, &task);
     asked.store.tasks.insert(id.to_owned(), task);
     Ok(ok(200, &shown))

@@ -351,7 +351,7 @@ fn flow(
                 Ok(tables)
             }
             Step::Yield(name) => {
-                outcome.results.push((name.clone(), tables.clone()));
+                outcome.results.push((name.clone(), shown(tables.clone())?));
                 Ok(tables)
             }
             Step::To(place, org) => {
@@ -371,9 +371,18 @@ fn flow(
     }
     if !matches!(stream.steps.last(), Some(Step::Yield(_))) {
         let name = stream.results(at).pop().expect("one at least");
-        outcome.results.push((name, tables));
+        outcome.results.push((name, shown(tables)?));
     }
     Ok(())
+}
+
+/// Tables that can be answered with.
+fn shown(tables: Vec<Table>) -> Result<Vec<Table>, Failed> {
+    if tables.iter().any(|table| table.columns.is_empty()) {
+        let why = "the fake does not answer with rows of nothing";
+        return Err(Failed::invalid(why));
+    }
+    Ok(tables)
 }
 
 /// Writes tables as points: all texts but measurement and field are tags. Some: what was refused.

@@ -27,6 +27,13 @@ pub fn aggregate_window(
             let Some(Cell::Time(time)) = row.get("_time") else {
                 return Err("runtime error: no time column: _time".to_owned());
             };
+            if *time < start || *time >= stop {
+                // The real one makes a row of nothing at the start of the range from these.
+                return Err("the fake does not window points that lie outside the range".to_owned());
+            }
+            if !row.contains_key("_value") {
+                return Err("runtime error: column \"_value\" does not exist".to_owned());
+            }
             let begins = time - time.rem_euclid(window.every_ns);
             windows.entry(begins).or_default().push(row);
         }
