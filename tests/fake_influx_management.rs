@@ -50,7 +50,10 @@ fn sums(fake: &FakeInflux) -> Vec<(i64, i64)> {
     let store = fake.store();
     let points = store.points("sums").iter();
     let sum = |((_, time), point): (&(_, i64), &support::fake_influx::store::Point)| {
-        ((time - NOON_NS) / MINUTE_NS, point.integer("f").unwrap())
+        (
+            (time - NOON_NS) / MINUTE_NS,
+            point.integer("f").expect("an integer"),
+        )
     };
     points.map(sum).collect()
 }

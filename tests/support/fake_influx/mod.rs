@@ -4,7 +4,8 @@
 //! [`store`] holds what was written and knows every answer; [`fault`] says what may go wrong;
 //! [`memory_sink`] puts both behind delivery's seam, [`memory_server`] behind the reconciler's,
 //! without sockets and in virtual time; [`server`] puts them behind a real socket.
-//! `tests/influx_contract.rs` compares its answers with those of a real server.
+//! [`rights`] says what a token may. `tests/influx_contract.rs` and
+//! `tests/influx_management_contract.rs` compare its answers with those of a real server.
 
 pub mod api;
 pub mod fault;

@@ -85,23 +85,10 @@ fn made() -> Vec<Case> {
     ]
 }
 
-/// The same of everybody.
+/// The same of everybody: first what he may manage.
 fn may(name: &'static str) -> Vec<Case> {
     let task = json!({ "orgID": "$org", "status": "inactive", "flux": "option task = {name: \"t\", every: 1h}\n\
         from(bucket: \"made\") |> range(start: -1h)" });
-    let query = |source: &str| {
-        let script = format!(
-            "from({source}) |> range(start: 2026-05-01T00:00:00Z) |> keep(columns: [\"_value\"])"
-        );
-        json!({ "query": script, "now": "2026-06-01T12:00:00Z" })
-    };
-    let to = |target: &str| {
-        let script = format!(
-            "from(bucketID: \"$made\") |> range(start: 2026-05-01T00:00:00Z) |> to({target}) |> keep(columns: [\"_value\"])"
-        );
-        json!({ "query": script, "now": "2026-06-01T12:00:00Z" })
-    };
-    let delete = json!({ "start": "2020-01-01T00:00:00Z", "stop": "2020-01-02T00:00:00Z" });
     let nothing = Value::Null;
     let cases = vec![
         get("/api/v2/me"),
@@ -155,6 +142,27 @@ fn may(name: &'static str) -> Vec<Case> {
             json!({ "orgID": "$org", "flux": "nonsense(" }),
         ),
         get("/api/v2/tasks?org=home"),
+    ];
+    let cases = cases.into_iter().chain(points());
+    cases.map(|case| case.by(name)).collect()
+}
+
+/// Then what he may do with points.
+fn points() -> Vec<Case> {
+    let query = |source: &str| {
+        let script = format!(
+            "from({source}) |> range(start: 2026-05-01T00:00:00Z) |> keep(columns: [\"_value\"])"
+        );
+        json!({ "query": script, "now": "2026-06-01T12:00:00Z" })
+    };
+    let to = |target: &str| {
+        let script = format!(
+            "from(bucketID: \"$made\") |> range(start: 2026-05-01T00:00:00Z) |> to({target}) |> keep(columns: [\"_value\"])"
+        );
+        json!({ "query": script, "now": "2026-06-01T12:00:00Z" })
+    };
+    let delete = json!({ "start": "2020-01-01T00:00:00Z", "stop": "2020-01-02T00:00:00Z" });
+    vec![
         write("made", &["m f=2i 1780313460000000000"]),
         write("other", &["m f=3i 1780313460000000000"]),
         ask(
@@ -180,8 +188,7 @@ fn may(name: &'static str) -> Vec<Case> {
         ),
         ask("op", "POST /api/v2/query?org=home", to("bucket: \"made\"")),
         ask("op", "POST /api/v2/delete?org=home&bucket=made", delete),
-    ];
-    cases.into_iter().map(|case| case.by(name)).collect()
+    ]
 }
 
 fn changed() -> Vec<Case> {

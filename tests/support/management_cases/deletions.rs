@@ -4,6 +4,34 @@ use serde_json::{Value, json};
 
 use super::{Case, ask, bucket, org, right, token, write};
 
+const PREDICATES: &[&str] = &[
+    "",
+    "_measurement=\"m\"",
+    "_measurement=\"m\" AND t=\"x\"",
+    "_measurement=m",
+    "_measurement=\"m\" and t=\"y\"",
+    "t!=\"x\"",
+    "_measurement!=\"m\"",
+    "_measurement!=\"m\" AND t=\"y\"",
+    "t=\"y\" AND _measurement!=\"n\"",
+    "_measurement!=\"none\"",
+    "t!=\"x\" AND _measurement=\"m\"",
+    "t!=\"none\"",
+    "_measurement=\"m n\"",
+    "t=\"a, b=c\"",
+    "\"t\"=\"y\"",
+    "t = \"y\"",
+    "(t=\"y\")",
+    "t=\"x\" AND u=\"1\"",
+    "t=\"y\" AND t=\"x\"",
+    "nope=\"x\"",
+    "_field=\"f\"",
+    "_measurement=\"m\" OR t=\"y\"",
+    "t=~/x/",
+    "t='x'",
+    "_measurement=\"m\" AND",
+];
+
 pub fn all() -> Vec<Case> {
     let mut cases = vec![
         org(),
@@ -15,34 +43,7 @@ pub fn all() -> Vec<Case> {
         )
         .keep("reader", "/token"),
     ];
-    let predicates = [
-        "",
-        "_measurement=\"m\"",
-        "_measurement=\"m\" AND t=\"x\"",
-        "_measurement=m",
-        "_measurement=\"m\" and t=\"y\"",
-        "t!=\"x\"",
-        "_measurement!=\"m\"",
-        "_measurement!=\"m\" AND t=\"y\"",
-        "t=\"y\" AND _measurement!=\"n\"",
-        "_measurement!=\"none\"",
-        "t!=\"x\" AND _measurement=\"m\"",
-        "t!=\"none\"",
-        "_measurement=\"m n\"",
-        "t=\"a, b=c\"",
-        "\"t\"=\"y\"",
-        "t = \"y\"",
-        "(t=\"y\")",
-        "t=\"x\" AND u=\"1\"",
-        "t=\"y\" AND t=\"x\"",
-        "nope=\"x\"",
-        "_field=\"f\"",
-        "_measurement=\"m\" OR t=\"y\"",
-        "t=~/x/",
-        "t='x'",
-        "_measurement=\"m\" AND",
-    ];
-    for predicate in predicates {
+    for predicate in PREDICATES {
         let body = json!({ "start": "1970-01-01T00:00:00Z", "stop": "1971-01-01T00:00:00Z", "predicate": predicate });
         cases.extend(delete("POST /api/v2/delete?org=home&bucket=d", body));
     }

@@ -9,4 +9,5 @@ pub mod options;
 pub mod parse;
 pub mod stream;
 pub mod table;
+pub mod to;
 pub mod window;

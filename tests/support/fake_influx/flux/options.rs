@@ -47,14 +47,17 @@ pub fn task_options(text: &str) -> Result<TaskOptions, String> {
         found.map(|(_, expr)| expr)
     };
     let bad = |name: &str| format!("failed to parse field '{name}' in task options");
-    let mut options = TaskOptions::default();
-    options.name = match field("name") {
+    let name = match field("name") {
         None => return Err("missing required option: name".to_owned()),
         Some(Expr::Text(name)) if name.is_empty() => {
             return Err("invalid options: name required".to_owned());
         }
         Some(Expr::Text(name)) => name.clone(),
         Some(_) => return Err(bad("name")),
+    };
+    let mut options = TaskOptions {
+        name,
+        ..TaskOptions::default()
     };
     match (field("every"), field("cron")) {
         (None, None) => return Err("missing required option: cron or every".to_owned()),
