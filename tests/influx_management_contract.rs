@@ -246,19 +246,23 @@ fn tables(body: &str, any_order: bool) -> String {
 
 #[test]
 fn the_fake_answers_as_the_real_one_does() {
-    let mut differ = Vec::new();
-    let mut count = 0;
-    for (about, cases) in management_cases::all() {
+    let lists = management_cases::all();
+    let mut of_fakes = Vec::new();
+    for (about, cases) in &lists {
         let fake = start_fake();
-        let of_fake = answers(&of_fake(&fake), &cases);
+        let answers = answers(&of_fake(&fake), cases);
         // Whatever the real one says: what must go well went well here.
-        assert!(of_fake[0].contains(ORG), "{about}: {}", of_fake[0]);
+        assert!(answers[0].contains(ORG), "{about}: {}", answers[0]);
+        of_fakes.push(answers);
+    }
+    let (mut differ, mut count) = (Vec::new(), 0);
+    for ((about, cases), of_fake) in std::iter::zip(&lists, of_fakes) {
         let Some(influxd) = Influxd::start("the_fake_answers_as_the_real_one_does") else {
-            continue;
+            return;
         };
-        let of_real = answers(&influxd, &cases);
+        let of_real = answers(&influxd, cases);
         count += cases.len();
-        for (case, (fake, real)) in std::iter::zip(&cases, std::iter::zip(of_fake, of_real)) {
+        for (case, (fake, real)) in std::iter::zip(cases, std::iter::zip(of_fake, of_real)) {
             if fake != real {
                 let (token, method, path, body) = (case.token, case.method, &case.path, &case.body);
                 differ.push(format!(
