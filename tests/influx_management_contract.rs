@@ -172,6 +172,22 @@ fn cases() -> Vec<Case> {
             json!({ "scheduledFor": "2026-01-01T00:05:00Z" }),
         ),
         case("reader", "GET", "/api/v2/tasks/$task/runs", none.clone()),
+        case("op", "GET", "/api/v2/tasks/$task", none.clone()),
+        case("reader", "GET", "/api/v2/tasks/$task", none.clone()),
+        case("op", "GET", "/api/v2/tasks/0a0a0a0a0a0a0a0a", none.clone()),
+        case("op", "GET", "/api/v2/authorizations/$entry", none.clone()),
+        case(
+            "reader",
+            "GET",
+            "/api/v2/authorizations/$entry",
+            none.clone(),
+        ),
+        case(
+            "op",
+            "GET",
+            "/api/v2/authorizations/0a0a0a0a0a0a0a0a",
+            none.clone(),
+        ),
         case(
             "op",
             "GET",

@@ -10,6 +10,7 @@ use super::{Answered, Asked, not_found, ok};
 /// A token's entry.
 #[derive(Debug, Clone)]
 pub struct Entry {
+    pub org_id: String,
     pub token: String,
     pub description: String,
     pub active: bool,
@@ -19,6 +20,14 @@ pub struct Entry {
 pub fn answer(asked: &mut Asked<'_>, parts: &[&str]) -> Answered {
     match (asked.request.method.as_str(), parts) {
         ("GET", []) => list(asked),
+        ("GET", [id]) => {
+            let entry = asked.store.authorizations.get(*id);
+            let entry = entry.ok_or_else(|| not_found("authorization not found"))?;
+            let right = format!("read:orgs/{}/authorizations/{id}", entry.org_id);
+            let shown = shown(id, entry, "");
+            asked.only_operator(&right)?;
+            Ok(ok(200, &shown))
+        }
         ("POST", []) => create(asked),
         ("PATCH", [id]) => change(asked, id),
         ("DELETE", [id]) => {
@@ -74,6 +83,7 @@ fn create(asked: &mut Asked<'_>) -> Answered {
     let token = format!("{id:X<86}==");
     asked.store.add_rights(&token, Some(rights));
     let entry = Entry {
+        org_id: text(&body["orgID"]),
         token: token.clone(),
         description: text(&body["description"]),
         active: true,

@@ -27,6 +27,13 @@ pub fn answer(asked: &mut Asked<'_>, parts: &[&str]) -> Answered {
             }
             Err(not_found("failed to delete task: task not found"))
         }
+        ("GET", [id]) => {
+            if !asked.is_operator() {
+                return Err(not_found("failed to find task: unauthorized"));
+            }
+            let task = find(asked, id)?.clone();
+            Ok(ok(200, &shown(id, &task)))
+        }
         ("GET", [id, "runs"]) => {
             if !asked.is_operator() {
                 let message = "failed to find runs: unauthorized";
