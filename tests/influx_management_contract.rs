@@ -93,6 +93,20 @@ fn cases() -> Vec<Case> {
             "op",
             "PATCH",
             "/api/v2/buckets/$bucket",
+            json!({ "retentionRules": [{ "type": "expire", "everySeconds": 7_200,
+                                         "shardGroupDurationSeconds": 3_600 }] }),
+        ),
+        case(
+            "op",
+            "PATCH",
+            "/api/v2/buckets/$bucket",
+            json!({ "retentionRules": [] }),
+        ),
+        case("op", "PATCH", "/api/v2/buckets/$bucket", bucket("made", 0)),
+        case(
+            "op",
+            "PATCH",
+            "/api/v2/buckets/$bucket",
             bucket("made", 3_153_600_000),
         ),
         case(

@@ -250,6 +250,40 @@ fn check_the_whole_cycle(server: &Remote) {
 }
 
 #[test]
+fn every_retention_is_repaired_also_to_for_ever() {
+    on_both("every_retention_is_repaired_also_to_for_ever", |server| {
+        let place = Place::new(server, "");
+        let are = |raw_d: u64| {
+            let made = buckets(server);
+            for (name, days) in BUCKETS {
+                let want = if name == "PowerLogger_raw" {
+                    raw_d
+                } else {
+                    days
+                };
+                assert_eq!(made.get(name), Some(&want), "{name}");
+            }
+            assert!(place.is_complete());
+        };
+        for (name, _) in BUCKETS {
+            server.create_bucket(name, 2 * 86_400);
+        }
+        place.good(&["setup"]);
+        are(30);
+        // From for ever down to less than a group of shards that is kept for ever.
+        let toml = place.dir().join("powerlogger.toml");
+        for days in [1, 3] {
+            let client = server.client(Some(OPERATOR));
+            let raw = client.bucket(ORG, "PowerLogger_raw").unwrap().unwrap();
+            client.set_retention(&raw.id, 0).unwrap();
+            fs::write(&toml, format!("[journal]\nraw_retention_d = {days}\n")).unwrap();
+            place.good(&["setup", "--yes"]);
+            are(days);
+        }
+    });
+}
+
+#[test]
 fn tasks_and_tokens_go_only_when_it_is_confirmed() {
     on_both("tasks_and_tokens_go_only_when_it_is_confirmed", |server| {
         let place = Place::new(server, "");

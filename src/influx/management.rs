@@ -15,6 +15,8 @@ const TASKS_A_PAGE: usize = 100;
 /// The most of a list that is read: tokens come in one piece, however many there are.
 const LIST_BYTES_MAX: u64 = 16 << 20;
 
+const S_PER_DAY: u64 = 86_400;
+
 /// What is known of an organisation under a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Organisation {
@@ -401,11 +403,17 @@ fn not_the_api() -> Error {
     Error::from_answer(200, "", None)
 }
 
+/// Zero is said aloud: no rules at all leave a bucket that is there as it is. So is how long a group of
+/// shards is, as the server would choose it for a new bucket (`v1/services/meta/data.go`): it does not
+/// choose anew for one that is there, and refuses a retention shorter than its groups (tried on v2.9.1).
 fn retention(seconds: u64) -> Value {
-    match seconds {
-        0 => json!([]),
-        seconds => json!([{ "type": "expire", "everySeconds": seconds }]),
-    }
+    let group_s = match seconds / S_PER_DAY {
+        _ if seconds == 0 => 7 * S_PER_DAY,
+        180.. => 7 * S_PER_DAY,
+        2.. => S_PER_DAY,
+        _ => 3_600,
+    };
+    json!([{ "type": "expire", "everySeconds": seconds, "shardGroupDurationSeconds": group_s }])
 }
 
 fn text(value: &Value) -> String {
