@@ -10,7 +10,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -25,6 +25,7 @@ use powerlogger::setup::inspect::{check, look};
 use powerlogger::setup::plan::{Action, Wanted, plan};
 use powerlogger::setup::{mark, tasks, writer_file};
 use serde_json::{Value, json};
+use support::influxd::Influxd;
 use support::remote::{OPERATOR, ORG, Remote, on_both};
 use support::wait::wait_until;
 use tempfile::TempDir;
@@ -246,6 +247,187 @@ fn check_the_whole_cycle(server: &Remote) {
     assert!(!writer_file::path(place.dir()).exists());
     let said = place.good(&["delete-buckets", "--yes-delete-all-data"]);
     assert!(said.contains("does not exist; skipped"), "{said}");
+}
+
+#[test]
+fn every_retention_is_repaired_also_to_for_ever() {
+    on_both("every_retention_is_repaired_also_to_for_ever", |server| {
+        let place = Place::new(server, "");
+        let are = |raw_d: u64| {
+            let made = buckets(server);
+            for (name, days) in BUCKETS {
+                let want = if name == "PowerLogger_raw" {
+                    raw_d
+                } else {
+                    days
+                };
+                assert_eq!(made.get(name), Some(&want), "{name}");
+            }
+            assert!(place.is_complete());
+        };
+        for (name, _) in BUCKETS {
+            server.create_bucket(name, 2 * 86_400);
+        }
+        place.good(&["setup"]);
+        are(30);
+        // From for ever down to less than a group of shards that is kept for ever.
+        let toml = place.dir().join("powerlogger.toml");
+        for days in [1, 3] {
+            let client = server.client(Some(OPERATOR));
+            let raw = client.bucket(ORG, "PowerLogger_raw").unwrap().unwrap();
+            client.set_retention(&raw.id, 0).unwrap();
+            fs::write(&toml, format!("[journal]\nraw_retention_d = {days}\n")).unwrap();
+            place.good(&["setup", "--yes"]);
+            are(days);
+        }
+    });
+}
+
+#[test]
+fn tasks_and_tokens_go_only_when_it_is_confirmed() {
+    on_both("tasks_and_tokens_go_only_when_it_is_confirmed", |server| {
+        let place = Place::new(server, "");
+        place.good(&["setup"]);
+        let said = place.good(&["delete-buckets", "--yes-delete-all-data"]);
+        assert!(said.contains("are still there"), "{said}");
+        // Without buckets, too.
+        let (code, said) = place.run(&["delete-buckets", "--tasks-and-tokens"]);
+        assert_eq!(code, 1, "{said}");
+        for line in [
+            "DELETE the tasks and tokens of PowerLogger",
+            "• task \"PowerLogger 1h ",
+            "• the read-only token",
+            "--yes-delete-all-data",
+        ] {
+            assert!(said.contains(line), "{line}: {said}");
+        }
+        assert_eq!(all_tasks(server).len(), 3);
+        assert!(writer_file::path(place.dir()).exists());
+
+        // The file of another server's token is not this one's to delete.
+        let file = writer_file::path(place.dir());
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, text.replace("host=http://", "host=http://other.")).unwrap();
+        let command = [
+            "delete-buckets",
+            "--tasks-and-tokens",
+            "--yes-delete-all-data",
+        ];
+        place.good(&command);
+        assert!(all_tasks(server).is_empty() && file.exists());
+        fs::write(&file, text).unwrap();
+        let said = place.good(&command);
+        assert!(!said.contains("DANGER") && !file.exists(), "{said}");
+    });
+}
+
+#[test]
+fn a_writer_token_that_run_would_not_take_is_replaced() {
+    on_both(
+        "a_writer_token_that_run_would_not_take_is_replaced",
+        |server| {
+            let place = Place::new(server, "");
+            place.good(&["setup"]);
+            let file = writer_file::path(place.dir());
+            let before = fs::read_to_string(&file).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+            let said = place.good(&["setup"]);
+            assert!(said.contains("create the writer token"), "{said}");
+            assert_ne!(fs::read_to_string(&file).unwrap(), before);
+            assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
+            assert!(place.is_complete());
+        },
+    );
+}
+
+/// A token with all rights in the organisation but one. The fake knows only all or nothing.
+fn all_rights_but(server: &Remote, action: &str, kind: &str) -> String {
+    let org_id = server.org_id();
+    let mut permissions = Vec::new();
+    for of in ["buckets", "tasks", "authorizations", "orgs", "users"] {
+        let resource = match of {
+            "users" => json!({ "type": of }),
+            "orgs" => json!({ "type": of, "id": org_id }),
+            of => json!({ "type": of, "orgID": org_id }),
+        };
+        let actions = ["read", "write"].into_iter();
+        let actions = actions.filter(|does| (*does, of) != (action, kind));
+        permissions.extend(actions.map(|does| json!({ "action": does, "resource": resource })));
+    }
+    let wanted = json!({ "orgID": org_id, "permissions": permissions });
+    let made = server.call("POST", "/api/v2/authorizations", Some(&wanted));
+    made["token"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_token_that_lacks_one_right_leaves_no_duplicates() {
+    let Some(server) = Influxd::start("a_token_that_lacks_one_right_leaves_no_duplicates") else {
+        return;
+    };
+    let client = server.client(Some(OPERATOR));
+    let cases = [
+        ("read", "buckets", "may make buckets and not read them"),
+        ("write", "buckets", "may not do this"),
+        ("read", "tasks", "may make tasks and not read them"),
+        ("write", "tasks", "may not do this"),
+        (
+            "read",
+            "authorizations",
+            "may make tokens and not read them",
+        ),
+        ("write", "authorizations", "may not do this"),
+        ("read", "users", "may make tokens and not read them"),
+        ("write", "users", "may not do this"),
+        ("read", "orgs", "may not do this"),
+    ];
+    for (n, (action, kind, want)) in cases.into_iter().enumerate() {
+        let names = ["RAW_BUCKET", "B1M_BUCKET", "B5M_BUCKET", "B1H_BUCKET"];
+        let place = Place::new(
+            &server,
+            &names.map(|key| format!("{key}={key}_{n}\n")).concat(),
+        );
+        let token = all_rights_but(&server, action, kind);
+        for run in 0..3 {
+            let (code, said) = place.run_with(&["setup"], &[("INFLUX_TOKEN", &token)]);
+            assert_eq!(code, 1, "{action} {kind}, run {run}: {said}");
+            assert!(said.contains(want), "{action} {kind}, run {run}: {said}");
+            assert!(!said.contains(&token[..5]), "a token is shown: {said}");
+        }
+        assert!(!writer_file::path(place.dir()).exists(), "{action} {kind}");
+        // Somebody who may goes on from there.
+        place.good(&["setup"]);
+        let installation = mark::find(place.dir()).unwrap().unwrap();
+        let is_ours = |description: &str| description.contains(&installation);
+        let tasks = all_tasks(&server).into_iter();
+        let tasks = tasks.filter(|task| is_ours(&task.description)).count();
+        let tokens = client.authorizations(server.org_id()).unwrap();
+        let tokens = tokens.iter().filter(|token| is_ours(&token.description));
+        assert_eq!((tasks, tokens.count()), (3, 2), "{action} {kind}");
+        assert!(place.is_complete());
+    }
+}
+
+#[test]
+fn foreign_tasks_are_found_whatever_the_buckets_are_called() {
+    on_both(
+        "foreign_tasks_are_found_whatever_the_buckets_are_called",
+        |server| {
+            let names =
+                "RAW_BUCKET=c (raw)\nB1M_BUCKET=c (1m)\nB5M_BUCKET=c) 5m\nB1H_BUCKET=c (1h)\n";
+            let place = Place::new(server, names);
+            let script = "option task = {name: \"theirs\", every: 1h}\n\
+                          from(bucket: \"c (raw)\") |> range(start: -1h) \
+                          |> to(org: \"home\", bucket: \"c (1m)\")";
+            server
+                .client(Some(OPERATOR))
+                .create_task(server.org_id(), script, "")
+                .unwrap();
+            let (code, said) = place.run(&["setup"]);
+            assert_eq!(code, 1, "{said}");
+            assert!(said.contains("\"theirs\""), "{said}");
+            assert!(said.contains("writes into \"c (1m)\""), "{said}");
+        },
+    );
 }
 
 #[test]

@@ -8,8 +8,9 @@ use clap::Args;
 
 use super::setup::{admin, cannot_connect, client};
 use crate::config::{InfluxSettings, Loaded};
-use crate::influx::management::Bucket;
-use crate::influx::{Client, flux};
+use crate::influx::error::chain;
+use crate::influx::management::{Authorization, Bucket, Task};
+use crate::influx::{Client, Error, flux};
 use crate::rollup::Level;
 use crate::setup::inspect::{Look, check, look};
 use crate::setup::{mark, writer_file};
@@ -32,8 +33,20 @@ pub struct DeleteArgs {
 /// A bucket that will go, and what is in it.
 struct Doomed {
     bucket: Bucket,
-    points: i64,
-    since: Option<String>,
+    content: String,
+}
+
+/// The tasks and tokens that bear our mark.
+#[derive(Default)]
+struct Ours<'a> {
+    tasks: Vec<&'a Task>,
+    tokens: Vec<&'a Authorization>,
+}
+
+impl Ours<'_> {
+    fn is_empty(&self) -> bool {
+        self.tasks.is_empty() && self.tokens.is_empty()
+    }
 }
 
 /// Deletes, if it is confirmed.
@@ -47,26 +60,34 @@ pub fn delete_buckets(args: &DeleteArgs, loaded: &Loaded, out: &mut dyn Write) -
         .map_err(|refused| anyhow::anyhow!(cannot_connect(&refused, influx, &token)))?;
     let look = look(&client, &org_id).context("the server does not tell what is on it")?;
     let mut doomed = Vec::new();
-    let mut missing = Vec::new();
     for level in Level::ALL {
         let name = influx.bucket(level);
         match look.buckets.iter().find(|bucket| bucket.name == name) {
-            Some(bucket) => doomed.push(weigh(&client, bucket)?),
-            None => missing.push(name),
+            Some(bucket) => doomed.push(Doomed {
+                bucket: bucket.clone(),
+                content: weigh(&client, bucket),
+            }),
+            None => writeln!(out, "• {name} does not exist; skipped")?,
         }
-    }
-    for name in &missing {
-        writeln!(out, "• {name} does not exist; skipped")?;
     }
     if doomed.is_empty() {
         writeln!(out, "There is no bucket to delete on {}.", influx.host)?;
-    } else {
-        warn(&doomed, influx, out)?;
-        confirm(args, out)?;
-        delete(&client, &doomed, out)?;
     }
+    let ours = if args.tasks_and_tokens {
+        find_ours(&look, loaded, out)?
+    } else {
+        Ours::default()
+    };
+    if !doomed.is_empty() || !ours.is_empty() {
+        warn(&doomed, &ours, influx, out)?;
+        confirm(args, out)?;
+    }
+    delete(&client, &doomed, out)?;
     if args.tasks_and_tokens {
-        delete_ours(&client, &look, loaded, out)?;
+        delete_ours(&client, &ours, out)?;
+        if writer_file::is_for(&loaded.config_dir, &influx.host, &influx.org) {
+            writer_file::remove(&loaded.config_dir)?;
+        }
     } else if !doomed.is_empty() {
         writeln!(
             out,
@@ -76,25 +97,30 @@ pub fn delete_buckets(args: &DeleteArgs, loaded: &Loaded, out: &mut dyn Write) -
     Ok(ExitCode::SUCCESS)
 }
 
-/// How many points are in a bucket, and since when.
-fn weigh(client: &Client, bucket: &Bucket) -> Result<Doomed> {
+/// How many points are in a bucket, and since when. Where that takes longer than the server is waited for
+/// it is still to be deleted.
+fn weigh(client: &Client, bucket: &Bucket) -> String {
+    match count(client, bucket) {
+        Ok((points, Some(since))) => format!("{points} points since {since}"),
+        Ok((_, None)) => "empty".to_owned(),
+        Err(error) => format!("it is not known how many points: {}", chain(&error)),
+    }
+}
+
+fn count(client: &Client, bucket: &Bucket) -> Result<(i64, Option<String>), Error> {
     let all = format!(
         "from(bucketID: {})\n  |> range(start: 1678-01-01T00:00:00Z, stop: 2262-01-01T00:00:00Z)\n  ",
         flux::string(&bucket.id)
     );
     let counting = format!("{all}|> count() |> keep(columns: [\"_value\"])");
-    let failed = || format!("cannot count what is in \"{}\"", bucket.name);
     let mut points = 0;
-    let count = |row: flux::Row<'_>| {
+    let mut count = |row: flux::Row<'_>| {
         let value = row
             .get("_value")
             .and_then(|value| value.parse::<i64>().ok());
         points += value.unwrap_or(0);
     };
-    let mut count = count;
-    client
-        .query(&counting, None, &mut count)
-        .with_context(failed)?;
+    client.query(&counting, None, &mut count)?;
     let finding = format!("{all}|> first() |> keep(columns: [\"_time\"])");
     let mut since: Option<String> = None;
     let mut find = |row: flux::Row<'_>| {
@@ -105,45 +131,51 @@ fn weigh(client: &Client, bucket: &Bucket) -> Result<Doomed> {
             }
         }
     };
-    client
-        .query(&finding, None, &mut find)
-        .with_context(failed)?;
-    Ok(Doomed {
-        bucket: bucket.clone(),
-        points,
-        since,
-    })
+    client.query(&finding, None, &mut find)?;
+    Ok((points, since))
 }
 
-fn warn(doomed: &[Doomed], influx: &InfluxSettings, out: &mut dyn Write) -> Result<()> {
+fn warn(
+    doomed: &[Doomed],
+    ours: &Ours<'_>,
+    influx: &InfluxSettings,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let (host, org) = (&influx.host, &influx.org);
+    let what = if doomed.is_empty() {
+        "the tasks and tokens of PowerLogger"
+    } else {
+        "all PowerLogger buckets"
+    };
     writeln!(
         out,
-        "⚠️  DANGER: This will DELETE all PowerLogger buckets from InfluxDB!\n"
+        "⚠️  DANGER: This will DELETE {what} from InfluxDB!\n\n\
+         Server: {host}, organization \"{org}\"\n\n\
+         This action is IRREVERSIBLE and will permanently delete:"
     )?;
-    writeln!(
-        out,
-        "Server: {}, organization \"{}\"\n",
-        influx.host, influx.org
-    )?;
-    writeln!(
-        out,
-        "This action is IRREVERSIBLE and will permanently delete:"
-    )?;
-    for Doomed {
-        bucket,
-        points,
-        since,
-    } in doomed
-    {
-        let what = match since {
-            Some(since) => format!("{points} points since {since}"),
-            None => "empty".to_owned(),
-        };
-        writeln!(out, "  • {}  ({what})", bucket.name)?;
+    for Doomed { bucket, content } in doomed {
+        writeln!(out, "  • {}  ({content})", bucket.name)?;
     }
-    writeln!(out, "\nAll data in these buckets will be LOST FOREVER!")?;
-    writeln!(out, "(The journal of this machine is not touched.)\n")?;
+    for task in &ours.tasks {
+        writeln!(out, "  • task \"{}\"", task.name)?;
+    }
+    for entry in &ours.tokens {
+        writeln!(out, "  • the {}", token_of(entry))?;
+    }
+    if !doomed.is_empty() {
+        writeln!(out, "\nAll data in these buckets will be LOST FOREVER!")?;
+        writeln!(out, "(The journal of this machine is not touched.)")?;
+    }
+    writeln!(out)?;
     Ok(())
+}
+
+/// What a token of ours is called.
+fn token_of(entry: &Authorization) -> &'static str {
+    match mark::read(&entry.description) {
+        Some((_, mark::Role::Writer)) => "writer token, which `powerlogger run` uses",
+        _ => "read-only token, which Grafana may use",
+    }
 }
 
 fn confirm(args: &DeleteArgs, out: &mut dyn Write) -> Result<()> {
@@ -181,12 +213,13 @@ fn delete(client: &Client, doomed: &[Doomed], out: &mut dyn Write) -> Result<()>
             .with_context(|| format!("cannot delete \"{}\"", bucket.name))?;
         writeln!(out, "done")?;
     }
-    writeln!(out, "\n✅ All PowerLogger buckets are deleted.")?;
+    if !doomed.is_empty() {
+        writeln!(out, "\n✅ All PowerLogger buckets are deleted.")?;
+    }
     Ok(())
 }
 
-/// Deletes the tasks and tokens that bear our mark.
-fn delete_ours(client: &Client, look: &Look, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+fn find_ours<'a>(look: &'a Look, loaded: &Loaded, out: &mut dyn Write) -> Result<Ours<'a>> {
     let Some(installation) = mark::find(&loaded.config_dir)? else {
         let dir = loaded.config_dir.display();
         writeln!(
@@ -194,28 +227,31 @@ fn delete_ours(client: &Client, look: &Look, loaded: &Loaded, out: &mut dyn Writ
             "There is no {} in {dir}: no task or token is known to be ours.",
             mark::ID_FILE
         )?;
-        return Ok(());
+        return Ok(Ours::default());
     };
     let is_ours =
         |description: &str| mark::read(description).is_some_and(|(whose, _)| whose == installation);
-    for task in look.tasks.iter().filter(|task| is_ours(&task.description)) {
-        client.delete_task(&task.id)?;
+    let tasks = look.tasks.iter();
+    let tokens = look.authorizations.iter();
+    Ok(Ours {
+        tasks: tasks.filter(|task| is_ours(&task.description)).collect(),
+        tokens: tokens.filter(|entry| is_ours(&entry.description)).collect(),
+    })
+}
+
+fn delete_ours(client: &Client, ours: &Ours<'_>, out: &mut dyn Write) -> Result<()> {
+    for task in &ours.tasks {
+        client
+            .delete_task(&task.id)
+            .with_context(|| format!("cannot delete the task \"{}\"", task.name))?;
         writeln!(out, "✓ task \"{}\" deleted", task.name)?;
     }
-    for entry in look
-        .authorizations
-        .iter()
-        .filter(|entry| is_ours(&entry.description))
-    {
-        client.delete_authorization(&entry.id)?;
-        let role = mark::read(&entry.description).map(|(_, role)| role);
-        let role = if role == Some(mark::Role::Writer) {
-            "writer"
-        } else {
-            "read-only"
-        };
-        writeln!(out, "✓ {role} token deleted")?;
+    for entry in &ours.tokens {
+        let what = token_of(entry);
+        client
+            .delete_authorization(&entry.id)
+            .with_context(|| format!("cannot delete the {what}"))?;
+        writeln!(out, "✓ {what}: deleted")?;
     }
-    writer_file::remove(&loaded.config_dir)?;
     Ok(())
 }

@@ -157,12 +157,18 @@ pub fn setup(args: &SetupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
         for_service: loaded.is_system(),
     };
     let read_token = apply(&plan, &applier, args.json, out)?;
-    if args.take_over {
-        recompute(loaded, influx, &token, args.json, out)?;
-    }
+    let recomputed = if args.take_over {
+        recompute(loaded, influx, &token, args.json, out)
+            .context("the views are not computed anew; `powerlogger setup --take-over` goes on")
+    } else {
+        Ok(())
+    };
+    // The read-only token is told only here, whatever else went wrong.
     if args.json {
         writeln!(out, "{:#}", to_json(&plan, true, read_token.as_deref()))?;
-    } else {
+    }
+    recomputed?;
+    if !args.json {
         finished(&plan, loaded, read_token.as_deref(), out)?;
     }
     let blocked = !plan.conflicts.is_empty() && !args.take_over;

@@ -15,6 +15,8 @@ const TASKS_A_PAGE: usize = 100;
 /// The most of a list that is read: tokens come in one piece, however many there are.
 const LIST_BYTES_MAX: u64 = 16 << 20;
 
+const S_PER_DAY: u64 = 86_400;
+
 /// What is known of an organisation under a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Organisation {
@@ -149,8 +151,7 @@ impl Client {
             let path =
                 format!("/api/v2/buckets?orgID={org_id}&limit={BUCKETS_A_PAGE}&offset={offset}");
             let said = json_of(self.get(&path)?)?;
-            let listed = said["buckets"].as_array().cloned().unwrap_or_default();
-            buckets.extend(listed.iter().map(bucket_of));
+            buckets.extend(list_of(&said, "buckets")?.iter().map(bucket_of));
             // Rights are applied after paging: a short page need not be the last.
             if said["links"]["next"].is_null() {
                 break;
@@ -221,7 +222,9 @@ impl Client {
                 .map_or(String::new(), |last| format!("&after={}", last.id));
             let path = format!("/api/v2/tasks?orgID={org_id}&limit={TASKS_A_PAGE}{after}");
             let said = json_of(self.get(&path)?)?;
-            let page: Vec<Task> = serde_json::from_value(said["tasks"].clone()).unwrap_or_default();
+            // A page that is not understood is not an empty one: what is on it would be made again.
+            let page = list_of(&said, "tasks")?.iter().map(Task::deserialize);
+            let page: Vec<Task> = page.collect::<Result<_, _>>().map_err(|_| not_the_api())?;
             if page.is_empty() {
                 return Ok(tasks);
             }
@@ -229,15 +232,28 @@ impl Client {
         }
     }
 
-    /// Makes a task; its name and pace are those of the script.
+    /// Makes a task; its name and pace are those of the script. Returns its id.
     ///
     /// # Errors
     /// When the server does not.
-    pub fn create_task(&self, org_id: &str, flux: &str, description: &str) -> Result<(), Error> {
+    pub fn create_task(
+        &self,
+        org_id: &str,
+        flux: &str,
+        description: &str,
+    ) -> Result<String, Error> {
         let task = json!({
             "orgID": org_id, "flux": flux, "status": "active", "description": description,
         });
-        json_of(self.post("/api/v2/tasks", &task)?).map(drop)
+        Ok(text(&json_of(self.post("/api/v2/tasks", &task)?)?["id"]))
+    }
+
+    /// Whether the token may see this task; lists leave out silently what it may not.
+    ///
+    /// # Errors
+    /// When the server says anything but yes or no.
+    pub fn sees_task(&self, task_id: &str) -> Result<bool, Error> {
+        self.sees(&format!("/api/v2/tasks/{task_id}"))
     }
 
     /// Changes a task in place: script, status, description.
@@ -264,9 +280,16 @@ impl Client {
     pub fn authorizations(&self, org_id: &str) -> Result<Vec<Authorization>, Error> {
         let path = format!("/api/v2/authorizations?orgID={org_id}");
         let said = json_of(self.get(&path)?)?;
-        let listed = said["authorizations"].as_array().cloned();
-        let listed = listed.unwrap_or_default();
+        let listed = list_of(&said, "authorizations")?;
         Ok(listed.iter().map(authorization_of).collect())
+    }
+
+    /// Whether the token may see this token's entry; lists leave out silently what it may not.
+    ///
+    /// # Errors
+    /// When the server says anything but yes or no.
+    pub fn sees_authorization(&self, id: &str) -> Result<bool, Error> {
+        self.sees(&format!("/api/v2/authorizations/{id}"))
     }
 
     /// Makes a token that may do this (`read`, `write`) with these buckets. Returns its entry's id and
@@ -330,6 +353,15 @@ impl Client {
         }
     }
 
+    fn sees(&self, path: &str) -> Result<bool, Error> {
+        let answer = self.get(path)?;
+        match answer.status {
+            200..300 => Ok(true),
+            401 | 403 | 404 => Ok(false),
+            _ => Err(answer.into_error()),
+        }
+    }
+
     fn get(&self, path: &str) -> Result<Answer, Error> {
         read_answer(self.send("GET", path, &[], b"")?, LIST_BYTES_MAX)
     }
@@ -362,11 +394,26 @@ fn json_of(answer: Answer) -> Result<Value, Error> {
     serde_json::from_str(&answer.body).map_err(|_| answer.into_error())
 }
 
+fn list_of<'a>(said: &'a Value, name: &str) -> Result<&'a Vec<Value>, Error> {
+    said[name].as_array().ok_or_else(not_the_api)
+}
+
+/// JSON, and not what InfluxDB says.
+fn not_the_api() -> Error {
+    Error::from_answer(200, "", None)
+}
+
+/// Zero is said aloud: no rules at all leave a bucket that is there as it is. So is how long a group of
+/// shards is, as the server would choose it for a new bucket (`v1/services/meta/data.go`): it does not
+/// choose anew for one that is there, and refuses a retention shorter than its groups (tried on v2.9.1).
 fn retention(seconds: u64) -> Value {
-    match seconds {
-        0 => json!([]),
-        seconds => json!([{ "type": "expire", "everySeconds": seconds }]),
-    }
+    let group_s = match seconds / S_PER_DAY {
+        _ if seconds == 0 => 7 * S_PER_DAY,
+        180.. => 7 * S_PER_DAY,
+        2.. => S_PER_DAY,
+        _ => 3_600,
+    };
+    json!([{ "type": "expire", "everySeconds": seconds, "shardGroupDurationSeconds": group_s }])
 }
 
 fn text(value: &Value) -> String {

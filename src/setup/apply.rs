@@ -16,7 +16,20 @@ use crate::rollup::{Level, View};
 pub enum ApplyError {
     /// The server does not do it.
     #[error("the server refuses")]
-    Server(#[from] Error),
+    Server(#[source] Error),
+    /// The token may not do it.
+    #[error(
+        "the token in INFLUX_TOKEN may not do this; setup needs one with all rights in the \
+         organization (an all-access token)"
+    )]
+    Rights(#[source] Error),
+    /// The token may make such things and not see them: the next run would not find them, and make
+    /// more of them.
+    #[error(
+        "the token in INFLUX_TOKEN may make {0} and not read them, so that every run would make \
+         more; setup needs one with all rights in the organization (an all-access token)"
+    )]
+    Blind(&'static str),
     /// The token cannot be kept; it has been deleted again.
     #[error("{} cannot be written", path.display())]
     Keep {
@@ -28,6 +41,17 @@ pub enum ApplyError {
     /// A bucket is gone that was there a moment ago.
     #[error("the bucket \"{0}\" is not there; run setup again")]
     NoBucket(String),
+}
+
+impl From<Error> for ApplyError {
+    fn from(error: Error) -> ApplyError {
+        match error {
+            Error::Status {
+                status: 401 | 403, ..
+            } => ApplyError::Rights(error),
+            error => ApplyError::Server(error),
+        }
+    }
 }
 
 /// Applies actions.
@@ -53,16 +77,10 @@ impl Applier<'_> {
     pub fn apply(&self, action: &Action) -> Result<Option<String>, ApplyError> {
         match action {
             Action::CreateBucket { name, retention_s } => {
-                let description = "PowerLogger: pulses of electricity meters";
-                self.client
-                    .create_bucket(self.org_id, name, *retention_s, description)?;
+                self.create_bucket(name, *retention_s)?;
             }
             Action::SetRetention { id, to_s, .. } => self.client.set_retention(id, *to_s)?,
-            Action::CreateTask { view } => {
-                let (script, description) = self.task(*view);
-                self.client
-                    .create_task(self.org_id, &script, &description)?;
-            }
+            Action::CreateTask { view } => self.create_task(*view)?,
             Action::RepairTask { view, id, .. } => {
                 let (script, description) = self.task(*view);
                 let change =
@@ -94,6 +112,37 @@ impl Applier<'_> {
         )
     }
 
+    /// What the token may not see is there already for all it knows, or will be: either way the next
+    /// run could not go on from it.
+    fn create_bucket(&self, name: &str, retention_s: u64) -> Result<(), ApplyError> {
+        let description = "PowerLogger: pulses of electricity meters";
+        let made = self
+            .client
+            .create_bucket(self.org_id, name, retention_s, description);
+        let conflicts = matches!(&made, Err(Error::Status { code, .. }) if code == "conflict");
+        let sees = (conflicts || made.is_ok())
+            .then(|| self.client.bucket(&self.wanted.influx.org, name))
+            .transpose()?;
+        match sees {
+            Some(None) => Err(ApplyError::Blind("buckets")),
+            // Somebody else made it a moment ago.
+            Some(Some(_)) => Ok(()),
+            None => made.map(drop).map_err(ApplyError::from),
+        }
+    }
+
+    fn create_task(&self, view: View) -> Result<(), ApplyError> {
+        let (script, description) = self.task(view);
+        let id = self
+            .client
+            .create_task(self.org_id, &script, &description)?;
+        if self.client.sees_task(&id)? {
+            return Ok(());
+        }
+        self.client.delete_task(&id)?;
+        Err(ApplyError::Blind("tasks"))
+    }
+
     fn create_token(&self, role: Role) -> Result<(String, String), ApplyError> {
         let influx = self.wanted.influx;
         let mut ids = Vec::new();
@@ -112,9 +161,14 @@ impl Applier<'_> {
         };
         let description = mark::describe(what, self.wanted.installation, role);
         let permissions = permissions(role, &ids);
-        Ok(self
-            .client
-            .create_authorization(self.org_id, &description, &permissions)?)
+        let (id, token) =
+            self.client
+                .create_authorization(self.org_id, &description, &permissions)?;
+        if self.client.sees_authorization(&id)? {
+            return Ok((id, token));
+        }
+        self.client.delete_authorization(&id)?;
+        Err(ApplyError::Blind("tokens"))
     }
 
     /// The token is kept the moment it exists.

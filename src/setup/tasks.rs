@@ -44,38 +44,108 @@ pub fn name(view: View, installation: &str) -> String {
 /// Whether a script writes into the bucket with this name or id. It is read as text: a name that is put
 /// together at run time is not seen.
 pub fn writes_to(script: &str, bucket: &str, bucket_id: Option<&str>) -> bool {
-    let literal = flux::string(bucket);
-    let calls = script.split("to(").skip(1);
-    calls.into_iter().any(|call| {
-        let arguments = call.split(')').next().unwrap_or_default();
-        let by_id = bucket_id.is_some_and(|id| arguments.contains(&flux::string(id)));
-        by_id || names_bucket(arguments, &literal) || names_variable(script, arguments, &literal)
+    let code = code_of(script);
+    let names = |(from, to): (usize, usize), argument: &str, wanted: &str| {
+        let Some(at) = value_of(&code[from..to], argument) else {
+            return false;
+        };
+        let literal = flux::string(wanted);
+        let value = &script[from + at..];
+        value.starts_with(&literal) || is_assigned(script, identifier(value), &literal)
+    };
+    calls_of_to(&code).into_iter().any(|call| {
+        names(call, "bucket", bucket) || bucket_id.is_some_and(|id| names(call, "bucketID", id))
     })
 }
 
-fn names_bucket(arguments: &str, literal: &str) -> bool {
-    value_of(arguments, "bucket").is_some_and(|value| value.starts_with(literal))
+/// The script byte for byte, with blanks for what is inside of texts, comments and regular expressions:
+/// brackets and names found in it are those of the code.
+fn code_of(script: &str) -> String {
+    let mut code = String::with_capacity(script.len());
+    // What ends the part that is being blanked out.
+    let mut until: Option<u8> = None;
+    let mut bytes = script.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        let shown = match until {
+            Some(b'\n') if byte != b'\n' => b' ',
+            Some(end) if byte == end => {
+                until = None;
+                byte
+            }
+            Some(_) => {
+                if byte == b'\\' && bytes.next().is_some() {
+                    code.push(' ');
+                }
+                b' '
+            }
+            None => {
+                until = match byte {
+                    b'"' => Some(b'"'),
+                    b'/' if bytes.peek() == Some(&b'/') => Some(b'\n'),
+                    b'/' if code.trim_end().ends_with('~') => Some(b'/'),
+                    _ => None,
+                };
+                byte
+            }
+        };
+        // A letter of a name may be any; here it needs to be one byte.
+        code.push(if shown.is_ascii() { shown.into() } else { '_' });
+    }
+    code
+}
+
+/// Where the arguments of each call of `to` and its kin stand.
+fn calls_of_to(code: &str) -> Vec<(usize, usize)> {
+    let after = |name: &str| names_in(code, name);
+    let ends = after("to").into_iter().chain(after("wideTo"));
+    ends.filter_map(|end| {
+        let open = end + (code.len() - end - code[end..].trim_start().len());
+        let mut depth = 0_usize;
+        for (at, c) in code[open..].char_indices() {
+            match c {
+                '(' => depth += 1,
+                ')' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth == 0 {
+                return (c == ')').then_some((open, open + at));
+            }
+        }
+        None
+    })
+    .collect()
+}
+
+/// Where each whole name like this ends.
+fn names_in(code: &str, name: &str) -> Vec<usize> {
+    let found = code.match_indices(name).filter(|(at, _)| {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        !code[..*at].ends_with(is_part) && !code[at + name.len()..].starts_with(is_part)
+    });
+    found.map(|(at, _)| at + name.len()).collect()
+}
+
+/// Where the value of an argument begins.
+fn value_of(arguments: &str, name: &str) -> Option<usize> {
+    names_in(arguments, name).into_iter().find_map(|end| {
+        let value = arguments[end..].trim_start().strip_prefix(':')?;
+        Some(arguments.len() - value.trim_start().len())
+    })
+}
+
+fn identifier(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_');
+    &text[..end.unwrap_or(text.len())]
 }
 
 /// `to(bucket: target)` with `target = "…"` elsewhere.
-fn names_variable(script: &str, arguments: &str, literal: &str) -> bool {
-    let Some(value) = value_of(arguments, "bucket") else {
-        return false;
-    };
-    let end = value.find(|c: char| !c.is_alphanumeric() && c != '_');
-    let name = &value[..end.unwrap_or(value.len())];
+fn is_assigned(script: &str, name: &str, literal: &str) -> bool {
     !name.is_empty()
         && script.lines().any(|line| {
             let assigned = line.trim().strip_prefix(name);
             let assigned = assigned.and_then(|rest| rest.trim_start().strip_prefix('='));
             assigned.is_some_and(|value| value.trim().starts_with(literal))
         })
-}
-
-fn value_of<'a>(arguments: &'a str, name: &str) -> Option<&'a str> {
-    let at = arguments.find(name)?;
-    let rest = arguments[at + name.len()..].trim_start();
-    rest.strip_prefix(':').map(str::trim_start)
 }
 
 #[cfg(test)]
@@ -98,5 +168,35 @@ mod tests {
         ));
         assert!(!writes("x |> to(bucket: \"PL_1m_copy\", org: \"o\")"));
         assert!(!writes("x |> to(bucket: \"other\", org: \"PL_1m\")"));
+        assert!(writes("x |> to (org: \"my bucket\", bucket: \"PL_1m\")"));
+        assert!(writes("x |> to(org: \"a) b\", bucket: \"PL_1m\")"));
+        assert!(writes("x |> to(org: f(a: 1), bucket: \"PL_1m\")"));
+        assert!(writes("x |> influxdb.wideTo(bucket: \"PL_1m\") |> yield()"));
+        assert!(writes("id = \"0123456789abcdef\"\nx |> to(bucketID: id)"));
+        assert!(writes(
+            "x |> filter(fn: (r) => r.t =~ /\"/) |> to(bucket: \"PL_1m\")"
+        ));
+        assert!(writes("größe = 1 // \"\nx |> to(bucket: \"PL_1m\")"));
+        assert!(!writes("// x |> to(bucket: \"PL_1m\")\nx"));
+        assert!(!writes("x |> goto(bucket: \"PL_1m\")"));
+        assert!(!writes("s = \"to(bucket: \\\"PL_1m\\\")\""));
+        assert!(!writes("x |> to(bucket: \"PL_1m"));
+    }
+
+    #[test]
+    fn buckets_with_any_name_are_found_where_they_are_written() {
+        for bucket in [
+            "c (1m)",
+            "a) b",
+            "größer, 日",
+            "1m ${y}",
+            "back\\slash",
+            "//",
+        ] {
+            let literal = flux::string(bucket);
+            let script = format!("from(bucket: \"x\") |> to(bucket: {literal}, org: \"o\")");
+            assert!(writes_to(&script, bucket, None), "{script}");
+            assert!(!writes_to(&script, "other", None), "{script}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The file `writer.token`: the token of `run`, with the server it is for.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
@@ -15,21 +16,30 @@ pub fn path(config_dir: &Path) -> PathBuf {
     config_dir.join(WRITER_FILE)
 }
 
-/// The id of the authorization whose token the file holds, if it is for this host and organisation.
+/// The id of the authorization whose token the file holds, if `run` takes it for this host and
+/// organisation: it does not take one that others can read.
 pub fn authorization_id(config_dir: &Path, host: &str, org: &str) -> Option<String> {
+    let fields = fields_for(config_dir, host, org)?;
+    let others_read = fs::metadata(path(config_dir)).ok()?.mode() & 0o077 != 0;
+    if others_read || fields.get("token").is_none_or(String::is_empty) {
+        return None;
+    }
+    fields.get("authorization_id").cloned()
+}
+
+/// Whether there is one, and for this host and organisation.
+pub fn is_for(config_dir: &Path, host: &str, org: &str) -> bool {
+    fields_for(config_dir, host, org).is_some()
+}
+
+fn fields_for(config_dir: &Path, host: &str, org: &str) -> Option<BTreeMap<String, String>> {
     let text = fs::read_to_string(path(config_dir)).ok()?;
-    let field = |name: &str| {
-        let lines = text.lines().filter_map(|line| line.split_once('='));
-        lines
-            .into_iter()
-            .find(|(of, _)| *of == name)
-            .map(|(_, value)| value)
-    };
-    let ours = field("host") == Some(host) && field("org") == Some(org);
-    let there = ours && field("token").is_some_and(|token| !token.is_empty());
-    field("authorization_id")
-        .filter(|_| there)
-        .map(str::to_owned)
+    let lines = text.lines().filter_map(|line| line.split_once('='));
+    let fields: BTreeMap<String, String> = lines
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let is = |name: &str, wanted: &str| fields.get(name).is_some_and(|found| found == wanted);
+    (is("host", host) && is("org", org)).then_some(fields)
 }
 
 /// Writes the file, whole or not at all: 0600, and where root writes it for the user who will read it: the
@@ -92,6 +102,8 @@ fn service_user(passwd: &Path) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -107,6 +119,10 @@ mod tests {
         assert_eq!(authorization_id(dir.path(), "http://other", org), None);
         let meta = fs::metadata(path(dir.path())).unwrap();
         assert_eq!(meta.mode() & 0o777, 0o600);
+        fs::set_permissions(path(dir.path()), fs::Permissions::from_mode(0o644)).unwrap();
+        let id = authorization_id(dir.path(), host, org);
+        assert_eq!(id, None, "`run` does not take one that others can read");
+        assert!(is_for(dir.path(), host, org) && !is_for(dir.path(), host, "other"));
         remove(dir.path()).unwrap();
         remove(dir.path()).unwrap();
         assert_eq!(authorization_id(dir.path(), host, org), None);
