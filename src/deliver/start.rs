@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::sink::Sink;
 use crate::clock::Clock;
 use crate::config::DeliverSettings;
+use crate::journal::mailbox::Mailbox;
 use crate::journal::reader::Reader;
-use crate::journal::writer::Mailbox;
 
 /// What a [`super::Deliverer`] needs to begin.
 #[derive(Debug)]

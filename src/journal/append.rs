@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::schema::{self, Lock};
+use super::windows::Comparing;
 use super::{JournalError, Named};
 use crate::clock::segment::Segment;
 use crate::intake::{Losses, Pending};
@@ -27,6 +28,7 @@ pub struct Journal {
     /// Row ids of this run's segments.
     segments: HashMap<SegmentNo, i64>,
     newest: i64,
+    pub(super) comparing: Comparing,
     _lock: Lock,
 }
 
@@ -66,6 +68,7 @@ impl Journal {
             meters,
             segments,
             newest,
+            comparing: Comparing::default(),
             _lock: lock,
         })
     }

@@ -39,6 +39,7 @@
 pub mod append;
 pub mod delivery;
 pub mod durable;
+pub mod mailbox;
 pub mod marks;
 pub mod ranges;
 pub mod reader;

@@ -47,6 +47,16 @@ pub struct Reconciled {
     pub changed: Vec<Changed>,
 }
 
+/// What the reconciler is comparing, or has compared and not yet kept: by code of the level, up to
+/// where. A window that changes meanwhile counts as changed after it was compared.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Comparing {
+    /// The row of the destination.
+    pub(super) destination: i64,
+    /// In seconds since 1970.
+    pub(super) until_s: BTreeMap<i64, i64>,
+}
+
 impl Journal {
     /// Adds the windows of some pulses; `rolled` is all that is counted then.
     ///
@@ -61,6 +71,8 @@ impl Journal {
             .connection
             .unchecked_transaction()
             .op("begin a commit")?;
+        // It only grows, so that no two changes of a window are taken for one.
+        let roll: i64 = rolled.ranges().iter().map(|r| r.1 - r.0 + 1).sum();
         for ((view, start_s, meter), pulses) in tally.windows() {
             transaction
                 .prepare_cached(
@@ -69,9 +81,9 @@ impl Journal {
                 )
                 .and_then(|mut put| put.execute((view.width_s(), start_s, meter, pulses)))
                 .op("keep a window")?;
-            note_change(&transaction, Level::View(view), start_s)?;
+            self.note_change(&transaction, Level::View(view), start_s, roll)?;
             if view == Level::Raw.windows() {
-                note_change(&transaction, Level::Raw, start_s)?;
+                self.note_change(&transaction, Level::Raw, start_s, roll)?;
             }
         }
         for (start_s, (first, last)) in tally.hours() {
@@ -94,6 +106,42 @@ impl Journal {
                 .op("keep what is rolled up")?;
         }
         transaction.commit().op("commit")
+    }
+
+    /// A window that was compared with the server's, or is at this moment, is different now.
+    fn note_change(
+        &self,
+        transaction: &Transaction<'_>,
+        level: Level,
+        start_s: i64,
+        roll: i64,
+    ) -> Result<(), JournalError> {
+        let level = level.as_code();
+        transaction
+            .prepare_cached(
+                "INSERT INTO changed_window
+                 SELECT destination, level, ?2, ?3 FROM reconciled WHERE level = ?1 AND until_s > ?2
+                 ON CONFLICT DO UPDATE SET roll = excluded.roll",
+            )
+            .and_then(|mut put| put.execute((level, start_s, roll)))
+            .op("keep a window")?;
+        let Comparing {
+            destination,
+            until_s,
+        } = &self.comparing;
+        if until_s
+            .get(&level)
+            .is_some_and(|until_s| *until_s > start_s)
+        {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO changed_window VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT DO UPDATE SET roll = excluded.roll",
+                )
+                .and_then(|mut put| put.execute((*destination, level, start_s, roll)))
+                .op("keep a window")?;
+        }
+        Ok(())
     }
 
     /// Keeps when the meters' lines were watched.
@@ -152,24 +200,6 @@ impl Journal {
         }
         Ok(more)
     }
-}
-
-/// A window that was compared with the server's is different now.
-fn note_change(
-    transaction: &Transaction<'_>,
-    level: Level,
-    start_s: i64,
-) -> Result<(), JournalError> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO changed_window
-             SELECT destination, level, ?2, (SELECT coalesce(max(roll), 0) + 1 FROM changed_window)
-             FROM reconciled WHERE level = ?1 AND until_s > ?2
-             ON CONFLICT DO UPDATE SET roll = excluded.roll",
-        )
-        .and_then(|mut put| put.execute((level.as_code(), start_s)))
-        .op("keep a window")?;
-    Ok(())
 }
 
 /// Keeps how far a destination has been compared.

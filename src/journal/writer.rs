@@ -1,17 +1,18 @@
 //! The single writer: commits what waits, at once. It never waits for the card: the
 //! [`super::durable`] thread does.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{error, info, warn};
 
 use super::JournalError;
 use super::append::Journal;
-use super::delivery::DeliveryNews;
+use super::mailbox::Mailbox;
 use super::marks::Marks;
 use super::ranges::IdRanges;
 use super::roller::Roller;
+use super::windows::Comparing;
 use crate::clock::Clock;
 use crate::config::JournalSettings;
 use crate::intake::{Intake, Watched};
@@ -40,58 +41,6 @@ const HARD_BOUND_EXTRA_BYTES: u64 = 64 << 20;
 const IDLE_WAIT: Duration = Duration::from_secs(1);
 
 const NS_PER_DAY: i64 = 86_400 * NS_PER_S;
-
-/// Where delivery leaves what is to be kept; the writer collects it.
-#[derive(Debug, Default)]
-pub struct Mailbox(Mutex<DeliveryNews>);
-
-impl Mailbox {
-    /// Leaves news; newer ranges and states replace older ones.
-    pub fn leave(&self, news: DeliveryNews) {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if news.delivered.is_some() {
-            waiting.delivered = news.delivered;
-        }
-        if news.state.is_some() {
-            waiting.state = news.state;
-        }
-        if news.views.is_some() {
-            waiting.views = news.views;
-        }
-        waiting.much |= news.much;
-        waiting.refused.extend(news.refused);
-        waiting.expired.extend(news.expired);
-        waiting.reconciled.extend(news.reconciled);
-    }
-
-    /// Takes what is there. Ranges, and what was compared, are left until `also_ranges`.
-    fn collect(&self, also_ranges: bool) -> Option<DeliveryNews> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let urgent = waiting.much
-            || waiting.state.is_some()
-            || waiting.views.is_some()
-            || !waiting.refused.is_empty()
-            || !waiting.expired.is_empty();
-        let ranges = waiting.delivered.is_some() || !waiting.reconciled.is_empty();
-        if urgent || (also_ranges && ranges) {
-            return Some(std::mem::take(&mut waiting));
-        }
-        None
-    }
-
-    /// Gives back what could not be kept, below what has come since.
-    fn put_back(&self, mut taken: DeliveryNews) {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = std::mem::take(&mut *waiting);
-        taken.delivered = since.delivered.or(taken.delivered);
-        taken.state = since.state.or(taken.state);
-        taken.views = since.views.or(taken.views);
-        taken.reconciled.extend(since.reconciled);
-        taken.refused.extend(since.refused);
-        taken.expired.extend(since.expired);
-        *waiting = taken;
-    }
-}
 
 /// Minutes that are over: their windows are counted as soon as the pulses in them are durable.
 #[derive(Debug)]
@@ -216,9 +165,7 @@ impl Writer {
         self.commit(true)?;
         self.keep_delivery(true)?;
         // What is not durable yet is counted by the next run.
-        let mark = self.marks.now();
-        let settled = mark.segments_settled;
-        while self.roller.step(&mut self.journal, mark.durable, settled)? {}
+        while self.count_windows(self.marks.now().durable)? {}
         self.journal.keep_watched(&watched.meters)
     }
 
@@ -272,8 +219,7 @@ impl Writer {
         else {
             return Ok(false);
         };
-        let settled = mark.segments_settled;
-        match self.roller.step(&mut self.journal, closing.newest, settled) {
+        match self.count_windows(closing.newest) {
             Ok(false) => {}
             unfinished => {
                 self.closing = Some(closing);
@@ -284,6 +230,19 @@ impl Writer {
         self.rolled_ns = now_ns;
         self.marks.closed(self.looked_minute_s);
         self.journal.prune_windows(self.clock.wall_ns())
+    }
+
+    /// Counts some of the pulses up to id `newest` in windows; true if there is more to do.
+    fn count_windows(&mut self, newest: i64) -> Result<bool, JournalError> {
+        if let Some(destination) = self.destination {
+            let until_s = self.mailbox.compared_until_s();
+            self.journal.comparing = Comparing {
+                destination,
+                until_s,
+            };
+        }
+        let settled = self.marks.now().segments_settled;
+        self.roller.step(&mut self.journal, newest, settled)
     }
 
     /// Commits what waits. `also_lines`: even if it is but the state of lines.
@@ -354,8 +313,7 @@ impl Writer {
     fn make_room(&mut self, max_bytes: u64) -> Result<i64, JournalError> {
         // Pulses leave, their windows stay.
         if let Some(last) = self.journal.leaving_next()? {
-            let settled = self.marks.now().segments_settled;
-            while self.roller.step(&mut self.journal, last, settled)? {}
+            while self.count_windows(last)? {}
         }
         let delivered = self.destination.map(|_| &self.delivered);
         let left = self

@@ -20,28 +20,29 @@ pub mod stats;
 pub mod sweep;
 
 mod lane;
+mod tell;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use crate::clock::Clock;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::config::{DeliverSettings, Downsampling};
 use crate::deliver::condition::{Condition, Tell};
-use crate::deliver::retry::{Backoff, Failure, Hold, Verdict as Judged, judge};
+use crate::deliver::retry::{Backoff, Failure, Verdict as Judged, judge};
 use crate::deliver::stats::DeliverStats;
 use crate::journal::JournalError;
 use crate::journal::delivery::{DeliveryNews, DestinationState};
+use crate::journal::mailbox::Mailbox;
 use crate::journal::marks::Mark;
 use crate::journal::reader::Reader;
 use crate::journal::windows::Reconciled;
-use crate::journal::writer::Mailbox;
 use crate::pulse::{MonoNs, NS_PER_S};
 use crate::rollup::{Level, View};
-use compare::{Difference, Verdict};
+use compare::Difference;
 use examine::{Examiner, Trouble, unread};
 use lane::{Kind, Lane, Stretch};
 use server::Server;
@@ -187,6 +188,10 @@ impl Reconciler {
             let Some(stretch) = self.next_stretch(index, mark)? else {
                 continue;
             };
+            if stretch.kind == Kind::Ahead {
+                let level = self.lanes[index].level;
+                self.mailbox.comparing(level, stretch.to_s);
+            }
             match self.compare(self.lanes[index].level, &stretch) {
                 Ok(seen) => {
                     self.went_well(index, stretch, seen);
@@ -289,7 +294,7 @@ impl Reconciler {
                 (differences, written)
             }
         };
-        tell(level, stretch, &differences, done, self.readable);
+        tell::differences(level, stretch, &differences, done, self.readable);
         if done > 0 {
             return Ok(Seen::Differs);
         }
@@ -327,7 +332,7 @@ impl Reconciler {
         let lane = &mut self.lanes[index];
         lane.failures = lane.failures.saturating_add(1);
         let (word, pause, advice) = match judge(failure, false) {
-            Judged::Hold(hold) => (hold.as_str(), self.backoff.hold(), advice(hold)),
+            Judged::Hold(hold) => (hold.as_str(), self.backoff.hold(), tell::advice(hold)),
             Judged::Later { after: Some(after) } => ("busy", Backoff::asked(after), ""),
             Judged::Isolate { .. } => ("refused", self.backoff.hold(), ""),
             _ => {
@@ -388,61 +393,4 @@ fn is_unreadable(read: &Result<Vec<Difference>, Trouble>) -> bool {
         return false;
     };
     matches!(status, 200 | 400 | 404 | 405 | 422 | 501)
-}
-
-/// What to do about a trouble that only a hand can help.
-fn advice(hold: Hold) -> &'static str {
-    match hold {
-        Hold::NotFound | Hold::Forbidden => {
-            "; the bucket is not there, or the token may not read and write it: run `powerlogger setup`"
-        }
-        Hold::Unauthorized => "; the token is not valid: run `powerlogger setup`",
-        Hold::BadRequest => "; check INFLUX_HOST and INFLUX_ORG",
-        Hold::FieldType => "; another program writes the field Pulse with another type there",
-    }
-}
-
-/// Says what was put right, and what was not.
-fn tell(level: Level, stretch: &Stretch, differences: &[Difference], done: usize, read: bool) {
-    let from = crate::influx::flux::time_s(stretch.from_s);
-    let to = crate::influx::flux::time_s(stretch.to_s);
-    let level = level.as_str();
-    for Difference {
-        meter,
-        start_s,
-        journal,
-        raw,
-        found,
-        verdict,
-        ..
-    } in differences
-    {
-        debug!(
-            level,
-            meter,
-            start_s,
-            journal,
-            raw,
-            found,
-            ?verdict,
-            "a window differs"
-        );
-    }
-    if done > 0 && read {
-        info!(level, from, to, done, "the server's windows were put right");
-    }
-    let mut foreign = differences
-        .iter()
-        .filter(|difference| difference.verdict == Verdict::Foreign);
-    if let Some(first) = foreign.next().filter(|_| stretch.kind != Kind::Sweep) {
-        warn!(
-            level,
-            from,
-            to,
-            windows = foreign.count() + 1,
-            meter = first.meter,
-            "the server holds more pulses than the journal knows: another writer? Left as it is \
-             (`powerlogger audit` lists them)"
-        );
-    }
 }
