@@ -38,6 +38,7 @@ fn run(total: usize, a_commit: usize) -> (f64, f64) {
         no: SegmentNo(0),
         begins_ns: 0,
         offset_ns: 1_764_000_000_000_000_000,
+        slept_ns: 0,
         trust: Trust::Assumed,
     };
     journal

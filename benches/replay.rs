@@ -77,6 +77,7 @@ fn replay(server: &Influxd, begin_ns: i64) -> f64 {
         no: SegmentNo(0),
         begins_ns: 0,
         offset_ns: begin_ns,
+        slept_ns: 0,
         trust,
     };
     let pulses = (1..=PULSES).map(|n| Pulse {

@@ -118,6 +118,8 @@ pub struct Watch {
 pub struct Watched {
     /// By the wall clock; None: it cannot be trusted yet.
     pub looked_ns: Option<WallNs>,
+    /// Whether the clock is synchronised, so that this is a time nobody was before.
+    pub synchronised: bool,
     /// The meters whose lines are read, and since when.
     pub meters: BTreeMap<MeterId, Watch>,
 }

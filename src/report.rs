@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use crate::capture::CaptureStats;
+use crate::capture::stats::CaptureStats;
 use crate::clock::Clock;
 use crate::deliver::stats::DeliverStats;
 use crate::journal::reader::Reader;

@@ -22,6 +22,8 @@ pub struct Status {
     pub journal_bytes: u64,
     /// Pulses that are in the journal now.
     pub journal_pulses: i64,
+    /// On which clock the newest pulses stand; None: there are none.
+    pub clock: Option<ClockStatus>,
     /// Where pulses are delivered to; None: nowhere.
     pub delivery: Option<DeliveryStatus>,
 }
@@ -37,6 +39,15 @@ pub struct MeterStatus {
     pub last_pulse_ns: Option<WallNs>,
     /// What was rejected or lost, by cause.
     pub losses: Vec<LossStatus>,
+}
+
+/// The clock of the newest pulses.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ClockStatus {
+    /// `synchronised`, `rtc`, `assumed`, or `provisional`.
+    pub trust: &'static str,
+    /// Whether pulses are held, not delivered, until their time is known.
+    pub holding: bool,
 }
 
 /// Losses of one meter for one cause.
@@ -122,8 +133,13 @@ impl Status {
             Some(name) => DeliveryStatus::take(reader, name, bounds, at_ns)?,
             None => None,
         };
+        let clock = reader.clock_trust()?.map(|(trust, open)| ClockStatus {
+            trust: trust.as_str(),
+            holding: open > 0,
+        });
         Ok(Status {
             at_ns,
+            clock,
             meters,
             journal_bytes: reader.used_bytes()?,
             journal_pulses: bounds.map_or(0, |(first, last)| last - first + 1),

@@ -9,21 +9,23 @@ pub mod pace;
 pub mod recorded;
 pub mod recorder;
 pub mod simulated;
+pub mod stats;
 pub mod waker;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
-use crate::clock::segment::Segments;
+use crate::clock::segment::{Remembered, Rules, Segments, Trust};
 use crate::config::MeterSettings;
 use crate::intake::{Intake, LineState, Loss, Pending, Watch, Watched};
-use crate::pulse::{Edge, Level, LossCause, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Pulse, WallNs};
+use crate::pulse::{Edge, Level, LossCause, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Pulse};
 use filter::{Filter, FilterState, Outcome};
+use stats::CaptureStats;
 
 /// What a source tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,19 +95,6 @@ const READ_LAG_MAX_NS: i64 = 2 * NS_PER_MS;
 /// The clocks are looked at this often when nothing happens, to notice that the wall clock was set.
 const CLOCK_LOOK_NS: i64 = NS_PER_S;
 
-/// What capture shows to the rest of the house while it runs.
-#[derive(Debug, Default)]
-pub struct CaptureStats {
-    /// Edges read since the start.
-    pub edges: AtomicU64,
-    /// Pulses handed to the journal since the start.
-    pub pulses: AtomicU64,
-    /// Lines that are requested now.
-    pub lines_up: AtomicU64,
-    /// Steps made: it is alive while they grow.
-    pub steps: AtomicU64,
-}
-
 /// The stage: owns the source and a filter for each meter.
 #[derive(Debug)]
 pub struct Capture {
@@ -156,14 +145,13 @@ impl Line {
 }
 
 impl Capture {
-    /// Sets the stage up; nothing is read before the first [`Capture::step`]. Wall time before
-    /// `earliest_wall_ns` is not believed.
+    /// Sets the stage up; nothing is read before the first [`Capture::step`].
     pub fn new(
         source: Box<dyn Source>,
         clock: Arc<dyn Clock>,
         intake: Arc<Intake>,
         meters: &[MeterSettings],
-        earliest_wall_ns: WallNs,
+        (rules, remembered): (Rules, Option<Remembered>),
     ) -> Capture {
         let now_ns = clock.mono_ns();
         let lines = meters
@@ -181,7 +169,7 @@ impl Capture {
             .collect();
         let decide_ns = meters.iter().map(|meter| meter.filter.bounce_ns).max();
         let decide_ns = decide_ns.unwrap_or(0);
-        let segments = Segments::begin(now_ns, clock.offset_ns(), earliest_wall_ns);
+        let segments = Segments::begin(clock.look(), rules, remembered);
         Capture {
             source,
             clock,
@@ -258,8 +246,11 @@ impl Capture {
                 meters.insert(meter, Watch { since_ns, until_ns });
             }
         }
-        let looked_ns = Some(wall(seen_ns));
-        self.intake.note_watched(Watched { looked_ns, meters });
+        self.intake.note_watched(Watched {
+            looked_ns: Some(wall(seen_ns)),
+            synchronised: segment.trust == Trust::Synchronised,
+            meters,
+        });
     }
 
     /// The end: reads what the kernel still holds and decides what is open in favour of the
@@ -300,12 +291,17 @@ impl Capture {
             self.announced = true;
             pending.segments.extend_from_slice(self.segments.all());
         }
-        for segment in self.segments.observe(now_ns, self.clock.offset_ns()) {
+        // An edge is no reason to ask all of this again.
+        let offset_ns = self.clock.offset_ns();
+        if !self.segments.wants(now_ns, offset_ns) {
+            return;
+        }
+        for segment in self.segments.observe(self.clock.look()) {
             info!(
                 segment = segment.no.0,
                 offset_ns = segment.offset_ns,
-                trust = ?segment.trust,
-                "the wall clock was set: a new clock segment"
+                trust = segment.trust.as_str(),
+                "the clock was set, or is trusted more now"
             );
             pending.segments.push(segment);
         }

@@ -19,14 +19,15 @@ use crate::capture::recorded::RecordedSource;
 use crate::capture::recorder::{Recorder, RecordingSource};
 use crate::capture::simulated::{SimulatedOptions, SimulatedSource};
 use crate::capture::waker::Waker;
-use crate::clock::segment::EARLIEST_WALL_NS;
+use crate::clock::kernel::has_rtc;
+use crate::clock::segment::{EARLIEST_WALL_NS, Remembered, Rules};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Influx, Loaded, MeterSettings, Settings};
+use crate::config::{ClockSettings, Influx, Loaded, MeterSettings, Settings};
 use crate::daemon::{self, Parts, Remote};
 use crate::deliver::influx_sink::InfluxSink;
 use crate::deliver::sink::Sink;
 use crate::journal::reader::Reader;
-use crate::pulse::{NS_PER_S, WallNs};
+use crate::pulse::NS_PER_S;
 use crate::reconcile::influx_server::InfluxServer;
 use crate::service;
 
@@ -109,7 +110,7 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
     let Chosen {
         source,
         clock,
-        earliest_wall_ns,
+        trust,
         remembered,
     } = source(args, settings, &waker)?;
     let source = match &args.record {
@@ -123,7 +124,12 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
         clock,
         waker,
         remote,
-        earliest_wall_ns,
+        trust,
+        boot_id: if patient {
+            "simulated".to_owned()
+        } else {
+            boot_id()
+        },
         remembered,
         patient,
     };
@@ -150,11 +156,11 @@ fn start_log(debug: bool) {
     }
 }
 
-/// What to count, on which clock, and from when on that clock is believed.
+/// What to count, on which clock, and when that clock is believed.
 struct Chosen {
     source: Box<dyn Source>,
     clock: Arc<dyn Clock>,
-    earliest_wall_ns: WallNs,
+    trust: (Rules, Option<Remembered>),
     /// What an earlier run has left of each meter's line.
     remembered: Vec<Option<FilterState>>,
 }
@@ -164,7 +170,7 @@ fn source(args: &RunArgs, settings: &Settings, waker: &Waker) -> anyhow::Result<
     let unremembered = |source, clock| Chosen {
         source,
         clock,
-        earliest_wall_ns: WallNs::MIN,
+        trust: (Rules::BELIEVE, None),
         remembered: Vec::new(),
     };
     let Speed(speed) = args.speed;
@@ -198,11 +204,12 @@ fn source(args: &RunArgs, settings: &Settings, waker: &Waker) -> anyhow::Result<
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut lines = GpioSource::new(meters, Arc::clone(&clock), waker.clone());
     let kept = service::take_kept();
-    // Without a request to go on with there is nothing to ask the journal: capture waits for nobody.
-    let remembered = if kept.is_empty() {
-        Vec::new()
-    } else {
-        remembered(settings)
+    let reader = Reader::open(&settings.journal.dir).ok();
+    let trust = trust(settings.clock, reader.as_ref());
+    // Without a request to go on with there is nothing to ask.
+    let remembered = match &reader {
+        Some(reader) if !kept.is_empty() => remembered(settings, reader),
+        _ => Vec::new(),
     };
     let ids: Vec<Option<u64>> = remembered
         .iter()
@@ -215,16 +222,42 @@ fn source(args: &RunArgs, settings: &Settings, waker: &Waker) -> anyhow::Result<
     Ok(Chosen {
         source: Box::new(lines),
         clock,
-        earliest_wall_ns: EARLIEST_WALL_NS,
+        trust,
         remembered: states.collect(),
     })
 }
 
+/// When the machine's clock is believed, and how the last run of this boot left it. A journal that is not
+/// there, or cannot be read, knows nothing.
+fn trust(settings: ClockSettings, reader: Option<&Reader>) -> (Rules, Option<Remembered>) {
+    let confirmed_ns = reader.and_then(|reader| reader.confirmed_ns().ok().flatten());
+    let from_ns = confirmed_ns
+        .unwrap_or(EARLIEST_WALL_NS)
+        .max(EARLIEST_WALL_NS);
+    let rtc = settings
+        .rtc
+        .unwrap_or_else(|| has_rtc(SystemClock.wall_ns()));
+    let max_wait_s = i64::try_from(settings.max_wait_s).unwrap_or(i64::MAX / NS_PER_S);
+    let rules = Rules {
+        earliest_wall_ns: EARLIEST_WALL_NS,
+        rtc_from_ns: rtc.then_some(from_ns),
+        max_wait_ns: max_wait_s * NS_PER_S,
+        assume: settings.assume,
+    };
+    let known = reader.and_then(|reader| reader.clock_of_boot(&boot_id()).ok().flatten());
+    (rules, known)
+}
+
+/// The kernel's name for this boot: monotonic stamps of different boots have nothing in common.
+fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map_or_else(|_| "unknown".to_owned(), |id| id.trim().to_owned())
+}
+
 /// What the journal remembers of each meter's line: the id of its request and the filter's memory. A
 /// journal that is not there, or cannot be read, remembers nothing.
-fn remembered(settings: &Settings) -> Vec<Option<(u64, FilterState)>> {
-    let known = Reader::open(&settings.journal.dir).and_then(|reader| reader.lines());
-    let mut known = known.unwrap_or_default();
+fn remembered(settings: &Settings, reader: &Reader) -> Vec<Option<(u64, FilterState)>> {
+    let mut known = reader.lines().unwrap_or_default();
     let of_meter = |meter: &MeterSettings| {
         let at = known.iter().position(|(name, ..)| *name == meter.name)?;
         let (_, id, state) = known.swap_remove(at);

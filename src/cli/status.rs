@@ -12,7 +12,7 @@ use crate::daemon::destination_name;
 use crate::journal::reader::Reader;
 use crate::journal::schema::is_locked;
 use crate::pulse::NS_PER_S;
-use crate::status::{DeliveryStatus, MeterStatus, Status, ViewsStatus};
+use crate::status::{ClockStatus, DeliveryStatus, MeterStatus, Status, ViewsStatus};
 
 /// Options of `status`.
 #[derive(Debug, Args)]
@@ -51,6 +51,9 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         status.journal_pulses,
         status.journal_bytes as f64 / f64::from(1 << 20)
     )?;
+    if let Some(clock) = &status.clock {
+        writeln!(out, "clock      {}", clock_words(clock))?;
+    }
     delivery(loaded, status.delivery.as_ref(), out)?;
     for meter in &status.meters {
         print_meter(meter, status.at_ns, out)?;
@@ -60,6 +63,21 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         lost => writeln!(out, "lost       {lost} pulses (by cause above)")?,
     }
     Ok(())
+}
+
+/// On which clock the newest pulses stand, and what to do about it.
+pub(super) fn clock_words(clock: &ClockStatus) -> &'static str {
+    match clock.trust {
+        "synchronised" => "synchronised (NTP)",
+        "rtc" => "set by the machine's battery-backed clock",
+        "assumed" => {
+            "taken as it is: nothing has confirmed it (`timedatectl set-ntp true` switches NTP on)"
+        }
+        _ => {
+            "NOT KNOWN to be right: pulses are counted and kept, and delivered when it is; switch NTP on \
+             (`timedatectl set-ntp true`), or set clock.without_ntp = \"assume\""
+        }
+    }
 }
 
 fn delivery(loaded: &Loaded, status: Option<&DeliveryStatus>, out: &mut dyn Write) -> Result<()> {

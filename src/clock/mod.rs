@@ -4,13 +4,17 @@
 //! stands still in suspend and is never set. The wall clock is what people mean; it may be
 //! wrong at boot and may be set at any moment. [`segment`] ties the one to the other.
 
+pub mod kernel;
 pub mod segment;
 
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::pulse::{MonoNs, NS_PER_S, WallNs};
+use segment::Look;
 
 /// Asks the time.
 pub trait Clock: Debug + Send + Sync {
@@ -23,39 +27,75 @@ pub trait Clock: Debug + Send + Sync {
     /// Wall minus monotonic time. Constant while nobody sets the wall clock (NTP slews move
     /// both clocks alike).
     fn offset_ns(&self) -> i64;
+
+    /// Both, and what the kernel thinks of them.
+    fn look(&self) -> Look {
+        Look {
+            mono_ns: self.mono_ns(),
+            offset_ns: self.offset_ns(),
+            slept_ns: 0,
+            synchronised: false,
+        }
+    }
 }
 
 /// The machine's own clocks.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
-/// How often the pair of clocks is read to find an undisturbed pair.
+/// How often the pair of clocks is read, at most, to find an undisturbed pair.
 const OFFSET_READS: usize = 5;
 
-impl Clock for SystemClock {
-    fn mono_ns(&self) -> MonoNs {
-        let t = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-        t.tv_sec * NS_PER_S + t.tv_nsec
-    }
+/// Three reads that take less than this were not disturbed.
+const UNDISTURBED_NS: i64 = 2_000;
 
-    fn wall_ns(&self) -> WallNs {
-        let t = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-        t.tv_sec * NS_PER_S + t.tv_nsec
-    }
+/// What a clock of the machine shows.
+fn read_ns(clock: ClockId) -> i64 {
+    let t = clock_gettime(clock);
+    t.tv_sec * NS_PER_S + t.tv_nsec
+}
 
-    /// Reads monotonic, wall, monotonic and keeps the pair with the least time between: an
-    /// interrupt in the middle of a pair would otherwise look like a small clock step.
-    fn offset_ns(&self) -> i64 {
+impl SystemClock {
+    /// How far `other` is ahead of the monotonic clock. Reads monotonic, other, monotonic and keeps
+    /// the pair with the least time between: an interrupt in the middle of a pair would otherwise
+    /// look like a small clock step.
+    fn ahead_ns(self, other: ClockId) -> i64 {
         let mut best = (i64::MAX, 0);
         for _ in 0..OFFSET_READS {
             let before = self.mono_ns();
-            let wall = self.wall_ns();
+            let reads = read_ns(other);
             let spent = self.mono_ns() - before;
             if spent < best.0 {
-                best = (spent, wall - (before + spent / 2));
+                best = (spent, reads - (before + spent / 2));
+            }
+            if spent < UNDISTURBED_NS {
+                break;
             }
         }
         best.1
+    }
+}
+
+impl Clock for SystemClock {
+    fn mono_ns(&self) -> MonoNs {
+        read_ns(ClockId::Monotonic)
+    }
+
+    fn wall_ns(&self) -> WallNs {
+        read_ns(ClockId::Realtime)
+    }
+
+    fn offset_ns(&self) -> i64 {
+        self.ahead_ns(ClockId::Realtime)
+    }
+
+    fn look(&self) -> Look {
+        Look {
+            mono_ns: self.mono_ns(),
+            offset_ns: self.offset_ns(),
+            slept_ns: self.ahead_ns(ClockId::Boottime),
+            synchronised: kernel::is_synchronised(),
+        }
     }
 }
 
@@ -133,6 +173,8 @@ impl Clock for ScaledClock {
 pub struct VirtualClock {
     mono_ns: Arc<AtomicI64>,
     offset_ns: Arc<AtomicI64>,
+    slept_ns: Arc<AtomicI64>,
+    synchronised: Arc<AtomicBool>,
 }
 
 impl VirtualClock {
@@ -141,7 +183,29 @@ impl VirtualClock {
         VirtualClock {
             mono_ns: Arc::new(AtomicI64::new(NS_PER_S)),
             offset_ns: Arc::new(AtomicI64::new(wall_ns - NS_PER_S)),
+            slept_ns: Arc::default(),
+            synchronised: Arc::default(),
         }
+    }
+
+    /// NTP has, or has no longer, an eye on it.
+    pub fn synchronise(&self, yes: bool) {
+        self.synchronised.store(yes, Ordering::SeqCst);
+    }
+
+    /// The machine sleeps: the wall clock goes on, the monotonic one stands still.
+    pub fn suspend(&self, ns: i64) {
+        self.slept_ns.fetch_add(ns, Ordering::SeqCst);
+        self.jump_wall(ns);
+    }
+
+    /// The machine boots: the monotonic clock begins anew, nobody has looked at the wall clock yet,
+    /// which shows `wall_ns`.
+    pub fn boot(&self, wall_ns: WallNs) {
+        self.mono_ns.store(NS_PER_S, Ordering::SeqCst);
+        self.offset_ns.store(wall_ns - NS_PER_S, Ordering::SeqCst);
+        self.slept_ns.store(0, Ordering::SeqCst);
+        self.synchronise(false);
     }
 
     /// Lets time pass on both clocks.
@@ -167,5 +231,14 @@ impl Clock for VirtualClock {
 
     fn offset_ns(&self) -> i64 {
         self.offset_ns.load(Ordering::SeqCst)
+    }
+
+    fn look(&self) -> Look {
+        Look {
+            mono_ns: self.mono_ns(),
+            offset_ns: self.offset_ns(),
+            slept_ns: self.slept_ns.load(Ordering::SeqCst),
+            synchronised: self.synchronised.load(Ordering::SeqCst),
+        }
     }
 }

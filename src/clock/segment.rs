@@ -1,16 +1,18 @@
-//! Clock segments: which stretch of monotonic time ties to wall time by which offset. Pure.
+//! Clock segments: which stretch of monotonic time ties to wall time by which offset, and how far
+//! that can be relied on. Pure.
 //!
 //! Pulses are stored with their monotonic stamp and the segment it belongs to; the segment
 //! holds the offset. Setting the clock therefore changes one row, and never a pulse.
 //!
-//! * NTP slews both clocks alike, so the offset stands still; a *step* changes it at once and
-//!   opens a new segment.
-//! * A segment that opened while the wall clock was plainly wrong (before this program was
-//!   written: a board without RTC boots in 1970) is *provisional*. The first step to a
-//!   plausible time settles every provisional segment of this run with the new offset: the
-//!   monotonic clock ran on undisturbed meanwhile. Once final, an offset never changes.
+//! * NTP slews both clocks alike, so the offset stands still; a *step*, a leap second or a resume
+//!   from suspend changes it at once and opens a new segment.
+//! * A segment is *provisional* while nothing says that the wall clock is right: a board without RTC
+//!   wakes up in 1970, or at the time of its last shutdown. The first trusted time settles every
+//!   provisional segment of this boot: the monotonic clock ran on undisturbed meanwhile. Once final,
+//!   an offset never changes.
+//! * What makes a time trusted is in [`Rules`] and [`Segments::observe`].
 
-use crate::pulse::{MonoNs, NS_PER_MS, SegmentNo, WallNs};
+use crate::pulse::{MonoNs, NS_PER_MS, NS_PER_S, SegmentNo, WallNs};
 
 /// No pulse can be older than this program: 2026-01-01T00:00:00Z. A wall clock before it is wrong.
 pub const EARLIEST_WALL_NS: WallNs = 1_767_225_600_000_000_000;
@@ -19,13 +21,17 @@ pub const EARLIEST_WALL_NS: WallNs = 1_767_225_600_000_000_000;
 /// and a second's error takes a slew minutes without moving the offset at all.
 pub const STEP_MIN_NS: i64 = NS_PER_MS;
 
-/// How far a segment's offset can be relied on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How far a segment's offset can be relied on; a later one more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trust {
     /// Not yet: its pulses are kept but not delivered.
     Provisional,
-    /// Taken for right because it is plausible; nothing confirmed it.
+    /// Taken for right because nothing better came in time.
     Assumed,
+    /// A battery-backed clock of the machine set it.
+    Rtc,
+    /// The kernel has reported in this boot that the clock is synchronised.
+    Synchronised,
 }
 
 impl Trust {
@@ -39,6 +45,28 @@ impl Trust {
         match self {
             Trust::Provisional => 0,
             Trust::Assumed => 1,
+            Trust::Rtc => 2,
+            Trust::Synchronised => 3,
+        }
+    }
+
+    /// From the number kept in the journal.
+    pub fn from_code(code: i64) -> Trust {
+        match code {
+            1 => Trust::Assumed,
+            2 => Trust::Rtc,
+            3 => Trust::Synchronised,
+            _ => Trust::Provisional,
+        }
+    }
+
+    /// The word for it in JSON and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Trust::Provisional => "provisional",
+            Trust::Assumed => "assumed",
+            Trust::Rtc => "rtc",
+            Trust::Synchronised => "synchronised",
         }
     }
 }
@@ -52,28 +80,114 @@ pub struct Segment {
     pub begins_ns: MonoNs,
     /// Wall minus monotonic time.
     pub offset_ns: i64,
-    /// Whether that can be relied on.
+    /// How long the machine had been suspended in this boot: the monotonic clock stood still then.
+    pub slept_ns: i64,
+    /// How far the offset can be relied on.
     pub trust: Trust,
+}
+
+impl Segment {
+    /// When the boot began, by this segment's offset.
+    pub fn boot_wall_ns(&self) -> WallNs {
+        self.offset_ns - self.slept_ns
+    }
+}
+
+/// One look at the clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// The monotonic clock.
+    pub mono_ns: MonoNs,
+    /// Wall minus monotonic time.
+    pub offset_ns: i64,
+    /// How long the machine has been suspended in this boot.
+    pub slept_ns: i64,
+    /// The kernel says that the wall clock is synchronised.
+    pub synchronised: bool,
+}
+
+/// When a wall clock is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Never before this: the program is not older.
+    pub earliest_wall_ns: WallNs,
+    /// The machine has a clock that runs while it is off, which is believed from this time on: not
+    /// before the newest time that was once synchronised, or its battery has failed. None: it has none.
+    pub rtc_from_ns: Option<WallNs>,
+    /// After so long without anything better, a plausible time is assumed to be right: where there is
+    /// an RTC, where somebody has set the clock, or where `assume` says so.
+    pub max_wait_ns: i64,
+    /// Assume also what nobody has set.
+    pub assume: bool,
+}
+
+impl Rules {
+    /// Every time is right: that of a simulation or a recording.
+    pub const BELIEVE: Rules = Rules {
+        earliest_wall_ns: WallNs::MIN,
+        rtc_from_ns: Some(WallNs::MIN),
+        max_wait_ns: 0,
+        assume: true,
+    };
+}
+
+/// Where the clocks stood in an earlier run of the same boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remembered {
+    /// Its newest segment.
+    pub offset_ns: i64,
+    /// How long the machine had been suspended.
+    pub slept_ns: i64,
+    /// How far the offset could be relied on.
+    pub trust: Trust,
+    /// The kernel had said in this boot that the clock was synchronised.
+    pub synchronised: bool,
 }
 
 /// Follows the clocks of one run and says when a segment begins.
 #[derive(Debug)]
 pub struct Segments {
-    earliest_wall_ns: WallNs,
+    rules: Rules,
+    begin_ns: MonoNs,
+    looked_ns: MonoNs,
+    /// Once in this boot is enough: the kernel takes it back hours after the last contact.
+    synchronised: bool,
+    /// Somebody has set the clock in this run.
+    was_set: bool,
     all: Vec<Segment>,
 }
+
+/// The kernel is asked this often whether the clock is synchronised.
+const LOOK_NS: i64 = NS_PER_S;
 
 /// The segments kept for edges that are read late; a step a second for a minute is plenty.
 const KEPT: usize = 64;
 
 impl Segments {
-    /// Starts with the clocks as they are. Wall time before `earliest_wall_ns` is not believed.
-    pub fn begin(now_ns: MonoNs, offset_ns: i64, earliest_wall_ns: WallNs) -> Segments {
+    /// Starts with the clocks as they are. `remembered`: how an earlier run of this boot left them;
+    /// where the clock was set since, stamps from before this run belong to the time before.
+    pub fn begin(look: Look, rules: Rules, remembered: Option<Remembered>) -> Segments {
         let mut segments = Segments {
-            earliest_wall_ns,
+            rules,
+            begin_ns: look.mono_ns,
+            looked_ns: look.mono_ns,
+            synchronised: look.synchronised || remembered.is_some_and(|known| known.synchronised),
+            was_set: false,
             all: Vec::new(),
         };
-        segments.open(SegmentNo(0), now_ns, offset_ns);
+        let stepped = |known: &Remembered| {
+            known.trust.is_final() && is_step(look.offset_ns - known.offset_ns)
+        };
+        if let Some(known) = remembered.filter(stepped) {
+            segments.all.push(Segment {
+                no: SegmentNo(0),
+                begins_ns: 0,
+                offset_ns: known.offset_ns,
+                slept_ns: known.slept_ns,
+                trust: known.trust,
+            });
+        }
+        segments.open(look);
         segments
     }
 
@@ -96,23 +210,40 @@ impl Segments {
         later.unwrap_or(&self.all[0]).no
     }
 
-    /// Looks at the clocks. Returns the segments that are new or have become final, if any.
-    pub fn observe(&mut self, now_ns: MonoNs, offset_ns: i64) -> Vec<Segment> {
+    /// Whether a look would tell anything: the clock was set, or could be trusted more by now.
+    pub fn wants(&self, now_ns: MonoNs, offset_ns: i64) -> bool {
         let current = self.current();
-        if (offset_ns - current.offset_ns).abs() < STEP_MIN_NS {
-            return Vec::new();
-        }
-        self.open(SegmentNo(current.no.0 + 1), now_ns, offset_ns);
-        let opened = self.current();
+        let more = current.trust < Trust::Synchronised && now_ns - self.looked_ns >= LOOK_NS;
+        more || is_step(offset_ns - current.offset_ns)
+    }
+
+    /// Looks at the clocks. Returns the segments that are new or have become final or more trusted.
+    pub fn observe(&mut self, look: Look) -> Vec<Segment> {
+        let current = self.current();
+        self.looked_ns = look.mono_ns;
+        self.synchronised |= look.synchronised;
+        let by_ns = look.offset_ns - current.offset_ns;
         let mut changed = Vec::new();
-        if opened.trust.is_final() {
-            for earlier in self.all.iter_mut().filter(|s| !s.trust.is_final()) {
-                earlier.offset_ns = offset_ns;
-                earlier.trust = opened.trust;
-                changed.push(*earlier);
+        if is_step(by_ns) {
+            // A suspend moves the offset by itself; anything else is somebody's hand, or NTP's.
+            self.was_set |= is_step(by_ns - (look.slept_ns - current.slept_ns));
+            self.open(look);
+            changed.push(self.current());
+        } else {
+            let trust = self.judge(look);
+            if trust > current.trust {
+                let newest = self.all.last_mut().expect("never empty");
+                newest.trust = trust;
+                if !current.trust.is_final() {
+                    newest.offset_ns = look.offset_ns;
+                }
+                changed.push(*newest);
             }
         }
-        changed.push(opened);
+        if self.current().trust.is_final() {
+            let settled = self.settle();
+            changed.splice(0..0, settled);
+        }
         if self.all.len() > KEPT {
             // A provisional one stays until it is settled.
             if let Some(oldest) = self.all.iter().position(|s| s.trust.is_final()) {
@@ -122,86 +253,57 @@ impl Segments {
         changed
     }
 
-    fn open(&mut self, no: SegmentNo, begins_ns: MonoNs, offset_ns: i64) {
-        let plausible = begins_ns + offset_ns >= self.earliest_wall_ns;
-        let trust = if plausible {
-            Trust::Assumed
-        } else {
-            Trust::Provisional
-        };
+    /// The newest segment is final: so are now all that were not.
+    fn settle(&mut self) -> Vec<Segment> {
+        let newest = self.current();
+        let open = self.all.iter_mut().filter(|s| !s.trust.is_final());
+        open.map(|earlier| {
+            earlier.offset_ns = newest.offset_ns - (newest.slept_ns - earlier.slept_ns);
+            earlier.trust = newest.trust;
+            *earlier
+        })
+        .collect()
+    }
+
+    fn judge(&self, look: Look) -> Trust {
+        let wall_ns = look.mono_ns.saturating_add(look.offset_ns);
+        let rules = &self.rules;
+        if wall_ns < rules.earliest_wall_ns {
+            return Trust::Provisional;
+        }
+        if self.synchronised {
+            return Trust::Synchronised;
+        }
+        if rules.rtc_from_ns.is_some_and(|from_ns| wall_ns >= from_ns) {
+            return Trust::Rtc;
+        }
+        let waited = look.mono_ns - self.begin_ns >= rules.max_wait_ns;
+        if waited && (self.was_set || rules.rtc_from_ns.is_some() || rules.assume) {
+            return Trust::Assumed;
+        }
+        Trust::Provisional
+    }
+
+    fn open(&mut self, look: Look) {
+        let no = self.all.last().map_or(0, |last| last.no.0 + 1);
+        let trust = self.judge(look);
         self.all.push(Segment {
-            no,
-            begins_ns,
-            offset_ns,
+            no: SegmentNo(no),
+            begins_ns: look.mono_ns,
+            offset_ns: look.offset_ns,
+            slept_ns: look.slept_ns,
             trust,
         });
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::pulse::NS_PER_S;
-
-    const T0: MonoNs = NS_PER_S;
-    const GOOD: i64 = EARLIEST_WALL_NS + 86_400 * NS_PER_S;
-
-    #[test]
-    fn small_differences_are_reading_noise() {
-        let mut segments = Segments::begin(T0, GOOD, EARLIEST_WALL_NS);
-        assert!(segments.observe(2 * T0, GOOD + STEP_MIN_NS - 1).is_empty());
-        assert!(segments.observe(3 * T0, GOOD - STEP_MIN_NS + 1).is_empty());
-        assert_eq!(segments.all().len(), 1);
-    }
-
-    #[test]
-    fn a_step_opens_a_segment_and_leaves_the_old_one_as_it_was() {
-        let mut segments = Segments::begin(T0, GOOD, EARLIEST_WALL_NS);
-        let changed = segments.observe(5 * T0, GOOD - 3600 * NS_PER_S);
-        assert_eq!(changed, vec![segments.current()]);
-        assert_eq!(segments.at(5 * T0 - 1), SegmentNo(0));
-        assert_eq!(segments.at(5 * T0), SegmentNo(1));
-        assert_eq!(segments.all()[0].offset_ns, GOOD);
-    }
-
-    #[test]
-    fn a_boot_in_1970_is_settled_by_the_first_plausible_time() {
-        let mut segments = Segments::begin(T0, 0, EARLIEST_WALL_NS);
-        assert_eq!(segments.current().trust, Trust::Provisional);
-        assert_eq!(
-            segments.observe(2 * T0, 60 * NS_PER_S).len(),
-            1,
-            "still 1970"
-        );
-        let changed = segments.observe(9 * T0, GOOD);
-        assert_eq!(changed.len(), 3);
-        assert!(
-            changed
-                .iter()
-                .all(|s| s.offset_ns == GOOD && s.trust == Trust::Assumed)
-        );
-    }
-
-    #[test]
-    fn what_is_final_never_changes() {
-        let mut segments = Segments::begin(T0, GOOD, EARLIEST_WALL_NS);
-        segments.observe(2 * T0, 0);
-        segments.observe(3 * T0, GOOD + 7 * NS_PER_S);
-        assert_eq!(segments.all()[0].offset_ns, GOOD);
-        assert_eq!(
-            segments.all()[1].offset_ns,
-            GOOD + 7 * NS_PER_S,
-            "1970 in between"
-        );
-    }
-
-    #[test]
-    fn the_list_stays_short() {
-        let mut segments = Segments::begin(T0, GOOD, EARLIEST_WALL_NS);
-        for i in 1..500 {
-            segments.observe(T0 + i, GOOD + i * NS_PER_S);
-        }
-        assert_eq!(segments.all().len(), KEPT);
-        assert_eq!(segments.current().no, SegmentNo(499));
-    }
+fn is_step(by_ns: i64) -> bool {
+    by_ns.abs() >= STEP_MIN_NS
 }
+
+/// After so long without a synchronised clock, unless the configuration says otherwise.
+pub const MAX_WAIT_NS: i64 = 600 * NS_PER_S;
+
+#[cfg(test)]
+#[path = "segment_tests.rs"]
+mod tests;

@@ -129,6 +129,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
     }
     let mut journal = resolve::journal(&mut values, &journal_dir());
     journal.dir = options.cwd.join(journal.dir);
+    let clock = resolve::clock(&mut values);
     let deliver = resolve::deliver(&mut values);
     let log = resolve::log(&mut values);
     let mut influx = resolve::influx(&mut values, &dir);
@@ -149,6 +150,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
         settings: Settings {
             meters,
             journal,
+            clock,
             deliver,
             influx,
             log,

@@ -30,6 +30,8 @@ pub struct Settings {
     pub meters: Vec<MeterSettings>,
     /// Where and how pulses are kept.
     pub journal: JournalSettings,
+    /// When the wall clock is believed.
+    pub clock: ClockSettings,
     /// How they are sent.
     pub deliver: DeliverSettings,
     /// Where they are sent to.
@@ -109,6 +111,17 @@ pub struct JournalSettings {
     pub max_bytes: u64,
     /// How long delivered pulses are kept, in days; also the retention of the raw bucket.
     pub raw_retention_d: u32,
+}
+
+/// When the wall clock is believed although NTP has not confirmed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockSettings {
+    /// For so long NTP is waited for, in seconds.
+    pub max_wait_s: u64,
+    /// What to do afterwards with a time that nobody has set: take it for right, or hold the pulses.
+    pub assume: bool,
+    /// Whether the machine has a clock that runs while it is off; None: look.
+    pub rtc: Option<bool>,
 }
 
 /// How pulses are sent.

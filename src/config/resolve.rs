@@ -7,7 +7,10 @@ use std::str::FromStr;
 
 use super::merge::Values;
 use super::problem::{Origin, Value};
-use super::{DeliverSettings, Downsampling, Influx, InfluxSettings, JournalSettings, LogSettings};
+use super::{
+    ClockSettings, DeliverSettings, Downsampling, Influx, InfluxSettings, JournalSettings,
+    LogSettings,
+};
 
 /// The places where a value of the original's example was not replaced.
 const PLACEHOLDERS: [&str; 3] = ["paste_your_token_here", "your_influx", "your-host"];
@@ -105,6 +108,22 @@ pub(super) fn journal(values: &mut Values, found: &Path) -> JournalSettings {
         sync_interval_ms,
         max_bytes: max_bytes(values),
         raw_retention_d,
+    }
+}
+
+/// When the wall clock is believed.
+pub(super) fn clock(values: &mut Values) -> ClockSettings {
+    let max_wait_s = whole(values, "clock.max_wait_s", 0..=31_536_000);
+    let name = "clock.without_ntp";
+    let value = values.get(name).expect("it has a default").clone();
+    let words = [("hold", false), ("assume", true)];
+    let assume = choice(values, name, &value, &words).unwrap_or(false);
+    let rtc = values.get("clock.rtc").cloned();
+    let rtc = rtc.map(|value| flag(values, "clock.rtc", &value));
+    ClockSettings {
+        max_wait_s,
+        assume,
+        rtc,
     }
 }
 

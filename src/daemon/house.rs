@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use super::watch::Watch;
 use super::{Remote, RunError, destination_name, join, spawn};
-use crate::capture::CaptureStats;
+use crate::capture::stats::CaptureStats;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, Settings};
 use crate::deliver::sink::Sink;

@@ -13,13 +13,14 @@ use tracing::error;
 use crate::capture::filter::FilterState;
 use crate::capture::waker::Waker;
 use crate::capture::{Capture, Polled, Source};
+use crate::clock::segment::{Remembered, Rules};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{InfluxSettings, Settings};
 use crate::deliver::sink::Sink;
 use crate::intake::{Intake, PULSES_MAX};
 use crate::journal::JournalError;
 use crate::journal::append::Journal;
-use crate::pulse::{NS_PER_MS, WallNs};
+use crate::pulse::NS_PER_MS;
 use crate::reconcile::server::Server;
 use crate::shutdown::{Bell, Shutdown};
 use house::House;
@@ -41,8 +42,10 @@ pub struct Parts {
     pub waker: Waker,
     /// Where pulses go.
     pub remote: Remote,
-    /// Wall time before this is not believed.
-    pub earliest_wall_ns: WallNs,
+    /// When the clock is believed, and how an earlier run of this boot left it.
+    pub trust: (Rules, Option<Remembered>),
+    /// Names the boot: monotonic stamps of different boots have nothing in common.
+    pub boot_id: String,
     /// What an earlier run has left of each meter's line, should its request go on.
     pub remembered: Vec<Option<FilterState>>,
     /// The source makes its own time: it is held back while the journal has much to do, where a
@@ -110,7 +113,7 @@ pub fn run(settings: &Settings, parts: Parts) -> Result<(), RunError> {
         Arc::clone(&parts.clock),
         Arc::clone(&intake),
         &settings.meters,
-        parts.earliest_wall_ns,
+        parts.trust,
     );
     if settings.log.edges {
         capture.log_edges();
@@ -131,7 +134,7 @@ pub fn run(settings: &Settings, parts: Parts) -> Result<(), RunError> {
     })?;
 
     let started_ns = real.mono_ns();
-    let result = open_journal(settings, &shutdown, &mut bell).and_then(|journal| {
+    let result = open_journal(settings, &parts.boot_id, &shutdown, &mut bell).and_then(|journal| {
         let Some(journal) = journal else {
             return Ok(());
         };
@@ -154,6 +157,7 @@ pub fn run(settings: &Settings, parts: Parts) -> Result<(), RunError> {
 /// end was asked for before.
 fn open_journal(
     settings: &Settings,
+    boot_id: &str,
     shutdown: &Shutdown,
     bell: &mut Bell,
 ) -> Result<Option<Journal>, RunError> {
@@ -162,11 +166,10 @@ fn open_journal(
         .iter()
         .map(|meter| meter.name.clone())
         .collect();
-    let boot_id = boot_id();
     let mut told = "";
     while !shutdown.is_requested() {
         let wall_ns = SystemClock.wall_ns();
-        match Journal::open(&settings.journal.dir, &names, &boot_id, wall_ns) {
+        match Journal::open(&settings.journal.dir, &names, boot_id, wall_ns) {
             Ok(journal) => return Ok(Some(journal)),
             Err(refused) if matches!(refused.kind(), "in_use" | "newer_schema") => {
                 return Err(refused.into());
@@ -185,12 +188,6 @@ fn open_journal(
         bell.wait(JOURNAL_RETRY);
     }
     Ok(None)
-}
-
-/// The kernel's name for this boot: monotonic stamps of different boots have nothing in common.
-fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .map_or_else(|_| "unknown".to_owned(), |id| id.trim().to_owned())
 }
 
 fn spawn<T: Send + 'static>(

@@ -6,15 +6,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::schema::{self, Lock};
+use super::segments::{put_segment, settle_former_boots};
 use super::windows::Comparing;
 use super::{JournalError, Named};
-use crate::clock::segment::Segment;
 use crate::intake::{Losses, Pending};
 use crate::pulse::{LossCause, MeterId, MonoNs, Pulse, SegmentNo, WallNs};
-
-/// `offset_ns` of a segment is congruent to its row id modulo this: see the format in
-/// [`crate::journal`]. Equal to the step of stamps.
-const SEGMENT_SLOTS: i64 = crate::capture::STAMP_STEP_NS;
 
 /// The journal, open for writing.
 #[derive(Debug)]
@@ -119,11 +115,31 @@ impl Journal {
     }
 
     /// Commits all of `pending`, or nothing. True if a segment became final, so that pulses
-    /// that were held may go.
+    /// that were held may go: such a commit is durable before anybody sees it, because stamps that
+    /// have left must never be forgotten.
     ///
     /// # Errors
     /// When the disk does not take it; the journal stays as it was and can be tried again.
     pub fn commit(&mut self, pending: &Pending) -> Result<bool, JournalError> {
+        let settles = pending.segments.iter().any(|s| s.trust.is_final());
+        if settles {
+            self.sync_commits("FULL")?;
+        }
+        let committed = self.try_commit(pending);
+        if settles {
+            // Should it fail, commits wait for the card from now on; this one stands.
+            let _ = self.sync_commits("NORMAL");
+        }
+        committed.map(|()| settles)
+    }
+
+    fn sync_commits(&self, how: &str) -> Result<(), JournalError> {
+        self.connection
+            .pragma_update(None, "synchronous", how)
+            .op("be set up")
+    }
+
+    fn try_commit(&mut self, pending: &Pending) -> Result<(), JournalError> {
         let transaction = self
             .connection
             .unchecked_transaction()
@@ -132,6 +148,10 @@ impl Journal {
         for segment in &pending.segments {
             let row = put_segment(&transaction, *segment, &segments, &self.boot_id)?;
             segments.insert(segment.no, row);
+        }
+        let settled = pending.segments.iter().rfind(|s| s.trust.is_final());
+        if let Some(settled) = settled {
+            settle_former_boots(&transaction, &self.boot_id, settled.boot_wall_ns())?;
         }
         let newest = put_pulses(
             &transaction,
@@ -159,10 +179,7 @@ impl Journal {
         transaction.commit().op("commit")?;
         self.segments = segments;
         self.newest = newest;
-        Ok(pending
-            .segments
-            .iter()
-            .any(|segment| segment.trust.is_final()))
+        Ok(())
     }
 }
 
@@ -180,47 +197,6 @@ fn meter_row(connection: &Connection, name: &str) -> Result<i64, JournalError> {
         .execute("INSERT INTO meter (name) VALUES (?1)", [name])
         .op("keep a meter")?;
     Ok(connection.last_insert_rowid())
-}
-
-/// Keeps a segment; a final one settles the provisional ones of the same boot that an earlier
-/// run left behind: the monotonic clock has run on since.
-fn put_segment(
-    transaction: &Transaction<'_>,
-    segment: Segment,
-    known: &HashMap<SegmentNo, i64>,
-    boot_id: &str,
-) -> Result<i64, JournalError> {
-    let row = if let Some(row) = known.get(&segment.no) {
-        *row
-    } else {
-        transaction
-            .execute(
-                "INSERT INTO clock_segment (boot_id, begins_ns, offset_ns, trust)
-                 VALUES (?1, ?2, 0, 0)",
-                params![boot_id, segment.begins_ns],
-            )
-            .op("keep a clock segment")?;
-        transaction.last_insert_rowid()
-    };
-    let (which, key) = if segment.trust.is_final() {
-        (
-            "trust = 0 AND boot_id = (SELECT boot_id FROM clock_segment WHERE id = ?1)",
-            row,
-        )
-    } else {
-        ("id = ?1", row)
-    };
-    transaction
-        .execute(
-            &format!(
-                "UPDATE clock_segment SET trust = ?2, offset_ns = ?3 -
-                     (((?3 - id) % {SEGMENT_SLOTS}) + {SEGMENT_SLOTS}) % {SEGMENT_SLOTS}
-                 WHERE {which}"
-            ),
-            params![key, segment.trust.as_code(), segment.offset_ns],
-        )
-        .op("keep a clock segment")?;
-    Ok(row)
 }
 
 /// Keeps the pulses and their lines' totals; returns the newest id.

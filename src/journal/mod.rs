@@ -6,11 +6,12 @@
 //!
 //! * `pulse(id, meter, segment, mono_ns, estimated)`: a row a pulse; `id` is the journal's order.
 //!   Ids are given once, without gaps, and never again (the newest row is never pruned).
-//! * `clock_segment(id, boot_id, begins_ns, offset_ns, trust)`: wall time of a pulse is its
+//! * `clock_segment(id, boot_id, begins_ns, offset_ns, trust, slept_ns)`: wall time of a pulse is its
 //!   `mono_ns` plus the `offset_ns` of its segment. Stamps are multiples of 1024 ns and
 //!   `offset_ns` is congruent to the segment's id modulo 1024, so that pulses of one meter in
 //!   different segments differ in wall time even where the clock was set back over the same minute.
 //!   `trust` 0: provisional, its pulses are not delivered yet; above: final, never changed again.
+//!   `slept_ns` is how long the machine had been suspended in that boot.
 //! * `line(meter, pulses, last_segment, last_mono_ns, request_id, line_seqno, filter)`: written in
 //!   the commit of the pulses it belongs to. `pulses` counts all ever journaled, also those since
 //!   pruned; `line_seqno` and `filter` tell a later run what it missed.
@@ -46,6 +47,7 @@ pub mod reader;
 pub mod retention;
 pub mod roller;
 pub mod schema;
+pub mod segments;
 pub mod windows;
 pub mod writer;
 

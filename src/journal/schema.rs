@@ -14,7 +14,7 @@ use crate::pulse::WallNs;
 
 /// The steps from an empty file to the newest schema; a journal's `user_version` says how many
 /// of them it has seen. Only ever append.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE meter (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
     CREATE TABLE clock_segment (
@@ -61,6 +61,9 @@ const MIGRATIONS: [&str; 2] = [
     ALTER TABLE destination ADD COLUMN views_state TEXT NOT NULL DEFAULT '';
     ALTER TABLE destination ADD COLUMN views_message TEXT NOT NULL DEFAULT '';
     ALTER TABLE destination ADD COLUMN views_since_ns INTEGER NOT NULL DEFAULT 0;
+    ",
+    "
+    ALTER TABLE clock_segment ADD COLUMN slept_ns INTEGER NOT NULL DEFAULT 0;
     ",
 ];
 

@@ -82,6 +82,7 @@ impl Bench {
         self.clock.advance(60 * NS_PER_S);
         self.intake.note_watched(Watched {
             looked_ns: Some(self.clock.wall_ns()),
+            synchronised: false,
             meters: BTreeMap::new(),
         });
         self.writer.step();
@@ -107,6 +108,7 @@ pub(super) fn segment(no: u32, offset_ns: i64, trust: Trust) -> Segment {
         no: SegmentNo(no),
         begins_ns: 0,
         offset_ns,
+        slept_ns: 0,
         trust,
     }
 }

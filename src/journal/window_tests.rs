@@ -45,6 +45,7 @@ fn pulses_are_counted_when_they_are_durable_and_not_before() {
     bench.clock.advance(3_600 * NS_PER_S);
     bench.intake.note_watched(Watched {
         looked_ns: Some(bench.clock.wall_ns()),
+        synchronised: false,
         meters: BTreeMap::new(),
     });
     for _ in 0..5 {
@@ -214,6 +215,7 @@ fn what_was_watched_grows_and_begins_anew_after_a_break() {
         };
         bench.intake.note_watched(Watched {
             looked_ns: Some(bench.clock.wall_ns()),
+            synchronised: false,
             meters: BTreeMap::from([(MeterId(1), watch)]),
         });
         bench.writer.step();

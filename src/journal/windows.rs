@@ -8,9 +8,10 @@ use super::append::Journal;
 use super::delivery::DestinationState;
 use super::ranges::IdRanges;
 use super::reader::Reader;
+use super::segments::put_confirmed;
 use super::{JournalError, Named};
-use crate::intake::Watch;
-use crate::pulse::{MeterId, NS_PER_S, WallNs};
+use crate::intake::Watched;
+use crate::pulse::{NS_PER_S, WallNs};
 use crate::rollup::{Level, Tally, View};
 
 /// Windows that leave in one commit, at most so many seconds of them.
@@ -148,15 +149,15 @@ impl Journal {
     ///
     /// # Errors
     /// When the disk does not take it.
-    pub(super) fn keep_watched(
-        &mut self,
-        watched: &BTreeMap<MeterId, Watch>,
-    ) -> Result<(), JournalError> {
+    pub(super) fn keep_watched(&mut self, watched: &Watched) -> Result<(), JournalError> {
         let transaction = self
             .connection
             .unchecked_transaction()
             .op("begin a commit")?;
-        for (meter, watch) in watched {
+        if let Some(looked_ns) = watched.looked_ns.filter(|_| watched.synchronised) {
+            put_confirmed(&transaction, looked_ns)?;
+        }
+        for (meter, watch) in &watched.meters {
             // Inwards to whole seconds: what is said to be watched was.
             let begins_s = watch.since_ns.div_euclid(NS_PER_S) + 1;
             let ends_s = watch.until_ns.div_euclid(NS_PER_S);

@@ -166,7 +166,7 @@ impl Writer {
         self.keep_delivery(true)?;
         // What is not durable yet is counted by the next run.
         while self.count_windows(self.marks.now().durable)? {}
-        self.journal.keep_watched(&watched.meters)
+        self.journal.keep_watched(&watched)
     }
 
     /// Whether commits fail now, and how (a word of [`JournalError::kind`]).
@@ -226,7 +226,7 @@ impl Writer {
                 return unfinished;
             }
         }
-        self.journal.keep_watched(&closing.watched.meters)?;
+        self.journal.keep_watched(&closing.watched)?;
         self.rolled_ns = now_ns;
         self.marks.closed(self.looked_minute_s);
         self.journal.prune_windows(self.clock.wall_ns())
@@ -290,8 +290,9 @@ impl Writer {
         if self.journal.is_above(self.settings.max_bytes)? {
             return Ok(self.make_room(self.settings.max_bytes)? > 0);
         }
-        if self.destination.is_none() {
-            // Nobody has received anything: everything stays while there is room.
+        // Nobody has received anything, or nobody knows what time it is: everything stays while there
+        // is room.
+        if self.destination.is_none() || self.intake.watched().looked_ns.is_none() {
             return Ok(false);
         }
         let keep_ns = i64::from(self.settings.raw_retention_d) * NS_PER_DAY;

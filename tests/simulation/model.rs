@@ -45,12 +45,23 @@ pub(crate) enum Op {
     Crash,
     /// The process is stopped and started again in an orderly way.
     Restart,
+    /// The process is killed; the line requests live on in the descriptor store.
+    FdStoreRestart,
+    /// The power is cut, for so many minutes: the board comes back with the time it had (but for an
+    /// RTC), or in 1970.
+    PowerCut { minutes: u16, in_1970: bool },
+    /// NTP sets the clock right, and the kernel says so.
+    Ntp,
+    /// The last contact with NTP is long ago.
+    NtpGone,
+    /// The machine sleeps, for so many minutes.
+    Suspend(u16),
 }
 
 /// A whole story.
 #[derive(Debug, Clone)]
 pub(crate) struct Run {
-    /// The board has a clock that runs while it is off; else it wakes up in 1970.
+    /// The board has a clock that runs while it is off; else it wakes up in 1970 at first.
     pub(crate) rtc: bool,
     /// Lines in a request at most.
     pub(crate) lines_max: usize,
@@ -101,6 +112,12 @@ fn op() -> impl Strategy<Value = Op> {
         1 => any::<bool>().prop_map(Op::DiskFull),
         1 => Just(Op::Crash),
         1 => Just(Op::Restart),
+        1 => Just(Op::FdStoreRestart),
+        1 => (0u16..3_000, any::<bool>())
+            .prop_map(|(minutes, in_1970)| Op::PowerCut { minutes, in_1970 }),
+        1 => Just(Op::Ntp),
+        1 => Just(Op::NtpGone),
+        1 => (1u16..600).prop_map(Op::Suspend),
     ]
 }
 

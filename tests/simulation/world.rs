@@ -1,11 +1,12 @@
 //! The world of a run: wires, kernel buffers, the stages, a server; and the judgement at the end.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use powerlogger::capture::{Capture, Polled, Signal, Source};
-use powerlogger::clock::segment::EARLIEST_WALL_NS;
+use powerlogger::capture::{Capture, Signal};
+use powerlogger::clock::segment::{EARLIEST_WALL_NS, MAX_WAIT_NS, Rules};
 use powerlogger::clock::{Clock, VirtualClock};
 use powerlogger::config::{
     DeliverSettings, Downsampling, FilterSettings, JournalSettings, LineName, LineSettings,
@@ -19,88 +20,19 @@ use powerlogger::journal::durable::Durable;
 use powerlogger::journal::marks::Marks;
 use powerlogger::journal::reader::{Entry, Reader};
 use powerlogger::journal::writer::Writer;
-use powerlogger::pulse::{
-    Bias, CountedEdge, Edge, EdgeKind, Level, LossCause, MeterId, NS_PER_MS, NS_PER_S,
-};
+use powerlogger::pulse::{Bias, CountedEdge, EdgeKind, Level, LossCause, NS_PER_MS, NS_PER_S};
 
 use powerlogger::reconcile::{self, Reconciler};
 use powerlogger::rollup::{self, TASK_OFFSET_S, View};
 
 use crate::model::{Op, Run};
 use crate::support::fake_influx::{MemoryServer, MemorySink, Store};
+use crate::wires::{WireSource, Wires};
 
-const METERS: [&str; 2] = ["Import", "Export"];
+pub(crate) const METERS: [&str; 2] = ["Import", "Export"];
 const GOOD_WALL_NS: i64 = EARLIEST_WALL_NS + 200 * 86_400 * NS_PER_S;
 
-/// Edges that the kernel keeps for a line.
-const KERNEL_BUFFER: usize = 1024;
-
 type Checked = Result<(), String>;
-
-/// The kernel's side of the lines.
-#[derive(Debug, Default)]
-struct Wires {
-    signals: [VecDeque<Signal>; 2],
-    seqno: [u32; 2],
-    /// Pulses that were put on each wire.
-    pulses: [u64; 2],
-}
-
-impl Wires {
-    fn edge(&mut self, meter: usize, kind: EdgeKind, mono_ns: i64) {
-        self.seqno[meter] += 1;
-        let line_seqno = self.seqno[meter];
-        let id = MeterId(u16::try_from(meter).unwrap());
-        let edge = Edge {
-            meter: id,
-            kind,
-            mono_ns,
-            line_seqno,
-        };
-        self.signals[meter].push_back(Signal::Edge(edge));
-        if self.signals[meter].len() > KERNEL_BUFFER {
-            self.signals[meter].pop_front();
-        }
-    }
-
-    /// The lines are requested anew: what was buffered is gone.
-    fn request(&mut self, now_ns: i64) {
-        for meter in 0..METERS.len() {
-            self.seqno[meter] = 0;
-            self.signals[meter].clear();
-            self.signals[meter].push_back(Signal::LineUp {
-                meter: MeterId(u16::try_from(meter).unwrap()),
-                request_id: 1,
-                level: Level::High,
-                mono_ns: now_ns,
-            });
-        }
-    }
-
-    fn counting_buffered(&self, meter: usize) -> u64 {
-        let rising = |s: &&Signal| matches!(s, Signal::Edge(e) if e.kind == EdgeKind::Rising);
-        self.signals[meter].iter().filter(rising).count() as u64
-    }
-}
-
-/// Reads the wires.
-#[derive(Debug)]
-struct WireSource(Arc<Mutex<Wires>>);
-
-impl Source for WireSource {
-    fn poll(&mut self, _: Option<i64>, signals: &mut Vec<Signal>) -> Polled {
-        let mut wires = self.0.lock().unwrap();
-        let before = signals.len();
-        for buffer in &mut wires.signals {
-            signals.extend(buffer.drain(..));
-        }
-        if signals.len() == before {
-            Polled::TimedOut
-        } else {
-            Polled::Signals
-        }
-    }
-}
 
 /// The program, while it runs.
 struct House {
@@ -117,6 +49,19 @@ struct World {
     dir: tempfile::TempDir,
     lines_max: usize,
     clock: VirtualClock,
+    rtc: bool,
+    /// True time minus the monotonic clock's.
+    true_offset_ns: i64,
+    /// True times of the pulses on each wire.
+    true_ns: [BTreeSet<i64>; 2],
+    /// Somebody has set the clock wrong, or nobody can know the time of a boot.
+    time_is_wrong: bool,
+    boot: u32,
+    /// The journal's files as they were last durable, and how many pulses of each meter they had.
+    on_disk: tempfile::TempDir,
+    /// Copies cost time: only where they are needed.
+    power_cuts: bool,
+    durable: [i64; 2],
     wires: Arc<Mutex<Wires>>,
     remote: MemorySink,
     server: MemoryServer,
@@ -125,6 +70,12 @@ struct World {
     disk_full: bool,
     /// Pulses that were in memory only when the process was killed.
     killed: [u64; 2],
+    /// Pulses that are to come back by number.
+    owed: u64,
+    /// Meters on which contacts have bounced, and whether that was where edges are missing: the number
+    /// of pulses is an upper bound then.
+    bounced: [bool; 2],
+    inexact: [bool; 2],
     poisoned: bool,
 }
 
@@ -141,11 +92,14 @@ impl World {
     fn new(run: &Run) -> World {
         // In memory where there is such a place: the runs are many and the card is not the point.
         let shm = PathBuf::from("/dev/shm");
-        let dir = if shm.is_dir() {
-            tempfile::tempdir_in(shm).unwrap()
-        } else {
-            tempfile::tempdir().unwrap()
+        let make = || {
+            if shm.is_dir() {
+                tempfile::tempdir_in(&shm).unwrap()
+            } else {
+                tempfile::tempdir().unwrap()
+            }
         };
+        let (dir, on_disk) = (make(), make());
         let clock = VirtualClock::at(if run.rtc { GOOD_WALL_NS } else { 0 });
         let wires = Arc::new(Mutex::new(Wires::default()));
         let remote = remote(&clock);
@@ -153,6 +107,14 @@ impl World {
         let mut world = World {
             dir,
             lines_max: run.lines_max,
+            rtc: run.rtc,
+            true_offset_ns: GOOD_WALL_NS - clock.mono_ns(),
+            true_ns: Default::default(),
+            time_is_wrong: false,
+            boot: 0,
+            on_disk,
+            power_cuts: run.ops.iter().any(|op| matches!(op, Op::PowerCut { .. })),
+            durable: [0; 2],
             clock,
             wires,
             remote,
@@ -161,27 +123,66 @@ impl World {
             house: None,
             disk_full: false,
             killed: [0; 2],
+            owed: 0,
+            bounced: [false; 2],
+            inexact: [false; 2],
             poisoned: false,
         };
-        world.start();
+        world.start(false);
         world
     }
 
-    fn start(&mut self) {
+    /// Starts the program. `adopting`: the line requests of the last one live on.
+    fn start(&mut self, adopting: bool) {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
-        self.wires.lock().unwrap().request(self.clock.mono_ns());
+        let reader = Reader::open(self.dir.path()).ok();
+        let lines = reader
+            .as_ref()
+            .map_or(Vec::new(), |reader| reader.lines().unwrap());
+        let remembered = METERS.map(|name| {
+            let request_id = self.wires.lock().unwrap().request_id;
+            let ours = lines
+                .iter()
+                .find(|(of, id, _)| of == name && *id == request_id);
+            ours.map(|(.., state)| state.clone())
+        });
+        let adopting = adopting && remembered.iter().all(Option::is_some);
+        if adopting {
+            for meter in 0..METERS.len() {
+                self.wires
+                    .lock()
+                    .unwrap()
+                    .adopt(meter, self.clock.mono_ns());
+            }
+        } else {
+            self.wires.lock().unwrap().request(self.clock.mono_ns());
+        }
+        let boot = format!("boot {}", self.boot);
+        let confirmed_ns = reader
+            .as_ref()
+            .and_then(|reader| reader.confirmed_ns().unwrap());
+        let rules = Rules {
+            earliest_wall_ns: EARLIEST_WALL_NS,
+            rtc_from_ns: self.rtc.then(|| confirmed_ns.unwrap_or(EARLIEST_WALL_NS)),
+            max_wait_ns: MAX_WAIT_NS,
+            assume: false,
+        };
+        let known = reader.and_then(|reader| reader.clock_of_boot(&boot).unwrap());
         let intake = Arc::new(Intake::new(PULSES_MAX));
         let source = Box::new(WireSource(Arc::clone(&self.wires)));
-        let capture = Capture::new(
+        let mut capture = Capture::new(
             source,
             Arc::clone(&clock),
             Arc::clone(&intake),
             &meters(),
-            EARLIEST_WALL_NS,
+            (rules, known),
         );
+        if adopting {
+            capture.remember(remembered);
+        }
         let names: Vec<String> = METERS.iter().map(|name| (*name).to_owned()).collect();
         let dir = self.dir.path();
-        let journal = Journal::open(dir, &names, "boot", self.clock.wall_ns()).unwrap();
+        let journal = Journal::open(dir, &names, &boot, self.clock.wall_ns()).unwrap();
         let row = journal.destination("influx").unwrap();
         let marks = Arc::new(Marks::at(journal.newest()));
         let delivered = Reader::open(dir).unwrap().delivered(row).unwrap();
@@ -236,6 +237,29 @@ impl World {
             deliverer,
         });
         self.set_disk();
+        // A journal is made durable when it is opened.
+        self.note_durable();
+    }
+
+    /// What is on the disk now survives a power cut.
+    fn note_durable(&mut self) {
+        if !self.power_cuts {
+            return;
+        }
+        copy(self.dir.path(), self.on_disk.path());
+        self.durable = self.kept();
+    }
+
+    /// Pulses of each meter in the journal, ever.
+    fn kept(&self) -> [i64; 2] {
+        let totals = Reader::open(self.dir.path()).and_then(|reader| reader.totals());
+        let totals = totals.unwrap();
+        METERS.map(|name| {
+            totals
+                .iter()
+                .find(|t| t.name == name)
+                .map_or(0, |t| t.pulses)
+        })
     }
 
     fn deliver_settings(&self) -> DeliverSettings {
@@ -275,21 +299,45 @@ impl World {
                     *self.remote.store() = backup;
                 }
             }
-            Op::JumpWall(s) => self.clock.jump_wall(i64::from(*s) * NS_PER_S),
+            Op::JumpWall(s) => {
+                self.time_is_wrong = true;
+                self.clock.jump_wall(i64::from(*s) * NS_PER_S);
+                self.clock_was_set();
+            }
+            Op::Ntp => self.ntp(),
+            Op::NtpGone => self.clock.synchronise(false),
+            Op::Suspend(minutes) => {
+                let ns = i64::from(*minutes) * 60 * NS_PER_S;
+                self.clock.suspend(ns);
+                self.true_offset_ns += ns;
+                self.clock_was_set();
+            }
+            Op::FdStoreRestart => self.fd_store_restart()?,
+            Op::PowerCut { minutes, in_1970 } => self.power_cut(*minutes, *in_1970)?,
             Op::Pulses { meter, count } => {
                 for _ in 0..*count {
                     self.pulse(*meter, &[0, 50]);
                 }
             }
-            Op::Bounce { meter } => self.pulse(*meter, &[0, 1, 2, 50, 51, 52]),
+            Op::Bounce { meter } => {
+                self.bounced[*meter] = true;
+                self.pulse(*meter, &[0, 1, 2, 50, 51, 52]);
+            }
             Op::Capture => {
                 self.house().capture.step();
             }
             Op::Commit => {
+                let settled = self.house().marks.now().segments_settled;
                 self.house().writer.step();
+                if self.house().marks.now().segments_settled > settled {
+                    // Such a commit waits for the disk.
+                    self.note_durable();
+                }
             }
             Op::Sync => {
-                let _ = self.house().durable.step();
+                if self.house().durable.step().is_ok() {
+                    self.note_durable();
+                }
             }
             Op::Deliver => {
                 self.deliver()?;
@@ -324,6 +372,7 @@ impl World {
         }
         wires.pulses[meter] += 1;
         drop(wires);
+        self.true_ns[meter].insert(begin + 50 * NS_PER_MS + self.true_offset_ns);
         self.clock.advance(120 * NS_PER_MS);
     }
 
@@ -370,16 +419,86 @@ impl World {
         let total: u64 = before.iter().sum();
         // The kernel drops the oldest of a full buffer; what it dropped is unread, too.
         let dropped = self.dropped_unread();
-        if total > in_memory + unread + undecided + dropped {
+        let owed = std::mem::take(&mut self.owed);
+        if total > in_memory + unread + undecided + dropped + owed {
             return Err(format!(
-                "{total} pulses were only in memory, at most {in_memory} + {unread} + {dropped} expected"
+                "{total} pulses were only in memory, at most {in_memory} + {unread} + {dropped} + {owed} \
+                 expected"
             ));
         }
         for (meter, lost) in before.iter().enumerate() {
             self.killed[meter] += lost;
         }
-        self.start();
+        self.start(false);
         Ok(())
+    }
+
+    /// Kills the process; the next one goes on with the very next edge, and puts back what only memory
+    /// held by its number.
+    fn fd_store_restart(&mut self) -> Checked {
+        let before = self.unaccounted()?;
+        drop(self.house.take().expect("it runs"));
+        let request_id = self.wires.lock().unwrap().request_id;
+        self.start(true);
+        if self.wires.lock().unwrap().request_id == request_id {
+            self.owed = before.iter().sum();
+            for meter in 0..METERS.len() {
+                self.inexact[meter] |= self.bounced[meter];
+            }
+        } else {
+            // The journal did not know the requests yet: what they held is gone.
+            self.owed = 0;
+            for (meter, lost) in before.iter().enumerate() {
+                self.killed[meter] += lost;
+            }
+        }
+        Ok(())
+    }
+
+    /// The power is cut: what was not durable is gone, and not more than that.
+    fn power_cut(&mut self, minutes: u16, in_1970: bool) -> Checked {
+        drop(self.house.take().expect("it runs"));
+        copy(self.on_disk.path(), self.dir.path());
+        let shown_ns = self.clock.wall_ns();
+        let true_ns =
+            self.clock.mono_ns() + self.true_offset_ns + i64::from(minutes) * 60 * NS_PER_S;
+        let wall_ns = match (self.rtc, in_1970) {
+            (true, _) => shown_ns + i64::from(minutes) * 60 * NS_PER_S,
+            (false, true) => 0,
+            (false, false) => shown_ns,
+        };
+        self.clock.boot(wall_ns);
+        self.true_offset_ns = true_ns - self.clock.mono_ns();
+        self.boot += 1;
+        // A boot that ends before its time is known leaves pulses whose time is a guess.
+        self.time_is_wrong |= !self.rtc;
+        self.owed = 0;
+        self.bounced = [false; 2];
+        let durable = self.durable;
+        self.start(false);
+        let kept = self.kept();
+        if kept != durable {
+            return Err(format!(
+                "after a power cut {kept:?} are there, {durable:?} were durable"
+            ));
+        }
+        let lost = self.unaccounted()?;
+        for (meter, lost) in lost.iter().enumerate() {
+            self.killed[meter] += lost;
+        }
+        Ok(())
+    }
+
+    fn ntp(&mut self) {
+        let wrong_ns = self.clock.wall_ns() - (self.clock.mono_ns() + self.true_offset_ns);
+        self.clock.jump_wall(-wrong_ns);
+        self.clock.synchronise(true);
+        self.clock_was_set();
+    }
+
+    /// The kernel wakes capture, which looks at the clocks.
+    fn clock_was_set(&mut self) {
+        self.house().capture.step();
     }
 
     /// Pulses that the kernel has dropped and capture has not noticed yet.
@@ -403,7 +522,8 @@ impl World {
         let unaccounted = self.unaccounted()?;
         if finished.is_ok() {
             house.durable.finish().map_err(|error| error.to_string())?;
-            if unaccounted != [0; 2] {
+            // What waits for the next edge to be put back by its number waits in vain.
+            if unaccounted.iter().sum::<u64>() > self.owed {
                 return Err(format!("an orderly end lost {unaccounted:?}"));
             }
         } else if !self.disk_full {
@@ -413,7 +533,8 @@ impl World {
             self.killed[meter] += lost;
         }
         drop(house);
-        self.start();
+        self.owed = 0;
+        self.start(false);
         Ok(())
     }
 
@@ -429,6 +550,9 @@ impl World {
                 .map_or(0, |t| t.pulses);
             let known = u64::try_from(kept).unwrap() + self.killed[meter];
             let wired = self.wires.lock().unwrap().pulses[meter];
+            if self.inexact[meter] {
+                continue;
+            }
             missing[meter] = wired
                 .checked_sub(known)
                 .ok_or_else(|| format!("{name}: {wired} on the wire, {known} accounted for"))?;
@@ -441,8 +565,10 @@ impl World {
         self.remote.set_fault(None);
         self.disk_full = false;
         self.set_disk();
-        if self.clock.wall_ns() < EARLIEST_WALL_NS {
-            self.clock.jump_wall(GOOD_WALL_NS - self.clock.wall_ns());
+        self.ntp();
+        // The next edge tells how many were missed.
+        for meter in 0..METERS.len() {
+            self.pulse(meter, &[0, 50]);
         }
         self.clock.advance(NS_PER_S);
         for _ in 0..2 {
@@ -527,6 +653,26 @@ impl World {
         Ok(())
     }
 
+    /// Each stamp is that of the wire, to the millisecond.
+    fn judge_times(&self, reader: &Reader, journal: &BTreeMap<&str, BTreeSet<i64>>) -> Checked {
+        let ledger = reader.ledger().map_err(|e| e.to_string())?;
+        let estimated = ledger
+            .iter()
+            .any(|(_, cause, _)| *cause == LossCause::Restored);
+        if self.time_is_wrong || estimated || self.bounced != [false; 2] {
+            return Ok(());
+        }
+        for (meter, name) in METERS.iter().enumerate() {
+            for stamp in journal.get(name).into_iter().flatten() {
+                let near = stamp - NS_PER_MS..=stamp + NS_PER_MS;
+                if self.true_ns[meter].range(near).next().is_none() {
+                    return Err(format!("{name}: nothing was on the wire at {stamp}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn judge(&mut self) -> Checked {
         let missing = self.unaccounted()?;
         if missing != [0; 2] {
@@ -548,6 +694,7 @@ impl World {
             }
         }
         self.judge_views(&reader, &page.entries)?;
+        self.judge_times(&reader, &journal)?;
         let refused: u64 = reader
             .ledger()
             .map_err(|e| e.to_string())?
@@ -575,6 +722,20 @@ impl World {
             ));
         }
         Ok(())
+    }
+}
+
+/// Makes one directory of files like another.
+fn copy(from: &Path, to: &Path) {
+    for old in fs::read_dir(to).unwrap() {
+        fs::remove_file(old.unwrap().path()).unwrap();
+    }
+    for file in fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        // The index of the WAL lives in memory; SQLite makes it anew.
+        if !file.file_name().to_string_lossy().ends_with("-shm") {
+            fs::copy(file.path(), to.join(file.file_name())).unwrap();
+        }
     }
 }
 

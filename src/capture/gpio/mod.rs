@@ -18,6 +18,7 @@ use std::sync::Arc;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::clock::Clock;
+use crate::clock::kernel::ClockSet;
 use crate::config::{LineSettings, MeterSettings};
 use crate::pulse::{Edge, MeterId, MonoNs};
 use crate::service::{self, Kept};
@@ -36,6 +37,8 @@ pub use self::probe::{Probe, probe};
 pub struct GpioSource {
     clock: Arc<dyn Clock>,
     waker: Waker,
+    /// None: it is looked at every second only.
+    clock_set: Option<ClockSet>,
 
     slots: Vec<Slot>,
     request_ids: fastrand::Rng,
@@ -97,6 +100,7 @@ impl GpioSource {
         GpioSource {
             clock,
             waker,
+            clock_set: ClockSet::watch().ok(),
             slots: slots.collect(),
             // Hashers are seeded by the kernel's random numbers; fastrand's own seed is the
             // time since boot, which two runs may share.
@@ -236,6 +240,11 @@ impl GpioSource {
     fn wait(&self, until_ns: Option<MonoNs>) -> Ready {
         let timeout = until_ns.map(|at| timespec(at.saturating_sub(self.clock.mono_ns())));
         let mut fds = vec![PollFd::new(&self.waker, PollFlags::IN)];
+        // Whoever waits looks at the clocks then: a stamp of after a suspend must not be taken for one
+        // of before.
+        let clock_set = self.clock_set.as_ref();
+        fds.extend(clock_set.map(|set| PollFd::new(set, PollFlags::IN)));
+        let first_line = fds.len();
         let mut up = Vec::with_capacity(self.slots.len());
         for (index, slot) in self.slots.iter().enumerate() {
             if let LineState::Up(line) = &slot.line {
@@ -247,9 +256,16 @@ impl GpioSource {
         if poll(&mut fds, timeout.as_ref()).is_err() {
             fds.iter_mut().for_each(PollFd::clear_revents);
         }
-        let found = fds[1..].iter().map(PollFd::revents);
+        let woken: Vec<bool> = fds[..first_line]
+            .iter()
+            .map(|fd| !fd.revents().is_empty())
+            .collect();
+        if let (Some(set), Some(true)) = (clock_set, woken.get(1)) {
+            set.clear();
+        }
+        let found = fds[first_line..].iter().map(PollFd::revents);
         Ready {
-            woken: !fds[0].revents().is_empty(),
+            woken: woken.contains(&true),
             slots: up
                 .into_iter()
                 .zip(found)

@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use super::{Check, Checks};
 use crate::capture::gpio::{GpioError, probe};
+use crate::clock::kernel;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded, MeterSettings};
@@ -146,7 +147,7 @@ fn existing(path: &Path) -> &Path {
         .unwrap_or(Path::new("/"))
 }
 
-pub(super) fn clock(checks: &mut Checks<'_>) -> Result<()> {
+pub(super) fn clock(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
     if SystemClock.wall_ns() < EARLIEST_WALL_NS {
         return checks.add(Check::bad(
             "clock",
@@ -155,15 +156,38 @@ pub(super) fn clock(checks: &mut Checks<'_>) -> Result<()> {
              and delivered when the time is known",
         ));
     }
-    let asked = run("timedatectl", &["show", "-p", "NTPSynchronized", "--value"]);
-    checks.add(match asked.as_deref() {
-        Some("yes") => Check::good("clock", "synchronised"),
-        Some("no") => Check::note(
+    let now = super::super::time::local(SystemClock.wall_ns());
+    let settings = loaded.settings.clock;
+    let rtc = settings
+        .rtc
+        .unwrap_or_else(|| kernel::has_rtc(SystemClock.wall_ns()));
+    checks.add(if kernel::is_synchronised() {
+        Check::good("clock", "synchronised (NTP)")
+    } else if rtc {
+        Check::note(
             "clock",
-            super::super::time::local(SystemClock.wall_ns()),
-            "not synchronised: the time is taken as it is; `timedatectl set-ntp true` switches NTP on",
-        ),
-        _ => Check::not_checked("clock, synchronised", "there is no timedatectl here"),
+            now,
+            "not synchronised; the machine's battery-backed clock is taken for right: \
+             `timedatectl set-ntp true` switches NTP on",
+        )
+    } else if settings.assume {
+        Check::note(
+            "clock",
+            now,
+            format!(
+                "not synchronised; taken for right {} s after the start all the same \
+                 (clock.without_ntp = \"assume\")",
+                settings.max_wait_s
+            ),
+        )
+    } else {
+        Check::note(
+            "clock",
+            now,
+            "not synchronised, and there is no battery-backed clock: pulses are counted and kept, and \
+             delivered once the time is known: switch NTP on (`timedatectl set-ntp true`), set the clock \
+             by hand, or set clock.without_ntp = \"assume\"",
+        )
     })
 }
 

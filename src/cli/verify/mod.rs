@@ -122,7 +122,7 @@ pub fn verify(args: &VerifyArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     local::configuration(loaded, &mut checks)?;
     local::lines(loaded, &mut checks)?;
     local::journal(loaded, &mut checks)?;
-    local::clock(&mut checks)?;
+    local::clock(loaded, &mut checks)?;
     if args.local {
         checks.add(Check::not_checked("InfluxDB", "--local"))?;
     } else {

@@ -1,0 +1,128 @@
+//! What the kernel knows of its wall clock: whether it is synchronised, and whether a battery-backed
+//! clock set it at boot; and a descriptor that tells when somebody sets it.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
+
+use crate::pulse::{NS_PER_S, WallNs};
+
+/// An RTC that set the clock differs from it by less than this; it is read in whole seconds.
+const RTC_DIFFERS_MAX_NS: i64 = 5 * NS_PER_S;
+
+/// 2200-01-01, in seconds since 1970.
+const NEVER_S: i64 = 7_258_118_400;
+
+/// Whether the kernel says that the wall clock is synchronised: `adjtimex(2)`, status without
+/// `STA_UNSYNC`. False where it may not be asked.
+#[expect(
+    unsafe_code,
+    reason = "no crate has adjtimex(2) without setting anything"
+)]
+pub fn is_synchronised() -> bool {
+    // SAFETY: all of a `timex` is numbers, for which zeros are valid; modes 0 reads only, and the
+    // kernel writes no more than the struct.
+    let (answer, timex) = unsafe {
+        let mut timex: libc::timex = std::mem::zeroed();
+        (libc::adjtimex(&raw mut timex), timex)
+    };
+    answer >= 0 && timex.status & libc::STA_UNSYNC == 0
+}
+
+/// Whether the machine has a clock that runs while it is off, and the wall clock was set by it.
+/// PCs always have one, which the kernel reads before drivers are there; boards have one where
+/// `/sys/class/rtc` says that it set the clock (`hctosys`) and the two still agree: a Raspberry Pi 5
+/// has the chip, and mostly no battery.
+pub fn has_rtc(wall_ns: WallNs) -> bool {
+    let pc = matches!(std::env::consts::ARCH, "x86" | "x86_64");
+    pc || has_rtc_in(Path::new("/sys/class/rtc"), wall_ns)
+}
+
+fn has_rtc_in(dir: &Path, wall_ns: WallNs) -> bool {
+    let rtcs = fs::read_dir(dir).into_iter().flatten().flatten();
+    rtcs.map(|rtc| rtc.path()).any(|rtc| {
+        let read = |name: &str| fs::read_to_string(rtc.join(name)).unwrap_or_default();
+        let says_s = read("since_epoch").trim().parse::<i64>().ok();
+        let says_ns = says_s.and_then(|says_s| says_s.checked_mul(NS_PER_S));
+        let near = says_ns.is_some_and(|ns| (wall_ns - ns).abs() < RTC_DIFFERS_MAX_NS);
+        read("hctosys").trim() == "1" && near
+    })
+}
+
+/// Readable once the wall clock was set, or jumped over a suspend.
+#[derive(Debug)]
+pub struct ClockSet(OwnedFd);
+
+impl ClockSet {
+    /// Begins to watch.
+    ///
+    /// # Errors
+    /// When the process may open no more descriptors.
+    pub fn watch() -> io::Result<ClockSet> {
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let set = ClockSet(timerfd_create(TimerfdClockId::Realtime, flags)?);
+        set.arm()?;
+        Ok(set)
+    }
+
+    /// Takes the news back: it is readable again after the next time.
+    pub fn clear(&self) {
+        let _ = rustix::io::read(&self.0, &mut [0u8; 8]);
+        let _ = self.arm();
+    }
+
+    /// A timer for a day that never comes, cancelled by whoever sets the clock (timerfd_create(2)).
+    fn arm(&self) -> io::Result<()> {
+        let never = Itimerspec {
+            it_interval: Timespec::default(),
+            it_value: Timespec {
+                tv_sec: NEVER_S,
+                tv_nsec: 0,
+            },
+        };
+        let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
+        timerfd_settime(&self.0, flags, &never)?;
+        Ok(())
+    }
+}
+
+impl AsFd for ClockSet {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_rtc_counts_if_it_set_the_clock_and_still_agrees() {
+        let dir = tempfile::tempdir().unwrap();
+        let rtc = dir.path().join("rtc0");
+        fs::create_dir(&rtc).unwrap();
+        let has = |set: &str, says: &str| {
+            fs::write(rtc.join("hctosys"), set).unwrap();
+            fs::write(rtc.join("since_epoch"), says).unwrap();
+            has_rtc_in(dir.path(), 1_800_000_000 * NS_PER_S)
+        };
+        assert!(has("1\n", "1799999999\n"));
+        assert!(!has("0\n", "1799999999\n"));
+        assert!(!has("1\n", "86400\n"), "without a battery");
+        assert!(!has("1\n", ""));
+        assert!(!has_rtc_in(&dir.path().join("none"), 0));
+    }
+
+    #[test]
+    fn asking_sets_nothing_and_works() {
+        let _ = is_synchronised();
+        let set = ClockSet::watch().unwrap();
+        set.clear();
+    }
+}

@@ -1,0 +1,226 @@
+//! What the segments do with clocks of all kinds.
+
+use super::*;
+
+const T0: MonoNs = NS_PER_S;
+const H: i64 = 3_600 * NS_PER_S;
+const GOOD: i64 = EARLIEST_WALL_NS + 86_400 * NS_PER_S;
+
+const RTC: Rules = Rules {
+    earliest_wall_ns: EARLIEST_WALL_NS,
+    rtc_from_ns: Some(EARLIEST_WALL_NS),
+    max_wait_ns: MAX_WAIT_NS,
+    assume: false,
+};
+
+const NO_RTC: Rules = Rules {
+    rtc_from_ns: None,
+    ..RTC
+};
+
+fn look(mono_ns: MonoNs, offset_ns: i64) -> Look {
+    Look {
+        mono_ns,
+        offset_ns,
+        slept_ns: 0,
+        synchronised: false,
+    }
+}
+
+fn synchronised(mono_ns: MonoNs, offset_ns: i64) -> Look {
+    Look {
+        synchronised: true,
+        ..look(mono_ns, offset_ns)
+    }
+}
+
+fn trusts(segments: &Segments) -> Vec<Trust> {
+    segments.all().iter().map(|segment| segment.trust).collect()
+}
+
+#[test]
+fn small_differences_are_reading_noise() {
+    let mut segments = Segments::begin(look(T0, GOOD), RTC, None);
+    assert!(
+        segments
+            .observe(look(2 * T0, GOOD + STEP_MIN_NS - 1))
+            .is_empty()
+    );
+    assert!(
+        segments
+            .observe(look(3 * T0, GOOD - STEP_MIN_NS + 1))
+            .is_empty()
+    );
+    assert_eq!(segments.all().len(), 1);
+}
+
+#[test]
+fn a_step_opens_a_segment_and_leaves_the_old_one_as_it_was() {
+    let mut segments = Segments::begin(look(T0, GOOD), RTC, None);
+    let changed = segments.observe(look(5 * T0, GOOD - H));
+    assert_eq!(changed, vec![segments.current()]);
+    assert_eq!(segments.at(5 * T0 - 1), SegmentNo(0));
+    assert_eq!(segments.at(5 * T0), SegmentNo(1));
+    assert_eq!(segments.all()[0].offset_ns, GOOD);
+}
+
+#[test]
+fn a_boot_in_1970_is_settled_by_the_first_synchronised_time() {
+    let mut segments = Segments::begin(look(T0, 0), NO_RTC, None);
+    assert_eq!(segments.current().trust, Trust::Provisional);
+    let still_1970 = segments.observe(look(2 * T0, 60 * NS_PER_S));
+    assert_eq!(still_1970.len(), 1);
+    let changed = segments.observe(synchronised(9 * T0, GOOD));
+    assert_eq!(changed.len(), 3);
+    let right = |s: &Segment| s.offset_ns == GOOD && s.trust == Trust::Synchronised;
+    assert!(changed.iter().all(right));
+}
+
+/// A board without RTC is given the time of its last shutdown: plausible, and wrong.
+#[test]
+fn a_plausible_time_that_nobody_confirms_is_held() {
+    let mut segments = Segments::begin(look(T0, GOOD), NO_RTC, None);
+    assert!(segments.observe(look(48 * H, GOOD)).is_empty());
+    assert_eq!(trusts(&segments), [Trust::Provisional]);
+    let changed = segments.observe(synchronised(49 * H, GOOD + 7 * H));
+    assert!(
+        changed
+            .iter()
+            .all(|s| s.offset_ns == GOOD + 7 * H && s.trust.is_final())
+    );
+    assert_eq!(changed.len(), 2);
+}
+
+#[test]
+fn a_time_that_is_right_already_is_settled_where_it_stands() {
+    let mut segments = Segments::begin(look(T0, GOOD), NO_RTC, None);
+    let changed = segments.observe(synchronised(60 * T0, GOOD + 900));
+    assert_eq!(changed.len(), 1);
+    assert_eq!(
+        (changed[0].no, changed[0].trust),
+        (SegmentNo(0), Trust::Synchronised)
+    );
+}
+
+#[test]
+fn what_somebody_has_set_is_assumed_after_a_while() {
+    let mut segments = Segments::begin(look(T0, 0), NO_RTC, None);
+    segments.observe(look(5 * T0, GOOD));
+    assert_eq!(
+        trusts(&segments),
+        [Trust::Provisional; 2],
+        "NTP may come yet"
+    );
+    segments.observe(look(T0 + MAX_WAIT_NS, GOOD));
+    assert_eq!(trusts(&segments), [Trust::Assumed; 2]);
+    assert_eq!(segments.all()[0].offset_ns, GOOD);
+}
+
+#[test]
+fn who_has_no_ntp_can_have_any_plausible_time_assumed() {
+    let rules = Rules {
+        assume: true,
+        ..NO_RTC
+    };
+    let mut segments = Segments::begin(look(T0, GOOD), rules, None);
+    segments.observe(look(T0 + MAX_WAIT_NS, GOOD));
+    assert_eq!(trusts(&segments), [Trust::Assumed]);
+    let mut segments = Segments::begin(look(T0, 0), rules, None);
+    segments.observe(look(T0 + MAX_WAIT_NS, 0));
+    assert_eq!(trusts(&segments), [Trust::Provisional], "not 1970");
+}
+
+#[test]
+fn an_rtc_that_is_behind_what_is_known_waits_for_something_better() {
+    let rules = Rules {
+        rtc_from_ns: Some(GOOD + 100 * H),
+        ..RTC
+    };
+    let mut segments = Segments::begin(look(T0, GOOD), rules, None);
+    assert_eq!(trusts(&segments), [Trust::Provisional]);
+    segments.observe(look(T0 + MAX_WAIT_NS, GOOD));
+    assert_eq!(trusts(&segments), [Trust::Assumed], "nothing better came");
+    // A wrong date from the future locks nothing out: NTP wins over what was known.
+    let mut segments = Segments::begin(synchronised(T0, GOOD), rules, None);
+    assert_eq!(segments.observe(look(2 * T0, GOOD)), []);
+    assert_eq!(trusts(&segments), [Trust::Synchronised]);
+}
+
+#[test]
+fn what_is_final_never_moves() {
+    let mut segments = Segments::begin(look(T0, GOOD), RTC, None);
+    segments.observe(look(2 * T0, 0));
+    segments.observe(look(3 * T0, GOOD + 7 * NS_PER_S));
+    assert_eq!(segments.all()[0].offset_ns, GOOD);
+    let set_right = segments.all()[1].offset_ns;
+    assert_eq!(set_right, GOOD + 7 * NS_PER_S, "1970 in between");
+    let changed = segments.observe(synchronised(4 * T0, GOOD + 7 * NS_PER_S + 5_000));
+    assert_eq!(changed.len(), 1);
+    assert_eq!(changed[0].offset_ns, GOOD + 7 * NS_PER_S);
+    assert_eq!(changed[0].trust, Trust::Synchronised, "only trusted more");
+}
+
+#[test]
+fn a_clock_that_was_synchronised_once_stays_so() {
+    let mut segments = Segments::begin(synchronised(T0, GOOD), NO_RTC, None);
+    segments.observe(look(24 * H, GOOD));
+    segments.observe(look(25 * H, GOOD + H));
+    assert_eq!(trusts(&segments), [Trust::Synchronised; 2]);
+    let remembered = Remembered {
+        offset_ns: GOOD,
+        slept_ns: 0,
+        trust: Trust::Synchronised,
+        synchronised: true,
+    };
+    let segments = Segments::begin(look(26 * H, GOOD), NO_RTC, Some(remembered));
+    assert_eq!(
+        trusts(&segments),
+        [Trust::Synchronised],
+        "also over a restart"
+    );
+}
+
+#[test]
+fn stamps_from_before_this_run_stand_on_the_clock_of_then() {
+    let remembered = Remembered {
+        offset_ns: GOOD,
+        slept_ns: 0,
+        trust: Trust::Rtc,
+        synchronised: false,
+    };
+    let segments = Segments::begin(look(10 * H, GOOD - H), RTC, Some(remembered));
+    assert_eq!(segments.at(10 * H - 1), SegmentNo(0));
+    assert_eq!(segments.all()[0].offset_ns, GOOD);
+    assert_eq!(segments.at(10 * H), SegmentNo(1));
+    let segments = Segments::begin(look(10 * H, GOOD + 900), RTC, Some(remembered));
+    assert_eq!(segments.all().len(), 1, "nobody has set it");
+}
+
+#[test]
+fn a_suspend_opens_a_segment_and_is_nobodys_hand() {
+    let asleep = |mono_ns, offset_ns, slept_ns| Look {
+        slept_ns,
+        ..look(mono_ns, offset_ns)
+    };
+    let mut segments = Segments::begin(look(T0, GOOD), NO_RTC, None);
+    let changed = segments.observe(asleep(5 * T0, GOOD + 8 * H, 8 * H));
+    assert_eq!(changed.len(), 1);
+    segments.observe(asleep(T0 + MAX_WAIT_NS, GOOD + 8 * H, 8 * H));
+    assert_eq!(trusts(&segments), [Trust::Provisional; 2]);
+    // Settled hours later: what came before the sleep is so much earlier.
+    let mut at_last = asleep(6_000 * T0, GOOD + 9 * H, 8 * H);
+    at_last.synchronised = true;
+    segments.observe(at_last);
+    let offsets: Vec<i64> = segments.all().iter().map(|s| s.offset_ns - GOOD).collect();
+    assert_eq!(offsets, [H, 9 * H, 9 * H]);
+}
+
+#[test]
+fn the_list_stays_short() {
+    let mut segments = Segments::begin(look(T0, GOOD), RTC, None);
+    for i in 1..500 {
+        segments.observe(look(T0 + i, GOOD + i * NS_PER_S));
+    }
+    assert_eq!(segments.all().len(), KEPT);
+    assert_eq!(segments.current().no, SegmentNo(499));
+}
