@@ -1,0 +1,233 @@
+//! Clocks that are wrong, set, confirmed late or never: the true binary on a real line of a kernel whose
+//! wall clock the test sets (`support_gpio` says where). Stamps are compared with the wire, to the
+//! millisecond.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "simulated time; waits have deadlines"
+)]
+
+mod support_daemon;
+mod support_gpio;
+
+use std::time::Duration;
+
+use powerlogger::clock::{Clock, SystemClock};
+use powerlogger::journal::reader::Reader;
+use powerlogger::pulse::{EdgeKind, NS_PER_MS, NS_PER_S};
+use rustix::time::{ClockId, Timespec, clock_settime};
+use serde_json::Value;
+
+use support_daemon::Daemon;
+use support_gpio::{Hand, Place, ground};
+
+/// A board without RTC.
+const BOARD: &str = r#"
+[clock]
+rtc = false
+
+[[meter]]
+name = "Import"
+line = 20
+bias = "down"
+bounce_ms = 0
+min_interval_ms = 0
+"#;
+
+/// 2026-11-24T12:00:00Z.
+const TODAY_S: i64 = 1_795_521_600;
+
+/// Between two edges.
+const PAUSE: Duration = Duration::from_millis(40);
+
+fn set_clock(wall_s: i64) {
+    let time = Timespec {
+        tv_sec: wall_s,
+        tv_nsec: 0,
+    };
+    clock_settime(ClockId::Realtime, time).unwrap();
+}
+
+/// What an NTP client does when it has contact, or has had none for long.
+#[expect(unsafe_code, reason = "no crate has adjtimex(2) for its status alone")]
+fn synchronise(yes: bool) {
+    // SAFETY: all of a `timex` is numbers, for which zeros are valid.
+    let answer = unsafe {
+        let mut timex: libc::timex = std::mem::zeroed();
+        timex.modes = libc::ADJ_STATUS | libc::ADJ_MAXERROR | libc::ADJ_ESTERROR;
+        timex.status = if yes { libc::STA_PLL } else { libc::STA_UNSYNC };
+        libc::adjtimex(&raw mut timex)
+    };
+    assert!(answer >= 0, "the test is root in its guest");
+}
+
+fn trust(daemon: &Daemon) -> (String, bool) {
+    let status: Value = serde_json::from_str(&daemon.ask(&["status", "--json"])).unwrap();
+    let clock = &status["clock"];
+    let trust = clock["trust"].as_str().unwrap_or_default().to_owned();
+    (trust, clock["holding"] == Value::Bool(true))
+}
+
+fn wait_for_trust(daemon: &mut Daemon, wanted: &str) {
+    daemon.wait_for(wanted, |daemon| trust(daemon).0 == wanted);
+}
+
+/// Pulses that were made while the clock had this offset, once it is known.
+struct Made {
+    offset_ns: i64,
+    pulses: std::ops::Range<usize>,
+}
+
+/// Makes pulses, and waits until they are in the journal.
+fn pulses(daemon: &mut Daemon, hand: &mut Hand, count: usize) -> std::ops::Range<usize> {
+    let before = hand.done.len() / 2;
+    // The kernel does not say when the clock was set, only that it was.
+    std::thread::sleep(PAUSE);
+    hand.toggles(2 * count, PAUSE);
+    daemon.wait_for_pulses(i64::try_from(before + count).unwrap());
+    before..before + count
+}
+
+fn judge(daemon: &Daemon, hand: &Hand, made: &[Made]) {
+    let mut reader = Reader::open(daemon.dir()).unwrap();
+    let page = reader.page(1, i64::MAX, usize::MAX).unwrap();
+    assert!(page.held.is_empty(), "every time is known in the end");
+    let rising: Vec<_> = hand
+        .done
+        .iter()
+        .filter(|done| done.kind == EdgeKind::Rising)
+        .collect();
+    assert_eq!(page.entries.len(), rising.len(), "pulses kept and made");
+    for Made { offset_ns, pulses } in made {
+        for number in pulses.clone() {
+            let mono_ns = page.entries[number].wall_ns - offset_ns;
+            let (from, to) = (rising[number].before_ns, rising[number].after_ns);
+            let near = from - NS_PER_MS..=to + NS_PER_MS;
+            assert!(
+                near.contains(&mono_ns),
+                "pulse {number}: {mono_ns}, made {from} to {to}"
+            );
+        }
+    }
+    let mut stamps: Vec<i64> = page.entries.iter().map(|entry| entry.wall_ns).collect();
+    stamps.sort_unstable();
+    stamps.dedup();
+    assert_eq!(stamps.len(), rising.len(), "no two share a stamp");
+}
+
+#[test]
+fn a_board_without_rtc_that_hears_of_ntp_late() {
+    let name = "a_board_without_rtc_that_hears_of_ntp_late";
+    let Some(ground) = ground(name, Place::TIME_TRAVEL) else {
+        return;
+    };
+    let chip = ground.chip("pinctrl-bcm2711", 32);
+    set_clock(100);
+    synchronise(false);
+    let mut daemon = Daemon::start(BOARD, &[]);
+    daemon.wait_for_lines(1);
+    let mut hand = Hand::on(&chip, 20);
+    let in_1970 = pulses(&mut daemon, &mut hand, 10);
+    assert_eq!(trust(&daemon), ("provisional".to_owned(), true));
+
+    // The time of the last shutdown: plausible, three days behind, and nobody confirms it.
+    set_clock(TODAY_S - 3 * 86_400);
+    let behind = pulses(&mut daemon, &mut hand, 10);
+    assert_eq!(trust(&daemon), ("provisional".to_owned(), true));
+    daemon.kill();
+    daemon.start_again();
+    daemon.wait_for_lines(1);
+    let restarted = pulses(&mut daemon, &mut hand, 10);
+    assert_eq!(
+        trust(&daemon),
+        ("provisional".to_owned(), true),
+        "also over a restart"
+    );
+
+    set_clock(TODAY_S);
+    synchronise(true);
+    let right_ns = SystemClock.offset_ns();
+    wait_for_trust(&mut daemon, "synchronised");
+    let right = pulses(&mut daemon, &mut hand, 10);
+    assert_eq!(trust(&daemon), ("synchronised".to_owned(), false));
+
+    // What is final stays, however often somebody sets the clock.
+    synchronise(false);
+    set_clock(TODAY_S - 7_200);
+    let two_hours_back_ns = SystemClock.offset_ns();
+    let back = pulses(&mut daemon, &mut hand, 10);
+    set_clock(TODAY_S + 86_400 * 365);
+    let a_year_ahead_ns = SystemClock.offset_ns();
+    let ahead = pulses(&mut daemon, &mut hand, 10);
+    daemon.stop();
+    let made = |offset_ns, pulses| Made { offset_ns, pulses };
+    judge(
+        &daemon,
+        &hand,
+        &[
+            made(right_ns, in_1970),
+            made(right_ns, behind),
+            made(right_ns, restarted),
+            made(right_ns, right),
+            made(two_hours_back_ns, back),
+            made(a_year_ahead_ns, ahead),
+        ],
+    );
+}
+
+#[test]
+fn without_ntp_a_time_that_somebody_sets_is_taken_after_a_while() {
+    let name = "without_ntp_a_time_that_somebody_sets_is_taken_after_a_while";
+    let Some(ground) = ground(name, Place::TIME_TRAVEL) else {
+        return;
+    };
+    let chip = ground.chip("pinctrl-bcm2711", 32);
+    set_clock(TODAY_S - 3 * 86_400);
+    synchronise(false);
+    let config = BOARD.replace("rtc = false", "rtc = false\nmax_wait_s = 120");
+    let mut daemon = Daemon::start(&config, &[]);
+    daemon.wait_for_lines(1);
+    let mut hand = Hand::on(&chip, 20);
+    let before = pulses(&mut daemon, &mut hand, 5);
+    std::thread::sleep(Duration::from_secs(180));
+    assert_eq!(trust(&daemon).0, "provisional", "nobody has set it");
+    set_clock(TODAY_S);
+    let offset_ns = SystemClock.offset_ns();
+    let after = pulses(&mut daemon, &mut hand, 5);
+    wait_for_trust(&mut daemon, "assumed");
+    daemon.stop();
+    let made = [before, after].map(|pulses| Made { offset_ns, pulses });
+    judge(&daemon, &hand, &made);
+}
+
+#[test]
+fn pulses_that_the_kernel_kept_stand_on_the_clock_of_then() {
+    let name = "pulses_that_the_kernel_kept_stand_on_the_clock_of_then";
+    let Some(ground) = ground(name, Place::TIME_TRAVEL) else {
+        return;
+    };
+    let chip = ground.chip("pinctrl-bcm2711", 32);
+    set_clock(TODAY_S);
+    synchronise(true);
+    let mut daemon = Daemon::start(BOARD, &[]);
+    daemon.wait_for_lines(1);
+    wait_for_trust(&mut daemon, "synchronised");
+    let mut hand = Hand::on(&chip, 20);
+    // It cannot read them before the clock is set.
+    let offset_ns = SystemClock.offset_ns();
+    daemon.freeze();
+    hand.toggles(20, PAUSE);
+    set_clock(TODAY_S + 3_600);
+    daemon.thaw();
+    daemon.wait_for_pulses(10);
+    let later_ns = SystemClock.offset_ns();
+    let after = pulses(&mut daemon, &mut hand, 10);
+    daemon.stop();
+    assert!(later_ns - offset_ns > 3_500 * NS_PER_S);
+    let made = |offset_ns, pulses| Made { offset_ns, pulses };
+    judge(
+        &daemon,
+        &hand,
+        &[made(offset_ns, 0..10), made(later_ns, after)],
+    );
+}
