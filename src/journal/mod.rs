@@ -31,6 +31,8 @@
 //!   roll)`: up to where the server's buckets were compared with the windows, and what has changed
 //!   since. Level 0 is raw, the others are the width of the view's windows in seconds.
 //!
+//! Beside it lies `reserve`, a file of 1 MiB that holds nothing: a full disk cannot even delete.
+//!
 //! # Durability
 //!
 //! The [`writer`] commits what is waiting at once at `synchronous=NORMAL`: that survives the death
@@ -50,6 +52,8 @@ pub mod schema;
 pub mod segments;
 pub mod windows;
 pub mod writer;
+
+mod reserve;
 
 use std::path::{Path, PathBuf};
 

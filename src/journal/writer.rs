@@ -11,12 +11,13 @@ use super::append::Journal;
 use super::mailbox::Mailbox;
 use super::marks::Marks;
 use super::ranges::IdRanges;
+use super::reserve::Reserve;
 use super::roller::Roller;
 use super::windows::Comparing;
 use crate::clock::Clock;
 use crate::config::JournalSettings;
 use crate::intake::{Intake, Watched};
-use crate::pulse::{MonoNs, NS_PER_S};
+use crate::pulse::{MonoNs, NS_PER_S, WallNs};
 use crate::rollup::View;
 
 /// What was delivered is saved this often: after a crash so many seconds are sent again, which is
@@ -62,6 +63,7 @@ pub struct Writer {
     settings: JournalSettings,
     destination: Option<i64>,
     // State.
+    reserve: Reserve,
     roller: Roller,
     closing: Option<Closing>,
     looked_minute_s: i64,
@@ -99,6 +101,7 @@ impl Writer {
         }
         let (destination, delivered) = destination.unzip();
         Ok(Writer {
+            reserve: Reserve::of(journal.dir()),
             roller: Roller::open(&journal)?,
             closing: None,
             looked_minute_s: 0,
@@ -179,8 +182,7 @@ impl Writer {
         let watched = self.intake.watched();
         if let Err(failed) = self.commit(false) {
             if failed.kind() == "disk_full" {
-                // If it is our own bound that is reached, retention makes the room.
-                self.prune()?;
+                self.make_room_on_disk()?;
             }
             return Err(failed);
         }
@@ -193,6 +195,7 @@ impl Writer {
         if self.pruning || now_ns - self.looked_ns >= RETENTION_LOOK_NS {
             self.looked_ns = now_ns;
             self.pruning = self.prune()?;
+            self.reserve.take();
         }
         self.preallocating = self.preallocating && self.grow_wal();
         let rolling = self.roll(watched)?;
@@ -301,6 +304,18 @@ impl Writer {
             self.journal
                 .prune(&self.delivered, counted, self.clock.wall_ns() - keep_ns)?;
         Ok(pruned > 0)
+    }
+
+    /// The disk, or our own bound, is full: deletes so that new pulses find room in the file, which need
+    /// not grow then. Our bound: the oldest leave. The disk: those that the server has.
+    fn make_room_on_disk(&mut self) -> Result<(), JournalError> {
+        self.reserve.release();
+        if self.prune()? || self.destination.is_none() {
+            return Ok(());
+        }
+        let counted = self.roller.counted_until();
+        self.journal.prune(&self.delivered, counted, WallNs::MAX)?;
+        Ok(())
     }
 
     /// One bounded piece of growing the WAL; true if there is more to do.
