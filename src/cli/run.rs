@@ -105,6 +105,9 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
     for note in &loaded.notes {
         warn!("{note}");
     }
+    for path in crate::import::waiting(&settings.journal.dir) {
+        warn!(file = %path.display(), "{}", super::verify::local::how_to_import(&path));
+    }
     let waker = Waker::new().context("cannot make a wake-up descriptor")?;
     let Chosen {
         source,

@@ -26,7 +26,7 @@ pub struct Journal {
     pub(super) meters: Vec<i64>,
     /// Row ids of this run's segments.
     segments: HashMap<SegmentNo, i64>,
-    newest: i64,
+    pub(super) newest: i64,
     _lock: Lock,
 }
 

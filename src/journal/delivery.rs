@@ -126,7 +126,7 @@ impl Journal {
     }
 }
 
-fn put_delivered(
+pub(super) fn put_delivered(
     transaction: &Transaction<'_>,
     destination: i64,
     delivered: &IdRanges,

@@ -11,6 +11,8 @@
 //!   `offset_ns` is congruent to the segment's id modulo 1024, so that pulses of one meter in
 //!   different segments differ in wall time even where the clock was set back over the same minute.
 //!   `trust` 0: provisional, its pulses are not delivered yet; above: final, never changed again.
+//!   One segment is special: `boot_id` `import`, offset 0. Its pulses came from elsewhere, and their
+//!   `mono_ns` is the wall time that they had there.
 //! * `line(meter, pulses, last_segment, last_mono_ns, request_id, line_seqno, filter)`: written in
 //!   the commit of the pulses it belongs to. `pulses` counts all ever journaled, also those since
 //!   pruned; `line_seqno` and `filter` tell a later run what it missed.
@@ -37,13 +39,17 @@
 //! newest id that survives a power cut. Only up to that mark anything is sent.
 
 pub mod append;
+pub mod arrivals;
 pub mod delivery;
 pub mod durable;
+pub mod foreign;
+pub mod heirloom;
 pub mod marks;
 pub mod ranges;
 pub mod reader;
 pub mod retention;
 pub mod roller;
+pub mod salvage;
 pub mod schema;
 pub mod windows;
 pub mod writer;
@@ -153,6 +159,8 @@ pub fn file_in(dir: &Path) -> PathBuf {
     dir.join(FILE_NAME)
 }
 
+#[cfg(test)]
+mod arrival_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -127,7 +127,9 @@ pub fn open(dir: &Path, now_ns: WallNs) -> Result<(Connection, Option<PathBuf>),
             let aside = move_aside(dir, now_ns)?;
             error!(
                 error = %corrupt, moved_to = %aside.display(),
-                "the journal is damaged; it was moved aside and a new one is started"
+                "the journal is damaged; it was moved aside and a new one is started; `powerlogger import {}` \
+                 brings in what can be read of it",
+                aside.display()
             );
             open_writer(dir).map(|connection| (connection, Some(aside)))
         }
@@ -212,7 +214,7 @@ pub(super) fn open_checkpointer(dir: &Path) -> Result<Connection, JournalError> 
     clippy::disallowed_methods,
     reason = "this is the one place that opens the database"
 )]
-fn connect(file: &Path, flags: OpenFlags) -> Result<Connection, JournalError> {
+pub(super) fn connect(file: &Path, flags: OpenFlags) -> Result<Connection, JournalError> {
     let connection = Connection::open_with_flags(file, flags).op("be opened")?;
     connection.busy_timeout(BUSY_TIMEOUT).op("be set up")?;
     // 256 KiB: what is hot (the newest pages) fits, and memory stays small on a Pi Zero.

@@ -155,7 +155,7 @@ impl Journal {
 }
 
 /// A window that was compared with the server's is different now.
-fn note_change(
+pub(super) fn note_change(
     transaction: &Transaction<'_>,
     level: Level,
     start_s: i64,
@@ -289,6 +289,23 @@ impl Reader {
                         row.get::<_, Option<i64>>(1)?,
                     ))
                 })
+            })
+            .op("be read")
+    }
+
+    /// Between which ids the pulses of each hour with `from_s <= start < to_s` are found.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn hours_ids(&self, from_s: i64, to_s: i64) -> Result<Vec<(i64, i64)>, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT first_id, last_id FROM hour_ids WHERE start_s >= ?1 AND start_s < ?2",
+            )
+            .and_then(|mut select| {
+                select
+                    .query_map((from_s, to_s), |row| row.try_into())?
+                    .collect()
             })
             .op("be read")
     }
