@@ -37,11 +37,13 @@ What a file is, is told by what it holds:
   * line protocol, as `export` writes it
 
 Each pulse keeps its stamp, so that a point that has been delivered before is overwritten, not
-doubled. Importing the same again changes nothing. The files are read and never changed; those that lie
-in the journal's directory are renamed afterwards, to end in .imported.
+doubled. Importing the same again changes nothing. The files are not changed; those that lie in
+the journal's directory are renamed afterwards, to end in .imported.
 
 The journal has one writer: stop the daemon first (systemctl stop powerlogger) and start it
-afterwards; it delivers what was imported. --dry-run looks only, also while the daemon runs.";
+afterwards; it delivers what was imported. --dry-run only looks, also while the daemon runs.
+
+Exit codes: 0 ok, 1 failed, 2 usage, 75 the daemon runs, 78 configuration.";
 
 /// Options of `import`.
 #[derive(Debug, Args)]
