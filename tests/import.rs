@@ -2,8 +2,9 @@
 //! again, delivered once to a server that had a part of it; files; a journal with damaged pages.
 #![allow(
     clippy::disallowed_methods,
+    clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "real servers need real time; a test that cannot go on may panic"
+    reason = "real servers need real time; seeds are printed; a test that cannot go on may panic"
 )]
 
 mod support;
