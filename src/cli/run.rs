@@ -231,7 +231,7 @@ fn remembered(settings: &Settings) -> Vec<Option<(u64, FilterState)>> {
     let of_meter = |meter: &MeterSettings| {
         let at = known.iter().position(|(name, ..)| *name == meter.name)?;
         let (_, id, state) = known.swap_remove(at);
-        Some((id, state))
+        state.is_sound(SystemClock.mono_ns()).then_some((id, state))
     };
     settings.meters.iter().map(of_meter).collect()
 }

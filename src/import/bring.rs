@@ -183,11 +183,8 @@ pub fn inherit(
     let Some(theirs) = source.journal() else {
         return Ok((0, false));
     };
-    let id = theirs.journal_id();
-    if id.is_some() && id.as_deref() == own_id {
-        // A copy of this journal: it has nothing that is not here but pulses.
-        return Ok((0, false));
-    }
+    // A copy of this very journal has the ledger that is here.
+    let id = theirs.journal_id().filter(|id| Some(id.as_str()) != own_id);
     let names = theirs.meters().into_iter();
     let rows: BTreeMap<i64, u16> = names
         .filter_map(|(row, name)| Some((row, (*meter_of.get(&name)?)?)))

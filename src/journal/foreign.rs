@@ -133,8 +133,8 @@ impl Foreign {
         let first = bound("min").unwrap_or(1);
         let last = bound("max").ok();
         let share = move |id: i64| {
-            let last = last.unwrap_or(id).max(first + 1);
-            (id - first) as f64 / (last - first) as f64
+            let last = last.unwrap_or(id).max(first.saturating_add(1));
+            id.saturating_sub(first) as f64 / last.saturating_sub(first) as f64
         };
         let mut read = |first: i64, last: i64| {
             let rows = select.query_map((first, last, PAGE_ROWS), queue_row)?;

@@ -14,9 +14,8 @@ use crate::rollup::View;
 /// Rows a read.
 const PAGE_ROWS: i64 = 10_000;
 
-/// Ids that are tried one by one behind the last one that could be read, while the file does not say
-/// where it ends.
-const BLIND_IDS: i64 = 100_000;
+/// Ids that are tried one by one without finding a row.
+const BLIND_IDS: i64 = 20_000;
 
 /// Seconds of windows a read.
 const WINDOWS_S: i64 = 30 * 86_400;
@@ -24,6 +23,9 @@ const WINDOWS_S: i64 = 30 * 86_400;
 /// Asks for what tells a journal from all others: its first clock segment of a boot.
 pub(super) const JOURNAL_ID: &str = "SELECT boot_id || ' ' || begins_ns FROM clock_segment
      WHERE boot_id <> 'import' ORDER BY id LIMIT 1";
+
+/// Windows after the year 2262 are damage.
+const WINDOWS_END_S: i64 = i64::MAX / 1_000_000_000;
 
 /// A pulse of another journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,8 +107,8 @@ impl Foreign {
         };
         let (first, last) = self.pulse_bounds();
         let share = |id: i64| {
-            let last = last.unwrap_or(id).max(first + 1);
-            (id - first) as f64 / (last - first) as f64
+            let last = last.unwrap_or(id).max(first.saturating_add(1));
+            id.saturating_sub(first) as f64 / last.saturating_sub(first) as f64
         };
         let mut emit = |rows: Vec<Salvaged>| {
             let at = rows.last().map_or(0.0, |row| share(row.id));
@@ -135,7 +137,7 @@ impl Foreign {
         let counted = ask("SELECT max(last_id) FROM rolled");
         (
             first.unwrap_or(1),
-            last.or(counted.map(|id| id + BLIND_IDS)),
+            last.or(counted.map(|id| id.saturating_add(BLIND_IDS))),
         )
     }
 
@@ -169,7 +171,9 @@ impl Foreign {
             let (Some(mut from_s), Some(last_s)) = (ask("min"), ask("max")) else {
                 continue;
             };
-            while from_s <= last_s {
+            // No window was before 1970; a start that is damage itself is no reason to count for ever.
+            from_s = from_s.max(0);
+            while from_s <= last_s.min(WINDOWS_END_S) {
                 let to_s = from_s + WINDOWS_S;
                 let read = |row: &Row<'_>| Ok((view, row.get(0)?, row.get(1)?, row.get(2)?));
                 let select = format!(
@@ -236,39 +240,53 @@ pub(super) fn around_damage<T>(
     id_of: impl Fn(&T) -> i64,
     emit: &mut dyn FnMut(Vec<T>),
 ) -> i64 {
-    let (mut next, mut lost, mut blind) = (first, 0, 0);
+    let (mut next, mut lost, mut blind, mut leap) = (first, 0_i64, 0, BLIND_IDS);
     let end = last.unwrap_or(i64::MAX);
     while next <= end {
-        match read(next, end) {
-            Ok(rows) => {
-                let full = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= limit;
-                let Some(reached) = rows.last().map(&id_of).filter(|_| full) else {
-                    emit(rows);
-                    return lost;
-                };
-                emit(rows);
-                if reached == i64::MAX {
-                    return lost;
-                }
-                (next, blind) = (reached + 1, 0);
+        if let Ok(rows) = read(next, end) {
+            let full = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= limit;
+            let reached = rows.last().map(&id_of).filter(|_| full);
+            emit(rows);
+            let Some(after) = reached.and_then(|id| id.checked_add(1)) else {
+                return lost;
+            };
+            (next, blind, leap) = (after, 0, BLIND_IDS);
+            continue;
+        }
+        let until = end.min(next.saturating_add(limit - 1));
+        let mut found = 0;
+        let mut counting = |rows: Vec<T>| {
+            found += rows.len();
+            emit(rows);
+        };
+        lost += halve((next, until), read, &mut counting);
+        blind = if found == 0 { blind + limit } else { 0 };
+        next = until.saturating_add(1);
+        // A page that leads to thousands of others is gone, or an id far out is damage itself: leaps that
+        // grow find the end of it, and halving the first id behind.
+        while blind >= BLIND_IDS {
+            let mut good = until.saturating_add(leap);
+            if good >= end {
+                return lost;
             }
-            Err(_) => {
-                let until = end.min(next.saturating_add(limit - 1));
-                let (mut found, before) = (0, lost);
-                let mut counting = |rows: Vec<T>| {
-                    found += rows.len();
-                    emit(rows);
-                };
-                lost += halve((next, until), read, &mut counting);
-                if found == 0 && last.is_none() {
-                    // Nobody knows where it ends: not for ever.
-                    blind += until - next + 1;
-                    if blind >= BLIND_IDS {
-                        return before;
-                    }
-                }
-                next = until.saturating_add(1);
+            leap = leap.saturating_mul(2);
+            if read(good, good).is_err() {
+                continue;
             }
+            let mut bad = until;
+            while good - bad > 1 {
+                let middle = bad + (good - bad) / 2;
+                if read(middle, middle).is_ok() {
+                    good = middle;
+                } else {
+                    bad = middle;
+                }
+            }
+            lost = lost.saturating_add(bad - until);
+            (next, blind) = (good, 0);
+        }
+        if until == i64::MAX {
+            return lost;
         }
     }
     lost
