@@ -547,3 +547,80 @@ fn a_damaged_journal_is_moved_aside_and_salvaged() {
     let (_, status) = home.ask(&["status"]);
     assert!(!status.contains("TO IMPORT"), "{status}");
 }
+
+/// Overwrites all pages of a table, in the database and in its WAL, under the feet of whoever uses it.
+fn damage_in_use(journal: &Path, table: &str) {
+    use std::os::unix::fs::FileExt;
+    let pages: Vec<u32> = Connection::open(journal)
+        .unwrap()
+        .prepare("SELECT pageno FROM dbstat WHERE name = ?1")
+        .and_then(|mut select| select.query_map([table], |row| row.get(0))?.collect())
+        .unwrap();
+    let overwrite = |path: &Path, at: usize| {
+        let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+        let at = u64::try_from(at).unwrap();
+        file.write_all_at(&[0x77; 512], at).unwrap();
+    };
+    for page in &pages {
+        overwrite(journal, (usize::try_from(*page).unwrap() - 1) * 512);
+    }
+    // A header of 32 bytes, then frames: 24 bytes that begin with the page's number, and the page.
+    let wal = journal.with_extension("sqlite-wal");
+    let bytes = fs::read(&wal).unwrap();
+    for at in (32..bytes.len().saturating_sub(535)).step_by(536) {
+        let page = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+        if pages.contains(&page) {
+            overwrite(&wal, at + 24);
+        }
+    }
+}
+
+#[test]
+fn a_journal_that_is_damaged_while_it_is_used_is_replaced_and_counting_goes_on() {
+    let home = Home::new("", QUICK);
+    let day = [
+        "run",
+        "--simulate",
+        "--from=-40h",
+        "--for",
+        "30h",
+        "--speed",
+        "max",
+    ];
+    let (code, said) = home.ask(&day);
+    assert_eq!(code, 0, "{said}");
+    let truth = home.pulses();
+    let mut run = home.command(&["run", "--simulate", "--speed", "120", "--from=-9h"]);
+    let mut daemon = Program::start(run.env("NO_COLOR", "1"), &home.path("log"));
+    daemon.wait_for_log(Duration::from_secs(30), |log| log.find("journal open"));
+
+    damage_in_use(&home.path("queue/journal.sqlite"), "ledger");
+    let aside = daemon.wait_for_log(Duration::from_secs(90), |log| {
+        let begin = log.find("powerlogger import ")? + "powerlogger import ".len();
+        let end = log[begin..].find('`')?;
+        Some(log[begin..begin + end].to_owned())
+    });
+    daemon.wait_for_log(Duration::from_secs(30), |log| {
+        (log.matches("journal open").count() == 2).then_some(())
+    });
+    wait_until("counting to go on", Duration::from_secs(60), || {
+        home.pulses().len() > 5
+    });
+    daemon.end(rustix::process::Signal::TERM, Duration::from_secs(30));
+    let since = home.pulses();
+    home.import(&[&aside]);
+    let all = home.pulses();
+    assert!(all.is_superset(&truth) && all.is_superset(&since));
+    // The simulated stretch has no hole where the journals meet.
+    let import: Vec<i64> = all
+        .iter()
+        .filter(|(meter, ns)| meter == "Import" && !truth.contains(&(meter.clone(), *ns)))
+        .map(|(_, ns)| *ns)
+        .collect();
+    let longest = import
+        .windows(2)
+        .map(|pair| pair[1] - pair[0])
+        .max()
+        .unwrap();
+    assert!(longest < HOUR_NS, "{longest}");
+}

@@ -22,7 +22,7 @@ use crate::capture::waker::Waker;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded, MeterSettings, Settings};
-use crate::daemon::{self, Parts, Remote};
+use crate::daemon::{self, Parts, Remote, RemoteMaker};
 use crate::deliver::influx_sink::InfluxSink;
 use crate::deliver::sink::Sink;
 use crate::journal::reader::Reader;
@@ -119,7 +119,8 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
         Some(path) => record(path, source, &clock, &settings.meters)?,
         None => source,
     };
-    let remote = remote(loaded);
+    let for_remote = loaded.clone();
+    let remote = RemoteMaker(Box::new(move || remote(&for_remote)));
     let patient = args.simulate || args.replay.is_some();
     let parts = Parts {
         source,

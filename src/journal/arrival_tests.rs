@@ -173,3 +173,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_journal_does_not_vouch_for_what_is_in_another_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    journal.vouch_from(WALL + 100 * NS_PER_S);
+    let mut watched_until = |seconds: i64| {
+        let watch = crate::intake::Watch {
+            since_ns: WALL,
+            until_ns: WALL + seconds * NS_PER_S,
+        };
+        journal
+            .keep_watched(&BTreeMap::from([(MeterId(0), watch)]))
+            .unwrap();
+        let reader = Reader::open(dir.path()).unwrap();
+        reader.watched(0, i64::MAX).unwrap()
+    };
+    let wall_s = WALL / NS_PER_S;
+    assert_eq!(watched_until(50), []);
+    assert_eq!(watched_until(200), [(1, wall_s + 101, wall_s + 200)]);
+    assert_eq!(watched_until(300), [(1, wall_s + 101, wall_s + 300)]);
+}

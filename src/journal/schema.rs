@@ -125,17 +125,30 @@ pub fn is_locked(dir: &Path) -> bool {
 pub fn open(dir: &Path, now_ns: WallNs) -> Result<(Connection, Option<PathBuf>), JournalError> {
     match open_writer(dir) {
         Err(corrupt) if corrupt.is_corrupt() => {
-            let aside = move_aside(dir, now_ns)?;
-            error!(
-                error = %corrupt, moved_to = %aside.display(),
-                "the journal is damaged; it was moved aside and a new one is started; `powerlogger import {}` \
-                 brings in what can be read of it",
-                aside.display()
-            );
+            let aside = set_aside(dir, now_ns, &corrupt)?;
             open_writer(dir).map(|connection| (connection, Some(aside)))
         }
         opened => opened.map(|connection| (connection, None)),
     }
+}
+
+/// Moves a damaged journal aside, and says so. Nobody may have it open for writing.
+///
+/// # Errors
+/// When it cannot be renamed.
+pub fn set_aside(
+    dir: &Path,
+    now_ns: WallNs,
+    why: &dyn std::fmt::Display,
+) -> Result<PathBuf, JournalError> {
+    let aside = move_aside(dir, now_ns)?;
+    error!(
+        error = %why, moved_to = %aside.display(),
+        "the journal is damaged; it was moved aside and a new one is started; `powerlogger import {}` \
+         brings in what can be read of it",
+        aside.display()
+    );
+    Ok(aside)
 }
 
 fn open_writer(dir: &Path) -> Result<Connection, JournalError> {

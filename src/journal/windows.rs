@@ -110,8 +110,12 @@ impl Journal {
             .op("begin a commit")?;
         for (meter, watch) in watched {
             // Inwards to whole seconds: what is said to be watched was.
-            let begins_s = watch.since_ns.div_euclid(NS_PER_S) + 1;
+            let since_ns = watch.since_ns.max(self.vouches_from_ns);
+            let begins_s = since_ns.div_euclid(NS_PER_S) + 1;
             let ends_s = watch.until_ns.div_euclid(NS_PER_S);
+            if begins_s >= ends_s {
+                continue;
+            }
             let row = self.meters[meter.index()];
             transaction
                 .prepare_cached(

@@ -372,6 +372,9 @@ impl Writer {
 
     fn complain(&mut self, failed: &JournalError) {
         let kind = failed.kind();
+        if failed.is_corrupt() {
+            self.marks.damaged();
+        }
         if self.failing != Some(kind) {
             let cause = std::error::Error::source(failed).map(ToString::to_string);
             let waiting = self.intake.len();
