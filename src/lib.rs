@@ -21,6 +21,7 @@
 //! | [`influx`] | A small InfluxDB 2 client that knows nothing of the rest. |
 //! | [`deliver`] | From the journal to a server: batches, verdicts, retries, what is delivered. |
 //! | [`reconcile`] | Makes the server's raw bucket and views equal to the journal. |
+//! | [`import`] | Pulses from elsewhere: the Python edition's queue, files, damaged journals. |
 //! | [`setup`] | Makes and repairs the server's buckets, tasks and tokens, by plan. |
 //! | [`status`] | One snapshot of truth, for whoever shows it. |
 //! | [`report`] | The line of state in the log. |
@@ -36,6 +37,7 @@ pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod deliver;
+pub mod import;
 pub mod influx;
 pub mod intake;
 pub mod journal;

@@ -37,6 +37,7 @@ pub struct Reporter {
     pulses: u64,
     points: u64,
     lost: u64,
+    damage: bool,
 }
 
 impl Reporter {
@@ -45,6 +46,7 @@ impl Reporter {
         let said_ns = clock.mono_ns();
         let said_loudly_ns = said_ns;
         let (edges, pulses, points, lost) = (0, 0, 0, 0);
+        let damage = false;
         Reporter {
             reader,
             destination,
@@ -55,7 +57,23 @@ impl Reporter {
             pulses,
             points,
             lost,
+            damage,
         }
+    }
+
+    /// Whether the journal turned out to be damaged when it was read for a report.
+    pub fn found_damage(&self) -> bool {
+        self.damage
+    }
+
+    fn status(&mut self) -> Option<Status> {
+        let destination = self.destination.as_deref();
+        let status = Status::take(&mut self.reader, destination, self.clock.wall_ns());
+        if let Err(failed) = &status {
+            self.damage |= failed.is_corrupt();
+            warn!(error = %failed, "the state cannot be read from the journal");
+        }
+        status.ok()
     }
 
     /// Reports if it is time to. Returns how long to wait before the next call. `waiting`: pulses
@@ -73,13 +91,8 @@ impl Reporter {
             return LOOK.min(Duration::from_nanos(left_ns));
         }
         self.said_ns = now_ns;
-        let destination = self.destination.as_deref();
-        let status = match Status::take(&mut self.reader, destination, self.clock.wall_ns()) {
-            Ok(status) => status,
-            Err(failed) => {
-                warn!(error = %failed, "the state cannot be read from the journal");
-                return LOOK;
-            }
+        let Some(status) = self.status() else {
+            return LOOK;
         };
         let seconds = passed_ns as f64 / NS_PER_S as f64;
         let rate = |was: &mut u64, is: u64| {

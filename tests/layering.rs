@@ -33,6 +33,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "pulse", "clock", "config", "rollup", "journal", "influx", "deliver",
         ],
     ),
+    (
+        "import",
+        &["pulse", "clock", "config", "rollup", "journal", "deliver"],
+    ),
     ("setup", &["config", "rollup", "influx", "deliver"]),
     ("status", &["pulse", "journal", "rollup"]),
     (
@@ -70,6 +74,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "deliver",
             "reconcile",
             "influx",
+            "import",
             "service",
             "setup",
             "status",

@@ -80,6 +80,21 @@ pub struct FilterState {
     line_seqno: u32,
 }
 
+impl FilterState {
+    /// Whether a filter can have remembered this at `now_ns`, a stamp of the same boot: what was read
+    /// from a damaged file may be anything.
+    pub fn is_sound(&self, now_ns: MonoNs) -> bool {
+        let stamps = [
+            self.burst_since,
+            self.active_since,
+            self.pending,
+            self.last_pulse,
+        ];
+        let seen = |stamp: &MonoNs| (0..=now_ns).contains(stamp);
+        seen(&self.last_edge) && stamps.iter().flatten().all(seen)
+    }
+}
+
 /// The filter of one line.
 #[derive(Debug)]
 pub struct Filter {

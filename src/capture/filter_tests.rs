@@ -354,3 +354,18 @@ proptest! {
         prop_assert_eq!(out, play(settings, &edges));
     }
 }
+
+#[test]
+fn what_cannot_have_been_remembered_is_not_sound() {
+    let fresh = Filter::new(settings(), Level::Low, 1_000);
+    assert!(fresh.state().is_sound(1_000));
+    assert!(!fresh.state().is_sound(999), "a stamp of the future");
+    for stamp in ["-9223372036854775808", "9223372036854775807", "-1"] {
+        for field in ["burst_since", "active_since", "pending", "last_pulse"] {
+            let mut state = serde_json::to_value(fresh.state()).unwrap();
+            state[field] = serde_json::from_str(stamp).unwrap();
+            let state: FilterState = serde_json::from_value(state).unwrap();
+            assert!(!state.is_sound(2_000), "{field} {stamp}");
+        }
+    }
+}

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod config;
 pub mod delete_buckets;
 pub mod export;
+pub mod import;
 pub mod losses;
 pub mod run;
 pub mod setup;
@@ -68,6 +69,8 @@ enum Command {
     Losses(losses::LossesArgs),
     /// Write the journal's pulses of a period as line protocol or CSV.
     Export(export::ExportArgs),
+    /// Bring pulses in: the Python edition's queue, CSV or line protocol files, damaged journals.
+    Import(import::ImportArgs),
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -91,6 +94,7 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Status(args) => status::status(&args, &load(&options)?, out)?,
         Command::Losses(args) => losses::losses(&args, &load(&options)?, out)?,
         Command::Export(args) => export::export(&args, &load(&options)?, out)?,
+        Command::Import(args) => return import::import(&args, &load(&options)?, out),
         Command::Config(command) => config::config(&command, &options, out)?,
     }
     Ok(ExitCode::SUCCESS)

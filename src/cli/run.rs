@@ -23,7 +23,7 @@ use crate::clock::kernel::has_rtc;
 use crate::clock::segment::{EARLIEST_WALL_NS, Remembered, Rules};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ClockSettings, Influx, Loaded, MeterSettings, Settings};
-use crate::daemon::{self, Parts, Remote};
+use crate::daemon::{self, Parts, Remote, RemoteMaker};
 use crate::deliver::influx_sink::InfluxSink;
 use crate::deliver::sink::Sink;
 use crate::journal::reader::Reader;
@@ -106,6 +106,9 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
     for note in &loaded.notes {
         warn!("{note}");
     }
+    for path in crate::import::waiting(&settings.journal.dir) {
+        warn!(file = %path.display(), "{}", super::verify::local::how_to_import(&path));
+    }
     let waker = Waker::new().context("cannot make a wake-up descriptor")?;
     let Chosen {
         source,
@@ -117,7 +120,8 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
         Some(path) => record(path, source, &clock, &settings.meters)?,
         None => source,
     };
-    let remote = remote(loaded);
+    let for_remote = loaded.clone();
+    let remote = RemoteMaker(Box::new(move || remote(&for_remote)));
     let patient = args.simulate || args.replay.is_some();
     let parts = Parts {
         source,
@@ -261,7 +265,7 @@ fn remembered(settings: &Settings, reader: &Reader) -> Vec<Option<(u64, FilterSt
     let of_meter = |meter: &MeterSettings| {
         let at = known.iter().position(|(name, ..)| *name == meter.name)?;
         let (_, id, state) = known.swap_remove(at);
-        Some((id, state))
+        state.is_sound(SystemClock.mono_ns()).then_some((id, state))
     };
     settings.meters.iter().map(of_meter).collect()
 }

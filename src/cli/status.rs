@@ -39,6 +39,9 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         let mut json = serde_json::to_value(&status)?;
         json["running"] = running.into();
         json["journal_dir"] = dir.display().to_string().into();
+        let waiting = crate::import::waiting(dir).into_iter();
+        let waiting = waiting.map(|path| path.display().to_string());
+        json["to_import"] = waiting.collect::<Vec<_>>().into();
         writeln!(out, "{json:#}")?;
         return Ok(());
     }
@@ -57,6 +60,14 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     delivery(loaded, status.delivery.as_ref(), out)?;
     for meter in &status.meters {
         print_meter(meter, status.at_ns, out)?;
+    }
+    for path in crate::import::waiting(dir) {
+        writeln!(out, "TO IMPORT  {}", path.display())?;
+        writeln!(
+            out,
+            "           {}",
+            super::verify::local::how_to_import(&path)
+        )?;
     }
     match status.lost() {
         0 => writeln!(out, "lost       0 pulses")?,

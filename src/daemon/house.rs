@@ -9,8 +9,7 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use super::watch::Watch;
-use super::{Remote, RunError, destination_name, join, spawn};
-use crate::capture::stats::CaptureStats;
+use super::{Ends, Remote, RunError, destination_name, join, spawn};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, Settings};
 use crate::deliver::sink::Sink;
@@ -50,6 +49,15 @@ const RECONCILE_RETRY: Duration = Duration::from_secs(5);
 
 /// A thread that found nothing to do looks again after this, whatever the bells say.
 const IDLE_LOOK: Duration = Duration::from_secs(1);
+
+/// How a house's time was over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lived {
+    /// A signal came, or the source ended.
+    ToTheEnd,
+    /// Its journal is damaged.
+    OnDamage,
+}
 
 /// The stages behind the intake, each in its thread.
 pub(super) struct House {
@@ -136,15 +144,15 @@ impl House {
     }
 
     /// Waits for the end, reporting meanwhile.
-    pub(super) fn live(
-        &mut self,
-        settings: &Settings,
-        shutdown: &Shutdown,
-        bell: &mut Bell,
-        capturing: &JoinHandle<()>,
-        captured: &CaptureStats,
-        started_ns: i64,
-    ) -> Result<(), RunError> {
+    pub(super) fn live(&mut self, ends: &Ends<'_>, bell: &mut Bell) -> Result<Lived, RunError> {
+        let Ends {
+            settings,
+            shutdown,
+            capturing,
+            captured,
+            started_ns,
+            ..
+        } = *ends;
         if let Influx::NotConfigured(why) = &settings.influx {
             warn!(
                 why,
@@ -155,6 +163,9 @@ impl House {
         let (mut watch, interval) = (Watch::default(), service::watchdog());
         while !shutdown.is_requested() && !capturing.is_finished() {
             self.check_alive()?;
+            if self.marks.now().damaged || self.reporter.found_damage() {
+                return Ok(Lived::OnDamage);
+            }
             seen_line |= captured.lines_up.load(Ordering::Relaxed) > 0;
             let running_ns = SystemClock.mono_ns() - started_ns;
             if !seen_line && running_ns > NO_LINE_MAX_NS {
@@ -174,6 +185,19 @@ impl House {
                 bell.wait(THREAD_ENDS);
             }
         }
+        Ok(Lived::ToTheEnd)
+    }
+
+    /// Lets go of a journal that is damaged. What it has not taken stays in the intake, with what the
+    /// next journal needs to go on. A request under way may end later: what it has sent was right.
+    pub(super) fn abandon(self) -> Result<(), RunError> {
+        self.shutdown.request();
+        self.intake.wake();
+        self.marks.ring();
+        let writer = join("journal", self.writing)?;
+        drop(join("durable", self.syncing)?);
+        let standing = writer.journal().standing();
+        self.intake.put_back(standing, SystemClock.wall_ns());
         Ok(())
     }
 
@@ -356,6 +380,9 @@ fn deliver(mut deliverer: Deliverer, marks: &Marks, shutdown: &Shutdown) -> Deli
             Ok(Step::Pause(pause)) => (pause, i64::MAX),
             Ok(Step::Idle) => (IDLE_LOOK, mark.durable),
             Err(failed) => {
+                if failed.is_corrupt() {
+                    marks.damaged();
+                }
                 if !std::mem::replace(&mut told, true) {
                     error!(error = %failed, "the journal cannot be read; trying again");
                 }
@@ -375,6 +402,9 @@ fn reconcile(mut reconciler: Reconciler, marks: &Marks, shutdown: &Shutdown) -> 
             Ok(reconcile::Step::Again) => continue,
             Ok(reconcile::Step::Pause(pause)) => pause,
             Err(failed) => {
+                if failed.is_corrupt() {
+                    marks.damaged();
+                }
                 if !std::mem::replace(&mut told, true) {
                     error!(error = %failed, "the journal cannot be read; trying again");
                 }

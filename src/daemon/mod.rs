@@ -11,6 +11,7 @@ use std::time::Duration;
 use tracing::error;
 
 use crate::capture::filter::FilterState;
+use crate::capture::stats::CaptureStats;
 use crate::capture::waker::Waker;
 use crate::capture::{Capture, Polled, Source};
 use crate::clock::segment::{Remembered, Rules};
@@ -20,10 +21,11 @@ use crate::deliver::sink::Sink;
 use crate::intake::{Intake, PULSES_MAX};
 use crate::journal::JournalError;
 use crate::journal::append::Journal;
-use crate::pulse::NS_PER_MS;
+use crate::journal::schema;
+use crate::pulse::{NS_PER_MS, WallNs};
 use crate::reconcile::server::Server;
 use crate::shutdown::{Bell, Shutdown};
-use house::House;
+use house::{House, Lived};
 
 /// A patient source is held back while more pulses than this wait for the journal.
 const PATIENT_ABOVE: usize = 50_000;
@@ -40,8 +42,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Wakes the source.
     pub waker: Waker,
-    /// Where pulses go.
-    pub remote: Remote,
+    /// Where pulses go: made anew when the stages behind the intake are.
+    pub remote: RemoteMaker,
     /// When the clock is believed, and how an earlier run of this boot left it.
     pub trust: (Rules, Option<Remembered>),
     /// Names the boot: monotonic stamps of different boots have nothing in common.
@@ -60,6 +62,15 @@ pub struct Remote {
     pub sink: Option<Box<dyn Sink>>,
     /// Whose buckets are kept equal to the journal; None: nobody's.
     pub server: Option<Box<dyn Server>>,
+}
+
+/// Makes a [`Remote`].
+pub struct RemoteMaker(pub Box<dyn Fn() -> Remote>);
+
+impl std::fmt::Debug for RemoteMaker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RemoteMaker")
+    }
 }
 
 /// Why `run` ended other than by a signal or at the end of its source.
@@ -134,14 +145,19 @@ pub fn run(settings: &Settings, parts: Parts) -> Result<(), RunError> {
     })?;
 
     let started_ns = real.mono_ns();
-    let result = open_journal(settings, &parts.boot_id, &shutdown, &mut bell).and_then(|journal| {
-        let Some(journal) = journal else {
+    let ends = Ends {
+        settings,
+        boot_id: &parts.boot_id,
+        clock: &*parts.clock,
+        shutdown: &shutdown,
+        capturing: &capturing,
+        captured: &captured,
+        started_ns,
+    };
+    let result = keep_house(&ends, &intake, &parts.remote, &mut bell).and_then(|house| {
+        let Some(house) = house else {
             return Ok(());
         };
-        let mut house = House::build(settings, journal, &intake, parts.remote, &bell)?;
-        house.live(
-            settings, &shutdown, &mut bell, &capturing, &captured, started_ns,
-        )?;
         shutdown.request();
         parts.waker.wake();
         let alive = join("capture", capturing);
@@ -151,6 +167,49 @@ pub fn run(settings: &Settings, parts: Parts) -> Result<(), RunError> {
     shutdown.request();
     parts.waker.wake();
     result
+}
+
+/// What a house is kept for, and until when.
+struct Ends<'a> {
+    settings: &'a Settings,
+    boot_id: &'a str,
+    clock: &'a dyn Clock,
+    shutdown: &'a Shutdown,
+    capturing: &'a JoinHandle<()>,
+    captured: &'a CaptureStats,
+    started_ns: i64,
+}
+
+/// Builds the stages behind the intake and waits for the end; builds them again on a new journal when
+/// the one they have turns out to be damaged. Capture goes on meanwhile. None: the end came before.
+fn keep_house(
+    ends: &Ends<'_>,
+    intake: &Arc<Intake>,
+    remote: &RemoteMaker,
+    bell: &mut Bell,
+) -> Result<Option<House>, RunError> {
+    let mut vouches_from_ns = WallNs::MIN;
+    loop {
+        let Some(mut journal) = open_journal(ends.settings, ends.boot_id, ends.shutdown, bell)?
+        else {
+            return Ok(None);
+        };
+        journal.vouch_from(vouches_from_ns);
+        let mut house = House::build(ends.settings, journal, intake, (remote.0)(), bell)?;
+        match house.live(ends, bell)? {
+            Lived::ToTheEnd => return Ok(Some(house)),
+            Lived::OnDamage => {
+                let dir = &ends.settings.journal.dir;
+                house.abandon()?;
+                vouches_from_ns = ends.clock.wall_ns();
+                let why = "it was found while running";
+                if let Err(failed) = schema::set_aside(dir, SystemClock.wall_ns(), &why) {
+                    error!(error = %failed, "the damaged journal cannot be moved aside; trying again");
+                    bell.wait(JOURNAL_RETRY);
+                }
+            }
+        }
+    }
 }
 
 /// Opens the journal, trying again as long as it takes: capture goes on meanwhile. None: the

@@ -1,15 +1,16 @@
 //! The writer's side of the journal: one connection that turns what waits into one commit.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use super::compared::Comparing;
 use super::schema::{self, Lock};
 use super::segments::{put_segment, settle_former_boots};
-use super::windows::Comparing;
 use super::{JournalError, Named};
-use crate::intake::{Losses, Pending};
+use crate::clock::segment::Segment;
+use crate::intake::{LineState, Losses, Pending};
 use crate::pulse::{LossCause, MeterId, MonoNs, Pulse, SegmentNo, WallNs};
 
 /// The journal, open for writing.
@@ -23,7 +24,10 @@ pub struct Journal {
     pub(super) meters: Vec<i64>,
     /// Row ids of this run's segments.
     segments: HashMap<SegmentNo, i64>,
-    newest: i64,
+    /// This run's segments and lines as last committed, should another journal have to go on.
+    standing: (BTreeMap<SegmentNo, Segment>, BTreeMap<MeterId, LineState>),
+    pub(super) newest: i64,
+    pub(super) vouches_from_ns: WallNs,
     pub(super) comparing: Comparing,
     _lock: Lock,
 }
@@ -63,7 +67,9 @@ impl Journal {
             boot_id,
             meters,
             segments,
+            standing: Default::default(),
             newest,
+            vouches_from_ns: WallNs::MIN,
             comparing: Comparing::default(),
             _lock: lock,
         })
@@ -108,6 +114,21 @@ impl Journal {
         self.connection
             .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
             .op("be limited")
+    }
+
+    /// What was watched before this time is in another journal: this one does not vouch for it.
+    pub fn vouch_from(&mut self, wall_ns: WallNs) {
+        self.vouches_from_ns = wall_ns;
+    }
+
+    /// What another journal needs to go on where this one stands: this run's segments, and the state
+    /// of the lines.
+    pub fn standing(&self) -> Pending {
+        Pending {
+            segments: self.standing.0.values().copied().collect(),
+            lines: self.standing.1.clone(),
+            ..Pending::default()
+        }
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -179,6 +200,15 @@ impl Journal {
         transaction.commit().op("commit")?;
         self.segments = segments;
         self.newest = newest;
+        let changed = pending
+            .segments
+            .iter()
+            .map(|segment| (segment.no, *segment));
+        self.standing.0.extend(changed);
+        let changed = pending.lines.iter();
+        self.standing
+            .1
+            .extend(changed.map(|(meter, state)| (*meter, state.clone())));
         Ok(())
     }
 }

@@ -4,8 +4,8 @@
 use rusqlite::{Transaction, params};
 
 use super::append::{Journal, lose};
+use super::compared::{Reconciled, put_reconciled};
 use super::ranges::IdRanges;
-use super::windows::{Reconciled, put_reconciled};
 use super::{JournalError, Named};
 use crate::pulse::{LossCause, WallNs};
 
@@ -126,7 +126,7 @@ impl Journal {
     }
 }
 
-fn put_delivered(
+pub(super) fn put_delivered(
     transaction: &Transaction<'_>,
     destination: i64,
     delivered: &IdRanges,

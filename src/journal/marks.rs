@@ -23,6 +23,8 @@ pub struct Mark {
     pub unsynced_since_ns: Option<MonoNs>,
     /// Windows that end up to this, in seconds since 1970, are counted whole; 0: none yet.
     pub closed_s: i64,
+    /// The journal is damaged: it takes no more commits, or cannot be read.
+    pub damaged: bool,
     /// How many times a clock segment became final: pulses that were held may go.
     pub segments_settled: u64,
 }
@@ -62,6 +64,12 @@ impl Marks {
     /// The writer has finished a round. Nobody waits for that.
     pub fn round(&self) {
         self.lock().rounds += 1;
+    }
+
+    /// The journal turned out to be damaged.
+    pub fn damaged(&self) {
+        self.lock().damaged = true;
+        self.changed.notify_all();
     }
 
     /// All windows that end up to `closed_s` are counted now.

@@ -12,6 +12,8 @@
 //!   different segments differ in wall time even where the clock was set back over the same minute.
 //!   `trust` 0: provisional, its pulses are not delivered yet; above: final, never changed again.
 //!   `slept_ns` is how long the machine had been suspended in that boot.
+//!   One segment is special: `boot_id` `import`, offset 0. Its pulses came from elsewhere, and their
+//!   `mono_ns` is the wall time that they had there.
 //! * `line(meter, pulses, last_segment, last_mono_ns, request_id, line_seqno, filter)`: written in
 //!   the commit of the pulses it belongs to. `pulses` counts all ever journaled, also those since
 //!   pruned; `line_seqno` and `filter` tell a later run what it missed.
@@ -40,14 +42,19 @@
 //! newest id that survives a power cut. Only up to that mark anything is sent.
 
 pub mod append;
+pub mod arrivals;
+pub mod compared;
 pub mod delivery;
 pub mod durable;
+pub mod foreign;
+pub mod heirloom;
 pub mod mailbox;
 pub mod marks;
 pub mod ranges;
 pub mod reader;
 pub mod retention;
 pub mod roller;
+pub mod salvage;
 pub mod schema;
 pub mod segments;
 pub mod windows;
@@ -160,6 +167,8 @@ pub fn file_in(dir: &Path) -> PathBuf {
     dir.join(FILE_NAME)
 }
 
+#[cfg(test)]
+mod arrival_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

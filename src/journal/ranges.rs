@@ -25,6 +25,12 @@ impl IdRanges {
         &self.ranges
     }
 
+    /// Whether `id` is in one of them.
+    pub fn contains(&self, id: i64) -> bool {
+        let at = self.ranges.partition_point(|range| range.1 < id);
+        self.ranges.get(at).is_some_and(|range| range.0 <= id)
+    }
+
     /// Adds `first..=last`.
     pub fn add(&mut self, first: i64, last: i64) {
         if first > last {
@@ -114,6 +120,7 @@ mod tests {
             }
             let listed: BTreeSet<i64> = delivered.ranges().iter().flat_map(|r| r.0..=r.1).collect();
             prop_assert_eq!(&listed, &set);
+            prop_assert!((0..90).all(|id| delivered.contains(id) == set.contains(&id)));
             prop_assert!(delivered.ranges().windows(2).all(|w| w[0].1 + 1 < w[1].0));
             let missing: BTreeSet<i64> = (5..=70).filter(|id| !set.contains(id)).collect();
             let gaps: BTreeSet<i64> = delivered.gaps(5, 70).iter().flat_map(|g| g.0..=g.1).collect();

@@ -4,8 +4,9 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use rustix::fs::{FlockOperation, flock};
 use tracing::error;
 
@@ -127,15 +128,30 @@ pub fn is_locked(dir: &Path) -> bool {
 pub fn open(dir: &Path, now_ns: WallNs) -> Result<(Connection, Option<PathBuf>), JournalError> {
     match open_writer(dir) {
         Err(corrupt) if corrupt.is_corrupt() => {
-            let aside = move_aside(dir, now_ns)?;
-            error!(
-                error = %corrupt, moved_to = %aside.display(),
-                "the journal is damaged; it was moved aside and a new one is started"
-            );
+            let aside = set_aside(dir, now_ns, &corrupt)?;
             open_writer(dir).map(|connection| (connection, Some(aside)))
         }
         opened => opened.map(|connection| (connection, None)),
     }
+}
+
+/// Moves a damaged journal aside, and says so. Nobody may have it open for writing.
+///
+/// # Errors
+/// When it cannot be renamed.
+pub fn set_aside(
+    dir: &Path,
+    now_ns: WallNs,
+    why: &dyn std::fmt::Display,
+) -> Result<PathBuf, JournalError> {
+    let aside = move_aside(dir, now_ns)?;
+    error!(
+        error = %why, moved_to = %aside.display(),
+        "the journal is damaged; it was moved aside and a new one is started; `powerlogger import {}` \
+         brings in what can be read of it",
+        aside.display()
+    );
+    Ok(aside)
 }
 
 fn open_writer(dir: &Path) -> Result<Connection, JournalError> {
@@ -162,6 +178,7 @@ fn open_writer(dir: &Path) -> Result<Connection, JournalError> {
         .pragma_update(None, "synchronous", "FULL")
         .op("be set up")?;
     migrate(&mut connection)?;
+    probe(&connection)?;
     connection
         .execute(
             "INSERT INTO journal VALUES ('opened', 1)
@@ -174,6 +191,37 @@ fn open_writer(dir: &Path) -> Result<Connection, JournalError> {
         .pragma_update(None, "synchronous", "NORMAL")
         .op("be set up")?;
     Ok(connection)
+}
+
+/// Reads what the daemon needs to begin and to go on: the small tables, and the ends of the large ones.
+/// Damage there would stop it; damage in between is found by `verify`, which reads everything.
+fn probe(connection: &Connection) -> Result<(), JournalError> {
+    for select in [
+        "SELECT count(value) FROM journal",
+        "SELECT max(length(name)) FROM meter",
+        "SELECT max(offset_ns) FROM clock_segment",
+        "SELECT max(length(filter)) FROM line",
+        "SELECT max(pulses) FROM ledger",
+        "SELECT max(length(message)) FROM destination",
+        "SELECT max(last_id) FROM delivered",
+        "SELECT max(at_ns) FROM quarantine",
+        "SELECT max(last_id) FROM rolled",
+        "SELECT max(ends_s) FROM watched",
+        "SELECT max(until_s) FROM reconciled",
+        "SELECT max(roll) FROM changed_window",
+        "SELECT mono_ns FROM pulse ORDER BY id LIMIT 1",
+        "SELECT mono_ns FROM pulse ORDER BY id DESC LIMIT 1",
+        "SELECT last_id FROM hour_ids ORDER BY start_s DESC LIMIT 1",
+        "SELECT pulses FROM window WHERE view = 60 ORDER BY start_s DESC LIMIT 1",
+        "SELECT pulses FROM window WHERE view = 300 ORDER BY start_s DESC LIMIT 1",
+        "SELECT pulses FROM window WHERE view = 3600 ORDER BY start_s DESC LIMIT 1",
+    ] {
+        connection
+            .query_row(select, [], |row| row.get::<_, Option<i64>>(0))
+            .optional()
+            .op("be read")?;
+    }
+    Ok(())
 }
 
 /// Opens the journal in `dir` for reading, beside a running daemon or alone.
@@ -215,7 +263,7 @@ pub(super) fn open_checkpointer(dir: &Path) -> Result<Connection, JournalError> 
     clippy::disallowed_methods,
     reason = "this is the one place that opens the database"
 )]
-fn connect(file: &Path, flags: OpenFlags) -> Result<Connection, JournalError> {
+pub(super) fn connect(file: &Path, flags: OpenFlags) -> Result<Connection, JournalError> {
     let connection = Connection::open_with_flags(file, flags).op("be opened")?;
     connection.busy_timeout(BUSY_TIMEOUT).op("be set up")?;
     // 256 KiB: what is hot (the newest pages) fits, and memory stays small on a Pi Zero.
@@ -287,13 +335,21 @@ fn move_aside(dir: &Path, now_ns: WallNs) -> Result<PathBuf, JournalError> {
         path: dir.to_owned(),
         source,
     };
-    let stamp = now_ns / crate::pulse::NS_PER_S;
-    let aside = dir.join(format!("journal.damaged-{stamp}.sqlite"));
+    let at = Timestamp::from_nanosecond(i128::from(now_ns)).unwrap_or_default();
+    let name = format!("journal.damaged-{}", at.strftime("%Y%m%dT%H%M%SZ"));
+    let mut aside = dir.join(format!("{name}.sqlite"));
+    let mut no = 1;
+    // A clock that was not set says the same again and again.
+    while aside.exists() {
+        no += 1;
+        aside = dir.join(format!("{name}-{no}.sqlite"));
+    }
     std::fs::rename(file_in(dir), &aside).map_err(failed)?;
     for suffix in ["-wal", "-shm"] {
         let from = dir.join(format!("{}{suffix}", super::FILE_NAME));
         if from.exists() {
-            let to = dir.join(format!("journal.damaged-{stamp}.sqlite{suffix}"));
+            let mut to = aside.clone().into_os_string();
+            to.push(suffix);
             std::fs::rename(from, to).map_err(failed)?;
         }
     }
@@ -338,19 +394,52 @@ mod tests {
     #[test]
     fn a_damaged_journal_is_moved_aside() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(
-            file_in(dir.path()),
-            "this is not a database, by a long way".repeat(100),
-        )
-        .unwrap();
-        let (_, aside) = open(dir.path(), 5 * crate::pulse::NS_PER_S).unwrap();
-        let aside = aside.unwrap();
-        assert!(aside.ends_with("journal.damaged-5.sqlite"));
-        assert!(
-            std::fs::read_to_string(aside)
-                .unwrap()
-                .starts_with("this is not")
-        );
+        for name in [
+            "journal.damaged-19700101T000005Z.sqlite",
+            "journal.damaged-19700101T000005Z-2.sqlite",
+        ] {
+            let text = format!("this is not a database, by a long way, but {name}").repeat(100);
+            for name in ["journal.sqlite-wal", "journal.sqlite-shm"] {
+                let _ = std::fs::remove_file(dir.path().join(name));
+            }
+            std::fs::write(file_in(dir.path()), &text).unwrap();
+            let (_, aside) = open(dir.path(), 5 * crate::pulse::NS_PER_S).unwrap();
+            let aside = aside.unwrap();
+            assert!(aside.ends_with(name), "{}", aside.display());
+            assert_eq!(std::fs::read_to_string(aside).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn damage_that_would_stop_the_daemon_is_found_at_the_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let (connection, _) = open(dir.path(), 0).unwrap();
+        let roots: Vec<(String, u64)> = connection
+            .prepare("SELECT name, rootpage FROM sqlite_schema WHERE type = 'table'")
+            .and_then(|mut select| {
+                let rows = select.query_map([], |row| {
+                    Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+                })?;
+                rows.collect()
+            })
+            .unwrap();
+        connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .unwrap();
+        drop(connection);
+        let whole = std::fs::read(file_in(dir.path())).unwrap();
+        for (table, root) in roots
+            .iter()
+            .filter(|(table, _)| !table.starts_with("sqlite_"))
+        {
+            let mut damaged = whole.clone();
+            let page = usize::try_from(root - 1).unwrap() * 512;
+            damaged[page..page + 512].fill(0x5a);
+            std::fs::write(file_in(dir.path()), damaged).unwrap();
+            let _ = std::fs::remove_file(dir.path().join("journal.sqlite-wal"));
+            let (_, aside) = open(dir.path(), 0).unwrap();
+            assert!(aside.is_some(), "damage of {table}");
+        }
     }
 
     #[test]

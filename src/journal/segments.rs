@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{OptionalExtension, Transaction, params};
 use tracing::warn;
 
+use super::arrivals::IMPORT_BOOT;
 use super::reader::Reader;
 use super::{JournalError, Named};
 use crate::clock::segment::{EARLIEST_WALL_NS, Remembered, Segment, Trust};
@@ -248,8 +249,8 @@ impl Reader {
         self.connection
             .query_row(
                 "SELECT trust, (SELECT count(*) FROM clock_segment WHERE trust = 0)
-                 FROM clock_segment ORDER BY id DESC LIMIT 1",
-                [],
+                 FROM clock_segment WHERE boot_id <> ?1 ORDER BY id DESC LIMIT 1",
+                [IMPORT_BOOT],
                 |row| Ok((Trust::from_code(row.get(0)?), row.get(1)?)),
             )
             .optional()

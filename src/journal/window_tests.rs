@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::compared::{Changed, Reconciled};
 use super::delivery::DeliveryNews;
 use super::ranges::IdRanges;
 use super::tests::{Bench, WALL, pending, pulses, segment};
-use super::windows::{Changed, Reconciled};
 use crate::clock::Clock;
 use crate::clock::segment::Trust;
 use crate::intake::{Watch, Watched};

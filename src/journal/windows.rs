@@ -1,8 +1,6 @@
 //! The tables of windows, both sides: what the roller writes, what the reconciler reads.
 
-use std::collections::BTreeMap;
-
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::append::Journal;
 use super::delivery::DestinationState;
@@ -26,36 +24,6 @@ pub struct Window {
     pub meter: i64,
     /// Pulses in it.
     pub pulses: i64,
-}
-
-/// A window that has changed after the server was compared with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Changed {
-    /// Its start, in seconds since 1970.
-    pub start_s: i64,
-    /// Which change this is: a later one has a greater number.
-    pub roll: i64,
-}
-
-/// What the reconciler wants kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reconciled {
-    /// The level.
-    pub level: Level,
-    /// Windows before this have been compared.
-    pub until_s: Option<i64>,
-    /// Changed windows that have been compared since.
-    pub changed: Vec<Changed>,
-}
-
-/// What the reconciler is comparing, or has compared and not yet kept: by code of the level, up to
-/// where. A window that changes meanwhile counts as changed after it was compared.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Comparing {
-    /// The row of the destination.
-    pub(super) destination: i64,
-    /// In seconds since 1970.
-    pub(super) until_s: BTreeMap<i64, i64>,
 }
 
 impl Journal {
@@ -109,42 +77,6 @@ impl Journal {
         transaction.commit().op("commit")
     }
 
-    /// A window that was compared with the server's, or is at this moment, is different now.
-    fn note_change(
-        &self,
-        transaction: &Transaction<'_>,
-        level: Level,
-        start_s: i64,
-        roll: i64,
-    ) -> Result<(), JournalError> {
-        let level = level.as_code();
-        transaction
-            .prepare_cached(
-                "INSERT INTO changed_window
-                 SELECT destination, level, ?2, ?3 FROM reconciled WHERE level = ?1 AND until_s > ?2
-                 ON CONFLICT DO UPDATE SET roll = excluded.roll",
-            )
-            .and_then(|mut put| put.execute((level, start_s, roll)))
-            .op("keep a window")?;
-        let Comparing {
-            destination,
-            until_s,
-        } = &self.comparing;
-        if until_s
-            .get(&level)
-            .is_some_and(|until_s| *until_s > start_s)
-        {
-            transaction
-                .prepare_cached(
-                    "INSERT INTO changed_window VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT DO UPDATE SET roll = excluded.roll",
-                )
-                .and_then(|mut put| put.execute((*destination, level, start_s, roll)))
-                .op("keep a window")?;
-        }
-        Ok(())
-    }
-
     /// Keeps when the meters' lines were watched.
     ///
     /// # Errors
@@ -159,8 +91,12 @@ impl Journal {
         }
         for (meter, watch) in &watched.meters {
             // Inwards to whole seconds: what is said to be watched was.
-            let begins_s = watch.since_ns.div_euclid(NS_PER_S) + 1;
+            let since_ns = watch.since_ns.max(self.vouches_from_ns);
+            let begins_s = since_ns.div_euclid(NS_PER_S) + 1;
             let ends_s = watch.until_ns.div_euclid(NS_PER_S);
+            if begins_s >= ends_s {
+                continue;
+            }
             let row = self.meters[meter.index()];
             transaction
                 .prepare_cached(
@@ -201,34 +137,6 @@ impl Journal {
         }
         Ok(more)
     }
-}
-
-/// Keeps how far a destination has been compared.
-pub(super) fn put_reconciled(
-    transaction: &Transaction<'_>,
-    destination: i64,
-    news: &Reconciled,
-) -> Result<(), JournalError> {
-    let level = news.level.as_code();
-    if let Some(until_s) = news.until_s {
-        transaction
-            .prepare_cached(
-                "INSERT INTO reconciled VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET until_s = excluded.until_s",
-            )
-            .and_then(|mut put| put.execute((destination, level, until_s)))
-            .op("keep what was compared")?;
-    }
-    for changed in &news.changed {
-        transaction
-            .prepare_cached(
-                "DELETE FROM changed_window
-                 WHERE destination = ?1 AND level = ?2 AND start_s = ?3 AND roll <= ?4",
-            )
-            .and_then(|mut put| put.execute((destination, level, changed.start_s, changed.roll)))
-            .op("keep what was compared")?;
-    }
-    Ok(())
 }
 
 fn first_window(connection: &Connection, view: View) -> Result<Option<i64>, JournalError> {
@@ -324,21 +232,19 @@ impl Reader {
             .op("be read")
     }
 
-    /// Up to where a level of a destination has been compared; None: not at all.
+    /// Between which ids the pulses of each hour with `from_s <= start < to_s` are found.
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn reconciled_until_s(
-        &self,
-        destination: i64,
-        level: Level,
-    ) -> Result<Option<i64>, JournalError> {
+    pub fn hours_ids(&self, from_s: i64, to_s: i64) -> Result<Vec<(i64, i64)>, JournalError> {
         self.connection
-            .prepare_cached("SELECT until_s FROM reconciled WHERE destination = ?1 AND level = ?2")
+            .prepare_cached(
+                "SELECT first_id, last_id FROM hour_ids WHERE start_s >= ?1 AND start_s < ?2",
+            )
             .and_then(|mut select| {
                 select
-                    .query_row((destination, level.as_code()), |row| row.get(0))
-                    .optional()
+                    .query_map((from_s, to_s), |row| row.try_into())?
+                    .collect()
             })
             .op("be read")
     }
@@ -364,36 +270,6 @@ impl Reader {
             })
             .op("be read")
             .map(Option::unwrap_or_default)
-    }
-
-    /// Windows before `before_s` that have changed since they were compared, oldest first.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub fn changed_windows(
-        &self,
-        destination: i64,
-        level: Level,
-        before_s: i64,
-        limit: usize,
-    ) -> Result<Vec<Changed>, JournalError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.connection
-            .prepare_cached(
-                "SELECT start_s, roll FROM changed_window
-                 WHERE destination = ?1 AND level = ?2 AND start_s < ?3 ORDER BY start_s LIMIT ?4",
-            )
-            .and_then(|mut select| {
-                let changed =
-                    select.query_map((destination, level.as_code(), before_s, limit), |row| {
-                        Ok(Changed {
-                            start_s: row.get(0)?,
-                            roll: row.get(1)?,
-                        })
-                    })?;
-                changed.collect()
-            })
-            .op("be read")
     }
 
     /// Points of a time that a destination refused for good: (pulse's id, meter's row, stamp).

@@ -8,12 +8,12 @@ use tracing::{error, info, warn};
 
 use super::JournalError;
 use super::append::Journal;
+use super::compared::Comparing;
 use super::mailbox::Mailbox;
 use super::marks::Marks;
 use super::ranges::IdRanges;
 use super::reserve::Reserve;
 use super::roller::Roller;
-use super::windows::Comparing;
 use crate::clock::Clock;
 use crate::config::JournalSettings;
 use crate::intake::{Intake, Watched};
@@ -346,6 +346,9 @@ impl Writer {
 
     fn complain(&mut self, failed: &JournalError) {
         let kind = failed.kind();
+        if failed.is_corrupt() {
+            self.marks.damaged();
+        }
         if self.failing != Some(kind) {
             let cause = std::error::Error::source(failed).map(ToString::to_string);
             let waiting = self.intake.len();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::sweep::{Seen, Sweep};
-use crate::journal::windows::Changed;
+use crate::journal::compared::Changed;
 use crate::pulse::MonoNs;
 use crate::rollup::Level;
 

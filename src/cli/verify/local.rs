@@ -25,9 +25,6 @@ const FREE_BYTES_MIN: u64 = 100 << 20;
 /// The unit.
 const UNIT: &str = "powerlogger.service";
 
-/// The queue of the Python edition.
-const PYTHON_QUEUE: &str = "write_queue.sqlite";
-
 pub(super) fn configuration(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
     let dir = loaded.config_dir.display();
     let files = match loaded.files.as_slice() {
@@ -191,19 +188,32 @@ pub(super) fn clock(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
     })
 }
 
-/// What the Python edition may have left.
-pub(super) fn python_edition(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
-    let queue = loaded.settings.journal.dir.join(PYTHON_QUEUE);
-    if queue.exists() {
-        let bytes = fs::metadata(&queue).map_or(0, |meta| meta.len());
-        checks.add(Check::note(
-            "queue of the Python edition",
-            format!("{} ({} KiB)", queue.display(), bytes >> 10),
-            "it is left as it is; what it holds was never delivered: keep the file until \
-             `powerlogger import`, of a later version, can move it in",
-        ))?;
+/// What waits in the journal's directory to be imported.
+pub(super) fn waiting(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
+    for path in crate::import::waiting(&loaded.settings.journal.dir) {
+        let kib = fs::metadata(&path).map_or(0, |meta| meta.len()) >> 10;
+        let seen = format!("{} ({kib} KiB)", path.display());
+        checks.add(if crate::import::is_python_queue(&path) {
+            Check::note("queue of the Python edition", seen, how_to_import(&path))
+        } else {
+            Check::bad("journal that was damaged", seen, how_to_import(&path))
+        })?;
     }
     Ok(())
+}
+
+/// What to do about a file that waits to be imported.
+pub(in crate::cli) fn how_to_import(path: &Path) -> String {
+    let holds = if crate::import::is_python_queue(path) {
+        "it holds pulses that were never delivered"
+    } else {
+        "the journal was damaged and was moved aside; a new one was started"
+    };
+    let path = path.display();
+    format!(
+        "{holds}: with the daemon stopped, `powerlogger import {path}` brings in what can be read \
+         (--dry-run shows it)"
+    )
 }
 
 pub(super) fn service(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {

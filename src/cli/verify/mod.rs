@@ -1,6 +1,6 @@
 //! `powerlogger verify`: everything from the wire to the server, in the order in which a pulse goes.
 
-mod local;
+pub(super) mod local;
 mod server;
 
 use std::io::Write;
@@ -128,7 +128,7 @@ pub fn verify(args: &VerifyArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     } else {
         server::server(loaded, &mut checks)?;
     }
-    local::python_edition(loaded, &mut checks)?;
+    local::waiting(loaded, &mut checks)?;
     local::service(loaded, &mut checks)?;
     let bad = checks.count(|outcome| matches!(outcome, Outcome::Bad(_)));
     let unchecked = checks.count(|outcome| matches!(outcome, Outcome::NotChecked(_)));

@@ -1,0 +1,449 @@
+//! `powerlogger import`: pulses from elsewhere into the journal.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+
+use super::progress::Progress;
+use super::time;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Influx, Loaded};
+use crate::daemon::destination_name;
+use crate::import::bring::{Bringer, MeterOf, Outcome, inherit};
+use crate::import::source::{Context, Source};
+use crate::import::survey::Survey;
+use crate::import::tidy;
+use crate::journal::JournalError;
+use crate::journal::append::Journal;
+use crate::journal::arrivals::Expiry;
+use crate::journal::reader::Reader;
+use crate::journal::schema::is_locked;
+use crate::pulse::{NS_PER_S, WallNs};
+
+const NS_PER_DAY: i64 = 86_400 * NS_PER_S;
+
+/// Bytes that a pulse takes in the journal with its windows, at most, when they come in thousands.
+const PULSE_BYTES: u64 = 40;
+
+const HELP: &str = "\
+What a file is, is told by what it holds:
+  * the queue of the Python edition (write_queue.sqlite): every pulse that it never delivered
+  * a journal of PowerLogger, damaged or whole: whatever can be read of it
+  * CSV, as `export --format csv` writes it, or time,meter[,pulses]
+  * line protocol, as `export` writes it
+
+Each pulse keeps its stamp, so that a point that has been delivered before is overwritten, not
+doubled. Importing the same again changes nothing. The files are not changed; those that lie in
+the journal's directory are renamed afterwards, to end in .imported.
+
+The journal has one writer: stop the daemon first (systemctl stop powerlogger) and start it
+afterwards; it delivers what was imported. --dry-run only looks, also while the daemon runs.
+
+Exit codes: 0 ok, 1 failed, 2 usage, 75 the daemon runs, 78 configuration.";
+
+/// Options of `import`.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct ImportArgs {
+    /// The files.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Show what would be imported, and change nothing.
+    #[arg(long, short = 'n')]
+    dry_run: bool,
+
+    /// The pulses of the meter OLD in the files are those of NEW here; may be given more than once.
+    #[arg(long, value_name = "OLD=NEW", value_parser = parse_map)]
+    map: Vec<(String, String)>,
+
+    /// Leave this meter's pulses out; may be given more than once.
+    #[arg(long, value_name = "NAME")]
+    without: Vec<String>,
+
+    /// The bucket whose lines are pulses in the Python edition's queue [default: RAW_BUCKET].
+    #[arg(long, value_name = "NAME")]
+    raw_bucket: Option<String>,
+}
+
+fn parse_map(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((old, new)) if !old.is_empty() && !new.is_empty() => {
+            Ok((old.to_owned(), new.to_owned()))
+        }
+        _ => Err("OLD=NEW, both of them names of meters".to_owned()),
+    }
+}
+
+/// A file, and what it holds.
+struct Surveyed {
+    source: Source,
+    survey: Survey,
+}
+
+/// Imports, and prints what came of it.
+///
+/// # Errors
+/// When a file cannot be read or is nothing to import; when a meter is not known; when the journal is in
+/// use or the disk does not take it.
+pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<ExitCode> {
+    let dir = loaded.settings.journal.dir.as_path();
+    if !args.dry_run && is_locked(dir) {
+        let path = dir.to_owned();
+        return Err(JournalError::InUse { path }.into());
+    }
+    let now_ns = SystemClock.wall_ns();
+    let mut reader = open_reader(dir)?;
+    let mut context = match &loaded.settings.influx {
+        Influx::Configured(influx) => Context::of_server(influx, now_ns),
+        Influx::NotConfigured(_) => Context::of_defaults(now_ns),
+    };
+    if let Some(bucket) = &args.raw_bucket {
+        context.raw_bucket.clone_from(bucket);
+    }
+    if let Some(reader) = &reader {
+        context.offsets = reader.boot_offsets()?;
+    }
+    let mut progress = Progress::on_terminal(std::io::stderr().is_terminal());
+    let mut files = Vec::new();
+    for path in &args.files {
+        let source = Source::open(path)?;
+        let what = format!("reading {}", path.display());
+        let survey = Survey::take(&source, &context, &mut |share| progress.show(&what, share))?;
+        files.push(Surveyed { source, survey });
+    }
+    progress.clear();
+    let (names, meter_of) = meters(args, loaded, reader.as_ref(), &files)?;
+    check_room(loaded, reader.as_ref(), &files)?;
+    let work = Work {
+        loaded,
+        names: &names,
+        meter_of: &meter_of,
+        context: &context,
+    };
+    let mut journal = None;
+    if !args.dry_run {
+        journal = Some(open_journal(dir, &names, now_ns)?);
+        reader = open_reader(dir)?;
+    }
+    let mut new = 0;
+    for file in &files {
+        describe(file, out)?;
+        new += work.bring(file, journal.as_mut(), reader.as_mut(), &mut progress, out)?;
+    }
+    let Some(mut journal) = journal else {
+        writeln!(out, "\n{new} pulses would be imported; nothing was changed")?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    journal.roll_up_all()?;
+    for file in &files {
+        work.inherit(file, &mut journal, reader.as_ref(), out)?;
+    }
+    journal.sync()?;
+    drop(journal);
+    let given = tidy::give_to_owner(dir);
+    given.with_context(|| format!("cannot give the journal in {} to its owner", dir.display()))?;
+    writeln!(out, "\n{new} pulses imported")?;
+    for file in &files {
+        put_away(file, dir, out)?;
+    }
+    closing(loaded, new, &files, out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn open_reader(dir: &Path) -> Result<Option<Reader>, JournalError> {
+    match Reader::open(dir) {
+        Ok(reader) => Ok(Some(reader)),
+        Err(JournalError::Missing { .. }) => Ok(None),
+        Err(failed) => Err(failed),
+    }
+}
+
+fn open_journal(dir: &Path, names: &[String], now_ns: WallNs) -> Result<Journal> {
+    // Pulses have their own stamps: no segment of this boot is opened.
+    let mut journal = Journal::open(dir, names, "", now_ns)?;
+    if let Some(aside) = journal.moved_aside() {
+        bail!(
+            "the journal was damaged, and is now {}: a new one is started. Import that one, too",
+            aside.display()
+        );
+    }
+    journal.roll_up_all()?;
+    Ok(journal)
+}
+
+/// The meters' names here, and the position in them of each name there.
+fn meters(
+    args: &ImportArgs,
+    loaded: &Loaded,
+    reader: Option<&Reader>,
+    files: &[Surveyed],
+) -> Result<(Vec<String>, MeterOf)> {
+    let configured = loaded
+        .settings
+        .meters
+        .iter()
+        .map(|meter| meter.name.clone());
+    let mut names: Vec<String> = configured.collect();
+    if let Some(reader) = reader {
+        let known = reader.meter_names()?.into_values();
+        names.extend(known.filter(|name| !loaded.settings.meters.iter().any(|m| m.name == *name)));
+    }
+    let mut theirs: BTreeMap<String, u64> = BTreeMap::new();
+    for file in files {
+        for (name, found) in &file.survey.meters {
+            *theirs.entry(name.clone()).or_default() += found.pulses;
+        }
+        let former = file.source.journal().map(|journal| journal.meters());
+        for name in former.unwrap_or_default().into_values() {
+            theirs.entry(name).or_default();
+        }
+    }
+    let (mut meter_of, mut unknown) = (BTreeMap::new(), Vec::new());
+    for (name, pulses) in theirs {
+        if args.without.contains(&name) {
+            meter_of.insert(name, None);
+            continue;
+        }
+        let mapped = args.map.iter().find(|(old, _)| *old == name);
+        let here = mapped.map_or(&name, |(_, new)| new);
+        match names.iter().position(|known| known == here) {
+            Some(at) => drop(meter_of.insert(name, u16::try_from(at).ok())),
+            // A meter of a former journal that never counted is nobody's loss.
+            None if pulses == 0 => drop(meter_of.insert(name, None)),
+            None => unknown.push(format!("{here:?} ({pulses} pulses)")),
+        }
+    }
+    if !unknown.is_empty() {
+        bail!(
+            "no meter here is called {}; nothing was imported. The meters are {}. Say which one it is \
+             (--map OLD=NEW), leave it out (--without NAME), or add a [[meter]] of that name to \
+             powerlogger.toml",
+            unknown.join(" or "),
+            names.join(", ")
+        );
+    }
+    Ok((names, meter_of))
+}
+
+/// Makes sure that the journal's bound does not push out at once what is imported.
+fn check_room(loaded: &Loaded, reader: Option<&Reader>, files: &[Surveyed]) -> Result<()> {
+    let pulses: u64 = files.iter().map(|file| file.survey.pulses()).sum();
+    let used = reader.map_or(Ok(0), Reader::used_bytes)?;
+    let needed = used + pulses * PULSE_BYTES;
+    let bound = loaded.settings.journal.max_bytes;
+    if needed > bound {
+        bail!(
+            "the journal may take {} MiB (journal.max_bytes), and with these {pulses} pulses would need up \
+             to {} MiB: raise the bound first",
+            bound >> 20,
+            (needed >> 20) + 1
+        );
+    }
+    Ok(())
+}
+
+/// What all files have in common.
+struct Work<'a> {
+    loaded: &'a Loaded,
+    names: &'a [String],
+    meter_of: &'a MeterOf,
+    context: &'a Context,
+}
+
+impl Work<'_> {
+    /// Brings a file in, or looks; returns how many pulses are new.
+    fn bring(
+        &self,
+        file: &Surveyed,
+        journal: Option<&mut Journal>,
+        reader: Option<&mut Reader>,
+        progress: &mut Progress,
+        out: &mut dyn Write,
+    ) -> Result<u64> {
+        let expiry = match (&self.loaded.settings.influx, &journal) {
+            (Influx::Configured(influx), Some(journal)) => Some(Expiry {
+                destination: journal.destination(&destination_name(influx))?,
+                before_ns: self.before_ns(),
+            }),
+            _ => None,
+        };
+        let mut bringer = Bringer {
+            names: self.names,
+            meter_of: self.meter_of,
+            context: self.context,
+            reader,
+            expiry,
+        };
+        let word = if journal.is_some() {
+            "importing"
+        } else {
+            "comparing"
+        };
+        let what = format!("{word} {}", file.source.path().display());
+        let mut show = |share| progress.show(&what, share);
+        let outcomes = bringer.bring(&file.source, &file.survey, journal, &mut show)?;
+        progress.clear();
+        let mut new = 0;
+        for (meter, outcome) in &outcomes {
+            let Outcome {
+                repeated, known, ..
+            } = *outcome;
+            let name = &self.names[usize::from(*meter)];
+            let twice = match repeated {
+                0 => String::new(),
+                n => format!(", {n} more than once in the file"),
+            };
+            writeln!(
+                out,
+                "  {name:<12} {} new, {known} in the journal already{twice}",
+                outcome.new
+            )?;
+            new += outcome.new;
+        }
+        Ok(new)
+    }
+
+    /// Pulses before this arrive in their windows only.
+    fn before_ns(&self) -> WallNs {
+        let days = i64::from(self.loaded.settings.journal.raw_retention_d);
+        self.context.now_ns - days * NS_PER_DAY
+    }
+
+    /// Takes over what a journal knows besides its pulses.
+    fn inherit(
+        &self,
+        file: &Surveyed,
+        journal: &mut Journal,
+        reader: Option<&Reader>,
+        out: &mut dyn Write,
+    ) -> Result<()> {
+        let own_id = reader.map(Reader::journal_id).transpose()?.flatten();
+        let (added, ledger) = inherit(&file.source, self.meter_of, own_id.as_deref(), journal)?;
+        let path = file.source.path().display();
+        if added > 0 {
+            writeln!(
+                out,
+                "{path}: {added} further pulses, which it only remembers by the count of their minute or \
+                 hour, are in the windows now"
+            )?;
+        }
+        if ledger {
+            writeln!(out, "{path}: its ledger of losses was added to this one")?;
+        }
+        Ok(())
+    }
+}
+
+/// Says what a file is and holds.
+fn describe(file: &Surveyed, out: &mut dyn Write) -> Result<()> {
+    let Surveyed { source, survey } = file;
+    writeln!(
+        out,
+        "\n{}: {}",
+        source.path().display(),
+        source.kind().as_str()
+    )?;
+    for (name, found) in &survey.meters {
+        writeln!(
+            out,
+            "  {name:<12} {} pulses, {} to {}",
+            found.pulses,
+            time::local(found.first_ns),
+            time::local(found.last_ns)
+        )?;
+    }
+    if survey.meters.is_empty() {
+        writeln!(out, "  no pulses")?;
+    }
+    for (why, rows) in &survey.left_out {
+        writeln!(out, "  left out: {rows} {why}")?;
+    }
+    if survey.damaged > 0 {
+        writeln!(
+            out,
+            "  damaged: up to {} rows are in pages that cannot be read",
+            survey.damaged
+        )?;
+    }
+    if survey.unclear > 0 {
+        writeln!(
+            out,
+            "  NOT UNDERSTOOD, and not imported: {} rows",
+            survey.unclear
+        )?;
+        for row in &survey.unclear_rows {
+            let text = match row.text.as_str() {
+                "" => String::new(),
+                text => format!(": {text:?}"),
+            };
+            writeln!(out, "    row {}: {}{text}", row.number, row.why)?;
+        }
+        let listed = u64::try_from(survey.unclear_rows.len()).unwrap_or(0);
+        if survey.unclear > listed {
+            writeln!(out, "    and {} more", survey.unclear - listed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts a file away that has been announced in the journal's directory.
+fn put_away(file: &Surveyed, dir: &Path, out: &mut dyn Write) -> Result<()> {
+    let path = file.source.path();
+    let failed = || {
+        format!(
+            "everything is imported, but {} cannot be renamed",
+            path.display()
+        )
+    };
+    let Some(to) = tidy::put_away(path, dir).with_context(failed)? else {
+        return Ok(());
+    };
+    let then = match file.survey.unclear {
+        0 => "it may be deleted".to_owned(),
+        n => format!("the {n} rows that are not understood are still in it"),
+    };
+    writeln!(out, "{} is now {}; {then}", path.display(), to.display())?;
+    Ok(())
+}
+
+/// What is to be done next.
+fn closing(loaded: &Loaded, new: u64, files: &[Surveyed], out: &mut dyn Write) -> Result<()> {
+    if new == 0 {
+        return Ok(());
+    }
+    let Influx::Configured(_) = &loaded.settings.influx else {
+        writeln!(
+            out,
+            "They are delivered when InfluxDB is configured and the daemon runs."
+        )?;
+        return Ok(());
+    };
+    writeln!(
+        out,
+        "The daemon delivers them when it runs: systemctl start powerlogger"
+    )?;
+    let found = files.iter().flat_map(|file| file.survey.meters.values());
+    let first_ns = found.map(|found| found.first_ns).min().unwrap_or_default();
+    let kinds: BTreeSet<&str> = files
+        .iter()
+        .map(|file| file.source.kind().as_str())
+        .collect();
+    if kinds
+        .iter()
+        .any(|kind| *kind != crate::import::source::Kind::Journal.as_str())
+    {
+        let day = time::local(first_ns);
+        let day = day.split(' ').next().unwrap_or_default().to_owned();
+        writeln!(
+            out,
+            "When it has (`powerlogger status`: 0 waiting), what else the server's raw bucket holds of \
+             that time is brought into the windows by\n  powerlogger audit --repair --from raw --since {day}"
+        )?;
+    }
+    Ok(())
+}

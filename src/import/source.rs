@@ -1,0 +1,396 @@
+//! Where pulses come from: recognises a file by its content, and reads it row by row. It can be read
+//! as often as is needed; nothing in it is changed.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+
+use super::csv::{self, Columns};
+use super::text::Lines;
+use super::{Row, Taken, Unclear, check_stamp, line};
+use crate::config::InfluxSettings;
+use crate::deliver::batch::TAG;
+use crate::journal::JournalError;
+use crate::journal::foreign::{Foreign, Holds, QueueRow, is_sqlite};
+use crate::pulse::WallNs;
+
+/// What cannot be imported at all.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// SQLite cannot read it.
+    #[error("cannot read {}", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: JournalError,
+    },
+    /// It is something else.
+    #[error("{} cannot be imported: {why}", path.display())]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+        /// What was looked for.
+        why: String,
+    },
+}
+
+/// What a file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// The queue of the Python edition.
+    PythonQueue,
+    /// A journal of ours.
+    Journal,
+    /// Comma-separated.
+    Csv,
+    /// Line protocol.
+    LineProtocol,
+}
+
+impl Kind {
+    /// What it is, for people.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Kind::PythonQueue => "queue of the Python edition",
+            Kind::Journal => "PowerLogger journal",
+            Kind::Csv => "comma-separated values",
+            Kind::LineProtocol => "line protocol",
+        }
+    }
+}
+
+/// What rows are judged by.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The measurement of lines that are ours.
+    pub measurement: String,
+    /// The bucket whose lines are pulses.
+    pub raw_bucket: String,
+    /// The buckets whose lines are windows.
+    pub view_buckets: Vec<String>,
+    /// The zone of times without an offset.
+    pub zone: TimeZone,
+    /// Offsets of clocks that were set after a journal had ended, by boot.
+    pub offsets: BTreeMap<String, i64>,
+    /// The time: nothing has come after it.
+    pub now_ns: WallNs,
+}
+
+impl Context {
+    /// With the buckets and the measurement of a server.
+    pub fn of_server(influx: &InfluxSettings, now_ns: WallNs) -> Context {
+        let views = [&influx.b1m_bucket, &influx.b5m_bucket, &influx.b1h_bucket];
+        Context {
+            measurement: influx.measurement.clone(),
+            raw_bucket: influx.raw_bucket.clone(),
+            view_buckets: views.into_iter().cloned().collect(),
+            zone: TimeZone::system(),
+            offsets: BTreeMap::new(),
+            now_ns,
+        }
+    }
+
+    /// With the names that are default.
+    pub fn of_defaults(now_ns: WallNs) -> Context {
+        let views = ["PowerLogger_1m", "PowerLogger_5m", "PowerLogger_1h"];
+        Context {
+            measurement: "PowerPulse".to_owned(),
+            raw_bucket: "PowerLogger_raw".to_owned(),
+            view_buckets: views.map(str::to_owned).to_vec(),
+            zone: TimeZone::system(),
+            offsets: BTreeMap::new(),
+            now_ns,
+        }
+    }
+}
+
+/// A file with pulses.
+#[derive(Debug)]
+pub struct Source {
+    path: PathBuf,
+    kind: Kind,
+    foreign: Option<Foreign>,
+}
+
+impl Source {
+    /// Opens a file and looks what it is.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is nothing that can be imported.
+    pub fn open(path: &Path) -> Result<Source, SourceError> {
+        let io = |source| SourceError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let database = |source| SourceError::Database {
+            path: path.to_owned(),
+            source,
+        };
+        let unknown = |why: String| SourceError::Unknown {
+            path: path.to_owned(),
+            why,
+        };
+        let (kind, foreign) = if is_sqlite(path).map_err(io)? {
+            let foreign = Foreign::open(path).map_err(database)?;
+            let kind = match foreign.holds().map_err(database)? {
+                Holds::PythonQueue => Kind::PythonQueue,
+                Holds::Journal => Kind::Journal,
+                Holds::Other => {
+                    let why = "it is an SQLite database, but neither the Python edition's queue (table \
+                               lp_queue) nor a journal of PowerLogger";
+                    return Err(unknown(why.to_owned()));
+                }
+            };
+            (kind, Some(foreign))
+        } else {
+            (text_kind(path, &io, &unknown)?, None)
+        };
+        let path = path.to_owned();
+        Ok(Source {
+            path,
+            kind,
+            foreign,
+        })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// The database, if it is a journal.
+    pub fn journal(&self) -> Option<&Foreign> {
+        self.foreign.as_ref().filter(|_| self.kind == Kind::Journal)
+    }
+
+    /// Reads all rows in order. Returns how many could not be read because the file is damaged.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(
+        &self,
+        context: &Context,
+        each: &mut dyn FnMut(Row<'_>),
+    ) -> Result<i64, SourceError> {
+        let database = |source| SourceError::Database {
+            path: self.path.clone(),
+            source,
+        };
+        match (&self.kind, &self.foreign) {
+            (Kind::PythonQueue, Some(foreign)) => foreign
+                .queue(&mut |rows, share| {
+                    for row in rows {
+                        queue_row(row, share, context, each);
+                    }
+                })
+                .map_err(database),
+            (_, Some(foreign)) => self.read_journal(foreign, context, each).map_err(database),
+            (_, None) => self.read_text(context, each).map(|()| 0),
+        }
+    }
+
+    fn read_journal(
+        &self,
+        foreign: &Foreign,
+        context: &Context,
+        each: &mut dyn FnMut(Row<'_>),
+    ) -> Result<i64, JournalError> {
+        let meters = foreign.meters();
+        foreign.pulses(&context.offsets, &mut |pulses, share| {
+            for pulse in pulses {
+                let unnamed;
+                let meter = match meters.get(&pulse.meter) {
+                    Some(name) => name,
+                    // Its name is damaged: it can be given one by --map.
+                    None => {
+                        unnamed = format!("#{}", pulse.meter);
+                        &unnamed
+                    }
+                };
+                let stamp = pulse.wall_ns.map_err(str::to_owned);
+                let taken = stamp.and_then(|ns| check_stamp(ns, context.now_ns));
+                let taken = taken.map(|wall_ns| Taken::Pulses {
+                    meter,
+                    wall_ns,
+                    pulses: 1,
+                    estimated: pulse.estimated,
+                });
+                let (number, text) = (pulse.id, meter);
+                each(Row {
+                    number,
+                    share,
+                    taken,
+                    text,
+                });
+            }
+        })
+    }
+
+    fn read_text(
+        &self,
+        context: &Context,
+        each: &mut dyn FnMut(Row<'_>),
+    ) -> Result<(), SourceError> {
+        let io = |source| SourceError::Io {
+            path: self.path.clone(),
+            source,
+        };
+        let file = File::open(&self.path).map_err(io)?;
+        let bytes = file.metadata().map_err(io)?.len().max(1);
+        let (mut lines, mut done) = (Lines::new(file), 0);
+        let mut columns = None;
+        while let Some(read) = lines.next().map_err(io)? {
+            done += read;
+            let share = done as f64 / bytes as f64;
+            let number = lines.number;
+            let mut say = |taken: Result<Taken<'_>, Unclear>, text: &str| {
+                let taken = taken.and_then(|taken| check(taken, context.now_ns));
+                each(Row {
+                    number,
+                    share,
+                    taken,
+                    text,
+                });
+            };
+            let text = match lines.text() {
+                Ok("") => continue,
+                Ok(text) if text.starts_with('#') => continue,
+                Ok(text) => text,
+                Err(why) => {
+                    say(Err(why.to_owned()), "");
+                    continue;
+                }
+            };
+            if self.kind == Kind::LineProtocol {
+                match line::parse(text) {
+                    Ok(line) => say(line.taken(&context.measurement), text),
+                    Err(why) => say(Err(why), text),
+                }
+                continue;
+            }
+            let Some(columns) = &columns else {
+                match Columns::from_first(text) {
+                    Ok((found, true)) => columns = Some(found),
+                    Ok((found, false)) => {
+                        let row = csv::parse(text, &found, &context.zone);
+                        say_csv(row, text, &mut say);
+                        columns = Some(found);
+                    }
+                    Err(why) => say(Err(why), text),
+                }
+                continue;
+            };
+            say_csv(csv::parse(text, columns, &context.zone), text, &mut say);
+        }
+        Ok(())
+    }
+}
+
+fn say_csv(
+    row: Result<csv::CsvRow, Unclear>,
+    text: &str,
+    say: &mut dyn FnMut(Result<Taken<'_>, Unclear>, &str),
+) {
+    match row {
+        Ok(row) => say(Ok(row.taken()), text),
+        Err(why) => say(Err(why), text),
+    }
+}
+
+/// A row of the queue: one line, or more.
+fn queue_row(row: &QueueRow, share: f64, context: &Context, each: &mut dyn FnMut(Row<'_>)) {
+    let mut say = |taken: Result<Taken<'_>, Unclear>, text: &str| {
+        each(Row {
+            number: row.id,
+            share,
+            taken,
+            text,
+        });
+    };
+    let (bucket, lp) = match (&row.bucket, &row.lp) {
+        (Ok(bucket), Ok(lp)) => (bucket, lp),
+        (Err(why), _) => return say(Err(format!("its bucket: {why}")), ""),
+        (_, Err(why)) => return say(Err(format!("its line: {why}")), ""),
+    };
+    if context.view_buckets.contains(bucket) {
+        let why = "lines of windows (views are counted anew from the pulses)";
+        return say(Ok(Taken::LeftOut(why)), lp);
+    }
+    if *bucket != context.raw_bucket {
+        let why = format!(
+            "it is for the bucket {bucket:?}; pulses are those for {:?} (RAW_BUCKET; --raw-bucket \
+             names another one)",
+            context.raw_bucket
+        );
+        return say(Err(why), lp);
+    }
+    if lp.trim().is_empty() {
+        return say(Err("its line: it is empty".to_owned()), lp);
+    }
+    for text in lp.lines().map(str::trim).filter(|text| !text.is_empty()) {
+        match line::parse(text) {
+            Ok(line) => {
+                let taken = line.taken(&context.measurement);
+                say(taken.and_then(|taken| check(taken, context.now_ns)), text);
+            }
+            Err(why) => say(Err(why), text),
+        }
+    }
+}
+
+fn check(taken: Taken<'_>, now_ns: WallNs) -> Result<Taken<'_>, Unclear> {
+    if let Taken::Pulses {
+        wall_ns, pulses, ..
+    } = taken
+    {
+        check_stamp(wall_ns, now_ns - i64::from(pulses))?;
+    }
+    Ok(taken)
+}
+
+/// What a text is, by its first line that says something.
+fn text_kind(
+    path: &Path,
+    io: &dyn Fn(std::io::Error) -> SourceError,
+    unknown: &dyn Fn(String) -> SourceError,
+) -> Result<Kind, SourceError> {
+    let mut lines = Lines::new(File::open(path).map_err(io)?);
+    while lines.next().map_err(io)?.is_some() {
+        let text = lines.text().map_err(|_| {
+            unknown(
+                "it is neither an SQLite database nor text; of a database whose first page is damaged \
+                 nothing can be read"
+                    .to_owned(),
+            )
+        })?;
+        if text.is_empty() || text.starts_with('#') {
+            continue;
+        }
+        if line::parse(text).is_ok() || text.contains(&format!(",{TAG}=")) {
+            return Ok(Kind::LineProtocol);
+        }
+        return match Columns::from_first(text) {
+            Ok(_) => Ok(Kind::Csv),
+            Err(why) => Err(unknown(format!(
+                "as line protocol it is not understood, and as comma-separated values: {why}"
+            ))),
+        };
+    }
+    Err(unknown("it is empty".to_owned()))
+}
