@@ -352,7 +352,7 @@ fn the_unit_is_valid_and_hardened() {
     };
     assert!(exposure <= 2.0, "exposure {exposure}");
     let verified = Command::new("systemd-analyze")
-        .arg("verify")
+        .args(["verify", "--man=no"])
         .arg(&unit)
         .output()
         .unwrap();
