@@ -6,7 +6,7 @@ CARGO = $$(scripts/toolchain.sh)
 .PHONY: help demo run build install uninstall setup-influxdb verify delete-buckets service-install \
 	service-start service-stop service-restart service-status service-logs service-debug-on \
 	service-debug-off test check bench clean \
-	cross-setup deb
+	cross-setup deb package-check
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -74,6 +74,9 @@ cross-setup: ## Prepare a Debian 12 (x86-64) for building the packages; ARGS=sta
 
 deb: ## Make Debian packages for amd64, arm64 and armhf; ARGS=amd64: that one only
 	@scripts/package/deb.sh $(ARGS)
+
+package-check: ## Prove the packages: same bytes twice, lintian, fresh Debian roots (root; some 30 minutes)
+	@scripts/package/check.sh $(ARGS)
 
 clean: ## Remove what was built (and an old venv/ of the Python edition)
 	rm -rf target

@@ -3,6 +3,7 @@
 #
 # OUT (target/packages)   where they go
 # BINARY ()               an already built binary, for one architecture, instead of building one
+# VERSION ()              of the packages, instead of that of Cargo.toml and the commit
 # COMPRESS (xz)           how: none is quick
 # MAINTAINER              who stands in the packages
 #
@@ -20,7 +21,9 @@ export LC_ALL=C
 
 # The version of a release is that of Cargo.toml; between releases it grows with the commits.
 deb_version() {
-	if [ -e .git ] && ! git describe --exact-match --match "v$(version)" HEAD >/dev/null 2>&1; then
+	if [ -n "${VERSION:-}" ]; then
+		echo "$VERSION"
+	elif [ -e .git ] && ! git describe --exact-match --match "v$(version)" HEAD >/dev/null 2>&1; then
 		echo "$(version)+git$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y%m%d%H%M%S).$POWERLOGGER_COMMIT" | tr + . | sed 's/\.git/+git/'
 	else
 		version
