@@ -227,3 +227,47 @@ fn removing_leaves_the_journal_and_purging_leaves_nothing() {
         assert!(!root.path().join(name).exists(), "{name}");
     }
 }
+
+#[test]
+fn the_container_files_fit_together() {
+    let dir = Path::new(CLONE).join("dist/container");
+    let read = |name: &str| fs::read_to_string(dir.join(name)).unwrap();
+    let recipe = read("Containerfile");
+    let commands: Vec<&str> = recipe
+        .lines()
+        .filter(|line| !line.starts_with(['#', '\t']) && !line.is_empty())
+        .collect();
+    let last = |word: &str| {
+        let found = commands.iter().rfind(|line| line.starts_with(word));
+        *found.unwrap_or_else(|| panic!("{word}"))
+    };
+    assert!(last("FROM ").contains("distroless"));
+    assert_eq!(last("USER "), "USER 65532:65532", "a user without rights");
+    let entry = last("ENTRYPOINT ").strip_prefix("ENTRYPOINT ").unwrap();
+    let entry: Vec<String> = serde_json::from_str(entry).unwrap();
+    let shown = Command::new(env!("CARGO_BIN_EXE_powerlogger"))
+        .args(&entry[1..])
+        .args(["run", "--help"])
+        .output();
+    said(&shown.unwrap());
+
+    let compose = read("compose.yaml");
+    let example = read("env.example");
+    let names = |text: &str| {
+        let after = text.split("${").skip(1);
+        let name = |part: &str| part.split([':', '}']).next().unwrap().to_owned();
+        after.map(name).collect::<Vec<_>>()
+    };
+    assert!(names(&compose).len() > 5);
+    for name in names(&compose) {
+        assert!(example.contains(&format!("\n{name}=")), "{name}");
+    }
+    for mounted in ["grafana-datasource.yaml", "Containerfile"] {
+        assert!(compose.contains(mounted) && dir.join(mounted).exists());
+    }
+    // Secrets and what was built stay out of the image.
+    let ignored = fs::read_to_string(Path::new(CLONE).join(".dockerignore")).unwrap();
+    for name in [".env", "dist/container/.env", "writer.token", "target"] {
+        assert!(ignored.lines().any(|line| line == name), "{name}");
+    }
+}

@@ -30,40 +30,11 @@ deb_version() {
 	fi
 }
 
-triple() {
-	case $1 in
-	amd64) echo x86_64-unknown-linux-gnu ;;
-	arm64) echo aarch64-unknown-linux-gnu ;;
-	armhf) echo armv7-unknown-linux-gnueabihf ;;
-	*) die "no such architecture: $1" ;;
-	esac
-}
-
-# Runs a binary of an architecture here.
-run() { # ARCHITECTURE BINARY ARGUMENTS...
-	arch=$1
-	shift
-	case $arch in
-	"$(dpkg --print-architecture)") "$@" ;;
-	arm64) qemu-aarch64-static -L /usr/aarch64-linux-gnu "$@" ;;
-	armhf) qemu-arm-static -L /usr/arm-linux-gnueabihf "$@" ;;
-	amd64) qemu-x86_64-static "$@" ;;
-	esac
-}
-
-put() { # MODE FROM TO
-	install -D -m "$1" "$2" "$root/$3"
-}
-
 programs() { # ARCHITECTURE BINARY
 	put 0755 "$2" usr/bin/powerlogger
-	run "$1" "$2" man "$work/man"
-	for page in "$work"/man/*.1; do
-		gzip -9n "$page"
-		put 0644 "$page.gz" "usr/share/man/man1/${page##*/}.gz"
-	done
-	for shell in bash zsh fish; do
-		run "$1" "$2" completions "$shell" >"$work/$shell"
+	manual "$1" "$2" "$work"
+	for page in "$work"/man/*.1.gz; do
+		put 0644 "$page" "usr/share/man/man1/${page##*/}"
 	done
 	put 0644 "$work/bash" usr/share/bash-completion/completions/powerlogger
 	put 0644 "$work/zsh" usr/share/zsh/vendor-completions/_powerlogger
@@ -153,7 +124,7 @@ package() { # ARCHITECTURE
 	system_files
 	documents "$1" "$version"
 	control "$1" "$version" "$needs"
-	find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+	date_back
 	mkdir -p "$OUT"
 	file=$OUT/powerlogger_${version}_$1.deb
 	dpkg-deb --root-owner-group --uniform-compression "-Z${COMPRESS:-xz}" --build "$root" "$file" >&2
