@@ -1,5 +1,6 @@
 #!/bin/bash
-# Proves the packages: scripts/package/check.sh [ARCHITECTURE...]     (amd64 arm64 armhf); as root, on Debian 12
+# Proves the packages: scripts/package/check.sh [ARCHITECTURE...]; as root, on Debian 12
+# Unless named: amd64 arm64 armhf, and the tarball, armv6, where its compiler is installed.
 #
 #   bytes      built again in another directory, they are the same
 #   lintian    no errors, no warnings
@@ -17,11 +18,18 @@ cd "$(dirname "$0")/../.."
 # shellcheck source=scripts/package/common.sh
 . scripts/package/common.sh
 
-[ $# != 0 ] || set -- amd64 arm64 armhf
+unchecked=()
+if [ $# = 0 ]; then
+	set -- amd64 arm64 armhf
+	if [ -d "$CROSS_PREFIX/new" ]; then
+		set -- "$@" armv6
+	else
+		unchecked+=("the tarball for armv6: needs \`make cross-setup ARGS=static\`")
+	fi
+fi
 architectures=("$@")
 OUT=${OUT:-target/packages}
 work=$(mktemp -d)
-unchecked=()
 failures=0
 declare -A package root
 
@@ -59,17 +67,21 @@ skipped() {
 }
 wanted() { [[ " ${SKIP:-} " != *" $1 "* ]]; }
 
+make_one() { # ARCHITECTURE
+	if [ "$1" = armv6 ]; then scripts/package/tarball.sh; else scripts/package/deb.sh "$1"; fi
+}
+
 make_packages() {
 	local arch
 	for arch in "${architectures[@]}"; do
 		if ! wanted build; then
-			package[$arch]=$(find "$OUT" -name "powerlogger_*_$arch.deb" -printf '%T@ %p\n' | sort -n | sed -n '$s/^[^ ]* //p')
+			package[$arch]=$(find "$OUT" \( -name "powerlogger_*_$arch.deb" -o -name "powerlogger-*-$arch.tar.gz" \) -printf '%T@ %p\n' | sort -n | sed -n '$s/^[^ ]* //p')
 			[ -n "${package[$arch]}" ] || die "there is no package for $arch in $OUT"
 			echo "        taking ${package[$arch]}"
 			continue
 		fi
 		echo "        building for $arch ..."
-		package[$arch]=$(OUT=$OUT scripts/package/deb.sh "$arch" 2>"$work/log") || {
+		package[$arch]=$(OUT=$OUT make_one "$arch" 2>"$work/log") || {
 			cat "$work/log"
 			die "$arch cannot be built"
 		}
@@ -89,7 +101,7 @@ check_bytes() {
 	for arch in "${architectures[@]}"; do
 		echo "        building for $arch again, elsewhere ..."
 		again=$(cd "$elsewhere" && VERSION=$(deb_version_of "${package[$arch]}") OUT=$work/again \
-			TARGET_DIR=$work/elsewhere/target scripts/package/deb.sh "$arch" 2>"$work/log") || {
+			TARGET_DIR=$work/elsewhere/target make_one "$arch" 2>"$work/log") || {
 			cat "$work/log"
 			bad "bytes: $arch cannot be built elsewhere"
 			continue
@@ -99,11 +111,16 @@ check_bytes() {
 	rm -rf "$work/elsewhere"
 }
 
-deb_version_of() { dpkg-deb -f "$1" Version; }
+deb_version_of() {
+	case $1 in
+	*.deb) dpkg-deb -f "$1" Version ;;
+	esac
+}
 
 check_lintian() {
 	local arch
 	for arch in "${architectures[@]}"; do
+		[ "$arch" != armv6 ] || continue
 		if ! wanted lintian || ! command -v lintian >/dev/null; then
 			skipped "lintian: $arch"
 		else
@@ -115,6 +132,11 @@ check_lintian() {
 # A fresh Debian, packed once and unpacked for each check.
 fresh_root() { # ARCHITECTURE: its directory
 	local packed=$CROSS_PREFIX/roots/$1.tar dir=$work/root-$1
+	if [ "$1" = armv6 ]; then
+		mkdir "$dir"
+		echo "$dir"
+		return
+	fi
 	if [ ! -e "$packed" ]; then
 		local made=$work/made-$1 foreign=()
 		[ "$1" = "$(dpkg --print-architecture)" ] || foreign=(--foreign)
@@ -143,6 +165,7 @@ installed() { # ARCHITECTURE ARGUMENTS...
 	amd64) exec chroot "${root[amd64]}" /usr/bin/powerlogger "$@" ;;
 	arm64) exec qemu-aarch64-static -L "${root[arm64]}" "${root[arm64]}/usr/bin/powerlogger" "$@" ;;
 	armhf) exec qemu-arm-static -L "${root[armhf]}" "${root[armhf]}/usr/bin/powerlogger" "$@" ;;
+	armv6) exec qemu-arm-static -cpu arm1176 "${root[armv6]}/usr/local/bin/powerlogger" "$@" ;;
 	esac
 }
 
@@ -184,6 +207,12 @@ install_foreign() { # ARCHITECTURE
 		--force-architecture --force-depends --log=/dev/null -i "${package[$1]}"
 	check "root: $1 has its user" grep -q '^powerlogger:' "${root[$1]}/etc/passwd"
 	check "root: $1 has its .env" test "$(stat -c %a "${root[$1]}/etc/powerlogger/.env")" = 640
+}
+
+# The oldest board's processor, and no library but what is in the program.
+unpack_armv6() {
+	check "root: armv6 unpacks" tar -C "${root[armv6]}" -xzf "${package[armv6]}"
+	check "root: armv6 touches no directory of the system but /usr/local" test "$(ls "${root[armv6]}/usr")" = local
 }
 
 leave_amd64() {
@@ -366,7 +395,11 @@ check_bytes
 mkdir "$work/journals"
 for arch in "${architectures[@]}"; do
 	root[$arch]=$(fresh_root "$arch") || die "no Debian root for $arch"
-	if [ "$arch" = amd64 ]; then install_amd64; else install_foreign "$arch"; fi
+	case $arch in
+	amd64) install_amd64 ;;
+	armv6) unpack_armv6 ;;
+	*) install_foreign "$arch" ;;
+	esac
 	check_counting "$arch"
 done
 check_journals
