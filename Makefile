@@ -5,7 +5,8 @@ CARGO = $$(scripts/toolchain.sh)
 
 .PHONY: help demo run build install uninstall setup-influxdb verify delete-buckets service-install \
 	service-start service-stop service-restart service-status service-logs service-debug-on \
-	service-debug-off test check bench clean
+	service-debug-off test check bench clean \
+	cross-setup deb tarball package-check test-arm
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -67,6 +68,21 @@ check: ## The same, and cargo deny where it is installed
 
 bench: ## Measure what docs/performance.md states
 	@cargo=$(CARGO) && "$$cargo" bench
+
+cross-setup: ## Prepare a Debian 12 (x86-64) for building the packages; ARGS=static: the tarball, too
+	@scripts/package/cross-setup.sh $(ARGS)
+
+deb: ## Make Debian packages for amd64, arm64 and armhf; ARGS=amd64: that one only
+	@scripts/package/deb.sh $(ARGS)
+
+tarball: ## Make the static tarball for ARMv6, the first Raspberry Pi and the Zero
+	@scripts/package/tarball.sh
+
+test-arm: ## Run the unit tests as ARMv7, through qemu; ARGS=journal: those only
+	@COMMAND=test scripts/package/build.sh armhf --lib $(ARGS)
+
+package-check: ## Prove the packages: same bytes twice, lintian, fresh Debian roots (root; some 30 minutes)
+	@scripts/package/check.sh $(ARGS)
 
 clean: ## Remove what was built (and an old venv/ of the Python edition)
 	rm -rf target

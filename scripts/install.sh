@@ -18,6 +18,10 @@ unit=$DESTDIR/etc/systemd/system/powerlogger.service
 udev=$DESTDIR/etc/udev/rules.d/60-powerlogger-gpio.rules
 sysusers=$DESTDIR/usr/lib/sysusers.d/powerlogger.conf
 tmpfiles=$DESTDIR/usr/lib/tmpfiles.d/powerlogger.conf
+man=$DESTDIR$PREFIX/share/man/man1
+bash=$DESTDIR$PREFIX/share/bash-completion/completions/powerlogger
+zsh=$DESTDIR$PREFIX/share/zsh/site-functions/_powerlogger
+fish=$DESTDIR$PREFIX/share/fish/vendor_completions.d/powerlogger.fish
 
 say() { echo "powerlogger: $*"; }
 
@@ -66,6 +70,24 @@ put_unit() {
 	rm -f "$new"
 }
 
+put_manual() { # man pages and completions, as the binary knows them
+	made=$(mktemp -d)
+	if "$BINARY" man "$made/man" 2>/dev/null; then
+		for shell in bash zsh fish; do
+			"$BINARY" completions "$shell" >"$made/$shell"
+		done
+		as_root mkdir -p "$man"
+		as_root install -m 0644 "$made"/man/*.1 "$man"
+		say "installed the man pages in $man"
+		put 0644 "$made/bash" "$bash"
+		put 0644 "$made/zsh" "$zsh"
+		put 0644 "$made/fish" "$fish"
+	else
+		say "no man pages and completions: this machine cannot run $BINARY"
+	fi
+	rm -rf "$made"
+}
+
 add_users() {
 	if command -v systemd-sysusers >/dev/null 2>&1; then
 		as_root systemd-sysusers "$sysusers"
@@ -110,6 +132,7 @@ do_install() {
 	build
 	put 0755 "$BINARY" "$bin"
 	put_unit
+	put_manual
 	put 0644 dist/sysusers.d/powerlogger.conf "$sysusers"
 	put 0644 dist/tmpfiles.d/powerlogger.conf "$tmpfiles"
 	put 0644 dist/udev/60-powerlogger-gpio.rules "$udev"
@@ -159,7 +182,8 @@ do_uninstall() {
 	if have_systemd && as_root test -e "$unit"; then
 		as_root systemctl disable --now powerlogger || true
 	fi
-	for file in "$bin" "$unit" "$udev" "$sysusers" "$tmpfiles"; do
+	for file in "$bin" "$unit" "$udev" "$sysusers" "$tmpfiles" "$bash" "$zsh" "$fish" \
+		"$man/powerlogger.1" "$man"/powerlogger-*.1; do
 		if as_root test -e "$file"; then
 			as_root rm -f "$file"
 			say "removed $file"

@@ -133,12 +133,25 @@ fn a_staged_install_is_complete_and_can_be_repeated() {
         ("usr/lib/sysusers.d/powerlogger.conf", 0o644),
         ("usr/lib/tmpfiles.d/powerlogger.conf", 0o644),
         ("usr/local/bin/powerlogger", 0o755),
+        (
+            "usr/local/share/bash-completion/completions/powerlogger",
+            0o644,
+        ),
+        (
+            "usr/local/share/fish/vendor_completions.d/powerlogger.fish",
+            0o644,
+        ),
+        ("usr/local/share/zsh/site-functions/_powerlogger", 0o644),
     ];
     let want: BTreeMap<String, u32> = want
         .into_iter()
         .map(|(name, mode)| (name.to_owned(), mode))
         .collect();
     let mut found = files(&root);
+    let pages = found.keys().filter(|name| name.contains("/man1/")).count();
+    assert!(pages > 9, "{pages} man pages");
+    assert!(found.contains_key("usr/local/share/man/man1/powerlogger-config-show.1"));
+    found.retain(|name, _| !name.contains("/man1/"));
     // An installation that was set up in this clone takes its id and token along.
     found.remove("etc/powerlogger/installation.id");
     found.remove("etc/powerlogger/writer.token");
@@ -170,6 +183,40 @@ fn a_staged_install_is_complete_and_can_be_repeated() {
         "{left:?}"
     );
     assert_eq!(place.calls(), "", "a staged install touches no system");
+}
+
+#[test]
+fn pages_and_completions_are_well_formed() {
+    let place = Place::new();
+    let pages = place.path("man");
+    let powerlogger = |arguments: &[&str]| {
+        let binary = env!("CARGO_BIN_EXE_powerlogger");
+        said(&Command::new(binary).args(arguments).output().unwrap())
+    };
+    powerlogger(&["man", pages.to_str().unwrap()]);
+    for page in files(&pages).keys() {
+        let man = ["--warnings", "-E", "UTF-8", "-l"];
+        let path = pages.join(page);
+        let Ok(shown) = Command::new("man").args(man).arg(path).output() else {
+            eprintln!("skipped: pages_and_completions_are_well_formed (no man)");
+            return;
+        };
+        let warnings = String::from_utf8_lossy(&shown.stderr);
+        assert_eq!(warnings, "", "{page}");
+        assert!(said(&shown).contains(page.trim_end_matches(".1")), "{page}");
+    }
+    let first = fs::read_to_string(pages.join("powerlogger.1")).unwrap();
+    assert!(!first.contains("man\\-"), "a hidden command has no page");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = place.path(shell);
+        fs::write(&script, powerlogger(&["completions", shell])).unwrap();
+        if let Ok(checked) = Command::new(shell).arg("-n").arg(&script).output() {
+            said(&checked);
+        }
+    }
+    let version = powerlogger(&["--version"]);
+    let named = concat!("powerlogger ", env!("CARGO_PKG_VERSION"), " (");
+    assert!(version.starts_with(named), "{version}");
 }
 
 #[test]
@@ -305,7 +352,7 @@ fn the_unit_is_valid_and_hardened() {
     };
     assert!(exposure <= 2.0, "exposure {exposure}");
     let verified = Command::new("systemd-analyze")
-        .arg("verify")
+        .args(["verify", "--man=no"])
         .arg(&unit)
         .output()
         .unwrap();
@@ -319,9 +366,16 @@ fn the_unit_is_valid_and_hardened() {
 #[test]
 fn the_scripts_are_clean() {
     let scripts = fs::read_dir(Path::new(CLONE).join("scripts")).unwrap();
-    let scripts: Vec<PathBuf> = scripts.map(|entry| entry.unwrap().path()).collect();
+    let package = fs::read_dir(Path::new(CLONE).join("scripts/package")).unwrap();
+    let scripts = scripts.chain(package).map(|entry| entry.unwrap().path());
+    let scripts: Vec<PathBuf> = scripts.filter(|path| path.is_file()).collect();
     assert!(scripts.len() > 4);
-    match Command::new("shellcheck").args(&scripts).output() {
+    match Command::new("shellcheck")
+        .arg("-x")
+        .args(&scripts)
+        .current_dir(CLONE)
+        .output()
+    {
         Ok(output) => {
             said(&output);
         }

@@ -1,11 +1,13 @@
 //! The command line: one file a command. Doc comments are the help.
 
 pub mod audit;
+pub mod completions;
 pub mod config;
 pub mod delete_buckets;
 pub mod export;
 pub mod import;
 pub mod losses;
+pub mod man;
 pub mod run;
 pub mod setup;
 pub mod status;
@@ -31,11 +33,19 @@ pub const EXIT_TRY_LATER: u8 = 75;
 /// The configuration is wrong; trying again is of no use (EX_CONFIG of sysexits.h).
 pub const EXIT_CONFIG: u8 = 78;
 
+/// What `--version` names: version, commit and build; `build.rs` knows the last two.
+pub const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (",
+    env!("POWERLOGGER_BUILD"),
+    ")"
+);
+
 const EXIT_CODES: &str = "Exit codes: 0 ok, 1 failed, 2 usage, 75 try later, 78 configuration.";
 
 /// Counts the pulses of electricity meters, keeps every one, delivers them to InfluxDB 2.
 #[derive(Debug, Parser)]
-#[command(name = "powerlogger", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "powerlogger", version = VERSION, about, after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Cli {
     /// The directory of `.env` and `powerlogger.toml` [default: ./ if it holds one of them, else
     /// /etc/powerlogger].
@@ -74,6 +84,11 @@ enum Command {
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Write the completions of a shell to the standard output.
+    Completions(completions::CompletionsArgs),
+    /// Write the man pages into a directory; for those who make packages.
+    #[command(hide = true)]
+    Man(man::ManArgs),
 }
 
 /// Does what the command line says. Answers go to `out`, errors to the caller. A command that has
@@ -96,6 +111,8 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Export(args) => export::export(&args, &load(&options)?, out)?,
         Command::Import(args) => return import::import(&args, &load(&options)?, out),
         Command::Config(command) => config::config(&command, &options, out)?,
+        Command::Completions(args) => completions::completions(&args, out)?,
+        Command::Man(args) => man::man(&args)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -98,7 +98,7 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
     let settings = &loaded.settings;
     start_log(settings.log.debug);
     info!(
-        version = env!("CARGO_PKG_VERSION"),
+        version = super::VERSION,
         config = %loaded.config_dir.display(),
         journal = %settings.journal.dir.display(),
         "powerlogger starts"

@@ -1,0 +1,28 @@
+//! `powerlogger completions`: what a shell needs to complete our commands.
+
+use std::io::Write;
+
+use anyhow::Result;
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::Cli;
+
+/// What `completions` is told.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell. Packages and `make install` have put those of bash, fish and zsh in place.
+    shell: Shell,
+}
+
+/// Writes the completions.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn completions(args: &CompletionsArgs, out: &mut dyn Write) -> Result<()> {
+    // In memory first: the generator panics where a pipe breaks.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "powerlogger", &mut script);
+    out.write_all(&script)?;
+    Ok(())
+}
