@@ -430,7 +430,7 @@ fn files_and_what_is_said_about_them() {
     for (file, why) in [
         ("nothing", "it is empty"),
         ("text", "columns time and meter"),
-        ("bytes", "neither an SQLite database nor text"),
+        ("bytes", "neither an SQLite database"),
         ("other.sqlite", "neither the Python edition's queue"),
         ("missing", "No such file"),
     ] {

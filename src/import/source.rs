@@ -142,19 +142,22 @@ impl Source {
             why,
         };
         let (kind, foreign) = if is_sqlite(path).map_err(io)? {
-            let foreign = Foreign::open(path).map_err(database)?;
-            let kind = match foreign.holds().map_err(database)? {
-                Holds::PythonQueue => Kind::PythonQueue,
-                Holds::Journal => Kind::Journal,
-                Holds::Other => {
+            let opened = Foreign::open(path);
+            match opened.and_then(|foreign| Ok((foreign.holds()?, foreign))) {
+                Ok((Holds::PythonQueue, foreign)) => (Kind::PythonQueue, Some(foreign)),
+                Ok((Holds::Journal, foreign)) => (Kind::Journal, Some(foreign)),
+                Ok((Holds::Other, _)) => {
                     let why = "it is an SQLite database, but neither the Python edition's queue (table \
                                lp_queue) nor a journal of PowerLogger";
                     return Err(unknown(why.to_owned()));
                 }
-            };
-            (kind, Some(foreign))
+                Err(failed) => (Kind::Journal, Some(headless(path).ok_or(database(failed))?)),
+            }
         } else {
-            (text_kind(path, &io, &unknown)?, None)
+            match text_kind(path, &io, &unknown) {
+                Ok(kind) => (kind, None),
+                Err(no_text) => (Kind::Journal, Some(headless(path).ok_or(no_text)?)),
+            }
         };
         let path = path.to_owned();
         Ok(Source {
@@ -364,6 +367,13 @@ fn check(taken: Taken<'_>, now_ns: WallNs) -> Result<Taken<'_>, Unclear> {
     Ok(taken)
 }
 
+/// A journal whose first page is damaged, if it is one: then meters have names under a new page.
+fn headless(path: &Path) -> Option<Foreign> {
+    let foreign = Foreign::open_without_head(path).ok()?;
+    let named = !foreign.meters().is_empty();
+    named.then_some(foreign)
+}
+
 /// What a text is, by its first line that says something.
 fn text_kind(
     path: &Path,
@@ -374,8 +384,7 @@ fn text_kind(
     while lines.next().map_err(io)?.is_some() {
         let text = lines.text().map_err(|_| {
             unknown(
-                "it is neither an SQLite database nor text; of a database whose first page is damaged \
-                 nothing can be read"
+                "it is neither an SQLite database, nor what is left of a journal, nor text"
                     .to_owned(),
             )
         })?;

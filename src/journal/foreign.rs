@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
 
+use super::head::Patched;
 use super::salvage::around_damage;
 use super::{JournalError, Named, schema};
 
@@ -33,6 +34,8 @@ pub enum Holds {
 pub struct Foreign {
     pub(super) connection: Connection,
     path: PathBuf,
+    /// Dropped after the connection.
+    _copy: Option<Patched>,
 }
 
 /// A row of the Python edition's queue.
@@ -81,8 +84,26 @@ impl Foreign {
         connection
             .pragma_update(None, "cell_size_check", true)
             .op("be set up")?;
-        let path = path.to_owned();
-        Ok(Foreign { connection, path })
+        Ok(Foreign {
+            connection,
+            path: path.to_owned(),
+            _copy: None,
+        })
+    }
+
+    /// Opens a journal whose first page is damaged: a copy of it, under a new first page. It may not be
+    /// one at all: what [`Foreign::holds`] tells is what the new page says.
+    ///
+    /// # Errors
+    /// When there is no room for the copy beside it, or it cannot be a journal.
+    pub fn open_without_head(path: &Path) -> Result<Foreign, JournalError> {
+        let copy = Patched::make(path)?;
+        let opened = Foreign::open(&copy.file())?;
+        Ok(Foreign {
+            path: path.to_owned(),
+            _copy: Some(copy),
+            ..opened
+        })
     }
 
     /// The file.

@@ -43,6 +43,7 @@ pub mod arrivals;
 pub mod delivery;
 pub mod durable;
 pub mod foreign;
+mod head;
 pub mod heirloom;
 pub mod marks;
 pub mod ranges;
