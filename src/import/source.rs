@@ -32,8 +32,8 @@ pub enum SourceError {
     Database {
         /// The file.
         path: PathBuf,
-        /// Why.
-        source: JournalError,
+        /// What SQLite says.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// It is something else.
     #[error("{} cannot be imported: {why}", path.display())]
@@ -43,6 +43,18 @@ pub enum SourceError {
         /// What was looked for.
         why: String,
     },
+}
+
+impl SourceError {
+    /// Of a database that is not our journal: only what SQLite says of it.
+    fn database(path: &Path, failed: JournalError) -> SourceError {
+        let path = path.to_owned();
+        let source = match failed {
+            JournalError::Sql { source, .. } => source.into(),
+            other => other.into(),
+        };
+        SourceError::Database { path, source }
+    }
 }
 
 /// What a file is.
@@ -133,10 +145,7 @@ impl Source {
             path: path.to_owned(),
             source,
         };
-        let database = |source| SourceError::Database {
-            path: path.to_owned(),
-            source,
-        };
+        let database = |failed| SourceError::database(path, failed);
         let unknown = |why: String| SourceError::Unknown {
             path: path.to_owned(),
             why,
@@ -191,10 +200,7 @@ impl Source {
         context: &Context,
         each: &mut dyn FnMut(Row<'_>),
     ) -> Result<i64, SourceError> {
-        let database = |source| SourceError::Database {
-            path: self.path.clone(),
-            source,
-        };
+        let database = |failed| SourceError::database(&self.path, failed);
         match (&self.kind, &self.foreign) {
             (Kind::PythonQueue, Some(foreign)) => foreign
                 .queue(&mut |rows, share| {

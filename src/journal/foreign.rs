@@ -67,19 +67,14 @@ impl Foreign {
     /// When it cannot be opened.
     pub fn open(path: &Path) -> Result<Foreign, JournalError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = schema::connect(path, flags)?;
-        let looked = probe(&connection);
-        // A database in WAL mode needs its index beside it; where none can be made, and there is no
-        // WAL to read, the file is taken as it stands.
-        let readable = looked.is_ok() || wal_of(path).exists();
-        if !readable {
+        let pending = ["-wal", "-journal"].map(|suffix| beside(path, suffix).exists());
+        let connection = if pending == [false, false] {
+            // All is in the file. So nothing is made beside it, and it may lie where nothing can be.
             let uri = format!("file:{}?immutable=1", escape_uri(path));
-            let flags = flags | OpenFlags::SQLITE_OPEN_URI;
-            let again = schema::connect(Path::new(&uri), flags)?;
-            if probe(&again).is_ok() {
-                connection = again;
-            }
-        }
+            schema::connect(Path::new(&uri), flags | OpenFlags::SQLITE_OPEN_URI)?
+        } else {
+            schema::connect(path, flags)?
+        };
         // Damage is to be noticed, not believed.
         connection
             .pragma_update(None, "cell_size_check", true)
@@ -193,14 +188,14 @@ fn queue_row(row: &Row<'_>) -> rusqlite::Result<QueueRow> {
     })
 }
 
-fn probe(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-}
-
 /// The WAL that belongs to a database.
 pub fn wal_of(path: &Path) -> PathBuf {
+    beside(path, "-wal")
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
+    name.push(suffix);
     PathBuf::from(name)
 }
 
