@@ -421,6 +421,17 @@ fn files_and_what_is_said_about_them() {
     let said = home.import(&["--map", "Solar=Generate", "--without", "Other", "solar.csv"]);
     assert!(said.contains("1 pulses imported"), "{said}");
 
+    // A journal in WAL mode is read, and nothing is left beside it.
+    let elsewhere = home.path("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::copy(
+        other.path("queue/journal.sqlite"),
+        elsewhere.join("a ?%#.sqlite"),
+    )
+    .unwrap();
+    home.import(&["elsewhere/a ?%#.sqlite"]);
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
+
     fs::write(home.path("nothing"), "").unwrap();
     fs::write(home.path("text"), "Dear diary,\ntoday").unwrap();
     fs::write(home.path("bytes"), [0xff, 0xfe, 0, 7]).unwrap();
@@ -430,7 +441,7 @@ fn files_and_what_is_said_about_them() {
     for (file, why) in [
         ("nothing", "it is empty"),
         ("text", "columns time and meter"),
-        ("bytes", "neither an SQLite database nor text"),
+        ("bytes", "neither an SQLite database"),
         ("other.sqlite", "neither the Python edition's queue"),
         ("missing", "No such file"),
     ] {

@@ -32,8 +32,8 @@ pub enum SourceError {
     Database {
         /// The file.
         path: PathBuf,
-        /// Why.
-        source: JournalError,
+        /// What SQLite says.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// It is something else.
     #[error("{} cannot be imported: {why}", path.display())]
@@ -43,6 +43,18 @@ pub enum SourceError {
         /// What was looked for.
         why: String,
     },
+}
+
+impl SourceError {
+    /// Of a database that is not our journal: only what SQLite says of it.
+    fn database(path: &Path, failed: JournalError) -> SourceError {
+        let path = path.to_owned();
+        let source = match failed {
+            JournalError::Sql { source, .. } => source.into(),
+            other => other.into(),
+        };
+        SourceError::Database { path, source }
+    }
 }
 
 /// What a file is.
@@ -133,28 +145,28 @@ impl Source {
             path: path.to_owned(),
             source,
         };
-        let database = |source| SourceError::Database {
-            path: path.to_owned(),
-            source,
-        };
+        let database = |failed| SourceError::database(path, failed);
         let unknown = |why: String| SourceError::Unknown {
             path: path.to_owned(),
             why,
         };
         let (kind, foreign) = if is_sqlite(path).map_err(io)? {
-            let foreign = Foreign::open(path).map_err(database)?;
-            let kind = match foreign.holds().map_err(database)? {
-                Holds::PythonQueue => Kind::PythonQueue,
-                Holds::Journal => Kind::Journal,
-                Holds::Other => {
+            let opened = Foreign::open(path);
+            match opened.and_then(|foreign| Ok((foreign.holds()?, foreign))) {
+                Ok((Holds::PythonQueue, foreign)) => (Kind::PythonQueue, Some(foreign)),
+                Ok((Holds::Journal, foreign)) => (Kind::Journal, Some(foreign)),
+                Ok((Holds::Other, _)) => {
                     let why = "it is an SQLite database, but neither the Python edition's queue (table \
                                lp_queue) nor a journal of PowerLogger";
                     return Err(unknown(why.to_owned()));
                 }
-            };
-            (kind, Some(foreign))
+                Err(failed) => (Kind::Journal, Some(headless(path).ok_or(database(failed))?)),
+            }
         } else {
-            (text_kind(path, &io, &unknown)?, None)
+            match text_kind(path, &io, &unknown) {
+                Ok(kind) => (kind, None),
+                Err(no_text) => (Kind::Journal, Some(headless(path).ok_or(no_text)?)),
+            }
         };
         let path = path.to_owned();
         Ok(Source {
@@ -188,10 +200,7 @@ impl Source {
         context: &Context,
         each: &mut dyn FnMut(Row<'_>),
     ) -> Result<i64, SourceError> {
-        let database = |source| SourceError::Database {
-            path: self.path.clone(),
-            source,
-        };
+        let database = |failed| SourceError::database(&self.path, failed);
         match (&self.kind, &self.foreign) {
             (Kind::PythonQueue, Some(foreign)) => foreign
                 .queue(&mut |rows, share| {
@@ -364,6 +373,13 @@ fn check(taken: Taken<'_>, now_ns: WallNs) -> Result<Taken<'_>, Unclear> {
     Ok(taken)
 }
 
+/// A journal whose first page is damaged, if it is one: then meters have names under a new page.
+fn headless(path: &Path) -> Option<Foreign> {
+    let foreign = Foreign::open_without_head(path).ok()?;
+    let named = !foreign.meters().is_empty();
+    named.then_some(foreign)
+}
+
 /// What a text is, by its first line that says something.
 fn text_kind(
     path: &Path,
@@ -374,8 +390,7 @@ fn text_kind(
     while lines.next().map_err(io)?.is_some() {
         let text = lines.text().map_err(|_| {
             unknown(
-                "it is neither an SQLite database nor text; of a database whose first page is damaged \
-                 nothing can be read"
+                "it is neither an SQLite database, nor what is left of a journal, nor text"
                     .to_owned(),
             )
         })?;

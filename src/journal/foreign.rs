@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
 
+use super::head::Patched;
 use super::salvage::around_damage;
 use super::{JournalError, Named, schema};
 
@@ -33,6 +34,8 @@ pub enum Holds {
 pub struct Foreign {
     pub(super) connection: Connection,
     path: PathBuf,
+    /// Dropped after the connection.
+    _copy: Option<Patched>,
 }
 
 /// A row of the Python edition's queue.
@@ -64,25 +67,38 @@ impl Foreign {
     /// When it cannot be opened.
     pub fn open(path: &Path) -> Result<Foreign, JournalError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = schema::connect(path, flags)?;
-        let looked = probe(&connection);
-        // A database in WAL mode needs its index beside it; where none can be made, and there is no
-        // WAL to read, the file is taken as it stands.
-        let readable = looked.is_ok() || wal_of(path).exists();
-        if !readable {
+        let pending = ["-wal", "-journal"].map(|suffix| beside(path, suffix).exists());
+        let connection = if pending == [false, false] {
+            // All is in the file. So nothing is made beside it, and it may lie where nothing can be.
             let uri = format!("file:{}?immutable=1", escape_uri(path));
-            let flags = flags | OpenFlags::SQLITE_OPEN_URI;
-            let again = schema::connect(Path::new(&uri), flags)?;
-            if probe(&again).is_ok() {
-                connection = again;
-            }
-        }
+            schema::connect(Path::new(&uri), flags | OpenFlags::SQLITE_OPEN_URI)?
+        } else {
+            schema::connect(path, flags)?
+        };
         // Damage is to be noticed, not believed.
         connection
             .pragma_update(None, "cell_size_check", true)
             .op("be set up")?;
-        let path = path.to_owned();
-        Ok(Foreign { connection, path })
+        Ok(Foreign {
+            connection,
+            path: path.to_owned(),
+            _copy: None,
+        })
+    }
+
+    /// Opens a journal whose first page is damaged: a copy of it, under a new first page. It may not be
+    /// one at all: what [`Foreign::holds`] tells is what the new page says.
+    ///
+    /// # Errors
+    /// When there is no room for the copy beside it, or it cannot be a journal.
+    pub fn open_without_head(path: &Path) -> Result<Foreign, JournalError> {
+        let copy = Patched::make(path)?;
+        let opened = Foreign::open(&copy.file())?;
+        Ok(Foreign {
+            path: path.to_owned(),
+            _copy: Some(copy),
+            ..opened
+        })
     }
 
     /// The file.
@@ -172,14 +188,14 @@ fn queue_row(row: &Row<'_>) -> rusqlite::Result<QueueRow> {
     })
 }
 
-fn probe(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-}
-
 /// The WAL that belongs to a database.
 pub fn wal_of(path: &Path) -> PathBuf {
+    beside(path, "-wal")
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
+    name.push(suffix);
     PathBuf::from(name)
 }
 

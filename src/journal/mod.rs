@@ -47,6 +47,7 @@ pub mod compared;
 pub mod delivery;
 pub mod durable;
 pub mod foreign;
+mod head;
 pub mod heirloom;
 pub mod mailbox;
 pub mod marks;

@@ -70,7 +70,7 @@ const MIGRATIONS: [&str; 3] = [
 
 /// Bytes a page. 512 makes the commit of a pulse and of its line's state two frames of together
 /// 1 KiB in the WAL; with 1024 or 4096 more reaches the card (docs/performance.md).
-const PAGE_BYTES: u32 = 512;
+pub(super) const PAGE_BYTES: u32 = 512;
 
 /// The WAL is grown to this once and reused ever after: growing it costs a journal write of the
 /// file system a commit. Also where the checkpointer begins to work. Not larger, because after a

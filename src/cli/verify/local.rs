@@ -205,7 +205,7 @@ pub(super) fn waiting(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
 /// What to do about a file that waits to be imported.
 pub(in crate::cli) fn how_to_import(path: &Path) -> String {
     let holds = if crate::import::is_python_queue(path) {
-        "it holds pulses that were never delivered"
+        "the queue of the Python edition holds pulses that were never delivered"
     } else {
         "the journal was damaged and was moved aside; a new one was started"
     };
