@@ -23,6 +23,7 @@
 //! | [`reconcile`] | Makes the server's raw bucket and views equal to the journal. |
 //! | [`import`] | Pulses from elsewhere: the Python edition's queue, files, damaged journals. |
 //! | [`setup`] | Makes and repairs the server's buckets, tasks and tokens, by plan. |
+//! | [`register`] | Kilowatt-hours on a meter's face, from a reading and the pulses since. |
 //! | [`status`] | One snapshot of truth, for whoever shows it. |
 //! | [`report`] | The line of state in the log. |
 //! | [`service`] | systemd: ready, alive, descriptors kept over a restart. |
@@ -43,6 +44,7 @@ pub mod intake;
 pub mod journal;
 pub mod pulse;
 pub mod reconcile;
+pub mod register;
 pub mod report;
 pub mod rollup;
 pub mod service;

@@ -13,6 +13,7 @@ use crate::journal::reader::Reader;
 use crate::pulse::{MonoNs, NS_PER_S};
 use crate::service;
 use crate::status::Status;
+use crate::status::conditions::{Condition, conditions};
 
 /// The users' documents promise the queue size every 5 s.
 const EVERY_NS: i64 = 5 * NS_PER_S;
@@ -38,6 +39,7 @@ pub struct Reporter {
     points: u64,
     lost: u64,
     damage: bool,
+    conditions: Vec<Condition>,
 }
 
 impl Reporter {
@@ -58,7 +60,24 @@ impl Reporter {
             points,
             lost,
             damage,
+            conditions: Vec::new(),
         }
+    }
+
+    /// Says what has become wrong, or right again, since the last look.
+    fn tell_conditions(&mut self, now: Vec<Condition>) {
+        for new in now.iter().filter(|found| !self.conditions.contains(found)) {
+            warn!(
+                condition = new.word,
+                meter = new.meter,
+                "{}",
+                new.sentence()
+            );
+        }
+        for old in self.conditions.iter().filter(|known| !now.contains(known)) {
+            info!(condition = old.word, meter = old.meter, "no longer so");
+        }
+        self.conditions = now;
     }
 
     /// Whether the journal turned out to be damaged when it was read for a report.
@@ -77,12 +96,13 @@ impl Reporter {
     }
 
     /// Reports if it is time to. Returns how long to wait before the next call. `waiting`: pulses
-    /// in memory.
+    /// in memory. `failing`: how commits fail, if they do.
     pub fn report(
         &mut self,
         captured: &CaptureStats,
         delivered: Option<&DeliverStats>,
         waiting: usize,
+        failing: Option<&'static str>,
     ) -> Duration {
         let now_ns = self.clock.mono_ns();
         let passed_ns = now_ns - self.said_ns;
@@ -94,6 +114,7 @@ impl Reporter {
         let Some(status) = self.status() else {
             return LOOK;
         };
+        self.tell_conditions(conditions(&status));
         let seconds = passed_ns as f64 / NS_PER_S as f64;
         let rate = |was: &mut u64, is: u64| {
             let since = is - std::mem::replace(was, is);
@@ -134,7 +155,20 @@ impl Reporter {
                 )
             };
         }
-        service::status(&format!("counted {counted}; {queue} waiting, {lost} lost"));
+        let wrong = self
+            .conditions
+            .iter()
+            .map(|found| found.word)
+            .chain(failing);
+        let wrong: Vec<&str> = wrong.collect();
+        let wrong = if wrong.is_empty() {
+            String::new()
+        } else {
+            format!("; {}", wrong.join(", "))
+        };
+        service::status(&format!(
+            "counted {counted}; {queue} waiting, {lost} lost{wrong}"
+        ));
         if loud {
             self.said_loudly_ns = now_ns;
             line!(info);

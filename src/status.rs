@@ -1,6 +1,9 @@
 //! One snapshot of truth, read from the journal: what each meter has counted, what waits, what
 //! was lost, how delivery stands. The log, the command line and later the page only render it.
 
+pub mod conditions;
+pub mod silence;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -8,8 +11,9 @@ use serde::Serialize;
 use crate::journal::JournalError;
 use crate::journal::delivery::DestinationState;
 use crate::journal::reader::Reader;
-use crate::pulse::WallNs;
-use crate::rollup::Level;
+use crate::pulse::{NS_PER_S, WallNs};
+use crate::register;
+use crate::rollup::{Level, View};
 
 /// The state of the whole, at one time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -37,6 +41,12 @@ pub struct MeterStatus {
     pub pulses: i64,
     /// The last one; None: none yet, or its time is not known yet.
     pub last_pulse_ns: Option<WallNs>,
+    /// What its face shows, in kWh, by the last reading and the pulses since; None: there was no reading.
+    pub register_kwh: Option<f64>,
+    /// For how many seconds it may be without a pulse, by its own history; None: too little is known.
+    pub usual_silence_s: Option<i64>,
+    /// It has been silent for longer than that.
+    pub is_silent: bool,
     /// What was rejected or lost, by cause.
     pub losses: Vec<LossStatus>,
 }
@@ -109,25 +119,7 @@ impl Status {
         destination: Option<&str>,
         at_ns: WallNs,
     ) -> Result<Status, JournalError> {
-        let ledger = reader.ledger()?;
-        let meters = reader.totals()?.into_iter().map(|totals| {
-            let losses = ledger.iter().filter(|(name, ..)| *name == totals.name);
-            let losses = losses.map(|(_, cause, loss)| LossStatus {
-                cause: cause.as_str(),
-                filter: cause.is_filter(),
-                lost: cause.is_loss(),
-                pulses: loss.pulses,
-                first_ns: loss.first_ns,
-                last_ns: loss.last_ns,
-            });
-            MeterStatus {
-                losses: losses.collect(),
-                name: totals.name,
-                pulses: totals.pulses,
-                last_pulse_ns: totals.last_ns,
-            }
-        });
-        let meters = meters.collect();
+        let meters = MeterStatus::take_all(reader, at_ns)?;
         let bounds = reader.bounds()?;
         let delivery = match destination {
             Some(name) => DeliveryStatus::take(reader, name, bounds, at_ns)?,
@@ -163,6 +155,48 @@ impl Status {
             .filter(|loss| loss.filter)
             .map(|loss| loss.pulses)
             .sum()
+    }
+}
+
+impl MeterStatus {
+    fn take_all(reader: &Reader, at_ns: WallNs) -> Result<Vec<MeterStatus>, JournalError> {
+        let ledger = reader.ledger()?;
+        let now_s = at_ns.div_euclid(NS_PER_S);
+        let names = reader.meter_names()?;
+        let mut hours: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+        for window in reader.windows(View::Hour, silence::history_from_s(now_s), now_s)? {
+            if let Some(name) = names.get(&window.meter).filter(|_| window.pulses > 0) {
+                hours.entry(name).or_default().push(window.start_s);
+            }
+        }
+        let mut meters = Vec::new();
+        for totals in reader.totals()? {
+            let losses = ledger.iter().filter(|(name, ..)| *name == totals.name);
+            let losses = losses.map(|(_, cause, loss)| LossStatus {
+                cause: cause.as_str(),
+                filter: cause.is_filter(),
+                lost: cause.is_loss(),
+                pulses: loss.pulses,
+                first_ns: loss.first_ns,
+                last_ns: loss.last_ns,
+            });
+            let mut known = hours.remove(totals.name.as_str()).unwrap_or_default();
+            known.sort_unstable();
+            let usual_s = silence::usual_s(&known, now_s);
+            let is_silent = usual_s
+                .zip(totals.last_ns)
+                .is_some_and(|(usual_s, last_ns)| silence::is_unusual(last_ns, usual_s, at_ns));
+            meters.push(MeterStatus {
+                losses: losses.collect(),
+                register_kwh: register::kwh(&reader.readings(&totals.name)?, totals.pulses),
+                usual_silence_s: usual_s,
+                is_silent,
+                name: totals.name,
+                pulses: totals.pulses,
+                last_pulse_ns: totals.last_ns,
+            });
+        }
+        Ok(meters)
     }
 }
 

@@ -38,7 +38,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["pulse", "clock", "config", "rollup", "journal", "deliver"],
     ),
     ("setup", &["config", "rollup", "influx", "deliver"]),
-    ("status", &["pulse", "journal", "rollup"]),
+    ("register", &["journal"]),
+    ("status", &["pulse", "journal", "register", "rollup"]),
     (
         "report",
         &[
@@ -77,6 +78,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "import",
             "service",
             "setup",
+            "register",
             "status",
             "daemon",
         ],

@@ -8,6 +8,7 @@ pub mod export;
 pub mod import;
 pub mod losses;
 pub mod man;
+pub mod register;
 pub mod run;
 pub mod setup;
 pub mod status;
@@ -75,6 +76,8 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Show what has been counted, what waits and what was lost; also while `run` runs.
     Status(status::StatusArgs),
+    /// Show the registers (kWh on the meters' faces), or enter a reading.
+    Register(register::RegisterArgs),
     /// Show every pulse that was rejected or lost, by meter and cause.
     Losses(losses::LossesArgs),
     /// Write the journal's pulses of a period as line protocol or CSV.
@@ -107,6 +110,7 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         }
         Command::Audit(args) => return audit::audit(&args, &load(&options)?, out),
         Command::Status(args) => status::status(&args, &load(&options)?, out)?,
+        Command::Register(args) => register::register(&args, &load(&options)?, out)?,
         Command::Losses(args) => losses::losses(&args, &load(&options)?, out)?,
         Command::Export(args) => export::export(&args, &load(&options)?, out)?,
         Command::Import(args) => return import::import(&args, &load(&options)?, out),

@@ -12,6 +12,7 @@ use crate::daemon::destination_name;
 use crate::journal::reader::Reader;
 use crate::journal::schema::is_locked;
 use crate::pulse::NS_PER_S;
+use crate::status::conditions::conditions;
 use crate::status::{ClockStatus, DeliveryStatus, MeterStatus, Status, ViewsStatus};
 
 /// Options of `status`.
@@ -38,6 +39,7 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     if args.json {
         let mut json = serde_json::to_value(&status)?;
         json["running"] = running.into();
+        json["conditions"] = serde_json::to_value(conditions(&status))?;
         json["journal_dir"] = dir.display().to_string().into();
         let waiting = crate::import::waiting(dir).into_iter();
         let waiting = waiting.map(|path| path.display().to_string());
@@ -68,6 +70,9 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
             "           {}",
             super::verify::local::how_to_import(&path)
         )?;
+    }
+    for condition in conditions(&status) {
+        writeln!(out, "⚠          {}", condition.sentence())?;
     }
     match status.lost() {
         0 => writeln!(out, "lost       0 pulses")?,
@@ -166,7 +171,14 @@ fn print_meter(meter: &MeterStatus, now_ns: i64, out: &mut dyn Write) -> Result<
         None if meter.pulses > 0 => "last one's time not known yet".to_owned(),
         None => "none yet".to_owned(),
     };
-    writeln!(out, "{:<10} {} pulses, {last}", meter.name, meter.pulses)?;
+    let register = meter
+        .register_kwh
+        .map_or(String::new(), |kwh| format!("{kwh:.3} kWh, "));
+    writeln!(
+        out,
+        "{:<10} {register}{} pulses, {last}",
+        meter.name, meter.pulses
+    )?;
     for loss in &meter.losses {
         let word = match (loss.filter, loss.lost) {
             (true, _) => "rejected",

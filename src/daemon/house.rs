@@ -177,9 +177,12 @@ impl House {
                 self.marks.now().rounds,
             );
             watch.look(seen_line, moved, interval, SystemClock.mono_ns());
-            let wait = self
-                .reporter
-                .report(captured, self.delivered.as_deref(), waiting);
+            let wait = self.reporter.report(
+                captured,
+                self.delivered.as_deref(),
+                waiting,
+                self.marks.now().failing,
+            );
             if bell.wait(wait) == Rung::Thread {
                 // It rings a moment before it has ended.
                 bell.wait(THREAD_ENDS);

@@ -9,6 +9,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::append::Journal;
 use super::ranges::IdRanges;
 use super::reader::Reader;
+use super::registers::count_arrivals;
 use super::roller::Roller;
 use super::{JournalError, Named, file_in};
 use crate::clock::segment::Trust;
@@ -83,6 +84,7 @@ impl Journal {
             let meter = self.meters[usize::from(meter)];
             put_total(&transaction, (meter, segment), pulses, last_ns)?;
         }
+        count_arrivals(&transaction, &self.meters, arrivals)?;
         if let Some(expiry) = expiry.filter(|_| expired > 0) {
             // In order of time, so that the old ones are the first.
             let range = (expiry.destination, first, first + expired - 1);

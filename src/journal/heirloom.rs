@@ -8,10 +8,11 @@ use rusqlite::{OptionalExtension, Transaction};
 use super::append::{Journal, lose};
 use super::compared::note_change;
 use super::reader::Reader;
+use super::registers::count_window;
 use super::salvage::SalvagedWindow;
 use super::{JournalError, Named};
 use crate::intake::Loss;
-use crate::pulse::LossCause;
+use crate::pulse::{LossCause, NS_PER_S};
 use crate::rollup::{Level, View};
 
 /// Windows of an hour, by view, start and the meter's row: pulses.
@@ -68,9 +69,11 @@ impl Journal {
                 }
             }
         }
-        for ((view, _, meter), pulses) in added {
+        for ((view, start_s, meter), pulses) in added {
             if view == View::Hour {
                 all += pulses;
+                let until_ns = (start_s + view.width_s()) * NS_PER_S;
+                count_window(&transaction, meter, until_ns, pulses)?;
                 transaction
                     .prepare_cached(
                         "INSERT INTO line (meter, pulses) VALUES (?1, ?2)

@@ -27,6 +27,8 @@ pub struct Mark {
     pub damaged: bool,
     /// How many times a clock segment became final: pulses that were held may go.
     pub segments_settled: u64,
+    /// How commits fail now (a word of [`super::JournalError::kind`]); None: they do not.
+    pub failing: Option<&'static str>,
 }
 
 /// The marks and a bell.
@@ -70,6 +72,11 @@ impl Marks {
     pub fn damaged(&self) {
         self.lock().damaged = true;
         self.changed.notify_all();
+    }
+
+    /// Commits fail now, or no longer. Returns how they failed before.
+    pub fn failing(&self, failing: Option<&'static str>) -> Option<&'static str> {
+        std::mem::replace(&mut self.lock().failing, failing)
     }
 
     /// All windows that end up to `closed_s` are counted now.

@@ -32,6 +32,8 @@
 //! * `reconciled(destination, level, until_s)` and `changed_window(destination, level, start_s,
 //!   roll)`: up to where the server's buckets were compared with the windows, and what has changed
 //!   since. Level 0 is raw, the others are the width of the view's windows in seconds.
+//! * `register(meter, at_ns, pulses, kwh, imp_per_kwh, adopted)`: what stood on a meter's face, and how many
+//!   of its pulses the journal had counted by then.
 //!
 //! Beside it lies `reserve`, a file of 1 MiB that holds nothing: a full disk cannot even delete.
 //!
@@ -53,6 +55,7 @@ pub mod mailbox;
 pub mod marks;
 pub mod ranges;
 pub mod reader;
+pub mod registers;
 pub mod retention;
 pub mod roller;
 pub mod salvage;

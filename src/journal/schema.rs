@@ -15,7 +15,7 @@ use crate::pulse::WallNs;
 
 /// The steps from an empty file to the newest schema; a journal's `user_version` says how many
 /// of them it has seen. Only ever append.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE meter (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
     CREATE TABLE clock_segment (
@@ -65,6 +65,12 @@ const MIGRATIONS: [&str; 3] = [
     ",
     "
     ALTER TABLE clock_segment ADD COLUMN slept_ns INTEGER NOT NULL DEFAULT 0;
+    ",
+    "
+    CREATE TABLE register (
+        id INTEGER PRIMARY KEY, meter INTEGER NOT NULL, at_ns INTEGER NOT NULL,
+        pulses INTEGER NOT NULL, kwh REAL NOT NULL, imp_per_kwh REAL NOT NULL,
+        adopted INTEGER NOT NULL);
     ",
 ];
 
@@ -243,6 +249,20 @@ pub fn open_reader(dir: &Path) -> Result<Connection, JournalError> {
             path: dir.to_owned(),
         });
     }
+    Ok(connection)
+}
+
+/// A connection for a command that adds a row to a table which no thread of the daemon writes to. Its commits
+/// are durable when they are made.
+pub(super) fn open_beside(dir: &Path) -> Result<Connection, JournalError> {
+    drop(open_reader(dir)?);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = connect(&file_in(dir), flags)?;
+    // It leaves checkpoints to the daemon, or to the next one.
+    connection
+        .pragma_update(None, "wal_autocheckpoint", 0)
+        .and_then(|()| connection.pragma_update(None, "synchronous", "FULL"))
+        .op("be set up")?;
     Ok(connection)
 }
 

@@ -378,11 +378,11 @@ fn a_commit_that_fails_loses_nothing() {
     limit(&bench, 1);
     bench.push(pending(vec![], pulses(1, 0, 5_000)));
     bench.writer.step();
-    assert_eq!(bench.writer.failing(), Some("disk_full"));
+    assert_eq!(bench.marks.now().failing, Some("disk_full"));
     assert_eq!(bench.marks.now().committed, 10);
     assert_eq!(bench.intake.len(), 5_000);
     bench.writer.journal().limit(1 << 30).unwrap();
     bench.writer.step();
-    assert_eq!(bench.writer.failing(), None);
+    assert_eq!(bench.marks.now().failing, None);
     assert_eq!(bench.stamps().len(), 5_010);
 }

@@ -73,7 +73,6 @@ pub struct Writer {
     looked_ns: MonoNs,
     pruning: bool,
     preallocating: bool,
-    failing: Option<&'static str>,
     retry: Duration,
 }
 
@@ -118,7 +117,6 @@ impl Writer {
             looked_ns: now_ns - RETENTION_LOOK_NS,
             pruning: false,
             preallocating: false,
-            failing: None,
             retry: RETRY_MIN,
         })
     }
@@ -145,7 +143,7 @@ impl Writer {
         self.marks.round();
         match round {
             Ok(wait) => {
-                if let Some(kind) = self.failing.take() {
+                if let Some(kind) = self.marks.failing(None) {
                     info!(kind, "the journal takes commits again");
                 }
                 self.retry = RETRY_MIN;
@@ -170,11 +168,6 @@ impl Writer {
         // What is not durable yet is counted by the next run.
         while self.count_windows(self.marks.now().durable)? {}
         self.journal.keep_watched(&watched)
-    }
-
-    /// Whether commits fail now, and how (a word of [`JournalError::kind`]).
-    pub fn failing(&self) -> Option<&'static str> {
-        self.failing
     }
 
     fn try_step(&mut self) -> Result<Duration, JournalError> {
@@ -349,14 +342,13 @@ impl Writer {
         if failed.is_corrupt() {
             self.marks.damaged();
         }
-        if self.failing != Some(kind) {
+        if self.marks.failing(Some(kind)) != Some(kind) {
             let cause = std::error::Error::source(failed).map(ToString::to_string);
             let waiting = self.intake.len();
             error!(
                 error = %failed, cause, kind, waiting,
                 "the journal does not take commits; pulses wait in memory"
             );
-            self.failing = Some(kind);
         }
     }
 }

@@ -1,0 +1,268 @@
+//! `powerlogger register`: readings of the meters' faces, and how far the count has drifted from them.
+
+use std::io::Write;
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::time::{self, Moment};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Loaded;
+use crate::import::tidy::give_to_owner;
+use crate::journal::reader::{MeterTotals, Reader};
+use crate::journal::registers::{Reading, Registers};
+use crate::register::{Drift, base, drift, kwh, parse_kwh};
+
+/// Options of `register`.
+#[derive(Debug, Args)]
+pub struct RegisterArgs {
+    /// For programs.
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Option<RegisterCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum RegisterCommand {
+    /// Enter what a meter shows. The first reading ties the register to the pulses; a later one shows how far
+    /// they have drifted apart, and is kept as a note unless --adopt is given.
+    Set(SetArgs),
+}
+
+/// Options of `register set`.
+#[derive(Debug, Args)]
+struct SetArgs {
+    /// The meter's name.
+    meter: String,
+
+    /// What its face shows, in kWh, with the digits it has: 12345.6.
+    #[arg(value_parser = parse_kwh)]
+    kwh: (f64, usize),
+
+    /// When it was read: 2026-06-21T12:00:00Z, "2026-06-21 12:00", -2h.
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "now",
+        allow_hyphen_values = true
+    )]
+    at: Moment,
+
+    /// Count the register from this reading on.
+    #[arg(long)]
+    adopt: bool,
+}
+
+/// Shows the registers, or enters a reading.
+///
+/// # Errors
+/// When there is no journal, no such meter, or it cannot be kept.
+pub fn register(args: &RegisterArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+    match &args.command {
+        Some(RegisterCommand::Set(set)) => enter(set, args.json, loaded, out),
+        None => show(args.json, loaded, out),
+    }
+}
+
+fn show(as_json: bool, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+    let reader = Reader::open(&loaded.settings.journal.dir)?;
+    let mut all = Vec::new();
+    for totals in reader.totals()? {
+        let readings = reader.readings(&totals.name)?;
+        if as_json {
+            all.push(to_json(&totals, &readings));
+        } else {
+            show_meter(&totals, &readings, loaded, out)?;
+        }
+    }
+    if as_json {
+        writeln!(out, "{:#}", Value::from(all))?;
+    }
+    Ok(())
+}
+
+fn to_json(totals: &MeterTotals, readings: &[Reading]) -> Value {
+    let entries = readings.iter().map(|reading| {
+        json!({
+            "at_ns": reading.at_ns, "kwh": reading.kwh, "pulses": reading.pulses,
+            "imp_per_kwh": reading.imp_per_kwh, "adopted": reading.adopted,
+        })
+    });
+    let entries: Vec<Value> = entries.collect();
+    json!({
+        "meter": totals.name, "pulses": totals.pulses, "kwh": kwh(readings, totals.pulses),
+        "readings": entries,
+    })
+}
+
+fn show_meter(
+    totals: &MeterTotals,
+    readings: &[Reading],
+    loaded: &Loaded,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let name = &totals.name;
+    let Some(now) = kwh(readings, totals.pulses) else {
+        writeln!(
+            out,
+            "{name:<10} no reading yet: `powerlogger register set {name} 12345.6`"
+        )?;
+        return Ok(());
+    };
+    writeln!(out, "{name:<10} {now:.3} kWh")?;
+    for (n, reading) in readings.iter().enumerate() {
+        let what = if reading.adopted { "read" } else { "noted" };
+        let at = time::local(reading.at_ns);
+        let differs = drift(&readings[..n], reading, 0)
+            .map_or(String::new(), |by| format!(", {}", words(&by)));
+        writeln!(out, "           {what} {at}: {} kWh{differs}", reading.kwh)?;
+    }
+    let now = imp_per_kwh(loaded, name);
+    if let (Some(base), Some(now)) = (base(readings), now) {
+        if (base.imp_per_kwh - now).abs() > f64::EPSILON {
+            writeln!(
+                out,
+                "           ⚠ counted with {} imp/kWh, as configured at that reading; now it is {now}: enter a \
+                 new reading with --adopt",
+                base.imp_per_kwh
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// "0.120 kWh more than counted (120 pulses missed, 0.4 %)".
+fn words(by: &Drift) -> String {
+    let percent = by
+        .percent
+        .map_or(String::new(), |percent| format!(", {:.2} %", percent.abs()));
+    let pulses = by.pulses.abs().round();
+    if by.kwh.abs() < 0.000_5 {
+        "as counted".to_owned()
+    } else if by.kwh > 0.0 {
+        format!(
+            "{:.3} kWh more than counted ({pulses} pulses missed{percent})",
+            by.kwh
+        )
+    } else {
+        format!(
+            "{:.3} kWh less than counted ({pulses} pulses too many{percent})",
+            -by.kwh
+        )
+    }
+}
+
+fn imp_per_kwh(loaded: &Loaded, name: &str) -> Option<f64> {
+    let meters = &loaded.settings.meters;
+    meters.iter().find(|meter| meter.name == name)?.imp_per_kwh
+}
+
+fn enter(args: &SetArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+    let name = &args.meter;
+    let dir = &loaded.settings.journal.dir;
+    let meters = &loaded.settings.meters;
+    if !meters.iter().any(|meter| meter.name == *name) {
+        let names: Vec<&str> = meters.iter().map(|meter| meter.name.as_str()).collect();
+        bail!(
+            "there is no meter \"{name}\"; there are {}",
+            names.join(", ")
+        );
+    }
+    let Some(imp_per_kwh) = imp_per_kwh(loaded, name) else {
+        bail!(
+            "it is not known how many pulses of \"{name}\" are one kWh: set imp_per_kwh in its [[meter]] in \
+             powerlogger.toml; it is printed on the meter (imp/kWh)"
+        );
+    };
+    let reader = Reader::open(dir)?;
+    let now_ns = SystemClock.wall_ns();
+    let at_ns = args.at.resolve(now_ns);
+    if at_ns > now_ns {
+        bail!("{} is in the future", time::local(at_ns));
+    }
+    // Now is now, whatever the clock says.
+    let since = if matches!(args.at, Moment::FromNow(0)) {
+        Some(0)
+    } else {
+        reader.pulses_after(name, at_ns)?
+    };
+    let Some(since) = since else {
+        bail!(
+            "the journal no longer holds every pulse since {}; read the meter again and leave out --at",
+            time::local(at_ns)
+        );
+    };
+    let earlier = reader.readings(name)?;
+    if let Some(last) = earlier.last().filter(|last| last.at_ns > at_ns) {
+        bail!("there is a later reading, of {}", time::local(last.at_ns));
+    }
+    let (read_kwh, decimals) = args.kwh;
+    let reading = Reading {
+        at_ns,
+        pulses: 0,
+        kwh: read_kwh,
+        imp_per_kwh,
+        adopted: args.adopt || base(&earlier).is_none(),
+    };
+    let kept = Registers::open(dir)?.put(name, reading, since)?;
+    give_to_owner(dir)?;
+    let Some(kept) = kept else {
+        bail!("the journal does not know \"{name}\" yet: start `powerlogger run` first");
+    };
+    let by = drift(&earlier, &kept, decimals);
+    if as_json {
+        let by = by.map(|by| {
+            json!({ "expected_kwh": by.expected_kwh, "kwh": by.kwh, "pulses": by.pulses,
+                    "percent": by.percent, "is_rounding": by.is_rounding })
+        });
+        let said = json!({ "meter": name, "kwh": kept.kwh, "adopted": kept.adopted, "drift": by });
+        writeln!(out, "{said:#}")?;
+        return Ok(());
+    }
+    tell(name, &earlier, &kept, by.as_ref(), out)
+}
+
+fn tell(
+    name: &str,
+    earlier: &[Reading],
+    kept: &Reading,
+    by: Option<&Drift>,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let Some((by, base)) = by.zip(base(earlier)) else {
+        writeln!(
+            out,
+            "✓ {name}: the register is {} kWh, and counted from here on",
+            kept.kwh
+        )?;
+        return Ok(());
+    };
+    let since = time::local(base.at_ns);
+    if by.is_rounding {
+        writeln!(
+            out,
+            "✓ {name}: {} kWh, as counted since {since}, to the last digit",
+            kept.kwh
+        )?;
+    } else {
+        writeln!(
+            out,
+            "• {name}: {} kWh on the meter, {:.3} kWh by the pulses since {since}: {}",
+            kept.kwh,
+            by.expected_kwh,
+            words(by)
+        )?;
+    }
+    if kept.adopted {
+        writeln!(out, "  The register is counted from this reading on.")?;
+    } else {
+        writeln!(
+            out,
+            "  Kept as a note; with --adopt the register is counted from this reading on."
+        )?;
+    }
+    Ok(())
+}

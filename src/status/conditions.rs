@@ -1,0 +1,67 @@
+//! What is not as it should be, from the snapshot of truth. Pure.
+
+use serde::Serialize;
+
+use super::Status;
+use crate::pulse::NS_PER_S;
+
+/// A backlog whose oldest pulse is older than this is a condition of its own, also where delivery works.
+const BACKLOG_OLD_NS: i64 = 3_600 * NS_PER_S;
+
+/// Something that wants to be looked at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Condition {
+    /// A machine word: `meter_silent`, `backlog_old`, `delivery_fails`, `windows_not_compared`, `clock_unknown`.
+    pub word: &'static str,
+    /// The meter it is about; None: all of it.
+    pub meter: Option<String>,
+}
+
+impl Condition {
+    /// For people, with what to do.
+    pub fn sentence(&self) -> String {
+        let meter = self.meter.as_deref().unwrap_or_default();
+        match self.word {
+            "meter_silent" => format!(
+                "{meter}: no pulse for longer than usual; look at the meter, its sensor and wires (`powerlogger verify`)"
+            ),
+            "backlog_old" => "pulses wait for delivery for more than an hour".to_owned(),
+            "delivery_fails" => "the server does not take what is sent".to_owned(),
+            "windows_not_compared" => {
+                "the server's windows cannot be compared with the journal's".to_owned()
+            }
+            _ => "the clock is not known to be right: pulses are kept and not delivered".to_owned(),
+        }
+    }
+}
+
+/// All that is not as it should be.
+pub fn conditions(status: &Status) -> Vec<Condition> {
+    let of_all = |word| Condition { word, meter: None };
+    let mut found = Vec::new();
+    for meter in status.meters.iter().filter(|meter| meter.is_silent) {
+        found.push(Condition {
+            word: "meter_silent",
+            meter: Some(meter.name.clone()),
+        });
+    }
+    if let Some(delivery) = &status.delivery {
+        let fails = |state: &str| !matches!(state, "" | "ok");
+        if fails(&delivery.state) {
+            found.push(of_all("delivery_fails"));
+        }
+        if delivery
+            .lag_ns
+            .is_some_and(|lag_ns| lag_ns > BACKLOG_OLD_NS)
+        {
+            found.push(of_all("backlog_old"));
+        }
+        if fails(&delivery.views.state) {
+            found.push(of_all("windows_not_compared"));
+        }
+    }
+    if status.clock.as_ref().is_some_and(|clock| clock.holding) {
+        found.push(of_all("clock_unknown"));
+    }
+    found
+}
