@@ -11,11 +11,11 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tracing::{error, info};
 
-use super::marks::Marks;
+use super::marks::{Mark, Marks};
 use super::schema::WAL_BYTES;
 use super::{JournalError, Named, schema};
 use crate::clock::Clock;
-use crate::pulse::NS_PER_MS;
+use crate::pulse::{MonoNs, NS_PER_MS};
 
 /// Bytes of the WAL that are not in the database yet before a checkpoint moves them there: a
 /// little less than what is preallocated.
@@ -39,6 +39,13 @@ pub struct Durable {
     // State.
     wal: Option<File>,
     broken: bool,
+}
+
+/// What is on its way to the disk.
+#[derive(Debug)]
+pub struct Flush {
+    mark: Mark,
+    began_ns: MonoNs,
 }
 
 impl Durable {
@@ -84,11 +91,25 @@ impl Durable {
     /// When the disk does not take it: nothing is called durable then before a TRUNCATE
     /// checkpoint has succeeded, because an fdatasync reports a failed write only once.
     pub fn step(&mut self) -> Result<(), JournalError> {
+        match self.begin() {
+            Some(flush) => self.complete(flush),
+            None => Ok(()),
+        }
+    }
+
+    /// The first half of [`Durable::step`]: notes what is to become durable. A card may take long for the
+    /// second half, and commits go on meanwhile; they are not part of it. None: nothing is new.
+    pub fn begin(&self) -> Option<Flush> {
         let began_ns = self.clock.mono_ns();
         let mark = self.marks.now();
-        if mark.unsynced_since_ns.is_none() {
-            return Ok(());
-        }
+        mark.unsynced_since_ns.map(|_| Flush { mark, began_ns })
+    }
+
+    /// The second half: brings it to the disk and publishes it.
+    ///
+    /// # Errors
+    /// As [`Durable::step`].
+    pub fn complete(&mut self, flush: Flush) -> Result<(), JournalError> {
         if self.broken {
             self.checkpoint("TRUNCATE")?;
             self.broken = false;
@@ -98,7 +119,7 @@ impl Durable {
             self.broken = true;
             return Err(failed);
         }
-        self.marks.durable(mark, began_ns);
+        self.marks.durable(flush.mark, flush.began_ns);
         self.checkpoint_if_large()
     }
 

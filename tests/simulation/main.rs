@@ -3,14 +3,14 @@
 //! InfluxDB 2 does.
 //!
 //! A run is a list of [`model::Op`]: pulses on the wires, steps of single stages, faults of the
-//! server and its tasks, lost buckets, restored backups, a full disk, a clock that is set, confirmed or
+//! server and its tasks, lost buckets, restored backups, a full disk, a card that hangs, a clock that is set, confirmed or
 //! wrong, sleep, crashes, restarts with the descriptor store, power cuts (the journal's files as they were
 //! when last synced). Whatever the list, once everything is healed and run to rest:
 //!
 //! * for each meter: pulses on the wire = pulses in the journal (those the kernel had to drop are put
 //!   back by number) + those that were only in memory when the process was killed;
 //! * the destination holds exactly the journal's pulses, each once, under the journal's stamp,
-//!   but for those in quarantine;
+//!   but for those in quarantine, and for those that left a full disk because the server had them;
 //! * nothing is counted as lost that is not;
 //! * where nobody set the clock wrong, each stamp is that of the wire to the millisecond, whenever the time
 //!   became known;

@@ -23,8 +23,10 @@ pub(crate) enum Op {
     Capture,
     /// The writer commits.
     Commit,
-    /// The durable thread syncs.
+    /// The durable thread syncs, or the flush that hangs comes to its end.
     Sync,
+    /// The durable thread begins to sync, and the card hangs until the next [`Op::Sync`].
+    DiskStall,
     /// Delivery sends.
     Deliver,
     /// The reconciler compares a stretch.
@@ -110,6 +112,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Restore),
         3 => prop::option::of(fault()).prop_map(Op::Server),
         1 => any::<bool>().prop_map(Op::DiskFull),
+        2 => Just(Op::DiskStall),
         1 => Just(Op::Crash),
         1 => Just(Op::Restart),
         1 => Just(Op::FdStoreRestart),

@@ -91,3 +91,25 @@ fn an_end_before_the_first_look_at_the_clocks_keeps_its_pulses() {
         vec![Op::Pulses { meter: 0, count: 3 }, Op::Restart],
     );
 }
+
+/// What the server has makes room on a full disk: those pulses leave, and stay in their windows.
+#[test]
+fn pulses_that_leave_a_full_disk_stay_in_their_windows() {
+    let pulses = |count| Op::Pulses { meter: 0, count };
+    holds(
+        true,
+        5_000,
+        vec![
+            pulses(500),
+            pulses(503),
+            Op::Restart,
+            Op::DiskFull(true),
+            Op::Deliver,
+            Op::Restart,
+            pulses(20),
+            Op::Capture,
+            Op::Advance(1),
+            Op::Commit,
+        ],
+    );
+}

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use powerlogger::capture::{Capture, Signal};
@@ -16,7 +16,7 @@ use powerlogger::deliver::start::Start;
 use powerlogger::deliver::{Deliverer, Step};
 use powerlogger::intake::{Intake, PULSES_MAX};
 use powerlogger::journal::append::Journal;
-use powerlogger::journal::durable::Durable;
+use powerlogger::journal::durable::{Durable, Flush};
 use powerlogger::journal::marks::Marks;
 use powerlogger::journal::reader::{Entry, Reader};
 use powerlogger::journal::writer::Writer;
@@ -30,6 +30,8 @@ use crate::support::fake_influx::{MemoryServer, MemorySink, Store};
 use crate::wires::{WireSource, Wires};
 
 pub(crate) const METERS: [&str; 2] = ["Import", "Export"];
+/// Before so much time has passed no pulse is older than the raw retention.
+const LEAVE_NS: i64 = 29 * 86_400 * NS_PER_S;
 const GOOD_WALL_NS: i64 = EARLIEST_WALL_NS + 200 * 86_400 * NS_PER_S;
 
 type Checked = Result<(), String>;
@@ -43,6 +45,13 @@ struct House {
     durable: Durable,
     deliverer: Deliverer,
     reconciler: Reconciler,
+}
+
+/// A card that does not answer: what was committed before is on its way to it.
+struct Stalled {
+    flush: Flush,
+    files: tempfile::TempDir,
+    durable: [i64; 2],
 }
 
 struct World {
@@ -62,6 +71,8 @@ struct World {
     /// Copies cost time: only where they are needed.
     power_cuts: bool,
     durable: [i64; 2],
+    /// A flush that hangs, and the files as they were when it began.
+    stalled: Option<Stalled>,
     wires: Arc<Mutex<Wires>>,
     remote: MemorySink,
     server: MemoryServer,
@@ -70,6 +81,9 @@ struct World {
     disk_full: bool,
     /// Pulses that were in memory only when the process was killed.
     killed: [u64; 2],
+    /// Pulses that have left the journal because the server has them: meter's row and stamp.
+    left: BTreeSet<(i64, i64)>,
+    began_ns: i64,
     /// Pulses that are to come back by number.
     owed: u64,
     /// Meters on which contacts have bounced, and whether that was where edges are missing: the number
@@ -90,20 +104,12 @@ pub(crate) fn play(run: &Run) -> Checked {
 
 impl World {
     fn new(run: &Run) -> World {
-        // In memory where there is such a place: the runs are many and the card is not the point.
-        let shm = PathBuf::from("/dev/shm");
-        let make = || {
-            if shm.is_dir() {
-                tempfile::tempdir_in(&shm).unwrap()
-            } else {
-                tempfile::tempdir().unwrap()
-            }
-        };
-        let (dir, on_disk) = (make(), make());
+        let (dir, on_disk) = (new_dir(), new_dir());
         let clock = VirtualClock::at(if run.rtc { GOOD_WALL_NS } else { 0 });
         let wires = Arc::new(Mutex::new(Wires::default()));
         let remote = remote(&clock);
         let server = server(&remote);
+        let began_ns = clock.mono_ns();
         let mut world = World {
             dir,
             lines_max: run.lines_max,
@@ -115,6 +121,7 @@ impl World {
             on_disk,
             power_cuts: run.ops.iter().any(|op| matches!(op, Op::PowerCut { .. })),
             durable: [0; 2],
+            stalled: None,
             clock,
             wires,
             remote,
@@ -123,6 +130,8 @@ impl World {
             house: None,
             disk_full: false,
             killed: [0; 2],
+            left: BTreeSet::new(),
+            began_ns,
             owed: 0,
             bounced: [false; 2],
             inexact: [false; 2],
@@ -241,6 +250,62 @@ impl World {
         self.note_durable();
     }
 
+    /// The card hangs in the middle of a flush, unless it does already.
+    fn stall(&mut self) {
+        if self.stalled.is_some() {
+            return;
+        }
+        let Some(flush) = self.house().durable.begin() else {
+            return;
+        };
+        let files = new_dir();
+        if self.power_cuts {
+            copy(self.dir.path(), files.path());
+        }
+        let durable = self.kept();
+        self.stalled = Some(Stalled {
+            flush,
+            files,
+            durable,
+        });
+    }
+
+    /// The card answers again: what was committed before it hung is durable, and no more than that is
+    /// said to be. False: it did not hang.
+    fn end_stall(&mut self) -> bool {
+        let Some(stalled) = self.stalled.take() else {
+            return false;
+        };
+        if self.house().durable.complete(stalled.flush).is_ok() && self.power_cuts {
+            copy(stalled.files.path(), self.on_disk.path());
+            self.durable = stalled.durable;
+        }
+        true
+    }
+
+    /// A step of the writer. Notes which pulses leave the journal because the server has them.
+    fn write(&mut self) -> Checked {
+        // Nothing leaves while there is room, before the retention is over.
+        let full = self.disk_full || self.clock.mono_ns() - self.began_ns > LEAVE_NS;
+        let before = if full { self.entries()? } else { Vec::new() };
+        self.house().writer.step();
+        if full {
+            let after: BTreeSet<i64> = self.entries()?.iter().map(|entry| entry.id).collect();
+            let gone = before
+                .into_iter()
+                .filter(|entry| !after.contains(&entry.id));
+            self.left.extend(gone.map(|e| (e.meter, e.wall_ns)));
+        }
+        Ok(())
+    }
+
+    /// The journal's pulses whose time is known.
+    fn entries(&self) -> Result<Vec<Entry>, String> {
+        let page = Reader::open(self.dir.path())
+            .and_then(|mut reader| reader.page(1, i64::MAX, usize::MAX));
+        Ok(page.map_err(|error| error.to_string())?.entries)
+    }
+
     /// What is on the disk now survives a power cut.
     fn note_durable(&mut self) {
         if !self.power_cuts {
@@ -328,17 +393,19 @@ impl World {
             }
             Op::Commit => {
                 let settled = self.house().marks.now().segments_settled;
-                self.house().writer.step();
+                self.write()?;
                 if self.house().marks.now().segments_settled > settled {
                     // Such a commit waits for the disk.
+                    self.end_stall();
                     self.note_durable();
                 }
             }
             Op::Sync => {
-                if self.house().durable.step().is_ok() {
+                if !self.end_stall() && self.house().durable.step().is_ok() {
                     self.note_durable();
                 }
             }
+            Op::DiskStall => self.stall(),
             Op::Deliver => {
                 self.deliver()?;
             }
@@ -407,6 +474,7 @@ impl World {
 
     /// Kills the process: what only memory held is gone, and it must not be more than that.
     fn crash(&mut self) -> Checked {
+        self.stalled = None;
         let before = self.unaccounted()?;
         let house = self.house.take().expect("it runs");
         let pending = house.intake.take(true).unwrap_or_default();
@@ -436,6 +504,7 @@ impl World {
     /// Kills the process; the next one goes on with the very next edge, and puts back what only memory
     /// held by its number.
     fn fd_store_restart(&mut self) -> Checked {
+        self.stalled = None;
         let before = self.unaccounted()?;
         drop(self.house.take().expect("it runs"));
         let request_id = self.wires.lock().unwrap().request_id;
@@ -457,6 +526,7 @@ impl World {
 
     /// The power is cut: what was not durable is gone, and not more than that.
     fn power_cut(&mut self, minutes: u16, in_1970: bool) -> Checked {
+        self.stalled = None;
         drop(self.house.take().expect("it runs"));
         copy(self.on_disk.path(), self.dir.path());
         let shown_ns = self.clock.wall_ns();
@@ -516,6 +586,7 @@ impl World {
     }
 
     fn restart(&mut self) -> Checked {
+        self.end_stall();
         let mut house = self.house.take().expect("it runs");
         house.capture.finish();
         let finished = house.writer.finish();
@@ -563,6 +634,7 @@ impl World {
     /// Makes everything well again and lets it come to rest.
     fn heal(&mut self) -> Checked {
         self.remote.set_fault(None);
+        self.end_stall();
         self.disk_full = false;
         self.set_disk();
         self.ntp();
@@ -575,7 +647,7 @@ impl World {
             self.house().capture.step();
             self.clock.advance(NS_PER_S);
         }
-        self.house().writer.step();
+        self.write()?;
         self.clock.advance(NS_PER_S);
         self.house()
             .durable
@@ -603,12 +675,12 @@ impl World {
         let mut at_rest = 0;
         for _ in 0..10_000 {
             self.house().capture.step();
-            self.house().writer.step();
+            self.write()?;
             self.house()
                 .durable
                 .step()
                 .map_err(|error| error.to_string())?;
-            self.house().writer.step();
+            self.write()?;
             match self.reconcile()? {
                 reconcile::Step::Again => at_rest = 0,
                 reconcile::Step::Pause(_) => at_rest += 1,
@@ -622,12 +694,12 @@ impl World {
     }
 
     /// Each view holds the journal's windows, and those are the journal's pulses.
-    fn judge_views(&mut self, reader: &Reader, entries: &[Entry]) -> Checked {
+    fn judge_views(&mut self, reader: &Reader, all: &BTreeSet<(i64, i64)>) -> Checked {
         let names = reader.meter_names().map_err(|e| e.to_string())?;
         for view in View::ALL {
             let mut pulses: BTreeMap<(String, i64), i64> = BTreeMap::new();
-            for entry in entries {
-                let window = (names[&entry.meter].clone(), view.start_of(entry.wall_ns));
+            for (meter, wall_ns) in all {
+                let window = (names[meter].clone(), view.start_of(*wall_ns));
                 *pulses.entry(window).or_default() += 1;
             }
             let windows = reader
@@ -693,7 +765,12 @@ impl World {
                 return Err(format!("two pulses at {}", entry.wall_ns));
             }
         }
-        self.judge_views(&reader, &page.entries)?;
+        let here = page
+            .entries
+            .iter()
+            .map(|entry| (entry.meter, entry.wall_ns));
+        let all: BTreeSet<(i64, i64)> = here.chain(self.left.iter().copied()).collect();
+        self.judge_views(&reader, &all)?;
         self.judge_times(&reader, &journal)?;
         let refused: u64 = reader
             .ledger()
@@ -709,7 +786,11 @@ impl World {
         for name in METERS {
             let here = journal.remove(name).unwrap_or_default();
             let there = stamps(&self.remote, &format!("PowerPulse,PulseType={name}"));
-            if let Some(strange) = there.difference(&here).next() {
+            let known = |stamp: &i64| {
+                all.iter()
+                    .any(|(meter, at)| at == stamp && names[meter] == name)
+            };
+            if let Some(strange) = there.difference(&here).find(|stamp| !known(stamp)) {
                 return Err(format!(
                     "{name}: the server has a pulse at {strange} that is not here"
                 ));
@@ -722,6 +803,16 @@ impl World {
             ));
         }
         Ok(())
+    }
+}
+
+/// In memory where there is such a place: the runs are many and the card is not the point.
+fn new_dir() -> tempfile::TempDir {
+    let shm = Path::new("/dev/shm");
+    if shm.is_dir() {
+        tempfile::tempdir_in(shm).unwrap()
+    } else {
+        tempfile::tempdir().unwrap()
     }
 }
 
