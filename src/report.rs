@@ -80,6 +80,16 @@ impl Reporter {
         self.conditions = now;
     }
 
+    /// Tells systemd the state, and what is wrong.
+    fn tell_service(&self, mut text: String, failing: Option<&'static str>) {
+        let wrong = self.conditions.iter().map(|found| found.word);
+        let wrong: Vec<&str> = wrong.chain(failing).collect();
+        if !wrong.is_empty() {
+            text = format!("{text}; {}", wrong.join(", "));
+        }
+        service::status(&text);
+    }
+
     /// Whether the journal turned out to be damaged when it was read for a report.
     pub fn found_damage(&self) -> bool {
         self.damage
@@ -155,20 +165,8 @@ impl Reporter {
                 )
             };
         }
-        let wrong = self
-            .conditions
-            .iter()
-            .map(|found| found.word)
-            .chain(failing);
-        let wrong: Vec<&str> = wrong.collect();
-        let wrong = if wrong.is_empty() {
-            String::new()
-        } else {
-            format!("; {}", wrong.join(", "))
-        };
-        service::status(&format!(
-            "counted {counted}; {queue} waiting, {lost} lost{wrong}"
-        ));
+        let text = format!("counted {counted}; {queue} waiting, {lost} lost");
+        self.tell_service(text, failing);
         if loud {
             self.said_loudly_ns = now_ns;
             line!(info);

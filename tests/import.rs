@@ -478,7 +478,8 @@ fn damage(journal: &Path, table: &str, random: &mut fastrand::Rng, share: f64) -
 
 #[test]
 fn a_damaged_journal_is_moved_aside_and_salvaged() {
-    let home = Home::new("", QUICK);
+    let meter = "[[meter]]\nname = \"Import\"\nline = 20\nimp_per_kwh = 1000\n";
+    let home = Home::new("", &format!("{QUICK}{meter}"));
     let day = [
         "run",
         "--simulate",
@@ -491,7 +492,9 @@ fn a_damaged_journal_is_moved_aside_and_salvaged() {
     let (code, said) = home.ask(&day);
     assert_eq!(code, 0, "{said}");
     let (truth, hours) = (home.pulses(), home.windows("1h"));
-    assert!(truth.len() > 3_000, "{}", truth.len());
+    assert!(truth.len() > 1_000, "{}", truth.len());
+    let (code, said) = home.ask(&["register", "set", "Import", "1000,5"]);
+    assert_eq!(code, 0, "{said}");
 
     // In the pulses, and in a table without which nothing can go on.
     let seed = fastrand::u64(..);
@@ -557,6 +560,16 @@ fn a_damaged_journal_is_moved_aside_and_salvaged() {
     assert_eq!(home.windows("1h"), want);
     let (_, status) = home.ask(&["status"]);
     assert!(!status.contains("TO IMPORT"), "{status}");
+    // The reading, and what the new journal has counted since.
+    let (_, register) = home.ask(&["register", "--json"]);
+    let register: Value = serde_json::from_str(&register).unwrap();
+    let kwh = register[0]["kwh"].as_f64().unwrap();
+    let counted_kwh = since.len() as f64 / 1_000.0;
+    let minute_kwh = 0.2;
+    assert!(
+        (kwh - 1_000.5 - counted_kwh).abs() < minute_kwh,
+        "{register:#} {counted_kwh}"
+    );
 }
 
 /// Overwrites all pages of a table, in the database and in its WAL, under the feet of whoever uses it.

@@ -78,6 +78,8 @@ pub struct FilterState {
     last_pulse: Option<MonoNs>,
     /// The kernel's number of the last edge; 0: none yet.
     line_seqno: u32,
+    /// When the line was requested: since then no edge of it goes unnumbered.
+    requested: MonoNs,
 }
 
 impl FilterState {
@@ -91,7 +93,7 @@ impl FilterState {
             self.last_pulse,
         ];
         let seen = |stamp: &MonoNs| (0..=now_ns).contains(stamp);
-        seen(&self.last_edge) && stamps.iter().flatten().all(seen)
+        seen(&self.last_edge) && seen(&self.requested) && stamps.iter().flatten().all(seen)
     }
 }
 
@@ -116,6 +118,7 @@ impl Filter {
             pending: None,
             last_pulse: None,
             line_seqno: 0,
+            requested: now_ns,
         };
         Filter { settings, state }
     }
@@ -142,6 +145,11 @@ impl Filter {
     /// What it remembers.
     pub fn state(&self) -> &FilterState {
         &self.state
+    }
+
+    /// When the line was requested, by this run or an earlier one: it is watched since then.
+    pub fn requested_ns(&self) -> MonoNs {
+        self.state.requested
     }
 
     /// The kernel's number of the last edge seen.

@@ -122,7 +122,7 @@ struct Line {
     filter: Filter,
     request_id: u64,
     up: bool,
-    /// Since when it is read without a break.
+    /// Since when this run reads it.
     up_since_ns: MonoNs,
     touched: bool,
     last_stamp_ns: MonoNs,
@@ -237,10 +237,12 @@ impl Capture {
             return;
         }
         let wall = |mono_ns| mono_ns + segment.offset_ns;
+        let runs_since_ns = self.segments.runs_since_ns();
         let mut meters = BTreeMap::new();
         for (index, line) in self.lines.iter().enumerate().filter(|(_, line)| line.up) {
-            let since_ns = line.up_since_ns.max(segment.begins_ns);
-            if since_ns < seen_ns {
+            // A request that an earlier run has left was watched by the kernel meanwhile.
+            let since_ns = line.filter.requested_ns().max(runs_since_ns);
+            if line.up_since_ns.max(since_ns) < seen_ns {
                 let meter = MeterId(u16::try_from(index).expect("at most 64 meters"));
                 let (since_ns, until_ns) = (wall(since_ns), wall(seen_ns));
                 meters.insert(meter, Watch { since_ns, until_ns });

@@ -8,9 +8,13 @@ use serde_json::json;
 
 use super::time;
 use crate::config::Loaded;
-use crate::journal::reader::Reader;
+use crate::journal::reader::{LedgerEntry, Reader};
+use crate::journal::windows::Unwatched;
 use crate::pulse::{LossCause, NS_PER_S};
 use crate::rollup::View;
+
+/// Stretches that are printed, the latest.
+const UNWATCHED_MAX: usize = 20;
 
 /// Options of `losses`.
 #[derive(Debug, Args)]
@@ -29,6 +33,7 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     let ledger = reader.ledger()?;
     // Windows of an hour are kept for ever: the first one is when counting began.
     let since_s = reader.first_window(View::Hour)?;
+    let unwatched = reader.unwatched()?;
     let lost: u64 = ledger
         .iter()
         .filter(|(_, cause, _)| cause.is_loss())
@@ -42,10 +47,28 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
             })
         });
         let entries: Vec<_> = entries.collect();
-        let all = json!({ "lost": lost, "since_s": since_s, "entries": entries });
+        let unwatched = unwatched.iter().map(|stretch| {
+            json!({ "meter": stretch.meter, "from_s": stretch.from_s, "until_s": stretch.until_s })
+        });
+        let unwatched: Vec<_> = unwatched.collect();
+        let all = json!({
+            "lost": lost, "since_s": since_s, "entries": entries, "unwatched": unwatched,
+        });
         writeln!(out, "{all:#}")?;
         return Ok(());
     }
+    print_entries(&ledger, out)?;
+    print_unwatched(&unwatched, out)?;
+    let since = since_s.map_or_else(
+        || "the journal began".to_owned(),
+        |since_s| time::local(since_s * NS_PER_S),
+    );
+    writeln!(out, "{lost} lost since {since}")?;
+    Ok(())
+}
+
+/// The ledger, in three parts.
+fn print_entries(ledger: &[LedgerEntry], out: &mut dyn Write) -> Result<()> {
     type Wanted = fn(LossCause) -> bool;
     let parts: [(Wanted, &str); 3] = [
         (
@@ -80,10 +103,33 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         }
         writeln!(out)?;
     }
-    let since = since_s.map_or_else(
-        || "the journal began".to_owned(),
-        |since_s| time::local(since_s * NS_PER_S),
-    );
-    writeln!(out, "{lost} lost since {since}")?;
+    Ok(())
+}
+
+/// When nobody counted: the machine was off, the program stopped, the line not readable.
+fn print_unwatched(all: &[Unwatched], out: &mut dyn Write) -> Result<()> {
+    if all.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "Not watched: what came then is not known (machine off, program stopped, line lost, clock set ahead)"
+    )?;
+    let left_out = all.len().saturating_sub(UNWATCHED_MAX);
+    if left_out > 0 {
+        writeln!(out, "  {left_out} earlier ones (--json shows all)")?;
+    }
+    for stretch in &all[left_out..] {
+        let (from_ns, until_ns) = (stretch.from_s * NS_PER_S, stretch.until_s * NS_PER_S);
+        writeln!(
+            out,
+            "  {:<12} {} to {} ({})",
+            stretch.meter,
+            time::local(from_ns),
+            time::local(until_ns),
+            time::span(until_ns - from_ns)
+        )?;
+    }
+    writeln!(out)?;
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::config::Loaded;
 use crate::import::tidy::give_to_owner;
 use crate::journal::reader::{MeterTotals, Reader};
 use crate::journal::registers::{Reading, Registers};
+use crate::pulse::WallNs;
 use crate::register::{Drift, base, drift, kwh, parse_kwh};
 
 /// Options of `register`.
@@ -183,22 +184,8 @@ fn enter(args: &SetArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) ->
     if at_ns > now_ns {
         bail!("{} is in the future", time::local(at_ns));
     }
-    // Now is now, whatever the clock says.
-    let since = if matches!(args.at, Moment::FromNow(0)) {
-        Some(0)
-    } else {
-        reader.pulses_after(name, at_ns)?
-    };
-    let Some(since) = since else {
-        bail!(
-            "the journal no longer holds every pulse since {}; read the meter again and leave out --at",
-            time::local(at_ns)
-        );
-    };
     let earlier = reader.readings(name)?;
-    if let Some(last) = earlier.last().filter(|last| last.at_ns > at_ns) {
-        bail!("there is a later reading, of {}", time::local(last.at_ns));
-    }
+    let since = since(args, name, at_ns, &reader, &earlier)?;
     let (read_kwh, decimals) = args.kwh;
     let reading = Reading {
         at_ns,
@@ -207,7 +194,14 @@ fn enter(args: &SetArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) ->
         imp_per_kwh,
         adopted: args.adopt || base(&earlier).is_none(),
     };
-    let kept = Registers::open(dir)?.put(name, reading, since)?;
+    let kept = Registers::open(dir)
+        .and_then(|mut registers| registers.put(name, reading, since))
+        .map_err(|failed| match failed.kind() {
+            "read_only" => anyhow::Error::new(failed).context(
+                "nothing was kept: run it as somebody who may write to the journal (sudo)",
+            ),
+            _ => failed.into(),
+        })?;
     give_to_owner(dir)?;
     let Some(kept) = kept else {
         bail!("the journal does not know \"{name}\" yet: start `powerlogger run` first");
@@ -223,6 +217,30 @@ fn enter(args: &SetArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) ->
         return Ok(());
     }
     tell(name, &earlier, &kept, by.as_ref(), out)
+}
+
+/// How many pulses have come since the reading was taken.
+fn since(
+    args: &SetArgs,
+    name: &str,
+    at_ns: WallNs,
+    reader: &Reader,
+    earlier: &[Reading],
+) -> Result<i64> {
+    // Now is now, whatever the clock says, or said at an earlier reading.
+    if matches!(args.at, Moment::FromNow(0)) {
+        return Ok(0);
+    }
+    if let Some(last) = earlier.last().filter(|last| last.at_ns > at_ns) {
+        bail!("there is a later reading, of {}", time::local(last.at_ns));
+    }
+    match reader.pulses_after(name, at_ns)? {
+        Some(since) => Ok(since),
+        None => bail!(
+            "the journal no longer holds every pulse since {}; read the meter again and leave out --at",
+            time::local(at_ns)
+        ),
+    }
 }
 
 fn tell(

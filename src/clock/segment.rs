@@ -134,7 +134,9 @@ impl Rules {
 /// Where the clocks stood in an earlier run of the same boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Remembered {
-    /// Its newest segment.
+    /// Where its newest segment begins.
+    pub begins_ns: MonoNs,
+    /// That segment's wall minus monotonic time.
     pub offset_ns: i64,
     /// How long the machine had been suspended.
     pub slept_ns: i64,
@@ -154,6 +156,7 @@ pub struct Segments {
     synchronised: bool,
     /// Somebody has set the clock in this run.
     was_set: bool,
+    remembered: Option<Remembered>,
     all: Vec<Segment>,
 }
 
@@ -173,6 +176,7 @@ impl Segments {
             looked_ns: look.mono_ns,
             synchronised: look.synchronised || remembered.is_some_and(|known| known.synchronised),
             was_set: false,
+            remembered,
             all: Vec::new(),
         };
         let stepped = |known: &Remembered| {
@@ -197,6 +201,25 @@ impl Segments {
             .all
             .last()
             .expect("one is opened by begin and never the last one removed")
+    }
+
+    /// Since when the newest offset tells the wall time of every stamp: segments before it that were settled
+    /// by it, and between which nobody slept, are as good.
+    pub fn runs_since_ns(&self) -> MonoNs {
+        let newest = self.current();
+        let alike = |offset_ns: i64| !is_step(offset_ns - newest.offset_ns);
+        let known = self
+            .remembered
+            .map(|known| (known.trust, known.offset_ns, known.begins_ns));
+        let ours = self
+            .all
+            .iter()
+            .rev()
+            .map(|s| (s.trust, s.offset_ns, s.begins_ns));
+        ours.chain(known)
+            .take_while(|(trust, offset_ns, _)| trust.is_final() && alike(*offset_ns))
+            .last()
+            .map_or(newest.begins_ns, |(.., begins_ns)| begins_ns)
     }
 
     /// The segments known, oldest first.

@@ -167,6 +167,7 @@ fn a_clock_that_was_synchronised_once_stays_so() {
     segments.observe(look(25 * H, GOOD + H));
     assert_eq!(trusts(&segments), [Trust::Synchronised; 2]);
     let remembered = Remembered {
+        begins_ns: 0,
         offset_ns: GOOD,
         slept_ns: 0,
         trust: Trust::Synchronised,
@@ -183,6 +184,7 @@ fn a_clock_that_was_synchronised_once_stays_so() {
 #[test]
 fn stamps_from_before_this_run_stand_on_the_clock_of_then() {
     let remembered = Remembered {
+        begins_ns: 0,
         offset_ns: GOOD,
         slept_ns: 0,
         trust: Trust::Rtc,
@@ -223,4 +225,28 @@ fn the_list_stays_short() {
     }
     assert_eq!(segments.all().len(), KEPT);
     assert_eq!(segments.current().no, SegmentNo(499));
+}
+
+#[test]
+fn time_runs_as_now_since_the_last_step() {
+    let since = |segments: &Segments| segments.runs_since_ns();
+    let mut segments = Segments::begin(look(T0, 0), NO_RTC, None);
+    assert_eq!(since(&segments), T0, "provisional");
+    segments.observe(look(3 * T0, GOOD - 3 * H));
+    segments.observe(synchronised(5 * T0, GOOD));
+    assert_eq!(since(&segments), T0, "all were settled by the newest");
+    segments.observe(look(9 * T0, GOOD + H));
+    assert_eq!(since(&segments), 9 * T0, "somebody has set what was final");
+
+    let left = Remembered {
+        begins_ns: 4 * T0,
+        offset_ns: GOOD,
+        slept_ns: 0,
+        trust: Trust::Synchronised,
+        synchronised: true,
+    };
+    let goes_on = Segments::begin(look(20 * T0, GOOD), NO_RTC, Some(left));
+    assert_eq!(since(&goes_on), 4 * T0);
+    let was_set = Segments::begin(look(20 * T0, GOOD + H), NO_RTC, Some(left));
+    assert_eq!(since(&was_set), 20 * T0);
 }

@@ -9,7 +9,7 @@ use crate::journal::JournalError;
 use crate::journal::append::Journal;
 use crate::journal::arrivals::{Arrival, Expiry};
 use crate::journal::reader::Reader;
-use crate::pulse::NS_PER_S;
+use crate::pulse::{NS_PER_S, WallNs};
 use crate::rollup::View;
 
 /// Pulses in memory at a time: 32 MiB.
@@ -169,8 +169,18 @@ impl Bringer<'_> {
     }
 }
 
-/// What a journal brings besides its pulses: how many pulses were added to windows, and whether its
-/// ledger is new here.
+/// What a journal has brought besides its pulses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Inherited {
+    /// Pulses that were added to windows.
+    pub pulses: i64,
+    /// Its ledger is new here.
+    pub ledger: bool,
+    /// Its readings of registers are new here.
+    pub readings: bool,
+}
+
+/// Takes over what a journal knows besides its pulses, after them.
 ///
 /// # Errors
 /// When the disk does not take it.
@@ -179,24 +189,33 @@ pub fn inherit(
     meter_of: &MeterOf,
     own_id: Option<&str>,
     journal: &mut Journal,
-) -> Result<(i64, bool), JournalError> {
+    now_ns: WallNs,
+) -> Result<Inherited, JournalError> {
     let Some(theirs) = source.journal() else {
-        return Ok((0, false));
+        return Ok(Inherited::default());
     };
-    // A copy of this very journal has the ledger that is here.
-    let id = theirs.journal_id().filter(|id| Some(id.as_str()) != own_id);
     let names = theirs.meters().into_iter();
     let rows: BTreeMap<i64, u16> = names
         .filter_map(|(row, name)| Some((row, (*meter_of.get(&name)?)?)))
         .collect();
-    let added = journal.raise_windows(&theirs.windows(), &rows)?;
+    let mut inherited = Inherited {
+        pulses: journal.raise_windows(&theirs.windows(), &rows)?,
+        ..Inherited::default()
+    };
+    // A copy of this very journal has the ledger and the readings that are here.
+    let Some(id) = theirs.journal_id().filter(|id| Some(id.as_str()) != own_id) else {
+        return Ok(inherited);
+    };
     let losses = theirs.losses().into_iter();
     let losses: Vec<_> = losses
         .filter_map(|(row, cause, loss)| Some((*rows.get(&row)?, cause, loss)))
         .collect();
-    let inherited = match id {
-        Some(id) if !losses.is_empty() => journal.inherit_losses(&id, &losses)?,
-        _ => false,
-    };
-    Ok((added, inherited))
+    inherited.ledger = journal.inherit_losses(&id, &losses)?;
+    let readings = theirs.readings().into_iter();
+    let readings: Vec<_> = readings
+        .filter_map(|(row, reading)| Some((*rows.get(&row)?, reading)))
+        .collect();
+    let now_s = now_ns.div_euclid(NS_PER_S);
+    inherited.readings = journal.inherit_readings(&id, &readings, now_s)?;
+    Ok(inherited)
 }

@@ -294,13 +294,13 @@ impl Reader {
 }
 
 /// The finest view that is still kept of each time.
-struct Finest {
+pub(super) struct Finest {
     minutes_from_s: i64,
     five_minutes_from_s: i64,
 }
 
 impl Finest {
-    fn at(now_s: i64) -> Finest {
+    pub(super) fn at(now_s: i64) -> Finest {
         let kept = |view: View| view.kept_from_s(now_s).unwrap_or(i64::MIN);
         // To the hour, so that the windows of a view in one hour are all kept or all not.
         let hour = |s: i64| View::Hour.floor_s(s) + View::Hour.width_s();
@@ -310,7 +310,7 @@ impl Finest {
         }
     }
 
-    fn of(&self, wall_s: i64) -> View {
+    pub(super) fn of(&self, wall_s: i64) -> View {
         if wall_s >= self.minutes_from_s {
             View::Minute
         } else if wall_s >= self.five_minutes_from_s {

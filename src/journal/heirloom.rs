@@ -1,5 +1,5 @@
 //! What a new journal takes over from one that was moved aside, besides the pulses: the counts of
-//! windows whose pulses are gone, and the ledger.
+//! windows whose pulses are gone, and the ledger. ([`super::registers`] takes the readings.)
 
 use std::collections::BTreeMap;
 
@@ -101,13 +101,7 @@ impl Journal {
             .connection
             .unchecked_transaction()
             .op("begin a commit")?;
-        let new = transaction
-            .execute(
-                "INSERT OR IGNORE INTO journal VALUES ('ledger of ' || ?1, 1)",
-                [id],
-            )
-            .op("keep the ledger")?;
-        if new == 0 {
+        if losses.is_empty() || !mark_once(&transaction, "ledger", id)? {
             return Ok(false);
         }
         for (meter, cause, loss) in losses {
@@ -118,6 +112,21 @@ impl Journal {
         transaction.commit().op("commit")?;
         Ok(true)
     }
+}
+
+/// Notes that `what` of the journal `id` was taken over. False: it was before.
+pub(super) fn mark_once(
+    transaction: &Transaction<'_>,
+    what: &str,
+    id: &str,
+) -> Result<bool, JournalError> {
+    let new = transaction
+        .execute(
+            "INSERT OR IGNORE INTO journal VALUES (?1 || ' of ' || ?2, 1)",
+            (what, id),
+        )
+        .op("keep what was taken over")?;
+    Ok(new > 0)
 }
 
 fn add_to_window(

@@ -48,6 +48,9 @@ pub struct MeterTotals {
     pub last_ns: Option<WallNs>,
 }
 
+/// An entry of the ledger: the meter's name, why, how many and when.
+pub type LedgerEntry = (String, LossCause, Loss);
+
 /// A row of `pulse`: id, meter, segment, mono_ns, estimated.
 type PulseRow = (i64, i64, i64, i64, bool);
 
@@ -270,7 +273,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn ledger(&self) -> Result<Vec<(String, LossCause, Loss)>, JournalError> {
+    pub fn ledger(&self) -> Result<Vec<LedgerEntry>, JournalError> {
         let loss = |row: &Row<'_>| {
             let cause: String = row.get(1)?;
             let pulses: i64 = row.get(2)?;

@@ -3,10 +3,13 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use super::arrivals::Arrival;
+use super::append::Journal;
+use super::arrivals::{Arrival, Finest};
+use super::heirloom::mark_once;
 use super::reader::Reader;
 use super::{JournalError, Named, schema};
-use crate::pulse::WallNs;
+use crate::pulse::{NS_PER_S, WallNs};
+use crate::rollup::View;
 
 /// A reading.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,23 +71,86 @@ impl Registers {
             pulses: total - pulses_since,
             ..reading
         };
-        transaction
-            .execute(
-                "INSERT INTO register (meter, at_ns, pulses, kwh, imp_per_kwh, adopted)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                (
-                    row,
-                    kept.at_ns,
-                    kept.pulses,
-                    kept.kwh,
-                    kept.imp_per_kwh,
-                    kept.adopted,
-                ),
-            )
-            .op("keep a reading")?;
+        insert(&transaction, row, kept)?;
         transaction.commit().op("commit")?;
         Ok(Some(kept))
     }
+}
+
+fn insert(transaction: &Transaction<'_>, meter: i64, kept: Reading) -> Result<(), JournalError> {
+    let (at_ns, pulses, kwh) = (kept.at_ns, kept.pulses, kept.kwh);
+    transaction
+        .execute(
+            "INSERT INTO register (meter, at_ns, pulses, kwh, imp_per_kwh, adopted)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            (meter, at_ns, pulses, kwh, kept.imp_per_kwh, kept.adopted),
+        )
+        .op("keep a reading")?;
+    Ok(())
+}
+
+impl Journal {
+    /// Takes over another journal's readings, once, after its pulses and windows: `id` tells it from all
+    /// others. How many pulses belong to a reading is counted anew, from the windows, to the minute (older
+    /// than the windows of a minute are kept: to the hour). True if they are new here.
+    ///
+    /// # Errors
+    /// When the disk does not take it; nothing is added then.
+    pub fn inherit_readings(
+        &mut self,
+        id: &str,
+        readings: &[(u16, Reading)],
+        now_s: i64,
+    ) -> Result<bool, JournalError> {
+        let transaction = self
+            .connection
+            .unchecked_transaction()
+            .op("begin a commit")?;
+        if readings.is_empty() || !mark_once(&transaction, "readings", id)? {
+            return Ok(false);
+        }
+        for (position, reading) in readings {
+            let row = self.meters[usize::from(*position)];
+            let total: i64 = transaction
+                .query_row(
+                    "SELECT coalesce((SELECT pulses FROM line WHERE meter = ?1), 0)",
+                    [row],
+                    |row| row.get(0),
+                )
+                .op("be read")?;
+            let pulses = total - counted_after(&transaction, row, reading.at_ns, now_s)?;
+            insert(&transaction, row, Reading { pulses, ..*reading })?;
+        }
+        transaction.commit().op("commit")?;
+        Ok(true)
+    }
+}
+
+/// How many pulses of a meter are in windows that begin at `at_ns` or later, each time by the finest view
+/// that is still kept of it.
+fn counted_after(
+    connection: &Connection,
+    meter: i64,
+    at_ns: WallNs,
+    now_s: i64,
+) -> Result<i64, JournalError> {
+    let finest = Finest::at(now_s);
+    let at_s = at_ns.div_euclid(NS_PER_S);
+    let mut select = connection
+        .prepare_cached(
+            "SELECT start_s, pulses FROM window WHERE view = ?1 AND meter = ?2 AND start_s >= ?3",
+        )
+        .op("be read")?;
+    let mut all = 0;
+    for view in View::ALL {
+        let windows = select
+            .query_map((view.width_s(), meter, at_s), |row| row.try_into())
+            .and_then(Iterator::collect::<rusqlite::Result<Vec<(i64, i64)>>>)
+            .op("be read")?;
+        let ours = windows.iter().filter(|window| finest.of(window.0) == view);
+        all += ours.map(|window| window.1).sum::<i64>();
+    }
+    Ok(all)
 }
 
 /// Pulses from elsewhere have come into the journal. Those that were made before a reading are in its
@@ -135,7 +201,7 @@ pub(super) fn count_window(
 }
 
 impl Reader {
-    /// All readings of a meter, in the order in which they were taken.
+    /// All readings of a meter, in the order in which they were entered.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -143,7 +209,7 @@ impl Reader {
         self.connection
             .prepare_cached(
                 "SELECT at_ns, r.pulses, kwh, imp_per_kwh, adopted
-                 FROM register r JOIN meter ON meter.id = r.meter WHERE name = ?1 ORDER BY at_ns, r.id",
+                 FROM register r JOIN meter ON meter.id = r.meter WHERE name = ?1 ORDER BY r.id",
             )
             .and_then(|mut select| {
                 let readings = select.query_map([meter], |row| {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, Row};
 
 use super::foreign::Foreign;
+use super::registers::Reading;
 use super::{JournalError, Named};
 use crate::intake::Loss;
 use crate::pulse::{LossCause, WallNs};
@@ -205,6 +206,26 @@ impl Foreign {
         let _ = each_row(&self.connection, select, read, |(meter, cause, loss)| {
             found.extend(cause.map(|cause| (meter, cause, loss)));
         });
+        found
+    }
+
+    /// Another journal's readings of registers, as many as can be read: the meter's row there, reading.
+    pub fn readings(&self) -> Vec<(i64, Reading)> {
+        let mut found = Vec::new();
+        let read = |row: &Row<'_>| {
+            let reading = Reading {
+                at_ns: row.get(1)?,
+                pulses: row.get(2)?,
+                kwh: row.get(3)?,
+                imp_per_kwh: row.get(4)?,
+                adopted: row.get(5)?,
+            };
+            Ok((row.get::<_, i64>(0)?, reading))
+        };
+        let select =
+            "SELECT meter, at_ns, pulses, kwh, imp_per_kwh, adopted FROM register ORDER BY id";
+        // An older journal has no such table.
+        let _ = each_row(&self.connection, select, read, |row| found.push(row));
         found
     }
 

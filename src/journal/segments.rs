@@ -206,16 +206,17 @@ impl Reader {
         let synchronised = Trust::Synchronised.as_code();
         self.connection
             .query_row(
-                "SELECT offset_ns, slept_ns, trust, (SELECT max(trust) FROM clock_segment
+                "SELECT begins_ns, offset_ns, slept_ns, trust, (SELECT max(trust) FROM clock_segment
                      WHERE boot_id = ?1) = ?2
                  FROM clock_segment WHERE boot_id = ?1 ORDER BY id DESC LIMIT 1",
                 (boot_id, synchronised),
                 |row| {
                     Ok(Remembered {
-                        offset_ns: row.get(0)?,
-                        slept_ns: row.get(1)?,
-                        trust: Trust::from_code(row.get(2)?),
-                        synchronised: row.get(3)?,
+                        begins_ns: row.get(0)?,
+                        offset_ns: row.get(1)?,
+                        slept_ns: row.get(2)?,
+                        trust: Trust::from_code(row.get(3)?),
+                        synchronised: row.get(4)?,
                     })
                 },
             )

@@ -7,6 +7,7 @@ use super::compared::{Changed, Reconciled};
 use super::delivery::DeliveryNews;
 use super::ranges::IdRanges;
 use super::tests::{Bench, WALL, pending, pulses, segment};
+use super::windows::Unwatched;
 use crate::clock::Clock;
 use crate::clock::segment::Trust;
 use crate::intake::{Watch, Watched};
@@ -223,11 +224,22 @@ fn what_was_watched_grows_and_begins_anew_after_a_break() {
     watch(0, 60);
     watch(0, 120);
     watch(150, 180);
+    watch(181, 240);
     let wall_s = WALL / NS_PER_S;
     let watched = bench.reader().watched(wall_s, wall_s + 1_000).unwrap();
     let want = [
         (2, wall_s + 1, wall_s + 120),
         (2, wall_s + 151, wall_s + 180),
+        (2, wall_s + 182, wall_s + 240),
     ];
     assert_eq!(watched, want);
+    let unwatched = bench.reader().unwatched().unwrap();
+    let (from_s, until_s) = (wall_s + 120, wall_s + 151);
+    let meter = "Export".to_owned();
+    let want = Unwatched {
+        meter,
+        from_s,
+        until_s,
+    };
+    assert_eq!(unwatched, [want], "seconds are only rounded");
 }

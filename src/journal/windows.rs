@@ -15,6 +15,20 @@ use crate::rollup::{Level, Tally, View};
 /// Windows that leave in one commit, at most so many seconds of them.
 const PRUNE_S: i64 = 86_400;
 
+/// What is watched is kept inwards to whole seconds: ranges that are apart by less touch.
+const WATCHED_APART_MIN_S: i64 = 3;
+
+/// A stretch over which a meter's line was not watched: how many pulses came then is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unwatched {
+    /// The meter's name.
+    pub meter: String,
+    /// Its begin, in seconds since 1970.
+    pub from_s: i64,
+    /// Its end.
+    pub until_s: i64,
+}
+
 /// A window as the journal counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -208,6 +222,33 @@ impl Reader {
                     .collect()
             })
             .op("be read")
+    }
+
+    /// When the meters' lines were not watched between the first time that they were and the last, by
+    /// meter and in order of time. Stretches of less than three seconds are not known.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn unwatched(&self) -> Result<Vec<Unwatched>, JournalError> {
+        let mut watched = self.watched(i64::MIN, i64::MAX)?;
+        watched.sort_unstable();
+        let names = self.meter_names()?;
+        let mut found = Vec::new();
+        let mut last: Option<(i64, i64)> = None;
+        for (meter, begins_s, ends_s) in watched {
+            let until_s = last
+                .filter(|(of, _)| *of == meter)
+                .map(|(_, until_s)| until_s);
+            if let Some(from_s) = until_s.filter(|s| begins_s - s >= WATCHED_APART_MIN_S) {
+                found.push(Unwatched {
+                    meter: names.get(&meter).cloned().unwrap_or_default(),
+                    from_s,
+                    until_s: begins_s,
+                });
+            }
+            last = Some((meter, ends_s.max(until_s.unwrap_or(ends_s))));
+        }
+        Ok(found)
     }
 
     /// Between which ids the pulses with `from_s <= wall time < to_s` are found; others may be

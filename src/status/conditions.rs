@@ -23,7 +23,8 @@ impl Condition {
         let meter = self.meter.as_deref().unwrap_or_default();
         match self.word {
             "meter_silent" => format!(
-                "{meter}: no pulse for longer than usual; look at the meter, its sensor and wires (`powerlogger verify`)"
+                "{meter}: no pulse for longer than usual; look at the meter, its sensor and wires (`powerlogger \
+                 verify` looks at its line)"
             ),
             "backlog_old" => "pulses wait for delivery for more than an hour".to_owned(),
             "delivery_fails" => "the server does not take what is sent".to_owned(),

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use super::super::status::clock_words;
 use super::{Check, Checks};
 use crate::capture::gpio::{GpioError, probe};
 use crate::clock::kernel;
@@ -15,6 +16,7 @@ use crate::config::{Influx, Loaded, MeterSettings};
 use crate::journal::reader::Reader;
 use crate::journal::schema::is_locked;
 use crate::journal::{JournalError, file_in};
+use crate::status::Status;
 
 /// The name under which our own daemon requests lines.
 const OURS: &str = "powerlogger";
@@ -244,23 +246,34 @@ pub(super) fn service(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
             "`make service-start` starts it (after `make install`); `powerlogger run` does without",
         ),
     })?;
-    if let Influx::NotConfigured(_) = loaded.settings.influx {
-        return Ok(());
-    }
-    delivery(loaded, checks)
+    newest(loaded, checks)
 }
 
-/// What the daemon says of delivery.
-fn delivery(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
-    let Influx::Configured(influx) = &loaded.settings.influx else {
-        return Ok(());
-    };
+/// What the journal tells of the newest pulses, and of delivery.
+fn newest(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
     let Ok(mut reader) = Reader::open(&loaded.settings.journal.dir) else {
         return Ok(());
     };
-    let name = crate::daemon::destination_name(influx);
-    let now_ns = SystemClock.wall_ns();
-    let status = crate::status::Status::take(&mut reader, Some(&name), now_ns)?;
+    let destination = match &loaded.settings.influx {
+        Influx::Configured(influx) => Some(crate::daemon::destination_name(influx)),
+        Influx::NotConfigured(_) => None,
+    };
+    let status = Status::take(&mut reader, destination.as_deref(), SystemClock.wall_ns())?;
+    if let Some(clock) = &status.clock {
+        let words = clock_words(clock);
+        let seen = clock.trust.to_owned();
+        checks.add(match clock.trust {
+            "provisional" => Check::note("clock of the newest pulses", seen, words),
+            _ => Check::good("clock of the newest pulses", words),
+        })?;
+    }
+    for meter in status.meters.iter().filter(|meter| meter.is_silent) {
+        checks.add(Check::bad(
+            format!("pulses of {}", meter.name),
+            "none for longer than usual",
+            "look at the meter, its sensor and wires",
+        ))?;
+    }
     let Some(delivery) = status.delivery else {
         return Ok(());
     };

@@ -1,6 +1,8 @@
 //! `powerlogger import`: pulses from elsewhere into the journal.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod words;
+
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,8 +10,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
+use self::words::{closing, describe};
 use super::progress::Progress;
-use super::time;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded};
 use crate::daemon::destination_name;
@@ -323,72 +325,28 @@ impl Work<'_> {
         out: &mut dyn Write,
     ) -> Result<()> {
         let own_id = reader.map(Reader::journal_id).transpose()?.flatten();
-        let (added, ledger) = inherit(&file.source, self.meter_of, own_id.as_deref(), journal)?;
+        let (own_id, now_ns) = (own_id.as_deref(), self.context.now_ns);
+        let inherited = inherit(&file.source, self.meter_of, own_id, journal, now_ns)?;
         let path = file.source.path().display();
-        if added > 0 {
+        if inherited.pulses > 0 {
             writeln!(
                 out,
-                "{path}: {added} further pulses, which it only remembers by the count of their minute or \
-                 hour, are in the windows now"
+                "{path}: {} further pulses, which it only remembers by the count of their minute or \
+                 hour, are in the windows now",
+                inherited.pulses
             )?;
         }
-        if ledger {
+        if inherited.ledger {
             writeln!(out, "{path}: its ledger of losses was added to this one")?;
+        }
+        if inherited.readings {
+            writeln!(
+                out,
+                "{path}: its readings of the meters were taken over; `powerlogger register` shows them"
+            )?;
         }
         Ok(())
     }
-}
-
-/// Says what a file is and holds.
-fn describe(file: &Surveyed, out: &mut dyn Write) -> Result<()> {
-    let Surveyed { source, survey } = file;
-    writeln!(
-        out,
-        "\n{}: {}",
-        source.path().display(),
-        source.kind().as_str()
-    )?;
-    for (name, found) in &survey.meters {
-        writeln!(
-            out,
-            "  {name:<12} {} pulses, {} to {}",
-            found.pulses,
-            time::local(found.first_ns),
-            time::local(found.last_ns)
-        )?;
-    }
-    if survey.meters.is_empty() {
-        writeln!(out, "  no pulses")?;
-    }
-    for (why, rows) in &survey.left_out {
-        writeln!(out, "  left out: {rows} {why}")?;
-    }
-    if survey.damaged > 0 {
-        writeln!(
-            out,
-            "  damaged: up to {} rows are in pages that cannot be read",
-            survey.damaged
-        )?;
-    }
-    if survey.unclear > 0 {
-        writeln!(
-            out,
-            "  NOT UNDERSTOOD, and not imported: {} rows",
-            survey.unclear
-        )?;
-        for row in &survey.unclear_rows {
-            let text = match row.text.as_str() {
-                "" => String::new(),
-                text => format!(": {text:?}"),
-            };
-            writeln!(out, "    row {}: {}{text}", row.number, row.why)?;
-        }
-        let listed = u64::try_from(survey.unclear_rows.len()).unwrap_or(0);
-        if survey.unclear > listed {
-            writeln!(out, "    and {} more", survey.unclear - listed)?;
-        }
-    }
-    Ok(())
 }
 
 /// Puts a file away that has been announced in the journal's directory.
@@ -408,42 +366,5 @@ fn put_away(file: &Surveyed, dir: &Path, out: &mut dyn Write) -> Result<()> {
         n => format!("the {n} rows that are not understood are still in it"),
     };
     writeln!(out, "{} is now {}; {then}", path.display(), to.display())?;
-    Ok(())
-}
-
-/// What is to be done next.
-fn closing(loaded: &Loaded, new: u64, files: &[Surveyed], out: &mut dyn Write) -> Result<()> {
-    if new == 0 {
-        return Ok(());
-    }
-    let Influx::Configured(_) = &loaded.settings.influx else {
-        writeln!(
-            out,
-            "They are delivered when InfluxDB is configured and the daemon runs."
-        )?;
-        return Ok(());
-    };
-    writeln!(
-        out,
-        "The daemon delivers them when it runs: systemctl start powerlogger"
-    )?;
-    let found = files.iter().flat_map(|file| file.survey.meters.values());
-    let first_ns = found.map(|found| found.first_ns).min().unwrap_or_default();
-    let kinds: BTreeSet<&str> = files
-        .iter()
-        .map(|file| file.source.kind().as_str())
-        .collect();
-    if kinds
-        .iter()
-        .any(|kind| *kind != crate::import::source::Kind::Journal.as_str())
-    {
-        let day = time::local(first_ns);
-        let day = day.split(' ').next().unwrap_or_default().to_owned();
-        writeln!(
-            out,
-            "When it has (`powerlogger status`: 0 waiting), what else the server's raw bucket holds of \
-             that time is brought into the windows by\n  powerlogger audit --repair --from raw --since {day}"
-        )?;
-    }
     Ok(())
 }

@@ -1,0 +1,157 @@
+//! `powerlogger register` with the true binary: readings entered while the daemon counts, and what is left
+//! of them after it was killed.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+mod support;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use support::program::Program;
+use support::wait::wait_until;
+
+/// Long enough for a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const CONFIG: &str = "
+[journal]
+sync_interval_ms = 20
+[[meter]]
+name = \"Import\"
+line = 20
+imp_per_kwh = 1000
+[[meter]]
+name = \"Generate\"
+line = 21
+";
+
+struct Home(tempfile::TempDir);
+
+impl Home {
+    fn new() -> Home {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("powerlogger.toml"), CONFIG).unwrap();
+        Home(dir)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_powerlogger"));
+        command
+            .args(["--queue-dir", "queue"])
+            .args(args)
+            .current_dir(self.0.path())
+            .env_clear();
+        command
+    }
+
+    /// Its exit code and what it said.
+    fn ask(&self, args: &[&str]) -> (i32, String) {
+        let output = self.command(args).output().unwrap();
+        let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+        (output.status.code().unwrap(), said.concat())
+    }
+
+    fn set(&self, args: &[&str]) -> String {
+        let (code, said) = self.ask(&[&["register", "set"], args].concat());
+        assert_eq!(code, 0, "{said}");
+        said
+    }
+
+    /// Import's pulses and register, in kWh.
+    fn import(&self) -> (i64, Option<f64>) {
+        let (code, said) = self.ask(&["register", "--json"]);
+        if code != 0 {
+            return (0, None);
+        }
+        let all: Value = serde_json::from_str(&said).unwrap();
+        let pulses = all[0]["pulses"].as_i64().unwrap();
+        (pulses, all[0]["kwh"].as_f64())
+    }
+
+    /// The daemon on a house that lives a minute a quarter of a second.
+    fn run(&self) -> Program {
+        let log: PathBuf = self.0.path().join("log");
+        let mut run = self.command(&["run", "--simulate", "--from=-30h", "--speed", "240"]);
+        Program::start(run.env("NO_COLOR", "1"), &log)
+    }
+
+    fn wait_for_pulses(&self, pulses: i64) {
+        wait_until("pulses", PATIENCE, || self.import().0 >= pulses);
+    }
+}
+
+#[test]
+fn readings_are_kept_beside_the_daemon_and_survive_its_death() {
+    let home = Home::new();
+    let daemon = home.run();
+    home.wait_for_pulses(10);
+    let said = home.set(&["Import", "12345.6"]);
+    assert!(
+        said.contains("12345.6 kWh, and counted from here on"),
+        "{said}"
+    );
+    let (base, kwh) = home.import();
+    // It counts on while we ask.
+    let near = |kwh: Option<f64>, pulses: i64| {
+        let want = 12_345.6 + pulses as f64 / 1_000.0;
+        (kwh.unwrap() - want).abs() < 0.5
+    };
+    assert!(near(kwh, 0), "{kwh:?}");
+    home.wait_for_pulses(base + 50);
+    daemon.end(Signal::KILL, PATIENCE);
+    let (killed_at, before) = home.import();
+    let daemon = home.run();
+    home.wait_for_pulses(killed_at + 50);
+    daemon.end(Signal::TERM, PATIENCE);
+    let (pulses, after) = home.import();
+    let grown_kwh = after.unwrap() - before.unwrap();
+    let counted_kwh = (pulses - killed_at) as f64 / 1_000.0;
+    assert!((grown_kwh - counted_kwh).abs() < 1e-6, "exact over a kill");
+
+    // The meter shows two hundred pulses more than were counted.
+    let on_face = format!("{:.3}", after.unwrap() + 0.2);
+    let said = home.set(&["Import", &on_face]);
+    assert!(said.contains("(200 pulses missed"), "{said}");
+    assert!(said.contains("Kept as a note"), "{said}");
+    assert_eq!(home.import().1, after, "a note changes nothing");
+    let said = home.set(&["Import", &on_face, "--adopt"]);
+    assert!(said.contains("counted from this reading on"), "{said}");
+    let adopted = home.import().1.unwrap();
+    assert!((adopted - after.unwrap() - 0.2).abs() < 1e-6, "{adopted}");
+    let (_, history) = home.ask(&["register"]);
+    assert_eq!(history.matches("read 20").count(), 2, "{history}");
+    assert_eq!(history.matches("noted 20").count(), 1, "{history}");
+    let (_, status) = home.ask(&["status"]);
+    assert!(status.contains(&format!("{adopted:.3} kWh")), "{status}");
+}
+
+#[test]
+fn what_cannot_be_entered_is_said_with_the_remedy() {
+    let home = Home::new();
+    let refused = |args: &[&str], code: i32, words: &str| {
+        let (got, said) = home.ask(&[&["register", "set"], args].concat());
+        assert_eq!(got, code, "{said}");
+        assert!(said.contains(words), "{said}");
+    };
+    refused(&["Import", "1"], 1, "`powerlogger run` makes one");
+    let (code, said) = home.ask(&[
+        "run",
+        "--simulate",
+        "--from=-3h",
+        "--for",
+        "2h",
+        "--speed",
+        "max",
+    ]);
+    assert_eq!(code, 0, "{said}");
+    refused(&["Nobody", "1"], 1, "there are Import, Generate");
+    refused(&["Generate", "1"], 1, "set imp_per_kwh");
+    refused(&["Import", "1e5"], 2, "such as 12345.6");
+    refused(&["Import", "1", "--at=2100-01-01"], 1, "in the future");
+    home.set(&["Import", "5"]);
+    refused(&["Import", "4", "--at=-1h"], 1, "there is a later reading");
+}
