@@ -5,7 +5,7 @@ CARGO = $$(scripts/toolchain.sh)
 
 .PHONY: help demo run build install uninstall setup-influxdb verify delete-buckets service-install \
 	service-start service-stop service-restart service-status service-logs service-debug-on \
-	service-debug-off test check bench clean \
+	service-debug-off test check bench clean fuzz \
 	cross-setup deb tarball package-check test-arm
 
 help: ## Show this list
@@ -83,6 +83,9 @@ test-arm: ## Run the unit tests as ARMv7, through qemu; ARGS=journal: those only
 
 package-check: ## Prove the packages: same bytes twice, lintian, fresh Debian roots (root; some 30 minutes)
 	@scripts/package/check.sh $(ARGS)
+
+fuzz: ## Fuzz every reader of foreign bytes with cargo-fuzz, 15 minutes each (nightly); ARGS=journals: that one only
+	@scripts/fuzz.sh $(ARGS)
 
 clean: ## Remove what was built (and an old venv/ of the Python edition)
 	rm -rf target
