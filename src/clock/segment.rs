@@ -134,9 +134,9 @@ impl Rules {
 /// Where the clocks stood in an earlier run of the same boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Remembered {
-    /// Where its newest segment begins.
+    /// Where the newest stretch without a step begins.
     pub begins_ns: MonoNs,
-    /// That segment's wall minus monotonic time.
+    /// Its wall minus monotonic time.
     pub offset_ns: i64,
     /// How long the machine had been suspended.
     pub slept_ns: i64,

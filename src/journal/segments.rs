@@ -8,7 +8,7 @@ use tracing::warn;
 use super::arrivals::IMPORT_BOOT;
 use super::reader::Reader;
 use super::{JournalError, Named};
-use crate::clock::segment::{EARLIEST_WALL_NS, Remembered, Segment, Trust};
+use crate::clock::segment::{EARLIEST_WALL_NS, Remembered, STEP_MIN_NS, Segment, Trust};
 use crate::pulse::{MonoNs, NS_PER_S, SegmentNo, WallNs};
 
 /// `offset_ns` of a segment is congruent to its row id modulo this: see the format in
@@ -203,25 +203,29 @@ impl Reader {
     /// # Errors
     /// When the journal cannot be read.
     pub fn clock_of_boot(&self, boot_id: &str) -> Result<Option<Remembered>, JournalError> {
-        let synchronised = Trust::Synchronised.as_code();
-        self.connection
-            .query_row(
-                "SELECT begins_ns, offset_ns, slept_ns, trust, (SELECT max(trust) FROM clock_segment
-                     WHERE boot_id = ?1) = ?2
-                 FROM clock_segment WHERE boot_id = ?1 ORDER BY id DESC LIMIT 1",
-                (boot_id, synchronised),
-                |row| {
-                    Ok(Remembered {
-                        begins_ns: row.get(0)?,
-                        offset_ns: row.get(1)?,
-                        slept_ns: row.get(2)?,
-                        trust: Trust::from_code(row.get(3)?),
-                        synchronised: row.get(4)?,
-                    })
-                },
+        let segments: Vec<(MonoNs, i64, i64, i64)> = self
+            .connection
+            .prepare_cached(
+                "SELECT begins_ns, offset_ns, slept_ns, trust FROM clock_segment
+                 WHERE boot_id = ?1 ORDER BY id DESC",
             )
-            .optional()
-            .op("be read")
+            .and_then(|mut select| select.query_map([boot_id], |row| row.try_into())?.collect())
+            .op("be read")?;
+        let Some(&(_, offset_ns, slept_ns, trust)) = segments.first() else {
+            return Ok(None);
+        };
+        // Each run opens a segment; those of the runs before may be of the same time.
+        let alike = segments
+            .iter()
+            .take_while(|segment| segment.3 > 0 && (segment.1 - offset_ns).abs() < STEP_MIN_NS);
+        let synchronised = Trust::Synchronised.as_code();
+        Ok(Some(Remembered {
+            begins_ns: alike.last().unwrap_or(&segments[0]).0,
+            offset_ns,
+            slept_ns,
+            trust: Trust::from_code(trust),
+            synchronised: segments.iter().any(|segment| segment.3 == synchronised),
+        }))
     }
 
     /// The newest time at which the clock was synchronised, to the hour; None: it never was.
