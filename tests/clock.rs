@@ -1,6 +1,6 @@
-//! Clocks that are wrong, set, confirmed late or never: the true binary on a real line of a kernel whose
+//! Clocks that are wrong, set, slewed, confirmed late or never: the true binary on a real line of a kernel whose
 //! wall clock the test sets (`support_gpio` says where). Stamps are compared with the wire, to the
-//! millisecond.
+//! millisecond. `CLOCK_HOURS` is how long the campaign lasts, in hours of the guest (8 in the ordinary run).
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -49,13 +49,31 @@ fn set_clock(wall_s: i64) {
 }
 
 /// What an NTP client does when it has contact, or has had none for long.
-#[expect(unsafe_code, reason = "no crate has adjtimex(2) for its status alone")]
 fn synchronise(yes: bool) {
+    set_status(if yes { libc::STA_PLL } else { libc::STA_UNSYNC });
+}
+
+fn set_status(status: libc::c_int) {
+    adjust(|timex| {
+        timex.modes = libc::ADJ_STATUS | libc::ADJ_MAXERROR | libc::ADJ_ESTERROR;
+        timex.status = status;
+    });
+}
+
+/// Lets both clocks run faster, by so many millionths: what NTP does to small errors, and a smeared leap second.
+fn slew(ppm: i64) {
+    adjust(|timex| {
+        timex.modes = libc::ADJ_FREQUENCY;
+        timex.freq = ppm << 16;
+    });
+}
+
+#[expect(unsafe_code, reason = "no crate has adjtimex(2) for its parts alone")]
+fn adjust(change: impl Fn(&mut libc::timex)) {
     // SAFETY: all of a `timex` is numbers, for which zeros are valid.
     let answer = unsafe {
         let mut timex: libc::timex = std::mem::zeroed();
-        timex.modes = libc::ADJ_STATUS | libc::ADJ_MAXERROR | libc::ADJ_ESTERROR;
-        timex.status = if yes { libc::STA_PLL } else { libc::STA_UNSYNC };
+        change(&mut timex);
         libc::adjtimex(&raw mut timex)
     };
     assert!(answer >= 0, "the test is root in its guest");
@@ -73,6 +91,7 @@ fn wait_for_trust(daemon: &mut Daemon, wanted: &str) {
 }
 
 /// Pulses that were made while the clock had this offset, once it is known.
+#[derive(Clone)]
 struct Made {
     offset_ns: i64,
     pulses: std::ops::Range<usize>,
@@ -230,4 +249,115 @@ fn pulses_that_the_kernel_kept_stand_on_the_clock_of_then() {
         &hand,
         &[made(offset_ns, 0..10), made(later_ns, after)],
     );
+}
+
+/// A clock in the hands of somebody who will not leave it alone.
+struct Fiddler {
+    random: fastrand::Rng,
+    made: Vec<Made>,
+}
+
+impl Fiddler {
+    fn now_s() -> i64 {
+        SystemClock.wall_ns() / NS_PER_S
+    }
+
+    /// Steps the clock, by seconds, hours or years; not to before there was this program.
+    fn step(&mut self) {
+        let by_s = match self.random.u8(0..4) {
+            0 => self.random.i64(-5..=5),
+            1 => self.random.i64(-7_200..=7_200),
+            2 => self.random.i64(-40..=40) * 86_400,
+            _ => self.random.i64(0..=3) * 365 * 86_400,
+        };
+        let to_s = Self::now_s() + by_s;
+        let year = TODAY_S..TODAY_S + 4 * 365 * 86_400;
+        set_clock(if year.contains(&to_s) { to_s } else { TODAY_S });
+    }
+
+    /// A leap second at the next midnight, which is made to come soon.
+    fn leap(&mut self) {
+        let midnight_s = (Self::now_s() / 86_400 + 1) * 86_400;
+        set_clock(midnight_s - 20);
+        let before_ns = SystemClock.offset_ns();
+        set_status(libc::STA_PLL | libc::STA_INS);
+        std::thread::sleep(Duration::from_secs(40));
+        let by_ns = SystemClock.offset_ns() - before_ns;
+        assert!(
+            (by_ns + NS_PER_S).abs() < NS_PER_MS,
+            "a second was inserted: {by_ns}"
+        );
+        synchronise(true);
+    }
+
+    /// Something happens to the clock, or to the daemon; then pulses.
+    fn round(&mut self, daemon: &mut Daemon, hand: &mut Hand) {
+        match self.random.u8(0..8) {
+            0..=2 => self.step(),
+            3 => slew(self.random.i64(-500..=500)),
+            4 => synchronise(self.random.bool()),
+            5 => self.leap(),
+            6 => {
+                daemon.kill();
+                daemon.start_again();
+                daemon.wait_for_lines(1);
+            }
+            _ => {}
+        }
+        // The kernel does not say when the clock was set, only that it was.
+        std::thread::sleep(PAUSE);
+        let offset_ns = SystemClock.offset_ns();
+        let count = self.random.usize(1..6);
+        let pulses = pulses(daemon, hand, count);
+        self.made.push(Made { offset_ns, pulses });
+        std::thread::sleep(Duration::from_secs(self.random.u64(1..3_600)));
+    }
+}
+
+#[test]
+fn a_clock_that_is_never_left_alone() {
+    let name = "a_clock_that_is_never_left_alone";
+    let hours = std::env::var("CLOCK_HOURS").ok();
+    let hours: i64 = hours.map_or(8, |hours| hours.parse().expect("CLOCK_HOURS is a number"));
+    let place = Place {
+        timeout_s: 120 + 20 * u32::try_from(hours).expect("some weeks"),
+        ..Place::TIME_TRAVEL
+    };
+    let Some(ground) = ground(name, place) else {
+        return;
+    };
+    let seed = std::env::var("CLOCK_SEED").ok();
+    let seed = seed.map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap());
+    eprintln!("CLOCK_SEED={seed}");
+    let chip = ground.chip("pinctrl-bcm2711", 32);
+    // A cold boot in 1970, and steps before anybody knows the time.
+    set_clock(100);
+    synchronise(false);
+    let mut daemon = Daemon::start(BOARD, &[]);
+    daemon.wait_for_lines(1);
+    let mut hand = Hand::on(&chip, 20);
+    let in_1970 = pulses(&mut daemon, &mut hand, 3);
+    let mut fiddler = Fiddler {
+        random: fastrand::Rng::with_seed(seed),
+        made: Vec::new(),
+    };
+    fiddler.step();
+    let guessed = pulses(&mut daemon, &mut hand, 3);
+    set_clock(TODAY_S);
+    synchronise(true);
+    let offset_ns = SystemClock.offset_ns();
+    wait_for_trust(&mut daemon, "synchronised");
+    let mut made = [in_1970, guessed]
+        .map(|pulses| Made { offset_ns, pulses })
+        .to_vec();
+
+    let began_ns = SystemClock.mono_ns();
+    while SystemClock.mono_ns() - began_ns < hours * 3_600 * NS_PER_S {
+        fiddler.round(&mut daemon, &mut hand);
+    }
+    slew(0);
+    daemon.stop();
+    made.append(&mut fiddler.made);
+    judge(&daemon, &hand, &made);
+    eprintln!("{} pulses on {} clocks", hand.done.len() / 2, made.len());
 }

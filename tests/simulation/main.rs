@@ -18,10 +18,15 @@
 //! * views agree: the journal's windows are its pulses, and each of the server's three views is
 //!   the journal's windows, whether its tasks ran or not, whatever it lost or was restored from.
 //!
-//! `SIMULATION_CASES` sets the number of runs (2,000 in the ordinary test run). A failure prints
-//! the shrunk list of operations; it then becomes a named test in `regressions.rs`.
+//! `SIMULATION_CASES` sets the number of runs (2,000 in the ordinary test run), `SIMULATION_SEED` repeats those
+//! of the seed that a run has printed. A failure prints the shrunk list of operations; it then becomes a named
+//! test in `regressions.rs`.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+#![allow(
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "the seed is printed; a test that cannot go on may panic"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -32,7 +37,7 @@ mod wires;
 mod world;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use model::Run;
 
@@ -40,20 +45,30 @@ const CASES: u32 = 2_000;
 
 #[test]
 fn every_captured_pulse_is_at_the_destination_once() {
-    let cases = std::env::var("SIMULATION_CASES");
-    let cases = cases.map_or(CASES, |cases| {
-        cases.parse().expect("SIMULATION_CASES is a number")
-    });
+    let number = |name: &str| {
+        let value = std::env::var(name).ok();
+        value.map(|value| {
+            value
+                .parse::<u64>()
+                .unwrap_or_else(|_| panic!("{name} is a number"))
+        })
+    };
+    let cases = number("SIMULATION_CASES").map_or(CASES, |cases| u32::try_from(cases).unwrap());
+    let seed = number("SIMULATION_SEED").unwrap_or_else(|| fastrand::u64(..));
+    eprintln!("{cases} stories, SIMULATION_SEED={seed}");
     let config = Config {
         cases,
         failure_persistence: None,
         ..Config::default()
     };
-    let mut runner = TestRunner::new(config);
+    let mut bytes = [0; 32];
+    fastrand::Rng::with_seed(seed).fill(&mut bytes);
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(config, rng);
     let outcome = runner.run(&model::run(), |run: Run| {
         world::play(&run).map_err(TestCaseError::fail)
     });
     if let Err(failure) = outcome {
-        panic!("{failure}");
+        panic!("SIMULATION_SEED={seed}: {failure}");
     }
 }
