@@ -2,6 +2,7 @@
 
 pub(super) mod local;
 mod server;
+mod wear;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -122,6 +123,7 @@ pub fn verify(args: &VerifyArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     local::configuration(loaded, &mut checks)?;
     local::lines(loaded, &mut checks)?;
     local::journal(loaded, &mut checks)?;
+    wear::wear(loaded, &mut checks)?;
     local::clock(loaded, &mut checks)?;
     if args.local {
         checks.add(Check::not_checked("InfluxDB", "--local"))?;

@@ -1,0 +1,91 @@
+//! The check of the card: how much the journal writes to it in a year.
+
+use anyhow::Result;
+
+use super::{Check, Checks};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Loaded;
+use crate::journal::reader::Reader;
+use crate::journal::windows::Window;
+use crate::pulse::NS_PER_S;
+use crate::rollup::View;
+
+/// So far back is looked.
+const HISTORY_S: i64 = 28 * 86_400;
+
+/// Before so much is known, a year cannot be told.
+const HISTORY_MIN_S: i64 = 86_400;
+
+/// Bytes that reach the card for a pulse and for a durable point, the file system's own among them: measured at 1 and
+/// at 9 pulses a second (docs/performance.md).
+const PULSE_BYTES: i64 = 1_360;
+const POINT_BYTES: i64 = 2_020;
+
+/// Above this a longer interval is worth a thought: a plain card takes some terabytes of such small writes.
+const MUCH_GB: f64 = 100.0;
+
+/// The longest interval that the configuration takes.
+const LONG_INTERVAL_MS: u64 = 60_000;
+
+const YEAR_S: f64 = 365.25 * 86_400.0;
+
+/// GB a year, from windows of a minute with pulses of all meters.
+fn gb_a_year(windows: &[Window], interval_ms: u64, now_s: i64) -> Option<f64> {
+    let first_s = windows.first()?.start_s;
+    if now_s - first_s < HISTORY_MIN_S {
+        return None;
+    }
+    let points_max = i64::try_from(60_000 / interval_ms.max(1))
+        .unwrap_or(i64::MAX)
+        .max(1);
+    let bytes = windows
+        .iter()
+        .map(|window| window.pulses * PULSE_BYTES + window.pulses.min(points_max) * POINT_BYTES);
+    Some(bytes.sum::<i64>() as f64 / 1e9 / (now_s - first_s) as f64 * YEAR_S)
+}
+
+pub(super) fn wear(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
+    let Ok(reader) = Reader::open(&loaded.settings.journal.dir) else {
+        return Ok(());
+    };
+    let now_s = SystemClock.wall_ns() / NS_PER_S;
+    let windows = reader.windows(View::Minute, now_s - HISTORY_S, now_s)?;
+    let interval_ms = loaded.settings.journal.sync_interval_ms;
+    let Some(gb) = gb_a_year(&windows, interval_ms, now_s) else {
+        return Ok(());
+    };
+    let interval_s = interval_ms as f64 / 1_000.0;
+    let seen = format!("{gb:.1} GB a year are written to it (durable after {interval_s} s)");
+    let less = gb_a_year(&windows, LONG_INTERVAL_MS, now_s).unwrap_or(gb);
+    checks.add(if gb > MUCH_GB && less < gb * 0.8 {
+        let note = format!(
+            "journal.sync_interval_ms = {LONG_INTERVAL_MS} makes it {less:.1}; a power cut then costs the pulses \
+             of a minute at most"
+        );
+        Check::note("the journal's card", seen, note)
+    } else {
+        Check::good("the journal's card", seen)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pulse_a_second_is_what_was_measured() {
+        let windows: Vec<Window> = (0..2_880)
+            .map(|minute| Window {
+                start_s: minute * 60,
+                meter: 1,
+                pulses: 60,
+            })
+            .collect();
+        let gb = gb_a_year(&windows, 1_000, 2_880 * 60).unwrap();
+        let measured = 3.3 * 1_024.0 * YEAR_S / 1e9;
+        assert!((gb / measured - 1.0).abs() < 0.02, "{gb} {measured}");
+        let long = gb_a_year(&windows, 60_000, 2_880 * 60).unwrap();
+        assert!(long < gb / 2.0, "{long}");
+        assert_eq!(gb_a_year(&windows[..60], 1_000, 3_600), None);
+    }
+}
