@@ -23,8 +23,10 @@ impl Part {
 }
 
 /// The watch over the two.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Watch {
+    /// Within how long systemd wants to hear of us.
+    interval: Option<Duration>,
     ready: bool,
     stuck: bool,
     capture: Part,
@@ -32,21 +34,25 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    /// A watch that tells systemd within `interval`; None: it does not want to hear.
+    pub(super) fn new(interval: Option<Duration>) -> Watch {
+        Watch {
+            interval,
+            ready: false,
+            stuck: false,
+            capture: Part::default(),
+            journal: Part::default(),
+        }
+    }
+
     /// Looks once. `counting`: a line is read; `steps` and `rounds`: how far capture and journal are.
-    /// `interval`: within how long systemd wants to hear of us.
-    pub(super) fn look(
-        &mut self,
-        counting: bool,
-        (steps, rounds): (u64, u64),
-        interval: Option<Duration>,
-        now_ns: MonoNs,
-    ) {
+    pub(super) fn look(&mut self, counting: bool, (steps, rounds): (u64, u64), now_ns: MonoNs) {
         if counting && !std::mem::replace(&mut self.ready, true) {
             service::ready();
         }
         self.capture.look(steps, now_ns);
         self.journal.look(rounds, now_ns);
-        let Some(interval) = interval else {
+        let Some(interval) = self.interval else {
             return;
         };
         let patience_ns = i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX) / 2;

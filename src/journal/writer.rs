@@ -12,8 +12,10 @@ use super::compared::Comparing;
 use super::mailbox::Mailbox;
 use super::marks::Marks;
 use super::ranges::IdRanges;
+use super::refusal::Refusal;
 use super::reserve::Reserve;
 use super::roller::Roller;
+use super::tail::{Left, Tail};
 use crate::clock::Clock;
 use crate::config::JournalSettings;
 use crate::intake::{Intake, Watched};
@@ -65,6 +67,7 @@ pub struct Writer {
     // State.
     reserve: Reserve,
     roller: Roller,
+    tail: Tail,
     closing: Option<Closing>,
     looked_minute_s: i64,
     rolled_ns: MonoNs,
@@ -102,6 +105,7 @@ impl Writer {
         Ok(Writer {
             reserve: Reserve::of(journal.dir()),
             roller: Roller::open(&journal)?,
+            tail: Tail::default(),
             closing: None,
             looked_minute_s: 0,
             rolled_ns: now_ns - ROLL_MIN_NS,
@@ -143,7 +147,7 @@ impl Writer {
         self.marks.round();
         match round {
             Ok(wait) => {
-                if let Some(kind) = self.marks.failing(None) {
+                if let Some(kind) = self.marks.failing(None, self.clock.mono_ns()) {
                     info!(kind, "the journal takes commits again");
                 }
                 self.retry = RETRY_MIN;
@@ -168,6 +172,17 @@ impl Writer {
         // What is not durable yet is counted by the next run.
         while self.count_windows(self.marks.now().durable)? {}
         self.journal.keep_watched(&watched)
+    }
+
+    /// Lets go of the journal, so that another, or the same once more, can be opened in its place.
+    pub fn leave(self) -> Left {
+        Left {
+            newest: self.journal.newest(),
+            standing: self.journal.standing(),
+            segments: self.journal.segments.clone(),
+            tail: self.tail,
+            file: super::file_in(self.journal.dir()),
+        }
     }
 
     fn try_step(&mut self) -> Result<Duration, JournalError> {
@@ -248,8 +263,11 @@ impl Writer {
         };
         match self.journal.commit(&pending) {
             Ok(settled) => {
-                self.marks
-                    .committed(self.journal.newest(), settled, self.clock.mono_ns());
+                let newest = self.journal.newest();
+                self.marks.committed(newest, settled, self.clock.mono_ns());
+                let mark = self.marks.now();
+                self.tail.keep(mark.commits, newest, pending);
+                self.tail.durable(mark.durable_commits);
                 Ok(())
             }
             Err(failed) => {
@@ -338,15 +356,15 @@ impl Writer {
     }
 
     fn complain(&mut self, failed: &JournalError) {
-        let kind = failed.kind();
+        let Refusal { kind, remedy } = Refusal::of(failed, self.journal.dir());
         if failed.is_corrupt() {
             self.marks.damaged();
         }
-        if self.marks.failing(Some(kind)) != Some(kind) {
+        if self.marks.failing(Some(kind), self.clock.mono_ns()) != Some(kind) {
             let cause = std::error::Error::source(failed).map(ToString::to_string);
             let waiting = self.intake.len();
             error!(
-                error = %failed, cause, kind, waiting,
+                error = %failed, cause, kind, waiting, remedy,
                 "the journal does not take commits; pulses wait in memory"
             );
         }
