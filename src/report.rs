@@ -39,6 +39,7 @@ pub struct Reporter {
     points: u64,
     lost: u64,
     damage: bool,
+    unreadable: bool,
     conditions: Vec<Condition>,
 }
 
@@ -60,8 +61,15 @@ impl Reporter {
             points,
             lost,
             damage,
+            unreadable: false,
             conditions: Vec::new(),
         }
+    }
+
+    /// Counts from here what is told by the second.
+    pub fn count_from(&mut self, captured: &CaptureStats) {
+        self.edges = captured.edges.load(Ordering::Relaxed);
+        self.pulses = captured.pulses.load(Ordering::Relaxed);
     }
 
     /// Says what has become wrong, or right again, since the last look.
@@ -88,9 +96,12 @@ impl Reporter {
     fn status(&mut self) -> Option<Status> {
         let destination = self.destination.as_deref();
         let status = Status::take(&mut self.reader, destination, self.clock.wall_ns());
+        let was_unreadable = std::mem::replace(&mut self.unreadable, status.is_err());
         if let Err(failed) = &status {
             self.damage |= failed.is_corrupt();
-            warn!(error = %failed, "the state cannot be read from the journal");
+            if !was_unreadable {
+                warn!(error = %failed, "the state cannot be read from the journal");
+            }
         }
         status.ok()
     }
@@ -112,6 +123,10 @@ impl Reporter {
         }
         self.said_ns = now_ns;
         let Some(status) = self.status() else {
+            let wrong = failing.map_or(String::new(), |failing| format!("; {failing}"));
+            service::status(&format!(
+                "counting; {waiting} waiting in memory; the journal cannot be read{wrong}"
+            ));
             return LOOK;
         };
         self.tell_conditions(conditions(&status));

@@ -248,8 +248,9 @@ impl Scene {
             .wait_for("more pulses", |_| made.load(Ordering::Relaxed) >= enough);
     }
 
-    fn wait_for_status(&self, what: &str, holds: impl Fn(&str) -> bool) {
-        wait_until(what, PATIENCE, || holds(&self.ear.status()));
+    fn wait_for_status(&mut self, what: &str, holds: impl Fn(&str) -> bool) {
+        let ear = &self.ear;
+        self.daemon.wait_for(what, |_| holds(&ear.status()));
     }
 
     /// The server is there again: the backlog drains.
@@ -477,7 +478,7 @@ fn a_disk_that_fails_is_let_go_and_costs_no_pulse() {
     let failed_ns = SystemClock.wall_ns();
     scene.wait_for_log("nothing new is durable");
     scene.let_the_backlog_drain();
-    scene.wait_for_log("the journal is closed");
+    scene.wait_for_log("the journal cannot be opened");
     let newest = newest_there(&scene.server);
     assert!(
         newest < failed_ns,
@@ -490,7 +491,7 @@ fn a_disk_that_fails_is_let_go_and_costs_no_pulse() {
     // An ext4 that has given up its journal stays so until it is mounted anew.
     scene.disk.heal();
     scene.disk.unmount();
-    scene.wait_for_log("the journal has gone");
+    scene.wait_for_log("is its disk mounted?");
     scene.disk.check();
     scene.disk.mount("errors=continue");
     scene.wait_for_log("the journal can be opened again");

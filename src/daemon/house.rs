@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use tracing::{error, info};
 
-use super::loops::{deliver, reconcile as reconcile_loop, sync, write};
+use super::loops::{deliver, reconcile as reconcile_loop, report, sync, write};
 use super::watch::Watch;
 use super::{Ends, Remote, RunError, THREAD_ENDS, destination_name, join, spawn};
+use crate::capture::stats::CaptureStats;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, Settings};
 use crate::deliver::Deliverer;
@@ -43,6 +44,9 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// How often the end looks whether it is reached.
 const DRAIN_LOOK: Duration = Duration::from_millis(10);
 
+/// Between looks at how all goes.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// A journal that is refused for so long is let go and opened anew.
 const LET_GO_NS: i64 = 10 * NS_PER_S;
 
@@ -67,7 +71,7 @@ pub(super) struct House {
     delivering: Option<JoinHandle<Deliverer>>,
     delivered: Option<Arc<DeliverStats>>,
     reconciling: Option<JoinHandle<Reconciler>>,
-    reporter: Reporter,
+    reporting: JoinHandle<()>,
 }
 
 impl House {
@@ -76,6 +80,7 @@ impl House {
         journal: Journal,
         intake: &Arc<Intake>,
         Remote { sink, server }: Remote,
+        captured: &Arc<CaptureStats>,
         bell: &Bell,
     ) -> Result<House, RunError> {
         let shutdown = Shutdown::default();
@@ -104,7 +109,7 @@ impl House {
         let mailbox = writer.mailbox();
         let name = destination.as_ref().map(|(_, name)| name.clone());
         let name = name.filter(|_| sink.is_some());
-        let reporter = Reporter::new(Reader::open(&dir)?, name, Arc::clone(&real));
+        let mut reporter = Reporter::new(Reader::open(&dir)?, name, Arc::clone(&real));
         let (mut deliverer, mut reconciler) = (None, None);
         if let (Some((row, _)), Some(sink)) = (&destination, sink) {
             let mailbox = Arc::clone(&mailbox);
@@ -131,6 +136,21 @@ impl House {
                 reconcile_loop(reconciler, &marks, &shutdown)
             })
         });
+        let reporting = spawn("report", bell, {
+            reporter.count_from(captured);
+            let (captured, delivered) = (Arc::clone(captured), delivered.clone());
+            let ((marks, shutdown), intake) = (looping(), Arc::clone(intake));
+            move || {
+                report(
+                    reporter,
+                    &captured,
+                    delivered.as_deref(),
+                    &intake,
+                    &marks,
+                    &shutdown,
+                )
+            }
+        })?;
         let (delivering, reconciling) = (delivering.transpose()?, reconciling.transpose()?);
         let writing = spawn("journal", bell, {
             let (shutdown, intake) = (shutdown.clone(), Arc::clone(intake));
@@ -150,11 +170,11 @@ impl House {
             delivering,
             delivered,
             reconciling,
-            reporter,
+            reporting,
         })
     }
 
-    /// Waits for the end, reporting meanwhile.
+    /// Waits for the end, with no hand on the disk: systemd must hear of us while it stalls.
     pub(super) fn live(
         &mut self,
         ends: &Ends<'_>,
@@ -171,10 +191,10 @@ impl House {
         let mut seen_line = false;
         while !shutdown.is_requested() && !capturing.is_finished() {
             self.check_alive()?;
-            if self.marks.now().damaged || self.reporter.found_damage() {
+            let mark = self.marks.now();
+            if mark.damaged {
                 return Ok(Lived::OnDamage);
             }
-            let mark = self.marks.now();
             let now_ns = SystemClock.mono_ns();
             if mark
                 .refused_since_ns
@@ -187,14 +207,9 @@ impl House {
             if !seen_line && running_ns > NO_LINE_MAX_NS {
                 return Err(RunError::NoLine);
             }
-            let waiting = self.intake.len();
             let steps = captured.steps.load(Ordering::Relaxed);
-            watch.look(seen_line, (steps, mark.rounds), now_ns);
-            let failing = mark.failing.or(mark.unsyncable);
-            let wait = self
-                .reporter
-                .report(captured, self.delivered.as_deref(), waiting, failing);
-            if bell.wait(wait) == Rung::Thread {
+            watch.look(seen_line, (steps, mark.rounds), self.intake.len(), now_ns);
+            if bell.wait(LOOK) == Rung::Thread {
                 // It rings a moment before it has ended.
                 bell.wait(THREAD_ENDS);
             }
@@ -227,6 +242,7 @@ impl House {
             ("durable", self.syncing.is_finished()),
             ("deliver", delivering),
             ("reconcile", reconciling),
+            ("report", self.reporting.is_finished()),
         ] {
             if finished {
                 return Err(RunError::Died(name));

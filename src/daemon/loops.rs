@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use tracing::error;
 
+use crate::capture::stats::CaptureStats;
 use crate::clock::{Clock, SystemClock};
+use crate::deliver::stats::DeliverStats;
 use crate::deliver::{Deliverer, Step};
 use crate::intake::Intake;
 use crate::journal::durable::Durable;
 use crate::journal::marks::{Mark, Marks};
 use crate::journal::writer::Writer;
 use crate::reconcile::{self, Reconciler};
+use crate::report::Reporter;
 use crate::shutdown::Shutdown;
 
 /// Between tries of the reconciler to read the journal.
@@ -92,6 +95,26 @@ pub(super) fn reconcile(
         wait(marks, shutdown, pause, |_| false);
     }
     reconciler
+}
+
+/// The report's thread. It reads the journal, so that a disk that stalls holds it up.
+pub(super) fn report(
+    mut reporter: Reporter,
+    captured: &CaptureStats,
+    delivered: Option<&DeliverStats>,
+    intake: &Intake,
+    marks: &Marks,
+    shutdown: &Shutdown,
+) {
+    while !shutdown.is_requested() {
+        let mark = marks.now();
+        let failing = mark.failing.or(mark.unsyncable);
+        let pause = reporter.report(captured, delivered, intake.len(), failing);
+        if reporter.found_damage() {
+            marks.damaged();
+        }
+        wait(marks, shutdown, pause, |_| false);
+    }
 }
 
 /// Waits for so long, or until it is `enough`, or the end. Commits ring the bell all the time; only

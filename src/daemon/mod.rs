@@ -24,7 +24,7 @@ use crate::intake::Intake;
 use crate::journal::JournalError;
 use crate::journal::schema;
 use crate::journal::tail::Left;
-use crate::pulse::{NS_PER_MS, WallNs};
+use crate::pulse::{MonoNs, NS_PER_MS, NS_PER_S, WallNs};
 use crate::reconcile::server::Server;
 use crate::service;
 use crate::shutdown::{Bell, Shutdown};
@@ -37,6 +37,9 @@ const PATIENT_ABOVE: usize = 50_000;
 
 /// Between tries to open a journal that cannot be opened.
 const JOURNAL_RETRY: Duration = Duration::from_secs(5);
+
+/// Damage that is found again so soon after the journal was opened for it is damage indeed.
+const DOUBT_NS: i64 = 60 * NS_PER_S;
 
 /// What a thread needs to end once it has rung.
 const THREAD_ENDS: Duration = Duration::from_millis(5);
@@ -152,6 +155,12 @@ pub fn run(settings: &Settings, parts: Parts) -> Result<(), RunError> {
         }
     })?;
 
+    if let Influx::NotConfigured(why) = &settings.influx {
+        warn!(
+            why,
+            "InfluxDB is not configured: pulses are counted and kept, not delivered"
+        );
+    }
     let started_ns = real.mono_ns();
     let ends = Ends {
         settings,
@@ -184,7 +193,7 @@ struct Ends<'a> {
     clock: &'a dyn Clock,
     shutdown: &'a Shutdown,
     capturing: &'a JoinHandle<()>,
-    captured: &'a CaptureStats,
+    captured: &'a Arc<CaptureStats>,
     started_ns: i64,
 }
 
@@ -197,14 +206,12 @@ fn keep_house(
     remote: &RemoteMaker,
     bell: &mut Bell,
 ) -> Result<Option<House>, RunError> {
-    if let Influx::NotConfigured(why) = &ends.settings.influx {
-        warn!(
-            why,
-            "InfluxDB is not configured: pulses are counted and kept, not delivered"
-        );
-    }
     let mut watch = Watch::new(service::watchdog());
     let (mut vouches_from_ns, mut left, mut again) = (WallNs::MIN, None::<Left>, false);
+    let mut doubted: Option<MonoNs> = None;
+    // A disk that fails forgets what it has taken, and that looks like damage until the journal is opened
+    // again. If it still does then, it is.
+    let is_recent = |at_ns: MonoNs| SystemClock.mono_ns() - at_ns < DOUBT_NS;
     loop {
         let mut opening = Opening::new(ends, intake, again);
         let opened = opening.open(&mut watch, bell)?;
@@ -224,7 +231,14 @@ fn keep_house(
         }
         journal.vouch_from(vouches_from_ns);
         again = true;
-        let mut house = match House::build(ends.settings, journal, intake, (remote.0)(), bell) {
+        let mut house = match House::build(
+            ends.settings,
+            journal,
+            intake,
+            (remote.0)(),
+            ends.captured,
+            bell,
+        ) {
             Err(RunError::Journal(failed)) => {
                 refused_once_more(&failed, bell);
                 continue;
@@ -240,20 +254,36 @@ fn keep_house(
                      memory, and it is opened again as soon as that works"
                 );
             }
+            Lived::OnDamage if !doubted.is_some_and(is_recent) => {
+                doubted = Some(SystemClock.mono_ns());
+                left = Some(house.abandon()?);
+                warn!("the journal seems to be damaged: it is opened again, to be sure");
+            }
             Lived::OnDamage => {
-                let dir = &ends.settings.journal.dir;
-                let standing = house.abandon()?.into_standing();
-                intake.put_back(standing, SystemClock.wall_ns());
+                begin_anew(ends, house, intake, bell)?;
                 vouches_from_ns = ends.clock.wall_ns();
                 again = false;
-                let why = "it was found while running";
-                if let Err(failed) = schema::set_aside(dir, SystemClock.wall_ns(), &why) {
-                    error!(error = %failed, "the damaged journal cannot be moved aside; trying again");
-                    bell.wait(JOURNAL_RETRY);
-                }
             }
         }
     }
+}
+
+/// Moves the damaged journal aside. The next one goes on where this one stood.
+fn begin_anew(
+    ends: &Ends<'_>,
+    house: House,
+    intake: &Intake,
+    bell: &mut Bell,
+) -> Result<(), RunError> {
+    let standing = house.abandon()?.into_standing();
+    intake.put_back(standing, SystemClock.wall_ns());
+    let why = "it was found while running";
+    if let Err(failed) = schema::set_aside(&ends.settings.journal.dir, SystemClock.wall_ns(), &why)
+    {
+        error!(error = %failed, "the damaged journal cannot be moved aside; trying again");
+        bell.wait(JOURNAL_RETRY);
+    }
+    Ok(())
 }
 
 /// The journal was opened, and refused right afterwards.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use super::watch::Watch;
-use super::{Ends, JOURNAL_RETRY, RunError, join, spawn};
+use super::{Ends, JOURNAL_RETRY, RunError, THREAD_ENDS, join, spawn};
 use crate::clock::{Clock, SystemClock};
 use crate::intake::Intake;
 use crate::journal::JournalError;
@@ -18,7 +18,7 @@ use crate::journal::append::Journal;
 use crate::journal::refusal::Refusal;
 use crate::pulse::{MonoNs, NS_PER_S};
 use crate::service;
-use crate::shutdown::Bell;
+use crate::shutdown::{Bell, Rung};
 
 /// Between looks at a try that is under way, and at what systemd is to be told.
 const LOOK: Duration = Duration::from_secs(1);
@@ -116,11 +116,10 @@ impl<'a> Opening<'a> {
         })?;
         let mut end_ns = None;
         while !trying.is_finished() {
-            bell.wait(if self.looks == 0 {
-                super::THREAD_ENDS
-            } else {
-                LOOK
-            });
+            if bell.wait(LOOK) == Rung::Thread {
+                // It rings a moment before it has ended.
+                bell.wait(THREAD_ENDS);
+            }
             self.tell(watch);
             if self.ends.shutdown.is_requested() {
                 let now_ns = SystemClock.mono_ns();
@@ -142,8 +141,8 @@ impl<'a> Opening<'a> {
         let captured = self.ends.captured;
         let counting = captured.lines_up.load(Ordering::Relaxed) > 0;
         let steps = captured.steps.load(Ordering::Relaxed);
-        watch.look(counting, (steps, self.looks), now_ns);
         let waiting = self.intake.len();
+        watch.look(counting, (steps, self.looks), waiting, now_ns);
         let why = if self.refused.is_empty() {
             "the disk does not answer"
         } else {

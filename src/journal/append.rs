@@ -92,10 +92,11 @@ impl Journal {
         boot_id: &str,
         now_ns: WallNs,
     ) -> Result<Journal, JournalError> {
-        if !super::file_in(dir).exists() {
-            return Err(JournalError::Gone {
-                path: dir.to_owned(),
-            });
+        let path = dir.to_owned();
+        match super::file_in(dir).try_exists() {
+            Ok(true) => {}
+            Ok(false) => return Err(JournalError::Gone { path }),
+            Err(source) => return Err(JournalError::Directory { path, source }),
         }
         Journal::open(dir, meters, boot_id, now_ns)
     }

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use tracing::{error, info, warn};
 
 use super::marks::Marks;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, is_read_only};
 use super::schema::WAL_BYTES;
 use super::{JournalError, Named, schema};
 use crate::clock::Clock;
@@ -106,6 +106,7 @@ impl Durable {
         }
         if std::mem::take(&mut self.broken) {
             self.marks.unsyncable(None, began_ns);
+            self.untidy = "";
             info!("the disk takes the journal again");
         }
         self.marks.durable(mark, began_ns);
@@ -113,17 +114,27 @@ impl Durable {
         Ok(())
     }
 
-    /// Checkpoints when there is much to move. That it fails is told once: what is in the WAL is durable.
+    /// Checkpoints when there is much to move. What is in the WAL is durable without; but a disk that
+    /// refuses this is not well.
     fn tidy(&mut self) {
         match self.checkpoint_if_large() {
-            Ok(()) => self.untidy = "",
-            Err(failed) if self.untidy == failed.kind() => {}
+            Ok(false) => {}
+            Ok(true) => {
+                if !self.untidy.is_empty() && !is_read_only(&self.dir) {
+                    self.untidy = "";
+                    self.marks.unsyncable(None, self.clock.mono_ns());
+                    info!("the disk takes checkpoints again");
+                }
+            }
             Err(failed) => {
-                self.untidy = failed.kind();
-                warn!(
-                    error = %failed, kind = failed.kind(),
-                    "the WAL grows until the disk takes a checkpoint"
-                );
+                let Refusal { kind, remedy } = Refusal::of(&failed, &self.dir);
+                self.marks.unsyncable(Some(kind), self.clock.mono_ns());
+                if std::mem::replace(&mut self.untidy, kind) != kind {
+                    warn!(
+                        error = %failed, kind, remedy,
+                        "commits are durable, and the WAL grows until the disk takes a checkpoint"
+                    );
+                }
             }
         }
     }
@@ -161,14 +172,18 @@ impl Durable {
         wal.sync_data().map_err(failed)
     }
 
-    fn checkpoint_if_large(&mut self) -> Result<(), JournalError> {
+    /// True if there was something to move.
+    fn checkpoint_if_large(&mut self) -> Result<bool, JournalError> {
         let (frames, moved) = schema::checkpoint(&self.connection, "NOOP")?;
         let frame_bytes = self.page_bytes + 24;
-        if frames * frame_bytes >= RESTART_BYTES {
-            schema::checkpoint(&self.connection, "RESTART")?;
+        let mode = if frames * frame_bytes >= RESTART_BYTES {
+            "RESTART"
         } else if (frames - moved) * frame_bytes >= CHECKPOINT_BYTES {
-            schema::checkpoint(&self.connection, "PASSIVE")?;
-        }
-        Ok(())
+            "PASSIVE"
+        } else {
+            return Ok(false);
+        };
+        schema::checkpoint(&self.connection, mode)?;
+        Ok(true)
     }
 }

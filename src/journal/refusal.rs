@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::io::Errno;
 
 use super::JournalError;
 
@@ -25,6 +26,7 @@ impl Refusal {
             kind = match source.kind() {
                 ErrorKind::ReadOnlyFilesystem => "read_only",
                 ErrorKind::StorageFull => "disk_full",
+                _ if source.raw_os_error() == Some(Errno::IO.raw_os_error()) => "io",
                 _ => kind,
             };
         }
@@ -58,12 +60,15 @@ fn remedy(kind: &str) -> &'static str {
         "gone" => {
             "mount the disk with the journal again; to begin a new journal, restart powerlogger"
         }
+        "corrupt" => "nothing: it is opened again, and moved aside if it is really damaged",
         "directory" => "powerlogger's user must be able to write there",
         _ => "look at the disk and at the rights of the journal's directory",
     }
 }
 
-fn is_read_only(dir: &Path) -> bool {
+/// Whether the file system says that it is read-only. The kernel lets files that are open be overwritten
+/// all the same.
+pub(super) fn is_read_only(dir: &Path) -> bool {
     statvfs(dir).is_ok_and(|disk| disk.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
@@ -86,6 +91,11 @@ mod tests {
         assert_eq!(refused(ErrorKind::ReadOnlyFilesystem), "read_only");
         assert_eq!(refused(ErrorKind::StorageFull), "disk_full");
         assert_eq!(refused(ErrorKind::PermissionDenied), "directory");
+        let failed = JournalError::Directory {
+            path: dir.path().to_owned(),
+            source: Errno::IO.into(),
+        };
+        assert_eq!(Refusal::of(&failed, dir.path()).kind, "io");
     }
 
     #[test]
