@@ -106,6 +106,23 @@ impl Reporter {
         status.ok()
     }
 
+    fn tell_unreadable(&self, waiting: usize, failing: Option<&'static str>) {
+        let wrong = self.wrong(failing);
+        service::status(&format!(
+            "counting; {waiting} waiting in memory; the journal cannot be read{wrong}"
+        ));
+    }
+
+    /// The words for what is not as it should be, to stand behind the state.
+    fn wrong(&self, failing: Option<&'static str>) -> String {
+        let words = self.conditions.iter().map(|found| found.word);
+        let words: Vec<&str> = words.chain(failing).collect();
+        if words.is_empty() {
+            return String::new();
+        }
+        format!("; {}", words.join(", "))
+    }
+
     /// Reports if it is time to. Returns how long to wait before the next call. `waiting`: pulses
     /// in memory. `failing`: how commits fail, if they do.
     pub fn report(
@@ -123,10 +140,7 @@ impl Reporter {
         }
         self.said_ns = now_ns;
         let Some(status) = self.status() else {
-            let wrong = failing.map_or(String::new(), |failing| format!("; {failing}"));
-            service::status(&format!(
-                "counting; {waiting} waiting in memory; the journal cannot be read{wrong}"
-            ));
+            self.tell_unreadable(waiting, failing);
             return LOOK;
         };
         self.tell_conditions(conditions(&status));
@@ -144,12 +158,8 @@ impl Reporter {
         let lines_up = captured.lines_up.load(Ordering::Relaxed);
         let counted = counts(&status);
         let queue = i64::try_from(waiting).unwrap_or(i64::MAX) + backlog.unwrap_or(0);
-        let lag_s = status
-            .delivery
-            .as_ref()
-            .filter(|_| queue > 0)
-            .and_then(|d| d.lag_ns);
-        let lag_s = lag_s.map(|ns| ns.max(0) / NS_PER_S);
+        let delivery = status.delivery.as_ref().filter(|_| queue > 0);
+        let lag_s = delivery.and_then(|d| d.lag_ns.map(|ns| ns.max(0) / NS_PER_S));
         let moved = edges != "0.0" || points != "0.0" || queue > 0 || lost != self.lost;
         self.lost = lost;
         let loud = moved || now_ns - self.said_loudly_ns >= AT_LEAST_EVERY_NS;
@@ -170,17 +180,7 @@ impl Reporter {
                 )
             };
         }
-        let wrong = self
-            .conditions
-            .iter()
-            .map(|found| found.word)
-            .chain(failing);
-        let wrong: Vec<&str> = wrong.collect();
-        let wrong = if wrong.is_empty() {
-            String::new()
-        } else {
-            format!("; {}", wrong.join(", "))
-        };
+        let wrong = self.wrong(failing);
         service::status(&format!(
             "counted {counted}; {queue} waiting, {lost} lost{wrong}"
         ));

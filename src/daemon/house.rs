@@ -61,29 +61,23 @@ pub(super) enum Lived {
     OnRefusal,
 }
 
-/// The stages behind the intake, each in its thread.
-pub(super) struct House {
-    shutdown: Shutdown,
-    intake: Arc<Intake>,
+/// The stages, before they have threads.
+struct Stages {
     marks: Arc<Marks>,
-    writing: JoinHandle<Writer>,
-    syncing: JoinHandle<Durable>,
-    delivering: Option<JoinHandle<Deliverer>>,
-    delivered: Option<Arc<DeliverStats>>,
-    reconciling: Option<JoinHandle<Reconciler>>,
-    reporting: JoinHandle<()>,
+    writer: Writer,
+    durable: Durable,
+    reporter: Reporter,
+    deliverer: Option<Deliverer>,
+    reconciler: Option<Reconciler>,
 }
 
-impl House {
-    pub(super) fn build(
+impl Stages {
+    fn new(
         settings: &Settings,
         journal: Journal,
         intake: &Arc<Intake>,
         Remote { sink, server }: Remote,
-        captured: &Arc<CaptureStats>,
-        bell: &Bell,
-    ) -> Result<House, RunError> {
-        let shutdown = Shutdown::default();
+    ) -> Result<Stages, JournalError> {
         let dir = journal.dir().to_owned();
         info!(dir = %dir.display(), newest = journal.newest(), "journal open");
         let real: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -109,67 +103,98 @@ impl House {
         let mailbox = writer.mailbox();
         let name = destination.as_ref().map(|(_, name)| name.clone());
         let name = name.filter(|_| sink.is_some());
-        let mut reporter = Reporter::new(Reader::open(&dir)?, name, Arc::clone(&real));
+        let reporter = Reporter::new(Reader::open(&dir)?, name, real);
         let (mut deliverer, mut reconciler) = (None, None);
         if let (Some((row, _)), Some(sink)) = (&destination, sink) {
             let mailbox = Arc::clone(&mailbox);
             deliverer = Some(deliverer_to(settings, &dir, *row, sink, mailbox)?);
         }
-        let delivered = deliverer.as_ref().map(Deliverer::stats);
         if let (Some((row, _)), Some(server)) = (&destination, server) {
-            let delivered = delivered.clone();
-            reconciler = Some(reconciler_of(
-                settings, &dir, *row, server, mailbox, delivered,
-            )?);
+            let delivered = deliverer.as_ref().map(Deliverer::stats);
+            let made = reconciler_of(settings, &dir, *row, server, mailbox, delivered);
+            reconciler = Some(made?);
         }
-        // From here on nothing is refused.
+        Ok(Stages {
+            marks,
+            writer,
+            durable,
+            reporter,
+            deliverer,
+            reconciler,
+        })
+    }
+}
+
+/// The stages behind the intake, each in its thread.
+pub(super) struct House {
+    shutdown: Shutdown,
+    intake: Arc<Intake>,
+    marks: Arc<Marks>,
+    writing: JoinHandle<Writer>,
+    syncing: JoinHandle<Durable>,
+    delivering: Option<JoinHandle<Deliverer>>,
+    delivered: Option<Arc<DeliverStats>>,
+    reconciling: Option<JoinHandle<Reconciler>>,
+    reporting: JoinHandle<()>,
+}
+
+impl House {
+    pub(super) fn build(
+        settings: &Settings,
+        journal: Journal,
+        intake: &Arc<Intake>,
+        remote: Remote,
+        captured: &Arc<CaptureStats>,
+        bell: &Bell,
+    ) -> Result<House, RunError> {
+        let Stages {
+            marks,
+            writer,
+            durable,
+            mut reporter,
+            deliverer,
+            reconciler,
+        } = Stages::new(settings, journal, intake, remote)?;
+        // From here on the disk is asked for nothing.
+        let shutdown = Shutdown::default();
         let looping = || (Arc::clone(&marks), shutdown.clone());
+        let delivered = deliverer.as_ref().map(Deliverer::stats);
         let delivering = deliverer.map(|deliverer| {
             let (marks, shutdown) = looping();
-            spawn("deliver", bell, move || {
-                deliver(deliverer, &marks, &shutdown)
-            })
+            let thread = move || deliver(deliverer, &marks, &shutdown);
+            spawn("deliver", bell, thread)
         });
         let reconciling = reconciler.map(|reconciler| {
             let (marks, shutdown) = looping();
-            spawn("reconcile", bell, move || {
-                reconcile_loop(reconciler, &marks, &shutdown)
-            })
+            let thread = move || reconcile_loop(reconciler, &marks, &shutdown);
+            spawn("reconcile", bell, thread)
         });
         let reporting = spawn("report", bell, {
             reporter.count_from(captured);
             let (captured, delivered) = (Arc::clone(captured), delivered.clone());
             let ((marks, shutdown), intake) = (looping(), Arc::clone(intake));
             move || {
-                report(
-                    reporter,
-                    &captured,
-                    delivered.as_deref(),
-                    &intake,
-                    &marks,
-                    &shutdown,
-                )
+                let stats = (&*captured, delivered.as_deref());
+                report(reporter, stats, &intake, &marks, &shutdown);
             }
         })?;
-        let (delivering, reconciling) = (delivering.transpose()?, reconciling.transpose()?);
         let writing = spawn("journal", bell, {
             let (shutdown, intake) = (shutdown.clone(), Arc::clone(intake));
             move || write(writer, &intake, &shutdown)
         })?;
         let syncing = spawn("durable", bell, {
-            let (shutdown, marks) = (shutdown.clone(), Arc::clone(&marks));
+            let (marks, shutdown) = looping();
             move || sync(durable, &marks, &shutdown)
         })?;
-        let intake = Arc::clone(intake);
         Ok(House {
             shutdown,
-            intake,
+            intake: Arc::clone(intake),
             marks,
             writing,
             syncing,
-            delivering,
+            delivering: delivering.transpose()?,
             delivered,
-            reconciling,
+            reconciling: reconciling.transpose()?,
             reporting,
         })
     }

@@ -100,8 +100,7 @@ pub(super) fn reconcile(
 /// The report's thread. It reads the journal, so that a disk that stalls holds it up.
 pub(super) fn report(
     mut reporter: Reporter,
-    captured: &CaptureStats,
-    delivered: Option<&DeliverStats>,
+    (captured, delivered): (&CaptureStats, Option<&DeliverStats>),
     intake: &Intake,
     marks: &Marks,
     shutdown: &Shutdown,

@@ -185,6 +185,8 @@ pub fn file_in(dir: &Path) -> PathBuf {
 #[cfg(test)]
 mod arrival_tests;
 #[cfg(test)]
+mod tail_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod window_tests;
