@@ -249,6 +249,12 @@ impl Scene {
             .wait_for("more pulses", |_| made.load(Ordering::Relaxed) >= enough);
     }
 
+    /// systemd was told that it counts.
+    fn wait_until_ready(&mut self) {
+        let ear = &self.ear;
+        self.daemon.wait_for("ready", |_| ear.has_heard("READY=1"));
+    }
+
     fn wait_for_status(&mut self, what: &str, holds: impl Fn(&str) -> bool) {
         let ear = &self.ear;
         self.daemon.wait_for(what, |_| holds(&ear.status()));
@@ -413,7 +419,7 @@ fn a_start_on_a_full_disk_counts_in_memory() {
     scene.wait_for_status("counting in memory", |status| {
         status.contains("in memory alone") && status.contains("disk_full")
     });
-    assert!(scene.ear.has_heard("READY=1"), "it counts");
+    scene.wait_until_ready();
     scene.wait_for_more(50);
     scene.disk.free();
     scene.wait_for_log("the journal can be opened again");
@@ -480,6 +486,7 @@ fn a_start_on_a_read_only_disk_counts_in_memory() {
     scene.wait_for_status("counting in memory", |status| {
         status.contains("in memory alone") && status.contains("read_only")
     });
+    scene.wait_until_ready();
     scene.wait_for_more(50);
     scene.disk.make_writable();
     scene.wait_for_log("the journal can be opened again");
@@ -557,12 +564,13 @@ fn stalls_of_ten_seconds_cost_no_pulse_and_no_sign_of_life() {
     scene.disk.slow_down(10_000);
     let slow_ns = SystemClock.wall_ns();
     scene.let_the_backlog_drain();
-    let slow_pause_ns = scene.longest_pause_ns(12);
+    let slow_pause_ns = scene.longest_pause_ns(8);
     let newest = newest_there(&scene.server);
     assert!(
         newest < slow_ns,
         "nothing is sent that the disk has not kept"
     );
+    let slow_pause_ns = slow_pause_ns.max(scene.longest_pause_ns(4));
     scene.disk.heal();
     // A card that answers nothing at all for 10 s.
     scene.disk.stall();

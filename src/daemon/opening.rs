@@ -148,8 +148,13 @@ impl<'a> Opening<'a> {
         } else {
             self.refused
         };
+        let doing = if counting {
+            "counting in memory alone"
+        } else {
+            "no line is read yet"
+        };
         service::status(&format!(
-            "counting in memory alone: {waiting} pulses wait; the journal is not open: {why}"
+            "{doing}: {waiting} pulses wait; the journal is not open: {why}"
         ));
         if now_ns - self.said_ns >= SAY_NS {
             self.said_ns = now_ns;
