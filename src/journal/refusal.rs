@@ -1,12 +1,13 @@
 //! What a person is told when the disk refuses: the word for it, and what to do.
 
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use rustix::io::Errno;
 
-use super::JournalError;
+use super::{JournalError, file_in};
 
 /// How a commit, or the opening of the journal, was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,9 @@ impl Refusal {
         }
         if matches!(kind, "io" | "sql" | "sync") && is_read_only(dir) {
             kind = "read_only";
+        }
+        if kind == "sql" {
+            kind = how_it_cannot_be_read(dir).unwrap_or(kind);
         }
         Refusal {
             kind,
@@ -61,14 +65,26 @@ fn remedy(kind: &str) -> &'static str {
             "mount the disk with the journal again; to begin a new journal, restart powerlogger"
         }
         "corrupt" => "nothing: it is opened again, and moved aside if it is really damaged",
+        "permission" => "run it as somebody who may read the journal (sudo)",
         "directory" => "powerlogger's user must be able to write there",
         _ => "look at the disk and at the rights of the journal's directory",
     }
 }
 
+/// SQLite says no more than that it cannot open a file: why, the file itself tells.
+fn how_it_cannot_be_read(dir: &Path) -> Option<&'static str> {
+    let read = File::open(file_in(dir)).and_then(|mut file| file.read(&mut [0; 16]));
+    let failed = read.err()?;
+    match failed.kind() {
+        ErrorKind::PermissionDenied => Some("permission"),
+        _ if failed.raw_os_error() == Some(Errno::IO.raw_os_error()) => Some("io"),
+        _ => None,
+    }
+}
+
 /// Whether the file system says that it is read-only. The kernel lets files that are open be overwritten
 /// all the same.
-pub(super) fn is_read_only(dir: &Path) -> bool {
+pub fn is_read_only(dir: &Path) -> bool {
     statvfs(dir).is_ok_and(|disk| disk.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
