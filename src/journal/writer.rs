@@ -337,15 +337,30 @@ impl Writer {
         })
     }
 
+    /// Pulses in windows that a task still recomputes stay: what the task does not find in the raw bucket
+    /// it takes out of its window. Far above the bound, on a full disk, or while nobody knows what time it
+    /// is, they leave as well; their windows are put right when no task reaches them any more.
+    fn thinned_before_ns(&self, max_bytes: u64) -> Result<WallNs, JournalError> {
+        let full = self.marks.now().failing == Some("disk_full");
+        let far_above = self.journal.is_above(max_bytes.saturating_mul(2))?;
+        if full || far_above || self.intake.watched().looked_ns.is_none() {
+            return Ok(WallNs::MAX);
+        }
+        let now_s = self.clock.wall_ns().div_euclid(NS_PER_S);
+        Ok(View::Hour.settled_before_s(now_s) * NS_PER_S)
+    }
+
     fn make_room(&mut self, max_bytes: u64) -> Result<i64, JournalError> {
+        let before_ns = self.thinned_before_ns(max_bytes)?;
         // Pulses leave, their windows stay.
-        if let Some(last) = self.journal.leaving_next()? {
+        if let Some(last) = self.journal.leaving_next(before_ns)? {
             while self.count_windows(last)? {}
         }
         let delivered = self.destination.map(|_| &self.delivered);
+        let now_ns = self.clock.wall_ns();
         let left = self
             .journal
-            .make_room(delivered, max_bytes, self.clock.wall_ns())?;
+            .make_room(delivered, max_bytes, before_ns, now_ns)?;
         if left > 0 {
             warn!(
                 pulses = left,
