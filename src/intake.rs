@@ -179,6 +179,14 @@ impl Intake {
         *pending = taken;
     }
 
+    /// Drops the first pulses that wait, because they were found to be in the journal. Returns how many.
+    pub fn drop_first(&self, pulses: usize) -> usize {
+        let mut pending = self.lock();
+        let found = pulses.min(pending.pulses.len());
+        pending.pulses.drain(..found);
+        found
+    }
+
     /// Waits until there is something worth a commit, or somebody called [`Intake::wake`], or
     /// `timeout` is over.
     pub fn wait(&self, timeout: Duration) {

@@ -39,6 +39,7 @@ pub struct Reporter {
     points: u64,
     lost: u64,
     damage: bool,
+    unreadable: bool,
     conditions: Vec<Condition>,
 }
 
@@ -60,8 +61,15 @@ impl Reporter {
             points,
             lost,
             damage,
+            unreadable: false,
             conditions: Vec::new(),
         }
+    }
+
+    /// Counts from here what is told by the second.
+    pub fn count_from(&mut self, captured: &CaptureStats) {
+        self.edges = captured.edges.load(Ordering::Relaxed);
+        self.pulses = captured.pulses.load(Ordering::Relaxed);
     }
 
     /// Says what has become wrong, or right again, since the last look.
@@ -80,16 +88,6 @@ impl Reporter {
         self.conditions = now;
     }
 
-    /// Tells systemd the state, and what is wrong.
-    fn tell_service(&self, mut text: String, failing: Option<&'static str>) {
-        let wrong = self.conditions.iter().map(|found| found.word);
-        let wrong: Vec<&str> = wrong.chain(failing).collect();
-        if !wrong.is_empty() {
-            text = format!("{text}; {}", wrong.join(", "));
-        }
-        service::status(&text);
-    }
-
     /// Whether the journal turned out to be damaged when it was read for a report.
     pub fn found_damage(&self) -> bool {
         self.damage
@@ -98,11 +96,31 @@ impl Reporter {
     fn status(&mut self) -> Option<Status> {
         let destination = self.destination.as_deref();
         let status = Status::take(&mut self.reader, destination, self.clock.wall_ns());
+        let was_unreadable = std::mem::replace(&mut self.unreadable, status.is_err());
         if let Err(failed) = &status {
             self.damage |= failed.is_corrupt();
-            warn!(error = %failed, "the state cannot be read from the journal");
+            if !was_unreadable {
+                warn!(error = %failed, "the state cannot be read from the journal");
+            }
         }
         status.ok()
+    }
+
+    fn tell_unreadable(&self, waiting: usize, failing: Option<&'static str>) {
+        let wrong = self.wrong(failing);
+        service::status(&format!(
+            "counting; {waiting} waiting in memory; the journal cannot be read{wrong}"
+        ));
+    }
+
+    /// The words for what is not as it should be, to stand behind the state.
+    fn wrong(&self, failing: Option<&'static str>) -> String {
+        let words = self.conditions.iter().map(|found| found.word);
+        let words: Vec<&str> = words.chain(failing).collect();
+        if words.is_empty() {
+            return String::new();
+        }
+        format!("; {}", words.join(", "))
     }
 
     /// Reports if it is time to. Returns how long to wait before the next call. `waiting`: pulses
@@ -122,6 +140,7 @@ impl Reporter {
         }
         self.said_ns = now_ns;
         let Some(status) = self.status() else {
+            self.tell_unreadable(waiting, failing);
             return LOOK;
         };
         self.tell_conditions(conditions(&status));
@@ -139,12 +158,8 @@ impl Reporter {
         let lines_up = captured.lines_up.load(Ordering::Relaxed);
         let counted = counts(&status);
         let queue = i64::try_from(waiting).unwrap_or(i64::MAX) + backlog.unwrap_or(0);
-        let lag_s = status
-            .delivery
-            .as_ref()
-            .filter(|_| queue > 0)
-            .and_then(|d| d.lag_ns);
-        let lag_s = lag_s.map(|ns| ns.max(0) / NS_PER_S);
+        let delivery = status.delivery.as_ref().filter(|_| queue > 0);
+        let lag_s = delivery.and_then(|d| d.lag_ns.map(|ns| ns.max(0) / NS_PER_S));
         let moved = edges != "0.0" || points != "0.0" || queue > 0 || lost != self.lost;
         self.lost = lost;
         let loud = moved || now_ns - self.said_loudly_ns >= AT_LEAST_EVERY_NS;
@@ -165,8 +180,10 @@ impl Reporter {
                 )
             };
         }
-        let text = format!("counted {counted}; {queue} waiting, {lost} lost");
-        self.tell_service(text, failing);
+        let wrong = self.wrong(failing);
+        service::status(&format!(
+            "counted {counted}; {queue} waiting, {lost} lost{wrong}"
+        ));
         if loud {
             self.said_loudly_ns = now_ns;
             line!(info);

@@ -10,6 +10,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, Loaded};
 use crate::daemon::destination_name;
 use crate::journal::reader::Reader;
+use crate::journal::refusal::{Refusal, is_read_only};
 use crate::journal::schema::is_locked;
 use crate::pulse::NS_PER_S;
 use crate::status::conditions::conditions;
@@ -33,8 +34,20 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         Influx::Configured(influx) => Some(destination_name(influx)),
         Influx::NotConfigured(_) => None,
     };
-    let mut reader = Reader::open(dir)?;
-    let status = Status::take(&mut reader, destination.as_deref(), SystemClock.wall_ns())?;
+    let taken = Reader::open(dir).and_then(|mut reader| {
+        Status::take(&mut reader, destination.as_deref(), SystemClock.wall_ns())
+    });
+    let status = match taken {
+        Err(failed) if !matches!(failed.kind(), "missing" | "newer_schema") => {
+            let Refusal { kind, remedy } = Refusal::of(&failed, dir);
+            return Err(anyhow::Error::from(failed).context(format!(
+                "the journal in {} cannot be read ({kind}): {remedy}. A daemon that runs counts on in memory: \
+                 `systemctl status powerlogger`",
+                dir.display()
+            )));
+        }
+        taken => taken?,
+    };
     let running = is_locked(dir);
     if args.json {
         let mut json = serde_json::to_value(&status)?;
@@ -47,7 +60,14 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         writeln!(out, "{json:#}")?;
         return Ok(());
     }
-    let state = if running { "running" } else { "not running" };
+    let state = match running {
+        true => "running",
+        false if is_read_only(dir) => {
+            "not running, or counting in memory: the journal's disk is READ-ONLY \
+             (`systemctl status powerlogger` tells which)"
+        }
+        false => "not running",
+    };
     writeln!(out, "powerlogger is {state}")?;
     writeln!(
         out,

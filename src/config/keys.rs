@@ -60,6 +60,7 @@ pub const KEYS: &[Key] = &[
     key("journal.sync_interval_ms", None, "1000"),
     key("journal.max_bytes", None, "1 GiB"),
     key("journal.raw_retention_d", None, "30"),
+    key("journal.waiting_pulses_max", None, "1000000"),
     key("clock.max_wait_s", None, "600"),
     key("clock.without_ntp", None, "hold"),
     key("clock.rtc", None, ""),

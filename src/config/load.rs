@@ -129,6 +129,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
     }
     let mut journal = resolve::journal(&mut values, &journal_dir());
     journal.dir = options.cwd.join(journal.dir);
+    let waiting_pulses_max = resolve::waiting_pulses_max(&mut values);
     let clock = resolve::clock(&mut values);
     let deliver = resolve::deliver(&mut values);
     let log = resolve::log(&mut values);
@@ -150,6 +151,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
         settings: Settings {
             meters,
             journal,
+            waiting_pulses_max,
             clock,
             deliver,
             influx,

@@ -30,6 +30,8 @@ pub struct Settings {
     pub meters: Vec<MeterSettings>,
     /// Where and how pulses are kept.
     pub journal: JournalSettings,
+    /// The most pulses that wait in memory while the disk does not take them.
+    pub waiting_pulses_max: usize,
     /// When the wall clock is believed.
     pub clock: ClockSettings,
     /// How they are sent.

@@ -111,6 +111,12 @@ pub(super) fn journal(values: &mut Values, found: &Path) -> JournalSettings {
     }
 }
 
+/// How many pulses may wait in memory for the disk: 24 bytes each.
+pub(super) fn waiting_pulses_max(values: &mut Values) -> usize {
+    let most = whole(values, "journal.waiting_pulses_max", 1_000..=100_000_000);
+    usize::try_from(most).expect("it is in range")
+}
+
 /// When the wall clock is believed.
 pub(super) fn clock(values: &mut Values) -> ClockSettings {
     let max_wait_s = whole(values, "clock.max_wait_s", 0..=31_536_000);

@@ -6,24 +6,27 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
+use super::loops::{deliver, reconcile as reconcile_loop, report, sync, write};
 use super::watch::Watch;
-use super::{Ends, Remote, RunError, destination_name, join, spawn};
+use super::{Ends, Remote, RunError, THREAD_ENDS, destination_name, join, spawn};
+use crate::capture::stats::CaptureStats;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, Settings};
+use crate::deliver::Deliverer;
 use crate::deliver::sink::Sink;
 use crate::deliver::start::Start;
 use crate::deliver::stats::DeliverStats;
-use crate::deliver::{Deliverer, Step};
 use crate::intake::Intake;
 use crate::journal::JournalError;
 use crate::journal::append::Journal;
 use crate::journal::durable::Durable;
 use crate::journal::mailbox::Mailbox;
-use crate::journal::marks::{Mark, Marks};
+use crate::journal::marks::Marks;
 use crate::journal::ranges::IdRanges;
 use crate::journal::reader::Reader;
+use crate::journal::tail::Left;
 use crate::journal::writer::Writer;
 use crate::pulse::NS_PER_S;
 use crate::reconcile::server::Server;
@@ -41,14 +44,11 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// How often the end looks whether it is reached.
 const DRAIN_LOOK: Duration = Duration::from_millis(10);
 
-/// What a thread needs to end once it has rung.
-const THREAD_ENDS: Duration = Duration::from_millis(5);
+/// Between looks at how all goes.
+const LOOK: Duration = Duration::from_secs(1);
 
-/// Between tries of the reconciler to read the journal.
-const RECONCILE_RETRY: Duration = Duration::from_secs(5);
-
-/// A thread that found nothing to do looks again after this, whatever the bells say.
-const IDLE_LOOK: Duration = Duration::from_secs(1);
+/// A journal that is refused for so long is let go and opened anew.
+const LET_GO_NS: i64 = 10 * NS_PER_S;
 
 /// How a house's time was over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,30 +57,27 @@ pub(super) enum Lived {
     ToTheEnd,
     /// Its journal is damaged.
     OnDamage,
+    /// Its disk refuses, in a way that may end when it is let go.
+    OnRefusal,
 }
 
-/// The stages behind the intake, each in its thread.
-pub(super) struct House {
-    shutdown: Shutdown,
-    intake: Arc<Intake>,
+/// The stages, before they have threads.
+struct Stages {
     marks: Arc<Marks>,
-    writing: JoinHandle<Writer>,
-    syncing: JoinHandle<Durable>,
-    delivering: Option<JoinHandle<Deliverer>>,
-    delivered: Option<Arc<DeliverStats>>,
-    reconciling: Option<JoinHandle<Reconciler>>,
+    writer: Writer,
+    durable: Durable,
     reporter: Reporter,
+    deliverer: Option<Deliverer>,
+    reconciler: Option<Reconciler>,
 }
 
-impl House {
-    pub(super) fn build(
+impl Stages {
+    fn new(
         settings: &Settings,
         journal: Journal,
         intake: &Arc<Intake>,
         Remote { sink, server }: Remote,
-        bell: &Bell,
-    ) -> Result<House, RunError> {
-        let shutdown = Shutdown::default();
+    ) -> Result<Stages, JournalError> {
         let dir = journal.dir().to_owned();
         info!(dir = %dir.display(), newest = journal.newest(), "journal open");
         let real: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -106,84 +103,138 @@ impl House {
         let mailbox = writer.mailbox();
         let name = destination.as_ref().map(|(_, name)| name.clone());
         let name = name.filter(|_| sink.is_some());
-        let reporter = Reporter::new(Reader::open(&dir)?, name, Arc::clone(&real));
-        let (mut delivering, mut delivered, mut reconciling) = (None, None, None);
+        let reporter = Reporter::new(Reader::open(&dir)?, name, real);
+        let (mut deliverer, mut reconciler) = (None, None);
         if let (Some((row, _)), Some(sink)) = (&destination, sink) {
-            let deliverer = deliverer(settings, &dir, *row, sink, Arc::clone(&mailbox))?;
-            delivered = Some(deliverer.stats());
-            let (marks, shutdown) = (Arc::clone(&marks), shutdown.clone());
-            let thread = move || deliver(deliverer, &marks, &shutdown);
-            delivering = Some(spawn("deliver", bell, thread)?);
+            let mailbox = Arc::clone(&mailbox);
+            deliverer = Some(deliverer_to(settings, &dir, *row, sink, mailbox)?);
         }
         if let (Some((row, _)), Some(server)) = (&destination, server) {
-            let reconciler = reconciler(settings, &dir, *row, server, mailbox, delivered.clone())?;
-            let (marks, shutdown) = (Arc::clone(&marks), shutdown.clone());
-            let thread = move || reconcile(reconciler, &marks, &shutdown);
-            reconciling = Some(spawn("reconcile", bell, thread)?);
+            let delivered = deliverer.as_ref().map(Deliverer::stats);
+            let made = reconciler_of(settings, &dir, *row, server, mailbox, delivered);
+            reconciler = Some(made?);
         }
+        Ok(Stages {
+            marks,
+            writer,
+            durable,
+            reporter,
+            deliverer,
+            reconciler,
+        })
+    }
+}
+
+/// The stages behind the intake, each in its thread.
+pub(super) struct House {
+    shutdown: Shutdown,
+    intake: Arc<Intake>,
+    marks: Arc<Marks>,
+    writing: JoinHandle<Writer>,
+    syncing: JoinHandle<Durable>,
+    delivering: Option<JoinHandle<Deliverer>>,
+    delivered: Option<Arc<DeliverStats>>,
+    reconciling: Option<JoinHandle<Reconciler>>,
+    reporting: JoinHandle<()>,
+}
+
+impl House {
+    pub(super) fn build(
+        settings: &Settings,
+        journal: Journal,
+        intake: &Arc<Intake>,
+        remote: Remote,
+        captured: &Arc<CaptureStats>,
+        bell: &Bell,
+    ) -> Result<House, RunError> {
+        let Stages {
+            marks,
+            writer,
+            durable,
+            mut reporter,
+            deliverer,
+            reconciler,
+        } = Stages::new(settings, journal, intake, remote)?;
+        // From here on the disk is asked for nothing.
+        let shutdown = Shutdown::default();
+        let looping = || (Arc::clone(&marks), shutdown.clone());
+        let delivered = deliverer.as_ref().map(Deliverer::stats);
+        let delivering = deliverer.map(|deliverer| {
+            let (marks, shutdown) = looping();
+            let thread = move || deliver(deliverer, &marks, &shutdown);
+            spawn("deliver", bell, thread)
+        });
+        let reconciling = reconciler.map(|reconciler| {
+            let (marks, shutdown) = looping();
+            let thread = move || reconcile_loop(reconciler, &marks, &shutdown);
+            spawn("reconcile", bell, thread)
+        });
+        let reporting = spawn("report", bell, {
+            reporter.count_from(captured);
+            let (captured, delivered) = (Arc::clone(captured), delivered.clone());
+            let ((marks, shutdown), intake) = (looping(), Arc::clone(intake));
+            move || {
+                let stats = (&*captured, delivered.as_deref());
+                report(reporter, stats, &intake, &marks, &shutdown);
+            }
+        })?;
         let writing = spawn("journal", bell, {
             let (shutdown, intake) = (shutdown.clone(), Arc::clone(intake));
             move || write(writer, &intake, &shutdown)
         })?;
         let syncing = spawn("durable", bell, {
-            let (shutdown, marks) = (shutdown.clone(), Arc::clone(&marks));
+            let (marks, shutdown) = looping();
             move || sync(durable, &marks, &shutdown)
         })?;
-        let intake = Arc::clone(intake);
         Ok(House {
             shutdown,
-            intake,
+            intake: Arc::clone(intake),
             marks,
             writing,
             syncing,
-            delivering,
+            delivering: delivering.transpose()?,
             delivered,
-            reconciling,
-            reporter,
+            reconciling: reconciling.transpose()?,
+            reporting,
         })
     }
 
-    /// Waits for the end, reporting meanwhile.
-    pub(super) fn live(&mut self, ends: &Ends<'_>, bell: &mut Bell) -> Result<Lived, RunError> {
+    /// Waits for the end, with no hand on the disk: systemd must hear of us while it stalls.
+    pub(super) fn live(
+        &mut self,
+        ends: &Ends<'_>,
+        watch: &mut Watch,
+        bell: &mut Bell,
+    ) -> Result<Lived, RunError> {
         let Ends {
-            settings,
             shutdown,
             capturing,
             captured,
             started_ns,
             ..
         } = *ends;
-        if let Influx::NotConfigured(why) = &settings.influx {
-            warn!(
-                why,
-                "InfluxDB is not configured: pulses are counted and kept, not delivered"
-            );
-        }
         let mut seen_line = false;
-        let (mut watch, interval) = (Watch::default(), service::watchdog());
         while !shutdown.is_requested() && !capturing.is_finished() {
             self.check_alive()?;
-            if self.marks.now().damaged || self.reporter.found_damage() {
+            let mark = self.marks.now();
+            if mark.damaged {
                 return Ok(Lived::OnDamage);
             }
+            let now_ns = SystemClock.mono_ns();
+            if mark
+                .refused_since_ns
+                .is_some_and(|since_ns| now_ns - since_ns > LET_GO_NS)
+            {
+                return Ok(Lived::OnRefusal);
+            }
             seen_line |= captured.lines_up.load(Ordering::Relaxed) > 0;
-            let running_ns = SystemClock.mono_ns() - started_ns;
+            let running_ns = now_ns - started_ns;
             if !seen_line && running_ns > NO_LINE_MAX_NS {
                 return Err(RunError::NoLine);
             }
-            let waiting = self.intake.len();
-            let moved = (
-                captured.steps.load(Ordering::Relaxed),
-                self.marks.now().rounds,
-            );
-            watch.look(seen_line, moved, interval, SystemClock.mono_ns());
-            let wait = self.reporter.report(
-                captured,
-                self.delivered.as_deref(),
-                waiting,
-                self.marks.now().failing,
-            );
-            if bell.wait(wait) == Rung::Thread {
+            let steps = captured.steps.load(Ordering::Relaxed);
+            watch.look(seen_line, (steps, mark.rounds), self.intake.len(), now_ns);
+            if bell.wait(LOOK) == Rung::Thread {
                 // It rings a moment before it has ended.
                 bell.wait(THREAD_ENDS);
             }
@@ -191,17 +242,15 @@ impl House {
         Ok(Lived::ToTheEnd)
     }
 
-    /// Lets go of a journal that is damaged. What it has not taken stays in the intake, with what the
-    /// next journal needs to go on. A request under way may end later: what it has sent was right.
-    pub(super) fn abandon(self) -> Result<(), RunError> {
+    /// Lets go of the journal. What it has not taken stays in the intake; what another one needs to go on
+    /// is returned. A request under way may end later: what it has sent was right.
+    pub(super) fn abandon(self) -> Result<Left, RunError> {
         self.shutdown.request();
         self.intake.wake();
         self.marks.ring();
         let writer = join("journal", self.writing)?;
         drop(join("durable", self.syncing)?);
-        let standing = writer.journal().standing();
-        self.intake.put_back(standing, SystemClock.wall_ns());
-        Ok(())
+        Ok(writer.leave())
     }
 
     fn check_alive(&self) -> Result<(), RunError> {
@@ -218,6 +267,7 @@ impl House {
             ("durable", self.syncing.is_finished()),
             ("deliver", delivering),
             ("reconcile", reconciling),
+            ("report", self.reporting.is_finished()),
         ] {
             if finished {
                 return Err(RunError::Died(name));
@@ -257,8 +307,10 @@ impl House {
         }
         let mut writer = join("journal", self.writing)?;
         let mut durable = join("durable", self.syncing)?;
-        writer.finish()?;
-        durable.finish()?;
+        if let Err(failed) = writer.finish().and_then(|()| durable.finish()) {
+            say_what_is_lost(self.intake.len());
+            return Err(failed.into());
+        }
         let waiting = self
             .delivered
             .map_or(0, |stats| stats.backlog.load(Ordering::Relaxed));
@@ -281,6 +333,17 @@ impl House {
     }
 }
 
+/// Says what an end costs that comes while the disk refuses.
+pub(super) fn say_what_is_lost(waiting: usize) {
+    if waiting > 0 {
+        error!(
+            waiting,
+            "ending with pulses that the disk has not taken; where systemd keeps the lines over a restart \
+             they are put back by number, with estimated stamps, when the disk takes them"
+        );
+    }
+}
+
 /// The row and the name of the server and bucket that are configured, if they are used.
 fn destination(
     settings: &Settings,
@@ -297,7 +360,7 @@ fn destination(
 }
 
 /// The reconciler for the server that is configured.
-fn reconciler(
+fn reconciler_of(
     settings: &Settings,
     dir: &Path,
     destination: i64,
@@ -325,7 +388,7 @@ fn reconciler(
 }
 
 /// Delivery to the server that is configured, from where the last run stopped.
-fn deliverer(
+fn deliverer_to(
     settings: &Settings,
     dir: &Path,
     destination: i64,
@@ -346,90 +409,4 @@ fn deliverer(
         measurement,
         destination,
     })
-}
-
-/// The writer's thread.
-fn write(mut writer: Writer, intake: &Intake, shutdown: &Shutdown) -> Writer {
-    while !shutdown.is_requested() {
-        let wait = writer.step();
-        intake.wait(wait);
-    }
-    writer
-}
-
-/// The durable thread: waits until it is time, then syncs.
-fn sync(mut durable: Durable, marks: &Marks, shutdown: &Shutdown) -> Durable {
-    while !shutdown.is_requested() {
-        match durable.due_in() {
-            None => drop(marks.wait(IDLE_LOOK, |mark| mark.unsynced_since_ns.is_some())),
-            Some(Duration::ZERO) => {
-                if durable.step().is_err() {
-                    marks.wait(IDLE_LOOK, |_| shutdown.is_requested());
-                }
-            }
-            Some(left) => drop(marks.wait(left, |_| shutdown.is_requested())),
-        }
-    }
-    durable
-}
-
-/// The delivery thread: steps, and waits as the steps say.
-fn deliver(mut deliverer: Deliverer, marks: &Marks, shutdown: &Shutdown) -> Deliverer {
-    let mut told = false;
-    while !shutdown.is_requested() {
-        let mark = marks.now();
-        let (timeout, until) = match deliverer.step(mark) {
-            Ok(Step::Again) => continue,
-            Ok(Step::Pause(pause)) => (pause, i64::MAX),
-            Ok(Step::Idle) => (IDLE_LOOK, mark.durable),
-            Err(failed) => {
-                if failed.is_corrupt() {
-                    marks.damaged();
-                }
-                if !std::mem::replace(&mut told, true) {
-                    error!(error = %failed, "the journal cannot be read; trying again");
-                }
-                (IDLE_LOOK, i64::MAX)
-            }
-        };
-        wait(marks, shutdown, timeout, |mark| mark.durable > until);
-    }
-    deliverer
-}
-
-/// The reconciler's thread: steps, and waits as the steps say.
-fn reconcile(mut reconciler: Reconciler, marks: &Marks, shutdown: &Shutdown) -> Reconciler {
-    let mut told = false;
-    while !shutdown.is_requested() {
-        let pause = match reconciler.step(marks.now()) {
-            Ok(reconcile::Step::Again) => continue,
-            Ok(reconcile::Step::Pause(pause)) => pause,
-            Err(failed) => {
-                if failed.is_corrupt() {
-                    marks.damaged();
-                }
-                if !std::mem::replace(&mut told, true) {
-                    error!(error = %failed, "the journal cannot be read; trying again");
-                }
-                RECONCILE_RETRY
-            }
-        };
-        wait(marks, shutdown, pause, |_| false);
-    }
-    reconciler
-}
-
-/// Waits for so long, or until it is `enough`, or the end. Commits ring the bell all the time; only
-/// what is waited for ends the wait.
-fn wait(marks: &Marks, shutdown: &Shutdown, timeout: Duration, enough: impl Fn(&Mark) -> bool) {
-    let begin_ns = SystemClock.mono_ns();
-    let mut left = timeout;
-    while !left.is_zero() && !shutdown.is_requested() {
-        let mark = marks.wait(left, |mark| enough(mark) || shutdown.is_requested());
-        if enough(&mark) {
-            break;
-        }
-        let spent = SystemClock.mono_ns() - begin_ns;
-        left = timeout.saturating_sub(Duration::from_nanos(u64::try_from(spent).unwrap_or(0)));
-    }
 }

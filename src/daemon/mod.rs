@@ -2,13 +2,15 @@
 //! for it, waits, and ends everything in order. No logic of its own.
 
 mod house;
+mod loops;
+mod opening;
 mod watch;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::capture::filter::FilterState;
 use crate::capture::stats::CaptureStats;
@@ -16,22 +18,31 @@ use crate::capture::waker::Waker;
 use crate::capture::{Capture, Polled, Source};
 use crate::clock::segment::{Remembered, Rules};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{InfluxSettings, Settings};
+use crate::config::{Influx, InfluxSettings, Settings};
 use crate::deliver::sink::Sink;
-use crate::intake::{Intake, PULSES_MAX};
+use crate::intake::Intake;
 use crate::journal::JournalError;
-use crate::journal::append::Journal;
 use crate::journal::schema;
-use crate::pulse::{NS_PER_MS, WallNs};
+use crate::journal::tail::Left;
+use crate::pulse::{MonoNs, NS_PER_MS, NS_PER_S, WallNs};
 use crate::reconcile::server::Server;
+use crate::service;
 use crate::shutdown::{Bell, Shutdown};
-use house::{House, Lived};
+use house::{House, Lived, say_what_is_lost};
+use opening::Opening;
+use watch::Watch;
 
 /// A patient source is held back while more pulses than this wait for the journal.
 const PATIENT_ABOVE: usize = 50_000;
 
 /// Between tries to open a journal that cannot be opened.
 const JOURNAL_RETRY: Duration = Duration::from_secs(5);
+
+/// Damage that is found again so soon after the journal was opened for it is damage indeed.
+const DOUBT_NS: i64 = 60 * NS_PER_S;
+
+/// What a thread needs to end once it has rung.
+const THREAD_ENDS: Duration = Duration::from_millis(5);
 
 /// What `run` is made of besides the settings.
 #[derive(Debug)]
@@ -116,7 +127,7 @@ pub fn destination_name(influx: &InfluxSettings) -> String {
 pub fn run(settings: &Settings, parts: Parts) -> Result<(), RunError> {
     let shutdown = Shutdown::default();
     let mut bell = Bell::new(&shutdown)?;
-    let intake = Arc::new(Intake::new(PULSES_MAX));
+    let intake = Arc::new(Intake::new(settings.waiting_pulses_max));
     let real: Arc<dyn Clock> = Arc::new(SystemClock);
 
     let mut capture = Capture::new(
@@ -144,6 +155,12 @@ pub fn run(settings: &Settings, parts: Parts) -> Result<(), RunError> {
         }
     })?;
 
+    if let Influx::NotConfigured(why) = &settings.influx {
+        warn!(
+            why,
+            "InfluxDB is not configured: pulses are counted and kept, not delivered"
+        );
+    }
     let started_ns = real.mono_ns();
     let ends = Ends {
         settings,
@@ -176,77 +193,104 @@ struct Ends<'a> {
     clock: &'a dyn Clock,
     shutdown: &'a Shutdown,
     capturing: &'a JoinHandle<()>,
-    captured: &'a CaptureStats,
+    captured: &'a Arc<CaptureStats>,
     started_ns: i64,
 }
 
-/// Builds the stages behind the intake and waits for the end; builds them again on a new journal when
-/// the one they have turns out to be damaged. Capture goes on meanwhile. None: the end came before.
+/// Builds the stages behind the intake and waits for the end; builds them again when the journal turns out
+/// to be damaged (on a new one) or its disk refuses (on the same). Capture goes on meanwhile. None: the
+/// end came before.
 fn keep_house(
     ends: &Ends<'_>,
     intake: &Arc<Intake>,
     remote: &RemoteMaker,
     bell: &mut Bell,
 ) -> Result<Option<House>, RunError> {
-    let mut vouches_from_ns = WallNs::MIN;
+    let mut watch = Watch::new(service::watchdog());
+    let (mut vouches_from_ns, mut left, mut again) = (WallNs::MIN, None::<Left>, false);
+    let mut doubted: Option<MonoNs> = None;
+    // A disk that fails forgets what it has taken, and that looks like damage until the journal is opened
+    // again. If it still does then, it is.
+    let is_recent = |at_ns: MonoNs| SystemClock.mono_ns() - at_ns < DOUBT_NS;
     loop {
-        let Some(mut journal) = open_journal(ends.settings, ends.boot_id, ends.shutdown, bell)?
-        else {
+        let mut opening = Opening::new(ends, intake, again);
+        let opened = opening.open(&mut watch, bell)?;
+        let Some(mut journal) = opened else {
+            say_what_is_lost(intake.len() + left.as_ref().map_or(0, Left::pulses));
             return Ok(None);
         };
+        if left.is_some() && journal.moved_aside().is_some() {
+            vouches_from_ns = ends.clock.wall_ns();
+        }
+        if let Some(kept) = &mut left {
+            if let Err(failed) = kept.give_back(&mut journal, intake, ends.clock.wall_ns()) {
+                refused_once_more(&failed, bell);
+                continue;
+            }
+            left = None;
+        }
         journal.vouch_from(vouches_from_ns);
-        let mut house = House::build(ends.settings, journal, intake, (remote.0)(), bell)?;
-        match house.live(ends, bell)? {
+        again = true;
+        let mut house = match House::build(
+            ends.settings,
+            journal,
+            intake,
+            (remote.0)(),
+            ends.captured,
+            bell,
+        ) {
+            Err(RunError::Journal(failed)) => {
+                refused_once_more(&failed, bell);
+                continue;
+            }
+            built => built?,
+        };
+        match house.live(ends, &mut watch, bell)? {
             Lived::ToTheEnd => return Ok(Some(house)),
+            Lived::OnRefusal => {
+                left = Some(house.abandon()?);
+                warn!(
+                    "the journal is closed, so that its disk can be unmounted and checked; pulses wait in \
+                     memory, and it is opened again as soon as that works"
+                );
+            }
+            Lived::OnDamage if !doubted.is_some_and(is_recent) => {
+                doubted = Some(SystemClock.mono_ns());
+                left = Some(house.abandon()?);
+                warn!("the journal seems to be damaged: it is opened again, to be sure");
+            }
             Lived::OnDamage => {
-                let dir = &ends.settings.journal.dir;
-                house.abandon()?;
+                begin_anew(ends, house, intake, bell)?;
                 vouches_from_ns = ends.clock.wall_ns();
-                let why = "it was found while running";
-                if let Err(failed) = schema::set_aside(dir, SystemClock.wall_ns(), &why) {
-                    error!(error = %failed, "the damaged journal cannot be moved aside; trying again");
-                    bell.wait(JOURNAL_RETRY);
-                }
+                again = false;
             }
         }
     }
 }
 
-/// Opens the journal, trying again as long as it takes: capture goes on meanwhile. None: the
-/// end was asked for before.
-fn open_journal(
-    settings: &Settings,
-    boot_id: &str,
-    shutdown: &Shutdown,
+/// Moves the damaged journal aside. The next one goes on where this one stood.
+fn begin_anew(
+    ends: &Ends<'_>,
+    house: House,
+    intake: &Intake,
     bell: &mut Bell,
-) -> Result<Option<Journal>, RunError> {
-    let names: Vec<String> = settings
-        .meters
-        .iter()
-        .map(|meter| meter.name.clone())
-        .collect();
-    let mut told = "";
-    while !shutdown.is_requested() {
-        let wall_ns = SystemClock.wall_ns();
-        match Journal::open(&settings.journal.dir, &names, boot_id, wall_ns) {
-            Ok(journal) => return Ok(Some(journal)),
-            Err(refused) if matches!(refused.kind(), "in_use" | "newer_schema") => {
-                return Err(refused.into());
-            }
-            Err(failed) => {
-                if told != failed.kind() {
-                    let cause = std::error::Error::source(&failed).map(ToString::to_string);
-                    error!(
-                        error = %failed, cause,
-                        "pulses wait in memory; trying again every {} s", JOURNAL_RETRY.as_secs()
-                    );
-                    told = failed.kind();
-                }
-            }
-        }
+) -> Result<(), RunError> {
+    let standing = house.abandon()?.into_standing();
+    intake.put_back(standing, SystemClock.wall_ns());
+    let why = "it was found while running";
+    if let Err(failed) = schema::set_aside(&ends.settings.journal.dir, SystemClock.wall_ns(), &why)
+    {
+        error!(error = %failed, "the damaged journal cannot be moved aside; trying again");
         bell.wait(JOURNAL_RETRY);
     }
-    Ok(None)
+    Ok(())
+}
+
+/// The journal was opened, and refused right afterwards.
+fn refused_once_more(failed: &JournalError, bell: &mut Bell) {
+    let cause = std::error::Error::source(failed).map(ToString::to_string);
+    error!(error = %failed, cause, "the journal is open and cannot be used; trying again");
+    bell.wait(JOURNAL_RETRY);
 }
 
 fn spawn<T: Send + 'static>(

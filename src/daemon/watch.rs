@@ -2,10 +2,17 @@
 
 use std::time::Duration;
 
-use tracing::warn;
+use tracing::{info, warn};
 
-use crate::pulse::MonoNs;
+use crate::pulse::{MonoNs, NS_PER_S};
 use crate::service;
+
+/// The writer waits for the disk, which a restart does not make any quicker, and what waits in memory would
+/// be lost by one: it is given up on only after so many of systemd's intervals (10 min by our unit).
+const JOURNAL_INTERVALS: i64 = 10;
+
+/// A writer that has not moved for so long waits for the disk; of itself it pauses 5 s at most.
+const STALL_NS: i64 = 7 * NS_PER_S;
 
 /// What is watched, and when it last moved.
 #[derive(Debug, Default)]
@@ -20,25 +27,45 @@ impl Part {
             (self.seen, self.moved_ns) = (now, now_ns);
         }
     }
+
+    fn silent_ns(&self, now_ns: MonoNs) -> i64 {
+        now_ns - self.moved_ns
+    }
 }
 
 /// The watch over the two.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Watch {
+    /// Within how long systemd wants to hear of us.
+    interval: Option<Duration>,
     ready: bool,
     stuck: bool,
+    /// For how long the disk had not answered at the last look; 0: it does.
+    stalled_ns: i64,
     capture: Part,
     journal: Part,
 }
 
 impl Watch {
-    /// Looks once. `counting`: a line is read; `steps` and `rounds`: how far capture and journal are.
-    /// `interval`: within how long systemd wants to hear of us.
+    /// A watch that tells systemd within `interval`; None: it does not want to hear.
+    pub(super) fn new(interval: Option<Duration>) -> Watch {
+        Watch {
+            interval,
+            ready: false,
+            stuck: false,
+            stalled_ns: 0,
+            capture: Part::default(),
+            journal: Part::default(),
+        }
+    }
+
+    /// Looks once. `counting`: a line is read; `steps` and `rounds`: how far capture and journal are;
+    /// `waiting`: pulses in memory.
     pub(super) fn look(
         &mut self,
         counting: bool,
         (steps, rounds): (u64, u64),
-        interval: Option<Duration>,
+        waiting: usize,
         now_ns: MonoNs,
     ) {
         if counting && !std::mem::replace(&mut self.ready, true) {
@@ -46,25 +73,67 @@ impl Watch {
         }
         self.capture.look(steps, now_ns);
         self.journal.look(rounds, now_ns);
-        let Some(interval) = interval else {
+        self.tell_stall(waiting, now_ns);
+        let Some(interval) = self.interval else {
             return;
         };
-        let patience_ns = i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX) / 2;
-        let stuck = |part: &Part| now_ns - part.moved_ns > patience_ns;
-        let is_stuck = stuck(&self.capture) || stuck(&self.journal);
+        let interval_ns =
+            i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX / JOURNAL_INTERVALS);
+        let capture_stuck = self.capture.silent_ns(now_ns) > interval_ns / 2;
+        let journal_stuck = self.journal.silent_ns(now_ns) > interval_ns * JOURNAL_INTERVALS;
+        let is_stuck = capture_stuck || journal_stuck;
         if !is_stuck {
             service::alive();
         } else if !self.stuck {
-            let part = if stuck(&self.capture) {
-                "capture"
-            } else {
-                "journal"
-            };
+            let part = if capture_stuck { "capture" } else { "journal" };
             warn!(
                 part,
                 "does not move; systemd is told nothing more until it does"
             );
         }
         self.stuck = is_stuck;
+    }
+
+    /// Says that the disk does not answer, and that it does again.
+    fn tell_stall(&mut self, waiting: usize, now_ns: MonoNs) {
+        let silent_ns = self.journal.silent_ns(now_ns);
+        if silent_ns > STALL_NS {
+            let seconds = silent_ns / NS_PER_S;
+            service::status(&format!(
+                "counting; {waiting} waiting in memory; the disk has not answered for {seconds} s"
+            ));
+            if self.stalled_ns == 0 {
+                warn!(
+                    waiting,
+                    "the disk does not answer; counting goes on in memory"
+                );
+            }
+            self.stalled_ns = silent_ns;
+        } else if self.stalled_ns > 0 {
+            let seconds = std::mem::take(&mut self.stalled_ns) / NS_PER_S;
+            info!(seconds, "the disk answers again");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_does_not_answer_is_not_taken_for_a_thread_that_is_stuck() {
+        let mut watch = Watch::new(Some(Duration::from_secs(60)));
+        let mut look = |steps, rounds, at_s: i64| {
+            watch.look(true, (steps, rounds), 0, at_s * NS_PER_S);
+            (watch.stuck, watch.stalled_ns > 0)
+        };
+        assert_eq!(look(1, 1, 1), (false, false));
+        assert_eq!(look(2, 1, 6), (false, false));
+        assert_eq!(look(3, 1, 41), (false, true), "a stall of 40 s");
+        assert_eq!(look(4, 2, 42), (false, false));
+        assert_eq!(look(5, 2, 500), (false, true));
+        assert_eq!(look(6, 2, 700), (true, true), "no disk takes 10 min");
+        assert_eq!(look(7, 3, 701), (false, false));
+        assert_eq!(look(7, 4, 740), (true, false), "capture never waits");
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::compared::Comparing;
+use super::reserve::Reserve;
 use super::schema::{self, Lock};
 use super::segments::{put_segment, settle_former_boots};
 use super::{JournalError, Named};
@@ -19,11 +20,11 @@ pub struct Journal {
     pub(super) connection: Connection,
     dir: PathBuf,
     moved_aside: Option<PathBuf>,
-    boot_id: String,
+    pub(super) boot_id: String,
     /// Row ids of the configured meters, by [`MeterId`].
     pub(super) meters: Vec<i64>,
     /// Row ids of this run's segments.
-    segments: HashMap<SegmentNo, i64>,
+    pub(super) segments: HashMap<SegmentNo, i64>,
     /// This run's segments and lines as last committed, should another journal have to go on.
     standing: (BTreeMap<SegmentNo, Segment>, BTreeMap<MeterId, LineState>),
     pub(super) newest: i64,
@@ -44,7 +45,12 @@ impl Journal {
         now_ns: WallNs,
     ) -> Result<Journal, JournalError> {
         let lock = schema::lock(dir)?;
-        let (connection, moved_aside) = schema::open(dir, now_ns)?;
+        let (connection, moved_aside) = match schema::open(dir, now_ns) {
+            Err(full) if full.kind() == "disk_full" && Reserve::of(dir).release() => {
+                schema::open(dir, now_ns)?
+            }
+            opened => opened?,
+        };
         let meters = meters
             .iter()
             .map(|name| meter_row(&connection, name))
@@ -73,6 +79,26 @@ impl Journal {
             comparing: Comparing::default(),
             _lock: lock,
         })
+    }
+
+    /// Opens it again after it was let go: the same, not a new one, which would be hidden when the disk is
+    /// mounted over its directory.
+    ///
+    /// # Errors
+    /// As [`Journal::open`], and when it is not there.
+    pub fn open_again(
+        dir: &Path,
+        meters: &[String],
+        boot_id: &str,
+        now_ns: WallNs,
+    ) -> Result<Journal, JournalError> {
+        let path = dir.to_owned();
+        match super::file_in(dir).try_exists() {
+            Ok(true) => {}
+            Ok(false) => return Err(JournalError::Gone { path }),
+            Err(source) => return Err(JournalError::Directory { path, source }),
+        }
+        Journal::open(dir, meters, boot_id, now_ns)
     }
 
     /// The newest pulse's id; 0: none yet.

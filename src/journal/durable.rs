@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::marks::{Mark, Marks};
+use super::refusal::{Refusal, is_read_only};
 use super::schema::WAL_BYTES;
 use super::{JournalError, Named, schema};
 use crate::clock::Clock;
@@ -30,6 +31,7 @@ const RESTART_BYTES: i64 = 64 * WAL_BYTES;
 pub struct Durable {
     // Dependencies.
     connection: Connection,
+    dir: PathBuf,
     wal_path: PathBuf,
     marks: Arc<Marks>,
     clock: Arc<dyn Clock>,
@@ -39,6 +41,8 @@ pub struct Durable {
     // State.
     wal: Option<File>,
     broken: bool,
+    /// How the last checkpoint failed; empty: it did not.
+    untidy: &'static str,
 }
 
 /// What is on its way to the disk.
@@ -68,6 +72,7 @@ impl Durable {
         let (wal, broken) = (None, false);
         Ok(Durable {
             connection,
+            dir: dir.to_owned(),
             wal_path,
             marks,
             clock,
@@ -75,6 +80,7 @@ impl Durable {
             page_bytes,
             wal,
             broken,
+            untidy: "",
         })
     }
 
@@ -110,17 +116,60 @@ impl Durable {
     /// # Errors
     /// As [`Durable::step`].
     pub fn complete(&mut self, flush: Flush) -> Result<(), JournalError> {
-        if self.broken {
-            self.checkpoint("TRUNCATE")?;
-            self.broken = false;
-            info!("the disk takes the journal again");
-        } else if let Err(failed) = self.sync() {
-            error!(error = %failed, "nothing new is durable until the disk has taken all of it");
-            self.broken = true;
+        let taken = if self.broken {
+            schema::checkpoint(&self.connection, "TRUNCATE").map(drop)
+        } else {
+            self.sync()
+        };
+        if let Err(failed) = taken {
+            self.complain(&failed);
             return Err(failed);
         }
+        if std::mem::take(&mut self.broken) {
+            self.marks.unsyncable(None, flush.began_ns);
+            self.untidy = "";
+            info!("the disk takes the journal again");
+        }
         self.marks.durable(flush.mark, flush.began_ns);
-        self.checkpoint_if_large()
+        self.tidy();
+        Ok(())
+    }
+
+    /// Checkpoints when there is much to move. What is in the WAL is durable without; but a disk that
+    /// refuses this is not well.
+    fn tidy(&mut self) {
+        match self.checkpoint_if_large() {
+            Ok(false) => {}
+            Ok(true) => {
+                if !self.untidy.is_empty() && !is_read_only(&self.dir) {
+                    self.untidy = "";
+                    self.marks.unsyncable(None, self.clock.mono_ns());
+                    info!("the disk takes checkpoints again");
+                }
+            }
+            Err(failed) => {
+                let Refusal { kind, remedy } = Refusal::of(&failed, &self.dir);
+                self.marks.unsyncable(Some(kind), self.clock.mono_ns());
+                if std::mem::replace(&mut self.untidy, kind) != kind {
+                    warn!(
+                        error = %failed, kind, remedy,
+                        "commits are durable, and the WAL grows until the disk takes a checkpoint"
+                    );
+                }
+            }
+        }
+    }
+
+    fn complain(&mut self, failed: &JournalError) {
+        let Refusal { kind, remedy } = Refusal::of(failed, &self.dir);
+        self.marks.unsyncable(Some(kind), self.clock.mono_ns());
+        if !std::mem::replace(&mut self.broken, true) {
+            let cause = std::error::Error::source(failed).map(ToString::to_string);
+            error!(
+                error = %failed, cause, kind, remedy,
+                "nothing new is durable, and nothing new is sent, until the disk has taken all of it"
+            );
+        }
     }
 
     /// Moves all of the WAL into the database, for a clean end.
@@ -129,7 +178,7 @@ impl Durable {
     /// When the disk does not take it.
     pub fn finish(&mut self) -> Result<(), JournalError> {
         self.step()?;
-        self.checkpoint("PASSIVE").map(|_| ())
+        schema::checkpoint(&self.connection, "PASSIVE").map(|_| ())
     }
 
     fn sync(&mut self) -> Result<(), JournalError> {
@@ -144,31 +193,18 @@ impl Durable {
         wal.sync_data().map_err(failed)
     }
 
-    fn checkpoint_if_large(&mut self) -> Result<(), JournalError> {
-        let (frames, moved) = self.checkpoint("NOOP")?;
+    /// True if there was something to move.
+    fn checkpoint_if_large(&mut self) -> Result<bool, JournalError> {
+        let (frames, moved) = schema::checkpoint(&self.connection, "NOOP")?;
         let frame_bytes = self.page_bytes + 24;
-        if frames * frame_bytes >= RESTART_BYTES {
-            self.checkpoint("RESTART")?;
+        let mode = if frames * frame_bytes >= RESTART_BYTES {
+            "RESTART"
         } else if (frames - moved) * frame_bytes >= CHECKPOINT_BYTES {
-            self.checkpoint("PASSIVE")?;
-        }
-        Ok(())
-    }
-
-    /// Frames in the WAL, and how many of them are in the database.
-    fn checkpoint(&self, mode: &str) -> Result<(i64, i64), JournalError> {
-        self.connection
-            .query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
-                let busy: bool = row.get(0)?;
-                let result = (row.get(1)?, row.get(2)?);
-                if busy && mode == "TRUNCATE" {
-                    return Err(rusqlite::Error::SqliteFailure(
-                        rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
-                        None,
-                    ));
-                }
-                Ok(result)
-            })
-            .op("be checkpointed")
+            "PASSIVE"
+        } else {
+            return Ok(false);
+        };
+        schema::checkpoint(&self.connection, mode)?;
+        Ok(true)
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::refusal::Refusal;
 use crate::pulse::MonoNs;
 
 /// One look at the marks.
@@ -27,8 +28,22 @@ pub struct Mark {
     pub damaged: bool,
     /// How many times a clock segment became final: pulses that were held may go.
     pub segments_settled: u64,
-    /// How commits fail now (a word of [`super::JournalError::kind`]); None: they do not.
+    /// How commits fail now (a word of [`super::refusal::Refusal`]); None: they do not.
     pub failing: Option<&'static str>,
+    /// How making them durable fails now; None: it does not.
+    pub unsyncable: Option<&'static str>,
+    /// Since when one of the two fails in a way that only opening the journal anew may end.
+    pub refused_since_ns: Option<MonoNs>,
+}
+
+impl Mark {
+    fn note_refusal(&mut self, now_ns: MonoNs) {
+        let refused = [self.failing, self.unsyncable]
+            .into_iter()
+            .flatten()
+            .any(Refusal::wants_letting_go);
+        self.refused_since_ns = refused.then(|| self.refused_since_ns.unwrap_or(now_ns));
+    }
 }
 
 /// The marks and a bell.
@@ -75,8 +90,18 @@ impl Marks {
     }
 
     /// Commits fail now, or no longer. Returns how they failed before.
-    pub fn failing(&self, failing: Option<&'static str>) -> Option<&'static str> {
-        std::mem::replace(&mut self.lock().failing, failing)
+    pub fn failing(&self, failing: Option<&'static str>, now_ns: MonoNs) -> Option<&'static str> {
+        let mut mark = self.lock();
+        let before = std::mem::replace(&mut mark.failing, failing);
+        mark.note_refusal(now_ns);
+        before
+    }
+
+    /// Commits cannot be made durable now, or they can again.
+    pub fn unsyncable(&self, unsyncable: Option<&'static str>, now_ns: MonoNs) {
+        let mut mark = self.lock();
+        mark.unsyncable = unsyncable;
+        mark.note_refusal(now_ns);
     }
 
     /// All windows that end up to `closed_s` are counted now.

@@ -55,12 +55,14 @@ pub mod mailbox;
 pub mod marks;
 pub mod ranges;
 pub mod reader;
+pub mod refusal;
 pub mod registers;
 pub mod retention;
 pub mod roller;
 pub mod salvage;
 pub mod schema;
 pub mod segments;
+pub mod tail;
 pub mod windows;
 pub mod writer;
 
@@ -100,6 +102,14 @@ pub enum JournalError {
         /// The directory.
         path: PathBuf,
     },
+    /// It was there, and is there no longer.
+    #[error(
+        "the journal has gone from {}: is its disk mounted?", path.display()
+    )]
+    Gone {
+        /// The directory.
+        path: PathBuf,
+    },
     /// It was written by a newer program.
     #[error(
         "the journal has schema {found}, this powerlogger knows {known}: it was written by a newer \
@@ -135,6 +145,7 @@ impl JournalError {
             JournalError::Directory { .. } => "directory",
             JournalError::InUse { .. } => "in_use",
             JournalError::Missing { .. } => "missing",
+            JournalError::Gone { .. } => "gone",
             JournalError::NewerSchema { .. } => "newer_schema",
             JournalError::Sync { .. } => "sync",
             JournalError::Sql { source, .. } => match source.sqlite_error_code() {
@@ -175,6 +186,8 @@ pub fn file_in(dir: &Path) -> PathBuf {
 mod arrival_tests;
 #[cfg(test)]
 mod register_tests;
+#[cfg(test)]
+mod tail_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -83,8 +83,8 @@ impl Journal {
     }
 
     /// Makes room: deletes up to [`PRUNE_ROWS`] of the oldest pulses, whatever they are, unless
-    /// the journal is well below `max_bytes`. Those that nobody has received are counted in the
-    /// ledger. Returns how many left.
+    /// the journal is well below `max_bytes`, but none that is not older than `before_ns` (the first such
+    /// ends it). Those that nobody has received are counted in the ledger. Returns how many left.
     ///
     /// # Errors
     /// When the disk does not take it.
@@ -92,6 +92,7 @@ impl Journal {
         &mut self,
         delivered: Option<&IdRanges>,
         max_bytes: u64,
+        before_ns: WallNs,
         now_ns: WallNs,
     ) -> Result<i64, JournalError> {
         if used_bytes(self.connection())? <= max_bytes / 100 * ROOM_PERCENT {
@@ -100,7 +101,7 @@ impl Journal {
         let Some(first) = self.oldest()? else {
             return Ok(0);
         };
-        let last = self.leaving(first);
+        let last = self.leaving(first, before_ns)?;
         if last < first {
             return Ok(0);
         }
@@ -110,13 +111,27 @@ impl Journal {
     }
 
     /// The last of the pulses that leave in one step if `first` is the oldest.
-    fn leaving(&self, first: i64) -> i64 {
-        (first + PRUNE_ROWS - 1).min(self.newest() - 1)
+    fn leaving(&self, first: i64, before_ns: WallNs) -> Result<i64, JournalError> {
+        let last = (first + PRUNE_ROWS - 1).min(self.newest() - 1);
+        let young: Option<i64> = self
+            .connection()
+            .query_row(
+                "SELECT min(p.id) FROM pulse p JOIN clock_segment s ON s.id = p.segment
+                 WHERE p.id BETWEEN ?1 AND ?2 AND s.trust > 0 AND p.mono_ns + s.offset_ns >= ?3",
+                (first, last, before_ns),
+                |row| row.get(0),
+            )
+            .op("be read")?;
+        Ok(young.map_or(last, |id| id - 1))
     }
 
     /// The newest id that the next [`Journal::make_room`] may delete; None: none.
-    pub(super) fn leaving_next(&self) -> Result<Option<i64>, JournalError> {
-        Ok(self.oldest()?.map(|first| self.leaving(first)))
+    pub(super) fn leaving_next(&self, before_ns: WallNs) -> Result<Option<i64>, JournalError> {
+        let Some(first) = self.oldest()? else {
+            return Ok(None);
+        };
+        let last = self.leaving(first, before_ns)?;
+        Ok((last >= first).then_some(last))
     }
 
     fn oldest(&self) -> Result<Option<i64>, JournalError> {

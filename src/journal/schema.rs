@@ -192,11 +192,38 @@ fn open_writer(dir: &Path) -> Result<Connection, JournalError> {
             [],
         )
         .op("be written to")?;
+    // Should that run have met a disk that failed, its commits are in the page cache alone, and a sync of
+    // the WAL would not say so: all of them go into the database, which is synced.
+    match checkpoint(&connection, "FULL") {
+        // A disk that is merely full keeps what it has taken.
+        Err(failed) if failed.kind() == "disk_full" => {}
+        done => drop(done?),
+    }
     // From here on commits survive the process; the durable thread makes them survive a power cut.
     connection
         .pragma_update(None, "synchronous", "NORMAL")
         .op("be set up")?;
     Ok(connection)
+}
+
+/// Moves commits from the WAL into the database. Returns the frames in the WAL, and how many of them are
+/// in the database.
+///
+/// # Errors
+/// When the disk does not take it, or a reader is in the way of a mode that must have all of them.
+pub(super) fn checkpoint(connection: &Connection, mode: &str) -> Result<(i64, i64), JournalError> {
+    connection
+        .query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+            let busy: bool = row.get(0)?;
+            if busy && matches!(mode, "FULL" | "TRUNCATE") {
+                return Err(rusqlite::Error::SqliteFailure(
+                    rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+                    None,
+                ));
+            }
+            Ok((row.get(1)?, row.get(2)?))
+        })
+        .op("be checkpointed")
 }
 
 /// Reads what the daemon needs to begin and to go on: the small tables, and the ends of the large ones.
@@ -216,6 +243,7 @@ fn probe(connection: &Connection) -> Result<(), JournalError> {
         "SELECT max(ends_s) FROM watched",
         "SELECT max(until_s) FROM reconciled",
         "SELECT max(roll) FROM changed_window",
+        "SELECT max(at_ns) FROM register",
         "SELECT mono_ns FROM pulse ORDER BY id LIMIT 1",
         "SELECT mono_ns FROM pulse ORDER BY id DESC LIMIT 1",
         "SELECT last_id FROM hour_ids ORDER BY start_s DESC LIMIT 1",

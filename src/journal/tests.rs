@@ -37,7 +37,7 @@ fn settings(dir: &std::path::Path) -> JournalSettings {
     }
 }
 
-fn names() -> Vec<String> {
+pub(super) fn names() -> Vec<String> {
     vec!["Import".to_owned(), "Export".to_owned()]
 }
 

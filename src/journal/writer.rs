@@ -12,8 +12,10 @@ use super::compared::Comparing;
 use super::mailbox::Mailbox;
 use super::marks::Marks;
 use super::ranges::IdRanges;
+use super::refusal::Refusal;
 use super::reserve::Reserve;
 use super::roller::Roller;
+use super::tail::{Left, Tail};
 use crate::clock::Clock;
 use crate::config::JournalSettings;
 use crate::intake::{Intake, Watched};
@@ -65,6 +67,7 @@ pub struct Writer {
     // State.
     reserve: Reserve,
     roller: Roller,
+    tail: Tail,
     closing: Option<Closing>,
     looked_minute_s: i64,
     rolled_ns: MonoNs,
@@ -102,6 +105,7 @@ impl Writer {
         Ok(Writer {
             reserve: Reserve::of(journal.dir()),
             roller: Roller::open(&journal)?,
+            tail: Tail::default(),
             closing: None,
             looked_minute_s: 0,
             rolled_ns: now_ns - ROLL_MIN_NS,
@@ -143,7 +147,7 @@ impl Writer {
         self.marks.round();
         match round {
             Ok(wait) => {
-                if let Some(kind) = self.marks.failing(None) {
+                if let Some(kind) = self.marks.failing(None, self.clock.mono_ns()) {
                     info!(kind, "the journal takes commits again");
                 }
                 self.retry = RETRY_MIN;
@@ -168,6 +172,17 @@ impl Writer {
         // What is not durable yet is counted by the next run.
         while self.count_windows(self.marks.now().durable)? {}
         self.journal.keep_watched(&watched)
+    }
+
+    /// Lets go of the journal, so that another, or the same once more, can be opened in its place.
+    pub fn leave(self) -> Left {
+        Left {
+            newest: self.journal.newest(),
+            standing: self.journal.standing(),
+            segments: self.journal.segments.clone(),
+            tail: self.tail,
+            file: super::file_in(self.journal.dir()),
+        }
     }
 
     fn try_step(&mut self) -> Result<Duration, JournalError> {
@@ -248,8 +263,11 @@ impl Writer {
         };
         match self.journal.commit(&pending) {
             Ok(settled) => {
-                self.marks
-                    .committed(self.journal.newest(), settled, self.clock.mono_ns());
+                let newest = self.journal.newest();
+                self.marks.committed(newest, settled, self.clock.mono_ns());
+                let mark = self.marks.now();
+                self.tail.keep(mark.commits, newest, pending);
+                self.tail.durable(mark.durable_commits);
                 Ok(())
             }
             Err(failed) => {
@@ -319,15 +337,30 @@ impl Writer {
         })
     }
 
+    /// Pulses in windows that a task still recomputes stay: what the task does not find in the raw bucket
+    /// it takes out of its window. Far above the bound, on a full disk, or while nobody knows what time it
+    /// is, they leave as well; their windows are put right when no task reaches them any more.
+    fn thinned_before_ns(&self, max_bytes: u64) -> Result<WallNs, JournalError> {
+        let full = self.marks.now().failing == Some("disk_full");
+        let far_above = self.journal.is_above(max_bytes.saturating_mul(2))?;
+        if full || far_above || self.intake.watched().looked_ns.is_none() {
+            return Ok(WallNs::MAX);
+        }
+        let now_s = self.clock.wall_ns().div_euclid(NS_PER_S);
+        Ok(View::Hour.settled_before_s(now_s) * NS_PER_S)
+    }
+
     fn make_room(&mut self, max_bytes: u64) -> Result<i64, JournalError> {
+        let before_ns = self.thinned_before_ns(max_bytes)?;
         // Pulses leave, their windows stay.
-        if let Some(last) = self.journal.leaving_next()? {
+        if let Some(last) = self.journal.leaving_next(before_ns)? {
             while self.count_windows(last)? {}
         }
         let delivered = self.destination.map(|_| &self.delivered);
+        let now_ns = self.clock.wall_ns();
         let left = self
             .journal
-            .make_room(delivered, max_bytes, self.clock.wall_ns())?;
+            .make_room(delivered, max_bytes, before_ns, now_ns)?;
         if left > 0 {
             warn!(
                 pulses = left,
@@ -338,15 +371,15 @@ impl Writer {
     }
 
     fn complain(&mut self, failed: &JournalError) {
-        let kind = failed.kind();
+        let Refusal { kind, remedy } = Refusal::of(failed, self.journal.dir());
         if failed.is_corrupt() {
             self.marks.damaged();
         }
-        if self.marks.failing(Some(kind)) != Some(kind) {
+        if self.marks.failing(Some(kind), self.clock.mono_ns()) != Some(kind) {
             let cause = std::error::Error::source(failed).map(ToString::to_string);
             let waiting = self.intake.len();
             error!(
-                error = %failed, cause, kind, waiting,
+                error = %failed, cause, kind, waiting, remedy,
                 "the journal does not take commits; pulses wait in memory"
             );
         }

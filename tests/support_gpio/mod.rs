@@ -34,6 +34,9 @@ const IN_RIG: &str = "POWERLOGGER_IN_RIG";
 /// Where `gpio-sim` is configured.
 const SIM: &str = "/sys/kernel/config/gpio-sim";
 
+/// The guest's disk.
+pub(crate) const DISK: &str = "/dev/ubda";
+
 /// What a test wants of its place.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
@@ -41,6 +44,8 @@ pub(crate) struct Place {
     pub(crate) time_travel: bool,
     /// Stop the guest after so long.
     pub(crate) timeout_s: u32,
+    /// An empty disk of this size in the guest, its first, [`DISK`]; 0: none. Only a rig has one to spare.
+    pub(crate) disk_mib: u32,
 }
 
 impl Place {
@@ -48,11 +53,13 @@ impl Place {
     pub(crate) const REAL: Place = Place {
         time_travel: false,
         timeout_s: 120,
+        disk_mib: 0,
     };
     /// Simulated time.
     pub(crate) const TIME_TRAVEL: Place = Place {
         time_travel: true,
         timeout_s: 120,
+        disk_mib: 0,
     };
 }
 
@@ -111,6 +118,10 @@ fn run_in_rig(run: &Path, name: &str, place: Place) {
     if place.time_travel {
         command.arg("--time-travel");
     }
+    let image = (place.disk_mib > 0).then(|| disk_image(place.disk_mib));
+    if let Some(image) = &image {
+        command.arg("--disk").arg(image.path());
+    }
     let binary = env::current_exe().expect("the test has a binary");
     command.arg("--").arg(binary);
     command.args(["--exact", name, "--nocapture", "--test-threads=1"]);
@@ -126,10 +137,24 @@ fn run_in_rig(run: &Path, name: &str, place: Place) {
     assert!(passed, "in the rig: {}\n{stdout}", output.status);
 }
 
+/// An empty disk, as a file that goes when it is dropped.
+fn disk_image(mib: u32) -> tempfile::NamedTempFile {
+    let image = tempfile::NamedTempFile::new().expect("a directory for temporary files");
+    let bytes = u64::from(mib) << 20;
+    image
+        .as_file()
+        .set_len(bytes)
+        .expect("a file without blocks takes no room");
+    image
+}
+
 /// Why this machine itself is no place for the tests.
 fn unfit(place: Place) -> Option<&'static str> {
     if place.time_travel {
         return Some("only a rig's clock can jump");
+    }
+    if place.disk_mib > 0 {
+        return Some("only a rig has a disk to break");
     }
     if !rustix::process::geteuid().is_root() {
         return Some("gpio-sim needs root");

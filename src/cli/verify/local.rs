@@ -14,6 +14,7 @@ use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded, MeterSettings};
 use crate::journal::reader::Reader;
+use crate::journal::refusal::Refusal;
 use crate::journal::schema::is_locked;
 use crate::journal::{JournalError, file_in};
 use crate::status::Status;
@@ -105,16 +106,12 @@ pub(super) fn journal(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
                 "stop the daemon and start it again: it moves a damaged journal aside, starts a new one \
                  and goes on counting",
             ),
-            Err(failed) => Check::bad(what, failed.to_string(), "see the log of the daemon"),
+            Err(failed) => Check::bad(what, failed.to_string(), Refusal::of(&failed, dir).remedy),
         },
         Err(JournalError::Missing { .. }) => {
             Check::note(what, "there is none yet", "`powerlogger run` makes it")
         }
-        Err(failed) => Check::bad(
-            what,
-            failed.to_string(),
-            "run it as somebody who may read the journal (sudo)",
-        ),
+        Err(failed) => Check::bad(what, failed.to_string(), Refusal::of(&failed, dir).remedy),
     };
     checks.add(check)
 }

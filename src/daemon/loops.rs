@@ -1,0 +1,132 @@
+//! What each thread behind the intake does: steps, and waits as the steps say.
+
+use std::time::Duration;
+
+use tracing::error;
+
+use crate::capture::stats::CaptureStats;
+use crate::clock::{Clock, SystemClock};
+use crate::deliver::stats::DeliverStats;
+use crate::deliver::{Deliverer, Step};
+use crate::intake::Intake;
+use crate::journal::durable::Durable;
+use crate::journal::marks::{Mark, Marks};
+use crate::journal::writer::Writer;
+use crate::reconcile::{self, Reconciler};
+use crate::report::Reporter;
+use crate::shutdown::Shutdown;
+
+/// Between tries of the reconciler to read the journal.
+const RECONCILE_RETRY: Duration = Duration::from_secs(5);
+
+/// A thread that found nothing to do looks again after this, whatever the bells say.
+const IDLE_LOOK: Duration = Duration::from_secs(1);
+
+/// The writer's thread.
+pub(super) fn write(mut writer: Writer, intake: &Intake, shutdown: &Shutdown) -> Writer {
+    while !shutdown.is_requested() {
+        let wait = writer.step();
+        intake.wait(wait);
+    }
+    writer
+}
+
+/// The durable thread: waits until it is time, then syncs.
+pub(super) fn sync(mut durable: Durable, marks: &Marks, shutdown: &Shutdown) -> Durable {
+    while !shutdown.is_requested() {
+        match durable.due_in() {
+            None => drop(marks.wait(IDLE_LOOK, |mark| mark.unsynced_since_ns.is_some())),
+            Some(Duration::ZERO) => {
+                if durable.step().is_err() {
+                    marks.wait(IDLE_LOOK, |_| shutdown.is_requested());
+                }
+            }
+            Some(left) => drop(marks.wait(left, |_| shutdown.is_requested())),
+        }
+    }
+    durable
+}
+
+/// The delivery thread: steps, and waits as the steps say.
+pub(super) fn deliver(mut deliverer: Deliverer, marks: &Marks, shutdown: &Shutdown) -> Deliverer {
+    let mut told = false;
+    while !shutdown.is_requested() {
+        let mark = marks.now();
+        let (timeout, until) = match deliverer.step(mark) {
+            Ok(Step::Again) => continue,
+            Ok(Step::Pause(pause)) => (pause, i64::MAX),
+            Ok(Step::Idle) => (IDLE_LOOK, mark.durable),
+            Err(failed) => {
+                if failed.is_corrupt() {
+                    marks.damaged();
+                }
+                if !std::mem::replace(&mut told, true) {
+                    error!(error = %failed, "the journal cannot be read; trying again");
+                }
+                (IDLE_LOOK, i64::MAX)
+            }
+        };
+        wait(marks, shutdown, timeout, |mark| mark.durable > until);
+    }
+    deliverer
+}
+
+/// The reconciler's thread: steps, and waits as the steps say.
+pub(super) fn reconcile(
+    mut reconciler: Reconciler,
+    marks: &Marks,
+    shutdown: &Shutdown,
+) -> Reconciler {
+    let mut told = false;
+    while !shutdown.is_requested() {
+        let pause = match reconciler.step(marks.now()) {
+            Ok(reconcile::Step::Again) => continue,
+            Ok(reconcile::Step::Pause(pause)) => pause,
+            Err(failed) => {
+                if failed.is_corrupt() {
+                    marks.damaged();
+                }
+                if !std::mem::replace(&mut told, true) {
+                    error!(error = %failed, "the journal cannot be read; trying again");
+                }
+                RECONCILE_RETRY
+            }
+        };
+        wait(marks, shutdown, pause, |_| false);
+    }
+    reconciler
+}
+
+/// The report's thread. It reads the journal, so that a disk that stalls holds it up.
+pub(super) fn report(
+    mut reporter: Reporter,
+    (captured, delivered): (&CaptureStats, Option<&DeliverStats>),
+    intake: &Intake,
+    marks: &Marks,
+    shutdown: &Shutdown,
+) {
+    while !shutdown.is_requested() {
+        let mark = marks.now();
+        let failing = mark.failing.or(mark.unsyncable);
+        let pause = reporter.report(captured, delivered, intake.len(), failing);
+        if reporter.found_damage() {
+            marks.damaged();
+        }
+        wait(marks, shutdown, pause, |_| false);
+    }
+}
+
+/// Waits for so long, or until it is `enough`, or the end. Commits ring the bell all the time; only
+/// what is waited for ends the wait.
+fn wait(marks: &Marks, shutdown: &Shutdown, timeout: Duration, enough: impl Fn(&Mark) -> bool) {
+    let begin_ns = SystemClock.mono_ns();
+    let mut left = timeout;
+    while !left.is_zero() && !shutdown.is_requested() {
+        let mark = marks.wait(left, |mark| enough(mark) || shutdown.is_requested());
+        if enough(&mark) {
+            break;
+        }
+        let spent = SystemClock.mono_ns() - begin_ns;
+        left = timeout.saturating_sub(Duration::from_nanos(u64::try_from(spent).unwrap_or(0)));
+    }
+}

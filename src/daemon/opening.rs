@@ -1,0 +1,181 @@
+//! Opening the journal, as long as it takes: capture goes on meanwhile, systemd is told so, and a disk that
+//! does not answer at all holds up a thread of its own.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use super::watch::Watch;
+use super::{Ends, JOURNAL_RETRY, RunError, THREAD_ENDS, join, spawn};
+use crate::clock::{Clock, SystemClock};
+use crate::intake::Intake;
+use crate::journal::JournalError;
+use crate::journal::append::Journal;
+use crate::journal::refusal::Refusal;
+use crate::pulse::{MonoNs, NS_PER_S};
+use crate::service;
+use crate::shutdown::{Bell, Rung};
+
+/// Between looks at a try that is under way, and at what systemd is to be told.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A journal that is not open after so long is a matter to be told.
+const SLOW_NS: i64 = 5 * NS_PER_S;
+
+/// While it is not open the state is logged this often.
+const SAY_NS: i64 = 60 * NS_PER_S;
+
+/// For so long a try that is under way is waited for when the end was asked for.
+const END_NS: i64 = 5 * NS_PER_S;
+
+/// The tries to open the journal.
+pub(super) struct Opening<'a> {
+    // Dependencies.
+    ends: &'a Ends<'a>,
+    intake: &'a Arc<Intake>,
+    // Settings.
+    again: bool,
+    // State.
+    began_ns: MonoNs,
+    said_ns: MonoNs,
+    looks: u64,
+    refused: &'static str,
+}
+
+impl<'a> Opening<'a> {
+    /// `again`: the journal was open before and let go, so it must be there.
+    pub(super) fn new(ends: &'a Ends<'a>, intake: &'a Arc<Intake>, again: bool) -> Opening<'a> {
+        let began_ns = SystemClock.mono_ns();
+        Opening {
+            ends,
+            intake,
+            again,
+            began_ns,
+            said_ns: began_ns,
+            looks: 0,
+            refused: "",
+        }
+    }
+
+    /// Opens the journal. None: the end was asked for before.
+    pub(super) fn open(
+        &mut self,
+        watch: &mut Watch,
+        bell: &mut Bell,
+    ) -> Result<Option<Journal>, RunError> {
+        while !self.ends.shutdown.is_requested() {
+            let Some(tried) = self.attempt(watch, bell)? else {
+                return Ok(None);
+            };
+            match tried {
+                Ok(journal) => {
+                    if !self.refused.is_empty() {
+                        info!(kind = self.refused, "the journal can be opened again");
+                    }
+                    return Ok(Some(journal));
+                }
+                Err(refused) if matches!(refused.kind(), "in_use" | "newer_schema") => {
+                    return Err(refused.into());
+                }
+                Err(failed) => self.complain(&failed),
+            }
+            let retry_ns =
+                SystemClock.mono_ns() + i64::try_from(JOURNAL_RETRY.as_nanos()).expect("5 s");
+            while SystemClock.mono_ns() < retry_ns && !self.ends.shutdown.is_requested() {
+                self.tell(watch);
+                bell.wait(LOOK);
+            }
+        }
+        Ok(None)
+    }
+
+    /// One try, in a thread of its own. None: it hangs, and the end was asked for.
+    fn attempt(
+        &mut self,
+        watch: &mut Watch,
+        bell: &mut Bell,
+    ) -> Result<Option<Result<Journal, JournalError>>, RunError> {
+        let settings = self.ends.settings;
+        let names: Vec<String> = settings
+            .meters
+            .iter()
+            .map(|meter| meter.name.clone())
+            .collect();
+        let (dir, boot_id) = (settings.journal.dir.clone(), self.ends.boot_id.to_owned());
+        let open = if self.again {
+            Journal::open_again
+        } else {
+            Journal::open
+        };
+        let trying: JoinHandle<Result<Journal, JournalError>> = spawn("open", bell, move || {
+            open(&dir, &names, &boot_id, SystemClock.wall_ns())
+        })?;
+        let mut end_ns = None;
+        while !trying.is_finished() {
+            if bell.wait(LOOK) == Rung::Thread {
+                // It rings a moment before it has ended.
+                bell.wait(THREAD_ENDS);
+            }
+            self.tell(watch);
+            if self.ends.shutdown.is_requested() {
+                let now_ns = SystemClock.mono_ns();
+                if now_ns > *end_ns.get_or_insert(now_ns + END_NS) {
+                    return Ok(None);
+                }
+            }
+        }
+        join("open", trying).map(Some)
+    }
+
+    /// Tells systemd that we count, and how the journal stands.
+    fn tell(&mut self, watch: &mut Watch) {
+        let now_ns = SystemClock.mono_ns();
+        self.looks += 1;
+        if self.refused.is_empty() && now_ns - self.began_ns < SLOW_NS {
+            return;
+        }
+        let captured = self.ends.captured;
+        let counting = captured.lines_up.load(Ordering::Relaxed) > 0;
+        let steps = captured.steps.load(Ordering::Relaxed);
+        let waiting = self.intake.len();
+        watch.look(counting, (steps, self.looks), waiting, now_ns);
+        let why = if self.refused.is_empty() {
+            "the disk does not answer"
+        } else {
+            self.refused
+        };
+        let doing = if counting {
+            "counting in memory alone"
+        } else {
+            "no line is read yet"
+        };
+        service::status(&format!(
+            "{doing}: {waiting} pulses wait; the journal is not open: {why}"
+        ));
+        if now_ns - self.said_ns >= SAY_NS {
+            self.said_ns = now_ns;
+            warn!(
+                waiting,
+                why, "counting in memory alone: the journal is not open"
+            );
+        }
+    }
+
+    fn complain(&mut self, failed: &JournalError) {
+        let Refusal { kind, remedy } = Refusal::of(failed, &self.ends.settings.journal.dir);
+        if self.refused != kind {
+            let cause = failed.source().map(ToString::to_string);
+            let waiting = self.intake.len();
+            error!(
+                error = %failed, cause, kind, waiting, remedy,
+                "the journal cannot be opened; pulses wait in memory; trying again every {} s",
+                JOURNAL_RETRY.as_secs()
+            );
+            self.refused = kind;
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What a person is told when the disk refuses: the word for it, and what to do.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::io::Errno;
+
+use super::{JournalError, file_in};
+
+/// How a commit, or the opening of the journal, was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The machine word.
+    pub kind: &'static str,
+    /// What to do; the daemon goes on by itself afterwards.
+    pub remedy: &'static str,
+}
+
+impl Refusal {
+    /// How the journal in `dir` was refused. SQLite calls a file system that has turned read-only an
+    /// I/O error like any other, so that one is looked at.
+    pub fn of(failed: &JournalError, dir: &Path) -> Refusal {
+        let mut kind = failed.kind();
+        if let JournalError::Directory { source, .. } | JournalError::Sync { source } = failed {
+            kind = match source.kind() {
+                ErrorKind::ReadOnlyFilesystem => "read_only",
+                ErrorKind::StorageFull => "disk_full",
+                _ if source.raw_os_error() == Some(Errno::IO.raw_os_error()) => "io",
+                _ => kind,
+            };
+        }
+        if matches!(kind, "io" | "sql" | "sync") && is_read_only(dir) {
+            kind = "read_only";
+        }
+        if kind == "sql" {
+            kind = how_it_cannot_be_read(dir).unwrap_or(kind);
+        }
+        Refusal {
+            kind,
+            remedy: remedy(kind),
+        }
+    }
+
+    /// Whether a journal that is refused like this is better let go and opened anew: a disk that fails
+    /// can be unmounted, checked and mounted again only when nobody has files open on it.
+    pub fn wants_letting_go(kind: &str) -> bool {
+        !matches!(kind, "disk_full" | "busy" | "corrupt")
+    }
+}
+
+fn remedy(kind: &str) -> &'static str {
+    match kind {
+        "disk_full" => "the disk is full: delete something (`df -h` shows which one it is)",
+        "read_only" => {
+            "the disk is read-only: `dmesg` says why; mount it writable again \
+             (`mount -o remount,rw`), or unmount it, check it with fsck and mount it"
+        }
+        "io" | "sync" => {
+            "the disk fails: `dmesg` says how; unmount it, check it with fsck and mount it again, \
+             or replace it"
+        }
+        "gone" => {
+            "mount the disk with the journal again; to begin a new journal, restart powerlogger"
+        }
+        "corrupt" => "nothing: it is opened again, and moved aside if it is really damaged",
+        "permission" => "run it as somebody who may read the journal (sudo)",
+        "directory" => "powerlogger's user must be able to write there",
+        _ => "look at the disk and at the rights of the journal's directory",
+    }
+}
+
+/// SQLite says no more than that it cannot open a file: why, the file itself tells.
+fn how_it_cannot_be_read(dir: &Path) -> Option<&'static str> {
+    let read = File::open(file_in(dir)).and_then(|mut file| file.read(&mut [0; 16]));
+    let failed = read.err()?;
+    match failed.kind() {
+        ErrorKind::PermissionDenied => Some("permission"),
+        _ if failed.raw_os_error() == Some(Errno::IO.raw_os_error()) => Some("io"),
+        _ => None,
+    }
+}
+
+/// Whether the file system says that it is read-only. The kernel lets files that are open be overwritten
+/// all the same.
+pub fn is_read_only(dir: &Path) -> bool {
+    statvfs(dir).is_ok_and(|disk| disk.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_directory_that_is_read_only_or_full_is_called_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let refused = |kind: ErrorKind| {
+            let failed = JournalError::Directory {
+                path: dir.path().to_owned(),
+                source: io::Error::from(kind),
+            };
+            Refusal::of(&failed, dir.path()).kind
+        };
+        assert_eq!(refused(ErrorKind::ReadOnlyFilesystem), "read_only");
+        assert_eq!(refused(ErrorKind::StorageFull), "disk_full");
+        assert_eq!(refused(ErrorKind::PermissionDenied), "directory");
+        let failed = JournalError::Directory {
+            path: dir.path().to_owned(),
+            source: Errno::IO.into(),
+        };
+        assert_eq!(Refusal::of(&failed, dir.path()).kind, "io");
+    }
+
+    #[test]
+    fn every_kind_has_a_remedy() {
+        for kind in [
+            "disk_full",
+            "read_only",
+            "io",
+            "sync",
+            "gone",
+            "directory",
+            "sql",
+        ] {
+            assert!(remedy(kind).len() > 20, "{kind}");
+        }
+        assert!(!Refusal::wants_letting_go("disk_full"));
+        assert!(Refusal::wants_letting_go("io"));
+    }
+}

@@ -1,0 +1,121 @@
+//! A disk that forgets what it has taken, with a virtual clock: files that are put back to an earlier state
+//! stand for it.
+
+use std::path::Path;
+
+use super::append::Journal;
+use super::tail::Left;
+use super::tests::{Bench, WALL, names, pending, pulses, segment};
+use crate::capture::filter::FilterState;
+use crate::clock::segment::Trust;
+use crate::intake::{Intake, LineState, Loss, PULSES_MAX, Pending};
+use crate::pulse::{LossCause, MeterId};
+
+const FILES: [&str; 2] = ["journal.sqlite", "journal.sqlite-wal"];
+
+/// A commit with some pulses of the second meter and a rejected edge, at this number of the line.
+fn commit(bench: &mut Bench, count: i64, line_seqno: u32) {
+    let mut new = pending(Vec::new(), pulses(1, 0, count));
+    new.lose(MeterId(1), LossCause::Bounce, Loss::at(1, WALL));
+    let filter: FilterState = serde_json::from_str(
+        r#"{"stable_high":false,"raw_high":false,"burst_edges":0,"last_edge":0,"line_seqno":0}"#,
+    )
+    .unwrap();
+    let request_id = 7;
+    let state = LineState {
+        request_id,
+        line_seqno,
+        filter,
+    };
+    new.lines.insert(MeterId(1), state);
+    bench.push(new);
+    bench.writer.step();
+}
+
+fn read(dir: &Path) -> Vec<Vec<u8>> {
+    let files = FILES.iter();
+    files
+        .map(|name| std::fs::read(dir.join(name)).unwrap())
+        .collect()
+}
+
+fn put_back(dir: &Path, files: &[Vec<u8>]) {
+    for (name, bytes) in FILES.iter().zip(files) {
+        std::fs::write(dir.join(name), bytes).unwrap();
+    }
+    std::fs::remove_file(dir.join("journal.sqlite-shm")).unwrap();
+}
+
+/// Three durable pulses; then a commit of two, one of a loss alone, and one of four, that are not. Returns
+/// what the disk held at each of the four times.
+fn story() -> (tempfile::TempDir, Vec<Vec<Vec<u8>>>, Left) {
+    let mut bench = Bench::new(|_| {});
+    bench.push(pending(vec![segment(0, WALL, Trust::Assumed)], Vec::new()));
+    bench.writer.step();
+    let mut states = Vec::new();
+    for (count, line_seqno) in [(3, 10), (2, 20), (0, 30), (4, 40)] {
+        commit(&mut bench, count, line_seqno);
+        if line_seqno == 10 {
+            bench.durable.step().unwrap();
+        }
+        states.push(read(bench.dir.path()));
+    }
+    let Bench {
+        dir,
+        writer,
+        durable,
+        ..
+    } = bench;
+    let left = writer.leave();
+    drop(durable);
+    (dir, states, left)
+}
+
+/// Pulses, losses and the line's number after the journal was opened again on what the disk held.
+fn after(held: usize) -> (i64, u64, usize) {
+    let (dir, states, mut left) = story();
+    put_back(dir.path(), &states[held]);
+    let mut journal = Journal::open_again(dir.path(), &names(), "boot", WALL).unwrap();
+    let intake = Intake::new(PULSES_MAX);
+    let forgotten = left.give_back(&mut journal, &intake, WALL).unwrap();
+    let waiting: Pending = intake.take(true).unwrap();
+    journal.commit(&waiting).unwrap();
+    let reader = super::reader::Reader::open(dir.path()).unwrap();
+    let losses: u64 = reader
+        .ledger()
+        .unwrap()
+        .iter()
+        .map(|(_, _, loss)| loss.pulses)
+        .sum();
+    assert_eq!(reader.totals().unwrap()[1].pulses, 9);
+    (journal.newest(), losses, forgotten)
+}
+
+#[test]
+fn what_the_disk_forgot_is_committed_once_more_and_nothing_twice() {
+    let forgotten = [6, 4, 4, 0];
+    for (held, forgotten) in forgotten.into_iter().enumerate() {
+        assert_eq!(after(held), (9, 4, forgotten), "held up to commit {held}");
+    }
+}
+
+#[test]
+fn a_commit_that_only_seemed_to_fail_is_found() {
+    let (dir, _, mut left) = story();
+    // As if the last commit, of four pulses, had been answered with an error.
+    left.newest -= 4;
+    left.tail = super::tail::Tail::default();
+    let intake = Intake::new(PULSES_MAX);
+    intake.push(pending(Vec::new(), pulses(1, 0, 5)), WALL);
+    let mut journal = Journal::open_again(dir.path(), &names(), "boot", WALL).unwrap();
+    left.give_back(&mut journal, &intake, WALL).unwrap();
+    assert_eq!(intake.len(), 1, "the fifth came later");
+}
+
+#[test]
+fn a_journal_that_is_gone_is_not_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let gone = Journal::open_again(dir.path(), &names(), "boot", WALL).unwrap_err();
+    assert_eq!(gone.kind(), "gone");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
