@@ -1,6 +1,7 @@
 //! `powerlogger status`: the snapshot of truth, for people and programs.
 
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::Result;
 use clap::Args;
@@ -9,6 +10,7 @@ use super::time;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, Loaded};
 use crate::daemon::destination_name;
+use crate::journal::JournalError;
 use crate::journal::reader::Reader;
 use crate::journal::refusal::{Refusal, is_read_only};
 use crate::journal::schema::is_locked;
@@ -37,17 +39,7 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     let taken = Reader::open(dir).and_then(|mut reader| {
         Status::take(&mut reader, destination.as_deref(), SystemClock.wall_ns())
     });
-    let status = match taken {
-        Err(failed) if !matches!(failed.kind(), "missing" | "newer_schema") => {
-            let Refusal { kind, remedy } = Refusal::of(&failed, dir);
-            return Err(anyhow::Error::from(failed).context(format!(
-                "the journal in {} cannot be read ({kind}): {remedy}. A daemon that runs counts on in memory: \
-                 `systemctl status powerlogger`",
-                dir.display()
-            )));
-        }
-        taken => taken?,
-    };
+    let status = taken.map_err(|failed| explained(failed, dir))?;
     let running = is_locked(dir);
     if args.json {
         let mut json = serde_json::to_value(&status)?;
@@ -99,6 +91,19 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         lost => writeln!(out, "lost       {lost} pulses (by cause above)")?,
     }
     Ok(())
+}
+
+/// Why the journal cannot be read, with what to do about it.
+fn explained(failed: JournalError, dir: &Path) -> anyhow::Error {
+    let Refusal { kind, remedy } = Refusal::of(&failed, dir);
+    if matches!(kind, "missing" | "newer_schema") {
+        return failed.into();
+    }
+    anyhow::Error::from(failed).context(format!(
+        "the journal in {} cannot be read ({kind}): {remedy}. A daemon that runs counts on in memory: \
+         `systemctl status powerlogger`",
+        dir.display()
+    ))
 }
 
 /// On which clock the newest pulses stand, and what to do about it.
