@@ -78,8 +78,9 @@ pub struct FilterState {
     last_pulse: Option<MonoNs>,
     /// The kernel's number of the last edge; 0: none yet.
     line_seqno: u32,
-    /// When the line was requested: since then no edge of it goes unnumbered.
-    requested: MonoNs,
+    /// When the line was requested: since then no edge of it goes unnumbered. None: an older version has
+    /// left this.
+    requested: Option<MonoNs>,
 }
 
 impl FilterState {
@@ -91,9 +92,10 @@ impl FilterState {
             self.active_since,
             self.pending,
             self.last_pulse,
+            self.requested,
         ];
         let seen = |stamp: &MonoNs| (0..=now_ns).contains(stamp);
-        seen(&self.last_edge) && seen(&self.requested) && stamps.iter().flatten().all(seen)
+        seen(&self.last_edge) && stamps.iter().flatten().all(seen)
     }
 }
 
@@ -118,7 +120,7 @@ impl Filter {
             pending: None,
             last_pulse: None,
             line_seqno: 0,
-            requested: now_ns,
+            requested: Some(now_ns),
         };
         Filter { settings, state }
     }
@@ -148,7 +150,7 @@ impl Filter {
     }
 
     /// When the line was requested, by this run or an earlier one: it is watched since then.
-    pub fn requested_ns(&self) -> MonoNs {
+    pub fn requested_ns(&self) -> Option<MonoNs> {
         self.state.requested
     }
 

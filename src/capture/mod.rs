@@ -241,7 +241,8 @@ impl Capture {
         let mut meters = BTreeMap::new();
         for (index, line) in self.lines.iter().enumerate().filter(|(_, line)| line.up) {
             // A request that an earlier run has left was watched by the kernel meanwhile.
-            let since_ns = line.filter.requested_ns().max(runs_since_ns);
+            let requested_ns = line.filter.requested_ns().unwrap_or(line.up_since_ns);
+            let since_ns = requested_ns.max(runs_since_ns);
             if line.up_since_ns.max(since_ns) < seen_ns {
                 let meter = MeterId(u16::try_from(index).expect("at most 64 meters"));
                 let (since_ns, until_ns) = (wall(since_ns), wall(seen_ns));
