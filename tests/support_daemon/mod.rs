@@ -24,6 +24,8 @@ const PATIENCE_NS: i64 = 60 * NS_PER_S;
 #[derive(Debug)]
 pub(crate) struct Daemon {
     dir: tempfile::TempDir,
+    /// Where its journal is, if not there.
+    queue: Option<PathBuf>,
     args: Vec<String>,
     child: Child,
 }
@@ -36,6 +38,16 @@ impl Daemon {
 
     /// The same, with a `.env`.
     pub(crate) fn start_with_env(config: &str, dotenv: &str, args: &[&str]) -> Daemon {
+        Daemon::start_on(None, config, dotenv, args)
+    }
+
+    /// The same, with its journal in a directory that stays.
+    pub(crate) fn start_on(
+        queue: Option<&Path>,
+        config: &str,
+        dotenv: &str,
+        args: &[&str],
+    ) -> Daemon {
         // In memory where there is such a place: what a process has written there survives its
         // death as on any disk, and a slow disk stalls nobody.
         let shm = Path::new("/dev/shm");
@@ -48,18 +60,24 @@ impl Daemon {
         fs::write(dir.path().join("powerlogger.toml"), config).unwrap();
         fs::write(dir.path().join(".env"), dotenv).unwrap();
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let child = spawn(dir.path(), &args);
-        Daemon { dir, args, child }
+        let queue = queue.map(Path::to_owned);
+        let child = spawn(dir.path(), queue.as_deref(), &args);
+        Daemon {
+            dir,
+            queue,
+            args,
+            child,
+        }
     }
 
     /// Starts it again after its end, on the same directory; the log begins anew.
     pub(crate) fn start_again(&mut self) {
-        self.child = spawn(self.dir.path(), &self.args);
+        self.child = spawn(self.dir.path(), self.queue.as_deref(), &self.args);
     }
 
     /// Its journal's directory.
     pub(crate) fn dir(&self) -> &Path {
-        self.dir.path()
+        self.queue.as_deref().unwrap_or(self.dir.path())
     }
 
     /// Its process.
@@ -74,7 +92,10 @@ impl Daemon {
 
     /// Runs another command of the binary on the same configuration; its standard output.
     pub(crate) fn ask(&self, args: &[&str]) -> String {
-        let output = command(self.dir.path()).args(args).output().unwrap();
+        let output = command(self.dir.path(), self.queue.as_deref())
+            .args(args)
+            .output()
+            .unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{args:?}: {stderr}");
         String::from_utf8(output.stdout).unwrap()
@@ -184,7 +205,7 @@ impl Drop for Daemon {
 }
 
 /// The binary, told of this directory and of nothing in the environment.
-fn command(dir: &Path) -> Command {
+fn command(dir: &Path, queue: Option<&Path>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_powerlogger"));
     for (name, _) in std::env::vars() {
         if name.starts_with("INFLUX") || name.starts_with("GPIO_") || name == "QUEUE_DIR" {
@@ -195,14 +216,14 @@ fn command(dir: &Path) -> Command {
         .arg("--config-dir")
         .arg(dir)
         .arg("--queue-dir")
-        .arg(dir)
+        .arg(queue.unwrap_or(dir))
         .stdin(Stdio::null());
     command
 }
 
-fn spawn(dir: &Path, args: &[String]) -> Child {
+fn spawn(dir: &Path, queue: Option<&Path>, args: &[String]) -> Child {
     let log = File::create(log_in(dir)).unwrap();
-    let mut run = command(dir);
+    let mut run = command(dir, queue);
     run.arg("run").args(args).env("NO_COLOR", "1");
     run.stdout(Stdio::null()).stderr(log).spawn().unwrap()
 }

@@ -1,0 +1,244 @@
+//! The order inside the disk: the daemon works on an ext4 over dm-log-writes. From that log the disk
+//! is made as it may have been after a flush, and the journal on it is opened.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use powerlogger::clock::{Clock, SystemClock};
+use powerlogger::journal::append::Journal;
+
+use super::found::{Found, Point, points};
+use super::log_writes::{BLOCK, Entry, Part, Player, parse, unflushed};
+use super::support_gpio::{self, Ground, Rig, SimChip};
+use super::tape::{self, Tape};
+use super::works::{self, Hand, METERS, Made, Watch};
+use super::{blank_disk, ext4_disk, option, seed, tool};
+
+/// Images in the ordinary run.
+const IMAGES: u64 = 50;
+
+/// Short, so that there are many flushes.
+const SYNC_INTERVAL_MS: u64 = 40;
+
+/// Between two marks: starting a program is work for the guest's one processor.
+const MARK_PAUSE: Duration = Duration::from_millis(30);
+
+const DISK_BYTES: u64 = 64 << 20;
+const LOG_BYTES: u64 = 512 << 20;
+const TAPE_BYTES: u64 = 32 << 20;
+
+const DISK: &str = "/dev/ubda";
+const BEFORE: &str = "/dev/ubdb";
+const LOG: &str = "/dev/ubdc";
+const HELD: &str = "/dev/ubdd";
+const MADE: &str = "/dev/ubde";
+
+/// The recorded device's name, and its file.
+const RECORDED: &str = "recorded";
+const RECORDED_FILE: &str = "/dev/dm-0";
+
+/// Runs all of it in one guest.
+pub(crate) fn outside(rig: &Rig, name: &str, dir: &Path) {
+    let [disk, before, log, held, made] =
+        ["disk", "before", "log", "held", "made"].map(|file| dir.join(file));
+    ext4_disk(&disk, DISK_BYTES);
+    fs::copy(&disk, &before).unwrap();
+    blank_disk(&log, LOG_BYTES);
+    blank_disk(&held, TAPE_BYTES);
+    blank_disk(&made, TAPE_BYTES);
+    let place = support_gpio::Place {
+        timeout_s: 3_000,
+        ..support_gpio::Place::REAL
+    };
+    rig.assert_passes(name, place, &[&disk, &before, &log, &held, &made]);
+}
+
+/// Records, then judges the images.
+pub(crate) fn in_guest(ground: &Ground) {
+    let images = option("LOG_WRITES_IMAGES").unwrap_or(IMAGES);
+    let mut random = fastrand::Rng::with_seed(seed("images"));
+    record(
+        ground,
+        random.u64(..),
+        Duration::from_millis(5_000 + 20 * images),
+    );
+    let log = fs::read(LOG).unwrap();
+    let entries = parse(&log);
+    let evidence = Evidence {
+        made: works::made(&tape::read(Path::new(MADE)), i64::MAX / 2),
+        held: points(&tape::read(Path::new(HELD))).collect(),
+    };
+    let flushes = chosen(&entries, usize::try_from(images).unwrap(), &mut random);
+    let mut player = Player::new(&log, &entries, fs::read(BEFORE).unwrap());
+    let (mut behind, mut empty) = (Vec::new(), 0);
+    for flush in flushes {
+        player.play_to(flush);
+        let part = Part::random(&mut random);
+        put_image(&player.cut(part, &mut random));
+        let durable = held_at(&entries, flush);
+        eprintln!(
+            "flush {flush} of {} entries, {part:?}, {durable} durable",
+            entries.len()
+        );
+        let kept = evidence.judge(durable);
+        empty += usize::from(kept == 0);
+        behind.push(kept - durable);
+    }
+    behind.sort_unstable();
+    let flushes = entries
+        .iter()
+        .filter(|entry| **entry == Entry::Flush)
+        .count();
+    eprintln!(
+        "{images} images from {} writes and {flushes} flushes, {} pulses; {empty} without a pulse; \
+         pulses kept beyond those known to be durable: {} to {}",
+        entries.len() - flushes,
+        evidence.made.len(),
+        behind[0],
+        behind[behind.len() - 1]
+    );
+    assert!(
+        empty < behind.len() / 2,
+        "most are of a journal with pulses"
+    );
+}
+
+/// Lets the daemon work on a disk whose writes are recorded.
+fn record(ground: &Ground, seed: u64, time: Duration) {
+    let sectors = DISK_BYTES / 512;
+    let table = format!("0 {sectors} log-writes {DISK} {LOG}");
+    tool(
+        "dmsetup",
+        &["create", "--noudevsync", RECORDED, "--table", &table],
+    );
+    fs::create_dir("/run/disk").unwrap();
+    tool(
+        "mount",
+        &["-t", "ext4", "-o", "noatime", RECORDED_FILE, "/run/disk"],
+    );
+    let chip: SimChip = ground.chip("pinctrl-bcm2711", 32);
+    let server = works::server(HELD);
+    let mut daemon = works::daemon(Path::new("/run/disk/journal"), &server, SYNC_INTERVAL_MS);
+    daemon.wait_for_lines(METERS.len());
+    let tape = Arc::new(Mutex::new(Tape::open(MADE)));
+    let hand = Hand::start(&chip, &tape, seed, Duration::from_millis(2));
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _marks = scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                // What is at the server now was durable before the mark comes into the log.
+                mark(works::held(&server));
+                std::thread::sleep(MARK_PAUSE);
+            }
+        });
+        Watch::default().sleep(time);
+        stop.store(true, Ordering::Relaxed);
+    });
+    hand.stop();
+    daemon.kill();
+    tool("umount", &["/run/disk"]);
+    tool("dmsetup", &["remove", "--noudevsync", RECORDED]);
+}
+
+/// Notes in the log how many points the server has.
+fn mark(held: usize) {
+    let held = held.to_string();
+    tool(
+        "dmsetup",
+        &["message", RECORDED, "0", "mark", "held", &held],
+    );
+}
+
+/// How many points the server had before this entry, as far as the marks tell.
+fn held_at(entries: &[Entry], before: usize) -> usize {
+    let marks = entries[..before].iter().rev();
+    let held = marks.filter_map(|entry| match entry {
+        Entry::Mark(text) => text.strip_prefix("held ")?.parse().ok(),
+        _ => None,
+    });
+    held.into_iter().next().unwrap_or(0)
+}
+
+/// Flushes to cut after, in their order: those that much follows are chosen more often, because a
+/// checkpoint is among it, or ext4's own.
+fn chosen(entries: &[Entry], images: usize, random: &mut fastrand::Rng) -> Vec<usize> {
+    let mut flushes = BTreeMap::new();
+    let mut sum = 0;
+    for (at, entry) in entries.iter().enumerate() {
+        if *entry == Entry::Flush {
+            let sizes = unflushed(entries, at + 1).map(|entry| match entry {
+                Entry::Write { bytes, .. } => bytes.len().div_ceil(BLOCK),
+                _ => 0,
+            });
+            sum += 1 + sizes.sum::<usize>();
+            flushes.insert(sum, at);
+        }
+    }
+    let mut chosen: Vec<usize> = (0..images)
+        .map(|_| {
+            let shot = random.usize(1..=sum);
+            *flushes.range(shot..).next().unwrap().1
+        })
+        .collect();
+    chosen.sort_unstable();
+    chosen
+}
+
+const IMAGE: &str = "/dev/shm/image";
+
+/// Writes an image that has no room for what is blank.
+fn put_image(disk: &[u8]) {
+    let image = File::create(IMAGE).unwrap();
+    image.set_len(disk.len() as u64).unwrap();
+    for (block, at) in disk.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
+        if block != [0; BLOCK] {
+            image.write_all_at(block, at).unwrap();
+        }
+    }
+}
+
+/// What is known of the pulses.
+struct Evidence {
+    made: Vec<Made>,
+    /// What the server got, in the order of its arrival.
+    held: Vec<Point>,
+}
+
+impl Evidence {
+    /// The journal on the image opens by itself and holds at least the `durable` first points that
+    /// the server got. Returns how many it has.
+    fn judge(&self, durable: usize) -> usize {
+        tool(
+            "mount",
+            &["-t", "ext4", "-o", "loop,noatime", IMAGE, "/run/disk"],
+        );
+        let queue = Path::new("/run/disk/journal");
+        let found = if Found::is_there(queue) {
+            Found::read_copy(queue)
+        } else {
+            Found::default()
+        };
+        let names = METERS.map(|(name, _)| name.to_owned());
+        let journal = Journal::open(queue, &names, "another boot", SystemClock.wall_ns()).unwrap();
+        assert_eq!(journal.moved_aside(), None, "it is as good as it was");
+        drop(journal);
+        assert_eq!(Found::read(queue), found, "and as it was");
+        tool("umount", &["/run/disk"]);
+        Found::assert_made(&found.pulses, &self.made);
+        let mut durable_points = self.held.iter().take(durable);
+        let lacking = durable_points.find(|point| !found.pulses.contains(point));
+        assert_eq!(lacking, None, "it was durable");
+        for (first, last) in &found.delivered {
+            assert!(
+                *first >= 1 && *last <= found.pulses.len() as i64,
+                "{found:?}"
+            );
+        }
+        found.pulses.len()
+    }
+}

@@ -1,0 +1,252 @@
+//! The log of `dm-log-writes` (Documentation/admin-guide/device-mapper/log-writes.rst in the kernel's
+//! sources), and the disks that a power cut may leave of it.
+//!
+//! A write is in the log once it is on the disk for good: before the flush that came after it, or, with
+//! FUA, at once. So what stands between two flushes is what a disk could have held back when the power
+//! went just before the second one: any part of it, but for what was written with FUA.
+
+use std::ops::Range;
+
+/// The log's unit.
+const SECTOR: usize = 512;
+
+/// What a disk writes as a whole, or not at all.
+pub(crate) const BLOCK: usize = 4096;
+
+const MAGIC: u64 = 0x6a_7366_7773_6872;
+
+const FLUSH: u64 = 1 << 0;
+const FUA: u64 = 1 << 1;
+const DISCARD: u64 = 1 << 2;
+const MARK: u64 = 1 << 3;
+
+/// An entry of the log.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// What was completed before is on the disk.
+    Flush,
+    /// Bytes of the log that go to the disk at `at`.
+    Write {
+        at: usize,
+        bytes: Range<usize>,
+        fua: bool,
+    },
+    /// A word of the one who watches.
+    Mark(String),
+}
+
+/// Reads a whole log.
+pub(crate) fn parse(log: &[u8]) -> Vec<Entry> {
+    let number = |at: usize| u64::from_le_bytes(log[at..at + 8].try_into().unwrap());
+    assert_eq!(number(0), MAGIC, "the log's magic");
+    assert_eq!(number(8), 1, "the log's version");
+    assert_eq!(number(24) & 0xffff_ffff, SECTOR as u64, "its sectors");
+    let mut entries = Vec::new();
+    let mut at = SECTOR;
+    for _ in 0..number(16) {
+        let [sector, sectors, flags, data_bytes] = [0, 8, 16, 24].map(|field| number(at + field));
+        let sector = usize::try_from(sector).unwrap();
+        let sectors = usize::try_from(sectors).unwrap();
+        let data_bytes = usize::try_from(data_bytes).unwrap();
+        if flags & MARK != 0 {
+            let text = &log[at + 32..at + 32 + data_bytes];
+            entries.push(Entry::Mark(String::from_utf8(text.to_vec()).unwrap()));
+            at += SECTOR;
+            continue;
+        }
+        assert_eq!(flags & DISCARD, 0, "nobody discards here");
+        assert_eq!(data_bytes, 0, "nothing but marks has data of its own");
+        // The kernel sends a flush with data as a flush and a write after it; should it not, it is so.
+        if flags & FLUSH != 0 {
+            entries.push(Entry::Flush);
+        }
+        if sectors > 0 {
+            let bytes = at + SECTOR..at + SECTOR + sectors * SECTOR;
+            entries.push(Entry::Write {
+                at: sector * SECTOR,
+                bytes,
+                fua: flags & FUA != 0,
+            });
+        }
+        at += SECTOR + sectors * SECTOR;
+    }
+    entries
+}
+
+/// How much of what was not flushed has reached the disk.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part {
+    /// Nothing: the power went as the flush was done.
+    Nothing,
+    /// So many blocks of a hundred, and all that was written with FUA.
+    Percent(u32),
+}
+
+impl Part {
+    pub(crate) fn random(random: &mut fastrand::Rng) -> Part {
+        match random.u32(0..8) {
+            0 => Part::Nothing,
+            1 => Part::Percent(0),
+            2 => Part::Percent(100),
+            3 => Part::Percent(95),
+            4 => Part::Percent(5),
+            _ => Part::Percent(random.u32(10..90)),
+        }
+    }
+}
+
+/// A disk that is played from a log, from flush to flush.
+#[derive(Debug)]
+pub(crate) struct Player<'a> {
+    log: &'a [u8],
+    entries: &'a [Entry],
+    /// The disk as it is for certain.
+    disk: Vec<u8>,
+    /// Entries that are done.
+    done: usize,
+}
+
+impl<'a> Player<'a> {
+    /// Begins with the disk as it was before the log.
+    pub(crate) fn new(log: &'a [u8], entries: &'a [Entry], disk: Vec<u8>) -> Player<'a> {
+        let done = 0;
+        Player {
+            log,
+            entries,
+            disk,
+            done,
+        }
+    }
+
+    /// Goes on to the flush at `flush` among the entries.
+    pub(crate) fn play_to(&mut self, flush: usize) {
+        assert_eq!(self.entries[flush], Entry::Flush);
+        for entry in &self.entries[self.done..=flush] {
+            if let Entry::Write { at, bytes, .. } = entry {
+                let to = *at..*at + bytes.len();
+                self.disk[to].copy_from_slice(&self.log[bytes.clone()]);
+            }
+        }
+        self.done = flush + 1;
+    }
+
+    /// The disk as a power cut before the next flush may leave it.
+    pub(crate) fn cut(&self, part: Part, random: &mut fastrand::Rng) -> Vec<u8> {
+        let mut disk = self.disk.clone();
+        let Part::Percent(percent) = part else {
+            return disk;
+        };
+        for entry in unflushed(self.entries, self.done) {
+            let Entry::Write { at, bytes, fua } = entry else {
+                continue;
+            };
+            for (block, to) in blocks(*at, bytes.len()) {
+                if *fua || random.u32(0..100) < percent {
+                    let from = bytes.start + block..bytes.start + block + to.len();
+                    disk[to].copy_from_slice(&self.log[from]);
+                }
+            }
+        }
+        disk
+    }
+}
+
+/// The entries from `from` to the next flush.
+pub(crate) fn unflushed(entries: &[Entry], from: usize) -> impl Iterator<Item = &Entry> {
+    entries[from..]
+        .iter()
+        .take_while(|entry| **entry != Entry::Flush)
+}
+
+/// The parts of a write that a disk writes one by one: where in the write, and where on the disk.
+fn blocks(at: usize, bytes: usize) -> Vec<(usize, Range<usize>)> {
+    let mut blocks = Vec::new();
+    let mut next = at;
+    while next < at + bytes {
+        let end = (next / BLOCK * BLOCK + BLOCK).min(at + bytes);
+        blocks.push((next - at, next..end));
+        next = end;
+    }
+    blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A log as the kernel writes it: sector, flags and what was written, or the mark.
+    fn log(entries: &[(u64, u64, &[u8])]) -> Vec<u8> {
+        let sector = |fields: &[u64]| {
+            let mut bytes: Vec<u8> = fields.iter().flat_map(|n| n.to_le_bytes()).collect();
+            bytes.resize(SECTOR, 0);
+            bytes
+        };
+        let mut log = sector(&[MAGIC, 1, entries.len() as u64, SECTOR as u64]);
+        for (at, flags, data) in entries {
+            if flags & MARK != 0 {
+                let mut mark = sector(&[0, 0, *flags, data.len() as u64]);
+                mark[32..32 + data.len()].copy_from_slice(data);
+                log.extend(mark);
+            } else {
+                log.extend(sector(&[*at, (data.len() / SECTOR) as u64, *flags, 0]));
+                log.extend(*data);
+            }
+        }
+        log
+    }
+
+    fn cut(entries: &[(u64, u64, &[u8])], flush: usize, part: Part, seed: u64) -> Vec<u8> {
+        let log = log(entries);
+        let entries = parse(&log);
+        let mut player = Player::new(&log, &entries, vec![0; 4 * BLOCK]);
+        player.play_to(flush);
+        player.cut(part, &mut fastrand::Rng::with_seed(seed))
+    }
+
+    #[test]
+    fn a_log_is_read() {
+        let log = log(&[
+            (8, 0, &[1; BLOCK]),
+            (0, FLUSH, &[]),
+            (0, MARK, b"held 7"),
+            (1, FLUSH | FUA, &[2; SECTOR]),
+        ]);
+        let write = |at, start, len: usize, fua| Entry::Write {
+            at,
+            bytes: start..start + len,
+            fua,
+        };
+        let wanted = [
+            write(BLOCK, 2 * SECTOR, BLOCK, false),
+            Entry::Flush,
+            Entry::Mark("held 7".to_owned()),
+            Entry::Flush,
+            write(SECTOR, 5 * SECTOR + BLOCK, SECTOR, true),
+        ];
+        assert_eq!(parse(&log), wanted);
+    }
+
+    #[test]
+    fn what_was_flushed_is_there_and_what_follows_in_any_part() {
+        let (a, b, c) = ([1; BLOCK], [2; 2 * BLOCK], [3; BLOCK]);
+        let log: [(u64, u64, &[u8]); 5] = [
+            (0, 0, &a),
+            (0, FLUSH, &[]),
+            (8, 0, &b),
+            (0, FUA, &c),
+            (0, FLUSH, &[]),
+        ];
+        let firsts = |disk: Vec<u8>| [0, 1, 2, 3].map(|block| disk[block * BLOCK]);
+        let nothing = cut(&log, 1, Part::Nothing, 1);
+        assert_eq!(firsts(nothing), [1, 0, 0, 0]);
+        let fua_alone = cut(&log, 1, Part::Percent(0), 1);
+        assert_eq!(firsts(fua_alone), [3, 0, 0, 0]);
+        assert_eq!(firsts(cut(&log, 1, Part::Percent(100), 1)), [3, 2, 2, 0]);
+        let any: std::collections::BTreeSet<_> = (0..40)
+            .map(|seed| firsts(cut(&log, 1, Part::Percent(50), seed)))
+            .collect();
+        let wanted = [[3, 0, 0, 0], [3, 0, 2, 0], [3, 2, 0, 0], [3, 2, 2, 0]];
+        assert_eq!(any, wanted.into(), "also half of a write");
+        assert_eq!(firsts(cut(&log, 4, Part::Nothing, 1)), [3, 2, 2, 0]);
+    }
+}
