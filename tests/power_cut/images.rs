@@ -13,7 +13,7 @@ use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::journal::append::Journal;
 
 use super::found::{Found, Point, points};
-use super::log_writes::{BLOCK, Entry, Part, Player, parse, unflushed};
+use super::log_writes::{BLOCK, Entry, Log, Part, Player};
 use super::support_gpio::{self, Ground, Rig, SimChip};
 use super::tape::{self, Tape};
 use super::works::{self, Hand, METERS, Made, Watch};
@@ -28,7 +28,7 @@ const SYNC_INTERVAL_MS: u64 = 40;
 /// Between two marks: starting a program is work for the guest's one processor.
 const MARK_PAUSE: Duration = Duration::from_millis(30);
 
-const DISK_BYTES: u64 = 64 << 20;
+const DISK_BYTES: u64 = 32 << 20;
 const LOG_BYTES: u64 = 512 << 20;
 const TAPE_BYTES: u64 = 32 << 20;
 
@@ -41,6 +41,9 @@ const MADE: &str = "/dev/ubde";
 /// The recorded device's name, and its file.
 const RECORDED: &str = "recorded";
 const RECORDED_FILE: &str = "/dev/dm-0";
+
+const MOUNT: &str = "/run/disk";
+const JOURNAL: &str = "/run/disk/journal";
 
 /// Runs all of it in one guest.
 pub(crate) fn outside(rig: &Rig, name: &str, dir: &Path) {
@@ -67,20 +70,20 @@ pub(crate) fn in_guest(ground: &Ground) {
         random.u64(..),
         Duration::from_millis(5_000 + 20 * images),
     );
-    let log = fs::read(LOG).unwrap();
-    let entries = parse(&log);
+    let log = Log::read(&File::open(LOG).unwrap());
+    let entries = &log.entries;
     let evidence = Evidence {
         made: works::made(&tape::read(Path::new(MADE)), i64::MAX / 2),
         held: points(&tape::read(Path::new(HELD))).collect(),
     };
-    let flushes = chosen(&entries, usize::try_from(images).unwrap(), &mut random);
-    let mut player = Player::new(&log, &entries, fs::read(BEFORE).unwrap());
+    let flushes = chosen(&log, usize::try_from(images).unwrap(), &mut random);
+    let mut player = Player::new(&log, fs::read(BEFORE).unwrap());
     let (mut behind, mut empty) = (Vec::new(), 0);
     for flush in flushes {
         player.play_to(flush);
         let part = Part::random(&mut random);
         put_image(&player.cut(part, &mut random));
-        let durable = held_at(&entries, flush);
+        let durable = held_at(entries, flush);
         eprintln!(
             "flush {flush} of {} entries, {part:?}, {durable} durable",
             entries.len()
@@ -116,14 +119,11 @@ fn record(ground: &Ground, seed: u64, time: Duration) {
         "dmsetup",
         &["create", "--noudevsync", RECORDED, "--table", &table],
     );
-    fs::create_dir("/run/disk").unwrap();
-    tool(
-        "mount",
-        &["-t", "ext4", "-o", "noatime", RECORDED_FILE, "/run/disk"],
-    );
+    fs::create_dir(MOUNT).unwrap();
+    mount(RECORDED_FILE);
     let chip: SimChip = ground.chip("pinctrl-bcm2711", 32);
     let server = works::server(HELD);
-    let mut daemon = works::daemon(Path::new("/run/disk/journal"), &server, SYNC_INTERVAL_MS);
+    let mut daemon = works::daemon(Path::new(JOURNAL), &server, SYNC_INTERVAL_MS);
     daemon.wait_for_lines(METERS.len());
     let tape = Arc::new(Mutex::new(Tape::open(MADE)));
     let hand = Hand::start(&chip, &tape, seed, Duration::from_millis(2));
@@ -141,24 +141,25 @@ fn record(ground: &Ground, seed: u64, time: Duration) {
     });
     hand.stop();
     daemon.kill();
-    tool("umount", &["/run/disk"]);
+    tool("umount", &[MOUNT]);
     tool("dmsetup", &["remove", "--noudevsync", RECORDED]);
+}
+
+fn mount(device: &str) {
+    tool("mount", &["-t", "ext4", "-o", "noatime", device, MOUNT]);
 }
 
 /// Notes in the log how many points the server has.
 fn mark(held: usize) {
-    let held = held.to_string();
-    tool(
-        "dmsetup",
-        &["message", RECORDED, "0", "mark", "held", &held],
-    );
+    let held = format!("held={held}");
+    tool("dmsetup", &["message", RECORDED, "0", "mark", &held]);
 }
 
 /// How many points the server had before this entry, as far as the marks tell.
 fn held_at(entries: &[Entry], before: usize) -> usize {
     let marks = entries[..before].iter().rev();
     let held = marks.filter_map(|entry| match entry {
-        Entry::Mark(text) => text.strip_prefix("held ")?.parse().ok(),
+        Entry::Mark(text) => text.strip_prefix("held=")?.parse().ok(),
         _ => None,
     });
     held.into_iter().next().unwrap_or(0)
@@ -166,12 +167,12 @@ fn held_at(entries: &[Entry], before: usize) -> usize {
 
 /// Flushes to cut after, in their order: those that much follows are chosen more often, because a
 /// checkpoint is among it, or ext4's own.
-fn chosen(entries: &[Entry], images: usize, random: &mut fastrand::Rng) -> Vec<usize> {
+fn chosen(log: &Log, images: usize, random: &mut fastrand::Rng) -> Vec<usize> {
     let mut flushes = BTreeMap::new();
     let mut sum = 0;
-    for (at, entry) in entries.iter().enumerate() {
+    for (at, entry) in log.entries.iter().enumerate() {
         if *entry == Entry::Flush {
-            let sizes = unflushed(entries, at + 1).map(|entry| match entry {
+            let sizes = log.unflushed(at + 1).map(|entry| match entry {
                 Entry::Write { bytes, .. } => bytes.len().div_ceil(BLOCK),
                 _ => 0,
             });
@@ -190,6 +191,7 @@ fn chosen(entries: &[Entry], images: usize, random: &mut fastrand::Rng) -> Vec<u
 }
 
 const IMAGE: &str = "/dev/shm/image";
+const LOOP: &str = "/dev/loop0";
 
 /// Writes an image that has no room for what is blank.
 fn put_image(disk: &[u8]) {
@@ -213,11 +215,9 @@ impl Evidence {
     /// The journal on the image opens by itself and holds at least the `durable` first points that
     /// the server got. Returns how many it has.
     fn judge(&self, durable: usize) -> usize {
-        tool(
-            "mount",
-            &["-t", "ext4", "-o", "loop,noatime", IMAGE, "/run/disk"],
-        );
-        let queue = Path::new("/run/disk/journal");
+        tool("losetup", &[LOOP, IMAGE]);
+        mount(LOOP);
+        let queue = Path::new(JOURNAL);
         let found = if Found::is_there(queue) {
             Found::read_copy(queue)
         } else {
@@ -228,7 +228,8 @@ impl Evidence {
         assert_eq!(journal.moved_aside(), None, "it is as good as it was");
         drop(journal);
         assert_eq!(Found::read(queue), found, "and as it was");
-        tool("umount", &["/run/disk"]);
+        tool("umount", &[MOUNT]);
+        tool("losetup", &["-d", LOOP]);
         Found::assert_made(&found.pulses, &self.made);
         let mut durable_points = self.held.iter().take(durable);
         let lacking = durable_points.find(|point| !found.pulses.contains(point));

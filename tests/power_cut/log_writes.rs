@@ -5,13 +5,18 @@
 //! FUA, at once. So what stands between two flushes is what a disk could have held back when the power
 //! went just before the second one: any part of it, but for what was written with FUA.
 
+use std::fs::File;
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 
 /// The log's unit.
 const SECTOR: usize = 512;
 
 /// What a disk writes as a whole, or not at all.
 pub(crate) const BLOCK: usize = 4096;
+
+/// An entry's head, in a sector of its own; a mark's text stands behind it.
+const HEAD_BYTES: usize = 32;
 
 const MAGIC: u64 = 0x6a_7366_7773_6872;
 
@@ -25,7 +30,7 @@ const MARK: u64 = 1 << 3;
 pub(crate) enum Entry {
     /// What was completed before is on the disk.
     Flush,
-    /// Bytes of the log that go to the disk at `at`.
+    /// Bytes of the log's data that go to the disk at `at`.
     Write {
         at: usize,
         bytes: Range<usize>,
@@ -35,42 +40,78 @@ pub(crate) enum Entry {
     Mark(String),
 }
 
-/// Reads a whole log.
-pub(crate) fn parse(log: &[u8]) -> Vec<Entry> {
-    let number = |at: usize| u64::from_le_bytes(log[at..at + 8].try_into().unwrap());
-    assert_eq!(number(0), MAGIC, "the log's magic");
-    assert_eq!(number(8), 1, "the log's version");
-    assert_eq!(number(24) & 0xffff_ffff, SECTOR as u64, "its sectors");
-    let mut entries = Vec::new();
-    let mut at = SECTOR;
-    for _ in 0..number(16) {
-        let [sector, sectors, flags, data_bytes] = [0, 8, 16, 24].map(|field| number(at + field));
-        let sector = usize::try_from(sector).unwrap();
-        let sectors = usize::try_from(sectors).unwrap();
-        let data_bytes = usize::try_from(data_bytes).unwrap();
+/// A whole log.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    pub(crate) entries: Vec<Entry>,
+    /// What the entries have written.
+    data: Vec<u8>,
+}
+
+impl Log {
+    /// Reads the log on a disk.
+    pub(crate) fn read(disk: &File) -> Log {
+        let [magic, version, entries, sector_bytes] = numbers(&read_sector(disk, 0));
+        assert_eq!(magic, MAGIC, "the log's magic");
+        assert_eq!(version, 1, "the log's version");
+        assert_eq!(sector_bytes & 0xffff_ffff, SECTOR as u64, "its sectors");
+        let mut log = Log::default();
+        let mut at = SECTOR;
+        for _ in 0..entries {
+            at += SECTOR + log.read_entry(disk, at);
+        }
+        log
+    }
+
+    /// Reads the entry at `at`; returns how many bytes of data follow it.
+    fn read_entry(&mut self, disk: &File, at: usize) -> usize {
+        let head = read_sector(disk, at);
+        let [sector, sectors, flags, mark_bytes] = numbers(&head);
+        let mark_bytes = usize::try_from(mark_bytes).unwrap();
         if flags & MARK != 0 {
-            let text = &log[at + 32..at + 32 + data_bytes];
-            entries.push(Entry::Mark(String::from_utf8(text.to_vec()).unwrap()));
-            at += SECTOR;
-            continue;
+            let text = head[HEAD_BYTES..HEAD_BYTES + mark_bytes].to_vec();
+            self.entries
+                .push(Entry::Mark(String::from_utf8(text).unwrap()));
+            return 0;
         }
         assert_eq!(flags & DISCARD, 0, "nobody discards here");
-        assert_eq!(data_bytes, 0, "nothing but marks has data of its own");
-        // The kernel sends a flush with data as a flush and a write after it; should it not, it is so.
+        assert_eq!(mark_bytes, 0, "nothing but marks has data of its own");
+        // The kernel makes a flush and a write of a flush with data; should it not, it is so.
         if flags & FLUSH != 0 {
-            entries.push(Entry::Flush);
+            self.entries.push(Entry::Flush);
         }
-        if sectors > 0 {
-            let bytes = at + SECTOR..at + SECTOR + sectors * SECTOR;
-            entries.push(Entry::Write {
-                at: sector * SECTOR,
-                bytes,
+        let length = usize::try_from(sectors).unwrap() * SECTOR;
+        if length > 0 {
+            let begin = self.data.len();
+            self.data.resize(begin + length, 0);
+            let data = &mut self.data[begin..];
+            disk.read_exact_at(data, (at + SECTOR) as u64).unwrap();
+            self.entries.push(Entry::Write {
+                at: usize::try_from(sector).unwrap() * SECTOR,
+                bytes: begin..begin + length,
                 fua: flags & FUA != 0,
             });
         }
-        at += SECTOR + sectors * SECTOR;
+        length
     }
-    entries
+
+    /// The entries from `from` to the next flush.
+    pub(crate) fn unflushed(&self, from: usize) -> impl Iterator<Item = &Entry> {
+        self.entries[from..]
+            .iter()
+            .take_while(|entry| **entry != Entry::Flush)
+    }
+}
+
+fn read_sector(disk: &File, at: usize) -> [u8; SECTOR] {
+    let mut sector = [0; SECTOR];
+    disk.read_exact_at(&mut sector, at as u64).unwrap();
+    sector
+}
+
+/// The fields of the log's head, and of an entry's.
+fn numbers(sector: &[u8; SECTOR]) -> [u64; 4] {
+    [0, 8, 16, 24].map(|at| u64::from_le_bytes(sector[at..at + 8].try_into().unwrap()))
 }
 
 /// How much of what was not flushed has reached the disk.
@@ -98,8 +139,7 @@ impl Part {
 /// A disk that is played from a log, from flush to flush.
 #[derive(Debug)]
 pub(crate) struct Player<'a> {
-    log: &'a [u8],
-    entries: &'a [Entry],
+    log: &'a Log,
     /// The disk as it is for certain.
     disk: Vec<u8>,
     /// Entries that are done.
@@ -108,23 +148,18 @@ pub(crate) struct Player<'a> {
 
 impl<'a> Player<'a> {
     /// Begins with the disk as it was before the log.
-    pub(crate) fn new(log: &'a [u8], entries: &'a [Entry], disk: Vec<u8>) -> Player<'a> {
+    pub(crate) fn new(log: &'a Log, disk: Vec<u8>) -> Player<'a> {
         let done = 0;
-        Player {
-            log,
-            entries,
-            disk,
-            done,
-        }
+        Player { log, disk, done }
     }
 
     /// Goes on to the flush at `flush` among the entries.
     pub(crate) fn play_to(&mut self, flush: usize) {
-        assert_eq!(self.entries[flush], Entry::Flush);
-        for entry in &self.entries[self.done..=flush] {
+        assert_eq!(self.log.entries[flush], Entry::Flush);
+        for entry in &self.log.entries[self.done..=flush] {
             if let Entry::Write { at, bytes, .. } = entry {
                 let to = *at..*at + bytes.len();
-                self.disk[to].copy_from_slice(&self.log[bytes.clone()]);
+                self.disk[to].copy_from_slice(&self.log.data[bytes.clone()]);
             }
         }
         self.done = flush + 1;
@@ -136,26 +171,19 @@ impl<'a> Player<'a> {
         let Part::Percent(percent) = part else {
             return disk;
         };
-        for entry in unflushed(self.entries, self.done) {
+        for entry in self.log.unflushed(self.done) {
             let Entry::Write { at, bytes, fua } = entry else {
                 continue;
             };
             for (block, to) in blocks(*at, bytes.len()) {
                 if *fua || random.u32(0..100) < percent {
                     let from = bytes.start + block..bytes.start + block + to.len();
-                    disk[to].copy_from_slice(&self.log[from]);
+                    disk[to].copy_from_slice(&self.log.data[from]);
                 }
             }
         }
         disk
     }
-}
-
-/// The entries from `from` to the next flush.
-pub(crate) fn unflushed(entries: &[Entry], from: usize) -> impl Iterator<Item = &Entry> {
-    entries[from..]
-        .iter()
-        .take_while(|entry| **entry != Entry::Flush)
 }
 
 /// The parts of a write that a disk writes one by one: where in the write, and where on the disk.
@@ -172,10 +200,12 @@ fn blocks(at: usize, bytes: usize) -> Vec<(usize, Range<usize>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     /// A log as the kernel writes it: sector, flags and what was written, or the mark.
-    fn log(entries: &[(u64, u64, &[u8])]) -> Vec<u8> {
+    fn log(entries: &[(u64, u64, &[u8])]) -> Log {
         let sector = |fields: &[u64]| {
             let mut bytes: Vec<u8> = fields.iter().flat_map(|n| n.to_le_bytes()).collect();
             bytes.resize(SECTOR, 0);
@@ -192,13 +222,14 @@ mod tests {
                 log.extend(*data);
             }
         }
-        log
+        let mut disk = tempfile::tempfile().unwrap();
+        disk.write_all(&log).unwrap();
+        Log::read(&disk)
     }
 
     fn cut(entries: &[(u64, u64, &[u8])], flush: usize, part: Part, seed: u64) -> Vec<u8> {
         let log = log(entries);
-        let entries = parse(&log);
-        let mut player = Player::new(&log, &entries, vec![0; 4 * BLOCK]);
+        let mut player = Player::new(&log, vec![0; 4 * BLOCK]);
         player.play_to(flush);
         player.cut(part, &mut fastrand::Rng::with_seed(seed))
     }
@@ -208,7 +239,7 @@ mod tests {
         let log = log(&[
             (8, 0, &[1; BLOCK]),
             (0, FLUSH, &[]),
-            (0, MARK, b"held 7"),
+            (0, MARK, b"held=7"),
             (1, FLUSH | FUA, &[2; SECTOR]),
         ]);
         let write = |at, start, len: usize, fua| Entry::Write {
@@ -217,13 +248,13 @@ mod tests {
             fua,
         };
         let wanted = [
-            write(BLOCK, 2 * SECTOR, BLOCK, false),
+            write(BLOCK, 0, BLOCK, false),
             Entry::Flush,
-            Entry::Mark("held 7".to_owned()),
+            Entry::Mark("held=7".to_owned()),
             Entry::Flush,
-            write(SECTOR, 5 * SECTOR + BLOCK, SECTOR, true),
+            write(SECTOR, BLOCK, SECTOR, true),
         ];
-        assert_eq!(parse(&log), wanted);
+        assert_eq!(log.entries, wanted);
     }
 
     #[test]

@@ -125,7 +125,7 @@ fn power_cuts_cost_at_most_the_sync_interval() {
 #[test]
 fn a_disk_that_reorders_writes_between_flushes_is_enough() {
     let name = "a_disk_that_reorders_writes_between_flushes_is_enough";
-    match place(name, &["mkfs.ext4", "dmsetup"]) {
+    match place(name, &["mkfs.ext4", "dmsetup", "losetup"]) {
         None => {}
         Some(Place::Outside(rig, dir)) => images::outside(&rig, name, dir.path()),
         Some(Place::Guest(ground)) => images::in_guest(&ground),
