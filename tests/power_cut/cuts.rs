@@ -71,11 +71,9 @@ impl Job {
                 after_us: random.u64(0..300_000),
             }
         } else {
-            // Longer than the interval and the slack, so that something must be there.
-            let after_us = random.u64(0..1_500 * sync_interval_ms);
-            End::CutWhileCounting {
-                after_us: 300_000 + after_us,
-            }
+            // Mostly longer than the interval and the slack, so that something must be there.
+            let after_us = random.u64(200_000..400_000 + 2_000 * sync_interval_ms);
+            End::CutWhileCounting { after_us }
         };
         Job {
             seed: random.u64(..),

@@ -26,7 +26,7 @@ const IMAGES: u64 = 50;
 const SYNC_INTERVAL_MS: u64 = 40;
 
 /// Between two marks: starting a program is work for the guest's one processor.
-const MARK_PAUSE: Duration = Duration::from_millis(30);
+const MARK_PAUSE: Duration = Duration::from_millis(50);
 
 const DISK_BYTES: u64 = 32 << 20;
 const LOG_BYTES: u64 = 512 << 20;
@@ -82,7 +82,7 @@ pub(crate) fn in_guest(ground: &Ground) {
     for flush in flushes {
         player.play_to(flush);
         let part = Part::random(&mut random);
-        put_image(&player.cut(part, &mut random));
+        player.cut(part, &mut random, put_image);
         let durable = held_at(entries, flush);
         eprintln!(
             "flush {flush} of {} entries, {part:?}, {durable} durable",
@@ -126,7 +126,7 @@ fn record(ground: &Ground, seed: u64, time: Duration) {
     let mut daemon = works::daemon(Path::new(JOURNAL), &server, SYNC_INTERVAL_MS);
     daemon.wait_for_lines(METERS.len());
     let tape = Arc::new(Mutex::new(Tape::open(MADE)));
-    let hand = Hand::start(&chip, &tape, seed, Duration::from_millis(2));
+    let hand = Hand::start(&chip, &tape, seed, Duration::from_millis(1));
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let _marks = scope.spawn(|| {

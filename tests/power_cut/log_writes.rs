@@ -165,24 +165,28 @@ impl<'a> Player<'a> {
         self.done = flush + 1;
     }
 
-    /// The disk as a power cut before the next flush may leave it.
-    pub(crate) fn cut(&self, part: Part, random: &mut fastrand::Rng) -> Vec<u8> {
-        let mut disk = self.disk.clone();
-        let Part::Percent(percent) = part else {
-            return disk;
-        };
-        for entry in self.log.unflushed(self.done) {
-            let Entry::Write { at, bytes, fua } = entry else {
-                continue;
-            };
-            for (block, to) in blocks(*at, bytes.len()) {
-                if *fua || random.u32(0..100) < percent {
-                    let from = bytes.start + block..bytes.start + block + to.len();
-                    disk[to].copy_from_slice(&self.log.data[from]);
+    /// Lends the disk as a power cut before the next flush may leave it.
+    pub(crate) fn cut(&mut self, part: Part, random: &mut fastrand::Rng, look: impl FnOnce(&[u8])) {
+        // A disk is too large to be copied each time.
+        let mut before = Vec::new();
+        if let Part::Percent(percent) = part {
+            for entry in self.log.unflushed(self.done) {
+                let Entry::Write { at, bytes, fua } = entry else {
+                    continue;
+                };
+                for (block, to) in blocks(*at, bytes.len()) {
+                    if *fua || random.u32(0..100) < percent {
+                        let from = bytes.start + block..bytes.start + block + to.len();
+                        before.push((to.start, self.disk[to.clone()].to_vec()));
+                        self.disk[to].copy_from_slice(&self.log.data[from]);
+                    }
                 }
             }
         }
-        disk
+        look(&self.disk);
+        for (at, bytes) in before.into_iter().rev() {
+            self.disk[at..at + bytes.len()].copy_from_slice(&bytes);
+        }
     }
 }
 
@@ -231,7 +235,11 @@ mod tests {
         let log = log(entries);
         let mut player = Player::new(&log, vec![0; 4 * BLOCK]);
         player.play_to(flush);
-        player.cut(part, &mut fastrand::Rng::with_seed(seed))
+        let (certain, mut disk) = (player.disk.clone(), Vec::new());
+        let mut random = fastrand::Rng::with_seed(seed);
+        player.cut(part, &mut random, |cut| disk = cut.to_vec());
+        assert_eq!(player.disk, certain, "nothing of it stays");
+        disk
     }
 
     #[test]
