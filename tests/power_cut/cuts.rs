@@ -25,8 +25,7 @@ const CUTS: u64 = 20;
 /// What is to be done in a guest; in its environment.
 const JOB: &str = "POWERLOGGER_POWER_CUT";
 
-/// Every third cut meets the daemon as it starts; of the others, this many of four come with a
-/// short interval, for the sake of time, and the fourth with the default one.
+/// Most cuts come with the short interval, for the sake of time.
 const SHORT_INTERVAL_MS: u64 = 200;
 const DEFAULT_INTERVAL_MS: u64 = 1_000;
 
@@ -61,22 +60,27 @@ enum End {
 
 impl Job {
     fn random(random: &mut fastrand::Rng, cut: u64) -> Job {
-        let sync_interval_ms = if cut % 4 == 3 {
+        let sync_interval_ms = if cut % 10 == 7 || cut % 10 == 9 {
             DEFAULT_INTERVAL_MS
         } else {
             SHORT_INTERVAL_MS
         };
-        let end = if cut % 3 == 0 {
-            End::CutAtStart {
+        let seed = random.u64(..);
+        let end = match cut % 10 {
+            0 | 3 | 6 => End::CutAtStart {
                 after_us: random.u64(0..300_000),
-            }
-        } else {
+            },
+            // About when it saves what was delivered: every 10 s.
+            8 if cut % 20 == 8 => End::CutWhileCounting {
+                after_us: random.u64(9_500_000..11_000_000),
+            },
             // Mostly longer than the interval and the slack, so that something must be there.
-            let after_us = random.u64(200_000..400_000 + 2_000 * sync_interval_ms);
-            End::CutWhileCounting { after_us }
+            _ => End::CutWhileCounting {
+                after_us: random.u64(200_000..400_000 + 2_000 * sync_interval_ms),
+            },
         };
         Job {
-            seed: random.u64(..),
+            seed,
             sync_interval_ms,
             end,
         }
@@ -197,6 +201,7 @@ pub(crate) fn campaign(rig: &Rig, name: &str, dir: &Path) {
     let mut random = fastrand::Rng::with_seed(seed(name));
     let disks = Disks::new(dir);
     let (mut known, mut costs) = (Found::default(), Vec::new());
+    let mut with_delivered = 0;
     let mut session: Option<Session> = None;
     for cut in 0..=cuts {
         let job = if cut < cuts {
@@ -230,8 +235,13 @@ pub(crate) fn campaign(rig: &Rig, name: &str, dir: &Path) {
             None => assert_eq!(new, [], "nothing was made"),
         }
         session = Some(Session::read(&tape::read(&disks.made), job));
+        with_delivered += u64::from(!found.delivered.is_empty());
         known = found;
     }
+    assert!(
+        with_delivered > 0 || cuts < 20,
+        "what was delivered is in some"
+    );
     let held: BTreeSet<Point> = points(&tape::read(&disks.held)).collect();
     let here: BTreeSet<Point> = known.pulses.iter().cloned().collect();
     assert_eq!(

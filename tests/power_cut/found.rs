@@ -129,17 +129,17 @@ impl Found {
     /// Of each meter exactly the first pulses that were made, each stamped when it was made. `new`
     /// are the journal's since they began. Returns how many of each meter's are there.
     pub(crate) fn assert_made(new: &[Point], made: &[Made]) -> BTreeMap<String, usize> {
-        let mut kept: BTreeMap<String, usize> = BTreeMap::new();
+        let mut next: BTreeMap<&str, Vec<&Made>> = BTreeMap::new();
+        for made in made.iter().rev() {
+            next.entry(&made.meter).or_default().push(made);
+        }
+        let mut kept = BTreeMap::new();
         for (meter, wall_ns) in new {
-            let count = kept.entry(meter.clone()).or_default();
-            let next = made.iter().filter(|made| made.meter == *meter).nth(*count);
+            let next = next.get_mut(meter.as_str()).and_then(Vec::pop);
             let next = next.unwrap_or_else(|| panic!("{meter} {wall_ns} was not made"));
             let fits = next.from_ns - STAMP_SLACK_NS..=next.to_ns + STAMP_SLACK_NS;
-            assert!(
-                fits.contains(wall_ns),
-                "{meter} {wall_ns} is not number {count} that was made: {next:?}"
-            );
-            *count += 1;
+            assert!(fits.contains(wall_ns), "{wall_ns} is not that of {next:?}");
+            *kept.entry(meter.clone()).or_default() += 1;
         }
         kept
     }

@@ -1,7 +1,7 @@
 //! The order inside the disk: the daemon works on an ext4 over dm-log-writes. From that log the disk
 //! is made as it may have been after a flush, and the journal on it is opened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -24,6 +24,10 @@ const IMAGES: u64 = 50;
 
 /// Short, so that there are many flushes.
 const SYNC_INTERVAL_MS: u64 = 40;
+
+/// So long the daemon works, and longer for more images. It saves what was delivered every 10 s.
+const RECORDED_LEAST: Duration = Duration::from_secs(11);
+const RECORDED_IMAGE: Duration = Duration::from_millis(20);
 
 /// Between two marks: starting a program is work for the guest's one processor.
 const MARK_PAUSE: Duration = Duration::from_millis(50);
@@ -68,7 +72,7 @@ pub(crate) fn in_guest(ground: &Ground) {
     record(
         ground,
         random.u64(..),
-        Duration::from_millis(5_000 + 20 * images),
+        RECORDED_LEAST + RECORDED_IMAGE * u32::try_from(images).unwrap(),
     );
     let log = Log::read(&File::open(LOG).unwrap());
     let entries = &log.entries;
@@ -78,35 +82,35 @@ pub(crate) fn in_guest(ground: &Ground) {
     };
     let flushes = chosen(&log, usize::try_from(images).unwrap(), &mut random);
     let mut player = Player::new(&log, fs::read(BEFORE).unwrap());
-    let (mut behind, mut empty) = (Vec::new(), 0);
+    let (mut beyond, mut empty, mut with_delivered) = (Vec::new(), 0, 0);
     for flush in flushes {
         player.play_to(flush);
         let part = Part::random(&mut random);
         player.cut(part, &mut random, put_image);
         let durable = held_at(entries, flush);
         eprintln!(
-            "flush {flush} of {} entries, {part:?}, {durable} durable",
+            "flush at {flush} of {}, {part:?}, {durable} durable",
             entries.len()
         );
-        let kept = evidence.judge(durable);
-        empty += usize::from(kept == 0);
-        behind.push(kept - durable);
+        let found = evidence.judge(durable);
+        empty += usize::from(found.pulses.is_empty());
+        with_delivered += usize::from(!found.delivered.is_empty());
+        beyond.push(found.pulses.len() - durable);
     }
-    behind.sort_unstable();
-    let flushes = entries
-        .iter()
-        .filter(|entry| **entry == Entry::Flush)
-        .count();
+    beyond.sort_unstable();
+    let of_kind = |kind: fn(&Entry) -> bool| entries.iter().filter(|entry| kind(entry)).count();
     eprintln!(
-        "{images} images from {} writes and {flushes} flushes, {} pulses; {empty} without a pulse; \
-         pulses kept beyond those known to be durable: {} to {}",
-        entries.len() - flushes,
+        "{images} images from {} writes and {} flushes, {} pulses; {empty} without a pulse, \
+         {with_delivered} with what was delivered; pulses kept beyond those known to be durable: \
+         {} to {}",
+        of_kind(|entry| matches!(entry, Entry::Write { .. })),
+        of_kind(|entry| *entry == Entry::Flush),
         evidence.made.len(),
-        behind[0],
-        behind[behind.len() - 1]
+        beyond[0],
+        beyond[beyond.len() - 1]
     );
     assert!(
-        empty < behind.len() / 2,
+        empty < beyond.len() / 2,
         "most are of a journal with pulses"
     );
 }
@@ -142,7 +146,7 @@ fn record(ground: &Ground, seed: u64, time: Duration) {
     hand.stop();
     daemon.kill();
     tool("umount", &[MOUNT]);
-    tool("dmsetup", &["remove", "--noudevsync", RECORDED]);
+    tool("dmsetup", &["remove", "--retry", "--noudevsync", RECORDED]);
 }
 
 fn mount(device: &str) {
@@ -213,8 +217,8 @@ struct Evidence {
 
 impl Evidence {
     /// The journal on the image opens by itself and holds at least the `durable` first points that
-    /// the server got. Returns how many it has.
-    fn judge(&self, durable: usize) -> usize {
+    /// the server got. Returns what is in it.
+    fn judge(&self, durable: usize) -> Found {
         tool("losetup", &[LOOP, IMAGE]);
         mount(LOOP);
         let queue = Path::new(JOURNAL);
@@ -231,15 +235,14 @@ impl Evidence {
         tool("umount", &[MOUNT]);
         tool("losetup", &["-d", LOOP]);
         Found::assert_made(&found.pulses, &self.made);
+        let here: BTreeSet<&Point> = found.pulses.iter().collect();
         let mut durable_points = self.held.iter().take(durable);
-        let lacking = durable_points.find(|point| !found.pulses.contains(point));
+        let lacking = durable_points.find(|point| !here.contains(point));
         assert_eq!(lacking, None, "it was durable");
         for (first, last) in &found.delivered {
-            assert!(
-                *first >= 1 && *last <= found.pulses.len() as i64,
-                "{found:?}"
-            );
+            let ids = 1..=i64::try_from(found.pulses.len()).unwrap();
+            assert!(ids.contains(first) && ids.contains(last), "{found:?}");
         }
-        found.pulses.len()
+        found
     }
 }
