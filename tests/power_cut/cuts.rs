@@ -223,7 +223,10 @@ pub(crate) fn campaign(rig: &Rig, name: &str, dir: &Path) {
         assert_eq!(output.status.code(), Some(wanted), "{}", told());
         let found = Found::from_lines(&tape::read(&disks.found));
         let found = found.unwrap_or_else(|| panic!("nothing found: {}", told()));
-        eprintln!("cut {cut}: {} pulses found; {job:?}", found.pulses.len());
+        eprintln!(
+            "cut {cut}: {} pulses found; now {job:?}",
+            found.pulses.len()
+        );
         assert!(
             found.pulses.starts_with(&known.pulses),
             "what was found once stays"
@@ -231,7 +234,11 @@ pub(crate) fn campaign(rig: &Rig, name: &str, dir: &Path) {
         found.assert_ahead_of(&held_before);
         let new = &found.pulses[known.pulses.len()..];
         match session {
-            Some(session) => costs.extend(session.judge(new)),
+            Some(session) => {
+                let cost = session.judge(new);
+                eprintln!("that cost {cost:?}");
+                costs.extend(cost);
+            }
             None => assert_eq!(new, [], "nothing was made"),
         }
         session = Some(Session::read(&tape::read(&disks.made), job));

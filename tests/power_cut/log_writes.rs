@@ -9,10 +9,10 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-/// The log's unit.
+/// The log's unit, and the least that a disk writes as a whole or not at all.
 const SECTOR: usize = 512;
 
-/// What a disk writes as a whole, or not at all.
+/// The least for most disks.
 pub(crate) const BLOCK: usize = 4096;
 
 /// An entry's head, in a sector of its own; a mark's text stands behind it.
@@ -114,25 +114,27 @@ fn numbers(sector: &[u8; SECTOR]) -> [u64; 4] {
     [0, 8, 16, 24].map(|at| u64::from_le_bytes(sector[at..at + 8].try_into().unwrap()))
 }
 
-/// How much of what was not flushed has reached the disk.
+/// What of all that was not flushed has reached the disk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Part {
     /// Nothing: the power went as the flush was done.
     Nothing,
-    /// So many blocks of a hundred, and all that was written with FUA.
-    Percent(u32),
+    /// So many pieces of a hundred, and all that was written with FUA.
+    Pieces { percent: u32, bytes: usize },
 }
 
 impl Part {
     pub(crate) fn random(random: &mut fastrand::Rng) -> Part {
-        match random.u32(0..8) {
-            0 => Part::Nothing,
-            1 => Part::Percent(0),
-            2 => Part::Percent(100),
-            3 => Part::Percent(95),
-            4 => Part::Percent(5),
-            _ => Part::Percent(random.u32(10..90)),
-        }
+        let percent = match random.u32(0..8) {
+            0 => return Part::Nothing,
+            1 => 0,
+            2 => 100,
+            3 => 95,
+            4 => 5,
+            _ => random.u32(10..90),
+        };
+        let bytes = if random.bool() { SECTOR } else { BLOCK };
+        Part::Pieces { percent, bytes }
     }
 }
 
@@ -169,14 +171,18 @@ impl<'a> Player<'a> {
     pub(crate) fn cut(&mut self, part: Part, random: &mut fastrand::Rng, look: impl FnOnce(&[u8])) {
         // A disk is too large to be copied each time.
         let mut before = Vec::new();
-        if let Part::Percent(percent) = part {
+        if let Part::Pieces {
+            percent,
+            bytes: piece_bytes,
+        } = part
+        {
             for entry in self.log.unflushed(self.done) {
                 let Entry::Write { at, bytes, fua } = entry else {
                     continue;
                 };
-                for (block, to) in blocks(*at, bytes.len()) {
+                for (piece, to) in pieces(*at, bytes.len(), piece_bytes) {
                     if *fua || random.u32(0..100) < percent {
-                        let from = bytes.start + block..bytes.start + block + to.len();
+                        let from = bytes.start + piece..bytes.start + piece + to.len();
                         before.push((to.start, self.disk[to.clone()].to_vec()));
                         self.disk[to].copy_from_slice(&self.log.data[from]);
                     }
@@ -190,16 +196,16 @@ impl<'a> Player<'a> {
     }
 }
 
-/// The parts of a write that a disk writes one by one: where in the write, and where on the disk.
-fn blocks(at: usize, bytes: usize) -> Vec<(usize, Range<usize>)> {
-    let mut blocks = Vec::new();
+/// The pieces that a disk writes one by one: where in the write, and where on the disk.
+fn pieces(at: usize, bytes: usize, piece_bytes: usize) -> Vec<(usize, Range<usize>)> {
+    let mut pieces = Vec::new();
     let mut next = at;
     while next < at + bytes {
-        let end = (next / BLOCK * BLOCK + BLOCK).min(at + bytes);
-        blocks.push((next - at, next..end));
+        let end = (next / piece_bytes * piece_bytes + piece_bytes).min(at + bytes);
+        pieces.push((next - at, next..end));
         next = end;
     }
-    blocks
+    pieces
 }
 
 #[cfg(test)]
@@ -229,6 +235,13 @@ mod tests {
         let mut disk = tempfile::tempfile().unwrap();
         disk.write_all(&log).unwrap();
         Log::read(&disk)
+    }
+
+    fn part(percent: u32) -> Part {
+        Part::Pieces {
+            percent,
+            bytes: BLOCK,
+        }
     }
 
     fn cut(entries: &[(u64, u64, &[u8])], flush: usize, part: Part, seed: u64) -> Vec<u8> {
@@ -278,11 +291,11 @@ mod tests {
         let firsts = |disk: Vec<u8>| [0, 1, 2, 3].map(|block| disk[block * BLOCK]);
         let nothing = cut(&log, 1, Part::Nothing, 1);
         assert_eq!(firsts(nothing), [1, 0, 0, 0]);
-        let fua_alone = cut(&log, 1, Part::Percent(0), 1);
+        let fua_alone = cut(&log, 1, part(0), 1);
         assert_eq!(firsts(fua_alone), [3, 0, 0, 0]);
-        assert_eq!(firsts(cut(&log, 1, Part::Percent(100), 1)), [3, 2, 2, 0]);
+        assert_eq!(firsts(cut(&log, 1, part(100), 1)), [3, 2, 2, 0]);
         let any: std::collections::BTreeSet<_> = (0..40)
-            .map(|seed| firsts(cut(&log, 1, Part::Percent(50), seed)))
+            .map(|seed| firsts(cut(&log, 1, part(50), seed)))
             .collect();
         let wanted = [[3, 0, 0, 0], [3, 0, 2, 0], [3, 2, 0, 0], [3, 2, 2, 0]];
         assert_eq!(any, wanted.into(), "also half of a write");
