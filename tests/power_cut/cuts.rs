@@ -128,9 +128,9 @@ struct Cost {
     age_ns: i64,
 }
 
-/// A session of pulses that ended in a cut, to be judged when the next guest has looked.
+/// A stretch of pulses that ended in a cut, to be judged when the next guest has looked.
 #[derive(Debug)]
-struct Session {
+struct Stretch {
     sync_interval_ms: u64,
     made: Vec<Made>,
     cut: Option<CutNote>,
@@ -144,8 +144,8 @@ struct CutNote {
     slowest_sync_ns: i64,
 }
 
-impl Session {
-    fn read(tape: &str, job: Job) -> Session {
+impl Stretch {
+    fn read(tape: &str, job: Job) -> Stretch {
         let cut = tape.lines().find_map(|line| {
             let words: Vec<i64> = line
                 .strip_prefix("cut ")?
@@ -159,7 +159,7 @@ impl Session {
             })
         });
         let end_ns = cut.map_or(WallNs::MAX / 2, |cut| cut.at_ns);
-        Session {
+        Stretch {
             sync_interval_ms: job.sync_interval_ms,
             made: works::made(tape, end_ns),
             cut,
@@ -202,7 +202,7 @@ pub(crate) fn campaign(rig: &Rig, name: &str, dir: &Path) {
     let disks = Disks::new(dir);
     let (mut known, mut costs) = (Found::default(), Vec::new());
     let mut with_delivered = 0;
-    let mut session: Option<Session> = None;
+    let mut stretch: Option<Stretch> = None;
     for cut in 0..=cuts {
         let job = if cut < cuts {
             Job::random(&mut random, cut)
@@ -233,15 +233,15 @@ pub(crate) fn campaign(rig: &Rig, name: &str, dir: &Path) {
         );
         found.assert_ahead_of(&held_before);
         let new = &found.pulses[known.pulses.len()..];
-        match session {
-            Some(session) => {
-                let cost = session.judge(new);
+        match stretch {
+            Some(stretch) => {
+                let cost = stretch.judge(new);
                 eprintln!("that cost {cost:?}");
                 costs.extend(cost);
             }
             None => assert_eq!(new, [], "nothing was made"),
         }
-        session = Some(Session::read(&tape::read(&disks.made), job));
+        stretch = Some(Stretch::read(&tape::read(&disks.made), job));
         with_delivered += u64::from(!found.delivered.is_empty());
         known = found;
     }
