@@ -1,5 +1,6 @@
 //! Opens the database: pragmas with their reasons, numbered migrations, the lock.
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -132,6 +133,7 @@ pub fn is_locked(dir: &Path) -> bool {
 /// # Errors
 /// When it cannot be opened, made or migrated.
 pub fn open(dir: &Path, now_ns: WallNs) -> Result<(Connection, Option<PathBuf>), JournalError> {
+    finish_move_aside(dir)?;
     match open_writer(dir) {
         Err(corrupt) if corrupt.is_corrupt() => {
             let aside = set_aside(dir, now_ns, &corrupt)?;
@@ -405,6 +407,34 @@ fn move_aside(dir: &Path, now_ns: WallNs) -> Result<PathBuf, JournalError> {
     Ok(aside)
 }
 
+/// Brings the WAL after a database that was moved aside, should the power have gone in between: SQLite
+/// would delete it beside a new database, with commits that can be salvaged.
+fn finish_move_aside(dir: &Path) -> Result<(), JournalError> {
+    let failed = |source| JournalError::Directory {
+        path: dir.to_owned(),
+        source,
+    };
+    let wal = dir.join(format!("{}-wal", super::FILE_NAME));
+    if file_in(dir).exists() || !wal.exists() {
+        return Ok(());
+    }
+    let mut aside: Option<OsString> = None;
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let is_aside = name.to_str().is_some_and(|name| {
+            name.starts_with("journal.damaged-")
+                && name.ends_with(".sqlite")
+                && !dir.join(format!("{name}-wal")).exists()
+        });
+        if is_aside {
+            aside = aside.max(Some(name));
+        }
+    }
+    let Some(mut to) = aside else { return Ok(()) };
+    to.push("-wal");
+    std::fs::rename(wal, dir.join(to)).map_err(failed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -457,6 +487,23 @@ mod tests {
             assert!(aside.ends_with(name), "{}", aside.display());
             assert_eq!(std::fs::read_to_string(aside).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn a_power_cut_while_it_is_moved_aside_costs_no_commit() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path(), 0).unwrap());
+        let wal = dir.path().join("journal.sqlite-wal");
+        let commits = std::fs::read(&wal).unwrap();
+        assert!(!commits.is_empty());
+        let aside = dir.path().join("journal.damaged-19700101T000005Z.sqlite");
+        std::fs::rename(file_in(dir.path()), aside).unwrap();
+        open(dir.path(), 0).unwrap();
+        let kept = dir
+            .path()
+            .join("journal.damaged-19700101T000005Z.sqlite-wal");
+        assert_eq!(std::fs::read(kept).unwrap(), commits);
+        assert_ne!(std::fs::read(&wal).unwrap(), commits, "a new one began");
     }
 
     #[test]

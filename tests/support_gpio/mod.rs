@@ -21,8 +21,8 @@ mod chip;
 mod hand;
 
 use std::env;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use self::chip::{SimChip, Wire};
@@ -31,11 +31,11 @@ pub(crate) use self::hand::{Done, Hand, STAMP_SLACK_NS, play};
 /// Set inside the guest: the test is where it wanted to be.
 const IN_RIG: &str = "POWERLOGGER_IN_RIG";
 
+/// The guest's first disk.
+pub(crate) const DISK: &str = "/dev/ubda";
+
 /// Where `gpio-sim` is configured.
 const SIM: &str = "/sys/kernel/config/gpio-sim";
-
-/// The guest's disk.
-pub(crate) const DISK: &str = "/dev/ubda";
 
 /// What a test wants of its place.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +69,11 @@ pub(crate) struct Ground {
     _turn: MutexGuard<'static, ()>,
 }
 
+/// The ground under a test that is in its guest already.
+pub(crate) fn guest_ground() -> Option<Ground> {
+    env::var_os(IN_RIG).map(|_| take_turn())
+}
+
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Brings the test `name` to a place with `gpio-sim`. None: there it has run and passed, or
@@ -77,11 +82,13 @@ static TURN: Mutex<()> = Mutex::new(());
 /// # Panics
 /// When it failed there.
 pub(crate) fn ground(name: &str, place: Place) -> Option<Ground> {
-    if env::var_os(IN_RIG).is_some() {
-        return Some(take_turn());
+    if let Some(ground) = guest_ground() {
+        return Some(ground);
     }
-    if let Some(run) = env::var_os("GPIO_RIG") {
-        run_in_rig(Path::new(&run), name, place);
+    if let Some(rig) = Rig::of_machine() {
+        let image = (place.disk_mib > 0).then(|| disk_image(place.disk_mib));
+        let disks: Vec<&Path> = image.iter().map(|image| image.path()).collect();
+        rig.assert_passes(name, place, &disks);
         return None;
     }
     if let Some(why) = unfit(place) {
@@ -89,6 +96,60 @@ pub(crate) fn ground(name: &str, place: Place) -> Option<Ground> {
         return None;
     }
     Some(take_turn())
+}
+
+/// The program that runs a command in a guest whose kernel has `gpio-sim`.
+#[derive(Debug)]
+pub(crate) struct Rig {
+    run: PathBuf,
+}
+
+impl Rig {
+    /// Where `GPIO_RIG` says.
+    pub(crate) fn of_machine() -> Option<Rig> {
+        let run = PathBuf::from(env::var_os("GPIO_RIG")?);
+        Some(Rig { run })
+    }
+
+    /// Runs the test `name` of this binary in a guest with these disks (`/dev/ubda` and so on), and
+    /// this in its environment.
+    pub(crate) fn run(
+        &self,
+        name: &str,
+        place: Place,
+        disks: &[&Path],
+        env: &[(&str, &str)],
+    ) -> Output {
+        let mut command = Command::new(&self.run);
+        command.args(["--timeout", &place.timeout_s.to_string()]);
+        // Its own chip must not be taken for a header: the tests make theirs.
+        command.args(["--chip", "spare:1"]);
+        if place.time_travel {
+            command.arg("--time-travel");
+        }
+        for disk in disks {
+            command.arg("--disk").arg(disk);
+        }
+        let binary = env::current_exe().expect("the test has a binary");
+        command.arg("--").arg(binary);
+        command.args(["--exact", name, "--nocapture", "--test-threads=1"]);
+        command
+            .env(IN_RIG, "1")
+            .env_remove("GPIO_RIG")
+            .envs(env.iter().copied())
+            .output()
+            .unwrap_or_else(|error| panic!("cannot start GPIO_RIG={}: {error}", self.run.display()))
+    }
+
+    /// The same, for a test that must pass there; what it prints to stderr is printed here.
+    pub(crate) fn assert_passes(&self, name: &str, place: Place, disks: &[&Path]) {
+        let output = self.run(name, place, disks, &[]);
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        eprint!("{stderr}");
+        let passed = output.status.success() && stdout.contains("1 passed");
+        assert!(passed, "in the rig: {}\n{stdout}", output.status);
+    }
 }
 
 /// Says that a test has not run, on a line that begins so and can be counted.
@@ -108,33 +169,6 @@ fn take_turn() -> Ground {
     // A test that failed has dropped its chips all the same.
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     Ground { _turn: turn }
-}
-
-fn run_in_rig(run: &Path, name: &str, place: Place) {
-    let mut command = Command::new(run);
-    command.args(["--timeout", &place.timeout_s.to_string()]);
-    // Its own chip must not be taken for a header: the tests make theirs.
-    command.args(["--chip", "spare:1"]);
-    if place.time_travel {
-        command.arg("--time-travel");
-    }
-    let image = (place.disk_mib > 0).then(|| disk_image(place.disk_mib));
-    if let Some(image) = &image {
-        command.arg("--disk").arg(image.path());
-    }
-    let binary = env::current_exe().expect("the test has a binary");
-    command.arg("--").arg(binary);
-    command.args(["--exact", name, "--nocapture", "--test-threads=1"]);
-    let output = command
-        .env(IN_RIG, "1")
-        .env_remove("GPIO_RIG")
-        .output()
-        .unwrap_or_else(|error| panic!("cannot start GPIO_RIG={}: {error}", run.display()));
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    eprint!("{stderr}");
-    let passed = output.status.success() && stdout.contains("1 passed");
-    assert!(passed, "in the rig: {}\n{stdout}", output.status);
 }
 
 /// An empty disk, as a file that goes when it is dropped.

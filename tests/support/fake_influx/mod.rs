@@ -25,4 +25,4 @@ pub use memory_server::MemoryServer;
 pub use memory_sink::MemorySink;
 pub use reply::Reply;
 pub use server::FakeInflux;
-pub use store::{Store, Write};
+pub use store::{Notebook, Store, Write};

@@ -66,9 +66,29 @@ pub(super) struct Bucket {
     series: BTreeSet<Arc<str>>,
 }
 
+type Note = dyn Fn(&[u8]) + Send + Sync;
+
+/// Told of every body before it is stored: for those who outlive the server.
+#[derive(Clone)]
+pub struct Notebook(Arc<Note>);
+
+impl Notebook {
+    /// A notebook that `note` writes.
+    pub fn new(note: impl Fn(&[u8]) + Send + Sync + 'static) -> Notebook {
+        Notebook(Arc::new(note))
+    }
+}
+
+impl std::fmt::Debug for Notebook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Notebook")
+    }
+}
+
 /// Organisations, buckets, tokens and points.
 #[derive(Debug, Clone, Default)]
 pub struct Store {
+    notebook: Option<Notebook>,
     pub(super) organisations: BTreeMap<String, String>,
     pub(super) buckets: BTreeMap<String, Bucket>,
     pub(super) tasks: BTreeMap<String, super::api::tasks::Task>,
@@ -92,6 +112,11 @@ impl Store {
     pub(super) fn new_id(&mut self) -> String {
         self.ids += 1;
         format!("{:016x}", 0x0a00_0000_0000_0000 + self.ids)
+    }
+
+    /// Notes every body of a write from now on.
+    pub fn keep_notebook(&mut self, notebook: Notebook) {
+        self.notebook = Some(notebook);
     }
 
     /// Makes an organisation and returns its id.
@@ -297,6 +322,9 @@ impl Store {
         let body = unpack(write)?;
         let points = lines::parse(&body, unit_ns, now_ns)
             .map_err(|message| Reply::error(400, "invalid", &message))?;
+        if let Some(Notebook(note)) = &self.notebook {
+            note(&body);
+        }
         let bucket = self.buckets.get_mut(&name).expect("just found");
         bucket.insert(points, now_ns)
     }
