@@ -72,10 +72,7 @@ documents() { # ARCHITECTURE VERSION
 	put 0644 "$work/changelog.gz" $doc/changelog.gz
 	scripts/package/copyright.sh "$(triple "$1")" >"$work/copyright"
 	put 0644 "$work/copyright" $doc/copyright
-	put 0644 README.md $doc/README.md
-	for page in docs/usage/*.md; do
-		put 0644 "$page" "$doc/usage/${page##*/}"
-	done
+	documentation $doc
 }
 
 # The oldest glibc that has all that the binary asks for.
