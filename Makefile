@@ -78,8 +78,8 @@ deb: ## Make Debian packages for amd64, arm64 and armhf; ARGS=amd64: that one on
 tarball: ## Make the static tarball for ARMv6, the first Raspberry Pi and the Zero
 	@scripts/package/tarball.sh
 
-test-arm: ## Run the unit tests as ARMv7, through qemu; ARGS=journal: those only
-	@COMMAND=test scripts/package/build.sh armhf --lib $(ARGS)
+test-arm: ## Run the unit tests as ARMv7, through qemu; ARGS=journal: those only; ARCH=arm64
+	@COMMAND=test scripts/package/build.sh $(or $(ARCH),armhf) --lib $(ARGS)
 
 package-check: ## Prove the packages: same bytes twice, lintian, fresh Debian roots (root; some 30 minutes)
 	@scripts/package/check.sh $(ARGS)

@@ -1,6 +1,8 @@
 #!/bin/sh
 # Format, lints, docs, all tests; then the counts: what passed, what failed, what was skipped because a
 # real part (GPIO rig, InfluxDB, VictoriaMetrics) is missing here.
+#
+# TEST_ARM=1   also journal, windows, time and line protocol as ARMv7, through qemu (after `make cross-setup`)
 set -eu
 cd "$(dirname "$0")/.."
 cargo=$(scripts/toolchain.sh)
@@ -28,6 +30,10 @@ if has fmt; then step "cargo fmt --check" "$cargo" fmt --check; else echo "rustf
 if has clippy; then step "cargo clippy" "$cargo" clippy --all-targets -q -- -D warnings; else echo "clippy is not installed: lints not checked"; fi
 step "cargo doc" env RUSTDOCFLAGS="-D warnings" "$cargo" doc --no-deps -q
 step "building the tests" "$cargo" test --no-run
+if [ -n "${TEST_ARM:-}" ]; then
+	step "unit tests as ARMv7, a part" env COMMAND=test scripts/package/build.sh armhf --lib -- \
+		journal:: rollup:: clock:: deliver:: import:: influx:: pulse::
+fi
 
 echo "running the tests (some minutes) ..."
 begin=$(date +%s)

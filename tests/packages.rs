@@ -101,6 +101,31 @@ fn a_package_is_complete_true_and_clean() {
     has_what_it_needs_and_no_more(&package);
     says_the_truth_about_itself(&package);
     has_clean_maintainer_scripts(&package);
+    has_no_broken_links(&package);
+}
+
+/// Whoever reads its documents finds what they point to, pictures included.
+fn has_no_broken_links(package: &Package) {
+    let documents = package.path("usr/share/doc/powerlogger");
+    let mut links = 0;
+    for dir in ["", "docs", "docs/usage", "docs/design"].map(|name| documents.join(name)) {
+        for entry in fs::read_dir(&dir).unwrap() {
+            let page = entry.unwrap().path();
+            if page.extension().is_none_or(|extension| extension != "md") {
+                continue;
+            }
+            let text = fs::read_to_string(&page).unwrap();
+            for part in text.split("](").skip(1) {
+                let target = part.split([')', '#']).next().unwrap();
+                if target.contains("://") || target.is_empty() {
+                    continue;
+                }
+                links += 1;
+                assert!(dir.join(target).exists(), "{}: {target}", page.display());
+            }
+        }
+    }
+    assert!(links > 20, "{links}");
 }
 
 fn has_what_it_needs_and_no_more(package: &Package) {
@@ -123,6 +148,8 @@ fn has_what_it_needs_and_no_more(package: &Package) {
         "usr/share/bash-completion/completions/powerlogger",
         "usr/share/doc/powerlogger/changelog.gz",
         "usr/share/doc/powerlogger/copyright",
+        "usr/share/doc/powerlogger/docs/usage/images/wiring.svg",
+        "usr/share/doc/powerlogger/docs/usage/install.md",
         "usr/share/fish/vendor_completions.d/powerlogger.fish",
         "usr/share/man/man1/powerlogger-run.1.gz",
         "usr/share/man/man1/powerlogger.1.gz",

@@ -23,9 +23,13 @@ use std::thread;
 use std::time::Duration;
 
 use command_fds::{CommandFdExt, FdMapping};
-use powerlogger::clock::{Clock, SystemClock};
+use powerlogger::capture::{Capture, Polled, Signal as Told, Source};
+use powerlogger::clock::segment::Rules;
+use powerlogger::clock::{Clock, SystemClock, VirtualClock};
+use powerlogger::config::LoadOptions;
+use powerlogger::intake::Intake;
 use powerlogger::journal::reader::Reader;
-use powerlogger::pulse::{EdgeKind, NS_PER_S};
+use powerlogger::pulse::{Edge, EdgeKind, Level, MeterId, NS_PER_MS, NS_PER_S};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Pid, Signal, kill_process};
 use support_gpio::{Done, Hand, Place, STAMP_SLACK_NS, SimChip, ground};
@@ -43,7 +47,7 @@ min_interval_ms = 0
 name = \"Export\"
 line = 26
 bias = \"down\"
-bounce_ms = 0
+bounce_ms = 3
 min_interval_ms = 0
 ";
 
@@ -350,4 +354,81 @@ fn what_overflows_while_away_is_put_back_to_the_pulse() {
     end(child, Signal::TERM);
     let guessed = judge(&supervisor, &hand, "Import");
     assert!(guessed >= (3_000 - 1_024) / 2, "{guessed}");
+}
+
+/// One line, whose signals are written down beforehand.
+#[derive(Debug)]
+struct Script(Vec<Told>);
+
+impl Source for Script {
+    fn poll(&mut self, _: Option<i64>, signals: &mut Vec<Told>) -> Polled {
+        signals.append(&mut self.0);
+        Polled::Signals
+    }
+}
+
+/// A pulse that the bounce time has decided, and no edge, is in the state that is kept beside it: the next process
+/// must not decide it again.
+#[test]
+fn what_time_has_decided_is_not_decided_again() {
+    let clock = VirtualClock::at(1_764_000_000 * NS_PER_S);
+    let now_ns = clock.mono_ns();
+    let empty = tempfile::tempdir().unwrap();
+    let options = LoadOptions {
+        config_dir: Some(empty.path().to_owned()),
+        queue_dir: None,
+        env: BTreeMap::new(),
+        cwd: empty.path().to_owned(),
+    };
+    let settings = powerlogger::config::load(&options).unwrap().settings;
+    let meter = MeterId(0);
+    let edge = |kind, mono_ns, line_seqno| {
+        Told::Edge(Edge {
+            meter,
+            kind,
+            mono_ns,
+            line_seqno,
+        })
+    };
+    let up = Told::LineUp {
+        meter,
+        request_id: 7,
+        level: Level::High,
+        mono_ns: now_ns,
+    };
+    let falls = edge(EdgeKind::Falling, now_ns + 40 * NS_PER_MS, 1);
+    let rises = edge(EdgeKind::Rising, now_ns + 80 * NS_PER_MS, 2);
+    let rules = Rules {
+        earliest_wall_ns: 0,
+        rtc_from_ns: None,
+        max_wait_ns: NS_PER_S,
+        assume: false,
+    };
+    let capture = |clock: &VirtualClock, signals, intake: &Arc<Intake>| {
+        let (source, clock) = (Box::new(Script(signals)), Arc::new(clock.clone()));
+        let rules = (rules, None);
+        Capture::new(source, clock, Arc::clone(intake), &settings.meters, rules)
+    };
+    let intake = Arc::new(Intake::new(100));
+    let mut first = capture(&clock, vec![up, falls, rises], &intake);
+    clock.advance(81 * NS_PER_MS);
+    first.step();
+    assert_eq!(intake.take(true).unwrap().pulses, []);
+    clock.advance(20 * NS_PER_MS);
+    first.step();
+    let kept = intake.take(false).unwrap();
+    assert_eq!(kept.pulses.len(), 1);
+
+    let adopted = Told::LineAdopted {
+        meter,
+        request_id: 7,
+        mono_ns: clock.mono_ns(),
+    };
+    let mut second = capture(&clock, vec![adopted], &intake);
+    second.remember([Some(kept.lines[&meter].filter.clone())]);
+    clock.advance(NS_PER_S);
+    second.step();
+    second.step();
+    let again = intake.take(true).unwrap_or_default();
+    assert_eq!(again.pulses, [], "it was counted by the first");
 }

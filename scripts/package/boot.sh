@@ -8,7 +8,9 @@ group=${2:?a cgroup}
 
 if [ "${3:-}" != inside ]; then
 	echo $$ >"$group/cgroup.procs"
-	exec unshare --fork --kill-child --pid --mount --uts --ipc --net --cgroup "$0" "$root" "$group" inside
+	ipc=--ipc
+	unshare --ipc true 2>/dev/null || ipc=
+	exec unshare --fork --kill-child --pid --mount --uts $ipc --net --cgroup "$0" "$root" "$group" inside
 fi
 
 mount --make-rprivate /
@@ -19,14 +21,19 @@ mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
 for dir in run tmp dev; do
 	mount -t tmpfs tmpfs "$root/$dir"
 done
-for device in null zero full random urandom tty; do
-	touch "$root/dev/$device"
-	mount --bind "/dev/$device" "$root/dev/$device"
+for device in /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty /dev/gpiochip*; do
+	[ -e "$device" ] || continue
+	touch "$root$device"
+	mount --bind "$device" "$root$device"
 done
 mkdir "$root/dev/pts" "$root/dev/shm"
 mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
 ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
+# Not chroot, and shared: systemd mounts credentials in a namespace from which they must come back.
 cd "$root"
-exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin /usr/sbin/chroot "$root" /lib/systemd/systemd \
-	--system --show-status=0 --unit=multi-user.target
+pivot_root . .
+umount -l .
+mount --make-rshared /
+exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --system --show-status=0 \
+	--unit=multi-user.target

@@ -7,8 +7,11 @@
 #   root       installed in a fresh Debian: amd64 by apt in a chroot, used, upgraded, removed, purged; the
 #              others in a root of their architecture, run through qemu
 #   systemd    the same root booted with its own systemd, where namespaces allow it: start, upgrade, kill, hang
+#   deliver    each delivers to the tests' own server, which is away at first, and is killed meanwhile
 #   journal    what one architecture has written the others read, and go on with
+#   lines      real lines in a guest (GPIO_RIG, see CONTRIBUTING.md): restarts, an upgrade, kill -9 and a hang cost no pulse
 #
+# GPIO_RIG ()   the rig's `run`
 # SKIP (none)   of these, some: SKIP="bytes lintian"; with "build" the newest packages in OUT are taken
 #
 # What could not be checked is listed at the end. Fresh roots are kept packed in CROSS_PREFIX/roots.
@@ -35,6 +38,7 @@ declare -A package root
 
 mounted=''
 daemon=''
+server=''
 booted=''
 cgroup=''
 
@@ -156,17 +160,22 @@ fresh_root() { # ARCHITECTURE: its directory
 	echo "$dir"
 }
 
-# Runs the installed program, in its root or through qemu.
+# The installed program's words: in a chroot, or through qemu.
+words() { # ARCHITECTURE
+	case $1 in
+	amd64) echo "chroot ${root[amd64]} /usr/bin/powerlogger" ;;
+	arm64) echo "qemu-aarch64-static -L ${root[arm64]} ${root[arm64]}/usr/bin/powerlogger" ;;
+	armhf) echo "qemu-arm-static -L ${root[armhf]} ${root[armhf]}/usr/bin/powerlogger" ;;
+	armv6) echo "qemu-arm-static -cpu arm1176 ${root[armv6]}/usr/local/bin/powerlogger" ;;
+	esac
+}
+
 installed() { # ARCHITECTURE ARGUMENTS...
-	local arch=$1
+	local program
+	read -ra program <<<"$(words "$1")"
 	shift
 	cd "$work" # not in the clone, which may have a .env
-	case $arch in
-	amd64) exec chroot "${root[amd64]}" /usr/bin/powerlogger "$@" ;;
-	arm64) exec qemu-aarch64-static -L "${root[arm64]}" "${root[arm64]}/usr/bin/powerlogger" "$@" ;;
-	armhf) exec qemu-arm-static -L "${root[armhf]}" "${root[armhf]}/usr/bin/powerlogger" "$@" ;;
-	armv6) exec qemu-arm-static -cpu arm1176 "${root[armv6]}/usr/local/bin/powerlogger" "$@" ;;
-	esac
+	exec "${program[@]}" "$@"
 }
 
 # Where a journal is for the program: in a chroot it is below that root.
@@ -302,6 +311,11 @@ use_system() {
 	before=$(property MainPID)
 	check "systemd: an upgrade" in_system apt-get install -y --reinstall /root/powerlogger.deb
 	check "systemd: has restarted it, once" test "$(property MainPID)" != "$before" -a "$(property ActiveState)" = active
+	in_system mkdir -p /etc/credstore
+	in_system sh -c 'umask 077; echo of-the-store >/etc/credstore/influx-token'
+	in_system systemctl restart powerlogger
+	check "systemd: a token from the credential store, for nobody else" in_system sh -ec \
+		'grep -qx of-the-store /run/credentials/powerlogger.service/influx-token; ! setpriv --reuid=nobody cat /run/credentials/powerlogger.service/influx-token'
 	signal_daemon KILL
 	check "systemd: it comes back after kill -9" is_back 1 10
 	signal_daemon STOP
@@ -350,6 +364,42 @@ check_counting() { # ARCHITECTURE
 	check "run: $1 counts on: $(pulses "$1" "$queue")" test "$(pulses "$1" "$queue")" -gt "$after"
 }
 
+# The server is the fake of tests/delivery.rs, with its rights, its faults and its memory of every point.
+build_server() {
+	local cargo
+	if ! wanted deliver || ! cargo=$(scripts/toolchain.sh 2>/dev/null); then
+		skipped "deliver: to the tests' server (SKIP, or no cargo)"
+		return
+	fi
+	echo "        building the tests' server ..."
+	server=$("$cargo" test --test delivery --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
+	[ -x "$server" ] || bad "deliver: the tests' server cannot be built"
+}
+
+check_delivery() { # ARCHITECTURE
+	local program
+	[ -n "$server" ] || return 0
+	program=$(words "$1")
+	# Its configuration is outside the root.
+	[ "$1" != amd64 ] || program=${root[amd64]}/usr/bin/powerlogger
+	check "deliver: $1, to a server that is away at first, and killed meanwhile: every pulse once" \
+		env PROGRAM="$program" "$server" --exact a_server_that_is_away_is_waited_for
+}
+
+check_lines() {
+	local dir=$work/root-lines
+	if ! wanted lines || [ -z "${GPIO_RIG:-}" ]; then
+		skipped "lines: the descriptor store over an upgrade, on real lines (SKIP, or no GPIO_RIG)"
+		return
+	fi
+	mkdir "$dir"
+	tar -C "$dir" -x <"$CROSS_PREFIX/roots/amd64.tar"
+	cp "${package[amd64]}" "$dir/root/powerlogger.deb"
+	check "lines: restarts, an upgrade, kill -9 and a hang cost no pulse" \
+		"$GPIO_RIG" --timeout 900 --chip spare:1 -- "$PWD/scripts/package/lines.sh" "$dir"
+	sed -n 's/^\(.* made, .* counted\)$/        \1/p' "$work/said"
+}
+
 installed_quietly() { (installed "$@" 2>/dev/null); }
 
 dump() { # ARCHITECTURE QUEUE
@@ -393,6 +443,7 @@ make_packages
 check_lintian
 check_bytes
 mkdir "$work/journals"
+build_server
 for arch in "${architectures[@]}"; do
 	root[$arch]=$(fresh_root "$arch") || die "no Debian root for $arch"
 	case $arch in
@@ -401,15 +452,16 @@ for arch in "${architectures[@]}"; do
 	*) install_foreign "$arch" ;;
 	esac
 	check_counting "$arch"
+	check_delivery "$arch"
 done
 check_journals
 if [ -n "${root[amd64]:-}" ]; then
 	leave_amd64
 	check_systemd
+	check_lines
 fi
 
 unchecked+=("real boards: ARM binaries ran through qemu-user, on this machine's kernel, without GPIO")
-unchecked+=("the descriptor store over an upgrade: tests/restart.rs does that with lines of a simulated chip")
 echo "not checked here:"
 printf '  %s\n' "${unchecked[@]}"
 echo "$failures failed"

@@ -68,4 +68,11 @@ put() { # MODE FROM TO
 	install -D -m "$1" "$2" "$root/$3"
 }
 
+# Everything that there is to read, laid out as in the clone: links and pictures find each other.
+documentation() { # DIRECTORY
+	for page in README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md docs/*.md docs/usage/*.md docs/usage/images/* docs/design/*.md; do
+		put 0644 "$page" "$1/$page"
+	done
+}
+
 date_back() { find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +; }

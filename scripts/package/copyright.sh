@@ -77,14 +77,33 @@ done <"$work/crates"
 cat <<'STD'
 
 Files: rust/library/*
-Copyright: The Rust Project Developers
+Copyright: The Rust Project Developers, and the authors of the crates that it is made of
 License: MIT
-Comment: the standard library
+Comment:
+ The standard library, with addr2line, backtrace, cfg-if, compiler-builtins, gimli, hashbrown, libc, memchr,
+ miniz_oxide, object and rustc-demangle, each of which is offered under MIT, too.
 
 Files: sqlite3.c
 Copyright: none
 License: public-domain
 STD
+case $target in
+*-musl*)
+	cat <<-'STATIC'
+
+		Files: musl/*
+		Copyright: 2005-2020 Rich Felker, et al.
+		License: MIT
+		Comment: the C library, linked in
+
+		Files: llvm-project/libunwind/* llvm-project/compiler-rt/*
+		Copyright: 2009-2019 the contributors listed in their CREDITS.TXT, and the LLVM contributors since
+		License: Apache-2.0 with LLVM-exception
+		Comment: linked in
+	STATIC
+	echo 'Apache-2.0 with LLVM-exception' >>"$work/used"
+	;;
+esac
 
 sort -u "$work/used" | while read -r licence; do
 	[ -f "$texts/$licence" ] || die "there is no text of the licence $licence in $texts"

@@ -19,12 +19,15 @@ stamp
 umask 022
 export LC_ALL=C
 
-# The version of a release is that of Cargo.toml; between releases it grows with the commits.
+# The version of a release is that of Cargo.toml; between releases it grows with the commits: towards the one that
+# Cargo.toml announces (~git), or on from one that has its tag (+git).
 deb_version() {
 	if [ -n "${VERSION:-}" ]; then
 		echo "$VERSION"
 	elif [ -e .git ] && ! git describe --exact-match --match "v$(version)" HEAD >/dev/null 2>&1; then
-		echo "$(version)+git$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y%m%d%H%M%S).$POWERLOGGER_COMMIT" | tr + . | sed 's/\.git/+git/'
+		side='~'
+		! git describe --match "v$(version)" HEAD >/dev/null 2>&1 || side=+
+		echo "$(version)${side}git$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y%m%d%H%M%S).$(echo "$POWERLOGGER_COMMIT" | tr + .)"
 	else
 		version
 	fi
@@ -72,10 +75,7 @@ documents() { # ARCHITECTURE VERSION
 	put 0644 "$work/changelog.gz" $doc/changelog.gz
 	scripts/package/copyright.sh "$(triple "$1")" >"$work/copyright"
 	put 0644 "$work/copyright" $doc/copyright
-	put 0644 README.md $doc/README.md
-	for page in docs/usage/*.md; do
-		put 0644 "$page" "$doc/usage/${page##*/}"
-	done
+	documentation $doc
 }
 
 # The oldest glibc that has all that the binary asks for.

@@ -40,8 +40,7 @@ put 0644 dist/powerlogger.toml usr/local/share/powerlogger/powerlogger.toml
 put 0644 .env.example usr/local/share/powerlogger/env.example
 scripts/package/copyright.sh "$(triple armv6)" >"$work/copyright"
 put 0644 "$work/copyright" usr/local/share/doc/powerlogger/copyright
-put 0644 README.md usr/local/share/doc/powerlogger/README.md
-put 0644 CHANGELOG.md usr/local/share/doc/powerlogger/CHANGELOG.md
+documentation usr/local/share/doc/powerlogger
 date_back
 mkdir -p "$OUT"
 file=$OUT/powerlogger-$(version)-armv6.tar.gz

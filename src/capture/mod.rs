@@ -382,6 +382,8 @@ impl Capture {
         let meter = MeterId(u16::try_from(index).expect("the configuration allows 64 meters"));
         for outcome in self.outcomes.drain(..) {
             let line = &mut self.lines[index];
+            // What time has decided, too: else the next process would decide it once more.
+            line.touched = true;
             match outcome {
                 Outcome::Pulse(mono_ns) => {
                     let pulse = line.pulse(meter, mono_ns, &self.segments);

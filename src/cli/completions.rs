@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::Result;
-use clap::{Args, CommandFactory};
+use clap::{Args, Command, CommandFactory};
 use clap_complete::Shell;
 
 use super::Cli;
@@ -22,7 +22,17 @@ pub struct CompletionsArgs {
 pub fn completions(args: &CompletionsArgs, out: &mut dyn Write) -> Result<()> {
     // In memory first: the generator panics where a pipe breaks.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "powerlogger", &mut script);
+    clap_complete::generate(args.shell, &mut shown(), "powerlogger", &mut script);
     out.write_all(&script)?;
     Ok(())
+}
+
+/// The commands without those that are hidden: the generators offer these, too.
+fn shown() -> Command {
+    let all = Cli::command();
+    let shown = all.get_subcommands().filter(|below| !below.is_hide_set());
+    Command::new("powerlogger")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(all.get_arguments().cloned())
+        .subcommands(shown.cloned())
 }

@@ -31,7 +31,8 @@ use crate::journal::JournalError;
 pub const EXIT_FAILED: u8 = 1;
 /// Not now; a later try may go better (EX_TEMPFAIL of sysexits.h).
 pub const EXIT_TRY_LATER: u8 = 75;
-/// The configuration is wrong; trying again is of no use (EX_CONFIG of sysexits.h).
+/// The configuration is wrong, or the journal is of a newer version; trying again is of no use (EX_CONFIG
+/// of sysexits.h).
 pub const EXIT_CONFIG: u8 = 78;
 
 /// What `--version` names: version, commit and build; `build.rs` knows the last two.
@@ -42,7 +43,8 @@ pub const VERSION: &str = concat!(
     ")"
 );
 
-const EXIT_CODES: &str = "Exit codes: 0 ok, 1 failed, 2 usage, 75 try later, 78 configuration.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 ok, 1 failed, 2 usage, 75 try later, 78 configuration or a newer journal.";
 
 /// Counts the pulses of electricity meters, keeps every one, delivers them to InfluxDB 2.
 #[derive(Debug, Parser)]
@@ -127,21 +129,19 @@ fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
 
 /// The exit code that an error deserves.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
-    let code = if error.is::<ConfigError>() {
-        EXIT_CONFIG
-    } else if let Some(error) = error.downcast_ref::<RunError>() {
-        if error.is_temporary() {
-            EXIT_TRY_LATER
-        } else {
-            EXIT_FAILED
-        }
-    } else if error
-        .downcast_ref::<JournalError>()
-        .is_some_and(|e| e.kind() == "in_use")
-    {
-        EXIT_TRY_LATER
-    } else {
-        EXIT_FAILED
+    let journal = match error.downcast_ref::<RunError>() {
+        Some(RunError::Journal(error)) => Some(error),
+        _ => error.downcast_ref::<JournalError>(),
+    };
+    let temporary = error
+        .downcast_ref::<RunError>()
+        .is_some_and(RunError::is_temporary);
+    let code = match journal.map(JournalError::kind) {
+        _ if error.is::<ConfigError>() => EXIT_CONFIG,
+        Some("newer_schema") => EXIT_CONFIG,
+        Some("in_use") => EXIT_TRY_LATER,
+        _ if temporary => EXIT_TRY_LATER,
+        _ => EXIT_FAILED,
     };
     ExitCode::from(code)
 }
@@ -156,4 +156,22 @@ pub fn explain(error: &anyhow::Error) -> String {
             .map(|cause| format!("  because: {cause}")),
     );
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_journal_is_not_tried_again() {
+        let newer = || JournalError::NewerSchema { found: 9, known: 3 };
+        for error in [
+            anyhow::Error::from(newer()),
+            anyhow::Error::from(RunError::Journal(newer())),
+        ] {
+            assert_eq!(exit_code(&error), ExitCode::from(EXIT_CONFIG));
+        }
+        let no_line = anyhow::Error::from(RunError::NoLine);
+        assert_eq!(exit_code(&no_line), ExitCode::from(EXIT_TRY_LATER));
+    }
 }

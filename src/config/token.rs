@@ -13,8 +13,11 @@ use super::{InfluxSettings, Secret, Token, TokenSource};
 /// Written by `setup` beside the configuration.
 pub const WRITER_FILE: &str = "writer.token";
 
-/// The name of the credential in the unit (`LoadCredential=influx-token:…`).
+/// The name of the credential in the unit (`LoadCredential=influx-token`).
 pub const CREDENTIAL: &str = "influx-token";
+
+/// Where root finds what the running service was given, so that `status` and `verify` speak of the same token.
+const OF_THE_SERVICE: &str = "/run/credentials/powerlogger.service";
 
 /// Finds the token. What is worth knowing about a file that is not used goes into `notes`.
 pub(super) fn find(
@@ -32,7 +35,8 @@ pub(super) fn find(
         })
     };
     let credential = || {
-        let path = Path::new(env.get("CREDENTIALS_DIRECTORY")?).join(CREDENTIAL);
+        let given = env.get("CREDENTIALS_DIRECTORY").map(String::as_str);
+        let path = Path::new(given.unwrap_or(OF_THE_SERVICE)).join(CREDENTIAL);
         token(&fs::read_to_string(path).ok()?, TokenSource::Credential)
     };
     let set = |name: &str, source| token(&values.get(name)?.text, source);

@@ -208,9 +208,14 @@ impl Drop for Daemon {
     }
 }
 
-/// The binary, told of this directory and of nothing in the environment.
+/// The binary, told of this directory and of nothing in the environment. `PROGRAM` names another one, in
+/// words: one that is installed, or is run by qemu.
 fn command(dir: &Path, queue: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_powerlogger"));
+    let named = std::env::var("PROGRAM").unwrap_or_default();
+    let mut words = named.split_whitespace();
+    let program = words.next().unwrap_or(env!("CARGO_BIN_EXE_powerlogger"));
+    let mut command = Command::new(program);
+    command.args(words);
     for (name, _) in std::env::vars() {
         if name.starts_with("INFLUX") || name.starts_with("GPIO_") || name == "QUEUE_DIR" {
             command.env_remove(name);

@@ -310,6 +310,10 @@ impl Source for GpioSource {
         loop {
             self.bring_up(signals);
             if signals.len() > before {
+                // What the kernel has kept of a line that was taken over is told with it: whoever hears of
+                // the line alone would take its silence for a level that has stayed.
+                let ready = self.wait(Some(self.clock.mono_ns()));
+                self.read(&ready.slots, signals);
                 return Polled::Signals;
             }
             let retry = self.slots.iter().filter_map(Slot::retry_at).min();
