@@ -25,6 +25,9 @@ pub struct Journal {
     pub(super) meters: Vec<i64>,
     /// Row ids of this run's segments.
     pub(super) segments: HashMap<SegmentNo, i64>,
+    /// Rows that segments had in a journal that was let go. They get the same ones here, because a stamp
+    /// depends on them: a pulse that is in both journals must be the same one.
+    pub(super) wanted: HashMap<SegmentNo, i64>,
     /// This run's segments and lines as last committed, should another journal have to go on.
     standing: (BTreeMap<SegmentNo, Segment>, BTreeMap<MeterId, LineState>),
     pub(super) newest: i64,
@@ -65,7 +68,7 @@ impl Journal {
             )
             .op("be read")?;
         let (dir, boot_id) = (dir.to_owned(), boot_id.to_owned());
-        let segments = HashMap::new();
+        let (segments, wanted) = (HashMap::new(), HashMap::new());
         Ok(Journal {
             connection,
             dir,
@@ -73,6 +76,7 @@ impl Journal {
             boot_id,
             meters,
             segments,
+            wanted,
             standing: Default::default(),
             newest,
             vouches_from_ns: WallNs::MIN,
@@ -193,7 +197,12 @@ impl Journal {
             .op("begin a commit")?;
         let mut segments = self.segments.clone();
         for segment in &pending.segments {
-            let row = put_segment(&transaction, *segment, &segments, &self.boot_id)?;
+            let row = put_segment(
+                &transaction,
+                *segment,
+                (&segments, &self.wanted),
+                &self.boot_id,
+            )?;
             segments.insert(segment.no, row);
         }
         let settled = pending.segments.iter().rfind(|s| s.trust.is_final());

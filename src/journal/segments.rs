@@ -30,7 +30,7 @@ const AFTER_NS: i64 = NS_PER_S;
 pub(super) fn put_segment(
     transaction: &Transaction<'_>,
     segment: Segment,
-    known: &HashMap<SegmentNo, i64>,
+    (known, wanted): (&HashMap<SegmentNo, i64>, &HashMap<SegmentNo, i64>),
     boot_id: &str,
 ) -> Result<i64, JournalError> {
     let row = if let Some(row) = known.get(&segment.no) {
@@ -38,9 +38,14 @@ pub(super) fn put_segment(
     } else {
         transaction
             .execute(
-                "INSERT INTO clock_segment (boot_id, begins_ns, offset_ns, trust, slept_ns)
-                 VALUES (?1, ?2, 0, 0, ?3)",
-                params![boot_id, segment.begins_ns, segment.slept_ns],
+                "INSERT INTO clock_segment (id, boot_id, begins_ns, offset_ns, trust, slept_ns)
+                 VALUES (?4, ?1, ?2, 0, 0, ?3)",
+                params![
+                    boot_id,
+                    segment.begins_ns,
+                    segment.slept_ns,
+                    wanted.get(&segment.no)
+                ],
             )
             .op("keep a clock segment")?;
         transaction.last_insert_rowid()

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 
+use rusqlite::OptionalExtension;
 use tracing::warn;
 
 use super::append::Journal;
@@ -154,19 +155,22 @@ impl Left {
 }
 
 impl Journal {
-    /// Takes over the rows of segments that are still there.
+    /// Takes over the rows of segments that are still there; the others will get the rows they had.
     fn know_segments(&mut self, rows: &HashMap<SegmentNo, i64>) -> Result<(), JournalError> {
         for (no, row) in rows {
-            let there: bool = self
+            let boot: Option<String> = self
                 .connection
                 .query_row(
-                    "SELECT EXISTS (SELECT 1 FROM clock_segment WHERE id = ?1 AND boot_id = ?2)",
-                    (row, &self.boot_id),
+                    "SELECT boot_id FROM clock_segment WHERE id = ?1",
+                    [row],
                     |found| found.get(0),
                 )
+                .optional()
                 .op("be read")?;
-            if there {
-                self.segments.insert(*no, *row);
+            match boot {
+                Some(boot) if boot == self.boot_id => drop(self.segments.insert(*no, *row)),
+                Some(_) => {}
+                None => drop(self.wanted.insert(*no, *row)),
             }
         }
         Ok(())

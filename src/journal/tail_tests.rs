@@ -119,3 +119,42 @@ fn a_journal_that_is_gone_is_not_made_anew() {
     assert_eq!(gone.kind(), "gone");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
+
+/// Stamps depend on the rows of segments: what is in the journal that was set aside and is committed to the
+/// new one as well must not count twice when the old one is imported.
+#[test]
+fn a_pulse_that_is_in_both_journals_has_one_stamp() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = |boot: &str| Journal::open(dir.path(), &names(), boot, WALL).unwrap();
+    let stamps = || -> Vec<i64> {
+        let mut reader = super::reader::Reader::open(dir.path()).unwrap();
+        let page = reader.page(1, i64::MAX, usize::MAX).unwrap();
+        page.entries.iter().map(|entry| entry.wall_ns).collect()
+    };
+    let first = segment(0, WALL, Trust::Assumed);
+    open("an earlier boot")
+        .commit(&pending(vec![first], Vec::new()))
+        .unwrap();
+    let mut old = open("boot");
+    let new = || pending(vec![first], pulses(0, 0, 3));
+    old.commit(&new()).unwrap();
+    let mut tail = super::tail::Tail::default();
+    tail.keep(1, old.newest(), new());
+    let mut left = Left {
+        newest: old.newest(),
+        standing: old.standing(),
+        segments: old.segments.clone(),
+        tail,
+        file: dir.path().to_owned(),
+    };
+    let before = stamps();
+    drop(old);
+    for name in FILES {
+        std::fs::remove_file(dir.path().join(name)).unwrap();
+    }
+    let mut journal = open("boot");
+    let intake = Intake::new(PULSES_MAX);
+    assert_eq!(left.give_back(&mut journal, &intake, WALL).unwrap(), 3);
+    journal.commit(&intake.take(true).unwrap()).unwrap();
+    assert_eq!(stamps(), before);
+}
