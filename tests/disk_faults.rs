@@ -572,8 +572,8 @@ fn stalls_of_ten_seconds_cost_no_pulse_and_no_sign_of_life() {
     let mut scene = Scene::begin(ground, disk, CONFIG, [10, 13]);
     scene.wait_for_backlog();
     let began_ns = SystemClock.mono_ns();
-    // A card that takes 10 s for each write and each flush. Commits go on until the file system writes
-    // its own journal, every 5 s, and needs a block that is on its way.
+    // A card that takes 10 s for each write and each flush. Commits go on for some seconds, then they wait as
+    // well (for the file system's own journal, it seems, which ext4 writes every 5 s); capture never does.
     scene.disk.slow_down(10_000);
     let slow_ns = SystemClock.wall_ns();
     scene.let_the_backlog_drain();
