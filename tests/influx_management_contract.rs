@@ -171,7 +171,8 @@ fn shown(json: Value) -> Value {
                         "a time".into()
                     }
                     "token" if value != "" => "told".into(),
-                    "commit" => "any".into(),
+                    // What a server was built from: one built by hand names no version.
+                    "commit" | "version" => "any".into(),
                     "message" => essential(value.as_str().expect("a text")).into(),
                     _ => shown(value),
                 };

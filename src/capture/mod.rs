@@ -12,6 +12,8 @@ pub mod simulated;
 pub mod stats;
 pub mod waker;
 
+mod line;
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use crate::config::MeterSettings;
 use crate::intake::{Intake, LineState, Loss, Pending, Watch, Watched};
 use crate::pulse::{Edge, Level, LossCause, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Pulse};
 use filter::{Filter, FilterState, Outcome};
+use line::Line;
 use stats::CaptureStats;
 
 /// What a source tells.
@@ -115,35 +118,6 @@ pub struct Capture {
     stats: Arc<CaptureStats>,
 }
 
-/// One meter's line.
-#[derive(Debug)]
-struct Line {
-    name: String,
-    filter: Filter,
-    request_id: u64,
-    up: bool,
-    /// Since when this run reads it.
-    up_since_ns: MonoNs,
-    touched: bool,
-    last_stamp_ns: MonoNs,
-    /// What an earlier run has left, should its request go on.
-    remembered: Option<FilterState>,
-}
-
-impl Line {
-    /// A pulse of this line. Stamps are multiples of [`STAMP_STEP_NS`] and grow.
-    fn pulse(&mut self, meter: MeterId, mono_ns: MonoNs, segments: &Segments) -> Pulse {
-        let stamp = (mono_ns & !(STAMP_STEP_NS - 1)).max(self.last_stamp_ns + STAMP_STEP_NS);
-        self.last_stamp_ns = stamp;
-        Pulse {
-            meter,
-            segment: segments.at(mono_ns),
-            mono_ns: stamp,
-            estimated: false,
-        }
-    }
-}
-
 impl Capture {
     /// Sets the stage up; nothing is read before the first [`Capture::step`].
     pub fn new(
@@ -156,16 +130,7 @@ impl Capture {
         let now_ns = clock.mono_ns();
         let lines = meters
             .iter()
-            .map(|meter| Line {
-                name: meter.name.clone(),
-                filter: Filter::new(meter.filter, Level::High, now_ns),
-                request_id: 0,
-                up: false,
-                up_since_ns: now_ns,
-                touched: false,
-                last_stamp_ns: 0,
-                remembered: None,
-            })
+            .map(|meter| Line::new(meter, now_ns))
             .collect();
         let decide_ns = meters.iter().map(|meter| meter.filter.bounce_ns).max();
         let decide_ns = decide_ns.unwrap_or(0);
