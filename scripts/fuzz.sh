@@ -12,5 +12,5 @@ seconds=${FUZZ_SECONDS:-900}
 FUZZ_CORPUS=$PWD/fuzz/corpus cargo test -q --test fuzz >/dev/null
 for target in "$@"; do
 	echo "$target: $seconds s"
-	cargo +nightly fuzz run "$target" -- -max_total_time="$seconds" -timeout=20 -max_len=262144 -print_final_stats=1
+	cargo +nightly fuzz run "$target" -- -max_total_time="$seconds" -timeout=120 -max_len=262144 -print_final_stats=1
 done

@@ -3,7 +3,8 @@
 //!
 //! Each target is a plain function over bytes. Its corpus is run as it is, then mutated for
 //! `FUZZ_SECONDS` (2 by default), by `FUZZ_SEED` or a random seed that is printed. An input that fails is
-//! written to a file and belongs into the corpus, or into a test of its own, once it is understood.
+//! written to a file (`FUZZ_INPUT` runs that one alone) and belongs into the corpus, or into a test of its own,
+//! once it is understood.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stderr,
@@ -65,6 +66,12 @@ fn campaign(target: &Target) {
         for (n, input) in corpus.iter().enumerate() {
             fs::write(dir.join(format!("ours-{n}")), input).unwrap();
         }
+        return;
+    }
+    if let Some(file) = std::env::var_os("FUZZ_INPUT") {
+        let began = Instant::now();
+        (target.run)(&fs::read(file).unwrap());
+        eprintln!("{name}: {:?}", began.elapsed());
         return;
     }
     let seed = std::env::var("FUZZ_SEED")
