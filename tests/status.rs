@@ -28,40 +28,37 @@ fn silent(dir: &tempfile::TempDir) -> Vec<String> {
         .collect()
 }
 
+/// A flat that uses something at every hour.
+fn flat() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let config = "[[meter]]\nname = \"Flat 2\"\nline = 20\n";
+    std::fs::write(dir.path().join("powerlogger.toml"), config).unwrap();
+    dir
+}
+
+fn simulate(dir: &tempfile::TempDir, from: &str, length: &str) {
+    let run = ["run", "--simulate", from, "--for", length, "--speed", "max"];
+    ask(dir, &run);
+}
+
 #[test]
 fn a_meter_that_falls_silent_is_missed_until_it_counts_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let simulate = |from: &str, length: &str| {
-        ask(
-            &dir,
-            &["run", "--simulate", from, "--for", length, "--speed", "max"],
-        );
-    };
+    let dir = flat();
     // Five days, and nothing since yesterday.
-    simulate("--from=-150h", "120h");
-    assert!(silent(&dir).contains(&"Import".to_owned()));
+    simulate(&dir, "--from=-150h", "120h");
+    assert_eq!(silent(&dir), ["Flat 2"]);
     let said = ask(&dir, &["status"]);
     assert!(
-        said.contains("⚠          Import: no pulse for longer than usual"),
+        said.contains("⚠          Flat 2: no pulse for longer than usual"),
         "{said}"
     );
-    // By day the sun, by night the house: whatever the hour, each has been silent for as long before.
-    simulate("--from=-26h", "26h");
+    simulate(&dir, "--from=-26h", "26h");
     assert!(silent(&dir).is_empty());
 }
 
 #[test]
 fn a_journal_of_a_day_knows_no_habits() {
-    let dir = tempfile::tempdir().unwrap();
-    let day = [
-        "run",
-        "--simulate",
-        "--from=-40h",
-        "--for",
-        "24h",
-        "--speed",
-        "max",
-    ];
-    ask(&dir, &day);
+    let dir = flat();
+    simulate(&dir, "--from=-40h", "24h");
     assert!(silent(&dir).is_empty());
 }
