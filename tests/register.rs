@@ -21,7 +21,7 @@ const CONFIG: &str = "
 [journal]
 sync_interval_ms = 20
 [[meter]]
-name = \"Import\"
+name = \"Flat\"
 line = 20
 imp_per_kwh = 1000
 [[meter]]
@@ -61,8 +61,8 @@ impl Home {
         said
     }
 
-    /// Import's pulses and register, in kWh.
-    fn import(&self) -> (i64, Option<f64>) {
+    /// The flat's pulses and register, in kWh.
+    fn flat(&self) -> (i64, Option<f64>) {
         let (code, said) = self.ask(&["register", "--json"]);
         if code != 0 {
             return (0, None);
@@ -72,7 +72,7 @@ impl Home {
         (pulses, all[0]["kwh"].as_f64())
     }
 
-    /// The daemon on a house that lives a minute a quarter of a second.
+    /// The daemon on a flat that lives a minute a quarter of a second.
     fn run(&self) -> Program {
         let log: PathBuf = self.0.path().join("log");
         let mut run = self.command(&["run", "--simulate", "--from=-30h", "--speed", "240"]);
@@ -80,7 +80,7 @@ impl Home {
     }
 
     fn wait_for_pulses(&self, pulses: i64) {
-        wait_until("pulses", PATIENCE, || self.import().0 >= pulses);
+        wait_until("pulses", PATIENCE, || self.flat().0 >= pulses);
     }
 }
 
@@ -89,12 +89,12 @@ fn readings_are_kept_beside_the_daemon_and_survive_its_death() {
     let home = Home::new();
     let daemon = home.run();
     home.wait_for_pulses(10);
-    let said = home.set(&["Import", "12345.6"]);
+    let said = home.set(&["Flat", "12345.6"]);
     assert!(
         said.contains("12345.6 kWh, and counted from here on"),
         "{said}"
     );
-    let (base, kwh) = home.import();
+    let (base, kwh) = home.flat();
     // It counts on while we ask.
     let near = |kwh: Option<f64>, pulses: i64| {
         let want = 12_345.6 + pulses as f64 / 1_000.0;
@@ -103,24 +103,24 @@ fn readings_are_kept_beside_the_daemon_and_survive_its_death() {
     assert!(near(kwh, 0), "{kwh:?}");
     home.wait_for_pulses(base + 50);
     daemon.end(Signal::KILL, PATIENCE);
-    let (killed_at, before) = home.import();
+    let (killed_at, before) = home.flat();
     let daemon = home.run();
     home.wait_for_pulses(killed_at + 50);
     daemon.end(Signal::TERM, PATIENCE);
-    let (pulses, after) = home.import();
+    let (pulses, after) = home.flat();
     let grown_kwh = after.unwrap() - before.unwrap();
     let counted_kwh = (pulses - killed_at) as f64 / 1_000.0;
     assert!((grown_kwh - counted_kwh).abs() < 1e-6, "exact over a kill");
 
     // The meter shows two hundred pulses more than were counted.
     let on_face = format!("{:.3}", after.unwrap() + 0.2);
-    let said = home.set(&["Import", &on_face]);
+    let said = home.set(&["Flat", &on_face]);
     assert!(said.contains("(200 pulses missed"), "{said}");
     assert!(said.contains("Kept as a note"), "{said}");
-    assert_eq!(home.import().1, after, "a note changes nothing");
-    let said = home.set(&["Import", &on_face, "--adopt"]);
+    assert_eq!(home.flat().1, after, "a note changes nothing");
+    let said = home.set(&["Flat", &on_face, "--adopt"]);
     assert!(said.contains("counted from this reading on"), "{said}");
-    let adopted = home.import().1.unwrap();
+    let adopted = home.flat().1.unwrap();
     assert!((adopted - after.unwrap() - 0.2).abs() < 1e-6, "{adopted}");
     let (_, history) = home.ask(&["register"]);
     assert_eq!(history.matches("read 20").count(), 2, "{history}");
@@ -137,7 +137,7 @@ fn what_cannot_be_entered_is_said_with_the_remedy() {
         assert_eq!(got, code, "{said}");
         assert!(said.contains(words), "{said}");
     };
-    refused(&["Import", "1"], 1, "`powerlogger run` makes one");
+    refused(&["Flat", "1"], 1, "`powerlogger run` makes one");
     let (code, said) = home.ask(&[
         "run",
         "--simulate",
@@ -148,10 +148,10 @@ fn what_cannot_be_entered_is_said_with_the_remedy() {
         "max",
     ]);
     assert_eq!(code, 0, "{said}");
-    refused(&["Nobody", "1"], 1, "there are Import, Generate");
+    refused(&["Nobody", "1"], 1, "there are Flat, Generate");
     refused(&["Generate", "1"], 1, "set imp_per_kwh");
-    refused(&["Import", "1e5"], 2, "such as 12345.6");
-    refused(&["Import", "1", "--at=2100-01-01"], 1, "in the future");
-    home.set(&["Import", "5"]);
-    refused(&["Import", "4", "--at=-1h"], 1, "there is a later reading");
+    refused(&["Flat", "1e5"], 2, "such as 12345.6");
+    refused(&["Flat", "1", "--at=2100-01-01"], 1, "in the future");
+    home.set(&["Flat", "5"]);
+    refused(&["Flat", "4", "--at=-1h"], 1, "there is a later reading");
 }
