@@ -68,7 +68,7 @@ impl Home {
             return (0, None);
         }
         let all: Value = serde_json::from_str(&said).unwrap();
-        let pulses = all[0]["pulses"].as_i64().unwrap();
+        let pulses = all[0]["pulses"].as_i64().unwrap_or(0);
         (pulses, all[0]["kwh"].as_f64())
     }
 
