@@ -186,6 +186,8 @@ fn enter(args: &SetArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) ->
     }
     let earlier = reader.readings(name)?;
     let since = since(args, name, at_ns, &reader, &earlier)?;
+    // A clock that was wrong at an earlier reading must not make this one the older.
+    let at_ns = earlier.last().map_or(at_ns, |last| last.at_ns.max(at_ns));
     let (read_kwh, decimals) = args.kwh;
     let reading = Reading {
         at_ns,
@@ -227,7 +229,7 @@ fn since(
     reader: &Reader,
     earlier: &[Reading],
 ) -> Result<i64> {
-    // Now is now, whatever the clock says, or said at an earlier reading.
+    // Now is now, whatever the clock says.
     if matches!(args.at, Moment::FromNow(0)) {
         return Ok(0);
     }

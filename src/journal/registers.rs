@@ -201,7 +201,7 @@ pub(super) fn count_window(
 }
 
 impl Reader {
-    /// All readings of a meter, in the order in which they were entered.
+    /// All readings of a meter, in the order in which they were taken.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -209,7 +209,7 @@ impl Reader {
         self.connection
             .prepare_cached(
                 "SELECT at_ns, r.pulses, kwh, imp_per_kwh, adopted
-                 FROM register r JOIN meter ON meter.id = r.meter WHERE name = ?1 ORDER BY r.id",
+                 FROM register r JOIN meter ON meter.id = r.meter WHERE name = ?1 ORDER BY at_ns, r.id",
             )
             .and_then(|mut select| {
                 let readings = select.query_map([meter], |row| {
