@@ -78,9 +78,7 @@ impl<'a> Opening<'a> {
                     }
                     return Ok(Some(journal));
                 }
-                Err(refused) if matches!(refused.kind(), "in_use" | "newer_schema") => {
-                    return Err(refused.into());
-                }
+                Err(refused) if self.is_final(&refused) => return Err(refused.into()),
                 Err(failed) => self.complain(&failed),
             }
             let retry_ns =
@@ -91,6 +89,15 @@ impl<'a> Opening<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// Whether trying again is of no use. A journal that was let go may be in use by an import, which ends.
+    fn is_final(&self, refused: &JournalError) -> bool {
+        match refused.kind() {
+            "newer_schema" => true,
+            "in_use" => !self.again,
+            _ => false,
+        }
     }
 
     /// One try, in a thread of its own. None: it hangs, and the end was asked for.

@@ -65,6 +65,7 @@ fn remedy(kind: &str) -> &'static str {
             "mount the disk with the journal again; to begin a new journal, restart powerlogger"
         }
         "corrupt" => "nothing: it is opened again, and moved aside if it is really damaged",
+        "in_use" => "another powerlogger uses the journal; it is opened when that one is done",
         "permission" => "run it as somebody who may read the journal (sudo)",
         "directory" => "powerlogger's user must be able to write there",
         _ => "look at the disk and at the rights of the journal's directory",
