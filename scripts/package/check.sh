@@ -98,13 +98,14 @@ check_bytes() {
 		skipped "bytes: whether two builds are equal (SKIP)"
 		return
 	}
-	local arch again elsewhere=$work/elsewhere/a/longer/path
+	local arch again version elsewhere=$work/elsewhere/a/longer/path
 	mkdir -p "$elsewhere"
 	git ls-files -z | tar -c --null --files-from - | tar -x -C "$elsewhere"
 	stamp
 	for arch in "${architectures[@]}"; do
 		echo "        building for $arch again, elsewhere ..."
-		again=$(cd "$elsewhere" && VERSION=$(deb_version_of "${package[$arch]}") OUT=$work/again \
+		version=$(deb_version_of "${package[$arch]}")
+		again=$(cd "$elsewhere" && VERSION=$version OUT=$work/again \
 			TARGET_DIR=$work/elsewhere/target make_one "$arch" 2>"$work/log") || {
 			cat "$work/log"
 			bad "bytes: $arch cannot be built elsewhere"
