@@ -17,9 +17,9 @@ const HISTORY_S: i64 = 28 * 86_400;
 const HISTORY_MIN_S: i64 = 86_400;
 
 /// Bytes that reach the card for a pulse and for a durable point, the file system's own among them: measured at 1 and
-/// at 9 pulses a second (docs/performance.md).
-const PULSE_BYTES: i64 = 1_360;
-const POINT_BYTES: i64 = 2_020;
+/// at 8 pulses a second (docs/performance.md).
+const PULSE_BYTES: i64 = 1_730;
+const POINT_BYTES: i64 = 7_020;
 
 /// Above this a longer interval is worth a thought: a plain card takes some terabytes of such small writes.
 const MUCH_GB: f64 = 100.0;
@@ -82,7 +82,7 @@ mod tests {
             })
             .collect();
         let gb = gb_a_year(&windows, 1_000, 2_880 * 60).unwrap();
-        let measured = 3.3 * 1_024.0 * YEAR_S / 1e9;
+        let measured = 7.7 / 0.9 * 1_024.0 * YEAR_S / 1e9;
         assert!((gb / measured - 1.0).abs() < 0.02, "{gb} {measured}");
         let long = gb_a_year(&windows, 60_000, 2_880 * 60).unwrap();
         assert!(long < gb / 2.0, "{long}");
