@@ -180,8 +180,7 @@ impl MeterStatus {
                 first_ns: loss.first_ns,
                 last_ns: loss.last_ns,
             });
-            let mut known = hours.remove(totals.name.as_str()).unwrap_or_default();
-            known.sort_unstable();
+            let known = hours.remove(totals.name.as_str()).unwrap_or_default();
             let usual_s = silence::usual_s(&known, now_s);
             let is_silent = usual_s
                 .zip(totals.last_ns)

@@ -232,10 +232,10 @@ impl Reader {
     /// # Errors
     /// When the journal cannot be read.
     pub fn pulses_after(&self, meter: &str, at_ns: WallNs) -> Result<Option<i64>, JournalError> {
-        let (since, oldest_ns, open): (i64, Option<WallNs>, i64) = self
+        let (held, since, oldest_ns, open): (i64, i64, Option<WallNs>, i64) = self
             .connection
             .query_row(
-                "SELECT coalesce(sum(s.trust > 0 AND p.mono_ns + s.offset_ns > ?2), 0),
+                "SELECT count(*), coalesce(sum(s.trust > 0 AND p.mono_ns + s.offset_ns > ?2), 0),
                      min(CASE WHEN s.trust > 0 THEN p.mono_ns + s.offset_ns END),
                      coalesce(sum(s.trust = 0), 0)
                  FROM pulse p JOIN meter ON meter.id = p.meter JOIN clock_segment s ON s.id = p.segment
@@ -244,20 +244,11 @@ impl Reader {
                 |row| row.try_into(),
             )
             .op("be read")?;
-        let all_there = self.totals()?.iter().any(|totals| {
-            totals.name == meter && self.held(meter).is_ok_and(|held| held == totals.pulses)
-        });
+        let all_there = self
+            .totals()?
+            .iter()
+            .any(|totals| totals.name == meter && totals.pulses == held);
         let reaches_back = all_there || oldest_ns.is_some_and(|oldest_ns| oldest_ns <= at_ns);
         Ok((reaches_back && open == 0).then_some(since))
-    }
-
-    fn held(&self, meter: &str) -> Result<i64, JournalError> {
-        self.connection
-            .query_row(
-                "SELECT count(*) FROM pulse p JOIN meter ON meter.id = p.meter WHERE name = ?1",
-                [meter],
-                |row| row.get(0),
-            )
-            .op("be read")
     }
 }
