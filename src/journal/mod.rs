@@ -66,6 +66,7 @@ pub mod tail;
 pub mod windows;
 pub mod writer;
 
+mod migrations;
 mod reserve;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,62 @@
+//! The schema, as numbered steps.
+
+/// The steps from an empty file to the newest schema; a journal's `user_version` says how many
+/// of them it has seen. Only ever append.
+pub(super) const MIGRATIONS: &[&str] = &[
+    "
+    CREATE TABLE meter (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+    CREATE TABLE clock_segment (
+        id INTEGER PRIMARY KEY, boot_id TEXT NOT NULL, begins_ns INTEGER NOT NULL,
+        offset_ns INTEGER NOT NULL, trust INTEGER NOT NULL);
+    CREATE TABLE pulse (
+        id INTEGER PRIMARY KEY, meter INTEGER NOT NULL, segment INTEGER NOT NULL,
+        mono_ns INTEGER NOT NULL, estimated INTEGER NOT NULL);
+    CREATE TABLE line (
+        meter INTEGER PRIMARY KEY, pulses INTEGER NOT NULL DEFAULT 0, last_segment INTEGER,
+        last_mono_ns INTEGER, request_id INTEGER, line_seqno INTEGER, filter TEXT);
+    CREATE TABLE ledger (
+        meter INTEGER NOT NULL, cause TEXT NOT NULL, pulses INTEGER NOT NULL,
+        first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL,
+        PRIMARY KEY (meter, cause)) WITHOUT ROWID;
+    CREATE TABLE destination (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, state TEXT NOT NULL DEFAULT '',
+        message TEXT NOT NULL DEFAULT '', since_ns INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE delivered (
+        destination INTEGER NOT NULL, first_id INTEGER NOT NULL, last_id INTEGER NOT NULL,
+        PRIMARY KEY (destination, first_id)) WITHOUT ROWID;
+    CREATE TABLE quarantine (
+        id INTEGER PRIMARY KEY, destination INTEGER NOT NULL, pulse INTEGER NOT NULL,
+        meter INTEGER NOT NULL, wall_ns INTEGER NOT NULL, message TEXT NOT NULL,
+        at_ns INTEGER NOT NULL);
+    CREATE TABLE journal (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+    ",
+    "
+    CREATE TABLE window (
+        view INTEGER NOT NULL, start_s INTEGER NOT NULL, meter INTEGER NOT NULL,
+        pulses INTEGER NOT NULL, PRIMARY KEY (view, start_s, meter)) WITHOUT ROWID;
+    CREATE TABLE rolled (first_id INTEGER PRIMARY KEY, last_id INTEGER NOT NULL);
+    CREATE TABLE hour_ids (
+        start_s INTEGER PRIMARY KEY, first_id INTEGER NOT NULL, last_id INTEGER NOT NULL);
+    CREATE TABLE watched (
+        meter INTEGER NOT NULL, begins_s INTEGER NOT NULL, ends_s INTEGER NOT NULL,
+        PRIMARY KEY (meter, begins_s)) WITHOUT ROWID;
+    CREATE TABLE reconciled (
+        destination INTEGER NOT NULL, level INTEGER NOT NULL, until_s INTEGER NOT NULL,
+        PRIMARY KEY (destination, level)) WITHOUT ROWID;
+    CREATE TABLE changed_window (
+        destination INTEGER NOT NULL, level INTEGER NOT NULL, start_s INTEGER NOT NULL,
+        roll INTEGER NOT NULL, PRIMARY KEY (destination, level, start_s)) WITHOUT ROWID;
+    ALTER TABLE destination ADD COLUMN views_state TEXT NOT NULL DEFAULT '';
+    ALTER TABLE destination ADD COLUMN views_message TEXT NOT NULL DEFAULT '';
+    ALTER TABLE destination ADD COLUMN views_since_ns INTEGER NOT NULL DEFAULT 0;
+    ",
+    "
+    ALTER TABLE clock_segment ADD COLUMN slept_ns INTEGER NOT NULL DEFAULT 0;
+    ",
+    "
+    CREATE TABLE register (
+        id INTEGER PRIMARY KEY, meter INTEGER NOT NULL, at_ns INTEGER NOT NULL,
+        pulses INTEGER NOT NULL, kwh REAL NOT NULL, imp_per_kwh REAL NOT NULL,
+        adopted INTEGER NOT NULL);
+    ",
+];
