@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod support;
+mod support_gpio;
 
 use std::fs;
 use std::path::PathBuf;
@@ -154,4 +155,12 @@ fn what_cannot_be_entered_is_said_with_the_remedy() {
     refused(&["Flat", "1", "--at=2100-01-01"], 1, "in the future");
     home.set(&["Flat", "5"]);
     refused(&["Flat", "4", "--at=-1h"], 1, "there is a later reading");
+}
+
+#[test]
+fn the_hour_does_not_matter() {
+    support_gpio::at_other_hours(
+        "the_hour_does_not_matter",
+        &["what_cannot_be_entered_is_said_with_the_remedy"],
+    );
 }

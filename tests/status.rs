@@ -1,6 +1,8 @@
 //! What `powerlogger status` says is not as it should be, with the true binary.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+mod support_gpio;
+
 use std::process::Command;
 
 use serde_json::Value;
@@ -61,4 +63,15 @@ fn a_journal_of_a_day_knows_no_habits() {
     let dir = flat();
     simulate(&dir, "--from=-40h", "24h");
     assert!(silent(&dir).is_empty());
+}
+
+#[test]
+fn the_hour_does_not_matter() {
+    support_gpio::at_other_hours(
+        "the_hour_does_not_matter",
+        &[
+            "a_meter_that_falls_silent_is_missed_until_it_counts_again",
+            "a_journal_of_a_day_knows_no_habits",
+        ],
+    );
 }

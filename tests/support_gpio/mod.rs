@@ -19,6 +19,7 @@
 
 mod chip;
 mod hand;
+mod hours;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use self::chip::{SimChip, Wire};
 pub(crate) use self::hand::{Done, Hand, STAMP_SLACK_NS, play};
+pub(crate) use self::hours::at_other_hours;
 
 /// Set inside the guest: the test is where it wanted to be.
 const IN_RIG: &str = "POWERLOGGER_IN_RIG";
@@ -46,6 +48,8 @@ pub(crate) struct Place {
     pub(crate) timeout_s: u32,
     /// An empty disk of this size in the guest, its first, [`DISK`]; 0: none. Only a rig has one to spare.
     pub(crate) disk_mib: u32,
+    /// The wall clock at the guest's boot, in seconds since 1970; None: the machine's.
+    pub(crate) start_s: Option<i64>,
 }
 
 impl Place {
@@ -54,12 +58,14 @@ impl Place {
         time_travel: false,
         timeout_s: 120,
         disk_mib: 0,
+        start_s: None,
     };
     /// Simulated time.
     pub(crate) const TIME_TRAVEL: Place = Place {
         time_travel: true,
         timeout_s: 120,
         disk_mib: 0,
+        start_s: None,
     };
 }
 
@@ -126,6 +132,9 @@ impl Rig {
         command.args(["--chip", "spare:1"]);
         if place.time_travel {
             command.arg("--time-travel");
+        }
+        if let Some(start_s) = place.start_s {
+            command.args(["--start-time", &start_s.to_string()]);
         }
         for disk in disks {
             command.arg("--disk").arg(disk);
