@@ -154,6 +154,7 @@ fn has_what_it_needs_and_no_more(package: &Package) {
         "usr/share/man/man1/powerlogger-run.1.gz",
         "usr/share/man/man1/powerlogger.1.gz",
         "usr/share/powerlogger/env.example",
+        "usr/share/powerlogger/grafana/powerlogger.json",
         "usr/share/zsh/vendor-completions/_powerlogger",
     ] {
         assert!(listed.contains_key(name), "{name}");

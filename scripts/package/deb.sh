@@ -52,6 +52,7 @@ system_files() {
 	put 0644 dist/udev/60-powerlogger-gpio.rules usr/lib/udev/rules.d/60-powerlogger-gpio.rules
 	put 0644 dist/powerlogger.toml etc/powerlogger/powerlogger.toml
 	put 0644 .env.example usr/share/powerlogger/env.example
+	put 0644 dist/grafana/powerlogger.json usr/share/powerlogger/grafana/powerlogger.json
 }
 
 # The newest section of CHANGELOG.md, in Debian's form.
