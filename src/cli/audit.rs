@@ -89,7 +89,10 @@ fn parse_level(text: &str) -> Result<Level, String> {
 pub fn audit(args: &AuditArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<ExitCode> {
     let influx = match &loaded.settings.influx {
         Influx::Configured(influx) => influx,
-        Influx::NotConfigured(why) => bail!("InfluxDB is not configured: {why}"),
+        Influx::NotConfigured(why) => {
+            loaded.check()?;
+            bail!("InfluxDB is not configured: {why}")
+        }
     };
     let now_ns = SystemClock.wall_ns();
     let (from_ns, to_ns) = (args.since.resolve(now_ns), args.until.resolve(now_ns));
@@ -154,7 +157,8 @@ pub(super) fn run(
         destination = known.into_iter().find(|(_, known, _)| *known == name);
     }
     let again = loaded.clone();
-    let lookup = Box::new(move || again.reload_token());
+    let of = influx.clone();
+    let lookup = Box::new(move || again.reload_token(&of));
     let mut server = InfluxServer::new(influx, lookup)?;
     let mut examiner = Examiner {
         reader: reader.as_mut(),

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::config::keys::{KEYS, METER_KEYS};
 use crate::config::problem::Value;
 use crate::config::{Influx, LoadOptions, Loaded, load};
+use crate::journal::reader::Reader;
 
 /// The commands below `config`.
 #[derive(Debug, Subcommand)]
@@ -37,7 +38,14 @@ pub fn config(command: &ConfigCommand, options: &LoadOptions, out: &mut dyn Writ
 }
 
 fn check(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
-    writeln!(out, "The configuration is good.")?;
+    loaded.check()?;
+    let unlisted = unlisted(loaded);
+    let good = "The configuration is good";
+    match loaded.notes.len() + unlisted.len() {
+        0 => writeln!(out, "{good}.")?,
+        1 => writeln!(out, "{good}; please read the note below.")?,
+        n => writeln!(out, "{good}; please read the {n} notes below.")?,
+    }
     places(loaded, out)?;
     for meter in &loaded.settings.meters {
         writeln!(out, "meter      {} on {}", meter.name, meter.line.line)?;
@@ -52,7 +60,35 @@ fn check(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
         }
         Influx::NotConfigured(why) => writeln!(out, "InfluxDB   not configured: {why}")?,
     }
+    for meter in unlisted {
+        writeln!(out, "note       {meter}")?;
+    }
     notes(loaded, out)
+}
+
+/// Meters that the journal has counted, and the configuration does not list: as soon as there is one `[[meter]]`,
+/// the three that need none are gone, too.
+pub(super) fn unlisted(loaded: &Loaded) -> Vec<String> {
+    let known = Reader::open(&loaded.settings.journal.dir).and_then(|reader| reader.totals());
+    let listed = |name: &str| {
+        loaded
+            .settings
+            .meters
+            .iter()
+            .any(|meter| meter.name == name)
+    };
+    let gone = known
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|meter| meter.pulses > 0 && !listed(&meter.name));
+    gone.map(|meter| {
+        format!(
+            "meter \"{}\": the journal holds {} pulses of it, and the configuration does not list it: it is \
+             not counted any more (as soon as powerlogger.toml has a [[meter]], it has to list all of them)",
+            meter.name, meter.pulses
+        )
+    })
+    .collect()
 }
 
 fn places(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
@@ -85,6 +121,9 @@ fn show(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     if let Influx::NotConfigured(why) = &loaded.settings.influx {
         writeln!(out, "InfluxDB is not configured: {why}")?;
     }
+    for problem in &loaded.problems {
+        writeln!(out, "problem    {problem}")?;
+    }
     notes(loaded, out)
 }
 
@@ -100,6 +139,7 @@ fn show_json(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
         "influx_configured": matches!(loaded.settings.influx, Influx::Configured(_)),
         "values": values,
         "notes": loaded.notes,
+        "problems": loaded.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     writeln!(out, "{all:#}")?;
     Ok(())

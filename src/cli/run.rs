@@ -106,6 +106,9 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
     for note in &loaded.notes {
         warn!("{note}");
     }
+    for problem in &loaded.problems {
+        error!("{problem}");
+    }
     for path in crate::import::waiting(&settings.journal.dir) {
         warn!(file = %path.display(), "{}", super::verify::local::how_to_import(&path));
     }
@@ -294,8 +297,8 @@ fn remote(loaded: &Loaded) -> Remote {
         return Remote::default();
     };
     let lookup = || {
-        let again = loaded.clone();
-        Box::new(move || again.reload_token())
+        let (again, of) = (loaded.clone(), influx.clone());
+        Box::new(move || again.reload_token(&of))
     };
     let sink = InfluxSink::new(influx, lookup());
     let server = InfluxServer::new(influx, lookup());

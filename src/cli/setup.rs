@@ -51,7 +51,10 @@ pub struct SetupArgs {
 pub(super) fn admin(loaded: &Loaded) -> Result<(&InfluxSettings, String)> {
     let influx = match &loaded.settings.influx {
         Influx::Configured(influx) => influx,
-        Influx::NotConfigured(why) => bail!("InfluxDB is not configured: {why}"),
+        Influx::NotConfigured(why) => {
+            loaded.check()?;
+            bail!("InfluxDB is not configured: {why}")
+        }
     };
     match loaded.admin_token() {
         Some(token) => Ok((influx, token.expose().to_owned())),

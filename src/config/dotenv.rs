@@ -14,8 +14,19 @@ pub struct Assignment {
     pub line: usize,
 }
 
+/// A line that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    /// Its number, from 1.
+    pub line: usize,
+    /// The word that it begins with, if that may be a key.
+    pub key: Option<String>,
+    /// What is wrong with it.
+    pub why: String,
+}
+
 /// Reads the text. A line that cannot be understood is an error with its number.
-pub fn parse(text: &str) -> Vec<Result<Assignment, (usize, String)>> {
+pub fn parse(text: &str) -> Vec<Result<Assignment, Wrong>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines = text
         .lines()
@@ -23,12 +34,33 @@ pub fn parse(text: &str) -> Vec<Result<Assignment, (usize, String)>> {
         .map(|(index, line)| (index + 1, line.trim()));
     lines
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-        .map(|(number, line)| assignment(line, number).map_err(|why| (number, why)))
+        .map(|(number, line)| {
+            assignment(line, number).map_err(|why| Wrong {
+                line: number,
+                key: first_word(line),
+                why,
+            })
+        })
         .collect()
 }
 
+/// What follows `export` where a shell's file says so.
+fn without_export(line: &str) -> &str {
+    let rest = line.strip_prefix("export");
+    rest.filter(|rest| rest.starts_with(char::is_whitespace))
+        .map_or(line, str::trim_start)
+}
+
+/// The word that a line begins with.
+pub fn first_word(line: &str) -> Option<String> {
+    let line = without_export(line.trim_start_matches('\u{feff}').trim());
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let end = line.find(|c| !good(c)).unwrap_or(line.len());
+    (end > 0).then(|| line[..end].to_owned())
+}
+
 fn assignment(line: &str, number: usize) -> Result<Assignment, String> {
-    let line = line.strip_prefix("export ").unwrap_or(line);
+    let line = without_export(line);
     let (key, value) = line
         .split_once('=')
         .ok_or_else(|| "this is not KEY=value; comments begin with #".to_owned())?;
@@ -92,13 +124,16 @@ mod tests {
         parse(line)
             .remove(0)
             .map(|a| a.value)
-            .map_err(|(_, why)| why)
+            .map_err(|wrong| wrong.why)
     }
 
     #[test]
     fn lines_as_people_write_them() {
         assert_eq!(value("A=b"), Ok("b".to_owned()));
         assert_eq!(value("  export A = b c  # why\r"), Ok("b c".to_owned()));
+        assert_eq!(value("export\tA=b"), Ok("b".to_owned()));
+        assert_eq!(value("export \t A=b"), Ok("b".to_owned()));
+        assert_eq!(value("exports=b"), Ok("b".to_owned()));
         assert_eq!(value("A=\"b # c\" # d"), Ok("b # c".to_owned()));
         assert_eq!(value("A='b\\'"), Ok("b\\".to_owned()));
         assert_eq!(value(r#"A="b\"c\\""#), Ok("b\"c\\".to_owned()));

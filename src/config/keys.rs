@@ -1,5 +1,7 @@
 //! Every key there is: its names in the two files, its default, and what it means.
 
+use super::problem::{Origin, Part};
+
 /// A key of the configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
@@ -100,6 +102,38 @@ pub const METER_KEYS: &[(&str, &str)] = &[
     ("kernel_debounce_ms", "0"),
     ("imp_per_kwh", ""),
 ];
+
+/// What the keys of a `[[meter]]` are called in `.env`, where they hold for all meters.
+const METER_ENV: [(&str, &str); 5] = [
+    ("bias", "GPIO_PULL"),
+    ("edge", "GPIO_ENQUEUE_EDGES"),
+    ("active", "GPIO_ACTIVE_STATE"),
+    ("bounce_ms", "GPIO_BOUNCE_TIME"),
+    ("min_interval_ms", "GPIO_MIN_PULSE_INTERVAL"),
+];
+
+/// What a key is called in the file that its value came from.
+pub fn as_written<'a>(name: &'a str, origin: &Origin) -> &'a str {
+    if !origin.is_env() {
+        return name;
+    }
+    let of_meter = METER_ENV.iter().find(|(own, _)| *own == name);
+    of_meter
+        .map(|(_, env)| *env)
+        .or_else(|| by_name(name)?.env)
+        .unwrap_or(name)
+}
+
+/// What a key concerns.
+pub fn part_of(name: &str) -> Part {
+    let table = name.split_once('.').map_or(name, |(table, _)| table);
+    match table {
+        "influx" | "deliver" => Part::Server,
+        _ if name.starts_with("INFLUX_") => Part::Server,
+        "log" | "clock" => Part::Aside,
+        _ => Part::Counting,
+    }
+}
 
 /// The key with this name in `.env` and the environment.
 pub fn by_env(name: &str) -> Option<&'static Key> {

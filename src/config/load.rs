@@ -5,10 +5,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::merge::Values;
-use super::problem::{ConfigError, DOTENV_FILE, Origin, Problem, TOML_FILE, Value};
+use super::merge::{Values, part_of_name};
+use super::problem::{ConfigError, DOTENV_FILE, Origin, Part, Problem, TOML_FILE, Value};
 use super::raw::MeterValues;
-use super::{Influx, Secret, Settings, Token, meters, resolve, token};
+use super::resolve::Lacking;
+use super::syntax::part_of_line;
+use super::text::{Decoded, decode, is_bad_in_comment};
+use super::{Influx, InfluxSettings, Secret, Settings, Token, dotenv, meters, resolve, token};
 
 /// The configuration's place on an installed system.
 const SYSTEM_DIR: &str = "/etc/powerlogger";
@@ -18,6 +21,15 @@ const SYSTEM_JOURNAL_DIR: &str = "/var/lib/powerlogger";
 
 /// The journal's place elsewhere.
 const LOCAL_JOURNAL_DIR: &str = "queue";
+
+/// Where the ways of installing put the example of `.env`.
+const EXAMPLES: [&str; 2] = [
+    "/usr/share/powerlogger/env.example",
+    "/usr/local/share/powerlogger/env.example",
+];
+
+/// What a file of certificates holds.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
 /// Where to look.
 #[derive(Debug, Clone)]
@@ -61,6 +73,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// What is worth knowing about it.
     pub notes: Vec<String>,
+    /// What is wrong with it, in parts that counting does not depend on.
+    pub problems: Vec<Problem>,
     /// The directory of the two files.
     pub config_dir: PathBuf,
     /// Which of the two files are there.
@@ -84,48 +98,89 @@ impl Loaded {
 
     /// Whether this is the configuration of the installed service.
     pub fn is_system(&self) -> bool {
-        self.config_dir == Path::new(SYSTEM_DIR)
+        is_system_dir(&self.config_dir)
     }
 
-    /// Looks for the token again: `setup` may have written a new one.
-    pub fn reload_token(&self) -> Option<Token> {
-        let loaded = load(&self.options).ok()?;
-        match loaded.settings.influx {
-            Influx::Configured(influx) => influx.token,
-            Influx::NotConfigured(_) => None,
+    /// That nothing at all is wrong with it.
+    ///
+    /// # Errors
+    /// With all problems at once.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        match self.problems.as_slice() {
+            [] => Ok(()),
+            problems => Err(ConfigError {
+                problems: problems.to_vec(),
+                dir: self.config_dir.clone(),
+            }),
         }
+    }
+
+    /// Reads the files once more, where they are looked for now.
+    ///
+    /// # Errors
+    /// As [`load`].
+    pub fn load_again(&self) -> Result<Loaded, ConfigError> {
+        load(&self.options)
+    }
+
+    /// The files that the configuration depends on, whether or not they are there.
+    pub fn depends_on(&self) -> Vec<PathBuf> {
+        let dirs = match &self.options.config_dir {
+            Some(_) => vec![self.config_dir.clone()],
+            None => vec![self.options.cwd.clone(), PathBuf::from(SYSTEM_DIR)],
+        };
+        let names = [TOML_FILE, DOTENV_FILE, token::WRITER_FILE];
+        let in_dirs = dirs.iter().flat_map(|dir| names.map(|name| dir.join(name)));
+        let ca_file = self
+            .values
+            .get("influx.ca_file")
+            .map(|value| self.config_dir.join(&value.text));
+        in_dirs.chain(ca_file).collect()
+    }
+
+    /// Looks for the token of `influx` again: `setup` may have written a new one. A token of a server that has
+    /// been configured since goes to nobody else.
+    pub fn reload_token(&self, influx: &InfluxSettings) -> Option<Token> {
+        let Influx::Configured(now) = self.load_again().ok()?.settings.influx else {
+            return None;
+        };
+        let is_same = now.host == influx.host && now.org == influx.org;
+        now.token.filter(|_| is_same)
     }
 }
 
-/// Loads the configuration. No file at all is valid.
+/// Loads the configuration. No file at all is valid. A mistake in what concerns a server does not keep
+/// anybody from counting: the server is off then, and [`Loaded::problems`] says why.
 ///
 /// # Errors
-/// With all problems at once.
+/// With all problems at once, if one of them concerns lines, meters or the journal.
 pub fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
     let dir = config_dir(options);
-    let mut problems = Vec::new();
-    let mut files = Vec::new();
-    let toml = read(&dir, TOML_FILE, Origin::Toml(0), &mut files, &mut problems);
-    let dotenv = read(
-        &dir,
-        DOTENV_FILE,
-        Origin::Dotenv(0),
-        &mut files,
-        &mut problems,
-    );
+    let mut files = Files::default();
+    if options.config_dir.is_some() && !dir.is_dir() {
+        let message = format!("--config-dir {}: there is no such directory", dir.display());
+        files
+            .problems
+            .push(Problem::new(Origin::CommandLine, message));
+    }
+    let toml = files.read(&dir, TOML_FILE, Origin::Toml);
+    let dotenv = files.read(&dir, DOTENV_FILE, Origin::Dotenv);
     let mut values = Values::merge(&toml, &dotenv, &options.env);
-    values.problems.splice(0..0, problems);
+    // A line that cannot be read has one fault, not another one for what is understood of it.
+    let is_read = |problem: &Problem| {
+        files
+            .problems
+            .iter()
+            .all(|bad| bad.origin != problem.origin)
+    };
+    values.problems.retain(is_read);
+    values.problems.splice(0..0, files.problems);
 
     let (meter_values, meters): (Vec<_>, Vec<_>) = meters::resolve(&mut values).into_iter().unzip();
     if let Some(dir) = &options.queue_dir {
         let text = dir.to_string_lossy().into_owned();
-        values.values.insert(
-            "journal.dir",
-            Value {
-                text,
-                origin: Origin::CommandLine,
-            },
-        );
+        let origin = Origin::CommandLine;
+        values.values.insert("journal.dir", Value { text, origin });
     }
     let mut journal = resolve::journal(&mut values, &journal_dir());
     journal.dir = options.cwd.join(journal.dir);
@@ -133,18 +188,14 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
     let clock = resolve::clock(&mut values);
     let deliver = resolve::deliver(&mut values);
     let log = resolve::log(&mut values);
-    let mut influx = resolve::influx(&mut values, &dir);
     let mut notes = values.notes.clone();
-    if let Influx::Configured(settings) = &mut influx {
-        settings.token = token::find(&values, &options.env, &dir, settings, &mut notes);
-        if settings.token.is_none() {
-            let why = "INFLUX_TOKEN is not set (or still holds the example's placeholder)";
-            influx = Influx::NotConfigured(format!("{why}; edit .env (see .env.example)"));
-        }
-    }
-    if !values.problems.is_empty() {
-        let mut problems = values.problems;
-        problems.sort_by(|a, b| a.origin.cmp(&b.origin));
+    let influx = influx(&mut values, options, &dir, &mut notes);
+    let mut problems = values.problems;
+    problems.sort_by(|a, b| a.origin.cmp(&b.origin));
+    if problems
+        .iter()
+        .any(|problem| problem.part == Part::Counting)
+    {
         return Err(ConfigError { problems, dir });
     }
     Ok(Loaded {
@@ -158,13 +209,90 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
             log,
         },
         notes,
+        problems,
         config_dir: dir,
-        files,
-        journal_dir_origin: resolve::origin_of(&values, "journal.dir"),
+        files: files.found,
+        journal_dir_origin: values
+            .values
+            .get("journal.dir")
+            .map_or(Origin::Default, |dir| dir.origin.clone()),
         values: values.values,
         meters: meter_values,
         options: options.clone(),
     })
+}
+
+/// The server, if there is all of it and nothing is wrong with it.
+fn influx(
+    values: &mut Values,
+    options: &LoadOptions,
+    dir: &Path,
+    notes: &mut Vec<String>,
+) -> Influx {
+    let (mut settings, mut lacking) = resolve::influx(values, dir);
+    notes.clone_from(&values.notes);
+    check_ca_file(values, &settings);
+    let found = token::find(values, &options.env, dir, &settings, notes);
+    settings.token = found.unwrap_or_else(|problem| {
+        values.problems.push(problem);
+        None
+    });
+    let of_server = |problem: &&Problem| problem.part == Part::Server;
+    let wrong: Vec<String> = values
+        .problems
+        .iter()
+        .filter(of_server)
+        .map(ToString::to_string)
+        .collect();
+    if !wrong.is_empty() {
+        return Influx::NotConfigured(format!("there is a mistake: {}", wrong.join("; ")));
+    }
+    if settings.token.is_none() && !token::may_be_in_file(dir, &lacking) {
+        let name = "INFLUX_TOKEN";
+        let is_placeholder = values
+            .get(name)
+            .is_some_and(|value| resolve::is_placeholder(&value.text));
+        lacking.push(Lacking {
+            name,
+            is_placeholder,
+        });
+    }
+    if lacking.is_empty() {
+        return Influx::Configured(Box::new(settings));
+    }
+    let beside = dir.join(".env.example");
+    let examples = [
+        beside.as_path(),
+        Path::new(EXAMPLES[0]),
+        Path::new(EXAMPLES[1]),
+    ];
+    let example = examples.into_iter().find(|path| path.exists());
+    Influx::NotConfigured(resolve::remedy(&lacking, &dir.join(DOTENV_FILE), example))
+}
+
+/// A server that speaks TLS is not asked with other certificates than the ones that were meant.
+fn check_ca_file(values: &mut Values, settings: &InfluxSettings) {
+    let Some(path) = settings
+        .ca_file
+        .as_ref()
+        .filter(|_| settings.host.starts_with("https:"))
+    else {
+        return;
+    };
+    let why = match fs::read(path) {
+        Ok(bytes) if String::from_utf8_lossy(&bytes).contains(CERTIFICATE) => return,
+        Ok(_) => "it holds no certificate (-----BEGIN CERTIFICATE-----)".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let name = "influx.ca_file";
+    let origin = values
+        .get(name)
+        .map_or(Origin::Default, |value| value.origin.clone());
+    let message = format!(
+        "{name}: {}: {why}; put the certificate there, or correct the path",
+        path.display()
+    );
+    values.complain_about(name, &origin, message);
 }
 
 fn config_dir(options: &LoadOptions) -> PathBuf {
@@ -181,6 +309,12 @@ fn config_dir(options: &LoadOptions) -> PathBuf {
     }
 }
 
+/// Whether this is the directory of the installed service, however it is spelt.
+pub(super) fn is_system_dir(dir: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    real(dir) == real(Path::new(SYSTEM_DIR))
+}
+
 fn journal_dir() -> PathBuf {
     let system = PathBuf::from(SYSTEM_JOURNAL_DIR);
     if system.is_dir() {
@@ -190,23 +324,50 @@ fn journal_dir() -> PathBuf {
     }
 }
 
-fn read(
-    dir: &Path,
-    name: &'static str,
-    origin: Origin,
-    files: &mut Vec<&'static str>,
-    problems: &mut Vec<Problem>,
-) -> String {
-    match fs::read_to_string(dir.join(name)) {
-        Ok(text) => {
-            files.push(name);
-            text
+/// The two files, as they are read.
+#[derive(Default)]
+struct Files {
+    found: Vec<&'static str>,
+    problems: Vec<Problem>,
+}
+
+impl Files {
+    /// The text of a file; none where there is none.
+    fn read(&mut self, dir: &Path, name: &'static str, origin: fn(usize) -> Origin) -> String {
+        let bytes = match fs::read(dir.join(name)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return String::new(),
+            Err(error) => {
+                let message = format!("cannot be read: {error}");
+                self.problems.push(Problem::new(origin(0), message));
+                return String::new();
+            }
+        };
+        self.found.push(name);
+        let Decoded {
+            text,
+            bad_lines,
+            is_utf16,
+        } = decode(&bytes);
+        if is_utf16 {
+            let message = "this is UTF-16: save it as UTF-8 (it is read all the same)";
+            self.problems
+                .push(Problem::new(origin(0), message).of(Part::Aside));
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => {
-            problems.push(Problem::new(origin, format!("cannot be read: {error}")));
-            String::new()
+        for number in bad_lines {
+            let line = text.lines().nth(number - 1).unwrap_or_default();
+            let part = match origin(number) {
+                _ if is_bad_in_comment(line) => Part::Aside,
+                Origin::Dotenv(_) => {
+                    dotenv::first_word(line).map_or(Part::Aside, |key| part_of_name(&key))
+                }
+                _ => part_of_line(&text, number),
+            };
+            let message = "a letter on this line is not UTF-8: save the file as UTF-8";
+            self.problems
+                .push(Problem::new(origin(number), message).of(part));
         }
+        text
     }
 }
 

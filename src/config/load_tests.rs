@@ -36,10 +36,16 @@ impl Dir {
 }
 
 fn problems(toml: &str, dotenv: &str) -> Vec<String> {
-    let error = Dir::new(toml, dotenv)
-        .load_with(&[])
-        .expect_err("it is not good");
-    error.problems.iter().map(ToString::to_string).collect()
+    told(Dir::new(toml, dotenv).load_with(&[]))
+}
+
+/// What is wrong, whether or not anything is counted all the same.
+fn told(loaded: Result<Loaded, ConfigError>) -> Vec<String> {
+    let problems = match loaded {
+        Ok(loaded) => loaded.check().expect_err("it is not good").problems,
+        Err(error) => error.problems,
+    };
+    problems.iter().map(ToString::to_string).collect()
 }
 
 const CONNECTED: &str = "INFLUX_HOST=http://db:8086/\nINFLUX_ORG=home\nINFLUX_TOKEN=admintoken\n";
@@ -98,25 +104,27 @@ const DOTENV_SAMPLE: &str = include_str!("../../.env.example");
 
 #[test]
 fn the_samples_are_the_defaults() {
+    // Why there is no server names the directory, which differs.
     let load = |toml, dotenv| {
-        Dir::new(toml, dotenv)
+        let loaded = Dir::new(toml, dotenv)
             .load_with(&[("QUEUE_DIR", "/q")])
-            .unwrap()
-            .settings
+            .unwrap();
+        loaded.check().unwrap();
+        let Influx::NotConfigured(why) = loaded.settings.influx else {
+            panic!("it is configured");
+        };
+        let influx = Influx::NotConfigured(String::new());
+        let settings = Settings {
+            influx,
+            ..loaded.settings
+        };
+        (settings, why)
     };
-    let defaults = load("", "");
-    assert_eq!(load(TOML_SAMPLE, ""), defaults);
-    let settings = load("", DOTENV_SAMPLE);
-    assert!(
-        matches!(settings.influx, Influx::NotConfigured(ref why) if why.contains("placeholder"))
-    );
-    assert_eq!(
-        Settings {
-            influx: defaults.influx.clone(),
-            ..settings
-        },
-        defaults
-    );
+    let (defaults, _) = load("", "");
+    assert_eq!(load(TOML_SAMPLE, "").0, defaults);
+    let (settings, why) = load("", DOTENV_SAMPLE);
+    assert!(why.contains("placeholder"), "{why}");
+    assert_eq!(settings, defaults);
 }
 
 #[test]
@@ -198,7 +206,7 @@ fn the_keys_of_the_python_edition_are_honoured() {
         loaded
             .notes
             .iter()
-            .any(|note| note.contains("shorter than that")),
+            .any(|note| note.contains("shorter than 100 ms")),
         "{:?}",
         loaded.notes
     );
@@ -318,7 +326,11 @@ fn a_token_that_is_new_is_found_again() {
         CONNECTED.replace("admintoken", "newtoken"),
     )
     .unwrap();
-    assert_eq!(loaded.reload_token().unwrap().secret.expose(), "newtoken");
+    let Influx::Configured(influx) = &loaded.settings.influx else {
+        panic!("it is configured");
+    };
+    let found = loaded.reload_token(influx).unwrap();
+    assert_eq!(found.secret.expose(), "newtoken");
 }
 
 #[test]
@@ -347,4 +359,306 @@ fn sizes_with_units() {
     assert_eq!(parse("123"), Some(123));
     assert_eq!(parse("much"), None);
     assert_eq!(parse("99999999999 TiB"), None);
+}
+
+/// Counting goes on, and the server is off; why is told with its place.
+#[track_caller]
+fn counts_without_server(dir: &Dir, env: &[(&str, &str)], want: &str) {
+    let loaded = dir.load_with(env).unwrap_or_else(|error| panic!("{error}"));
+    let Influx::NotConfigured(why) = &loaded.settings.influx else {
+        panic!("the server is not off: {want}");
+    };
+    assert!(why.contains(want), "{why}");
+    let told = loaded
+        .check()
+        .expect_err("`config check` names it")
+        .to_string();
+    assert!(told.contains(want), "{told}");
+}
+
+#[test]
+fn no_mistake_with_the_server_keeps_anybody_from_counting() {
+    for (toml, dotenv, want) in [
+        (
+            "",
+            "INFLUX_HOST=db:8086",
+            ".env:1: INFLUX_HOST: \"db:8086\" is not an address",
+        ),
+        (
+            "",
+            "INFLUX_HOST=http://db:8o86",
+            ".env:1: INFLUX_HOST: the port \"8o86\"",
+        ),
+        (
+            "",
+            "\nINFLUX_URL=http://db:8086",
+            ".env:2: unknown key \"INFLUX_URL\": did you mean \"INFLUX_HOST\"?",
+        ),
+        (
+            "",
+            "INFLUX_TOKEN=“abc”",
+            ".env:1: INFLUX_TOKEN: the value stands between typographic quotes",
+        ),
+        ("", "INFLUX_ORG=\"home", ".env:1: the closing \" is missing"),
+        ("", "RAW_BUCKET=_raw", ".env:1: RAW_BUCKET: bucket names"),
+        (
+            "[influx]\ndownsampling = \"task\"",
+            "",
+            "powerlogger.toml:2: influx.downsampling: \"task\" is none",
+        ),
+        (
+            "[influx]\nhost = http://db",
+            "",
+            "powerlogger.toml:2: a text stands between quotes",
+        ),
+        (
+            "[influx]\nhots = \"x\"",
+            "",
+            "powerlogger.toml:2: unknown key \"hots\"",
+        ),
+        (
+            "[deliver]\nflush_ms = \"soon\"",
+            "",
+            "powerlogger.toml:2: deliver.flush_ms",
+        ),
+    ] {
+        let dir = Dir::new(toml, &format!("{CONNECTED}{dotenv}\n"));
+        let lines = CONNECTED.lines().count();
+        let shift = |want: &str| match want.strip_prefix(".env:") {
+            Some(rest) => {
+                let (line, rest) = rest.split_once(':').unwrap();
+                format!(".env:{}:{rest}", line.parse::<usize>().unwrap() + lines)
+            }
+            None => want.to_owned(),
+        };
+        counts_without_server(&dir, &[], &shift(want));
+    }
+}
+
+#[test]
+fn a_mistake_with_lines_meters_or_the_journal_does() {
+    for (toml, dotenv) in [
+        ("", "GPIO_PULL=sideways"),
+        ("", "GPIO_IMPORT_PIN=twenty"),
+        ("", "GPIO_PUL=up"),
+        ("", "GPIO_IMPORT_PIN 20"),
+        ("[journal]\nmax_bytes = \"lots\"", ""),
+        ("[[meter]]\nname = Import\nline = 20", ""),
+        ("[[meters]]\nname = \"A\"\nline = 20", ""),
+        (
+            "[influx]\nhost = \"\"\"x\n[[meter]]\nname = \"A\"\nline = 5",
+            "",
+        ),
+    ] {
+        let loaded = Dir::new(toml, dotenv).load_with(&[]);
+        assert!(loaded.is_err(), "{toml}{dotenv}");
+    }
+    let missing = load(&LoadOptions {
+        config_dir: Some(PathBuf::from("not-there")),
+        queue_dir: None,
+        env: BTreeMap::new(),
+        cwd: PathBuf::from("/nowhere"),
+    });
+    let told = missing.unwrap_err().to_string();
+    assert!(
+        told.contains("/nowhere/not-there: there is no such directory"),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_concerns_neither_is_told_and_something_safe_holds() {
+    let toml =
+        "[clock]\nrtc = \"perhaps\"\nwithout_ntp = \"assume\"\n[log]\ndebug = 7\n[mqtt]\nx = 1\n";
+    let dir = Dir::new(toml, &format!("{CONNECTED}DEBUG=maybe\njust words\n"));
+    let loaded = dir.load();
+    assert!(matches!(loaded.settings.influx, Influx::Configured(_)));
+    let clock = loaded.settings.clock;
+    assert_eq!(
+        (clock.assume, clock.rtc),
+        (false, Some(false)),
+        "held until NTP confirms it"
+    );
+    let told = told(Ok(loaded));
+    for want in [
+        "powerlogger.toml:2: clock.rtc: \"perhaps\" is none of true, false, 1, 0, yes, no, on, off",
+        "powerlogger.toml:6: unknown table \"mqtt\"",
+        ".env:4: DEBUG: \"maybe\" is none of true, false, 1, 0, yes, no, on, off",
+        ".env:5: this is not KEY=value",
+    ] {
+        assert!(
+            told.iter().any(|told| told.starts_with(want)),
+            "{want}\n{told:#?}"
+        );
+    }
+}
+
+#[test]
+fn one_fault_is_told_once() {
+    let told = problems("", "GPIO_PULL=sideways\n");
+    assert_eq!(
+        told,
+        [".env:1: GPIO_PULL: \"sideways\" is none of up, down, none"]
+    );
+    let loaded = Dir::new("", "GPIO_BOUNCE_TIME=5\nGPIO_MIN_PULSE_INTERVAL=30\n").load();
+    let notes = loaded.notes.join("\n");
+    assert_eq!(loaded.notes.len(), 3, "{notes}");
+    assert!(
+        notes.contains("did you mean 0.005?") && notes.contains("did you mean 0.03?"),
+        "{notes}"
+    );
+}
+
+#[test]
+fn letters_that_are_not_utf8_spoil_their_own_line() {
+    let write = |toml: &[u8], dotenv: &[u8]| {
+        let dir = Dir::new("", "");
+        fs::write(dir.0.path().join(TOML_FILE), toml).unwrap();
+        fs::write(dir.0.path().join(DOTENV_FILE), dotenv).unwrap();
+        dir
+    };
+    let comment = write(
+        b"# Z\xe4hler\n",
+        &[b"# K\xfcche\n", CONNECTED.as_bytes()].concat(),
+    );
+    let loaded = comment.load();
+    assert!(
+        matches!(loaded.settings.influx, Influx::Configured(_)),
+        "a comment says nothing"
+    );
+    let said = told(Ok(loaded));
+    assert_eq!(said.len(), 2, "{said:#?}");
+    assert!(
+        said[0]
+            .starts_with("powerlogger.toml:1: a letter on this line is not UTF-8: save the file")
+    );
+    assert!(
+        said[1].starts_with(".env:1: a letter on this line is not UTF-8: save the file as UTF-8")
+    );
+
+    let org = write(
+        b"",
+        &[CONNECTED.as_bytes(), b"INFLUX_ORG=K\xfcche\n"].concat(),
+    );
+    counts_without_server(&org, &[], ".env:4: a letter on this line is not UTF-8");
+    let name = write(b"[[meter]]\nname = \"K\xfcche\"\nline = 5\n", b"");
+    let told = told(name.load_with(&[]));
+    assert_eq!(
+        told,
+        ["powerlogger.toml:2: a letter on this line is not UTF-8: save the file as UTF-8"]
+    );
+
+    let utf16 = format!("\u{feff}{CONNECTED}GPIO_IMPORT_PIN=5\r\n");
+    let utf16: Vec<u8> = utf16.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let loaded = write(b"", &utf16).load();
+    assert_eq!(loaded.settings.meters[0].line.line, LineName::Number(5));
+    assert!(matches!(loaded.settings.influx, Influx::Configured(_)));
+    assert!(
+        loaded
+            .check()
+            .unwrap_err()
+            .to_string()
+            .contains(".env: this is UTF-16: save it as UTF-8")
+    );
+}
+
+#[test]
+fn a_token_that_no_header_carries_is_named_with_its_place() {
+    for (token, want) in [
+        ("„abc“", "typographic quotes"),
+        (
+            "a\u{feff}bc",
+            "INFLUX_TOKEN: an invisible character (U+FEFF, its character 2)",
+        ),
+        (
+            "a\u{7}c",
+            "INFLUX_TOKEN: an invisible character (U+0007, its character 2)",
+        ),
+        ("tokén", "INFLUX_TOKEN: \"é\" (U+00E9, its character 4)"),
+    ] {
+        let dotenv = CONNECTED.replace("admintoken", token);
+        counts_without_server(&Dir::new("", &dotenv), &[], want);
+    }
+    let dir = Dir::new("", CONNECTED);
+    let path = dir.0.path().join("influx-token");
+    fs::write(&path, "\u{feff}token\n").unwrap();
+    let env = [("CREDENTIALS_DIRECTORY", dir.0.path().to_str().unwrap())];
+    counts_without_server(
+        &dir,
+        &env,
+        "influx-token: the credential: an invisible character",
+    );
+}
+
+#[test]
+fn a_credential_may_say_for_whom_it_is() {
+    let dir = Dir::new("", CONNECTED);
+    let env = [("CREDENTIALS_DIRECTORY", dir.0.path().to_str().unwrap())];
+    let source = |text: &str| {
+        fs::write(dir.0.path().join("influx-token"), text).unwrap();
+        token(&dir.load_with(&env).unwrap()).unwrap()
+    };
+    let same = source("token=secret\nhost=http://db:8086\norg=home\n");
+    assert_eq!(
+        (same.secret.expose(), same.source),
+        ("secret", TokenSource::Credential)
+    );
+    let other = source("token=secret\nhost=http://elsewhere:8086\norg=home\n");
+    assert_eq!(other.source, TokenSource::AdminEnv);
+}
+
+#[test]
+fn a_file_of_certificates_that_is_missing_is_a_mistake_until_it_is_there() {
+    let toml = "[influx]\nca_file = \"ca.pem\"\n";
+    let dir = Dir::new(toml, &CONNECTED.replace("http:", "https:"));
+    counts_without_server(&dir, &[], "powerlogger.toml:2: influx.ca_file: ");
+    let path = dir.0.path().join("ca.pem");
+    fs::write(&path, "words").unwrap();
+    counts_without_server(&dir, &[], "holds no certificate");
+    fs::write(&path, "-----BEGIN CERTIFICATE-----\n").unwrap();
+    assert!(matches!(dir.load().settings.influx, Influx::Configured(_)));
+    fs::remove_file(&path).unwrap();
+    let plain = Dir::new(toml, CONNECTED);
+    assert!(
+        matches!(plain.load().settings.influx, Influx::Configured(_)),
+        "http asks for none"
+    );
+}
+
+#[test]
+fn a_token_goes_to_no_other_server_than_the_one_it_is_looked_up_for() {
+    let dir = Dir::new("", CONNECTED);
+    let loaded = dir.load();
+    let Influx::Configured(influx) = &loaded.settings.influx else {
+        panic!("it is configured");
+    };
+    let moved = CONNECTED
+        .replace("db:8086", "elsewhere:8086")
+        .replace("admintoken", "theirs");
+    fs::write(dir.0.path().join(DOTENV_FILE), moved).unwrap();
+    assert_eq!(loaded.reload_token(influx), None);
+}
+
+#[test]
+fn all_that_is_lacking_is_listed_with_the_file_to_edit() {
+    let dir = Dir::new("", "");
+    fs::write(dir.0.path().join(".env.example"), "").unwrap();
+    let why = |dotenv: &str| {
+        fs::write(dir.0.path().join(DOTENV_FILE), dotenv).unwrap();
+        match dir.load().settings.influx {
+            Influx::NotConfigured(why) => why,
+            Influx::Configured(_) => panic!("it is configured"),
+        }
+    };
+    let path = dir.0.path().display();
+    assert_eq!(
+        why(""),
+        format!(
+            "INFLUX_HOST, INFLUX_ORG and INFLUX_TOKEN are not set; edit {path}/.env (an example: \
+             {path}/.env.example)"
+        )
+    );
+    let some = why("INFLUX_HOST=http://h:1\nINFLUX_ORG=your_influx_db_org\n");
+    let want = "INFLUX_TOKEN is not set; INFLUX_ORG still holds the example's placeholder; edit ";
+    assert!(some.starts_with(want), "{some}");
 }

@@ -4,9 +4,23 @@
 use std::collections::BTreeMap;
 
 use super::dotenv;
-use super::keys::{IDLE_KEYS, KEYS, by_env, nearest};
-use super::problem::{Origin, Problem, Value};
+use super::keys::{IDLE_KEYS, KEYS, as_written, by_env, part_of};
+use super::misspelt::{misspelt, part_of_env};
+use super::problem::{Origin, Part, Problem, Value};
 use super::raw::{self, MeterValues};
+use super::text;
+
+/// The words for yes and no.
+pub(super) const FLAGS: [(&str, bool); 8] = [
+    ("true", true),
+    ("false", false),
+    ("1", true),
+    ("0", false),
+    ("yes", true),
+    ("no", false),
+    ("on", true),
+    ("off", false),
+];
 
 /// All values, each with the place it came from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,6 +59,15 @@ impl Values {
                     text: text.trim().to_owned(),
                     origin: Origin::Environment(name),
                 };
+                // Other programs switch their own messages on with it, in words of their own.
+                if name == "DEBUG" && !value.text.is_empty() && as_flag(&value.text).is_none() {
+                    let note = format!(
+                        "{}: \"{}\" is another program's, and is ignored",
+                        value.origin, value.text
+                    );
+                    merged.notes.push(note);
+                    continue;
+                }
                 merged.put(key.name, value);
             }
         }
@@ -64,8 +87,10 @@ impl Values {
         for line in dotenv::parse(text) {
             let assignment = match line {
                 Ok(assignment) => assignment,
-                Err((line, why)) => {
-                    self.problems.push(Problem::new(Origin::Dotenv(line), why));
+                Err(wrong) => {
+                    let part = wrong.key.as_deref().map_or(Part::Aside, part_of_name);
+                    let problem = Problem::new(Origin::Dotenv(wrong.line), wrong.why);
+                    self.problems.push(problem.of(part));
                     continue;
                 }
             };
@@ -78,17 +103,25 @@ impl Values {
                         origin,
                     },
                 );
-            } else if let Some(message) = misspelt(&assignment.key) {
-                self.problems.push(Problem::new(origin, message));
+            } else if let Some((message, part)) = misspelt(&assignment.key) {
+                self.problems.push(Problem::new(origin, message).of(part));
             }
         }
     }
 
     /// An empty value says nothing: it leaves what was said before.
     fn put(&mut self, name: &'static str, value: Value) {
-        if !value.text.is_empty() {
-            self.values.insert(name, value);
+        if value.text.is_empty() {
+            return;
         }
+        if text::has_typographic_quotes(&value.text) {
+            let message = format!(
+                "{}: the value stands between typographic quotes: write it without, or between \"",
+                as_written(name, &value.origin)
+            );
+            self.complain_about(name, &value.origin, message);
+        }
+        self.values.insert(name, value);
     }
 
     /// The value of a key.
@@ -102,32 +135,46 @@ impl Values {
             .filter(|value| value.origin != Origin::Default)
     }
 
-    /// Tells of a problem.
+    /// Tells of a problem of lines, meters or the journal; once, however many meters have it.
     pub fn complain(&mut self, origin: &Origin, message: impl Into<String>) {
-        self.problems.push(Problem::new(origin.clone(), message));
+        self.add(Problem::new(origin.clone(), message));
+    }
+
+    /// Tells of a problem with the value of a key, which says what part it concerns.
+    pub fn complain_about(&mut self, name: &str, origin: &Origin, message: impl Into<String>) {
+        self.add(Problem::new(origin.clone(), message).of(part_of(name)));
+    }
+
+    fn add(&mut self, problem: Problem) {
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    /// Says what is worth knowing; once, however many meters it is true of.
+    pub fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    /// Whether something is wrong in a table of the TOML file, or in what `.env` says of the same.
+    pub fn is_wrong(&self, part: Part) -> bool {
+        self.problems.iter().any(|problem| problem.part == part)
     }
 }
 
-/// Why a key of `.env` that is not ours is probably meant to be; None: it belongs to another
-/// program.
-fn misspelt(name: &str) -> Option<String> {
-    let ours = KEYS.iter().filter_map(|key| key.env);
-    let near = nearest(name, ours.clone()).filter(|near| strsim::levenshtein(near, name) <= 2);
-    if let Some(near) = near {
-        return Some(format!("unknown key \"{name}\": did you mean \"{near}\"?"));
-    }
-    let prefix = ["INFLUX_", "GPIO_"]
-        .into_iter()
-        .find(|prefix| name.starts_with(prefix))?;
-    let meant = nearest(name, ours.clone());
-    let hint = meant.map_or_else(
-        || {
-            let all: Vec<&str> = ours.filter(|key| key.starts_with(prefix)).collect();
-            format!("; there are {}", all.join(", "))
-        },
-        |near| format!(": did you mean \"{near}\"?"),
-    );
-    Some(format!("unknown key \"{name}\"{hint}"))
+/// What a key concerns that may be misspelt.
+pub(super) fn part_of_name(name: &str) -> Part {
+    misspelt(name).map_or_else(|| part_of_env(name), |(_, part)| part)
+}
+
+/// Yes or no, in the words that people use; None: neither.
+pub(super) fn as_flag(word: &str) -> Option<bool> {
+    let known = FLAGS
+        .iter()
+        .find(|(known, _)| word.eq_ignore_ascii_case(known));
+    known.map(|(_, flag)| *flag)
 }
 
 #[cfg(test)]
@@ -194,7 +241,33 @@ mod tests {
             ".env:1: unknown key \"INFLUX_TOKN\": did you mean \"INFLUX_TOKEN\"?"
         );
         assert!(told[1].contains("GPIO_PULL") && told[2].contains("RAW_BUCKET"));
-        assert!(told[3].contains("INFLUX_HOST"), "{}", told[3]);
+        assert!(told[3].contains("there are INFLUX_HOST"), "{}", told[3]);
+    }
+
+    #[test]
+    fn a_misspelt_key_concerns_what_the_right_one_does() {
+        let values = merge(
+            "",
+            "INFLUX_URL=x\nGPIO_PULL_DOWN_ALL=1\nINFLUX_TOKEN=“abc”\nGPIO_IMPORT_PIN 20\njust words\n\
+             INFLUX_TOKEN=\"x\nB5M_BUCKET\n",
+            &[],
+        );
+        let parts: Vec<Part> = values.problems.iter().map(|problem| problem.part).collect();
+        use Part::{Aside, Counting, Server};
+        assert_eq!(
+            parts,
+            [Server, Counting, Server, Counting, Aside, Server, Server]
+        );
+        assert!(values.problems[2].message.contains("typographic quotes"));
+    }
+
+    #[test]
+    fn the_environments_debug_may_be_another_programs() {
+        let values = merge("", "", &[("DEBUG", "app:*")]);
+        assert_eq!((values.problems.len(), values.set("log.debug")), (0, None));
+        assert!(values.notes[0].contains("environment (DEBUG): \"app:*\""));
+        let values = merge("", "", &[("DEBUG", "Yes")]);
+        assert_eq!(values.set("log.debug").unwrap().text, "Yes");
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The meters: those of `powerlogger.toml`, else the three of the Python edition. Pure.
 
-use super::keys::METER_KEYS;
+use super::keys::{METER_KEYS, as_written};
 use super::merge::Values;
 use super::problem::{Origin, Value};
 use super::raw::MeterValues;
 use super::resolve::{choice, flag, number};
-use super::{FilterSettings, LineName, LineSettings, MeterSettings};
+use super::seconds;
+use super::{FilterSettings, LineName, LineSettings, MeterSettings, line_name};
 use crate::pulse::{Bias, CountedEdge, Level};
 
 /// More than any board has lines for.
@@ -108,11 +109,15 @@ fn common(values: &mut Values) -> MeterValues {
             value.text.clone()
         } else {
             // Seconds in the Python edition's keys, milliseconds in ours.
-            match value.text.parse::<f64>() {
-                Ok(number) => (number * scale).to_string(),
-                Err(_) => {
-                    let message = format!("{env}: \"{}\" is not a number of seconds", value.text);
-                    values.complain(&value.origin, message);
+            match seconds::parse(env, &value.text) {
+                Ok(number) => {
+                    if let Some(note) = seconds::in_doubt(env, number) {
+                        values.note(format!("{}: {note}", value.origin));
+                    }
+                    (number * scale).to_string()
+                }
+                Err(why) => {
+                    values.complain(&value.origin, why);
                     return;
                 }
             }
@@ -154,8 +159,12 @@ fn meter(values: &mut Values, begin: usize, own: &MeterValues) -> MeterSettings 
     if let Err(why) = check_name(&name) {
         values.complain(origin, format!("a meter's name {why}"));
     }
+    let chip = own.get("chip").map(|value| value.text.clone());
     let line = match own.get("line") {
-        Some(value) => line_name(values, value),
+        Some(value) => line_name::parse(&value.text, chip.is_some()).unwrap_or_else(|why| {
+            values.complain(&value.origin, why);
+            LineName::Number(0)
+        }),
         None => {
             values.complain(
                 &here,
@@ -178,7 +187,6 @@ fn meter(values: &mut Values, begin: usize, own: &MeterValues) -> MeterSettings 
         reason = "0 to 1e6"
     )]
     let kernel_debounce_us = (kernel_ms * 1_000.0).round() as u32;
-    let chip = own.get("chip").map(|value| value.text.clone());
     let imp = own.get("imp_per_kwh").cloned();
     let imp_per_kwh = imp.map(|value| number(values, "imp_per_kwh", &value, 0.001..=1_000_000.0));
     let filter = filter(values, &name, bias, own);
@@ -202,12 +210,18 @@ fn filter(values: &mut Values, name: &str, bias: Bias, own: &MeterValues) -> Fil
     let bounce_ms = time_ms("bounce_ms");
     let (width_ms, interval_ms) = (time_ms("min_width_ms"), time_ms("min_interval_ms"));
     if bounce_ms > BOUNCE_COSTLY_MS {
+        let (origin, of) = (&own["bounce_ms"].origin, format!("meter \"{name}\""));
+        let of = if origin.is_env() {
+            "meters"
+        } else {
+            of.as_str()
+        };
         let note = format!(
-            "{}: with a bounce time of {bounce_ms} ms meter \"{name}\" does not count pulses shorter \
-             than that (meters give 10 to 120 ms)",
-            own["bounce_ms"].origin
+            "{origin}: {}: pulses shorter than {bounce_ms} ms are not counted of {of} (S0 outputs and LEDs \
+             give 10 to 120 ms, reed contacts more)",
+            as_written("bounce_ms", origin)
         );
-        values.notes.push(note);
+        values.note(note);
     }
     FilterSettings {
         counted,
@@ -243,32 +257,10 @@ fn active(values: &mut Values, bias: Bias, own: &MeterValues) -> Level {
                  bias \"none\" only",
                 if by_bias == Level::Low { "low" } else { "high" }
             );
-            values.notes.push(note);
+            values.note(note);
         }
     }
     by_bias
-}
-
-/// A number, a number in quotes, or a name.
-fn line_name(values: &mut Values, value: &Value) -> LineName {
-    match value.text.parse::<u32>() {
-        Ok(number) if number < 100_000 => LineName::Number(number),
-        Ok(number) => {
-            values.complain(&value.origin, format!("there is no line {number}"));
-            LineName::Number(0)
-        }
-        Err(_) if value.text.starts_with(|c: char| c.is_ascii_alphabetic()) => {
-            LineName::Name(value.text.clone())
-        }
-        Err(_) => {
-            let message = format!(
-                "\"{}\" is not a line: a GPIO number or a line's name",
-                value.text
-            );
-            values.complain(&value.origin, message);
-            LineName::Number(0)
-        }
-    }
 }
 
 /// What line protocol can carry, and people can read.

@@ -4,6 +4,7 @@
 //! merged from them with the place each came from ([`merge`]), and [`Settings`], which hold domain
 //! types only and are all that the other rooms see, each its own part.
 
+pub mod address;
 pub mod dotenv;
 pub mod keys;
 pub mod load;
@@ -12,7 +13,13 @@ pub mod meters;
 pub mod problem;
 pub mod raw;
 pub mod resolve;
+pub mod text;
 pub mod token;
+
+mod line_name;
+mod misspelt;
+mod seconds;
+mod syntax;
 
 use std::fmt;
 use std::path::PathBuf;

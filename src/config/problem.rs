@@ -1,6 +1,7 @@
 //! Where a value came from, and what is wrong with it.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// The name of the structured file.
 pub const TOML_FILE: &str = "powerlogger.toml";
@@ -19,17 +20,29 @@ pub enum Origin {
     Dotenv(usize),
     /// This variable of the environment.
     Environment(&'static str),
+    /// Another file, such as one that holds a token.
+    File(PathBuf),
     /// The command line.
     CommandLine,
+}
+
+impl Origin {
+    /// Whether it is `.env` or the environment, which call a key by another name than the TOML file.
+    pub fn is_env(&self) -> bool {
+        matches!(self, Origin::Dotenv(_) | Origin::Environment(_))
+    }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Default => f.write_str("default"),
+            Origin::Toml(0) => f.write_str(TOML_FILE),
+            Origin::Dotenv(0) => f.write_str(DOTENV_FILE),
             Origin::Toml(line) => write!(f, "{TOML_FILE}:{line}"),
             Origin::Dotenv(line) => write!(f, "{DOTENV_FILE}:{line}"),
             Origin::Environment(name) => write!(f, "environment ({name})"),
+            Origin::File(path) => write!(f, "{}", path.display()),
             Origin::CommandLine => f.write_str("command line"),
         }
     }
@@ -44,9 +57,22 @@ pub struct Value {
     pub origin: Origin,
 }
 
+/// What a mistake concerns, and so what it keeps from working.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Lines, meters or the journal: nothing is counted by settings that may be wrong.
+    Counting,
+    /// The server: nothing is sent until it is mended. Counting goes on.
+    Server,
+    /// Neither: something safe holds in its place.
+    Aside,
+}
+
 /// Something that is wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
+    /// What it concerns.
+    pub part: Part,
     /// Where.
     pub origin: Origin,
     /// What, and what to do about it.
@@ -54,12 +80,19 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem at a place.
+    /// A problem of lines, meters or the journal, at a place.
     pub fn new(origin: Origin, message: impl Into<String>) -> Problem {
         Problem {
+            part: Part::Counting,
             origin,
             message: message.into(),
         }
+    }
+
+    /// The same, of another part.
+    pub fn of(mut self, part: Part) -> Problem {
+        self.part = part;
+        self
     }
 }
 

@@ -1,12 +1,13 @@
 //! `powerlogger.toml` as written: values with their lines, and everything that is no key. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{KEYS, METER_KEYS, did_you_mean};
-use super::problem::{Origin, Problem, Value};
+use super::keys::{KEYS, METER_KEYS, did_you_mean, part_of};
+use super::problem::{Origin, Part, Problem, Value};
+use super::syntax::{self, part_of_line, part_of_stray, part_of_table};
 
 /// The values of one `[[meter]]`, by key.
 pub type MeterValues = BTreeMap<&'static str, Value>;
@@ -20,6 +21,7 @@ pub struct Raw {
     pub meters: Vec<(usize, MeterValues)>,
     /// What is wrong.
     pub problems: Vec<Problem>,
+    tables: BTreeSet<String>,
 }
 
 /// Reads the text; goes on after each problem.
@@ -27,61 +29,95 @@ pub fn parse(text: &str) -> Raw {
     let mut raw = Raw::default();
     let lines = Lines(text);
     let (document, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        let line = error.span().map_or(1, |span| lines.number(span.start));
-        raw.problems
-            .push(Problem::new(Origin::Toml(line), error.message()));
-    }
-    let tables = || {
-        let mut tables: Vec<&str> = KEYS
-            .iter()
-            .filter_map(|key| key.name.split_once('.'))
-            .map(|s| s.0)
-            .collect();
-        tables.dedup();
-        tables.push("meter");
-        tables.into_iter()
-    };
+    let broken: Vec<Problem> = errors
+        .iter()
+        .map(|error| {
+            let line = error.span().map_or(1, |span| lines.number(span.start));
+            let written = text.lines().nth(line - 1).unwrap_or_default();
+            let message = syntax::explain(written, error.message());
+            Problem::new(Origin::Toml(line), message).of(part_of_line(text, line))
+        })
+        .collect();
     for (name, value) in document.into_inner() {
         let origin = Origin::Toml(lines.number(name.span().start));
-        let name = name.into_inner();
-        match value.into_inner() {
-            DeValue::Array(meters) if name == "meter" => {
-                for meter in meters {
-                    raw.meter(meter, &lines);
-                }
-            }
-            DeValue::Table(table) if name != "meter" && tables().any(|known| known == name) => {
-                raw.table(&name, table, &lines);
-            }
-            _ if name == "meter" => {
-                let message = "a meter is written [[meter]], with two brackets";
-                raw.problems.push(Problem::new(origin, message));
-            }
-            DeValue::Table(_) => {
-                let hint = did_you_mean(&name, tables().collect::<Vec<_>>().into_iter());
-                raw.problems.push(Problem::new(
-                    origin,
-                    format!("unknown table \"{name}\"{hint}"),
-                ));
-            }
-            _ => {
-                let message = format!(
-                    "the key \"{name}\" stands in no table; tables are {}",
-                    tables()
-                        .map(|table| format!("[{table}]"))
-                        .collect::<Vec<_>>()
-                        .join(" ")
-                );
-                raw.problems.push(Problem::new(origin, message));
-            }
+        raw.entry(&name.into_inner(), value, origin, &lines);
+    }
+    let has_journal = raw.tables.contains("journal");
+    let is_whole = syntax::tables_are_whole(text, raw.meters.len(), has_journal);
+    let broken = broken.into_iter().map(|problem| match is_whole {
+        true => problem,
+        false => problem.of(Part::Counting),
+    });
+    // One line, one fault: the parser complains of what follows it on the line, too.
+    for problem in broken {
+        if !raw
+            .problems
+            .iter()
+            .any(|known| known.origin == problem.origin)
+        {
+            raw.problems.push(problem);
         }
     }
     raw.problems.sort_by(|a, b| a.origin.cmp(&b.origin));
     raw
 }
 
+fn tables() -> impl Iterator<Item = &'static str> + Clone {
+    let mut tables: Vec<&str> = KEYS
+        .iter()
+        .filter_map(|key| key.name.split_once('.'))
+        .map(|s| s.0)
+        .collect();
+    tables.dedup();
+    tables.push("meter");
+    tables.into_iter()
+}
+
 impl Raw {
+    /// What stands at the top: a table, or what is none.
+    fn entry(
+        &mut self,
+        name: &str,
+        value: Spanned<DeValue<'_>>,
+        origin: Origin,
+        lines: &Lines<'_>,
+    ) {
+        let (part, message) = match value.into_inner() {
+            DeValue::Array(meters) if name == "meter" => {
+                for meter in meters {
+                    self.meter(meter, lines);
+                }
+                return;
+            }
+            DeValue::Table(table) if name != "meter" && tables().any(|known| known == name) => {
+                self.tables.insert(name.to_owned());
+                self.table(name, table, lines);
+                return;
+            }
+            _ if name == "meter" => {
+                let message = "a meter is written [[meter]], with two brackets".to_owned();
+                (Part::Counting, message)
+            }
+            DeValue::Table(_) | DeValue::Array(_) => {
+                let hint = did_you_mean(name, tables());
+                let hint = hint.replace("\"meter\"?", "[[meter]]?");
+                (
+                    part_of_table(name),
+                    format!("unknown table \"{name}\"{hint}"),
+                )
+            }
+            _ => {
+                let known: Vec<String> = tables().map(|table| format!("[{table}]")).collect();
+                let message = format!(
+                    "the key \"{name}\" stands in no table; tables are {}",
+                    known.join(" ")
+                );
+                (part_of_stray(name), message)
+            }
+        };
+        self.problems.push(Problem::new(origin, message).of(part));
+    }
+
     fn table(&mut self, table: &str, entries: DeTable<'_>, lines: &Lines<'_>) {
         let prefix = format!("{table}.");
         let known = || {
@@ -103,10 +139,11 @@ impl Raw {
                         did_you_mean(&name, known())
                     )
                 };
-                self.problems.push(Problem::new(origin, message));
+                self.problems
+                    .push(Problem::new(origin, message).of(part_of(table)));
                 continue;
             };
-            if let Some(text) = self.text(&name, &value, &origin) {
+            if let Some(text) = self.text(&name, &value, &origin, part_of(table)) {
                 self.values.insert(key.name, Value { text, origin });
             }
         }
@@ -133,7 +170,7 @@ impl Raw {
                 self.problems.push(Problem::new(origin, message));
                 continue;
             };
-            if let Some(text) = self.text(&name, &value, &origin) {
+            if let Some(text) = self.text(&name, &value, &origin, Part::Counting) {
                 values.insert(key, Value { text, origin });
             }
         }
@@ -146,6 +183,7 @@ impl Raw {
         name: &str,
         value: &Spanned<DeValue<'_>>,
         origin: &Origin,
+        part: Part,
     ) -> Option<String> {
         match value.get_ref() {
             DeValue::String(text) => Some(text.to_string()),
@@ -154,7 +192,8 @@ impl Raw {
             DeValue::Boolean(flag) => Some(flag.to_string()),
             other => {
                 let message = format!("\"{name}\" takes one plain value, not {}", other.type_str());
-                self.problems.push(Problem::new(origin.clone(), message));
+                self.problems
+                    .push(Problem::new(origin.clone(), message).of(part));
                 None
             }
         }
@@ -217,6 +256,36 @@ mod tests {
         assert_eq!(raw.problems[0].origin, Origin::Toml(2));
         let raw = parse("[meter]\nname = \"x\"\n");
         assert!(raw.problems[0].message.contains("[[meter]]"));
+    }
+
+    #[test]
+    fn what_is_wrong_concerns_the_table_it_stands_in() {
+        let parts = |text| {
+            let problems = parse(text).problems.into_iter();
+            problems.map(|problem| problem.part).collect::<Vec<_>>()
+        };
+        use Part::{Aside, Counting, Server};
+        assert_eq!(
+            parts("[influx]\nhost = http://h\nhots = 1\n"),
+            [Server, Server]
+        );
+        assert_eq!(
+            parts("[influx]\nhost = h\n[[meter]]\nname = \"A\"\nline = 5\n"),
+            [Server]
+        );
+        assert_eq!(
+            parts("[influx]\nhost = \"\"\"h\n[[meter]]\nname = \"A\"\n"),
+            [Counting]
+        );
+        assert_eq!(parts("[[meters]]\nname = \"A\"\n"), [Counting]);
+        assert_eq!(
+            parts("[mqtt]\nx = 1\n[log]\nx = 1\n[[meter]]\nx = 1\n"),
+            [Aside, Aside, Counting]
+        );
+        let told = parse("[[meters]]\nname = \"A\"\n").problems.remove(0);
+        assert!(told.message.contains("did you mean [[meter]]?"), "{told}");
+        let told = parse("[[meter]]\nname = Import\n").problems.remove(0);
+        assert!(told.message.contains("name = \"Import\""), "{told}");
     }
 
     proptest! {

@@ -5,11 +5,13 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::merge::Values;
-use super::problem::{Origin, Value};
+use super::address;
+use super::keys::as_written;
+use super::merge::{FLAGS, Values};
+use super::problem::Value;
+use super::text::invisible;
 use super::{
-    ClockSettings, DeliverSettings, Downsampling, Influx, InfluxSettings, JournalSettings,
-    LogSettings,
+    ClockSettings, DeliverSettings, Downsampling, InfluxSettings, JournalSettings, LogSettings,
 };
 
 /// The places where a value of the original's example was not replaced.
@@ -29,29 +31,20 @@ pub(super) fn choice<T: Copy>(
         .map(|(_, choice)| *choice);
     if found.is_none() {
         let words: Vec<&str> = among.iter().map(|(word, _)| *word).collect();
-        let message = format!("{name}: \"{}\" is none of {}", value.text, words.join(", "));
-        values.complain(&value.origin, message);
+        let shown = as_written(name, &value.origin);
+        let message = format!(
+            "{shown}: \"{}\" is none of {}",
+            value.text,
+            words.join(", ")
+        );
+        values.complain_about(name, &value.origin, message);
     }
     found
 }
 
 /// True or false, in the words that people use.
 pub(super) fn flag(values: &mut Values, name: &str, value: &Value) -> bool {
-    let words = [
-        ("true", true),
-        ("false", false),
-        ("1", true),
-        ("0", false),
-        ("yes", true),
-        ("no", false),
-        ("on", true),
-        ("off", false),
-        // The Python edition's GPIO_LOG_EDGES named the edges to log; all are logged here.
-        ("rising", true),
-        ("falling", true),
-        ("both", true),
-    ];
-    choice(values, name, value, &words).unwrap_or(false)
+    choice(values, name, value, &FLAGS).unwrap_or(false)
 }
 
 /// A number within a range; the least of it where it is none.
@@ -68,11 +61,12 @@ where
         Ok(number) if range.contains(&number) => return number,
         Ok(number) => {
             let message = format!(
-                "{name}: {number} is out of range ({} to {})",
+                "{}: {number} is out of range ({} to {})",
+                as_written(name, &value.origin),
                 range.start(),
                 range.end()
             );
-            values.complain(&value.origin, message);
+            values.complain_about(name, &value.origin, message);
         }
         Err(_) => {
             let kind = if value.text.parse::<f64>().is_ok() {
@@ -80,10 +74,9 @@ where
             } else {
                 "number"
             };
-            values.complain(
-                &value.origin,
-                format!("{name}: \"{}\" is not a {kind}", value.text),
-            );
+            let shown = as_written(name, &value.origin);
+            let message = format!("{shown}: \"{}\" is not a {kind}", value.text);
+            values.complain_about(name, &value.origin, message);
         }
     }
     *range.start()
@@ -117,8 +110,10 @@ pub(super) fn waiting_pulses_max(values: &mut Values) -> usize {
     usize::try_from(most).expect("it is in range")
 }
 
-/// When the wall clock is believed.
+/// When the wall clock is believed. Where something is wrong with it: when NTP confirms it, so that nothing
+/// gets a time that nobody has chosen; until then pulses are kept and held.
 pub(super) fn clock(values: &mut Values) -> ClockSettings {
+    let problems = values.problems.len();
     let max_wait_s = whole(values, "clock.max_wait_s", 0..=31_536_000);
     let name = "clock.without_ntp";
     let value = values.get(name).expect("it has a default").clone();
@@ -126,6 +121,13 @@ pub(super) fn clock(values: &mut Values) -> ClockSettings {
     let assume = choice(values, name, &value, &words).unwrap_or(false);
     let rtc = values.get("clock.rtc").cloned();
     let rtc = rtc.map(|value| flag(values, "clock.rtc", &value));
+    if values.problems.len() > problems {
+        return ClockSettings {
+            max_wait_s,
+            assume: false,
+            rtc: Some(false),
+        };
+    }
     ClockSettings {
         max_wait_s,
         assume,
@@ -204,13 +206,16 @@ pub(super) fn deliver(values: &mut Values) -> DeliverSettings {
 
 /// What is logged.
 pub(super) fn log(values: &mut Values) -> LogSettings {
-    let mut get = |name: &str| {
-        let value = values.get(name).expect("it has a default").clone();
-        flag(values, name, &value)
-    };
+    let debug = values.get("log.debug").expect("it has a default").clone();
+    let edges = values.get("log.edges").expect("it has a default").clone();
+    // The Python edition's GPIO_LOG_EDGES named the edges to log; all are logged here.
+    let named = ["rising", "falling", "both"];
+    let is_named = named
+        .iter()
+        .any(|word| edges.text.eq_ignore_ascii_case(word));
     LogSettings {
-        debug: get("log.debug"),
-        edges: get("log.edges"),
+        debug: flag(values, "log.debug", &debug),
+        edges: is_named || flag(values, "log.edges", &edges),
     }
 }
 
@@ -223,8 +228,43 @@ pub(super) fn is_placeholder(text: &str) -> bool {
             .any(|placeholder| text.contains(placeholder))
 }
 
-/// The server to send to, without a token yet; or why there is none.
-pub(super) fn influx(values: &mut Values, dir: &Path) -> Influx {
+/// A key that is needed and not there, or still holds what the example says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lacking {
+    pub name: &'static str,
+    pub is_placeholder: bool,
+}
+
+/// What is to be done about what is lacking. `example`: a file that shows how it is written.
+pub(super) fn remedy(lacking: &[Lacking], file: &Path, example: Option<&Path>) -> String {
+    let of = |is_placeholder, one: &str, more: &str| {
+        let names = lacking
+            .iter()
+            .filter(|key| key.is_placeholder == is_placeholder);
+        let names: Vec<&str> = names.map(|key| key.name).collect();
+        match names.split_last() {
+            None => None,
+            Some((last, [])) => Some(format!("{last} {one}")),
+            Some((last, first)) => Some(format!("{} and {last} {more}", first.join(", "))),
+        }
+    };
+    let parts = [
+        of(false, "is not set", "are not set"),
+        of(
+            true,
+            "still holds the example's placeholder",
+            "still hold the example's placeholders",
+        ),
+    ];
+    let what = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
+    let example = example.map_or_else(String::new, |path| {
+        format!(" (an example: {})", path.display())
+    });
+    format!("{what}; edit {}{example}", file.display())
+}
+
+/// The server to send to, without a token yet, and what of it is lacking.
+pub(super) fn influx(values: &mut Values, dir: &Path) -> (InfluxSettings, Vec<Lacking>) {
     let bucket = |values: &mut Values, name: &str| {
         let value = values.get(name).expect("it has a default").clone();
         check_bucket(values, name, &value);
@@ -240,9 +280,11 @@ pub(super) fn influx(values: &mut Values, dir: &Path) -> Influx {
         .clone();
     check_carried(values, "influx.measurement", &measurement);
     if measurement.text.contains('\\') || measurement.text.starts_with('#') {
-        let message = "influx.measurement: line protocol can carry neither a backslash nor a # at the \
-                       beginning";
-        values.complain(&measurement.origin, message);
+        let message = format!(
+            "{}: line protocol can carry neither a backslash nor a # at the beginning",
+            as_written("influx.measurement", &measurement.origin)
+        );
+        values.complain_about("influx.measurement", &measurement.origin, message);
     }
     check_buckets_differ(values);
     let (downsampling, raw) = downsampling(values);
@@ -250,28 +292,29 @@ pub(super) fn influx(values: &mut Values, dir: &Path) -> Influx {
     let ca_file = values
         .get("influx.ca_file")
         .map(|value| dir.join(&value.text));
-    let host = values.get("influx.host").cloned();
-    let org = values.get("influx.org").cloned();
-
     let mut lacking = Vec::new();
-    for (name, value) in [("INFLUX_HOST", &host), ("INFLUX_ORG", &org)] {
-        match value {
-            None => lacking.push(format!("{name} is not set")),
-            Some(value) if is_placeholder(&value.text) => {
-                lacking.push(format!("{name} still holds the example's placeholder"));
-            }
-            Some(_) => {}
+    let mut needed = |values: &mut Values, name: &'static str, key: &str| {
+        let value = values.get(key).cloned();
+        let is_placeholder = value
+            .as_ref()
+            .is_some_and(|value| is_placeholder(&value.text));
+        if value.is_none() || is_placeholder {
+            lacking.push(Lacking {
+                name,
+                is_placeholder,
+            });
+            return None;
         }
-    }
-    let (Some(host), Some(org), true) = (host, org, lacking.is_empty()) else {
-        let why = lacking.join(" and ");
-        return Influx::NotConfigured(format!("{why}; edit .env (see .env.example)"));
+        value
     };
-    let host = check_host(values, &host);
-    check_carried(values, "influx.org", &org);
-    Influx::Configured(Box::new(InfluxSettings {
-        host,
-        org: org.text,
+    let host = needed(values, "INFLUX_HOST", "influx.host");
+    let org = needed(values, "INFLUX_ORG", "influx.org");
+    if let Some(org) = &org {
+        check_carried(values, "influx.org", org);
+    }
+    let settings = InfluxSettings {
+        host: host.map_or_else(String::new, |host| check_host(values, &host)),
+        org: org.map_or_else(String::new, |org| org.text),
         token: None,
         raw_bucket,
         b1m_bucket,
@@ -282,7 +325,8 @@ pub(super) fn influx(values: &mut Values, dir: &Path) -> Influx {
         raw,
         ca_file,
         timeout_ms,
-    }))
+    };
+    (settings, lacking)
 }
 
 /// Who writes the windows, and whether the pulses are sent. Where the daemon writes the windows the
@@ -301,10 +345,8 @@ fn downsampling(values: &mut Values) -> (Downsampling, bool) {
     if !raw && chosen == Downsampling::Tasks {
         let message = "influx.raw: the tasks count the pulses in the raw bucket; with raw = false use \
                        downsampling = \"client\"";
-        values.complain(
-            &values.get(name).expect("it says false").origin.clone(),
-            message,
-        );
+        let origin = values.get(name).expect("it says false").origin.clone();
+        values.complain_about(name, &origin, message);
     }
     (chosen, raw)
 }
@@ -320,8 +362,10 @@ fn check_buckets_differ(values: &mut Values) {
                 .get(other)
                 .is_some_and(|other| other.text == value.text)
             {
-                let message = format!("{name}: \"{}\" is {other} already", value.text);
-                values.complain(&value.origin, message);
+                let shown = as_written(name, &value.origin);
+                let other = as_written(other, &value.origin);
+                let message = format!("{shown}: \"{}\" is {other} already", value.text);
+                values.complain_about(name, &value.origin, message);
                 return;
             }
         }
@@ -329,51 +373,47 @@ fn check_buckets_differ(values: &mut Values) {
 }
 
 fn check_host(values: &mut Values, host: &Value) -> String {
-    let url = host.text.trim_end_matches('/');
-    let rest = url
-        .strip_prefix("http://")
-        .or_else(|| url.strip_prefix("https://"));
-    let good = rest.is_some_and(|rest| {
-        !rest.is_empty() && !rest.contains(|c: char| c.is_whitespace() || "?#@\"<>".contains(c))
-    });
-    if !good {
-        let message = format!(
-            "INFLUX_HOST: \"{}\" is not an address like http://localhost:8086",
-            host.text
-        );
-        values.complain(&host.origin, message);
+    let shown = as_written("influx.host", &host.origin);
+    match address::parse(&host.text) {
+        Ok(address) => {
+            if let Some(note) = address.note {
+                values.note(format!("{}: {shown}: {note}", host.origin));
+            }
+            address.url
+        }
+        Err(why) => {
+            values.complain_about("influx.host", &host.origin, format!("{shown}: {why}"));
+            String::new()
+        }
     }
-    url.to_owned()
 }
 
 /// What InfluxDB refuses as a bucket's name (I:tenant/http_server_bucket.go).
 fn check_bucket(values: &mut Values, name: &str, value: &Value) {
     check_carried(values, name, value);
+    let shown = as_written(name, &value.origin);
     if value.text.contains('"') {
-        values.complain(
-            &value.origin,
-            format!("{name}: InfluxDB refuses a bucket name with \""),
-        );
+        let message = format!("{shown}: InfluxDB refuses a bucket name with \"");
+        values.complain_about(name, &value.origin, message);
     }
     if value.text.starts_with('_') {
-        let message = format!("{name}: bucket names that begin with _ are InfluxDB's own");
-        values.complain(&value.origin, message);
+        let message = format!("{shown}: bucket names that begin with _ are InfluxDB's own");
+        values.complain_about(name, &value.origin, message);
     }
 }
 
-/// What neither a URL nor a log line can carry.
+/// What neither a URL nor a log line can carry, and what nobody can see and find again.
 fn check_carried(values: &mut Values, name: &str, value: &Value) {
-    if value.text.chars().any(char::is_control) {
-        values.complain(
-            &value.origin,
-            format!("{name}: control characters cannot be in a name"),
-        );
+    if let Some(c) = invisible(&value.text) {
+        let what = if c.is_control() {
+            "control characters cannot be in a name".to_owned()
+        } else {
+            format!(
+                "an invisible character (U+{:04X}) is in it: type it again",
+                u32::from(c)
+            )
+        };
+        let message = format!("{}: {what}", as_written(name, &value.origin));
+        values.complain_about(name, &value.origin, message);
     }
-}
-
-/// Where a journal's directory came from.
-pub(super) fn origin_of(values: &Values, name: &str) -> Origin {
-    values
-        .get(name)
-        .map_or(Origin::Default, |value| value.origin.clone())
 }

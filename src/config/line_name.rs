@@ -1,0 +1,133 @@
+//! Which line is meant: a GPIO number, or the chip's own name for it. Pure.
+
+use super::LineName;
+
+/// No chip has a line above it.
+const NUMBER_MAX: u32 = 100_000;
+
+/// The GPIO at each pin of a Raspberry Pi's header, from pin 1; 0 where there is none.
+const HEADER: [u32; 40] = [
+    0, 0, 2, 0, 3, 0, 4, 14, 0, 15, 17, 18, 27, 0, 22, 23, 0, 24, 10, 0, 9, 25, 11, 8, 0, 7, 0, 0,
+    5, 0, 6, 12, 13, 0, 19, 16, 26, 20, 0, 21,
+];
+
+/// Takes the text as a line. `has_chip`: the chip is named, too, by somebody who knows what its lines are
+/// called.
+///
+/// # Errors
+/// What is wrong with it, with what is probably meant.
+pub(super) fn parse(text: &str, has_chip: bool) -> Result<LineName, String> {
+    if let Ok(number) = text.parse::<u32>() {
+        return if number < NUMBER_MAX {
+            Ok(LineName::Number(number))
+        } else {
+            Err(format!("there is no line {number}"))
+        };
+    }
+    let begins_well = text.starts_with(|c: char| c.is_ascii_alphabetic());
+    if has_chip && begins_well {
+        return Ok(LineName::Name(text.to_owned()));
+    }
+    if let Some(meant) = meant(text) {
+        return Err(format!("\"{text}\" is not a line: {meant}"));
+    }
+    // The names that kernels give to lines have a digit, a capital or something between their parts.
+    let is_a_word = text.chars().all(|c| c.is_ascii_lowercase());
+    if !begins_well || is_a_word || text.contains(char::is_whitespace) {
+        return Err(format!(
+            "\"{text}\" is not a line: a GPIO number (such as 20) or the chip's name for the line (such as \
+             \"GPIO20\")"
+        ));
+    }
+    Ok(LineName::Name(text.to_owned()))
+}
+
+/// What a way to write a number is meant for; None: it is none, or the kernel's own.
+fn meant(text: &str) -> Option<String> {
+    let begin = text.find(|c: char| c.is_ascii_digit())?;
+    let (word, digits) = text.split_at(begin);
+    let number: u32 = digits.parse().ok()?;
+    let shown = word.trim_end_matches([' ', '_', '-', '#', '.', ':']);
+    match shown.to_ascii_lowercase().as_str() {
+        "gpio" if word == "GPIO" => None,
+        "gpio" | "bcm" | "bcm gpio" | "gpio bcm" | "io" | "d" if word != "D" => {
+            Some(format!("did you mean \"GPIO{number}\"?"))
+        }
+        "pin" | "header pin" | "physical pin" | "board" | "j8" if word != "PIN_" => {
+            let at = usize::try_from(number).ok()?.checked_sub(1)?;
+            match HEADER.get(at) {
+                Some(gpio) if *gpio > 0 => Some(format!(
+                    "pin {number} of a Raspberry Pi's header is \"GPIO{gpio}\"; did you mean that, or \
+                     \"GPIO{number}\"?"
+                )),
+                Some(_) => Some(format!(
+                    "pin {number} of a Raspberry Pi's header is no GPIO; did you mean \"GPIO{number}\"?"
+                )),
+                None => Some(format!("did you mean \"GPIO{number}\"?")),
+            }
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_the_names_that_kernels_give() {
+        assert_eq!(parse("20", false), Ok(LineName::Number(20)));
+        for name in [
+            "GPIO20",
+            "SPI_CE1_N",
+            "PIN_38",
+            "gpio-line-23",
+            "PA7",
+            "GPIO0_A1",
+            "EXTINT",
+            "P8.12",
+        ] {
+            assert_eq!(
+                parse(name, false),
+                Ok(LineName::Name(name.to_owned())),
+                "{name}"
+            );
+        }
+        for name in ["gpio21", "meter", "pin 3"] {
+            assert_eq!(
+                parse(name, true),
+                Ok(LineName::Name(name.to_owned())),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_probably_meant() {
+        for (text, want) in [
+            ("twenty", "a GPIO number (such as 20)"),
+            ("gpio21", "did you mean \"GPIO21\"?"),
+            ("GPIO 21", "did you mean \"GPIO21\"?"),
+            ("Gpio_5", "did you mean \"GPIO5\"?"),
+            ("BCM26", "did you mean \"GPIO26\"?"),
+            ("pin 38", "is \"GPIO20\""),
+            ("Pin40", "is \"GPIO21\""),
+            ("pin 39", "is no GPIO"),
+            ("pin99", "did you mean \"GPIO99\"?"),
+            ("20.5", "a GPIO number"),
+            ("-1", "a GPIO number"),
+            ("the left one", "a GPIO number"),
+            ("100000", "there is no line 100000"),
+        ] {
+            let told = parse(text, false).unwrap_err();
+            assert!(told.contains(want), "{text}: {told}");
+        }
+    }
+
+    #[test]
+    fn the_header_has_each_gpio_once() {
+        let mut gpios: Vec<u32> = HEADER.iter().copied().filter(|gpio| *gpio > 0).collect();
+        gpios.sort_unstable();
+        assert_eq!(gpios, (2..=27).collect::<Vec<u32>>());
+    }
+}

@@ -1,0 +1,130 @@
+//! What is no TOML: told in words for people, with what it concerns. Pure.
+
+use super::keys::{KEYS, METER_KEYS, part_of};
+use super::problem::Part;
+
+/// What is between quotes that TOML does not know.
+const TYPOGRAPHIC: &str = "“”„‟«»‘’‚‛";
+
+/// What to say of a line that is no TOML; `said`: what the parser says.
+pub(super) fn explain(line: &str, said: &str) -> String {
+    let plain: String = line
+        .chars()
+        .map(|c| if TYPOGRAPHIC.contains(c) { '"' } else { c })
+        .collect();
+    if plain != line {
+        return format!("typographic quotes: write {}", plain.trim());
+    }
+    let Some((key, value)) = line.split_once('=') else {
+        return said.to_owned();
+    };
+    let (key, value) = (
+        key.trim(),
+        value.split('#').next().unwrap_or_default().trim(),
+    );
+    let is_word =
+        value.starts_with(|c: char| c.is_alphanumeric() || c == '/' || c == '.' || c == '_');
+    if is_word && !value.contains(['"', '\'', '[', '{']) {
+        return format!("a text stands between quotes: {key} = \"{value}\"");
+    }
+    said.to_owned()
+}
+
+/// What a line of the file concerns, by the table that it stands in.
+pub(super) fn part_of_line(text: &str, line: usize) -> Part {
+    let above = text.lines().take(line).collect::<Vec<_>>();
+    let header = above.iter().rev().find_map(|line| header(line));
+    match header {
+        Some(table) => part_of_table(table),
+        None => Part::Counting,
+    }
+}
+
+/// What a table concerns, by its name or what that is near to.
+pub(super) fn part_of_table(table: &str) -> Part {
+    let known = KEYS.iter().filter_map(|key| key.name.split_once('.'));
+    let known = known.map(|(known, _)| known).chain(["meter"]);
+    let near = known
+        .map(|known| (strsim::damerau_levenshtein(known, table), known))
+        .min();
+    match near {
+        Some((slips, near)) if slips <= 2 => part_of(near),
+        _ => Part::Aside,
+    }
+}
+
+/// What a key concerns that stands in no table.
+pub(super) fn part_of_stray(key: &str) -> Part {
+    let is_of_meter = METER_KEYS.iter().any(|(known, _)| *known == key);
+    let of_table = KEYS.iter().find_map(|known| {
+        let (_, own) = known.name.split_once('.')?;
+        (own == key).then(|| part_of(known.name))
+    });
+    match of_table {
+        _ if is_of_meter => Part::Counting,
+        Some(part) => part,
+        None => part_of_table(key),
+    }
+}
+
+/// Whether all tables that counting depends on have been read, each where its header stands: a bracket or a
+/// quote that is not closed swallows what follows it.
+pub(super) fn tables_are_whole(text: &str, meters: usize, has_journal: bool) -> bool {
+    let headers = || text.lines().filter_map(header);
+    let of_meters = headers().filter(|table| *table == "meter").count();
+    of_meters == meters && headers().any(|table| table == "journal") == has_journal
+}
+
+/// The table whose header this line is.
+fn header(line: &str) -> Option<&str> {
+    let line = line.split('#').next()?.trim();
+    let inner = line.strip_prefix('[')?.trim_start_matches('[');
+    let name = inner.trim_end_matches(']').trim();
+    (!name.is_empty()).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_forget_is_told() {
+        let told = |line| explain(line, "invalid float, expected 'inf'");
+        assert_eq!(
+            told("name = Import"),
+            "a text stands between quotes: name = \"Import\""
+        );
+        assert_eq!(
+            told("max_bytes = 1 GiB # much"),
+            "a text stands between quotes: max_bytes = \"1 GiB\""
+        );
+        assert_eq!(
+            told("name = “Import”"),
+            "typographic quotes: write name = \"Import\""
+        );
+        assert_eq!(told("name = \"Import"), "invalid float, expected 'inf'");
+        assert_eq!(told("nonsense"), "invalid float, expected 'inf'");
+    }
+
+    #[test]
+    fn a_line_concerns_what_its_table_does() {
+        let text =
+            "x = 1\n[influx] # c\nhost = h\n[[meter]]\nname = A\n[log]\n[deliver]\n[ journal ]\n";
+        let parts: Vec<Part> = (1..=8).map(|line| part_of_line(text, line)).collect();
+        use Part::{Aside, Counting, Server};
+        assert_eq!(
+            parts,
+            [
+                Counting, Server, Server, Counting, Counting, Aside, Server, Counting
+            ]
+        );
+        assert_eq!(part_of_table("meters"), Counting);
+        assert_eq!(part_of_table("inflx"), Server);
+        assert_eq!(part_of_table("mqtt"), Aside);
+        assert_eq!(
+            (part_of_stray("line"), part_of_stray("host")),
+            (Counting, Server)
+        );
+        assert!(tables_are_whole(text, 1, true) && !tables_are_whole(text, 0, true));
+    }
+}
