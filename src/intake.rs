@@ -10,6 +10,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::capture::filter::FilterState;
+use crate::clock::elapsed::Kept;
 use crate::clock::segment::Segment;
 use crate::pulse::{LossCause, MeterId, Pulse, WallNs};
 
@@ -118,6 +119,8 @@ pub struct Watch {
 pub struct Watched {
     /// By the wall clock; None: it cannot be trusted yet.
     pub looked_ns: Option<WallNs>,
+    /// So late it surely was then: only by that anything is old enough to be deleted. None: nobody knows.
+    pub sure_ns: Option<WallNs>,
     /// Whether the clock is synchronised, so that this is a time nobody was before.
     pub synchronised: bool,
     /// The meters whose lines are read, and since when.
@@ -129,6 +132,7 @@ pub struct Watched {
 pub struct Intake {
     pending: Mutex<Pending>,
     watched: Mutex<Watched>,
+    elapsed: Mutex<Option<Kept>>,
     arrived: Condvar,
     pulses_max: usize,
 }
@@ -139,6 +143,7 @@ impl Intake {
         Intake {
             pending: Mutex::default(),
             watched: Mutex::default(),
+            elapsed: Mutex::default(),
             arrived: Condvar::new(),
             pulses_max,
         }
@@ -162,6 +167,16 @@ impl Intake {
     pub fn watched(&self) -> Watched {
         let watched = self.watched.lock();
         watched.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes what a later run has to know of the time that has passed.
+    pub fn note_elapsed(&self, kept: Kept) {
+        *self.elapsed.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+    }
+
+    /// What a later run has to know of the time that has passed; None: capture has not looked yet.
+    pub fn elapsed(&self) -> Option<Kept> {
+        *self.elapsed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes everything, if it is worth a commit. `also_lines`: the state of lines alone is.

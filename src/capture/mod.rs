@@ -197,6 +197,8 @@ impl Capture {
     /// Tells how far capture has seen: up to `seen_ns` everything is handed on. (A pulse whose width
     /// decides may come later; its window is counted again then.)
     fn note_watched(&self, seen_ns: MonoNs) {
+        let elapsed = self.segments.elapsed();
+        self.intake.note_elapsed(elapsed.kept(self.clock.mono_ns()));
         let segment = self.segments.current();
         if !segment.trust.is_final() || seen_ns < segment.begins_ns {
             return;
@@ -204,7 +206,13 @@ impl Capture {
         let wall = |mono_ns| mono_ns + segment.offset_ns;
         let runs_since_ns = self.segments.runs_since_ns();
         let mut meters = BTreeMap::new();
-        for (index, line) in self.lines.iter().enumerate().filter(|(_, line)| line.up) {
+        // Nobody vouches for a time that may be in the future.
+        let lines = if elapsed.is_leap(wall(seen_ns), seen_ns) {
+            &[][..]
+        } else {
+            &self.lines
+        };
+        for (index, line) in lines.iter().enumerate().filter(|(_, line)| line.up) {
             // A request that an earlier run has left was watched by the kernel meanwhile.
             let requested_ns = line.filter.requested_ns().unwrap_or(line.up_since_ns);
             let since_ns = requested_ns.max(runs_since_ns);
@@ -216,7 +224,9 @@ impl Capture {
         }
         self.intake.note_watched(Watched {
             looked_ns: Some(wall(seen_ns)),
-            synchronised: segment.trust == Trust::Synchronised,
+            sure_ns: elapsed.sure_ns(seen_ns),
+            synchronised: segment.trust == Trust::Synchronised
+                && !elapsed.is_leap(wall(seen_ns), seen_ns),
             meters,
         });
     }
@@ -258,7 +268,9 @@ impl Capture {
         if !self.announced {
             self.announced = true;
             pending.segments.extend_from_slice(self.segments.all());
+            self.tell_of_contradiction();
         }
+        let known = pending.segments.len();
         // An edge is no reason to ask all of this again.
         let offset_ns = self.clock.offset_ns();
         if !self.segments.wants(now_ns, offset_ns) {
@@ -272,6 +284,19 @@ impl Capture {
                 "the clock was set, or is trusted more now"
             );
             pending.segments.push(segment);
+        }
+        if pending.segments.len() > known {
+            self.tell_of_contradiction();
+        }
+    }
+
+    fn tell_of_contradiction(&self) {
+        if let Some(by_ns) = self.segments.elapsed().contradicted_by_ns() {
+            warn!(
+                by_days = by_ns / (86_400 * NS_PER_S),
+                "the clock contradicts the time that was known in this boot: pulses are counted and kept, and \
+                 held until it is set right, or has stayed so for a day"
+            );
         }
     }
 

@@ -19,7 +19,7 @@ use crate::capture::recorded::RecordedSource;
 use crate::capture::recorder::{Recorder, RecordingSource};
 use crate::capture::simulated::{SimulatedOptions, SimulatedSource};
 use crate::capture::waker::Waker;
-use crate::clock::kernel::has_rtc;
+use crate::clock::kernel::{boot_id, has_rtc};
 use crate::clock::segment::{EARLIEST_WALL_NS, Remembered, Rules};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ClockSettings, Influx, Loaded, MeterSettings, Settings};
@@ -253,12 +253,6 @@ fn trust(settings: ClockSettings, reader: Option<&Reader>) -> (Rules, Option<Rem
     };
     let known = reader.and_then(|reader| reader.clock_of_boot(&boot_id()).ok().flatten());
     (rules, known)
-}
-
-/// The kernel's name for this boot: monotonic stamps of different boots have nothing in common.
-fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .map_or_else(|_| "unknown".to_owned(), |id| id.trim().to_owned())
 }
 
 /// What the journal remembers of each meter's line: the id of its request and the filter's memory. A

@@ -55,6 +55,53 @@ fn has_rtc_in(dir: &Path, wall_ns: WallNs) -> bool {
     })
 }
 
+/// How far the clocks of this process' time namespace (`unshare --time`, some containers) are ahead of the
+/// machine's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TimeNamespace {
+    /// `CLOCK_MONOTONIC`, in nanoseconds.
+    pub monotonic_ns: i64,
+    /// `CLOCK_BOOTTIME`, in nanoseconds.
+    pub boottime_ns: i64,
+}
+
+impl TimeNamespace {
+    /// That of this process, which stays in it.
+    pub fn of_process() -> TimeNamespace {
+        // Kernels before 5.6 know no time namespaces.
+        fs::read_to_string("/proc/self/timens_offsets").map_or_else(
+            |_| TimeNamespace::default(),
+            |text| TimeNamespace::parse(&text),
+        )
+    }
+
+    /// From lines such as `monotonic 86400 0`: clock, seconds, nanoseconds.
+    fn parse(text: &str) -> TimeNamespace {
+        let ahead_ns = |clock: &str| {
+            let of_clock = |line: &str| {
+                let mut words = line.split_whitespace();
+                if words.next() != Some(clock) {
+                    return None;
+                }
+                let (s, ns): (i64, i64) =
+                    (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+                s.checked_mul(NS_PER_S)?.checked_add(ns)
+            };
+            text.lines().find_map(of_clock).unwrap_or(0)
+        };
+        TimeNamespace {
+            monotonic_ns: ahead_ns("monotonic"),
+            boottime_ns: ahead_ns("boottime"),
+        }
+    }
+}
+
+/// The kernel's name for this boot: monotonic stamps of different boots have nothing in common.
+pub fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map_or_else(|_| "unknown".to_owned(), |id| id.trim().to_owned())
+}
+
 /// Readable once the wall clock was set, or jumped over a suspend.
 #[derive(Debug)]
 pub struct ClockSet(OwnedFd);
@@ -117,6 +164,31 @@ mod tests {
         assert!(!has("1\n", "86400\n"), "without a battery");
         assert!(!has("1\n", ""));
         assert!(!has_rtc_in(&dir.path().join("none"), 0));
+    }
+
+    #[test]
+    fn a_time_namespace_is_read() {
+        let read =
+            TimeNamespace::parse("monotonic      -86400         250000000\nboottime  7  0\n");
+        assert_eq!(
+            read,
+            TimeNamespace {
+                monotonic_ns: -86_400 * NS_PER_S + 250_000_000,
+                boottime_ns: 7 * NS_PER_S,
+            }
+        );
+        for text in [
+            "",
+            "monotonic",
+            "monotonic x 0",
+            "monotonic 9223372036854775807 0",
+        ] {
+            assert_eq!(
+                TimeNamespace::parse(text),
+                TimeNamespace::default(),
+                "{text}"
+            );
+        }
     }
 
     #[test]

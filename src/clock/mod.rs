@@ -1,19 +1,22 @@
 //! Time comes in by the door: the only room that asks what time it is.
 //!
 //! Two clocks matter. The monotonic one (`CLOCK_MONOTONIC`) stamps edges and measures waits; it
-//! stands still in suspend and is never set. The wall clock is what people mean; it may be
+//! stands still in suspend and is never set. It is the machine's, also in a time namespace: the kernel stamps
+//! edges by that. The wall clock is what people mean; it may be
 //! wrong at boot and may be set at any moment. [`segment`] ties the one to the other.
 
+pub mod elapsed;
 pub mod kernel;
 pub mod segment;
 
 use std::fmt::Debug;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::pulse::{MonoNs, NS_PER_S, WallNs};
+use kernel::TimeNamespace;
 use segment::Look;
 
 /// Asks the time.
@@ -49,10 +52,17 @@ const OFFSET_READS: usize = 5;
 /// Three reads that take less than this were not disturbed.
 const UNDISTURBED_NS: i64 = 2_000;
 
-/// What a clock of the machine shows.
+/// What a clock of the machine shows, whatever time namespace the process is in.
 fn read_ns(clock: ClockId) -> i64 {
+    static NAMESPACE: OnceLock<TimeNamespace> = OnceLock::new();
     let t = clock_gettime(clock);
-    t.tv_sec * NS_PER_S + t.tv_nsec
+    let shown_ns = t.tv_sec * NS_PER_S + t.tv_nsec;
+    let ahead = || NAMESPACE.get_or_init(TimeNamespace::of_process);
+    match clock {
+        ClockId::Monotonic => shown_ns - ahead().monotonic_ns,
+        ClockId::Boottime => shown_ns - ahead().boottime_ns,
+        _ => shown_ns,
+    }
 }
 
 impl SystemClock {

@@ -10,8 +10,10 @@
 //!   wakes up in 1970, or at the time of its last shutdown. The first trusted time settles every
 //!   provisional segment of this boot: the monotonic clock ran on undisturbed meanwhile. Once final,
 //!   an offset never changes.
-//! * What makes a time trusted is in [`Rules`] and [`Segments::observe`].
+//! * What makes a time trusted is in [`Rules`] and [`Segments::observe`]; what contradicts it, in
+//!   [`super::elapsed`].
 
+use super::elapsed::{Elapsed, Kept, Known};
 use crate::pulse::{MonoNs, NS_PER_MS, NS_PER_S, SegmentNo, WallNs};
 
 /// No pulse can be older than this program: 2026-01-01T00:00:00Z. A wall clock before it is wrong.
@@ -106,6 +108,18 @@ pub struct Look {
     pub synchronised: bool,
 }
 
+impl Look {
+    /// The wall clock.
+    pub fn wall_ns(&self) -> WallNs {
+        self.mono_ns.saturating_add(self.offset_ns)
+    }
+
+    /// When the boot began, by the wall clock: setting the clock changes it, sleep does not.
+    pub fn boot_wall_ns(&self) -> WallNs {
+        self.offset_ns.saturating_sub(self.slept_ns)
+    }
+}
+
 /// When a wall clock is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
@@ -131,9 +145,20 @@ impl Rules {
     };
 }
 
+/// What earlier runs know of the clocks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// Where the clocks stood in an earlier run of the same boot; None: there was none.
+    pub stood: Option<Stood>,
+    /// What had surely passed.
+    pub elapsed: Option<Kept>,
+}
+
 /// Where the clocks stood in an earlier run of the same boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Remembered {
+pub struct Stood {
+    /// When the first run of the boot began.
+    pub first_ns: MonoNs,
     /// Where the newest stretch without a step begins.
     pub begins_ns: MonoNs,
     /// Its wall minus monotonic time.
@@ -144,54 +169,74 @@ pub struct Remembered {
     pub trust: Trust,
     /// The kernel had said in this boot that the clock was synchronised.
     pub synchronised: bool,
+    /// Somebody had set the clock in this boot.
+    pub was_set: bool,
+    /// The newest time of the boot that was final.
+    pub known: Option<Known>,
+}
+
+impl Stood {
+    /// Whether the clock was set since; sleep does not count.
+    fn is_set_since(&self, look: Look) -> bool {
+        is_step(look.boot_wall_ns() - (self.offset_ns - self.slept_ns))
+    }
 }
 
 /// Follows the clocks of one run and says when a segment begins.
 #[derive(Debug)]
 pub struct Segments {
     rules: Rules,
+    /// When the first run of this boot began.
     begin_ns: MonoNs,
     looked_ns: MonoNs,
     /// Once in this boot is enough: the kernel takes it back hours after the last contact.
     synchronised: bool,
-    /// Somebody has set the clock in this run.
+    /// Somebody has set the clock in this boot.
     was_set: bool,
-    remembered: Option<Remembered>,
+    stood: Option<Stood>,
+    elapsed: Elapsed,
     all: Vec<Segment>,
 }
 
 /// The kernel is asked this often whether the clock is synchronised.
 const LOOK_NS: i64 = NS_PER_S;
 
+/// How often it is looked whether a clock that nobody sets has been steady for long enough.
+const STEADY_LOOK_NS: i64 = 60 * NS_PER_S;
+
 /// The segments kept for edges that are read late; a step a second for a minute is plenty.
-const KEPT: usize = 64;
+pub const KEPT: usize = 64;
 
 impl Segments {
-    /// Starts with the clocks as they are. `remembered`: how an earlier run of this boot left them;
-    /// where the clock was set since, stamps from before this run belong to the time before.
+    /// Starts with the clocks as they are. `remembered`: how earlier runs left them. Where the clock was set
+    /// since, stamps from before this run belong to the time before; where it was not, it is trusted as it was.
     pub fn begin(look: Look, rules: Rules, remembered: Option<Remembered>) -> Segments {
+        let Remembered { stood, elapsed } = remembered.unwrap_or_default();
+        let known = stood.and_then(|stood| stood.known);
         let mut segments = Segments {
             rules,
-            begin_ns: look.mono_ns,
+            begin_ns: stood.map_or(look.mono_ns, |stood| stood.first_ns.min(look.mono_ns)),
             looked_ns: look.mono_ns,
-            synchronised: look.synchronised || remembered.is_some_and(|known| known.synchronised),
-            was_set: false,
-            remembered,
+            synchronised: look.synchronised || stood.is_some_and(|stood| stood.synchronised),
+            was_set: stood.is_some_and(|stood| stood.was_set || stood.is_set_since(look)),
+            stood,
+            elapsed: Elapsed::begin(look.mono_ns, elapsed, known),
             all: Vec::new(),
         };
-        let stepped = |known: &Remembered| {
-            known.trust.is_final() && is_step(look.offset_ns - known.offset_ns)
-        };
-        if let Some(known) = remembered.filter(stepped) {
+        let stepped =
+            |stood: &Stood| stood.trust.is_final() && is_step(look.offset_ns - stood.offset_ns);
+        if let Some(stood) = stood.filter(stepped) {
             segments.all.push(Segment {
                 no: SegmentNo(0),
                 begins_ns: 0,
-                offset_ns: known.offset_ns,
-                slept_ns: known.slept_ns,
-                trust: known.trust,
+                offset_ns: stood.offset_ns,
+                slept_ns: stood.slept_ns,
+                trust: stood.trust,
             });
         }
-        segments.open(look);
+        let unmoved = stood.filter(|stood| !stood.is_set_since(look));
+        let inherited = unmoved.map_or(Trust::Provisional, |stood| stood.trust);
+        segments.open(look, inherited);
         segments
     }
 
@@ -209,7 +254,7 @@ impl Segments {
         let newest = self.current();
         let alike = |offset_ns: i64| !is_step(offset_ns - newest.offset_ns);
         let known = self
-            .remembered
+            .stood
             .map(|known| (known.trust, known.offset_ns, known.begins_ns));
         let ours = self
             .all
@@ -236,8 +281,10 @@ impl Segments {
     /// Whether a look would tell anything: the clock was set, or could be trusted more by now.
     pub fn wants(&self, now_ns: MonoNs, offset_ns: i64) -> bool {
         let current = self.current();
-        let more = current.trust < Trust::Synchronised && now_ns - self.looked_ns >= LOOK_NS;
-        more || is_step(offset_ns - current.offset_ns)
+        let since_ns = now_ns - self.looked_ns;
+        let more = current.trust < Trust::Synchronised && since_ns >= LOOK_NS;
+        let steady = self.elapsed.is_behind() && since_ns >= STEADY_LOOK_NS;
+        more || steady || is_step(offset_ns - current.offset_ns)
     }
 
     /// Looks at the clocks. Returns the segments that are new or have become final or more trusted.
@@ -250,10 +297,10 @@ impl Segments {
         if is_step(by_ns) {
             // A suspend moves the offset by itself; anything else is somebody's hand, or NTP's.
             self.was_set |= is_step(by_ns - (look.slept_ns - current.slept_ns));
-            self.open(look);
+            self.open(look, Trust::Provisional);
             changed.push(self.current());
         } else {
-            let trust = self.judge(look);
+            let trust = self.judge(look, current.trust);
             if trust > current.trust {
                 let newest = self.all.last_mut().expect("never empty");
                 newest.trust = trust;
@@ -267,13 +314,19 @@ impl Segments {
             let settled = self.settle();
             changed.splice(0..0, settled);
         }
-        if self.all.len() > KEPT {
+        while self.all.len() > KEPT {
             // A provisional one stays until it is settled.
-            if let Some(oldest) = self.all.iter().position(|s| s.trust.is_final()) {
-                self.all.remove(oldest);
-            }
+            let Some(oldest) = self.all.iter().position(|s| s.trust.is_final()) else {
+                break;
+            };
+            self.all.remove(oldest);
         }
         changed
+    }
+
+    /// What time may be used to delete or to give up anything.
+    pub fn elapsed(&self) -> &Elapsed {
+        &self.elapsed
     }
 
     /// The newest segment is final: so are now all that were not.
@@ -288,8 +341,15 @@ impl Segments {
         .collect()
     }
 
-    fn judge(&self, look: Look) -> Trust {
-        let wall_ns = look.mono_ns.saturating_add(look.offset_ns);
+    /// How far the clock is trusted now; `already`: how far it was as long as nobody has set it.
+    fn judge(&mut self, look: Look, already: Trust) -> Trust {
+        let trust = self.judge_alone(look).max(already);
+        self.elapsed.judge(look, trust, self.rules.max_wait_ns)
+    }
+
+    /// How far the clock is trusted by what the machine says of it.
+    fn judge_alone(&self, look: Look) -> Trust {
+        let wall_ns = look.wall_ns();
         let rules = &self.rules;
         if wall_ns < rules.earliest_wall_ns {
             return Trust::Provisional;
@@ -307,9 +367,9 @@ impl Segments {
         Trust::Provisional
     }
 
-    fn open(&mut self, look: Look) {
+    fn open(&mut self, look: Look, inherited: Trust) {
         let no = self.all.last().map_or(0, |last| last.no.0 + 1);
-        let trust = self.judge(look);
+        let trust = self.judge(look, inherited);
         self.all.push(Segment {
             no: SegmentNo(no),
             begins_ns: look.mono_ns,

@@ -34,6 +34,32 @@ fn synchronised(mono_ns: MonoNs, offset_ns: i64) -> Look {
     }
 }
 
+/// What an earlier run of the boot has left.
+const STOOD: Stood = Stood {
+    first_ns: T0,
+    begins_ns: T0,
+    offset_ns: GOOD,
+    slept_ns: 0,
+    trust: Trust::Provisional,
+    synchronised: false,
+    was_set: false,
+    known: None,
+};
+
+fn left(stood: Stood) -> Remembered {
+    let known = stood.trust.is_final().then_some(Known {
+        boot_wall_ns: stood.offset_ns - stood.slept_ns,
+        trust: stood.trust,
+    });
+    Remembered {
+        stood: Some(Stood {
+            known: stood.known.or(known),
+            ..stood
+        }),
+        elapsed: None,
+    }
+}
+
 fn trusts(segments: &Segments) -> Vec<Trust> {
     segments.all().iter().map(|segment| segment.trust).collect()
 }
@@ -166,13 +192,11 @@ fn a_clock_that_was_synchronised_once_stays_so() {
     segments.observe(look(24 * H, GOOD));
     segments.observe(look(25 * H, GOOD + H));
     assert_eq!(trusts(&segments), [Trust::Synchronised; 2]);
-    let remembered = Remembered {
-        begins_ns: 0,
-        offset_ns: GOOD,
-        slept_ns: 0,
+    let remembered = left(Stood {
         trust: Trust::Synchronised,
         synchronised: true,
-    };
+        ..STOOD
+    });
     let segments = Segments::begin(look(26 * H, GOOD), NO_RTC, Some(remembered));
     assert_eq!(
         trusts(&segments),
@@ -183,13 +207,11 @@ fn a_clock_that_was_synchronised_once_stays_so() {
 
 #[test]
 fn stamps_from_before_this_run_stand_on_the_clock_of_then() {
-    let remembered = Remembered {
-        begins_ns: 0,
-        offset_ns: GOOD,
-        slept_ns: 0,
+    let remembered = left(Stood {
         trust: Trust::Rtc,
         synchronised: false,
-    };
+        ..STOOD
+    });
     let segments = Segments::begin(look(10 * H, GOOD - H), RTC, Some(remembered));
     assert_eq!(segments.at(10 * H - 1), SegmentNo(0));
     assert_eq!(segments.all()[0].offset_ns, GOOD);
@@ -238,15 +260,104 @@ fn time_runs_as_now_since_the_last_step() {
     segments.observe(look(9 * T0, GOOD + H));
     assert_eq!(since(&segments), 9 * T0, "somebody has set what was final");
 
-    let left = Remembered {
+    let left = left(Stood {
         begins_ns: 4 * T0,
-        offset_ns: GOOD,
-        slept_ns: 0,
         trust: Trust::Synchronised,
         synchronised: true,
-    };
+        ..STOOD
+    });
     let goes_on = Segments::begin(look(20 * T0, GOOD), NO_RTC, Some(left));
     assert_eq!(since(&goes_on), 4 * T0);
     let was_set = Segments::begin(look(20 * T0, GOOD + H), NO_RTC, Some(left));
     assert_eq!(since(&was_set), 20 * T0);
+}
+
+/// As an earlier run in the same boot leaves it, after `segments` has run.
+fn left_by(segments: &Segments) -> Remembered {
+    let newest = segments.current();
+    let all = segments.all();
+    let known = all.iter().rev().find(|s| s.trust.is_final());
+    left(Stood {
+        offset_ns: newest.offset_ns,
+        slept_ns: newest.slept_ns,
+        begins_ns: newest.begins_ns,
+        trust: newest.trust,
+        was_set: all
+            .iter()
+            .any(|s| s.boot_wall_ns() != newest.boot_wall_ns()),
+        known: known.map(|s| Known {
+            boot_wall_ns: s.boot_wall_ns(),
+            trust: s.trust,
+        }),
+        ..STOOD
+    })
+}
+
+#[test]
+fn what_somebody_has_set_stays_assumed_over_a_restart() {
+    let mut segments = Segments::begin(look(T0, 0), NO_RTC, None);
+    segments.observe(look(5 * T0, GOOD));
+    segments.observe(look(T0 + MAX_WAIT_NS, GOOD));
+    let mut again = Segments::begin(look(H, GOOD), NO_RTC, Some(left_by(&segments)));
+    assert_eq!(trusts(&again), [Trust::Assumed]);
+    assert_eq!(again.observe(look(2 * H, GOOD)), []);
+    // Also if it slept meanwhile, and if the first run ended before the wait was over.
+    let asleep = Look {
+        slept_ns: 3 * H,
+        ..look(2 * H, GOOD + 3 * H)
+    };
+    let again = Segments::begin(asleep, NO_RTC, Some(left_by(&again)));
+    assert_eq!(again.current().trust, Trust::Assumed);
+    let mut early = Segments::begin(look(T0, 0), NO_RTC, None);
+    early.observe(look(5 * T0, GOOD));
+    let early = Segments::begin(look(T0 + MAX_WAIT_NS, GOOD), NO_RTC, Some(left_by(&early)));
+    assert_eq!(trusts(&early), [Trust::Assumed], "the wait goes on, too");
+}
+
+#[test]
+fn a_clock_that_is_set_while_nobody_runs_was_set() {
+    let before = Segments::begin(look(T0, GOOD - 9 * H), NO_RTC, None);
+    let left = left_by(&before);
+    let mut segments = Segments::begin(look(60 * T0, GOOD), NO_RTC, Some(left));
+    assert_eq!(trusts(&segments), [Trust::Provisional], "NTP may come yet");
+    segments.observe(look(T0 + MAX_WAIT_NS, GOOD));
+    assert_eq!(trusts(&segments), [Trust::Assumed]);
+    // Sleep is nobody's hand.
+    let asleep = Look {
+        slept_ns: 9 * H,
+        ..look(60 * T0, GOOD)
+    };
+    let mut segments = Segments::begin(asleep, NO_RTC, Some(left));
+    segments.observe(Look {
+        mono_ns: T0 + MAX_WAIT_NS,
+        ..asleep
+    });
+    assert_eq!(trusts(&segments), [Trust::Provisional]);
+}
+
+#[test]
+fn a_wrong_year_holds_what_comes_until_the_right_one_is_back() {
+    const YEAR: i64 = 365 * 24 * H;
+    for (wrong, says) in [(10 * YEAR, true), (YEAR, false), (-YEAR / 4, true)] {
+        let wrong = |mono_ns| Look {
+            synchronised: says,
+            ..look(mono_ns, GOOD + YEAR + wrong)
+        };
+        let right = |mono_ns| look(mono_ns, GOOD + YEAR);
+        let mut segments = Segments::begin(right(T0), RTC, None);
+        let changed = segments.observe(wrong(H));
+        assert_eq!(changed[0].trust, Trust::Provisional);
+        segments.observe(wrong(H + 600 * T0));
+        assert_eq!(segments.current().trust, Trust::Provisional);
+        // Also over a restart.
+        let again = Segments::begin(wrong(2 * H), RTC, Some(left_by(&segments)));
+        assert_eq!(again.current().trust, Trust::Provisional);
+        let changed = segments.observe(right(3 * H));
+        assert!(
+            changed
+                .iter()
+                .all(|s| s.trust.is_final() && s.offset_ns == GOOD + YEAR)
+        );
+        assert_eq!(changed.len(), 2);
+    }
 }

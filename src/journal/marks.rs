@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::refusal::Refusal;
-use crate::pulse::MonoNs;
+use crate::pulse::{MonoNs, WallNs};
 
 /// One look at the marks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Mark {
     pub unsynced_since_ns: Option<MonoNs>,
     /// Windows that end up to this, in seconds since 1970, are counted whole; 0: none yet.
     pub closed_s: i64,
+    /// So late it surely is: only by that anything is old enough to be given up. None: nobody knows.
+    pub sure_ns: Option<WallNs>,
     /// The journal is damaged: it takes no more commits, or cannot be read.
     pub damaged: bool,
     /// How many times a clock segment became final: pulses that were held may go.
@@ -76,6 +78,11 @@ impl Marks {
         mark.segments_settled += u64::from(settled);
         mark.unsynced_since_ns.get_or_insert(now_ns);
         self.changed.notify_all();
+    }
+
+    /// So late it surely is now.
+    pub fn sure(&self, sure_ns: Option<WallNs>) {
+        self.lock().sure_ns = sure_ns;
     }
 
     /// The writer has finished a round. Nobody waits for that.

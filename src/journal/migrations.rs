@@ -59,4 +59,14 @@ pub(super) const MIGRATIONS: &[&str] = &[
         pulses INTEGER NOT NULL, kwh REAL NOT NULL, imp_per_kwh REAL NOT NULL,
         adopted INTEGER NOT NULL);
     ",
+    "
+    CREATE TABLE elapsed (
+        one INTEGER PRIMARY KEY CHECK (one = 1), boot_id TEXT NOT NULL, mono_ns INTEGER NOT NULL,
+        sure_ns INTEGER, shown_ns INTEGER, over_a_boot INTEGER NOT NULL,
+        steady_boot_ns INTEGER, steady_wall_ns INTEGER, steady_for_ns INTEGER);
+    CREATE TABLE thinned (
+        segment INTEGER NOT NULL, minute INTEGER NOT NULL, meter INTEGER NOT NULL,
+        pulses INTEGER NOT NULL, first_id INTEGER NOT NULL,
+        PRIMARY KEY (segment, minute, meter)) WITHOUT ROWID;
+    ",
 ];

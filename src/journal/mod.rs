@@ -35,6 +35,10 @@
 //! * `register(meter, at_ns, pulses, kwh, imp_per_kwh, adopted)`: what stood on a meter's face, and how many
 //!   of its pulses the journal had counted by then.
 //!
+//! * `elapsed(…)`: one row, what had surely passed when it was written ([`crate::clock::elapsed`]).
+//! * `thinned(segment, minute, meter, pulses, first_id)`: how many pulses of each minute of the monotonic clock
+//!   had to leave (the disk bound) before the time of their segment was known; counted in windows when it is.
+//!
 //! Beside it lies `reserve`, a file of 1 MiB that holds nothing: a full disk cannot even delete.
 //!
 //! # Durability
@@ -66,6 +70,7 @@ pub mod tail;
 pub mod windows;
 pub mod writer;
 
+mod elapsed;
 mod migrations;
 mod reserve;
 

@@ -186,6 +186,8 @@ fn probe(connection: &Connection) -> Result<(), JournalError> {
         "SELECT max(until_s) FROM reconciled",
         "SELECT max(roll) FROM changed_window",
         "SELECT max(at_ns) FROM register",
+        "SELECT max(mono_ns) FROM elapsed",
+        "SELECT max(pulses) FROM thinned",
         "SELECT mono_ns FROM pulse ORDER BY id LIMIT 1",
         "SELECT mono_ns FROM pulse ORDER BY id DESC LIMIT 1",
         "SELECT last_id FROM hour_ids ORDER BY start_s DESC LIMIT 1",

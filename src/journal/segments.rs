@@ -8,7 +8,8 @@ use tracing::warn;
 use super::arrivals::IMPORT_BOOT;
 use super::reader::Reader;
 use super::{JournalError, Named};
-use crate::clock::segment::{EARLIEST_WALL_NS, Remembered, STEP_MIN_NS, Segment, Trust};
+use crate::clock::elapsed::Known;
+use crate::clock::segment::{EARLIEST_WALL_NS, Remembered, STEP_MIN_NS, Segment, Stood, Trust};
 use crate::pulse::{MonoNs, NS_PER_S, SegmentNo, WallNs};
 
 /// `offset_ns` of a segment is congruent to its row id modulo this: see the format in
@@ -187,6 +188,31 @@ fn likely_offset_ns(former: &Former, before_ns: Option<WallNs>, boot_wall_ns: Wa
         .unwrap_or(latest)
 }
 
+/// How the clock stood at the end of the last run of a boot, from its segments, newest first.
+fn stood(segments: &[Segment]) -> Option<Stood> {
+    let newest = segments.first()?;
+    let is_near = |a_ns: i64, b_ns: i64| (a_ns - b_ns).abs() < STEP_MIN_NS;
+    // Each run opens a segment; those of the runs before may be of the same time.
+    let alike = segments.iter().take_while(|segment| {
+        segment.trust.is_final() && is_near(segment.offset_ns, newest.offset_ns)
+    });
+    let boots = |segment: &Segment| segment.boot_wall_ns();
+    let known = segments.iter().find(|segment| segment.trust.is_final());
+    Some(Stood {
+        first_ns: segments.iter().map(|s| s.begins_ns).min()?,
+        begins_ns: alike.last().unwrap_or(newest).begins_ns,
+        offset_ns: newest.offset_ns,
+        slept_ns: newest.slept_ns,
+        trust: newest.trust,
+        synchronised: segments.iter().any(|s| s.trust == Trust::Synchronised),
+        was_set: segments.iter().any(|s| !is_near(boots(s), boots(newest))),
+        known: known.map(|segment| Known {
+            boot_wall_ns: boots(segment),
+            trust: segment.trust,
+        }),
+    })
+}
+
 /// Keeps that the clock was right at a time, now and then.
 pub(super) fn put_confirmed(
     transaction: &Transaction<'_>,
@@ -203,34 +229,35 @@ pub(super) fn put_confirmed(
 }
 
 impl Reader {
-    /// How the clock stood at the end of the last run of this boot; None: there was none.
+    /// What earlier runs know of the clocks, for one in the boot `boot_id`; None: there was none.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub fn clock_of_boot(&self, boot_id: &str) -> Result<Option<Remembered>, JournalError> {
-        let segments: Vec<(MonoNs, i64, i64, i64)> = self
+        let segments: Vec<Segment> = self
             .connection
             .prepare_cached(
                 "SELECT begins_ns, offset_ns, slept_ns, trust FROM clock_segment
                  WHERE boot_id = ?1 ORDER BY id DESC",
             )
-            .and_then(|mut select| select.query_map([boot_id], |row| row.try_into())?.collect())
+            .and_then(|mut select| {
+                let segments = select.query_map([boot_id], |row| {
+                    Ok(Segment {
+                        no: SegmentNo(0),
+                        begins_ns: row.get(0)?,
+                        offset_ns: row.get(1)?,
+                        slept_ns: row.get(2)?,
+                        trust: Trust::from_code(row.get(3)?),
+                    })
+                })?;
+                segments.collect()
+            })
             .op("be read")?;
-        let Some(&(_, offset_ns, slept_ns, trust)) = segments.first() else {
-            return Ok(None);
+        let remembered = Remembered {
+            stood: stood(&segments),
+            elapsed: self.elapsed(boot_id)?,
         };
-        // Each run opens a segment; those of the runs before may be of the same time.
-        let alike = segments
-            .iter()
-            .take_while(|segment| segment.3 > 0 && (segment.1 - offset_ns).abs() < STEP_MIN_NS);
-        let synchronised = Trust::Synchronised.as_code();
-        Ok(Some(Remembered {
-            begins_ns: alike.last().unwrap_or(&segments[0]).0,
-            offset_ns,
-            slept_ns,
-            trust: Trust::from_code(trust),
-            synchronised: segments.iter().any(|segment| segment.3 == synchronised),
-        }))
+        Ok((remembered != Remembered::default()).then_some(remembered))
     }
 
     /// The newest time at which the clock was synchronised, to the hour; None: it never was.

@@ -82,6 +82,7 @@ impl Bench {
         self.clock.advance(60 * NS_PER_S);
         self.intake.note_watched(Watched {
             looked_ns: Some(self.clock.wall_ns()),
+            sure_ns: Some(self.clock.wall_ns()),
             synchronised: false,
             meters: BTreeMap::new(),
         });

@@ -9,6 +9,7 @@ use super::ranges::IdRanges;
 use super::tests::{Bench, WALL, pending, pulses, segment};
 use super::windows::Unwatched;
 use crate::clock::Clock;
+use crate::clock::elapsed::{Kept, Steady};
 use crate::clock::segment::Trust;
 use crate::intake::{Watch, Watched};
 use crate::pulse::{MeterId, NS_PER_S, Pulse, SegmentNo};
@@ -46,6 +47,7 @@ fn pulses_are_counted_when_they_are_durable_and_not_before() {
     bench.clock.advance(3_600 * NS_PER_S);
     bench.intake.note_watched(Watched {
         looked_ns: Some(bench.clock.wall_ns()),
+        sure_ns: Some(bench.clock.wall_ns()),
         synchronised: false,
         meters: BTreeMap::new(),
     });
@@ -145,6 +147,75 @@ fn windows_leave_after_their_time_but_for_the_hours() {
     assert_eq!(sums(&bench, 1), [0, 0, 240]);
 }
 
+/// A wall clock that is years ahead: what is old by it, and not by what has surely passed, stays.
+#[test]
+fn a_wall_clock_that_is_ahead_deletes_nothing() {
+    let mut bench = Bench::new(|_| {});
+    let settled = segment(0, WALL, Trust::Assumed);
+    bench.push(pending(vec![settled], every(60, 3_000)));
+    bench.close();
+    bench.writer.mailbox().leave(DeliveryNews {
+        delivered: Some(IdRanges::from_ranges([(1, 3_000)])),
+        ..DeliveryNews::default()
+    });
+    bench.clock.advance(11 * NS_PER_S);
+    bench.writer.step();
+    for (ahead_ns, sure) in [(400 * DAY_NS, true), (11 * 365 * DAY_NS, false)] {
+        let right_ns = bench.clock.wall_ns();
+        bench.clock.jump_wall(ahead_ns);
+        for _ in 0..10 {
+            bench.clock.advance(61 * NS_PER_S);
+            bench.intake.note_watched(Watched {
+                looked_ns: Some(bench.clock.wall_ns()),
+                sure_ns: sure.then_some(right_ns),
+                ..Watched::default()
+            });
+            while bench.writer.step() == Duration::ZERO {}
+            bench.durable.step().unwrap();
+        }
+        bench.clock.jump_wall(-ahead_ns);
+    }
+    assert_eq!(sums(&bench, 1), [3_000; 3]);
+    assert_eq!(bench.reader().bounds().unwrap(), Some((1, 3_000)));
+    let row = bench.reader().delivered(1).unwrap();
+    assert_eq!(row.ranges(), [(1, 3_000)], "it could have left");
+}
+
+#[test]
+fn what_has_surely_passed_is_known_to_the_next_run() {
+    let mut bench = Bench::new(|_| {});
+    assert_eq!(bench.reader().elapsed("boot").unwrap(), None);
+    let steady = Steady {
+        boot_wall_ns: WALL,
+        wall_ns: WALL + 7,
+        for_ns: 7,
+    };
+    let kept = Kept {
+        mono_ns: Some(9),
+        sure_ns: Some(WALL),
+        shown_ns: None,
+        over_a_boot: true,
+        steady: Some(steady),
+    };
+    bench.intake.note_elapsed(kept);
+    bench.writer.step();
+    assert_eq!(bench.reader().elapsed("boot").unwrap(), Some(kept));
+    let elsewhere = Kept {
+        mono_ns: None,
+        ..kept
+    };
+    assert_eq!(bench.reader().elapsed("other").unwrap(), Some(elsewhere));
+    let later = Kept {
+        mono_ns: Some(10),
+        steady: None,
+        ..kept
+    };
+    bench.intake.note_elapsed(later);
+    bench.writer.finish().unwrap();
+    let remembered = bench.reader().clock_of_boot("boot").unwrap().unwrap();
+    assert_eq!((remembered.stood, remembered.elapsed), (None, Some(later)));
+}
+
 #[test]
 fn a_compared_window_that_changes_is_noted_until_it_is_compared_again() {
     let mut bench = Bench::new(|_| {});
@@ -230,6 +301,7 @@ fn what_was_watched_grows_and_begins_anew_after_a_break() {
         };
         bench.intake.note_watched(Watched {
             looked_ns: Some(bench.clock.wall_ns()),
+            sure_ns: Some(bench.clock.wall_ns()),
             synchronised: false,
             meters: BTreeMap::from([(MeterId(1), watch)]),
         });

@@ -29,6 +29,9 @@ const DELIVERED_SAVE_NS: i64 = 10 * NS_PER_S;
 /// How often retention looks for something to do.
 const RETENTION_LOOK_NS: i64 = 60 * NS_PER_S;
 
+/// What has surely passed is kept this often.
+const ELAPSED_SAVE_NS: i64 = 600 * NS_PER_S;
+
 /// Windows are counted at most this often, whatever the clock that capture stands on.
 const ROLL_MIN_NS: i64 = NS_PER_S;
 
@@ -74,6 +77,7 @@ pub struct Writer {
     delivered: IdRanges,
     saved_ns: MonoNs,
     looked_ns: MonoNs,
+    elapsed_ns: MonoNs,
     pruning: bool,
     preallocating: bool,
     retry: Duration,
@@ -119,6 +123,7 @@ impl Writer {
             delivered: delivered.unwrap_or_default(),
             saved_ns: now_ns,
             looked_ns: now_ns - RETENTION_LOOK_NS,
+            elapsed_ns: now_ns - ELAPSED_SAVE_NS,
             pruning: false,
             preallocating: false,
             retry: RETRY_MIN,
@@ -171,6 +176,9 @@ impl Writer {
         self.keep_delivery(true)?;
         // What is not durable yet is counted by the next run.
         while self.count_windows(self.marks.now().durable)? {}
+        if let Some(kept) = self.intake.elapsed() {
+            self.journal.keep_elapsed(&kept)?;
+        }
         self.journal.keep_watched(&watched)
     }
 
@@ -200,6 +208,8 @@ impl Writer {
         if save_due {
             self.saved_ns = now_ns;
         }
+        self.marks.sure(watched.sure_ns);
+        self.keep_elapsed(now_ns)?;
         if self.pruning || now_ns - self.looked_ns >= RETENTION_LOOK_NS {
             self.looked_ns = now_ns;
             self.pruning = self.prune()?;
@@ -209,6 +219,19 @@ impl Writer {
         let rolling = self.roll(watched)?;
         let busy = self.pruning || self.preallocating || rolling;
         Ok(if busy { Duration::ZERO } else { IDLE_WAIT })
+    }
+
+    /// Keeps what has surely passed, now and then.
+    fn keep_elapsed(&mut self, now_ns: MonoNs) -> Result<(), JournalError> {
+        if now_ns - self.elapsed_ns < ELAPSED_SAVE_NS {
+            return Ok(());
+        }
+        let Some(kept) = self.intake.elapsed() else {
+            return Ok(());
+        };
+        self.journal.keep_elapsed(&kept)?;
+        self.elapsed_ns = now_ns;
+        Ok(())
     }
 
     /// One bounded piece of rolling up, when a minute is over; true if there is more to do.
@@ -240,7 +263,11 @@ impl Writer {
         self.journal.keep_watched(&closing.watched)?;
         self.rolled_ns = now_ns;
         self.marks.closed(self.looked_minute_s);
-        self.journal.prune_windows(self.clock.wall_ns())
+        // A clock that is wrong must not delete.
+        match closing.watched.sure_ns {
+            Some(sure_ns) => self.journal.prune_windows(sure_ns),
+            None => Ok(false),
+        }
     }
 
     /// Counts some of the pulses up to id `newest` in windows; true if there is more to do.
@@ -304,16 +331,21 @@ impl Writer {
         if self.journal.is_above(self.settings.max_bytes)? {
             return Ok(self.make_room(self.settings.max_bytes)? > 0);
         }
-        // Nobody has received anything, or nobody knows what time it is: everything stays while there
+        // Nobody has received anything, or nobody knows what time it surely is: everything stays while there
         // is room.
-        if self.destination.is_none() || self.intake.watched().looked_ns.is_none() {
+        let Some(sure_ns) = self
+            .intake
+            .watched()
+            .sure_ns
+            .filter(|_| self.destination.is_some())
+        else {
             return Ok(false);
-        }
+        };
         let keep_ns = i64::from(self.settings.raw_retention_d) * NS_PER_DAY;
         let counted = self.roller.counted_until();
-        let pruned =
-            self.journal
-                .prune(&self.delivered, counted, self.clock.wall_ns() - keep_ns)?;
+        let pruned = self
+            .journal
+            .prune(&self.delivered, counted, sure_ns - keep_ns)?;
         Ok(pruned > 0)
     }
 
@@ -343,10 +375,13 @@ impl Writer {
     fn thinned_before_ns(&self, max_bytes: u64) -> Result<WallNs, JournalError> {
         let full = self.marks.now().failing == Some("disk_full");
         let far_above = self.journal.is_above(max_bytes.saturating_mul(2))?;
-        if full || far_above || self.intake.watched().looked_ns.is_none() {
+        let Watched {
+            looked_ns, sure_ns, ..
+        } = self.intake.watched();
+        let Some(now_ns) = sure_ns.or(looked_ns).filter(|_| !full && !far_above) else {
             return Ok(WallNs::MAX);
-        }
-        let now_s = self.clock.wall_ns().div_euclid(NS_PER_S);
+        };
+        let now_s = now_ns.div_euclid(NS_PER_S);
         Ok(View::Hour.settled_before_s(now_s) * NS_PER_S)
     }
 

@@ -12,6 +12,8 @@ use clap::Args;
 
 use self::words::{closing, describe};
 use super::progress::Progress;
+use crate::clock::elapsed::Kept;
+use crate::clock::kernel::boot_id;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded};
 use crate::daemon::destination_name;
@@ -110,6 +112,7 @@ pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     if let Some(reader) = &reader {
         context.offsets = reader.boot_offsets()?;
     }
+    let age_ns = age_by(reader.as_ref())?;
     let mut progress = Progress::on_terminal(std::io::stderr().is_terminal());
     let mut files = Vec::new();
     for path in &args.files {
@@ -126,6 +129,7 @@ pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         names: &names,
         meter_of: &meter_of,
         context: &context,
+        age_ns,
     };
     let mut journal = None;
     if !args.dry_run {
@@ -155,6 +159,14 @@ pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     }
     closing(loaded, new, &files, out)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The time by which pulses are too old for raw. A clock that is wrong must give up nothing.
+fn age_by(reader: Option<&Reader>) -> Result<WallNs, JournalError> {
+    let kept = reader
+        .map(|reader| reader.elapsed(&boot_id()))
+        .transpose()?;
+    Ok(Kept::bounds(kept.flatten(), SystemClock.look()))
 }
 
 fn open_reader(dir: &Path) -> Result<Option<Reader>, JournalError> {
@@ -255,6 +267,8 @@ struct Work<'a> {
     names: &'a [String],
     meter_of: &'a MeterOf,
     context: &'a Context,
+    /// The time by which an age is judged.
+    age_ns: WallNs,
 }
 
 impl Work<'_> {
@@ -313,7 +327,7 @@ impl Work<'_> {
     /// Pulses before this arrive in their windows only.
     fn before_ns(&self) -> WallNs {
         let days = i64::from(self.loaded.settings.journal.raw_retention_d);
-        self.context.now_ns - days * NS_PER_DAY
+        self.age_ns - days * NS_PER_DAY
     }
 
     /// Takes over what a journal knows besides its pulses.
