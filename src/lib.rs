@@ -27,6 +27,7 @@
 //! | [`status`] | One snapshot of truth, for whoever shows it. |
 //! | [`report`] | The line of state in the log. |
 //! | [`service`] | systemd: ready, alive, descriptors kept over a restart. |
+//! | [`owner`] | Whose a directory is, and how root works in it. |
 //! | [`config`] | Settings: what the configuration says, checked and typed. |
 //! | [`shutdown`] | Signals, and the order of the end. |
 //! | [`cli`] | The command line. |
@@ -42,6 +43,7 @@ pub mod import;
 pub mod influx;
 pub mod intake;
 pub mod journal;
+pub mod owner;
 pub mod pulse;
 pub mod reconcile;
 pub mod register;

@@ -13,13 +13,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["pulse", "rollup"]),
     ("intake", &["pulse", "clock", "capture"]),
     ("service", &[]),
+    ("owner", &[]),
     (
         "capture",
-        &["pulse", "clock", "config", "intake", "service"],
+        &["pulse", "clock", "config", "intake", "service", "owner"],
     ),
     (
         "journal",
-        &["pulse", "clock", "config", "intake", "capture", "rollup"],
+        &[
+            "pulse", "clock", "config", "intake", "capture", "rollup", "owner",
+        ],
     ),
     ("rollup", &["pulse"]),
     ("influx", &[]),
@@ -35,9 +38,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "import",
-        &["pulse", "clock", "config", "rollup", "journal", "deliver"],
+        &[
+            "pulse", "clock", "config", "rollup", "journal", "deliver", "owner",
+        ],
     ),
-    ("setup", &["config", "rollup", "influx", "deliver"]),
+    ("setup", &["config", "rollup", "influx", "deliver", "owner"]),
     ("register", &["journal"]),
     ("status", &["pulse", "journal", "register", "rollup"]),
     (
@@ -77,6 +82,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "influx",
             "import",
             "service",
+            "owner",
             "setup",
             "register",
             "status",

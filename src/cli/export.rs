@@ -1,7 +1,6 @@
 //! `powerlogger export`: the journal's pulses of a period, as line protocol or CSV.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 
@@ -9,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
+use super::rights;
 use super::time::Moment;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded};
@@ -72,13 +72,16 @@ enum Format {
 /// # Errors
 /// When the journal cannot be read, or the output cannot be written.
 pub fn export(args: &ExportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+    let dir = &loaded.settings.journal.dir;
     let Some(path) = &args.output else {
+        let _acting = rights::as_owner(dir)?;
         let mut out = BufWriter::new(out);
         write_all(args, loaded, &mut out)?;
         return Ok(out.flush()?);
     };
     let failed = || format!("cannot write {}", path.display());
-    let mut file = BufWriter::new(File::create(path).with_context(failed)?);
+    let mut file = BufWriter::new(rights::create(path)?);
+    let _acting = rights::as_owner(dir)?;
     let written = write_all(args, loaded, &mut file)?;
     file.flush().with_context(failed)?;
     let what = if args.view.is_some() {

@@ -16,6 +16,7 @@ pub mod time;
 pub mod verify;
 
 mod progress;
+mod rights;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{ConfigError, LoadOptions, Loaded};
 use crate::daemon::RunError;
 use crate::journal::JournalError;
+use crate::owner::Keep;
 
 /// Something failed.
 pub const EXIT_FAILED: u8 = 1;
@@ -106,14 +108,18 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::run(&args, &load(&options)?)?,
         Command::Setup(args) => return setup::setup(&args, &load(&options)?, out),
-        Command::Verify(args) => return verify::verify(&args, &load(&options)?, out),
+        Command::Verify(args) => {
+            let loaded = load(&options)?;
+            rights::judge_as_daemon(&loaded)?;
+            return verify::verify(&args, &loaded, out);
+        }
         Command::DeleteBuckets(args) => {
             return delete_buckets::delete_buckets(&args, &load(&options)?, out);
         }
-        Command::Audit(args) => return audit::audit(&args, &load(&options)?, out),
-        Command::Status(args) => status::status(&args, &load(&options)?, out)?,
-        Command::Register(args) => register::register(&args, &load(&options)?, out)?,
-        Command::Losses(args) => losses::losses(&args, &load(&options)?, out)?,
+        Command::Audit(args) => return audit::audit(&args, &of_journal(&options)?, out),
+        Command::Status(args) => status::status(&args, &of_journal(&options)?, out)?,
+        Command::Register(args) => register::register(&args, &of_journal(&options)?, out)?,
+        Command::Losses(args) => losses::losses(&args, &of_journal(&options)?, out)?,
         Command::Export(args) => export::export(&args, &load(&options)?, out)?,
         Command::Import(args) => return import::import(&args, &load(&options)?, out),
         Command::Config(command) => config::config(&command, &options, out)?,
@@ -125,6 +131,13 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 
 fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
     crate::config::load(options)
+}
+
+/// The configuration, for a command that looks at nothing but the journal afterwards.
+fn of_journal(options: &LoadOptions) -> anyhow::Result<Loaded> {
+    let loaded = load(options)?;
+    rights::work_as_owner(&loaded, Keep::Nothing)?;
+    Ok(loaded)
 }
 
 /// The exit code that an error deserves.

@@ -10,6 +10,7 @@ use clap::{ArgGroup, Args};
 use tracing::{error, info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
+use super::rights;
 use super::time::{self, Moment};
 use crate::capture::Source;
 use crate::capture::filter::FilterState;
@@ -27,6 +28,7 @@ use crate::daemon::{self, Parts, Remote, RemoteMaker};
 use crate::deliver::influx_sink::InfluxSink;
 use crate::deliver::sink::Sink;
 use crate::journal::reader::Reader;
+use crate::owner::Keep;
 use crate::pulse::NS_PER_S;
 use crate::reconcile::influx_server::InfluxServer;
 use crate::service;
@@ -73,6 +75,31 @@ pub struct RunArgs {
     seed: u64,
 }
 
+impl RunArgs {
+    /// Whether the source makes its own time, because it makes its own edges.
+    fn makes_time(&self) -> bool {
+        self.simulate || self.replay.is_some()
+    }
+}
+
+/// Files that the command line names: opened by whoever has named them, before root becomes somebody else.
+struct Files {
+    replayed: Option<File>,
+    recorded: Option<File>,
+}
+
+impl Files {
+    fn open(args: &RunArgs) -> anyhow::Result<Files> {
+        let open = |path: &PathBuf| {
+            File::open(path).with_context(|| format!("cannot open {}", path.display()))
+        };
+        Ok(Files {
+            replayed: args.replay.as_ref().map(open).transpose()?,
+            recorded: args.record.as_deref().map(rights::create).transpose()?,
+        })
+    }
+}
+
 /// How fast simulated time runs; None: as fast as it goes.
 #[derive(Debug, Clone, Copy)]
 struct Speed(Option<f64>);
@@ -96,6 +123,13 @@ const SIMULATED_START_NS: i64 = NS_PER_S;
 /// When nothing can be counted or kept.
 pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
     let settings = &loaded.settings;
+    let files = Files::open(args)?;
+    let keep = if args.makes_time() {
+        Keep::Nothing
+    } else {
+        Keep::Chips
+    };
+    let became = rights::work_as_owner(loaded, keep);
     start_log(settings.log.debug);
     info!(
         version = super::VERSION,
@@ -109,6 +143,11 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
     for problem in &loaded.problems {
         error!("{problem}");
     }
+    if let Err(failed) = became {
+        // Counting depends on nothing.
+        let because = failed.root_cause().to_string();
+        warn!(because, "{failed}; counting goes on as root");
+    }
     for path in crate::import::waiting(&settings.journal.dir) {
         warn!(file = %path.display(), "{}", super::verify::local::how_to_import(&path));
     }
@@ -118,14 +157,14 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
         clock,
         trust,
         remembered,
-    } = source(args, settings, &waker)?;
-    let source = match &args.record {
-        Some(path) => record(path, source, &clock, &settings.meters)?,
-        None => source,
+    } = source(args, files.replayed, settings, &waker)?;
+    let source = match (&args.record, files.recorded) {
+        (Some(path), Some(file)) => record(path, file, source, &clock, &settings.meters)?,
+        _ => source,
     };
     let for_remote = loaded.clone();
     let remote = RemoteMaker(Box::new(move || remote(&for_remote)));
-    let patient = args.simulate || args.replay.is_some();
+    let patient = args.makes_time();
     let parts = Parts {
         source,
         clock,
@@ -172,7 +211,12 @@ struct Chosen {
     remembered: Vec<Option<FilterState>>,
 }
 
-fn source(args: &RunArgs, settings: &Settings, waker: &Waker) -> anyhow::Result<Chosen> {
+fn source(
+    args: &RunArgs,
+    replayed: Option<File>,
+    settings: &Settings,
+    waker: &Waker,
+) -> anyhow::Result<Chosen> {
     let meters = settings.meters.as_slice();
     let unremembered = |source, clock| Chosen {
         source,
@@ -200,8 +244,7 @@ fn source(args: &RunArgs, settings: &Settings, waker: &Waker) -> anyhow::Result<
         );
         return Ok(unremembered(Box::new(house), clock));
     }
-    if let Some(path) = &args.replay {
-        let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    if let (Some(path), Some(file)) = (&args.replay, replayed) {
         let recorded = RecordedSource::read(BufReader::new(file), meters, speed, waker.clone())
             .with_context(|| format!("cannot replay {}", path.display()))?;
         let clock = recorded.clock();
@@ -269,12 +312,12 @@ fn remembered(settings: &Settings, reader: &Reader) -> Vec<Option<(u64, FilterSt
 
 fn record(
     path: &Path,
+    file: File,
     source: Box<dyn Source>,
     clock: &Arc<dyn Clock>,
     meters: &[MeterSettings],
 ) -> anyhow::Result<Box<dyn Source>> {
     let failed = || format!("cannot write {}", path.display());
-    let file = File::create(path).with_context(failed)?;
     let recorder = Recorder::new(file, meters, clock.offset_ns()).with_context(failed)?;
     info!(file = %path.display(), "recording all edges");
     Ok(Box::new(RecordingSource::new(

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::audit;
+use super::{audit, rights};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, InfluxSettings, Loaded, Secret, Token, TokenSource};
 use crate::influx::{Client, ClientSettings};
@@ -316,6 +316,7 @@ fn recompute(
         repair: true,
         from_raw: true,
     };
+    let _acting = rights::as_owner(&loaded.settings.journal.dir)?;
     let reports = audit::run(loaded, &influx, &wanted)?;
     for report in reports.iter().filter(|_| !quiet) {
         let (level, repaired) = (report.level.as_str(), report.repaired);

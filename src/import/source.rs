@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Seek;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
@@ -133,6 +134,8 @@ pub struct Source {
     path: PathBuf,
     kind: Kind,
     foreign: Option<Foreign>,
+    /// A text, open: whoever reads it later may not have the right to open it.
+    text: Option<File>,
 }
 
 impl Source {
@@ -168,11 +171,16 @@ impl Source {
                 Err(no_text) => (Kind::Journal, Some(headless(path).ok_or(no_text)?)),
             }
         };
+        let text = match foreign {
+            Some(_) => None,
+            None => Some(File::open(path).map_err(io)?),
+        };
         let path = path.to_owned();
         Ok(Source {
             path,
             kind,
             foreign,
+            text,
         })
     }
 
@@ -251,6 +259,16 @@ impl Source {
         })
     }
 
+    /// The text from its beginning.
+    fn reopened(&self) -> std::io::Result<File> {
+        let Some(text) = &self.text else {
+            return File::open(&self.path);
+        };
+        let mut text = text.try_clone()?;
+        text.rewind()?;
+        Ok(text)
+    }
+
     fn read_text(
         &self,
         context: &Context,
@@ -260,7 +278,7 @@ impl Source {
             path: self.path.clone(),
             source,
         };
-        let file = File::open(&self.path).map_err(io)?;
+        let file = self.reopened().map_err(io)?;
         let bytes = file.metadata().map_err(io)?.len().max(1);
         let (mut lines, mut done) = (Lines::new(file), 0);
         let mut columns = None;

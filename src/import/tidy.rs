@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
 use super::{IMPORTED, waiting};
-use crate::journal::file_in;
-use crate::journal::foreign::wal_of;
+use crate::journal::FILE_NAME;
+use crate::owner::files::Dir;
 
 /// A file that is announced in the journal's directory has done its service: it stays there under
 /// another name, so that nobody is told of it again. Returns the name; None: it is another file.
@@ -15,7 +14,11 @@ use crate::journal::foreign::wal_of;
 /// # Errors
 /// When it cannot be renamed.
 pub fn put_away(path: &Path, dir: &Path) -> io::Result<Option<PathBuf>> {
-    let real = path.canonicalize()?;
+    let real = match path.canonicalize() {
+        // Whoever owns the journal does not get there, so it is not in its directory.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
+        found => found?,
+    };
     let announced = |file: &PathBuf| file.canonicalize().is_ok_and(|file| file == real);
     if !waiting(dir).iter().any(announced) {
         return Ok(None);
@@ -36,8 +39,8 @@ pub fn put_away(path: &Path, dir: &Path) -> io::Result<Option<PathBuf>> {
     Ok(Some(to))
 }
 
-/// Where root has made the journal's files, they go to whoever owns the directory: the daemon is not
-/// root.
+/// Where root has made the journal's files because their owner does not get there, they go to whoever owns the
+/// directory: the daemon is not root.
 ///
 /// # Errors
 /// When they cannot be given away.
@@ -45,15 +48,10 @@ pub fn give_to_owner(dir: &Path) -> io::Result<()> {
     if !rustix::process::geteuid().is_root() {
         return Ok(());
     }
-    let owner = fs::metadata(dir)?;
-    let journal = file_in(dir);
-    let shm = with(&journal, "-shm");
-    for file in [wal_of(&journal), shm, dir.join("lock"), journal] {
-        if file.exists() {
-            chown(&file, Some(owner.uid()), Some(owner.gid()))?;
-        }
-    }
-    Ok(())
+    let names = ["", "-wal", "-shm"].map(|suffix| format!("{FILE_NAME}{suffix}"));
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.push("lock");
+    Dir::open(dir)?.give_to_owner(&names)
 }
 
 fn with(path: &Path, suffix: &str) -> PathBuf {

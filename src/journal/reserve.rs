@@ -2,12 +2,17 @@
 //! deletion is written down first. When the disk is full the reserve is given up; when there is room
 //! again it is taken back.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 use tracing::{info, warn};
+
+use crate::owner::files::Dir;
+
+/// Its name.
+const NAME: &str = "reserve";
 
 /// Some ten thousand pulses, and what their windows and a checkpoint need.
 const RESERVE_BYTES: u64 = 1 << 20;
@@ -25,7 +30,7 @@ pub(super) struct Reserve {
 impl Reserve {
     /// The reserve of the journal in `dir`; taken with [`Reserve::take`].
     pub(super) fn of(dir: &Path) -> Reserve {
-        let path = dir.join("reserve");
+        let path = dir.join(NAME);
         let is_held = fs::metadata(&path).is_ok_and(|meta| meta.len() >= RESERVE_BYTES);
         Reserve { path, is_held }
     }
@@ -58,7 +63,7 @@ impl Reserve {
         if disk.f_bavail.saturating_mul(disk.f_frsize) < FREE_BYTES_MIN + RESERVE_BYTES {
             return Ok(false);
         }
-        let file = File::create(&self.path)?;
+        let file = Dir::open(dir)?.open_or_make(NAME, 0o666)?;
         fallocate(&file, FallocateFlags::empty(), 0, RESERVE_BYTES)?;
         file.sync_all()?;
         Ok(true)

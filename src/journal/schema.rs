@@ -1,7 +1,7 @@
 //! Opens the database: pragmas with their reasons, numbered migrations, the lock.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tracing::error;
 
 use super::migrations::MIGRATIONS;
 use super::{JournalError, Named, file_in};
+use crate::owner::files::Dir;
 use crate::pulse::WallNs;
 
 /// Bytes a page. 512 makes the commit of a pulse and of its line's state two frames of together
@@ -43,12 +44,8 @@ pub fn lock(dir: &Path) -> Result<Lock, JournalError> {
         source,
     };
     std::fs::create_dir_all(dir).map_err(failed)?;
-    let path = dir.join("lock");
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
+    let file = Dir::open(dir)
+        .and_then(|dir| dir.open_or_make("lock", 0o666))
         .map_err(failed)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Lock { _file: file }),

@@ -2,10 +2,11 @@
 //! installation, so that two loggers in one organisation leave each other's things alone.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
 
+use crate::owner;
+use crate::owner::files::Dir;
 use crate::rollup::View;
 
 /// The file of the installation's id, beside the configuration.
@@ -60,6 +61,7 @@ pub fn read(description: &str) -> Option<(&str, Role)> {
 /// # Errors
 /// When the file is there and cannot be read.
 pub fn find(config_dir: &Path) -> io::Result<Option<String>> {
+    let _acting = owner::as_owner_of(config_dir)?;
     match fs::read_to_string(config_dir.join(ID_FILE)) {
         Ok(text) => Ok(Some(text.trim().to_owned()).filter(|id| is_id(id))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -76,16 +78,8 @@ pub fn find_or_make(config_dir: &Path) -> io::Result<String> {
         return Ok(id);
     }
     let id = new_id();
-    let path = config_dir.join(ID_FILE);
-    let mut options = fs::OpenOptions::new();
-    let mut file = options
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o644)
-        .open(&path)?;
-    writeln!(file, "{id}")?;
-    file.sync_all()?;
+    let _acting = owner::as_owner_of(config_dir)?;
+    Dir::open(config_dir)?.replace(ID_FILE, 0o644, None, &|_| format!("{id}\n"))?;
     Ok(id)
 }
 

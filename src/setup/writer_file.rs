@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::token::WRITER_FILE;
-
-/// The user that the service runs as.
-const SERVICE_USER: &str = "powerlogger";
+use crate::owner;
+use crate::owner::files::Dir;
 
 /// Where it is.
 pub fn path(config_dir: &Path) -> PathBuf {
@@ -19,6 +18,7 @@ pub fn path(config_dir: &Path) -> PathBuf {
 /// The id of the authorization whose token the file holds, if `run` takes it for this host and
 /// organisation: it does not take one that others can read.
 pub fn authorization_id(config_dir: &Path, host: &str, org: &str) -> Option<String> {
+    let _acting = owner::as_owner_of(config_dir).ok()?;
     let fields = fields_for(config_dir, host, org)?;
     let others_read = fs::metadata(path(config_dir)).ok()?.mode() & 0o077 != 0;
     if others_read || fields.get("token").is_none_or(String::is_empty) {
@@ -53,32 +53,23 @@ pub fn write(
     (host, org): (&str, &str),
     (id, token): (&str, &str),
 ) -> io::Result<()> {
-    let path = path(config_dir);
-    let new = path.with_extension("token.new");
-    // One that was left behind may have other rights.
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = fs::OpenOptions::new();
-    let mut file = options
-        .create_new(true)
-        .write(true)
-        .mode(0o600)
-        .open(&new)?;
-    write!(
-        file,
-        "# Written by `powerlogger setup`; `powerlogger run` reads it.\n\
-         token={token}\nhost={host}\norg={org}\nauthorization_id={id}\n"
-    )?;
-    if rustix::process::geteuid().is_root() {
-        let service = service_user(Path::new("/etc/passwd")).filter(|_| for_service);
-        let reader = service.map_or_else(|| fs::metadata(config_dir).map(|dir| dir.uid()), Ok)?;
-        chown(&new, Some(reader), None)?;
-    }
-    file.sync_all()?;
-    fs::rename(&new, &path)?;
-    fs::File::open(config_dir)?.sync_all()
+    // In a directory of somebody else's root has no more rights than he has.
+    let _acting = owner::as_owner_of(config_dir)?;
+    let dir = Dir::open(config_dir)?;
+    let reader = if rustix::process::geteuid().is_root() {
+        let service = owner::service_user().filter(|_| for_service);
+        let reader =
+            service.map_or_else(|| dir.owner().map(|(uid, _)| uid), |user| Ok(user.uid))?;
+        Some((reader, None))
+    } else {
+        None
+    };
+    dir.replace(WRITER_FILE, 0o600, reader, &|_| {
+        format!(
+            "# Written by `powerlogger setup`; `powerlogger run` reads it.\n\
+             token={token}\nhost={host}\norg={org}\nauthorization_id={id}\n"
+        )
+    })
 }
 
 /// Deletes it, if it is there.
@@ -86,18 +77,8 @@ pub fn write(
 /// # Errors
 /// When the directory does not let it go.
 pub fn remove(config_dir: &Path) -> io::Result<()> {
-    match fs::remove_file(path(config_dir)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// The number of the service's user, if the system has one.
-fn service_user(passwd: &Path) -> Option<u32> {
-    let users = fs::read_to_string(passwd).ok()?;
-    let mut fields = users.lines().map(|line| line.split(':'));
-    let mut found = fields.find(|fields| fields.clone().next() == Some(SERVICE_USER))?;
-    found.nth(2)?.parse().ok()
+    let _acting = owner::as_owner_of(config_dir)?;
+    Dir::open(config_dir)?.remove(WRITER_FILE)
 }
 
 #[cfg(test)]
@@ -126,15 +107,5 @@ mod tests {
         remove(dir.path()).unwrap();
         remove(dir.path()).unwrap();
         assert_eq!(authorization_id(dir.path(), host, org), None);
-    }
-
-    #[test]
-    fn the_service_user_is_found_by_name() {
-        let dir = tempfile::tempdir().unwrap();
-        let passwd = dir.path().join("passwd");
-        fs::write(&passwd, "root:x:0:0::/:\npowerlogger:x:977:20::/:\n").unwrap();
-        assert_eq!(service_user(&passwd), Some(977));
-        fs::write(&passwd, "powerlogger2:x:977:20::/:\n").unwrap();
-        assert_eq!(service_user(&passwd), None);
     }
 }

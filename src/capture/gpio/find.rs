@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use gpiocdev::chip::{Chip, chips};
 
 use crate::config::{LineName, LineSettings};
+use crate::owner::chip_rights;
 
 use super::error::{GpioError, kernel_error};
 
@@ -93,6 +94,7 @@ pub(super) fn scan() -> Scan {
 }
 
 fn view(path: &Path) -> io::Result<ChipView> {
+    let _rights = chip_rights();
     let chip = Chip::from_path(path).map_err(kernel_error)?;
     let info = chip.info().map_err(kernel_error)?;
     let mut names = Vec::new();

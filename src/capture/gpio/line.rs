@@ -20,6 +20,7 @@ use rustix::fs::OFlags;
 
 use crate::capture::waker::timespec;
 use crate::config::LineSettings;
+use crate::owner::chip_rights;
 use crate::pulse::{Bias, EdgeKind, Level, MonoNs, NS_PER_MS};
 
 use super::error::{GpioError, kernel_error, uapi_error};
@@ -201,6 +202,7 @@ impl EventBuffer {
 }
 
 fn request(found: &Found, settings: &LineSettings) -> io::Result<File> {
+    let _rights = chip_rights();
     let mut builder = Request::builder();
     builder
         .on_chip(&found.device)
@@ -228,6 +230,7 @@ fn request(found: &Found, settings: &LineSettings) -> io::Result<File> {
 
 /// The name under which somebody else has the line.
 fn consumer(found: &Found) -> Option<String> {
+    let _rights = chip_rights();
     let chip = Chip::from_path(&found.device).ok()?;
     let info = chip.line_info(found.offset).ok()?;
     Some(info.consumer).filter(|name| !name.is_empty())

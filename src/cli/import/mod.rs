@@ -14,6 +14,8 @@ use self::words::{closing, describe};
 use super::progress::Progress;
 use crate::clock::elapsed::Kept;
 use crate::clock::kernel::boot_id;
+=======
+use super::rights;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded};
 use crate::daemon::destination_name;
@@ -96,6 +98,8 @@ struct Surveyed {
 /// use or the disk does not take it.
 pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<ExitCode> {
     let dir = loaded.settings.journal.dir.as_path();
+    let sources = open_sources(args)?;
+    let acting = rights::as_owner(dir)?;
     if !args.dry_run && is_locked(dir) {
         let path = dir.to_owned();
         return Err(JournalError::InUse { path }.into());
@@ -115,9 +119,8 @@ pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     let age_ns = age_by(reader.as_ref())?;
     let mut progress = Progress::on_terminal(std::io::stderr().is_terminal());
     let mut files = Vec::new();
-    for path in &args.files {
-        let source = Source::open(path)?;
-        let what = format!("reading {}", path.display());
+    for source in sources {
+        let what = format!("reading {}", source.path().display());
         let survey = Survey::take(&source, &context, &mut |share| progress.show(&what, share))?;
         files.push(Surveyed { source, survey });
     }
@@ -151,12 +154,13 @@ pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     }
     journal.sync()?;
     drop(journal);
-    let given = tidy::give_to_owner(dir);
-    given.with_context(|| format!("cannot give the journal in {} to its owner", dir.display()))?;
     writeln!(out, "\n{new} pulses imported")?;
     for file in &files {
         put_away(file, dir, out)?;
     }
+    drop(acting);
+    let given = tidy::give_to_owner(dir);
+    given.with_context(|| format!("cannot give the journal in {} to its owner", dir.display()))?;
     closing(loaded, new, &files, out)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -167,6 +171,16 @@ fn age_by(reader: Option<&Reader>) -> Result<WallNs, JournalError> {
         .map(|reader| reader.elapsed(&boot_id()))
         .transpose()?;
     Ok(Kept::bounds(kept.flatten(), SystemClock.look()))
+}
+
+/// Opens the files, each with no more rights than the owner of its directory: what another user put there may be a
+/// link.
+fn open_sources(args: &ImportArgs) -> Result<Vec<Source>> {
+    let open = |path: &PathBuf| {
+        let _acting = rights::as_owner(rights::directory_of(path))?;
+        Ok(Source::open(path)?)
+    };
+    args.files.iter().map(open).collect()
 }
 
 fn open_reader(dir: &Path) -> Result<Option<Reader>, JournalError> {

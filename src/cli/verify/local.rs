@@ -1,7 +1,7 @@
 //! The checks of this machine: configuration, lines, journal, clock, service.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
@@ -122,8 +122,18 @@ fn writable(dir: &Path) -> Check {
     let seen = dir.display().to_string();
     let near = existing(dir);
     let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    // As the daemon's user: root has become him.
     match rustix::fs::access(near, access) {
-        Ok(()) => Check::good(what, format!("{seen}, writable")),
+        Ok(()) => match unwritable(dir) {
+            None => Check::good(what, format!("{seen}, writable")),
+            Some(file) => Check::bad(
+                what,
+                format!("{} may not be written", file.display()),
+                format!(
+                    "it belongs to another user than the daemon's: `sudo chown -R --reference={seen} {seen}`"
+                ),
+            ),
+        },
         Err(_) if is_locked(dir) => Check::good(what, format!("{seen}, used by the daemon")),
         Err(errno) => Check::bad(
             what,
@@ -134,6 +144,21 @@ fn writable(dir: &Path) -> Check {
             ),
         ),
     }
+}
+
+/// A file of the journal that is there and does not take what the daemon has to write.
+fn unwritable(dir: &Path) -> Option<PathBuf> {
+    let file = file_in(dir);
+    let beside = |suffix: &str| {
+        let mut name = file.clone().into_os_string();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let files = [beside(""), beside("-wal"), beside("-shm"), dir.join("lock")];
+    let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::READ_OK;
+    files
+        .into_iter()
+        .find(|file| file.exists() && rustix::fs::access(file, access).is_err())
 }
 
 /// The path, or the nearest directory above it that is there.
