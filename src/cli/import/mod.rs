@@ -12,10 +12,9 @@ use clap::Args;
 
 use self::words::{closing, describe};
 use super::progress::Progress;
+use super::rights;
 use crate::clock::elapsed::Kept;
 use crate::clock::kernel::boot_id;
-=======
-use super::rights;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded};
 use crate::daemon::destination_name;
