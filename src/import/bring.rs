@@ -1,19 +1,22 @@
 //! Brings a source's pulses into the journal: those that are not there yet, each under its own stamp.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::Taken;
 use super::source::{Context, Source, SourceError};
 use super::survey::Survey;
 use crate::journal::JournalError;
 use crate::journal::append::Journal;
-use crate::journal::arrivals::{Arrival, Expiry};
+use crate::journal::arrivals::{Arrival, Expiry, Known};
+use crate::journal::foreign::Foreign;
+use crate::journal::heirloom::{ArrivedHours, TheirLoss, would_raise};
 use crate::journal::reader::Reader;
-use crate::pulse::{NS_PER_S, WallNs};
+use crate::journal::registers::Reading;
+use crate::pulse::WallNs;
 use crate::rollup::View;
 
 /// Pulses in memory at a time: 32 MiB.
-pub const SLICE_PULSES: u64 = 2_000_000;
+pub const SLICE_PULSES: u64 = 1_400_000;
 
 /// Positions of meters by their name in a source; None: left out.
 pub type MeterOf = BTreeMap<String, Option<u16>>;
@@ -55,6 +58,19 @@ pub struct Bringer<'a> {
     pub reader: Option<&'a mut Reader>,
     /// What raw does not take any more.
     pub expiry: Option<Expiry>,
+    /// Counts what is new by the hour; None: nobody asks.
+    pub arrived: Option<ArrivedHours>,
+    /// Pulses that are here under another stamp, or held: taken out of their hour there, added to the one here.
+    pub moved: ArrivedHours,
+}
+
+/// Counts a pulse in its hour.
+fn count(hours: &mut ArrivedHours, meter: u16, wall_ns: WallNs, pulses: i64) {
+    let hour_s = View::Hour.start_of(wall_ns);
+    let counts = hours.entry((hour_s, meter)).or_default();
+    for view in View::ALL {
+        counts.add(view, view.start_of(wall_ns), pulses);
+    }
 }
 
 impl Bringer<'_> {
@@ -72,12 +88,15 @@ impl Bringer<'_> {
         progress: &mut dyn FnMut(f64),
     ) -> Result<BTreeMap<u16, Outcome>, BringError> {
         let mut outcomes = BTreeMap::new();
+        let here = &self.context.here;
+        let lent = source.journal().map(|theirs| theirs.lent_offsets(here));
+        let lent = lent.unwrap_or_default();
         let slices = survey.slices(SLICE_PULSES);
         let parts = slices.len() as f64;
         for (no, slice) in slices.into_iter().enumerate() {
             let mut share = |of_slice: f64| progress((no as f64 + of_slice) / parts);
             let arrivals = self.read_slice(source, slice, &mut outcomes, &mut share)?;
-            let new = self.new_of(&arrivals, &mut outcomes)?;
+            let new = self.new_of(&arrivals, &lent, &mut outcomes)?;
             if let Some(journal) = &mut journal {
                 let mut next = 0;
                 while next < new.len() {
@@ -118,12 +137,9 @@ impl Bringer<'_> {
                 return;
             };
             for n in 0..i64::from(pulses) {
-                let wall_ns = wall_ns + n;
-                arrivals.push(Arrival {
-                    wall_ns,
-                    meter,
-                    estimated,
-                });
+                let mut arrival = Arrival::new(meter, wall_ns + n, estimated);
+                arrival.here_ns = row.here_ns.unwrap_or(arrival.wall_ns);
+                arrivals.push(arrival);
             }
         })?;
         // A measured stamp comes before a guess of the same time.
@@ -145,77 +161,144 @@ impl Bringer<'_> {
     fn new_of(
         &mut self,
         arrivals: &[Arrival],
+        lent: &HashMap<i64, i64>,
         outcomes: &mut BTreeMap<u16, Outcome>,
     ) -> Result<Vec<Arrival>, JournalError> {
         let known = match &mut self.reader {
-            None => vec![false; arrivals.len()],
+            None => vec![Known::No; arrivals.len()],
             Some(reader) => {
                 let rows = reader.meter_rows(self.names)?;
-                let now_s = self.context.now_ns.div_euclid(NS_PER_S);
-                reader.known_of(arrivals, &rows, now_s)?
+                reader.known_of(arrivals, &rows, lent)?
             }
         };
         let mut new = Vec::new();
         for (arrival, known) in arrivals.iter().zip(known) {
             let outcome = outcomes.entry(arrival.meter).or_default();
-            if known {
-                outcome.known += 1;
-            } else {
+            if known == Known::No {
                 outcome.new += 1;
                 new.push(*arrival);
+                if let Some(arrived) = &mut self.arrived {
+                    count(arrived, arrival.meter, arrival.wall_ns, 1);
+                }
+                continue;
+            }
+            outcome.known += 1;
+            if known != Known::Same {
+                count(&mut self.moved, arrival.meter, arrival.wall_ns, -1);
+            }
+            if known == Known::Here {
+                count(&mut self.moved, arrival.meter, arrival.here_ns, 1);
             }
         }
         Ok(new)
     }
 }
 
-/// What a journal has brought besides its pulses.
+/// What a journal has brought besides its pulses, or would.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Inherited {
     /// Pulses that were added to windows.
     pub pulses: i64,
-    /// Its ledger is new here.
+    /// Its ledger holds something that is new here.
     pub ledger: bool,
-    /// Its readings of registers are new here.
-    pub readings: bool,
+    /// So many of its readings of registers are new here.
+    pub readings: u64,
 }
 
-/// Takes over what a journal knows besides its pulses, after them.
+/// What a journal knows besides its pulses, of the meters that are known here.
+struct Heirloom<'a> {
+    theirs: &'a Foreign,
+    rows: BTreeMap<i64, u16>,
+    id: Option<String>,
+    losses: Vec<TheirLoss>,
+    readings: Vec<(u16, Reading)>,
+}
+
+impl Heirloom<'_> {
+    /// None: the source is no journal.
+    fn of<'a>(source: &'a Source, meter_of: &MeterOf) -> Option<Heirloom<'a>> {
+        let theirs = source.journal()?;
+        let names = theirs.meters().into_iter();
+        let rows: BTreeMap<i64, u16> = names
+            .filter_map(|(row, name)| Some((row, (*meter_of.get(&name)?)?)))
+            .collect();
+        let losses = theirs.losses().into_iter();
+        let losses = losses.filter_map(|(row, cause, loss)| Some((*rows.get(&row)?, cause, loss)));
+        let readings = theirs.readings().into_iter();
+        let readings = readings.filter_map(|(row, reading)| Some((*rows.get(&row)?, reading)));
+        Some(Heirloom {
+            theirs,
+            id: theirs.journal_id(),
+            losses: losses.collect(),
+            readings: readings.collect(),
+            rows,
+        })
+    }
+}
+
+/// Takes over what a journal knows besides its pulses, after them; `moved` is what [`Bringer::moved`] was then.
 ///
 /// # Errors
 /// When the disk does not take it.
 pub fn inherit(
     source: &Source,
     meter_of: &MeterOf,
-    own_id: Option<&str>,
+    moved: &ArrivedHours,
     journal: &mut Journal,
-    now_ns: WallNs,
 ) -> Result<Inherited, JournalError> {
-    let Some(theirs) = source.journal() else {
+    let Some(heirloom) = Heirloom::of(source, meter_of) else {
         return Ok(Inherited::default());
     };
-    let names = theirs.meters().into_iter();
-    let rows: BTreeMap<i64, u16> = names
-        .filter_map(|(row, name)| Some((row, (*meter_of.get(&name)?)?)))
-        .collect();
-    let mut inherited = Inherited {
-        pulses: journal.raise_windows(&theirs.windows(), &rows)?,
-        ..Inherited::default()
+    let pulses = journal.raise_windows(heirloom.theirs, &heirloom.rows, moved)?;
+    let ledger = match &heirloom.id {
+        Some(id) => journal.inherit_losses(id, &heirloom.losses)?,
+        None => false,
     };
-    // A copy of this very journal has the ledger and the readings that are here.
-    let Some(id) = theirs.journal_id().filter(|id| Some(id.as_str()) != own_id) else {
-        return Ok(inherited);
+    Ok(Inherited {
+        pulses,
+        ledger,
+        readings: journal.inherit_readings(&heirloom.readings)?,
+    })
+}
+
+/// What [`inherit`] would take over after the pulses that [`Bringer::arrived`] has counted.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn would_inherit(
+    source: &Source,
+    bringer: &mut Bringer<'_>,
+) -> Result<Inherited, JournalError> {
+    let Some(heirloom) = Heirloom::of(source, bringer.meter_of) else {
+        return Ok(Inherited::default());
     };
-    let losses = theirs.losses().into_iter();
-    let losses: Vec<_> = losses
-        .filter_map(|(row, cause, loss)| Some((*rows.get(&row)?, cause, loss)))
-        .collect();
-    inherited.ledger = journal.inherit_losses(&id, &losses)?;
-    let readings = theirs.readings().into_iter();
-    let readings: Vec<_> = readings
-        .filter_map(|(row, reading)| Some((*rows.get(&row)?, reading)))
-        .collect();
-    let now_s = now_ns.div_euclid(NS_PER_S);
-    inherited.readings = journal.inherit_readings(&id, &readings, now_s)?;
-    Ok(inherited)
+    let arrived = bringer.arrived.take().unwrap_or_default();
+    let rows = match &bringer.reader {
+        Some(reader) => reader.meter_rows(bringer.names)?,
+        None => Vec::new(),
+    };
+    let reader = bringer.reader.as_deref_mut();
+    let pulses = would_raise(
+        reader,
+        heirloom.theirs,
+        &heirloom.rows,
+        &rows,
+        (&arrived, &bringer.moved),
+    )?;
+    let Some(reader) = &bringer.reader else {
+        return Ok(Inherited {
+            pulses,
+            ledger: heirloom.id.is_some() && !heirloom.losses.is_empty(),
+            readings: u64::try_from(heirloom.readings.len()).unwrap_or(0),
+        });
+    };
+    let ledger = match &heirloom.id {
+        Some(id) => reader.would_inherit_losses(id, &heirloom.losses, &rows)?,
+        None => false,
+    };
+    Ok(Inherited {
+        pulses,
+        ledger,
+        readings: reader.new_readings(&heirloom.readings, &rows)?,
+    })
 }

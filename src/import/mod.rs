@@ -61,6 +61,8 @@ pub struct Row<'a> {
     pub taken: Result<Taken<'a>, Unclear>,
     /// How it is written.
     pub text: &'a str,
+    /// When the journal here may have counted it, if it was captured here, too.
+    pub here_ns: Option<WallNs>,
 }
 
 /// Judges a stamp: not before anything was logged, not in the future of `now_ns`.
@@ -102,3 +104,6 @@ pub fn waiting(dir: &Path) -> Vec<PathBuf> {
 pub fn is_python_queue(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == PYTHON_QUEUE)
 }
+
+#[cfg(test)]
+mod again_tests;

@@ -1,7 +1,6 @@
 //! Where pulses come from: recognises a file by its content, and reads it row by row. It can be read
 //! as often as is needed; nothing in it is changed.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Seek;
 use std::path::{Path, PathBuf};
@@ -15,6 +14,7 @@ use crate::config::InfluxSettings;
 use crate::deliver::batch::TAG;
 use crate::journal::JournalError;
 use crate::journal::foreign::{Foreign, Holds, QueueRow, is_sqlite};
+use crate::journal::kinship::Segments;
 use crate::pulse::WallNs;
 
 /// What cannot be imported at all.
@@ -94,8 +94,8 @@ pub struct Context {
     pub view_buckets: Vec<String>,
     /// The zone of times without an offset.
     pub zone: TimeZone,
-    /// Offsets of clocks that were set after a journal had ended, by boot.
-    pub offsets: BTreeMap<String, i64>,
+    /// The clock segments of the journal here: by them its pulses are known in another one.
+    pub here: Segments,
     /// The time: nothing has come after it.
     pub now_ns: WallNs,
 }
@@ -109,7 +109,7 @@ impl Context {
             raw_bucket: influx.raw_bucket.clone(),
             view_buckets: views.into_iter().cloned().collect(),
             zone: TimeZone::system(),
-            offsets: BTreeMap::new(),
+            here: Segments::default(),
             now_ns,
         }
     }
@@ -122,7 +122,7 @@ impl Context {
             raw_bucket: "PowerLogger_raw".to_owned(),
             view_buckets: views.map(str::to_owned).to_vec(),
             zone: TimeZone::system(),
-            offsets: BTreeMap::new(),
+            here: Segments::default(),
             now_ns,
         }
     }
@@ -229,7 +229,7 @@ impl Source {
         each: &mut dyn FnMut(Row<'_>),
     ) -> Result<i64, JournalError> {
         let meters = foreign.meters();
-        foreign.pulses(&context.offsets, &mut |pulses, share| {
+        foreign.pulses(&context.here, &mut |pulses, share| {
             for pulse in pulses {
                 let unnamed;
                 let meter = match meters.get(&pulse.meter) {
@@ -254,6 +254,7 @@ impl Source {
                     share,
                     taken,
                     text,
+                    here_ns: Some(pulse.here_ns),
                 });
             }
         })
@@ -293,6 +294,7 @@ impl Source {
                     share,
                     taken,
                     text,
+                    here_ns: None,
                 });
             };
             let text = match lines.text() {
@@ -348,6 +350,7 @@ fn queue_row(row: &QueueRow, share: f64, context: &Context, each: &mut dyn FnMut
             share,
             taken,
             text,
+            here_ns: None,
         });
     };
     let (bucket, lp) = match (&row.bucket, &row.lp) {

@@ -1,11 +1,11 @@
 //! Arrivals: each pulse once, whatever is imported again, pruned in between, or there from capture.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proptest::prelude::*;
 
 use super::append::Journal;
-use super::arrivals::{Arrival, Expiry};
+use super::arrivals::{Arrival, Expiry, Known};
 use super::ranges::IdRanges;
 use super::reader::Reader;
 use super::tests::{WALL, pending, segment};
@@ -24,20 +24,19 @@ fn open(dir: &std::path::Path) -> Journal {
 }
 
 fn arrival(meter: u16, wall_ns: i64) -> Arrival {
-    Arrival {
-        wall_ns,
-        meter,
-        estimated: false,
-    }
+    Arrival::new(meter, wall_ns, false)
 }
 
 /// Imports what is new of these, as `import` does; how many.
-fn import(journal: &mut Journal, arrivals: &BTreeSet<Arrival>, now_s: i64) -> usize {
+fn import(journal: &mut Journal, arrivals: &BTreeSet<Arrival>) -> usize {
     let arrivals: Vec<Arrival> = arrivals.iter().copied().collect();
     let mut reader = Reader::open(journal.dir()).unwrap();
     let rows = reader.meter_rows(&names()).unwrap();
-    let known = reader.known_of(&arrivals, &rows, now_s).unwrap();
-    let new = arrivals.iter().zip(known).filter(|(_, known)| !known);
+    let known = reader.known_of(&arrivals, &rows, &HashMap::new()).unwrap();
+    let new = arrivals
+        .iter()
+        .zip(known)
+        .filter(|(_, known)| *known == Known::No);
     let new: Vec<Arrival> = new.map(|(arrival, _)| *arrival).collect();
     let mut rest = new.as_slice();
     while !rest.is_empty() {
@@ -63,8 +62,8 @@ fn stamps_are_kept_to_the_nanosecond_and_known_again() {
         arrival(1, WALL + 1),
         arrival(0, WALL + 2),
     ]);
-    assert_eq!(import(&mut journal, &stamps, WALL / NS_PER_S), 3);
-    assert_eq!(import(&mut journal, &stamps, WALL / NS_PER_S), 0);
+    assert_eq!(import(&mut journal, &stamps), 3);
+    assert_eq!(import(&mut journal, &stamps), 0);
     let mut reader = Reader::open(dir.path()).unwrap();
     let page = reader.page(1, 3, 10).unwrap();
     let got: Vec<_> = page.entries.iter().map(|e| (e.wall_ns, e.meter)).collect();
@@ -99,13 +98,13 @@ fn a_pulse_that_was_captured_is_not_imported_beside_itself() {
         .map(|entry| arrival(0, entry.wall_ns))
         .collect();
     // Before and after they are counted in windows.
-    assert_eq!(import(&mut journal, &own, WALL / NS_PER_S), 0);
-    assert_eq!(import(&mut journal, &own, WALL / NS_PER_S), 0);
+    assert_eq!(import(&mut journal, &own), 0);
+    assert_eq!(import(&mut journal, &own), 0);
     let totals = reader.totals().unwrap();
     assert_eq!(totals[0].pulses, 50);
     // The last pulse of the meter stays the latest.
     let old = BTreeSet::from([arrival(0, WALL - DAY_S * NS_PER_S)]);
-    assert_eq!(import(&mut journal, &old, WALL / NS_PER_S), 1);
+    assert_eq!(import(&mut journal, &old), 1);
     let totals = reader.totals().unwrap();
     assert_eq!(totals[0].last_ns, own.last().map(|last| last.wall_ns));
 }
@@ -141,8 +140,7 @@ proptest! {
     ) {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = open(dir.path());
-        let now_s = WALL / NS_PER_S;
-        let begin_ns = (View::Hour.floor_s(now_s) - age_d * DAY_S) * NS_PER_S;
+        let begin_ns = (View::Hour.floor_s(WALL / NS_PER_S) - age_d * DAY_S) * NS_PER_S;
         let files: Vec<BTreeSet<Arrival>> = files
             .iter()
             .map(|file| {
@@ -155,14 +153,14 @@ proptest! {
         let (mut all, mut pruned) = (BTreeSet::new(), false);
         for (file, prune) in order {
             let file = &files[file % files.len()];
-            import(&mut journal, file, now_s);
+            import(&mut journal, file);
             all.extend(file.iter().copied());
-            prop_assert_eq!(import(&mut journal, file, now_s), 0, "the same again");
+            prop_assert_eq!(import(&mut journal, file), 0, "the same again");
             // Some of the oldest leave, as they do when they are delivered and old.
             let gone = prune.min(journal.newest() - 1);
             journal.connection.execute("DELETE FROM pulse WHERE id <= ?1", [gone]).unwrap();
             pruned |= gone > 0;
-            prop_assert_eq!(import(&mut journal, file, now_s), 0, "the same again, pulses gone");
+            prop_assert_eq!(import(&mut journal, file), 0, "the same again, pulses gone");
         }
         let counts: BTreeMap<_, _> = View::ALL.map(|view| (view, counted(&journal, view))).into();
         let most = i64::try_from(all.len()).unwrap();

@@ -1,20 +1,22 @@
 //! Pulses that come from elsewhere: another logger's queue, a file, a damaged journal. They keep the
 //! wall time they have there, to the nanosecond; docs/design/import.md tells why and how.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::append::Journal;
+use super::hours::{hours_of, months};
 use super::ranges::IdRanges;
-use super::reader::Reader;
+use super::reader::{Entry, Reader};
 use super::registers::count_arrivals;
 use super::roller::Roller;
 use super::{JournalError, Named, file_in};
 use crate::clock::segment::Trust;
-use crate::pulse::{NS_PER_S, WallNs};
+use crate::pulse::WallNs;
 use crate::rollup::View;
+use crate::rollup::hour::Told;
 
 /// In place of a boot's id: the one segment whose pulses hold wall time as it is, offset 0.
 pub(super) const IMPORT_BOOT: &str = "import";
@@ -34,6 +36,33 @@ pub struct Arrival {
     pub meter: u16,
     /// The stamp is a guess.
     pub estimated: bool,
+    /// Its wall time here if it was captured here, too, and its segment was settled to another offset.
+    pub here_ns: WallNs,
+}
+
+impl Arrival {
+    /// One that has but one stamp.
+    pub fn new(meter: u16, wall_ns: WallNs, estimated: bool) -> Arrival {
+        Arrival {
+            wall_ns,
+            meter,
+            estimated,
+            here_ns: wall_ns,
+        }
+    }
+}
+
+/// Whether the journal has a pulse already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// It is new.
+    No,
+    /// Under the same stamp.
+    Same,
+    /// Under the stamp of its segment here, [`Arrival::here_ns`].
+    Here,
+    /// It is held here: it is counted in no window before the clock is known.
+    Held,
 }
 
 /// What raw does not take any more: the destination's row, and the stamp before which pulses arrive in
@@ -187,11 +216,12 @@ fn mark_delivered(
 
 impl Reader {
     /// Which of these pulses (in order, each once) the journal has already. `rows`: the meters' rows
-    /// by position, None where the journal does not know the meter; `now_s`: the time, in seconds.
+    /// by position, None where the journal does not know the meter. `lent`: offsets of segments that are not
+    /// final here, where another journal knows them ([`super::foreign::Foreign::lent_offsets`]).
     ///
-    /// A pulse with the same meter and stamp is the same. Pulses that have left the journal are known
-    /// by the counts of their windows only: where a window counts more than the journal still holds,
-    /// so many of the arrivals are taken for those.
+    /// A pulse with the same meter and stamp is the same; where it was captured here, too, its stamp is that
+    /// of its segment here. Pulses that have left the journal are known by the counts of their windows only:
+    /// where a window counts more than the journal still holds, so many of the arrivals are taken for those.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -199,64 +229,121 @@ impl Reader {
         &mut self,
         arrivals: &[Arrival],
         rows: &[Option<i64>],
-        now_s: i64,
-    ) -> Result<Vec<bool>, JournalError> {
-        let mut known = vec![false; arrivals.len()];
-        let (Some(oldest), Some(newest)) = (arrivals.first(), arrivals.last()) else {
+        lent: &HashMap<i64, i64>,
+    ) -> Result<Vec<Known>, JournalError> {
+        let mut known = vec![Known::No; arrivals.len()];
+        let stamps = || arrivals.iter().flat_map(|a| [a.wall_ns, a.here_ns]);
+        let (Some(oldest_ns), Some(newest_ns)) = (stamps().min(), stamps().max()) else {
             return Ok(known);
         };
-        let from_s = View::Hour.start_of(oldest.wall_ns);
-        let to_s = View::Hour.start_of(newest.wall_ns) + View::Hour.width_s();
-        let finest = Finest::at(now_s);
+        let from_s = View::Hour.start_of(oldest_ns);
+        let to_s = View::Hour.start_of(newest_ns) + View::Hour.width_s();
         let by_row: BTreeMap<i64, u16> = (0..)
             .zip(rows)
             .filter_map(|(meter, row)| Some(((*row)?, meter)))
             .collect();
-        // Of each window: what it counts, less what the journal still holds of it.
-        let mut gone: BTreeMap<(View, i64, u16), i64> = BTreeMap::new();
-        for view in View::ALL {
-            for window in self.windows(view, from_s, to_s)? {
-                if let Some(meter) = by_row.get(&window.meter) {
-                    if finest.of(window.start_s) == view {
-                        gone.insert((view, window.start_s, *meter), window.pulses);
-                    }
-                }
-            }
-        }
+        let mut gone = self.counted((from_s, to_s), &by_row)?;
+        let moved = Moved::of(arrivals);
         let rolled = self.rolled()?;
-        for (first, last) in self.candidates(from_s, to_s, &rolled)?.ranges() {
-            let mut next = *first;
-            while next <= *last {
-                let page = self.page(next, *last, PAGE_PULSES)?;
-                for entry in &page.entries {
-                    let Some(&meter) = by_row.get(&entry.meter) else {
-                        continue;
-                    };
-                    let key = (entry.wall_ns, meter);
-                    if let Ok(at) = arrivals.binary_search_by_key(&key, |a| (a.wall_ns, a.meter)) {
-                        known[at] = true;
-                    }
-                    if rolled.contains(entry.id) {
-                        let window = finest.window(entry.wall_ns);
-                        if let Some(gone) = gone.get_mut(&(window.0, window.1, meter)) {
-                            *gone -= 1;
-                        }
-                    }
+        for range in self.candidates(from_s, to_s, &rolled)?.ranges() {
+            self.each_page(*range, &mut |entry| {
+                let Some(&meter) = by_row.get(&entry.meter) else {
+                    return;
+                };
+                let key = (entry.wall_ns, meter);
+                if let Ok(at) = arrivals.binary_search_by_key(&key, |a| (a.wall_ns, a.meter)) {
+                    known[at] = Known::Same;
                 }
-                let reached = page.covered.iter().chain(&page.held).map(|range| range.1);
-                next = reached.max().unwrap_or(*last) + 1;
+                for at in moved.find(key) {
+                    known[at] = Known::Here;
+                }
+                if rolled.contains(entry.id) {
+                    gone.take(entry.wall_ns, meter);
+                }
+            })?;
+        }
+        for (wall_ns, row) in self.held_stamps(&rolled, lent)? {
+            let Some(&meter) = by_row.get(&row) else {
+                continue;
+            };
+            let key = (wall_ns, meter);
+            if let Ok(at) = arrivals.binary_search_by_key(&key, |a| (a.wall_ns, a.meter)) {
+                known[at] = Known::Held;
             }
         }
         for (arrival, known) in arrivals.iter().zip(&mut known) {
-            let window = finest.window(arrival.wall_ns);
-            if let Some(gone) = gone.get_mut(&(window.0, window.1, arrival.meter)) {
-                if !*known && *gone > 0 {
-                    *gone -= 1;
-                    *known = true;
-                }
+            let is_moved = arrival.here_ns != arrival.wall_ns;
+            if *known == Known::No && is_moved && gone.take(arrival.here_ns, arrival.meter) {
+                *known = Known::Here;
+            }
+            if *known == Known::No && gone.take(arrival.wall_ns, arrival.meter) {
+                *known = Known::Same;
             }
         }
         Ok(known)
+    }
+
+    /// The stamps of pulses that are held here, by the offsets that another journal knows; with the rows of
+    /// their meters.
+    fn held_stamps(
+        &self,
+        rolled: &IdRanges,
+        lent: &HashMap<i64, i64>,
+    ) -> Result<Vec<(WallNs, i64)>, JournalError> {
+        let (Some((oldest, newest)), false) = (self.bounds()?, lent.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let mut stamps = Vec::new();
+        for range in rolled.gaps(oldest, newest) {
+            let mut select = self
+                .connection
+                .prepare_cached(
+                    "SELECT meter, segment, mono_ns FROM pulse WHERE id BETWEEN ?1 AND ?2",
+                )
+                .op("be read")?;
+            let rows = select
+                .query_map(range, |row| row.try_into())
+                .and_then(Iterator::collect::<rusqlite::Result<Vec<(i64, i64, i64)>>>)
+                .op("be read")?;
+            stamps.extend(rows.into_iter().filter_map(|(meter, segment, mono_ns)| {
+                Some((mono_ns.checked_add(*lent.get(&segment)?)?, meter))
+            }));
+        }
+        Ok(stamps)
+    }
+
+    /// What is counted of a time, each part of it in the finest view that tells all.
+    fn counted(&self, span: (i64, i64), by_row: &BTreeMap<i64, u16>) -> Result<Gone, JournalError> {
+        let mut gone = Gone::default();
+        for month in months(span) {
+            for ((hour_s, row), counts) in hours_of(&self.connection, month, None)? {
+                let Some(meter) = by_row.get(&row) else {
+                    continue;
+                };
+                gone.told.insert((hour_s, *meter), counts.told());
+                for part in counts.told_windows() {
+                    let window = (part.view, hour_s + part.after_s, *meter);
+                    gone.left.insert(window, part.pulses);
+                }
+            }
+        }
+        Ok(gone)
+    }
+
+    /// Reads the pulses of a range of ids whose time is known.
+    pub(super) fn each_page(
+        &mut self,
+        (first, last): (i64, i64),
+        each: &mut dyn FnMut(&Entry),
+    ) -> Result<(), JournalError> {
+        let mut next = first;
+        while next <= last {
+            let page = self.page(next, last, PAGE_PULSES)?;
+            page.entries.iter().for_each(&mut *each);
+            let reached = page.covered.iter().chain(&page.held).map(|range| range.1);
+            next = reached.max().unwrap_or(last) + 1;
+        }
+        Ok(())
     }
 
     /// The ids among which are all pulses of a time: those of its hours, and those that are not
@@ -293,35 +380,47 @@ impl Reader {
     }
 }
 
-/// The finest view that is still kept of each time.
-pub(super) struct Finest {
-    minutes_from_s: i64,
-    five_minutes_from_s: i64,
+/// Of each window, what it counts of pulses that are not there any more.
+#[derive(Debug, Default)]
+struct Gone {
+    told: BTreeMap<(i64, u16), Told>,
+    left: BTreeMap<(View, i64, u16), i64>,
 }
 
-impl Finest {
-    pub(super) fn at(now_s: i64) -> Finest {
-        let kept = |view: View| view.kept_from_s(now_s).unwrap_or(i64::MIN);
-        // To the hour, so that the windows of a view in one hour are all kept or all not.
-        let hour = |s: i64| View::Hour.floor_s(s) + View::Hour.width_s();
-        Finest {
-            minutes_from_s: hour(kept(View::Minute)),
-            five_minutes_from_s: hour(kept(View::FiveMinutes)),
-        }
+impl Gone {
+    /// Takes a pulse out of its window; false: there is none left in it.
+    fn take(&mut self, wall_ns: WallNs, meter: u16) -> bool {
+        let hour_s = View::Hour.start_of(wall_ns);
+        let Some(told) = self.told.get(&(hour_s, meter)) else {
+            return false;
+        };
+        let (view, start_s) = told.window(wall_ns);
+        let left = self.left.get_mut(&(view, start_s, meter));
+        let Some(left) = left.filter(|left| **left > 0) else {
+            return false;
+        };
+        *left -= 1;
+        true
+    }
+}
+
+/// Arrivals that may be here under another stamp, in the order of that.
+struct Moved(Vec<(WallNs, u16, usize)>);
+
+impl Moved {
+    fn of(arrivals: &[Arrival]) -> Moved {
+        let moved = (0..).zip(arrivals).filter(|(_, a)| a.here_ns != a.wall_ns);
+        let mut moved: Vec<_> = moved
+            .map(|(at, arrival)| (arrival.here_ns, arrival.meter, at))
+            .collect();
+        moved.sort_unstable();
+        Moved(moved)
     }
 
-    pub(super) fn of(&self, wall_s: i64) -> View {
-        if wall_s >= self.minutes_from_s {
-            View::Minute
-        } else if wall_s >= self.five_minutes_from_s {
-            View::FiveMinutes
-        } else {
-            View::Hour
-        }
-    }
-
-    fn window(&self, wall_ns: WallNs) -> (View, i64) {
-        let view = self.of(wall_ns.div_euclid(NS_PER_S));
-        (view, view.start_of(wall_ns))
+    fn find(&self, key: (WallNs, u16)) -> impl Iterator<Item = usize> + '_ {
+        let from = self.0.partition_point(|moved| (moved.0, moved.1) < key);
+        let same = self.0[from..].iter();
+        same.take_while(move |moved| (moved.0, moved.1) == key)
+            .map(|moved| moved.2)
     }
 }

@@ -143,6 +143,7 @@ mod tests {
     use crate::journal::arrivals::Arrival;
     use crate::journal::file_in;
     use crate::journal::foreign::{Foreign, Holds};
+    use crate::journal::kinship::Segments;
 
     #[test]
     fn a_journal_without_its_first_page_is_read() {
@@ -151,11 +152,7 @@ mod tests {
         let mut journal =
             Journal::open(dir.path(), &["Import".to_owned()], "boot", wall_ns).unwrap();
         let arrivals: Vec<Arrival> = (0..500)
-            .map(|n| Arrival {
-                wall_ns: wall_ns + n,
-                meter: 0,
-                estimated: false,
-            })
+            .map(|n| Arrival::new(0, wall_ns + n, false))
             .collect();
         journal.put_arrivals(&arrivals, None).unwrap();
         journal.sync().unwrap();
@@ -174,7 +171,7 @@ mod tests {
         assert_eq!(foreign.holds().unwrap(), Holds::Journal);
         let mut stamps = Vec::new();
         foreign
-            .pulses(&std::collections::BTreeMap::new(), &mut |pulses, _| {
+            .pulses(&Segments::default(), &mut |pulses, _| {
                 stamps.extend(pulses.iter().map(|pulse| pulse.wall_ns.unwrap()));
             })
             .unwrap();

@@ -1,5 +1,14 @@
 //! The schema, as numbered steps.
 
+/// What tells the journal from all others. One that is made now has no clock segment yet: a random number. One
+/// that was made earlier has copies that do not know it: it is made of what they have, too.
+pub(crate) const GIVE_ID: &str = "
+    INSERT OR IGNORE INTO journal SELECT 'id', coalesce(
+        (SELECT boot_id || ' ' || begins_ns || coalesce(' ' || (SELECT min(begins_s) FROM watched), '')
+         FROM clock_segment WHERE boot_id <> 'import' ORDER BY id LIMIT 1),
+        lower(hex(randomblob(16))));
+    ";
+
 /// The steps from an empty file to the newest schema; a journal's `user_version` says how many
 /// of them it has seen. Only ever append.
 pub(super) const MIGRATIONS: &[&str] = &[
@@ -69,4 +78,5 @@ pub(super) const MIGRATIONS: &[&str] = &[
         pulses INTEGER NOT NULL, first_id INTEGER NOT NULL,
         PRIMARY KEY (segment, minute, meter)) WITHOUT ROWID;
     ",
+    GIVE_ID,
 ];

@@ -32,6 +32,8 @@
 //! * `reconciled(destination, level, until_s)` and `changed_window(destination, level, start_s,
 //!   roll)`: up to where the server's buckets were compared with the windows, and what has changed
 //!   since. Level 0 is raw, the others are the width of the view's windows in seconds.
+//! * `journal(key, value)`: numbers of the journal itself. `id` tells it from all others, and is random since
+//!   the journal is given it when it is made; an older one was given one that its copies have, too.
 //! * `register(meter, at_ns, pulses, kwh, imp_per_kwh, adopted)`: what stood on a meter's face, and how many
 //!   of its pulses the journal had counted by then.
 //!
@@ -55,6 +57,8 @@ pub mod durable;
 pub mod foreign;
 mod head;
 pub mod heirloom;
+pub mod hours;
+pub mod kinship;
 pub mod mailbox;
 pub mod marks;
 pub mod ranges;
@@ -71,7 +75,7 @@ pub mod windows;
 pub mod writer;
 
 mod elapsed;
-mod migrations;
+pub(crate) mod migrations;
 mod reserve;
 
 use std::path::{Path, PathBuf};

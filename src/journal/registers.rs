@@ -4,8 +4,8 @@
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::append::Journal;
-use super::arrivals::{Arrival, Finest};
-use super::heirloom::mark_once;
+use super::arrivals::Arrival;
+use super::hours::hours_of;
 use super::reader::Reader;
 use super::{JournalError, Named, schema};
 use crate::pulse::{NS_PER_S, WallNs};
@@ -90,27 +90,23 @@ fn insert(transaction: &Transaction<'_>, meter: i64, kept: Reading) -> Result<()
 }
 
 impl Journal {
-    /// Takes over another journal's readings, once, after its pulses and windows: `id` tells it from all
-    /// others. How many pulses belong to a reading is counted anew, from the windows, to the minute (older
-    /// than the windows of a minute are kept: to the hour). True if they are new here.
+    /// Takes over another journal's readings, after its pulses and windows; those that are here already are
+    /// left as they are. How many pulses belong to a reading is counted anew, from the windows, to the minute
+    /// (older than the windows of a minute are kept: to the hour). Returns how many are new here.
     ///
     /// # Errors
     /// When the disk does not take it; nothing is added then.
-    pub fn inherit_readings(
-        &mut self,
-        id: &str,
-        readings: &[(u16, Reading)],
-        now_s: i64,
-    ) -> Result<bool, JournalError> {
+    pub fn inherit_readings(&mut self, readings: &[(u16, Reading)]) -> Result<u64, JournalError> {
         let transaction = self
             .connection
             .unchecked_transaction()
             .op("begin a commit")?;
-        if readings.is_empty() || !mark_once(&transaction, "readings", id)? {
-            return Ok(false);
-        }
+        let mut new = 0;
         for (position, reading) in readings {
             let row = self.meters[usize::from(*position)];
+            if is_here(&transaction, row, reading)? {
+                continue;
+            }
             let total: i64 = transaction
                 .query_row(
                     "SELECT coalesce((SELECT pulses FROM line WHERE meter = ?1), 0)",
@@ -118,39 +114,46 @@ impl Journal {
                     |row| row.get(0),
                 )
                 .op("be read")?;
-            let pulses = total - counted_after(&transaction, row, reading.at_ns, now_s)?;
+            let pulses = total - counted_after(&transaction, row, reading.at_ns)?;
             insert(&transaction, row, Reading { pulses, ..*reading })?;
+            new += 1;
         }
         transaction.commit().op("commit")?;
-        Ok(true)
+        Ok(new)
     }
 }
 
-/// How many pulses of a meter are in windows that begin at `at_ns` or later, each time by the finest view
-/// that is still kept of it.
-fn counted_after(
-    connection: &Connection,
-    meter: i64,
-    at_ns: WallNs,
-    now_s: i64,
-) -> Result<i64, JournalError> {
-    let finest = Finest::at(now_s);
-    let at_s = at_ns.div_euclid(NS_PER_S);
-    let mut select = connection
+/// Whether a meter has this reading already. Two that were taken at one nanosecond are one.
+fn is_here(connection: &Connection, meter: i64, reading: &Reading) -> Result<bool, JournalError> {
+    connection
         .prepare_cached(
-            "SELECT start_s, pulses FROM window WHERE view = ?1 AND meter = ?2 AND start_s >= ?3",
+            "SELECT EXISTS (SELECT 1 FROM register
+             WHERE meter = ?1 AND at_ns = ?2 AND kwh = ?3 AND adopted = ?4)",
+        )
+        .and_then(|mut select| {
+            let key = (meter, reading.at_ns, reading.kwh, reading.adopted);
+            select.query_row(key, |row| row.get(0))
+        })
+        .op("be read")
+}
+
+/// How many pulses of a meter are in windows that begin at `at_ns` or later. An hour's window tells all of
+/// the hour; within the hour of `at_ns` the finest that is still kept tells it.
+fn counted_after(connection: &Connection, meter: i64, at_ns: WallNs) -> Result<i64, JournalError> {
+    let at_s = at_ns.div_euclid(NS_PER_S);
+    let hour_s = View::Hour.floor_s(at_s);
+    let next_s = hour_s + View::Hour.width_s();
+    let later: i64 = connection
+        .query_row(
+            "SELECT coalesce(sum(pulses), 0) FROM window
+             WHERE view = ?1 AND meter = ?2 AND start_s >= ?3",
+            (View::Hour.width_s(), meter, next_s),
+            |row| row.get(0),
         )
         .op("be read")?;
-    let mut all = 0;
-    for view in View::ALL {
-        let windows = select
-            .query_map((view.width_s(), meter, at_s), |row| row.try_into())
-            .and_then(Iterator::collect::<rusqlite::Result<Vec<(i64, i64)>>>)
-            .op("be read")?;
-        let ours = windows.iter().filter(|window| finest.of(window.0) == view);
-        all += ours.map(|window| window.1).sum::<i64>();
-    }
-    Ok(all)
+    let hours = hours_of(connection, (hour_s, next_s), Some(meter))?;
+    let of_hour = hours.values().map(|counts| counts.from(at_s - hour_s));
+    Ok(later + of_hour.sum::<i64>())
 }
 
 /// Pulses from elsewhere have come into the journal. Those that were made before a reading are in its
@@ -201,6 +204,32 @@ pub(super) fn count_window(
 }
 
 impl Reader {
+    /// How many of another journal's readings are not here. `rows`: the meters' rows by position.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn new_readings(
+        &self,
+        readings: &[(u16, Reading)],
+        rows: &[Option<i64>],
+    ) -> Result<u64, JournalError> {
+        let knows_any = self
+            .connection
+            .prepare("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'register')")
+            .and_then(|mut select| select.query_row([], |row| row.get::<_, bool>(0)))
+            .op("be read")?;
+        if !knows_any {
+            return Ok(u64::try_from(readings.len()).unwrap_or(0));
+        }
+        let mut new = 0;
+        for (position, reading) in readings {
+            let row = rows.get(usize::from(*position)).copied().flatten();
+            let here = row.map_or(Ok(false), |row| is_here(&self.connection, row, reading))?;
+            new += u64::from(!here);
+        }
+        Ok(new)
+    }
+
     /// All readings of a meter, in the order in which they were taken.
     ///
     /// # Errors

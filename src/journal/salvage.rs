@@ -6,27 +6,17 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, Row};
 
 use super::foreign::Foreign;
+use super::kinship::Segments;
 use super::registers::Reading;
 use super::{JournalError, Named};
 use crate::intake::Loss;
 use crate::pulse::{LossCause, WallNs};
-use crate::rollup::View;
 
 /// Rows a read.
 const PAGE_ROWS: i64 = 10_000;
 
 /// Ids that are tried one by one without finding a row.
 const BLIND_IDS: i64 = 20_000;
-
-/// Seconds of windows a read.
-const WINDOWS_S: i64 = 30 * 86_400;
-
-/// Asks for what tells a journal from all others: its first clock segment of a boot.
-pub(super) const JOURNAL_ID: &str = "SELECT boot_id || ' ' || begins_ns FROM clock_segment
-     WHERE boot_id <> 'import' ORDER BY id LIMIT 1";
-
-/// Windows after the year 2262 are damage.
-const WINDOWS_END_S: i64 = i64::MAX / 1_000_000_000;
 
 /// A pulse of another journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,15 +27,11 @@ pub struct Salvaged {
     pub meter: i64,
     /// Its wall time; or why it cannot be told.
     pub wall_ns: Result<WallNs, &'static str>,
+    /// What its wall time is in this journal, if it is here.
+    pub here_ns: WallNs,
     /// Put back by number.
     pub estimated: bool,
 }
-
-/// A window of another journal: view, start in seconds, the meter's row there, pulses.
-pub type SalvagedWindow = (View, i64, i64, i64);
-
-/// Segments: offset, and whether it is final; by row.
-type SegmentRows = BTreeMap<i64, (i64, bool, String)>;
 
 impl Foreign {
     /// The names of another journal's meters, by row. What cannot be read is missing.
@@ -64,17 +50,17 @@ impl Foreign {
     }
 
     /// Reads another journal's pulses in its order, a page at a time: the pulses, and how much is
-    /// read, of 1. `offsets`: final offsets by boot, for pulses whose clock was not set before their
-    /// journal ended. Returns how many ids could not be read because their pages are damaged.
+    /// read, of 1. `here`: this journal's clock segments. Returns how many ids could not be read because
+    /// their pages are damaged.
     ///
     /// # Errors
     /// When it is not such a journal.
     pub fn pulses(
         &self,
-        offsets: &BTreeMap<String, i64>,
+        here: &Segments,
         each: &mut dyn FnMut(&[Salvaged], f64),
     ) -> Result<i64, JournalError> {
-        let segments = self.segments();
+        let offsets = self.offsets(here);
         let mut select = self
             .connection
             .prepare(
@@ -85,20 +71,18 @@ impl Foreign {
         let salvaged = |row: &Row<'_>| {
             let segment: i64 = row.get(2)?;
             let mono_ns: i64 = row.get(3)?;
-            let wall_ns = match segments.get(&segment) {
-                None => Err("its clock segment is damaged"),
-                Some((offset_ns, true, _)) => mono_ns
-                    .checked_add(*offset_ns)
-                    .ok_or("its stamp is damaged"),
-                Some((_, false, boot)) => offsets
-                    .get(boot)
-                    .and_then(|offset_ns| mono_ns.checked_add(*offset_ns))
-                    .ok_or("the clock was not set before this journal ended"),
-            };
+            let offsets = offsets.get(&segment).copied();
+            let offsets = offsets.unwrap_or(Err("its clock segment is damaged"));
+            let stamps = offsets.and_then(|offsets| {
+                let at = |offset_ns: i64| mono_ns.checked_add(offset_ns);
+                let both = at(offsets.theirs_ns).zip(at(offsets.here_ns));
+                both.ok_or("its stamp is damaged")
+            });
             Ok(Salvaged {
                 id: row.get(0)?,
                 meter: row.get(1)?,
-                wall_ns,
+                wall_ns: stamps.map(|(theirs_ns, _)| theirs_ns),
+                here_ns: stamps.map_or(0, |(_, here_ns)| here_ns),
                 estimated: row.get(4)?,
             })
         };
@@ -142,54 +126,6 @@ impl Foreign {
         )
     }
 
-    fn segments(&self) -> SegmentRows {
-        let mut found = SegmentRows::new();
-        let read = |row: &Row<'_>| {
-            let final_: i64 = row.get(2)?;
-            Ok((
-                row.get::<_, i64>(0)?,
-                (row.get(1)?, final_ > 0, row.get(3)?),
-            ))
-        };
-        let select = "SELECT id, offset_ns, trust, boot_id FROM clock_segment";
-        let _ = each_row(&self.connection, select, read, |row| {
-            found.insert(row.0, row.1);
-        });
-        found
-    }
-
-    /// Another journal's windows, as many as can be read.
-    pub fn windows(&self) -> Vec<SalvagedWindow> {
-        let mut found = Vec::new();
-        for view in View::ALL {
-            let ask = |which: &str| {
-                let select = format!("SELECT {which}(start_s) FROM window WHERE view = ?1");
-                let found = self.connection.query_row(&select, [view.width_s()], |row| {
-                    row.get::<_, Option<i64>>(0)
-                });
-                found.ok().flatten()
-            };
-            let (Some(mut from_s), Some(last_s)) = (ask("min"), ask("max")) else {
-                continue;
-            };
-            // No window was before 1970; a start that is damage itself is no reason to count for ever.
-            from_s = from_s.max(0);
-            while from_s <= last_s.min(WINDOWS_END_S) {
-                let to_s = from_s + WINDOWS_S;
-                let read = |row: &Row<'_>| Ok((view, row.get(0)?, row.get(1)?, row.get(2)?));
-                let select = format!(
-                    "SELECT start_s, meter, pulses FROM window
-                     WHERE view = {} AND start_s >= {from_s} AND start_s < {to_s}
-                     ORDER BY start_s, meter",
-                    view.width_s()
-                );
-                let _ = each_row(&self.connection, &select, read, |window| found.push(window));
-                from_s = to_s;
-            }
-        }
-        found
-    }
-
     /// Another journal's ledger, as much as can be read: the meter's row there, cause, losses.
     pub fn losses(&self) -> Vec<(i64, LossCause, Loss)> {
         let mut found = Vec::new();
@@ -228,17 +164,10 @@ impl Foreign {
         let _ = each_row(&self.connection, select, read, |row| found.push(row));
         found
     }
-
-    /// What tells this journal from all others: its first clock segment.
-    pub fn journal_id(&self) -> Option<String> {
-        self.connection
-            .query_row(JOURNAL_ID, [], |row| row.get(0))
-            .ok()
-    }
 }
 
 /// Reads rows until they end or one cannot be read.
-fn each_row<T>(
+pub(super) fn each_row<T>(
     connection: &Connection,
     select: &str,
     read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,

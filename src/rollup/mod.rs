@@ -3,6 +3,8 @@
 //! A window is aligned to UTC and named by its start. A *view* is all windows of one width: 1m,
 //! 5m or 1h, kept in the journal and in a bucket of the server.
 
+pub mod hour;
+
 use std::collections::BTreeMap;
 
 use crate::pulse::{NS_PER_S, WallNs};

@@ -2,7 +2,7 @@
 //! `fuzz/` under libFuzzer.
 #![allow(dead_code, reason = "each program under libFuzzer has one target")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
@@ -21,6 +21,8 @@ use powerlogger::influx::flux;
 use powerlogger::journal::append::Journal;
 use powerlogger::journal::arrivals::Arrival;
 use powerlogger::journal::foreign::Foreign;
+use powerlogger::journal::heirloom::would_raise;
+use powerlogger::journal::kinship::Segments;
 use powerlogger::journal::reader::Reader;
 use powerlogger::journal::registers::{Reading, Registers};
 use powerlogger::journal::schema;
@@ -196,10 +198,12 @@ fn journal_bytes() -> Vec<u8> {
     let mut journal = Journal::open(dir.path(), &names, "boot", WALL).unwrap();
     journal.destination("influx").unwrap();
     let arrivals: Vec<Arrival> = (0..400)
-        .map(|n| Arrival {
-            wall_ns: WALL + n * 7_000_000_000,
-            meter: u16::try_from(n % 2).unwrap(),
-            estimated: n % 5 == 0,
+        .map(|n| {
+            Arrival::new(
+                u16::try_from(n % 2).unwrap(),
+                WALL + n * 7_000_000_000,
+                n % 5 == 0,
+            )
         })
         .collect();
     journal.put_arrivals(&arrivals, None).unwrap();
@@ -249,11 +253,7 @@ pub(crate) fn journals(bytes: &[u8]) {
     let Ok(mut journal) = Journal::open(dir.path(), &names, "boot", WALL) else {
         return;
     };
-    let arrival = Arrival {
-        wall_ns: WALL,
-        meter: 1,
-        estimated: false,
-    };
+    let arrival = Arrival::new(1, WALL, false);
     let _ = journal.put_arrivals(&[arrival], None);
     let _ = journal.roll_up_all();
     let Ok(mut reader) = Reader::open(dir.path()) else {
@@ -276,7 +276,7 @@ pub(crate) fn journals(bytes: &[u8]) {
         reader.pulses_after("Import", WALL),
     );
     let rows = [Some(1), Some(2)];
-    let _ = reader.known_of(&[arrival], &rows, WALL / 1_000_000_000);
+    let _ = reader.known_of(&[arrival], &rows, &HashMap::new());
     drop(journal);
     salvage(&dir.path().join("journal.sqlite"));
 }
@@ -288,13 +288,21 @@ fn salvage(path: &Path) {
     let _ = foreign.holds();
     let _ = (
         foreign.meters(),
-        foreign.windows(),
         foreign.losses(),
         foreign.readings(),
         foreign.journal_id(),
     );
     let mut pulses = 0;
-    let _ = foreign.pulses(&BTreeMap::new(), &mut |page, _| pulses += page.len());
+    let here = Segments::default();
+    let _ = foreign.pulses(&here, &mut |page, _| pulses += page.len());
+    let meters = foreign.meters().into_keys().map(|row| (row, 0));
+    let _ = would_raise(
+        None,
+        &foreign,
+        &meters.collect(),
+        &[],
+        (&BTreeMap::new(), &BTreeMap::new()),
+    );
     assert!(pulses < 100_000, "{pulses}");
 }
 

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use self::words::{closing, describe};
+use self::words::{closing, describe, tell_inherited};
 use super::progress::Progress;
 use super::rights;
 use crate::clock::elapsed::Kept;
@@ -18,13 +18,14 @@ use crate::clock::kernel::boot_id;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded};
 use crate::daemon::destination_name;
-use crate::import::bring::{Bringer, MeterOf, Outcome, inherit};
+use crate::import::bring::{Bringer, MeterOf, Outcome, inherit, would_inherit};
 use crate::import::source::{Context, Source};
 use crate::import::survey::Survey;
 use crate::import::tidy;
 use crate::journal::JournalError;
 use crate::journal::append::Journal;
 use crate::journal::arrivals::Expiry;
+use crate::journal::heirloom::ArrivedHours;
 use crate::journal::reader::Reader;
 use crate::journal::schema::is_locked;
 use crate::pulse::{NS_PER_S, WallNs};
@@ -113,7 +114,7 @@ pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         context.raw_bucket.clone_from(bucket);
     }
     if let Some(reader) = &reader {
-        context.offsets = reader.boot_offsets()?;
+        context.here = reader.segments();
     }
     let age_ns = age_by(reader.as_ref())?;
     let mut progress = Progress::on_terminal(std::io::stderr().is_terminal());
@@ -138,18 +139,24 @@ pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         journal = Some(open_journal(dir, &names, now_ns)?);
         reader = open_reader(dir)?;
     }
-    let mut new = 0;
+    let (mut new, mut moved) = (0, Vec::new());
     for file in &files {
         describe(file, out)?;
-        new += work.bring(file, journal.as_mut(), reader.as_mut(), &mut progress, out)?;
+        let (here, reader) = (journal.as_mut(), reader.as_mut());
+        let (new_of_file, moved_of_file) = work.bring(file, here, reader, &mut progress, out)?;
+        new += new_of_file;
+        moved.push(moved_of_file);
     }
     let Some(mut journal) = journal else {
         writeln!(out, "\n{new} pulses would be imported; nothing was changed")?;
         return Ok(ExitCode::SUCCESS);
     };
     journal.roll_up_all()?;
-    for file in &files {
-        work.inherit(file, &mut journal, reader.as_ref(), out)?;
+    let mut counted = i64::try_from(new).unwrap_or(i64::MAX);
+    for (file, moved) in files.iter().zip(&moved) {
+        let inherited = inherit(&file.source, work.meter_of, moved, &mut journal)?;
+        tell_inherited(file, inherited, false, out)?;
+        counted += inherited.pulses;
     }
     journal.sync()?;
     drop(journal);
@@ -160,7 +167,7 @@ pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     drop(acting);
     let given = tidy::give_to_owner(dir);
     given.with_context(|| format!("cannot give the journal in {} to its owner", dir.display()))?;
-    closing(loaded, new, &files, out)?;
+    closing(loaded, counted, &files, out)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -285,7 +292,8 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Brings a file in, or looks; returns how many pulses are new.
+    /// Brings a file in, or looks; returns how many pulses are new, and those that are here under another
+    /// stamp.
     fn bring(
         &self,
         file: &Surveyed,
@@ -293,7 +301,7 @@ impl Work<'_> {
         reader: Option<&mut Reader>,
         progress: &mut Progress,
         out: &mut dyn Write,
-    ) -> Result<u64> {
+    ) -> Result<(u64, ArrivedHours)> {
         let expiry = match (&self.loaded.settings.influx, &journal) {
             (Influx::Configured(influx), Some(journal)) => Some(Expiry {
                 destination: journal.destination(&destination_name(influx))?,
@@ -301,18 +309,17 @@ impl Work<'_> {
             }),
             _ => None,
         };
+        let looks_only = journal.is_none();
         let mut bringer = Bringer {
             names: self.names,
             meter_of: self.meter_of,
             context: self.context,
             reader,
             expiry,
+            arrived: looks_only.then(ArrivedHours::new),
+            moved: ArrivedHours::new(),
         };
-        let word = if journal.is_some() {
-            "importing"
-        } else {
-            "comparing"
-        };
+        let word = if looks_only { "comparing" } else { "importing" };
         let what = format!("{word} {}", file.source.path().display());
         let mut show = |share| progress.show(&what, share);
         let outcomes = bringer.bring(&file.source, &file.survey, journal, &mut show)?;
@@ -334,45 +341,17 @@ impl Work<'_> {
             )?;
             new += outcome.new;
         }
-        Ok(new)
+        if looks_only {
+            let inherited = would_inherit(&file.source, &mut bringer)?;
+            tell_inherited(file, inherited, true, out)?;
+        }
+        Ok((new, bringer.moved))
     }
 
     /// Pulses before this arrive in their windows only.
     fn before_ns(&self) -> WallNs {
         let days = i64::from(self.loaded.settings.journal.raw_retention_d);
         self.age_ns - days * NS_PER_DAY
-    }
-
-    /// Takes over what a journal knows besides its pulses.
-    fn inherit(
-        &self,
-        file: &Surveyed,
-        journal: &mut Journal,
-        reader: Option<&Reader>,
-        out: &mut dyn Write,
-    ) -> Result<()> {
-        let own_id = reader.map(Reader::journal_id).transpose()?.flatten();
-        let (own_id, now_ns) = (own_id.as_deref(), self.context.now_ns);
-        let inherited = inherit(&file.source, self.meter_of, own_id, journal, now_ns)?;
-        let path = file.source.path().display();
-        if inherited.pulses > 0 {
-            writeln!(
-                out,
-                "{path}: {} further pulses, which it only remembers by the count of their minute or \
-                 hour, are in the windows now",
-                inherited.pulses
-            )?;
-        }
-        if inherited.ledger {
-            writeln!(out, "{path}: its ledger of losses was added to this one")?;
-        }
-        if inherited.readings {
-            writeln!(
-                out,
-                "{path}: its readings of the meters were taken over; `powerlogger register` shows them"
-            )?;
-        }
-        Ok(())
     }
 }
 

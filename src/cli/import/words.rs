@@ -8,6 +8,7 @@ use anyhow::Result;
 use super::Surveyed;
 use crate::cli::time;
 use crate::config::{Influx, Loaded};
+use crate::import::bring::Inherited;
 
 /// Says what a file is and holds.
 pub(super) fn describe(file: &Surveyed, out: &mut dyn Write) -> Result<()> {
@@ -61,14 +62,48 @@ pub(super) fn describe(file: &Surveyed, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// What is to be done next.
+/// Says what a journal brings besides its pulses. `would`: it was only looked at.
+pub(super) fn tell_inherited(
+    file: &Surveyed,
+    inherited: Inherited,
+    would: bool,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let (are, was, were) = if would {
+        ("would be", "would be", "would be")
+    } else {
+        ("are now", "was", "were")
+    };
+    let path = file.source.path().display();
+    if inherited.pulses > 0 {
+        writeln!(
+            out,
+            "{path}: {} further pulses, which it only remembers by the count of their minute or hour, {are} \
+             in the windows",
+            inherited.pulses
+        )?;
+    }
+    if inherited.ledger {
+        writeln!(out, "{path}: its ledger of losses {was} added to this one")?;
+    }
+    if inherited.readings > 0 {
+        writeln!(
+            out,
+            "{path}: {} of its readings of the meters {were} taken over; `powerlogger register` shows them",
+            inherited.readings
+        )?;
+    }
+    Ok(())
+}
+
+/// What is to be done next; `counted`: pulses that have come into the windows.
 pub(super) fn closing(
     loaded: &Loaded,
-    new: u64,
+    counted: i64,
     files: &[Surveyed],
     out: &mut dyn Write,
 ) -> Result<()> {
-    if new == 0 {
+    if counted == 0 {
         return Ok(());
     }
     let Influx::Configured(_) = &loaded.settings.influx else {
