@@ -164,9 +164,9 @@ fn messages_say_what_to_look_at() {
         message(url.clone(), "raw/1"),
         "413 : 413 Request Entity Too Large"
     );
-    // The status is what counts, also of an answer that breaks off.
+    // The status is what counts, also of an answer that breaks off, and what there is of its text is kept.
     server.set_fault(Some(Fault::CloseMidBody));
-    assert_eq!(message(url, "raw/1"), "400 : ");
+    assert_eq!(message(url, "raw/1"), "400 invalid: unabl");
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
 use ureq::http::HeaderValue;
 
 /// The most characters of an answer that go into a message.
@@ -24,6 +23,9 @@ pub enum Error {
         /// What it asked for in `Retry-After`.
         retry_after: Option<Duration>,
     },
+    /// The answer is longer than any that was asked for.
+    #[error("the server's answer is too long: {0}")]
+    TooLong(&'static str),
     /// A query failed after its answer had begun.
     #[error("the query failed: {0}")]
     Query(String),
@@ -42,6 +44,20 @@ pub enum Error {
     /// The address is none.
     #[error("the server's address is not valid")]
     Address(#[source] ureq::Error),
+    /// A proxy stands between.
+    #[error("through the proxy {proxy} (a server that needs none is to be named in NO_PROXY)")]
+    ThroughProxy {
+        /// The proxy and the variable that names it.
+        proxy: String,
+        /// What failed.
+        #[source]
+        failed: Box<Error>,
+    },
+    /// The environment names a proxy that is none we can use.
+    #[error(
+        "the proxy {0} is no address of an http proxy: correct it, or put the server into NO_PROXY"
+    )]
+    Proxy(String),
     /// The certificates to trust cannot be read.
     #[error("cannot read the certificates in {}", path.display())]
     CaFile {
@@ -57,34 +73,43 @@ impl Error {
     pub fn kind(&self) -> &'static str {
         match self {
             Error::Status { .. } => "status",
+            Error::TooLong(_) => "too_long",
             Error::Query(_) => "query",
             Error::Unreachable(_) => "unreachable",
             Error::Timeout(_) => "timeout",
             Error::Tls(_) => "tls",
             Error::Broken(_) => "broken",
             Error::Address(_) => "address",
+            Error::ThroughProxy { failed, .. } => failed.kind(),
+            Error::Proxy(_) => "proxy",
             Error::CaFile { .. } => "ca_file",
         }
     }
 
-    /// Reads an answer: JSON from InfluxDB, anything from a proxy.
-    pub(super) fn from_answer(status: u16, body: &str, retry_after: Option<Duration>) -> Error {
-        #[derive(Deserialize)]
-        struct Said {
-            #[serde(default)]
-            code: String,
-            #[serde(default)]
-            message: String,
+    /// The same, where a proxy stands between us and the server.
+    pub(super) fn through(self, proxy: &str) -> Error {
+        Error::ThroughProxy {
+            proxy: proxy.to_owned(),
+            failed: Box::new(self),
         }
-        let said = serde_json::from_str::<Said>(body);
-        let (code, message) = match said {
-            Ok(said) => (said.code, shorten(&said.message)),
-            Err(_) if (200..300).contains(&status) => {
-                let page = "this is not the API of InfluxDB 2: check INFLUX_HOST";
-                (String::new(), page.to_owned())
-            }
-            Err(_) => (String::new(), shorten(&without_markup(body))),
-        };
+    }
+
+    /// Reads an answer: JSON from InfluxDB, anything from a proxy. `location`: where a redirect leads.
+    pub(super) fn from_answer(
+        status: u16,
+        body: &str,
+        retry_after: Option<Duration>,
+        location: Option<&str>,
+    ) -> Error {
+        let (code, mut message) = said(body);
+        if let Some(location) = location {
+            // What is behind the path is the request's own.
+            let base = location.split("/api/v2/").next().unwrap_or(location);
+            let to = shorten(&one_line(base));
+            message = format!("the server has moved to {to} (put that into INFLUX_HOST)");
+        } else if code.is_empty() && (200..300).contains(&status) {
+            message = "this is not the API of InfluxDB 2: check INFLUX_HOST".to_owned();
+        }
         Error::Status {
             status,
             code,
@@ -92,6 +117,51 @@ impl Error {
             retry_after,
         }
     }
+}
+
+/// InfluxDB's word for an error, empty where it was not InfluxDB 2 that answered, and its text, shortened.
+fn said(body: &str) -> (String, String) {
+    let mut said: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    if !said.is_object() && body.trim_start().starts_with('{') {
+        // JSON that broke off: its first texts may be whole.
+        for name in ["code", "message", "error"] {
+            if let Some(text) = text_after(body, name) {
+                said[name] = text.into();
+            }
+        }
+    }
+    if !said.is_object() {
+        return (String::new(), shorten(&without_markup(body)));
+    }
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let (code, mut message) = (text(&said["code"]), text(&said["message"]));
+    // InfluxDB 1 and 3, VictoriaMetrics and others say `error`; 3 names the lines beside it.
+    if message.is_empty() {
+        message = text(&said["error"]);
+    }
+    let line = &said["data"][0];
+    if let Some(quoted) = line["original_line"].as_str() {
+        let why = text(&line["error_message"]);
+        message = format!("{message}: unable to parse '{quoted}': {why}");
+    }
+    (code, shorten(&message))
+}
+
+/// The text that is the value of `name` in JSON that may break off in it.
+fn text_after(json: &str, name: &str) -> Option<String> {
+    let (_, rest) = json.split_once(&format!("\"{name}\""))?;
+    let rest = rest.trim_start().strip_prefix(':')?.trim_start();
+    let rest = rest.strip_prefix('"')?;
+    let mut escaped = false;
+    let end = rest.find(|c| {
+        let ends = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        ends
+    });
+    let text = end.map_or(rest, |end| &rest[..end]);
+    let whole = serde_json::from_str(&format!("\"{text}\""));
+    // A piece that ends in the middle of an escape is as good without it.
+    Some(whole.unwrap_or_else(|_| text.replace('\\', "")))
 }
 
 impl From<ureq::Error> for Error {
@@ -151,6 +221,11 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Without what a terminal would obey.
+fn one_line(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
 /// The text of a page: without tags, blanks folded.
 fn without_markup(page: &str) -> String {
     let mut text = String::new();
@@ -184,7 +259,7 @@ mod tests {
     use super::*;
 
     fn message(status: u16, body: &str) -> String {
-        match Error::from_answer(status, body, None) {
+        match Error::from_answer(status, body, None, None) {
             Error::Status { message, .. } => message,
             other => panic!("{other}"),
         }
@@ -202,6 +277,61 @@ mod tests {
             &format!(r#"{{"message":"{} dropped=7"}}"#, "x".repeat(5_000)),
         );
         assert!(long.len() < 800 && long.ends_with("dropped=7"), "{long}");
+    }
+
+    #[test]
+    fn the_words_of_other_programs_are_kept() {
+        for (status, body, want) in [
+            (
+                404,
+                r#"{"error":"database not found: \"x\""}"#,
+                "database not found: \"x\"",
+            ),
+            (
+                400,
+                r#"{"error":"partial write of line protocol occurred","data":[{"original_line":"p v=",
+                    "line_number":1,"error_message":"no value"}]}"#,
+                "partial write of line protocol occurred: unable to parse 'p v=': no value",
+            ),
+            (401, r#"{"error":"unauthorized"}"#, "unauthorized"),
+            (500, r#"["a"]"#, r#"["a"]"#),
+            (500, r#"{"message":7}"#, ""),
+        ] {
+            assert_eq!(message(status, body), want);
+            let Error::Status { code, .. } = Error::from_answer(status, body, None, None) else {
+                panic!("{body}");
+            };
+            assert_eq!(code, "", "not InfluxDB 2");
+        }
+    }
+
+    #[test]
+    fn an_error_that_breaks_off_keeps_what_there_is_of_it() {
+        let whole = r#"{"code":"invalid","message":"unable to parse 'a \"b\" c': bad\nunable to parse 'd'"}"#;
+        for cut in 20..whole.len() {
+            let (code, message) = said(&whole[..cut]);
+            assert_eq!(code, if cut < 16 { "" } else { "invalid" }, "{cut}");
+            let full = "unable to parse 'a \"b\" c': bad\nunable to parse 'd'";
+            let plain = |text: &str| text.replace(['"', '\n', 'n'], "");
+            assert!(
+                plain(full).starts_with(&plain(&message)),
+                "{cut}: {message}"
+            );
+        }
+        assert!(said(&whole[..60]).1.starts_with("unable to parse 'a"));
+    }
+
+    #[test]
+    fn a_redirect_says_where_to() {
+        let to = |location| match Error::from_answer(308, "", None, Some(location)) {
+            Error::Status { message, .. } => message,
+            other => panic!("{other}"),
+        };
+        let moved = to("https://influx.example/base/api/v2/write?org=o&bucket=b");
+        assert!(moved.contains(" https://influx.example/base "), "{moved}");
+        assert!(moved.contains("INFLUX_HOST"));
+        assert!(to("/else\u{1b}[2Jwhere").contains("/else[2Jwhere"));
+        assert!(to(&"x".repeat(100_000)).len() < 1_000);
     }
 
     #[test]

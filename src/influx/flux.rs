@@ -2,7 +2,7 @@
 //! answers with (RFC 4180 with tables one after another, each under its own header).
 
 use std::fmt::Write as _;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read as _};
 
 /// A text as a Flux string literal. Inside quotes Flux knows `\` escapes and `${…}`; `\$` is one only
 /// before a `{`, elsewhere a syntax error (tried on v2.9.1).
@@ -61,9 +61,19 @@ impl<'a> Row<'a> {
     }
 }
 
+/// The most of an answer that is read, in bytes and in rows: what the largest question can have for an answer,
+/// some times over.
+const ANSWER_BYTES_MAX: u64 = 32 << 20;
+const ROWS_MAX: usize = 200_000;
+
+/// The longest record: a row of ours has a hundred bytes, an error some hundreds.
+const RECORD_BYTES_MAX: usize = 64 << 10;
+
 /// Why an answer cannot be used.
 #[derive(Debug)]
 pub enum CsvError {
+    /// It is longer than any that was asked for: which bound it breaks.
+    TooLong(&'static str),
     /// The query failed after the first byte had been sent: an error table inside a 200.
     Query(String),
     /// The connection broke.
@@ -73,11 +83,18 @@ pub enum CsvError {
 /// Reads an answer without annotations and hands each row to `each`.
 ///
 /// # Errors
-/// When the connection breaks, or an error stands among the tables: what was read is not complete.
+/// When the connection breaks, the answer has no end in sight, or an error stands among the tables: what was
+/// read is not complete.
 pub fn read_rows(answer: &mut dyn BufRead, each: &mut dyn FnMut(Row<'_>)) -> Result<(), CsvError> {
     let mut header: Vec<String> = Vec::new();
     let mut record = Vec::new();
-    while read_record(answer, &mut record).map_err(CsvError::Io)? {
+    // One more than is wanted tells whether there is more.
+    let mut answer = answer.take(ANSWER_BYTES_MAX + 1);
+    let mut rows = 0;
+    while read_record(&mut answer, &mut record)? {
+        if answer.limit() == 0 {
+            return Err(CsvError::TooLong("more than 32 MiB"));
+        }
         if record.iter().all(String::is_empty) {
             header.clear();
         } else if header.is_empty() {
@@ -91,6 +108,10 @@ pub fn read_rows(answer: &mut dyn BufRead, each: &mut dyn FnMut(Row<'_>)) -> Res
                 let said = row.get("error").unwrap_or("the query failed");
                 return Err(CsvError::Query(said.to_owned()));
             }
+            rows += 1;
+            if rows > ROWS_MAX {
+                return Err(CsvError::TooLong("more than 200,000 rows"));
+            }
             each(row);
         }
     }
@@ -98,16 +119,22 @@ pub fn read_rows(answer: &mut dyn BufRead, each: &mut dyn FnMut(Row<'_>)) -> Res
 }
 
 /// Reads the cells of one record, which may go over several lines; false at the end.
-fn read_record(answer: &mut dyn BufRead, cells: &mut Vec<String>) -> io::Result<bool> {
+fn read_record(answer: &mut dyn BufRead, cells: &mut Vec<String>) -> Result<bool, CsvError> {
     cells.clear();
     let mut line = Vec::new();
-    if answer.read_until(b'\n', &mut line)? == 0 {
+    if !read_line(answer, &mut line)? {
         return Ok(false);
     }
     // Inside quotes a line break belongs to the cell: quotes come in pairs.
-    while line.iter().filter(|byte| **byte == b'"').count() % 2 == 1 {
-        if answer.read_until(b'\n', &mut line)? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+    let (mut seen, mut quotes) = (0, 0);
+    loop {
+        quotes += line[seen..].iter().filter(|byte| **byte == b'"').count();
+        seen = line.len();
+        if quotes % 2 == 0 {
+            break;
+        }
+        if !read_line(answer, &mut line)? {
+            return Err(CsvError::Io(io::ErrorKind::UnexpectedEof.into()));
         }
     }
     let text = String::from_utf8_lossy(&line);
@@ -126,6 +153,18 @@ fn read_record(answer: &mut dyn BufRead, cells: &mut Vec<String>) -> io::Result<
     }
     cells.push(cell);
     Ok(true)
+}
+
+/// Adds a line with its end to what is there; false: there is none any more.
+fn read_line(answer: &mut dyn BufRead, line: &mut Vec<u8>) -> Result<bool, CsvError> {
+    let left = RECORD_BYTES_MAX.saturating_sub(line.len());
+    let most = u64::try_from(left).unwrap_or(0) + 1;
+    let read = answer.take(most).read_until(b'\n', line);
+    let read = read.map_err(CsvError::Io)?;
+    if line.len() > RECORD_BYTES_MAX {
+        return Err(CsvError::TooLong("a row of more than 64 KiB"));
+    }
+    Ok(read > 0)
 }
 
 #[cfg(test)]
@@ -157,6 +196,45 @@ mod tests {
         let want = want.map(|(value, name)| (value.to_owned(), name.to_owned()));
         assert_eq!(rows(csv).unwrap(), want);
         assert_eq!(rows("\r\n").unwrap(), []);
+    }
+
+    /// How much is read of an answer that repeats `what` without end, and which bound stops it.
+    fn endless(what: &str) -> (usize, &'static str) {
+        struct Endless<'a>(std::io::Cursor<&'a [u8]>, usize);
+        impl std::io::Read for Endless<'_> {
+            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+                if self.0.position() == self.0.get_ref().len() as u64 {
+                    self.0.set_position(0);
+                }
+                let read = self.0.read(into)?;
+                self.1 += read;
+                Ok(read)
+            }
+        }
+        let mut answer = std::io::BufReader::new(Endless(std::io::Cursor::new(what.as_bytes()), 0));
+        match read_rows(&mut answer, &mut |_| {}) {
+            Err(CsvError::TooLong(bound)) => (answer.get_ref().1, bound),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_answer_without_end_is_given_up() {
+        for (what, bound, bytes_max) in [
+            ("x", "row", 1 << 17),
+            ("\"", "row", 1 << 17),
+            ("\"\n", "rows", 1 << 20),
+            ("a,\"b\n", "rows", 1 << 22),
+            (",", "row", 1 << 17),
+            ("\r\n", "MiB", 33 << 20),
+            ("x\n", "rows", 1 << 20),
+        ] {
+            let (bytes, stopped) = endless(what);
+            assert!(stopped.contains(bound), "{what:?}: {stopped}");
+            assert!(bytes <= bytes_max, "{what:?}: {bytes}");
+        }
+        let long = format!("a\n{}\n", "x".repeat(RECORD_BYTES_MAX - 1));
+        assert!(rows(&long).is_ok());
     }
 
     #[test]

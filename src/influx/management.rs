@@ -4,7 +4,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Client, Error, encode, read_answer};
+use super::answer::{Answer, read_answer};
+use super::{Client, Error, encode};
 
 /// The most buckets the server gives at once.
 const BUCKETS_A_PAGE: usize = 100;
@@ -400,7 +401,7 @@ fn list_of<'a>(said: &'a Value, name: &str) -> Result<&'a Vec<Value>, Error> {
 
 /// JSON, and not what InfluxDB says.
 fn not_the_api() -> Error {
-    Error::from_answer(200, "", None)
+    Error::from_answer(200, "", None, None)
 }
 
 /// Zero is said aloud: no rules at all leave a bucket that is there as it is. So is how long a group of

@@ -4,28 +4,34 @@
 //! a write is synchronous and answered by exactly 204; everything outside `/api/v2` may answer
 //! 200 with a page, whatever the method.
 
+pub mod answer;
 pub mod error;
 pub mod flux;
 pub mod gzip;
 pub mod line_protocol;
 pub mod management;
+pub mod proxy;
+
+mod tls;
 
 use std::fmt;
 use std::io::BufReader;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use ureq::Agent;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, TcpConnector};
+use ureq::{Agent, Proxy, ProxyProtocol};
 
+use tls::TlsConnector;
+
+use answer::{ANSWER_BYTES_MAX, Response, read_answer};
+
+pub use answer::Answer;
 pub use error::Error;
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The most of an answer that is read: an error of a large batch quotes every bad line.
-const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 /// Where the server is and who we are.
 #[derive(Clone)]
@@ -51,19 +57,11 @@ impl fmt::Debug for ClientSettings {
     }
 }
 
-/// What the server said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The body, as text.
-    pub body: String,
-    retry_after: Option<Duration>,
-}
-
 /// A client with one connection that is kept alive.
 pub struct Client {
     agent: Agent,
+    /// The proxy that leads there, for people.
+    proxy: Option<String>,
     host: String,
     org: String,
     authorization: Option<String>,
@@ -83,20 +81,30 @@ impl Client {
     /// # Errors
     /// When the CA file cannot be read or holds no certificate.
     pub fn new(settings: &ClientSettings) -> Result<Client, Error> {
+        let proxy = proxy::chosen(&settings.host, &|name| std::env::var(name).ok());
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_global(Some(settings.timeout))
-            .user_agent(concat!("powerlogger/", env!("CARGO_PKG_VERSION")));
-        let config = if settings.host.starts_with("https:") {
-            config.tls_config(tls(settings.ca_file.as_deref())?)
+            .user_agent(concat!("powerlogger/", env!("CARGO_PKG_VERSION")))
+            .proxy(proxy.as_ref().map(open_proxy).transpose()?)
+            .build();
+        let is_https = |address: &str| address.starts_with("https:");
+        let proxy_is_https = proxy.as_ref().is_some_and(|proxy| is_https(&proxy.address));
+        let connector = ().chain(ConnectProxyConnector::default());
+        let connector = connector.chain(TcpConnector::default());
+        let resolver = DefaultResolver::default();
+        let agent = if is_https(&settings.host) || proxy_is_https {
+            let tls = TlsConnector::new(settings.ca_file.as_deref())?;
+            Agent::with_parts(config, connector.chain(tls), resolver)
         } else {
-            config
+            Agent::with_parts(config, connector, resolver)
         };
         let mut client = Client {
-            agent: config.build().into(),
+            agent,
+            proxy: proxy.map(|proxy| proxy.shown()),
             host: settings.host.clone(),
             org: settings.org.clone(),
             authorization: None,
@@ -182,7 +190,8 @@ impl Client {
         let mut body = BufReader::new(response.into_body().into_reader());
         flux::read_rows(&mut body, each).map_err(|error| match error {
             flux::CsvError::Query(message) => Error::Query(message),
-            flux::CsvError::Io(io) => Error::from(ureq::Error::Io(io)),
+            flux::CsvError::TooLong(what) => Error::TooLong(what),
+            flux::CsvError::Io(io) => Error::from(ureq::Error::from(io)),
         })
     }
 
@@ -205,72 +214,20 @@ impl Client {
         let request = request
             .body(body)
             .map_err(|error| Error::from(ureq::Error::Http(error)))?;
-        Ok(self.agent.run(request)?)
+        self.agent.run(request).map_err(|error| match &self.proxy {
+            Some(proxy) => Error::from(error).through(proxy),
+            None => error.into(),
+        })
     }
 }
 
-/// An answer on its way.
-type Response = ureq::http::Response<ureq::Body>;
-
-/// Reads all of an answer.
-fn read_answer(mut response: Response, bytes_max: u64) -> Result<Answer, Error> {
-    let status = response.status().as_u16();
-    let retry_after = response
-        .headers()
-        .get("Retry-After")
-        .and_then(error::retry_after);
-    let body = response
-        .body_mut()
-        .with_config()
-        .limit(bytes_max)
-        .read_to_vec();
-    // The status is what counts: an error whose text breaks off is still that error.
-    let body = match body {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(_) if status >= 400 => String::new(),
-        Err(broken) => return Err(broken.into()),
-    };
-    Ok(Answer {
-        status,
-        body,
-        retry_after,
-    })
-}
-
-impl Answer {
-    /// The error that this answer is, where another one was wanted.
-    pub fn into_error(self) -> Error {
-        Error::from_answer(self.status, &self.body, self.retry_after)
+/// The proxy, where it is one that we can use.
+fn open_proxy(chosen: &proxy::Chosen) -> Result<Proxy, Error> {
+    let opened = Proxy::new(&chosen.address);
+    match opened.map(|proxy| (proxy.protocol(), proxy)) {
+        Ok((ProxyProtocol::Http | ProxyProtocol::Https, proxy)) => Ok(proxy),
+        _ => Err(Error::Proxy(chosen.shown())),
     }
-}
-
-/// The system's certificates and those of the file.
-fn tls(ca_file: Option<&Path>) -> Result<TlsConfig, Error> {
-    let system = rustls_native_certs::load_native_certs();
-    let mut roots: Vec<Certificate<'static>> = system
-        .certs
-        .iter()
-        .map(|cert| Certificate::from_der(cert).to_owned())
-        .collect();
-    if let Some(path) = ca_file {
-        let failed = |source| Error::CaFile {
-            path: path.to_owned(),
-            source,
-        };
-        let pem = std::fs::read(path).map_err(failed)?;
-        let before = roots.len();
-        roots.extend(parse_pem(&pem).filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        }));
-        if roots.len() == before {
-            let nothing = std::io::Error::other("there is no certificate (PEM) in it");
-            return Err(failed(nothing));
-        }
-    }
-    Ok(TlsConfig::builder()
-        .root_certs(RootCerts::Specific(Arc::new(roots)))
-        .build())
 }
 
 /// Percent-encodes a name for a query string (RFC 3986: all but unreserved characters).
