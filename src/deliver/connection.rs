@@ -71,13 +71,15 @@ pub fn failure(error: &Error) -> Failure {
     match error {
         Error::Status {
             status,
+            code,
             message,
             retry_after,
-            ..
         } => Failure::Status {
             status: *status,
             message: message.clone(),
             retry_after: *retry_after,
+            // An answer without a word may have broken off.
+            foreign: code.is_empty() && !message.is_empty(),
         },
         other => Failure::Transport {
             kind: other.kind(),

@@ -4,46 +4,56 @@
 //! Nothing is acknowledged before a 204, and sending twice is harmless: a point's identity
 //! (measurement, tags, timestamp) was fixed when the pulse became final.
 
+pub mod backoff;
 pub mod batch;
 pub mod condition;
 pub mod connection;
+pub mod encoding;
+pub mod held_days;
 pub mod influx_sink;
 pub mod lanes;
+pub mod poster;
+pub mod request_size;
 pub mod retry;
 pub mod sink;
 pub mod start;
 pub mod stats;
+pub mod suspects;
+
+mod answers;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tracing::{debug, info, warn};
+use tracing::warn;
 
 use crate::clock::Clock;
 use crate::journal::JournalError;
-use crate::journal::delivery::{DeliveryNews, DestinationState, Refused};
+use crate::journal::delivery::{DeliveryNews, DestinationState};
 use crate::journal::mailbox::Mailbox;
 use crate::journal::marks::Mark;
 use crate::journal::ranges::IdRanges;
 use crate::journal::reader::{Page, Reader};
 use crate::pulse::{MonoNs, NS_PER_MS, NS_PER_S};
-use batch::{Batch, Encoder};
+use backoff::Backoff;
+use batch::Encoder;
 use condition::{Condition, Tell};
+use encoding::Encoding;
+use held_days::HeldDays;
 use lanes::Span;
-use retry::{Backoff, Failure, Hold, Verdict, judge};
+use request_size::RequestSize;
+use retry::Hold;
 use sink::Sink;
 use start::Start;
 use stats::DeliverStats;
+use suspects::Suspects;
 
 /// While a backlog is worked off, the newest pulses get a request of their own this often.
 const LIVE_EVERY_NS: i64 = 2 * NS_PER_S;
 
 /// Empty stretches of ids that one step skips.
 const SKIPS_MAX: usize = 64;
-
-/// A request halved for its size grows again after so many that went through.
-const REGROW_AFTER: u32 = 20;
 
 /// After so many points what is delivered is saved, to be seen; otherwise the writer takes its time.
 const SAVE_POINTS: u64 = 50_000;
@@ -70,7 +80,6 @@ pub struct Deliverer {
     mailbox: Arc<Mailbox>,
     clock: Arc<dyn Clock>,
     // Settings.
-    lines_max: usize,
     flush_ns: i64,
     backoff: Backoff,
     retention_ns: i64,
@@ -79,9 +88,16 @@ pub struct Deliverer {
     delivered: IdRanges,
     held: IdRanges,
     settled_seen: u64,
-    suspects: Vec<(i64, i64)>,
-    lines: usize,
-    went_through: u32,
+    suspects: Suspects,
+    days: HeldDays,
+    size: RequestSize,
+    encoding: Encoding,
+    /// The last line that went through: sending it again is harmless, and shows whether anything goes.
+    known_line: Vec<u8>,
+    /// What is said while days are held.
+    days_message: String,
+    /// The bucket was not there or not ours: it may be another one when it is there again.
+    bucket_in_doubt: bool,
     unsaved_points: u64,
     failures: u32,
     not_before_ns: MonoNs,
@@ -103,7 +119,6 @@ impl Deliverer {
             .into_iter()
             .find(|(row, ..)| *row == start.destination);
         let word = known.map_or_else(String::new, |(_, _, state)| state.state);
-        let lines_max = start.settings.batch_lines_max;
         let backoff = Backoff {
             retries_max: start.settings.retries_max,
             interval: Duration::from_millis(start.settings.replay_interval_ms),
@@ -114,16 +129,19 @@ impl Deliverer {
             sink: start.sink,
             mailbox: start.mailbox,
             clock: start.clock,
-            lines_max,
             flush_ns: i64::try_from(start.settings.flush_ms).unwrap_or(0) * NS_PER_MS,
             backoff,
             retention_ns: i64::from(start.retention_d) * NS_PER_DAY,
             delivered,
             held: IdRanges::default(),
             settled_seen: 0,
-            suspects: Vec::new(),
-            lines: lines_max,
-            went_through: 0,
+            suspects: Suspects::default(),
+            days: HeldDays::default(),
+            size: RequestSize::new(start.settings.batch_lines_max),
+            encoding: Encoding::default(),
+            known_line: Vec::new(),
+            days_message: String::new(),
+            bucket_in_doubt: Hold::may_hide_a_lost_bucket(&word),
             unsaved_points: 0,
             failures: 0,
             not_before_ns: 0,
@@ -152,21 +170,22 @@ impl Deliverer {
         if now_ns < self.not_before_ns {
             return Ok(pause(self.not_before_ns - now_ns));
         }
+        self.days.look(now_ns);
         for _ in 0..SKIPS_MAX {
             let Some(span) = self.next_span(mark.durable, now_ns) else {
-                self.stats.backlog.store(0, Ordering::Relaxed);
-                self.stats.idle_at.store(mark.durable, Ordering::SeqCst);
-                return Ok(Step::Idle);
+                return Ok(self.nothing_left(mark.durable, now_ns));
             };
             // Live data is sent in requests of at least so much apart, to be worth the overhead.
             let flush_due_ns = self.live_sent_ns.saturating_add(self.flush_ns);
             if span.live && now_ns < flush_due_ns {
                 return Ok(pause(flush_due_ns - now_ns));
             }
-            let page = self.reader.page(span.first, span.last, self.lines)?;
+            let lines = self.size.lines();
+            let mut page = self.reader.page(span.first, span.last, lines)?;
             for (first, last) in &page.held {
                 self.held.add(*first, *last);
             }
+            self.days.take_out(&mut page, now_ns);
             let batch = self.encoder.encode(&page.entries, &self.reader)?;
             self.keep_unsendable(&batch);
             if batch.entries.is_empty() {
@@ -187,7 +206,7 @@ impl Deliverer {
 
     /// What to send next: first what is suspected of a line that the server refuses.
     fn next_span(&mut self, newest: i64, now_ns: MonoNs) -> Option<Span> {
-        if let Some((first, last)) = self.suspects.pop() {
+        if let Some((first, last)) = self.suspects.next_stretch() {
             return Some(Span {
                 first,
                 last,
@@ -195,189 +214,28 @@ impl Deliverer {
             });
         }
         let mut done = self.delivered.clone();
-        for (first, last) in self.held.ranges() {
+        let put_off = [&self.held, self.days.ids()];
+        for (first, last) in put_off.into_iter().flat_map(IdRanges::ranges) {
             done.add(*first, *last);
         }
-        let lines = i64::try_from(self.lines).unwrap_or(i64::MAX);
+        for id in self.suspects.waiting() {
+            done.add(id, id);
+        }
+        let lines = i64::try_from(self.size.lines()).unwrap_or(i64::MAX);
         let live_due = now_ns - self.live_sent_ns >= LIVE_EVERY_NS;
         lanes::next(&done, newest, lines, live_due)
     }
 
-    fn send(&mut self, page: &Page, batch: &Batch) -> Result<Step, JournalError> {
-        let mut compressed = true;
-        let failure = loop {
-            let body = if compressed {
-                &batch.compressed
-            } else {
-                &batch.plain
-            };
-            match self.sink.send(body, compressed) {
-                Ok(()) => {
-                    self.delivered_well(page, batch)?;
-                    return Ok(Step::Again);
-                }
-                Err(failure) if judge(&failure, compressed) == Verdict::ResendPlain => {
-                    debug!(
-                        failure = failure.message(),
-                        "sending it again without compression"
-                    );
-                    compressed = false;
-                }
-                Err(failure) => break failure,
-            }
-        };
-        self.stats.failures.fetch_add(1, Ordering::Relaxed);
-        let verdict = judge(&failure, compressed);
-        Ok(self.obey(verdict, &failure, page, batch))
-    }
-
-    /// 204.
-    fn delivered_well(&mut self, page: &Page, batch: &Batch) -> Result<(), JournalError> {
-        self.failures = 0;
-        self.stats.failing.store(false, Ordering::SeqCst);
-        self.went_through += 1;
-        if self.went_through >= REGROW_AFTER && self.lines < self.lines_max {
-            self.lines = (self.lines * 2).min(self.lines_max);
-            self.went_through = 0;
+    /// All that may be sent is sent.
+    fn nothing_left(&mut self, durable: i64, now_ns: MonoNs) -> Step {
+        if self.suspects.why().is_some() {
+            return self.ask_with_a_known_line();
         }
-        let before = self.condition.word().to_owned();
-        self.acknowledge(page, batch.entries.len());
-        if self.condition.is_now("ok", self.clock.mono_ns()) == Tell::Changed {
-            info!(before, "delivery works");
-            self.tell("ok", "");
-        }
-        if Hold::may_lose_bucket(&before) {
-            self.send_again_what_is_kept()?;
-        }
-        Ok(())
-    }
-
-    /// The bucket was not there, or not ours to write: it may be a new, empty one. What the
-    /// journal still holds and the bucket will take is sent again; that is harmless if it is not.
-    fn send_again_what_is_kept(&mut self) -> Result<(), JournalError> {
-        let since_ns = self.clock.wall_ns() - self.retention_ns;
-        if let Some(first) = self.reader.first_since(since_ns)? {
-            warn!(
-                first,
-                "the bucket may be a new one: what the journal holds is sent again"
-            );
-            self.delivered.rewind(first);
-            self.leave(DeliveryNews::default());
-        }
-        Ok(())
-    }
-
-    fn obey(&mut self, verdict: Verdict, failure: &Failure, page: &Page, batch: &Batch) -> Step {
-        match verdict {
-            Verdict::Isolate { certain } => self.isolate(certain, failure, page, batch),
-            Verdict::Expired { dropped } => {
-                self.expire(dropped, failure, page, batch);
-                Step::Again
-            }
-            Verdict::Halve if batch.entries.len() > 1 => {
-                self.lines = (batch.entries.len() / 2).max(1);
-                self.went_through = 0;
-                debug!(lines = self.lines, "the server wants smaller requests");
-                Step::Again
-            }
-            Verdict::Hold(hold) => {
-                self.trouble(
-                    hold.as_str(),
-                    &format!("{}; {}", failure.message(), hold.remedy()),
-                );
-                self.sink.refresh_token();
-                self.wait(self.backoff.hold())
-            }
-            Verdict::Later { after: Some(after) } => {
-                self.trouble("busy", &failure.message());
-                self.wait(Backoff::asked(after))
-            }
-            Verdict::Later { after: None } | Verdict::Halve | Verdict::ResendPlain => {
-                self.failures = self.failures.saturating_add(1);
-                let word = match failure {
-                    Failure::Transport { kind, .. } => kind,
-                    Failure::Status { .. } => "http_error",
-                };
-                self.trouble(word, &failure.message());
-                let after = self.backoff.after(self.failures, self.random.f64());
-                self.wait(after)
-            }
-        }
-    }
-
-    /// Halves the batch until the refused line stands alone, then puts that one into quarantine.
-    fn isolate(&mut self, certain: bool, failure: &Failure, page: &Page, batch: &Batch) -> Step {
-        if let [first, .., last] = batch.entries.as_slice() {
-            let middle = batch.entries[batch.entries.len() / 2].id;
-            self.suspects.push((middle, last.id));
-            self.suspects.push((first.id, middle - 1));
-            return Step::Again;
-        }
-        if !certain {
-            // Is it the line, or does the server refuse everything we send? A body without points
-            // is accepted (204) by whoever accepts the request itself.
-            if let Err(other) = self.sink.send(b"# is it the line?\n", false) {
-                let hold = Hold::BadRequest;
-                let message = format!("{}; {}", other.message(), hold.remedy());
-                self.trouble(hold.as_str(), &message);
-                return self.wait(self.backoff.hold());
-            }
-        }
-        let entry = batch.entries[0];
-        let message = failure.message();
-        warn!(
-            pulse = entry.id,
-            why = message,
-            "the server refuses this point; it goes into quarantine"
-        );
-        let refused = Refused {
-            pulse: entry.id,
-            meter: entry.meter,
-            wall_ns: entry.wall_ns,
-            message,
-        };
-        self.mailbox.leave(DeliveryNews {
-            refused: vec![refused],
-            ..DeliveryNews::default()
-        });
-        self.acknowledge(page, 0);
-        Step::Again
-    }
-
-    /// Points the encoder could not write: a meter's name that line protocol cannot carry.
-    fn keep_unsendable(&self, batch: &Batch) {
-        let Some(first) = batch.unsendable.first() else {
-            return;
-        };
-        warn!(
-            points = batch.unsendable.len(),
-            why = first.message,
-            "points cannot be sent"
-        );
-        let refused = batch.unsendable.clone();
-        self.mailbox.leave(DeliveryNews {
-            refused,
-            ..DeliveryNews::default()
-        });
-    }
-
-    /// The server has dropped the oldest points of the batch and written the rest.
-    fn expire(&mut self, dropped: Option<usize>, failure: &Failure, page: &Page, batch: &Batch) {
-        let limit_ns = self.clock.wall_ns() - self.retention_ns;
-        let dropped = dropped.unwrap_or_else(|| batch.older_than(limit_ns));
-        let dropped = dropped.min(batch.entries.len());
-        let expired = batch.oldest(dropped);
-        warn!(
-            points = dropped,
-            why = failure.message(),
-            "older than the bucket's retention"
-        );
-        self.mailbox.leave(DeliveryNews {
-            expired,
-            ..DeliveryNews::default()
-        });
-        self.failures = 0;
-        self.acknowledge(page, batch.entries.len() - dropped);
+        self.days.idle(now_ns);
+        let backlog = self.delivered.missing(1, durable);
+        self.stats.backlog.store(backlog, Ordering::Relaxed);
+        self.stats.idle_at.store(durable, Ordering::SeqCst);
+        Step::Idle
     }
 
     fn acknowledge(&mut self, page: &Page, points: usize) {
@@ -409,9 +267,14 @@ impl Deliverer {
         Step::Pause(pause_for)
     }
 
-    /// Tells of a trouble when it is new, and then ever more rarely.
+    /// Nothing goes: tells of it when it is new, and then ever more rarely.
     fn trouble(&mut self, word: &str, message: &str) {
         self.stats.failing.store(true, Ordering::SeqCst);
+        self.complain(word, message);
+    }
+
+    /// The same of a trouble that lets other pulses go.
+    fn complain(&mut self, word: &str, message: &str) {
         match self.condition.is_now(word, self.clock.mono_ns()) {
             Tell::Quiet => return,
             Tell::Again => {}
@@ -440,3 +303,6 @@ impl Deliverer {
 fn pause(ns: i64) -> Step {
     Step::Pause(Duration::from_nanos(u64::try_from(ns).unwrap_or(0)))
 }
+
+#[cfg(test)]
+mod answer_tests;

@@ -1,21 +1,27 @@
-//! What an answer means, and when to try again. Pure.
+//! What an answer means. Pure.
 //!
-//! The table is the project's policy for every status that InfluxDB 2, its clouds and the proxies
+//! The table is the project's policy for every status that InfluxDB 1 to 3, its clouds and the proxies
 //! before it are known to give (InfluxDB v2.9.1 `http/write_handler.go`, `http/points`,
 //! `v1/coordinator/points_writer.go`):
 //!
 //! | answer | verdict |
 //! |---|---|
 //! | 204 | delivered; nothing else is |
-//! | 400 that names a line, or an unknown one | isolate: halves are tried until the line stands alone |
-//! | 400 about the body's compression, 500 over a compressed body | once more, uncompressed |
-//! | 400 about organisation or precision; 401, 403, 404 | hold: nothing is wrong with the pulses |
-//! | 413 | halve |
+//! | 400 that quotes a line, or an unknown one | isolate: halves are tried until the line stands alone |
+//! | 400 about organisation or precision; 415; 401, 403, 404 | hold: nothing is wrong with the pulses |
+//! | 404 in words that are not InfluxDB's; 405, 501 | hold: that is another program |
+//! | 413 | halve at once |
+//! | 408, 504, no answer in time | halve, after a pause |
 //! | 422 for retention | delivered but for the points it dropped as too old |
-//! | 422 for a field's type | hold: somebody else writes `Pulse` as another type |
+//! | 422 for a field's type | hold what is in that shard: somebody else writes `Pulse` as another type |
+//! | 422 for a limit of the server's | hold |
+//! | 422 for a shard that is being deleted | later: with backoff |
 //! | 422 otherwise | isolate |
-//! | 429, 503 | later: as `Retry-After` says |
+//! | 429, 503 | later: the longer of `Retry-After` and backoff |
 //! | anything else, no answer | later: with backoff |
+//!
+//! A 400, 415 or 500 over a compressed body is judged only when the plain one has failed, too
+//! ([`super::encoding`]). InfluxDB 1 says with 400 what 2 says with 422.
 
 use std::time::Duration;
 
@@ -30,6 +36,8 @@ pub enum Failure {
         message: String,
         /// What it asked for in `Retry-After`.
         retry_after: Option<Duration>,
+        /// The words are not InfluxDB 2's: a proxy's, or another program's.
+        foreign: bool,
     },
     /// There was no answer: it may or may not have arrived.
     Transport {
@@ -64,10 +72,16 @@ pub enum Hold {
     Forbidden,
     /// 404: the bucket or the organisation is not there.
     NotFound,
+    /// 404 from another program, 405, 501: the address leads elsewhere.
+    NotTheApi,
     /// 400 about the request, not about a line.
     BadRequest,
+    /// Line after line is refused and nothing goes through: it is not the lines.
+    LinesRefused,
     /// 422: the field has another type in this bucket.
     FieldType,
+    /// 422: the server has reached a limit that somebody has set.
+    Limit,
 }
 
 impl Hold {
@@ -77,8 +91,11 @@ impl Hold {
             Hold::Unauthorized => "unauthorized",
             Hold::Forbidden => "forbidden",
             Hold::NotFound => "not_found",
+            Hold::NotTheApi => "not_the_api",
             Hold::BadRequest => "bad_request",
+            Hold::LinesRefused => "lines_refused",
             Hold::FieldType => "field_type",
+            Hold::Limit => "limit",
         }
     }
 
@@ -99,6 +116,17 @@ impl Hold {
             Hold::BadRequest => {
                 "the server does not accept the request: check INFLUX_HOST and INFLUX_ORG"
             }
+            Hold::NotTheApi => {
+                "this is not the API of InfluxDB 2: check INFLUX_HOST, its port and its path, and any proxy \
+                 before it"
+            }
+            Hold::LinesRefused => {
+                "the server refuses line after line and takes none: look at its log, and at any proxy before it"
+            }
+            Hold::Limit => {
+                "the server has reached a limit of its own (series, values, storage): raise it there, or \
+                 write into another bucket"
+            }
             Hold::FieldType => {
                 "another program writes the field Pulse with another type into this bucket: \
                  stop it, or choose another RAW_BUCKET or MEASUREMENT"
@@ -107,8 +135,15 @@ impl Hold {
     }
 
     /// Whether the bucket may have been made anew meanwhile, so that what it had received is gone.
-    pub fn may_lose_bucket(word: &str) -> bool {
-        word == Hold::NotFound.as_str() || word == Hold::Forbidden.as_str()
+    pub fn may_lose_bucket(self) -> bool {
+        matches!(self, Hold::NotFound | Hold::Forbidden)
+    }
+
+    /// Whether the state that an earlier run has left may hide such a time: a bucket is deleted and made again
+    /// together with its token, so that a refused token may be the last that was seen of it.
+    pub fn may_hide_a_lost_bucket(word: &str) -> bool {
+        let holds = [Hold::NotFound, Hold::Forbidden, Hold::Unauthorized];
+        holds.iter().any(|hold| hold.as_str() == word)
     }
 }
 
@@ -117,7 +152,7 @@ impl Hold {
 pub enum Verdict {
     /// A line in it is refused: find it.
     Isolate {
-        /// The message quotes the line, so that it is surely the line that is wrong.
+        /// The message quotes the line.
         certain: bool,
     },
     /// Written, but for the points older than the retention.
@@ -126,9 +161,10 @@ pub enum Verdict {
         dropped: Option<usize>,
     },
     /// Too large.
-    Halve,
-    /// Send the same once more without compression.
-    ResendPlain,
+    Halve {
+        /// The server was busy with it for long: not at once.
+        pause: bool,
+    },
     /// Keep everything, tell somebody, try again slowly.
     Hold(Hold),
     /// Try again later.
@@ -138,48 +174,80 @@ pub enum Verdict {
     },
 }
 
-/// Judges a failure. `compressed`: the body was.
-pub fn judge(failure: &Failure, compressed: bool) -> Verdict {
-    let Failure::Status {
-        status,
-        message,
-        retry_after,
-    } = failure
-    else {
-        return Verdict::Later { after: None };
+/// Judges a failure.
+pub fn judge(failure: &Failure) -> Verdict {
+    let (status, message, retry_after, foreign) = match failure {
+        Failure::Status {
+            status,
+            message,
+            retry_after,
+            foreign,
+        } => (*status, message.as_str(), *retry_after, *foreign),
+        Failure::Transport {
+            kind: "timeout", ..
+        } => return Verdict::Halve { pause: true },
+        // An answer beyond all bounds: the question was too large.
+        Failure::Transport {
+            kind: "too_long", ..
+        } => return Verdict::Halve { pause: false },
+        Failure::Transport { .. } => return Verdict::Later { after: None },
     };
     match status {
-        400 => judge_400(message, compressed),
+        400 => judge_400(message),
         401 => Verdict::Hold(Hold::Unauthorized),
         403 => Verdict::Hold(Hold::Forbidden),
+        404 if foreign => Verdict::Hold(Hold::NotTheApi),
         404 => Verdict::Hold(Hold::NotFound),
-        413 => Verdict::Halve,
-        422 if message.contains("field type conflict") => Verdict::Hold(Hold::FieldType),
-        422 if is_too_old(message) => Verdict::Expired {
-            dropped: dropped(message),
-        },
-        422 => Verdict::Isolate { certain: true },
-        429 | 503 => Verdict::Later {
-            after: *retry_after,
-        },
-        500 if compressed => Verdict::ResendPlain,
+        405 | 501 => Verdict::Hold(Hold::NotTheApi),
+        408 | 504 => Verdict::Halve { pause: true },
+        413 => Verdict::Halve { pause: false },
+        415 => Verdict::Hold(Hold::BadRequest),
+        422 => judge_partial_write(message),
+        429 | 503 => Verdict::Later { after: retry_after },
         _ => Verdict::Later { after: None },
     }
 }
 
-fn judge_400(message: &str, compressed: bool) -> Verdict {
-    if message.is_empty() {
-        // An answer that broke off says nothing about a line.
+fn judge_400(message: &str) -> Verdict {
+    let says = |word| message.contains(word);
+    if message.is_empty() || says("queue length exceeded") {
+        // An answer that broke off says nothing about a line; a full queue of queries empties itself.
         Verdict::Later { after: None }
-    } else if message.contains("unable to parse") {
+    } else if says("partial write:") || says("invalid column type") {
+        judge_partial_write(message)
+    } else if quotes_a_line(message) {
         Verdict::Isolate { certain: true }
-    } else if message.contains("gzip") && compressed {
-        Verdict::ResendPlain
-    } else if message.contains("precision") || message.contains("orgID") {
+    } else if says("organization") && says("not found") {
+        Verdict::Hold(Hold::NotFound)
+    } else if says("precision") || says("orgID") {
         Verdict::Hold(Hold::BadRequest)
     } else {
         Verdict::Isolate { certain: false }
     }
+}
+
+/// Some points were refused by the storage, the others are written.
+fn judge_partial_write(message: &str) -> Verdict {
+    let says = |word| message.contains(word);
+    if says("field type conflict") || says("invalid column type") {
+        Verdict::Hold(Hold::FieldType)
+    } else if is_too_old(message) {
+        Verdict::Expired {
+            dropped: dropped(message),
+        }
+    } else if says("limit exceeded") {
+        Verdict::Hold(Hold::Limit)
+    } else if says("shard") && says("delet") {
+        Verdict::Later { after: None }
+    } else {
+        let certain = quotes_a_line(message);
+        Verdict::Isolate { certain }
+    }
+}
+
+/// Whether the server's text quotes a line of the request.
+pub(super) fn quotes_a_line(message: &str) -> bool {
+    message.contains("unable to parse '")
 }
 
 /// Whether points were dropped for their age. Every partial write ends in "for retention policy:
@@ -195,48 +263,6 @@ fn dropped(message: &str) -> Option<usize> {
     digits.parse().ok()
 }
 
-/// The first quick retry comes after about this.
-const QUICK_MIN: Duration = Duration::from_millis(100);
-
-/// A server may ask for a longer pause than this; longer ones are asked about again.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
-
-/// While on hold there is a try in this many replay intervals.
-const HOLD_INTERVALS: u32 = 3;
-
-/// When to try again: settings of [`Backoff::after`].
-#[derive(Debug, Clone, Copy)]
-pub struct Backoff {
-    /// Quick retries, each twice as late as the one before.
-    pub retries_max: u32,
-    /// The time between tries when those are used up.
-    pub interval: Duration,
-}
-
-impl Backoff {
-    /// The pause after the `failures`th failure in a row (from 1). `random` in 0..1 gives the jitter:
-    /// a quick retry waits between half and all of its time, so that several loggers behind one
-    /// outage do not return at the same instant.
-    pub fn after(&self, failures: u32, random: f64) -> Duration {
-        if failures > self.retries_max {
-            return self.interval;
-        }
-        let doublings = failures.saturating_sub(1).min(16);
-        let full = (QUICK_MIN * 2u32.pow(doublings)).min(self.interval);
-        full.mul_f64(0.5 + random / 2.0)
-    }
-
-    /// The pause that a server asked for.
-    pub fn asked(after: Duration) -> Duration {
-        after.min(RETRY_AFTER_MAX)
-    }
-
-    /// The pause while on hold.
-    pub fn hold(&self) -> Duration {
-        self.interval * HOLD_INTERVALS
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,136 +272,134 @@ mod tests {
             status,
             message: message.to_owned(),
             retry_after: None,
+            foreign: false,
         }
     }
 
+    fn is_later(code: u16, message: &str) -> bool {
+        judge(&status(code, message)) == Verdict::Later { after: None }
+    }
+
     #[test]
-    fn every_answer_has_its_verdict() {
-        let later = Verdict::Later { after: None };
-        let isolate = |certain| Verdict::Isolate { certain };
-        let expired = |dropped| Verdict::Expired { dropped };
-        let retention = "failure writing points to database: partial write: dropped 3 points outside \
-            retention policy of duration 720h0m0s dropped=3 for database: 0 for retention policy";
-        for (code, message, compressed, want) in [
-            (200, "<html>", true, later.clone()),
-            (302, "", true, later.clone()),
-            (
-                400,
-                "unable to parse 'x': missing fields",
-                true,
-                isolate(true),
-            ),
-            (
-                400,
-                "unable to read data: gzip: invalid checksum",
-                true,
-                Verdict::ResendPlain,
-            ),
-            (
-                400,
-                "unable to read data: gzip: invalid checksum",
-                false,
-                isolate(false),
-            ),
-            (
-                400,
-                "invalid precision; valid precision units are",
-                true,
-                Verdict::Hold(Hold::BadRequest),
-            ),
-            (
-                400,
-                "Please provide either orgID or org",
-                true,
-                Verdict::Hold(Hold::BadRequest),
-            ),
-            (400, "who knows", true, isolate(false)),
-            (
-                401,
-                "unauthorized access",
-                true,
-                Verdict::Hold(Hold::Unauthorized),
-            ),
-            (
-                403,
-                "insufficient permissions for write",
-                true,
-                Verdict::Hold(Hold::Forbidden),
-            ),
-            (
-                404,
-                "bucket \"X\" not found",
-                true,
-                Verdict::Hold(Hold::NotFound),
-            ),
-            (408, "", true, later.clone()),
-            (413, "too large", true, Verdict::Halve),
-            (422, retention, true, expired(Some(3))),
-            (422, "points beyond retention policy", true, expired(None)),
-            (
-                422,
-                "field type conflict: input field",
-                true,
-                Verdict::Hold(Hold::FieldType),
-            ),
-            (
-                422,
-                "partial write: shard is being deleted dropped=0 for retention policy: autogen",
-                true,
-                isolate(true),
-            ),
-            (429, "", true, later.clone()),
-            (499, "", true, later.clone()),
-            (
-                500,
-                "An internal error has occurred",
-                true,
-                Verdict::ResendPlain,
-            ),
-            (500, "An internal error has occurred", false, later.clone()),
-            (502, "", true, later.clone()),
-            (504, "", true, later.clone()),
+    fn an_answer_that_says_nothing_of_the_points_is_tried_again() {
+        let busy = [200, 302, 429, 499, 500, 502, 503];
+        assert!(busy.into_iter().all(|code| is_later(code, "")));
+        assert!(is_later(400, ""), "it broke off");
+        assert!(is_later(400, "queue length exceeded"));
+        for deleted in [
+            "partial write: shard is being deleted dropped=0 for retention policy: autogen",
+            "failure writing points to database: partial write: shard 12 is pending deletion dropped=9",
         ] {
-            assert_eq!(
-                judge(&status(code, message), compressed),
-                want,
-                "{code} {message}"
-            );
+            assert!(is_later(422, deleted), "{deleted}");
         }
+        let broken = |kind| Failure::Transport {
+            kind,
+            message: String::new(),
+        };
+        let later = Verdict::Later { after: None };
+        assert_eq!(judge(&broken("unreachable")), later);
+        assert_eq!(judge(&broken("broken")), later);
         let asked = Failure::Status {
             status: 429,
             message: String::new(),
             retry_after: Some(Duration::from_secs(7)),
+            foreign: true,
         };
-        assert_eq!(
-            judge(&asked, true),
-            Verdict::Later {
-                after: Some(Duration::from_secs(7))
-            }
-        );
+        let after = Some(Duration::from_secs(7));
+        assert_eq!(judge(&asked), Verdict::Later { after });
+        // What takes too long is tried smaller, and so is what is too large.
+        let slow = Verdict::Halve { pause: true };
+        assert_eq!(judge(&broken("timeout")), slow);
+        assert_eq!(judge(&status(408, "")), slow);
+        assert_eq!(judge(&status(504, "<html>")), slow);
+        let large = judge(&status(413, "too large"));
+        assert_eq!(large, Verdict::Halve { pause: false });
     }
 
     #[test]
-    fn eight_quick_retries_then_every_ten_seconds() {
-        let backoff = Backoff {
-            retries_max: 8,
-            interval: Duration::from_secs(10),
+    fn what_is_not_the_lines_fault_is_held() {
+        for (code, message, hold) in [
+            (
+                400,
+                "invalid precision; valid precision units are",
+                Hold::BadRequest,
+            ),
+            (400, "Please provide either orgID or org", Hold::BadRequest),
+            (
+                400,
+                "failed to decode request body: organization name \"x\" not found",
+                Hold::NotFound,
+            ),
+            (401, "unauthorized access", Hold::Unauthorized),
+            (403, "insufficient permissions for write", Hold::Forbidden),
+            (404, "bucket \"X\" not found", Hold::NotFound),
+            (404, "", Hold::NotFound),
+            (405, "Method Not Allowed", Hold::NotTheApi),
+            (415, "Unsupported Media Type", Hold::BadRequest),
+            (501, "", Hold::NotTheApi),
+            (422, "field type conflict: input field", Hold::FieldType),
+            (
+                400,
+                "partial write: field type conflict: input field \"Pulse\"",
+                Hold::FieldType,
+            ),
+            (
+                422,
+                "failure writing points to database: partial write: max-series-per-database limit \
+                 exceeded: (1000000) dropped=1",
+                Hold::Limit,
+            ),
+            (
+                422,
+                "partial write: max-values-per-tag limit exceeded (100001/100000)",
+                Hold::Limit,
+            ),
+        ] {
+            let verdict = judge(&status(code, message));
+            assert_eq!(verdict, Verdict::Hold(hold), "{code} {message}");
+        }
+        let page = Failure::Status {
+            status: 404,
+            message: "404 Not Found nginx".to_owned(),
+            retry_after: None,
+            foreign: true,
         };
-        let full: Vec<_> = (1..=10)
-            .map(|n| backoff.after(n, 1.0).as_millis())
-            .collect();
-        assert_eq!(
-            full,
-            [
-                100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000, 10_000
-            ]
-        );
-        assert_eq!(
-            backoff.after(3, 0.0).as_millis(),
-            200,
-            "half of it at least"
-        );
-        assert_eq!(backoff.after(u32::MAX, 0.5), Duration::from_secs(10));
-        assert_eq!(Backoff::asked(Duration::from_secs(86_400)), RETRY_AFTER_MAX);
+        assert_eq!(judge(&page), Verdict::Hold(Hold::NotTheApi));
+    }
+
+    #[test]
+    fn lines_are_looked_for_where_the_points_may_be_to_blame() {
+        for (code, message, certain) in [
+            (400, "unable to parse 'x': missing fields", true),
+            (400, "unable to read data: gzip: invalid checksum", false),
+            (400, "unable to parse the request", false),
+            (
+                400,
+                "partial write: unable to parse 'x': missing fields dropped=0",
+                true,
+            ),
+            (400, "who knows", false),
+            (422, "who knows", false),
+            (422, "partial write: invalid field name dropped=1", false),
+        ] {
+            let verdict = judge(&status(code, message));
+            assert_eq!(verdict, Verdict::Isolate { certain }, "{code} {message}");
+        }
+    }
+
+    #[test]
+    fn points_older_than_the_bucket_keeps_are_counted() {
+        let told = "failure writing points to database: partial write: dropped 3 points outside \
+            retention policy of duration 720h0m0s dropped=3 for database: 0 for retention policy";
+        let older = "points beyond retention policy";
+        let first = "partial write: points beyond retention policy dropped=12";
+        for (code, message, dropped) in [
+            (422, told, Some(3)),
+            (422, older, None),
+            (400, first, Some(12)),
+        ] {
+            let verdict = judge(&status(code, message));
+            assert_eq!(verdict, Verdict::Expired { dropped }, "{code} {message}");
+        }
     }
 }

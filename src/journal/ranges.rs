@@ -47,6 +47,21 @@ impl IdRanges {
         self.ranges.splice(from..to, [merged]);
     }
 
+    /// Takes back `first..=last`.
+    pub fn remove(&mut self, first: i64, last: i64) {
+        if first > last {
+            return;
+        }
+        let from = self.ranges.partition_point(|range| range.1 < first);
+        let to = self.ranges.partition_point(|range| range.0 <= last);
+        let cut = self.ranges.get(from..to).unwrap_or_default();
+        let before = cut.first().map(|range| (range.0, first - 1));
+        let after = cut.last().map(|range| (last + 1, range.1));
+        let left = [before, after].into_iter().flatten();
+        let left: Vec<_> = left.filter(|range| range.0 <= range.1).collect();
+        self.ranges.splice(from..to.max(from), left);
+    }
+
     /// Takes back everything from `first` on.
     pub fn rewind(&mut self, first: i64) {
         self.ranges.retain(|range| range.0 < first);
@@ -113,6 +128,9 @@ mod tests {
                 if op == 0 {
                     delivered.rewind(first);
                     set.retain(|id| *id < first);
+                } else if op < 3 {
+                    delivered.remove(first, first + len);
+                    set.retain(|id| !(first..=first + len).contains(id));
                 } else {
                     delivered.add(first, first + len);
                     set.extend(first..=first + len);

@@ -283,7 +283,7 @@ impl<'a> Lines<'a> {
             match self.server.write(self.level, &self.body) {
                 Ok(()) => {}
                 // Older than the bucket keeps: so be it, the rest is written.
-                Err(failure) if matches!(judge(&failure, false), Judged::Expired { .. }) => {}
+                Err(failure) if matches!(judge(&failure), Judged::Expired { .. }) => {}
                 Err(failure) => return Err(failure.into()),
             }
         }

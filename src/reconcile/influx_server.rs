@@ -5,15 +5,20 @@ use super::server::Server;
 use crate::config::InfluxSettings;
 use crate::deliver::batch::{FIELD, TAG};
 use crate::deliver::connection::{Connection, TokenLookup, failure};
+use crate::deliver::poster::Poster;
 use crate::deliver::retry::Failure;
 use crate::influx::{Error, flux};
 use crate::pulse::WallNs;
 use crate::rollup::{Level, View};
 
+/// Lines in one request, at the most.
+const LINES_MAX: usize = 5_000;
+
 /// The four buckets of a server.
 #[derive(Debug)]
 pub struct InfluxServer {
     connection: Connection,
+    poster: Poster,
     settings: InfluxSettings,
 }
 
@@ -25,6 +30,7 @@ impl InfluxServer {
     pub fn new(settings: &InfluxSettings, lookup: TokenLookup) -> Result<InfluxServer, Error> {
         Ok(InfluxServer {
             connection: Connection::new(settings, lookup)?,
+            poster: Poster::new(LINES_MAX),
             settings: settings.clone(),
         })
     }
@@ -103,8 +109,11 @@ impl Server for InfluxServer {
 
     fn write(&mut self, level: Level, body: &[u8]) -> Result<(), Failure> {
         let bucket = self.settings.bucket(level);
-        let written = self.connection.client().write(bucket, body, false);
-        written.map_err(|error| failure(&error))
+        let client = self.connection.client();
+        self.poster.post(body, &mut |body, compressed| {
+            let written = client.write(bucket, body, compressed);
+            written.map_err(|error| failure(&error))
+        })
     }
 
     fn refresh_token(&mut self) {

@@ -31,8 +31,9 @@ use tracing::{info, warn};
 use crate::clock::Clock;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::config::{DeliverSettings, Downsampling};
+use crate::deliver::backoff::Backoff;
 use crate::deliver::condition::{Condition, Tell};
-use crate::deliver::retry::{Backoff, Failure, Verdict as Judged, judge};
+use crate::deliver::retry::{Failure, Verdict as Judged, judge};
 use crate::deliver::stats::DeliverStats;
 use crate::journal::JournalError;
 use crate::journal::compared::Reconciled;
@@ -331,9 +332,13 @@ impl Reconciler {
     fn trouble(&mut self, index: usize, failure: &Failure, now_ns: MonoNs) {
         let lane = &mut self.lanes[index];
         lane.failures = lane.failures.saturating_add(1);
-        let (word, pause, advice) = match judge(failure, false) {
+        let (word, pause, advice) = match judge(failure) {
             Judged::Hold(hold) => (hold.as_str(), self.backoff.hold(), tell::advice(hold)),
-            Judged::Later { after: Some(after) } => ("busy", Backoff::asked(after), ""),
+            Judged::Later { after: Some(after) } => {
+                let random = self.random.f64();
+                let pause = self.backoff.asked(Some(after), lane.failures, random);
+                ("busy", pause, "")
+            }
             Judged::Isolate { .. } => ("refused", self.backoff.hold(), ""),
             _ => {
                 let word = match failure {
@@ -348,7 +353,7 @@ impl Reconciler {
         let level = lane.level.as_str();
         let message = format!("{level}: {}{advice}", failure.message());
         lane.trouble = Some((word, message));
-        if matches!(judge(failure, false), Judged::Hold(_)) {
+        if matches!(judge(failure), Judged::Hold(_)) {
             self.server.refresh_token();
         }
         self.tell_condition();

@@ -14,7 +14,8 @@ pub(super) fn advice(hold: Hold) -> &'static str {
             "; the bucket is not there, or the token may not read and write it: run `powerlogger setup`"
         }
         Hold::Unauthorized => "; the token is not valid: run `powerlogger setup`",
-        Hold::BadRequest => "; check INFLUX_HOST and INFLUX_ORG",
+        Hold::BadRequest | Hold::NotTheApi => "; check INFLUX_HOST and INFLUX_ORG",
+        Hold::LinesRefused | Hold::Limit => "; see the server's log",
         Hold::FieldType => "; another program writes the field Pulse with another type there",
     }
 }

@@ -124,5 +124,6 @@ fn status(status: u16, message: &str) -> Failure {
         status,
         message: message.to_owned(),
         retry_after: None,
+        foreign: false,
     }
 }

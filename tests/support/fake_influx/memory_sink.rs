@@ -189,5 +189,6 @@ fn judge(reply: Reply) -> Result<(), Failure> {
         status: reply.status,
         message: reply.message(),
         retry_after,
+        foreign: !reply.body.is_empty() && reply.message().is_empty(),
     })
 }

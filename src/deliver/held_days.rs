@@ -1,0 +1,172 @@
+//! Days whose points a server cannot take, because another program has written the field with another
+//! type into the shard that holds them: those wait, and what lies behind them goes on. Pure.
+
+use std::collections::BTreeMap;
+
+use crate::journal::ranges::IdRanges;
+use crate::journal::reader::{Entry, Page};
+use crate::pulse::{MonoNs, NS_PER_S, WallNs};
+
+const NS_PER_DAY: i64 = 86_400 * NS_PER_S;
+
+/// The days, each with the time of the next try.
+#[derive(Debug, Default)]
+pub struct HeldDays {
+    days: BTreeMap<i64, MonoNs>,
+    ids: IdRanges,
+}
+
+/// The UTC day of a stamp, in days since 1970. Groups of shards are a day long or some days long, so that what
+/// is said of a day's points is said of one shard; shorter ones there are only below two days of retention.
+pub fn day_of(wall_ns: WallNs) -> i64 {
+    wall_ns.div_euclid(NS_PER_DAY)
+}
+
+/// Where the day changes: stretches of ids whose entries are of one day each.
+pub fn by_day(entries: &[Entry]) -> Vec<(i64, i64)> {
+    entries
+        .chunk_by(|one, next| day_of(one.wall_ns) == day_of(next.wall_ns))
+        .filter_map(|day| Some((day.first()?.id, day.last()?.id)))
+        .collect()
+}
+
+impl HeldDays {
+    /// Whether any day is held, or on trial after a hold.
+    pub fn any(&self) -> bool {
+        !self.days.is_empty()
+    }
+
+    /// The days, as dates.
+    pub fn dates(&self) -> String {
+        let date = |day: &i64| {
+            let time = jiff::Timestamp::from_second(day * 86_400).ok();
+            time.map_or_else(String::new, |time| time.strftime("%Y-%m-%d").to_string())
+        };
+        let (first, last) = (self.days.keys().next(), self.days.keys().next_back());
+        match (first.map(date), last.map(date)) {
+            (Some(first), Some(last)) if first == last => first,
+            (Some(first), Some(last)) => {
+                format!("{} days from {first} to {last}", self.days.len())
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// The day of this stamp is held until then.
+    pub fn hold(&mut self, wall_ns: WallNs, until_ns: MonoNs) {
+        self.days.insert(day_of(wall_ns), until_ns);
+    }
+
+    /// Points of these days went through.
+    pub fn went_through(&mut self, entries: &[Entry]) {
+        if !self.days.is_empty() {
+            for entry in entries {
+                self.days.remove(&day_of(entry.wall_ns));
+            }
+        }
+    }
+
+    /// Whether a day is due for another try; its ids, and those of the other days, are looked at again.
+    pub fn look(&mut self, now_ns: MonoNs) {
+        let due = |until_ns: &MonoNs| *until_ns <= now_ns;
+        if !self.ids.ranges().is_empty() && self.days.values().any(due) {
+            self.ids = IdRanges::default();
+        }
+    }
+
+    /// Nothing is left to send: a day that is due and has nothing waiting is forgotten.
+    pub fn idle(&mut self, now_ns: MonoNs) {
+        self.days.retain(|_, until_ns| *until_ns > now_ns);
+    }
+
+    /// Takes the entries of held days out of a page; their ids wait.
+    pub fn take_out(&mut self, page: &mut Page, now_ns: MonoNs) {
+        if self.days.is_empty() {
+            return;
+        }
+        let mut covered = IdRanges::from_ranges(page.covered.iter().copied());
+        page.entries.retain(|entry| {
+            let day = self.days.get(&day_of(entry.wall_ns));
+            let held = day.is_some_and(|until_ns| *until_ns > now_ns);
+            if held {
+                covered.remove(entry.id, entry.id);
+                self.ids.add(entry.id, entry.id);
+            }
+            !held
+        });
+        page.covered = covered.ranges().to_vec();
+    }
+
+    /// The ids that wait.
+    pub fn ids(&self) -> &IdRanges {
+        &self.ids
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(id: i64, day: i64) -> Entry {
+        Entry {
+            id,
+            meter: 1,
+            wall_ns: day * NS_PER_DAY + id,
+            estimated: false,
+        }
+    }
+
+    fn page(days: &[i64]) -> Page {
+        let entries: Vec<Entry> = (1..).zip(days).map(|(id, day)| entry(id, *day)).collect();
+        let covered = vec![(1, entries.len() as i64)];
+        Page {
+            entries,
+            covered,
+            held: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_held_day_waits_and_the_others_go() {
+        let mut days = HeldDays::default();
+        let all = [20_000, 20_001, 20_001, 20_002, 20_001];
+        assert_eq!(
+            by_day(&page(&all).entries),
+            [(1, 1), (2, 3), (4, 4), (5, 5)]
+        );
+        days.hold(20_001 * NS_PER_DAY, 100);
+        let mut seen = page(&all);
+        days.take_out(&mut seen, 99);
+        let ids: Vec<i64> = seen.entries.iter().map(|entry| entry.id).collect();
+        assert_eq!((ids, seen.covered), (vec![1, 4], vec![(1, 1), (4, 4)]));
+        assert_eq!(days.ids().ranges(), [(2, 3), (5, 5)]);
+        assert_eq!(days.dates(), "2024-10-05");
+        days.hold(20_007 * NS_PER_DAY, 100);
+        assert_eq!(days.dates(), "2 days from 2024-10-05 to 2024-10-11");
+    }
+
+    #[test]
+    fn a_day_is_on_trial_until_it_goes_through() {
+        let mut days = HeldDays::default();
+        days.hold(20_001 * NS_PER_DAY, 100);
+        let all = [20_001, 20_002];
+        days.take_out(&mut page(&all), 0);
+        days.look(99);
+        assert_eq!(days.ids().ranges(), [(1, 1)]);
+        days.look(100);
+        assert!(days.ids().ranges().is_empty() && days.any());
+        let mut seen = page(&all);
+        days.take_out(&mut seen, 100);
+        assert_eq!(seen.entries.len(), 2);
+        days.went_through(&seen.entries[1..]);
+        assert!(days.any(), "another day says nothing of it");
+        days.went_through(&seen.entries);
+        assert!(!days.any());
+        // What waited is gone: given up to the disk's bound, say.
+        days.hold(20_001 * NS_PER_DAY, 100);
+        days.idle(99);
+        assert!(days.any());
+        days.idle(100);
+        assert!(!days.any());
+    }
+}
