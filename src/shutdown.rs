@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// Says that it is time to end. Clones share one flag.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +25,8 @@ impl Shutdown {
     }
 }
 
-/// What the main thread waits on: rings for SIGTERM, SIGINT, and for a thread that has ended.
+/// What the main thread waits on: rings for SIGTERM, SIGINT, SIGHUP (the terminal was closed), and for a thread
+/// that has ended.
 #[derive(Debug)]
 pub struct Bell {
     ear: UnixStream,
@@ -57,14 +58,17 @@ pub enum Rung {
 const THREAD: u8 = b't';
 
 impl Bell {
-    /// Takes over SIGTERM and SIGINT.
+    /// Takes over SIGTERM, SIGINT and SIGHUP; the last not where it is ignored: `nohup` says that the end of
+    /// the terminal is no reason to end.
     ///
     /// # Errors
     /// When the process may open no more descriptors.
     pub fn new(shutdown: &Shutdown) -> io::Result<Bell> {
         let (ear, hammer) = UnixStream::pair()?;
         hammer.set_nonblocking(true)?;
-        for signal in [SIGTERM, SIGINT] {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let hangup = (!is_ignored(&status, SIGHUP)).then_some(SIGHUP);
+        for signal in [SIGTERM, SIGINT].into_iter().chain(hangup) {
             signal_hook::flag::register(signal, Arc::clone(&shutdown.0))?;
             signal_hook::low_level::pipe::register(signal, hammer.try_clone()?)?;
         }
@@ -98,5 +102,28 @@ impl Bell {
     /// Forgets what has rung so far.
     pub fn clear(&mut self) {
         while self.wait(Duration::ZERO) != Rung::TimedOut {}
+    }
+}
+
+/// Whether a process ignores a signal, by its `/proc/…/status`.
+fn is_ignored(status: &str, signal: i32) -> bool {
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_that_is_ignored_is_found_in_the_mask() {
+        let status = "Name:\tpowerlogger\nSigBlk:\tffffffffffffffff\nSigIgn:\t0000000000001001\n";
+        assert!(is_ignored(status, SIGHUP));
+        assert!(!is_ignored(status, SIGTERM));
+        assert!(is_ignored(status, 13));
+        assert!(!is_ignored("", SIGHUP));
     }
 }

@@ -15,6 +15,7 @@ pub mod status;
 pub mod time;
 pub mod verify;
 
+mod log;
 mod progress;
 mod rights;
 

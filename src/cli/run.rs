@@ -8,8 +8,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{ArgGroup, Args};
 use tracing::{error, info, warn};
-use tracing_subscriber::filter::LevelFilter;
 
+use super::log;
 use super::rights;
 use super::time::{self, Moment};
 use crate::capture::Source;
@@ -130,7 +130,7 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
         Keep::Chips
     };
     let became = rights::work_as_owner(loaded, keep);
-    start_log(settings.log.debug);
+    let _log = log::start(settings.log.debug).context("cannot start the log")?;
     info!(
         version = super::VERSION,
         config = %loaded.config_dir.display(),
@@ -181,25 +181,6 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
     };
     daemon::run(settings, parts)?;
     Ok(())
-}
-
-/// The log goes to stderr; under systemd without the time, which the system's journal adds.
-fn start_log(debug: bool) {
-    let level = if debug {
-        LevelFilter::DEBUG
-    } else {
-        LevelFilter::INFO
-    };
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(std::io::stderr);
-    let builder = builder.with_target(false);
-    let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    if std::env::var_os("JOURNAL_STREAM").is_some() {
-        builder.with_ansi(false).without_time().init();
-    } else {
-        builder.with_ansi(terminal).init();
-    }
 }
 
 /// What to count, on which clock, and when that clock is believed.
