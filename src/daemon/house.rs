@@ -81,7 +81,11 @@ impl Stages {
         let dir = journal.dir().to_owned();
         info!(dir = %dir.display(), newest = journal.newest(), "journal open");
         let real: Arc<dyn Clock> = Arc::new(SystemClock);
-        let marks = Arc::new(Marks::at(journal.newest()));
+        let marks = Arc::new(if journal.is_proven() {
+            Marks::at(journal.newest())
+        } else {
+            Marks::unproven(journal.newest(), real.mono_ns())
+        });
         let destination = destination(settings, &journal, sink.is_some() || server.is_some())?;
         let known = match &destination {
             Some((row, _)) if sink.is_some() => Some((*row, Reader::open(&dir)?.delivered(*row)?)),
@@ -90,7 +94,10 @@ impl Stages {
             None => None,
         };
         let sync_ms = settings.journal.sync_interval_ms;
-        let durable = Durable::open(&dir, Arc::clone(&marks), Arc::clone(&real), sync_ms)?;
+        let mut durable = Durable::open(&dir, Arc::clone(&marks), Arc::clone(&real), sync_ms)?;
+        if !journal.is_proven() {
+            durable.prove_first()?;
+        }
         let mut writer = Writer::new(
             journal,
             Arc::clone(intake),

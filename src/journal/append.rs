@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::compared::Comparing;
+use super::lock::{self, Lock};
 use super::reserve::Reserve;
-use super::schema::{self, Lock};
+use super::schema;
 use super::segments::{put_segment, settle_former_boots};
 use super::{JournalError, Named};
 use crate::clock::segment::Segment;
@@ -20,6 +21,7 @@ pub struct Journal {
     pub(super) connection: Connection,
     dir: PathBuf,
     moved_aside: Option<PathBuf>,
+    is_proven: bool,
     pub(super) boot_id: String,
     /// Row ids of the configured meters, by [`MeterId`].
     pub(super) meters: Vec<i64>,
@@ -47,13 +49,14 @@ impl Journal {
         boot_id: &str,
         now_ns: WallNs,
     ) -> Result<Journal, JournalError> {
-        let lock = schema::lock(dir)?;
-        let (connection, moved_aside) = match schema::open(dir, now_ns) {
+        let lock = lock::lock(dir)?;
+        let opened = match schema::open(dir, now_ns) {
             Err(full) if full.kind() == "disk_full" && Reserve::of(dir).release() => {
                 schema::open(dir, now_ns)?
             }
             opened => opened?,
         };
+        let connection = opened.connection;
         let meters = meters
             .iter()
             .map(|name| meter_row(&connection, name))
@@ -72,7 +75,8 @@ impl Journal {
         Ok(Journal {
             connection,
             dir,
-            moved_aside,
+            moved_aside: opened.aside,
+            is_proven: opened.is_proven,
             boot_id,
             meters,
             segments,
@@ -118,6 +122,11 @@ impl Journal {
     /// Where a damaged journal was moved when this one was opened.
     pub fn moved_aside(&self) -> Option<&Path> {
         self.moved_aside.as_deref()
+    }
+
+    /// Whether all that was in it when it was opened is known to be on the disk.
+    pub fn is_proven(&self) -> bool {
+        self.is_proven
     }
 
     /// Grows the WAL a little, for the card's sake; true if there is more to do.

@@ -13,10 +13,10 @@ use tracing::{error, info, warn};
 
 use super::marks::{Mark, Marks};
 use super::refusal::{Refusal, is_read_only};
-use super::schema::WAL_BYTES;
+use super::schema::{Checkpointed, WAL_BYTES};
 use super::{JournalError, Named, schema};
 use crate::clock::Clock;
-use crate::pulse::{MonoNs, NS_PER_MS};
+use crate::pulse::{MonoNs, NS_PER_MS, NS_PER_S};
 
 /// Bytes of the WAL that are not in the database yet before a checkpoint moves them there: a
 /// little less than what is preallocated.
@@ -25,6 +25,39 @@ const CHECKPOINT_BYTES: i64 = WAL_BYTES / 10 * 9;
 /// A WAL of this size is brought back to its beginning with the writer held for a moment: while commits
 /// follow each other without a pause, a checkpoint that lets them pass never catches up with them.
 const RESTART_BYTES: i64 = 64 * WAL_BYTES;
+
+/// Neither a commit nor a reader is waited for then, because commits would wait as well; but a commit is over
+/// in a moment, so it is tried this often,
+const RESTART_TRIES: u32 = 20;
+
+/// with this between.
+const RESTART_BETWEEN: Duration = Duration::from_millis(1);
+
+/// Between tries while something is in the way: it doubles.
+const PAUSE_MIN_NS: i64 = NS_PER_S / 4;
+const PAUSE_MAX_NS: i64 = 60 * NS_PER_S;
+
+/// When to try again what has failed, or what something is in the way of.
+#[derive(Debug, Default)]
+struct Pause {
+    until_ns: MonoNs,
+    next_ns: i64,
+}
+
+impl Pause {
+    fn prolong(&mut self, now_ns: MonoNs, longest_ns: i64) {
+        let pause_ns = self.next_ns.clamp(PAUSE_MIN_NS, longest_ns);
+        self.until_ns = now_ns + pause_ns;
+        self.next_ns = pause_ns * 2;
+    }
+
+    fn is_over(&self, now_ns: MonoNs) -> bool {
+        now_ns >= self.until_ns
+    }
+}
+
+/// A failing disk, or a WAL that is not proven, is tried again after so long at most: what waits is not sent.
+const RETRY_MAX_NS: i64 = 5 * NS_PER_S;
 
 /// Syncs the WAL, publishes the durable mark, checkpoints.
 #[derive(Debug)]
@@ -41,6 +74,15 @@ pub struct Durable {
     // State.
     wal: Option<File>,
     broken: bool,
+    /// So many frames were in the WAL when the journal was opened, and it is not known yet that the disk holds
+    /// them: a reader was in the way. None: it is.
+    unproven: Option<i64>,
+    /// Until when making commits durable is not tried.
+    retry: Pause,
+    /// Until when bringing the WAL back to its beginning is not tried.
+    restart: Pause,
+    /// A reader keeps it from that, and that was said.
+    kept: bool,
     /// How the last checkpoint failed; empty: it did not.
     untidy: &'static str,
 }
@@ -70,6 +112,7 @@ impl Durable {
         let wal_path = dir.join(format!("{}-wal", super::FILE_NAME));
         let interval_ns = i64::try_from(interval_ms).unwrap_or(i64::MAX / NS_PER_MS) * NS_PER_MS;
         let (wal, broken) = (None, false);
+        let (retry, restart) = (Pause::default(), Pause::default());
         Ok(Durable {
             connection,
             dir: dir.to_owned(),
@@ -80,14 +123,29 @@ impl Durable {
             page_bytes,
             wal,
             broken,
+            unproven: None,
+            retry,
+            restart,
+            kept: false,
             untidy: "",
         })
+    }
+
+    /// Calls nothing durable before all that is in the WAL now has been moved into the database: see
+    /// [`super::append::Journal::is_proven`].
+    ///
+    /// # Errors
+    /// When the journal cannot be looked at.
+    pub fn prove_first(&mut self) -> Result<(), JournalError> {
+        self.unproven = Some(schema::checkpoint(&self.connection, "NOOP")?.frames);
+        Ok(())
     }
 
     /// How long until there is something to do; None: until a commit.
     pub fn due_in(&self) -> Option<Duration> {
         let since_ns = self.marks.now().unsynced_since_ns?;
-        let left_ns = since_ns + self.interval_ns - self.clock.mono_ns();
+        let due_ns = (since_ns + self.interval_ns).max(self.retry.until_ns);
+        let left_ns = due_ns - self.clock.mono_ns();
         Some(Duration::from_nanos(u64::try_from(left_ns).unwrap_or(0)))
     }
 
@@ -116,14 +174,23 @@ impl Durable {
     /// # Errors
     /// As [`Durable::step`].
     pub fn complete(&mut self, flush: Flush) -> Result<(), JournalError> {
+        let now_ns = self.clock.mono_ns();
         let taken = if self.broken {
-            schema::checkpoint(&self.connection, "TRUNCATE").map(drop)
+            self.write_all_out()
         } else {
-            self.sync()
+            self.sync().and_then(|()| self.prove())
         };
-        if let Err(failed) = taken {
-            self.complain(&failed);
-            return Err(failed);
+        match taken {
+            Err(failed) => {
+                self.retry.prolong(now_ns, RETRY_MAX_NS);
+                self.complain(&failed);
+                return Err(failed);
+            }
+            Ok(false) => {
+                self.retry.prolong(now_ns, RETRY_MAX_NS);
+                return Ok(());
+            }
+            Ok(true) => self.retry = Pause::default(),
         }
         if std::mem::take(&mut self.broken) {
             self.marks.unsyncable(None, flush.began_ns);
@@ -158,6 +225,51 @@ impl Durable {
                 }
             }
         }
+    }
+
+    /// After a failure: all of the WAL into the database, and a new WAL. False: something is in the way.
+    fn write_all_out(&mut self) -> Result<bool, JournalError> {
+        let done = schema::checkpoint(&self.connection, "TRUNCATE")?;
+        if done.is_busy {
+            self.tell_kept();
+        } else {
+            (self.unproven, self.kept) = (None, false);
+        }
+        Ok(!done.is_busy)
+    }
+
+    /// Whether what was in the WAL when the journal was opened is known to be on the disk.
+    fn prove(&mut self) -> Result<bool, JournalError> {
+        let Some(wanted) = self.unproven else {
+            return Ok(true);
+        };
+        let done = schema::checkpoint(&self.connection, "PASSIVE")?;
+        // A WAL that has begun anew had been moved before.
+        let is_proven = done.moved >= wanted || done.frames < wanted;
+        if is_proven {
+            self.unproven = None;
+            info!("what earlier runs have committed is known to be on the disk");
+        } else {
+            self.tell_kept();
+        }
+        Ok(is_proven)
+    }
+
+    /// Says once that a reader is in the way.
+    fn tell_kept(&mut self) {
+        if std::mem::replace(&mut self.kept, true) {
+            return;
+        }
+        let delivery = if self.broken || self.unproven.is_some() {
+            "; nothing new is sent until it is gone"
+        } else {
+            ""
+        };
+        let remedy = super::refusal::remedy("busy");
+        warn!(
+            remedy,
+            "a reader keeps the WAL: commits go on, and it grows{delivery}"
+        );
     }
 
     fn complain(&mut self, failed: &JournalError) {
@@ -195,16 +307,41 @@ impl Durable {
 
     /// True if there was something to move.
     fn checkpoint_if_large(&mut self) -> Result<bool, JournalError> {
-        let (frames, moved) = schema::checkpoint(&self.connection, "NOOP")?;
         let frame_bytes = self.page_bytes + 24;
-        let mode = if frames * frame_bytes >= RESTART_BYTES {
-            "RESTART"
-        } else if (frames - moved) * frame_bytes >= CHECKPOINT_BYTES {
-            "PASSIVE"
-        } else {
+        let is_large = |state: Checkpointed| state.frames * frame_bytes >= RESTART_BYTES;
+        let before = schema::checkpoint(&self.connection, "NOOP")?;
+        let unmoved = (before.frames - before.moved) * frame_bytes;
+        let now_ns = self.clock.mono_ns();
+        if (!is_large(before) && unmoved < CHECKPOINT_BYTES) || !self.restart.is_over(now_ns) {
             return Ok(false);
-        };
-        schema::checkpoint(&self.connection, mode)?;
+        }
+        let done = schema::checkpoint(&self.connection, "PASSIVE")?;
+        if done.moved < before.frames && done.frames >= before.frames {
+            // A reader stands at an older commit.
+            self.restart.prolong(now_ns, PAUSE_MAX_NS);
+            if is_large(done) {
+                self.tell_kept();
+            }
+            return Ok(true);
+        }
+        self.restart = Pause::default();
+        if is_large(done) && !self.begin_anew()? {
+            return Ok(true);
+        }
+        if std::mem::take(&mut self.kept) {
+            info!("the WAL is used again from its beginning");
+        }
         Ok(true)
+    }
+
+    /// Brings the WAL back to its beginning; false: something was in the way each time.
+    fn begin_anew(&self) -> Result<bool, JournalError> {
+        for _ in 0..RESTART_TRIES {
+            if !schema::checkpoint(&self.connection, "RESTART")?.is_busy {
+                return Ok(true);
+            }
+            std::thread::park_timeout(RESTART_BETWEEN);
+        }
+        Ok(false)
     }
 }

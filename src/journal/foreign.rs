@@ -199,7 +199,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn escape_uri(path: &Path) -> String {
+pub(super) fn escape_uri(path: &Path) -> String {
     let text = path.to_string_lossy();
     text.replace('%', "%25")
         .replace('?', "%3f")

@@ -94,7 +94,7 @@ impl Drop for Patched {
 /// The first page of a new journal.
 fn new_head(dir: &Path) -> Result<Vec<u8>, JournalError> {
     let model = dir.join("model");
-    let (connection, _) = schema::open(&model, 0)?;
+    let connection = schema::open(&model, 0)?.connection;
     connection
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         .map_err(|source| JournalError::Sql {

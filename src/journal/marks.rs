@@ -65,6 +65,13 @@ impl Marks {
         marks
     }
 
+    /// Marks for a journal whose newest id is `newest`, of which it is not known yet what is on the disk.
+    pub fn unproven(newest: i64, now_ns: MonoNs) -> Marks {
+        let marks = Marks::default();
+        marks.committed(newest, false, now_ns);
+        marks
+    }
+
     /// How they stand.
     pub fn now(&self) -> Mark {
         *self.lock()

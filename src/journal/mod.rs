@@ -59,6 +59,7 @@ mod head;
 pub mod heirloom;
 pub mod hours;
 pub mod kinship;
+pub mod lock;
 pub mod mailbox;
 pub mod marks;
 pub mod ranges;
@@ -74,8 +75,10 @@ pub mod tail;
 pub mod windows;
 pub mod writer;
 
+mod check;
 mod elapsed;
 pub(crate) mod migrations;
+mod older;
 mod reserve;
 
 use std::path::{Path, PathBuf};
@@ -112,6 +115,14 @@ pub enum JournalError {
         /// The directory.
         path: PathBuf,
     },
+    /// Whether there is one cannot be seen.
+    #[error("the journal in {} cannot be read", path.display())]
+    Unreadable {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// It was there, and is there no longer.
     #[error(
         "the journal has gone from {}: is its disk mounted?", path.display()
@@ -130,6 +141,15 @@ pub enum JournalError {
         found: i64,
         /// Ours.
         known: i64,
+    },
+    /// It was written by an older program, and is to be written to beside a daemon of that one.
+    #[error(
+        "the journal has schema {found}: it was written by an older version; restart the daemon \
+         (systemctl restart powerlogger), which brings it up to date, and try again"
+    )]
+    OlderSchema {
+        /// The journal's.
+        found: i64,
     },
     /// SQLite says no.
     #[error("the journal cannot {op}")]
@@ -157,6 +177,11 @@ impl JournalError {
             JournalError::Missing { .. } => "missing",
             JournalError::Gone { .. } => "gone",
             JournalError::NewerSchema { .. } => "newer_schema",
+            JournalError::OlderSchema { .. } => "older_schema",
+            JournalError::Unreadable { source, .. } => match source.kind() {
+                std::io::ErrorKind::PermissionDenied => "permission",
+                _ => "directory",
+            },
             JournalError::Sync { .. } => "sync",
             JournalError::Sql { source, .. } => match source.sqlite_error_code() {
                 Some(C::DiskFull) => "disk_full",
@@ -194,6 +219,8 @@ pub fn file_in(dir: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod arrival_tests;
+#[cfg(test)]
+mod beside_tests;
 #[cfg(test)]
 mod register_tests;
 #[cfg(test)]

@@ -299,18 +299,6 @@ impl Reader {
             .collect())
     }
 
-    /// Looks whether the file is intact; the first damage found, if there is any.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub fn quick_check(&self) -> Result<Option<String>, JournalError> {
-        let found: String = self
-            .connection
-            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-            .op("be checked")?;
-        Ok((found != "ok").then_some(found))
-    }
-
     /// Bytes of the journal that hold data (free pages are reused before the file grows).
     ///
     /// # Errors

@@ -1,13 +1,12 @@
 //! What a person is told when the disk refuses: the word for it, and what to do.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::Path;
 
-use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::fs::{Access, AtFlags, CWD, StatVfsMountFlags, accessat, statvfs};
 use rustix::io::Errno;
 
-use super::{JournalError, file_in};
+use super::{FILE_NAME, JournalError};
 
 /// How a commit, or the opening of the journal, was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +22,10 @@ impl Refusal {
     /// I/O error like any other, so that one is looked at.
     pub fn of(failed: &JournalError, dir: &Path) -> Refusal {
         let mut kind = failed.kind();
-        if let JournalError::Directory { source, .. } | JournalError::Sync { source } = failed {
+        if let JournalError::Directory { source, .. }
+        | JournalError::Unreadable { source, .. }
+        | JournalError::Sync { source } = failed
+        {
             kind = match source.kind() {
                 ErrorKind::ReadOnlyFilesystem => "read_only",
                 ErrorKind::StorageFull => "disk_full",
@@ -34,7 +36,9 @@ impl Refusal {
         if matches!(kind, "io" | "sql" | "sync") && is_read_only(dir) {
             kind = "read_only";
         }
-        if kind == "sql" {
+        // SQLite calls read-only as well what the user may not write to.
+        let is_unclear = kind == "sql" || (kind == "read_only" && !is_read_only(dir));
+        if is_unclear {
             kind = how_it_cannot_be_read(dir).unwrap_or(kind);
         }
         Refusal {
@@ -50,7 +54,7 @@ impl Refusal {
     }
 }
 
-fn remedy(kind: &str) -> &'static str {
+pub(super) fn remedy(kind: &str) -> &'static str {
     match kind {
         "disk_full" => "the disk is full: delete something (`df -h` shows which one it is)",
         "read_only" => {
@@ -66,21 +70,37 @@ fn remedy(kind: &str) -> &'static str {
         }
         "corrupt" => "nothing: it is opened again, and moved aside if it is really damaged",
         "in_use" => "another powerlogger uses the journal; it is opened when that one is done",
-        "permission" => "run it as somebody who may read the journal (sudo)",
+        "busy" => {
+            "another program reads the journal, a backup or an sqlite3 shell (`fuser -v` on its files names it): \
+             let it end, or end it"
+        }
+        "permission" => {
+            "this user may not use the journal: run the command with sudo, or join its group \
+             (`sudo usermod -a -G powerlogger $USER`, then log in again)"
+        }
         "directory" => "powerlogger's user must be able to write there",
         _ => "look at the disk and at the rights of the journal's directory",
     }
 }
 
-/// SQLite says no more than that it cannot open a file: why, the file itself tells.
+/// SQLite says no more than that it cannot open a file, or not write to it: why, the files' rights tell. They
+/// are asked for, never opened: a file of the database that this process closes takes all of SQLite's locks on
+/// it with it (POSIX), and whoever closes the database next may take it for the last one.
 fn how_it_cannot_be_read(dir: &Path) -> Option<&'static str> {
-    let read = File::open(file_in(dir)).and_then(|mut file| file.read(&mut [0; 16]));
-    let failed = read.err()?;
-    match failed.kind() {
-        ErrorKind::PermissionDenied => Some("permission"),
-        _ if failed.raw_os_error() == Some(Errno::IO.raw_os_error()) => Some("io"),
-        _ => None,
+    let asked = |path: &Path, access| accessat(CWD, path, access, AtFlags::EACCESS);
+    let beside = ["", "-wal", "-shm"].map(|suffix| dir.join(format!("{FILE_NAME}{suffix}")));
+    let mut missing = false;
+    for file in &beside {
+        match asked(file, Access::READ_OK) {
+            Ok(()) => {}
+            Err(Errno::ACCESS | Errno::PERM) => return Some("permission"),
+            Err(Errno::IO) => return Some("io"),
+            Err(_) => missing = true,
+        }
     }
+    // What is missing would have to be made.
+    let denied = missing && asked(dir, Access::WRITE_OK) == Err(Errno::ACCESS);
+    denied.then_some("permission")
 }
 
 /// Whether the file system says that it is read-only. The kernel lets files that are open be overwritten
@@ -116,6 +136,35 @@ mod tests {
     }
 
     #[test]
+    fn looking_for_the_reason_leaves_the_locks_of_sqlite() {
+        use std::process::{Command, Stdio};
+        let dir = tempfile::tempdir().unwrap();
+        let writer = crate::journal::schema::open(dir.path(), 0)
+            .unwrap()
+            .connection;
+        writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let failed = JournalError::Sql {
+            op: "be opened",
+            source: rusqlite::Error::InvalidQuery,
+        };
+        assert_eq!(Refusal::of(&failed, dir.path()).kind, "sql");
+        // The kernel's list, as another process sees it: this one's file is still locked.
+        let inode = std::os::unix::fs::MetadataExt::ino(
+            &std::fs::metadata(dir.path().join(FILE_NAME)).unwrap(),
+        );
+        let list = Command::new("cat")
+            .arg("/proc/locks")
+            .stderr(Stdio::null())
+            .output()
+            .unwrap();
+        let list = String::from_utf8_lossy(&list.stdout).into_owned();
+        let held = list
+            .lines()
+            .any(|line| line.contains("POSIX") && line.contains(&format!(":{inode} ")));
+        assert!(held, "{inode}\n{list}");
+    }
+
+    #[test]
     fn every_kind_has_a_remedy() {
         for kind in [
             "disk_full",
@@ -124,6 +173,8 @@ mod tests {
             "sync",
             "gone",
             "directory",
+            "busy",
+            "permission",
             "sql",
         ] {
             assert!(remedy(kind).len() > 20, "{kind}");

@@ -1,19 +1,16 @@
 //! Opens the database: pragmas with their reasons, numbered migrations, the lock.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
-use rustix::fs::{FlockOperation, flock};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use tracing::error;
 
 use super::migrations::MIGRATIONS;
-use super::{JournalError, Named, file_in};
-use crate::owner::files::Dir;
+use super::{JournalError, Named, file_in, older};
 use crate::pulse::WallNs;
 
 /// Bytes a page. 512 makes the commit of a pulse and of its line's state two frames of together
@@ -28,55 +25,36 @@ pub const WAL_BYTES: i64 = 256 << 10;
 /// How long a connection waits for another's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Held as long as the journal is open for writing: one writer.
+/// An open journal.
 #[derive(Debug)]
-pub struct Lock {
-    _file: File,
-}
-
-/// Takes the journal in `dir` for writing, making the directory if it is not there.
-///
-/// # Errors
-/// When the directory cannot be used or another process has the lock.
-pub fn lock(dir: &Path) -> Result<Lock, JournalError> {
-    let failed = |source| JournalError::Directory {
-        path: dir.to_owned(),
-        source,
-    };
-    std::fs::create_dir_all(dir).map_err(failed)?;
-    let file = Dir::open(dir)
-        .and_then(|dir| dir.open_or_make("lock", 0o666))
-        .map_err(failed)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Lock { _file: file }),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(JournalError::InUse {
-            path: dir.to_owned(),
-        }),
-        Err(errno) => Err(failed(errno.into())),
-    }
-}
-
-/// Whether somebody has the journal in `dir` open for writing: a daemon is running.
-pub fn is_locked(dir: &Path) -> bool {
-    File::open(dir.join("lock")).is_ok_and(|file| {
-        flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
-    })
+pub struct Opened {
+    /// The writer's connection.
+    pub connection: Connection,
+    /// Where a damaged one was moved; None: it was not damaged.
+    pub aside: Option<PathBuf>,
+    /// All that an earlier run has committed is known to be on the disk. A reader in another process keeps
+    /// its commits from being moved into the database; that is no reason not to open, and nothing is called
+    /// durable until it is done.
+    pub is_proven: bool,
 }
 
 /// Opens the journal in `dir` for writing. One that is damaged is moved aside and a new one
-/// started: counting goes on, and the old file can be salvaged. Returns where the damaged
-/// one went.
+/// started: counting goes on, and the old file can be salvaged.
 ///
 /// # Errors
 /// When it cannot be opened, made or migrated.
-pub fn open(dir: &Path, now_ns: WallNs) -> Result<(Connection, Option<PathBuf>), JournalError> {
+pub fn open(dir: &Path, now_ns: WallNs) -> Result<Opened, JournalError> {
     finish_move_aside(dir)?;
     match open_writer(dir) {
         Err(corrupt) if corrupt.is_corrupt() => {
             let aside = set_aside(dir, now_ns, &corrupt)?;
-            open_writer(dir).map(|connection| (connection, Some(aside)))
+            let opened = open_writer(dir)?;
+            Ok(Opened {
+                aside: Some(aside),
+                ..opened
+            })
         }
-        opened => opened.map(|connection| (connection, None)),
+        opened => opened,
     }
 }
 
@@ -99,11 +77,12 @@ pub fn set_aside(
     Ok(aside)
 }
 
-fn open_writer(dir: &Path) -> Result<Connection, JournalError> {
+fn open_writer(dir: &Path) -> Result<Opened, JournalError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = connect(&file_in(dir), flags)?;
+    take_the_lock_first(&mut connection);
     connection
         .pragma_update(None, "page_size", PAGE_BYTES)
         .op("be given its page size")?;
@@ -133,34 +112,63 @@ fn open_writer(dir: &Path) -> Result<Connection, JournalError> {
         .op("be written to")?;
     // Should that run have met a disk that failed, its commits are in the page cache alone, and a sync of
     // the WAL would not say so: all of them go into the database, which is synced.
-    match checkpoint(&connection, "FULL") {
-        // A disk that is merely full keeps what it has taken.
-        Err(failed) if failed.kind() == "disk_full" => {}
-        done => drop(done?),
-    }
+    let is_proven = move_all(&connection)?;
     // From here on commits survive the process; the durable thread makes them survive a power cut.
     connection
         .pragma_update(None, "synchronous", "NORMAL")
         .op("be set up")?;
-    Ok(connection)
+    Ok(Opened {
+        connection,
+        aside: None,
+        is_proven,
+    })
 }
 
-/// Moves commits from the WAL into the database. Returns the frames in the WAL, and how many of them are
-/// in the database.
+/// Transactions that write take the write lock when they begin. One that reads first and finds that another
+/// process (`register set`) has committed since could not go on, whatever it waits.
+fn take_the_lock_first(connection: &mut Connection) {
+    connection.set_transaction_behavior(TransactionBehavior::Immediate);
+}
+
+/// Moves all commits into the database. False: a reader is in the way. It is not waited for, because that
+/// would be with the writer's lock held.
+fn move_all(connection: &Connection) -> Result<bool, JournalError> {
+    connection.busy_timeout(Duration::ZERO).op("be set up")?;
+    let moved = checkpoint(connection, "FULL");
+    connection.busy_timeout(BUSY_TIMEOUT).op("be set up")?;
+    match moved {
+        // A disk that is merely full keeps what it has taken.
+        Err(failed) if failed.kind() == "disk_full" => Ok(true),
+        moved => moved.map(|moved| !moved.is_busy),
+    }
+}
+
+/// What a checkpoint has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Checkpointed {
+    /// Something was in the way of it: a reader, or a commit at that moment.
+    pub(super) is_busy: bool,
+    /// Frames in the WAL.
+    pub(super) frames: i64,
+    /// How many of them are in the database.
+    pub(super) moved: i64,
+}
+
+/// Moves commits from the WAL into the database.
 ///
 /// # Errors
-/// When the disk does not take it, or a reader is in the way of a mode that must have all of them.
-pub(super) fn checkpoint(connection: &Connection, mode: &str) -> Result<(i64, i64), JournalError> {
+/// When the disk does not take it.
+pub(super) fn checkpoint(
+    connection: &Connection,
+    mode: &str,
+) -> Result<Checkpointed, JournalError> {
     connection
         .query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
-            let busy: bool = row.get(0)?;
-            if busy && matches!(mode, "FULL" | "TRUNCATE") {
-                return Err(rusqlite::Error::SqliteFailure(
-                    rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
-                    None,
-                ));
-            }
-            Ok((row.get(1)?, row.get(2)?))
+            Ok(Checkpointed {
+                is_busy: row.get(0)?,
+                frames: row.get(1)?,
+                moved: row.get(2)?,
+            })
         })
         .op("be checkpointed")
 }
@@ -205,29 +213,54 @@ fn probe(connection: &Connection) -> Result<(), JournalError> {
 /// # Errors
 /// When there is none, or it cannot be read.
 pub fn open_reader(dir: &Path) -> Result<Connection, JournalError> {
-    let file = file_in(dir);
-    if !file.exists() {
-        return Err(JournalError::Missing {
-            path: dir.to_owned(),
-        });
-    }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = connect(&file, flags)?;
-    if check_version(&connection)? == 0 {
+    let connection = open_raw(dir)?;
+    let steps = check_version(&connection)?;
+    if steps == 0 {
         // Somebody is about to make it.
         return Err(JournalError::Missing {
             path: dir.to_owned(),
         });
     }
+    if steps < MIGRATIONS.len() {
+        older::lay_over(&connection)?;
+    }
     Ok(connection)
+}
+
+/// Opens the file for reading, whatever its schema.
+pub(super) fn open_raw(dir: &Path) -> Result<Connection, JournalError> {
+    let file = file_in(dir);
+    let path = dir.to_owned();
+    match file.try_exists() {
+        Ok(true) => {}
+        Ok(false) => return Err(JournalError::Missing { path }),
+        Err(source) => return Err(JournalError::Unreadable { path, source }),
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = connect(&file, flags)?;
+    let seen = connection.pragma_query_value(None, "user_version", |_| Ok(()));
+    if seen.is_ok() || wal_of(&file).try_exists().unwrap_or(true) {
+        return Ok(connection);
+    }
+    // A copy without its WAL, where none may be made: nobody writes to it, and all of it is in the file.
+    drop(connection);
+    let name = super::foreign::escape_uri(&file);
+    let uri = format!("file:{name}?immutable=1");
+    connect(Path::new(&uri), flags | OpenFlags::SQLITE_OPEN_URI)
 }
 
 /// A connection for a command that adds a row to a table which no thread of the daemon writes to. Its commits
 /// are durable when they are made.
 pub(super) fn open_beside(dir: &Path) -> Result<Connection, JournalError> {
-    drop(open_reader(dir)?);
+    let steps = check_version(&open_raw(dir)?)?;
+    if steps < MIGRATIONS.len() {
+        return Err(JournalError::OlderSchema {
+            found: i64::try_from(steps).expect("few"),
+        });
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = connect(&file_in(dir), flags)?;
+    let mut connection = connect(&file_in(dir), flags)?;
+    take_the_lock_first(&mut connection);
     // It leaves checkpoints to the daemon, or to the next one.
     connection
         .pragma_update(None, "wal_autocheckpoint", 0)
@@ -236,7 +269,8 @@ pub(super) fn open_beside(dir: &Path) -> Result<Connection, JournalError> {
     Ok(connection)
 }
 
-/// A second connection for the durable thread.
+/// A second connection for the durable thread. It waits for nobody: a checkpoint that waits for a reader does
+/// so with the writer's lock held, and commits would wait as long.
 pub(super) fn open_checkpointer(dir: &Path) -> Result<Connection, JournalError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = connect(&file_in(dir), flags)?;
@@ -245,6 +279,7 @@ pub(super) fn open_checkpointer(dir: &Path) -> Result<Connection, JournalError> 
         .op("be set up")?;
     connection
         .pragma_update(None, "journal_size_limit", WAL_BYTES)
+        .and_then(|()| connection.busy_timeout(Duration::ZERO))
         .op("be set up")?;
     Ok(connection)
 }
@@ -266,6 +301,12 @@ pub(super) fn connect(file: &Path, flags: OpenFlags) -> Result<Connection, Journ
         .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
         .op("be set up")?;
     Ok(connection)
+}
+
+fn wal_of(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name)
 }
 
 fn check_version(connection: &Connection) -> Result<usize, JournalError> {
@@ -382,8 +423,9 @@ mod tests {
     fn a_new_journal_is_made_and_opened_again() {
         let dir = tempfile::tempdir().unwrap();
         for _ in 0..2 {
-            let (connection, aside) = open(dir.path(), 0).unwrap();
-            assert!(aside.is_none());
+            let opened = open(dir.path(), 0).unwrap();
+            assert!(opened.aside.is_none() && opened.is_proven);
+            let connection = opened.connection;
             while preallocate_wal(&connection).unwrap() {}
         }
         let wal = std::fs::metadata(dir.path().join("journal.sqlite-wal")).unwrap();
@@ -401,7 +443,7 @@ mod tests {
     #[test]
     fn a_newer_schema_is_refused_and_left_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
-        let (connection, _) = open(dir.path(), 0).unwrap();
+        let connection = open(dir.path(), 0).unwrap().connection;
         connection.pragma_update(None, "user_version", 99).unwrap();
         drop(connection);
         let refused = open(dir.path(), 0).unwrap_err();
@@ -421,8 +463,8 @@ mod tests {
                 let _ = std::fs::remove_file(dir.path().join(name));
             }
             std::fs::write(file_in(dir.path()), &text).unwrap();
-            let (_, aside) = open(dir.path(), 5 * crate::pulse::NS_PER_S).unwrap();
-            let aside = aside.unwrap();
+            let opened = open(dir.path(), 5 * crate::pulse::NS_PER_S).unwrap();
+            let aside = opened.aside.unwrap();
             assert!(aside.ends_with(name), "{}", aside.display());
             assert_eq!(std::fs::read_to_string(aside).unwrap(), text);
         }
@@ -448,7 +490,7 @@ mod tests {
     #[test]
     fn damage_that_would_stop_the_daemon_is_found_at_the_start() {
         let dir = tempfile::tempdir().unwrap();
-        let (connection, _) = open(dir.path(), 0).unwrap();
+        let connection = open(dir.path(), 0).unwrap().connection;
         let roots: Vec<(String, u64)> = connection
             .prepare("SELECT name, rootpage FROM sqlite_schema WHERE type = 'table'")
             .and_then(|mut select| {
@@ -472,20 +514,9 @@ mod tests {
             damaged[page..page + 512].fill(0x5a);
             std::fs::write(file_in(dir.path()), damaged).unwrap();
             let _ = std::fs::remove_file(dir.path().join("journal.sqlite-wal"));
-            let (_, aside) = open(dir.path(), 0).unwrap();
-            assert!(aside.is_some(), "damage of {table}");
+            let opened = open(dir.path(), 0).unwrap();
+            assert!(opened.aside.is_some(), "damage of {table}");
         }
-    }
-
-    #[test]
-    fn one_writer_at_a_time() {
-        let dir = tempfile::tempdir().unwrap();
-        let held = lock(dir.path()).unwrap();
-        assert_eq!(lock(dir.path()).unwrap_err().kind(), "in_use");
-        assert!(is_locked(dir.path()));
-        drop(held);
-        assert!(!is_locked(dir.path()));
-        lock(dir.path()).unwrap();
     }
 
     #[test]

@@ -244,11 +244,11 @@ pub(crate) fn journals(bytes: &[u8]) {
     let names = ["Import".to_owned(), "Export".to_owned()];
     let dir = scratch();
     fs::write(dir.path().join("journal.sqlite"), bytes).unwrap();
-    let Ok((connection, aside)) = schema::open(dir.path(), WALL) else {
+    let Ok(opened) = schema::open(dir.path(), WALL) else {
         return;
     };
-    drop(connection);
-    if let Some(aside) = aside {
+    drop(opened.connection);
+    if let Some(aside) = opened.aside {
         salvage(&aside);
     }
     let Ok(mut journal) = Journal::open(dir.path(), &names, "boot", WALL) else {

@@ -26,8 +26,8 @@ use crate::journal::JournalError;
 use crate::journal::append::Journal;
 use crate::journal::arrivals::Expiry;
 use crate::journal::heirloom::ArrivedHours;
+use crate::journal::lock::is_locked;
 use crate::journal::reader::Reader;
-use crate::journal::schema::is_locked;
 use crate::pulse::{NS_PER_S, WallNs};
 
 const NS_PER_DAY: i64 = 86_400 * NS_PER_S;

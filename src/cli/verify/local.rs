@@ -13,9 +13,9 @@ use crate::clock::kernel;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded, MeterSettings};
+use crate::journal::lock::is_locked;
 use crate::journal::reader::Reader;
 use crate::journal::refusal::Refusal;
-use crate::journal::schema::is_locked;
 use crate::journal::{JournalError, file_in};
 use crate::status::Status;
 
