@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::journal::JournalError;
+use crate::journal::compared::Compared;
 use crate::journal::delivery::DestinationState;
 use crate::journal::reader::Reader;
 use crate::pulse::{NS_PER_S, WallNs};
@@ -107,6 +108,23 @@ pub struct ViewsStatus {
     pub since_ns: WallNs,
     /// By level: everything before this, in seconds since 1970, has been compared.
     pub until_s: BTreeMap<&'static str, i64>,
+    /// The same levels, with what can be said of them.
+    pub levels: BTreeMap<&'static str, LevelStatus>,
+}
+
+/// What can be said of a level: only of what was compared by the last look.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LevelStatus {
+    /// What the last look has compared begins here, in seconds since 1970; None: it is still to come.
+    pub from_s: Option<i64>,
+    /// And ends here.
+    pub to_s: Option<i64>,
+    /// Windows in which the server holds more than the journal: they are not equal, and left as they are.
+    pub unequal: i64,
+    /// What is still to be looked at goes back to here, in seconds since 1970; None: nothing is.
+    pub to_look_from_s: Option<i64>,
+    /// When the last look over all that is kept was begun, in seconds since 1970; 0: never.
+    pub all_s: i64,
 }
 
 impl Status {
@@ -242,10 +260,12 @@ impl ViewsStatus {
             message,
             since_ns,
         } = reader.views_state(destination)?;
-        let mut until_s = BTreeMap::new();
+        let (mut until_s, mut levels) = (BTreeMap::new(), BTreeMap::new());
         for level in Level::ALL {
-            if let Some(until) = reader.reconciled_until_s(destination, level)? {
+            let compared = reader.compared(destination, level)?;
+            if let Some(until) = compared.until_s {
                 until_s.insert(level.as_str(), until);
+                levels.insert(level.as_str(), LevelStatus::of(level, &compared));
             }
         }
         Ok(ViewsStatus {
@@ -253,6 +273,23 @@ impl ViewsStatus {
             message,
             since_ns,
             until_s,
+            levels,
         })
+    }
+}
+
+impl LevelStatus {
+    fn of(level: Level, compared: &Compared) -> LevelStatus {
+        let (from_s, to_s) = compared.span().unzip();
+        // What was written while it was young is looked at again in any case.
+        let left = compared.to_look.iter().next();
+        let left = left.filter(|(left_s, _)| to_s.is_none_or(|to_s| *left_s < to_s));
+        LevelStatus {
+            from_s,
+            to_s,
+            unequal: compared.unequal.length_s() / level.windows().width_s(),
+            to_look_from_s: left.map(|(left_s, _)| left_s),
+            all_s: compared.all_s,
+        }
     }
 }

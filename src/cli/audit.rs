@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
@@ -13,12 +13,14 @@ use super::time::{Moment, local};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, InfluxSettings, Loaded};
 use crate::daemon::destination_name;
+use crate::deliver::retry::Failure;
+use crate::deliver::size::BatchSize;
 use crate::journal::JournalError;
 use crate::journal::reader::Reader;
 use crate::pulse::NS_PER_S;
 use crate::reconcile::audit::{LevelReport, Options, Totals, audit as compare};
 use crate::reconcile::compare::{Difference, Verdict};
-use crate::reconcile::examine::Examiner;
+use crate::reconcile::examine::{Examiner, Trouble};
 use crate::reconcile::influx_server::InfluxServer;
 use crate::rollup::{Level, View};
 
@@ -58,6 +60,11 @@ pub struct AuditArgs {
     /// where the journal knows less, such as from before PowerLogger was installed.
     #[arg(long, value_enum, default_value_t = Source::Journal)]
     from: Source,
+
+    /// With `--repair --from raw`: also lower windows that hold pulses which raw does not have (any more). They
+    /// vanish by it.
+    #[arg(long, short)]
+    yes: bool,
 
     /// List every window that differs.
     #[arg(long, short)]
@@ -102,6 +109,7 @@ pub fn audit(args: &AuditArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
     let mut levels = args.level.clone();
     if levels.is_empty() {
         levels = Level::ALL.to_vec();
+        levels.retain(|level| influx.raw || *level != Level::Raw);
     }
     let wanted = Wanted {
         levels,
@@ -109,6 +117,7 @@ pub fn audit(args: &AuditArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
         to_s: to_ns.div_euclid(NS_PER_S),
         repair: args.repair,
         from_raw: args.from == Source::Raw,
+        may_lower: args.yes,
     };
     let reports = run(loaded, influx, &wanted)?;
     let left: usize = reports.iter().map(|report| report.left(args.repair)).sum();
@@ -135,6 +144,7 @@ pub(super) struct Wanted {
     pub(super) to_s: i64,
     pub(super) repair: bool,
     pub(super) from_raw: bool,
+    pub(super) may_lower: bool,
 }
 
 /// Audits with a progress bar. Without a journal only `from_raw` makes sense.
@@ -160,11 +170,13 @@ pub(super) fn run(
     let of = influx.clone();
     let lookup = Box::new(move || again.reload_token(&of));
     let mut server = InfluxServer::new(influx, lookup)?;
+    let mut size = BatchSize::new(loaded.settings.deliver.batch_lines_max);
     let mut examiner = Examiner {
         reader: reader.as_mut(),
         destination: destination.map(|(row, ..)| row),
         names: &names,
         measurement: &influx.measurement,
+        size: &mut size,
     };
     let now_s = SystemClock.wall_ns().div_euclid(NS_PER_S);
     let kept_s = i64::from(loaded.settings.journal.raw_retention_d) * 86_400;
@@ -173,9 +185,11 @@ pub(super) fn run(
         from_s: wanted.from_s,
         to_s: wanted.to_s,
         now_s,
-        raw_from_s: View::Hour.floor_s(now_s - kept_s) + View::Hour.width_s(),
+        raw_from_s: (influx.raw || wanted.from_raw || wanted.levels.contains(&Level::Raw))
+            .then(|| View::Hour.floor_s(now_s - kept_s) + View::Hour.width_s()),
         repair: wanted.repair,
         from_raw: wanted.from_raw,
+        may_lower: wanted.may_lower,
     };
     let mut bar = Progress::on_terminal(std::io::stderr().is_terminal());
     let what = if wanted.repair {
@@ -187,10 +201,15 @@ pub(super) fn run(
         bar.show(&format!("{what} {}", level.as_str()), share);
     });
     bar.clear();
-    reports.context(
-        "the comparison broke off (a 404 means: no such bucket, or a token that may not read it; \
-         `powerlogger setup` makes both)",
-    )
+    reports.map_err(|trouble| {
+        let remedy = match &trouble {
+            Trouble::Server(Failure::Status { status: 404, .. }) => {
+                ": there is no such bucket, or the token may not read it (`powerlogger setup` makes both)"
+            }
+            _ => "",
+        };
+        anyhow::Error::from(trouble).context(format!("the comparison broke off{remedy}"))
+    })
 }
 
 fn print(report: &LevelReport, args: &AuditArgs, out: &mut dyn Write) -> Result<()> {
@@ -223,8 +242,14 @@ fn print(report: &LevelReport, args: &AuditArgs, out: &mut dyn Write) -> Result<
             .count();
         let raw = match (report.level, raw) {
             (Level::Raw, _) => String::new(),
+            (_, Some(raw)) if report.raw_from_s > report.from_s => {
+                format!(
+                    ", raw {raw} (from {} on)",
+                    local(report.raw_from_s * NS_PER_S)
+                )
+            }
             (_, Some(raw)) => format!(", raw {raw}"),
-            (_, None) => ", raw expired".to_owned(),
+            (_, None) => ", raw not there any more".to_owned(),
         };
         let verdict = match differ {
             0 => "equal".to_owned(),
@@ -260,16 +285,25 @@ fn describe(difference: &Difference, level: Level, repair: bool) -> String {
         found,
         verdict,
         strays,
+        failed,
     } = difference;
     let at = local(start_s * NS_PER_S);
     let raw = raw.filter(|_| level != Level::Raw);
     let raw = raw.map_or(String::new(), |raw| format!(", raw {raw}"));
     let then = match (verdict, repair) {
+        (_, true) if *failed && level == Level::Raw => {
+            "NOT taken: the bucket does not keep this time, or the journal has not its pulses any more"
+                .to_owned()
+        }
+        (_, true) if *failed => "NOT taken: the bucket does not keep this time".to_owned(),
         (Verdict::Write(n), true) => format!("{n} written"),
         (Verdict::Write(n), false) => format!("--repair writes {n}"),
         (Verdict::Resend, true) => "sent again".to_owned(),
         (Verdict::Resend, false) => "--repair sends them again".to_owned(),
         (Verdict::Foreign, _) => "more than the journal knows; left as it is".to_owned(),
+        (Verdict::Vanishes(n), _) => {
+            format!("more than raw and the journal know ({n}); left as it is, --yes lowers it")
+        }
     };
     let strays = match strays.len() {
         0 => String::new(),
@@ -282,21 +316,16 @@ fn describe(difference: &Difference, level: Level, repair: bool) -> String {
 }
 
 fn summary(reports: &[LevelReport], left: usize, repair: bool, out: &mut dyn Write) -> Result<()> {
-    let differ: usize = reports.iter().map(|report| report.differences.len()).sum();
+    let all = || reports.iter().flat_map(|report| &report.differences);
+    let differ = all().count();
+    let any = |wanted: fn(&Difference) -> bool| all().any(wanted);
     match (differ, repair, left) {
         (0, ..) => writeln!(out, "✓ journal and server agree")?,
         (n, true, 0) => writeln!(out, "✓ {n} windows differed; all are put right")?,
-        (n, true, left) => {
-            writeln!(
-                out,
-                "✗ {n} windows differed; {left} could not be put right (see above)"
-            )?;
-            writeln!(
-                out,
-                "  The server holds more than the journal knows there: another writer, or pulses from \
-                 before this journal. `powerlogger audit --repair --from raw` trusts raw."
-            )?;
-        }
+        (n, true, left) => writeln!(
+            out,
+            "✗ {n} windows differed; {left} could not be put right (see above)"
+        )?,
         (n, false, _) => {
             writeln!(
                 out,
@@ -304,7 +333,41 @@ fn summary(reports: &[LevelReport], left: usize, repair: bool, out: &mut dyn Wri
             )?;
         }
     }
+    if repair && any(|d| d.verdict == Verdict::Foreign) {
+        writeln!(
+            out,
+            "  The server holds more than the journal knows there: another writer, or pulses from before \
+             this journal.\n  What raw does not vouch for is not lowered. `powerlogger audit --repair --from raw` \
+             trusts raw."
+        )?;
+    }
+    let vanishing = vanishing(reports);
+    if vanishing.0 > 0 {
+        writeln!(
+            out,
+            "  {} windows hold {} pulses that neither raw nor the journal has: they would vanish. --yes lowers \
+             them.",
+            vanishing.0, vanishing.1
+        )?;
+    }
+    if repair && any(|d| d.failed) {
+        writeln!(
+            out,
+            "  What was not taken is older than its bucket keeps: `powerlogger verify` shows the retention, \
+             `powerlogger setup` puts it right."
+        )?;
+    }
     Ok(())
+}
+
+/// Windows that are only lowered with a yes, and how many pulses would vanish by that.
+pub(super) fn vanishing(reports: &[LevelReport]) -> (usize, i64) {
+    let differences = reports.iter().flat_map(|report| &report.differences);
+    let pulses = differences.filter_map(|difference| match difference.verdict {
+        Verdict::Vanishes(pulses) => Some(difference.found - pulses),
+        _ => None,
+    });
+    pulses.fold((0, 0), |(windows, all), pulses| (windows + 1, all + pulses))
 }
 
 fn to_json(reports: &[LevelReport], repair: bool) -> Value {
@@ -323,12 +386,13 @@ fn to_json(reports: &[LevelReport], repair: bool) -> Value {
                 Verdict::Write(pulses) => ("write", Some(pulses)),
                 Verdict::Resend => ("resend", None),
                 Verdict::Foreign => ("none", None),
+                Verdict::Vanishes(pulses) => ("needs_yes", Some(pulses)),
             };
             json!({
                 "meter": difference.meter, "start_s": difference.start_s,
                 "journal": difference.journal, "raw": difference.raw, "server": difference.found,
                 "action": action, "value": value,
-                "repaired": repair && difference.verdict != Verdict::Foreign,
+                "repaired": repair && difference.is_put_right(),
             })
         });
         json!({

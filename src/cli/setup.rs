@@ -13,6 +13,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, InfluxSettings, Loaded, Secret, Token, TokenSource};
 use crate::influx::{Client, ClientSettings};
 use crate::pulse::NS_PER_S;
+use crate::reconcile::compare::Verdict;
 use crate::rollup::{Level, View};
 use crate::setup::apply::Applier;
 use crate::setup::inspect::{Refused, Wrong, check, look};
@@ -161,7 +162,7 @@ pub fn setup(args: &SetupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
     };
     let read_token = apply(&plan, &applier, args.json, out)?;
     let recomputed = if args.take_over {
-        recompute(loaded, influx, &token, args.json, out)
+        recompute(loaded, influx, &token, args, out)
             .context("the views are not computed anew; `powerlogger setup --take-over` goes on")
     } else {
         Ok(())
@@ -299,7 +300,7 @@ fn recompute(
     loaded: &Loaded,
     influx: &InfluxSettings,
     token: &str,
-    quiet: bool,
+    args: &SetupArgs,
     out: &mut dyn Write,
 ) -> Result<()> {
     let mut influx = influx.clone();
@@ -308,22 +309,45 @@ fn recompute(
         source: TokenSource::AdminEnv,
     });
     let now_s = SystemClock.wall_ns().div_euclid(NS_PER_S);
-    let days = i64::from(loaded.settings.journal.raw_retention_d) + 1;
+    let days = i64::from(loaded.settings.journal.raw_retention_d);
     let wanted = audit::Wanted {
         levels: View::ALL.map(Level::View).to_vec(),
         from_s: now_s - days * 86_400,
         to_s: now_s,
         repair: true,
         from_raw: true,
+        may_lower: args.yes,
     };
     let _acting = rights::as_owner(&loaded.settings.journal.dir)?;
     let reports = audit::run(loaded, &influx, &wanted)?;
-    for report in reports.iter().filter(|_| !quiet) {
+    if args.json {
+        return Ok(());
+    }
+    for report in &reports {
         let (level, repaired) = (report.level.as_str(), report.repaired);
         writeln!(
             out,
             "  ✓ {level}: {repaired} windows computed anew from raw"
         )?;
+        let left = report.differences.iter();
+        let left = left.filter(|difference| difference.verdict == Verdict::Foreign);
+        match left.count() {
+            0 => {}
+            left => writeln!(
+                out,
+                "    {left} windows hold more pulses than raw has (raw begins there, or has lost some): left \
+                 as they are"
+            )?,
+        }
+        let (windows, pulses) = audit::vanishing(std::slice::from_ref(report));
+        if windows > 0 {
+            writeln!(
+                out,
+                "    {windows} windows hold {pulses} pulses that raw does not have, and would lose them: left \
+                 as they are\n    (`powerlogger setup --take-over --yes` lowers them; `powerlogger audit --from \
+                 raw` lists them)"
+            )?;
+        }
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `powerlogger status`: the snapshot of truth, for people and programs.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
@@ -15,8 +16,9 @@ use crate::journal::lock::is_locked;
 use crate::journal::reader::Reader;
 use crate::journal::refusal::{Refusal, is_read_only};
 use crate::pulse::NS_PER_S;
+use crate::rollup::Level;
 use crate::status::conditions::conditions;
-use crate::status::{ClockStatus, DeliveryStatus, MeterStatus, Status, ViewsStatus};
+use crate::status::{ClockStatus, DeliveryStatus, LevelStatus, MeterStatus, Status, ViewsStatus};
 
 /// Options of `status`.
 #[derive(Debug, Args)]
@@ -166,22 +168,90 @@ fn views(loaded: &Loaded, views: &ViewsStatus, out: &mut dyn Write) -> Result<()
         writeln!(out, "windows    off (influx.downsampling)")?;
         return Ok(());
     }
-    let until = views.until_s.values().min();
-    match (views.state.as_str(), until) {
-        ("ok" | "", Some(until_s)) => {
-            let until = time::local(until_s * NS_PER_S);
-            writeln!(out, "windows    equal to the journal up to {until}")?;
-        }
-        ("ok" | "", None) => writeln!(out, "windows    not compared with the server yet")?,
-        (state, _) => {
-            let (since, message) = (time::local(views.since_ns), &views.message);
-            writeln!(
-                out,
-                "windows    NOT COMPARED ({state}) since {since}: {message}"
-            )?;
-        }
+    if !matches!(views.state.as_str(), "ok" | "") {
+        let (since, message) = (time::local(views.since_ns), &views.message);
+        let state = &views.state;
+        writeln!(
+            out,
+            "windows    NOT COMPARED ({state}) since {since}: {message}"
+        )?;
+        return Ok(());
+    }
+    let names = Level::ALL.map(Level::as_str).into_iter();
+    let names = names.filter(|name| influx.raw || *name != Level::Raw.as_str());
+    let names: Vec<&str> = names.collect();
+    for line in compared(&names, &views.levels) {
+        writeln!(out, "{line}")?;
     }
     Ok(())
+}
+
+/// What was compared, and what came of it: never more than that.
+fn compared(names: &[&str], levels: &BTreeMap<&'static str, LevelStatus>) -> Vec<String> {
+    let at = |s: i64| time::local(s * NS_PER_S);
+    let known: Vec<(&str, &LevelStatus)> = names
+        .iter()
+        .filter_map(|name| Some((*name, levels.get(name)?)))
+        .collect();
+    let listed = |wanted: &dyn Fn(&LevelStatus) -> Option<String>| {
+        let said = known
+            .iter()
+            .filter_map(|(name, level)| Some(format!("{name} {}", wanted(level)?)));
+        said.collect::<Vec<_>>().join(", ")
+    };
+    let mut lines = Vec::new();
+    let from_s = known
+        .iter()
+        .map(|(_, level)| level.from_s)
+        .collect::<Option<Vec<_>>>();
+    let to_s = known
+        .iter()
+        .map(|(_, level)| level.to_s)
+        .collect::<Option<Vec<_>>>();
+    let span = from_s.zip(to_s).and_then(|(from_s, to_s)| {
+        let span = (from_s.into_iter().max()?, to_s.into_iter().min()?);
+        (known.len() == names.len() && span.0 < span.1).then_some(span)
+    });
+    let unequal = listed(&|level| (level.unequal > 0).then(|| level.unequal.to_string()));
+    match span {
+        None if known.is_empty() => {
+            lines.push("windows    not compared with the server yet".to_owned());
+        }
+        None => lines.push("windows    being compared with the server".to_owned()),
+        Some((from_s, to_s)) => {
+            let word = if unequal.is_empty() {
+                "equal to"
+            } else {
+                "compared with"
+            };
+            let (from, to) = (at(from_s), at(to_s));
+            lines.push(format!(
+                "windows    {word} the journal from {from} up to {to}"
+            ));
+        }
+    }
+    if !unequal.is_empty() {
+        lines.push(format!(
+            "           NOT EQUAL: {unequal} windows hold more on the server than the journal knows: another \
+             writer? (`powerlogger audit` lists them)"
+        ));
+    }
+    let left = listed(&|level| {
+        level
+            .to_look_from_s
+            .map(|from_s| format!("back to {}", at(from_s)))
+    });
+    if !left.is_empty() {
+        lines.push(format!("           still to be looked at: {left}"));
+    } else if let Some(all_s) = known.iter().map(|(_, level)| level.all_s).min() {
+        if span.is_some() && all_s > 0 {
+            let all = at(all_s);
+            lines.push(format!(
+                "           all that is kept was last looked over on {all}"
+            ));
+        }
+    }
+    lines
 }
 
 fn print_meter(meter: &MeterStatus, now_ns: i64, out: &mut dyn Write) -> Result<()> {
@@ -220,4 +290,69 @@ fn print_meter(meter: &MeterStatus, now_ns: i64, out: &mut dyn Write) -> Result<
         )?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [&str; 2] = ["raw", "1h"];
+
+    fn said(raw: LevelStatus, hour: Option<LevelStatus>) -> String {
+        let levels = [("raw", Some(raw)), ("1h", hour)];
+        let levels = levels
+            .into_iter()
+            .filter_map(|(name, level)| Some((name, level?)));
+        compared(&NAMES, &levels.collect()).join("\n")
+    }
+
+    fn level(from_s: i64, to_s: i64) -> LevelStatus {
+        LevelStatus {
+            from_s: Some(from_s),
+            to_s: Some(to_s),
+            unequal: 0,
+            to_look_from_s: None,
+            all_s: 1_700_000_000,
+        }
+    }
+
+    #[test]
+    fn equal_is_said_of_what_was_compared_alone() {
+        let (from_s, to_s) = (1_767_268_800, 1_767_441_600);
+        let good = said(level(from_s, to_s), Some(level(from_s - 99_999, to_s + 9)));
+        let want = format!(
+            "windows    equal to the journal from {} up to {}",
+            time::local(from_s * NS_PER_S),
+            time::local(to_s * NS_PER_S)
+        );
+        assert!(good.starts_with(&want), "{good}");
+        assert!(good.contains("last looked over on"), "{good}");
+
+        let half = LevelStatus {
+            from_s: None,
+            to_s: None,
+            to_look_from_s: Some(0),
+            ..level(0, 0)
+        };
+        for said in [
+            said(level(from_s, to_s), None),
+            said(level(from_s, to_s), Some(half)),
+        ] {
+            assert!(
+                said.contains("being compared") && !said.contains("equal"),
+                "{said}"
+            );
+        }
+
+        let other = LevelStatus {
+            unequal: 582,
+            to_look_from_s: Some(from_s - 99_999),
+            ..level(from_s, to_s)
+        };
+        let said = said(level(from_s, to_s), Some(other));
+        assert!(said.contains("compared with the journal from"), "{said}");
+        assert!(said.contains("NOT EQUAL: 1h 582 windows"), "{said}");
+        assert!(said.contains("still to be looked at: 1h back to"), "{said}");
+        assert!(!said.contains("equal to the journal"), "{said}");
+    }
 }

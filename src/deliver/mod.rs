@@ -12,7 +12,6 @@ pub mod encoding;
 pub mod held_days;
 pub mod influx_sink;
 pub mod lanes;
-pub mod poster;
 pub mod request_size;
 pub mod retry;
 pub mod sink;

@@ -51,6 +51,13 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// The names of the columns that are not empty.
+    pub fn columns(&self) -> impl Iterator<Item = &'a str> + '_ {
+        let columns = self.header.iter().zip(self.cells);
+        let full = columns.filter(|(_, cell)| !cell.is_empty());
+        full.map(|(name, _)| name.as_str())
+    }
+
     /// The cell under this name; None: the table has no such column, or the cell is empty.
     pub fn get(&self, name: &str) -> Option<&'a str> {
         let at = self.header.iter().position(|column| column == name)?;

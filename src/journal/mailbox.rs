@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use super::compared::Reconciled;
 use super::delivery::DeliveryNews;
 use crate::rollup::Level;
 
@@ -29,7 +30,12 @@ impl Mailbox {
         waiting.much |= news.much;
         waiting.refused.extend(news.refused);
         waiting.expired.extend(news.expired);
-        waiting.reconciled.extend(news.reconciled);
+        for reconciled in news.reconciled {
+            match waiting.reconciled.last_mut() {
+                Some(last) if last.takes(&reconciled) => last.merge(reconciled),
+                _ => waiting.reconciled.push(reconciled),
+            }
+        }
     }
 
     /// Says before windows of a level up to `until_s` are compared for the first time: how they change
@@ -56,7 +62,7 @@ impl Mailbox {
             || waiting.views.is_some()
             || !waiting.refused.is_empty()
             || !waiting.expired.is_empty()
-            || waiting.reconciled.iter().any(|r| !r.changed.is_empty());
+            || waiting.reconciled.iter().any(Reconciled::is_urgent);
         let ranges = waiting.delivered.is_some() || !waiting.reconciled.is_empty();
         if urgent || (also_ranges && ranges) {
             return Some(std::mem::take(&mut waiting));

@@ -79,4 +79,13 @@ pub(super) const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (segment, minute, meter)) WITHOUT ROWID;
     ",
     GIVE_ID,
+    // What the reconciler has still to look at, and what it found: no restart forgets it.
+    "
+    CREATE TABLE compare_span (
+        destination INTEGER NOT NULL, level INTEGER NOT NULL, kind INTEGER NOT NULL,
+        from_s INTEGER NOT NULL, to_s INTEGER NOT NULL,
+        PRIMARY KEY (destination, level, kind, from_s)) WITHOUT ROWID;
+    ALTER TABLE reconciled ADD COLUMN looked_from_s INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE reconciled ADD COLUMN all_s INTEGER NOT NULL DEFAULT 0;
+    ",
 ];

@@ -29,9 +29,12 @@
 //! * `hour_ids(start_s, first_id, last_id)`: between which ids the pulses of an hour are found.
 //! * `watched(meter, begins_s, ends_s)`: when the meter's line was watched without a break: the
 //!   journal knows all of a window that lies in there.
-//! * `reconciled(destination, level, until_s)` and `changed_window(destination, level, start_s,
-//!   roll)`: up to where the server's buckets were compared with the windows, and what has changed
-//!   since. Level 0 is raw, the others are the width of the view's windows in seconds.
+//! * `reconciled(destination, level, until_s, looked_from_s, all_s)` and `changed_window(destination, level,
+//!   start_s, roll)`: up to where the server's buckets were compared with the windows, and what has changed
+//!   since. Level 0 is raw, the others are the width of the view's windows in seconds. `looked_from_s`: back
+//!   to where the last look goes; `all_s`: when the last look over all that is kept was begun.
+//! * `compare_span(destination, level, kind, from_s, to_s)`: kind 0: what is still to be looked at; kind 1:
+//!   windows in which the server holds more than the journal.
 //! * `journal(key, value)`: numbers of the journal itself. `id` tells it from all others, and is random since
 //!   the journal is given it when it is made; an older one was given one that its copies have, too.
 //! * `register(meter, at_ns, pulses, kwh, imp_per_kwh, adopted)`: what stood on a meter's face, and how many

@@ -190,6 +190,7 @@ fn probe(connection: &Connection) -> Result<(), JournalError> {
         "SELECT max(ends_s) FROM watched",
         "SELECT max(until_s) FROM reconciled",
         "SELECT max(roll) FROM changed_window",
+        "SELECT max(to_s) FROM compare_span",
         "SELECT max(at_ns) FROM register",
         "SELECT max(mono_ns) FROM elapsed",
         "SELECT max(pulses) FROM thinned",

@@ -228,6 +228,7 @@ fn a_compared_window_that_changes_is_noted_until_it_is_compared_again() {
             level: minute,
             until_s,
             changed,
+            looked: None,
         }],
         ..DeliveryNews::default()
     };

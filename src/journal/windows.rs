@@ -207,6 +207,17 @@ impl Reader {
         first_window(&self.connection, view)
     }
 
+    /// The start of the newest window of a view before `before_s`; None: there is none.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn last_window(&self, view: View, before_s: i64) -> Result<Option<i64>, JournalError> {
+        self.connection
+            .prepare_cached("SELECT max(start_s) FROM window WHERE view = ?1 AND start_s < ?2")
+            .and_then(|mut select| select.query_row((view.width_s(), before_s), |row| row.get(0)))
+            .op("be read")
+    }
+
     /// When each meter's line was watched, as ranges of seconds (ends not included).
     ///
     /// # Errors

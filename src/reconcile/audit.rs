@@ -2,13 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::compare::{Counts, Difference, Found, Sides, Verdict};
-use super::examine::{Examiner, Ours, Trouble};
+use super::compare::{Counts, Difference};
+use super::examine::{AskRaw, Examiner, Ours, Trouble};
+use super::from_raw::FromRaw;
 use super::server::Server;
+use crate::deliver::retry::Failure;
 use crate::rollup::{Level, View};
 
 /// Windows in one stretch of one level.
 const STRETCH_WINDOWS: i64 = 1_440;
+
+/// A window that has just been settled is the daemon's for this long before it is judged, in seconds.
+const GRACE_S: i64 = 60;
 
 /// What to audit, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,12 +26,14 @@ pub struct Options {
     pub to_s: i64,
     /// Now.
     pub now_s: i64,
-    /// Raw keeps points from here on.
-    pub raw_from_s: i64,
+    /// Raw keeps points from here on; None: no pulses are sent there.
+    pub raw_from_s: Option<i64>,
     /// Put right what differs.
     pub repair: bool,
     /// Where the journal knows less, views are recomputed from raw.
     pub from_raw: bool,
+    /// Recomputing from raw may lower windows although pulses vanish by it.
+    pub may_lower: bool,
 }
 
 /// What was found of one level.
@@ -42,6 +49,8 @@ pub struct LevelReport {
     pub totals: BTreeMap<String, Totals>,
     /// The windows that differ.
     pub differences: Vec<Difference>,
+    /// Raw could be read from here on, in seconds since 1970.
+    pub raw_from_s: i64,
     /// Windows written, or pulses sent again.
     pub repaired: usize,
 }
@@ -61,7 +70,7 @@ impl LevelReport {
     /// Windows that differ and were not put right.
     pub fn left(&self, repair: bool) -> usize {
         let left = self.differences.iter();
-        left.filter(|difference| !repair || difference.verdict == Verdict::Foreign)
+        left.filter(|difference| !repair || !difference.is_put_right())
             .count()
     }
 }
@@ -80,21 +89,14 @@ pub fn audit(
     options: &Options,
     progress: Progress<'_>,
 ) -> Result<Vec<LevelReport>, Trouble> {
-    // Views are recomputed from the first hour that raw has.
-    let raw_first_s = if options.from_raw {
-        let hours = server.raw(
-            View::Hour,
-            options.raw_from_s,
-            View::Hour.floor_s(options.now_s),
-        )?;
-        hours.keys().map(|(_, start_s)| *start_s).min()
-    } else {
-        None
+    let whole_from_s = match options.raw_from_s.filter(|_| options.from_raw) {
+        Some(raw_from_s) => Some(raw_begins(server, raw_from_s, options.now_s)?),
+        None => None,
     };
     let spans: Vec<(Level, i64, i64)> = options
         .levels
         .iter()
-        .map(|level| span(*level, options, raw_first_s))
+        .map(|level| span(*level, options))
         .collect();
     let stretches = |(level, from_s, to_s): &(Level, i64, i64)| {
         let stretch_s = STRETCH_WINDOWS * level.windows().width_s();
@@ -109,26 +111,25 @@ pub fn audit(
             to_s: to_s.max(from_s),
             totals: BTreeMap::new(),
             differences: Vec::new(),
+            raw_from_s: options.raw_from_s.unwrap_or(i64::MAX),
             repaired: 0,
         };
         let stretch_s = STRETCH_WINDOWS * level.windows().width_s();
+        let whole_from_s = whole_from_s.as_ref().filter(|_| level != Level::Raw);
+        let mut from_raw =
+            whole_from_s.map(|from_s| FromRaw::new(from_s.clone(), options.may_lower));
         let mut next_s = from_s;
         while next_s < to_s {
             progress(level, done / all);
             let end_s = to_s.min(next_s + stretch_s);
-            let raw_wins = raw_first_s.is_some_and(|first_s| first_s <= next_s);
-            let end_s = match raw_first_s {
-                // A stretch is wholly within raw or not at all.
-                Some(first_s) if next_s < first_s => end_s.min(first_s),
-                _ => end_s,
-            };
+            let span = (next_s, end_s);
             stretch(
                 examiner,
                 server,
                 options,
                 &mut report,
-                (next_s, end_s),
-                raw_wins,
+                span,
+                from_raw.as_mut(),
             )?;
             done += (end_s - next_s) as f64 / stretch_s as f64;
             next_s = end_s;
@@ -138,18 +139,39 @@ pub fn audit(
     Ok(reports)
 }
 
+/// By meter: since when raw holds everything. Its first point may stand anywhere in its hour, which begins to
+/// be whole with the next one; raw may still have an hour that its retention is over for.
+fn raw_begins(
+    server: &mut dyn Server,
+    raw_from_s: i64,
+    now_s: i64,
+) -> Result<BTreeMap<String, i64>, Failure> {
+    let hour_s = View::Hour.width_s();
+    let hours = server.raw(
+        View::Hour,
+        raw_from_s - hour_s,
+        View::Hour.floor_s(now_s) + hour_s,
+    )?;
+    let mut begins: BTreeMap<String, i64> = BTreeMap::new();
+    for (meter, start_s) in hours.into_keys() {
+        let first = begins.entry(meter).or_insert(start_s + hour_s);
+        *first = (*first).min(start_s + hour_s);
+    }
+    Ok(begins)
+}
+
 /// What of the period is to be compared on a level: whole windows, kept, and nobody's but ours.
-fn span(level: Level, options: &Options, raw_first_s: Option<i64>) -> (Level, i64, i64) {
+fn span(level: Level, options: &Options) -> (Level, i64, i64) {
     let view = level.windows();
     let kept_s = match level {
-        Level::Raw => Some(options.raw_from_s),
+        Level::Raw => options.raw_from_s,
         Level::View(view) => view.kept_from_s(options.now_s),
     };
     // A window that has begun before the period is not wholly in it.
     let from_s = view.floor_s(options.from_s + view.width_s() - 1);
     let from_s = from_s.max(kept_s.unwrap_or(from_s));
-    let settled_s = view.settled_before_s(options.now_s);
-    let to_s = if raw_first_s.is_some() && level != Level::Raw {
+    let settled_s = view.settled_before_s(options.now_s - GRACE_S);
+    let to_s = if options.from_raw && level != Level::Raw {
         // From raw the tasks would write the same: no need to wait.
         view.floor_s(options.now_s)
     } else {
@@ -164,54 +186,33 @@ fn stretch(
     options: &Options,
     report: &mut LevelReport,
     (from_s, to_s): (i64, i64),
-    raw_wins: bool,
+    from_raw: Option<&mut FromRaw>,
 ) -> Result<(), Trouble> {
-    let view = report.level.windows();
-    let ours = examiner.ours(view, from_s, to_s)?;
-    match report.level {
-        Level::Raw => {
-            let (raw, differences) = examiner.raw_read(server, (from_s, to_s), &ours)?;
-            add(report, &ours, &raw, Some(&raw));
-            if options.repair {
-                report.repaired += examiner.resend(server, (from_s, to_s), &differences)?;
-            }
-            report.differences.extend(differences);
+    let Level::View(view) = report.level else {
+        let ours = examiner.ours(report.level.windows(), from_s, to_s)?;
+        let (raw, mut differences) = examiner.raw_read(server, (from_s, to_s), &ours)?;
+        add(report, &ours, &raw, Some(&raw));
+        if options.repair {
+            report.repaired += examiner.resend(server, (from_s, to_s), &mut differences)?;
         }
-        Level::View(view) => {
-            let found = server.view(view, from_s, to_s)?;
-            let raw = if from_s >= options.raw_from_s {
-                Some(server.raw(view, from_s, to_s)?)
-            } else {
-                None
-            };
-            add(report, &ours, &found.counts, raw.as_ref());
-            let differences = differences(examiner, view, &ours, raw.as_ref(), &found, raw_wins);
-            if options.repair {
-                report.repaired += examiner.write(server, view, &differences)?;
-            }
-            report.differences.extend(differences);
-        }
-    }
-    Ok(())
-}
-
-fn differences(
-    examiner: &Examiner<'_>,
-    view: View,
-    ours: &Ours,
-    raw: Option<&Counts>,
-    found: &Found,
-    raw_wins: bool,
-) -> Vec<Difference> {
-    let sides = Sides {
-        view,
-        journal: &ours.counts,
-        coverage: &ours.coverage,
-        raw,
-        found,
-        raw_wins,
+        report.differences.extend(differences);
+        return Ok(());
     };
-    sides.differences(&examiner.meters())
+    let ask = options.raw_from_s.map_or(AskRaw::Never, AskRaw::Always);
+    let seen = examiner.view(server, view, (from_s, to_s), ask)?;
+    let raw = seen.raw.as_ref().map(|raw| &raw.counts);
+    add(report, &seen.ours, &seen.found.counts, raw);
+    let meters = examiner.meters();
+    let sides = seen.sides(view);
+    let mut differences = match from_raw {
+        Some(from_raw) => from_raw.differences(&sides, &meters),
+        None => sides.differences(&meters),
+    };
+    if options.repair {
+        report.repaired += examiner.write(server, view, &mut differences)?;
+    }
+    report.differences.extend(differences);
+    Ok(())
 }
 
 /// Adds a stretch to the totals.

@@ -1,15 +1,16 @@
 //! The journal's windows against the server's: which agree, which are to be written, which are
 //! somebody else's affair. Pure.
 //!
-//! | the server's window | raw there | then |
+//! | the server's window | raw, if it was read for this very window | then |
 //! |---|---|---|
-//! | agrees | | nothing |
-//! | lower than the journal | | the journal's number is written: so many pulses there were at least |
-//! | higher | more than the journal | reported: somebody else writes there, or the journal lacks something |
-//! | higher | not more, or expired | the journal's number is written if it knows the whole window, else reported |
+//! | the larger of journal and raw | not more than the journal, or not read | nothing |
+//! | lower than that | | that number is written: so many pulses there were at least |
+//! | higher than the journal | more than the journal | reported: somebody else writes there, or the journal lacks something |
+//! | higher | not more | the journal's number is written if it knows the whole window, else reported |
+//! | higher | not read, expired, or without any of the pulses that the journal has | reported |
 //!
-//! With *raw wins* (`--from raw`) a window is what the journal or raw counts, whichever is more, as
-//! far as raw reaches.
+//! So nothing is lowered that raw does not vouch for. Recomputing from raw (`--from raw`) has a rule of
+//! its own ([`super::from_raw`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,6 +62,23 @@ impl Coverage {
     }
 }
 
+/// What raw holds, in the windows of a view.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RawRead {
+    /// Windows that start before this were not read, in seconds since 1970.
+    pub from_s: i64,
+    /// The others.
+    pub counts: Counts,
+}
+
+impl RawRead {
+    /// Points in a window; None: it was not read.
+    pub fn of(&self, window: &(String, i64)) -> Option<i64> {
+        let read = window.1 >= self.from_s;
+        read.then(|| self.counts.get(window).copied().unwrap_or(0))
+    }
+}
+
 /// What is to be done about a window that differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -70,6 +88,9 @@ pub enum Verdict {
     Resend,
     /// The server has more, and the journal cannot say that this is wrong.
     Foreign,
+    /// Recomputed from raw it would be this number, and pulses that are nowhere else would vanish: only
+    /// with a yes.
+    Vanishes(i64),
 }
 
 /// A window that differs.
@@ -89,6 +110,16 @@ pub struct Difference {
     pub verdict: Verdict,
     /// Points of this window at odd times, which are to become 0.
     pub strays: Vec<WallNs>,
+    /// It could not be put right: the server has dropped what was written, because it does not keep this time
+    /// any more, or the pulses have left the journal.
+    pub failed: bool,
+}
+
+impl Difference {
+    /// Whether the two are equal once the repair is over.
+    pub fn is_put_right(&self) -> bool {
+        matches!(self.verdict, Verdict::Write(_) | Verdict::Resend) && !self.failed
+    }
 }
 
 /// All that is known about the windows of a view over some time.
@@ -101,46 +132,59 @@ pub struct Sides<'a> {
     /// Where it knows everything.
     pub coverage: &'a Coverage,
     /// What raw holds, where that was asked for.
-    pub raw: Option<&'a Counts>,
+    pub raw: Option<&'a RawRead>,
     /// What the view holds.
     pub found: &'a Found,
-    /// Where the journal knows less than raw, raw is right.
-    pub raw_wins: bool,
 }
 
 impl Sides<'_> {
     /// The windows of these meters that differ.
     pub fn differences(&self, meters: &BTreeSet<&str>) -> Vec<Difference> {
-        let raw_keys = self.raw.filter(|_| self.raw_wins).into_iter().flatten();
-        let windows: BTreeSet<&(String, i64)> = self
-            .journal
-            .keys()
-            .chain(self.found.counts.keys())
-            .chain(raw_keys.map(|(window, _)| window))
-            .filter(|(meter, _)| self.raw_wins || meters.contains(meter.as_str()))
-            .collect();
-        windows
+        self.windows()
             .into_iter()
-            .filter_map(|window| self.judge(window))
+            .filter(|(meter, _)| meters.contains(meter.as_str()))
+            .filter_map(|window| Some(self.difference(window, self.verdict(window)?)))
             .collect()
     }
 
-    fn judge(&self, window: &(String, i64)) -> Option<Difference> {
+    /// The windows in which any side has something, by meter and time.
+    pub(super) fn windows(&self) -> BTreeSet<&(String, i64)> {
+        let raw = self.raw.map(|raw| raw.counts.keys());
+        let keys = self.journal.keys().chain(self.found.counts.keys());
+        keys.chain(raw.into_iter().flatten()).collect()
+    }
+
+    /// Pulses in the journal, in raw (None: not read), on the server.
+    pub(super) fn of(&self, window: &(String, i64)) -> (i64, Option<i64>, i64) {
         let of = |counts: &Counts| counts.get(window).copied().unwrap_or(0);
-        let (journal, raw) = (of(self.journal), self.raw.map(of));
-        let found = of(&self.found.counts);
+        let raw = self.raw.and_then(|raw| raw.of(window));
+        (of(self.journal), raw, of(&self.found.counts))
+    }
+
+    /// The table above.
+    pub(super) fn verdict(&self, window: &(String, i64)) -> Option<Verdict> {
+        let (journal, raw, found) = self.of(window);
+        let least = raw.unwrap_or(journal).max(journal);
+        if found < least {
+            return Some(Verdict::Write(least));
+        }
+        if found == journal {
+            return None;
+        }
+        // Raw that has none of the journal's pulses has lost this time: it does not say what was in it.
+        let vouched = raw.is_some_and(|raw| raw <= journal && (raw > 0 || journal == 0));
         let covered = || self.coverage.covers(self.view, &window.0, window.1);
-        let raw_more = raw.is_some_and(|raw| raw > journal);
-        let verdict = match raw.filter(|_| self.raw_wins) {
-            Some(raw) if found == raw.max(journal) => return None,
-            Some(raw) => Verdict::Write(raw.max(journal)),
-            None if found == journal => return None,
-            None if found < journal => Verdict::Write(journal),
-            None if !raw_more && covered() => Verdict::Write(journal),
-            None => Verdict::Foreign,
-        };
+        Some(if vouched && covered() {
+            Verdict::Write(journal)
+        } else {
+            Verdict::Foreign
+        })
+    }
+
+    pub(super) fn difference(&self, window: &(String, i64), verdict: Verdict) -> Difference {
+        let (journal, raw, found) = self.of(window);
         let strays = self.found.strays.get(window).cloned();
-        Some(Difference {
+        Difference {
             meter: window.0.clone(),
             start_s: window.1,
             journal,
@@ -148,7 +192,8 @@ impl Sides<'_> {
             found,
             verdict,
             strays: strays.unwrap_or_default(),
-        })
+            failed: false,
+        }
     }
 }
 
@@ -187,6 +232,7 @@ pub fn raw_differences(
                 found,
                 verdict,
                 strays: Vec::new(),
+                failed: false,
             })
         })
         .collect()
@@ -194,6 +240,8 @@ pub fn raw_differences(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const START_S: i64 = 1_767_268_800;
@@ -206,13 +254,7 @@ mod tests {
             .collect()
     }
 
-    fn verdict(
-        journal: i64,
-        covered: bool,
-        raw: Option<i64>,
-        found: i64,
-        raw_wins: bool,
-    ) -> Option<Verdict> {
+    fn verdict(journal: i64, covered: bool, raw: Option<i64>, found: i64) -> Option<Verdict> {
         let coverage = Coverage::new([(
             "Import".to_owned(),
             START_S,
@@ -222,14 +264,16 @@ mod tests {
             counts: counts(found),
             ..Found::default()
         };
-        let raw = raw.map(counts);
+        let raw = raw.map(|pulses| RawRead {
+            from_s: START_S,
+            counts: counts(pulses),
+        });
         let sides = Sides {
             view: View::Minute,
             journal: &counts(journal),
             coverage: &coverage,
             raw: raw.as_ref(),
             found: &found,
-            raw_wins,
         };
         let differences = sides.differences(&BTreeSet::from(["Import"]));
         differences.first().map(|difference| difference.verdict)
@@ -240,40 +284,73 @@ mod tests {
         use Verdict::{Foreign, Write};
         for (journal, covered, raw, found, want) in [
             (5, true, None, 5, None),
+            (5, true, Some(2), 5, None),
             (5, false, Some(5), 5, None),
             (5, false, None, 3, Some(Write(5))),
-            (5, false, Some(9), 3, Some(Write(5))),
+            (5, false, Some(4), 3, Some(Write(5))),
+            // Raised to whichever is more.
+            (5, false, Some(9), 3, Some(Write(9))),
+            (5, true, Some(9), 5, Some(Write(9))),
+            (5, true, Some(9), 7, Some(Write(9))),
+            (0, false, Some(9), 0, Some(Write(9))),
             (5, true, Some(9), 9, Some(Foreign)),
+            (5, true, Some(9), 11, Some(Foreign)),
+            // Lowered only where raw vouches for it.
             (5, true, Some(5), 9, Some(Write(5))),
             (5, true, Some(2), 9, Some(Write(5))),
-            (5, true, None, 9, Some(Write(5))),
+            (5, true, Some(0), 9, Some(Foreign)),
+            (5, true, None, 9, Some(Foreign)),
             (5, false, Some(5), 9, Some(Foreign)),
             (5, false, None, 9, Some(Foreign)),
             (0, true, Some(0), 4, Some(Write(0))),
+            (0, true, None, 4, Some(Foreign)),
             (0, false, Some(4), 4, Some(Foreign)),
         ] {
-            let got = verdict(journal, covered, raw, found, false);
+            let got = verdict(journal, covered, raw, found);
             assert_eq!(got, want, "{journal} {covered} {raw:?} {found}");
         }
     }
 
     #[test]
-    fn raw_wins_where_it_is_asked_to_and_reaches() {
-        assert_eq!(
-            verdict(0, false, Some(60), 54, true),
-            Some(Verdict::Write(60))
-        );
-        assert_eq!(
-            verdict(0, false, Some(60), 66, true),
-            Some(Verdict::Write(60))
-        );
-        assert_eq!(verdict(0, false, Some(0), 6, true), Some(Verdict::Write(0)));
-        assert_eq!(
-            verdict(70, true, Some(60), 60, true),
-            Some(Verdict::Write(70))
-        );
-        assert_eq!(verdict(0, false, Some(60), 60, true), None);
-        assert_eq!(verdict(0, false, None, 60, true), Some(Verdict::Foreign));
+    fn raw_that_was_read_in_part_vouches_for_that_part_alone() {
+        let window = |n: i64| ("Import".to_owned(), START_S + n * 60);
+        let both = |pulses: i64| Counts::from([(window(0), pulses), (window(1), pulses)]);
+        let raw = RawRead {
+            from_s: START_S + 60,
+            counts: both(5),
+        };
+        let found = Found {
+            counts: both(9),
+            ..Found::default()
+        };
+        let sides = Sides {
+            view: View::Minute,
+            journal: &both(5),
+            coverage: &Coverage::new([("Import".to_owned(), START_S, START_S + 120)]),
+            raw: Some(&raw),
+            found: &found,
+        };
+        let differences = sides.differences(&BTreeSet::from(["Import"]));
+        let verdicts: Vec<_> = differences.iter().map(|d| (d.raw, d.verdict)).collect();
+        let want = [(None, Verdict::Foreign), (Some(5), Verdict::Write(5))];
+        assert_eq!(verdicts, want);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_falls_below_journal_or_raw(
+            journal in 0i64..6, covered: bool, raw in prop::option::of(0i64..6), found in 0i64..6,
+        ) {
+            let left = match verdict(journal, covered, raw, found) {
+                None | Some(Verdict::Foreign) => found,
+                Some(Verdict::Write(pulses)) => pulses,
+                Some(other) => panic!("{other:?}"),
+            };
+            prop_assert!(left >= journal.max(raw.unwrap_or(0)));
+            if left < found {
+                prop_assert!(covered && raw.is_some_and(|raw| raw <= journal));
+            }
+        }
     }
 
     #[test]
@@ -287,9 +364,11 @@ mod tests {
             view: View::FiveMinutes,
             journal: &counts(300),
             coverage: &coverage,
-            raw: None,
+            raw: Some(&RawRead {
+                from_s: START_S,
+                counts: counts(300),
+            }),
             found: &found,
-            raw_wins: false,
         };
         let differences = sides.differences(&BTreeSet::from(["Import"]));
         assert_eq!(differences.len(), 1);

@@ -3,18 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::compare::{Counts, Coverage, Difference, Found, Sides, Verdict, raw_differences};
+use super::compare::{
+    Counts, Coverage, Difference, Found, RawRead, Sides, Verdict, raw_differences,
+};
+use super::outbox::Outbox;
 use super::server::Server;
 use crate::deliver::batch::{FIELD, TAG};
-use crate::deliver::retry::{Failure, Verdict as Judged, judge};
+use crate::deliver::retry::Failure;
+use crate::deliver::size::BatchSize;
 use crate::influx::line_protocol::LineEncoder;
 use crate::journal::JournalError;
 use crate::journal::reader::Reader;
 use crate::pulse::NS_PER_S;
 use crate::rollup::{Level, View};
-
-/// Lines in one request.
-const LINES_MAX: usize = 5_000;
 
 /// Pulses in one read.
 const PAGE_PULSES: usize = 5_000;
@@ -45,6 +46,41 @@ pub struct Ours {
     pub coverage: Coverage,
 }
 
+/// What is known of a stretch of a view.
+#[derive(Debug)]
+pub struct Seen {
+    /// The journal's side.
+    pub ours: Ours,
+    /// What the view holds.
+    pub found: Found,
+    /// What raw holds; None: it was not asked, or is not there.
+    pub raw: Option<RawRead>,
+}
+
+impl Seen {
+    /// The same for the comparison.
+    pub fn sides(&self, view: View) -> Sides<'_> {
+        Sides {
+            view,
+            journal: &self.ours.counts,
+            coverage: &self.ours.coverage,
+            raw: self.raw.as_ref(),
+            found: &self.found,
+        }
+    }
+}
+
+/// When raw is asked as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskRaw {
+    /// Never: there are no pulses on the server.
+    Never,
+    /// Where the view has more than the journal, for windows from here on, in seconds since 1970.
+    IfMore(i64),
+    /// For all windows from here on.
+    Always(i64),
+}
+
 /// Reads the journal and names the meters.
 #[derive(Debug)]
 pub struct Examiner<'a> {
@@ -56,6 +92,8 @@ pub struct Examiner<'a> {
     pub names: &'a BTreeMap<i64, String>,
     /// The measurement.
     pub measurement: &'a str,
+    /// Lines in a request.
+    pub size: &'a mut BatchSize,
 }
 
 impl Examiner<'_> {
@@ -86,7 +124,7 @@ impl Examiner<'_> {
         self.names.values().map(String::as_str).collect()
     }
 
-    /// The windows of a view that differ. Raw is asked for only where the view has more than we.
+    /// Both sides of a stretch of a view.
     ///
     /// # Errors
     /// When one of the sides cannot be read.
@@ -95,28 +133,24 @@ impl Examiner<'_> {
         server: &mut dyn Server,
         view: View,
         (from_s, to_s): (i64, i64),
-        raw_from_s: i64,
-    ) -> Result<Vec<Difference>, Trouble> {
+        ask: AskRaw,
+    ) -> Result<Seen, Trouble> {
         let ours = self.ours(view, from_s, to_s)?;
         let found = server.view(view, from_s, to_s)?;
-        let more = found
-            .counts
-            .iter()
-            .any(|(window, pulses)| *pulses > ours.counts.get(window).copied().unwrap_or(0));
-        let raw = if more && from_s >= raw_from_s {
-            Some(server.raw(view, from_s, to_s)?)
-        } else {
-            None
+        let more = || {
+            let mut counts = found.counts.iter();
+            counts.any(|(window, n)| *n > ours.counts.get(window).copied().unwrap_or(0))
         };
-        let sides = Sides {
-            view,
-            journal: &ours.counts,
-            coverage: &ours.coverage,
-            raw: raw.as_ref(),
-            found: &found,
-            raw_wins: false,
+        let raw_from_s = match ask {
+            AskRaw::Always(raw_from_s) => Some(raw_from_s),
+            AskRaw::IfMore(raw_from_s) if more() => Some(raw_from_s),
+            AskRaw::IfMore(_) | AskRaw::Never => None,
         };
-        Ok(sides.differences(&self.meters()))
+        let raw = match raw_from_s.map(|raw_from_s| raw_from_s.max(from_s)) {
+            Some(raw_from_s) if raw_from_s < to_s => raw_read(server, view, raw_from_s, to_s)?,
+            _ => None,
+        };
+        Ok(Seen { ours, found, raw })
     }
 
     /// The minutes in which raw differs.
@@ -162,35 +196,44 @@ impl Examiner<'_> {
         }
     }
 
-    /// Writes the windows that are to be written. Returns how many.
+    /// Writes the windows that are to be written, and marks those that the server has dropped. Returns how
+    /// many it has taken.
     ///
     /// # Errors
     /// When the server does not take them.
     pub fn write(
-        &self,
+        &mut self,
         server: &mut dyn Server,
         view: View,
-        differences: &[Difference],
+        differences: &mut [Difference],
     ) -> Result<usize, Trouble> {
-        let (mut lines, mut written) = (Lines::new(server, Level::View(view)), 0);
-        for difference in differences {
+        let lines = LineEncoders {
+            measurement: self.measurement,
+        };
+        let mut outbox = Outbox::new(server, Level::View(view), self.size);
+        let mut written = 0;
+        for (of, difference) in differences.iter().enumerate() {
             let Verdict::Write(pulses) = difference.verdict else {
                 continue;
             };
-            let Some(line) = self.line(&difference.meter) else {
+            let Some(line) = lines.of(&difference.meter) else {
                 continue;
             };
             for stray_ns in &difference.strays {
-                lines.push(&line, 0, *stray_ns)?;
+                outbox.push(&line, (0, *stray_ns), of)?;
             }
-            lines.push(&line, pulses, difference.start_s * NS_PER_S)?;
+            outbox.push(&line, (pulses, difference.start_s * NS_PER_S), of)?;
             written += 1;
         }
-        lines.finish()?;
-        Ok(written)
+        let outcome = outbox.finish()?;
+        for of in &outcome.dropped {
+            differences[*of].failed = true;
+        }
+        Ok(written - outcome.dropped.len())
     }
 
-    /// Sends the pulses of windows again that raw lacks. Returns how many.
+    /// Sends the pulses of windows again that raw lacks, and marks the windows of which the server has
+    /// dropped some, or of which the journal has none any more. Returns how many pulses it has taken.
     ///
     /// # Errors
     /// When the server does not take them, or the journal cannot be read.
@@ -198,116 +241,97 @@ impl Examiner<'_> {
         &mut self,
         server: &mut dyn Server,
         (from_s, to_s): (i64, i64),
-        differences: &[Difference],
+        differences: &mut [Difference],
     ) -> Result<usize, Trouble> {
         let view = Level::Raw.windows();
-        let lacking: HashSet<(&str, i64)> = differences
+        let lacking: BTreeMap<(&str, i64), usize> = differences
             .iter()
-            .filter(|difference| difference.verdict == Verdict::Resend)
-            .map(|difference| (difference.meter.as_str(), difference.start_s))
+            .enumerate()
+            .filter(|(_, difference)| difference.verdict == Verdict::Resend)
+            .map(|(of, difference)| ((difference.meter.as_str(), difference.start_s), of))
             .collect();
         if lacking.is_empty() {
             return Ok(0);
         }
-        let Some(ids) = self.reader.as_ref().map(|r| r.ids_between(from_s, to_s)) else {
-            return Ok(0);
-        };
-        let Some((mut next, last)) = ids? else {
-            return Ok(0);
-        };
         let refused = self.refused(from_s, to_s)?;
         let refused: HashSet<i64> = refused.into_iter().map(|(pulse, ..)| pulse).collect();
-        let encoders: BTreeMap<i64, LineEncoder> = self
+        let lines = LineEncoders {
+            measurement: self.measurement,
+        };
+        let lines: BTreeMap<i64, LineEncoder> = self
             .names
             .iter()
-            .filter_map(|(row, name)| Some((*row, self.line(name)?)))
+            .filter_map(|(row, name)| Some((*row, lines.of(name)?)))
             .collect();
-        let (mut lines, mut sent) = (Lines::new(server, Level::Raw), 0);
+        let Some(reader) = self.reader.as_mut() else {
+            return Ok(0);
+        };
+        let (mut next, last) = reader.ids_between(from_s, to_s)?.unwrap_or((1, 0));
+        let mut hopeless: BTreeSet<usize> = lacking.values().copied().collect();
+        let mut outbox = Outbox::new(server, Level::Raw, self.size);
         while next <= last {
-            let reader = self.reader.as_mut().expect("it was there above");
             let page = reader.page(next, last, PAGE_PULSES)?;
             let reached = page.covered.iter().chain(&page.held).map(|range| range.1);
             next = reached.max().unwrap_or(last) + 1;
             for entry in page.entries {
-                let window = (
-                    self.names.get(&entry.meter).map_or("", String::as_str),
-                    view.start_of(entry.wall_ns),
-                );
-                if lacking.contains(&window) && !refused.contains(&entry.id) {
-                    if let Some(line) = encoders.get(&entry.meter) {
-                        lines.push(line, 1, entry.wall_ns)?;
-                        sent += 1;
-                    }
+                let name = self.names.get(&entry.meter).map_or("", String::as_str);
+                let of = lacking.get(&(name, view.start_of(entry.wall_ns)));
+                let line = lines.get(&entry.meter);
+                if let (Some(of), Some(line)) = (of, line.filter(|_| !refused.contains(&entry.id)))
+                {
+                    hopeless.remove(of);
+                    outbox.push(line, (1, entry.wall_ns), *of)?;
                 }
             }
         }
-        lines.finish()?;
-        Ok(sent)
+        let outcome = outbox.finish()?;
+        for of in outcome.dropped.union(&hopeless) {
+            differences[*of].failed = true;
+        }
+        Ok(outcome.lines)
     }
+}
 
-    /// What writes the points of a meter; None: line protocol cannot carry its name.
-    fn line(&self, meter: &str) -> Option<LineEncoder> {
+/// Points of raw in the windows of a view; None: there is no such bucket, which is the affair of those
+/// that write to it.
+fn raw_read(
+    server: &mut dyn Server,
+    view: View,
+    from_s: i64,
+    to_s: i64,
+) -> Result<Option<RawRead>, Failure> {
+    match server.raw(view, from_s, to_s) {
+        Ok(counts) => Ok(Some(RawRead { from_s, counts })),
+        Err(Failure::Status { status: 404, .. }) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// What writes the points of meters.
+struct LineEncoders<'a> {
+    measurement: &'a str,
+}
+
+impl LineEncoders<'_> {
+    /// None: line protocol cannot carry the name.
+    fn of(&self, meter: &str) -> Option<LineEncoder> {
         LineEncoder::new(self.measurement, &[(TAG, meter)], FIELD).ok()
     }
 }
 
-/// Lines on their way, a request at a time.
-struct Lines<'a> {
-    server: &'a mut dyn Server,
-    level: Level,
-    body: Vec<u8>,
-    count: usize,
-}
-
-impl<'a> Lines<'a> {
-    fn new(server: &'a mut dyn Server, level: Level) -> Lines<'a> {
-        Lines {
-            server,
-            level,
-            body: Vec::new(),
-            count: 0,
-        }
-    }
-
-    fn push(&mut self, line: &LineEncoder, pulses: i64, time_ns: i64) -> Result<(), Trouble> {
-        line.push(&mut self.body, pulses, time_ns);
-        self.count += 1;
-        if self.count == LINES_MAX {
-            self.flush()?;
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), Trouble> {
-        if self.count > 0 {
-            match self.server.write(self.level, &self.body) {
-                Ok(()) => {}
-                // Older than the bucket keeps: so be it, the rest is written.
-                Err(failure) if matches!(judge(&failure), Judged::Expired { .. }) => {}
-                Err(failure) => return Err(failure.into()),
-            }
-        }
-        self.body.clear();
-        self.count = 0;
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<(), Trouble> {
-        self.flush()
-    }
-}
-
-/// The differences of a view where nothing can be read back: every window we have is written.
+/// The windows of a stretch that are written where nothing can be read back: those that the journal knows
+/// wholly. What another may hold on the server is not known.
 pub fn unread(view: View, ours: &Ours) -> Vec<Difference> {
-    let nothing = Found::default();
-    let sides = Sides {
-        view,
-        journal: &ours.counts,
-        coverage: &ours.coverage,
+    let nothing = Seen {
+        ours: Ours {
+            counts: ours.counts.clone(),
+            coverage: ours.coverage.clone(),
+        },
+        found: Found::default(),
         raw: None,
-        found: &nothing,
-        raw_wins: false,
     };
     let meters = ours.counts.keys().map(|(meter, _)| meter.as_str());
-    sides.differences(&meters.collect())
+    let all = nothing.sides(view).differences(&meters.collect());
+    let covered = |d: &Difference| ours.coverage.covers(view, &d.meter, d.start_s);
+    all.into_iter().filter(covered).collect()
 }

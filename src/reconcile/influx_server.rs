@@ -5,21 +5,23 @@ use super::server::Server;
 use crate::config::InfluxSettings;
 use crate::deliver::batch::{FIELD, TAG};
 use crate::deliver::connection::{Connection, TokenLookup, failure};
-use crate::deliver::poster::Poster;
+use crate::deliver::encoding::Encoding;
 use crate::deliver::retry::Failure;
+use crate::influx::gzip::Gzip;
 use crate::influx::{Error, flux};
 use crate::pulse::WallNs;
 use crate::rollup::{Level, View};
 
-/// Lines in one request, at the most.
-const LINES_MAX: usize = 5_000;
+/// The columns of an answer about our own series.
+const COLUMNS: [&str; 6] = ["", "result", "table", "_time", "_value", TAG];
 
 /// The four buckets of a server.
 #[derive(Debug)]
 pub struct InfluxServer {
     connection: Connection,
-    poster: Poster,
+    encoding: Encoding,
     settings: InfluxSettings,
+    gzip: Gzip,
 }
 
 impl InfluxServer {
@@ -30,8 +32,9 @@ impl InfluxServer {
     pub fn new(settings: &InfluxSettings, lookup: TokenLookup) -> Result<InfluxServer, Error> {
         Ok(InfluxServer {
             connection: Connection::new(settings, lookup)?,
-            poster: Poster::new(LINES_MAX),
+            encoding: Encoding::default(),
             settings: settings.clone(),
+            gzip: Gzip::new(),
         })
     }
 
@@ -47,16 +50,19 @@ impl InfluxServer {
             "from(bucket: {bucket})\n  \
              |> range(start: {start}, stop: {stop})\n  \
              |> filter(fn: (r) => r._measurement == {measurement} and r._field == {field})\n  \
-             {then}|> keep(columns: [\"_time\", \"_value\", {tag}])\n",
+             {then}|> drop(columns: [\"_start\", \"_stop\", \"_measurement\", \"_field\"])\n",
             bucket = flux::string(self.settings.bucket(level)),
             start = flux::time_s(from_s),
             stop = flux::time_s(to_s),
             measurement = flux::string(&self.settings.measurement),
             field = flux::string(FIELD),
-            tag = flux::string(TAG),
         );
         let mut odd = None;
         let asked = self.connection.client().query(&script, None, &mut |row| {
+            // A series with more tags is another one: what is written here does not touch it.
+            if !row.columns().all(|column| COLUMNS.contains(&column)) {
+                return;
+            }
             let time_ns = row.get("_time").and_then(nanoseconds);
             let pulses = row.get("_value").and_then(whole);
             match (row.get(TAG), time_ns, pulses) {
@@ -110,7 +116,12 @@ impl Server for InfluxServer {
     fn write(&mut self, level: Level, body: &[u8]) -> Result<(), Failure> {
         let bucket = self.settings.bucket(level);
         let client = self.connection.client();
-        self.poster.post(body, &mut |body, compressed| {
+        let compressed = if self.encoding.is_plain_only() {
+            Vec::new()
+        } else {
+            self.gzip.compress(body)
+        };
+        self.encoding.send(body, &compressed, &mut |body, compressed| {
             let written = client.write(bucket, body, compressed);
             written.map_err(|error| failure(&error))
         })

@@ -1,17 +1,36 @@
-//! One level's own pace: what of it is to be compared next. Pure.
+//! One level's own pace: what of it is to be compared next, and what is still to be looked at once more.
+//! Pure.
+//!
+//! What has been compared may be lost later: a server may have been restored from a backup, or have
+//! lost a bucket, and nothing tells. So the newest two days are looked at again at the start, once a day,
+//! and when the server has been away; everything once a week, and at once where something was missing. A
+//! look only ever adds to what is still to be looked at: none makes an older one shorter.
 
 use std::collections::HashMap;
 
-use super::sweep::{Seen, Sweep};
-use crate::journal::compared::Changed;
+use crate::deliver::size::BatchSize;
+use crate::journal::compared::{Changed, Compared, Looked};
 use crate::pulse::MonoNs;
 use crate::rollup::Level;
+use crate::rollup::spans::Spans;
 
 /// Changed windows that are looked at together.
 pub(super) const CHANGED_MAX: usize = 500;
 
 /// Windows in a stretch, over all meters: what a query's answer may cost in memory.
 const WINDOWS_MAX: usize = 6_000;
+
+/// A server that is slow is not asked for less than this.
+const WINDOWS_MIN: usize = 60;
+
+/// After so many stretches a size that was halved is doubled again.
+const REGROW_AFTER: u32 = 20;
+
+/// A look goes back this far at least.
+const BACK_S: i64 = 48 * 3_600;
+
+/// All that is kept is looked at this often.
+const ALL_EVERY_S: i64 = 7 * 86_400;
 
 /// Why a stretch is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +40,7 @@ pub(super) enum Kind {
     /// Windows in it have changed.
     Changed,
     /// To be sure.
-    Sweep,
+    Look,
 }
 
 /// A stretch of windows to be compared.
@@ -33,56 +52,143 @@ pub(super) struct Stretch {
     pub(super) changed: Vec<Changed>,
 }
 
+/// What of a level can be compared now, in seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bounds {
+    /// Windows before this are not kept.
+    pub(super) oldest_s: i64,
+    /// Windows from this on are not ours yet.
+    pub(super) edge_s: i64,
+    /// No task reaches windows before this any more.
+    pub(super) settled_s: i64,
+}
+
+/// What has to be kept in the journal before the lane may go on: what was mended must not look, after a
+/// crash, as if nothing had been missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeping {
+    /// Nothing.
+    Nothing,
+    /// That this span is to be looked at.
+    Span(i64, i64),
+    /// It is committed.
+    Committed,
+    /// So many commits have to be durable.
+    Durable(u64),
+}
+
 /// A level.
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) level: Level,
-    /// Windows before this have been compared; None: none yet.
-    pub(super) until_s: Option<i64>,
+    /// What is compared, and what is to be looked at.
+    pub(super) known: Compared,
     pub(super) failures: u32,
     pub(super) not_before_ns: MonoNs,
     pub(super) trouble: Option<(&'static str, String)>,
-    sweep: Option<Sweep>,
-    /// What was put right outside of the sweep since it began: where it agrees now, it did not before.
-    repaired: Option<(i64, i64)>,
+    pub(super) keeping: Keeping,
+    /// Lines in a request.
+    pub(super) size: BatchSize,
+    /// Windows that were young then are compared as soon as they are settled, not by the hour.
+    pub(super) catch_up_s: Option<i64>,
+    /// The server has dropped what was written for the time before this.
+    pub(super) dropped_before_s: i64,
+    /// Windows that could not be put right: they are not tried again until the next look over all.
+    pub(super) hopeless: Spans,
+    windows: usize,
+    went_well: u32,
+    /// Windows before this that were not equal are not kept any more, and that is not kept yet.
+    cut_s: Option<i64>,
     /// Changes that have been compared and may still stand in the journal: it is told late.
     compared: HashMap<i64, i64>,
 }
 
 impl Lane {
-    pub(super) fn new(level: Level, until_s: Option<i64>) -> Lane {
-        let mut lane = Lane {
+    pub(super) fn new(level: Level, known: Compared, lines_max: usize) -> Lane {
+        Lane {
             level,
-            until_s,
+            known,
             failures: 0,
             not_before_ns: 0,
             trouble: None,
-            sweep: None,
-            repaired: None,
+            keeping: Keeping::Nothing,
+            size: BatchSize::new(lines_max),
+            catch_up_s: None,
+            dropped_before_s: i64::MIN,
+            hopeless: Spans::default(),
+            windows: WINDOWS_MAX,
+            went_well: 0,
+            cut_s: None,
             compared: HashMap::new(),
+        }
+    }
+
+    /// Begins a look at what was compared before. `newest_s`: the start of the newest window in the
+    /// journal that is not younger than that.
+    pub(super) fn look_back(&mut self, newest_s: Option<i64>, bounds: Bounds, now_s: i64) {
+        let Some(until_s) = self.known.until_s else {
+            return;
         };
-        lane.begin_sweep();
-        lane
+        // A clock that was in the future once may have led too far.
+        let until_s = until_s.min(bounds.edge_s);
+        let width_s = self.level.windows().width_s();
+        // Hours without a pulse prove nothing.
+        let newest_s = newest_s.map_or(until_s, |start_s| until_s.min(start_s + width_s));
+        let from_s = (newest_s - BACK_S).max(bounds.oldest_s);
+        self.known.to_look.add(from_s, until_s);
+        self.known.from_s = from_s;
+        let since_s = now_s - self.known.all_s;
+        if !(0..ALL_EVERY_S).contains(&since_s) {
+            self.known.to_look.add(bounds.oldest_s, until_s);
+            self.known.from_s = from_s.min(bounds.oldest_s);
+            self.known.all_s = now_s;
+            self.hopeless = Spans::default();
+            self.dropped_before_s = i64::MIN;
+        }
     }
 
-    pub(super) fn begin_sweep(&mut self) {
-        self.sweep = self.until_s.map(Sweep::back_from);
-        self.repaired = None;
+    /// Something was missing in a look: whatever is older is looked at, too. False: it is, already.
+    pub(super) fn deepen(&mut self, from_s: i64, oldest_s: i64) -> bool {
+        if self.known.to_look.covers(oldest_s, from_s) {
+            return false;
+        }
+        self.known.to_look.add(oldest_s, from_s);
+        self.known.from_s = self.known.from_s.min(oldest_s);
+        self.keeping = Keeping::Span(oldest_s, from_s);
+        true
     }
 
-    /// What to compare next. `oldest_s`: windows before it are not kept; `edge_s`: windows from it on
-    /// are not ours yet.
+    /// Removes what is not kept any more from what is to be compared. Returns the changed windows among it.
+    pub(super) fn forget(&mut self, changed: &mut Vec<Changed>, oldest_s: i64) -> Vec<Changed> {
+        self.known.to_look.remove(i64::MIN / 2, oldest_s);
+        let unequal = &mut self.known.unequal;
+        if unequal
+            .iter()
+            .next()
+            .is_some_and(|(from_s, _)| from_s < oldest_s)
+        {
+            unequal.remove(i64::MIN / 2, oldest_s);
+            self.cut_s = Some(oldest_s);
+        }
+        changed.retain(|window| self.compared.get(&window.start_s) != Some(&window.roll));
+        let (gone, rest) = changed.iter().partition(|window| window.start_s < oldest_s);
+        *changed = rest;
+        let gone: Vec<Changed> = gone;
+        self.note_compared(&gone);
+        gone
+    }
+
+    /// What to compare next. `look`: the server can be read.
     pub(super) fn next(
-        &mut self,
+        &self,
         mut changed: Vec<Changed>,
-        oldest_s: i64,
-        edge_s: i64,
+        bounds: Bounds,
         meters: usize,
+        look: bool,
     ) -> Option<Stretch> {
         let width_s = self.level.windows().width_s();
-        let windows = i64::try_from((WINDOWS_MAX / meters.max(1)).max(60)).unwrap_or(60);
-        let longest_s = windows * width_s;
-        changed.retain(|window| self.compared.get(&window.start_s) != Some(&window.roll));
+        let windows = (self.windows / meters.max(1)).max(WINDOWS_MIN);
+        let longest_s = i64::try_from(windows).unwrap_or(60) * width_s;
         if let Some(first) = changed.first() {
             let from_s = first.start_s;
             changed.retain(|window| window.start_s < from_s + longest_s);
@@ -94,135 +200,96 @@ impl Lane {
                 changed,
             });
         }
-        let stretch = |kind, from_s, to_s| Stretch {
-            kind,
-            from_s,
-            to_s,
-            changed: Vec::new(),
+        let stretch = |kind, from_s, to_s| {
+            Some(Stretch {
+                kind,
+                from_s,
+                to_s,
+                changed: Vec::new(),
+            })
         };
-        let from_s = self.until_s.unwrap_or(oldest_s).max(oldest_s);
-        if from_s < edge_s {
-            return Some(stretch(Kind::Ahead, from_s, edge_s.min(from_s + longest_s)));
+        let from_s = self.known.until_s.unwrap_or(bounds.oldest_s);
+        let from_s = from_s.max(bounds.oldest_s);
+        if from_s < bounds.edge_s {
+            let to_s = bounds.edge_s.min(from_s + longest_s);
+            return stretch(Kind::Ahead, from_s, to_s);
         }
-        let back = self.sweep.as_ref()?.next(oldest_s, longest_s);
-        if back.is_none() {
-            self.sweep = None;
-        }
-        back.map(|(from_s, to_s)| stretch(Kind::Sweep, from_s, to_s))
+        let due_s = bounds.edge_s.min(bounds.settled_s);
+        let due = self.known.to_look.within(bounds.oldest_s, due_s);
+        let (from_s, to_s) = due.iter().next_back().filter(|_| look)?;
+        stretch(Kind::Look, from_s.max(to_s - longest_s), to_s)
     }
 
-    /// A stretch has been compared and put right.
-    pub(super) fn done(&mut self, stretch: &Stretch, seen: Seen) {
-        match stretch.kind {
-            Kind::Ahead => self.until_s = Some(stretch.to_s),
-            Kind::Changed => {
-                if seen == Seen::Differs {
-                    let known = self.repaired.unwrap_or((stretch.from_s, stretch.to_s));
-                    let (from_s, to_s) = (stretch.from_s.min(known.0), stretch.to_s.max(known.1));
-                    self.repaired = Some((from_s, to_s));
-                }
-                let compared = stretch.changed.iter().map(|w| (w.start_s, w.roll));
-                self.compared.extend(compared);
-                if self.compared.len() > 4 * CHANGED_MAX {
-                    // They are long gone from the journal, or are compared once more.
-                    self.compared.clear();
-                }
-            }
-            Kind::Sweep => {
-                let overlaps = |(from_s, to_s)| stretch.from_s < to_s && from_s < stretch.to_s;
-                let seen = if self.repaired.is_some_and(overlaps) {
-                    Seen::Differs
-                } else {
-                    seen
-                };
-                let on = self.sweep.as_mut().map(|s| s.go_on(stretch.from_s, seen));
-                if on == Some(false) {
-                    self.sweep = None;
-                }
-            }
+    /// A stretch has been compared and put right; in `unequal` the server holds more than the journal.
+    /// Returns what is to be kept of it.
+    pub(super) fn done(
+        &mut self,
+        stretch: &Stretch,
+        unequal: Spans,
+        bounds: Bounds,
+        now_s: i64,
+    ) -> Looked {
+        self.went_well += 1;
+        if self.went_well >= REGROW_AFTER && self.windows < WINDOWS_MAX {
+            self.windows = (self.windows * 2).min(WINDOWS_MAX);
+            self.went_well = 0;
         }
+        let (from_s, to_s) = (stretch.from_s, stretch.to_s);
+        match stretch.kind {
+            Kind::Ahead => {
+                if self.known.until_s.is_none() {
+                    (self.known.from_s, self.known.all_s) = (from_s, now_s);
+                }
+                self.known.until_s = Some(to_s);
+                // A task that should not be there may still write them.
+                self.known.to_look.add(from_s.max(bounds.settled_s), to_s);
+            }
+            Kind::Changed => self.note_compared(&stretch.changed),
+            Kind::Look => self.known.to_look.remove(from_s, to_s),
+        }
+        let before = self.known.unequal.within(from_s, to_s);
+        if before == unequal {
+            return self.looked();
+        }
+        let cut_s = self.cut_s.take();
+        let mut looked = self.looked();
+        self.cut_s = cut_s;
+        self.known.unequal.remove(from_s, to_s);
+        for (from_s, to_s) in unequal.iter() {
+            self.known.unequal.add(from_s, to_s);
+        }
+        looked.unequal = Some(((from_s, to_s), unequal));
+        looked
+    }
+
+    /// How the look stands.
+    pub(super) fn looked(&mut self) -> Looked {
+        let cut_s = self.cut_s.take();
+        Looked {
+            to_look: self.known.to_look.clone(),
+            from_s: self.known.from_s,
+            all_s: self.known.all_s,
+            unequal: cut_s.map(|cut_s| ((i64::MIN / 2, cut_s), Spans::default())),
+            at_once: self.keeping != Keeping::Nothing,
+        }
+    }
+
+    /// The server took too long over a stretch, or found it too large.
+    pub(super) fn ask_for_less(&mut self) {
+        self.windows = (self.windows / 2).max(WINDOWS_MIN);
+        self.went_well = 0;
+    }
+
+    fn note_compared(&mut self, changed: &[Changed]) {
+        if self.compared.len() > 4 * CHANGED_MAX {
+            // They are long gone from the journal, or are compared once more.
+            self.compared.clear();
+        }
+        let compared = changed.iter().map(|w| (w.start_s, w.roll));
+        self.compared.extend(compared);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rollup::View;
-
-    const H: i64 = 3_600;
-    const HOUR: Level = Level::View(View::Hour);
-
-    fn spans(lane: &mut Lane, edge_s: i64) -> Vec<(Kind, i64, i64)> {
-        let mut all = Vec::new();
-        while let Some(stretch) = lane.next(Vec::new(), 0, edge_s, 3) {
-            lane.done(&stretch, Seen::Agrees);
-            all.push((stretch.kind, stretch.from_s / H, stretch.to_s / H));
-        }
-        all
-    }
-
-    #[test]
-    fn a_new_lane_begins_with_the_oldest_window_and_goes_ahead() {
-        let mut lane = Lane::new(HOUR, None);
-        assert_eq!(spans(&mut lane, 10 * H), [(Kind::Ahead, 0, 10)]);
-        assert_eq!(spans(&mut lane, 11 * H), [(Kind::Ahead, 10, 11)]);
-        assert_eq!(spans(&mut lane, 11 * H), []);
-        lane.begin_sweep();
-        assert_eq!(spans(&mut lane, 11 * H), [(Kind::Sweep, 0, 11)]);
-    }
-
-    #[test]
-    fn a_lane_that_goes_on_sweeps_first_over_what_it_had() {
-        let mut lane = Lane::new(HOUR, Some(60 * H));
-        let want = [
-            (Kind::Ahead, 60, 62),
-            (Kind::Sweep, 36, 60),
-            (Kind::Sweep, 12, 36),
-        ];
-        assert_eq!(spans(&mut lane, 62 * H), want);
-    }
-
-    #[test]
-    fn what_was_just_put_right_is_no_agreement() {
-        let mut lane = Lane::new(HOUR, Some(100 * H));
-        let changed = vec![Changed {
-            start_s: 53 * H,
-            roll: 1,
-        }];
-        let stretch = lane.next(changed, 0, 100 * H, 3).unwrap();
-        lane.done(&stretch, Seen::Differs);
-        let want = [
-            (Kind::Sweep, 76, 100),
-            (Kind::Sweep, 52, 76),
-            (Kind::Sweep, 4, 52),
-        ];
-        assert_eq!(spans(&mut lane, 100 * H), want);
-    }
-
-    #[test]
-    fn long_stretches_are_cut() {
-        let mut lane = Lane::new(Level::View(View::Minute), None);
-        let all = spans(&mut lane, 100 * H);
-        assert_eq!(all.len(), 3);
-        assert!(all.iter().all(|(_, from, to)| to - from <= 34));
-    }
-
-    #[test]
-    fn changed_windows_come_first_and_once() {
-        let mut lane = Lane::new(HOUR, Some(100 * H));
-        let changed = |start: i64, roll| Changed {
-            start_s: start * H,
-            roll,
-        };
-        let first = vec![changed(3, 1), changed(9, 2), changed(9_000, 3)];
-        let stretch = lane.next(first.clone(), 0, 100 * H, 3).unwrap();
-        assert_eq!((stretch.from_s, stretch.to_s), (3 * H, 10 * H));
-        assert_eq!(stretch.changed, first[..2]);
-        lane.done(&stretch, Seen::Differs);
-        let stretch = lane.next(first, 0, 100 * H, 3).unwrap();
-        assert_eq!(stretch.changed, [changed(9_000, 3)]);
-        lane.done(&stretch, Seen::Differs);
-        let again = lane.next(vec![changed(9, 4)], 0, 100 * H, 3).unwrap();
-        assert_eq!((again.kind, again.from_s), (Kind::Changed, 9 * H));
-    }
-}
+#[path = "lane_tests.rs"]
+mod tests;

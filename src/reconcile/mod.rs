@@ -8,19 +8,21 @@
 //!
 //! Each level (raw, 1m, 5m, 1h) is a lane of its own, so that one missing bucket does not hold up the
 //! others: first windows that have changed since they were compared, then those that are due for
-//! the first time, then a sweep back over the last two days: at the start, once a day, and when the
-//! server has been away ([`sweep`]).
+//! the first time, then what is to be looked at once more ([`lane`]): the last two days at the start, once
+//! a day and when the server has been away, and all that is older where something was missing.
 
 pub mod audit;
 pub mod compare;
 pub mod examine;
+pub mod from_raw;
 pub mod influx_server;
 pub mod server;
 pub mod stats;
-pub mod sweep;
 
 mod lane;
+mod outbox;
 mod tell;
+mod turn;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,31 +35,35 @@ use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::config::{DeliverSettings, Downsampling};
 use crate::deliver::backoff::Backoff;
 use crate::deliver::condition::{Condition, Tell};
-use crate::deliver::retry::{Failure, Verdict as Judged, judge};
+use crate::deliver::retry::{Failure, Hold, Verdict as Judged, judge};
 use crate::deliver::stats::DeliverStats;
 use crate::journal::JournalError;
-use crate::journal::compared::Reconciled;
+use crate::journal::compared::{Changed, Looked, Reconciled};
 use crate::journal::delivery::{DeliveryNews, DestinationState};
 use crate::journal::mailbox::Mailbox;
 use crate::journal::marks::Mark;
 use crate::journal::reader::Reader;
 use crate::pulse::{MonoNs, NS_PER_S};
+use crate::rollup::spans::Spans;
 use crate::rollup::{Level, View};
-use compare::Difference;
-use examine::{Examiner, Trouble, unread};
-use lane::{Kind, Lane, Stretch};
+use examine::Trouble;
+use lane::{Bounds, Kind, Lane, Stretch};
+use outbox::asks_for_less;
 use server::Server;
 use stats::ReconcileStats;
-use sweep::Seen;
+use turn::Turn;
 
-/// Between two sweeps.
-const SWEEP_EVERY_NS: i64 = 24 * 3_600 * NS_PER_S;
+/// Between two looks.
+const LOOK_EVERY_NS: i64 = 24 * 3_600 * NS_PER_S;
 
 /// While more pulses than this wait to be delivered, raw is not compared: it lacks them anyway.
 const BACKLOG_MAX: i64 = 10_000;
 
 /// With nothing to do it looks again after this.
 const IDLE: Duration = Duration::from_secs(5);
+
+/// While something has to be durable first, it looks again after this.
+const KEEPING: Duration = Duration::from_millis(100);
 
 /// What the reconciler needs to begin.
 #[derive(Debug)]
@@ -113,9 +119,11 @@ pub struct Reconciler {
     // State.
     lanes: Vec<Lane>,
     names: BTreeMap<i64, String>,
-    /// The server answers queries; known false only where the daemon writes all windows anyway.
+    /// The server answers queries; known false only where the daemon writes all windows anyway, and until
+    /// the next look.
     readable: bool,
-    swept_ns: MonoNs,
+    /// When the last look began; None: none yet.
+    looked_ns: Option<MonoNs>,
     saw_failing: bool,
     condition: Condition,
     random: fastrand::Rng,
@@ -136,8 +144,8 @@ impl Reconciler {
             } else {
                 views
             } {
-                let until_s = start.reader.reconciled_until_s(start.destination, level)?;
-                lanes.push(Lane::new(level, until_s));
+                let known = start.reader.compared(start.destination, level)?;
+                lanes.push(Lane::new(level, known, start.settings.batch_lines_max));
             }
         }
         let backoff = Backoff {
@@ -146,7 +154,7 @@ impl Reconciler {
         };
         Ok(Reconciler {
             names: start.reader.meter_names()?,
-            swept_ns: start.clock.mono_ns(),
+            looked_ns: None,
             reader: start.reader,
             server: start.server,
             mailbox: start.mailbox,
@@ -180,44 +188,78 @@ impl Reconciler {
         if self.clock.wall_ns() < EARLIEST_WALL_NS || mark.closed_s == 0 {
             return Ok(Step::Pause(IDLE));
         }
-        self.begin_sweeps(now_ns);
+        self.begin_looks(mark, now_ns)?;
+        let mut keeping = false;
         for index in 0..self.lanes.len() {
             let lane = &self.lanes[index];
             if lane.not_before_ns > now_ns || self.is_held_up(lane.level) {
                 continue;
             }
-            let Some(stretch) = self.next_stretch(index, mark)? else {
+            if !self.is_kept(index, mark)? {
+                keeping = true;
+                continue;
+            }
+            let Some((stretch, bounds)) = self.next_stretch(index, mark)? else {
                 continue;
             };
             if stretch.kind == Kind::Ahead {
                 let level = self.lanes[index].level;
                 self.mailbox.comparing(level, stretch.to_s);
             }
-            match self.compare(self.lanes[index].level, &stretch) {
-                Ok(seen) => {
-                    self.went_well(index, stretch, seen);
+            match self.turn(index, &stretch, bounds) {
+                Ok(Turn::Done(unequal)) => {
+                    self.went_well(index, &stretch, unequal, bounds, mark)?;
                     return Ok(Step::Again);
                 }
+                Ok(Turn::KeepFirst) => {
+                    let looked = self.lanes[index].looked();
+                    self.leave(index, None, Vec::new(), looked);
+                    keeping = true;
+                }
+                Ok(Turn::Unreadable) => return Ok(Step::Again),
                 Err(Trouble::Journal(failed)) => return Err(failed),
                 Err(Trouble::Server(failure)) => self.trouble(index, &failure, now_ns),
             }
         }
-        Ok(Step::Pause(IDLE))
+        Ok(Step::Pause(if keeping { KEEPING } else { IDLE }))
     }
 
-    /// Sweeps are due at the start, once a day, and when the server is back.
-    fn begin_sweeps(&mut self, now_ns: MonoNs) {
+    /// Looks are due at the start, once a day, and when the server is back.
+    fn begin_looks(&mut self, mark: Mark, now_ns: MonoNs) -> Result<(), JournalError> {
         let failing = self
             .delivery
             .as_ref()
             .is_some_and(|stats| stats.is_failing());
         let back = std::mem::replace(&mut self.saw_failing, failing) && !failing;
-        if back || now_ns - self.swept_ns >= SWEEP_EVERY_NS {
-            self.swept_ns = now_ns;
-            for lane in &mut self.lanes {
-                lane.begin_sweep();
+        let day = self
+            .looked_ns
+            .is_some_and(|looked_ns| now_ns - looked_ns >= LOOK_EVERY_NS);
+        let first = self.looked_ns.is_none();
+        if back || day || first {
+            self.looked_ns = Some(now_ns);
+            for index in 0..self.lanes.len() {
+                self.look_back(index, mark, back || first)?;
             }
         }
+        Ok(())
+    }
+
+    /// Begins a look of a lane. `catch_up`: nobody has written its windows for a while.
+    fn look_back(&mut self, index: usize, mark: Mark, catch_up: bool) -> Result<(), JournalError> {
+        let level = self.lanes[index].level;
+        let now_s = self.clock.wall_ns().div_euclid(NS_PER_S);
+        // A server that could not be read is asked again.
+        self.readable = true;
+        if catch_up {
+            self.lanes[index].catch_up_s = Some(now_s);
+        }
+        if let Some(bounds) = self.bounds(index, mark)? {
+            let newest_s = self.reader.last_window(level.windows(), bounds.edge_s)?;
+            self.lanes[index].look_back(newest_s, bounds, now_s);
+            let looked = self.lanes[index].looked();
+            self.leave(index, None, Vec::new(), looked);
+        }
+        Ok(())
     }
 
     /// Raw is not compared while it is being filled, nor where nothing can be read back.
@@ -226,31 +268,68 @@ impl Reconciler {
         level == Level::Raw && (!self.readable || self.delivery.as_ref().is_some_and(busy))
     }
 
-    fn next_stretch(&mut self, index: usize, mark: Mark) -> Result<Option<Stretch>, JournalError> {
+    /// What of a lane can be compared now; None: nothing.
+    fn bounds(&self, index: usize, mark: Mark) -> Result<Option<Bounds>, JournalError> {
         let now_s = self.clock.wall_ns().div_euclid(NS_PER_S);
-        let level = self.lanes[index].level;
-        let view = level.windows();
+        let lane = &self.lanes[index];
+        let view = lane.level.windows();
         let Some(first_s) = self.reader.first_window(view)? else {
             return Ok(None);
         };
-        let oldest_s = match level {
-            Level::Raw => self.raw_from_s(now_s),
-            Level::View(view) => view.kept_from_s(now_s).unwrap_or(first_s),
+        let kept_s = match lane.level {
+            Level::Raw => Some(self.raw_from_s(now_s)),
+            Level::View(view) => view.kept_from_s(now_s),
         };
+        let oldest_s = first_s.max(kept_s.unwrap_or(first_s));
         let closed_s = view.floor_s(mark.closed_s);
-        let edge_s = if self.downsampling == Downsampling::Client && level != Level::Raw {
+        let settled_s = view.settled_before_s(now_s).min(closed_s);
+        // By the hour: one look at sixty minutes.
+        let hourly_s = View::Hour.floor_s(settled_s);
+        let catching_up = lane
+            .catch_up_s
+            .is_some_and(|young_s| lane.known.until_s.is_none_or(|until_s| until_s < young_s));
+        let edge_s = if self.writes_young(lane.level) {
             closed_s
+        } else if catching_up {
+            settled_s
         } else {
-            // By the hour: one look at sixty minutes.
-            View::Hour
-                .floor_s(view.settled_before_s(now_s))
-                .min(closed_s)
+            hourly_s
         };
-        let changed =
-            self.reader
-                .changed_windows(self.destination, level, edge_s, lane::CHANGED_MAX)?;
-        let oldest_s = oldest_s.max(first_s);
-        Ok(self.lanes[index].next(changed, oldest_s, edge_s, self.names.len()))
+        Ok(Some(Bounds {
+            oldest_s: oldest_s.max(lane.dropped_before_s),
+            edge_s,
+            settled_s: if catching_up { settled_s } else { hourly_s },
+        }))
+    }
+
+    /// Whether a window is written as soon as it is closed.
+    fn writes_young(&self, level: Level) -> bool {
+        self.downsampling == Downsampling::Client && level != Level::Raw
+    }
+
+    fn next_stretch(
+        &mut self,
+        index: usize,
+        mark: Mark,
+    ) -> Result<Option<(Stretch, Bounds)>, JournalError> {
+        let Some(bounds) = self.bounds(index, mark)? else {
+            return Ok(None);
+        };
+        let level = self.lanes[index].level;
+        let mut changed = self.reader.changed_windows(
+            self.destination,
+            level,
+            bounds.edge_s,
+            lane::CHANGED_MAX,
+        )?;
+        let gone = self.lanes[index].forget(&mut changed, bounds.oldest_s);
+        if !gone.is_empty() {
+            let looked = self.lanes[index].looked();
+            self.leave(index, None, gone, looked);
+        }
+        let look = self.readable || !self.writes_young(level);
+        let stretch = self.lanes[index].next(changed, bounds, self.names.len(), look);
+        Ok(stretch.map(|stretch| (stretch, bounds)))
     }
 
     /// Raw holds everything from here on.
@@ -258,80 +337,49 @@ impl Reconciler {
         View::Hour.floor_s(now_s - i64::from(self.retention_d) * 86_400) + View::Hour.width_s()
     }
 
-    /// Compares a stretch and puts right what is to be put right.
-    fn compare(&mut self, level: Level, stretch: &Stretch) -> Result<Seen, Trouble> {
+    fn went_well(
+        &mut self,
+        index: usize,
+        stretch: &Stretch,
+        unequal: Spans,
+        bounds: Bounds,
+        mark: Mark,
+    ) -> Result<(), JournalError> {
         let now_s = self.clock.wall_ns().div_euclid(NS_PER_S);
-        let raw_from_s = self.raw_from_s(now_s);
-        self.names = self.reader.meter_names()?;
-        let mut examiner = Examiner {
-            reader: Some(&mut self.reader),
-            destination: Some(self.destination),
-            names: &self.names,
-            measurement: &self.measurement,
-        };
-        let span = (stretch.from_s, stretch.to_s);
-        let server = self.server.as_mut();
-        let (differences, done) = match level {
-            Level::Raw => {
-                let differences = examiner.raw(server, span)?;
-                let sent = examiner.resend(server, span, &differences)?;
-                self.stats.resent(sent);
-                (differences, sent)
-            }
-            Level::View(view) => {
-                let differences = if self.readable {
-                    let read = examiner.view(server, view, span, raw_from_s);
-                    if self.downsampling == Downsampling::Client && is_unreadable(&read) {
-                        info!("the server answers no queries: windows are written without reading");
-                        self.readable = false;
-                        return self.compare(level, stretch);
-                    }
-                    read?
-                } else {
-                    unread(view, &examiner.ours(view, span.0, span.1)?)
-                };
-                let written = examiner.write(server, view, &differences)?;
-                self.stats.written(written);
-                (differences, written)
-            }
-        };
-        tell::differences(level, stretch, &differences, done, self.readable);
-        if done > 0 {
-            return Ok(Seen::Differs);
-        }
-        let ours = self.reader.windows(level.windows(), span.0, span.1)?;
-        Ok(if ours.is_empty() {
-            Seen::Nothing
-        } else {
-            Seen::Agrees
-        })
-    }
-
-    fn went_well(&mut self, index: usize, stretch: Stretch, seen: Seen) {
         let lane = &mut self.lanes[index];
         lane.failures = 0;
-        lane.trouble = None;
-        let changed = stretch.changed.clone();
-        lane.done(&stretch, seen);
-        if stretch.kind != Kind::Sweep {
-            let until_s = lane.until_s.filter(|_| stretch.kind == Kind::Ahead);
-            self.stats.reconciled(lane.level, lane.until_s);
-            let level = lane.level;
-            self.mailbox.leave(DeliveryNews {
-                reconciled: vec![Reconciled {
-                    level,
-                    until_s,
-                    changed,
-                }],
-                ..DeliveryNews::default()
-            });
+        let was_away = lane.trouble.take().is_some_and(|(word, _)| is_away(word));
+        let looked = lane.done(stretch, unequal, bounds, now_s);
+        let until_s = lane.known.until_s;
+        self.stats.reconciled(lane.level, until_s);
+        let until_s = until_s.filter(|_| stretch.kind == Kind::Ahead);
+        self.leave(index, until_s, stretch.changed.clone(), looked);
+        if was_away {
+            self.look_back(index, mark, true)?;
         }
         self.tell_condition();
+        Ok(())
+    }
+
+    /// Leaves what is to be kept of a lane.
+    fn leave(&self, index: usize, until_s: Option<i64>, changed: Vec<Changed>, looked: Looked) {
+        self.mailbox.leave(DeliveryNews {
+            reconciled: vec![Reconciled {
+                level: self.lanes[index].level,
+                until_s,
+                changed,
+                looked: Some(looked),
+            }],
+            ..DeliveryNews::default()
+        });
     }
 
     fn trouble(&mut self, index: usize, failure: &Failure, now_ns: MonoNs) {
         let lane = &mut self.lanes[index];
         lane.failures = lane.failures.saturating_add(1);
+        if asks_for_less(failure) {
+            lane.ask_for_less();
+        }
         let (word, pause, advice) = match judge(failure) {
             Judged::Hold(hold) => (hold.as_str(), self.backoff.hold(), tell::advice(hold)),
             Judged::Later { after: Some(after) } => {
@@ -391,11 +439,8 @@ impl Reconciler {
     }
 }
 
-/// Whether the server has no queries at all. Where the daemon is the only writer of windows it can do
-/// without.
-fn is_unreadable(read: &Result<Vec<Difference>, Trouble>) -> bool {
-    let Err(Trouble::Server(Failure::Status { status, .. })) = read else {
-        return false;
-    };
-    matches!(status, 200 | 400 | 404 | 405 | 422 | 501)
+/// Whether a trouble of this kind means that the server, or a bucket of it, was away: not that it is slow.
+fn is_away(word: &str) -> bool {
+    let holds = [Hold::NotFound, Hold::Forbidden, Hold::Unauthorized];
+    word == "unreachable" || holds.iter().any(|hold| hold.as_str() == word)
 }

@@ -58,7 +58,7 @@ pub(super) fn differences(
     let mut foreign = differences
         .iter()
         .filter(|difference| difference.verdict == Verdict::Foreign);
-    if let Some(first) = foreign.next().filter(|_| stretch.kind != Kind::Sweep) {
+    if let Some(first) = foreign.next().filter(|_| stretch.kind != Kind::Look) {
         warn!(
             level,
             from,

@@ -4,6 +4,7 @@
 //! 5m or 1h, kept in the journal and in a bucket of the server.
 
 pub mod hour;
+pub mod spans;
 
 use std::collections::BTreeMap;
 

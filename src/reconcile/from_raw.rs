@@ -1,0 +1,203 @@
+//! Views computed anew from raw, where that knows more than the journal: from before PowerLogger was
+//! installed. Pure.
+//!
+//! A window becomes what the journal or raw counts, whichever is more, as far as raw reaches. The Python
+//! edition's tasks booked pulses some windows late; such a window may become less, because raw has its pulses
+//! in the windows before. Any other pulses that raw does not have would be nowhere any more: a window
+//! in which raw has no point at all, or in which raw may begin, stays as it is, and the rest is lowered with a
+//! yes only.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::compare::{Difference, Sides, Verdict};
+
+/// Over so many windows a pulse was booked late.
+const LATE_WINDOWS: i64 = 3;
+
+/// What raw is known to hold, and what was found on the way. One for each view, from old to new.
+#[derive(Debug, Clone, Default)]
+pub struct FromRaw {
+    /// By meter: raw has held everything since then, in seconds since 1970.
+    pub whole_from_s: BTreeMap<String, i64>,
+    /// Windows may be lowered although pulses vanish.
+    pub may_lower: bool,
+    /// By meter: windows that lacked pulses, their start and how many.
+    lacking: BTreeMap<String, Vec<(i64, i64)>>,
+}
+
+impl FromRaw {
+    /// Raw holds everything since `whole_from_s`, by meter.
+    pub fn new(whole_from_s: BTreeMap<String, i64>, may_lower: bool) -> FromRaw {
+        FromRaw {
+            whole_from_s,
+            may_lower,
+            lacking: BTreeMap::new(),
+        }
+    }
+
+    /// The windows that differ: of all meters that raw knows, of `meters` where raw does not reach.
+    pub fn differences(&mut self, sides: &Sides<'_>, meters: &BTreeSet<&str>) -> Vec<Difference> {
+        let mut all = Vec::new();
+        for window in sides.windows() {
+            let verdict = match sides.of(window) {
+                (journal, Some(raw), found) => {
+                    self.verdict(sides, window, raw.max(journal) - found, raw)
+                }
+                _ if meters.contains(window.0.as_str()) => sides.verdict(window),
+                _ => None,
+            };
+            all.extend(verdict.map(|verdict| sides.difference(window, verdict)));
+        }
+        all
+    }
+
+    /// `lacks`: how many pulses the window has too few (below 0: too many).
+    fn verdict(
+        &mut self,
+        sides: &Sides<'_>,
+        window: &(String, i64),
+        lacks: i64,
+        raw: i64,
+    ) -> Option<Verdict> {
+        let (meter, start_s) = window;
+        let number = sides.of(window).2 + lacks;
+        if lacks > 0 {
+            let lacking = self.lacking.entry(meter.clone()).or_default();
+            lacking.push((*start_s, lacks));
+        }
+        if lacks >= 0 {
+            return (lacks > 0).then_some(Verdict::Write(number));
+        }
+        if self.were_late(meter, start_s - LATE_WINDOWS * sides.view.width_s(), -lacks) {
+            return Some(Verdict::Write(number));
+        }
+        let vouched = sides.verdict(window);
+        if matches!(vouched, Some(Verdict::Write(_))) {
+            return vouched;
+        }
+        let whole = self.whole_from_s.get(meter).is_some_and(|s| s <= start_s);
+        Some(match (whole && raw > 0, self.may_lower) {
+            (true, true) => Verdict::Write(number),
+            (true, false) => Verdict::Vanishes(number),
+            (false, _) => Verdict::Foreign,
+        })
+    }
+
+    /// Whether so many pulses are lacking in windows from `from_s` on; they are not, then, any more.
+    fn were_late(&mut self, meter: &str, from_s: i64, pulses: i64) -> bool {
+        let Some(lacking) = self.lacking.get_mut(meter) else {
+            return false;
+        };
+        lacking.retain(|(start_s, pulses)| *start_s >= from_s && *pulses > 0);
+        if lacking.iter().map(|(_, pulses)| pulses).sum::<i64>() < pulses {
+            return false;
+        }
+        let mut left = pulses;
+        for (_, pulses) in lacking {
+            let taken = left.min(*pulses);
+            *pulses -= taken;
+            left -= taken;
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reconcile::compare::{Counts, Coverage, Found, RawRead};
+    use crate::rollup::View;
+
+    /// What becomes of hours: what they hold, what raw holds (from the first of them on), and the first hour
+    /// that raw holds wholly.
+    fn hours(found: &[i64], raw: &[i64], whole_from: i64, may_lower: bool) -> Vec<Option<Verdict>> {
+        let counts = |pulses: &[i64]| -> Counts {
+            let hours = pulses.iter().zip(0..).filter(|(pulses, _)| **pulses > 0);
+            hours
+                .map(|(pulses, n)| (("Import".to_owned(), n * 3_600), *pulses))
+                .collect()
+        };
+        let whole = BTreeMap::from([("Import".to_owned(), whole_from * 3_600)]);
+        let mut from_raw = FromRaw::new(whole, may_lower);
+        let mut verdicts = vec![None; found.len()];
+        // In two stretches, as an audit does it.
+        for (from, to) in [(0, 3), (3, 99)] {
+            let part = |counts: Counts| -> Counts {
+                let within = |s: i64| (from..to).contains(&(s / 3_600));
+                counts
+                    .into_iter()
+                    .filter(|((_, s), _)| within(*s))
+                    .collect()
+            };
+            let raw = RawRead {
+                from_s: 0,
+                counts: part(counts(raw)),
+            };
+            let found = Found {
+                counts: part(counts(found)),
+                ..Found::default()
+            };
+            let sides = Sides {
+                view: View::Hour,
+                journal: &Counts::new(),
+                coverage: &Coverage::default(),
+                raw: Some(&raw),
+                found: &found,
+            };
+            for difference in from_raw.differences(&sides, &BTreeSet::new()) {
+                let hour = usize::try_from(difference.start_s / 3_600).unwrap();
+                verdicts[hour] = Some(difference.verdict);
+            }
+        }
+        verdicts
+    }
+
+    use Verdict::{Foreign, Vanishes, Write};
+
+    #[test]
+    fn pulses_that_were_booked_late_go_back_where_they_belong() {
+        let got = hours(&[0, 3_240, 360], &[3_600, 0, 0], 1, false);
+        assert_eq!(got, [Some(Write(3_600)), Some(Write(0)), Some(Write(0))]);
+        // Hour after hour, over the bound of two stretches.
+        let got = hours(
+            &[0, 900, 1_900, 600, 1_000],
+            &[1_000, 2_000, 400, 1_000, 1_000],
+            0,
+            false,
+        );
+        let want = [
+            Some(Write(1_000)),
+            Some(Write(2_000)),
+            Some(Write(400)),
+            Some(Write(1_000)),
+            None,
+        ];
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn where_raw_begins_or_has_a_hole_nothing_is_lowered() {
+        let found = [500, 500, 500, 500, 500, 500];
+        let got = hours(&found, &[0, 250, 500, 0, 120, 500], 2, false);
+        let want = [
+            Some(Foreign),
+            Some(Foreign),
+            None,
+            Some(Foreign),
+            Some(Vanishes(120)),
+            None,
+        ];
+        assert_eq!(got, want);
+        let yes = hours(&found, &[0, 250, 500, 0, 120, 500], 2, true);
+        assert_eq!(yes[3..], [Some(Foreign), Some(Write(120)), None]);
+        assert_eq!(yes[1], Some(Foreign), "raw begins within it");
+    }
+
+    #[test]
+    fn a_window_is_raised_wherever_raw_reaches() {
+        assert_eq!(
+            hours(&[0, 1], &[7, 9], 9, false),
+            [Some(Write(7)), Some(Write(9))]
+        );
+    }
+}

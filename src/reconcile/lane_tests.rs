@@ -1,0 +1,218 @@
+//! Tests of a lane: what it compares, in which order, and that nothing makes a look shorter.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::rollup::View;
+
+const H: i64 = 3_600;
+const HOUR: Level = Level::View(View::Hour);
+
+fn lane(level: Level, until: Option<i64>) -> Lane {
+    let known = Compared {
+        until_s: until.map(|hour| hour * H),
+        ..Compared::default()
+    };
+    Lane::new(level, known, 5_000)
+}
+
+fn bounds(oldest: i64, edge: i64) -> Bounds {
+    Bounds {
+        oldest_s: oldest * H,
+        edge_s: edge * H,
+        settled_s: edge * H,
+    }
+}
+
+/// A look at `now`, with windows up to the edge.
+fn look_back(lane: &mut Lane, edge: i64, now: i64) {
+    lane.look_back(Some((edge - 1) * H), bounds(0, edge), now * H);
+}
+
+fn go_on(lane: &mut Lane, bounds: Bounds) -> Option<Stretch> {
+    let stretch = lane.next(Vec::new(), bounds, 3, true)?;
+    lane.done(&stretch, Spans::default(), bounds, bounds.edge_s);
+    Some(stretch)
+}
+
+fn spans(lane: &mut Lane, edge: i64) -> Vec<(Kind, i64, i64)> {
+    let stretches = std::iter::from_fn(|| go_on(lane, bounds(0, edge)));
+    stretches
+        .map(|stretch| (stretch.kind, stretch.from_s / H, stretch.to_s / H))
+        .collect()
+}
+
+#[test]
+fn a_new_lane_begins_with_the_oldest_window_and_goes_ahead() {
+    let mut lane = lane(HOUR, None);
+    assert_eq!(spans(&mut lane, 10), [(Kind::Ahead, 0, 10)]);
+    assert_eq!(spans(&mut lane, 11), [(Kind::Ahead, 10, 11)]);
+    assert_eq!(spans(&mut lane, 11), []);
+    assert_eq!(lane.known.span(), Some((0, 11 * H)));
+}
+
+#[test]
+fn two_days_are_looked_at_and_everything_once_a_week() {
+    let mut lane = lane(HOUR, Some(500));
+    lane.known.all_s = 400 * H;
+    look_back(&mut lane, 500, 500);
+    assert_eq!(lane.known.span(), None, "nothing of it is known yet");
+    assert_eq!(spans(&mut lane, 500), [(Kind::Look, 452, 500)]);
+    assert_eq!(lane.known.span(), Some((452 * H, 500 * H)));
+    look_back(&mut lane, 500, 400 + 7 * 24);
+    assert_eq!(spans(&mut lane, 500), [(Kind::Look, 0, 500)]);
+    assert_eq!(lane.known.span(), Some((0, 500 * H)));
+    // Whenever that was, it was not in the future.
+    lane.known.all_s = 9_000 * H;
+    look_back(&mut lane, 500, 600);
+    assert_eq!(spans(&mut lane, 500), [(Kind::Look, 0, 500)]);
+}
+
+#[test]
+fn hours_without_a_pulse_prove_nothing() {
+    let mut lane = lane(HOUR, Some(500));
+    lane.known.all_s = 500 * H;
+    lane.look_back(Some(300 * H), bounds(0, 500), 500 * H);
+    assert_eq!(spans(&mut lane, 500), [(Kind::Look, 253, 500)]);
+}
+
+#[test]
+fn where_something_was_missing_all_that_is_older_is_looked_at() {
+    let mut lane = lane(HOUR, Some(500));
+    lane.known.all_s = 500 * H;
+    look_back(&mut lane, 500, 500);
+    let stretch = lane.next(Vec::new(), bounds(20, 500), 3, true).unwrap();
+    assert!(lane.deepen(stretch.from_s, 20 * H));
+    assert_eq!(lane.keeping, Keeping::Span(20 * H, 452 * H));
+    assert!(lane.looked().at_once);
+    // Killed before the stretch was compared to its end; or after, it is all the same.
+    let known = lane.known.clone();
+    let mut again = Lane::new(HOUR, known, 5_000);
+    assert!(!again.deepen(stretch.from_s, 20 * H), "it is known");
+    look_back(&mut again, 510, 510);
+    let mut least = 500 * H;
+    while let Some(stretch) = go_on(&mut again, bounds(20, 510)) {
+        least = least.min(stretch.from_s);
+    }
+    assert_eq!(least, 20 * H);
+}
+
+#[test]
+fn long_stretches_are_cut_and_a_slow_server_is_asked_for_less() {
+    let mut lane = lane(Level::View(View::Minute), None);
+    let all = spans(&mut lane, 100);
+    assert_eq!(all.len(), 3);
+    assert!(all.iter().all(|(_, from, to)| to - from <= 34));
+    lane.known.to_look.add(0, 100 * H);
+    for _ in 0..9 {
+        lane.ask_for_less();
+    }
+    let stretch = go_on(&mut lane, bounds(0, 100)).unwrap();
+    assert_eq!(stretch.to_s - stretch.from_s, H);
+    for _ in 0..9 {
+        lane.known.to_look.add(0, 100 * H);
+        while go_on(&mut lane, bounds(0, 100)).is_some() {}
+    }
+    lane.known.to_look.add(0, 100 * H);
+    let stretch = go_on(&mut lane, bounds(0, 100)).unwrap();
+    assert!(stretch.to_s - stretch.from_s > 10 * H, "it has grown again");
+}
+
+#[test]
+fn changed_windows_come_first_and_once() {
+    let mut lane = lane(HOUR, Some(100));
+    let changed = |start: i64, roll| Changed {
+        start_s: start * H,
+        roll,
+    };
+    let mut next = |mut all: Vec<Changed>, oldest| {
+        let bounds = bounds(oldest, 100);
+        let gone = lane.forget(&mut all, bounds.oldest_s);
+        let stretch = lane.next(all, bounds, 3, true);
+        if let Some(stretch) = &stretch {
+            lane.done(stretch, Spans::default(), bounds, 100 * H);
+        }
+        (gone, stretch)
+    };
+    let first = vec![changed(3, 1), changed(9, 2), changed(9_000, 3)];
+    let (_, stretch) = next(first.clone(), 0);
+    let stretch = stretch.unwrap();
+    assert_eq!((stretch.from_s, stretch.to_s), (3 * H, 10 * H));
+    assert_eq!(stretch.changed, first[..2]);
+    let (_, stretch) = next(first, 0);
+    assert_eq!(stretch.unwrap().changed, [changed(9_000, 3)]);
+    let (_, stretch) = next(vec![changed(9, 4)], 0);
+    let again = stretch.unwrap();
+    assert_eq!((again.kind, again.from_s), (Kind::Changed, 9 * H));
+    // The server does not keep them any more: they are not compared, and not forgotten either.
+    let (gone, stretch) = next(vec![changed(9, 5), changed(12, 6)], 12);
+    assert_eq!(gone, [changed(9, 5)]);
+    assert_eq!(stretch.unwrap().changed, [changed(12, 6)]);
+}
+
+#[test]
+fn what_was_written_while_it_was_young_is_looked_at_when_it_is_settled() {
+    let mut lane = lane(HOUR, Some(100));
+    lane.known.all_s = 100 * H;
+    let at = |edge: i64, settled: i64| Bounds {
+        oldest_s: 0,
+        edge_s: edge * H,
+        settled_s: settled * H,
+    };
+    assert_eq!(go_on(&mut lane, at(104, 101)).unwrap().kind, Kind::Ahead);
+    assert_eq!(go_on(&mut lane, at(104, 101)), None);
+    let stretch = go_on(&mut lane, at(104, 103)).unwrap();
+    assert_eq!(
+        (stretch.kind, stretch.from_s, stretch.to_s),
+        (Kind::Look, 101 * H, 103 * H)
+    );
+    // What can be said meanwhile ends where that begins.
+    assert_eq!(lane.known.span(), Some((0, 103 * H)));
+}
+
+proptest! {
+    /// Whatever interrupts a look, and whatever is forgotten then: once all is quiet, everything that was
+    /// to be looked at has been.
+    #[test]
+    fn nothing_makes_a_look_shorter(ops in prop::collection::vec((0u8..5, 1i64..90), 0..60)) {
+        let mut lane = lane(HOUR, Some(400));
+        let mut kept = lane.known.clone();
+        let mut wanted = Spans::default();
+        let mut now = 400;
+        for (op, n) in ops {
+            let bounds = bounds(0, 400);
+            match op {
+                // The process dies: it goes on with what was kept, which may be old.
+                0 => {
+                    lane = Lane::new(HOUR, kept.clone(), 5_000);
+                    look_back(&mut lane, 400, now);
+                    wanted.add(352 * H, 400 * H);
+                }
+                1 => {
+                    now += n;
+                    look_back(&mut lane, 400, now);
+                    wanted.add(352 * H, 400 * H);
+                }
+                // A stretch in which something is missing: kept before it is mended.
+                2 => {
+                    if let Some(stretch) = lane.next(Vec::new(), bounds, 3, true) {
+                        lane.deepen(stretch.from_s, 0);
+                        kept = lane.known.clone();
+                        lane.done(&stretch, Spans::default(), bounds, now * H);
+                        wanted.add(0, stretch.from_s);
+                        wanted.remove(stretch.from_s, stretch.to_s);
+                    }
+                }
+                3 => kept = lane.known.clone(),
+                _ => {
+                    if let Some(stretch) = go_on(&mut lane, bounds) {
+                        wanted.remove(stretch.from_s, stretch.to_s);
+                    }
+                }
+            }
+            for (from_s, to_s) in wanted.iter() {
+                prop_assert!(lane.known.to_look.covers(from_s, to_s), "{:?}", lane.known);
+            }
+        }
+    }
+}

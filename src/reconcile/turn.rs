@@ -1,0 +1,214 @@
+//! One turn of a lane: reads both sides of a stretch, and writes what is to be put right.
+
+use tracing::info;
+
+use super::compare::{Difference, Verdict};
+use super::examine::{AskRaw, Examiner, Trouble, unread};
+use super::lane::{Bounds, Keeping, Kind, Stretch};
+use super::{Reconciler, tell};
+use crate::config::Downsampling;
+use crate::deliver::retry::Failure;
+use crate::journal::JournalError;
+use crate::journal::marks::Mark;
+use crate::pulse::NS_PER_S;
+use crate::rollup::spans::Spans;
+use crate::rollup::{Level, View};
+
+/// What a turn has come to.
+pub(super) enum Turn {
+    /// The stretch is put right, as far as that is ours. In these windows the server holds more.
+    Done(Spans),
+    /// Something is missing: that everything older is to be looked at has to be kept before it is mended.
+    /// Killed afterwards, the next run would find this stretch in order, and stop.
+    KeepFirst,
+    /// The server answers no queries. What can be done without is done in the next turn.
+    Unreadable,
+}
+
+impl Reconciler {
+    /// Compares a stretch and puts right what is to be put right.
+    pub(super) fn turn(
+        &mut self,
+        index: usize,
+        stretch: &Stretch,
+        bounds: Bounds,
+    ) -> Result<Turn, Trouble> {
+        self.names = self.reader.meter_names()?;
+        let ask = self.ask_raw(stretch);
+        let lane = &mut self.lanes[index];
+        let level = lane.level;
+        let examiner = Examiner {
+            reader: Some(&mut self.reader),
+            destination: Some(self.destination),
+            names: &self.names,
+            measurement: &self.measurement,
+            size: &mut lane.size,
+        };
+        let span = (stretch.from_s, stretch.to_s);
+        let server = self.server.as_mut();
+        let read = match level {
+            Level::Raw => examiner.raw(server, span),
+            Level::View(view) if self.readable => examiner
+                .view(server, view, span, ask)
+                .map(|seen| seen.sides(view).differences(&examiner.meters())),
+            Level::View(view) => Ok(unread(view, &examiner.ours(view, span.0, span.1)?)),
+        };
+        let mut differences = match read {
+            Ok(differences) => differences,
+            Err(Trouble::Server(failure))
+                if self.downsampling == Downsampling::Client && has_no_queries(&failure) =>
+            {
+                info!("the server answers no queries: windows are written without reading");
+                self.readable = false;
+                return Ok(Turn::Unreadable);
+            }
+            Err(trouble) => return Err(trouble),
+        };
+        let width_s = level.windows().width_s();
+        let hopeless = &self.lanes[index].hopeless;
+        differences.retain(|d| !hopeless.covers(d.start_s, d.start_s + width_s));
+        let writes = |d: &&Difference| d.verdict != Verdict::Foreign;
+        if stretch.kind == Kind::Look
+            && differences.iter().any(|d| writes(&d))
+            && self.lanes[index].deepen(stretch.from_s, bounds.oldest_s)
+        {
+            return Ok(Turn::KeepFirst);
+        }
+        let done = self.put_right(index, span, &mut differences)?;
+        tell::differences(level, stretch, &differences, done, self.readable);
+        let lane = &mut self.lanes[index];
+        for failed in differences.iter().filter(|d| d.failed) {
+            lane.hopeless.add(failed.start_s, failed.start_s + width_s);
+            if done == 0 {
+                lane.dropped_before_s = lane.dropped_before_s.max(failed.start_s + width_s);
+            }
+        }
+        Ok(Turn::Done(unequal(level.windows(), &differences)))
+    }
+
+    /// Writes what differs. Returns how many windows or pulses the server has taken.
+    fn put_right(
+        &mut self,
+        index: usize,
+        span: (i64, i64),
+        differences: &mut [Difference],
+    ) -> Result<usize, Trouble> {
+        let lane = &mut self.lanes[index];
+        let mut examiner = Examiner {
+            reader: Some(&mut self.reader),
+            destination: Some(self.destination),
+            names: &self.names,
+            measurement: &self.measurement,
+            size: &mut lane.size,
+        };
+        let server = self.server.as_mut();
+        match lane.level {
+            Level::Raw => {
+                let sent = examiner.resend(server, span, differences)?;
+                self.stats.resent(sent);
+                Ok(sent)
+            }
+            Level::View(view) => {
+                let written = examiner.write(server, view, differences)?;
+                self.stats.written(written);
+                Ok(written)
+            }
+        }
+    }
+
+    /// Raw says what another writer has counted. While a window is young that is asked only where it
+    /// matters at once: the window is looked at again.
+    fn ask_raw(&self, stretch: &Stretch) -> AskRaw {
+        let now_s = self.clock.wall_ns().div_euclid(NS_PER_S);
+        let Some(raw) = self.lanes.iter().find(|lane| lane.level == Level::Raw) else {
+            return AskRaw::Never;
+        };
+        let from_s = self.raw_from_s(now_s).max(raw.dropped_before_s);
+        // Whole hours, so that no window of any view is read in part.
+        let from_s = View::Hour.floor_s(from_s + View::Hour.width_s() - 1);
+        if stretch.kind == Kind::Ahead && self.downsampling == Downsampling::Client {
+            AskRaw::IfMore(from_s)
+        } else {
+            AskRaw::Always(from_s)
+        }
+    }
+
+    /// Whether what the lane wants kept is durable.
+    pub(super) fn is_kept(&mut self, index: usize, mark: Mark) -> Result<bool, JournalError> {
+        let lane = &mut self.lanes[index];
+        match lane.keeping {
+            Keeping::Nothing => return Ok(true),
+            Keeping::Span(from_s, to_s) => {
+                let kept = self.reader.compared(self.destination, lane.level)?;
+                if kept.to_look.covers(from_s, to_s) {
+                    lane.keeping = Keeping::Committed;
+                }
+            }
+            // These marks were taken after that commit.
+            Keeping::Committed => lane.keeping = Keeping::Durable(mark.commits),
+            Keeping::Durable(commits) if mark.durable_commits >= commits => {
+                lane.keeping = Keeping::Nothing;
+                return Ok(true);
+            }
+            Keeping::Durable(_) => {}
+        }
+        Ok(false)
+    }
+}
+
+/// The windows in which the server holds more than the journal, and was left as it is.
+fn unequal(view: View, differences: &[Difference]) -> Spans {
+    let foreign = differences
+        .iter()
+        .filter(|difference| difference.verdict == Verdict::Foreign);
+    Spans::new(foreign.map(|d| (d.start_s, d.start_s + view.width_s())))
+}
+
+/// Whether the server has no queries at all: the path is not there, or a page answers. Where the daemon is
+/// the only writer of windows it can do without. A bucket that is missing, or a query that is refused once, is
+/// something else.
+fn has_no_queries(failure: &Failure) -> bool {
+    let Failure::Status {
+        status, message, ..
+    } = failure
+    else {
+        return false;
+    };
+    match status {
+        200 | 405 | 501 => true,
+        // VictoriaMetrics answers so.
+        400 => message.contains("unsupported path"),
+        404 => !["bucket", "organization"]
+            .iter()
+            .any(|word| message.contains(word)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_missing_path_means_that_there_are_no_queries() {
+        let answer = |status, message: &str| {
+            has_no_queries(&Failure::Status {
+                status,
+                message: message.to_owned(),
+                retry_after: None,
+            })
+        };
+        assert!(answer(404, "404 page not found"));
+        assert!(answer(404, ""));
+        assert!(answer(405, "Method Not Allowed"));
+        assert!(answer(501, ""));
+        assert!(answer(200, "this is not the API of InfluxDB 2"));
+        assert!(answer(400, "unsupported path requested: \"/api/v2/query\""));
+        let bucket = "failed to initialize execute state: could not find bucket \"PowerLogger_1h\"";
+        assert!(!answer(404, bucket));
+        assert!(!answer(404, "organization name \"home\" not found"));
+        assert!(!answer(400, "queue length exceeded"));
+        assert!(!answer(422, "anything"));
+        assert!(!answer(503, ""));
+    }
+}
