@@ -118,6 +118,7 @@ pub fn audit(args: &AuditArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
         repair: args.repair,
         from_raw: args.from == Source::Raw,
         may_lower: args.yes,
+        late: false,
     };
     let reports = run(loaded, influx, &wanted)?;
     let left: usize = reports.iter().map(|report| report.left(args.repair)).sum();
@@ -145,6 +146,7 @@ pub(super) struct Wanted {
     pub(super) repair: bool,
     pub(super) from_raw: bool,
     pub(super) may_lower: bool,
+    pub(super) late: bool,
 }
 
 /// Audits with a progress bar. Without a journal only `from_raw` makes sense.
@@ -190,6 +192,7 @@ pub(super) fn run(
         repair: wanted.repair,
         from_raw: wanted.from_raw,
         may_lower: wanted.may_lower,
+        late: wanted.late,
     };
     let mut bar = Progress::on_terminal(std::io::stderr().is_terminal());
     let what = if wanted.repair {

@@ -17,7 +17,7 @@ use crate::reconcile::compare::Verdict;
 use crate::rollup::{Level, View};
 use crate::setup::apply::Applier;
 use crate::setup::inspect::{Refused, Wrong, check, look};
-use crate::setup::plan::{Plan, Wanted, plan};
+use crate::setup::plan::{Plan, Wanted, foreign_writers, plan};
 use crate::setup::{mark, writer_file};
 
 /// Characters of a token that may be shown.
@@ -162,7 +162,8 @@ pub fn setup(args: &SetupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
     };
     let read_token = apply(&plan, &applier, args.json, out)?;
     let recomputed = if args.take_over {
-        recompute(loaded, influx, &token, args, out)
+        let late = !foreign_writers(&look, influx, &installation).is_empty();
+        recompute(loaded, influx, &token, (args, late), out)
             .context("the views are not computed anew; `powerlogger setup --take-over` goes on")
     } else {
         Ok(())
@@ -295,12 +296,13 @@ fn print_read_token(token: &str, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// The views of the Python edition are a minute, five minutes, an hour late: raw knows better.
+/// The views of the Python edition are a minute, five minutes, an hour late: raw knows better. `late`: there
+/// are such tasks.
 fn recompute(
     loaded: &Loaded,
     influx: &InfluxSettings,
     token: &str,
-    args: &SetupArgs,
+    (args, late): (&SetupArgs, bool),
     out: &mut dyn Write,
 ) -> Result<()> {
     let mut influx = influx.clone();
@@ -317,6 +319,7 @@ fn recompute(
         repair: true,
         from_raw: true,
         may_lower: args.yes,
+        late,
     };
     let _acting = rights::as_owner(&loaded.settings.journal.dir)?;
     let reports = audit::run(loaded, &influx, &wanted)?;

@@ -7,10 +7,14 @@ use super::examine::{AskRaw, Examiner, Ours, Trouble};
 use super::from_raw::FromRaw;
 use super::server::Server;
 use crate::deliver::retry::Failure;
+use crate::deliver::size::asks_for_less;
 use crate::rollup::{Level, View};
 
 /// Windows in one stretch of one level.
 const STRETCH_WINDOWS: i64 = 1_440;
+
+/// A server that is slow is asked for fewer at a time, but not for less than this.
+const STRETCH_WINDOWS_MIN: i64 = 60;
 
 /// A window that has just been settled is the daemon's for this long before it is judged, in seconds.
 const GRACE_S: i64 = 60;
@@ -34,6 +38,8 @@ pub struct Options {
     pub from_raw: bool,
     /// Recomputing from raw may lower windows although pulses vanish by it.
     pub may_lower: bool,
+    /// Recomputing from raw: tasks that book pulses late, as the Python edition's do, have written the views.
+    pub late: bool,
 }
 
 /// What was found of one level.
@@ -105,38 +111,72 @@ pub fn audit(
     let all: f64 = spans.iter().map(stretches).sum();
     let (mut done, mut reports) = (0.0, Vec::new());
     for (level, from_s, to_s) in spans {
-        let mut report = LevelReport {
-            level,
-            from_s,
-            to_s: to_s.max(from_s),
-            totals: BTreeMap::new(),
-            differences: Vec::new(),
-            raw_from_s: options.raw_from_s.unwrap_or(i64::MAX),
-            repaired: 0,
-        };
         let stretch_s = STRETCH_WINDOWS * level.windows().width_s();
         let whole_from_s = whole_from_s.as_ref().filter(|_| level != Level::Raw);
-        let mut from_raw =
-            whole_from_s.map(|from_s| FromRaw::new(from_s.clone(), options.may_lower));
-        let mut next_s = from_s;
-        while next_s < to_s {
-            progress(level, done / all);
-            let end_s = to_s.min(next_s + stretch_s);
-            let span = (next_s, end_s);
-            stretch(
-                examiner,
-                server,
-                options,
-                &mut report,
-                span,
-                from_raw.as_mut(),
-            )?;
-            done += (end_s - next_s) as f64 / stretch_s as f64;
-            next_s = end_s;
-        }
+        let from_raw = whole_from_s
+            .map(|from_s| FromRaw::new(from_s.clone(), options.may_lower, options.late));
+        let report = audit_level(
+            examiner,
+            server,
+            options,
+            (level, from_s, to_s),
+            from_raw,
+            &mut |looked_s| {
+                done += looked_s as f64 / stretch_s as f64;
+                progress(level, done / all);
+            },
+        )?;
         reports.push(report);
     }
     Ok(reports)
+}
+
+fn audit_level(
+    examiner: &mut Examiner<'_>,
+    server: &mut dyn Server,
+    options: &Options,
+    (level, from_s, to_s): (Level, i64, i64),
+    mut from_raw: Option<FromRaw>,
+    looked: &mut dyn FnMut(i64),
+) -> Result<LevelReport, Trouble> {
+    let mut report = LevelReport {
+        level,
+        from_s,
+        to_s: to_s.max(from_s),
+        totals: BTreeMap::new(),
+        differences: Vec::new(),
+        raw_from_s: options.raw_from_s.unwrap_or(i64::MAX),
+        repaired: 0,
+    };
+    let width_s = level.windows().width_s();
+    let (mut next_s, mut windows) = (from_s, STRETCH_WINDOWS);
+    looked(0);
+    while next_s < to_s {
+        let span = (next_s, to_s.min(next_s + windows * width_s));
+        let before = from_raw.clone();
+        let seen = stretch(
+            examiner,
+            server,
+            options,
+            &mut report,
+            span,
+            from_raw.as_mut(),
+        );
+        match seen {
+            Ok(()) => {
+                looked(span.1 - span.0);
+                next_s = span.1;
+            }
+            Err(Trouble::Server(failure))
+                if asks_for_less(&failure) && windows > STRETCH_WINDOWS_MIN =>
+            {
+                windows = (windows / 2).max(STRETCH_WINDOWS_MIN);
+                from_raw = before;
+            }
+            Err(trouble) => return Err(trouble),
+        }
+    }
+    Ok(report)
 }
 
 /// By meter: since when raw holds everything. Its first point may stand anywhere in its hour, which begins to
@@ -191,17 +231,15 @@ fn stretch(
     let Level::View(view) = report.level else {
         let ours = examiner.ours(report.level.windows(), from_s, to_s)?;
         let (raw, mut differences) = examiner.raw_read(server, (from_s, to_s), &ours)?;
-        add(report, &ours, &raw, Some(&raw));
         if options.repair {
             report.repaired += examiner.resend(server, (from_s, to_s), &mut differences)?;
         }
+        add(report, &ours, &raw, Some(&raw));
         report.differences.extend(differences);
         return Ok(());
     };
     let ask = options.raw_from_s.map_or(AskRaw::Never, AskRaw::Always);
     let seen = examiner.view(server, view, (from_s, to_s), ask)?;
-    let raw = seen.raw.as_ref().map(|raw| &raw.counts);
-    add(report, &seen.ours, &seen.found.counts, raw);
     let meters = examiner.meters();
     let sides = seen.sides(view);
     let mut differences = match from_raw {
@@ -211,6 +249,8 @@ fn stretch(
     if options.repair {
         report.repaired += examiner.write(server, view, &mut differences)?;
     }
+    let raw = seen.raw.as_ref().map(|raw| &raw.counts);
+    add(report, &seen.ours, &seen.found.counts, raw);
     report.differences.extend(differences);
     Ok(())
 }

@@ -308,9 +308,26 @@ fn plan_conflicts(look: &Look, wanted: &Wanted<'_>, plan: &mut Plan) {
 
 /// Active tasks that are not ours and write into one of the four buckets.
 pub fn conflicts(look: &Look, influx: &InfluxSettings, installation: &str) -> Vec<Conflict> {
+    let writers = foreign_writers(look, influx, installation).into_iter();
+    let active = writers.filter(|(task, _)| task.is_active());
+    active
+        .map(|(task, bucket)| Conflict {
+            id: task.id.clone(),
+            name: task.name.clone(),
+            bucket: bucket.to_owned(),
+        })
+        .collect()
+}
+
+/// Foreign tasks that write into one of our buckets or have done so, with its name.
+pub fn foreign_writers<'a>(
+    look: &'a Look,
+    influx: &'a InfluxSettings,
+    installation: &str,
+) -> Vec<(&'a Task, &'a str)> {
     let foreign = look.tasks.iter().filter(|task| {
         let whose = mark::read(&task.description).map(|(whose, _)| whose);
-        task.is_active() && whose != Some(installation)
+        whose != Some(installation)
     });
     foreign
         .filter_map(|task| {
@@ -319,11 +336,7 @@ pub fn conflicts(look: &Look, influx: &InfluxSettings, installation: &str) -> Ve
                 let bucket = look.buckets.iter().find(|bucket| bucket.name == name);
                 tasks::writes_to(&task.flux, name, bucket.map(|bucket| bucket.id.as_str()))
             })?;
-            Some(Conflict {
-                id: task.id.clone(),
-                name: task.name.clone(),
-                bucket: influx.bucket(bucket).to_owned(),
-            })
+            Some((task, influx.bucket(bucket)))
         })
         .collect()
 }
