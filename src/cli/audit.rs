@@ -13,8 +13,8 @@ use super::time::{Moment, local};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, InfluxSettings, Loaded};
 use crate::daemon::destination_name;
+use crate::deliver::request_size::RequestSize;
 use crate::deliver::retry::Failure;
-use crate::deliver::size::BatchSize;
 use crate::journal::JournalError;
 use crate::journal::reader::Reader;
 use crate::pulse::NS_PER_S;
@@ -172,7 +172,7 @@ pub(super) fn run(
     let of = influx.clone();
     let lookup = Box::new(move || again.reload_token(&of));
     let mut server = InfluxServer::new(influx, lookup)?;
-    let mut size = BatchSize::new(loaded.settings.deliver.batch_lines_max);
+    let mut size = RequestSize::new(loaded.settings.deliver.batch_lines_max);
     let mut examiner = Examiner {
         reader: reader.as_mut(),
         destination: destination.map(|(row, ..)| row),

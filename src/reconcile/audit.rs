@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::compare::{Counts, Difference};
 use super::examine::{AskRaw, Examiner, Ours, Trouble};
 use super::from_raw::FromRaw;
+use super::outbox::asks_for_less;
 use super::server::Server;
 use crate::deliver::retry::Failure;
-use crate::deliver::size::asks_for_less;
 use crate::rollup::{Level, View};
 
 /// Windows in one stretch of one level.

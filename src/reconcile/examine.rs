@@ -9,8 +9,8 @@ use super::compare::{
 use super::outbox::Outbox;
 use super::server::Server;
 use crate::deliver::batch::{FIELD, TAG};
+use crate::deliver::request_size::RequestSize;
 use crate::deliver::retry::Failure;
-use crate::deliver::size::BatchSize;
 use crate::influx::line_protocol::LineEncoder;
 use crate::journal::JournalError;
 use crate::journal::reader::Reader;
@@ -93,7 +93,7 @@ pub struct Examiner<'a> {
     /// The measurement.
     pub measurement: &'a str,
     /// Lines in a request.
-    pub size: &'a mut BatchSize,
+    pub size: &'a mut RequestSize,
 }
 
 impl Examiner<'_> {

@@ -121,10 +121,11 @@ impl Server for InfluxServer {
         } else {
             self.gzip.compress(body)
         };
-        self.encoding.send(body, &compressed, &mut |body, compressed| {
-            let written = client.write(bucket, body, compressed);
-            written.map_err(|error| failure(&error))
-        })
+        self.encoding
+            .send(body, &compressed, &mut |body, compressed| {
+                let written = client.write(bucket, body, compressed);
+                written.map_err(|error| failure(&error))
+            })
     }
 
     fn refresh_token(&mut self) {

@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use crate::deliver::size::BatchSize;
+use crate::deliver::request_size::RequestSize;
 use crate::journal::compared::{Changed, Compared, Looked};
 use crate::pulse::MonoNs;
 use crate::rollup::Level;
@@ -88,7 +88,7 @@ pub(super) struct Lane {
     pub(super) trouble: Option<(&'static str, String)>,
     pub(super) keeping: Keeping,
     /// Lines in a request.
-    pub(super) size: BatchSize,
+    pub(super) size: RequestSize,
     /// Windows that were young then are compared as soon as they are settled, not by the hour.
     pub(super) catch_up_s: Option<i64>,
     /// The server has dropped what was written for the time before this.
@@ -112,7 +112,7 @@ impl Lane {
             not_before_ns: 0,
             trouble: None,
             keeping: Keeping::Nothing,
-            size: BatchSize::new(lines_max),
+            size: RequestSize::new(lines_max),
             catch_up_s: None,
             dropped_before_s: i64::MIN,
             hopeless: Spans::default(),

@@ -169,7 +169,10 @@ fn unequal(view: View, differences: &[Difference]) -> Spans {
 /// something else.
 fn has_no_queries(failure: &Failure) -> bool {
     let Failure::Status {
-        status, message, ..
+        status,
+        message,
+        foreign,
+        ..
     } = failure
     else {
         return false;
@@ -178,9 +181,7 @@ fn has_no_queries(failure: &Failure) -> bool {
         200 | 405 | 501 => true,
         // VictoriaMetrics answers so.
         400 => message.contains("unsupported path"),
-        404 => !["bucket", "organization"]
-            .iter()
-            .any(|word| message.contains(word)),
+        404 => *foreign || message.contains("path not found"),
         _ => false,
     }
 }
@@ -191,24 +192,30 @@ mod tests {
 
     #[test]
     fn only_a_missing_path_means_that_there_are_no_queries() {
-        let answer = |status, message: &str| {
+        let answer = |status, foreign, message: &str| {
             has_no_queries(&Failure::Status {
                 status,
                 message: message.to_owned(),
                 retry_after: None,
+                foreign,
             })
         };
-        assert!(answer(404, "404 page not found"));
-        assert!(answer(404, ""));
-        assert!(answer(405, "Method Not Allowed"));
-        assert!(answer(501, ""));
-        assert!(answer(200, "this is not the API of InfluxDB 2"));
-        assert!(answer(400, "unsupported path requested: \"/api/v2/query\""));
+        assert!(answer(404, false, "path not found"));
+        assert!(answer(404, true, "404 page not found"));
+        assert!(answer(404, true, ""));
+        assert!(answer(405, true, "Method Not Allowed"));
+        assert!(answer(501, true, ""));
+        assert!(answer(200, true, "this is not the API of InfluxDB 2"));
+        assert!(answer(
+            400,
+            true,
+            "unsupported path requested: \"/api/v2/query\""
+        ));
         let bucket = "failed to initialize execute state: could not find bucket \"PowerLogger_1h\"";
-        assert!(!answer(404, bucket));
-        assert!(!answer(404, "organization name \"home\" not found"));
-        assert!(!answer(400, "queue length exceeded"));
-        assert!(!answer(422, "anything"));
-        assert!(!answer(503, ""));
+        assert!(!answer(404, false, bucket));
+        assert!(!answer(404, false, "organization name \"home\" not found"));
+        assert!(!answer(400, false, "queue length exceeded"));
+        assert!(!answer(422, false, "anything"));
+        assert!(!answer(503, false, ""));
     }
 }
