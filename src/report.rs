@@ -1,7 +1,7 @@
 //! The line of state in the log: every 5 s while anything moves or waits, once a minute at least.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tracing::{debug, info, warn};
@@ -24,11 +24,28 @@ const AT_LEAST_EVERY_NS: i64 = 60 * NS_PER_S;
 /// The longest the caller may wait before it calls again.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// What is to be told beside what the journal tells: a machine word, and a text for people with what to do.
+#[derive(Debug, Default)]
+pub struct Notices(Mutex<Vec<(&'static str, String)>>);
+
+impl Notices {
+    /// These are to be told from here on.
+    pub fn set(&self, notices: Vec<(&'static str, String)>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = notices;
+    }
+
+    fn now(&self) -> Vec<(&'static str, String)> {
+        let notices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.clone()
+    }
+}
+
 /// Reports.
 #[derive(Debug)]
 pub struct Reporter {
     // Dependencies.
     reader: Reader,
+    notices: Arc<Notices>,
     destination: Option<String>,
     clock: Arc<dyn Clock>,
     // State.
@@ -41,6 +58,7 @@ pub struct Reporter {
     damage: bool,
     unreadable: bool,
     conditions: Vec<Condition>,
+    noticed: Vec<(&'static str, String)>,
 }
 
 impl Reporter {
@@ -52,6 +70,7 @@ impl Reporter {
         let damage = false;
         Reporter {
             reader,
+            notices: Arc::default(),
             destination,
             clock,
             said_ns,
@@ -63,7 +82,26 @@ impl Reporter {
             damage,
             unreadable: false,
             conditions: Vec::new(),
+            noticed: Vec::new(),
         }
+    }
+
+    /// Tells these, too.
+    pub fn tell_also(&mut self, notices: Arc<Notices>) {
+        self.notices = notices;
+    }
+
+    /// Says what has become wrong, or right again, beside the journal.
+    fn tell_notices(&mut self) {
+        let now = self.notices.now();
+        for (word, text) in now.iter().filter(|new| !self.noticed.contains(new)) {
+            warn!(condition = word, "{text}");
+        }
+        let is_over = |known: &&(&str, String)| now.iter().all(|(word, _)| *word != known.0);
+        for (word, _) in self.noticed.iter().filter(is_over) {
+            info!(condition = word, "no longer so");
+        }
+        self.noticed = now;
     }
 
     /// Counts from here what is told by the second.
@@ -116,7 +154,8 @@ impl Reporter {
     /// The words for what is not as it should be, to stand behind the state.
     fn wrong(&self, failing: Option<&'static str>) -> String {
         let words = self.conditions.iter().map(|found| found.word);
-        let words: Vec<&str> = words.chain(failing).collect();
+        let noticed = self.noticed.iter().map(|(word, _)| *word);
+        let words: Vec<&str> = words.chain(noticed).chain(failing).collect();
         if words.is_empty() {
             return String::new();
         }
@@ -139,6 +178,7 @@ impl Reporter {
             return Duration::from_nanos(left_ns);
         }
         self.said_ns = now_ns;
+        self.tell_notices();
         let Some(status) = self.status() else {
             self.tell_unreadable(waiting, failing);
             return LOOK;

@@ -39,6 +39,13 @@ pub struct RingOnDrop(Arc<UnixStream>);
 
 impl Drop for RingOnDrop {
     fn drop(&mut self) {
+        self.ring();
+    }
+}
+
+impl RingOnDrop {
+    /// Rings now, too.
+    pub fn ring(&self) {
         let _ = (&*self.0).write(&[THREAD]);
     }
 }

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use serde_json::json;
 
+use crate::config::described::line_of;
 use crate::config::keys::{KEYS, METER_KEYS};
 use crate::config::problem::Value;
 use crate::config::{Influx, LoadOptions, Loaded, load};
@@ -66,10 +67,12 @@ fn check(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     notes(loaded, out)
 }
 
-/// Meters that the journal has counted, and the configuration does not list: as soon as there is one `[[meter]]`,
-/// the three that need none are gone, too.
+/// Meters that the journal has counted or the last daemon watched, and the configuration does not list: as soon as
+/// there is one `[[meter]]`, the three that need none are gone, too.
 pub(super) fn unlisted(loaded: &Loaded) -> Vec<String> {
-    let known = Reader::open(&loaded.settings.journal.dir).and_then(|reader| reader.totals());
+    let known = Reader::open(&loaded.settings.journal.dir)
+        .and_then(|reader| Ok((reader.totals()?, reader.noted_settings()?)));
+    let (totals, noted) = known.unwrap_or_default();
     let listed = |name: &str| {
         loaded
             .settings
@@ -77,10 +80,10 @@ pub(super) fn unlisted(loaded: &Loaded) -> Vec<String> {
             .iter()
             .any(|meter| meter.name == name)
     };
-    let gone = known
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|meter| meter.pulses > 0 && !listed(&meter.name));
+    let gone = totals.into_iter().filter(|meter| {
+        let is_known = meter.pulses > 0 || noted.contains_key(&line_of(&meter.name));
+        is_known && !listed(&meter.name)
+    });
     gone.map(|meter| {
         format!(
             "meter \"{}\": the journal holds {} pulses of it, and the configuration does not list it: it is \

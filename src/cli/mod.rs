@@ -15,8 +15,10 @@ pub mod status;
 pub mod time;
 pub mod verify;
 
+mod in_use;
 mod log;
 mod progress;
+mod remote;
 mod rights;
 
 use std::io::Write;

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{ArgGroup, Args};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::log;
+use super::remote::remote;
 use super::rights;
 use super::time::{self, Moment};
 use crate::capture::Source;
@@ -23,14 +24,11 @@ use crate::capture::waker::Waker;
 use crate::clock::kernel::{boot_id, has_rtc};
 use crate::clock::segment::{EARLIEST_WALL_NS, Remembered, Rules};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{ClockSettings, Influx, Loaded, MeterSettings, Settings};
-use crate::daemon::{self, Parts, Remote, RemoteMaker};
-use crate::deliver::influx_sink::InfluxSink;
-use crate::deliver::sink::Sink;
+use crate::config::{ClockSettings, Loaded, MeterSettings, Settings};
+use crate::daemon::{self, Parts, RemoteMaker};
 use crate::journal::reader::Reader;
 use crate::owner::Keep;
 use crate::pulse::NS_PER_S;
-use crate::reconcile::influx_server::InfluxServer;
 use crate::service;
 
 /// Options of `run`.
@@ -140,9 +138,6 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
     for note in &loaded.notes {
         warn!("{note}");
     }
-    for problem in &loaded.problems {
-        error!("{problem}");
-    }
     if let Err(failed) = became {
         // Counting depends on nothing.
         let because = failed.root_cause().to_string();
@@ -163,7 +158,7 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
         _ => source,
     };
     let for_remote = loaded.clone();
-    let remote = RemoteMaker(Box::new(move || remote(&for_remote)));
+    let remote = RemoteMaker(Box::new(move |settings| remote(&for_remote, settings)));
     let patient = args.makes_time();
     let parts = Parts {
         source,
@@ -179,7 +174,7 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
         remembered,
         patient,
     };
-    daemon::run(settings, parts)?;
+    daemon::run(loaded, parts)?;
     Ok(())
 }
 
@@ -306,28 +301,4 @@ fn record(
         Arc::clone(clock),
         recorder,
     )))
-}
-
-/// The server, if one is configured. A CA file that cannot be read does not keep anybody from
-/// counting.
-fn remote(loaded: &Loaded) -> Remote {
-    let Influx::Configured(influx) = &loaded.settings.influx else {
-        return Remote::default();
-    };
-    let lookup = || {
-        let (again, of) = (loaded.clone(), influx.clone());
-        Box::new(move || again.reload_token(&of))
-    };
-    let sink = InfluxSink::new(influx, lookup());
-    let server = InfluxServer::new(influx, lookup());
-    match (sink, server) {
-        (Ok(sink), Ok(server)) => Remote {
-            sink: influx.raw.then(|| -> Box<dyn Sink> { Box::new(sink) }),
-            server: Some(Box::new(server)),
-        },
-        (Err(failed), _) | (_, Err(failed)) => {
-            error!(error = %failed, "nothing can be delivered; pulses are counted and kept");
-            Remote::default()
-        }
-    }
 }

@@ -8,10 +8,13 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::in_use::{InUse, SOON};
 use super::{audit, rights};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, InfluxSettings, Loaded, Secret, Token, TokenSource};
 use crate::influx::{Client, ClientSettings};
+use crate::journal::reader::Reader;
+use crate::journal::schema::is_locked;
 use crate::pulse::NS_PER_S;
 use crate::reconcile::compare::Verdict;
 use crate::rollup::{Level, View};
@@ -367,6 +370,9 @@ fn finished(
         writeln!(out, "\n✅ Setup is complete.")?;
     }
     let file = writer_file::path(&loaded.config_dir);
+    if let Some(said) = taken_up(loaded) {
+        writeln!(out, "\n{said}")?;
+    }
     writeln!(out, "\nNext:")?;
     if read_token.is_some() {
         writeln!(out, "  • give the read-only token above to Grafana")?;
@@ -378,6 +384,35 @@ fn finished(
     )?;
     writeln!(out, "  • `powerlogger verify` checks everything")?;
     Ok(())
+}
+
+/// What the daemon that runs makes of it; None: none runs.
+fn taken_up(loaded: &Loaded) -> Option<String> {
+    let dir = &loaded.settings.journal.dir;
+    if !is_locked(dir) {
+        return None;
+    }
+    let noted = Reader::open(dir)
+        .and_then(|reader| reader.noted_settings())
+        .ok()?;
+    let Some(in_use) = InUse::new(&noted, loaded) else {
+        return Some(
+            "The running daemon does not tell what it uses: restart it after an upgrade."
+                .to_owned(),
+        );
+    };
+    Some(match &in_use.sends_to {
+        _ if in_use.other_dir.is_some() => {
+            format!(
+                "⚠️  The running daemon is not part of this: {}.",
+                in_use.remedy()
+            )
+        }
+        Ok(host) if in_use.of_server.is_empty() => {
+            format!("The running daemon sends to {host}; it takes a new token up {SOON}.")
+        }
+        _ => format!("The running daemon takes this up {SOON}, without a restart."),
+    })
 }
 
 fn to_json(plan: &Plan, applied: bool, read_token: Option<&str>) -> Value {

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 use clap::Args;
 
+use super::in_use::notices;
 use super::time;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, Loaded};
@@ -17,7 +18,7 @@ use crate::journal::reader::Reader;
 use crate::journal::refusal::{Refusal, is_read_only};
 use crate::pulse::NS_PER_S;
 use crate::rollup::Level;
-use crate::status::conditions::conditions;
+use crate::status::conditions::{Condition, conditions};
 use crate::status::{ClockStatus, DeliveryStatus, LevelStatus, MeterStatus, Status, ViewsStatus};
 
 /// Options of `status`.
@@ -39,14 +40,16 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         Influx::NotConfigured(_) => None,
     };
     let taken = Reader::open(dir).and_then(|mut reader| {
-        Status::take(&mut reader, destination.as_deref(), SystemClock.wall_ns())
+        let status = Status::take(&mut reader, destination.as_deref(), SystemClock.wall_ns())?;
+        Ok((status, reader.noted_settings()?))
     });
-    let status = taken.map_err(|failed| explained(failed, dir))?;
+    let (status, noted) = taken.map_err(|failed| explained(failed, dir))?;
     let running = is_locked(dir);
+    let notices = notices(loaded, Some(&noted).filter(|_| running));
     if args.json {
         let mut json = serde_json::to_value(&status)?;
         json["running"] = running.into();
-        json["conditions"] = serde_json::to_value(conditions(&status))?;
+        json["conditions"] = with_notices(&conditions(&status), &notices)?;
         json["journal_dir"] = dir.display().to_string().into();
         let waiting = crate::import::waiting(dir).into_iter();
         let waiting = waiting.map(|path| path.display().to_string());
@@ -88,11 +91,29 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     for condition in conditions(&status) {
         writeln!(out, "⚠          {}", condition.sentence())?;
     }
+    for (_, text) in &notices {
+        writeln!(out, "⚠          {text}")?;
+    }
     match status.lost() {
         0 => writeln!(out, "lost       0 pulses")?,
         lost => writeln!(out, "lost       {lost} pulses (by cause above)")?,
     }
     Ok(())
+}
+
+/// Conditions for programs; those of the configuration bear their text.
+fn with_notices(
+    conditions: &[Condition],
+    notices: &[(&'static str, String)],
+) -> Result<serde_json::Value> {
+    let of_journal = conditions.iter().map(serde_json::to_value);
+    let mut all = of_journal.collect::<Result<Vec<_>, _>>()?;
+    let of_files = notices.iter();
+    all.extend(
+        of_files
+            .map(|(word, text)| serde_json::json!({ "word": word, "meter": null, "text": text })),
+    );
+    Ok(all.into())
 }
 
 /// Why the journal cannot be read, with what to do about it.

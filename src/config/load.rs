@@ -115,12 +115,9 @@ impl Loaded {
         }
     }
 
-    /// Reads the files once more, where they are looked for now.
-    ///
-    /// # Errors
-    /// As [`load`].
-    pub fn load_again(&self) -> Result<Loaded, ConfigError> {
-        load(&self.options)
+    /// Where it was looked for, and is to be looked for again.
+    pub fn options(&self) -> &LoadOptions {
+        &self.options
     }
 
     /// The files that the configuration depends on, whether or not they are there.
@@ -141,7 +138,7 @@ impl Loaded {
     /// Looks for the token of `influx` again: `setup` may have written a new one. A token of a server that has
     /// been configured since goes to nobody else.
     pub fn reload_token(&self, influx: &InfluxSettings) -> Option<Token> {
-        let Influx::Configured(now) = self.load_again().ok()?.settings.influx else {
+        let Influx::Configured(now) = load(&self.options).ok()?.settings.influx else {
             return None;
         };
         let is_same = now.host == influx.host && now.org == influx.org;

@@ -5,6 +5,7 @@
 //! types only and are all that the other rooms see, each its own part.
 
 pub mod address;
+pub mod described;
 pub mod dotenv;
 pub mod keys;
 pub mod load;
@@ -15,6 +16,7 @@ pub mod raw;
 pub mod resolve;
 pub mod text;
 pub mod token;
+pub mod watch;
 
 mod line_name;
 mod misspelt;

@@ -98,8 +98,7 @@ fn credential(
     notes: &mut Vec<String>,
 ) -> Option<(PathBuf, String)> {
     let given = env.get("CREDENTIALS_DIRECTORY").map(String::as_str);
-    let of_service = || is_system_dir(dir).then_some(OF_THE_SERVICE);
-    let path = Path::new(given.or_else(of_service)?).join(CREDENTIAL);
+    let path = credential_path(given, is_system_dir(dir))?;
     let text = fs::read_to_string(&path).ok()?;
     if !text.lines().any(|line| line.starts_with("token=")) {
         return is_set(&text).then_some((path, text));
@@ -107,6 +106,12 @@ fn credential(
     // In the form of `writer.token` it says for whom it is.
     let token = of_this_server(&text, &path, influx, notes)?;
     is_set(&token).then_some((path, token))
+}
+
+/// Where a credential is, if one may be used.
+fn credential_path(given: Option<&str>, is_system: bool) -> Option<PathBuf> {
+    let dir = given.or(is_system.then_some(OF_THE_SERVICE))?;
+    Some(Path::new(dir).join(CREDENTIAL))
 }
 
 /// The token in the file, if it is for this server and nobody else can read it.
@@ -153,4 +158,23 @@ fn of_this_server(
         }
     }
     fields.get("token").map(|token| (*token).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_services_credential_is_for_its_own_configuration() {
+        let of_service = Path::new("/run/credentials/powerlogger.service/influx-token");
+        assert_eq!(credential_path(None, true).as_deref(), Some(of_service));
+        assert_eq!(credential_path(None, false), None);
+        for is_system in [true, false] {
+            let own = credential_path(Some("/run/credentials/x"), is_system);
+            assert_eq!(
+                own.as_deref(),
+                Some(Path::new("/run/credentials/x/influx-token"))
+            );
+        }
+    }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tracing::{error, info};
 
 use super::loops::{deliver, reconcile as reconcile_loop, report, sync, write};
+use super::settings::InUse;
 use super::watch::Watch;
 use super::{Ends, Remote, RunError, THREAD_ENDS, destination_name, join, spawn};
 use crate::capture::stats::CaptureStats;
@@ -59,6 +60,8 @@ pub(super) enum Lived {
     OnDamage,
     /// Its disk refuses, in a way that may end when it is let go.
     OnRefusal,
+    /// The server is to be another.
+    OnSettings,
 }
 
 /// The stages, before they have threads.
@@ -73,13 +76,15 @@ struct Stages {
 
 impl Stages {
     fn new(
-        settings: &Settings,
+        in_use: &mut InUse,
         journal: Journal,
         intake: &Arc<Intake>,
-        Remote { sink, server }: Remote,
     ) -> Result<Stages, JournalError> {
+        let Remote { sink, server } = in_use.connect();
+        let settings = in_use.settings();
         let dir = journal.dir().to_owned();
         info!(dir = %dir.display(), newest = journal.newest(), "journal open");
+        in_use.note(&journal)?;
         let real: Arc<dyn Clock> = Arc::new(SystemClock);
         let marks = Arc::new(if journal.is_proven() {
             Marks::at(journal.newest())
@@ -110,7 +115,8 @@ impl Stages {
         let mailbox = writer.mailbox();
         let name = destination.as_ref().map(|(_, name)| name.clone());
         let name = name.filter(|_| sink.is_some());
-        let reporter = Reporter::new(Reader::open(&dir)?, name, real);
+        let mut reporter = Reporter::new(Reader::open(&dir)?, name, real);
+        reporter.tell_also(in_use.notices());
         let (mut deliverer, mut reconciler) = (None, None);
         if let (Some((row, _)), Some(sink)) = (&destination, sink) {
             let mailbox = Arc::clone(&mailbox);
@@ -147,10 +153,9 @@ pub(super) struct House {
 
 impl House {
     pub(super) fn build(
-        settings: &Settings,
+        in_use: &mut InUse,
         journal: Journal,
         intake: &Arc<Intake>,
-        remote: Remote,
         captured: &Arc<CaptureStats>,
         bell: &Bell,
     ) -> Result<House, RunError> {
@@ -161,7 +166,7 @@ impl House {
             mut reporter,
             deliverer,
             reconciler,
-        } = Stages::new(settings, journal, intake, remote)?;
+        } = Stages::new(in_use, journal, intake)?;
         // From here on the disk is asked for nothing.
         let shutdown = Shutdown::default();
         let looping = || (Arc::clone(&marks), shutdown.clone());
@@ -210,6 +215,7 @@ impl House {
     pub(super) fn live(
         &mut self,
         ends: &Ends<'_>,
+        in_use: &mut InUse,
         watch: &mut Watch,
         bell: &mut Bell,
     ) -> Result<Lived, RunError> {
@@ -220,7 +226,7 @@ impl House {
             started_ns,
             ..
         } = *ends;
-        let mut seen_line = false;
+        let mut seen_line = watch.is_ready();
         while !shutdown.is_requested() && !capturing.is_finished() {
             self.check_alive()?;
             let mark = self.marks.now();
@@ -233,6 +239,12 @@ impl House {
                 .is_some_and(|since_ns| now_ns - since_ns > LET_GO_NS)
             {
                 return Ok(Lived::OnRefusal);
+            }
+            // A disk that does not answer is not asked to open the journal once more.
+            let is_well =
+                mark.failing.is_none() && mark.unsyncable.is_none() && !watch.is_stalled();
+            if in_use.has_changed() && is_well {
+                return Ok(Lived::OnSettings);
             }
             seen_line |= captured.lines_up.load(Ordering::Relaxed) > 0;
             let running_ns = now_ns - started_ns;

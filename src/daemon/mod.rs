@@ -4,6 +4,7 @@
 mod house;
 mod loops;
 mod opening;
+mod settings;
 mod watch;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::capture::waker::Waker;
 use crate::capture::{Capture, Polled, Source};
 use crate::clock::segment::{Remembered, Rules};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Influx, InfluxSettings, Settings};
+use crate::config::{Influx, InfluxSettings, Loaded, Settings};
 use crate::deliver::sink::Sink;
 use crate::intake::Intake;
 use crate::journal::JournalError;
@@ -30,6 +31,7 @@ use crate::service;
 use crate::shutdown::{Bell, Shutdown};
 use house::{House, Lived, say_what_is_lost};
 use opening::Opening;
+use settings::{InUse, SettingsWatch};
 use watch::Watch;
 
 /// A patient source is held back while more pulses than this wait for the journal.
@@ -75,8 +77,10 @@ pub struct Remote {
     pub server: Option<Box<dyn Server>>,
 }
 
-/// Makes a [`Remote`].
-pub struct RemoteMaker(pub Box<dyn Fn() -> Remote>);
+/// Makes a [`Remote`] for the server that the settings name, or says why that cannot be used.
+pub struct RemoteMaker(pub Box<MakeRemote>);
+
+type MakeRemote = dyn Fn(&Settings) -> Result<Remote, String>;
 
 impl std::fmt::Debug for RemoteMaker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -124,7 +128,8 @@ pub fn destination_name(influx: &InfluxSettings) -> String {
 ///
 /// # Errors
 /// When nothing can be counted or kept.
-pub fn run(settings: &Settings, parts: Parts) -> Result<(), RunError> {
+pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
+    let settings = &loaded.settings;
     let shutdown = Shutdown::default();
     let mut bell = Bell::new(&shutdown)?;
     let intake = Arc::new(Intake::new(settings.waiting_pulses_max));
@@ -171,7 +176,9 @@ pub fn run(settings: &Settings, parts: Parts) -> Result<(), RunError> {
         captured: &captured,
         started_ns,
     };
-    let result = keep_house(&ends, &intake, &parts.remote, &mut bell).and_then(|house| {
+    let watching = SettingsWatch::begin(loaded, &bell)?;
+    let mut in_use = InUse::new(loaded, watching, parts.remote);
+    let result = keep_house(&ends, &intake, &mut in_use, &mut bell).and_then(|house| {
         let Some(house) = house else {
             return Ok(());
         };
@@ -198,12 +205,12 @@ struct Ends<'a> {
 }
 
 /// Builds the stages behind the intake and waits for the end; builds them again when the journal turns out
-/// to be damaged (on a new one) or its disk refuses (on the same). Capture goes on meanwhile. None: the
+/// to be damaged (on a new one), its disk refuses or other settings of the server are to be used (on the same). Capture goes on meanwhile. None: the
 /// end came before.
 fn keep_house(
     ends: &Ends<'_>,
     intake: &Arc<Intake>,
-    remote: &RemoteMaker,
+    in_use: &mut InUse,
     bell: &mut Bell,
 ) -> Result<Option<House>, RunError> {
     let mut watch = Watch::new(service::watchdog());
@@ -231,22 +238,17 @@ fn keep_house(
         }
         journal.vouch_from(vouches_from_ns);
         again = true;
-        let mut house = match House::build(
-            ends.settings,
-            journal,
-            intake,
-            (remote.0)(),
-            ends.captured,
-            bell,
-        ) {
+        in_use.take_up();
+        let mut house = match House::build(in_use, journal, intake, ends.captured, bell) {
             Err(RunError::Journal(failed)) => {
                 refused_once_more(&failed, bell);
                 continue;
             }
             built => built?,
         };
-        match house.live(ends, &mut watch, bell)? {
+        match house.live(ends, in_use, &mut watch, bell)? {
             Lived::ToTheEnd => return Ok(Some(house)),
+            Lived::OnSettings => left = Some(house.abandon()?),
             Lived::OnRefusal => {
                 left = Some(house.abandon()?);
                 warn!(

@@ -59,6 +59,16 @@ impl Watch {
         }
     }
 
+    /// Whether a line was read at any time.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    /// Whether the disk did not answer at the last look.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.stalled_ns > 0
+    }
+
     /// Looks once. `counting`: a line is read; `steps` and `rounds`: how far capture and journal are;
     /// `waiting`: pulses in memory.
     pub(super) fn look(

@@ -37,6 +37,8 @@
 //!   windows in which the server holds more than the journal.
 //! * `journal(key, value)`: numbers of the journal itself. `id` tells it from all others, and is random since
 //!   the journal is given it when it is made; an older one was given one that its copies have, too.
+//! * `journal(key, value)`: notes of one line each; among them `settings`, what the daemon runs with, without
+//!   secrets.
 //! * `register(meter, at_ns, pulses, kwh, imp_per_kwh, adopted)`: what stood on a meter's face, and how many
 //!   of its pulses the journal had counted by then.
 //!
@@ -74,6 +76,7 @@ pub mod roller;
 pub mod salvage;
 pub mod schema;
 pub mod segments;
+pub mod settings;
 pub mod tail;
 pub mod windows;
 pub mod writer;

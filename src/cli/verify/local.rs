@@ -35,12 +35,21 @@ pub(super) fn configuration(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<
         files => files.join(" and "),
     };
     let seen = format!("{files} in {dir}, {} meters", loaded.settings.meters.len());
-    let check = if loaded.notes.is_empty() {
-        Check::good("configuration", seen)
-    } else {
-        Check::note("configuration", seen, loaded.notes.join("; "))
-    };
-    checks.add(check)
+    let unlisted = super::super::config::unlisted(loaded);
+    let notes: Vec<String> = loaded.notes.iter().cloned().chain(unlisted).collect();
+    checks.add(match loaded.check() {
+        Err(wrong) => {
+            let problems: Vec<String> = wrong.problems.iter().map(ToString::to_string).collect();
+            let remedy = "correct it; `powerlogger config check` lists all of it";
+            Check::bad(
+                "configuration",
+                format!("{seen}: {}", problems.join("; ")),
+                remedy,
+            )
+        }
+        Ok(()) if notes.is_empty() => Check::good("configuration", seen),
+        Ok(()) => Check::note("configuration", seen, notes.join("; ")),
+    })
 }
 
 pub(super) fn lines(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {

@@ -1,6 +1,7 @@
 //! `powerlogger verify`: everything from the wire to the server, in the order in which a pulse goes.
 
 pub(super) mod local;
+mod running;
 mod server;
 mod wear;
 
@@ -131,6 +132,7 @@ pub fn verify(args: &VerifyArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         server::server(loaded, &mut checks)?;
     }
     local::waiting(loaded, &mut checks)?;
+    running::running(loaded, &mut checks)?;
     local::service(loaded, &mut checks)?;
     let bad = checks.count(|outcome| matches!(outcome, Outcome::Bad(_)));
     let unchecked = checks.count(|outcome| matches!(outcome, Outcome::NotChecked(_)));

@@ -23,15 +23,20 @@ const NEEDS_ADMIN: &str = "needs the admin token in INFLUX_TOKEN";
 pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
     let influx = match &loaded.settings.influx {
         Influx::Configured(influx) => influx,
-        Influx::NotConfigured(why) => {
-            return checks.add(Check::bad("InfluxDB", "not configured", why.as_str()));
-        }
+        Influx::NotConfigured(why) => return checks.add(off(loaded, why)),
     };
     let run_token = influx
         .token
         .as_ref()
         .map(|token| token.secret.expose().to_owned());
-    let client = client(influx, run_token)?;
+    let client = match client(influx, run_token) {
+        Ok(client) => client,
+        Err(error) => {
+            let remedy = "correct influx.ca_file; nothing is sent until then";
+            let what = format!("server {}", influx.host);
+            return checks.add(Check::bad(what, chain(&error), remedy));
+        }
+    };
     if let Err(error) = client.health() {
         let remedy =
             "start the server, and check INFLUX_HOST (http://localhost:8086 on this machine)";
@@ -59,14 +64,26 @@ pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
     }
 }
 
-fn client(influx: &InfluxSettings, token: Option<String>) -> Result<Client> {
-    Ok(Client::new(&ClientSettings {
+/// Why nothing is sent: there is no server yet, or a mistake that names its place.
+fn off(loaded: &Loaded, why: &str) -> Check {
+    match loaded.check() {
+        Ok(()) => Check::bad("InfluxDB", "not configured", why),
+        Err(_) => Check::bad(
+            "InfluxDB",
+            format!("off: {why}"),
+            "correct it; a running daemon takes it up by itself",
+        ),
+    }
+}
+
+fn client(influx: &InfluxSettings, token: Option<String>) -> Result<Client, Error> {
+    Client::new(&ClientSettings {
         host: influx.host.clone(),
         org: influx.org.clone(),
         token,
         ca_file: influx.ca_file.clone(),
         timeout: Duration::from_millis(influx.timeout_ms),
-    })?)
+    })
 }
 
 /// The token of `run`, and the organisation. A body without points is checked in all but its points.
@@ -101,7 +118,7 @@ fn token(client: &Client, influx: &InfluxSettings, checks: &mut Checks<'_>) -> R
             status: 404,
             message,
             ..
-        }) if message.contains("organization") => (
+        }) if names_organization(&message) => (
             Check::bad("organization", message, "correct INFLUX_ORG"),
             false,
         ),
@@ -127,6 +144,11 @@ fn token(client: &Client, influx: &InfluxSettings, checks: &mut Checks<'_>) -> R
         checks.add(Check::good("organization", influx.org.as_str()))?;
     }
     Ok(on)
+}
+
+/// Whether the server misses the organisation, and not a bucket whose name has the word in it.
+fn names_organization(message: &str) -> bool {
+    message.starts_with("organization")
 }
 
 /// Are they there, and may we read them?
@@ -328,5 +350,19 @@ fn task(seen: &Look, wanted: &Wanted<'_>, view: View) -> Check {
         }
         [_] => Check::good(what, "active, the last run was good"),
         more => Check::bad(what, format!("there are {}", more.len()), setup),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_that_is_called_organization_is_a_bucket() {
+        assert!(names_organization("organization name \"home\" not found"));
+        assert!(names_organization("organization not found"));
+        assert!(!names_organization(
+            "bucket \"organization of pulses\" not found"
+        ));
     }
 }

@@ -1,0 +1,246 @@
+//! Settings as words, without secrets: what a running daemon notes of itself, and what the files say, compared
+//! key by key. Pure.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::keys::part_of;
+use super::problem::Part;
+use super::{CountedEdge, Influx, InfluxSettings, MeterSettings, Settings};
+use crate::pulse::{Bias, Level};
+
+/// Settings by key, as in the configuration.
+pub type Described = BTreeMap<String, String>;
+
+/// The key under which the directory of the files is noted.
+pub const CONFIG_DIR: &str = "config_dir";
+
+/// The key under which it is noted why nothing is sent.
+pub const OFF: &str = "influx.off";
+
+/// The key under which a meter's line is noted.
+pub fn line_of(meter: &str) -> String {
+    format!("meter \"{meter}\" line")
+}
+
+/// The settings as words.
+pub fn describe(settings: &Settings, config_dir: &Path) -> Described {
+    let mut all = Described::new();
+    let mut put = |key: &str, value: String| drop(all.insert(key.to_owned(), value));
+    put(CONFIG_DIR, config_dir.display().to_string());
+    match &settings.influx {
+        Influx::NotConfigured(why) => put(OFF, why.clone()),
+        Influx::Configured(influx) => describe_influx(influx, &mut put),
+    }
+    let deliver = &settings.deliver;
+    put(
+        "deliver.batch_lines_max",
+        deliver.batch_lines_max.to_string(),
+    );
+    put("deliver.flush_ms", deliver.flush_ms.to_string());
+    put("deliver.retries_max", deliver.retries_max.to_string());
+    put(
+        "deliver.replay_interval_ms",
+        deliver.replay_interval_ms.to_string(),
+    );
+    let journal = &settings.journal;
+    put("journal.dir", journal.dir.display().to_string());
+    put(
+        "journal.sync_interval_ms",
+        journal.sync_interval_ms.to_string(),
+    );
+    put("journal.max_bytes", journal.max_bytes.to_string());
+    put(
+        "journal.raw_retention_d",
+        journal.raw_retention_d.to_string(),
+    );
+    put(
+        "journal.waiting_pulses_max",
+        settings.waiting_pulses_max.to_string(),
+    );
+    let clock = settings.clock;
+    put("clock.max_wait_s", clock.max_wait_s.to_string());
+    put(
+        "clock.without_ntp",
+        if clock.assume { "assume" } else { "hold" }.to_owned(),
+    );
+    put(
+        "clock.rtc",
+        clock
+            .rtc
+            .map_or_else(|| "look".to_owned(), |rtc| rtc.to_string()),
+    );
+    put("log.debug", settings.log.debug.to_string());
+    put("log.edges", settings.log.edges.to_string());
+    for meter in &settings.meters {
+        describe_meter(meter, &mut put);
+    }
+    all
+}
+
+fn describe_influx(influx: &InfluxSettings, put: &mut dyn FnMut(&str, String)) {
+    put("influx.host", influx.host.clone());
+    put("influx.org", influx.org.clone());
+    put("influx.raw_bucket", influx.raw_bucket.clone());
+    put("influx.b1m_bucket", influx.b1m_bucket.clone());
+    put("influx.b5m_bucket", influx.b5m_bucket.clone());
+    put("influx.b1h_bucket", influx.b1h_bucket.clone());
+    put("influx.measurement", influx.measurement.clone());
+    put(
+        "influx.downsampling",
+        influx.downsampling.as_str().to_owned(),
+    );
+    put("influx.raw", influx.raw.to_string());
+    put("influx.timeout_ms", influx.timeout_ms.to_string());
+    if let Some(path) = &influx.ca_file {
+        put("influx.ca_file", path.display().to_string());
+    }
+}
+
+fn describe_meter(meter: &MeterSettings, put: &mut dyn FnMut(&str, String)) {
+    put(&line_of(&meter.name), meter.line.line.to_string());
+    let mut of_meter =
+        |key: &str, value: String| put(&format!("meter \"{}\" {key}", meter.name), value);
+    if let Some(chip) = &meter.line.chip {
+        of_meter("chip", chip.clone());
+    }
+    of_meter("bias", bias(meter.line.bias).to_owned());
+    let debounce_ns = i64::from(meter.line.kernel_debounce_us) * 1_000;
+    of_meter("kernel_debounce_ms", ms(debounce_ns));
+    of_meter("edge", edge(meter.filter.counted).to_owned());
+    let active = if meter.filter.active == Level::High {
+        "high"
+    } else {
+        "low"
+    };
+    of_meter("active", active.to_owned());
+    of_meter("bounce_ms", ms(meter.filter.bounce_ns));
+    of_meter("min_width_ms", ms(meter.filter.min_width_ns));
+    of_meter("min_interval_ms", ms(meter.filter.min_interval_ns));
+    if let Some(imp) = meter.imp_per_kwh {
+        of_meter("imp_per_kwh", imp.to_string());
+    }
+}
+
+/// What differs, of the server or of all else: each a line for people.
+pub fn differences(running: &Described, files: &Described, of_server: bool) -> Vec<String> {
+    let mut keys: Vec<&String> = running.keys().chain(files.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    let is_of = |key: &str| (part_of(key) == Part::Server) == of_server;
+    let differs = |key: &&String| is_of(key) && running.get(*key) != files.get(*key);
+    let shown = |value: Option<&String>| value.map_or_else(|| "not set".to_owned(), String::clone);
+    // Why it is off on one side says enough where it is on at the other.
+    let is_off = running.contains_key(OFF) || files.contains_key(OFF);
+    let both_off = running.contains_key(OFF) && files.contains_key(OFF);
+    keys.into_iter()
+        .filter(differs)
+        .filter(|key| match key.as_str() {
+            OFF => !both_off,
+            key => !(is_off && key.starts_with("influx.")),
+        })
+        .map(|key| match (key.as_str(), files.contains_key(OFF)) {
+            (OFF, true) => "InfluxDB: in use; the files say: off".to_owned(),
+            (OFF, false) => {
+                let host = files.get("influx.host").map_or("", String::as_str);
+                format!("InfluxDB: off; the files say: {host}")
+            }
+            _ => format!(
+                "{key}: {}; the files say: {}",
+                shown(running.get(key)),
+                shown(files.get(key))
+            ),
+        })
+        .collect()
+}
+
+fn bias(bias: Bias) -> &'static str {
+    match bias {
+        Bias::Up => "up",
+        Bias::Down => "down",
+        Bias::None => "none",
+    }
+}
+
+fn edge(edge: CountedEdge) -> &'static str {
+    match edge {
+        CountedEdge::Rising => "rising",
+        CountedEdge::Falling => "falling",
+        CountedEdge::Both => "both",
+    }
+}
+
+/// Nanoseconds as milliseconds.
+fn ms(ns: i64) -> String {
+    (ns as f64 / 1e6).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::config::{LoadOptions, load};
+
+    fn described(toml: &str, dotenv: &str) -> Described {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("powerlogger.toml"), toml).unwrap();
+        std::fs::write(dir.path().join(".env"), dotenv).unwrap();
+        let loaded = load(&LoadOptions {
+            config_dir: Some(dir.path().to_owned()),
+            queue_dir: Some(PathBuf::from("/q")),
+            env: BTreeMap::new(),
+            cwd: dir.path().to_owned(),
+        });
+        describe(&loaded.unwrap().settings, Path::new("/etc/powerlogger"))
+    }
+
+    const CONNECTED: &str = "INFLUX_HOST=http://db:8086\nINFLUX_ORG=home\nINFLUX_TOKEN=secret\n";
+
+    #[test]
+    fn what_differs_is_told_key_by_key_and_no_secret_is() {
+        let one = described("", CONNECTED);
+        assert!(
+            one.values().all(|value| !value.contains("secret")),
+            "{one:?}"
+        );
+        assert_eq!(differences(&one, &one, true), Vec::<String>::new());
+        let other = described(
+            "[journal]\nmax_bytes = \"2 GiB\"\n[[meter]]\nname = \"Import\"\nline = 5\n",
+            &CONNECTED.replace("db:", "elsewhere:"),
+        );
+        let server = differences(&one, &other, true);
+        assert_eq!(
+            server,
+            ["influx.host: http://db:8086; the files say: http://elsewhere:8086"]
+        );
+        let rest = differences(&one, &other, false).join("\n");
+        assert!(
+            rest.contains("journal.max_bytes: 1073741824; the files say: 2147483648"),
+            "{rest}"
+        );
+        assert!(
+            rest.contains("meter \"Import\" line: GPIO20; the files say: GPIO5"),
+            "{rest}"
+        );
+        assert!(
+            rest.contains("meter \"Export\" line: GPIO26; the files say: not set"),
+            "{rest}"
+        );
+    }
+
+    #[test]
+    fn off_is_one_difference() {
+        let (on, off) = (described("", CONNECTED), described("", ""));
+        assert_eq!(
+            differences(&off, &on, true),
+            ["InfluxDB: off; the files say: http://db:8086"]
+        );
+        assert_eq!(
+            differences(&on, &off, true),
+            ["InfluxDB: in use; the files say: off"]
+        );
+        let wrong = described("", "INFLUX_HOST=x:y\n");
+        assert_eq!(differences(&off, &wrong, true), Vec::<String>::new());
+    }
+}

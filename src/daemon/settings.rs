@@ -1,0 +1,263 @@
+//! Settings that change while the daemon runs: what concerns the server is taken up, the rest is told.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use super::{Remote, RemoteMaker, RunError, spawn};
+use crate::config::described::{Described, OFF, describe, differences};
+use crate::config::watch::{FileWatch, Look};
+use crate::config::{ConfigError, Influx, Loaded, Settings};
+use crate::journal::JournalError;
+use crate::journal::append::Journal;
+use crate::report::Notices;
+use crate::shutdown::{Bell, RingOnDrop};
+
+/// Between looks at the files' stamps.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// A file that has changed is read when it has stood still for so long.
+const SETTLES: Duration = Duration::from_secs(1);
+
+/// What the files say.
+type Read = Result<Loaded, ConfigError>;
+
+/// What was read last, with the certificates that the server is to be known by.
+type News = Arc<Mutex<Option<(Read, Option<Vec<u8>>)>>>;
+
+/// The thread that looks at the files: a disk that does not answer holds up nobody else.
+pub(super) struct SettingsWatch {
+    news: News,
+    /// Ends the thread when it is dropped.
+    _end: Sender<()>,
+    _thread: JoinHandle<()>,
+}
+
+impl SettingsWatch {
+    pub(super) fn begin(loaded: &Loaded, bell: &Bell) -> Result<SettingsWatch, RunError> {
+        let news = News::default();
+        let (end, ended) = channel();
+        let (files, shared) = (FileWatch::new(loaded.clone()), Arc::clone(&news));
+        let ring = bell.ring_on_drop();
+        let thread = spawn("settings", bell, move || {
+            watch(files, &shared, &ring, &ended)
+        })?;
+        Ok(SettingsWatch {
+            news,
+            _end: end,
+            _thread: thread,
+        })
+    }
+
+    fn take(&self) -> Option<(Read, Option<Vec<u8>>)> {
+        self.news
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+}
+
+fn watch(mut files: FileWatch, news: &News, ring: &RingOnDrop, ended: &Receiver<()>) {
+    let mut pause = EVERY;
+    while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+        pause = match files.look() {
+            Look::Same => EVERY,
+            Look::Changing => SETTLES,
+            Look::Changed(read) => {
+                let certificates = read.as_ref().as_ref().ok().and_then(certificates);
+                *news.lock().unwrap_or_else(PoisonError::into_inner) = Some((*read, certificates));
+                ring.ring();
+                EVERY
+            }
+        };
+    }
+}
+
+fn certificates(loaded: &Loaded) -> Option<Vec<u8>> {
+    match &loaded.settings.influx {
+        Influx::Configured(influx) => fs::read(influx.ca_file.as_ref()?).ok(),
+        Influx::NotConfigured(_) => None,
+    }
+}
+
+/// The settings that the stages behind the intake are built with, and what there is to say of the files.
+pub(super) struct InUse {
+    // Dependencies.
+    watch: SettingsWatch,
+    maker: RemoteMaker,
+    notices: Arc<Notices>,
+    // State.
+    settings: Settings,
+    config_dir: PathBuf,
+    /// None: not known yet.
+    certificates: Option<Option<Vec<u8>>>,
+    /// Why there is no connection, although there is a server.
+    unusable: Option<String>,
+    /// What the files say is wrong, and what takes a restart.
+    told: Vec<(&'static str, String)>,
+    wanted: Option<Settings>,
+}
+
+impl InUse {
+    pub(super) fn new(loaded: &Loaded, watch: SettingsWatch, maker: RemoteMaker) -> InUse {
+        let mut in_use = InUse {
+            watch,
+            maker,
+            notices: Arc::default(),
+            settings: loaded.settings.clone(),
+            config_dir: loaded.config_dir.clone(),
+            certificates: None,
+            unusable: None,
+            told: Vec::new(),
+            wanted: None,
+        };
+        in_use.told = in_use.to_tell(loaded);
+        in_use.tell();
+        in_use
+    }
+
+    /// The settings.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What the reporter shares.
+    pub(super) fn notices(&self) -> Arc<Notices> {
+        Arc::clone(&self.notices)
+    }
+
+    /// The settings as words, with why nothing is sent.
+    pub(super) fn described(&self) -> Described {
+        let mut described = describe(&self.settings, &self.config_dir);
+        if let Some(why) = &self.unusable {
+            described.insert(OFF.to_owned(), why.clone());
+        }
+        described
+    }
+
+    /// The connections to the server, if there is one that can be used.
+    pub(super) fn connect(&mut self) -> Remote {
+        let made = (self.maker.0)(&self.settings);
+        self.unusable = made.as_ref().err().cloned();
+        if let Some(why) = &self.unusable {
+            error!(why, "nothing can be delivered; pulses are counted and kept");
+        }
+        self.tell();
+        made.unwrap_or_default()
+    }
+
+    /// Notes with what settings the journal is used from here on, and says what is not counted any more.
+    pub(super) fn note(&self, journal: &Journal) -> Result<(), JournalError> {
+        let now = self.described();
+        let before = journal.note_settings(&now)?;
+        let is_gone = |key: &&String| key.ends_with("\" line") && !now.contains_key(*key);
+        for gone in before.keys().filter(is_gone) {
+            let meter = gone.trim_end_matches(" line");
+            warn!("{meter} was counted before, and the configuration does not list it any more");
+        }
+        Ok(())
+    }
+
+    /// Whether the stages must be built anew for what the files say now of the server.
+    pub(super) fn has_changed(&mut self) -> bool {
+        let Some((read, certificates)) = self.watch.take() else {
+            return self.wanted.is_some();
+        };
+        match read {
+            Err(wrong) => {
+                // What is in use was good; a start would not get so far.
+                let text =
+                    format!("{wrong}\n  until it is mended the daemon keeps the settings it has");
+                self.told = vec![("configuration_wrong", text)];
+            }
+            Ok(loaded) => {
+                self.told = self.to_tell(&loaded);
+                let others = self.certificates.replace(certificates.clone());
+                let others = others.is_some_and(|known| known != certificates);
+                self.weigh(loaded, others);
+            }
+        }
+        self.tell();
+        self.wanted.is_some()
+    }
+
+    /// Decides whether what the files say of the server asks for other stages.
+    fn weigh(&mut self, loaded: Loaded, other_certificates: bool) {
+        let (now, next) = (&self.settings, &loaded.settings);
+        let is_off = |settings: &Settings| matches!(settings.influx, Influx::NotConfigured(_));
+        if is_off(now) && is_off(next) {
+            self.settings.influx = loaded.settings.influx;
+            self.wanted = None;
+            return;
+        }
+        let is_same = now.influx == next.influx && now.deliver == next.deliver;
+        self.wanted = None;
+        if !is_same || other_certificates || self.unusable.is_some() {
+            let mut wanted = now.clone();
+            wanted.influx = loaded.settings.influx;
+            wanted.deliver = loaded.settings.deliver;
+            self.wanted = Some(wanted);
+            self.config_dir = loaded.config_dir;
+        }
+    }
+
+    /// Uses what was wanted from here on.
+    pub(super) fn take_up(&mut self) {
+        let Some(wanted) = self.wanted.take() else {
+            return;
+        };
+        let (before, after) = (self.described(), describe(&wanted, &self.config_dir));
+        self.settings = wanted;
+        let changed = differences(&before, &after, true);
+        let changed: Vec<String> = changed
+            .iter()
+            .map(|change| change.replace("; the files say: ", " → "))
+            .collect();
+        info!(
+            changed = changed.join(", "),
+            "the configuration of the server has changed and is taken up"
+        );
+        if let Influx::NotConfigured(why) = &self.settings.influx {
+            info!(
+                why,
+                "nothing is sent from now on; pulses are counted and kept"
+            );
+        }
+    }
+
+    fn to_tell(&self, loaded: &Loaded) -> Vec<(&'static str, String)> {
+        let wrong = loaded.check().err();
+        let wrong = wrong.map(|wrong| ("configuration_wrong", wrong.to_string()));
+        let (running, files) = (
+            self.described(),
+            describe(&loaded.settings, &loaded.config_dir),
+        );
+        let restart = differences(&running, &files, false);
+        let restart = (!restart.is_empty()).then(|| {
+            let text = format!(
+                "the daemon has other settings than the files, and takes these up at a restart only (sudo systemctl \
+                 restart powerlogger): {}",
+                restart.join(", ")
+            );
+            ("configuration_differs", text)
+        });
+        wrong.into_iter().chain(restart).collect()
+    }
+
+    fn tell(&self) {
+        let unusable = self.unusable.as_ref();
+        let unusable = unusable.map(|why| {
+            (
+                "server_unusable",
+                format!("nothing can be delivered: {why}"),
+            )
+        });
+        self.notices
+            .set(self.told.iter().cloned().chain(unusable).collect());
+    }
+}
