@@ -36,9 +36,8 @@
 //! * `compare_span(destination, level, kind, from_s, to_s)`: kind 0: what is still to be looked at; kind 1:
 //!   windows in which the server holds more than the journal.
 //! * `journal(key, value)`: numbers of the journal itself. `id` tells it from all others, and is random since
-//!   the journal is given it when it is made; an older one was given one that its copies have, too.
-//! * `journal(key, value)`: notes of one line each; among them `settings`, what the daemon runs with, without
-//!   secrets.
+//!   the journal is given it when it is made; an older one was given one that its copies have, too. `settings` is
+//!   what the daemon runs with, without secrets.
 //! * `register(meter, at_ns, pulses, kwh, imp_per_kwh, adopted)`: what stood on a meter's face, and how many
 //!   of its pulses the journal had counted by then.
 //!
