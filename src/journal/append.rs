@@ -11,9 +11,12 @@ use super::reserve::Reserve;
 use super::schema;
 use super::segments::{put_segment, settle_former_boots};
 use super::{JournalError, Named};
-use crate::clock::segment::Segment;
+use crate::clock::segment::{self, Segment};
 use crate::intake::{LineState, Losses, Pending};
 use crate::pulse::{LossCause, MeterId, MonoNs, Pulse, SegmentNo, WallNs};
+
+/// Segments of this run that are known at most, without those that are not settled: more than capture knows.
+const SEGMENTS_KEPT: usize = 4 * segment::KEPT;
 
 /// The journal, open for writing.
 #[derive(Debug)]
@@ -193,6 +196,18 @@ impl Journal {
         committed.map(|()| settles)
     }
 
+    /// Forgets segments that no pulse can come for any more: capture has forgotten them, too.
+    fn forget_segments(&mut self) {
+        let (standing, segments) = (&mut self.standing.0, &mut self.segments);
+        let many = standing.len().saturating_sub(SEGMENTS_KEPT);
+        let old = standing.values().filter(|s| s.trust.is_final());
+        let old: Vec<SegmentNo> = old.take(many).map(|s| s.no).collect();
+        for no in old {
+            standing.remove(&no);
+            segments.remove(&no);
+        }
+    }
+
     fn sync_commits(&self, how: &str) -> Result<(), JournalError> {
         self.connection
             .pragma_update(None, "synchronous", how)
@@ -204,15 +219,18 @@ impl Journal {
             .connection
             .unchecked_transaction()
             .op("begin a commit")?;
-        let mut segments = self.segments.clone();
+        let mut rows = Rows {
+            known: &self.segments,
+            new: HashMap::new(),
+        };
         for segment in &pending.segments {
             let row = put_segment(
                 &transaction,
                 *segment,
-                (&segments, &self.wanted),
+                (rows.of(segment.no), self.wanted.get(&segment.no).copied()),
                 &self.boot_id,
             )?;
-            segments.insert(segment.no, row);
+            rows.new.insert(segment.no, row);
         }
         let settled = pending.segments.iter().rfind(|s| s.trust.is_final());
         if let Some(settled) = settled {
@@ -222,7 +240,7 @@ impl Journal {
             &transaction,
             &pending.pulses,
             &self.meters,
-            &segments,
+            &rows,
             self.newest,
         )?;
         for (meter, state) in &pending.lines {
@@ -242,18 +260,32 @@ impl Journal {
         }
         put_losses(&transaction, &pending.losses, &self.meters)?;
         transaction.commit().op("commit")?;
-        self.segments = segments;
+        let new = rows.new;
+        self.segments.extend(new);
         self.newest = newest;
         let changed = pending
             .segments
             .iter()
             .map(|segment| (segment.no, *segment));
         self.standing.0.extend(changed);
+        self.forget_segments();
         let changed = pending.lines.iter();
         self.standing
             .1
             .extend(changed.map(|(meter, state)| (*meter, state.clone())));
         Ok(())
+    }
+}
+
+/// Rows of this run's segments, within a commit.
+struct Rows<'a> {
+    known: &'a HashMap<SegmentNo, i64>,
+    new: HashMap<SegmentNo, i64>,
+}
+
+impl Rows<'_> {
+    fn of(&self, no: SegmentNo) -> Option<i64> {
+        self.new.get(&no).or_else(|| self.known.get(&no)).copied()
     }
 }
 
@@ -278,7 +310,7 @@ fn put_pulses(
     transaction: &Transaction<'_>,
     pulses: &[Pulse],
     meters: &[i64],
-    segments: &HashMap<SegmentNo, i64>,
+    segments: &Rows<'_>,
     newest: i64,
 ) -> Result<i64, JournalError> {
     let mut id = newest;
@@ -288,7 +320,9 @@ fn put_pulses(
         .op("keep a pulse")?;
     for pulse in pulses {
         id += 1;
-        let segment = segments[&pulse.segment];
+        let segment = segments
+            .of(pulse.segment)
+            .expect("capture tells of a segment before its first pulse");
         put.execute((
             id,
             meters[pulse.meter.index()],

@@ -85,6 +85,8 @@ mod elapsed;
 pub(crate) mod migrations;
 mod older;
 mod reserve;
+mod thinned;
+mod unused;
 
 use std::path::{Path, PathBuf};
 

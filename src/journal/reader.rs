@@ -54,6 +54,9 @@ pub type LedgerEntry = (String, LossCause, Loss);
 /// A row of `pulse`: id, meter, segment, mono_ns, estimated.
 type PulseRow = (i64, i64, i64, i64, bool);
 
+/// Offsets that are remembered at most, beside those of a page: a clock may be stepped every minute for years.
+const OFFSETS_MAX: usize = 4_096;
+
 /// A connection for reading.
 #[derive(Debug)]
 pub struct Reader {
@@ -127,17 +130,22 @@ impl Reader {
     /// Makes sure that every final segment among `rows` is known.
     fn learn_offsets(&mut self, rows: &[PulseRow]) -> Result<(), JournalError> {
         let wanted: HashSet<i64> = rows.iter().map(|row| row.2).collect();
-        if wanted
-            .iter()
-            .all(|segment| self.offsets.contains_key(segment))
-        {
-            return Ok(());
+        if self.offsets.len() > OFFSETS_MAX {
+            self.offsets.clear();
         }
-        self.offsets = self
+        let mut select = self
             .connection
-            .prepare_cached("SELECT id, offset_ns FROM clock_segment WHERE trust > 0")
-            .and_then(|mut select| select.query_map([], |row| row.try_into())?.collect())
+            .prepare_cached("SELECT offset_ns FROM clock_segment WHERE id = ?1 AND trust > 0")
             .op("be read")?;
+        for segment in wanted {
+            if self.offsets.contains_key(&segment) {
+                continue;
+            }
+            let found = select.query_row([segment], |row| row.get(0)).optional();
+            if let Some(offset_ns) = found.op("be read")? {
+                self.offsets.insert(segment, offset_ns);
+            }
+        }
         Ok(())
     }
 

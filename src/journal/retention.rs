@@ -5,6 +5,7 @@ use rusqlite::{Connection, Transaction};
 
 use super::append::{Journal, lose};
 use super::ranges::IdRanges;
+use super::thinned::thin;
 use super::{JournalError, Named};
 use crate::pulse::{LossCause, WallNs};
 
@@ -84,7 +85,8 @@ impl Journal {
 
     /// Makes room: deletes up to [`PRUNE_ROWS`] of the oldest pulses, whatever they are, unless
     /// the journal is well below `max_bytes`, but none that is not older than `before_ns` (the first such
-    /// ends it). Those that nobody has received are counted in the ledger. Returns how many left.
+    /// ends it). Those that nobody has received are counted in the ledger, those whose time is not known by
+    /// minutes of the monotonic clock, so that they come into their windows. Returns how many left.
     ///
     /// # Errors
     /// When the disk does not take it.
@@ -155,6 +157,7 @@ impl Journal {
             for range in ranges {
                 count_lost(&transaction, *range, now_ns)?;
             }
+            thin(&transaction, (first, last))?;
         }
         let deleted = transaction
             .execute(

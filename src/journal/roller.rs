@@ -21,6 +21,8 @@ pub(super) struct Roller {
     /// Ids whose clock segment is provisional.
     held: IdRanges,
     settled_seen: u64,
+    /// Pulses that have left may wait to be counted: their time may be known by now.
+    thinned: bool,
 }
 
 impl Roller {
@@ -35,6 +37,7 @@ impl Roller {
             reader,
             held: IdRanges::default(),
             settled_seen: 0,
+            thinned: true,
         })
     }
 
@@ -51,6 +54,10 @@ impl Roller {
     ) -> Result<bool, JournalError> {
         if self.settled_seen != segments_settled {
             self.held = IdRanges::default();
+            self.thinned = true;
+        }
+        if self.thinned {
+            self.thinned = journal.count_thinned(&self.rolled)?;
         }
         let mut done = self.rolled.clone();
         for (first, last) in self.held.ranges() {
@@ -58,7 +65,7 @@ impl Roller {
         }
         let Some(&(first, last)) = done.gaps(1, newest).first() else {
             self.settled_seen = segments_settled;
-            return Ok(false);
+            return Ok(self.thinned);
         };
         let page = self.reader.page(first, last, ROLL_PULSES)?;
         let mut tally = Tally::default();

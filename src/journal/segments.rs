@@ -1,12 +1,11 @@
 //! The clock segments, both sides: kept, settled, and remembered by the next run.
 
-use std::collections::HashMap;
-
 use rusqlite::{OptionalExtension, Transaction, params};
 use tracing::warn;
 
 use super::arrivals::IMPORT_BOOT;
 use super::reader::Reader;
+use super::thinned::MINUTE_NS;
 use super::{JournalError, Named};
 use crate::clock::elapsed::Known;
 use crate::clock::segment::{EARLIEST_WALL_NS, Remembered, STEP_MIN_NS, Segment, Stood, Trust};
@@ -25,28 +24,23 @@ const CONFIRMED_KEY: &str = "confirmed_s";
 /// Between the last pulse before a boot whose time was never known and the first one in it.
 const AFTER_NS: i64 = NS_PER_S;
 
-/// Keeps a segment; a final one settles the provisional ones of the same boot that an earlier
+/// Keeps a segment; `known`: its row, `wanted`: the one it had in another journal. A final one settles the provisional ones of the same boot that an earlier
 /// run left behind: the monotonic clock has run on since, but for the suspends between. What is final
 /// already is at most trusted more.
 pub(super) fn put_segment(
     transaction: &Transaction<'_>,
     segment: Segment,
-    (known, wanted): (&HashMap<SegmentNo, i64>, &HashMap<SegmentNo, i64>),
+    (known, wanted): (Option<i64>, Option<i64>),
     boot_id: &str,
 ) -> Result<i64, JournalError> {
-    let row = if let Some(row) = known.get(&segment.no) {
-        *row
+    let row = if let Some(row) = known {
+        row
     } else {
         transaction
             .execute(
                 "INSERT INTO clock_segment (id, boot_id, begins_ns, offset_ns, trust, slept_ns)
                  VALUES (?4, ?1, ?2, 0, 0, ?3)",
-                params![
-                    boot_id,
-                    segment.begins_ns,
-                    segment.slept_ns,
-                    wanted.get(&segment.no)
-                ],
+                params![boot_id, segment.begins_ns, segment.slept_ns, wanted],
             )
             .op("keep a clock segment")?;
         transaction.last_insert_rowid()
@@ -150,13 +144,17 @@ fn former_boots(transaction: &Transaction<'_>, boot_id: &str) -> Result<Vec<Form
     }
     transaction
         .prepare(
-            "SELECT s.boot_id, coalesce(min(p.id), 0), coalesce(min(p.mono_ns), 0),
-                 coalesce(max(p.mono_ns), 0), count(p.id), max(s.offset_ns)
-             FROM clock_segment s LEFT JOIN pulse p ON p.segment = s.id
+            "WITH known AS (
+                 SELECT segment, id AS first_id, mono_ns AS first_ns, mono_ns AS last_ns, 1 AS pulses FROM pulse
+                 UNION ALL
+                 SELECT segment, first_id, minute * ?2, (minute + 1) * ?2, pulses FROM thinned)
+             SELECT s.boot_id, coalesce(min(first_id), 0), coalesce(min(first_ns), 0),
+                 coalesce(max(last_ns), 0), coalesce(sum(pulses), 0), max(s.offset_ns)
+             FROM clock_segment s LEFT JOIN known ON known.segment = s.id
              WHERE s.trust = 0 AND s.boot_id <> ?1 GROUP BY s.boot_id ORDER BY min(s.id)",
         )
         .and_then(|mut select| {
-            let former = select.query_map([boot_id], |row| {
+            let former = select.query_map((boot_id, MINUTE_NS), |row| {
                 Ok(Former {
                     boot_id: row.get(0)?,
                     first_id: row.get(1)?,

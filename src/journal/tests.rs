@@ -43,9 +43,28 @@ pub(super) fn names() -> Vec<String> {
 
 impl Bench {
     pub(super) fn new(change: impl FnOnce(&mut JournalSettings)) -> Bench {
-        let dir = tempfile::tempdir().unwrap();
+        Bench::open(tempfile::tempdir().unwrap(), "boot", change)
+    }
+
+    /// The same journal in another boot.
+    pub(super) fn reboot(self, boot_id: &str) -> Bench {
+        let Bench {
+            dir,
+            writer,
+            durable,
+            ..
+        } = self;
+        drop((writer, durable));
+        Bench::open(dir, boot_id, |_| {})
+    }
+
+    fn open(
+        dir: tempfile::TempDir,
+        boot_id: &str,
+        change: impl FnOnce(&mut JournalSettings),
+    ) -> Bench {
         let clock = VirtualClock::at(WALL);
-        let journal = Journal::open(dir.path(), &names(), "boot", WALL).unwrap();
+        let journal = Journal::open(dir.path(), &names(), boot_id, WALL).unwrap();
         let destination = journal.destination("influx").unwrap();
         let marks = Arc::new(Marks::at(journal.newest()));
         let intake = Arc::new(Intake::new(PULSES_MAX));

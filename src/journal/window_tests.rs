@@ -126,6 +126,158 @@ fn far_above_the_disk_bound_young_pulses_leave_as_well() {
     assert_eq!(sums(&bench, 2), [40_000; 3]);
 }
 
+/// Pulses spread over hours, of a segment whose time is not known.
+fn held(no: u32, count: i64) -> Vec<Pulse> {
+    let pulse = |n| Pulse {
+        meter: MeterId(1),
+        segment: SegmentNo(no),
+        mono_ns: n * NS_PER_S / 2,
+        estimated: false,
+    };
+    (0..count).map(pulse).collect()
+}
+
+#[test]
+fn pulses_of_an_unknown_time_that_have_to_leave_are_counted_when_it_is_known() {
+    let mut bench = Bench::new(|settings| settings.max_bytes = 400_000);
+    let unknown = segment(0, 0, Trust::Provisional);
+    bench.push(pending(vec![unknown], held(0, 40_000)));
+    for _ in 0..3 {
+        bench.clock.advance(61 * NS_PER_S);
+        while bench.writer.step() == Duration::ZERO {}
+        bench.durable.step().unwrap();
+    }
+    let (first, _) = bench.reader().bounds().unwrap().unwrap();
+    assert!(first > 20_000, "the bound bit: {first}");
+    assert_eq!(sums(&bench, 2), [0; 3]);
+
+    // Its time is known at last, in the commit of pulses whose time was known all along.
+    let settled = segment(0, WALL, Trust::Synchronised);
+    bench.push(pending(vec![settled], pulses(0, 0, 7)));
+    bench.close();
+    assert_eq!(sums(&bench, 2), [40_000; 3]);
+    assert_eq!(sums(&bench, 1), [7; 3]);
+    let minutes = bench.reader().windows(View::Minute, 0, i64::MAX).unwrap();
+    let minutes: Vec<_> = minutes.iter().filter(|w| w.meter == 2).collect();
+    assert!(
+        minutes.len() >= 333,
+        "five and a half hours: {}",
+        minutes.len()
+    );
+    let off = minutes[2..330].iter().filter(|w| w.pulses != 120).count();
+    assert!(
+        off <= 2,
+        "two a second, but where the last that left meet the first that stayed"
+    );
+    bench.close();
+    assert_eq!(sums(&bench, 2), [40_000; 3], "once");
+}
+
+/// The boot ends before its time is known: what is left of it gets the most likely time, all of it.
+#[test]
+fn pulses_that_had_to_leave_in_a_former_boot_are_counted() {
+    let mut bench = Bench::new(|settings| settings.max_bytes = 300_000);
+    let unknown = segment(0, 0, Trust::Provisional);
+    bench.push(pending(vec![unknown], held(0, 30_000)));
+    for _ in 0..3 {
+        bench.clock.advance(61 * NS_PER_S);
+        while bench.writer.step() == Duration::ZERO {}
+        bench.durable.step().unwrap();
+    }
+    let mut bench = bench.reboot("the next");
+    let known = segment(0, WALL, Trust::Synchronised);
+    bench.push(pending(vec![known], pulses(0, 0, 1)));
+    bench.close();
+    assert_eq!(sums(&bench, 2), [30_000; 3]);
+    let hours = bench.reader().windows(View::Hour, 0, i64::MAX).unwrap();
+    let newest_s = hours.iter().map(|window| window.start_s).max().unwrap();
+    assert!(
+        newest_s <= WALL / NS_PER_S,
+        "not after the present boot began"
+    );
+}
+
+/// The bound bites again and again, and some of the pulses are of a known time.
+#[test]
+fn what_was_thinned_changes_a_window_that_was_compared() {
+    let mut bench = Bench::new(|settings| settings.max_bytes = 250_000);
+    let known = segment(0, WALL, Trust::Assumed);
+    let unknown = segment(1, 0, Trust::Provisional);
+    bench.push(pending(vec![known], every(60, 2)));
+    bench.close();
+    let hour = Level::View(View::Hour);
+    let start_s = View::Hour.start_of(WALL);
+    bench.writer.mailbox().comparing(hour, start_s + 36_000);
+    bench.push(pending(vec![unknown], held(1, 20_000)));
+    for _ in 0..3 {
+        bench.clock.advance(61 * NS_PER_S);
+        while bench.writer.step() == Duration::ZERO {}
+        bench.durable.step().unwrap();
+    }
+    let changed = |bench: &Bench| {
+        let changed = bench.reader().changed_windows(1, hour, i64::MAX, 10);
+        changed.unwrap().iter().map(|c| c.roll).max()
+    };
+    let before = changed(&bench);
+    bench.push(pending(vec![segment(1, WALL, Trust::Assumed)], Vec::new()));
+    bench.close();
+    assert_eq!(sums(&bench, 2), [20_000; 3]);
+    assert!(changed(&bench) > before, "the number of a change grows");
+}
+
+/// A clock that is stepped again and again: what no pulse needs any more leaves, what one needs stays.
+#[test]
+fn segments_that_no_pulse_belongs_to_leave() {
+    let mut bench = Bench::new(|settings| settings.raw_retention_d = 1);
+    let steps = 3_000;
+    for no in 0..steps {
+        let pulse = Pulse {
+            meter: MeterId(0),
+            segment: SegmentNo(no),
+            mono_ns: i64::from(no) * 1024,
+            estimated: false,
+        };
+        let offset_ns = WALL + i64::from(no) * NS_PER_S;
+        bench.push(pending(
+            vec![segment(no, offset_ns, Trust::Assumed)],
+            vec![pulse],
+        ));
+        if no % 100 == 0 || no > steps - 400 {
+            bench.writer.step();
+        }
+    }
+    bench.close();
+    let standing = bench.writer.journal().standing().segments.len();
+    assert!(
+        standing < 400,
+        "this run remembers what capture does: {standing}"
+    );
+    let stamps = bench.stamps();
+    assert_eq!(stamps.len(), 3_000);
+    bench.writer.mailbox().leave(DeliveryNews {
+        delivered: Some(IdRanges::from_ranges([(1, 2_500)])),
+        ..DeliveryNews::default()
+    });
+    bench.clock.advance(3 * DAY_NS);
+    for _ in 0..5 {
+        bench.close();
+    }
+    let left = bench.stamps();
+    assert_eq!(left, stamps[2_500..], "no stamp has changed");
+    let rows: i64 = bench
+        .writer
+        .journal()
+        .connection()
+        .query_row("SELECT count(*) FROM clock_segment", [], |row| row.get(0))
+        .unwrap();
+    assert!(
+        (500..=1_000).contains(&rows),
+        "{rows} segments for 500 pulses"
+    );
+    let stood = bench.reader().clock_of_boot("boot").unwrap().unwrap().stood;
+    assert!(stood.is_some_and(|stood| stood.was_set && stood.trust == Trust::Assumed));
+}
+
 #[test]
 fn windows_leave_after_their_time_but_for_the_hours() {
     let mut bench = Bench::new(|_| {});

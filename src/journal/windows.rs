@@ -1,12 +1,13 @@
 //! The tables of windows, both sides: what the roller writes, what the reconciler reads.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::append::Journal;
 use super::delivery::DestinationState;
 use super::ranges::IdRanges;
 use super::reader::Reader;
 use super::segments::put_confirmed;
+use super::thinned::roll_number;
 use super::{JournalError, Named};
 use crate::intake::Watched;
 use crate::pulse::{NS_PER_S, WallNs};
@@ -54,21 +55,7 @@ impl Journal {
             .connection
             .unchecked_transaction()
             .op("begin a commit")?;
-        // It only grows, so that no two changes of a window are taken for one.
-        let roll: i64 = rolled.ranges().iter().map(|r| r.1 - r.0 + 1).sum();
-        for ((view, start_s, meter), pulses) in tally.windows() {
-            transaction
-                .prepare_cached(
-                    "INSERT INTO window VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT DO UPDATE SET pulses = pulses + excluded.pulses",
-                )
-                .and_then(|mut put| put.execute((view.width_s(), start_s, meter, pulses)))
-                .op("keep a window")?;
-            self.note_change(&transaction, Level::View(view), start_s, roll)?;
-            if view == Level::Raw.windows() {
-                self.note_change(&transaction, Level::Raw, start_s, roll)?;
-            }
-        }
+        self.put_windows(&transaction, tally, rolled)?;
         for (start_s, (first, last)) in tally.hours() {
             transaction
                 .prepare_cached(
@@ -89,6 +76,30 @@ impl Journal {
                 .op("keep what is rolled up")?;
         }
         transaction.commit().op("commit")
+    }
+
+    /// Adds the windows of some pulses, in a commit of the caller's.
+    pub(super) fn put_windows(
+        &self,
+        transaction: &Transaction<'_>,
+        tally: &Tally,
+        rolled: &IdRanges,
+    ) -> Result<(), JournalError> {
+        let roll = roll_number(transaction, rolled)?;
+        for ((view, start_s, meter), pulses) in tally.windows() {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO window VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT DO UPDATE SET pulses = pulses + excluded.pulses",
+                )
+                .and_then(|mut put| put.execute((view.width_s(), start_s, meter, pulses)))
+                .op("keep a window")?;
+            self.note_change(transaction, Level::View(view), start_s, roll)?;
+            if view == Level::Raw.windows() {
+                self.note_change(transaction, Level::Raw, start_s, roll)?;
+            }
+        }
+        Ok(())
     }
 
     /// Keeps when the meters' lines were watched.

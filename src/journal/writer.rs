@@ -16,6 +16,7 @@ use super::refusal::Refusal;
 use super::reserve::Reserve;
 use super::roller::Roller;
 use super::tail::{Left, Tail};
+use super::unused::UnusedSegments;
 use crate::clock::Clock;
 use crate::config::JournalSettings;
 use crate::intake::{Intake, Watched};
@@ -69,6 +70,7 @@ pub struct Writer {
     destination: Option<i64>,
     // State.
     reserve: Reserve,
+    unused: UnusedSegments,
     roller: Roller,
     tail: Tail,
     closing: Option<Closing>,
@@ -108,6 +110,7 @@ impl Writer {
         let (destination, delivered) = destination.unzip();
         Ok(Writer {
             reserve: Reserve::of(journal.dir()),
+            unused: UnusedSegments::default(),
             roller: Roller::open(&journal)?,
             tail: Tail::default(),
             closing: None,
@@ -213,6 +216,7 @@ impl Writer {
         if self.pruning || now_ns - self.looked_ns >= RETENTION_LOOK_NS {
             self.looked_ns = now_ns;
             self.pruning = self.prune()?;
+            self.unused.step(&self.journal)?;
             self.reserve.take();
         }
         self.preallocating = self.preallocating && self.grow_wal();

@@ -153,13 +153,18 @@ pub struct Tally {
 impl Tally {
     /// Counts a pulse: its id, the meter's row, its wall time.
     pub fn add(&mut self, id: i64, meter: i64, wall_ns: WallNs) {
-        for view in View::ALL {
-            let window = (view, view.start_of(wall_ns), meter);
-            *self.counts.entry(window).or_default() += 1;
-        }
+        self.add_pulses(meter, wall_ns, 1);
         let hour = self.hours.entry(View::Hour.start_of(wall_ns));
         let ids = hour.or_insert((id, id));
         *ids = (ids.0.min(id), ids.1.max(id));
+    }
+
+    /// Counts pulses that have no id any more.
+    pub fn add_pulses(&mut self, meter: i64, wall_ns: WallNs, pulses: i64) {
+        for view in View::ALL {
+            let window = (view, view.start_of(wall_ns), meter);
+            *self.counts.entry(window).or_default() += pulses;
+        }
     }
 
     /// Windows: (view, start, meter's row), and their pulses.
