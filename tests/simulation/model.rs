@@ -15,6 +15,9 @@ pub(crate) enum Op {
     AdvanceMinutes(u16),
     /// Somebody sets the wall clock, by so many seconds.
     JumpWall(i32),
+    /// The wall clock is wrong by so many days until NTP or somebody sets it; `says`: the kernel is told that it
+    /// is synchronised, as by an NTP server that answers zero. Else an RTC or a person is at fault.
+    WrongYears { days: i32, says: bool },
     /// Pulses on the wire of a meter.
     Pulses { meter: usize, count: u16 },
     /// One pulse with bouncing contacts.
@@ -98,6 +101,8 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (1u32..20_000).prop_map(Op::Advance),
         2 => (1u16..300).prop_map(Op::AdvanceMinutes),
         1 => (-7_200i32..7_200).prop_map(Op::JumpWall),
+        1 => (prop_oneof![3i32..12, 300i32..5_000, -3_000i32..-3], any::<bool>())
+            .prop_map(|(days, says)| Op::WrongYears { days, says }),
         6 => (0usize..2, 1u16..40).prop_map(|(meter, count)| Op::Pulses { meter, count }),
         1 => (500u16..700).prop_map(|count| Op::Pulses { meter: 0, count }),
         2 => Just(Op::Bounce { meter: 1 }),
@@ -130,10 +135,22 @@ pub(crate) fn run() -> impl Strategy<Value = Run> {
         any::<bool>(),
         prop_oneof![Just(5_000usize), 1usize..50],
         prop::collection::vec(op(), 1..120),
+        (any::<bool>(), any::<bool>(), any::<bool>()),
     )
-        .prop_map(|(rtc, lines_max, ops)| Run {
-            rtc,
-            lines_max,
-            ops,
-        })
+        .prop_map(
+            |(rtc, lines_max, mut ops, (bounces, wrong_hours, wrong_years))| {
+                // Most of these make a part of a story impossible to judge; not all of them are in every story.
+                ops.retain(|op| match op {
+                    Op::Bounce { .. } => bounces,
+                    Op::JumpWall(_) => wrong_hours,
+                    Op::WrongYears { .. } => wrong_years,
+                    _ => true,
+                });
+                Run {
+                    rtc,
+                    lines_max,
+                    ops,
+                }
+            },
+        )
 }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use powerlogger::capture::{Capture, Signal};
-use powerlogger::clock::segment::{EARLIEST_WALL_NS, MAX_WAIT_NS, Rules};
+use powerlogger::clock::segment::{EARLIEST_WALL_NS, MAX_WAIT_NS, Rules, Trust};
 use powerlogger::clock::{Clock, VirtualClock};
 use powerlogger::config::{
     DeliverSettings, Downsampling, FilterSettings, JournalSettings, LineName, LineSettings,
@@ -18,6 +19,7 @@ use powerlogger::intake::{Intake, PULSES_MAX};
 use powerlogger::journal::append::Journal;
 use powerlogger::journal::durable::{Durable, Flush};
 use powerlogger::journal::marks::Marks;
+use powerlogger::journal::ranges::IdRanges;
 use powerlogger::journal::reader::{Entry, Reader};
 use powerlogger::journal::writer::Writer;
 use powerlogger::pulse::{Bias, CountedEdge, EdgeKind, Level, LossCause, NS_PER_MS, NS_PER_S};
@@ -34,7 +36,18 @@ pub(crate) const METERS: [&str; 2] = ["Import", "Export"];
 const LEAVE_NS: i64 = 29 * 86_400 * NS_PER_S;
 const GOOD_WALL_NS: i64 = EARLIEST_WALL_NS + 200 * 86_400 * NS_PER_S;
 
+const DAY_NS: i64 = 86_400 * NS_PER_S;
+
 type Checked = Result<(), String>;
+
+/// Stories that were judged, and those of which nothing was left out.
+static JUDGED: [AtomicU32; 2] = [AtomicU32::new(0), AtomicU32::new(0)];
+
+/// How many stories were judged, and how many in full.
+pub(crate) fn judged() -> (u32, u32) {
+    let [all, in_full] = &JUDGED;
+    (all.load(Ordering::SeqCst), in_full.load(Ordering::SeqCst))
+}
 
 /// The program, while it runs.
 struct House {
@@ -45,6 +58,13 @@ struct House {
     durable: Durable,
     deliverer: Deliverer,
     reconciler: Reconciler,
+}
+
+/// What can leave the journal.
+struct There {
+    windows: BTreeSet<(View, i64, i64)>,
+    oldest: i64,
+    delivered: IdRanges,
 }
 
 /// A card that does not answer: what was committed before is on its way to it.
@@ -65,6 +85,14 @@ struct World {
     true_ns: [BTreeSet<i64>; 2],
     /// Somebody has set the clock wrong, or nobody can know the time of a boot.
     time_is_wrong: bool,
+    /// By how much the wall clock is wrong by years, and since when on the monotonic clock.
+    years: Option<(i64, i64)>,
+    /// What leaves is looked at: the story has a clock that is wrong by years.
+    has_years: bool,
+    /// Such a time was believed: its pulses are in windows that nobody can compare now.
+    years_believed: bool,
+    /// The server's own clock, which is right but for hours.
+    server_clock: VirtualClock,
     boot: u32,
     /// The journal's files as they were last durable, and how many pulses of each meter they had.
     on_disk: tempfile::TempDir,
@@ -107,7 +135,8 @@ impl World {
         let (dir, on_disk) = (new_dir(), new_dir());
         let clock = VirtualClock::at(if run.rtc { GOOD_WALL_NS } else { 0 });
         let wires = Arc::new(Mutex::new(Wires::default()));
-        let remote = remote(&clock);
+        let server_clock = VirtualClock::at(clock.wall_ns());
+        let remote = remote(&server_clock);
         let server = server(&remote);
         let began_ns = clock.mono_ns();
         let mut world = World {
@@ -117,6 +146,10 @@ impl World {
             true_offset_ns: GOOD_WALL_NS - clock.mono_ns(),
             true_ns: Default::default(),
             time_is_wrong: false,
+            years: None,
+            has_years: run.ops.iter().any(|op| matches!(op, Op::WrongYears { .. })),
+            years_believed: false,
+            server_clock,
             boot: 0,
             on_disk,
             power_cuts: run.ops.iter().any(|op| matches!(op, Op::PowerCut { .. })),
@@ -288,13 +321,66 @@ impl World {
         // Nothing leaves while there is room, before the retention is over.
         let full = self.disk_full || self.clock.mono_ns() - self.began_ns > LEAVE_NS;
         let before = if full { self.entries()? } else { Vec::new() };
+        let there = if self.has_years {
+            Some(self.there()?)
+        } else {
+            None
+        };
         self.house().writer.step();
+        if let Some(there) = there {
+            self.judge_what_left(&there)?;
+        }
         if full {
             let after: BTreeSet<i64> = self.entries()?.iter().map(|entry| entry.id).collect();
             let gone = before
                 .into_iter()
                 .filter(|entry| !after.contains(&entry.id));
             self.left.extend(gone.map(|e| (e.meter, e.wall_ns)));
+        }
+        Ok(())
+    }
+
+    /// All windows and all pulses.
+    fn there(&self) -> Result<There, String> {
+        let reader = Reader::open(self.dir.path()).map_err(|error| error.to_string())?;
+        let mut windows = BTreeSet::new();
+        for view in View::ALL {
+            let of_view = reader.windows(view, 0, i64::MAX);
+            let of_view = of_view.map_err(|error| error.to_string())?;
+            windows.extend(of_view.into_iter().map(|w| (view, w.start_s, w.meter)));
+        }
+        let (ids, row) = (reader.bounds(), reader.delivered(1));
+        Ok(There {
+            windows,
+            oldest: ids
+                .map_err(|error| error.to_string())?
+                .map_or(0, |ids| ids.0),
+            delivered: row.map_err(|error| error.to_string())?,
+        })
+    }
+
+    /// Nothing leaves that is younger than its retention in true time, but what makes room on a full disk.
+    fn judge_what_left(&self, before: &There) -> Checked {
+        let after = self.there()?;
+        let true_s = (self.clock.mono_ns() + self.true_offset_ns) / NS_PER_S;
+        // Stamps of a wrong year that was believed are as old as they say.
+        let judged_s = GOOD_WALL_NS / NS_PER_S - 2 * 86_400..true_s;
+        for window in before.windows.difference(&after.windows) {
+            let (view, start_s, _) = window;
+            let kept_s = view
+                .retention_d()
+                .map_or(i64::MAX, |d| i64::from(d) * 86_400);
+            // Over a reboot two days are believed.
+            if judged_s.contains(start_s) && true_s - start_s < kept_s - 2 * 86_400 {
+                return Err(format!("{window:?} has left at {true_s}"));
+            }
+        }
+        let gone = after.oldest - before.oldest;
+        let undelivered = before.delivered.missing(before.oldest, after.oldest - 1);
+        if gone > 0 && before.oldest > 0 && undelivered > 0 {
+            return Err(format!(
+                "{undelivered} of {gone} pulses have left undelivered"
+            ));
         }
         Ok(())
     }
@@ -369,6 +455,7 @@ impl World {
                 self.clock.jump_wall(i64::from(*s) * NS_PER_S);
                 self.clock_was_set();
             }
+            Op::WrongYears { days, says } => self.wrong_years(*days, *says)?,
             Op::Ntp => self.ntp(),
             Op::NtpGone => self.clock.synchronise(false),
             Op::Suspend(minutes) => {
@@ -443,7 +530,50 @@ impl World {
         self.clock.advance(120 * NS_PER_MS);
     }
 
+    /// The clock jumps by years, and whoever has an eye on it may say that it is right.
+    fn wrong_years(&mut self, days: i32, says: bool) -> Checked {
+        self.note_years();
+        let boot = format!("boot {}", self.boot);
+        let known = Reader::open(self.dir.path())
+            .and_then(|reader| reader.clock_of_boot(&boot))
+            .map_err(|error| error.to_string())?;
+        let known = known
+            .and_then(|known| known.stood)
+            .and_then(|stood| stood.known);
+        let by_ns = self.years.map_or(0, |(by_ns, _)| by_ns) + i64::from(days) * DAY_NS;
+        // Nothing contradicts the first time of a boot, nor one that is near; an assumed one gives way.
+        let believed =
+            !known.is_some_and(|known| known.trust > Trust::Assumed) || by_ns.abs() < 3 * DAY_NS;
+        self.time_is_wrong |= believed;
+        self.years_believed |= believed;
+        self.years = Some((by_ns, self.clock.mono_ns()));
+        self.clock.jump_wall(i64::from(days) * DAY_NS);
+        if says {
+            self.clock.synchronise(true);
+        }
+        self.clock_was_set();
+        Ok(())
+    }
+
+    /// A wrong year that nobody touches for a day is believed.
+    fn note_years(&mut self) {
+        let day =
+            |(_, since_ns): (i64, i64)| self.clock.mono_ns() - since_ns > 20 * 3_600 * NS_PER_S;
+        if self.years.is_some_and(day) {
+            self.time_is_wrong = true;
+            self.years_believed = true;
+        }
+    }
+
+    /// The server has a clock of its own.
+    fn set_server_clock(&self) {
+        let right_ns = self.clock.wall_ns() - self.years.map_or(0, |(by_ns, _)| by_ns);
+        let off_ns = right_ns - self.server_clock.wall_ns();
+        self.server_clock.jump_wall(off_ns);
+    }
+
     fn deliver(&mut self) -> Result<Step, String> {
+        self.set_server_clock();
         let house = self.house();
         let mark = house.marks.now();
         if mark.durable > mark.committed {
@@ -456,6 +586,7 @@ impl World {
     }
 
     fn reconcile(&mut self) -> Result<reconcile::Step, String> {
+        self.set_server_clock();
         let house = self.house();
         let mark = house.marks.now();
         house
@@ -466,7 +597,8 @@ impl World {
 
     /// The last tick of each task, if its time has come.
     fn tick(&mut self) {
-        let now_s = self.clock.wall_ns() / NS_PER_S - TASK_OFFSET_S;
+        self.set_server_clock();
+        let now_s = self.server_clock.wall_ns() / NS_PER_S - TASK_OFFSET_S;
         for view in View::ALL {
             self.server.tick(view, view.floor_s(now_s));
         }
@@ -537,7 +669,19 @@ impl World {
             (false, true) => 0,
             (false, false) => shown_ns,
         };
+        self.note_years();
+        if self.rtc && self.years.is_some() {
+            // It comes back with the wrong year, and nothing in this boot contradicts that.
+            self.time_is_wrong = true;
+            self.years_believed = true;
+        }
+        if !self.rtc {
+            self.years = self.years.filter(|_| !in_1970);
+        }
         self.clock.boot(wall_ns);
+        if let Some((_, since_ns)) = &mut self.years {
+            *since_ns = self.clock.mono_ns();
+        }
         self.true_offset_ns = true_ns - self.clock.mono_ns();
         self.boot += 1;
         // A boot that ends before its time is known leaves pulses whose time is a guess.
@@ -560,6 +704,8 @@ impl World {
     }
 
     fn ntp(&mut self) {
+        self.note_years();
+        self.years = None;
         let wrong_ns = self.clock.wall_ns() - (self.clock.mono_ns() + self.true_offset_ns);
         self.clock.jump_wall(-wrong_ns);
         self.clock.synchronise(true);
@@ -653,17 +799,26 @@ impl World {
             .durable
             .step()
             .map_err(|error| error.to_string())?;
+        self.come_to_rest()?;
+        self.settle()?;
+        if self.years_believed {
+            // The right time was held for a day, because a wrong one had been believed.
+            self.come_to_rest()?;
+            self.settle()?;
+        }
+        let house = self.house();
+        house.writer.finish().map_err(|error| error.to_string())
+    }
+
+    /// Delivers all that can be delivered.
+    fn come_to_rest(&mut self) -> Checked {
         for _ in 0..100_000 {
             match self.deliver()? {
                 Step::Again => {}
                 Step::Pause(pause) => {
                     self.clock.advance(i64::try_from(pause.as_nanos()).unwrap());
                 }
-                Step::Idle => {
-                    self.settle()?;
-                    let house = self.house();
-                    return house.writer.finish().map_err(|error| error.to_string());
-                }
+                Step::Idle => return Ok(()),
             }
         }
         Err("delivery does not come to rest".to_owned())
@@ -693,6 +848,13 @@ impl World {
         Err("the reconciler does not come to rest".to_owned())
     }
 
+    /// Whether what is stamped so is the same on both sides: where a wrong year was believed for a while, its
+    /// pulses are beyond the server's retention, or in windows of a time that has not come.
+    fn is_comparable(&self, wall_s: i64) -> bool {
+        let now_s = self.clock.wall_ns() / NS_PER_S;
+        !self.years_believed || (now_s - 28 * 86_400..now_s - 4 * 3_600).contains(&wall_s)
+    }
+
     /// Each view holds the journal's windows, and those are the journal's pulses.
     fn judge_views(&mut self, reader: &Reader, all: &BTreeSet<(i64, i64)>) -> Checked {
         let names = reader.meter_names().map_err(|e| e.to_string())?;
@@ -700,13 +862,16 @@ impl World {
             let mut pulses: BTreeMap<(String, i64), i64> = BTreeMap::new();
             for (meter, wall_ns) in all {
                 let window = (names[meter].clone(), view.start_of(*wall_ns));
-                *pulses.entry(window).or_default() += 1;
+                if self.is_comparable(window.1) {
+                    *pulses.entry(window).or_default() += 1;
+                }
             }
             let windows = reader
                 .windows(view, 0, i64::MAX)
                 .map_err(|e| e.to_string())?;
             let windows: BTreeMap<(String, i64), i64> = windows
                 .into_iter()
+                .filter(|w| self.is_comparable(w.start_s))
                 .map(|w| ((names[&w.meter].clone(), w.start_s), w.pulses))
                 .collect();
             if windows != pulses {
@@ -715,7 +880,9 @@ impl World {
             let there = self.server.points(rollup::Level::View(view)).unwrap();
             let there: BTreeMap<(String, i64), i64> = there
                 .into_iter()
-                .filter(|(_, _, pulses)| *pulses != 0)
+                .filter(|(_, time_ns, pulses)| {
+                    *pulses != 0 && self.is_comparable(time_ns / NS_PER_S)
+                })
                 .map(|(meter, time_ns, pulses)| ((meter, time_ns / NS_PER_S), pulses))
                 .collect();
             if windows != there {
@@ -725,24 +892,34 @@ impl World {
         Ok(())
     }
 
-    /// Each stamp is that of the wire, to the millisecond.
-    fn judge_times(&self, reader: &Reader, journal: &BTreeMap<&str, BTreeSet<i64>>) -> Checked {
-        let ledger = reader.ledger().map_err(|e| e.to_string())?;
-        let estimated = ledger
-            .iter()
-            .any(|(_, cause, _)| *cause == LossCause::Restored);
-        if self.time_is_wrong || estimated || self.bounced != [false; 2] {
-            return Ok(());
+    /// Each stamp that was measured is that of the wire, to the millisecond. False: that could not be told of
+    /// all meters.
+    fn judge_times(
+        &self,
+        entries: &[Entry],
+        names: &BTreeMap<i64, String>,
+    ) -> Result<bool, String> {
+        if self.time_is_wrong {
+            return Ok(false);
         }
-        for (meter, name) in METERS.iter().enumerate() {
-            for stamp in journal.get(name).into_iter().flatten() {
-                let near = stamp - NS_PER_MS..=stamp + NS_PER_MS;
-                if self.true_ns[meter].range(near).next().is_none() {
-                    return Err(format!("{name}: nothing was on the wire at {stamp}"));
-                }
+        for entry in entries.iter().filter(|entry| !entry.estimated) {
+            let meter = METERS
+                .iter()
+                .position(|name| *name == names[&entry.meter])
+                .unwrap();
+            if self.bounced[meter] {
+                continue;
+            }
+            let stamp = entry.wall_ns;
+            let near = stamp - NS_PER_MS..=stamp + NS_PER_MS;
+            if self.true_ns[meter].range(near).next().is_none() {
+                return Err(format!(
+                    "{}: nothing was on the wire at {stamp}",
+                    METERS[meter]
+                ));
             }
         }
-        Ok(())
+        Ok(self.bounced == [false; 2])
     }
 
     fn judge(&mut self) -> Checked {
@@ -771,7 +948,7 @@ impl World {
             .map(|entry| (entry.meter, entry.wall_ns));
         let all: BTreeSet<(i64, i64)> = here.chain(self.left.iter().copied()).collect();
         self.judge_views(&reader, &all)?;
-        self.judge_times(&reader, &journal)?;
+        let times = self.judge_times(&page.entries, &names)?;
         let refused: u64 = reader
             .ledger()
             .map_err(|e| e.to_string())?
@@ -795,13 +972,21 @@ impl World {
                     "{name}: the server has a pulse at {strange} that is not here"
                 ));
             }
-            absent += here.difference(&there).count() as u64;
+            let absent_here = here.difference(&there);
+            absent += absent_here
+                .filter(|stamp| self.is_comparable(*stamp / NS_PER_S))
+                .count() as u64;
         }
         if absent > refused {
             return Err(format!(
                 "{absent} pulses did not arrive, {refused} are in quarantine"
             ));
         }
+        JUDGED[0].fetch_add(1, Ordering::SeqCst);
+        JUDGED[1].fetch_add(
+            u32::from(times && self.inexact == [false; 2]),
+            Ordering::SeqCst,
+        );
         Ok(())
     }
 }
