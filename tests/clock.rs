@@ -175,9 +175,19 @@ fn a_board_without_rtc_that_hears_of_ntp_late() {
     set_clock(TODAY_S - 7_200);
     let two_hours_back_ns = SystemClock.offset_ns();
     let back = pulses(&mut daemon, &mut hand, 10);
+    // A wrong year contradicts what is known: its pulses wait for the right one, also over a restart.
     set_clock(TODAY_S + 86_400 * 365);
-    let a_year_ahead_ns = SystemClock.offset_ns();
+    synchronise(true);
     let ahead = pulses(&mut daemon, &mut hand, 10);
+    assert_eq!(trust(&daemon), ("provisional".to_owned(), true));
+    daemon.kill();
+    daemon.start_again();
+    daemon.wait_for_lines(1);
+    let ahead = ahead.start..pulses(&mut daemon, &mut hand, 10).end;
+    assert_eq!(trust(&daemon), ("provisional".to_owned(), true));
+    set_clock(TODAY_S + 3_600);
+    let set_right_ns = SystemClock.offset_ns();
+    wait_for_trust(&mut daemon, "synchronised");
     daemon.stop();
     let made = |offset_ns, pulses| Made { offset_ns, pulses };
     judge(
@@ -189,7 +199,7 @@ fn a_board_without_rtc_that_hears_of_ntp_late() {
             made(right_ns, restarted),
             made(right_ns, right),
             made(two_hours_back_ns, back),
-            made(a_year_ahead_ns, ahead),
+            made(set_right_ns, ahead),
         ],
     );
 }
@@ -213,6 +223,40 @@ fn without_ntp_a_time_that_somebody_sets_is_taken_after_a_while() {
     set_clock(TODAY_S);
     let offset_ns = SystemClock.offset_ns();
     let after = pulses(&mut daemon, &mut hand, 5);
+    wait_for_trust(&mut daemon, "assumed");
+
+    // A restart in the same boot knows that somebody has set it.
+    daemon.stop();
+    daemon.start_again();
+    daemon.wait_for_lines(1);
+    assert_eq!(trust(&daemon).0, "assumed");
+    let restarted = pulses(&mut daemon, &mut hand, 5);
+    daemon.stop();
+    let made = [before, after, restarted].map(|pulses| Made { offset_ns, pulses });
+    judge(&daemon, &hand, &made);
+}
+
+#[test]
+fn a_clock_that_is_set_while_the_daemon_is_stopped_is_taken_after_a_while() {
+    let name = "a_clock_that_is_set_while_the_daemon_is_stopped_is_taken_after_a_while";
+    let Some(ground) = ground(name, Place::TIME_TRAVEL) else {
+        return;
+    };
+    let chip = ground.chip("pinctrl-bcm2711", 32);
+    set_clock(TODAY_S - 20 * 86_400);
+    synchronise(false);
+    let config = BOARD.replace("rtc = false", "rtc = false\nmax_wait_s = 90");
+    let mut daemon = Daemon::start(&config, &[]);
+    daemon.wait_for_lines(1);
+    let mut hand = Hand::on(&chip, 20);
+    let before = pulses(&mut daemon, &mut hand, 4);
+    assert_eq!(trust(&daemon).0, "provisional");
+    daemon.stop();
+    set_clock(TODAY_S);
+    let offset_ns = SystemClock.offset_ns();
+    daemon.start_again();
+    daemon.wait_for_lines(1);
+    let after = pulses(&mut daemon, &mut hand, 4);
     wait_for_trust(&mut daemon, "assumed");
     daemon.stop();
     let made = [before, after].map(|pulses| Made { offset_ns, pulses });
@@ -255,9 +299,25 @@ fn pulses_that_the_kernel_kept_stand_on_the_clock_of_then() {
 struct Fiddler {
     random: fastrand::Rng,
     made: Vec<Made>,
+    /// The newest offset that was believed.
+    known_ns: i64,
+    /// Pulses whose time contradicts it: they get the next that does not.
+    held: Vec<std::ops::Range<usize>>,
 }
 
+/// What contradicts what is known.
+const LEAP_NS: i64 = 2 * 86_400 * NS_PER_S;
+
 impl Fiddler {
+    /// The clock stands so now.
+    fn offset_is(&mut self, offset_ns: i64) {
+        if (offset_ns - self.known_ns).abs() <= LEAP_NS {
+            self.known_ns = offset_ns;
+            let settled = self.held.drain(..).map(|pulses| Made { offset_ns, pulses });
+            self.made.extend(settled);
+        }
+    }
+
     fn now_s() -> i64 {
         SystemClock.wall_ns() / NS_PER_S
     }
@@ -280,6 +340,7 @@ impl Fiddler {
         let midnight_s = (Self::now_s() / 86_400 + 1) * 86_400;
         set_clock(midnight_s - 20);
         let before_ns = SystemClock.offset_ns();
+        self.offset_is(before_ns);
         set_status(libc::STA_PLL | libc::STA_INS);
         std::thread::sleep(Duration::from_secs(40));
         let by_ns = SystemClock.offset_ns() - before_ns;
@@ -308,8 +369,8 @@ impl Fiddler {
         std::thread::sleep(PAUSE);
         let offset_ns = SystemClock.offset_ns();
         let count = self.random.usize(1..6);
-        let pulses = pulses(daemon, hand, count);
-        self.made.push(Made { offset_ns, pulses });
+        self.held.push(pulses(daemon, hand, count));
+        self.offset_is(offset_ns);
         std::thread::sleep(Duration::from_secs(self.random.u64(1..3_600)));
     }
 }
@@ -342,6 +403,8 @@ fn a_clock_that_is_never_left_alone() {
     let mut fiddler = Fiddler {
         random: fastrand::Rng::with_seed(seed),
         made: Vec::new(),
+        known_ns: 0,
+        held: Vec::new(),
     };
     fiddler.step();
     let guessed = pulses(&mut daemon, &mut hand, 3);
@@ -349,6 +412,7 @@ fn a_clock_that_is_never_left_alone() {
     synchronise(true);
     let offset_ns = SystemClock.offset_ns();
     wait_for_trust(&mut daemon, "synchronised");
+    fiddler.known_ns = offset_ns;
     let mut made = [in_1970, guessed]
         .map(|pulses| Made { offset_ns, pulses })
         .to_vec();
@@ -358,6 +422,10 @@ fn a_clock_that_is_never_left_alone() {
         fiddler.round(&mut daemon, &mut hand);
     }
     slew(0);
+    // Whatever it showed last: the right time settles what was held.
+    set_clock((SystemClock.mono_ns() + fiddler.known_ns) / NS_PER_S);
+    fiddler.offset_is(SystemClock.offset_ns());
+    wait_for_trust(&mut daemon, "synchronised");
     daemon.stop();
     made.append(&mut fiddler.made);
     judge(&daemon, &hand, &made);
