@@ -266,7 +266,8 @@ impl Reader {
             .query_row(
                 "SELECT count(*), coalesce(sum(s.trust > 0 AND p.mono_ns + s.offset_ns > ?2), 0),
                      min(CASE WHEN s.trust > 0 THEN p.mono_ns + s.offset_ns END),
-                     coalesce(sum(s.trust = 0), 0)
+                     coalesce(sum(s.trust = 0), 0) + (
+                         SELECT count(*) FROM thinned t JOIN meter m ON m.id = t.meter WHERE m.name = ?1)
                  FROM pulse p JOIN meter ON meter.id = p.meter JOIN clock_segment s ON s.id = p.segment
                  WHERE name = ?1",
                 (meter, at_ns),
