@@ -13,7 +13,7 @@ use super::{Deliverer, Step};
 use crate::clock::segment::{EARLIEST_WALL_NS, Segment, Trust};
 use crate::clock::{Clock, VirtualClock};
 use crate::config::{DeliverSettings, JournalSettings};
-use crate::intake::{Intake, Pending};
+use crate::intake::{Intake, Pending, Watched};
 use crate::journal::append::Journal;
 use crate::journal::marks::{Mark, Marks};
 use crate::journal::reader::Reader;
@@ -445,4 +445,26 @@ fn a_bucket_that_was_gone_is_filled_again_also_behind_other_troubles() {
     bench.answer(|_, _| Ok(()));
     assert!(bench.run(60));
     assert_eq!(bench.taken(), 310);
+}
+
+/// By a clock that is years ahead every pulse is older than raw's retention: that is not believed.
+#[test]
+fn a_bucket_that_was_gone_is_filled_again_whatever_the_wall_clock_shows() {
+    for sure in [true, false] {
+        let mut bench = Bench::new(300, 1);
+        bench.answer(|_, _| Ok(()));
+        assert!(bench.run(60));
+        bench.server.0.lock().unwrap().taken.clear();
+        bench.intake.note_watched(Watched {
+            sure_ns: sure.then(|| bench.clock.wall_ns()),
+            ..Watched::default()
+        });
+        bench.clock.jump_wall(9 * 365 * 86_400 * NS_PER_S);
+        bench.push(Vec::new(), 301..=310, 1);
+        bench.answer(|_, _| Err(status(404, "bucket \"x\" not found")));
+        assert!(!bench.run(10));
+        bench.answer(|_, _| Ok(()));
+        assert!(bench.run(60));
+        assert_eq!(bench.taken(), 310);
+    }
 }

@@ -14,6 +14,7 @@ use super::{Deliverer, Step};
 use crate::journal::JournalError;
 use crate::journal::delivery::{DeliveryNews, Refused};
 use crate::journal::reader::Page;
+use crate::pulse::WallNs;
 
 /// A day whose shard does not take our points is tried again after so many pauses of a hold: nothing
 /// but somebody's hand helps, and a retention that passes.
@@ -63,7 +64,10 @@ impl Deliverer {
     /// The bucket was not there, or not ours to write: it may be a new, empty one. What the
     /// journal still holds and the bucket will take is sent again; that is harmless if it is not.
     fn send_again_what_is_kept(&mut self) -> Result<(), JournalError> {
-        let since_ns = self.clock.wall_ns() - self.retention_ns;
+        // Not by the wall clock: years ahead, nothing would be young enough to be sent again.
+        let since_ns = self
+            .sure_ns
+            .map_or(WallNs::MIN, |sure_ns| sure_ns - self.retention_ns);
         if let Some(first) = self.reader.first_since(since_ns)? {
             warn!(
                 first,
@@ -240,7 +244,8 @@ impl Deliverer {
 
     /// The server has dropped the oldest points of the batch and written the rest.
     fn expire(&mut self, dropped: Option<usize>, failure: &Failure, page: &Page, batch: &Batch) {
-        let limit_ns = self.clock.wall_ns() - self.retention_ns;
+        let now_ns = self.sure_ns.unwrap_or_else(|| self.clock.wall_ns());
+        let limit_ns = now_ns - self.retention_ns;
         let dropped = dropped.unwrap_or_else(|| batch.older_than(limit_ns));
         let dropped = dropped.min(batch.entries.len());
         let expired = batch.oldest(dropped);

@@ -34,7 +34,7 @@ use crate::journal::mailbox::Mailbox;
 use crate::journal::marks::Mark;
 use crate::journal::ranges::IdRanges;
 use crate::journal::reader::{Page, Reader};
-use crate::pulse::{MonoNs, NS_PER_MS, NS_PER_S};
+use crate::pulse::{MonoNs, NS_PER_MS, NS_PER_S, WallNs};
 use backoff::Backoff;
 use batch::Encoder;
 use condition::{Condition, Tell};
@@ -101,6 +101,8 @@ pub struct Deliverer {
     failures: u32,
     not_before_ns: MonoNs,
     live_sent_ns: MonoNs,
+    /// So late it surely is, as far as anybody knows.
+    sure_ns: Option<WallNs>,
     condition: Condition,
     random: fastrand::Rng,
     stats: Arc<DeliverStats>,
@@ -145,6 +147,7 @@ impl Deliverer {
             failures: 0,
             not_before_ns: 0,
             live_sent_ns: i64::MIN / 2,
+            sure_ns: None,
             condition: Condition::new(word),
             random: fastrand::Rng::new(),
             stats: Arc::default(),
@@ -165,6 +168,7 @@ impl Deliverer {
         {
             self.held = IdRanges::default();
         }
+        self.sure_ns = mark.sure_ns;
         let now_ns = self.clock.mono_ns();
         if now_ns < self.not_before_ns {
             return Ok(pause(self.not_before_ns - now_ns));
