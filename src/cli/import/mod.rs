@@ -106,16 +106,7 @@ pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     }
     let now_ns = SystemClock.wall_ns();
     let mut reader = open_reader(dir)?;
-    let mut context = match &loaded.settings.influx {
-        Influx::Configured(influx) => Context::of_server(influx, now_ns),
-        Influx::NotConfigured(_) => Context::of_defaults(now_ns),
-    };
-    if let Some(bucket) = &args.raw_bucket {
-        context.raw_bucket.clone_from(bucket);
-    }
-    if let Some(reader) = &reader {
-        context.here = reader.segments();
-    }
+    let context = context(args, loaded, reader.as_ref(), now_ns);
     let age_ns = age_by(reader.as_ref())?;
     let mut progress = Progress::on_terminal(std::io::stderr().is_terminal());
     let mut files = Vec::new();
@@ -169,6 +160,21 @@ pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     given.with_context(|| format!("cannot give the journal in {} to its owner", dir.display()))?;
     closing(loaded, counted, &files, out)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What rows are judged by.
+fn context(args: &ImportArgs, loaded: &Loaded, reader: Option<&Reader>, now_ns: WallNs) -> Context {
+    let mut context = match &loaded.settings.influx {
+        Influx::Configured(influx) => Context::of_server(influx, now_ns),
+        Influx::NotConfigured(_) => Context::of_defaults(now_ns),
+    };
+    if let Some(bucket) = &args.raw_bucket {
+        context.raw_bucket.clone_from(bucket);
+    }
+    if let Some(reader) = reader {
+        context.here = reader.segments();
+    }
+    context
 }
 
 /// The time by which pulses are too old for raw. A clock that is wrong must give up nothing.
