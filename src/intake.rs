@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::capture::filter::FilterState;
 use crate::clock::elapsed::Kept;
 use crate::clock::segment::Segment;
-use crate::pulse::{LossCause, MeterId, Pulse, WallNs};
+use crate::pulse::{FilterTally, LossCause, MeterId, Pulse, WallNs};
 
 /// The most pulses that wait for the disk: 24 MB, or a day at 10 pulses/s.
 pub const PULSES_MAX: usize = 1_000_000;
@@ -58,6 +58,8 @@ pub struct LineState {
     pub line_seqno: u32,
     /// The filter's memory.
     pub filter: FilterState,
+    /// What it made lately of what looks like pulses.
+    pub tally: FilterTally,
 }
 
 /// What waits to be journaled; one commit takes it all.
@@ -69,15 +71,19 @@ pub struct Pending {
     pub pulses: Vec<Pulse>,
     /// The newest state of each line.
     pub lines: BTreeMap<MeterId, LineState>,
+    /// A line among them was requested: a later run must know the request's id, or else it cannot go on
+    /// with it.
+    pub requested: bool,
     /// What was rejected or lost.
     pub losses: Losses,
 }
 
 impl Pending {
-    /// Whether a commit is worth it. The state of a line alone is not: it rides along with the
-    /// next pulse or loss, and until then edges that do not count are the only ones missing.
+    /// Whether a commit is worth it. The state of a line alone is not, unless its request is new: it rides
+    /// along with the next pulse or loss, and until then edges that do not count are the only ones missing.
     pub fn is_urgent(&self) -> bool {
-        !(self.pulses.is_empty() && self.losses.is_empty() && self.segments.is_empty())
+        let empty = self.pulses.is_empty() && self.losses.is_empty() && self.segments.is_empty();
+        self.requested || !empty
     }
 
     /// Counts a loss.
@@ -92,6 +98,7 @@ impl Pending {
     fn append(&mut self, later: Pending, pulses_max: usize, now_ns: WallNs) {
         self.segments.extend(later.segments);
         self.lines.extend(later.lines);
+        self.requested |= later.requested;
         for ((meter, cause), loss) in later.losses {
             self.lose(meter, cause, loss);
         }
@@ -287,6 +294,21 @@ mod tests {
     fn a_line_state_alone_is_not_urgent() {
         assert!(!Pending::default().is_urgent());
         assert!(pulses(0..1).is_urgent());
+    }
+
+    #[test]
+    fn a_new_request_is_urgent_until_it_is_committed() {
+        let intake = Intake::new(4);
+        let requested = Pending {
+            requested: true,
+            ..Pending::default()
+        };
+        intake.push(requested, 0);
+        intake.push(Pending::default(), 0);
+        let taken = intake.take(false).unwrap();
+        assert_eq!(intake.take(false), None);
+        intake.put_back(taken, 0);
+        assert!(intake.take(false).unwrap().requested);
     }
 
     #[test]

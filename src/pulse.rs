@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A stamp of `CLOCK_MONOTONIC` (or of a simulated clock in its place), in nanoseconds.
 pub type MonoNs = i64;
 
@@ -166,6 +168,8 @@ pub enum LossCause {
     Bounce,
     /// Rejected by the filter: the active phase was shorter than the minimum width.
     Width,
+    /// Rejected by the filter: the active phase was longer than the maximum width.
+    Long,
     /// Rejected by the filter: too soon after the pulse before.
     Interval,
     /// Two equal transitions in a row: the chip merged two edges into one interrupt.
@@ -185,9 +189,10 @@ pub enum LossCause {
 
 impl LossCause {
     /// All causes, in the order in which they are shown.
-    pub const ALL: [LossCause; 9] = [
+    pub const ALL: [LossCause; 10] = [
         LossCause::Bounce,
         LossCause::Width,
+        LossCause::Long,
         LossCause::Interval,
         LossCause::Merged,
         LossCause::Restored,
@@ -202,6 +207,7 @@ impl LossCause {
         match self {
             LossCause::Bounce => "bounce",
             LossCause::Width => "width",
+            LossCause::Long => "long",
             LossCause::Interval => "interval",
             LossCause::Merged => "merged",
             LossCause::Restored => "restored",
@@ -228,9 +234,33 @@ impl LossCause {
     pub fn is_filter(self) -> bool {
         matches!(
             self,
-            LossCause::Bounce | LossCause::Width | LossCause::Interval | LossCause::Merged
+            LossCause::Bounce
+                | LossCause::Width
+                | LossCause::Long
+                | LossCause::Interval
+                | LossCause::Merged
         )
     }
+}
+
+/// What the filter of a line made lately of what looks like pulses. Older judgements count less.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FilterTally {
+    /// Pulses.
+    pub pulses: u32,
+    /// Rejected because the level did not stay for the bounce time.
+    pub bounce: u32,
+    /// Rejected because the active phase was too short.
+    pub width: u32,
+    /// Rejected because the active phase was too long.
+    pub long: u32,
+    /// Rejected because they came too soon after the pulse before.
+    pub interval: u32,
+    /// Too short for the chip to see.
+    pub merged: u32,
+    /// The power in watts that the latest pulses mean, where it is more than can flow through the meter.
+    pub excess_w: Option<u32>,
 }
 
 impl fmt::Display for LossCause {

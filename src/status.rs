@@ -2,6 +2,7 @@
 //! was lost, how delivery stands. The log, the command line and later the page only render it.
 
 pub mod conditions;
+pub mod judgement;
 pub mod silence;
 
 use std::collections::BTreeMap;
@@ -48,6 +49,8 @@ pub struct MeterStatus {
     pub usual_silence_s: Option<i64>,
     /// It has been silent for longer than that.
     pub is_silent: bool,
+    /// Whether the filter fits what comes on the line; None: nothing has come since the daemon started.
+    pub filter: Option<judgement::FilterStatus>,
     /// What was rejected or lost, by cause.
     pub losses: Vec<LossStatus>,
 }
@@ -187,6 +190,7 @@ impl MeterStatus {
                 hours.entry(name).or_default().push(window.start_s);
             }
         }
+        let tallies = reader.tallies()?;
         let mut meters = Vec::new();
         for totals in reader.totals()? {
             let losses = ledger.iter().filter(|(name, ..)| *name == totals.name);
@@ -208,6 +212,7 @@ impl MeterStatus {
                 register_kwh: register::kwh(&reader.readings(&totals.name)?, totals.pulses),
                 usual_silence_s: usual_s,
                 is_silent,
+                filter: tallies.get(&totals.name).map(judgement::FilterStatus::of),
                 name: totals.name,
                 pulses: totals.pulses,
                 last_pulse_ns: totals.last_ns,

@@ -39,9 +39,11 @@ fn meter(line: LineSettings) -> MeterSettings {
             active: Level::Low,
             bounce_ns: 0,
             min_width_ns: 0,
+            max_width_ns: 0,
             min_interval_ns: 0,
         },
         imp_per_kwh: None,
+        max_power_w: 44_000.0,
     }
 }
 

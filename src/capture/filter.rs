@@ -11,13 +11,14 @@
 //! ```
 //!
 //! Every edge that counts by its direction ends in exactly one place: it is a pulse, or it is
-//! rejected with its cause. `edges that count = pulses + bounce + width + interval + merged` holds
+//! rejected with its cause. `edges that count = pulses + bounce + width + long + interval + merged` holds
 //! whenever no burst is open and no pulse is pending.
 //!
 //! | cause | when |
 //! |---|---|
 //! | bounce | the level did not stay for `bounce_ns`; of a burst that ends in the other level one edge stands, the rest are rejected |
 //! | width | the active phase that the edge begins or ends was shorter than `min_width_ns` |
+//! | long | the active phase that the edge begins or ends was longer than `max_width_ns` |
 //! | interval | less than `min_interval_ns` after the pulse before |
 //! | merged | two equal transitions in a row: the chip merged two edges into one interrupt, so the phase between was too short to see |
 //!
@@ -30,6 +31,9 @@ use serde::{Deserialize, Serialize};
 use crate::config::FilterSettings;
 use crate::pulse::{CountedEdge, Edge, EdgeKind, Level, LossCause, MonoNs};
 
+/// More counting edges than a contact gives while it bounces (300 ms of phases of 8 ms).
+const CHATTER_EDGES_MAX: u32 = 64;
+
 /// What became of an edge, or of a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -41,6 +45,8 @@ pub enum Outcome {
         cause: LossCause,
         /// How many.
         edges: u32,
+        /// How many of them look like pulses: not the chatter of a contact around a transition.
+        alike: u32,
         /// The stamp of the last of them.
         mono_ns: MonoNs,
     },
@@ -72,6 +78,8 @@ pub struct FilterState {
     last_edge: MonoNs,
     /// When the active phase began, if it is going on and its beginning was seen.
     active_since: Option<MonoNs>,
+    /// Since when at least the active phase is going on, if it is: also where its beginning was not seen.
+    active_at: Option<MonoNs>,
     /// A counting edge at the beginning of the active phase, waiting for the width.
     pending: Option<MonoNs>,
     /// The last pulse.
@@ -90,6 +98,7 @@ impl FilterState {
         let stamps = [
             self.burst_since,
             self.active_since,
+            self.active_at,
             self.pending,
             self.last_pulse,
             self.requested,
@@ -117,6 +126,7 @@ impl Filter {
             burst_edges: 0,
             last_edge: now_ns,
             active_since: None,
+            active_at: (level == settings.active).then_some(now_ns),
             pending: None,
             last_pulse: None,
             line_seqno: 0,
@@ -164,6 +174,9 @@ impl Filter {
         let s = &self.state;
         match (s.burst_since, s.pending) {
             (Some(_), _) => Some(s.last_edge + self.settings.bounce_ns),
+            (None, Some(pending)) if self.settings.max_width_ns > 0 => {
+                Some(pending + self.settings.max_width_ns + 1)
+            }
             (None, Some(pending)) => Some(pending + self.settings.min_width_ns),
             (None, None) => None,
         }
@@ -185,14 +198,11 @@ impl Filter {
         self.state.last_edge = edge.mono_ns;
         self.state.burst_since.get_or_insert(edge.mono_ns);
         if level == self.raw() {
-            out.push(Outcome::Rejected {
-                cause: LossCause::Merged,
-                edges: 1,
-                mono_ns: edge.mono_ns,
-            });
+            reject(LossCause::Merged, (1, 1), edge.mono_ns, out);
         } else {
             self.state.raw_high = level == Level::High;
             self.state.burst_edges += u32::from(counts);
+            self.cut_endless_burst(edge.mono_ns, out);
         }
         if self.settings.bounce_ns == 0 {
             self.settle(edge.mono_ns, out);
@@ -209,10 +219,27 @@ impl Filter {
         if let Some(pending) = self.state.pending {
             // A burst that began after the width was reached cannot take it back.
             let active_until = self.state.burst_since.unwrap_or(now_ns);
-            if active_until - pending >= self.settings.min_width_ns {
+            let width_ns = active_until - pending;
+            if self.settings.max_width_ns > 0 {
+                // Only the end of the phase tells that it was not too long.
+                if width_ns > self.settings.max_width_ns {
+                    self.state.pending = None;
+                    reject(LossCause::Long, (1, 1), pending, out);
+                }
+            } else if width_ns >= self.settings.min_width_ns {
                 self.state.pending = None;
                 self.candidate(pending, out);
             }
+        }
+    }
+
+    /// A burst that does not end is no contact that bounces: what it takes away is told while it goes on.
+    fn cut_endless_burst(&mut self, now_ns: MonoNs, out: &mut Vec<Outcome>) {
+        if self.state.burst_edges > CHATTER_EDGES_MAX {
+            // One may stand for a transition yet.
+            let edges = self.state.burst_edges - 1;
+            self.state.burst_edges = 1;
+            reject(LossCause::Bounce, (edges, edges), now_ns, out);
         }
     }
 
@@ -243,7 +270,14 @@ impl Filter {
             // One edge of the burst stands for the transition.
             rejected = rejected.saturating_sub(1);
         }
-        reject(LossCause::Bounce, rejected, self.state.last_edge, out);
+        // A burst that leads back to where it began is a short pulse, or a spike.
+        let alike = if moved { 0 } else { rejected.min(1) };
+        reject(
+            LossCause::Bounce,
+            (rejected, alike),
+            self.state.last_edge,
+            out,
+        );
         if moved {
             self.transition(since, level, out);
         }
@@ -255,27 +289,41 @@ impl Filter {
         let counts = self.settings.counted.counts(EdgeKind::towards(to));
         if to == self.settings.active {
             self.state.active_since = Some(at_ns);
-            if counts && self.settings.min_width_ns > 0 {
+            self.state.active_at = Some(at_ns);
+            let widths = self.settings.min_width_ns.max(self.settings.max_width_ns);
+            if counts && widths > 0 {
                 self.state.pending = Some(at_ns);
             } else if counts {
                 self.candidate(at_ns, out);
             }
             return;
         }
-        // Where the beginning of the phase was not seen, its width is not held against it.
-        let since = self.state.active_since.take();
-        let wide = since.is_none_or(|since| at_ns - since >= self.settings.min_width_ns);
-        if let Some(pending) = self.state.pending.take() {
-            if wide {
-                self.candidate(pending, out);
-            } else {
-                reject(LossCause::Width, 1, pending, out);
+        let unfit = self.unfit_width(at_ns);
+        let begun = self.state.pending.take();
+        for edge_ns in begun.into_iter().chain(counts.then_some(at_ns)) {
+            match unfit {
+                None => self.candidate(edge_ns, out),
+                Some(cause) => reject(cause, (1, 1), edge_ns, out),
             }
         }
-        if counts && wide {
-            self.candidate(at_ns, out);
-        } else if counts {
-            reject(LossCause::Width, 1, at_ns, out);
+    }
+
+    /// Why the active phase that ends at `at_ns` is no pulse, by its width.
+    fn unfit_width(&mut self, at_ns: MonoNs) -> Option<LossCause> {
+        // Where the beginning of the phase was not seen, it may have been wide enough; it was not shorter
+        // than what was seen of it.
+        let since = self.state.active_since.take();
+        let seen_since = self.state.active_at.take();
+        let longer_than =
+            |since: Option<MonoNs>, width_ns| since.is_some_and(|s| at_ns - s > width_ns);
+        if since.is_some_and(|since| at_ns - since < self.settings.min_width_ns) {
+            Some(LossCause::Width)
+        } else if self.settings.max_width_ns > 0
+            && longer_than(seen_since, self.settings.max_width_ns)
+        {
+            Some(LossCause::Long)
+        } else {
+            None
         }
     }
 
@@ -286,7 +334,7 @@ impl Filter {
             .last_pulse
             .is_some_and(|last| at_ns - last < self.settings.min_interval_ns);
         if too_soon {
-            reject(LossCause::Interval, 1, at_ns, out);
+            reject(LossCause::Interval, (1, 1), at_ns, out);
         } else {
             self.state.last_pulse = Some(at_ns);
             out.push(Outcome::Pulse(at_ns));
@@ -309,7 +357,7 @@ impl Filter {
         let since = self.state.last_edge;
         self.conclude(out);
         let pulses = counting_among(missing, first, self.settings.counted)
-            .min(self.most_within(next.mono_ns - since));
+            .min(self.settings.spacing().most_within(next.mono_ns - since));
         out.push(Outcome::Gap {
             edges: missing,
             pulses,
@@ -321,20 +369,11 @@ impl Filter {
         self.state.raw_high = before;
         self.state.stable_high = before;
         self.state.active_since = None;
+        self.state.active_at = None;
         if pulses > 0 {
             // Not known to the nanosecond; the interval must not reject the next one for it.
             self.state.last_pulse = None;
         }
-    }
-
-    /// The most pulses the filter can let through in `span_ns`.
-    fn most_within(&self, span_ns: i64) -> u32 {
-        let apart = self
-            .settings
-            .min_interval_ns
-            .max(self.settings.bounce_ns + self.settings.min_width_ns.max(self.settings.bounce_ns))
-            .max(1);
-        u32::try_from(span_ns / apart + 1).unwrap_or(u32::MAX)
     }
 }
 
@@ -347,11 +386,14 @@ pub fn counting_among(edges: u32, first: EdgeKind, counted: CountedEdge) -> u32 
     }
 }
 
-fn reject(cause: LossCause, edges: u32, mono_ns: MonoNs, out: &mut Vec<Outcome>) {
+/// `edges`: how many, and how many of them look like pulses.
+fn reject(cause: LossCause, edges: (u32, u32), mono_ns: MonoNs, out: &mut Vec<Outcome>) {
+    let (edges, alike) = edges;
     if edges > 0 {
         out.push(Outcome::Rejected {
             cause,
             edges,
+            alike,
             mono_ns,
         });
     }

@@ -12,6 +12,7 @@ fn settings() -> FilterSettings {
         active: Level::Low,
         bounce_ns: 5 * NS_PER_MS,
         min_width_ns: 0,
+        max_width_ns: 0,
         min_interval_ns: 0,
     }
 }
@@ -265,6 +266,156 @@ fn a_line_requested_anew_is_no_gap() {
     assert!(!out.iter().any(|o| matches!(o, Outcome::Gap { .. })));
 }
 
+/// All that was counted, put back by number too.
+fn counted(out: &[Outcome]) -> u32 {
+    let pulses = out.iter().map(|outcome| match outcome {
+        Outcome::Pulse(_) => 1,
+        Outcome::Gap { pulses, .. } => *pulses,
+        Outcome::Rejected { .. } => 0,
+    });
+    pulses.sum()
+}
+
+/// A wire of `count` edges that is low and high for so many milliseconds in turn; edges with a number in
+/// `missed` are not read.
+fn square(
+    settings: FilterSettings,
+    (count, low_ms, high_ms): (usize, i64, i64),
+    missed: std::ops::Range<usize>,
+) -> Vec<Outcome> {
+    let mut filter = Filter::new(settings, Level::High, 0);
+    let (mut out, mut ms) = (Vec::new(), 1_000);
+    for n in 0..count {
+        if !missed.contains(&n) {
+            filter.edge(edge(n, ms), &mut out);
+        }
+        ms += if n % 2 == 0 { low_ms } else { high_ms };
+    }
+    filter.settle((ms + 10_000) * NS_PER_MS, &mut out);
+    out
+}
+
+#[test]
+fn a_gap_is_worth_what_it_held_whichever_edges_count() {
+    for counts in [CountedEdge::Rising, CountedEdge::Falling, CountedEdge::Both] {
+        for (bounce, width, interval, wire) in [
+            (5, 0, 0, (2_000, 6, 6)),
+            (5, 50, 0, (1_000, 60, 10)),
+            (5, 50, 8, (1_000, 52, 9)),
+            (0, 0, 0, (1_000, 1, 1)),
+            (3, 0, 20, (1_000, 21, 22)),
+        ] {
+            let settings = FilterSettings {
+                counted: counts,
+                bounce_ns: bounce * NS_PER_MS,
+                min_width_ns: width * NS_PER_MS,
+                min_interval_ns: interval * NS_PER_MS,
+                ..settings()
+            };
+            let whole = counted(&square(settings, wire, 0..0));
+            for missed in [100..900, 101..900, 7..8, 8..400] {
+                let gap = counted(&square(settings, wire, missed.clone()));
+                assert_eq!(gap, whole, "{settings:?} {wire:?} {missed:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_phase_longer_than_the_longest_width_is_no_pulse() {
+    let longest = |counted, min_ms: i64| FilterSettings {
+        counted,
+        min_width_ns: min_ms * NS_PER_MS,
+        max_width_ns: 200 * NS_PER_MS,
+        ..settings()
+    };
+    for min_ms in [0, 20] {
+        // 40 ms, an hour, 200 ms to the very end, 201 ms.
+        let wire = [
+            1_000, 1_040, 5_000, 3_605_000, 3_606_000, 3_606_200, 3_607_000, 3_607_201,
+        ];
+        for (counted, want, long) in [
+            (CountedEdge::Rising, vec![1_040, 3_606_200], 2),
+            (CountedEdge::Falling, vec![1_000, 3_606_000], 2),
+            (
+                CountedEdge::Both,
+                vec![1_000, 1_040, 3_606_000, 3_606_200],
+                4,
+            ),
+        ] {
+            let out = play(longest(counted, min_ms), &wire);
+            assert_eq!(pulses_ms(&out), want, "{counted:?} {min_ms}");
+            assert_eq!(
+                rejected(&out, LossCause::Long),
+                long,
+                "{counted:?} {min_ms}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_steady_phase_that_was_under_way_at_the_request_is_no_pulse_either() {
+    let settings = FilterSettings {
+        max_width_ns: 200 * NS_PER_MS,
+        ..settings()
+    };
+    for (until_ms, pulses) in [(150, 1), (5_000, 0)] {
+        let mut filter = Filter::new(settings, Level::Low, 0);
+        let mut out = Vec::new();
+        let rises = Edge {
+            line_seqno: 1,
+            ..edge(1, until_ms)
+        };
+        filter.edge(rises, &mut out);
+        filter.settle((until_ms + 100) * NS_PER_MS, &mut out);
+        assert_eq!(counted(&out), pulses, "{out:?}");
+    }
+}
+
+/// What of the rejected edges looks like a pulse.
+fn alike(out: &[Outcome]) -> u32 {
+    let alike = out.iter().map(|outcome| match outcome {
+        Outcome::Rejected { alike, .. } => *alike,
+        _ => 0,
+    });
+    alike.sum()
+}
+
+#[test]
+fn chatter_does_not_look_like_pulses_and_short_pulses_do() {
+    // A contact that bounces at both ends.
+    let mut bouncing = Vec::new();
+    let mut flashes = Vec::new();
+    for n in 0..30 {
+        let ms = n * 1_000;
+        bouncing.extend([0, 1, 3, 4, 6, 50, 51, 52].map(|at| ms + at));
+        flashes.extend([ms, ms + 2]);
+    }
+    let out = play(settings(), &bouncing);
+    assert_eq!((counted(&out), alike(&out)), (30, 0));
+    assert_eq!(rejected(&out, LossCause::Bounce), 30 * 3);
+    let out = play(settings(), &flashes);
+    assert_eq!((counted(&out), alike(&out)), (0, 30));
+}
+
+#[test]
+fn what_a_burst_without_end_takes_away_is_told_while_it_goes_on() {
+    // Pulses whose phases are all shorter than the bounce time.
+    let settings = FilterSettings {
+        bounce_ns: 100 * NS_PER_MS,
+        ..settings()
+    };
+    let mut filter = Filter::new(settings, Level::High, 0);
+    let mut out = Vec::new();
+    for n in 0..1_000 {
+        filter.edge(edge(n, 1_000 + 40 * i64::try_from(n).unwrap()), &mut out);
+    }
+    assert!(alike(&out) > 400, "{}", alike(&out));
+    filter.settle(100_000 * NS_PER_MS, &mut out);
+    assert_eq!(rejected(&out, LossCause::Bounce) + counted(&out), 500);
+}
+
 /// The same wire, judged without a state machine: cut it into stretches of one level, drop
 /// those shorter than the bounce time that are followed by an edge, and look at what is left.
 fn by_hand(edges_ms: &[i64], bounce_ms: i64) -> Vec<i64> {
@@ -313,6 +464,7 @@ proptest! {
         edges in wire(),
         bounce in 0i64..10,
         width in 0i64..20,
+        longest in prop_oneof![Just(0i64), 20i64..40],
         interval in 0i64..50,
         counted in prop_oneof![
             Just(CountedEdge::Rising), Just(CountedEdge::Falling), Just(CountedEdge::Both)
@@ -324,6 +476,7 @@ proptest! {
             active,
             bounce_ns: bounce * NS_PER_MS,
             min_width_ns: width * NS_PER_MS,
+            max_width_ns: longest * NS_PER_MS,
             min_interval_ns: interval * NS_PER_MS,
         };
         let out = play(settings, &edges);
@@ -337,8 +490,20 @@ proptest! {
     }
 
     #[test]
-    fn deciding_early_or_late_makes_no_difference(edges in wire(), peeks in prop::collection::vec(0i64..2500, 0..30)) {
-        let settings = FilterSettings { min_width_ns: 8 * NS_PER_MS, ..settings() };
+    fn deciding_early_or_late_makes_no_difference(
+        edges in wire(),
+        longest in prop_oneof![Just(0i64), 10i64..40],
+        counted in prop_oneof![
+            Just(CountedEdge::Rising), Just(CountedEdge::Falling), Just(CountedEdge::Both)
+        ],
+        peeks in prop::collection::vec(0i64..2500, 0..30),
+    ) {
+        let settings = FilterSettings {
+            counted,
+            min_width_ns: 8 * NS_PER_MS,
+            max_width_ns: longest * NS_PER_MS,
+            ..settings()
+        };
         let mut filter = Filter::new(settings, Level::High, 0);
         let mut out = Vec::new();
         let mut peeks = peeks;

@@ -2,8 +2,10 @@
 
 use super::STAMP_STEP_NS;
 use super::filter::{Filter, FilterState};
+use super::tally::Tally;
 use crate::clock::segment::Segments;
 use crate::config::MeterSettings;
+use crate::intake::LineState;
 use crate::pulse::{Level, MeterId, MonoNs, Pulse};
 
 /// One meter's line.
@@ -18,7 +20,12 @@ pub(super) struct Line {
     /// Something was decided, or an edge seen, that the next commit is to carry.
     pub(super) touched: bool,
     last_stamp_ns: MonoNs,
-    /// What an earlier run has left, should its request go on.
+    /// The line's request, or what is kept of it, is news to the journal: it is committed at once.
+    pub(super) news: bool,
+    pub(super) tally: Tally,
+    /// How much later than its stamp an edge comes: the kernel's debounce.
+    pub(super) stamp_delay_ns: i64,
+    /// What an earlier run has left of the line's request.
     pub(super) remembered: Option<FilterState>,
 }
 
@@ -32,8 +39,26 @@ impl Line {
             up: false,
             up_since_ns: now_ns,
             touched: false,
+            news: false,
+            tally: Tally::new(meter),
+            stamp_delay_ns: i64::from(meter.line.kernel_debounce_us) * 1_000,
             last_stamp_ns: 0,
             remembered: None,
+        }
+    }
+
+    /// The longest that it takes to decide about an edge that is believed, and to hear of it.
+    pub(super) fn decide_ns(&self) -> i64 {
+        self.filter.settings().bounce_ns + self.stamp_delay_ns
+    }
+
+    /// What the journal is to keep beside the pulses that it led to.
+    pub(super) fn state(&self) -> LineState {
+        LineState {
+            request_id: self.request_id,
+            line_seqno: self.filter.line_seqno(),
+            filter: self.filter.state().clone(),
+            tally: self.tally.judged(),
         }
     }
 

@@ -13,6 +13,7 @@ pub mod stats;
 pub mod waker;
 
 mod line;
+mod tally;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -24,7 +25,7 @@ use tracing::{debug, info, warn};
 use crate::clock::Clock;
 use crate::clock::segment::{Remembered, Rules, Segments, Trust};
 use crate::config::MeterSettings;
-use crate::intake::{Intake, LineState, Loss, Pending, Watch, Watched};
+use crate::intake::{Intake, Loss, Pending, Watch, Watched};
 use crate::pulse::{Edge, Level, LossCause, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Pulse};
 use filter::{Filter, FilterState, Outcome};
 use line::Line;
@@ -72,7 +73,7 @@ pub enum Polled {
     Signals,
     /// The deadline has come.
     TimedOut,
-    /// Somebody used the [`waker::Waker`].
+    /// Somebody used the [`waker::Waker`], or the wait was cut short: edges may wait to be read.
     Woken,
     /// There will be no more signals (a recording has ended, a simulated span is over).
     Ended,
@@ -84,6 +85,11 @@ pub trait Source: Debug + Send {
     /// appends what there is to `signals`. Edges of one line come in their order; stamps are
     /// those of the [`crate::clock::Clock`] the source was made with.
     fn poll(&mut self, deadline_ns: Option<MonoNs>, signals: &mut Vec<Signal>) -> Polled;
+
+    /// Whether its lines are watched on after the end of this run, for the next one to go on with.
+    fn outlives(&self) -> bool {
+        false
+    }
 }
 
 /// Stamps are kept to this many nanoseconds. The journal puts the clock segment's number into
@@ -107,7 +113,7 @@ pub struct Capture {
     intake: Arc<Intake>,
     // Settings.
     log_edges: bool,
-    /// The longest that a filter takes to decide about an edge it has believed in.
+    /// The longest that it takes to hear of an edge, and the filter to decide about it.
     decide_ns: i64,
     // State.
     lines: Vec<Line>,
@@ -128,12 +134,11 @@ impl Capture {
         (rules, remembered): (Rules, Option<Remembered>),
     ) -> Capture {
         let now_ns = clock.mono_ns();
-        let lines = meters
+        let lines: Vec<Line> = meters
             .iter()
             .map(|meter| Line::new(meter, now_ns))
             .collect();
-        let decide_ns = meters.iter().map(|meter| meter.filter.bounce_ns).max();
-        let decide_ns = decide_ns.unwrap_or(0);
+        let decide_ns = lines.iter().map(Line::decide_ns).max().unwrap_or(0);
         let segments = Segments::begin(clock.look(), rules, remembered);
         Capture {
             source,
@@ -181,17 +186,26 @@ impl Capture {
             self.signal(signal, &mut pending);
         }
         self.signals = signals;
-        let seen_ns = if polled == Polled::Ended {
-            i64::MAX / 2
-        } else {
-            before_ns - READ_LAG_MAX_NS
-        };
+        match polled {
+            // Edges may lie unread that are older than this step: their absence says nothing.
+            Polled::Woken => self.hand_on(pending),
+            Polled::Ended => self.settle(i64::MAX / 2, before_ns, pending),
+            Polled::Signals | Polled::TimedOut => self.settle(before_ns, before_ns, pending),
+        }
+        polled
+    }
+
+    /// Decides what can be decided, all edges having been read that had come by `read_ns`, and hands on
+    /// what has come of it by `now_ns`.
+    fn settle(&mut self, read_ns: MonoNs, now_ns: MonoNs, mut pending: Pending) {
         for index in 0..self.lines.len() {
-            self.settle(index, seen_ns, &mut pending);
+            let line = &mut self.lines[index];
+            let seen_ns = read_ns - READ_LAG_MAX_NS - line.stamp_delay_ns;
+            line.filter.settle(seen_ns, &mut self.outcomes);
+            self.judge(index, &mut pending);
         }
         self.hand_on(pending);
-        self.note_watched(before_ns - READ_LAG_MAX_NS - self.decide_ns);
-        polled
+        self.note_watched(now_ns - READ_LAG_MAX_NS - self.decide_ns);
     }
 
     /// Tells how far capture has seen: up to `seen_ns` everything is handed on. (A pulse whose width
@@ -231,8 +245,9 @@ impl Capture {
         });
     }
 
-    /// The end: reads what the kernel still holds and decides what is open in favour of the
-    /// edges that were seen. Their lines are let go of afterwards; nothing more will be known.
+    /// The end: reads what the kernel still holds. Where the requests live on, what is undecided is kept for
+    /// the next run to decide; elsewhere nothing more will be known, and it is decided in favour of the edges
+    /// that were seen.
     pub fn finish(&mut self) {
         let now_ns = self.clock.mono_ns();
         let mut pending = Pending::default();
@@ -245,6 +260,13 @@ impl Capture {
         for signal in signals.drain(..) {
             self.signal(signal, &mut pending);
         }
+        if self.source.outlives() {
+            for line in &mut self.lines {
+                line.touched |= line.up;
+            }
+            self.settle(now_ns, now_ns, pending);
+            return;
+        }
         for index in 0..self.lines.len() {
             self.lines[index].filter.conclude(&mut self.outcomes);
             self.judge(index, &mut pending);
@@ -255,11 +277,8 @@ impl Capture {
 
     /// The next time something must be decided or looked at.
     fn deadline_ns(&self, now_ns: MonoNs) -> MonoNs {
-        let due = self
-            .lines
-            .iter()
-            .filter_map(|line| line.filter.due_ns())
-            .min();
+        let due = |line: &Line| Some(line.filter.due_ns()? + line.stamp_delay_ns);
+        let due = self.lines.iter().filter_map(due).min();
         let look = now_ns + CLOCK_LOOK_NS;
         due.map_or(look, |due| look.min(due + READ_LAG_MAX_NS))
     }
@@ -314,8 +333,13 @@ impl Capture {
                 if !line.up {
                     self.stats.lines_up.fetch_add(1, Ordering::Relaxed);
                 }
-                (line.up, line.request_id, line.touched) = (true, request_id, true);
+                (line.up, line.request_id, line.news) = (true, request_id, true);
                 line.up_since_ns = mono_ns;
+                line.tally.interrupted();
+                if let Some(state) = line.remembered.take() {
+                    // Its request does not go on: what was undecided is decided now.
+                    line.filter = Filter::resume(line.filter.settings(), state);
+                }
                 line.filter.line_up(level, mono_ns, &mut self.outcomes);
                 self.judge(meter.index(), pending);
             }
@@ -330,6 +354,8 @@ impl Capture {
                     self.stats.lines_up.fetch_add(1, Ordering::Relaxed);
                 }
                 (line.up, line.request_id, line.up_since_ns) = (true, request_id, mono_ns);
+                // What an earlier run judged, perhaps by other settings, is no longer to be shown.
+                line.news = true;
                 if let Some(state) = line.remembered.take() {
                     line.filter = Filter::resume(line.filter.settings(), state);
                 }
@@ -362,11 +388,6 @@ impl Capture {
         self.judge(edge.meter.index(), pending);
     }
 
-    fn settle(&mut self, index: usize, seen_ns: MonoNs, pending: &mut Pending) {
-        self.lines[index].filter.settle(seen_ns, &mut self.outcomes);
-        self.judge(index, pending);
-    }
-
     /// Turns what the filter of a line decided into pulses and losses.
     fn judge(&mut self, index: usize, pending: &mut Pending) {
         let meter = MeterId(u16::try_from(index).expect("the configuration allows 64 meters"));
@@ -376,14 +397,17 @@ impl Capture {
             line.touched = true;
             match outcome {
                 Outcome::Pulse(mono_ns) => {
+                    line.tally.pulse(mono_ns);
                     let pulse = line.pulse(meter, mono_ns, &self.segments);
                     pending.pulses.push(pulse);
                 }
                 Outcome::Rejected {
                     cause,
                     edges,
+                    alike,
                     mono_ns,
                 } => {
+                    line.tally.rejected(cause, alike);
                     debug!(meter = line.name, %cause, edges, mono_ns, "edges rejected");
                     let loss = Loss::at(u64::from(edges), self.clock.wall_ns());
                     pending.lose(meter, cause, loss);
@@ -422,14 +446,11 @@ impl Capture {
 
     fn hand_on(&mut self, mut pending: Pending) {
         for (index, line) in self.lines.iter_mut().enumerate() {
-            if std::mem::take(&mut line.touched) {
+            let news = std::mem::take(&mut line.news);
+            if std::mem::take(&mut line.touched) || news {
                 let meter = MeterId(u16::try_from(index).expect("at most 64 meters"));
-                let state = LineState {
-                    request_id: line.request_id,
-                    line_seqno: line.filter.line_seqno(),
-                    filter: line.filter.state().clone(),
-                };
-                pending.lines.insert(meter, state);
+                pending.requested |= news;
+                pending.lines.insert(meter, line.state());
             }
         }
         if pending != Pending::default() {
@@ -439,3 +460,6 @@ impl Capture {
         }
     }
 }
+
+#[cfg(test)]
+mod stage_tests;

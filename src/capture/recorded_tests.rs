@@ -23,9 +23,11 @@ fn meters(names: &[&str]) -> Vec<MeterSettings> {
             active: Level::Low,
             bounce_ns: 0,
             min_width_ns: 0,
+            max_width_ns: 0,
             min_interval_ns: 0,
         },
         imp_per_kwh: None,
+        max_power_w: 44_000.0,
     };
     names.iter().map(meter).collect()
 }

@@ -171,6 +171,10 @@ impl<W: Write + Send> Source for RecordingSource<W> {
         }
         polled
     }
+
+    fn outlives(&self) -> bool {
+        self.inner.outlives()
+    }
 }
 
 /// Records one answer of a source.

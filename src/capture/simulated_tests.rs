@@ -24,9 +24,11 @@ fn meter(name: &str, counted: CountedEdge, imp_per_kwh: Option<f64>) -> MeterSet
             active: Level::Low,
             bounce_ns: 0,
             min_width_ns: 0,
+            max_width_ns: 0,
             min_interval_ns: 0,
         },
         imp_per_kwh,
+        max_power_w: 44_000.0,
     }
 }
 

@@ -49,7 +49,14 @@ fn check(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     }
     places(loaded, out)?;
     for meter in &loaded.settings.meters {
-        writeln!(out, "meter      {} on {}", meter.name, meter.line.line)?;
+        let most = meter.countable_w().map_or_else(String::new, |most_w| {
+            format!(", counts up to {:.1} kW", most_w / 1_000.0)
+        });
+        writeln!(
+            out,
+            "meter      {} on {}{most}",
+            meter.name, meter.line.line
+        )?;
     }
     match &loaded.settings.influx {
         Influx::Configured(influx) => {

@@ -98,9 +98,11 @@ pub const METER_KEYS: &[(&str, &str)] = &[
     ("active", ""),
     ("bounce_ms", "5"),
     ("min_width_ms", "0"),
+    ("max_width_ms", "0"),
     ("min_interval_ms", "30"),
     ("kernel_debounce_ms", "0"),
     ("imp_per_kwh", ""),
+    ("max_power_kw", "44"),
 ];
 
 /// What the keys of a `[[meter]]` are called in `.env`, where they hold for all meters.

@@ -6,6 +6,7 @@ use super::problem::{Origin, Value};
 use super::raw::MeterValues;
 use super::resolve::{choice, flag, number};
 use super::seconds;
+use super::unique::check_unique;
 use super::{FilterSettings, LineName, LineSettings, MeterSettings, line_name};
 use crate::pulse::{Bias, CountedEdge, Level};
 
@@ -21,6 +22,9 @@ const KERNEL_DEBOUNCE_MAX_MS: f64 = 1_000.0;
 /// A bounce time above this swallows pulses that meters really give (S0 outputs: 30 ms and more,
 /// LEDs: 10 ms and more).
 const BOUNCE_COSTLY_MS: f64 = 10.0;
+
+/// What a house draws with three phases of 35 A, in watts. A meter that cannot count so much is worth a note.
+const HOUSE_W: f64 = 24_000.0;
 
 /// The Python edition's meters and the keys that name their lines.
 const CLASSIC: [(&str, &str); 3] = [
@@ -196,12 +200,17 @@ fn meter(values: &mut Values, begin: usize, own: &MeterValues) -> MeterSettings 
         bias,
         kernel_debounce_us,
     };
-    MeterSettings {
+    let max_power = &own["max_power_kw"];
+    let max_power_kw = number(values, "max_power_kw", max_power, 0.1..=1_000_000.0);
+    let meter = MeterSettings {
         name,
         line,
         filter,
         imp_per_kwh,
-    }
+        max_power_w: max_power_kw * 1_000.0,
+    };
+    note_bound(values, &meter, own);
+    meter
 }
 
 fn filter(values: &mut Values, name: &str, bias: Bias, own: &MeterValues) -> FilterSettings {
@@ -209,6 +218,8 @@ fn filter(values: &mut Values, name: &str, bias: Bias, own: &MeterValues) -> Fil
     let mut time_ms = |key: &str| number(values, key, &own[key], 0.0..=TIME_MAX_MS);
     let bounce_ms = time_ms("bounce_ms");
     let (width_ms, interval_ms) = (time_ms("min_width_ms"), time_ms("min_interval_ms"));
+    let longest_ms = time_ms("max_width_ms");
+    check_longest(values, own, longest_ms, width_ms.max(bounce_ms));
     if bounce_ms > BOUNCE_COSTLY_MS {
         let (origin, of) = (&own["bounce_ms"].origin, format!("meter \"{name}\""));
         let of = if origin.is_env() {
@@ -228,6 +239,7 @@ fn filter(values: &mut Values, name: &str, bias: Bias, own: &MeterValues) -> Fil
         active: active(values, bias, own),
         bounce_ns: ns(bounce_ms),
         min_width_ns: ns(width_ms),
+        max_width_ns: ns(longest_ms),
         min_interval_ns: ns(interval_ms),
     }
 }
@@ -276,28 +288,32 @@ fn check_name(name: &str) -> Result<(), &'static str> {
     }
 }
 
-fn check_unique(
-    values: &mut Values,
-    begin: usize,
-    meter: &MeterSettings,
-    own: &MeterValues,
-    before: &[(MeterValues, MeterSettings)],
-) {
-    let here = Origin::Toml(begin);
-    for (_, other) in before {
-        if other.name == meter.name {
-            let origin = own.get("name").map_or(&here, |value| &value.origin);
-            values.complain(origin, format!("there are two meters \"{}\"", meter.name));
-        }
-        if other.line.line == meter.line.line && other.line.chip == meter.line.chip {
-            let origin = own.get("line").map_or(&here, |value| &value.origin);
-            let message = format!(
-                "line {} belongs to meter \"{}\" already",
-                meter.line.line, other.name
-            );
-            values.complain(origin, message);
-        }
+/// A longest width below the shortest would reject every pulse.
+fn check_longest(values: &mut Values, own: &MeterValues, longest_ms: f64, shortest_ms: f64) {
+    if longest_ms > 0.0 && longest_ms <= shortest_ms {
+        let message = format!(
+            "max_width_ms = {longest_ms} lets no pulse through: bounce_ms and min_width_ms ask for more \
+             than {shortest_ms} ms (0: any width)"
+        );
+        values.complain(&own["max_width_ms"].origin, message);
     }
+}
+
+/// Says what power cannot be counted, where that is less than a house draws.
+fn note_bound(values: &mut Values, meter: &MeterSettings, own: &MeterValues) {
+    let Some(most_w) = meter.countable_w().filter(|most_w| *most_w < HOUSE_W) else {
+        return;
+    };
+    let (key, most_kw) = (meter.bounding_key(), most_w / 1_000.0);
+    let note = format!(
+        "{}: {key} = {} lets no more than {most_kw:.1} kW of meter \"{}\" be counted at {} imp/kWh: a \
+         smaller {key} counts more",
+        own[key].origin,
+        own[key].text,
+        meter.name,
+        meter.imp_per_kwh.unwrap_or_default()
+    );
+    values.note(note);
 }
 
 /// Milliseconds as nanoseconds.

@@ -14,6 +14,7 @@ pub mod meters;
 pub mod problem;
 pub mod raw;
 pub mod resolve;
+pub mod spacing;
 pub mod text;
 pub mod token;
 pub mod watch;
@@ -22,6 +23,7 @@ mod line_name;
 mod misspelt;
 mod seconds;
 mod syntax;
+mod unique;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -62,6 +64,8 @@ pub struct MeterSettings {
     pub filter: FilterSettings,
     /// Pulses for one kilowatt-hour, as printed on the meter's face. None: not known.
     pub imp_per_kwh: Option<f64>,
+    /// The most power that can flow through it, in watts: pulses that mean more are interference.
+    pub max_power_w: f64,
 }
 
 /// Which GPIO line, and how to request it.
@@ -107,6 +111,9 @@ pub struct FilterSettings {
     pub bounce_ns: i64,
     /// The shortest active phase that is a pulse, in nanoseconds; 0: any.
     pub min_width_ns: i64,
+    /// The longest active phase that is a pulse, in nanoseconds; 0: any. A meter's LED that is lit
+    /// steadily while there is no load gives none.
+    pub max_width_ns: i64,
     /// The shortest time between two pulses, in nanoseconds; 0: any.
     pub min_interval_ns: i64,
 }

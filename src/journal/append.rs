@@ -245,16 +245,20 @@ impl Journal {
         )?;
         for (meter, state) in &pending.lines {
             let filter = serde_json::to_string(&state.filter).expect("numbers and flags");
+            let tally = serde_json::to_string(&state.tally).expect("numbers");
             transaction
                 .prepare_cached(
-                    "INSERT INTO line (meter, request_id, line_seqno, filter) VALUES (?1, ?2, ?3, ?4)
+                    "INSERT INTO line (meter, request_id, line_seqno, filter, tally)
+                     VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT (meter) DO UPDATE SET request_id = excluded.request_id,
-                         line_seqno = excluded.line_seqno, filter = excluded.filter",
+                         line_seqno = excluded.line_seqno, filter = excluded.filter,
+                         tally = excluded.tally",
                 )
                 .and_then(|mut put| {
                     #[expect(clippy::cast_possible_wrap, reason = "an id: only its bits matter")]
                     let request = state.request_id as i64;
-                    put.execute(params![self.meters[meter.index()], request, state.line_seqno, filter])
+                    let meter = self.meters[meter.index()];
+                    put.execute(params![meter, request, state.line_seqno, filter, tally])
                 })
                 .op("keep a line's state")?;
         }

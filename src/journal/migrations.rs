@@ -88,4 +88,8 @@ pub(super) const MIGRATIONS: &[&str] = &[
     ALTER TABLE reconciled ADD COLUMN looked_from_s INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE reconciled ADD COLUMN all_s INTEGER NOT NULL DEFAULT 0;
     ",
+    // What the filter of a line made lately of what looks like pulses.
+    "
+    ALTER TABLE line ADD COLUMN tally TEXT;
+    ",
 ];

@@ -14,9 +14,10 @@
 //!   `slept_ns` is how long the machine had been suspended in that boot.
 //!   One segment is special: `boot_id` `import`, offset 0. Its pulses came from elsewhere, and their
 //!   `mono_ns` is the wall time that they had there.
-//! * `line(meter, pulses, last_segment, last_mono_ns, request_id, line_seqno, filter)`: written in
-//!   the commit of the pulses it belongs to. `pulses` counts all ever journaled, also those since
-//!   pruned; `line_seqno` and `filter` tell a later run what it missed.
+//! * `line(meter, pulses, last_segment, last_mono_ns, request_id, line_seqno, filter, tally)`: written in
+//!   the commit of the pulses it belongs to, and when the line is requested. `pulses` counts all ever
+//!   journaled, also those since pruned; `line_seqno` and `filter` tell a later run what it missed; `tally`
+//!   is what the filter made lately of what looks like pulses.
 //! * `ledger(meter, cause, pulses, first_ns, last_ns)`: every pulse rejected or lost.
 //! * `destination(id, name, …)` and `delivered(destination, first_id, last_id)`: which pulses each
 //!   destination has acknowledged, as few ranges of ids. Saved late on purpose: sending again is
@@ -77,6 +78,7 @@ pub mod schema;
 pub mod segments;
 pub mod settings;
 pub mod tail;
+pub mod tallies;
 pub mod windows;
 pub mod writer;
 

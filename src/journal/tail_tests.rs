@@ -9,7 +9,7 @@ use super::tests::{Bench, WALL, names, pending, pulses, segment};
 use crate::capture::filter::FilterState;
 use crate::clock::segment::Trust;
 use crate::intake::{Intake, LineState, Loss, PULSES_MAX, Pending};
-use crate::pulse::{LossCause, MeterId};
+use crate::pulse::{FilterTally, LossCause, MeterId};
 
 const FILES: [&str; 2] = ["journal.sqlite", "journal.sqlite-wal"];
 
@@ -26,6 +26,7 @@ fn commit(bench: &mut Bench, count: i64, line_seqno: u32) {
         request_id,
         line_seqno,
         filter,
+        tally: FilterTally::default(),
     };
     new.lines.insert(MeterId(1), state);
     bench.push(new);

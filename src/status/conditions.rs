@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Status;
+use super::{Status, judgement};
 use crate::pulse::NS_PER_S;
 
 /// A backlog whose oldest pulse is older than this is a condition of its own, also where delivery works.
@@ -11,7 +11,8 @@ const BACKLOG_OLD_NS: i64 = 3_600 * NS_PER_S;
 /// Something that wants to be looked at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Condition {
-    /// A machine word: `meter_silent`, `backlog_old`, `delivery_fails`, `windows_not_compared`, `clock_unknown`.
+    /// A machine word: `meter_silent`, `backlog_old`, `delivery_fails`, `windows_not_compared`, `clock_unknown`,
+    /// `rejected_bounce` (`_width`, `_long`, `_interval`, `_merged`), `power_implausible`.
     pub word: &'static str,
     /// The meter it is about; None: all of it.
     pub meter: Option<String>,
@@ -21,6 +22,9 @@ impl Condition {
     /// For people, with what to do.
     pub fn sentence(&self) -> String {
         let meter = self.meter.as_deref().unwrap_or_default();
+        if let Some(what) = judgement::sentence(self.word) {
+            return format!("{meter}: {what}");
+        }
         match self.word {
             "meter_silent" => format!(
                 "{meter}: no pulse for longer than usual; look at the meter, its sensor and wires (`powerlogger \
@@ -40,6 +44,13 @@ impl Condition {
 pub fn conditions(status: &Status) -> Vec<Condition> {
     let of_all = |word| Condition { word, meter: None };
     let mut found = Vec::new();
+    for meter in &status.meters {
+        let words = meter.filter.iter().flat_map(|filter| filter.words());
+        found.extend(words.map(|word| Condition {
+            word,
+            meter: Some(meter.name.clone()),
+        }));
+    }
     for meter in status.meters.iter().filter(|meter| meter.is_silent) {
         found.push(Condition {
             word: "meter_silent",

@@ -1066,6 +1066,7 @@ fn meters() -> Vec<MeterSettings> {
         active: Level::Low,
         bounce_ns: 5 * NS_PER_MS,
         min_width_ns: 0,
+        max_width_ns: 0,
         min_interval_ns: 30 * NS_PER_MS,
     };
     METERS
@@ -1081,6 +1082,7 @@ fn meters() -> Vec<MeterSettings> {
             },
             filter,
             imp_per_kwh: None,
+            max_power_w: 44_000.0,
         })
         .collect()
 }
