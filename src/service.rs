@@ -32,6 +32,13 @@ pub fn take_kept() -> Vec<Kept> {
         .collect()
 }
 
+/// Whether descriptors are kept for us while we are away. systemd before 254 does not tell: there a service
+/// that is notified is taken for ours, whose unit asks for it.
+pub fn keeps_descriptors() -> bool {
+    let max = std::env::var("FDSTORE").ok();
+    std::env::var_os("NOTIFY_SOCKET").is_some() && max.as_deref() != Some("0")
+}
+
 /// Asks for a descriptor to be kept while we are away. `FDPOLL=0`: also when it hangs up; we look
 /// after it ourselves.
 pub fn keep(name: &str, descriptor: BorrowedFd<'_>) {

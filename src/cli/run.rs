@@ -15,7 +15,7 @@ use super::rights;
 use super::time::{self, Moment};
 use crate::capture::Source;
 use crate::capture::filter::FilterState;
-use crate::capture::gpio::GpioSource;
+use crate::capture::gpio::{GpioSource, is_line};
 use crate::capture::pace::Pace;
 use crate::capture::recorded::RecordedSource;
 use crate::capture::recorder::{Recorder, RecordingSource};
@@ -25,11 +25,12 @@ use crate::clock::kernel::{boot_id, has_rtc};
 use crate::clock::segment::{EARLIEST_WALL_NS, Remembered, Rules};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ClockSettings, Loaded, MeterSettings, Settings};
-use crate::daemon::{self, Parts, RemoteMaker};
+use crate::daemon::{self, Parts, RemoteMaker, RunError};
+use crate::journal::JournalError;
 use crate::journal::reader::Reader;
 use crate::owner::Keep;
 use crate::pulse::NS_PER_S;
-use crate::service;
+use crate::service::{self, Kept};
 
 /// Options of `run`.
 #[derive(Debug, Args)]
@@ -230,21 +231,17 @@ fn source(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut lines = GpioSource::new(meters, Arc::clone(&clock), waker.clone());
     let kept = service::take_kept();
-    let reader = Reader::open(&settings.journal.dir).ok();
+    let reader = Reader::open(&settings.journal.dir);
+    let remembered = remembered(settings, &reader, &kept)?;
+    let reader = reader.ok();
     let trust = trust(settings.clock, reader.as_ref());
-    // Without a request to go on with there is nothing to ask.
-    let remembered = match &reader {
-        Some(reader) if !kept.is_empty() => remembered(settings, reader),
-        _ => Vec::new(),
-    };
     let ids: Vec<Option<u64>> = remembered
         .iter()
         .map(|line| line.as_ref().map(|(id, _)| *id))
         .collect();
-    lines.inherit(kept, &ids);
-    let states = remembered
-        .into_iter()
-        .map(|line| line.map(|(_, state)| state));
+    let found = lines.inherit(kept, &ids);
+    let states = remembered.into_iter().zip(found);
+    let states = states.map(|(line, is_kept)| line.filter(|_| is_kept).map(|(_, state)| state));
     Ok(Chosen {
         source: Box::new(lines),
         clock,
@@ -275,15 +272,42 @@ fn trust(settings: ClockSettings, reader: Option<&Reader>) -> (Rules, Option<Rem
 }
 
 /// What the journal remembers of each meter's line: the id of its request and the filter's memory. A
-/// journal that is not there, or cannot be read, remembers nothing.
-fn remembered(settings: &Settings, reader: &Reader) -> Vec<Option<(u64, FilterState)>> {
-    let mut known = reader.lines().unwrap_or_default();
+/// journal that is not there, or is damaged, remembers nothing. One that cannot be read now may be readable later:
+/// the requests that systemd keeps are left alone until then, since the kernel counts on.
+fn remembered(
+    settings: &Settings,
+    reader: &Result<Reader, JournalError>,
+    kept: &[Kept],
+) -> anyhow::Result<Vec<Option<(u64, FilterState)>>> {
+    let kept_lines = kept.iter().filter(|kept| is_line(kept)).count();
+    // Without a request to go on with there is nothing to ask.
+    if kept_lines == 0 {
+        return Ok(Vec::new());
+    }
+    let known = match reader {
+        Ok(reader) => reader.lines(),
+        Err(failed) if failed.kind() == "missing" || failed.is_corrupt() => Ok(Vec::new()),
+        Err(failed) => return Err(left_alone(failed, kept_lines)),
+    };
+    let mut known = match known {
+        Err(failed) if !failed.is_corrupt() => return Err(left_alone(&failed, kept_lines)),
+        known => known.unwrap_or_default(),
+    };
     let of_meter = |meter: &MeterSettings| {
         let at = known.iter().position(|(name, ..)| *name == meter.name)?;
         let (_, id, state) = known.swap_remove(at);
         state.is_sound(SystemClock.mono_ns()).then_some((id, state))
     };
-    settings.meters.iter().map(of_meter).collect()
+    Ok(settings.meters.iter().map(of_meter).collect())
+}
+
+/// The end of a start that must not touch the requests that systemd keeps.
+fn left_alone(failed: &JournalError, kept: usize) -> anyhow::Error {
+    RunError::LinesKept {
+        kept,
+        failed: failed.to_string(),
+    }
+    .into()
 }
 
 fn record(

@@ -99,6 +99,18 @@ pub enum RunError {
     /// The journal is in use or too new.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The journal cannot be read now, and systemd keeps line requests that only the journal can go on with.
+    /// They stay as long as systemd means to start us again.
+    #[error(
+        "the journal cannot be read: {failed}; the kernel counts on for {kept} line requests that systemd \
+         keeps, and their pulses are taken as soon as the journal can be read"
+    )]
+    LinesKept {
+        /// How many requests are kept.
+        kept: usize,
+        /// Why it cannot be read.
+        failed: String,
+    },
     /// A part of the program has died.
     #[error("the {0} thread has died; this is a defect, please report it with the log")]
     Died(&'static str),
@@ -111,7 +123,7 @@ impl RunError {
     /// Whether a later try may go better.
     pub fn is_temporary(&self) -> bool {
         match self {
-            RunError::NoLine => true,
+            RunError::NoLine | RunError::LinesKept { .. } => true,
             RunError::Journal(error) => error.kind() == "in_use",
             RunError::Died(_) | RunError::Start(_) => false,
         }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 use thiserror::Error;
 
+use super::handover::{FORMER_CONSUMER, request_of};
+
 /// Why a line cannot be found, requested or read.
 #[derive(Debug, Error)]
 pub enum GpioError {
@@ -49,6 +51,14 @@ pub enum GpioError {
         line: String,
         /// The name under which it was requested.
         consumer: String,
+    },
+    /// Another meter's line is this very line, in another spelling.
+    #[error("line {line} is already read for meter {meter:?}")]
+    Shared {
+        /// The line and its chip.
+        line: String,
+        /// The meter that has it.
+        meter: String,
     },
     /// The chip has gone while its line was requested.
     #[error("the chip of line {line} has gone")]
@@ -118,6 +128,7 @@ impl GpioError {
             GpioError::Ambiguous { .. } => "ambiguous",
             GpioError::PermissionDenied { .. } => "permission_denied",
             GpioError::Busy { .. } => "busy",
+            GpioError::Shared { .. } => "shared",
             GpioError::Gone { .. } => "gone",
             GpioError::Unsupported { .. } => "unsupported",
             GpioError::Os { .. } => "os",
@@ -145,8 +156,16 @@ impl GpioError {
                  restart the service",
                 path.display()
             ),
+            GpioError::Busy { consumer, .. } if is_ours(consumer) => {
+                "it is another powerlogger, or systemd keeps the line for the service's next start: \
+                 `powerlogger verify` tells which; stop the other one, or correct the meter's line"
+                    .to_owned()
+            }
             GpioError::Busy { consumer, .. } => {
                 format!("stop {consumer:?}, or wire the meter to another line")
+            }
+            GpioError::Shared { .. } => {
+                "the two are one line: give each meter a line of its own".to_owned()
             }
             GpioError::Gone { .. } => {
                 "plug the chip in again; it is then found by itself".to_owned()
@@ -168,6 +187,11 @@ impl GpioError {
             None => format!("{self}; {}", self.hint()),
         }
     }
+}
+
+/// Whether a line is requested under a name of ours.
+fn is_ours(consumer: &str) -> bool {
+    consumer == FORMER_CONSUMER || request_of(consumer).is_some()
 }
 
 /// The kernel's answer inside an error of gpiocdev, which hides it two levels deep.

@@ -70,6 +70,8 @@ pub(super) struct Scan {
 pub(super) struct Found {
     /// The device file of its chip.
     pub(super) device: PathBuf,
+    /// The label of its chip.
+    pub(super) label: String,
     /// Its position on the chip.
     pub(super) offset: u32,
     /// The line and its chip, for people.
@@ -227,6 +229,7 @@ fn found(chip: &ChipView, offset: u32) -> Found {
     let place = format!("line {offset} of {}", shown(chip));
     Found {
         device: chip.path.clone(),
+        label: chip.label.clone(),
         offset,
         shown: match name {
             Some(name) => format!("{name} ({place})"),

@@ -1,5 +1,5 @@
-//! A line request that outlived the process which made it: its name in systemd's store, and whether
-//! it still is what the configuration wants.
+//! A line request that outlived the process which made it: its names in systemd's store and at the kernel, and
+//! whether it still is what the configuration wants.
 
 use std::fs::File;
 use std::io;
@@ -10,12 +10,23 @@ use crate::config::LineSettings;
 use crate::pulse::Bias;
 use crate::service::Kept;
 
-/// What names of lines begin with.
+/// What names of lines in the store begin with.
 const BEGIN: &str = "line-";
 
-/// The name of a request in the store: its id, which the journal keeps beside the line's state, and
-/// the settings it was made with. (Names are ASCII without colons.)
-pub(super) fn name(request_id: u64, settings: &LineSettings) -> String {
+/// What names of line requests at the kernel (their consumer, in `gpioinfo`) begin with.
+const CONSUMER_BEGIN: &str = "powerlogger-";
+
+/// The consumer of requests that former versions made; a request keeps it over an upgrade.
+pub const FORMER_CONSUMER: &str = "powerlogger";
+
+/// The name of a request in the store: its id, which the journal keeps beside the line's state, the
+/// settings it was made with, and its place. (Names are ASCII without colons, of at most 255 characters.)
+pub(super) fn name(request_id: u64, settings: &LineSettings, found: &Found) -> String {
+    format!("{}-{}", begin(request_id, settings), place(found))
+}
+
+/// A name without the place: former versions gave such.
+fn begin(request_id: u64, settings: &LineSettings) -> String {
     let bias = match settings.bias {
         Bias::Up => 'u',
         Bias::Down => 'd',
@@ -25,10 +36,42 @@ pub(super) fn name(request_id: u64, settings: &LineSettings) -> String {
     format!("{BEGIN}{request_id:016x}-{bias}{debounce_us}")
 }
 
-/// The id in a name; None: it is no line's.
+/// Offset, device and label: a chip keeps them as long as a request of it lives.
+fn place(found: &Found) -> String {
+    let device = found.device.file_name().unwrap_or_default();
+    let (device, label) = (plain(&device.to_string_lossy()), plain(&found.label));
+    format!("{}.{device}.{label}", found.offset)
+}
+
+/// The text in letters and digits, other bytes as hexadecimal numbers.
+fn plain(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => char::from(byte).to_string(),
+        other => format!("%{other:02x}"),
+    };
+    text.bytes().map(byte).collect()
+}
+
+/// The id in a name of the store; None: it is no line's.
 pub(super) fn request_id(name: &str) -> Option<u64> {
     let (id, _) = name.strip_prefix(BEGIN)?.split_once('-')?;
     u64::from_str_radix(id, 16).ok()
+}
+
+/// Whether what was kept is a line request.
+pub fn is_line(kept: &Kept) -> bool {
+    request_id(&kept.name).is_some()
+}
+
+/// The name of a request at the kernel: whoever knows the id knows whose it is.
+pub(super) fn consumer(request_id: u64) -> String {
+    format!("{CONSUMER_BEGIN}{request_id:016x}")
+}
+
+/// The id of the request that has a line under this name; None: it is not a PowerLogger's, or a former
+/// version's.
+pub fn request_of(consumer: &str) -> Option<u64> {
+    u64::from_str_radix(consumer.strip_prefix(CONSUMER_BEGIN)?, 16).ok()
 }
 
 /// Why a request that was kept cannot go on.
@@ -38,26 +81,58 @@ pub(super) fn unfit(
     settings: &LineSettings,
     found: &Found,
 ) -> Option<String> {
-    if kept.name != name(request_id, settings) {
-        return Some("the line's settings have changed".to_owned());
-    }
-    let (chip, line) = match line_of(&kept.file) {
-        Ok(found) => found,
+    let told = match line_of(&kept.file) {
+        Ok(told) => told,
         Err(error) => return Some(format!("it is no line request: {error}")),
     };
-    let device = found.device.file_name().map(|name| name.to_string_lossy());
-    if chip.is_some_and(|chip| Some(chip.into()) != device) {
-        return Some("it is of another chip".to_owned());
-    }
-    if line.is_some_and(|line| line != found.offset) {
-        return Some("it is of another line".to_owned());
-    }
-    None
+    differs(&kept.name, &told, request_id, settings, found).map(str::to_owned)
 }
 
-/// The chip and the line of a request, `gpiochip0` and 20, as the kernel tells them in fdinfo
-/// (drivers/gpio/gpiolib-cdev.c); older kernels tell neither.
-fn line_of(file: &File) -> io::Result<(Option<String>, Option<u32>)> {
+/// The same, of what its name says and what the kernel has told.
+fn differs(
+    name: &str,
+    told: &Told,
+    request_id: u64,
+    settings: &LineSettings,
+    found: &Found,
+) -> Option<&'static str> {
+    let begin = begin(request_id, settings);
+    let named = match name.strip_prefix(begin.as_str()) {
+        Some("") => None,
+        Some(rest) if rest.starts_with('-') => Some(&rest[1..]),
+        _ => return Some("the line's settings have changed"),
+    };
+    let device = found.device.file_name().map(|name| name.to_string_lossy());
+    if told
+        .chip
+        .as_deref()
+        .is_some_and(|chip| Some(chip) != device.as_deref())
+    {
+        return Some("it is of another chip");
+    }
+    if told.line.is_some_and(|line| line != found.offset) {
+        return Some("it is of another line");
+    }
+    match named {
+        Some(named) if named != place(found) => Some("it is of another line or chip"),
+        Some(_) => None,
+        None if told.chip.is_some() && told.line.is_some() => None,
+        None => Some("nothing tells which line it is of"),
+    }
+}
+
+/// What the kernel tells of a request.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Told {
+    /// The chip, such as gpiochip0.
+    chip: Option<String>,
+    /// The line's offset on it.
+    line: Option<u32>,
+}
+
+/// The chip and the line of a request as the kernel tells them in fdinfo (drivers/gpio/gpiolib-cdev.c);
+/// older kernels tell neither.
+fn line_of(file: &File) -> io::Result<Told> {
     let number = file.as_raw_fd();
     let what = std::fs::read_link(format!("/proc/self/fd/{number}"))?;
     if what.to_string_lossy() != "anon_inode:gpio-line" {
@@ -69,8 +144,10 @@ fn line_of(file: &File) -> io::Result<(Option<String>, Option<u32>)> {
         let found = lines.find(|(key, _)| *key == name);
         found.map(|(_, value)| value.trim().to_owned())
     };
-    let line = field("gpio-line").and_then(|line| line.parse().ok());
-    Ok((field("gpio-chip"), line))
+    Ok(Told {
+        chip: field("gpio-chip"),
+        line: field("gpio-line").and_then(|line| line.parse().ok()),
+    })
 }
 
 #[cfg(test)]
@@ -78,21 +155,130 @@ mod tests {
     use super::*;
     use crate::config::LineName;
 
-    #[test]
-    fn a_name_tells_request_and_settings() {
-        let mut settings = LineSettings {
+    const ID: u64 = 0x1234;
+
+    fn settings(bias: Bias) -> LineSettings {
+        LineSettings {
             chip: None,
             line: LineName::Number(20),
-            bias: Bias::Up,
+            bias,
             kernel_debounce_us: 0,
-        };
-        let up = name(0x1234, &settings);
-        assert_eq!(up, "line-0000000000001234-u0");
-        assert_eq!(request_id(&up), Some(0x1234));
-        settings.bias = Bias::None;
-        assert_ne!(name(0x1234, &settings), up);
+        }
+    }
+
+    fn found(offset: u32, device: &str, label: &str) -> Found {
+        Found {
+            device: format!("/dev/{device}").into(),
+            label: label.to_owned(),
+            offset,
+            shown: String::new(),
+        }
+    }
+
+    fn told(chip: &str, line: u32) -> Told {
+        Told {
+            chip: Some(chip.to_owned()),
+            line: Some(line),
+        }
+    }
+
+    #[test]
+    fn a_name_tells_request_settings_and_place() {
+        let (up, header) = (
+            settings(Bias::Up),
+            found(20, "gpiochip0", "pinctrl-bcm2711"),
+        );
+        let name = name(ID, &up, &header);
+        assert_eq!(
+            name,
+            "line-0000000000001234-u0-20.gpiochip0.pinctrl-bcm2711"
+        );
+        assert_eq!(request_id(&name), Some(ID));
+        assert_eq!(
+            request_id("line-0000000000001234-u0"),
+            Some(ID),
+            "a former version's"
+        );
         for other in ["", "line-", "line-xyz-u0", "socket"] {
             assert_eq!(request_id(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_label_of_any_bytes_makes_a_name_that_systemd_takes() {
+        let odd = found(3, "gpiochip7", "Ümlaut: a\n%2e.");
+        let name = name(u64::MAX, &settings(Bias::None), &odd);
+        let fine = |byte: u8| byte.is_ascii_graphic() && byte != b':';
+        assert!(name.bytes().all(fine), "{name}");
+        assert!(name.len() < 255, "{name}");
+        let other = found(3, "gpiochip7", "Ümlaut: a\n%2e%2e");
+        assert_ne!(place(&odd), place(&other));
+    }
+
+    #[test]
+    fn a_kernel_that_tells_nothing_leaves_the_name_to_tell() {
+        let (up, here) = (
+            settings(Bias::Up),
+            found(20, "gpiochip0", "pinctrl-bcm2711"),
+        );
+        let silent = Told::default();
+        let fits =
+            |name: &str, told: &Told, found: &Found| differs(name, told, ID, &up, found).is_none();
+        let ours = name(ID, &up, &here);
+        assert!(fits(&ours, &silent, &here));
+        assert!(fits(&ours, &told("gpiochip0", 20), &here));
+        for moved in [
+            found(26, "gpiochip0", "pinctrl-bcm2711"),
+            found(20, "gpiochip1", "pinctrl-bcm2711"),
+            found(20, "gpiochip0", "other"),
+        ] {
+            assert!(!fits(&ours, &silent, &moved), "{moved:?}");
+        }
+        assert!(
+            !fits(&ours, &told("gpiochip0", 21), &here),
+            "the kernel knows better"
+        );
+        assert!(!fits(&ours, &told("gpiochip1", 20), &here));
+        assert!(!fits(
+            &name(ID, &settings(Bias::Down), &here),
+            &silent,
+            &here
+        ));
+    }
+
+    #[test]
+    fn a_name_without_a_place_needs_a_kernel_that_tells() {
+        let (up, here) = (
+            settings(Bias::Up),
+            found(20, "gpiochip0", "pinctrl-bcm2711"),
+        );
+        let former = "line-0000000000001234-u0";
+        let fits = |told: &Told| differs(former, told, ID, &up, &here).is_none();
+        assert!(fits(&told("gpiochip0", 20)));
+        assert!(!fits(&Told::default()));
+        let half = Told {
+            chip: None,
+            ..told("gpiochip0", 20)
+        };
+        assert!(!fits(&half));
+        assert!(
+            differs(
+                "line-0000000000001234-u00",
+                &told("gpiochip0", 20),
+                ID,
+                &up,
+                &here
+            )
+            .is_some()
+        );
+    }
+
+    #[test]
+    fn a_consumer_tells_the_request() {
+        let name = consumer(u64::MAX);
+        assert!(name.len() <= 31, "the kernel cuts it there");
+        assert_eq!(request_of(&name), Some(u64::MAX));
+        assert_eq!(request_of(FORMER_CONSUMER), None);
+        assert_eq!(request_of("powerlogger-x"), None);
     }
 }

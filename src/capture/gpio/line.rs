@@ -26,9 +26,6 @@ use crate::pulse::{Bias, EdgeKind, Level, MonoNs, NS_PER_MS};
 use super::error::{GpioError, kernel_error, uapi_error};
 use super::find::Found;
 
-/// The name under which lines are requested; `gpioinfo` shows it.
-const CONSUMER: &str = "powerlogger";
-
 /// Edges the kernel keeps for a line; it gives no more (a larger number is cut silently).
 pub(super) const KERNEL_BUFFER_EVENTS: u32 = 1024;
 
@@ -58,9 +55,13 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Requests the line.
-    pub(super) fn request(found: Found, settings: &LineSettings) -> Result<Line, GpioError> {
-        let requested = request(&found, settings).map_err(|error| {
+    /// Requests the line under a name that `gpioinfo` shows.
+    pub(super) fn request(
+        found: Found,
+        settings: &LineSettings,
+        name: &str,
+    ) -> Result<Line, GpioError> {
+        let requested = request(&found, settings, name).map_err(|error| {
             let busy = || consumer(&found);
             GpioError::from_kernel("request", &found.shown, &found.device, error, busy)
         })?;
@@ -88,6 +89,11 @@ impl Line {
     /// The line and its chip, for people.
     pub(super) fn shown(&self) -> &str {
         &self.found.shown
+    }
+
+    /// Whether this is the line at that place.
+    pub(super) fn is_at(&self, found: &Found) -> bool {
+        self.found.device == found.device && self.found.offset == found.offset
     }
 
     /// What poll(2) is told about this line.
@@ -201,12 +207,12 @@ impl EventBuffer {
     }
 }
 
-fn request(found: &Found, settings: &LineSettings) -> io::Result<File> {
+fn request(found: &Found, settings: &LineSettings, name: &str) -> io::Result<File> {
     let _rights = chip_rights();
     let mut builder = Request::builder();
     builder
         .on_chip(&found.device)
-        .with_consumer(CONSUMER)
+        .with_consumer(name)
         .with_kernel_event_buffer_size(KERNEL_BUFFER_EVENTS)
         .with_line(found.offset)
         .as_input()

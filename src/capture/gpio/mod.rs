@@ -10,6 +10,7 @@ mod error;
 mod find;
 mod handover;
 mod line;
+mod merge;
 mod probe;
 
 use std::hash::{BuildHasher, RandomState};
@@ -20,17 +21,23 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::clock::Clock;
 use crate::clock::kernel::ClockSet;
 use crate::config::{LineSettings, MeterSettings};
-use crate::pulse::{Edge, MeterId, MonoNs};
+use crate::pulse::{MeterId, MonoNs, NS_PER_S};
 use crate::service::{self, Kept};
 
 use self::backoff::Backoff;
 use self::line::{EventBuffer, Line, RawEdge};
+use self::merge::Merge;
 use super::waker::{Waker, timespec};
 use super::{Polled, Signal, Source};
 
 pub use self::error::GpioError;
 pub use self::find::HEADER_LABELS;
+pub use self::handover::{FORMER_CONSUMER, is_line, request_of};
 pub use self::probe::{Probe, probe};
+
+/// systemd closes a descriptor that it is to keep no longer within milliseconds; a busy line is no matter
+/// to be told before this is over.
+const RELEASE_NS: i64 = 2 * NS_PER_S;
 
 /// The GPIO lines of all meters.
 #[derive(Debug)]
@@ -41,6 +48,8 @@ pub struct GpioSource {
     clock_set: Option<ClockSet>,
 
     slots: Vec<Slot>,
+    /// Requests that systemd was asked to keep no longer, and until when that excuses a busy line.
+    releasing: Vec<(u64, MonoNs)>,
     request_ids: fastrand::Rng,
     buffer: EventBuffer,
     raw: Vec<RawEdge>,
@@ -102,6 +111,7 @@ impl GpioSource {
             waker,
             clock_set: ClockSet::watch().ok(),
             slots: slots.collect(),
+            releasing: Vec::new(),
             // Hashers are seeded by the kernel's random numbers; fastrand's own seed is the
             // time since boot, which two runs may share.
             request_ids: fastrand::Rng::with_seed(RandomState::new().hash_one(0)),
@@ -112,8 +122,8 @@ impl GpioSource {
     }
 
     /// Goes on with the requests that an earlier run has left, where the journal remembers their ids.
-    /// `remembered`: by meter. What nobody remembers is let go of.
-    pub fn inherit(&mut self, kept: Vec<Kept>, remembered: &[Option<u64>]) {
+    /// `remembered`: by meter. The others are released. Returns by meter whether its request is there.
+    pub fn inherit(&mut self, kept: Vec<Kept>, remembered: &[Option<u64>]) -> Vec<bool> {
         for kept in kept {
             let Some(id) = handover::request_id(&kept.name) else {
                 continue;
@@ -121,9 +131,39 @@ impl GpioSource {
             let slots = self.slots.iter_mut().zip(remembered);
             match slots.into_iter().find(|(_, known)| **known == Some(id)) {
                 Some((slot, _)) => slot.kept = Some((id, kept)),
-                None => service::forget(&kept.name),
+                None => {
+                    tracing::warn!(
+                        request = kept.name,
+                        "the journal does not know this line request of an earlier run: it is released, and \
+                         what came on its line meanwhile is not known"
+                    );
+                    self.release(id, &kept);
+                }
             }
         }
+        self.slots.iter().map(|slot| slot.kept.is_some()).collect()
+    }
+
+    /// Asks systemd to keep a request no longer. It closes its descriptor a moment later.
+    fn release(&mut self, request_id: u64, kept: &Kept) {
+        service::forget(&kept.name);
+        let until_ns = self.clock.mono_ns() + RELEASE_NS;
+        self.releasing.push((request_id, until_ns));
+    }
+
+    /// Whether the line is busy only until systemd has closed what it was asked to.
+    fn is_releasing(&self, error: &GpioError) -> bool {
+        let GpioError::Busy { consumer, .. } = error else {
+            return false;
+        };
+        let now_ns = self.clock.mono_ns();
+        let of_former = consumer == FORMER_CONSUMER;
+        let holder = request_of(consumer);
+        let mut still = self
+            .releasing
+            .iter()
+            .filter(|(_, until_ns)| now_ns < *until_ns);
+        still.any(|(id, _)| of_former || holder == Some(*id))
     }
 
     /// Tries all lines whose time has come, over one look at the machine's chips.
@@ -150,8 +190,12 @@ impl GpioSource {
         scan: &find::Scan,
         signals: &mut Vec<Signal>,
     ) -> Result<(), GpioError> {
+        let found = find::choose(scan, &self.slots[index].settings, find::resolve_device)?;
+        if let Some(other) = self.slots.iter().find(|slot| slot.reads(&found)) {
+            let (line, meter) = (found.shown, other.name.clone());
+            return Err(GpioError::Shared { line, meter });
+        }
         let slot = &mut self.slots[index];
-        let found = find::choose(scan, &slot.settings, find::resolve_device)?;
         if let Some((request_id, kept)) = slot.kept.take() {
             match handover::unfit(&kept, request_id, &slot.settings, &found) {
                 None => {
@@ -159,20 +203,21 @@ impl GpioSource {
                     return Ok(());
                 }
                 Some(why) => {
-                    tracing::warn!(meter = slot.name, why, "the line is requested anew");
-                    service::forget(&kept.name);
+                    tracing::warn!(meter = slot.name, why, "the line is requested again");
+                    self.release(request_id, &kept);
                 }
             }
         }
+        // The journal keeps it in 63 bits; 0 is left to mean none.
+        let request_id = self.request_ids.u64(1..=i64::MAX as u64);
+        let slot = &mut self.slots[index];
+        let name = handover::name(request_id, &slot.settings, &found);
         // Before the request, so that no edge of the line is older.
         let mono_ns = self.clock.mono_ns();
-        let line = Line::request(found, &slot.settings)?;
+        let line = Line::request(found, &slot.settings, &handover::consumer(request_id))?;
         self.raw.clear();
         let level = line.level_at_request(&mut self.buffer, &mut self.raw)?;
         tracing::info!(meter = slot.name, line = line.shown(), "line requested");
-        // The journal keeps it in 63 bits; 0 is left to mean none.
-        let request_id = self.request_ids.u64(1..=i64::MAX as u64);
-        let name = handover::name(request_id, &slot.settings);
         service::keep(&name, line.descriptor());
         slot.kept_as = Some(name);
         signals.push(Signal::LineUp {
@@ -219,6 +264,19 @@ impl GpioSource {
         }
         let reason = error.reason();
         let retry_at = slot.backoff.failed(self.clock.mono_ns());
+        if self.is_releasing(error) {
+            tracing::debug!(
+                meter = self.slots[index].name,
+                reason,
+                "the line is being released"
+            );
+            self.slots[index].line = LineState::Down {
+                retry_at,
+                told: None,
+            };
+            return;
+        }
+        let slot = &mut self.slots[index];
         let known = match &slot.line {
             LineState::Down { told, .. } => told.as_ref() == Some(&reason),
             LineState::Up(_) => false,
@@ -252,8 +310,8 @@ impl GpioSource {
                 up.push(index);
             }
         }
-        // Interrupted by a signal: nothing was found, callers look at the time again.
-        if poll(&mut fds, timeout.as_ref()).is_err() {
+        let failed = poll(&mut fds, timeout.as_ref()).is_err();
+        if failed {
             fds.iter_mut().for_each(PollFd::clear_revents);
         }
         let woken: Vec<bool> = fds[..first_line]
@@ -265,7 +323,8 @@ impl GpioSource {
         }
         let found = fds[first_line..].iter().map(PollFd::revents);
         Ready {
-            woken: woken.contains(&true),
+            // Interrupted by a signal: no line was looked at, and nobody may take that for silence.
+            woken: failed || woken.contains(&true),
             slots: up
                 .into_iter()
                 .zip(found)
@@ -303,6 +362,10 @@ impl GpioSource {
 }
 
 impl Source for GpioSource {
+    fn outlives(&self) -> bool {
+        service::keeps_descriptors()
+    }
+
     /// A wake-up is told before edges that came at the same time; those stay in the kernel's
     /// buffer until the next call.
     fn poll(&mut self, deadline_ns: Option<MonoNs>, signals: &mut Vec<Signal>) -> Polled {
@@ -314,7 +377,12 @@ impl Source for GpioSource {
                 // the line alone would take its silence for a level that has stayed.
                 let ready = self.wait(Some(self.clock.mono_ns()));
                 self.read(&ready.slots, signals);
-                return Polled::Signals;
+                let unread = ready.woken && ready.slots.is_empty();
+                return if unread {
+                    Polled::Woken
+                } else {
+                    Polled::Signals
+                };
             }
             let retry = self.slots.iter().filter_map(Slot::retry_at).min();
             let ready = self.wait(deadline_ns.into_iter().chain(retry).min());
@@ -334,87 +402,15 @@ impl Source for GpioSource {
 }
 
 impl Slot {
+    /// Whether it is that line that it reads.
+    fn reads(&self, found: &find::Found) -> bool {
+        matches!(&self.line, LineState::Up(line) if line.is_at(found))
+    }
+
     fn retry_at(&self) -> Option<MonoNs> {
         match &self.line {
             LineState::Up(_) => None,
             LineState::Down { retry_at, .. } => Some(*retry_at),
         }
-    }
-}
-
-/// Edges of several lines on their way to one order.
-#[derive(Debug, Default)]
-struct Merge {
-    /// With the key to sort by: the stamp, but never less than that of an earlier edge of the
-    /// same line, so that a line keeps its order whatever its stamps.
-    edges: Vec<(MonoNs, Edge)>,
-}
-
-impl Merge {
-    /// Takes the edges of one line, in their order.
-    fn take(&mut self, meter: MeterId, raw: &mut Vec<RawEdge>) {
-        let mut key = MonoNs::MIN;
-        for edge in raw.drain(..) {
-            key = key.max(edge.mono_ns);
-            let edge = Edge {
-                meter,
-                kind: edge.kind,
-                mono_ns: edge.mono_ns,
-                line_seqno: edge.line_seqno,
-            };
-            self.edges.push((key, edge));
-        }
-    }
-
-    /// Gives all that was taken, by stamp.
-    fn flush(&mut self, signals: &mut Vec<Signal>) {
-        self.edges.sort_by_key(|(key, _)| *key);
-        signals.extend(self.edges.drain(..).map(|(_, edge)| Signal::Edge(edge)));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::pulse::EdgeKind;
-
-    fn raw(stamps: &[MonoNs]) -> Vec<RawEdge> {
-        let edge = |(line_seqno, mono_ns): (u32, &MonoNs)| RawEdge {
-            kind: EdgeKind::Rising,
-            mono_ns: *mono_ns,
-            line_seqno,
-        };
-        (1..).zip(stamps).map(edge).collect()
-    }
-
-    fn merged(lines: &[&[MonoNs]]) -> Vec<(u16, u32)> {
-        let mut merge = Merge::default();
-        for (meter, stamps) in (0..).zip(lines) {
-            merge.take(MeterId(meter), &mut raw(stamps));
-        }
-        let mut signals = Vec::new();
-        merge.flush(&mut signals);
-        let place = |signal: Signal| match signal {
-            Signal::Edge(edge) => (edge.meter.0, edge.line_seqno),
-            other => panic!("not an edge: {other:?}"),
-        };
-        signals.into_iter().map(place).collect()
-    }
-
-    #[test]
-    fn edges_of_several_lines_come_by_stamp() {
-        let order = merged(&[&[10, 40], &[20, 30, 50]]);
-        assert_eq!(order, [(0, 1), (1, 1), (1, 2), (0, 2), (1, 3)]);
-    }
-
-    #[test]
-    fn equal_stamps_come_in_the_order_of_the_lines() {
-        assert_eq!(merged(&[&[10, 10], &[10]]), [(0, 1), (0, 2), (1, 1)]);
-    }
-
-    #[test]
-    fn a_line_keeps_its_order_whatever_its_stamps() {
-        let order = merged(&[&[50, 10, 60], &[20, 55]]);
-        assert_eq!(order, [(1, 1), (0, 1), (0, 2), (1, 2), (0, 3)]);
     }
 }

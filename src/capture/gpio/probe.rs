@@ -12,6 +12,9 @@ use crate::capture::waker::Waker;
 const LOOKS: usize = 8;
 const LOOK_NS: i64 = 50 * NS_PER_MS;
 
+/// The name under which the line is requested meanwhile.
+const NAME: &str = "powerlogger verify";
+
 /// A line as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
@@ -28,7 +31,7 @@ pub struct Probe {
 /// [`GpioError::Busy`].
 pub fn probe(settings: &LineSettings) -> Result<Probe, GpioError> {
     let found = choose(&scan(), settings, resolve_device)?;
-    let line = Line::request(found, settings)?;
+    let line = Line::request(found, settings, NAME)?;
     let pause = Waker::new().ok();
     let mut levels = Vec::new();
     for _ in 0..LOOKS {

@@ -8,19 +8,15 @@ use anyhow::Result;
 
 use super::super::status::clock_words;
 use super::{Check, Checks};
-use crate::capture::gpio::{GpioError, probe};
 use crate::clock::kernel;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Influx, Loaded, MeterSettings};
+use crate::config::{Influx, Loaded};
 use crate::journal::lock::is_locked;
 use crate::journal::reader::Reader;
 use crate::journal::refusal::Refusal;
 use crate::journal::{JournalError, file_in};
 use crate::status::Status;
-
-/// The name under which our own daemon requests lines.
-const OURS: &str = "powerlogger";
 
 /// With less than this the journal is soon full.
 const FREE_BYTES_MIN: u64 = 100 << 20;
@@ -50,42 +46,6 @@ pub(super) fn configuration(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<
         Ok(()) if notes.is_empty() => Check::good("configuration", seen),
         Ok(()) => Check::note("configuration", seen, notes.join("; ")),
     })
-}
-
-pub(super) fn lines(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
-    for meter in &loaded.settings.meters {
-        checks.add(line(meter))?;
-    }
-    Ok(())
-}
-
-fn line(meter: &MeterSettings) -> Check {
-    let what = format!("line of {} ({})", meter.name, meter.line.line);
-    match probe(&meter.line) {
-        Ok(probe) => {
-            let active = probe
-                .levels
-                .iter()
-                .filter(|level| **level == meter.filter.active);
-            if active.count() == probe.levels.len() {
-                let remedy = format!(
-                    "it stands at its active level ({:?}) without a pulse: check the wiring, `bias` and \
-                     `active` of the meter",
-                    meter.filter.active
-                );
-                Check::bad(what, probe.shown, remedy)
-            } else {
-                Check::good(what, format!("{}, free, at rest", probe.shown))
-            }
-        }
-        Err(GpioError::Busy { line, consumer }) if consumer == OURS => {
-            Check::good(what, format!("{line}, used by the running powerlogger"))
-        }
-        Err(failed) => {
-            let hint = failed.hint();
-            Check::bad(what, failed.to_string(), hint)
-        }
-    }
 }
 
 pub(super) fn journal(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
@@ -305,6 +265,7 @@ fn newest(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
             "look at the meter, its sensor and wires",
         ))?;
     }
+    super::lines::filters(&status, checks)?;
     let Some(delivery) = status.delivery else {
         return Ok(());
     };

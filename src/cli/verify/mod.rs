@@ -1,5 +1,6 @@
 //! `powerlogger verify`: everything from the wire to the server, in the order in which a pulse goes.
 
+mod lines;
 pub(super) mod local;
 mod running;
 mod server;
@@ -122,7 +123,7 @@ pub fn verify(args: &VerifyArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         all: Vec::new(),
     };
     local::configuration(loaded, &mut checks)?;
-    local::lines(loaded, &mut checks)?;
+    lines::lines(loaded, &mut checks)?;
     local::journal(loaded, &mut checks)?;
     wear::wear(loaded, &mut checks)?;
     local::clock(loaded, &mut checks)?;
