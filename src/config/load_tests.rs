@@ -662,3 +662,39 @@ fn all_that_is_lacking_is_listed_with_the_file_to_edit() {
     let want = "INFLUX_TOKEN is not set; INFLUX_ORG still holds the example's placeholder; edit ";
     assert!(some.starts_with(want), "{some}");
 }
+
+#[test]
+fn settings_that_cannot_count_what_a_house_draws_are_noted() {
+    let toml = "[[meter]]\nname = \"LED\"\nline = 20\nimp_per_kwh = 10000\n[[meter]]\nname = \"S0\"\n\
+        line = 21\nimp_per_kwh = 1000\n";
+    let loaded = Dir::new(toml, "").load();
+    let notes: Vec<_> = loaded
+        .notes
+        .iter()
+        .filter(|note| note.contains("kW"))
+        .collect();
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(
+        notes[0].contains("min_interval_ms (30 ms) lets no more than 12.0 kW of meter \"LED\""),
+        "{notes:?}"
+    );
+    let enough = toml.replace("line = 20\n", "line = 20\nmin_interval_ms = 5\n");
+    let loaded = Dir::new(&enough, "").load();
+    assert!(
+        loaded.notes.iter().all(|note| !note.contains("kW")),
+        "{:?}",
+        loaded.notes
+    );
+}
+
+#[test]
+fn one_line_in_two_spellings_and_a_longest_width_below_the_shortest_are_refused() {
+    let toml = "[[meter]]\nname = \"A\"\nline = 20\nmax_width_ms = 4\n[[meter]]\nname = \"B\"\nline = \"GPIO20\"\n";
+    let failed = Dir::new(toml, "").load_with(&[]).unwrap_err().to_string();
+    for part in [
+        "powerlogger.toml:4: max_width_ms = 4 lets no pulse through",
+        "powerlogger.toml:7: line GPIO20 belongs to meter \"A\" already: meter \"B\"",
+    ] {
+        assert!(failed.contains(part), "{part}\n{failed}");
+    }
+}

@@ -305,11 +305,11 @@ fn note_bound(values: &mut Values, meter: &MeterSettings, own: &MeterValues) {
         return;
     };
     let (key, most_kw) = (meter.bounding_key(), most_w / 1_000.0);
+    let (origin, text) = (&own[key].origin, &own[key].text);
+    let written = as_written(key, origin);
     let note = format!(
-        "{}: {key} = {} lets no more than {most_kw:.1} kW of meter \"{}\" be counted at {} imp/kWh: a \
-         smaller {key} counts more",
-        own[key].origin,
-        own[key].text,
+        "{origin}: {written} ({text} ms) lets no more than {most_kw:.1} kW of meter \"{}\" be counted at {} \
+         imp/kWh: a smaller {written} counts more",
         meter.name,
         meter.imp_per_kwh.unwrap_or_default()
     );
