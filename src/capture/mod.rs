@@ -13,14 +13,16 @@ pub mod stats;
 pub mod waker;
 
 mod line;
+mod source;
 mod tally;
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tracing::{debug, info, warn};
+
+pub use source::{Polled, Signal, Source};
 
 use crate::clock::Clock;
 use crate::clock::segment::{Remembered, Rules, Segments, Trust};
@@ -30,67 +32,6 @@ use crate::pulse::{Edge, Level, LossCause, MeterId, MonoNs, NS_PER_MS, NS_PER_S,
 use filter::{Filter, FilterState, Outcome};
 use line::Line;
 use stats::CaptureStats;
-
-/// What a source tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Signal {
-    /// A transition of a line.
-    Edge(Edge),
-    /// A line has been requested: its edges count from `line_seqno` 1 again.
-    LineUp {
-        /// The meter whose line it is.
-        meter: MeterId,
-        /// Names this request among all others, of this and former runs.
-        request_id: u64,
-        /// The level the line had when it was requested.
-        level: Level,
-        /// When.
-        mono_ns: MonoNs,
-    },
-    /// The request of an earlier run goes on: its edges count on, and the kernel has kept those that
-    /// came meanwhile. Only told of meters whose state was given to [`Capture::remember`].
-    LineAdopted {
-        /// The meter whose line it is.
-        meter: MeterId,
-        /// Names this request.
-        request_id: u64,
-        /// When.
-        mono_ns: MonoNs,
-    },
-    /// A line cannot be read; the source goes on trying.
-    LineDown {
-        /// The meter whose line it is.
-        meter: MeterId,
-        /// What is wrong and what to do about it, for people.
-        reason: String,
-    },
-}
-
-/// Why [`Source::poll`] returned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Polled {
-    /// There are new signals.
-    Signals,
-    /// The deadline has come.
-    TimedOut,
-    /// Somebody used the [`waker::Waker`], or the wait was cut short: edges may wait to be read.
-    Woken,
-    /// There will be no more signals (a recording has ended, a simulated span is over).
-    Ended,
-}
-
-/// Where edges come from: GPIO lines, the simulated house, a recording.
-pub trait Source: Debug + Send {
-    /// Waits until there are signals, `deadline_ns` has come, or the waker was used, and
-    /// appends what there is to `signals`. Edges of one line come in their order; stamps are
-    /// those of the [`crate::clock::Clock`] the source was made with.
-    fn poll(&mut self, deadline_ns: Option<MonoNs>, signals: &mut Vec<Signal>) -> Polled;
-
-    /// Whether its lines are watched on after the end of this run, for the next one to go on with.
-    fn outlives(&self) -> bool {
-        false
-    }
-}
 
 /// Stamps are kept to this many nanoseconds. The journal puts the clock segment's number into
 /// the low bits of a wall stamp that this leaves free, so that pulses of one meter cannot
