@@ -28,7 +28,7 @@ use crate::clock::Clock;
 use crate::clock::segment::{Remembered, Rules, Segments, Trust};
 use crate::config::MeterSettings;
 use crate::intake::{Intake, Loss, Pending, Watch, Watched};
-use crate::pulse::{Edge, Level, LossCause, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Pulse};
+use crate::pulse::{Edge, LossCause, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Pulse};
 use filter::{Filter, FilterState, Outcome};
 use line::Line;
 use stats::CaptureStats;

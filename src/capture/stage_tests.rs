@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicI64;
 use super::*;
 use crate::clock::VirtualClock;
 use crate::config::{FilterSettings, LineName, LineSettings};
-use crate::pulse::{Bias, CountedEdge, EdgeKind};
+use crate::pulse::{Bias, CountedEdge, EdgeKind, Level};
 
 const METER: MeterId = MeterId(0);
 
