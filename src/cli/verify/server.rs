@@ -284,9 +284,11 @@ fn with_admin(
         new_read_token: false,
     };
     retention(&seen, &wanted, checks)?;
-    if influx.downsampling == Downsampling::Tasks {
-        for view in View::ALL {
+    for view in View::ALL {
+        if influx.downsampling == Downsampling::Tasks {
             checks.add(task(&seen, &wanted, view))?;
+        } else if let Some(check) = left_over(&seen, &wanted, view) {
+            checks.add(check)?;
         }
     }
     let conflicts = conflicts(&seen, influx, wanted.installation);
@@ -320,6 +322,24 @@ fn retention(seen: &Look, wanted: &Wanted<'_>, checks: &mut Checks<'_>) -> Resul
         })?;
     }
     Ok(())
+}
+
+/// A task of ours that is still active though none is wanted: it overwrites the daemon's windows.
+fn left_over(seen: &Look, wanted: &Wanted<'_>, view: View) -> Option<Check> {
+    let role = mark::Role::Task(view);
+    let mut ours = seen.tasks.iter().filter(|task| {
+        task.is_active() && mark::read(&task.description) == Some((wanted.installation, role))
+    });
+    let task = ours.next()?;
+    let mode = wanted.influx.downsampling.as_str();
+    Some(Check::bad(
+        format!("task {}", view.as_str()),
+        format!(
+            "our task \"{}\" is still active, and influx.downsampling is \"{mode}\": it overwrites windows",
+            task.name
+        ),
+        "`powerlogger setup` deletes it; the daemon looks at its windows again when they are settled",
+    ))
 }
 
 fn task(seen: &Look, wanted: &Wanted<'_>, view: View) -> Check {
