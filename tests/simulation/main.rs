@@ -17,7 +17,9 @@
 //! * no window and no undelivered pulse leaves that is younger than its retention in true time;
 //! * after a power cut the journal holds what was durable;
 //! * views agree: the journal's windows are its pulses, and each of the server's three views is
-//!   the journal's windows, whether its tasks ran or not, whatever it lost or was restored from.
+//!   the journal's windows, whether its tasks ran or not, whatever it lost or was restored from, also where all
+//!   buckets were deleted or the server is spelt in another way. Where another writes the same meter, no
+//!   window is less than the journal's or raw's.
 //!
 //! How many stories were judged in full is printed, and must not be below a fifth.
 //!
@@ -36,6 +38,7 @@ mod support;
 
 mod model;
 mod regressions;
+mod views;
 mod wires;
 mod world;
 

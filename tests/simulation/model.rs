@@ -38,6 +38,12 @@ pub(crate) enum Op {
     TaskTick,
     /// The server loses what is in the bucket of a level.
     LoseBucket(Level),
+    /// `delete-buckets` and `setup`: all four are new and empty.
+    NewBuckets,
+    /// The server is spelt in another way: nothing is known of it. The process is stopped and started.
+    Respell,
+    /// Another logger writes so many pulses of a meter now.
+    Another { meter: usize, count: u8 },
     /// Somebody copies the server's files.
     Backup,
     /// The server comes back from the last copy.
@@ -113,6 +119,9 @@ fn op() -> impl Strategy<Value = Op> {
         4 => Just(Op::Reconcile),
         3 => Just(Op::TaskTick),
         1 => (0usize..4).prop_map(|level| Op::LoseBucket(Level::ALL[level])),
+        1 => Just(Op::NewBuckets),
+        1 => Just(Op::Respell),
+        1 => (0usize..2, 1u8..9).prop_map(|(meter, count)| Op::Another { meter, count }),
         1 => Just(Op::Backup),
         1 => Just(Op::Restore),
         3 => prop::option::of(fault()).prop_map(Op::Server),
