@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 cargo=$(scripts/toolchain.sh)
-echo "Building (a few minutes on a Raspberry Pi, the first time only) ..."
+echo "Building, the first time only (some minutes on a PC, much longer on a small board) ..."
 "$cargo" build --release
 dir=$(mktemp -d "${TMPDIR:-/tmp}/powerlogger-demo.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
