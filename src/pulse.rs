@@ -183,7 +183,7 @@ pub enum LossCause {
     DiskBound,
     /// The server refused the point for good; kept in quarantine.
     Refused,
-    /// The server said the point is older than the bucket's retention.
+    /// Not lost: the point is older than the raw bucket keeps; its windows have it.
     Retention,
 }
 
@@ -225,9 +225,9 @@ impl LossCause {
             .find(|cause| cause.as_str() == word)
     }
 
-    /// Whether a pulse has gone missing: neither rejected on purpose nor put back.
+    /// Whether a pulse has gone missing: neither rejected on purpose, nor put back, nor delivered in windows.
     pub fn is_loss(self) -> bool {
-        !self.is_filter() && self != LossCause::Restored
+        !self.is_filter() && !matches!(self, LossCause::Restored | LossCause::Retention)
     }
 
     /// Whether this is a filter doing its work rather than a pulse gone missing.

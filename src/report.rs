@@ -162,13 +162,13 @@ impl Reporter {
         format!("; {}", words.join(", "))
     }
 
-    /// Reports if it is time to. Returns how long to wait before the next call. `waiting`: pulses
-    /// in memory. `failing`: how commits fail, if they do.
+    /// Reports if it is time to. Returns how long to wait before the next call. `in_memory`:
+    /// pulses that the disk has not taken; `newest`: the newest id that it has. `failing`: how commits fail, if they do.
     pub fn report(
         &mut self,
         captured: &CaptureStats,
         delivered: Option<&DeliverStats>,
-        waiting: usize,
+        (in_memory, newest): (usize, i64),
         failing: Option<&'static str>,
     ) -> Duration {
         let now_ns = self.clock.mono_ns();
@@ -180,7 +180,7 @@ impl Reporter {
         self.said_ns = now_ns;
         self.tell_notices();
         let Some(status) = self.status() else {
-            self.tell_unreadable(waiting, failing);
+            self.tell_unreadable(in_memory, failing);
             return LOOK;
         };
         self.tell_conditions(conditions(&status));
@@ -193,23 +193,24 @@ impl Reporter {
         let pulses = rate(&mut self.pulses, captured.pulses.load(Ordering::Relaxed));
         let points = delivered.map_or(0, |stats| stats.points.load(Ordering::Relaxed));
         let points = rate(&mut self.points, points);
-        let backlog = delivered.map(|stats| stats.backlog.load(Ordering::Relaxed));
+        let in_memory_pulses = i64::try_from(in_memory).unwrap_or(i64::MAX);
+        // All that is counted and not acknowledged, wherever it waits.
+        let backlog = delivered.map(|stats| stats.backlog_of(newest) + in_memory_pulses);
         let (lost, rejected) = (status.lost(), status.rejected());
         let lines_up = captured.lines_up.load(Ordering::Relaxed);
         let counted = counts(&status);
-        let queue = i64::try_from(waiting).unwrap_or(i64::MAX) + backlog.unwrap_or(0);
-        let delivery = status.delivery.as_ref().filter(|_| queue > 0);
+        let waits = backlog.unwrap_or(in_memory_pulses);
+        let delivery = status.delivery.as_ref().filter(|_| waits > 0);
         let lag_s = delivery.and_then(|d| d.lag_ns.map(|ns| ns.max(0) / NS_PER_S));
-        let moved = edges != "0.0" || points != "0.0" || queue > 0 || lost != self.lost;
+        let moved = edges != "0.0" || points != "0.0" || waits > 0 || lost != self.lost;
         self.lost = lost;
         let loud = moved || now_ns - self.said_loudly_ns >= AT_LEAST_EVERY_NS;
         macro_rules! line {
             ($level:ident) => {
                 $level!(
                     lines_up,
-                    queue,
-                    waiting,
                     backlog,
+                    in_memory,
                     lag_s,
                     edges_per_s = edges,
                     pulses_per_s = pulses,
@@ -222,7 +223,7 @@ impl Reporter {
         }
         let wrong = self.wrong(failing);
         service::status(&format!(
-            "counted {counted}; {queue} waiting, {lost} lost{wrong}"
+            "counted {counted}; backlog {waits}, {lost} lost{wrong}"
         ));
         if loud {
             self.said_loudly_ns = now_ns;

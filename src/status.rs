@@ -92,6 +92,8 @@ pub struct DeliveryStatus {
     pub message: String,
     /// Since when it is so.
     pub since_ns: WallNs,
+    /// Whether it gets the pulses themselves; else windows only, and nothing waits.
+    pub raw: bool,
     /// Pulses that it has not acknowledged (as last saved: up to 10 s ago).
     pub backlog: i64,
     /// The age of the oldest of them, in nanoseconds.
@@ -237,7 +239,8 @@ impl DeliveryStatus {
             return Ok(None);
         };
         let (mut backlog, mut lag_ns) = (0, None);
-        if let Some((first, last)) = bounds {
+        let raw = reader.sends_raw(row)?;
+        if let Some((first, last)) = bounds.filter(|_| raw) {
             let delivered = reader.delivered(row)?;
             backlog = delivered.missing(first, last);
             if let Some(gap) = delivered.gaps(first, last).first() {
@@ -252,6 +255,7 @@ impl DeliveryStatus {
             state: state.state,
             message: state.message,
             since_ns: state.since_ns,
+            raw,
             backlog,
             lag_ns,
         }))

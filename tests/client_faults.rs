@@ -12,7 +12,7 @@ use std::time::Duration;
 use powerlogger::influx::gzip::Gzip;
 use powerlogger::influx::{Client, ClientSettings, Error};
 use support::fake_influx::{FakeInflux, Fault, Store};
-use support::tls::Authority;
+use support::tls::{Authority, SelfMade};
 
 const ENOUGH: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_secs(1);
@@ -331,6 +331,74 @@ fn certificates_must_be_right() {
     let (url, server) = answering(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     let client = client_of(&url.replace("http:", "https:"), ENOUGH, ours);
     assert_eq!(word(write(&client, 2, true)), "tls");
+    drop(client);
+    server.join().unwrap();
+}
+
+#[test]
+fn a_certificate_that_is_named_byte_for_byte_is_the_servers() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(Mutex::new(store()));
+    let mut outcomes = Vec::new();
+    for (n, (names, common, days, is_named)) in [
+        (vec!["127.0.0.1"], "x", 30, true),
+        (vec!["127.0.0.1"], "x", 30, false),
+        (vec!["influx.example"], "127.0.0.1", 30, true),
+        // What `openssl req -x509` makes without further options has the old place for a name only.
+        (vec![], "127.0.0.1", 30, true),
+        (vec![], "influx.example", 30, true),
+        (vec!["127.0.0.1"], "x", -1, true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (pem, config) = SelfMade::new(&names, common, days);
+        let server = FakeInflux::start_with(Arc::clone(&store), Some(config));
+        let other = SelfMade::new(&names, common, days).0;
+        let path = dir.path().join(format!("{n}.pem"));
+        std::fs::write(&path, if is_named { pem } else { other }).unwrap();
+        let client = client_of(&server.url(), ENOUGH, Some(path));
+        outcomes.push(word(write(&client, i64::try_from(n).unwrap(), true)));
+    }
+    assert_eq!(outcomes, ["ok", "tls", "tls", "ok", "tls", "tls"]);
+}
+
+#[test]
+fn an_answer_to_a_query_that_has_no_end_is_given_up() {
+    const MIB: usize = 1 << 20;
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\nConnection: close\r\n\r\n";
+    for body in [vec![b'x'; 4 * MIB], b"a,b\n".repeat(MIB)] {
+        let (url, server) = answering([head.as_bytes(), &body].concat().leak());
+        let client = client_of(&url, ENOUGH, None);
+        let error = client.query("x", None, &mut |_| {}).unwrap_err();
+        assert_eq!(error.kind(), "too_long", "{error}");
+        drop(client);
+        server.join().unwrap();
+    }
+}
+
+#[test]
+fn a_long_error_keeps_its_beginning() {
+    let text = "unable to parse 'PowerPulse x': bad ".repeat(60_000);
+    let body = format!(r#"{{"code":"invalid","message":"{text}"}}"#);
+    let head = format!("HTTP/1.1 400 No\r\nContent-Length: {}\r\n\r\n", body.len());
+    let (url, server) = answering(format!("{head}{body}").into_bytes().leak());
+    let client = client_of(&url, ENOUGH, None);
+    match client.write("raw/1", b"x", false).unwrap_err() {
+        Error::Status {
+            status: 400,
+            code,
+            message,
+            ..
+        } => {
+            assert_eq!(code, "invalid");
+            assert!(
+                message.starts_with("unable to parse 'PowerPulse x'"),
+                "{message}"
+            );
+        }
+        other => panic!("{other}"),
+    }
     drop(client);
     server.join().unwrap();
 }

@@ -10,6 +10,7 @@ use crate::config::described::line_of;
 use crate::config::keys::{KEYS, METER_KEYS};
 use crate::config::problem::Value;
 use crate::config::{Influx, LoadOptions, Loaded, load};
+use crate::influx::proxy;
 use crate::journal::reader::Reader;
 
 /// The commands below `config`.
@@ -131,10 +132,22 @@ fn show(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     if let Influx::NotConfigured(why) = &loaded.settings.influx {
         writeln!(out, "InfluxDB is not configured: {why}")?;
     }
+    if let Some(proxy) = proxy_to(&loaded.settings.influx) {
+        writeln!(out, "proxy      {proxy}")?;
+    }
     for problem in &loaded.problems {
         writeln!(out, "problem    {problem}")?;
     }
     notes(loaded, out)
+}
+
+/// The proxy that leads to the server, and the variable that names it, in this environment.
+fn proxy_to(influx: &Influx) -> Option<String> {
+    let Influx::Configured(influx) = influx else {
+        return None;
+    };
+    let chosen = proxy::chosen(&influx.host, &|name| std::env::var(name).ok());
+    chosen.map(|chosen| chosen.shown())
 }
 
 fn show_json(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
@@ -147,6 +160,7 @@ fn show_json(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
         "files": loaded.files,
         "journal_dir": loaded.settings.journal.dir,
         "influx_configured": matches!(loaded.settings.influx, Influx::Configured(_)),
+        "proxy": proxy_to(&loaded.settings.influx),
         "values": values,
         "notes": loaded.notes,
         "problems": loaded.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),

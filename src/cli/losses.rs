@@ -2,12 +2,14 @@
 
 use std::io::Write;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
 use super::time;
-use crate::config::Loaded;
+use crate::config::{Influx, Loaded};
+use crate::daemon::destination_name;
+use crate::journal::quarantine::{Quarantine, Quarantined};
 use crate::journal::reader::{LedgerEntry, Reader};
 use crate::journal::windows::Unwatched;
 use crate::pulse::{LossCause, NS_PER_S};
@@ -16,9 +18,21 @@ use crate::rollup::View;
 /// Stretches that are printed, the latest.
 const UNWATCHED_MAX: usize = 20;
 
+/// Refused points that are printed, the latest.
+const REFUSED_MAX: usize = 50;
+
 /// Options of `losses`.
 #[derive(Debug, Args)]
 pub struct LossesArgs {
+    /// List the points that the server has refused, with what it said.
+    #[arg(long)]
+    refused: bool,
+
+    /// Send the points again that the configured server has refused: it takes them now, say. A daemon that runs does
+    /// so at once, else the next one.
+    #[arg(long, conflicts_with_all = ["json", "refused"])]
+    send_again: bool,
+
     /// For programs.
     #[arg(long)]
     json: bool,
@@ -29,7 +43,13 @@ pub struct LossesArgs {
 /// # Errors
 /// When there is no journal or it cannot be read.
 pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+    if args.send_again {
+        return send_again(loaded, out);
+    }
     let reader = Reader::open(&loaded.settings.journal.dir)?;
+    if args.refused {
+        return list_refused(&reader.quarantine()?, args.json, out);
+    }
     let ledger = reader.ledger()?;
     // Windows of an hour are kept for ever: the first one is when counting began.
     let since_s = reader.first_window(View::Hour)?;
@@ -67,13 +87,86 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     Ok(())
 }
 
-/// The ledger, in three parts.
+/// Marks the quarantine of the configured server to be sent again.
+fn send_again(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+    let influx = match &loaded.settings.influx {
+        Influx::Configured(influx) => influx,
+        Influx::NotConfigured(why) => bail!("InfluxDB is not configured: {why}"),
+    };
+    let dir = &loaded.settings.journal.dir;
+    let name = destination_name(influx);
+    let marked = Quarantine::open(dir)?.send_again(&name)?;
+    let points = Reader::open(dir)?.quarantine()?;
+    let here = points.iter().filter(|point| point.destination == name);
+    let gone = here.filter(|point| !point.kept).count();
+    if marked > 0 {
+        writeln!(
+            out,
+            "{marked} points are sent to {name} again: within seconds where powerlogger runs, else when it does"
+        )?;
+    } else {
+        writeln!(out, "no point that {name} has refused is to be sent again")?;
+    }
+    if gone > 0 {
+        writeln!(
+            out,
+            "{gone} are no longer in the journal as pulses, only in its windows: they stay in the list"
+        )?;
+    }
+    Ok(())
+}
+
+fn list_refused(points: &[Quarantined], json: bool, out: &mut dyn Write) -> Result<()> {
+    if json {
+        let points = points.iter().map(|point| {
+            json!({
+                "destination": point.destination, "meter": point.meter, "pulse": point.pulse,
+                "wall_ns": point.wall_ns, "refused_ns": point.at_ns, "message": point.message,
+                "in_journal": point.kept, "is_sent_again": point.again,
+            })
+        });
+        let points: Vec<_> = points.collect();
+        writeln!(out, "{:#}", json!({ "refused": points }))?;
+        return Ok(());
+    }
+    let left_out = points.len().saturating_sub(REFUSED_MAX);
+    if left_out > 0 {
+        writeln!(out, "{left_out} earlier ones (--json shows all)")?;
+    }
+    for point in &points[left_out..] {
+        let again = if point.again { " (is sent again)" } else { "" };
+        writeln!(
+            out,
+            "{:<12} {}  {}{again}",
+            point.meter,
+            time::local(point.wall_ns),
+            point.message
+        )?;
+    }
+    writeln!(
+        out,
+        "{} points refused by the server and kept{}",
+        points.len(),
+        if points.is_empty() {
+            ""
+        } else {
+            "; `powerlogger losses --send-again` sends them again"
+        }
+    )?;
+    Ok(())
+}
+
+/// The ledger, in four parts.
 fn print_entries(ledger: &[LedgerEntry], out: &mut dyn Write) -> Result<()> {
     type Wanted = fn(LossCause) -> bool;
-    let parts: [(Wanted, &str); 3] = [
+    let parts: [(Wanted, &str); 4] = [
         (
             LossCause::is_loss,
             "Lost: pulses that were not kept, or not delivered as points",
+        ),
+        (
+            |cause| cause == LossCause::Retention,
+            "In windows only: older than the raw bucket keeps when they were sent; 1m, 5m and 1h have them",
         ),
         (
             |cause| cause == LossCause::Restored,

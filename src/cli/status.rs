@@ -158,10 +158,16 @@ fn delivery(loaded: &Loaded, status: Option<&DeliveryStatus>, out: &mut dyn Writ
     });
     writeln!(
         out,
-        "delivery   to {}: {} waiting{lag}",
-        delivery.destination, delivery.backlog
+        "delivery   to {}: {}",
+        delivery.destination,
+        if delivery.raw {
+            format!("backlog {}{lag}", delivery.backlog)
+        } else {
+            "windows only (influx.raw is off)".to_owned()
+        }
     )?;
     match delivery.state.as_str() {
+        "" if !delivery.raw => {}
         "" => writeln!(out, "           no answer yet")?,
         "ok" => writeln!(
             out,

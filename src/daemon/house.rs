@@ -332,7 +332,7 @@ impl House {
         }
         let waiting = self
             .delivered
-            .map_or(0, |stats| stats.backlog.load(Ordering::Relaxed));
+            .map_or(0, |stats| stats.backlog_of(writer.journal().newest()));
         info!(
             newest = writer.journal().newest(),
             backlog = waiting,
@@ -372,7 +372,9 @@ fn destination(
     match &settings.influx {
         Influx::Configured(influx) if used => {
             let name = destination_name(influx);
-            Ok(Some((journal.destination(&name)?, name)))
+            let row = journal.destination(&name)?;
+            journal.sends_raw(row, influx.raw)?;
+            Ok(Some((row, name)))
         }
         _ => Ok(None),
     }

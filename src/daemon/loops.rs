@@ -108,7 +108,7 @@ pub(super) fn report(
     while !shutdown.is_requested() {
         let mark = marks.now();
         let failing = mark.failing.or(mark.unsyncable);
-        let pause = reporter.report(captured, delivered, intake.len(), failing);
+        let pause = reporter.report(captured, delivered, (intake.len(), mark.committed), failing);
         if reporter.found_damage() {
             marks.damaged();
         }

@@ -16,6 +16,7 @@ use crate::config::{DeliverSettings, JournalSettings};
 use crate::intake::{Intake, Pending, Watched};
 use crate::journal::append::Journal;
 use crate::journal::marks::{Mark, Marks};
+use crate::journal::quarantine::Quarantine;
 use crate::journal::reader::Reader;
 use crate::journal::writer::Writer;
 use crate::pulse::{LossCause, MeterId, NS_PER_S, Pulse, SegmentNo};
@@ -467,4 +468,43 @@ fn a_bucket_that_was_gone_is_filled_again_whatever_the_wall_clock_shows() {
         assert!(bench.run(60));
         assert_eq!(bench.taken(), 310);
     }
+}
+
+#[test]
+fn what_was_refused_is_sent_again_when_somebody_asks() {
+    let mut bench = Bench::new(100, 1);
+    bench.answer(|lines, _| {
+        if lines.iter().any(|line| second(line) % 10 == 7) {
+            return Err(status(400, "unable to parse 'x': bad"));
+        }
+        Ok(())
+    });
+    assert!(bench.run(60));
+    assert_eq!((bench.refused(), bench.taken()), (10, 90));
+    let mut beside = Quarantine::open(bench.dir.path()).unwrap();
+    assert_eq!(beside.send_again("influx").unwrap(), 10);
+    // Still refused: back into quarantine, counted once.
+    bench.run(60);
+    assert_eq!((bench.refused(), bench.taken()), (10, 90));
+    assert_eq!(beside.send_again("influx").unwrap(), 10);
+    bench.answer(|_, _| Ok(()));
+    bench.run(60);
+    assert!(bench.run(60));
+    assert_eq!((bench.refused(), bench.taken()), (0, 100));
+}
+
+#[test]
+fn the_backlog_counts_what_is_on_its_way() {
+    let mut bench = Bench::new(382, 1);
+    bench.answer(|_, _| Err(status(503, "")));
+    assert!(!bench.run(20));
+    let stats = bench.deliverer.stats();
+    assert_eq!(stats.backlog(), 382);
+    bench.push(Vec::new(), 383..=400, 1);
+    bench.writer.step();
+    let newest = bench.writer.journal().newest();
+    assert_eq!(stats.backlog_of(newest), 400, "before delivery looks");
+    bench.answer(|_, _| Ok(()));
+    assert!(bench.run(60));
+    assert_eq!((stats.backlog(), stats.backlog_of(newest)), (0, 0));
 }

@@ -252,7 +252,7 @@ impl Deliverer {
         warn!(
             points = dropped,
             why = failure.message(),
-            "older than the bucket's retention"
+            "older than the raw bucket keeps; they are in their windows"
         );
         self.mailbox.leave(DeliveryNews {
             expired,

@@ -1,11 +1,11 @@
 //! A batch: entries of the journal as line protocol, plain and compressed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use crate::influx::gzip::Gzip;
 use crate::influx::line_protocol::LineEncoder;
 use crate::journal::JournalError;
-use crate::journal::delivery::Refused;
+use crate::journal::delivery::{Expired, Refused};
 use crate::journal::reader::{Entry, Reader};
 use crate::pulse::WallNs;
 
@@ -37,15 +37,17 @@ impl Batch {
             .count()
     }
 
-    /// The meters' rows of the `count` oldest entries, with how many each has.
-    pub fn oldest(&self, count: usize) -> Vec<(i64, u64)> {
-        let mut stamps: Vec<_> = self.entries.iter().map(|e| (e.wall_ns, e.meter)).collect();
-        stamps.sort_unstable();
-        let mut meters = BTreeMap::new();
-        for (_, meter) in &stamps[..count] {
-            *meters.entry(*meter).or_default() += 1;
-        }
-        meters.into_iter().collect()
+    /// The `count` oldest entries: those that a server drops as too old.
+    pub fn oldest(&self, count: usize) -> Vec<Expired> {
+        let mut entries: Vec<&Entry> = self.entries.iter().collect();
+        entries.sort_unstable_by_key(|entry| (entry.wall_ns, entry.id));
+        let oldest = entries.into_iter().take(count);
+        let expired = oldest.map(|entry| Expired {
+            pulse: entry.id,
+            meter: entry.meter,
+            wall_ns: entry.wall_ns,
+        });
+        expired.collect()
     }
 }
 

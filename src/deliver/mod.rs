@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::clock::Clock;
 use crate::journal::JournalError;
@@ -57,6 +57,12 @@ const SKIPS_MAX: usize = 64;
 /// After so many points what is delivered is saved, to be seen; otherwise the writer takes its time.
 const SAVE_POINTS: u64 = 50_000;
 
+/// The same where nothing is left to send.
+const SAVE_WHEN_IDLE_POINTS: u64 = 500;
+
+/// How often is looked whether somebody wants points of the quarantine sent again.
+const AGAIN_LOOK_NS: i64 = 5 * NS_PER_S;
+
 const NS_PER_DAY: i64 = 86_400 * NS_PER_S;
 
 /// What [`Deliverer::step`] did, and when to call it again.
@@ -82,6 +88,7 @@ pub struct Deliverer {
     flush_ns: i64,
     backoff: Backoff,
     retention_ns: i64,
+    destination: i64,
     encoder: Encoder,
     // State.
     delivered: IdRanges,
@@ -103,6 +110,7 @@ pub struct Deliverer {
     live_sent_ns: MonoNs,
     /// So late it surely is, as far as anybody knows.
     sure_ns: Option<WallNs>,
+    looked_again_ns: MonoNs,
     condition: Condition,
     random: fastrand::Rng,
     stats: Arc<DeliverStats>,
@@ -120,6 +128,8 @@ impl Deliverer {
             .into_iter()
             .find(|(row, ..)| *row == start.destination);
         let word = known.map_or_else(String::new, |(_, _, state)| state.state);
+        let stats = DeliverStats::default();
+        stats.acknowledged.store(delivered.len(), Ordering::Relaxed);
         let backoff = Backoff {
             retries_max: start.settings.retries_max,
             interval: Duration::from_millis(start.settings.replay_interval_ms),
@@ -133,6 +143,7 @@ impl Deliverer {
             flush_ns: i64::try_from(start.settings.flush_ms).unwrap_or(0) * NS_PER_MS,
             backoff,
             retention_ns: i64::from(start.retention_d) * NS_PER_DAY,
+            destination: start.destination,
             delivered,
             held: IdRanges::default(),
             settled_seen: 0,
@@ -148,9 +159,10 @@ impl Deliverer {
             not_before_ns: 0,
             live_sent_ns: i64::MIN / 2,
             sure_ns: None,
+            looked_again_ns: i64::MIN / 2,
             condition: Condition::new(word),
             random: fastrand::Rng::new(),
-            stats: Arc::default(),
+            stats: Arc::new(stats),
         })
     }
 
@@ -170,10 +182,12 @@ impl Deliverer {
         }
         self.sure_ns = mark.sure_ns;
         let now_ns = self.clock.mono_ns();
+        self.stats.durable.store(mark.durable, Ordering::Relaxed);
         if now_ns < self.not_before_ns {
             return Ok(pause(self.not_before_ns - now_ns));
         }
         self.days.look(now_ns);
+        self.send_quarantine_again(now_ns)?;
         for _ in 0..SKIPS_MAX {
             let Some(span) = self.next_span(mark.durable, now_ns) else {
                 return Ok(self.nothing_left(mark.durable, now_ns));
@@ -200,8 +214,6 @@ impl Deliverer {
             if span.live && failures == self.stats.failures.load(Ordering::Relaxed) {
                 self.live_sent_ns = now_ns;
             }
-            let backlog = self.delivered.missing(1, mark.durable);
-            self.stats.backlog.store(backlog, Ordering::Relaxed);
             return Ok(step);
         }
         Ok(Step::Again)
@@ -235,10 +247,41 @@ impl Deliverer {
             return self.ask_with_a_known_line();
         }
         self.days.idle(now_ns);
-        let backlog = self.delivered.missing(1, durable);
-        self.stats.backlog.store(backlog, Ordering::Relaxed);
+        self.save_if_much_changed();
         self.stats.idle_at.store(durable, Ordering::SeqCst);
         Step::Idle
+    }
+
+    /// Points of the quarantine that somebody wants sent again are delivered no longer.
+    fn send_quarantine_again(&mut self, now_ns: MonoNs) -> Result<(), JournalError> {
+        if now_ns - self.looked_again_ns < AGAIN_LOOK_NS {
+            return Ok(());
+        }
+        self.looked_again_ns = now_ns;
+        let released = self.reader.to_send_again(self.destination)?;
+        if released.is_empty() {
+            return Ok(());
+        }
+        info!(
+            points = released.len(),
+            "points of the quarantine are sent again"
+        );
+        for pulse in &released {
+            self.delivered.remove(*pulse, *pulse);
+        }
+        self.leave(DeliveryNews {
+            released,
+            ..DeliveryNews::default()
+        });
+        Ok(())
+    }
+
+    /// A backlog that has been worked off is not shown as one until the next save.
+    fn save_if_much_changed(&mut self) {
+        if self.unsaved_points >= SAVE_WHEN_IDLE_POINTS {
+            self.unsaved_points = SAVE_POINTS;
+            self.leave(DeliveryNews::default());
+        }
     }
 
     fn acknowledge(&mut self, page: &Page, points: usize) {
@@ -253,6 +296,9 @@ impl Deliverer {
 
     fn leave(&mut self, news: DeliveryNews) {
         let delivered = Some(self.delivered.clone());
+        self.stats
+            .acknowledged
+            .store(self.delivered.len(), Ordering::Relaxed);
         let much = self.unsaved_points >= SAVE_POINTS;
         if much {
             self.unsaved_points = 0;

@@ -9,8 +9,10 @@ pub struct DeliverStats {
     pub points: AtomicU64,
     /// Requests that ended otherwise.
     pub failures: AtomicU64,
-    /// Pulses that are durable and not acknowledged.
-    pub backlog: AtomicI64,
+    /// Ids that are acknowledged.
+    pub(super) acknowledged: AtomicI64,
+    /// The durable mark at the last look.
+    pub(super) durable: AtomicI64,
     /// The durable mark up to which nothing was left to send.
     pub(super) idle_at: AtomicI64,
     /// The last request failed.
@@ -23,9 +25,15 @@ impl DeliverStats {
         self.failing.load(Ordering::SeqCst)
     }
 
-    /// Pulses that are durable and not acknowledged.
+    /// Pulses that were durable at delivery's last look and are not acknowledged.
     pub fn backlog(&self) -> i64 {
-        self.backlog.load(Ordering::Relaxed)
+        self.backlog_of(self.durable.load(Ordering::Relaxed))
+    }
+
+    /// Pulses up to id `newest` that are not acknowledged: also those on their way, and those that delivery has
+    /// not looked at yet.
+    pub fn backlog_of(&self, newest: i64) -> i64 {
+        (newest - self.acknowledged.load(Ordering::Relaxed)).max(0)
     }
 
     /// Whether waiting for more is of no use: all up to `durable` is delivered, or nothing goes.

@@ -1,11 +1,13 @@
 //! Buckets, tasks and tokens of an organisation (InfluxDB v2.9.1: `tenant/http_server_bucket.go`,
 //! `http/task_service.go`, `authorization/http_server.go`).
 
-use serde::Deserialize;
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, read_answer};
-use super::{Client, Error, encode};
+use super::{Client, Error, encode, is_id, org_parameter};
+
+pub use super::entities::{Authorization, Bucket, Organisation, Permission, Task};
 
 /// The most buckets the server gives at once.
 const BUCKETS_A_PAGE: usize = 100;
@@ -13,83 +15,13 @@ const BUCKETS_A_PAGE: usize = 100;
 /// Tasks asked for at once: with their texts, well below what is read of an answer.
 const TASKS_A_PAGE: usize = 100;
 
+/// Pages of a list, at the most.
+const PAGES_MAX: usize = 200;
+
 /// The most of a list that is read: tokens come in one piece, however many there are.
 const LIST_BYTES_MAX: u64 = 16 << 20;
 
 const S_PER_DAY: u64 = 86_400;
-
-/// What is known of an organisation under a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Organisation {
-    /// Its id.
-    Found(String),
-    /// There is none of that name.
-    Missing,
-    /// There is one, and the token may not see it.
-    Hidden,
-}
-
-/// A bucket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bucket {
-    /// Its id: a bucket that is made anew has another.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// How long points are kept, in seconds; 0: for ever.
-    pub retention_s: u64,
-}
-
-/// A task.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Task {
-    /// Its id.
-    pub id: String,
-    /// Its name, out of the script's `option task`.
-    pub name: String,
-    /// The script.
-    pub flux: String,
-    /// `active` or `inactive`.
-    pub status: String,
-    /// What somebody wrote about it.
-    pub description: String,
-    /// `success`, `failed`, … of the last run; empty: none yet.
-    pub last_run_status: String,
-    /// Why the last run failed.
-    pub last_run_error: String,
-}
-
-impl Task {
-    /// Whether it runs.
-    pub fn is_active(&self) -> bool {
-        self.status == "active"
-    }
-}
-
-/// A right on one bucket.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Permission {
-    /// `read` or `write`.
-    pub action: String,
-    /// `buckets`, or another kind of thing.
-    pub kind: String,
-    /// Its id; None: all of the kind.
-    pub id: Option<String>,
-}
-
-/// A token's entry. The token itself is told only once, when it is made (since 2.9).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authorization {
-    /// Its id.
-    pub id: String,
-    /// What somebody wrote about it.
-    pub description: String,
-    /// Whether it is in force.
-    pub active: bool,
-    /// What it may do, in order.
-    pub permissions: Vec<Permission>,
-}
 
 impl Client {
     /// Whether an InfluxDB 2 listens there.
@@ -111,7 +43,11 @@ impl Client {
     /// When the server says anything but yes or no.
     pub fn organisation(&self, name: &str) -> Result<Organisation, Error> {
         let path = format!("/api/v2/orgs?org={}", encode(name));
-        let answer = self.get(&path)?;
+        let mut answer = self.get(&path)?;
+        if answer.status == 404 && is_id(name) {
+            // Writes and queries take an id in place of the name, and so does this.
+            answer = self.get(&format!("/api/v2/orgs?orgID={name}"))?;
+        }
         if answer.status == 404 {
             return Ok(Organisation::Missing);
         }
@@ -147,7 +83,7 @@ impl Client {
     /// When the server does not give them.
     pub fn buckets(&self, org_id: &str) -> Result<Vec<Bucket>, Error> {
         let mut buckets = Vec::new();
-        for page in 0.. {
+        for page in 0..PAGES_MAX {
             let offset = page * BUCKETS_A_PAGE;
             let path =
                 format!("/api/v2/buckets?orgID={org_id}&limit={BUCKETS_A_PAGE}&offset={offset}");
@@ -155,10 +91,10 @@ impl Client {
             buckets.extend(list_of(&said, "buckets")?.iter().map(bucket_of));
             // Rights are applied after paging: a short page need not be the last.
             if said["links"]["next"].is_null() {
-                break;
+                return Ok(buckets);
             }
         }
-        Ok(buckets)
+        Err(Error::TooLong("a list without end"))
     }
 
     /// Looks for a bucket by name.
@@ -166,8 +102,8 @@ impl Client {
     /// # Errors
     /// When the server says anything but yes or no.
     pub fn bucket(&self, org: &str, name: &str) -> Result<Option<Bucket>, Error> {
-        let (org, name) = (encode(org), encode(name));
-        let path = format!("/api/v2/buckets?org={org}&name={name}");
+        let (org, name) = (org_parameter(org), encode(name));
+        let path = format!("/api/v2/buckets?{org}&name={name}");
         let answer = self.get(&path)?;
         if answer.status == 404 {
             return Ok(None);
@@ -217,7 +153,7 @@ impl Client {
     /// When the server does not give them.
     pub fn tasks(&self, org_id: &str) -> Result<Vec<Task>, Error> {
         let mut tasks: Vec<Task> = Vec::new();
-        loop {
+        for _ in 0..PAGES_MAX {
             let after = tasks
                 .last()
                 .map_or(String::new(), |last| format!("&after={}", last.id));
@@ -231,6 +167,7 @@ impl Client {
             }
             tasks.extend(page);
         }
+        Err(Error::TooLong("a list without end"))
     }
 
     /// Makes a task; its name and pace are those of the script. Returns its id.
@@ -343,8 +280,8 @@ impl Client {
         (start, stop): (&str, &str),
         predicate: &str,
     ) -> Result<(), Error> {
-        let (org, bucket) = (encode(org), encode(bucket));
-        let path = format!("/api/v2/delete?org={org}&bucket={bucket}");
+        let (org, bucket) = (org_parameter(org), encode(bucket));
+        let path = format!("/api/v2/delete?{org}&bucket={bucket}");
         let which = json!({ "start": start, "stop": stop, "predicate": predicate });
         let answer = self.post(&path, &which)?;
         if answer.status == 204 {

@@ -5,6 +5,7 @@
 //! 200 with a page, whatever the method.
 
 pub mod answer;
+pub mod entities;
 pub mod error;
 pub mod flux;
 pub mod gzip;
@@ -174,7 +175,7 @@ impl Client {
         if let Some(now_s) = now_s {
             asked["now"] = flux::time_s(now_s).into();
         }
-        let path = format!("/api/v2/query?org={}", encode(&self.org));
+        let path = format!("/api/v2/query?{}", org_parameter(&self.org));
         let headers = [
             ("Content-Type", "application/json"),
             ("Accept", "application/csv"),
@@ -228,6 +229,17 @@ fn open_proxy(chosen: &proxy::Chosen) -> Result<Proxy, Error> {
         Ok((ProxyProtocol::Http | ProxyProtocol::Https, proxy)) => Ok(proxy),
         _ => Err(Error::Proxy(chosen.shown())),
     }
+}
+
+/// Whether a text is an id as InfluxDB gives them.
+pub fn is_id(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// How a request names an organisation, which may be configured by its id.
+fn org_parameter(org: &str) -> String {
+    let name = if is_id(org) { "orgID" } else { "org" };
+    format!("{name}={}", encode(org))
 }
 
 /// Percent-encodes a name for a query string (RFC 3986: all but unreserved characters).

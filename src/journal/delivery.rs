@@ -1,10 +1,13 @@
 //! What the journal keeps of delivery: destinations and their state, what each has acknowledged,
 //! what it refused.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Transaction, params};
 
 use super::append::{Journal, lose};
 use super::compared::{Reconciled, put_reconciled};
+use super::quarantine::release;
 use super::ranges::IdRanges;
 use super::{JournalError, Named};
 use crate::pulse::{LossCause, WallNs};
@@ -20,6 +23,17 @@ pub struct Refused {
     pub wall_ns: WallNs,
     /// What the server said.
     pub message: String,
+}
+
+/// A point that is older than the raw bucket keeps: it is in its windows, and nowhere else on the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expired {
+    /// The pulse's id.
+    pub pulse: i64,
+    /// The meter's row.
+    pub meter: i64,
+    /// The pulse's stamp.
+    pub wall_ns: WallNs,
 }
 
 /// How delivery to a destination stands: a word and what is to be said about it.
@@ -42,8 +56,10 @@ pub struct DeliveryNews {
     pub much: bool,
     /// Points refused since the last time.
     pub refused: Vec<Refused>,
-    /// Points the server dropped as older than its retention: (meter row, how many).
-    pub expired: Vec<(i64, u64)>,
+    /// Points the server dropped as older than its retention.
+    pub expired: Vec<Expired>,
+    /// Points that are taken out of quarantine, to be sent again, by the pulse's id.
+    pub released: Vec<i64>,
     /// A change of state.
     pub state: Option<DestinationState>,
     /// What has been compared of its buckets.
@@ -73,6 +89,20 @@ impl Journal {
             .op("keep a destination")
     }
 
+    /// Keeps whether a destination gets the pulses themselves, or windows only.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn sends_raw(&self, destination: i64, raw: bool) -> Result<(), JournalError> {
+        self.connection
+            .execute(
+                "UPDATE destination SET raw = ?2 WHERE id = ?1 AND raw <> ?2",
+                (destination, raw),
+            )
+            .op("keep a destination")?;
+        Ok(())
+    }
+
     /// Keeps what delivery has to tell.
     ///
     /// # Errors
@@ -90,17 +120,14 @@ impl Journal {
         if let Some(delivered) = &news.delivered {
             put_delivered(&transaction, destination, delivered)?;
         }
+        if !news.released.is_empty() {
+            release(&transaction, destination, &news.released)?;
+        }
         for refused in &news.refused {
             put_refused(&transaction, destination, refused, now_ns)?;
         }
-        for (meter, pulses) in &news.expired {
-            lose(
-                &transaction,
-                *meter,
-                LossCause::Retention,
-                *pulses,
-                (now_ns, now_ns),
-            )?;
+        if !news.expired.is_empty() {
+            put_expired(&transaction, &news.expired)?;
         }
         if let Some(state) = &news.state {
             transaction
@@ -144,6 +171,48 @@ pub(super) fn put_delivered(
                 (destination, first, last),
             )
             .op("keep what was delivered")?;
+    }
+    Ok(())
+}
+
+/// Notes pulses as being in windows only, each once: every server that is too late for them says so.
+fn put_expired(transaction: &Transaction<'_>, expired: &[Expired]) -> Result<(), JournalError> {
+    let mut known: IdRanges = transaction
+        .prepare_cached("SELECT first_id, last_id FROM expired")
+        .and_then(|mut select| {
+            let ranges = select.query_map([], |row| row.try_into())?;
+            ranges.collect::<Result<Vec<_>, _>>()
+        })
+        .map(IdRanges::from_ranges)
+        .op("be read")?;
+    let mut meters: BTreeMap<i64, (u64, WallNs, WallNs)> = BTreeMap::new();
+    for Expired {
+        pulse,
+        meter,
+        wall_ns,
+    } in expired
+    {
+        if known.contains(*pulse) {
+            continue;
+        }
+        known.add(*pulse, *pulse);
+        let of_meter = meters.entry(*meter).or_insert((0, *wall_ns, *wall_ns));
+        *of_meter = (
+            of_meter.0 + 1,
+            of_meter.1.min(*wall_ns),
+            of_meter.2.max(*wall_ns),
+        );
+    }
+    for (meter, (pulses, first_ns, last_ns)) in meters {
+        let seen = (first_ns, last_ns);
+        lose(transaction, meter, LossCause::Retention, pulses, seen)?;
+    }
+    let put = transaction.execute("DELETE FROM expired", []);
+    put.op("note what is in windows only")?;
+    for range in known.ranges() {
+        transaction
+            .execute("INSERT INTO expired VALUES (?1, ?2)", *range)
+            .op("note what is in windows only")?;
     }
     Ok(())
 }

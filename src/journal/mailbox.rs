@@ -30,6 +30,7 @@ impl Mailbox {
         waiting.much |= news.much;
         waiting.refused.extend(news.refused);
         waiting.expired.extend(news.expired);
+        waiting.released.extend(news.released);
         for reconciled in news.reconciled {
             match waiting.reconciled.last_mut() {
                 Some(last) if last.takes(&reconciled) => last.merge(reconciled),
@@ -62,6 +63,7 @@ impl Mailbox {
             || waiting.views.is_some()
             || !waiting.refused.is_empty()
             || !waiting.expired.is_empty()
+            || !waiting.released.is_empty()
             || waiting.reconciled.iter().any(Reconciled::is_urgent);
         let ranges = waiting.delivered.is_some() || !waiting.reconciled.is_empty();
         if urgent || (also_ranges && ranges) {
@@ -80,6 +82,7 @@ impl Mailbox {
         taken.reconciled.extend(since.reconciled);
         taken.refused.extend(since.refused);
         taken.expired.extend(since.expired);
+        taken.released.extend(since.released);
         *waiting = taken;
     }
 }

@@ -92,4 +92,12 @@ pub(super) const MIGRATIONS: &[&str] = &[
     "
     ALTER TABLE line ADD COLUMN tally TEXT;
     ",
+    // A point in quarantine may be marked to be sent again; a pulse that raw no longer takes is told once, however
+    // many servers say so; whether a server gets the pulses themselves is known without the configuration.
+    "
+    ALTER TABLE quarantine ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX quarantine_again ON quarantine (destination, pulse) WHERE again = 1;
+    CREATE TABLE expired (first_id INTEGER PRIMARY KEY, last_id INTEGER NOT NULL);
+    ALTER TABLE destination ADD COLUMN raw INTEGER NOT NULL DEFAULT 1;
+    ",
 ];

@@ -22,7 +22,8 @@
 //! * `destination(id, name, …)` and `delivered(destination, first_id, last_id)`: which pulses each
 //!   destination has acknowledged, as few ranges of ids. Saved late on purpose: sending again is
 //!   harmless, a write a second to the card is not.
-//! * `quarantine(…)`: points that a server refused for good, with what it said.
+//! * `quarantine(…)`: points that a server refused for good, with what it said; `again`: they are to be sent again.
+//!   `expired(first_id, last_id)`: pulses that a raw bucket was too late for.
 //! * `window(view, start_s, meter, pulses)`: how many pulses each minute, five minutes and hour
 //!   holds, of pulses that are durable and whose time is final. `rolled(first_id, last_id)`: which
 //!   ids are counted in there. Both change in one commit, so that each pulse is counted once for
@@ -67,6 +68,7 @@ pub mod kinship;
 pub mod lock;
 pub mod mailbox;
 pub mod marks;
+pub mod quarantine;
 pub mod ranges;
 pub mod reader;
 pub mod refusal;

@@ -25,6 +25,16 @@ impl IdRanges {
         &self.ranges
     }
 
+    /// How many ids there are.
+    pub fn len(&self) -> i64 {
+        self.ranges.iter().map(|range| range.1 - range.0 + 1).sum()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
     /// Whether `id` is in one of them.
     pub fn contains(&self, id: i64) -> bool {
         let at = self.ranges.partition_point(|range| range.1 < id);

@@ -197,6 +197,18 @@ impl Reader {
             .op("be read")
     }
 
+    /// Whether a destination gets the pulses themselves.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn sends_raw(&self, destination: i64) -> Result<bool, JournalError> {
+        self.connection
+            .prepare_cached("SELECT raw FROM destination WHERE id = ?1")
+            .and_then(|mut select| select.query_row([destination], |row| row.get(0)).optional())
+            .op("be read")
+            .map(|raw| raw.unwrap_or(true))
+    }
+
     /// Destinations by row: name and state.
     ///
     /// # Errors

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::append::Journal;
-use super::delivery::{DeliveryNews, DestinationState, Refused};
+use super::delivery::{DeliveryNews, DestinationState, Expired, Refused};
 use super::durable::Durable;
 use super::marks::Marks;
+use super::quarantine::Quarantine;
 use super::ranges::IdRanges;
 use super::reader::Reader;
 use super::writer::Writer;
@@ -317,14 +318,17 @@ fn what_delivery_tells_is_kept() {
     };
     let news = DeliveryNews {
         refused: vec![refused.clone(), refused],
-        expired: vec![(2, 4)],
+        expired: vec![expired(1, WALL + 5), expired(3, WALL + 7)],
         state: Some(state.clone()),
         delivered: Some(IdRanges::from_ranges([(1, 3)])),
         much: false,
         ..DeliveryNews::default()
     };
-    bench.writer.mailbox().leave(news);
-    bench.writer.step();
+    // Another server says the same, or the same one after a crash: it is told once.
+    for _ in 0..2 {
+        bench.writer.mailbox().leave(news.clone());
+        bench.writer.step();
+    }
     let reader = bench.reader();
     let (row, name, kept) = reader.destinations().unwrap().remove(0);
     assert_eq!((name.as_str(), kept), ("influx", state));
@@ -335,7 +339,64 @@ fn what_delivery_tells_is_kept() {
         .into_iter()
         .map(|(_, cause, loss)| (cause, loss.pulses))
         .collect();
-    assert_eq!(lost, [(LossCause::Refused, 1), (LossCause::Retention, 4)]);
+    assert_eq!(lost, [(LossCause::Refused, 1), (LossCause::Retention, 2)]);
+    let ledger = reader.ledger().unwrap();
+    let expired = &ledger
+        .iter()
+        .find(|(_, cause, _)| !cause.is_loss())
+        .unwrap()
+        .2;
+    // Their own times, not that of the refusal.
+    assert_eq!((expired.first_ns, expired.last_ns), (WALL + 5, WALL + 7));
+}
+
+fn expired(pulse: i64, wall_ns: i64) -> Expired {
+    Expired {
+        pulse,
+        meter: 2,
+        wall_ns,
+    }
+}
+
+#[test]
+fn what_is_sent_again_is_out_of_quarantine_and_ledger() {
+    let mut bench = Bench::new(|_| {});
+    bench.push(pending(
+        vec![segment(0, WALL, Trust::Assumed)],
+        pulses(0, 0, 5),
+    ));
+    bench.writer.step();
+    let refused = |pulse| Refused {
+        pulse,
+        meter: 1,
+        wall_ns: WALL + pulse,
+        message: "no".to_owned(),
+    };
+    // One of them has left the journal since.
+    bench.writer.mailbox().leave(DeliveryNews {
+        refused: vec![refused(2), refused(4), refused(99)],
+        ..DeliveryNews::default()
+    });
+    bench.writer.step();
+    let row = bench.reader().destinations().unwrap()[0].0;
+    assert!(bench.reader().to_send_again(row).unwrap().is_empty());
+    let mut beside = Quarantine::open(bench.dir.path()).unwrap();
+    assert_eq!(beside.send_again("elsewhere").unwrap(), 0);
+    assert_eq!(beside.send_again("influx").unwrap(), 2);
+    assert_eq!(bench.reader().to_send_again(row).unwrap(), [2, 4]);
+    // Twice is once, and what nobody has marked stays.
+    for _ in 0..2 {
+        bench.writer.mailbox().leave(DeliveryNews {
+            released: vec![2, 4, 99],
+            ..DeliveryNews::default()
+        });
+        bench.writer.step();
+    }
+    let reader = bench.reader();
+    let left = reader.quarantine().unwrap();
+    let left: Vec<_> = left.iter().map(|q| (q.pulse, q.kept, q.again)).collect();
+    assert_eq!(left, [(99, false, false)]);
+    assert_eq!(reader.ledger().unwrap()[0].2.pulses, 1);
 }
 
 #[test]

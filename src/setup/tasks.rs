@@ -2,7 +2,7 @@
 
 use crate::config::InfluxSettings;
 use crate::deliver::batch::FIELD;
-use crate::influx::flux;
+use crate::influx::{flux, is_id};
 use crate::rollup::{Level, TASK_OFFSET_S, View};
 
 /// The task of a view: every pulse in the window it belongs to, stamped at the window's start,
@@ -24,14 +24,15 @@ pub fn script(influx: &InfluxSettings, view: View, installation: &str) -> String
          |> range(start: start, stop: stop)\n    \
          |> filter(fn: (r) => r._measurement == {measurement} and r._field == {field})\n    \
          |> aggregateWindow(every: {width}, fn: sum, timeSrc: \"_start\", createEmpty: false)\n    \
-         |> to(bucket: {to}, org: {org})\n",
+         |> to(bucket: {to}, {org}: {of_org})\n",
         name = flux::string(&name(view, installation)),
         reach = view.reach_s() / 60,
         raw = flux::string(influx.bucket(Level::Raw)),
         measurement = flux::string(&influx.measurement),
         field = flux::string(FIELD),
         to = flux::string(influx.bucket(Level::View(view))),
-        org = flux::string(&influx.org),
+        org = if is_id(&influx.org) { "orgID" } else { "org" },
+        of_org = flux::string(&influx.org),
     )
 }
 
