@@ -102,6 +102,10 @@ pub fn read_rows(answer: &mut dyn BufRead, each: &mut dyn FnMut(Row<'_>)) -> Res
         if answer.limit() == 0 {
             return Err(CsvError::TooLong("more than 32 MiB"));
         }
+        rows += 1;
+        if rows > ROWS_MAX {
+            return Err(CsvError::TooLong("more than 200,000 rows"));
+        }
         if record.iter().all(String::is_empty) {
             header.clear();
         } else if header.is_empty() {
@@ -114,10 +118,6 @@ pub fn read_rows(answer: &mut dyn BufRead, each: &mut dyn FnMut(Row<'_>)) -> Res
             if header.iter().any(|name| name == "error") {
                 let said = row.get("error").unwrap_or("the query failed");
                 return Err(CsvError::Query(said.to_owned()));
-            }
-            rows += 1;
-            if rows > ROWS_MAX {
-                return Err(CsvError::TooLong("more than 200,000 rows"));
             }
             each(row);
         }
@@ -233,13 +233,18 @@ mod tests {
             ("\"\n", "rows", 1 << 20),
             ("a,\"b\n", "rows", 1 << 22),
             (",", "row", 1 << 17),
-            ("\r\n", "MiB", 33 << 20),
+            ("\r\n", "rows", 1 << 20),
             ("x\n", "rows", 1 << 20),
         ] {
             let (bytes, stopped) = endless(what);
             assert!(stopped.contains(bound), "{what:?}: {stopped}");
             assert!(bytes <= bytes_max, "{what:?}: {bytes}");
         }
+        let (bytes, stopped) = endless(&format!("{}\n", "x".repeat(1_000)));
+        assert!(
+            stopped.contains("MiB") && bytes <= 33 << 20,
+            "{stopped}: {bytes}"
+        );
         let long = format!("a\n{}\n", "x".repeat(RECORD_BYTES_MAX - 1));
         assert!(rows(&long).is_ok());
     }
