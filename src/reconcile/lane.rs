@@ -8,9 +8,10 @@
 
 use std::collections::HashMap;
 
+use crate::clock::elapsed::LEAP_MAX_NS;
 use crate::deliver::request_size::RequestSize;
 use crate::journal::compared::{Changed, Compared, Looked};
-use crate::pulse::MonoNs;
+use crate::pulse::{MonoNs, NS_PER_S};
 use crate::rollup::Level;
 use crate::rollup::spans::Spans;
 
@@ -156,6 +157,14 @@ impl Lane {
         self.known.from_s = self.known.from_s.min(oldest_s);
         self.keeping = Keeping::Span(oldest_s, from_s);
         true
+    }
+
+    /// A clock that was years ahead once has led too far: comparing goes on where it is now.
+    pub(super) fn pull_back(&mut self, edge_s: i64) {
+        let led_s = edge_s.saturating_add(LEAP_MAX_NS / NS_PER_S);
+        if self.known.until_s.is_some_and(|until_s| until_s > led_s) {
+            self.known.until_s = Some(edge_s);
+        }
     }
 
     /// Removes what is not kept any more from what is to be compared. Returns the changed windows among it.

@@ -276,11 +276,14 @@ impl Reconciler {
         let Some(first_s) = self.reader.first_window(view)? else {
             return Ok(None);
         };
+        // A wall clock that is ahead must give up nothing.
+        let sure_s = mark
+            .sure_ns
+            .map_or(mark.closed_s, |ns| ns.div_euclid(NS_PER_S));
         let kept_s = match lane.level {
-            Level::Raw => Some(self.raw_from_s(now_s)),
-            Level::View(view) => view.kept_from_s(now_s),
+            Level::Raw => Some(self.raw_from_s(sure_s.min(now_s))),
+            Level::View(view) => view.kept_from_s(sure_s.min(now_s)),
         };
-        let oldest_s = first_s.max(kept_s.unwrap_or(first_s));
         let closed_s = view.floor_s(mark.closed_s);
         let settled_s = view.settled_before_s(now_s).min(closed_s);
         // By the hour: one look at sixty minutes.
@@ -296,7 +299,9 @@ impl Reconciler {
             hourly_s
         };
         Ok(Some(Bounds {
-            oldest_s: oldest_s.max(lane.dropped_before_s),
+            oldest_s: first_s
+                .max(kept_s.unwrap_or(first_s))
+                .max(lane.dropped_before_s),
             edge_s,
             settled_s: if catching_up { settled_s } else { hourly_s },
         }))
@@ -315,6 +320,7 @@ impl Reconciler {
         let Some(bounds) = self.bounds(index, mark)? else {
             return Ok(None);
         };
+        self.lanes[index].pull_back(bounds.edge_s);
         let level = self.lanes[index].level;
         let mut changed = self.reader.changed_windows(
             self.destination,
@@ -330,11 +336,6 @@ impl Reconciler {
         let look = self.readable || !self.writes_young(level);
         let stretch = self.lanes[index].next(changed, bounds, self.names.len(), look);
         Ok(stretch.map(|stretch| (stretch, bounds)))
-    }
-
-    /// Raw holds everything from here on.
-    fn raw_from_s(&self, now_s: i64) -> i64 {
-        View::Hour.floor_s(now_s - i64::from(self.retention_d) * 86_400) + View::Hour.width_s()
     }
 
     fn went_well(

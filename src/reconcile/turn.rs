@@ -26,6 +26,11 @@ pub(super) enum Turn {
 }
 
 impl Reconciler {
+    /// Raw holds everything from here on.
+    pub(super) fn raw_from_s(&self, now_s: i64) -> i64 {
+        View::Hour.floor_s(now_s - i64::from(self.retention_d) * 86_400) + View::Hour.width_s()
+    }
+
     /// Compares a stretch and puts right what is to be put right.
     pub(super) fn turn(
         &mut self,
