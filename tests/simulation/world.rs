@@ -533,10 +533,9 @@ impl World {
 
     /// Another logger's pulses of the last moments, in raw. Its stamps are none of ours.
     fn another(&mut self, meter: usize, count: u8) {
-        let now_ns = self.clock.wall_ns() - self.clock.wall_ns().rem_euclid(1_024);
-        if now_ns < EARLIEST_WALL_NS {
-            return;
-        }
+        // Its clock is right, whatever ours says.
+        let now_ns = self.clock.mono_ns() + self.true_offset_ns;
+        let now_ns = now_ns - now_ns.rem_euclid(1_024);
         for n in 0..i64::from(count) {
             let stamp = now_ns - n * 1_024_000 + 1;
             let line = format!("PowerPulse,PulseType={} Pulse=1i {stamp}", METERS[meter]);
