@@ -81,7 +81,8 @@ pub fn parse(text: &str, zone: &Zone) -> Result<WallNs, String> {
             .instant(civil(text)?)
             .map_err(|why| why.replacen('T', " ", usize::from(!text.contains('T'))))?,
     };
-    nanoseconds(instant).ok_or_else(|| format!("{text} is too far away: years 1678 to 2261 can be kept"))
+    nanoseconds(instant)
+        .ok_or_else(|| format!("{text} is too far away: years 1678 to 2261 can be kept"))
 }
 
 /// The instant in nanoseconds since 1970, if it can be kept.
@@ -215,7 +216,10 @@ mod tests {
     #[test]
     fn a_zone_that_is_not_known_is_not_utc() {
         let unknown = Zone(Err("TZ=Europe/Berlim names no time zone".to_owned()));
-        assert_eq!(parse("2026-01-01T12:00:00Z", &unknown), Ok(1_767_268_800 * NS_PER_S));
+        assert_eq!(
+            parse("2026-01-01T12:00:00Z", &unknown),
+            Ok(1_767_268_800 * NS_PER_S)
+        );
         for text in ["2026-01-01 12:00:00", "2026-01-01", "1.1.2026"] {
             let said = parse(text, &unknown).unwrap_err();
             assert!(said.contains("Berlim") && said.contains("offset"), "{said}");
@@ -237,10 +241,24 @@ mod tests {
         ] {
             assert_eq!(since_1970(text), Some(Ok(wall_ns)), "{text}");
         }
-        for text in ["", "-", "12:00", "1.2.3", "2026-01-01", "1767268800.", "x", "1_0"] {
+        for text in [
+            "",
+            "-",
+            "12:00",
+            "1.2.3",
+            "2026-01-01",
+            "1767268800.",
+            "x",
+            "1_0",
+        ] {
             assert!(since_1970(text).is_none_or(|read| read.is_err()), "{text}");
         }
-        assert!(since_1970("1.7672688E+09").unwrap().unwrap_err().contains("spreadsheet"));
+        assert!(
+            since_1970("1.7672688E+09")
+                .unwrap()
+                .unwrap_err()
+                .contains("spreadsheet")
+        );
         assert!(since_1970("9223372036854775808").unwrap().is_err());
     }
 

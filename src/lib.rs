@@ -13,6 +13,7 @@
 //! | room | its job |
 //! |---|---|
 //! | [`pulse`] | Edges, pulses, meters, causes of loss: pure data. |
+//! | [`civil`] | Times as people write them, and their zone. |
 //! | [`clock`] | Asks the time; ties monotonic stamps to wall time by clock segments. |
 //! | [`capture`] | Edges in, pulses out: sources, the filter, gaps. |
 //! | [`intake`] | The queue in memory between capture and the journal. |
@@ -34,6 +35,7 @@
 //! | [`daemon`] | The assembly of all rooms. |
 
 pub mod capture;
+pub mod civil;
 pub mod cli;
 pub mod clock;
 pub mod config;

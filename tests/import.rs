@@ -413,14 +413,14 @@ fn files_and_what_is_said_about_them() {
     let (code, said) = home.ask(&["import", "solar.csv"]);
     assert_eq!(code, 1, "{said}");
     for part in [
-        "\"Other\" (1 pulses) or \"Solar\" (1 pulses)",
+        "\"Other\" (1 pulse) or \"Solar\" (1 pulse)",
         "--map OLD=NEW",
         "[[meter]]",
     ] {
         assert!(said.contains(part), "{said}");
     }
     let said = home.import(&["--map", "Solar=Generate", "--without", "Other", "solar.csv"]);
-    assert!(said.contains("1 pulses imported"), "{said}");
+    assert!(said.contains("1 pulse imported"), "{said}");
 
     // A journal in WAL mode is read, and nothing is left beside it.
     let elsewhere = home.path("elsewhere");

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// Room → the rooms it may use.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("pulse", &[]),
+    ("civil", &["pulse"]),
     ("clock", &["pulse"]),
     ("config", &["pulse", "rollup"]),
     ("intake", &["pulse", "clock", "capture"]),
@@ -39,7 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "import",
         &[
-            "pulse", "clock", "config", "rollup", "journal", "deliver", "owner",
+            "civil", "pulse", "clock", "config", "rollup", "journal", "deliver", "owner",
         ],
     ),
     ("setup", &["config", "rollup", "influx", "deliver", "owner"]),
@@ -71,6 +72,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "civil",
             "pulse",
             "clock",
             "config",

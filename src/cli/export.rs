@@ -3,19 +3,22 @@
 use std::collections::BTreeMap;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
+use super::new_file::NewFile;
 use super::rights;
-use super::time::Moment;
+use super::time::{Moment, count};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded};
 use crate::deliver::batch::{FIELD, TAG};
+use crate::import::csv::quoted;
 use crate::influx::line_protocol::LineEncoder;
 use crate::journal::reader::{Entry, Reader};
-use crate::pulse::NS_PER_S;
+use crate::pulse::{NS_PER_S, WallNs};
 use crate::rollup::View;
 
 /// Pulses a read: short transactions, so that a running daemon's WAL can be reused.
@@ -27,18 +30,28 @@ const PROGRESS_PULSES: i64 = 500_000;
 /// Options of `export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// The first instant, such as 2026-06-01 (local time), 2026-06-01T00:00:00Z or -24h
+    /// The first instant, such as 2026-06-01 (local time), 2026-06-01T00:00:00Z, yesterday or -24h
     /// [default: the oldest pulse].
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        visible_alias = "since",
+        value_name = "TIME",
+        allow_hyphen_values = true
+    )]
     from: Option<Moment>,
 
     /// The instant after the last one [default: the newest pulse].
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        visible_alias = "until",
+        value_name = "TIME",
+        allow_hyphen_values = true
+    )]
     to: Option<Moment>,
 
-    /// How to write them.
-    #[arg(long, value_enum, default_value_t = Format::Lp)]
-    format: Format,
+    /// How to write them [default: csv for a file whose name ends in .csv, else lp].
+    #[arg(long, value_enum)]
+    format: Option<Format>,
 
     /// Write windows instead of pulses: how many pulses each 1m, 5m or 1h held, and with CSV the
     /// energy in kWh of meters whose imp_per_kwh is configured.
@@ -52,6 +65,27 @@ pub struct ExportArgs {
     /// Write to a file [default: standard output].
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// Replace the file if it is there already.
+    #[arg(long, requires = "output")]
+    force: bool,
+}
+
+impl ExportArgs {
+    fn format(&self) -> Format {
+        let extension = self.output.as_ref().and_then(|path| path.extension());
+        let is_csv = extension.is_some_and(|end| end.eq_ignore_ascii_case("csv"));
+        self.format
+            .unwrap_or(if is_csv { Format::Csv } else { Format::Lp })
+    }
+
+    fn things(&self) -> &'static str {
+        if self.view.is_some() {
+            "window"
+        } else {
+            "pulse"
+        }
+    }
 }
 
 fn parse_view(text: &str) -> Result<View, String> {
@@ -67,37 +101,87 @@ enum Format {
     Csv,
 }
 
-/// Writes the pulses.
+/// Writes the pulses. It ends with 1 if there are pulses that are held because their time is not known: they
+/// are not among those that are written.
 ///
 /// # Errors
-/// When the journal cannot be read, or the output cannot be written.
-pub fn export(args: &ExportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
-    let dir = &loaded.settings.journal.dir;
-    let Some(path) = &args.output else {
-        let _acting = rights::as_owner(dir)?;
-        let mut out = BufWriter::new(out);
-        write_all(args, loaded, &mut out)?;
-        return Ok(out.flush()?);
-    };
-    let failed = || format!("cannot write {}", path.display());
-    let mut file = BufWriter::new(rights::create(path)?);
-    let _acting = rights::as_owner(dir)?;
-    let written = write_all(args, loaded, &mut file)?;
-    file.flush().with_context(failed)?;
-    let what = if args.view.is_some() {
-        "windows"
-    } else {
-        "pulses"
-    };
-    writeln!(out, "{written} {what} written to {}", path.display())?;
-    Ok(())
-}
-
-fn write_all(args: &ExportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<u64> {
+/// When the journal cannot be read, or the output cannot be written; nothing is left of a file then.
+pub fn export(args: &ExportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<ExitCode> {
     let now_ns = SystemClock.wall_ns();
     let from_ns = args.from.map_or(i64::MIN, |from| from.resolve(now_ns));
     let to_ns = args.to.map_or(i64::MAX, |to| to.resolve(now_ns));
-    let mut reader = Reader::open(&loaded.settings.journal.dir)?;
+    if from_ns >= to_ns {
+        let (from, to) = (super::time::local(from_ns), super::time::local(to_ns));
+        bail!("nothing lies between --from {from} and --to {to}: --to must be the later one");
+    }
+    let dir = &loaded.settings.journal.dir;
+    let acting = rights::as_owner(dir)?;
+    let mut reader = Reader::open(dir)?;
+    let held = held(&mut reader)?;
+    let period = (from_ns, to_ns);
+    let written = match &args.output {
+        None => {
+            let mut out = BufWriter::new(&mut *out);
+            let written = write_all(args, loaded, &mut reader, period, &mut out)?;
+            out.flush()?;
+            written
+        }
+        Some(path) => {
+            drop(acting);
+            let mut file = NewFile::begin(path, dir, args.force)?;
+            let acting = rights::as_owner(dir)?;
+            let written = write_all(args, loaded, &mut reader, period, file.out())?;
+            drop(acting);
+            file.finish()?;
+            let what = count(written, args.things());
+            writeln!(out, "{what} written to {}", path.display())?;
+            written
+        }
+    };
+    let mut said = std::io::stderr();
+    if written == 0 && args.output.is_none() {
+        let _ = writeln!(said, "there is no {} in that period", args.things());
+    }
+    if held == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let _ = writeln!(
+        said,
+        "{} NOT written: held until the clock is known to be right (`powerlogger status`)",
+        count(held, "pulse")
+    );
+    Ok(ExitCode::from(super::EXIT_FAILED))
+}
+
+/// How many pulses are held because their time is not known.
+fn held(reader: &mut Reader) -> Result<i64> {
+    let Some((oldest, newest)) = reader.bounds()? else {
+        return Ok(0);
+    };
+    let mut held = 0;
+    for (first, last) in reader.rolled()?.gaps(oldest, newest) {
+        let mut next = first;
+        while next <= last {
+            let page = reader.page(next, last, PAGE_PULSES)?;
+            held += page
+                .held
+                .iter()
+                .map(|range| range.1 - range.0 + 1)
+                .sum::<i64>();
+            let reached = page.covered.iter().chain(&page.held).map(|range| range.1);
+            next = reached.max().unwrap_or(last) + 1;
+        }
+    }
+    Ok(held)
+}
+
+fn write_all(
+    args: &ExportArgs,
+    loaded: &Loaded,
+    reader: &mut Reader,
+    (from_ns, to_ns): (WallNs, WallNs),
+    out: &mut dyn Write,
+) -> Result<u64> {
     let names = reader.meter_names()?;
     for wanted in &args.meter {
         if !names.values().any(|name| name == wanted) {
@@ -115,15 +199,15 @@ fn write_all(args: &ExportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<
     if let Some(view) = args.view {
         let period = (from_ns.div_euclid(NS_PER_S), to_ns.div_euclid(NS_PER_S));
         return write_windows(
-            args.format,
+            args.format(),
             loaded,
-            &reader,
+            reader,
             (view, period),
             &wanted.collect(),
             out,
         );
     }
-    let mut writer = LineWriter::new(args.format, loaded, wanted.collect(), out)?;
+    let mut writer = LineWriter::new(args.format(), loaded, wanted.collect(), out)?;
     let Some((mut next, last)) = reader.bounds()? else {
         return Ok(0);
     };
@@ -208,7 +292,7 @@ fn write_windows(
                 let start = Timestamp::from_second(window.start_s)?;
                 let energy = imp_per_kwh
                     .map_or_else(String::new, |imp| format!("{:.6}", pulses as f64 / imp));
-                let name = csv_field(name);
+                let name = quoted(name);
                 writeln!(out, "{start},{},{name},{pulses},{energy}", window.start_s)?;
             }
             written += 1;
@@ -270,7 +354,7 @@ impl<'a> LineWriter<'a> {
             }
             None => {
                 let time = Timestamp::from_nanosecond(i128::from(entry.wall_ns))?;
-                let (name, estimated) = (csv_field(name), i32::from(entry.estimated));
+                let (name, estimated) = (quoted(name), i32::from(entry.estimated));
                 writeln!(self.out, "{time:.9},{},{name},{estimated}", entry.wall_ns)?;
             }
         }
@@ -284,12 +368,4 @@ fn measurement(loaded: &Loaded) -> &str {
         Influx::Configured(influx) => &influx.measurement,
         Influx::NotConfigured(_) => "PowerPulse",
     }
-}
-
-/// Quoted where it has to be (RFC 4180).
-fn csv_field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        return format!("\"{}\"", text.replace('"', "\"\""));
-    }
-    text.to_owned()
 }

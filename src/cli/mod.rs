@@ -17,6 +17,7 @@ pub mod verify;
 
 mod in_use;
 mod log;
+mod new_file;
 mod progress;
 mod remote;
 mod rights;
@@ -123,7 +124,7 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Status(args) => status::status(&args, &of_journal(&options)?, out)?,
         Command::Register(args) => register::register(&args, &of_journal(&options)?, out)?,
         Command::Losses(args) => losses::losses(&args, &of_journal(&options)?, out)?,
-        Command::Export(args) => export::export(&args, &load(&options)?, out)?,
+        Command::Export(args) => return export::export(&args, &load(&options)?, out),
         Command::Import(args) => return import::import(&args, &load(&options)?, out),
         Command::Config(command) => config::config(&command, &options, out)?,
         Command::Completions(args) => completions::completions(&args, out)?,

@@ -2,11 +2,12 @@
 
 use std::str::FromStr;
 
-use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Span, Timestamp, ZonedDateTime};
+use jiff::{SignedDuration, Span, Timestamp, ToSpan};
 
-use crate::pulse::WallNs;
+use crate::civil::{self, Zone};
+use crate::clock::{Clock, SystemClock};
+use crate::pulse::{NS_PER_S, WallNs};
 
 /// A point in time, given absolutely or back from now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,35 +31,48 @@ impl Moment {
 impl FromStr for Moment {
     type Err = String;
 
-    /// `2026-06-21T12:00:00Z`, `2026-06-21 12:00` or `2026-06-21` in local time, `now`, `-36h`,
-    /// `-1 day`.
+    /// `2026-06-21T12:00:00Z`, `2026-06-21 12:00`, `21.06.2026 12:00` or `2026-06-21` in local time, `now`,
+    /// `today`, `yesterday`, `-36h`, `2 hours ago`.
     fn from_str(text: &str) -> Result<Moment, String> {
-        if text == "now" {
-            return Ok(Moment::FromNow(0));
-        }
-        if let Some(ago) = text.strip_prefix('-') {
-            return Ok(Moment::FromNow(-parse_span_ns(ago)?));
-        }
-        let local = |civil: DateTime| {
-            civil
-                .to_zoned_datetime(TimeZone::system())
-                .map(|z| z.timestamp())
-        };
-        let timestamp = text
-            .parse::<Timestamp>()
-            .or_else(|_| text.parse::<ZonedDateTime>().map(|zoned| zoned.timestamp()))
-            .or_else(|_| text.parse::<DateTime>().and_then(local))
-            .or_else(|_| {
-                text.parse::<Date>()
-                    .and_then(|date| local(date.at(0, 0, 0, 0)))
-            })
-            .map_err(|_| {
-                format!("`{text}` is not a time; try 2026-06-21T12:00:00Z, 2026-06-21, now or -36h")
-            })?;
-        i64::try_from(timestamp.as_nanosecond())
-            .map(Moment::At)
-            .map_err(|_| format!("`{text}` is too far away: years 1678 to 2261 can be kept"))
+        parse(text, &Zone::system(), SystemClock.wall_ns())
     }
+}
+
+/// Reads a moment; `now_ns` tells which day is today.
+fn parse(text: &str, zone: &Zone, now_ns: WallNs) -> Result<Moment, String> {
+    let text = text.trim();
+    let days_ago = match text.to_ascii_lowercase().as_str() {
+        "now" => return Ok(Moment::FromNow(0)),
+        "today" => Some(0),
+        "yesterday" => Some(1),
+        _ => None,
+    };
+    if let Some(days) = days_ago {
+        return day(days, zone, now_ns).map(Moment::At);
+    }
+    let ago = text.strip_prefix('-').or_else(|| text.strip_suffix(" ago"));
+    if let Some(ago) = ago {
+        return Ok(Moment::FromNow(-parse_span_ns(ago.trim())?));
+    }
+    let hint = |why: String| match why.strip_suffix("is not a time") {
+        Some(_) => format!("{why}; try 2026-06-21T12:00:00Z, 2026-06-21, today, now or -36h"),
+        None => why,
+    };
+    civil::parse(text, zone).map(Moment::At).map_err(hint)
+}
+
+/// When the day began that was so many days before today.
+fn day(days_ago: i64, zone: &Zone, now_ns: WallNs) -> Result<WallNs, String> {
+    let known = zone
+        .known()
+        .map_err(|why| format!("when a day begins is not known: {why}"))?;
+    let begin = || {
+        let now = Timestamp::from_nanosecond(i128::from(now_ns)).ok()?;
+        let date = now.to_zoned_datetime(known.clone()).date();
+        let date = date.checked_sub(days_ago.days()).ok()?;
+        civil::nanoseconds(date.to_zoned_datetime(known.clone()).ok()?.timestamp())
+    };
+    begin().ok_or_else(|| "the clock is too far away".to_owned())
 }
 
 /// A span such as `24h`, `7 days`, `90m`; days have 24 hours.
@@ -76,52 +90,77 @@ pub fn parse_span_ns(text: &str) -> Result<i64, String> {
     i64::try_from(duration.as_nanos()).map_err(|_| failed())
 }
 
-/// An instant for people: local time, to the second.
+/// An instant for people: local time, to the second; where the time zone is not known, UTC, and said so.
 pub fn local(wall_ns: WallNs) -> String {
     let Ok(timestamp) = Timestamp::from_nanosecond(i128::from(wall_ns)) else {
         return format!("{wall_ns} ns");
     };
-    timestamp
-        .to_zoned_datetime(TimeZone::system())
-        .strftime("%Y-%m-%d %H:%M:%S")
-        .to_string()
+    let (zone, form) = match Zone::system().known() {
+        Ok(zone) => (zone.clone(), "%Y-%m-%d %H:%M:%S"),
+        Err(_) => (TimeZone::UTC, "%Y-%m-%d %H:%M:%S UTC"),
+    };
+    timestamp.to_zoned_datetime(zone).strftime(form).to_string()
 }
 
-/// A duration for people: its two largest units.
+/// A duration for people: its largest unit, and the next smaller one if there is any of it.
 pub fn span(ns: i64) -> String {
-    let seconds = ns.max(0) / crate::pulse::NS_PER_S;
+    let seconds = ns.max(0) / NS_PER_S;
     let units = [("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)];
-    let mut left = seconds;
-    let mut parts = Vec::new();
-    for (name, size) in units {
-        let count = left / size;
-        left %= size;
-        if count > 0 {
-            parts.push(format!("{count} {name}"));
+    let largest = units.iter().position(|(_, size)| seconds >= *size);
+    let largest = largest.unwrap_or(units.len() - 1);
+    let (name, size) = units[largest];
+    let whole = format!("{} {name}", seconds / size);
+    match units.get(largest + 1) {
+        Some((name, next)) if seconds % size >= *next => {
+            format!("{whole} {} {name}", seconds % size / next)
         }
+        _ => whole,
     }
-    parts.truncate(2);
-    if parts.is_empty() {
-        "0 s".to_owned()
-    } else {
-        parts.join(" ")
+}
+
+/// How long ago an instant was; a clock that is behind it is said so.
+pub fn ago(wall_ns: WallNs, now_ns: WallNs) -> String {
+    match now_ns.saturating_sub(wall_ns) {
+        ns if ns >= 0 => format!("{} ago", span(ns)),
+        ns if ns > -NS_PER_S => "now".to_owned(),
+        ns => format!("{} ahead of this machine's clock", span(-ns)),
+    }
+}
+
+/// A number of things: `1 pulse`, `2 pulses`.
+pub fn count(number: impl Into<i128>, one: &str) -> String {
+    match number.into() {
+        1 => format!("1 {one}"),
+        number => format!("{number} {one}s"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pulse::NS_PER_S;
+
+    fn berlin() -> Zone {
+        Zone::of(TimeZone::get("Europe/Berlin").unwrap())
+    }
 
     #[test]
     fn moments_as_people_write_them() {
-        let at = |text: &str| text.parse::<Moment>();
+        // 2026-03-29T22:30:00Z: the 30th, after a day of 23 hours.
+        let now_ns = 1_774_823_400 * NS_PER_S;
+        let at = |text: &str| parse(text, &berlin(), now_ns);
         assert_eq!(at("1970-01-01T00:00:01Z"), Ok(Moment::At(NS_PER_S)));
         assert_eq!(at("1970-01-01T01:00:01+01:00"), Ok(Moment::At(NS_PER_S)));
         assert_eq!(at("now"), Ok(Moment::FromNow(0)));
         assert_eq!(at("-1 day"), Ok(Moment::FromNow(-86_400 * NS_PER_S)));
         assert_eq!(at("-36h").unwrap().resolve(0), -36 * 3_600 * NS_PER_S);
-        assert!(matches!(at("2026-06-21"), Ok(Moment::At(_))));
+        assert_eq!(at("2026-06-21"), Ok(Moment::At(1_781_992_800 * NS_PER_S)));
+        assert_eq!(at("21.06.2026 00:00"), at("2026-06-21"));
+        assert_eq!(at("2 hours ago"), Ok(Moment::FromNow(-7_200 * NS_PER_S)));
+        assert_eq!(at("today"), Ok(Moment::At(1_774_821_600 * NS_PER_S)));
+        assert_eq!(
+            at("Yesterday"),
+            Ok(Moment::At((1_774_821_600 - 23 * 3_600) * NS_PER_S))
+        );
         assert!(at("yesterday-ish").unwrap_err().contains("try"));
         assert!(at("9999-01-01").is_err());
     }
@@ -135,5 +174,21 @@ mod tests {
         assert_eq!(span(0), "0 s");
         assert_eq!(span(90 * NS_PER_S), "1 min 30 s");
         assert_eq!(span(90_061 * NS_PER_S), "1 d 1 h");
+        assert_eq!(
+            span((6 * 3_600 + 47) * NS_PER_S),
+            "6 h",
+            "no seconds beside hours"
+        );
+        assert_eq!(span((86_400 + 59) * NS_PER_S), "1 d");
+        assert_eq!(ago(0, 61 * NS_PER_S), "1 min 1 s ago");
+        assert_eq!(
+            ago(61 * NS_PER_S, 0),
+            "1 min 1 s ahead of this machine's clock"
+        );
+        assert_eq!((ago(1, 0).as_str(), ago(0, 0).as_str()), ("now", "0 s ago"));
+        assert_eq!(
+            count(1, "pulse") + ", " + &count(0_u64, "pulse"),
+            "1 pulse, 0 pulses"
+        );
     }
 }

@@ -9,7 +9,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use rusqlite::Connection;
 
@@ -101,7 +100,6 @@ fn import_or_look(dir: &Path, file: &Path, really: bool) -> (u64, Inherited) {
     let source = Source::open(file).unwrap();
     let mut reader = Reader::open(dir).ok();
     let mut context = Context::of_defaults(NOW);
-    context.zone = TimeZone::UTC;
     context.here = reader.as_ref().map(Reader::segments).unwrap_or_default();
     let survey = Survey::take(&source, &context, &mut |_| {}).unwrap();
     let meter_of: MeterOf = (0..)

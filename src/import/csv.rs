@@ -1,33 +1,89 @@
-//! Comma-separated files: as `powerlogger export --format csv` writes them, or `time,meter[,pulses]`. Pure.
-
-use jiff::civil::DateTime;
-use jiff::tz::{AmbiguousOffset, TimeZone};
-use jiff::{Timestamp, ZonedDateTime};
+//! Comma-separated files: as `powerlogger export --format csv` writes them, `time,meter[,pulses]`, or as
+//! InfluxDB answers queries. What separates the fields is decided once, by the first line. Pure.
 
 use super::{ROW_PULSES_MAX, Taken, Unclear};
+use crate::civil::{self, Zone};
+use crate::deliver::batch::{FIELD, TAG};
+
+/// What may stand between fields, that first which stands least in other texts.
+const SEPARATORS: [char; 3] = ['\t', ';', ','];
 
 /// Where the columns are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Columns {
+    separator: char,
+    count: usize,
     time: usize,
     meter: usize,
     pulses: Option<usize>,
     estimated: Option<usize>,
+    /// Of an answer of InfluxDB.
+    measurement: Option<usize>,
+    field: Option<usize>,
+}
+
+/// The separator that a spreadsheet declares in a first line of its own: `sep=;`.
+pub fn declared(line: &str) -> Option<char> {
+    let mut rest = line.trim_end().strip_prefix("sep=")?.chars();
+    rest.next().filter(|_| rest.next().is_none())
 }
 
 impl Columns {
-    /// From the first line: a header, or else `time,meter[,pulses]`. None: it is a header that lacks
-    /// what is needed.
+    /// From the first line: a header (true), or else `time,meter[,pulses]`. `declared`: the separator, if a
+    /// line before has said it.
     ///
     /// # Errors
-    /// A sentence about a header that does not tell what is needed.
-    pub fn from_first(line: &str) -> Result<(Columns, bool), Unclear> {
-        let names = fields(line);
-        let names: Vec<String> = names
-            .iter()
-            .map(|name| name.trim().to_lowercase())
-            .collect();
-        let at = |wanted: &str| names.iter().position(|name| name == wanted);
+    /// A sentence about a line that does not tell what is needed.
+    pub fn from_first(line: &str, declared: Option<char>) -> Result<(Columns, bool), Unclear> {
+        let candidates: Vec<char> = declared.map_or(SEPARATORS.to_vec(), |one| vec![one]);
+        for separator in &candidates {
+            if let Some(columns) = Columns::from_header(line, *separator)? {
+                return Ok((columns, true));
+            }
+        }
+        let split = |separator: &&char| {
+            let fields = fields(line, **separator);
+            fields.len() > 1 && fields[0].starts_with(|c: char| !c.is_alphabetic())
+        };
+        let tells_a_time = |separator: &&char| {
+            let zone = Zone::of(jiff::tz::TimeZone::UTC);
+            split(separator) && time(&fields(line, **separator)[0], **separator, &zone).is_ok()
+        };
+        let separator = candidates.iter().find(tells_a_time);
+        let Some(separator) = separator.or_else(|| candidates.iter().find(split)) else {
+            return Err(
+                "it has neither a header with the columns time and meter nor rows of time,meter"
+                    .to_owned(),
+            );
+        };
+        let count = fields(line, *separator).len();
+        if count > 3 {
+            return Err(format!(
+                "it has no header, and {count} fields in a row where time,meter or time,meter,pulses are \
+                 expected: put a line before that names the columns"
+            ));
+        }
+        let bare = Columns {
+            separator: *separator,
+            count,
+            time: 0,
+            meter: 1,
+            pulses: (count > 2).then_some(2),
+            estimated: None,
+            measurement: None,
+            field: None,
+        };
+        Ok((bare, false))
+    }
+
+    /// None: it is not a header with this separator.
+    fn from_header(line: &str, separator: char) -> Result<Option<Columns>, Unclear> {
+        let names = fields(line, separator);
+        let at = |wanted: &str| {
+            names
+                .iter()
+                .position(|name| name.eq_ignore_ascii_case(wanted))
+        };
         if at("start_s").is_some() {
             return Err(
                 "it is an export of windows (--view), which do not tell when the pulses came: export \
@@ -35,31 +91,37 @@ impl Columns {
                     .to_owned(),
             );
         }
-        if let (Some(time), Some(meter)) = (at("time_ns").or(at("time")), at("meter")) {
-            let (pulses, estimated) = (at("pulses"), at("estimated"));
-            return Ok((
-                Columns {
-                    time,
-                    meter,
-                    pulses,
-                    estimated,
-                },
-                true,
+        let is_answer = at("_time").is_some() && at("_value").is_some();
+        let (time, meter, pulses) = if is_answer {
+            (at("_time"), at(TAG).or(at("meter")), at("_value"))
+        } else {
+            (at("time_ns").or(at("time")), at("meter"), at("pulses"))
+        };
+        if is_answer && meter.is_none() {
+            return Err(format!(
+                "it is an answer of InfluxDB without the column {TAG}"
             ));
         }
-        if names.len() < 2 || names[0].chars().next().is_none_or(char::is_alphabetic) {
-            return Err(
-                "it has neither a header with the columns time and meter nor rows of time,meter"
-                    .to_owned(),
-            );
-        }
-        let bare = Columns {
-            time: 0,
-            meter: 1,
-            pulses: (names.len() > 2).then_some(2),
-            estimated: None,
+        let Some((time, meter)) = time.zip(meter) else {
+            return Ok(None);
         };
-        Ok((bare, false))
+        Ok(Some(Columns {
+            separator,
+            count: names.len(),
+            time,
+            meter,
+            pulses,
+            estimated: at("estimated"),
+            measurement: at("_measurement").filter(|_| is_answer),
+            field: at("_field").filter(|_| is_answer),
+        }))
+    }
+
+    /// The columns of a further table, if this line is its header: InfluxDB answers in several.
+    pub fn again(&self, line: &str) -> Option<Columns> {
+        let begins = self.measurement.or(self.field).is_some() && line.contains("_time");
+        let again = begins.then(|| Columns::from_header(line, self.separator));
+        again?.ok().flatten()
     }
 }
 
@@ -70,20 +132,31 @@ pub struct CsvRow {
     wall_ns: i64,
     pulses: u32,
     estimated: bool,
+    measurement: Option<String>,
+    field: Option<String>,
 }
 
 impl CsvRow {
-    /// What it says.
-    pub fn taken(&self) -> Taken<'_> {
-        if self.pulses == 0 {
-            return Taken::LeftOut("rows of 0 pulses");
+    /// What it says; `measurement`: that of lines that are ours.
+    ///
+    /// # Errors
+    /// A sentence about a point that is not ours.
+    pub fn taken(&self, measurement: &str) -> Result<Taken<'_>, Unclear> {
+        if let Some(of) = self.measurement.as_ref().filter(|of| *of != measurement) {
+            return Err(super::other_measurement(of, measurement));
         }
-        Taken::Pulses {
+        if self.field.as_ref().is_some_and(|field| field != FIELD) {
+            return Ok(Taken::LeftOut("rows of other fields"));
+        }
+        if self.pulses == 0 {
+            return Ok(Taken::LeftOut("rows of 0 pulses"));
+        }
+        Ok(Taken::Pulses {
             meter: &self.meter,
             wall_ns: self.wall_ns,
             pulses: self.pulses,
             estimated: self.estimated || self.pulses > 1,
-        }
+        })
     }
 }
 
@@ -91,108 +164,141 @@ impl CsvRow {
 ///
 /// # Errors
 /// A sentence about what is not understood.
-pub fn parse(line: &str, columns: &Columns, zone: &TimeZone) -> Result<CsvRow, Unclear> {
-    let fields = fields(line);
-    let field = |at: usize, name: &str| {
-        let field = fields.get(at).map(|field| field.trim());
+pub fn parse(line: &str, columns: &Columns, zone: &Zone) -> Result<CsvRow, Unclear> {
+    let mut fields = fields(line, columns.separator);
+    if fields
+        .iter()
+        .skip(columns.count)
+        .any(|field| !field.is_empty())
+    {
+        return Err(format!(
+            "it has {} fields, not {}: what holds {:?} itself, such as a number with a decimal comma, must \
+             stand in quotes",
+            fields.len(),
+            columns.count,
+            columns.separator
+        ));
+    }
+    let mut field = |at: usize, name: &str| {
+        let field = fields.get_mut(at).map(std::mem::take);
         field
             .filter(|field| !field.is_empty())
             .ok_or_else(|| format!("it has no {name}"))
     };
-    let optional = |at: Option<usize>, name: &str| at.map(|at| field(at, name)).transpose();
-    let pulses = match optional(columns.pulses, "number of pulses")? {
+    let pulses = match columns.pulses {
         None => 1,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|pulses| *pulses <= ROW_PULSES_MAX)
-            .ok_or_else(|| format!("{text:?} is not a number of pulses"))?,
+        Some(at) => count(&field(at, "number of pulses")?)?,
     };
-    let estimated = match optional(columns.estimated, "`estimated`")? {
-        None | Some("0") => false,
-        Some("1") => true,
-        Some(text) => return Err(format!("{text:?} is neither 0 nor 1")),
+    let estimated = match columns.estimated.map(|at| field(at, "`estimated`")) {
+        None => false,
+        Some(text) => match text?.as_str() {
+            "0" => false,
+            "1" => true,
+            text => return Err(format!("{text:?} is neither 0 nor 1")),
+        },
     };
     Ok(CsvRow {
-        wall_ns: time(field(columns.time, "time")?, zone)?,
-        meter: field(columns.meter, "meter")?.to_owned(),
+        wall_ns: time(&field(columns.time, "time")?, columns.separator, zone)?,
+        meter: field(columns.meter, "meter")?,
         pulses,
         estimated,
+        measurement: columns.measurement.and_then(|at| field(at, "").ok()),
+        field: columns.field.and_then(|at| field(at, "").ok()),
     })
+}
+
+/// A number of pulses: whole, whatever zeros stand behind the point.
+fn count(text: &str) -> Result<u32, Unclear> {
+    let (whole, zeros) = text.split_once(['.', ',']).unwrap_or((text, ""));
+    let number = whole
+        .parse()
+        .ok()
+        .filter(|_| zeros.bytes().all(|b| b == b'0'));
+    number
+        .filter(|pulses| *pulses <= ROW_PULSES_MAX)
+        .ok_or_else(|| format!("{text:?} is not a number of pulses"))
 }
 
 /// An instant: a number of seconds, milliseconds, microseconds or nanoseconds since 1970 by its size;
 /// with an offset; or local time.
-fn time(text: &str, zone: &TimeZone) -> Result<i64, Unclear> {
-    if let Ok(number) = text.parse::<i64>() {
-        let scale = match number.unsigned_abs() {
-            0..100_000_000_000 => 1_000_000_000,
-            100_000_000_000..100_000_000_000_000 => 1_000_000,
-            100_000_000_000_000..100_000_000_000_000_000 => 1_000,
-            _ => 1,
-        };
-        return number
-            .checked_mul(scale)
-            .ok_or_else(|| format!("{text} is too far away"));
-    }
-    let with_offset = text
-        .parse::<Timestamp>()
-        .or_else(|_| text.parse::<ZonedDateTime>().map(|zoned| zoned.timestamp()));
-    let timestamp =
-        match with_offset {
-            Ok(timestamp) => timestamp,
-            Err(_) => {
-                let civil: DateTime = text
-                    .parse()
-                    .map_err(|_| format!("{text:?} is not a time"))?;
-                let ambiguous = zone.to_ambiguous_zoned_datetime(civil);
-                let offset = ambiguous.offset();
-                ambiguous.unambiguous().map(|zoned| zoned.timestamp()).map_err(|_| {
-                if matches!(offset, AmbiguousOffset::Fold { .. }) {
-                    format!("{text} came twice that day: write it with its offset, such as +01:00")
-                } else if matches!(offset, AmbiguousOffset::Gap { .. }) {
-                    format!("{text} never came: the clock was set forward over it")
-                } else {
-                    format!("{text} is too far away")
-                }
-            })?
-            }
-        };
-    i64::try_from(timestamp.as_nanosecond()).map_err(|_| format!("{text} is too far away"))
+fn time(text: &str, separator: char, zone: &Zone) -> Result<i64, Unclear> {
+    let is_decimal = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b == b',');
+    let pointed;
+    let text = if separator != ',' && is_decimal(text) {
+        pointed = text.replacen(',', ".", 1);
+        &pointed
+    } else {
+        text
+    };
+    civil::since_1970(text).unwrap_or_else(|| civil::parse(text, zone))
 }
 
-/// The fields of a line (RFC 4180); quotes are taken away.
-fn fields(line: &str) -> Vec<String> {
-    let mut fields = vec![String::new()];
-    let mut quoted = false;
-    let mut chars = line.chars().peekable();
-    while let Some(c) = chars.next() {
-        let field = fields.last_mut().expect("one is there from the start");
-        match c {
-            '"' if quoted && chars.peek() == Some(&'"') => {
-                field.push('"');
-                chars.next();
-            }
-            '"' => quoted = !quoted,
-            ',' | ';' if !quoted => fields.push(String::new()),
-            _ => field.push(c),
-        }
+/// The fields of a line (RFC 4180). A quote is one where a field begins with it; blanks around a field are
+/// its own only between quotes.
+fn fields(line: &str, separator: char) -> Vec<String> {
+    let mut fields = Vec::new();
+    let mut rest = Some(line);
+    while let Some(text) = rest {
+        let begin = text.trim_start_matches(|c: char| c.is_whitespace() && c != separator);
+        let (field, after) = match begin.strip_prefix('"') {
+            Some(quoted) => unquote(quoted, separator),
+            None => match text.split_once(separator) {
+                Some((field, after)) => (field.trim().to_owned(), Some(after)),
+                None => (text.trim().to_owned(), None),
+            },
+        };
+        fields.push(field);
+        rest = after;
     }
     fields
 }
 
+/// A field behind its first quote, and what follows its separator.
+fn unquote(text: &str, separator: char) -> (String, Option<&str>) {
+    let mut field = String::new();
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        if c != '"' {
+            field.push(c);
+        } else if chars.next_if(|next| next.1 == '"').is_some() {
+            field.push('"');
+        } else {
+            let after = &text[at + 1..];
+            return match after.split_once(separator) {
+                Some((more, after)) => (field + more.trim(), Some(after)),
+                None => (field + after.trim(), None),
+            };
+        }
+    }
+    (field, None)
+}
+
+/// A field as it is written: quoted where anything else than its own characters could be read.
+pub fn quoted(text: &str) -> String {
+    let begins_or_ends = |c: char| c.is_whitespace() || c == '#';
+    if text.contains(['"', '\n', '\r'])
+        || text.contains(SEPARATORS)
+        || text.starts_with(begins_or_ends)
+        || text.ends_with(begins_or_ends)
+    {
+        return format!("\"{}\"", text.replace('"', "\"\""));
+    }
+    text.to_owned()
+}
+
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
     use proptest::prelude::*;
 
     use super::*;
 
-    fn berlin() -> TimeZone {
-        TimeZone::get("Europe/Berlin").unwrap()
+    fn berlin() -> Zone {
+        Zone::of(TimeZone::get("Europe/Berlin").unwrap())
     }
 
     fn row(first: &str, line: &str) -> Result<CsvRow, Unclear> {
-        let (columns, _) = Columns::from_first(first)?;
+        let (columns, _) = Columns::from_first(first, None)?;
         parse(line, &columns, &berlin())
     }
 
@@ -205,36 +311,42 @@ mod tests {
         assert_eq!(got.meter, "a, \"b\"");
         assert!(got.estimated);
         let windows = "start,start_s,meter,pulses,energy_kwh";
-        assert!(Columns::from_first(windows).unwrap_err().contains("--view"));
+        assert!(
+            Columns::from_first(windows, None)
+                .unwrap_err()
+                .contains("--view")
+        );
     }
 
     #[test]
-    fn times_as_people_write_them() {
-        for (time, wall_s) in [
-            ("1767268800", 1_767_268_800),
-            ("1767268800000", 1_767_268_800),
-            ("1767268800000000", 1_767_268_800),
-            ("1767268800000000000", 1_767_268_800),
-            ("2026-01-01T12:00:00Z", 1_767_268_800),
-            ("2026-01-01T13:00:00+01:00", 1_767_268_800),
-            ("2026-01-01 13:00:00", 1_767_268_800),
-            // Both sides of both changes.
-            ("2026-03-29 01:59:59", 1_774_745_999),
-            ("2026-03-29 03:00:00", 1_774_746_000),
-            ("2026-10-25 01:59:59", 1_792_886_399),
-            ("2026-10-25 02:30:00+02:00", 1_792_888_200),
-            ("2026-10-25 02:30:00+01:00", 1_792_891_800),
-            ("2026-10-25 03:00:00", 1_792_893_600),
+    fn times_of_all_kinds() {
+        for (header, line) in [
+            ("time,meter", "1767268800,Import"),
+            ("time,meter", "1767268800000,Import"),
+            ("time,meter", "1767268800000000000,Import"),
+            ("time,meter", "1767268800.0,Import"),
+            ("time;meter", "1767268800,0;Import"),
+            ("time\tmeter", "1767268800,000\tImport"),
+            ("time,meter", "2026-01-01T12:00:00Z,Import"),
+            ("Time;Meter", "2026-01-01 13:00:00;Import"),
+            ("time;meter", "01.01.2026 13:00;Import"),
+            ("time,meter", "\"2026-01-01 13:00:00\",\"Import\""),
+            ("\"time\";\"meter\"", "2026-01-01 13:00:00;Import;"),
+            (
+                ",result,table,_time,_value,PulseType",
+                ",,0,2026-01-01T12:00:00Z,1,Import",
+            ),
         ] {
-            let got = row("time,meter", &format!("{time},Import")).map(|row| row.wall_ns);
-            assert_eq!(got, Ok(wall_s * 1_000_000_000), "{time}");
+            let got = row(header, line).unwrap();
+            assert_eq!(
+                (got.wall_ns, got.meter.as_str()),
+                (1_767_268_800_000_000_000, "Import")
+            );
         }
         for (time, why) in [
             ("2026-03-29 02:30:00", "never came"),
-            ("2026-10-25 02:30:00", "came twice"),
             ("yesterday", "not a time"),
-            ("9223372036854775808", "not a time"),
-            ("9999-12-30T00:00:00Z", "too far"),
+            ("9223372036854775808", "too far"),
             ("", "no time"),
         ] {
             let said = row("time,meter", &format!("{time},Import")).unwrap_err();
@@ -243,37 +355,118 @@ mod tests {
     }
 
     #[test]
+    fn a_decimal_comma_is_not_taken_for_a_meter() {
+        for (header, line) in [
+            ("time,meter", "1767268800,25,Import"),
+            ("time,meter,pulses", "1767268800,25,Import,1"),
+        ] {
+            let said = row(header, line).unwrap_err();
+            assert!(said.contains("decimal comma"), "{said}");
+        }
+        assert!(row("1767268800,25,Import", "1767268800,25,Import").is_err());
+        let said = Columns::from_first("1767268800,25,Import,1", None).unwrap_err();
+        assert!(said.contains("no header, and 4 fields"), "{said}");
+    }
+
+    #[test]
+    fn the_separator_is_decided_once() {
+        // As it was exported with commas.
+        let got = row("time,time_ns,meter,estimated", "x,1767268800,Haus;1,0").unwrap();
+        assert_eq!(got.meter, "Haus;1");
+        let got = row("time;meter", "1767268800;Haus, 1. Stock").unwrap();
+        assert_eq!(got.meter, "Haus, 1. Stock");
+        let got = row("2026-01-01T12:00:00Z,Haus;1", "1767268800,Haus;1").unwrap();
+        assert_eq!(got.meter, "Haus;1");
+        assert_eq!(declared("sep=;\r\n"), Some(';'));
+        assert_eq!(
+            (declared("sep="), declared("sep=ab"), declared("time")),
+            (None, None, None)
+        );
+        let (columns, header) = Columns::from_first("time|meter", Some('|')).unwrap();
+        assert!(header && parse("1767268800|a,b", &columns, &berlin()).unwrap().meter == "a,b");
+    }
+
+    #[test]
     fn the_simple_form_needs_no_header() {
-        let (columns, header) = Columns::from_first("2026-01-01T12:00:00Z,Import,3").unwrap();
+        let (columns, header) = Columns::from_first("2026-01-01T12:00:00Z;Import;3", None).unwrap();
         assert!(!header);
-        let got = parse("1767268800;Import;3", &columns, &berlin()).unwrap();
-        let taken = Taken::Pulses {
-            meter: "Import",
-            wall_ns: 1_767_268_800_000_000_000,
-            pulses: 3,
-            estimated: true,
-        };
-        assert_eq!(got.taken(), taken);
+        for pulses in ["3", "3.0", "3,00"] {
+            let got = parse(&format!("1767268800;Import;{pulses}"), &columns, &berlin()).unwrap();
+            let taken = Taken::Pulses {
+                meter: "Import",
+                wall_ns: 1_767_268_800_000_000_000,
+                pulses: 3,
+                estimated: true,
+            };
+            assert_eq!(got.taken("any"), Ok(taken));
+        }
         for (line, why) in [
-            ("1767268800,Import,x", "not a number"),
-            ("1767268800,Import,", "no number"),
-            ("1767268800,Import,-1", "not a number"),
+            ("1767268800;Import;x", "not a number"),
+            ("1767268800;Import;2.5", "not a number"),
+            ("1767268800;Import;", "no number"),
+            ("1767268800;Import;-1", "not a number"),
             ("1767268800", "no number"),
-            ("1767268800,,1", "no meter"),
+            ("1767268800;;1", "no meter"),
         ] {
             let said = parse(line, &columns, &berlin()).unwrap_err();
             assert!(said.contains(why), "{line}: {said}");
         }
         for first in ["hello world", "", "when,which", "# comment"] {
-            assert!(Columns::from_first(first).is_err(), "{first}");
+            assert!(Columns::from_first(first, None).is_err(), "{first}");
         }
+    }
+
+    #[test]
+    fn answers_of_influxdb() {
+        let header = ",result,table,_start,_stop,_time,_value,_field,_measurement,PulseType";
+        let line = |value: &str, field: &str, of: &str| {
+            format!(
+                ",,0,2026-01-01T00:00:00Z,2026-01-02T00:00:00Z,2026-01-01T12:00:00.5Z,{value},{field},{of},Haus"
+            )
+        };
+        let got = row(header, &line("2", "Pulse", "PowerPulse")).unwrap();
+        assert!(matches!(
+            got.taken("PowerPulse"),
+            Ok(Taken::Pulses {
+                meter: "Haus",
+                pulses: 2,
+                ..
+            })
+        ));
+        assert!(got.taken("Other").unwrap_err().contains("MEASUREMENT"));
+        let other = row(header, &line("2", "Energy", "PowerPulse")).unwrap();
+        assert!(matches!(other.taken("PowerPulse"), Ok(Taken::LeftOut(_))));
+        let (columns, _) = Columns::from_first(header, None).unwrap();
+        let second = ",result,table,_time,_value,_field,_measurement,PulseType";
+        assert_eq!(columns.again(second).map(|columns| columns.time), Some(3));
+        assert_eq!(columns.again(&line("2", "Pulse", "PowerPulse")), None);
+        let windows = ",result,table,_time,_value,_field,_measurement";
+        assert!(
+            Columns::from_first(windows, None)
+                .unwrap_err()
+                .contains("PulseType")
+        );
     }
 
     proptest! {
         #[test]
-        fn nothing_makes_it_panic(first in ".*", line in ".*") {
-            if let Ok((columns, _)) = Columns::from_first(&first) {
-                let _ = parse(&line, &columns, &berlin());
+        fn what_is_written_is_read_back(
+            // All that a meter may be called: no control characters, no backslash, not blank.
+            meter in "[^\\p{Cc}\\\\]{0,6}[^\\p{Cc}\\\\\\s][^\\p{Cc}\\\\]{0,6}",
+            odd in "[ ;,\"#\t'=x\u{feff}\u{a0}]{0,8}x[ ;,\"#'=]{0,4}",
+            wall_ns in 946_684_800_000_000_000i64..4_000_000_000_000_000_000,
+        ) {
+            for meter in [meter, odd] {
+                let line = format!("any,{wall_ns},{},1", quoted(&meter));
+                let got = row("time,time_ns,meter,estimated", &line).unwrap();
+                prop_assert_eq!((got.meter, got.wall_ns), (meter, wall_ns));
+            }
+        }
+
+        #[test]
+        fn nothing_makes_it_panic(first in ".*", line in ".*", separator in any::<Option<char>>()) {
+            if let Ok((columns, _)) = Columns::from_first(&first, separator) {
+                let _ = (parse(&line, &columns, &berlin()), columns.again(&line));
             }
         }
     }

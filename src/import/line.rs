@@ -17,16 +17,20 @@ pub struct Line {
 }
 
 impl Line {
+    /// With its time in nanoseconds, where by its size it is in seconds, milliseconds or microseconds.
+    pub fn to_nanoseconds(mut self) -> Line {
+        let scale = crate::civil::scale_ns(self.wall_ns);
+        self.wall_ns = self.wall_ns.saturating_mul(scale);
+        self
+    }
+
     /// What the line says, if it is of `measurement`.
     ///
     /// # Errors
     /// A sentence about what is not understood.
     pub fn taken(&self, measurement: &str) -> Result<Taken<'_>, Unclear> {
         if self.measurement != measurement {
-            return Err(format!(
-                "it is of the measurement {:?}, not {measurement:?} (MEASUREMENT)",
-                self.measurement
-            ));
+            return Err(super::other_measurement(&self.measurement, measurement));
         }
         if self.pulses == 0 {
             return Ok(Taken::LeftOut("lines of 0 pulses"));
@@ -45,18 +49,23 @@ impl Line {
 /// # Errors
 /// A sentence about what is not understood.
 pub fn parse(line: &str) -> Result<Line, Unclear> {
-    let parts = split(line, ' ');
-    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    let (series, fields, time) = match parts[..] {
-        [series, fields, time] => (series, fields, time),
-        [_, _] => return Err("it has no time".to_owned()),
+    // Quotes mean something in the values of fields only.
+    let (series, rest) = cut(line.trim_start_matches(' '), ' ');
+    let Some(rest) = rest else {
+        return Err("it is not a line of line protocol".to_owned());
+    };
+    let parts = split(rest, ' ', true).into_iter();
+    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+    let (fields, time) = match parts[..] {
+        [fields, time] => (fields, time),
+        [_] => return Err("it has no time".to_owned()),
         _ => return Err("it is not a line of line protocol".to_owned()),
     };
-    let series = split(series, ',');
+    let series = split(series, ',', false);
     let (measurement, tags) = series.split_first().expect("split gives one part at least");
     let mut meter = None;
     for tag in tags {
-        let (key, value) = pair(tag).ok_or_else(|| format!("{tag:?} is not a tag"))?;
+        let (key, value) = pair(tag, false).ok_or_else(|| format!("{tag:?} is not a tag"))?;
         if key != TAG {
             return Err(format!(
                 "it has the tag {key:?}: its point would be another one"
@@ -69,8 +78,8 @@ pub fn parse(line: &str) -> Result<Line, Unclear> {
     let meter = meter.filter(|meter| !meter.is_empty());
     let meter = meter.ok_or_else(|| format!("it has no tag {TAG}"))?;
     let mut pulses = None;
-    for field in split(fields, ',') {
-        let (key, value) = pair(field).ok_or_else(|| format!("{field:?} is not a field"))?;
+    for field in split(fields, ',', true) {
+        let (key, value) = pair(field, true).ok_or_else(|| format!("{field:?} is not a field"))?;
         if key == FIELD {
             pulses = Some(count(&value)?);
         }
@@ -95,8 +104,14 @@ fn count(value: &str) -> Result<u32, Unclear> {
         .ok_or_else(|| format!("{value:?} is not a number of pulses"))
 }
 
-/// Splits where `at` stands bare: not behind a backslash, not between quotes.
-fn split(text: &str, at: char) -> Vec<&str> {
+/// What stands before the first bare `at`, and what behind it.
+fn cut(text: &str, at: char) -> (&str, Option<&str>) {
+    let first = split(text, at, false)[0];
+    (first, text.get(first.len() + at.len_utf8()..))
+}
+
+/// Splits where `at` stands bare: not behind a backslash; with `quotes`, not between quotes.
+fn split(text: &str, at: char, quotes: bool) -> Vec<&str> {
     let (mut parts, mut begin) = (Vec::new(), 0);
     let (mut escaped, mut quoted) = (false, false);
     for (place, c) in text.char_indices() {
@@ -104,7 +119,7 @@ fn split(text: &str, at: char) -> Vec<&str> {
             escaped = false;
         } else if c == '\\' {
             escaped = true;
-        } else if c == '"' {
+        } else if c == '"' && quotes {
             quoted = !quoted;
         } else if c == at && !quoted {
             parts.push(&text[begin..place]);
@@ -115,8 +130,8 @@ fn split(text: &str, at: char) -> Vec<&str> {
     parts
 }
 
-fn pair(text: &str) -> Option<(String, String)> {
-    match split(text, '=')[..] {
+fn pair(text: &str, quotes: bool) -> Option<(String, String)> {
+    match split(text, '=', quotes)[..] {
         [key, value] => Some((unescape(key), unescape(value))),
         _ => None,
     }
@@ -201,7 +216,7 @@ mod tests {
         #[test]
         fn what_is_written_is_read(
             measurement in "[a-zA-Z][a-z ,=ü]{0,8}",
-            meter in "[a-zA-Z ,=ß]{1,12}",
+            meter in "[^\\p{Cc}\\\\]{0,9}[^\\p{Cc}\\\\\\s][^\\p{Cc}\\\\]{0,3}",
             pulses in 0u32..=ROW_PULSES_MAX,
             wall_ns in any::<i64>(),
         ) {

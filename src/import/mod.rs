@@ -5,6 +5,7 @@
 pub mod bring;
 pub mod csv;
 pub mod line;
+mod reading;
 pub mod source;
 pub mod survey;
 mod text;
@@ -63,6 +64,11 @@ pub struct Row<'a> {
     pub text: &'a str,
     /// When the journal here may have counted it, if it was captured here, too.
     pub here_ns: Option<WallNs>,
+}
+
+/// Why a point is not ours.
+fn other_measurement(of: &str, measurement: &str) -> Unclear {
+    format!("it is of the measurement {of:?}, not {measurement:?} (MEASUREMENT)")
 }
 
 /// Judges a stamp: not before anything was logged, not in the future of `now_ns`.

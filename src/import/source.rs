@@ -5,13 +5,11 @@ use std::fs::File;
 use std::io::Seek;
 use std::path::{Path, PathBuf};
 
-use jiff::tz::TimeZone;
-
-use super::csv::{self, Columns};
-use super::text::Lines;
+use super::reading::{Reading, text_kind};
+use super::text::{self, Lines};
 use super::{Row, Taken, Unclear, check_stamp, line};
+use crate::civil::Zone;
 use crate::config::InfluxSettings;
-use crate::deliver::batch::TAG;
 use crate::journal::JournalError;
 use crate::journal::foreign::{Foreign, Holds, QueueRow, is_sqlite};
 use crate::journal::kinship::Segments;
@@ -93,7 +91,7 @@ pub struct Context {
     /// The buckets whose lines are windows.
     pub view_buckets: Vec<String>,
     /// The zone of times without an offset.
-    pub zone: TimeZone,
+    pub zone: Zone,
     /// The clock segments of the journal here: by them its pulses are known in another one.
     pub here: Segments,
     /// The time: nothing has come after it.
@@ -108,7 +106,7 @@ impl Context {
             measurement: influx.measurement.clone(),
             raw_bucket: influx.raw_bucket.clone(),
             view_buckets: views.into_iter().cloned().collect(),
-            zone: TimeZone::system(),
+            zone: Zone::system(),
             here: Segments::default(),
             now_ns,
         }
@@ -121,7 +119,7 @@ impl Context {
             measurement: "PowerPulse".to_owned(),
             raw_bucket: "PowerLogger_raw".to_owned(),
             view_buckets: views.map(str::to_owned).to_vec(),
-            zone: TimeZone::system(),
+            zone: Zone::system(),
             here: Segments::default(),
             now_ns,
         }
@@ -153,6 +151,9 @@ impl Source {
             path: path.to_owned(),
             why,
         };
+        if let Some(what) = text::packed(path).map_err(io)? {
+            return Err(unknown(what.to_owned()));
+        }
         let (kind, foreign) = if is_sqlite(path).map_err(io)? {
             let opened = Foreign::open(path);
             match opened.and_then(|foreign| Ok((foreign.holds()?, foreign))) {
@@ -281,8 +282,8 @@ impl Source {
         };
         let file = self.reopened().map_err(io)?;
         let bytes = file.metadata().map_err(io)?.len().max(1);
-        let (mut lines, mut done) = (Lines::new(file), 0);
-        let mut columns = None;
+        let (mut lines, mut done) = (Lines::open(file).map_err(io)?, 0);
+        let mut reading = Reading::of(&self.kind);
         while let Some(read) = lines.next().map_err(io)? {
             done += read;
             let share = done as f64 / bytes as f64;
@@ -297,48 +298,13 @@ impl Source {
                     here_ns: None,
                 });
             };
-            let text = match lines.text() {
-                Ok("") => continue,
-                Ok(text) if text.starts_with('#') => continue,
-                Ok(text) => text,
-                Err(why) => {
-                    say(Err(why.to_owned()), "");
-                    continue;
-                }
-            };
-            if self.kind == Kind::LineProtocol {
-                match line::parse(text) {
-                    Ok(line) => say(line.taken(&context.measurement), text),
-                    Err(why) => say(Err(why), text),
-                }
-                continue;
+            match lines.text() {
+                Ok(text) if text.trim().is_empty() || text.starts_with('#') => {}
+                Ok(text) => reading.line(text, context, &mut say),
+                Err(why) => say(Err(why.to_owned()), ""),
             }
-            let Some(columns) = &columns else {
-                match Columns::from_first(text) {
-                    Ok((found, true)) => columns = Some(found),
-                    Ok((found, false)) => {
-                        let row = csv::parse(text, &found, &context.zone);
-                        say_csv(row, text, &mut say);
-                        columns = Some(found);
-                    }
-                    Err(why) => say(Err(why), text),
-                }
-                continue;
-            };
-            say_csv(csv::parse(text, columns, &context.zone), text, &mut say);
         }
         Ok(())
-    }
-}
-
-fn say_csv(
-    row: Result<csv::CsvRow, Unclear>,
-    text: &str,
-    say: &mut dyn FnMut(Result<Taken<'_>, Unclear>, &str),
-) {
-    match row {
-        Ok(row) => say(Ok(row.taken()), text),
-        Err(why) => say(Err(why), text),
     }
 }
 
@@ -399,34 +365,4 @@ fn headless(path: &Path) -> Option<Foreign> {
     let foreign = Foreign::open_without_head(path).ok()?;
     let named = !foreign.meters().is_empty();
     named.then_some(foreign)
-}
-
-/// What a text is, by its first line that says something.
-fn text_kind(
-    path: &Path,
-    io: &dyn Fn(std::io::Error) -> SourceError,
-    unknown: &dyn Fn(String) -> SourceError,
-) -> Result<Kind, SourceError> {
-    let mut lines = Lines::new(File::open(path).map_err(io)?);
-    while lines.next().map_err(io)?.is_some() {
-        let text = lines.text().map_err(|_| {
-            unknown(
-                "it is neither an SQLite database, nor what is left of a journal, nor text"
-                    .to_owned(),
-            )
-        })?;
-        if text.is_empty() || text.starts_with('#') {
-            continue;
-        }
-        if line::parse(text).is_ok() || text.contains(&format!(",{TAG}=")) {
-            return Ok(Kind::LineProtocol);
-        }
-        return match Columns::from_first(text) {
-            Ok(_) => Ok(Kind::Csv),
-            Err(why) => Err(unknown(format!(
-                "as line protocol it is not understood, and as comma-separated values: {why}"
-            ))),
-        };
-    }
-    Err(unknown("it is empty".to_owned()))
 }

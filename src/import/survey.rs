@@ -112,6 +112,11 @@ impl Survey {
         }
     }
 
+    /// Whether it has rows, and none of them says anything.
+    pub fn is_nothing_understood(&self) -> bool {
+        self.unclear > 0 && self.meters.is_empty() && self.left_out.is_empty()
+    }
+
     /// Pulses of all meters.
     pub fn pulses(&self) -> u64 {
         self.meters.values().map(|found| found.pulses).sum()

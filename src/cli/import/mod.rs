@@ -13,6 +13,7 @@ use clap::Args;
 use self::words::{closing, describe, tell_inherited};
 use super::progress::Progress;
 use super::rights;
+use super::time::count;
 use crate::clock::elapsed::Kept;
 use crate::clock::kernel::boot_id;
 use crate::clock::{Clock, SystemClock};
@@ -39,8 +40,12 @@ const HELP: &str = "\
 What a file is, is told by what it holds:
   * the queue of the Python edition (write_queue.sqlite): every pulse that it never delivered
   * a journal of PowerLogger, damaged or whole: whatever can be read of it
-  * CSV, as `export --format csv` writes it, or time,meter[,pulses]
-  * line protocol, as `export` writes it
+  * CSV, as `export --format csv` writes it, or time,meter[,pulses]; separated by commas, semicolons or
+    tabs; also what InfluxDB answers to a query (with the columns _time, _value and PulseType)
+  * line protocol, as `export` and `influxd inspect export-lp` write it
+
+Times are written with an offset (Z, +02:00), as seconds, milliseconds, microseconds or nanoseconds since
+1970, or as local time; the latter only where the time zone is known (TZ, /etc/localtime).
 
 Each pulse keeps its stamp, so that a point that has been delivered before is overwritten, not
 doubled. Importing the same again changes nothing. The files are not changed; those that lie in
@@ -49,7 +54,7 @@ the journal's directory are renamed afterwards, to end in .imported.
 The journal has one writer: stop the daemon first (systemctl stop powerlogger) and start it
 afterwards; it delivers what was imported. --dry-run only looks, also while the daemon runs.
 
-Exit codes: 0 ok, 1 failed, 2 usage, 75 the daemon runs, 78 configuration.";
+Exit codes: 0 ok, 1 failed or nothing understood, 2 usage, 75 the daemon runs, 78 configuration.";
 
 /// Options of `import`.
 #[derive(Debug, Args)]
@@ -138,9 +143,11 @@ pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         new += new_of_file;
         moved.push(moved_of_file);
     }
+    let code = exit_code(&files);
     let Some(mut journal) = journal else {
-        writeln!(out, "\n{new} pulses would be imported; nothing was changed")?;
-        return Ok(ExitCode::SUCCESS);
+        let pulses = count(new, "pulse");
+        writeln!(out, "\n{pulses} would be imported; nothing was changed")?;
+        return Ok(code);
     };
     journal.roll_up_all()?;
     let mut counted = i64::try_from(new).unwrap_or(i64::MAX);
@@ -151,7 +158,7 @@ pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     }
     journal.sync()?;
     drop(journal);
-    writeln!(out, "\n{new} pulses imported")?;
+    writeln!(out, "\n{} imported", count(new, "pulse"))?;
     for file in &files {
         put_away(file, dir, out)?;
     }
@@ -159,7 +166,7 @@ pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     let given = tidy::give_to_owner(dir);
     given.with_context(|| format!("cannot give the journal in {} to its owner", dir.display()))?;
     closing(loaded, counted, &files, out)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
 /// What rows are judged by.
@@ -175,6 +182,16 @@ fn context(args: &ImportArgs, loaded: &Loaded, reader: Option<&Reader>, now_ns: 
         context.here = reader.segments();
     }
     context
+}
+
+/// A file of which nothing is understood has not been imported.
+fn exit_code(files: &[Surveyed]) -> ExitCode {
+    let failed = files.iter().any(|file| file.survey.is_nothing_understood());
+    if failed {
+        ExitCode::from(super::EXIT_FAILED)
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 /// The time by which pulses are too old for raw. A clock that is wrong must give up nothing.
@@ -255,7 +272,7 @@ fn meters(
             Some(at) => drop(meter_of.insert(name, u16::try_from(at).ok())),
             // A meter of a former journal that never counted is nobody's loss.
             None if pulses == 0 => drop(meter_of.insert(name, None)),
-            None => unknown.push(format!("{here:?} ({pulses} pulses)")),
+            None => unknown.push(format!("{here:?} ({})", count(pulses, "pulse"))),
         }
     }
     if !unknown.is_empty() {
@@ -363,6 +380,9 @@ impl Work<'_> {
 
 /// Puts a file away that has been announced in the journal's directory.
 fn put_away(file: &Surveyed, dir: &Path, out: &mut dyn Write) -> Result<()> {
+    if file.survey.is_nothing_understood() {
+        return Ok(());
+    }
     let path = file.source.path();
     let failed = || {
         format!(
