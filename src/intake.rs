@@ -5,6 +5,8 @@
 //! counted as lost for `memory_full`, by meter. Everything but pulses is merged as it comes, so
 //! that the bound on pulses bounds the whole.
 
+pub mod lines;
+
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -139,6 +141,7 @@ pub struct Watched {
 pub struct Intake {
     pending: Mutex<Pending>,
     watched: Mutex<Watched>,
+    lines: Mutex<lines::Lines>,
     elapsed: Mutex<Option<Kept>>,
     arrived: Condvar,
     pulses_max: usize,
@@ -150,6 +153,7 @@ impl Intake {
         Intake {
             pending: Mutex::default(),
             watched: Mutex::default(),
+            lines: Mutex::default(),
             elapsed: Mutex::default(),
             arrived: Condvar::new(),
             pulses_max,

@@ -12,8 +12,8 @@ use crate::deliver::stats::DeliverStats;
 use crate::journal::reader::Reader;
 use crate::pulse::{MonoNs, NS_PER_S};
 use crate::service;
-use crate::status::Status;
 use crate::status::conditions::{Condition, conditions};
+use crate::status::{Status, Wanted};
 
 /// The users' documents promise the queue size every 5 s.
 const EVERY_NS: i64 = 5 * NS_PER_S;
@@ -47,6 +47,7 @@ pub struct Reporter {
     reader: Reader,
     notices: Arc<Notices>,
     destination: Option<String>,
+    meters: Vec<String>,
     clock: Arc<dyn Clock>,
     // State.
     said_ns: MonoNs,
@@ -63,7 +64,12 @@ pub struct Reporter {
 
 impl Reporter {
     /// Reports what `reader` reads, with how delivery to `destination` stands.
-    pub fn new(reader: Reader, destination: Option<String>, clock: Arc<dyn Clock>) -> Reporter {
+    pub fn new(
+        reader: Reader,
+        destination: Option<String>,
+        meters: Vec<String>,
+        clock: Arc<dyn Clock>,
+    ) -> Reporter {
         let said_ns = clock.mono_ns();
         let said_loudly_ns = said_ns;
         let (edges, pulses, points, lost) = (0, 0, 0, 0);
@@ -72,6 +78,7 @@ impl Reporter {
             reader,
             notices: Arc::default(),
             destination,
+            meters,
             clock,
             said_ns,
             said_loudly_ns,
@@ -112,7 +119,10 @@ impl Reporter {
 
     /// Says what has become wrong, or right again, since the last look.
     fn tell_conditions(&mut self, now: Vec<Condition>) {
-        for new in now.iter().filter(|found| !self.conditions.contains(found)) {
+        // Of a line that is not read capture has told.
+        let is_told = |found: &&Condition| found.word != "line_not_read";
+        let is_new = |found: &&Condition| !self.conditions.contains(found);
+        for new in now.iter().filter(is_new).filter(is_told) {
             warn!(
                 condition = new.word,
                 meter = new.meter,
@@ -120,7 +130,8 @@ impl Reporter {
                 new.sentence()
             );
         }
-        for old in self.conditions.iter().filter(|known| !now.contains(known)) {
+        let is_over = |known: &&Condition| !now.contains(known);
+        for old in self.conditions.iter().filter(is_over).filter(is_told) {
             info!(condition = old.word, meter = old.meter, "no longer so");
         }
         self.conditions = now;
@@ -132,8 +143,12 @@ impl Reporter {
     }
 
     fn status(&mut self) -> Option<Status> {
-        let destination = self.destination.as_deref();
-        let status = Status::take(&mut self.reader, destination, self.clock.wall_ns());
+        let wanted = Wanted {
+            destination: self.destination.as_deref(),
+            meters: &self.meters,
+            is_running: true,
+        };
+        let status = Status::take(&mut self.reader, wanted, self.clock.wall_ns());
         let was_unreadable = std::mem::replace(&mut self.unreadable, status.is_err());
         if let Err(failed) = &status {
             self.damage |= failed.is_corrupt();
@@ -153,9 +168,14 @@ impl Reporter {
 
     /// The words for what is not as it should be, to stand behind the state.
     fn wrong(&self, failing: Option<&'static str>) -> String {
-        let words = self.conditions.iter().map(|found| found.word);
-        let noticed = self.noticed.iter().map(|(word, _)| *word);
-        let words: Vec<&str> = words.chain(noticed).chain(failing).collect();
+        let of = |found: &Condition| match &found.meter {
+            Some(meter) => format!("{} {meter}", found.word),
+            None => found.word.to_owned(),
+        };
+        let words = self.conditions.iter().map(of);
+        let noticed = self.noticed.iter().map(|(word, _)| (*word).to_owned());
+        let failing = failing.map(str::to_owned);
+        let words: Vec<String> = words.chain(noticed).chain(failing).collect();
         if words.is_empty() {
             return String::new();
         }

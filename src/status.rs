@@ -47,12 +47,38 @@ pub struct MeterStatus {
     pub register_kwh: Option<f64>,
     /// For how many seconds it may be without a pulse, by its own history; None: too little is known.
     pub usual_silence_s: Option<i64>,
+    /// The configuration lists it; else it is what is left of a meter that was renamed or removed.
+    pub is_configured: bool,
+    /// How its line stands; None: no daemon runs, or it has not told yet.
+    pub line: Option<LineStatus>,
     /// It has been silent for longer than that.
     pub is_silent: bool,
     /// Whether the filter fits what comes on the line; None: nothing has come since the daemon started.
     pub filter: Option<judgement::FilterStatus>,
     /// What was rejected or lost, by cause.
     pub losses: Vec<LossStatus>,
+}
+
+/// A meter's line.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LineStatus {
+    /// Whether it is read: else nothing is counted on it.
+    pub is_read: bool,
+    /// Since when it is so.
+    pub since_ns: WallNs,
+    /// Why it is not read, and what to do about it; empty: it is.
+    pub why: String,
+}
+
+/// What the snapshot is to be of.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The name of the destination that is configured now; None: there is none.
+    pub destination: Option<&'a str>,
+    /// The names of the meters that are configured now.
+    pub meters: &'a [String],
+    /// A daemon runs: what it tells of its lines is so.
+    pub is_running: bool,
 }
 
 /// The clock of the newest pulses.
@@ -133,18 +159,18 @@ pub struct LevelStatus {
 }
 
 impl Status {
-    /// Takes the snapshot. `destination`: the name of the one that is configured now.
+    /// Takes the snapshot.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub fn take(
         reader: &mut Reader,
-        destination: Option<&str>,
+        wanted: Wanted<'_>,
         at_ns: WallNs,
     ) -> Result<Status, JournalError> {
-        let meters = MeterStatus::take_all(reader, at_ns)?;
+        let meters = MeterStatus::take_all(reader, wanted, at_ns)?;
         let bounds = reader.bounds()?;
-        let delivery = match destination {
+        let delivery = match wanted.destination {
             Some(name) => DeliveryStatus::take(reader, name, bounds, at_ns)?,
             None => None,
         };
@@ -171,6 +197,14 @@ impl Status {
             .sum()
     }
 
+    /// The meters whose lines are not read: nothing is counted there.
+    pub fn unread(&self) -> impl Iterator<Item = (&str, &LineStatus)> {
+        self.meters.iter().filter_map(|meter| {
+            let line = meter.line.as_ref().filter(|line| !line.is_read)?;
+            Some((meter.name.as_str(), line))
+        })
+    }
+
     /// Edges that the filters rejected, over all meters.
     pub fn rejected(&self) -> u64 {
         let losses = self.meters.iter().flat_map(|meter| &meter.losses);
@@ -182,7 +216,15 @@ impl Status {
 }
 
 impl MeterStatus {
-    fn take_all(reader: &Reader, at_ns: WallNs) -> Result<Vec<MeterStatus>, JournalError> {
+    fn take_all(
+        reader: &Reader,
+        wanted: Wanted<'_>,
+        at_ns: WallNs,
+    ) -> Result<Vec<MeterStatus>, JournalError> {
+        let mut lines = match wanted.is_running {
+            true => reader.lines_now()?,
+            false => BTreeMap::new(),
+        };
         let ledger = reader.ledger()?;
         let now_s = at_ns.div_euclid(NS_PER_S);
         let names = reader.meter_names()?;
@@ -206,15 +248,24 @@ impl MeterStatus {
             });
             let known = hours.remove(totals.name.as_str()).unwrap_or_default();
             let usual_s = silence::usual_s(&known, now_s);
-            let is_silent = usual_s
-                .zip(totals.last_ns)
-                .is_some_and(|(usual_s, last_ns)| silence::is_unusual(last_ns, usual_s, at_ns));
+            let is_configured = wanted.meters.contains(&totals.name);
+            let line = lines.remove(&totals.name).filter(|_| is_configured);
+            let is_silent = is_configured
+                && usual_s
+                    .zip(totals.last_ns)
+                    .is_some_and(|(usual_s, last_ns)| silence::is_unusual(last_ns, usual_s, at_ns));
             meters.push(MeterStatus {
                 losses: losses.collect(),
                 register_kwh: register::kwh(&reader.readings(&totals.name)?, totals.pulses),
                 usual_silence_s: usual_s,
                 is_silent,
                 filter: tallies.get(&totals.name).map(judgement::FilterStatus::of),
+                is_configured,
+                line: line.map(|line| LineStatus {
+                    is_read: line.why.is_none(),
+                    since_ns: line.since_ns,
+                    why: line.why.unwrap_or_default(),
+                }),
                 name: totals.name,
                 pulses: totals.pulses,
                 last_pulse_ns: totals.last_ns,

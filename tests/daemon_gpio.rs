@@ -336,6 +336,76 @@ fn nothing_to_count_ends_with_try_later() {
     );
 }
 
+/// Whether a command's answer, `status --json`, has the condition that a meter's line is not read.
+fn is_unread(status: &str, meter: &str) -> bool {
+    let status: serde_json::Value = serde_json::from_str(status).unwrap();
+    let conditions = status["conditions"].as_array().unwrap();
+    conditions.iter().any(|found| {
+        found["word"] == "line_not_read"
+            && found["meter"] == meter
+            && found["why"].as_str().is_some_and(|why| !why.is_empty())
+    })
+}
+
+#[test]
+fn a_line_that_is_not_read_is_told_everywhere() {
+    let name = "a_line_that_is_not_read_is_told_everywhere";
+    let Some(ground) = ground(name, Place::REAL) else {
+        return;
+    };
+    let chip = chip(&ground);
+    let other = ground.chip("expander", 4);
+    let config = format!("{PLAIN}\n[[meter]]\nname = \"Garden\"\nchip = \"expander\"\nline = 3\n");
+    let mut daemon = Daemon::start(&config, &[]);
+    daemon.wait_for_lines(4);
+    daemon.wait_for("four lines that are read", |daemon| {
+        let (code, _) = daemon.answer(&["status"]);
+        code == Some(0)
+    });
+    assert!(!is_unread(
+        &daemon.answer(&["status", "--json"]).1,
+        "Garden"
+    ));
+    let losses = daemon.answer(&["losses"]).1;
+    assert!(!losses.contains("until now"), "{losses}");
+
+    other.unplug();
+    let begin_s = SystemClock.wall_ns() / NS_PER_S;
+    daemon.wait_for("the exit code", |daemon| {
+        daemon.answer(&["status"]).0 == Some(1)
+    });
+    let status = daemon.answer(&["status"]).1;
+    assert!(status.contains("does NOT COUNT 1 of 4"), "{status}");
+    assert!(!status.contains("lost       0"), "{status}");
+    let json = daemon.answer(&["status", "--json"]).1;
+    assert!(is_unread(&json, "Garden") && !is_unread(&json, "Import"));
+    let losses = daemon.answer(&["losses"]).1;
+    assert!(losses.contains("until now: "), "{losses}");
+    let losses: serde_json::Value =
+        serde_json::from_str(&daemon.answer(&["losses", "--json"]).1).unwrap();
+    let open = &losses["unwatched"][0];
+    assert_eq!(
+        (&open["meter"], open["until_s"].is_null()),
+        (&"Garden".into(), true)
+    );
+    let from_s = open["from_s"].as_i64().unwrap();
+    assert!(
+        (begin_s - 3..=begin_s + 2).contains(&from_s),
+        "{begin_s}: {open}"
+    );
+
+    other.replug();
+    daemon.wait_for("the line again", |daemon| {
+        daemon.answer(&["status"]).0 == Some(0)
+    });
+    assert!(!is_unread(
+        &daemon.answer(&["status", "--json"]).1,
+        "Garden"
+    ));
+    Hand::on(&chip, 20).toggles(2, Duration::from_millis(2));
+    daemon.stop();
+}
+
 /// Kills in the ordinary run; `KILLS` names another number.
 const KILLS: u32 = 100;
 

@@ -75,3 +75,14 @@ fn the_hour_does_not_matter() {
         ],
     );
 }
+
+#[test]
+fn a_meter_that_was_renamed_is_not_silent() {
+    let dir = flat();
+    simulate(&dir, "--from=-150h", "120h");
+    let config = "[[meter]]\nname = \"Flat 2, new\"\nline = 20\n";
+    std::fs::write(dir.path().join("powerlogger.toml"), config).unwrap();
+    assert!(silent(&dir).is_empty());
+    let said = ask(&dir, &["status"]);
+    assert!(said.contains("no longer configured"), "{said}");
+}

@@ -75,6 +75,9 @@ impl Capture {
         (rules, remembered): (Rules, Option<Remembered>),
     ) -> Capture {
         let now_ns = clock.mono_ns();
+        for meter in (0..).map(MeterId).take(meters.len()) {
+            intake.line_down(meter, "it is not requested yet", clock.wall_ns());
+        }
         let lines: Vec<Line> = meters
             .iter()
             .map(|meter| Line::new(meter, now_ns))
@@ -275,6 +278,7 @@ impl Capture {
                     self.stats.lines_up.fetch_add(1, Ordering::Relaxed);
                 }
                 (line.up, line.request_id, line.news) = (true, request_id, true);
+                self.intake.note_line(meter, None, self.clock.wall_ns());
                 line.up_since_ns = mono_ns;
                 line.tally.interrupted();
                 if let Some(state) = line.remembered.take() {
@@ -297,6 +301,7 @@ impl Capture {
                 (line.up, line.request_id, line.up_since_ns) = (true, request_id, mono_ns);
                 // What an earlier run judged, perhaps by other settings, is no longer to be shown.
                 line.news = true;
+                self.intake.note_line(meter, None, self.clock.wall_ns());
                 if let Some(state) = line.remembered.take() {
                     line.filter = Filter::resume(line.filter.settings(), state);
                 }
@@ -304,6 +309,7 @@ impl Capture {
             Signal::LineDown { meter, reason } => {
                 let line = &mut self.lines[meter.index()];
                 warn!(meter = line.name, reason, "line not readable; trying again");
+                self.intake.line_down(meter, &reason, self.clock.wall_ns());
                 if std::mem::take(&mut line.up) {
                     self.stats.lines_up.fetch_sub(1, Ordering::Relaxed);
                 }

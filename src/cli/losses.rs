@@ -9,6 +9,7 @@ use serde_json::json;
 use super::time;
 use crate::config::{Influx, Loaded};
 use crate::daemon::destination_name;
+use crate::journal::lock::{Holder, holder};
 use crate::journal::quarantine::{Quarantine, Quarantined};
 use crate::journal::reader::{LedgerEntry, Reader};
 use crate::journal::windows::Unwatched;
@@ -54,6 +55,7 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     // Windows of an hour are kept for ever: the first one is when counting began.
     let since_s = reader.first_window(View::Hour)?;
     let unwatched = reader.unwatched()?;
+    let open = open_stretches(loaded, &reader)?;
     let lost: u64 = ledger
         .iter()
         .filter(|(_, cause, _)| cause.is_loss())
@@ -70,7 +72,10 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         let unwatched = unwatched.iter().map(|stretch| {
             json!({ "meter": stretch.meter, "from_s": stretch.from_s, "until_s": stretch.until_s })
         });
-        let unwatched: Vec<_> = unwatched.collect();
+        let open = open.iter().map(|open| {
+            json!({ "meter": open.meter, "from_s": open.from_s, "until_s": null, "why": open.why })
+        });
+        let unwatched: Vec<_> = unwatched.chain(open).collect();
         let all = json!({
             "lost": lost, "since_s": since_s, "entries": entries, "unwatched": unwatched,
         });
@@ -78,13 +83,48 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         return Ok(());
     }
     print_entries(&ledger, out)?;
-    print_unwatched(&unwatched, out)?;
+    print_unwatched(&unwatched, &open, out)?;
     let since = since_s.map_or_else(
         || "the journal began".to_owned(),
         |since_s| time::local(since_s * NS_PER_S),
     );
-    writeln!(out, "{lost} lost since {since}")?;
+    let known = if unwatched.is_empty() && open.is_empty() {
+        ""
+    } else {
+        ", as far as the lines were watched"
+    };
+    writeln!(out, "{lost} lost since {since}{known}")?;
     Ok(())
+}
+
+/// A stretch over which a meter's line is not watched now.
+struct OpenStretch {
+    meter: String,
+    /// Its begin, in seconds since 1970; None: it was never watched, and nobody knows since when it should be.
+    from_s: Option<i64>,
+    why: String,
+}
+
+/// The configured meters whose lines are not watched now: they are not read, or no daemon runs.
+fn open_stretches(loaded: &Loaded, reader: &Reader) -> Result<Vec<OpenStretch>> {
+    let until_s = reader.watched_until_s()?;
+    let lines = reader.lines_now()?;
+    let holder = holder(&loaded.settings.journal.dir);
+    let open = super::status::meter_names(loaded)
+        .into_iter()
+        .filter_map(|meter| {
+            let line = lines.get(&meter);
+            let why = match holder {
+                Holder::Nobody => "powerlogger is not running".to_owned(),
+                _ => line?.why.clone()?,
+            };
+            let since_s = line
+                .filter(|line| line.why.is_some())
+                .map(|line| line.since_ns.div_euclid(NS_PER_S));
+            let from_s = until_s.get(&meter).copied().or(since_s);
+            Some(OpenStretch { meter, from_s, why })
+        });
+    Ok(open.collect())
 }
 
 /// Marks the quarantine of the configured server to be sent again.
@@ -200,8 +240,8 @@ fn print_entries(ledger: &[LedgerEntry], out: &mut dyn Write) -> Result<()> {
 }
 
 /// When nobody counted: the machine was off, the program stopped, the line not readable.
-fn print_unwatched(all: &[Unwatched], out: &mut dyn Write) -> Result<()> {
-    if all.is_empty() {
+fn print_unwatched(all: &[Unwatched], open: &[OpenStretch], out: &mut dyn Write) -> Result<()> {
+    if all.is_empty() && open.is_empty() {
         return Ok(());
     }
     writeln!(
@@ -222,6 +262,13 @@ fn print_unwatched(all: &[Unwatched], out: &mut dyn Write) -> Result<()> {
             time::local(until_ns),
             time::span(until_ns - from_ns)
         )?;
+    }
+    for OpenStretch { meter, from_s, why } in open {
+        let since = from_s.map_or_else(
+            || "the beginning".to_owned(),
+            |from_s| time::local(from_s * NS_PER_S),
+        );
+        writeln!(out, "  {meter:<12} since {since}, until now: {why}")?;
     }
     writeln!(out)?;
     Ok(())

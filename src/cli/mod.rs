@@ -121,7 +121,7 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             return delete_buckets::delete_buckets(&args, &load(&options)?, out);
         }
         Command::Audit(args) => return audit::audit(&args, &of_journal(&options)?, out),
-        Command::Status(args) => status::status(&args, &of_journal(&options)?, out)?,
+        Command::Status(args) => return status::status(&args, &of_journal(&options)?, out),
         Command::Register(args) => register::register(&args, &of_journal(&options)?, out)?,
         Command::Losses(args) => losses::losses(&args, &of_journal(&options)?, out)?,
         Command::Export(args) => return export::export(&args, &load(&options)?, out),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
@@ -13,13 +14,15 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, Loaded};
 use crate::daemon::destination_name;
 use crate::journal::JournalError;
-use crate::journal::lock::is_locked;
+use crate::journal::lock::{Holder, holder};
 use crate::journal::reader::Reader;
 use crate::journal::refusal::{Refusal, is_read_only};
 use crate::pulse::NS_PER_S;
 use crate::rollup::Level;
 use crate::status::conditions::{Condition, conditions};
-use crate::status::{ClockStatus, DeliveryStatus, LevelStatus, MeterStatus, Status, ViewsStatus};
+use crate::status::{
+    ClockStatus, DeliveryStatus, LevelStatus, MeterStatus, Status, ViewsStatus, Wanted,
+};
 
 /// Options of `status`.
 #[derive(Debug, Args)]
@@ -31,40 +34,46 @@ pub struct StatusArgs {
 
 /// Prints the status.
 ///
+/// The exit code is 1 when a daemon runs that does not read the line of a configured meter.
+///
 /// # Errors
 /// When there is no journal or it cannot be read.
-pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<ExitCode> {
     let dir = &loaded.settings.journal.dir;
     let destination = match &loaded.settings.influx {
         Influx::Configured(influx) => Some(destination_name(influx)),
         Influx::NotConfigured(_) => None,
     };
+    let holder = holder(dir);
+    let running = holder == Holder::Somebody;
+    let wanted = Wanted {
+        destination: destination.as_deref(),
+        meters: &meter_names(loaded),
+        is_running: running,
+    };
     let taken = Reader::open(dir).and_then(|mut reader| {
-        let status = Status::take(&mut reader, destination.as_deref(), SystemClock.wall_ns())?;
+        let status = Status::take(&mut reader, wanted, SystemClock.wall_ns())?;
         Ok((status, reader.noted_settings()?))
     });
     let (status, noted) = taken.map_err(|failed| explained(failed, dir))?;
-    let running = is_locked(dir);
     let notices = notices(loaded, Some(&noted).filter(|_| running));
+    let unread = status.unread().count();
+    let code = match unread {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::from(super::EXIT_FAILED),
+    };
     if args.json {
         let mut json = serde_json::to_value(&status)?;
-        json["running"] = running.into();
+        json["running"] = (holder != Holder::Unknown).then_some(running).into();
         json["conditions"] = with_notices(&conditions(&status), &notices)?;
         json["journal_dir"] = dir.display().to_string().into();
         let waiting = crate::import::waiting(dir).into_iter();
         let waiting = waiting.map(|path| path.display().to_string());
         json["to_import"] = waiting.collect::<Vec<_>>().into();
         writeln!(out, "{json:#}")?;
-        return Ok(());
+        return Ok(code);
     }
-    let state = match running {
-        true => "running",
-        false if is_read_only(dir) => {
-            "not running, or counting in memory: the journal's disk is READ-ONLY \
-             (`systemctl status powerlogger` tells which)"
-        }
-        false => "not running",
-    };
+    let state = state(holder, unread, wanted.meters.len(), dir);
     writeln!(out, "powerlogger is {state}")?;
     writeln!(
         out,
@@ -94,11 +103,46 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     for (_, text) in &notices {
         writeln!(out, "⚠          {text}")?;
     }
-    match status.lost() {
+    lost(status.lost(), unread, out)?;
+    Ok(code)
+}
+
+/// Whether the daemon runs, as far as that was seen, and counts.
+fn state(holder: Holder, unread: usize, meters: usize, dir: &Path) -> String {
+    let state = match holder {
+        Holder::Somebody if unread > 0 => {
+            return format!("running and does NOT COUNT {unread} of {meters} meters");
+        }
+        Holder::Somebody => "running",
+        Holder::Unknown => {
+            "not seen: this user may not look whether it is running (sudo, or the group powerlogger)"
+        }
+        Holder::Nobody if is_read_only(dir) => {
+            "not running, or counting in memory: the journal's disk is READ-ONLY \
+             (`systemctl status powerlogger` tells which)"
+        }
+        Holder::Nobody => "not running",
+    };
+    state.to_owned()
+}
+
+/// Pulses that are lost for good; of a line that is not read nobody knows.
+fn lost(lost: u64, unread: usize, out: &mut dyn Write) -> Result<()> {
+    match lost {
+        0 if unread > 0 => writeln!(
+            out,
+            "lost       not known: what comes on a line that is not read is not counted"
+        )?,
         0 => writeln!(out, "lost       0 pulses")?,
         lost => writeln!(out, "lost       {lost} pulses (by cause above)")?,
     }
     Ok(())
+}
+
+/// The names of the configured meters.
+pub(super) fn meter_names(loaded: &Loaded) -> Vec<String> {
+    let meters = loaded.settings.meters.iter();
+    meters.map(|meter| meter.name.clone()).collect()
 }
 
 /// Conditions for programs; those of the configuration bear their text.
@@ -298,9 +342,19 @@ fn print_meter(meter: &MeterStatus, now_ns: i64, out: &mut dyn Write) -> Result<
         .map_or(String::new(), |kwh| format!("{kwh:.3} kWh, "));
     writeln!(
         out,
-        "{:<10} {register}{} pulses, {last}",
-        meter.name, meter.pulses
+        "{:<10} {register}{} pulses, {last}{}",
+        meter.name,
+        meter.pulses,
+        if meter.is_configured {
+            ""
+        } else {
+            "; no longer configured"
+        }
     )?;
+    if let Some(line) = meter.line.as_ref().filter(|line| !line.is_read) {
+        let since = time::local(line.since_ns);
+        writeln!(out, "           NOT READ since {since}: {}", line.why)?;
+    }
     for loss in &meter.losses {
         let word = match (loss.filter, loss.lost) {
             (true, _) => "rejected",

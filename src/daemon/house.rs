@@ -20,6 +20,7 @@ use crate::deliver::sink::Sink;
 use crate::deliver::start::Start;
 use crate::deliver::stats::DeliverStats;
 use crate::intake::Intake;
+use crate::intake::lines::Lines;
 use crate::journal::JournalError;
 use crate::journal::append::Journal;
 use crate::journal::durable::Durable;
@@ -115,7 +116,8 @@ impl Stages {
         let mailbox = writer.mailbox();
         let name = destination.as_ref().map(|(_, name)| name.clone());
         let name = name.filter(|_| sink.is_some());
-        let mut reporter = Reporter::new(Reader::open(&dir)?, name, real);
+        let meters = settings.meters.iter().map(|meter| meter.name.clone());
+        let mut reporter = Reporter::new(Reader::open(&dir)?, name, meters.collect(), real);
         reporter.tell_also(in_use.notices());
         let (mut deliverer, mut reconciler) = (None, None);
         if let (Some((row, _)), Some(sink)) = (&destination, sink) {
@@ -227,6 +229,7 @@ impl House {
             ..
         } = *ends;
         let mut seen_line = watch.is_ready();
+        let mut told = 0;
         while !shutdown.is_requested() && !capturing.is_finished() {
             self.check_alive()?;
             let mark = self.marks.now();
@@ -247,6 +250,10 @@ impl House {
                 return Ok(Lived::OnSettings);
             }
             seen_line |= captured.lines_up.load(Ordering::Relaxed) > 0;
+            if let Some(lines) = self.intake.lines_since(told) {
+                told = lines.version;
+                tell_unread(ends.settings, &lines);
+            }
             let running_ns = now_ns - started_ns;
             if !seen_line && running_ns > NO_LINE_MAX_NS {
                 return Err(RunError::NoLine);
@@ -349,6 +356,18 @@ impl House {
             .as_ref()
             .is_none_or(|stats| stats.is_done(mark.durable));
         self.intake.is_empty() && mark.unsynced_since_ns.is_none() && delivered
+    }
+}
+
+/// Tells systemd at once of lines that are not read; the report repeats it.
+fn tell_unread(settings: &Settings, lines: &Lines) {
+    let unread = lines.now.iter().filter_map(|(meter, line)| {
+        let why = line.why.as_ref()?;
+        Some(format!("{}: {why}", settings.meters[meter.index()].name))
+    });
+    let unread: Vec<String> = unread.collect();
+    if !unread.is_empty() {
+        service::status(&format!("line_not_read {}", unread.join("; ")));
     }
 }
 

@@ -100,4 +100,8 @@ pub(super) const MIGRATIONS: &[&str] = &[
     CREATE TABLE expired (first_id INTEGER PRIMARY KEY, last_id INTEGER NOT NULL);
     ALTER TABLE destination ADD COLUMN raw INTEGER NOT NULL DEFAULT 1;
     ",
+    "
+    CREATE TABLE line_now (
+        meter INTEGER PRIMARY KEY, since_ns INTEGER NOT NULL, why TEXT);
+    ",
 ];

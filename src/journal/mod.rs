@@ -31,6 +31,8 @@
 //! * `hour_ids(start_s, first_id, last_id)`: between which ids the pulses of an hour are found.
 //! * `watched(meter, begins_s, ends_s)`: when the meter's line was watched without a break: the
 //!   journal knows all of a window that lies in there.
+//! * `line_now(meter, since_ns, why)`: how the lines stand while the daemon runs; `why` one is not read, NULL: it
+//!   is. Written when it changes.
 //! * `reconciled(destination, level, until_s, looked_from_s, all_s)` and `changed_window(destination, level,
 //!   start_s, roll)`: up to where the server's buckets were compared with the windows, and what has changed
 //!   since. Level 0 is raw, the others are the width of the view's windows in seconds. `looked_from_s`: back
@@ -86,6 +88,7 @@ pub mod writer;
 
 mod check;
 mod elapsed;
+mod lines;
 pub(crate) mod migrations;
 mod older;
 mod reserve;

@@ -189,6 +189,7 @@ fn probe(connection: &Connection) -> Result<(), JournalError> {
         "SELECT max(pulses) FROM register",
         "SELECT max(last_id) FROM rolled",
         "SELECT max(ends_s) FROM watched",
+        "SELECT max(since_ns) FROM line_now",
         "SELECT max(until_s) FROM reconciled",
         "SELECT max(roll) FROM changed_window",
         "SELECT max(to_s) FROM compare_span",

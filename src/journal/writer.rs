@@ -78,6 +78,8 @@ pub struct Writer {
     rolled_ns: MonoNs,
     delivered: IdRanges,
     saved_ns: MonoNs,
+    /// What is kept of the lines: the version, and whether the clock was trusted then.
+    lines: (u64, bool),
     looked_ns: MonoNs,
     elapsed_ns: MonoNs,
     pruning: bool,
@@ -125,6 +127,7 @@ impl Writer {
             destination,
             delivered: delivered.unwrap_or_default(),
             saved_ns: now_ns,
+            lines: (0, false),
             looked_ns: now_ns - RETENTION_LOOK_NS,
             elapsed_ns: now_ns - ELAPSED_SAVE_NS,
             pruning: false,
@@ -205,6 +208,7 @@ impl Writer {
             }
             return Err(failed);
         }
+        self.keep_lines(&watched)?;
         let now_ns = self.clock.mono_ns();
         let save_due = now_ns - self.saved_ns >= DELIVERED_SAVE_NS;
         self.keep_delivery(save_due)?;
@@ -235,6 +239,25 @@ impl Writer {
         };
         self.journal.keep_elapsed(&kept)?;
         self.elapsed_ns = now_ns;
+        Ok(())
+    }
+
+    /// Keeps how the lines stand, when that has changed.
+    fn keep_lines(&mut self, watched: &Watched) -> Result<(), JournalError> {
+        let is_timed = watched.looked_ns.is_some();
+        let (version, was_timed) = self.lines;
+        let known = if is_timed == was_timed {
+            version
+        } else {
+            u64::MAX
+        };
+        if let Some(lines) = self.intake.lines_since(known) {
+            self.journal.keep_lines(&lines, is_timed)?;
+            self.intake.lines_kept(&lines);
+            self.lines = (lines.version, is_timed);
+            self.marks
+                .committed(self.journal.newest(), false, self.clock.mono_ns());
+        }
         Ok(())
     }
 

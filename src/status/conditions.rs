@@ -11,11 +11,14 @@ const BACKLOG_OLD_NS: i64 = 3_600 * NS_PER_S;
 /// Something that wants to be looked at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Condition {
-    /// A machine word: `meter_silent`, `backlog_old`, `delivery_fails`, `windows_not_compared`, `clock_unknown`,
+    /// A machine word: `line_not_read`, `meter_silent`, `backlog_old`, `delivery_fails`, `windows_not_compared`, `clock_unknown`,
     /// `rejected_bounce` (`_width`, `_long`, `_interval`, `_merged`), `power_implausible`.
     pub word: &'static str,
     /// The meter it is about; None: all of it.
     pub meter: Option<String>,
+    /// What is the matter, where the word does not say it all.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 impl Condition {
@@ -26,6 +29,7 @@ impl Condition {
             return format!("{meter}: {what}");
         }
         match self.word {
+            "line_not_read" => format!("{meter}: NOT COUNTED, its line is not read: {}", self.why),
             "meter_silent" => format!(
                 "{meter}: no pulse for longer than usual; look at the meter, its sensor and wires (`powerlogger \
                  verify` looks at its line)"
@@ -42,19 +46,32 @@ impl Condition {
 
 /// All that is not as it should be.
 pub fn conditions(status: &Status) -> Vec<Condition> {
-    let of_all = |word| Condition { word, meter: None };
+    let of_all = |word| Condition {
+        word,
+        meter: None,
+        why: String::new(),
+    };
     let mut found = Vec::new();
+    for (meter, line) in status.unread() {
+        found.push(Condition {
+            word: "line_not_read",
+            meter: Some(meter.to_owned()),
+            why: line.why.clone(),
+        });
+    }
     for meter in &status.meters {
         let words = meter.filter.iter().flat_map(|filter| filter.words());
         found.extend(words.map(|word| Condition {
             word,
             meter: Some(meter.name.clone()),
+            why: String::new(),
         }));
     }
     for meter in status.meters.iter().filter(|meter| meter.is_silent) {
         found.push(Condition {
             word: "meter_silent",
             meter: Some(meter.name.clone()),
+            why: String::new(),
         });
     }
     if let Some(delivery) = &status.delivery {

@@ -105,6 +105,16 @@ impl Daemon {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// The same, whatever its exit code, which is returned with the answer.
+    pub(crate) fn answer(&self, args: &[&str]) -> (Option<i32>, String) {
+        let output = command(self.dir.path(), &self.queue)
+            .args(args)
+            .output()
+            .unwrap();
+        let answer = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), answer)
+    }
+
     /// Waits until `holds`.
     pub(crate) fn wait_for(&mut self, what: &str, holds: impl Fn(&Daemon) -> bool) {
         let deadline_ns = SystemClock.mono_ns() + PATIENCE_NS;

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::super::status::clock_words;
+use super::super::status::{clock_words, meter_names};
 use super::{Check, Checks};
 use crate::clock::kernel;
 use crate::clock::segment::EARLIEST_WALL_NS;
@@ -16,7 +16,7 @@ use crate::journal::lock::is_locked;
 use crate::journal::reader::Reader;
 use crate::journal::refusal::Refusal;
 use crate::journal::{JournalError, file_in};
-use crate::status::Status;
+use crate::status::{Status, Wanted};
 
 /// With less than this the journal is soon full.
 const FREE_BYTES_MIN: u64 = 100 << 20;
@@ -249,7 +249,12 @@ fn newest(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
         Influx::Configured(influx) => Some(crate::daemon::destination_name(influx)),
         Influx::NotConfigured(_) => None,
     };
-    let status = Status::take(&mut reader, destination.as_deref(), SystemClock.wall_ns())?;
+    let wanted = Wanted {
+        destination: destination.as_deref(),
+        meters: &meter_names(loaded),
+        is_running: is_locked(&loaded.settings.journal.dir),
+    };
+    let status = Status::take(&mut reader, wanted, SystemClock.wall_ns())?;
     if let Some(clock) = &status.clock {
         let words = clock_words(clock);
         let seen = clock.trust.to_owned();
@@ -257,6 +262,13 @@ fn newest(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
             "provisional" => Check::note("clock of the newest pulses", seen, words),
             _ => Check::good("clock of the newest pulses", words),
         })?;
+    }
+    for (meter, line) in status.unread() {
+        checks.add(Check::bad(
+            format!("daemon, line of {meter}"),
+            "the running daemon does not read it: nothing is counted",
+            line.why.clone(),
+        ))?;
     }
     for meter in status.meters.iter().filter(|meter| meter.is_silent) {
         checks.add(Check::bad(
