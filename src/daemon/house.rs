@@ -10,7 +10,7 @@ use tracing::{error, info};
 
 use super::loops::{deliver, reconcile as reconcile_loop, report, sync, write};
 use super::settings::InUse;
-use super::watch::Watch;
+use super::watch::{Watch, tell_unread};
 use super::{Ends, Remote, RunError, THREAD_ENDS, destination_name, join, spawn};
 use crate::capture::stats::CaptureStats;
 use crate::clock::{Clock, SystemClock};
@@ -20,7 +20,6 @@ use crate::deliver::sink::Sink;
 use crate::deliver::start::Start;
 use crate::deliver::stats::DeliverStats;
 use crate::intake::Intake;
-use crate::intake::lines::Lines;
 use crate::journal::JournalError;
 use crate::journal::append::Journal;
 use crate::journal::durable::Durable;
@@ -356,18 +355,6 @@ impl House {
             .as_ref()
             .is_none_or(|stats| stats.is_done(mark.durable));
         self.intake.is_empty() && mark.unsynced_since_ns.is_none() && delivered
-    }
-}
-
-/// Tells systemd at once of lines that are not read; the report repeats it.
-fn tell_unread(settings: &Settings, lines: &Lines) {
-    let unread = lines.now.iter().filter_map(|(meter, line)| {
-        let why = line.why.as_ref()?;
-        Some(format!("{}: {why}", settings.meters[meter.index()].name))
-    });
-    let unread: Vec<String> = unread.collect();
-    if !unread.is_empty() {
-        service::status(&format!("line_not_read {}", unread.join("; ")));
     }
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
+use crate::config::Settings;
+use crate::intake::lines::Lines;
 use crate::pulse::{MonoNs, NS_PER_S};
 use crate::service;
 
@@ -123,6 +125,18 @@ impl Watch {
             let seconds = std::mem::take(&mut self.stalled_ns) / NS_PER_S;
             info!(seconds, "the disk answers again");
         }
+    }
+}
+
+/// Tells systemd at once of lines that are not read; the report repeats it.
+pub(super) fn tell_unread(settings: &Settings, lines: &Lines) {
+    let unread = lines.now.iter().filter_map(|(meter, line)| {
+        let why = line.why.as_ref()?;
+        Some(format!("{}: {why}", settings.meters[meter.index()].name))
+    });
+    let unread: Vec<String> = unread.collect();
+    if !unread.is_empty() {
+        service::status(&format!("line_not_read {}", unread.join("; ")));
     }
 }
 
