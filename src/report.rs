@@ -257,9 +257,14 @@ impl Reporter {
 
 /// What each meter has counted.
 fn counts(status: &Status) -> String {
+    let what = if status.simulated {
+        "SIMULATED pulses "
+    } else {
+        ""
+    };
     let counts = status
         .meters
         .iter()
         .map(|meter| format!("{}={}", meter.name, meter.pulses));
-    counts.collect::<Vec<_>>().join(" ")
+    format!("{what}{}", counts.collect::<Vec<_>>().join(" "))
 }

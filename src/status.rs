@@ -22,6 +22,8 @@ use crate::rollup::{Level, View};
 pub struct Status {
     /// When it was taken, in nanoseconds since 1970.
     pub at_ns: WallNs,
+    /// The pulses are made up: by the simulated house, or from a recording.
+    pub simulated: bool,
     /// The meters, in the order in which they were first seen.
     pub meters: Vec<MeterStatus>,
     /// Bytes of the journal that hold data.
@@ -180,6 +182,7 @@ impl Status {
         });
         Ok(Status {
             at_ns,
+            simulated: reader.is_simulated()?,
             clock,
             meters,
             journal_bytes: reader.used_bytes()?,

@@ -21,7 +21,7 @@ use support::influxd::{Influxd, ORG};
 use support::wait::wait_until;
 use support_daemon::Daemon;
 
-const BUCKET: &str = "PowerLogger_raw";
+const BUCKET: &str = "simulated_raw";
 const METERS: [&str; 3] = ["Import", "Export", "Generate"];
 
 /// Everything quick, so that a test takes seconds.
@@ -37,7 +37,11 @@ timeout_ms = 400
 ";
 
 fn dotenv(url: &str, token: &str) -> String {
-    format!("INFLUX_HOST={url}\nINFLUX_ORG={ORG}\nINFLUX_TOKEN={token}\n")
+    // Simulated pulses are delivered only to buckets that are named for them.
+    format!(
+        "INFLUX_HOST={url}\nINFLUX_ORG={ORG}\nINFLUX_TOKEN={token}\nRAW_BUCKET={BUCKET}\n\
+         B1M_BUCKET=simulated_1m\nB5M_BUCKET=simulated_5m\nB1H_BUCKET=simulated_1h\n"
+    )
 }
 
 fn fake() -> FakeInflux {

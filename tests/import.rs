@@ -39,6 +39,13 @@ flush_ms = 10
 replay_interval_ms = 100
 ";
 
+/// Simulated pulses are delivered only to buckets that are named for them.
+const SIMULATED: &str = "RAW_BUCKET=simulated_raw
+B1M_BUCKET=simulated_1m
+B5M_BUCKET=simulated_5m
+B1H_BUCKET=simulated_1h
+";
+
 /// A pulse: the meter's name and the stamp.
 type Stamp = (String, i64);
 
@@ -181,11 +188,23 @@ fn story(random: &mut fastrand::Rng, now_ns: i64, count: i64) -> BTreeSet<Stamp>
 /// A setup for this server.
 fn home_of(server: &Remote) -> Home {
     let dotenv = format!(
-        "INFLUX_HOST={}\nINFLUX_ORG={ORG}\nINFLUX_TOKEN={OPERATOR}\n",
+        "INFLUX_HOST={}\nINFLUX_ORG={ORG}\nINFLUX_TOKEN={OPERATOR}\n{SIMULATED}",
         server.url()
     );
     let home = Home::new(&dotenv, QUICK);
     let (code, said) = home.ask(&["setup"]);
+    assert_eq!(code, 0, "{said}");
+    // What is imported is delivered by a daemon on a simulated house: the journal is one of those.
+    let begin = [
+        "run",
+        "--simulate",
+        "--from=-1h",
+        "--for",
+        "1ms",
+        "--speed",
+        "max",
+    ];
+    let (code, said) = home.ask(&begin);
     assert_eq!(code, 0, "{said}");
     home
 }
@@ -193,7 +212,7 @@ fn home_of(server: &Remote) -> Home {
 /// Points of the raw bucket before `now_ns`, by meter.
 fn raw_before(server: &Remote, now_ns: i64) -> BTreeMap<String, usize> {
     let rows = server.flux(&format!(
-        "from(bucket: \"PowerLogger_raw\") \
+        "from(bucket: \"simulated_raw\") \
          |> range(start: 1970-01-01T00:00:00Z, stop: {}) \
          |> filter(fn: (r) => r._field == \"Pulse\") \
          |> group(columns: [\"PulseType\"]) |> count() |> keep(columns: [\"PulseType\", \"_value\"])",
@@ -228,7 +247,7 @@ fn a_queue(server: &Remote) {
     let mut random = fastrand::Rng::with_seed(seed);
     let now_ns = SystemClock.wall_ns();
     let pulses = story(&mut random, now_ns, 12_000);
-    let raw = "PowerLogger_raw";
+    let raw = "simulated_raw";
     let mut rows: Vec<(&str, Option<String>)> = pulses
         .iter()
         .map(|stamp| (raw, Some(line(stamp))))
@@ -240,7 +259,7 @@ fn a_queue(server: &Remote) {
         let row = if no % 4 == 0 {
             (raw, copy)
         } else {
-            ("PowerLogger_1m", copy)
+            ("simulated_1m", copy)
         };
         rows.insert(random.usize(0..rows.len()), (row.0, Some(row.1)));
     }
@@ -326,7 +345,7 @@ fn a_queue(server: &Remote) {
     // The old ones arrived in their windows, though raw would not have taken them.
     let hours: i64 = server
         .flux(
-            "from(bucket: \"PowerLogger_1h\") |> range(start: 2025-01-01T00:00:00Z, stop: \
+            "from(bucket: \"simulated_1h\") |> range(start: 2025-01-01T00:00:00Z, stop: \
              2025-12-31T00:00:00Z) |> filter(fn: (r) => r._field == \"Pulse\") |> group() |> sum()",
         )
         .iter()

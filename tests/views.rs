@@ -23,6 +23,13 @@ use support::remote::{OPERATOR, ORG, Remote, of_fake, on_both, start_fake};
 use support::wait::wait_until;
 use support_daemon::Daemon;
 
+/// Simulated pulses are delivered only to buckets that are named for them.
+const SIMULATED: &str = "RAW_BUCKET=simulated_raw
+B1M_BUCKET=simulated_1m
+B5M_BUCKET=simulated_5m
+B1H_BUCKET=simulated_1h
+";
+
 /// Everything quick, so that a test takes seconds.
 const QUICK: &str = "
 [journal]
@@ -36,7 +43,7 @@ timeout_ms = 5000
 
 fn dotenv(server: &Remote) -> String {
     format!(
-        "INFLUX_HOST={}\nINFLUX_ORG={ORG}\nINFLUX_TOKEN={OPERATOR}\n",
+        "INFLUX_HOST={}\nINFLUX_ORG={ORG}\nINFLUX_TOKEN={OPERATOR}\n{SIMULATED}",
         server.url()
     )
 }
@@ -218,10 +225,10 @@ fn check_lost_buckets_fill_again(server: &Remote) {
     day(&dir, 3 * 24);
     let counted = wait_until_equal(&dir, "two days to be equal");
     for bucket in [
-        "PowerLogger_raw",
-        "PowerLogger_1m",
-        "PowerLogger_5m",
-        "PowerLogger_1h",
+        "simulated_raw",
+        "simulated_1m",
+        "simulated_5m",
+        "simulated_1h",
     ] {
         let all = json!({ "start": "2000-01-01T00:00:00Z", "stop": "2100-01-01T00:00:00Z" });
         server.call(
@@ -308,7 +315,7 @@ fn check_audit_tells_what_differs_and_repairs_it(server: &Remote) {
     };
     let body = window(0, 1) + &window(1, 100_000);
     client
-        .write("PowerLogger_1h", body.as_bytes(), false)
+        .write("simulated_1h", body.as_bytes(), false)
         .unwrap();
     let (start, stop) = (noon_s + 7_200, noon_s + 9_000);
     let times = json!({
@@ -317,7 +324,7 @@ fn check_audit_tells_what_differs_and_repairs_it(server: &Remote) {
     });
     server.call(
         "POST",
-        &format!("/api/v2/delete?org={ORG}&bucket=PowerLogger_raw"),
+        &format!("/api/v2/delete?org={ORG}&bucket=simulated_raw"),
         Some(&times),
     );
     let (code, said) = powerlogger(&dir, &["audit", "--since=-10 days"]);
@@ -336,7 +343,7 @@ fn check_audit_tells_what_differs_and_repairs_it(server: &Remote) {
         noon_s * 1_000_000_000 + 77
     );
     client
-        .write("PowerLogger_raw", strange.as_bytes(), false)
+        .write("simulated_raw", strange.as_bytes(), false)
         .unwrap();
     let (code, said) = powerlogger(
         &dir,

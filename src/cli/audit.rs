@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::progress::Progress;
+use super::simulated;
 use super::time::{Moment, local};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, InfluxSettings, Loaded};
@@ -125,6 +126,9 @@ pub fn audit(args: &AuditArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
     if args.json {
         writeln!(out, "{:#}", to_json(&reports, args.repair))?;
     } else {
+        if loaded.is_simulated() {
+            writeln!(out, "{}", simulated::NOTE)?;
+        }
         for report in &reports {
             print(report, args, out)?;
         }
@@ -160,6 +164,7 @@ pub(super) fn run(
         Err(JournalError::Missing { .. }) if wanted.from_raw => None,
         Err(failed) => return Err(failed.into()),
     };
+    simulated::check_buckets(reader.as_ref(), influx)?;
     let mut names = BTreeMap::new();
     let mut destination = None;
     if let Some(reader) = &reader {

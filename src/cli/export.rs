@@ -134,7 +134,12 @@ pub fn export(args: &ExportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
             drop(acting);
             file.finish()?;
             let what = count(written, args.things());
-            writeln!(out, "{what} written to {}", path.display())?;
+            let simulated = if loaded.is_simulated() {
+                "SIMULATED: "
+            } else {
+                ""
+            };
+            writeln!(out, "{simulated}{what} written to {}", path.display())?;
             written
         }
     };

@@ -103,6 +103,8 @@ mod tests {
     fn loaded(dir: &std::path::Path, dotenv: &str) -> Loaded {
         fs::write(dir.join(".env"), dotenv).unwrap();
         load(&LoadOptions {
+            simulated: false,
+            simulated_dir: false,
             config_dir: Some(dir.to_owned()),
             queue_dir: None,
             env: BTreeMap::new(),

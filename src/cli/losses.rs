@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
+use super::simulated::NOTE;
 use super::time;
 use crate::config::{Influx, Loaded};
 use crate::daemon::destination_name;
@@ -77,10 +78,13 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         });
         let unwatched: Vec<_> = unwatched.chain(open).collect();
         let all = json!({
-            "lost": lost, "since_s": since_s, "entries": entries, "unwatched": unwatched,
+            "simulated": reader.is_simulated()?, "lost": lost, "since_s": since_s, "entries": entries, "unwatched": unwatched,
         });
         writeln!(out, "{all:#}")?;
         return Ok(());
+    }
+    if reader.is_simulated()? {
+        writeln!(out, "{NOTE}")?;
     }
     print_entries(&ledger, out)?;
     print_unwatched(&unwatched, &open, out)?;

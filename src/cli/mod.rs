@@ -21,6 +21,7 @@ mod new_file;
 mod progress;
 mod remote;
 mod rights;
+mod simulated;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -66,6 +67,11 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "DIR")]
     queue_dir: Option<PathBuf>,
 
+    /// Speak of the journal of simulated pulses, which lies in `simulated` below the other; `run --simulate` and
+    /// `--replay` then write into it.
+    #[arg(long, global = true)]
+    simulated: bool,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -108,12 +114,16 @@ enum Command {
 /// # Errors
 /// Whatever the command ran into; [`exit_code`] and [`explain`] know what to make of it.
 pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let options = LoadOptions::from_process(cli.config_dir, cli.queue_dir)?;
+    let mut options = LoadOptions::from_process(cli.config_dir, cli.queue_dir)?;
+    options.simulated_dir = cli.simulated;
     match cli.command {
-        Command::Run(args) => run::run(&args, &load(&options)?)?,
+        Command::Run(args) => {
+            let makes_pulses = args.makes_time();
+            run::run(&args, &simulated::load_for_run(options, makes_pulses)?)?;
+        }
         Command::Setup(args) => return setup::setup(&args, &load(&options)?, out),
         Command::Verify(args) => {
-            let loaded = load(&options)?;
+            let loaded = simulated::load_known(&options)?;
             rights::judge_as_daemon(&loaded)?;
             return verify::verify(&args, &loaded, out);
         }
@@ -124,8 +134,12 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Status(args) => return status::status(&args, &of_journal(&options)?, out),
         Command::Register(args) => register::register(&args, &of_journal(&options)?, out)?,
         Command::Losses(args) => losses::losses(&args, &of_journal(&options)?, out)?,
-        Command::Export(args) => return export::export(&args, &load(&options)?, out),
-        Command::Import(args) => return import::import(&args, &load(&options)?, out),
+        Command::Export(args) => {
+            return export::export(&args, &simulated::load_known(&options)?, out);
+        }
+        Command::Import(args) => {
+            return import::import(&args, &simulated::load_known(&options)?, out);
+        }
         Command::Config(command) => config::config(&command, &options, out)?,
         Command::Completions(args) => completions::completions(&args, out)?,
         Command::Man(args) => man::man(&args)?,
@@ -139,7 +153,7 @@ fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
 
 /// The configuration, for a command that looks at nothing but the journal afterwards.
 fn of_journal(options: &LoadOptions) -> anyhow::Result<Loaded> {
-    let loaded = load(options)?;
+    let loaded = simulated::load_known(options)?;
     rights::work_as_owner(&loaded, Keep::Nothing)?;
     Ok(loaded)
 }
@@ -155,7 +169,7 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
         .is_some_and(RunError::is_temporary);
     let code = match journal.map(JournalError::kind) {
         _ if error.is::<ConfigError>() => EXIT_CONFIG,
-        Some("newer_schema") => EXIT_CONFIG,
+        Some("newer_schema" | "holds_real") => EXIT_CONFIG,
         Some("in_use") => EXIT_TRY_LATER,
         _ if temporary => EXIT_TRY_LATER,
         _ => EXIT_FAILED,

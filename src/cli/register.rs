@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::simulated::NOTE;
 use super::time::{self, Moment};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
@@ -70,11 +71,17 @@ pub fn register(args: &RegisterArgs, loaded: &Loaded, out: &mut dyn Write) -> Re
 
 fn show(as_json: bool, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     let reader = Reader::open(&loaded.settings.journal.dir)?;
+    let simulated = reader.is_simulated()?;
+    if simulated && !as_json {
+        writeln!(out, "{NOTE}")?;
+    }
     let mut all = Vec::new();
     for totals in reader.totals()? {
         let readings = reader.readings(&totals.name)?;
         if as_json {
-            all.push(to_json(&totals, &readings));
+            let mut of_meter = to_json(&totals, &readings);
+            of_meter["simulated"] = simulated.into();
+            all.push(of_meter);
         } else {
             show_meter(&totals, &readings, loaded, out)?;
         }

@@ -27,6 +27,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{ClockSettings, Loaded, MeterSettings, Settings};
 use crate::daemon::{self, Parts, RemoteMaker, RunError};
 use crate::journal::JournalError;
+use crate::journal::kind::SIMULATED_BOOT;
 use crate::journal::reader::Reader;
 use crate::owner::Keep;
 use crate::pulse::NS_PER_S;
@@ -76,7 +77,7 @@ pub struct RunArgs {
 
 impl RunArgs {
     /// Whether the source makes its own time, because it makes its own edges.
-    fn makes_time(&self) -> bool {
+    pub(super) fn makes_time(&self) -> bool {
         self.simulate || self.replay.is_some()
     }
 }
@@ -168,7 +169,7 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
         remote,
         trust,
         boot_id: if patient {
-            "simulated".to_owned()
+            SIMULATED_BOOT.to_owned()
         } else {
             boot_id()
         },
@@ -225,7 +226,7 @@ fn source(
         let recorded = RecordedSource::read(BufReader::new(file), meters, speed, waker.clone())
             .with_context(|| format!("cannot replay {}", path.display()))?;
         let clock = recorded.clock();
-        warn!(file = %path.display(), "the pulses come from a recording");
+        warn!(file = %path.display(), "the pulses come from a recording: they are SIMULATED, not yours");
         return Ok(unremembered(Box::new(recorded), clock));
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -233,7 +234,9 @@ fn source(
     let kept = service::take_kept();
     let reader = Reader::open(&settings.journal.dir);
     let remembered = remembered(settings, &reader, &kept)?;
+    // What was simulated tells nothing of this machine's clock.
     let reader = reader.ok();
+    let reader = reader.filter(|reader| !reader.is_simulated().unwrap_or(false));
     let trust = trust(settings.clock, reader.as_ref());
     let ids: Vec<Option<u64>> = remembered
         .iter()

@@ -75,6 +75,9 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     }
     let state = state(holder, unread, wanted.meters.len(), dir);
     writeln!(out, "powerlogger is {state}")?;
+    if status.simulated {
+        writeln!(out, "SIMULATED  the pulses are made up, not yours")?;
+    }
     writeln!(
         out,
         "journal    {}: {} pulses, {:.1} MiB",

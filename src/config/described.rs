@@ -187,6 +187,8 @@ mod tests {
         std::fs::write(dir.path().join("powerlogger.toml"), toml).unwrap();
         std::fs::write(dir.path().join(".env"), dotenv).unwrap();
         let loaded = load(&LoadOptions {
+            simulated: false,
+            simulated_dir: false,
             config_dir: Some(dir.path().to_owned()),
             queue_dir: Some(PathBuf::from("/q")),
             env: BTreeMap::new(),

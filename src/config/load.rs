@@ -31,6 +31,9 @@ const EXAMPLES: [&str; 2] = [
 /// What a file of certificates holds.
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
+/// The journal of simulated pulses, in the directory of the other.
+const SIMULATED_DIR: &str = "simulated";
+
 /// Where to look.
 #[derive(Debug, Clone)]
 pub struct LoadOptions {
@@ -38,6 +41,11 @@ pub struct LoadOptions {
     pub config_dir: Option<PathBuf>,
     /// The directory of the journal, if it was named.
     pub queue_dir: Option<PathBuf>,
+    /// The pulses are simulated, or come from a recording: they go to no server but into buckets that are named
+    /// for it.
+    pub simulated: bool,
+    /// The journal is the one of simulated pulses that lies in the directory of the other.
+    pub simulated_dir: bool,
     /// The environment.
     pub env: BTreeMap<String, String>,
     /// The current directory.
@@ -60,6 +68,8 @@ impl LoadOptions {
         Ok(LoadOptions {
             config_dir,
             queue_dir,
+            simulated: false,
+            simulated_dir: false,
             env,
             cwd: std::env::current_dir()?,
         })
@@ -99,6 +109,16 @@ impl Loaded {
     /// Whether this is the configuration of the installed service.
     pub fn is_system(&self) -> bool {
         is_system_dir(&self.config_dir)
+    }
+
+    /// Whether it was loaded for pulses that are simulated.
+    pub fn is_simulated(&self) -> bool {
+        self.options.simulated
+    }
+
+    /// Whether the journal's directory is the installed service's.
+    pub fn is_system_journal(&self) -> bool {
+        self.settings.journal.dir == Path::new(SYSTEM_JOURNAL_DIR)
     }
 
     /// That nothing at all is wrong with it.
@@ -181,6 +201,9 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
     }
     let mut journal = resolve::journal(&mut values, &journal_dir());
     journal.dir = options.cwd.join(journal.dir);
+    if options.simulated_dir {
+        journal.dir.push(SIMULATED_DIR);
+    }
     let waiting_pulses_max = resolve::waiting_pulses_max(&mut values);
     let clock = resolve::clock(&mut values);
     let deliver = resolve::deliver(&mut values);
@@ -255,7 +278,13 @@ fn influx(
         });
     }
     if lacking.is_empty() {
-        return Influx::Configured(Box::new(settings));
+        return match settings.not_for_simulated() {
+            Some(bucket) if options.simulated => Influx::NotConfigured(format!(
+                "the pulses are simulated, and the bucket \"{bucket}\" is not named for them: they are sent only where \
+                 RAW_BUCKET, B1M_BUCKET, B5M_BUCKET and B1H_BUCKET have \"simulated\" in their names"
+            )),
+            _ => Influx::Configured(Box::new(settings)),
+        };
     }
     let beside = dir.join(".env.example");
     let examples = [

@@ -20,6 +20,8 @@ impl Dir {
     fn load_with(&self, env: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
         load(&LoadOptions {
             config_dir: Some(self.0.path().to_owned()),
+            simulated: false,
+            simulated_dir: false,
             queue_dir: None,
             env: env
                 .iter()
@@ -455,6 +457,8 @@ fn a_mistake_with_lines_meters_or_the_journal_does() {
     }
     let missing = load(&LoadOptions {
         config_dir: Some(PathBuf::from("not-there")),
+        simulated: false,
+        simulated_dir: false,
         queue_dir: None,
         env: BTreeMap::new(),
         cwd: PathBuf::from("/nowhere"),

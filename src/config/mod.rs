@@ -215,7 +215,22 @@ impl Downsampling {
     }
 }
 
+/// What the name of a bucket for simulated pulses has in it.
+const SIMULATED: &str = "simulated";
+
 impl InfluxSettings {
+    /// A bucket that would be written to and whose name does not say that it is for simulated pulses; None: all of
+    /// them say so.
+    pub fn not_for_simulated(&self) -> Option<&str> {
+        let is_written = |level: &RollupLevel| match level {
+            RollupLevel::Raw => self.raw,
+            RollupLevel::View(_) => self.downsampling != Downsampling::Off,
+        };
+        let written = RollupLevel::ALL.into_iter().filter(is_written);
+        let mut names = written.map(|level| self.bucket(level));
+        names.find(|name| !name.to_lowercase().contains(SIMULATED))
+    }
+
     /// The bucket of a level.
     pub fn bucket(&self, level: RollupLevel) -> &str {
         match level {

@@ -127,6 +127,8 @@ mod tests {
         fn watch(&self, named: bool) -> FileWatch {
             let dir = self.0.path().to_owned();
             let options = LoadOptions {
+                simulated: false,
+                simulated_dir: false,
                 config_dir: named.then(|| dir.clone()),
                 queue_dir: None,
                 env: BTreeMap::new(),

@@ -94,7 +94,7 @@ impl<'a> Opening<'a> {
     /// Whether trying again is of no use. A journal that was let go may be in use by an import, which ends.
     fn is_final(&self, refused: &JournalError) -> bool {
         match refused.kind() {
-            "newer_schema" => true,
+            "newer_schema" | "holds_real" => true,
             "in_use" => !self.again,
             _ => false,
         }

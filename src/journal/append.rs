@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::compared::Comparing;
+use super::kind::{self, Admitted};
 use super::lock::{self, Lock};
 use super::reserve::Reserve;
 use super::schema;
@@ -58,6 +59,14 @@ impl Journal {
                 schema::open(dir, now_ns)?
             }
             opened => opened?,
+        };
+        let opened = match kind::admit(&opened.connection, dir, boot_id)? {
+            Admitted::Yes => opened,
+            Admitted::InTheWay => {
+                drop(opened);
+                schema::set_simulated_aside(dir, now_ns)?;
+                schema::open(dir, now_ns)?
+            }
         };
         let connection = opened.connection;
         let meters = meters

@@ -104,4 +104,12 @@ pub(super) const MIGRATIONS: &[&str] = &[
     CREATE TABLE line_now (
         meter INTEGER PRIMARY KEY, since_ns INTEGER NOT NULL, why TEXT);
     ",
+    MARK_SIMULATED,
 ];
+
+/// Marks a journal that holds nothing but simulated pulses (and what was imported into it).
+pub(super) const MARK_SIMULATED: &str = "
+    INSERT OR IGNORE INTO journal SELECT 'simulated', 1
+        WHERE EXISTS (SELECT 1 FROM clock_segment WHERE boot_id = 'simulated')
+        AND NOT EXISTS (SELECT 1 FROM clock_segment WHERE boot_id NOT IN ('simulated', 'import'));
+    ";

@@ -49,6 +49,9 @@
 //! * `thinned(segment, minute, meter, pulses, first_id)`: how many pulses of each minute of the monotonic clock
 //!   had to leave (the disk bound) before the time of their segment was known; counted in windows when it is.
 //!
+//! A journal of simulated pulses bears the key `simulated` in `journal(key, value)`; real pulses never go into one
+//! of those, nor the other way round ([`kind`]).
+//!
 //! Beside it lies `reserve`, a file of 1 MiB that holds nothing: a full disk cannot even delete.
 //!
 //! # Durability
@@ -66,6 +69,7 @@ pub mod foreign;
 mod head;
 pub mod heirloom;
 pub mod hours;
+pub mod kind;
 pub mod kinship;
 pub mod lock;
 pub mod mailbox;
@@ -145,6 +149,25 @@ pub enum JournalError {
         /// The directory.
         path: PathBuf,
     },
+    /// It holds real pulses, and simulated ones are to go into it.
+    #[error(
+        "the journal in {} holds real pulses: simulated ones, or those of a recording, do not go into it; \
+         --simulated puts them into a journal of their own beside it, or name another directory with --queue-dir",
+        path.display()
+    )]
+    HoldsReal {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// It holds simulated pulses, and they are to go among real ones.
+    #[error(
+        "{} holds SIMULATED pulses, which do not go among real ones; --simulated brings them into the journal of \
+         simulated pulses", path.display()
+    )]
+    Simulated {
+        /// The file.
+        path: PathBuf,
+    },
     /// It was written by a newer program.
     #[error(
         "the journal has schema {found}, this powerlogger knows {known}: it was written by a newer \
@@ -190,6 +213,8 @@ impl JournalError {
             JournalError::InUse { .. } => "in_use",
             JournalError::Missing { .. } => "missing",
             JournalError::Gone { .. } => "gone",
+            JournalError::HoldsReal { .. } => "holds_real",
+            JournalError::Simulated { .. } => "simulated",
             JournalError::NewerSchema { .. } => "newer_schema",
             JournalError::OlderSchema { .. } => "older_schema",
             JournalError::Unreadable { source, .. } => match source.kind() {

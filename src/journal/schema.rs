@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
-use tracing::error;
+use tracing::{error, warn};
 
 use super::migrations::MIGRATIONS;
 use super::{JournalError, Named, file_in, older};
@@ -24,6 +24,10 @@ pub const WAL_BYTES: i64 = 256 << 10;
 
 /// How long a connection waits for another's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How the names of journals begin that were moved aside.
+const DAMAGED: &str = "journal.damaged-";
+const SIMULATED: &str = "journal.simulated-";
 
 /// An open journal.
 #[derive(Debug)]
@@ -67,7 +71,7 @@ pub fn set_aside(
     now_ns: WallNs,
     why: &dyn std::fmt::Display,
 ) -> Result<PathBuf, JournalError> {
-    let aside = move_aside(dir, now_ns)?;
+    let aside = move_aside(dir, DAMAGED, now_ns)?;
     error!(
         error = %why, moved_to = %aside.display(),
         "the journal is damaged; it was moved aside and a new one is started; `powerlogger import {}` \
@@ -75,6 +79,20 @@ pub fn set_aside(
         aside.display()
     );
     Ok(aside)
+}
+
+/// Moves a journal of simulated pulses out of the way of real ones, and says so.
+///
+/// # Errors
+/// When it cannot be renamed.
+pub(super) fn set_simulated_aside(dir: &Path, now_ns: WallNs) -> Result<(), JournalError> {
+    let aside = move_aside(dir, SIMULATED, now_ns)?;
+    warn!(
+        moved_to = %aside.display(),
+        "the journal that was here holds SIMULATED pulses: it was moved aside, and a new one is started for the \
+         real ones"
+    );
+    Ok(())
 }
 
 fn open_writer(dir: &Path) -> Result<Opened, JournalError> {
@@ -364,13 +382,13 @@ pub fn preallocate_wal(connection: &Connection) -> Result<bool, JournalError> {
 }
 
 /// Renames the database with its WAL, so that the name is free.
-fn move_aside(dir: &Path, now_ns: WallNs) -> Result<PathBuf, JournalError> {
+fn move_aside(dir: &Path, kind: &str, now_ns: WallNs) -> Result<PathBuf, JournalError> {
     let failed = |source| JournalError::Directory {
         path: dir.to_owned(),
         source,
     };
     let at = Timestamp::from_nanosecond(i128::from(now_ns)).unwrap_or_default();
-    let name = format!("journal.damaged-{}", at.strftime("%Y%m%dT%H%M%SZ"));
+    let name = format!("{kind}{}", at.strftime("%Y%m%dT%H%M%SZ"));
     let mut aside = dir.join(format!("{name}.sqlite"));
     let mut no = 1;
     // A clock that was not set says the same again and again.
@@ -405,7 +423,7 @@ fn finish_move_aside(dir: &Path) -> Result<(), JournalError> {
     for entry in std::fs::read_dir(dir).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
         let is_aside = name.to_str().is_some_and(|name| {
-            name.starts_with("journal.damaged-")
+            (name.starts_with(DAMAGED) || name.starts_with(SIMULATED))
                 && name.ends_with(".sqlite")
                 && !dir.join(format!("{name}-wal")).exists()
         });

@@ -12,8 +12,8 @@ use clap::Args;
 
 use self::words::{closing, describe, tell_inherited};
 use super::progress::Progress;
-use super::rights;
 use super::time::count;
+use super::{rights, simulated};
 use crate::clock::elapsed::Kept;
 use crate::clock::kernel::boot_id;
 use crate::clock::{Clock, SystemClock};
@@ -26,6 +26,7 @@ use crate::import::tidy;
 use crate::journal::JournalError;
 use crate::journal::append::Journal;
 use crate::journal::arrivals::Expiry;
+use crate::journal::foreign::Foreign;
 use crate::journal::heirloom::ArrivedHours;
 use crate::journal::lock::is_locked;
 use crate::journal::reader::Reader;
@@ -96,6 +97,17 @@ struct Surveyed {
     survey: Survey,
 }
 
+impl Surveyed {
+    /// The file, and whether it is a journal of simulated pulses.
+    fn kind(&self) -> (&Path, bool) {
+        let journal = self.source.journal();
+        (
+            self.source.path(),
+            journal.is_some_and(Foreign::is_simulated),
+        )
+    }
+}
+
 /// Imports, and prints what came of it.
 ///
 /// # Errors
@@ -121,6 +133,8 @@ pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         files.push(Surveyed { source, survey });
     }
     progress.clear();
+    let kinds: Vec<(&Path, bool)> = files.iter().map(Surveyed::kind).collect();
+    let simulated = simulated::check_import(reader.as_ref(), &kinds)?;
     let (names, meter_of) = meters(args, loaded, reader.as_ref(), &files)?;
     check_room(loaded, reader.as_ref(), &files)?;
     let work = Work {
@@ -132,7 +146,7 @@ pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     };
     let mut journal = None;
     if !args.dry_run {
-        journal = Some(open_journal(dir, &names, now_ns)?);
+        journal = Some(open_journal(dir, &names, now_ns, simulated)?);
         reader = open_reader(dir)?;
     }
     let (mut new, mut moved) = (0, Vec::new());
@@ -220,7 +234,7 @@ fn open_reader(dir: &Path) -> Result<Option<Reader>, JournalError> {
     }
 }
 
-fn open_journal(dir: &Path, names: &[String], now_ns: WallNs) -> Result<Journal> {
+fn open_journal(dir: &Path, names: &[String], now_ns: WallNs, simulated: bool) -> Result<Journal> {
     // Pulses have their own stamps: no segment of this boot is opened.
     let mut journal = Journal::open(dir, names, "", now_ns)?;
     if let Some(aside) = journal.moved_aside() {
@@ -228,6 +242,9 @@ fn open_journal(dir: &Path, names: &[String], now_ns: WallNs) -> Result<Journal>
             "the journal was damaged, and is now {}: a new one is started. Import that one, too",
             aside.display()
         );
+    }
+    if simulated {
+        journal.mark_simulated()?;
     }
     journal.roll_up_all()?;
     Ok(journal)

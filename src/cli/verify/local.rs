@@ -67,7 +67,12 @@ pub(super) fn journal(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
             Ok(None) => {
                 let pulses = reader.bounds()?.map_or(0, |(first, last)| last - first + 1);
                 let seen = format!("{}, {pulses} pulses, intact", file_in(dir).display());
-                Check::good(what, seen)
+                if reader.is_simulated()? {
+                    let note = "the pulses in it are SIMULATED, not yours; `powerlogger run` moves it aside";
+                    Check::note(what, seen, note)
+                } else {
+                    Check::good(what, seen)
+                }
             }
             Ok(Some(damage)) => Check::bad(
                 what,

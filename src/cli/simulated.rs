@@ -1,0 +1,100 @@
+//! Simulated pulses, and those of recordings, are apart from real ones: their journal is another one, and commands say
+//! what they show.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use super::rights;
+use crate::config::{InfluxSettings, LoadOptions, Loaded, load};
+use crate::journal::JournalError;
+use crate::journal::reader::Reader;
+
+/// What stands above an answer for people.
+pub(super) const NOTE: &str = "SIMULATED pulses, not yours";
+
+/// The configuration for a run. `makes_pulses`: they are simulated, or come from a recording.
+///
+/// # Errors
+/// When the configuration is wrong; when real pulses are to go where simulated ones belong.
+pub(super) fn load_for_run(mut options: LoadOptions, makes_pulses: bool) -> Result<Loaded> {
+    if options.simulated_dir && !makes_pulses {
+        bail!("real pulses do not go into the journal of simulated ones: leave --simulated out");
+    }
+    options.simulated = makes_pulses;
+    let loaded = load(&options)?;
+    if makes_pulses && loaded.is_system_journal() {
+        // The service's own place is kept for real pulses, also before the first one.
+        options.simulated_dir = true;
+        return Ok(load(&options)?);
+    }
+    Ok(loaded)
+}
+
+/// The configuration for any other command. Where the journal is one of simulated pulses a person is told so.
+///
+/// # Errors
+/// When the configuration is wrong.
+pub(super) fn load_known(options: &LoadOptions) -> Result<Loaded> {
+    let loaded = load(options)?;
+    if !is_simulated(&loaded.settings.journal.dir)? {
+        return Ok(loaded);
+    }
+    if std::io::stderr().is_terminal() {
+        // Beside an answer that goes into a file. That it cannot be told is no reason not to answer.
+        let _ = writeln!(std::io::stderr(), "powerlogger: {NOTE}");
+    }
+    let mut options = options.clone();
+    options.simulated = true;
+    Ok(load(&options)?)
+}
+
+/// Whether the journal in `dir` is one of simulated pulses; one that is not there, or cannot be read, is not.
+fn is_simulated(dir: &Path) -> Result<bool> {
+    let _acting = rights::as_owner(dir)?;
+    let asked = Reader::open(dir).and_then(|reader| reader.is_simulated());
+    Ok(asked.unwrap_or(false))
+}
+
+/// Makes sure that windows of simulated pulses are not written where real ones are.
+///
+/// # Errors
+/// When they would be.
+pub(super) fn check_buckets(reader: Option<&Reader>, influx: &InfluxSettings) -> Result<()> {
+    let simulated = reader.map(Reader::is_simulated).transpose()?;
+    match influx.not_for_simulated() {
+        Some(bucket) if simulated == Some(true) => bail!(
+            "the journal holds SIMULATED pulses, and the bucket \"{bucket}\" is not named for them: buckets for \
+             simulated pulses have \"simulated\" in their names (RAW_BUCKET and the others)"
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Makes sure that what is imported is of the journal's kind. Returns whether an empty journal becomes one of
+/// simulated pulses by it.
+///
+/// # Errors
+/// When simulated pulses would come among real ones.
+pub(super) fn check_import(
+    reader: Option<&Reader>,
+    sources: &[(&Path, bool)],
+) -> Result<bool, anyhow::Error> {
+    let Some((path, _)) = sources.iter().find(|(_, simulated)| *simulated) else {
+        return Ok(false);
+    };
+    let here = match reader {
+        Some(reader) if reader.is_simulated()? => return Ok(false),
+        Some(reader) => reader.has_pulses()?,
+        None => false,
+    };
+    if here || sources.iter().any(|(_, simulated)| !simulated) {
+        let path = path.to_owned();
+        let refused = Err(JournalError::Simulated {
+            path: path.to_owned(),
+        });
+        return refused.with_context(|| format!("{} is not imported", path.display()));
+    }
+    Ok(true)
+}
