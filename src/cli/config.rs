@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use serde_json::json;
 
+use super::rights;
 use crate::config::described::line_of;
 use crate::config::keys::{KEYS, METER_KEYS};
 use crate::config::problem::Value;
@@ -78,8 +79,13 @@ fn check(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
 /// Meters that the journal has counted or the last daemon watched, and the configuration does not list: as soon as
 /// there is one `[[meter]]`, the three that need none are gone, too.
 pub(super) fn unlisted(loaded: &Loaded) -> Vec<String> {
-    let known = Reader::open(&loaded.settings.journal.dir)
-        .and_then(|reader| Ok((reader.totals()?, reader.noted_settings()?)));
+    let dir = &loaded.settings.journal.dir;
+    // Where the owner's rights cannot be had the journal is not opened: SQLite gives away files as root.
+    let Ok(_acting) = rights::as_owner(dir) else {
+        return Vec::new();
+    };
+    let known =
+        Reader::open(dir).and_then(|reader| Ok((reader.totals()?, reader.noted_settings()?)));
     let (totals, noted) = known.unwrap_or_default();
     let listed = |name: &str| {
         loaded

@@ -389,6 +389,7 @@ fn finished(
 /// What the daemon that runs makes of it; None: none runs.
 fn taken_up(loaded: &Loaded) -> Option<String> {
     let dir = &loaded.settings.journal.dir;
+    let _acting = rights::as_owner(dir).ok()?;
     if !is_locked(dir) {
         return None;
     }
