@@ -588,7 +588,7 @@ impl World {
         let by_ns = self.years.map_or(0, |(by_ns, _)| by_ns) + i64::from(days) * DAY_NS;
         // Nothing contradicts the first time of a boot, nor one that is near; an assumed one gives way.
         let believed =
-            !known.is_some_and(|known| known.trust > Trust::Assumed) || by_ns.abs() < 3 * DAY_NS;
+            known.is_none_or(|known| known.trust <= Trust::Assumed) || by_ns.abs() < 3 * DAY_NS;
         self.time_is_wrong |= believed;
         self.years_believed |= believed;
         self.years = Some((by_ns, self.clock.mono_ns()));
