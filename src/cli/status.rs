@@ -92,14 +92,7 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     for meter in &status.meters {
         print_meter(meter, status.at_ns, out)?;
     }
-    for path in crate::import::waiting(dir) {
-        writeln!(out, "TO IMPORT  {}", path.display())?;
-        writeln!(
-            out,
-            "           {}",
-            super::verify::local::how_to_import(&path)
-        )?;
-    }
+    to_import(dir, out)?;
     for condition in conditions(&status) {
         writeln!(out, "⚠          {}", condition.sentence())?;
     }
@@ -108,6 +101,19 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     }
     lost(status.lost(), unread, out)?;
     Ok(code)
+}
+
+/// What lies beside the journal and could be brought in.
+fn to_import(dir: &Path, out: &mut dyn Write) -> Result<()> {
+    for path in crate::import::waiting(dir) {
+        writeln!(out, "TO IMPORT  {}", path.display())?;
+        writeln!(
+            out,
+            "           {}",
+            super::verify::local::how_to_import(&path)
+        )?;
+    }
+    Ok(())
 }
 
 /// Whether the daemon runs, as far as that was seen, and counts.
