@@ -224,7 +224,13 @@ fn command(dir: &Path, queue: &Path) -> Command {
     let named = std::env::var("PROGRAM").unwrap_or_default();
     let mut words = named.split_whitespace();
     let program = words.next().unwrap_or(env!("CARGO_BIN_EXE_powerlogger"));
-    let mut command = Command::new(program);
+    let mut command = if ignores_hangup() {
+        let mut env = Command::new("env");
+        env.args(["--default-signal=HUP", program]);
+        env
+    } else {
+        Command::new(program)
+    };
     command.args(words);
     for (name, _) in std::env::vars() {
         if name.starts_with("INFLUX") || name.starts_with("GPIO_") || name == "QUEUE_DIR" {
@@ -238,6 +244,14 @@ fn command(dir: &Path, queue: &Path) -> Command {
         .arg(queue)
         .stdin(Stdio::null());
     command
+}
+
+/// Whether the tests run under `nohup` or the like, which children inherit and the daemon respects.
+fn ignores_hangup() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 != 0)
 }
 
 fn spawn(dir: &Path, queue: &Path, args: &[String], env: &[(String, String)]) -> Child {
