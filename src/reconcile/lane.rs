@@ -165,6 +165,7 @@ impl Lane {
         if self.known.until_s.is_some_and(|until_s| until_s > led_s) {
             self.known.until_s = Some(edge_s);
         }
+        self.catch_up_s = self.catch_up_s.filter(|young_s| *young_s <= led_s);
     }
 
     /// Removes what is not kept any more from what is to be compared. Returns the changed windows among it.

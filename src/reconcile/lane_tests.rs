@@ -223,7 +223,9 @@ fn a_lane_that_a_wrong_year_has_led_too_far_comes_back() {
     lane.pull_back(70 * H);
     assert_eq!(lane.known.until_s, Some(100 * H), "hours are no matter");
     lane.known.until_s = Some(90_000 * H);
+    lane.catch_up_s = Some(90_001 * H);
     lane.pull_back(104 * H);
+    assert_eq!(lane.catch_up_s, None, "nor is it in a hurry until then");
     let stretch = go_on(&mut lane, bounds(0, 105)).unwrap();
     assert_eq!((stretch.kind, stretch.from_s), (Kind::Ahead, 104 * H));
 }

@@ -113,3 +113,24 @@ fn pulses_that_leave_a_full_disk_stay_in_their_windows() {
         ],
     );
 }
+
+/// A machine that starts with a wrong date believes it. Set right, it compared windows by the minute until that
+/// date came.
+#[test]
+fn a_wrong_date_at_the_start_leads_no_comparison_astray() {
+    let start = [Op::Capture, Op::Commit, Op::Sync, Op::Capture, Op::Commit];
+    let wrong = Op::WrongYears {
+        days: 8,
+        says: true,
+    };
+    let pulses = Op::Pulses { meter: 0, count: 9 };
+    let cut = Op::PowerCut {
+        minutes: 300,
+        in_1970: false,
+    };
+    let counted = [Op::Capture, Op::AdvanceMinutes(3), Op::Capture, Op::Commit];
+    let sent = [Op::Sync, Op::Deliver, Op::Commit, Op::Reconcile];
+    let ops = start.into_iter().chain([wrong, cut, Op::Capture, pulses]);
+    let ops = ops.chain(counted).chain(sent);
+    holds(true, 5_000, ops.collect());
+}

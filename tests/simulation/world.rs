@@ -549,7 +549,9 @@ impl World {
         let (mut theirs, mut raw) = (Windows::new(), Windows::new());
         for (meter, stamp) in &self.others {
             let window = (METERS[*meter].to_owned(), view.start_of(*stamp));
-            *theirs.entry(window).or_default() += 1;
+            if self.is_comparable(window.1) {
+                *theirs.entry(window).or_default() += 1;
+            }
         }
         for (meter, stamp, pulses) in self.server.points(rollup::Level::Raw).unwrap() {
             *raw.entry((meter, view.start_of(stamp))).or_default() += pulses;
