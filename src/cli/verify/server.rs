@@ -67,6 +67,12 @@ pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
 /// Why nothing is sent: there is no server yet, or a mistake that names its place.
 fn off(loaded: &Loaded, why: &str) -> Check {
     match loaded.check() {
+        Ok(()) if !loaded.names_server() => Check::off(
+            "InfluxDB",
+            "not configured",
+            "pulses are counted and kept on this machine; INFLUX_HOST, INFLUX_ORG and INFLUX_TOKEN in .env name a \
+             server to send them to",
+        ),
         Ok(()) => Check::bad("InfluxDB", "not configured", why),
         Err(_) => Check::bad(
             "InfluxDB",
