@@ -3,6 +3,7 @@
 mod installed;
 mod lines;
 pub(super) mod local;
+mod others;
 mod running;
 mod server;
 mod wear;
