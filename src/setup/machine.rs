@@ -1,5 +1,5 @@
-//! The machine that an installation is on. A copied card takes all files along, the machine's id among them; a copied
-//! disk image may get a new one. Either of the two numbers that differs tells that it is another machine.
+//! The machine that an installation is on. A copied card takes all files along, the machine's id among them, so that the
+//! number of the board decides where it is known: a card that was written anew on the same board is the same logger.
 
 use std::fs;
 
@@ -36,13 +36,15 @@ impl Machine {
         }
     }
 
-    /// Whether a number that both have differs.
+    /// Whether they are two machines: by the board, or by the system where one of them has no number of a board.
     pub fn differs_from(&self, other: &Machine) -> bool {
-        let differs = |one: &Option<String>, other: &Option<String>| match (one, other) {
-            (Some(one), Some(other)) => one != other,
-            _ => false,
+        let known = |one: &Option<String>, other: &Option<String>| match (one, other) {
+            (Some(one), Some(other)) => Some(one != other),
+            _ => None,
         };
-        differs(&self.system, &other.system) || differs(&self.board, &other.board)
+        known(&self.board, &other.board)
+            .or_else(|| known(&self.system, &other.system))
+            .unwrap_or(false)
     }
 
     /// This machine's numbers, and the other's where it has none.
@@ -80,14 +82,16 @@ mod tests {
     }
 
     #[test]
-    fn one_number_that_differs_is_enough_and_one_that_lacks_is_none() {
+    fn the_board_decides_and_else_the_system() {
         let known = machine(Some("a"), Some("1"));
         for (system, board, differs) in [
             (Some("a"), Some("1"), false),
             (Some("a"), Some("2"), true),
-            (Some("b"), Some("1"), true),
+            (Some("b"), Some("1"), false),
+            (Some("b"), None, true),
             (Some("a"), None, false),
             (None, Some("2"), true),
+            (None, Some("1"), false),
             (None, None, false),
         ] {
             let other = machine(system, board);

@@ -22,7 +22,8 @@ pub(super) fn installation(found: &Found, loaded: &Loaded) -> Option<Check> {
             file.display()
         ),
         "`powerlogger setup` gives this machine an id, tasks and tokens of its own and leaves the other's alone; its \
-         meters need other names or other buckets, too",
+         meters need other names or other buckets, too. If the other is no more, take the lines with machine= and board= \
+         out of that file first",
     ))
 }
 
