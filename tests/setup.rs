@@ -23,10 +23,10 @@ use powerlogger::rollup::{Level, View};
 use powerlogger::setup::apply::Applier;
 use powerlogger::setup::inspect::{check, look};
 use powerlogger::setup::plan::{Action, Wanted, plan};
-use powerlogger::setup::{mark, tasks, writer_file};
+use powerlogger::setup::{installation, mark, tasks, writer_file};
 use serde_json::{Value, json};
 use support::influxd::Influxd;
-use support::remote::{OPERATOR, ORG, Remote, on_both};
+use support::remote::{OPERATOR, ORG, Remote, of_fake, on_both, start_fake};
 use support::wait::wait_until;
 use tempfile::TempDir;
 
@@ -92,6 +92,11 @@ impl Place {
             Influx::Configured(influx) => influx,
             Influx::NotConfigured(why) => panic!("{why}"),
         }
+    }
+
+    /// The id of its installation.
+    fn id(&self) -> String {
+        installation::find(self.dir()).unwrap().here().unwrap().id
     }
 
     /// The plan as JSON, without doing anything.
@@ -165,7 +170,7 @@ fn check_the_whole_cycle(server: &Remote) {
         !buckets(server).contains_key("PowerLogger_raw"),
         "a dry run does nothing"
     );
-    assert!(!place.dir().join(mark::ID_FILE).exists());
+    assert!(!place.dir().join(installation::ID_FILE).exists());
 
     let said = place.good(&["setup"]);
     assert!(said.contains("Setup is complete"), "{said}");
@@ -398,7 +403,7 @@ fn a_token_that_lacks_one_right_leaves_no_duplicates() {
         assert!(!writer_file::path(place.dir()).exists(), "{action} {kind}");
         // Somebody who may goes on from there.
         place.good(&["setup"]);
-        let installation = mark::find(place.dir()).unwrap().unwrap();
+        let installation = place.id();
         let is_ours = |description: &str| description.contains(&installation);
         let tasks = all_tasks(&server).into_iter();
         let tasks = tasks.filter(|task| is_ours(&task.description)).count();
@@ -437,6 +442,18 @@ fn what_is_wrong_is_named() {
     on_both("what_is_wrong_is_named", check_what_is_wrong_is_named);
 }
 
+/// The end of the message that the Python edition's documents show. `org`: as it is configured, if not ours.
+fn as_ever(org: &str) -> String {
+    let org = if org.is_empty() { ORG } else { org };
+    format!("\n  • Org:    {org}\n  • Token:  ")
+}
+
+const PLEASE_CHECK: &str = "...\n\nPlease check:\n  \
+    1. InfluxDB server is running and accessible\n  \
+    2. INFLUX_HOST is correct\n  \
+    3. INFLUX_ORG matches your organization name\n  \
+    4. INFLUX_TOKEN is valid and has admin permissions\n";
+
 fn check_what_is_wrong_is_named(server: &Remote) {
     let place = Place::new(server, "");
     let first = server
@@ -451,19 +468,36 @@ fn check_what_is_wrong_is_named(server: &Remote) {
         ("INFLUX_ORG", "elsewhere", "there is no such organisation"),
         ("INFLUX_TOKEN", &reader.token, "the token may not do this"),
     ] {
-        for command in [&["setup"][..], &["delete-buckets", "--yes-delete-all-data"]] {
-            let (code, said) = place.run_with(command, &[(key, value)]);
-            assert_eq!(code, 1, "{said}");
-            assert!(
-                said.contains(want) && said.contains("Please check:"),
-                "{said}"
-            );
-            assert!(said.contains("<-- here"), "{said}");
-            assert!(
-                key != "INFLUX_TOKEN" || !said.contains(&value[..6]),
-                "a token is shown: {said}"
-            );
+        let (code, said) = place.run_with(&["setup"], &[(key, value)]);
+        assert_eq!(code, 1, "{said}");
+        let first = said.lines().next().unwrap();
+        assert!(first.contains(want) && first.contains(" → "), "{said}");
+        assert!(first.contains(key), "the remedy names it: {said}");
+        let shown = |of: &str| if key == of { value } else { "" };
+        assert!(said.contains(&as_ever(shown("INFLUX_ORG"))), "{said}");
+        let title = "\n\n❌ ERROR: Cannot connect to InfluxDB or credentials are invalid!\n\n\
+                     Current configuration from .env:\n  • Host:   http://";
+        assert!(
+            said.contains(title) && said.ends_with(PLEASE_CHECK),
+            "{said}"
+        );
+        // Everywhere else one line says it.
+        for command in [
+            &["delete-buckets", "--yes-delete-all-data"][..],
+            &["audit", "--repair", "--from", "raw", "--level", "1h"],
+        ] {
+            let (code, other) = place.run_with(command, &[(key, value)]);
+            assert_eq!(code, 1, "{command:?}: {other}");
+            assert!(other.contains(" → "), "{command:?}: {other}");
+            assert_eq!(other.lines().count(), 1, "{command:?}: {other}");
+            if command[0] == "delete-buckets" {
+                assert_eq!(other.trim_end(), first, "{command:?}");
+            }
         }
+        assert!(
+            key != "INFLUX_TOKEN" || !said.contains(&value[..6]),
+            "a token is shown: {said}"
+        );
     }
     assert_eq!(all_tasks(server).len(), 0);
     let (code, said) = place.run_with(&["setup"], &[("RAW_BUCKET", "a\"b")]);
@@ -488,11 +522,15 @@ fn check_a_run_that_dies_in_the_middle_is_completed_by_the_next(server: &Remote)
             .concat();
         let place = Place::new(server, &more);
         let influx = place.settings();
-        let installation = mark::find_or_make(place.dir()).unwrap();
+        let here = installation::find_or_make(place.dir()).unwrap().0;
+        let installation = here.id.clone();
+        let meters = ["Import", "Export", "Generate"].map(str::to_owned);
         let wanted = Wanted {
             influx: &influx,
             raw_retention_d: 30,
             installation: &installation,
+            tokens: &here.tokens,
+            meters: &meters,
             writer_id: None,
             take_over: false,
             new_read_token: false,
@@ -566,7 +604,7 @@ fn check_what_differs_is_repaired_in_place_and_nothing_else_is_touched(server: &
     let before: Vec<Task> = all_tasks(server);
     assert_eq!(before.len(), 606);
 
-    let installation = mark::find(place.dir()).unwrap().unwrap();
+    let installation = place.id();
     let ours = |view: View| {
         let role = mark::Role::Task(view);
         let of_view = all_tasks(server).into_iter();
@@ -635,6 +673,225 @@ fn check_what_differs_is_repaired_in_place_and_nothing_else_is_touched(server: &
         foreign.cloned().collect::<Vec<Task>>()
     };
     assert_eq!(foreign(&all_tasks(server)), foreign(&before));
+}
+
+#[test]
+fn two_installations_live_together() {
+    on_both("two_installations_live_together", |server| {
+        let first = Place::new(server, "");
+        let second = Place::new(server, "");
+        let toml = |place: &Place, name: &str, days: u32| {
+            let text = format!(
+                "[journal]\nraw_retention_d = {days}\n[[meter]]\nname = \"{name}\"\nline = 17\n"
+            );
+            fs::write(place.dir().join("powerlogger.toml"), text).unwrap();
+        };
+        toml(&first, "Heating", 60);
+        toml(&second, "Cooling", 7);
+        first.good(&["setup"]);
+        let said = second.good(&["setup"]);
+        assert!(said.contains("kept 60 d and not 7 d"), "{said}");
+        for _ in 0..2 {
+            for place in [&first, &second] {
+                let said = place.good(&["setup", "--take-over"]);
+                assert!(!said.contains("deactivate"), "{said}");
+                assert!(place.is_complete());
+            }
+        }
+        assert_eq!(buckets(server)["PowerLogger_raw"], 60);
+        let tasks = all_tasks(server);
+        assert!(tasks.len() == 6 && tasks.iter().all(Task::is_active));
+        for (place, other) in [(&first, &second), (&second, &first)] {
+            let (_, said) = place.run(&["verify"]);
+            for line in [
+                "✓ token of `run`: from writer.token, may write".to_owned(),
+                "✓ retention of PowerLogger_raw: 60 d".to_owned(),
+                "✓ foreign tasks".to_owned(),
+                format!("✓ meters of installation {}: writes into our", other.id()),
+            ] {
+                assert!(said.contains(&line), "{line}: {said}");
+            }
+            assert!(
+                !said.contains("✗ retention") && !said.contains("✗ meters"),
+                "{said}"
+            );
+        }
+
+        // A name that both use cannot be told apart on the server.
+        toml(&second, "Heating", 7);
+        let said = second.good(&["setup"]);
+        for words in [
+            "write the meters' names to the writer token's entry",
+            &format!(
+                "Installation {} writes Heating into the same buckets",
+                first.id()
+            ),
+            "names of their own",
+            "RAW_BUCKET",
+        ] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+        assert!(second.is_complete());
+        for (place, other) in [(&first, &second), (&second, &first)] {
+            let (code, said) = place.run(&["verify"]);
+            let line = format!("✗ meters of installation {}: it writes Heating", other.id());
+            assert!(code == 1 && said.contains(&line), "{said}");
+        }
+        // What the writer's token does not show is not called good.
+        let file = first.dir().join(".env");
+        let dotenv = fs::read_to_string(&file).unwrap().replace(OPERATOR, "");
+        fs::write(&file, dotenv).unwrap();
+        let (_, said) = first.run(&["verify"]);
+        assert!(
+            said.contains("– other installations: not checked"),
+            "{said}"
+        );
+    });
+}
+
+#[test]
+fn a_copied_card_leaves_the_originals_token_and_tasks() {
+    let fake = start_fake();
+    let server = &of_fake(&fake);
+    let original = Place::new(server, "");
+    original.good(&["setup"]);
+    let id = original.id();
+    // A copy on another machine, which spells the server in another way.
+    let other_host = server.url().replace("127.0.0.1", "localhost");
+    let copy = Place::new(server, &format!("INFLUX_HOST={other_host}\n"));
+    let dotenv = fs::read_to_string(copy.dir().join(".env")).unwrap();
+    let (_, dotenv) = dotenv.split_once('\n').unwrap();
+    fs::write(copy.dir().join(".env"), dotenv).unwrap();
+    fs::copy(
+        writer_file::path(original.dir()),
+        writer_file::path(copy.dir()),
+    )
+    .unwrap();
+    let text = fs::read_to_string(original.dir().join(installation::ID_FILE)).unwrap();
+    let of_another: String = text
+        .lines()
+        .map(|line| match line.split_once('=') {
+            Some((name @ ("machine" | "board"), _)) => format!("{name}=of another machine\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let knows_machines = text != of_another;
+    fs::write(copy.dir().join(installation::ID_FILE), &of_another).unwrap();
+    if knows_machines {
+        let (code, said) = copy.run(&["verify"]);
+        assert!(
+            code == 1 && said.contains("✗ installation") && said.contains("a copy"),
+            "{said}"
+        );
+        let (_, said) = copy.run(&["delete-buckets", "--tasks-and-tokens"]);
+        assert!(
+            said.contains("no task or token is known to be ours"),
+            "{said}"
+        );
+        let said = copy.good(&["setup"]);
+        assert!(
+            said.contains(&format!("on another machine ({id})")),
+            "{said}"
+        );
+        assert_ne!(copy.id(), id);
+        assert_eq!(all_tasks(server).len(), 6);
+    } else {
+        copy.good(&["setup"]);
+    }
+    assert!(copy.is_complete() && original.is_complete());
+    let (_, said) = original.run(&["verify"]);
+    assert!(
+        said.contains("✓ token of `run`: from writer.token, may write"),
+        "{said}"
+    );
+
+    // A copy of a file that names no machine yet has the same mark: the original's token stays all the same.
+    let third = Place::new(server, &format!("INFLUX_HOST={other_host}\n"));
+    fs::write(third.dir().join(".env"), dotenv).unwrap();
+    fs::write(third.dir().join(installation::ID_FILE), format!("{id}\n")).unwrap();
+    let said = third.good(&["setup"]);
+    assert!(said.contains("not known to be made here"), "{said}");
+    assert_eq!(third.id(), id);
+    let (_, said) = original.run(&["verify"]);
+    assert!(
+        said.contains("✓ token of `run`: from writer.token, may write"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_token_that_is_refused_is_replaced_where_it_comes_from() {
+    let fake = start_fake();
+    let server = &of_fake(&fake);
+    let place = Place::new(server, "");
+    let wrong = [("INFLUX_TOKEN", "wrong-token")];
+    let (code, said) = place.run_with(&["verify"], &wrong);
+    assert_eq!(code, 1, "{said}");
+    let remedy = said
+        .lines()
+        .skip_while(|line| !line.contains("✗ token of `run`"));
+    let remedy = remedy.take(2).collect::<String>();
+    assert!(
+        remedy.contains("from INFLUX_TOKEN: refused")
+            && remedy.contains("put a token with all rights"),
+        "setup would fail with it: {said}"
+    );
+    place.good(&["setup"]);
+    let (_, said) = place.run_with(&["verify"], &wrong);
+    assert!(
+        said.contains("✓ token of `run`: from writer.token"),
+        "{said}"
+    );
+    assert!(
+        said.contains("– retention and tasks") && said.contains("take it out"),
+        "{said}"
+    );
+    let (_, said) = place.run_with(&["verify"], &[("INFLUX_WRITER_TOKEN", "wrong-token")]);
+    assert!(said.contains("correct INFLUX_WRITER_TOKEN"), "{said}");
+}
+
+#[test]
+fn verify_is_green_on_a_machine_without_a_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = Place(dir);
+    let env = [("QUEUE_DIR", "journal"), ("PATH", "/nowhere")];
+    let verify = |env: &[(&str, &str)]| {
+        let (_, said) = place.run_with(&["verify", "--json"], env);
+        let all: Value = serde_json::from_str(&said).unwrap();
+        let checks = all["checks"].as_array().unwrap().clone();
+        checks
+            .into_iter()
+            .map(|check| (text_of(&check["what"]), text_of(&check["outcome"])))
+            .collect::<BTreeMap<String, String>>()
+    };
+    let checks = verify(&env);
+    assert_eq!(checks["InfluxDB"], "off");
+    assert_eq!(checks["daemon"], "off");
+    // A machine without GPIO has no line to read: nothing else may fail.
+    let failed = checks.iter().filter(|(_, outcome)| *outcome == "bad");
+    for (what, _) in failed.clone() {
+        assert!(what.starts_with("line"), "{what}: {checks:?}");
+    }
+    let (code, said) = place.run_with(&["verify"], &env);
+    assert_eq!(code, i32::from(failed.count() > 0), "{said}");
+    for line in [
+        "– InfluxDB: not configured",
+        "– daemon: not running: nothing is counted",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    // A server that is meant and not named in full is a fault, a placeholder among them.
+    for half in [
+        ("INFLUX_HOST", "http://127.0.0.1:9"),
+        ("INFLUX_TOKEN", "paste_your_token_here"),
+    ] {
+        let checks = verify(&[env[0], env[1], half]);
+        assert_eq!(checks["InfluxDB"], "bad", "{half:?}");
+    }
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// The three tasks of the Python edition, chained, stamped with the end of each window.

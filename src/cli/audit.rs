@@ -209,15 +209,42 @@ pub(super) fn run(
         bar.show(&format!("{what} {}", level.as_str()), share);
     });
     bar.clear();
-    reports.map_err(|trouble| {
-        let remedy = match &trouble {
-            Trouble::Server(Failure::Status { status: 404, .. }) => {
-                ": there is no such bucket, or the token may not read it (`powerlogger setup` makes both)"
-            }
-            _ => "",
-        };
-        anyhow::Error::from(trouble).context(format!("the comparison broke off{remedy}"))
+    reports.map_err(|trouble| match trouble {
+        Trouble::Server(failure) => {
+            let (found, remedy) = (failure.message(), remedy(&failure));
+            anyhow::anyhow!("the comparison broke off: {found} → {remedy}")
+        }
+        trouble @ Trouble::Journal(_) => {
+            anyhow::Error::from(trouble).context("the comparison broke off")
+        }
     })
+}
+
+/// What to do where the server does not answer the comparison.
+fn remedy(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Status {
+            status: 404,
+            message,
+            ..
+        } if message.starts_with("organization") => "correct INFLUX_ORG",
+        Failure::Status { status: 404, .. } => {
+            "there is no such bucket, or the token may not read it: `powerlogger setup` makes both"
+        }
+        Failure::Status {
+            status: 401 | 403, ..
+        } => {
+            "the token is not valid for this: `powerlogger verify` tells which one it is and what replaces it"
+        }
+        Failure::Status { foreign: true, .. } => {
+            "another program or a proxy has answered: check INFLUX_HOST"
+        }
+        Failure::Status { .. } => "see the server's log, and try again",
+        Failure::Transport {
+            kind: "timeout", ..
+        } => "the server is slow: try again, or a shorter period (--since, --until)",
+        Failure::Transport { .. } => "start the server, and check INFLUX_HOST",
+    }
 }
 
 fn print(report: &LevelReport, args: &AuditArgs, out: &mut dyn Write) -> Result<()> {

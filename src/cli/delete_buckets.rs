@@ -6,14 +6,16 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use super::setup::{admin, cannot_connect, client};
+use super::refused;
+use super::setup::{admin, client};
 use crate::config::{InfluxSettings, Loaded};
 use crate::influx::error::chain;
 use crate::influx::management::{Authorization, Bucket, Task};
 use crate::influx::{Client, Error, flux};
 use crate::rollup::Level;
 use crate::setup::inspect::{Look, check, look};
-use crate::setup::{mark, writer_file};
+use crate::setup::installation::{self, ID_FILE};
+use crate::setup::{mark, sharing, writer_file};
 
 /// What must be typed.
 const WORD: &str = "DELETE";
@@ -57,7 +59,7 @@ pub fn delete_buckets(args: &DeleteArgs, loaded: &Loaded, out: &mut dyn Write) -
     let (influx, token) = admin(loaded)?;
     let client = client(influx, &token)?;
     let org_id = check(&client, influx)
-        .map_err(|refused| anyhow::anyhow!(cannot_connect(&refused, influx, &token)))?;
+        .map_err(|found| anyhow::anyhow!(refused::line(&found, influx, &loaded.config_dir)))?;
     let look = look(&client, &org_id).context("the server does not tell what is on it")?;
     let mut doomed = Vec::new();
     for level in Level::ALL {
@@ -74,17 +76,20 @@ pub fn delete_buckets(args: &DeleteArgs, loaded: &Loaded, out: &mut dyn Write) -
         writeln!(out, "There is no bucket to delete on {}.", influx.host)?;
     }
     let ours = if args.tasks_and_tokens {
-        find_ours(&look, loaded, out)?
+        find_ours(&look, loaded, influx, out)?
     } else {
         Ours::default()
     };
+    if !doomed.is_empty() {
+        tell_others(&look, loaded, influx, out)?;
+    }
     if !doomed.is_empty() || !ours.is_empty() {
         warn(&doomed, &ours, influx, out)?;
         confirm(args, out)?;
     }
     delete(&client, &doomed, out)?;
     if args.tasks_and_tokens {
-        delete_ours(&client, &ours, out)?;
+        delete_ours(&client, &ours, loaded, out)?;
         if writer_file::is_for(&loaded.config_dir, &influx.host, &influx.org) {
             writer_file::remove(&loaded.config_dir)?;
         }
@@ -170,6 +175,22 @@ fn warn(
     Ok(())
 }
 
+/// Whoever else writes into the buckets loses what is in them, too.
+fn tell_others(
+    look: &Look,
+    loaded: &Loaded,
+    influx: &InfluxSettings,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let here = installation::find(&loaded.config_dir)?.here();
+    let id = here.map(|here| here.id).unwrap_or_default();
+    for other in sharing::others(look, influx, &id) {
+        let id = other.installation;
+        writeln!(out, "⚠️  Installation {id} writes into these buckets, too.")?;
+    }
+    Ok(())
+}
+
 /// What a token of ours is called.
 fn token_of(entry: &Authorization) -> &'static str {
     match mark::read(&entry.description) {
@@ -219,27 +240,49 @@ fn delete(client: &Client, doomed: &[Doomed], out: &mut dyn Write) -> Result<()>
     Ok(())
 }
 
-fn find_ours<'a>(look: &'a Look, loaded: &Loaded, out: &mut dyn Write) -> Result<Ours<'a>> {
-    let Some(installation) = mark::find(&loaded.config_dir)? else {
+/// What this installation has made. A token that is not known to be made here may be a copy's, with the same mark.
+fn find_ours<'a>(
+    look: &'a Look,
+    loaded: &Loaded,
+    influx: &InfluxSettings,
+    out: &mut dyn Write,
+) -> Result<Ours<'a>> {
+    let Some(here) = installation::find(&loaded.config_dir)?.here() else {
         let dir = loaded.config_dir.display();
         writeln!(
             out,
-            "There is no {} in {dir}: no task or token is known to be ours.",
-            mark::ID_FILE
+            "There is no {ID_FILE} of this machine in {dir}: no task or token is known to be ours."
         )?;
         return Ok(Ours::default());
     };
     let is_ours =
-        |description: &str| mark::read(description).is_some_and(|(whose, _)| whose == installation);
+        |description: &str| mark::read(description).is_some_and(|(whose, _)| whose == here.id);
     let tasks = look.tasks.iter();
-    let tokens = look.authorizations.iter();
+    let marked = look.authorizations.iter();
+    let marked = marked.filter(|entry| is_ours(&entry.description));
+    let writer_id = writer_file::authorization_id(&loaded.config_dir, &influx.host, &influx.org);
+    let (tokens, others): (Vec<_>, Vec<_>) = marked.partition(|entry| {
+        here.tokens.contains(&entry.id) || writer_id.as_ref() == Some(&entry.id)
+    });
+    for entry in others {
+        let (what, id) = (token_of(entry), &entry.id);
+        writeln!(
+            out,
+            "The {what} ({id}) is not known to be made here and stays: delete it in InfluxDB if nothing uses it."
+        )?;
+    }
     Ok(Ours {
         tasks: tasks.filter(|task| is_ours(&task.description)).collect(),
-        tokens: tokens.filter(|entry| is_ours(&entry.description)).collect(),
+        tokens,
     })
 }
 
-fn delete_ours(client: &Client, ours: &Ours<'_>, out: &mut dyn Write) -> Result<()> {
+fn delete_ours(
+    client: &Client,
+    ours: &Ours<'_>,
+    loaded: &Loaded,
+    out: &mut dyn Write,
+) -> Result<()> {
     for task in &ours.tasks {
         client
             .delete_task(&task.id)
@@ -251,6 +294,7 @@ fn delete_ours(client: &Client, ours: &Ours<'_>, out: &mut dyn Write) -> Result<
         client
             .delete_authorization(&entry.id)
             .with_context(|| format!("cannot delete the {what}"))?;
+        installation::forget_token(&loaded.config_dir, &entry.id)?;
         writeln!(out, "✓ {what}: deleted")?;
     }
     Ok(())

@@ -8,6 +8,7 @@ pub mod export;
 pub mod import;
 pub mod losses;
 pub mod man;
+mod refused;
 pub mod register;
 pub mod run;
 pub mod setup;

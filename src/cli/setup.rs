@@ -9,7 +9,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::in_use::{InUse, SOON};
-use super::{audit, rights};
+use super::status::meter_names;
+use super::{audit, refused, rights};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, InfluxSettings, Loaded, Secret, Token, TokenSource};
 use crate::influx::{Client, ClientSettings};
@@ -19,12 +20,10 @@ use crate::pulse::NS_PER_S;
 use crate::reconcile::compare::Verdict;
 use crate::rollup::{Level, View};
 use crate::setup::apply::Applier;
-use crate::setup::inspect::{Refused, Wrong, check, look};
+use crate::setup::inspect::{check, look};
+use crate::setup::installation::{self, Found, ID_FILE, Installation};
 use crate::setup::plan::{Plan, Wanted, foreign_writers, plan};
-use crate::setup::{mark, writer_file};
-
-/// Characters of a token that may be shown.
-const TOKEN_SHOWN: usize = 4;
+use crate::setup::writer_file;
 
 /// Options of `setup`.
 #[derive(Debug, Args)]
@@ -81,38 +80,6 @@ pub(super) fn client(influx: &InfluxSettings, token: &str) -> Result<Client> {
     Ok(Client::new(&settings)?)
 }
 
-/// The message of the original, with what is wrong.
-pub(super) fn cannot_connect(refused: &Refused, influx: &InfluxSettings, token: &str) -> String {
-    let shown: String = token.chars().take(TOKEN_SHOWN).collect();
-    let mark = |wrong| {
-        if refused.wrong == wrong {
-            "  <-- here"
-        } else {
-            ""
-        }
-    };
-    format!(
-        "❌ ERROR: Cannot connect to InfluxDB or credentials are invalid!\n\n\
-         {refused}\n\n\
-         Current configuration:\n  • Host:   {}\n  • Org:    {}\n  • Token:  {shown}...\n\n\
-         Please check:\n  \
-         1. InfluxDB server is running and accessible{}\n  \
-         2. INFLUX_HOST is correct{}\n  \
-         3. INFLUX_ORG matches your organization name{}\n  \
-         4. INFLUX_TOKEN is valid and has admin permissions{}",
-        influx.host,
-        influx.org,
-        mark(Wrong::Host),
-        mark(Wrong::Host),
-        mark(Wrong::Org),
-        if refused.wrong == Wrong::Rights {
-            mark(Wrong::Rights)
-        } else {
-            mark(Wrong::Token)
-        },
-    )
-}
-
 /// Sets up.
 ///
 /// # Errors
@@ -120,26 +87,18 @@ pub(super) fn cannot_connect(refused: &Refused, influx: &InfluxSettings, token: 
 pub fn setup(args: &SetupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<ExitCode> {
     let (influx, token) = admin(loaded)?;
     let client = client(influx, &token)?;
-    let org_id = check(&client, influx)
-        .map_err(|refused| anyhow::anyhow!(cannot_connect(&refused, influx, &token)))?;
-    let known = mark::find(&loaded.config_dir);
-    let installation = if args.dry_run {
-        // Nothing is written, not even this.
-        known.ok().flatten().unwrap_or_else(mark::new_id)
-    } else {
-        mark::find_or_make(&loaded.config_dir).with_context(|| {
-            let path = loaded.config_dir.join(mark::ID_FILE);
-            format!(
-                "cannot write {}: run it as somebody who may write there (sudo)",
-                path.display()
-            )
-        })?
-    };
+    let org_id = check(&client, influx).map_err(|found| {
+        let said = refused::as_ever(&found, influx, &token, &loaded.config_dir);
+        anyhow::anyhow!(said)
+    })?;
+    let (installation, copied_from) = who(args, loaded)?;
     let writer_id = writer_file::authorization_id(&loaded.config_dir, &influx.host, &influx.org);
     let wanted = Wanted {
         influx,
         raw_retention_d: loaded.settings.journal.raw_retention_d,
-        installation: &installation,
+        installation: &installation.id,
+        tokens: &installation.tokens,
+        meters: &meter_names(loaded),
         writer_id: writer_id.as_deref(),
         take_over: args.take_over,
         new_read_token: args.new_read_token,
@@ -147,6 +106,9 @@ pub fn setup(args: &SetupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
     let look = look(&client, &org_id).context("the server does not tell what is on it")?;
     let plan = plan(&look, &wanted);
     if !args.json {
+        if let Some(other) = &copied_from {
+            tell_copied(other, &installation.id, out)?;
+        }
         show(&plan, args, influx, out)?;
     }
     if args.dry_run {
@@ -165,7 +127,7 @@ pub fn setup(args: &SetupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
     };
     let read_token = apply(&plan, &applier, args.json, out)?;
     let recomputed = if args.take_over {
-        let late = !foreign_writers(&look, influx, &installation).is_empty();
+        let late = !foreign_writers(&look, influx).is_empty();
         recompute(loaded, influx, &token, (args, late), out)
             .context("the views are not computed anew; `powerlogger setup --take-over` goes on")
     } else {
@@ -185,6 +147,35 @@ pub fn setup(args: &SetupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Who we are, and the installation that this one is a copy of. A dry run writes nothing, not even that.
+fn who(args: &SetupArgs, loaded: &Loaded) -> Result<(Installation, Option<String>)> {
+    let path = loaded.config_dir.join(ID_FILE);
+    let found = if args.dry_run {
+        installation::find(&loaded.config_dir).map(|found| match found {
+            Found::Here(installation) => (installation, None),
+            Found::Elsewhere(id) => (Installation::new(), Some(id)),
+            Found::Nothing => (Installation::new(), None),
+        })
+    } else {
+        installation::find_or_make(&loaded.config_dir)
+    };
+    found.with_context(|| {
+        format!(
+            "cannot read or write {}: run it as somebody who may write there (sudo)",
+            path.display()
+        )
+    })
+}
+
+fn tell_copied(other: &str, id: &str, out: &mut dyn Write) -> Result<()> {
+    writeln!(
+        out,
+        "⚠️  {ID_FILE} was made on another machine ({other}): this card or directory is a copy. This machine is\n    \
+         installation {id} from now on, with tasks and tokens of its own; the other's stay as they are.\n"
+    )?;
+    Ok(())
 }
 
 fn show(plan: &Plan, args: &SetupArgs, influx: &InfluxSettings, out: &mut dyn Write) -> Result<()> {
@@ -226,6 +217,14 @@ fn show(plan: &Plan, args: &SetupArgs, influx: &InfluxSettings, out: &mut dyn Wr
             out,
             "  They and PowerLogger overwrite each other's windows. `powerlogger setup --take-over`\n  \
              deactivates them and computes the windows anew from the raw points."
+        )?;
+    }
+    for overlap in &plan.overlaps {
+        let (other, meters) = (&overlap.installation, overlap.meters.join(", "));
+        writeln!(
+            out,
+            "\n⚠️  Installation {other} writes {meters} into the same buckets, too:\n  {}",
+            overlap.remedy()
         )?;
     }
     writeln!(out)?;
@@ -424,11 +423,16 @@ fn to_json(plan: &Plan, applied: bool, read_token: Option<&str>) -> Value {
     let conflicts = conflicts.map(
         |conflict| json!({ "task": conflict.id, "name": conflict.name, "bucket": conflict.bucket }),
     );
+    let overlaps = plan.overlaps.iter();
+    let overlaps = overlaps.map(|overlap| {
+        json!({ "installation": overlap.installation, "token": overlap.token, "meters": overlap.meters })
+    });
     json!({
         "applied": applied,
         "actions": actions.collect::<Vec<_>>(),
         "kept": plan.kept,
         "conflicts": conflicts.collect::<Vec<_>>(),
+        "shared_meters": overlaps.collect::<Vec<_>>(),
         "read_token": read_token,
     })
 }

@@ -106,6 +106,18 @@ impl Loaded {
         there.then(|| Secret::new(text))
     }
 
+    /// Whether any of the keys that a server needs is set, be it to a placeholder: then one is meant.
+    pub fn names_server(&self) -> bool {
+        let keys = [
+            "influx.host",
+            "influx.org",
+            "INFLUX_TOKEN",
+            "INFLUX_WRITER_TOKEN",
+        ];
+        let mut values = keys.iter().filter_map(|key| self.values.get(key));
+        values.any(|value| !value.text.trim().is_empty())
+    }
+
     /// Whether this is the configuration of the installed service.
     pub fn is_system(&self) -> bool {
         is_system_dir(&self.config_dir)

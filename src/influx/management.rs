@@ -260,6 +260,16 @@ impl Client {
         Ok((text(&made["id"]), text(&made["token"])))
     }
 
+    /// Changes what is written about a token.
+    ///
+    /// # Errors
+    /// When the server does not.
+    pub fn describe_authorization(&self, id: &str, description: &str) -> Result<(), Error> {
+        let path = format!("/api/v2/authorizations/{id}");
+        let change = json!({ "description": description });
+        json_of(self.send_json("PATCH", &path, &change)?).map(drop)
+    }
+
     /// Deletes a token.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::mark::{self, Role};
 use super::plan::{Action, Wanted, permissions};
-use super::{tasks, writer_file};
+use super::{installation, tasks, writer_file};
 use crate::influx::{Client, Error};
 use crate::rollup::{Level, View};
 
@@ -30,7 +30,7 @@ pub enum ApplyError {
          more; setup needs one with all rights in the organization (an all-access token)"
     )]
     Blind(&'static str),
-    /// The token cannot be kept; it has been deleted again.
+    /// What has to be kept here of a token cannot be; a new one has been deleted again.
     #[error("{} cannot be written", path.display())]
     Keep {
         /// The file.
@@ -93,11 +93,19 @@ impl Applier<'_> {
                     .change_task(id, &json!({ "status": "inactive" }))?;
             }
             Action::CreateWriter { .. } => self.create_writer()?,
+            Action::DescribeWriter { id } => {
+                let description = self.describe_writer();
+                self.client.describe_authorization(id, &description)?;
+            }
             Action::CreateReader { .. } => {
                 let (_, token) = self.create_token(Role::Reader)?;
                 return Ok(Some(token));
             }
-            Action::DeleteToken { id, .. } => self.client.delete_authorization(id)?,
+            Action::DeleteToken { id, .. } => {
+                self.client.delete_authorization(id)?;
+                let forgotten = installation::forget_token(self.config_dir, id);
+                forgotten.map_err(|source| self.cannot_keep(source))?;
+            }
         }
         Ok(None)
     }
@@ -155,20 +163,36 @@ impl Applier<'_> {
                     .id,
             );
         }
-        let what = match role {
-            Role::Writer => "PowerLogger: writes pulses and reads them back",
-            Role::Reader | Role::Task(_) => "PowerLogger: read-only, for Grafana",
+        let description = match role {
+            Role::Writer => self.describe_writer(),
+            Role::Reader | Role::Task(_) => {
+                let what = "PowerLogger: read-only, for Grafana";
+                mark::describe(what, self.wanted.installation, role)
+            }
         };
-        let description = mark::describe(what, self.wanted.installation, role);
         let permissions = permissions(role, &ids);
         let (id, token) =
             self.client
                 .create_authorization(self.org_id, &description, &permissions)?;
-        if self.client.sees_authorization(&id)? {
-            return Ok((id, token));
+        if !self.client.sees_authorization(&id)? {
+            self.client.delete_authorization(&id)?;
+            return Err(ApplyError::Blind("tokens"));
         }
-        self.client.delete_authorization(&id)?;
-        Err(ApplyError::Blind("tokens"))
+        // What is not noted is never deleted: it might be a copy's.
+        installation::note_token(self.config_dir, &id).or_else(|source| {
+            self.client.delete_authorization(&id)?;
+            Err(self.cannot_keep(source))
+        })?;
+        Ok((id, token))
+    }
+
+    fn describe_writer(&self) -> String {
+        mark::describe_writer(self.wanted.installation, &self.wanted.series())
+    }
+
+    fn cannot_keep(&self, source: io::Error) -> ApplyError {
+        let path = self.config_dir.join(installation::ID_FILE);
+        ApplyError::Keep { path, source }
     }
 
     /// The token is kept the moment it exists.

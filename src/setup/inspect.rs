@@ -55,14 +55,14 @@ pub fn check(client: &Client, influx: &InfluxSettings) -> Result<String, Refused
     let refused = |wrong, why: String| Refused { wrong, why };
     client
         .health()
-        .map_err(|error| refused(Wrong::Host, chain(&error)))?;
+        .map_err(|error| refused(Wrong::Host, unreached(&error)))?;
     let organisation = client.organisation(&influx.org).map_err(|error| {
         let wrong = match &error {
             Error::Status { status: 401, .. } => Wrong::Token,
             Error::Status { .. } => Wrong::Rights,
             _ => Wrong::Host,
         };
-        refused(wrong, chain(&error))
+        refused(wrong, unreached(&error))
     })?;
     let org_id = match organisation {
         Organisation::Found(id) => id,
@@ -79,7 +79,16 @@ pub fn check(client: &Client, influx: &InfluxSettings) -> Result<String, Refused
     match client.may_set_up(&org_id) {
         Ok(Ok(())) => Ok(org_id),
         Ok(Err(why)) => Err(refused(Wrong::Rights, why)),
-        Err(error) => Err(refused(Wrong::Host, chain(&error))),
+        Err(error) => Err(refused(Wrong::Host, unreached(&error))),
+    }
+}
+
+/// What happened; that the server cannot be reached is said by [`Wrong::Host`].
+fn unreached(error: &Error) -> String {
+    let said = chain(error);
+    match said.strip_prefix("cannot reach the server: ") {
+        Some(why) => why.to_owned(),
+        None => said,
     }
 }
 

@@ -1,16 +1,10 @@
 //! What is ours on a server: everything we make there says so in its description, with the id of this
 //! installation, so that two loggers in one organisation leave each other's things alone.
 
-use std::fs;
-use std::io;
-use std::path::Path;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::owner;
-use crate::owner::files::Dir;
 use crate::rollup::View;
-
-/// The file of the installation's id, beside the configuration.
-pub const ID_FILE: &str = "installation.id";
 
 /// What a marked thing is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,40 +50,30 @@ pub fn read(description: &str) -> Option<(&str, Role)> {
     Some((installation, Role::from_word(role)?))
 }
 
-/// The id of this installation, if it has one.
-///
-/// # Errors
-/// When the file is there and cannot be read.
-pub fn find(config_dir: &Path) -> io::Result<Option<String>> {
-    let _acting = owner::as_owner_of(config_dir)?;
-    match fs::read_to_string(config_dir.join(ID_FILE)) {
-        Ok(text) => Ok(Some(text.trim().to_owned()).filter(|id| is_id(id))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+/// What an installation writes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Series {
+    /// The measurement.
+    pub measurement: String,
+    /// The names of its meters.
+    pub meters: Vec<String>,
 }
 
-/// The id of this installation, made and kept if it has none.
-///
-/// # Errors
-/// When it cannot be kept: without it what is made could not be found again.
-pub fn find_or_make(config_dir: &Path) -> io::Result<String> {
-    if let Some(id) = find(config_dir)? {
-        return Ok(id);
-    }
-    let id = new_id();
-    let _acting = owner::as_owner_of(config_dir)?;
-    Dir::open(config_dir)?.replace(ID_FILE, 0o644, None, &|_| format!("{id}\n"))?;
-    Ok(id)
+const SERIES: &str = "series ";
+
+/// The description of the token of `run`. It tells what is written with it, so that other installations see whether
+/// they write the same.
+pub fn describe_writer(installation: &str, series: &Series) -> String {
+    let series = json!(series);
+    let what = format!("PowerLogger: writes pulses and reads them back, {SERIES}{series}");
+    describe(&what, installation, Role::Writer)
 }
 
-/// An id that no other installation has.
-pub fn new_id() -> String {
-    format!("{:08x}", fastrand::u32(..))
-}
-
-fn is_id(text: &str) -> bool {
-    text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// What is written with a described token; None: it does not tell, as those made by older versions.
+pub fn series(description: &str) -> Option<Series> {
+    let (what, _) = description.rsplit_once(BEGIN)?;
+    let (_, series) = what.split_once(SERIES)?;
+    serde_json::from_str(series.trim()).ok()
 }
 
 #[cfg(test)]
@@ -109,17 +93,18 @@ mod tests {
     }
 
     #[test]
-    fn the_id_is_made_once() {
-        let dir = tempfile::tempdir().unwrap();
-        assert_eq!(find(dir.path()).unwrap(), None);
-        let id = find_or_make(dir.path()).unwrap();
-        assert!(is_id(&id), "{id}");
-        assert_eq!(find_or_make(dir.path()).unwrap(), id);
-        fs::write(dir.path().join(ID_FILE), "").unwrap();
-        assert_ne!(
-            find_or_make(dir.path()).unwrap(),
-            "",
-            "a torn file is no id"
-        );
+    fn what_is_written_is_told_by_the_token() {
+        let odd = "series {[powerlogger:89abcdef:reader] \"größe\" ]";
+        for meters in [vec![], vec!["Import", "Export"], vec![odd, "x"]] {
+            let series = Series {
+                measurement: "Power series {\"Pulse\"}".to_owned(),
+                meters: meters.into_iter().map(str::to_owned).collect(),
+            };
+            let description = describe_writer("01ab23cd", &series);
+            assert_eq!(super::series(&description), Some(series));
+            assert_eq!(read(&description), Some(("01ab23cd", Role::Writer)));
+        }
+        let former = describe("PowerLogger: writes pulses", "01ab23cd", Role::Writer);
+        assert_eq!(super::series(&former), None);
     }
 }

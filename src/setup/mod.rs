@@ -5,11 +5,16 @@
 //! so that a run that dies in the middle is completed by the next, which plans anew from what is there.
 //!
 //! Nothing is touched that does not bear our mark with this installation's id, but for the four
-//! buckets that the configuration names, whose retention is theirs to have.
+//! buckets that the configuration names, whose retention is theirs to have: of buckets that another installation shares
+//! ([`sharing`]) it is never shortened. The id is bound to its machine ([`installation`]).
 
+mod action;
 pub mod apply;
 pub mod inspect;
+pub mod installation;
+pub mod machine;
 pub mod mark;
 pub mod plan;
+pub mod sharing;
 pub mod tasks;
 pub mod writer_file;

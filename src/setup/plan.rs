@@ -1,9 +1,9 @@
 //! What is there, what is wanted, and what is to be done about it. Pure.
 
-use std::fmt;
-
+pub use super::action::{Action, days};
 use super::inspect::Look;
-use super::mark::{self, Role};
+use super::mark::{self, Role, Series};
+use super::sharing::{self, Other, Overlap};
 use super::tasks;
 use crate::config::{Downsampling, InfluxSettings};
 use crate::influx::management::{Authorization, Permission, Task};
@@ -20,6 +20,11 @@ pub struct Wanted<'a> {
     pub raw_retention_d: u32,
     /// Who we are.
     pub installation: &'a str,
+    /// The ids of the tokens' entries that were made here. Others may bear the same mark: a copy of this
+    /// installation made them before it had an id of its own.
+    pub tokens: &'a [String],
+    /// The names of our meters.
+    pub meters: &'a [String],
     /// The authorization whose token `run` has, if it has one for this server.
     pub writer_id: Option<&'a str>,
     /// Foreign tasks that write into our buckets are to be stopped.
@@ -37,145 +42,13 @@ impl Wanted<'_> {
         };
         u64::from(days.unwrap_or(0)) * S_PER_DAY
     }
-}
 
-/// One thing to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Make a bucket.
-    CreateBucket {
-        /// Its name.
-        name: String,
-        /// How long it keeps its points, in seconds; 0: for ever.
-        retention_s: u64,
-    },
-    /// Change how long a bucket keeps its points.
-    SetRetention {
-        /// Its id.
-        id: String,
-        /// Its name.
-        name: String,
-        /// As it is.
-        from_s: u64,
-        /// As it is to be.
-        to_s: u64,
-    },
-    /// Make a task.
-    CreateTask {
-        /// Its view.
-        view: View,
-    },
-    /// Bring a task of ours back to what it is to be.
-    RepairTask {
-        /// Its view.
-        view: View,
-        /// Its id.
-        id: String,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// Delete a task of ours that there is one of already, or that is not wanted any more.
-    DeleteTask {
-        /// Its id.
-        id: String,
-        /// Its name.
-        name: String,
-        /// Why.
-        why: &'static str,
-    },
-    /// Stop somebody else's task that writes into our buckets.
-    Deactivate {
-        /// Its id.
-        id: String,
-        /// Its name.
-        name: String,
-    },
-    /// Make a token for `run` and keep it.
-    CreateWriter {
-        /// Why there must be a new one.
-        why: &'static str,
-    },
-    /// Make a token for Grafana and show it.
-    CreateReader {
-        /// Why there must be a new one.
-        why: &'static str,
-    },
-    /// Delete a token of ours.
-    DeleteToken {
-        /// The id of its entry.
-        id: String,
-        /// What it was for.
-        role: &'static str,
-        /// Why.
-        why: &'static str,
-    },
-}
-
-impl Action {
-    /// Whether points are lost by it that the server would have kept.
-    pub fn loses_data(&self) -> bool {
-        matches!(self, Action::SetRetention { from_s, to_s, .. }
-            if *to_s != 0 && (*from_s == 0 || to_s < from_s))
-    }
-
-    /// A machine word.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Action::CreateBucket { .. } => "create_bucket",
-            Action::SetRetention { .. } => "set_retention",
-            Action::CreateTask { .. } => "create_task",
-            Action::RepairTask { .. } => "repair_task",
-            Action::DeleteTask { .. } => "delete_task",
-            Action::Deactivate { .. } => "deactivate_task",
-            Action::CreateWriter { .. } => "create_writer_token",
-            Action::CreateReader { .. } => "create_read_token",
-            Action::DeleteToken { .. } => "delete_token",
+    /// What we write.
+    pub fn series(&self) -> Series {
+        Series {
+            measurement: self.influx.measurement.clone(),
+            meters: self.meters.to_vec(),
         }
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Action::CreateBucket { name, retention_s } => {
-                write!(f, "create bucket \"{name}\", kept {}", days(*retention_s))
-            }
-            Action::SetRetention {
-                name, from_s, to_s, ..
-            } => {
-                let (from, to) = (days(*from_s), days(*to_s));
-                write!(
-                    f,
-                    "change the retention of bucket \"{name}\" from {from} to {to}"
-                )?;
-                if self.loses_data() {
-                    write!(f, " (OLDER POINTS ARE DELETED)")?;
-                }
-                Ok(())
-            }
-            Action::CreateTask { view } => {
-                write!(f, "create the task that counts {} windows", view.as_str())
-            }
-            Action::RepairTask { view, why, .. } => {
-                write!(f, "repair the {} task: {why}", view.as_str())
-            }
-            Action::DeleteTask { name, why, .. } => write!(f, "delete task \"{name}\": {why}"),
-            Action::Deactivate { name, id } => {
-                write!(f, "deactivate the foreign task \"{name}\" ({id})")
-            }
-            Action::CreateWriter { why } => write!(f, "create the writer token: {why}"),
-            Action::CreateReader { why } => write!(f, "create the read-only token: {why}"),
-            Action::DeleteToken { role, why, .. } => write!(f, "delete a {role} token: {why}"),
-        }
-    }
-}
-
-/// A span of seconds in days.
-pub fn days(seconds: u64) -> String {
-    match seconds {
-        0 => "for ever".to_owned(),
-        s if s % S_PER_DAY == 0 => format!("{} d", s / S_PER_DAY),
-        s => format!("{} s", s),
     }
 }
 
@@ -199,6 +72,8 @@ pub struct Plan {
     pub kept: Vec<String>,
     /// Foreign tasks in our way.
     pub conflicts: Vec<Conflict>,
+    /// Meters that another installation writes into the same buckets, too.
+    pub overlaps: Vec<Overlap>,
     /// All four buckets are there.
     pub buckets_exist: bool,
 }
@@ -206,7 +81,9 @@ pub struct Plan {
 /// Makes the plan.
 pub fn plan(look: &Look, wanted: &Wanted<'_>) -> Plan {
     let mut plan = Plan::default();
-    let bucket_ids = plan_buckets(look, wanted, &mut plan);
+    let others = sharing::others(look, wanted.influx, wanted.installation);
+    plan.overlaps = sharing::overlaps(&others, &wanted.series());
+    let bucket_ids = plan_buckets(look, wanted, &others, &mut plan);
     plan_tasks(look, wanted, &mut plan);
     plan_conflicts(look, wanted, &mut plan);
     plan_tokens(look, wanted, bucket_ids.as_deref(), &mut plan);
@@ -217,7 +94,12 @@ pub fn plan(look: &Look, wanted: &Wanted<'_>) -> Plan {
 }
 
 /// The ids of the four buckets; None: one of them is to be made.
-fn plan_buckets(look: &Look, wanted: &Wanted<'_>, plan: &mut Plan) -> Option<Vec<String>> {
+fn plan_buckets(
+    look: &Look,
+    wanted: &Wanted<'_>,
+    others: &[Other],
+    plan: &mut Plan,
+) -> Option<Vec<String>> {
     let mut ids = Vec::new();
     for level in Level::ALL {
         let (name, retention_s) = (wanted.influx.bucket(level), wanted.retention_s(level));
@@ -231,6 +113,12 @@ fn plan_buckets(look: &Look, wanted: &Wanted<'_>, plan: &mut Plan) -> Option<Vec
         if bucket.retention_s == retention_s {
             let kept = format!("bucket \"{name}\" exists, kept {}", days(retention_s));
             plan.kept.push(kept);
+        } else if let Some(other) = sharing::keeps_longer(others, level, bucket, retention_s) {
+            plan.kept.push(format!(
+                "bucket \"{name}\" exists, kept {} and not {}: installation {other} writes into it, too",
+                days(bucket.retention_s),
+                days(retention_s)
+            ));
         } else {
             plan.actions.push(Action::SetRetention {
                 id: bucket.id.clone(),
@@ -296,7 +184,7 @@ fn plan_tasks(look: &Look, wanted: &Wanted<'_>, plan: &mut Plan) {
 }
 
 fn plan_conflicts(look: &Look, wanted: &Wanted<'_>, plan: &mut Plan) {
-    plan.conflicts = conflicts(look, wanted.influx, wanted.installation);
+    plan.conflicts = conflicts(look, wanted.influx);
     if wanted.take_over {
         let deactivate = plan.conflicts.iter().map(|conflict| Action::Deactivate {
             id: conflict.id.clone(),
@@ -306,9 +194,9 @@ fn plan_conflicts(look: &Look, wanted: &Wanted<'_>, plan: &mut Plan) {
     }
 }
 
-/// Active tasks that are not ours and write into one of the four buckets.
-pub fn conflicts(look: &Look, influx: &InfluxSettings, installation: &str) -> Vec<Conflict> {
-    let writers = foreign_writers(look, influx, installation).into_iter();
+/// Active tasks that no PowerLogger has made and that write into one of the four buckets.
+pub fn conflicts(look: &Look, influx: &InfluxSettings) -> Vec<Conflict> {
+    let writers = foreign_writers(look, influx).into_iter();
     let active = writers.filter(|(task, _)| task.is_active());
     active
         .map(|(task, bucket)| Conflict {
@@ -319,24 +207,17 @@ pub fn conflicts(look: &Look, influx: &InfluxSettings, installation: &str) -> Ve
         .collect()
 }
 
-/// Foreign tasks that write into one of our buckets or have done so, with its name.
-pub fn foreign_writers<'a>(
-    look: &'a Look,
-    influx: &'a InfluxSettings,
-    installation: &str,
-) -> Vec<(&'a Task, &'a str)> {
-    let foreign = look.tasks.iter().filter(|task| {
-        let whose = mark::read(&task.description).map(|(whose, _)| whose);
-        whose != Some(installation)
-    });
+/// Foreign tasks that write into one of our buckets or have done so, with its name. Those of another PowerLogger are
+/// none: they count the same windows from the same points, so that it does not matter whose comes last.
+pub fn foreign_writers<'a>(look: &'a Look, influx: &'a InfluxSettings) -> Vec<(&'a Task, &'a str)> {
+    let foreign = look
+        .tasks
+        .iter()
+        .filter(|task| mark::read(&task.description).is_none());
     foreign
         .filter_map(|task| {
-            let bucket = Level::ALL.into_iter().find(|level| {
-                let name = influx.bucket(*level);
-                let bucket = look.buckets.iter().find(|bucket| bucket.name == name);
-                tasks::writes_to(&task.flux, name, bucket.map(|bucket| bucket.id.as_str()))
-            })?;
-            Some((task, influx.bucket(bucket)))
+            let level = *sharing::written_by(task, look, influx).first()?;
+            Some((task, influx.bucket(level)))
         })
         .collect()
 }
@@ -367,25 +248,52 @@ fn plan_tokens(look: &Look, wanted: &Wanted<'_>, bucket_ids: Option<&[String]>, 
         let ours = ours.filter(move |entry| is_ours(&entry.description, wanted, role));
         ours.collect::<Vec<&Authorization>>()
     };
-    let is_good = |entry: &Authorization, role| {
-        let permissions = bucket_ids.map(|ids| permissions(role, ids));
-        entry.active && Some(&entry.permissions) == permissions.as_ref()
-    };
-    let delete = |entry: &Authorization, role, why| Action::DeleteToken {
-        id: entry.id.clone(),
-        role,
-        why,
-    };
+    plan_writer(&of_role(Role::Writer), wanted, bucket_ids, plan);
+    plan_readers(of_role(Role::Reader), wanted, bucket_ids, plan);
+}
 
-    let writers = of_role(Role::Writer);
+/// Whether a token's entry is in force, and for the four buckets and nothing else.
+fn is_good(entry: &Authorization, role: Role, bucket_ids: Option<&[String]>) -> bool {
+    let permissions = bucket_ids.map(|ids| permissions(role, ids));
+    entry.active && Some(&entry.permissions) == permissions.as_ref()
+}
+
+/// Deletes a token that is replaced, if it was made here. What a copy of this installation uses may bear the same mark.
+fn replace(entry: &Authorization, role: &'static str, wanted: &Wanted<'_>, plan: &mut Plan) {
+    let id = &entry.id;
+    if wanted.tokens.contains(id) || wanted.writer_id == Some(id) {
+        plan.actions.push(Action::DeleteToken {
+            id: id.clone(),
+            role,
+            why: "it is replaced",
+        });
+    } else {
+        plan.kept.push(format!(
+            "a {role} token ({id}) that is not known to be made here: delete it in InfluxDB if nothing uses it"
+        ));
+    }
+}
+
+fn plan_writer(
+    writers: &[&Authorization],
+    wanted: &Wanted<'_>,
+    bucket_ids: Option<&[String]>,
+    plan: &mut Plan,
+) {
     let current = writers
         .iter()
         .find(|entry| Some(entry.id.as_str()) == wanted.writer_id);
-    let keep = current.filter(|entry| is_good(entry, Role::Writer));
+    let keep = current.filter(|entry| is_good(entry, Role::Writer, bucket_ids));
     match (current, keep) {
-        (_, Some(_)) => plan
-            .kept
-            .push("the writer token is as it should be".to_owned()),
+        (_, Some(entry)) => {
+            plan.kept
+                .push("the writer token is as it should be".to_owned());
+            let series = wanted.series();
+            if entry.description != mark::describe_writer(wanted.installation, &series) {
+                let id = entry.id.clone();
+                plan.actions.push(Action::DescribeWriter { id });
+            }
+        }
         (Some(_), None) => plan.actions.push(Action::CreateWriter {
             why: "the one there is not for these buckets, or is inactive",
         }),
@@ -393,17 +301,23 @@ fn plan_tokens(look: &Look, wanted: &Wanted<'_>, bucket_ids: Option<&[String]>, 
             why: "there is none that `run` has",
         }),
     }
-    for entry in writers
+    let replaced = writers
         .iter()
-        .filter(|entry| Some(**entry) != keep.copied())
-    {
-        plan.actions.push(delete(entry, "writer", "it is replaced"));
+        .filter(|entry| Some(**entry) != keep.copied());
+    for entry in replaced {
+        replace(entry, "writer", wanted, plan);
     }
+}
 
-    let readers = of_role(Role::Reader);
+fn plan_readers(
+    readers: Vec<&Authorization>,
+    wanted: &Wanted<'_>,
+    bucket_ids: Option<&[String]>,
+    plan: &mut Plan,
+) {
     let (good, bad): (Vec<_>, Vec<_>) = readers
         .into_iter()
-        .partition(|entry| is_good(entry, Role::Reader));
+        .partition(|entry| is_good(entry, Role::Reader, bucket_ids));
     match (good.is_empty(), bad.is_empty()) {
         _ if wanted.new_read_token => plan.actions.push(Action::CreateReader {
             why: "you asked for a new one",
@@ -422,8 +336,7 @@ fn plan_tokens(look: &Look, wanted: &Wanted<'_>, bucket_ids: Option<&[String]>, 
         .iter()
         .chain(good.iter().filter(|_| wanted.new_read_token));
     for entry in replaced {
-        plan.actions
-            .push(delete(entry, "read-only", "it is replaced"));
+        replace(entry, "read-only", wanted, plan);
     }
 }
 

@@ -22,6 +22,14 @@ fn settings() -> InfluxSettings {
     }
 }
 
+/// What is written with these meters.
+fn series(meters: &[&str]) -> Series {
+    Series {
+        measurement: "PowerPulse".to_owned(),
+        meters: meters.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
 /// A server on which everything is as it should be.
 fn complete(influx: &InfluxSettings) -> Look {
     let days = [30, 90, 365, 0];
@@ -42,7 +50,10 @@ fn complete(influx: &InfluxSettings) -> Look {
     });
     let token = |id: &str, role| Authorization {
         id: id.to_owned(),
-        description: mark::describe("x", US, role),
+        description: match role {
+            Role::Writer => mark::describe_writer(US, &series(&["Import"])),
+            role => mark::describe("x", US, role),
+        },
         active: true,
         permissions: permissions(role, &ids),
     };
@@ -55,10 +66,14 @@ fn complete(influx: &InfluxSettings) -> Look {
 }
 
 fn plan_for(look: &Look, influx: &InfluxSettings, change: impl FnOnce(&mut Wanted<'_>)) -> Plan {
+    let made_here = ["w", "r"].map(str::to_owned);
+    let meters = ["Import".to_owned()];
     let mut wanted = Wanted {
         influx,
         raw_retention_d: 30,
         installation: US,
+        tokens: &made_here,
+        meters: &meters,
         writer_id: Some("w"),
         take_over: false,
         new_read_token: false,
@@ -159,40 +174,163 @@ fn a_token_that_nobody_has_is_replaced() {
     assert_eq!(kinds, ["delete_token", "create_read_token"]);
 }
 
+const OTHER: &str = "89abcdef";
+
+/// The same server, used by another installation with these meters, too.
+fn shared(influx: &InfluxSettings, meters: &[&str]) -> Look {
+    let mut look = complete(influx);
+    for view in View::ALL {
+        look.tasks.push(Task {
+            id: format!("other-{}", view.as_str()),
+            name: tasks::name(view, OTHER),
+            flux: tasks::script(influx, view, OTHER),
+            status: "active".to_owned(),
+            description: mark::describe("x", OTHER, Role::Task(view)),
+            ..Task::default()
+        });
+    }
+    let ids: Vec<String> = look.buckets.iter().map(|it| it.id.clone()).collect();
+    let token = |id: &str, description, role| Authorization {
+        id: id.to_owned(),
+        description,
+        active: true,
+        permissions: permissions(role, &ids),
+    };
+    let writer = mark::describe_writer(OTHER, &series(meters));
+    let reader = mark::describe("x", OTHER, Role::Reader);
+    look.authorizations.extend([
+        token("other-w", writer, Role::Writer),
+        token("other-r", reader, Role::Reader),
+    ]);
+    look
+}
+
 #[test]
-fn what_others_made_is_left_alone_unless_it_is_in_the_way() {
+fn two_installations_live_together_in_the_same_buckets() {
     let influx = settings();
-    let mut look = complete(&influx);
-    let foreign = |script: &str, status: &str| Task {
+    let mut look = shared(&influx, &["Heat pump"]);
+    for take_over in [false, true] {
+        let plan = plan_for(&look, &influx, |wanted| wanted.take_over = take_over);
+        assert!(plan.actions.is_empty(), "{plan:?}");
+        assert!(plan.conflicts.is_empty() && plan.overlaps.is_empty());
+    }
+    assert!(foreign_writers(&look, &influx).is_empty());
+    // What no PowerLogger has made and writes into our buckets is in the way.
+    let foreign = |flux: &str, status: &str| Task {
         id: "f".to_owned(),
         name: "foreign".to_owned(),
-        flux: script.to_owned(),
+        flux: flux.to_owned(),
         status: status.to_owned(),
-        description: mark::describe("x", "89abcdef", Role::Task(View::Hour)),
         ..Task::default()
     };
     look.tasks
         .push(foreign("x |> to(bucket: \"1h\")", "inactive"));
     look.tasks
         .push(foreign("x |> to(bucket: \"elsewhere\")", "active"));
-    let others = look.authorizations.clone().into_iter().map(|mut entry| {
-        entry.description = entry.description.replace(US, "89abcdef");
-        entry
-    });
-    look.authorizations.extend(others.collect::<Vec<_>>());
     let plan = plan_for(&look, &influx, |wanted| wanted.take_over = true);
-    assert!(
-        plan.actions.is_empty() && plan.conflicts.is_empty(),
-        "{plan:?}"
-    );
-
+    assert!(plan.actions.is_empty() && plan.conflicts.is_empty());
     look.tasks
         .push(foreign("x |> to(bucket: \"1h\")", "active"));
     let plan = plan_for(&look, &influx, |_| {});
     assert!(plan.actions.is_empty());
     assert_eq!(plan.conflicts[0].bucket, "1h");
     let plan = plan_for(&look, &influx, |wanted| wanted.take_over = true);
-    assert!(matches!(&plan.actions[..], [Action::Deactivate { .. }]));
+    assert!(matches!(&plan.actions[..], [Action::Deactivate { id, .. }] if id == "f"));
+}
+
+#[test]
+fn a_retention_that_another_installation_shares_is_never_shortened() {
+    let influx = settings();
+    for bucket in 0..4 {
+        for longer_s in [0, 400 * S_PER_DAY] {
+            let mut look = shared(&influx, &["Heat pump"]);
+            let wanted_s = look.buckets[bucket].retention_s;
+            look.buckets[bucket].retention_s = longer_s;
+            let is_longer = wanted_s != 0;
+            let plan = plan_for(&look, &influx, |_| {});
+            let lengthens = plan.actions.iter().all(|action| !action.loses_data());
+            assert!(lengthens, "{plan:?}");
+            assert_eq!(plan.actions.is_empty(), is_longer || longer_s == 0);
+            let told = plan.kept.iter().any(|kept| kept.contains(OTHER));
+            assert_eq!(told, is_longer, "{plan:?}");
+            // Alone with it, ours is put right.
+            let mut alone = complete(&influx);
+            alone.buckets[bucket].retention_s = longer_s;
+            let plan = plan_for(&alone, &influx, |_| {});
+            assert_eq!(plan.actions.len(), usize::from(longer_s != wanted_s));
+        }
+    }
+    // A shorter one is lengthened for both.
+    let mut look = shared(&influx, &["Heat pump"]);
+    look.buckets[0].retention_s = S_PER_DAY;
+    let plan = plan_for(&look, &influx, |_| {});
+    assert!(
+        matches!(&plan.actions[..], [Action::SetRetention { to_s, .. }]
+        if *to_s == 30 * S_PER_DAY)
+    );
+}
+
+#[test]
+fn meters_of_one_name_in_the_same_buckets_are_told() {
+    let influx = settings();
+    let look = shared(&influx, &["Heat pump", "Import", "import"]);
+    let overlaps = |look: &Look, influx: &InfluxSettings| plan_for(look, influx, |_| {}).overlaps;
+    let found = overlaps(&look, &influx);
+    let [overlap] = &found[..] else {
+        panic!("{found:?}");
+    };
+    assert_eq!(overlap.meters, ["Import"]);
+    assert_eq!(
+        (overlap.installation.as_str(), overlap.token.as_str()),
+        (OTHER, "other-w")
+    );
+    // Another measurement or other buckets keep them apart, and so does a token that is not in force.
+    let other = InfluxSettings {
+        measurement: "Power".to_owned(),
+        ..settings()
+    };
+    assert!(overlaps(&look, &other).is_empty());
+    let mut elsewhere = look.clone();
+    for bucket in &mut elsewhere.buckets {
+        bucket.id += "-anew";
+    }
+    assert!(overlaps(&elsewhere, &influx).is_empty());
+    let mut inactive = look.clone();
+    inactive.authorizations[2].active = false;
+    assert!(overlaps(&inactive, &influx).is_empty());
+    // Of a former version's token it is not known.
+    let mut former = look;
+    former.authorizations[2].description = mark::describe("writes", OTHER, Role::Writer);
+    assert!(overlaps(&former, &influx).is_empty());
+    let others = sharing::others(&former, &influx, US);
+    assert_eq!(others[0].tokens, [("other-w".to_owned(), None)]);
+}
+
+#[test]
+fn the_token_tells_which_meters_are_written_with_it() {
+    let influx = settings();
+    for former in [&["Import", "Gas"][..], &[]] {
+        let mut look = complete(&influx);
+        look.authorizations[0].description = mark::describe_writer(US, &series(former));
+        let plan = plan_for(&look, &influx, |_| {});
+        assert!(
+            matches!(&plan.actions[..], [Action::DescribeWriter { id }] if id == "w"),
+            "{plan:?}"
+        );
+    }
+}
+
+#[test]
+fn a_token_that_a_copy_may_have_made_is_not_deleted() {
+    let influx = settings();
+    let look = complete(&influx);
+    let plan = plan_for(&look, &influx, |wanted| {
+        (wanted.writer_id, wanted.tokens, wanted.new_read_token) = (None, &[], true);
+    });
+    let kinds: Vec<_> = plan.actions.iter().map(Action::kind).collect();
+    assert_eq!(kinds, ["create_writer_token", "create_read_token"]);
+    let told = plan.kept.iter().filter(|kept| kept.contains("made here"));
+    assert_eq!(told.count(), 2, "{plan:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::super::status::{clock_words, meter_names};
-use super::{Check, Checks};
+use super::{Check, Checks, installed};
 use crate::clock::kernel;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::clock::{Clock, SystemClock};
@@ -229,20 +229,26 @@ pub(super) fn service(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
         (Some("failed"), false) => Check::bad(
             "service",
             "failed",
-            "`journalctl -u powerlogger -n 50` tells why; then `make service-restart`",
+            "`journalctl -u powerlogger -n 50` tells why; then `sudo systemctl restart powerlogger`",
         ),
-        (None, false) => Check::note(
-            "daemon",
-            "not running; there is no systemd here",
-            "`powerlogger run` starts it",
-        ),
-        (Some(state), false) => Check::bad(
+        (Some(state), false) if is_enabled() => Check::bad(
             "service",
-            state,
-            "`make service-start` starts it (after `make install`); `powerlogger run` does without",
+            format!("{state}: nothing is counted"),
+            "`sudo systemctl start powerlogger` starts it",
+        ),
+        // Nobody has asked for it yet: `verify` comes before the first start.
+        (_, false) => Check::off(
+            "daemon",
+            "not running: nothing is counted",
+            format!("what starts it: {}", installed::start()),
         ),
     })?;
     newest(loaded, checks)
+}
+
+/// Whether the service is to run on this machine.
+fn is_enabled() -> bool {
+    run("systemctl", &["is-enabled", UNIT]).as_deref() == Some("enabled")
 }
 
 /// What the journal tells of the newest pulses, and of delivery.

@@ -1,7 +1,9 @@
 //! `powerlogger verify`: everything from the wire to the server, in the order in which a pulse goes.
 
+mod installed;
 mod lines;
 pub(super) mod local;
+mod others;
 mod running;
 mod server;
 mod wear;
@@ -13,7 +15,8 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use crate::config::Loaded;
+use crate::config::{Influx, Loaded};
+use crate::journal::lock::is_locked;
 
 /// Options of `verify`.
 #[derive(Debug, Args)]
@@ -36,6 +39,8 @@ enum Outcome {
     Bad(String),
     /// It works, and somebody should know; the text says what.
     Note(String),
+    /// It is not in use, which is all right; the text says how it would be.
+    Off(String),
     /// It could not be looked at, and why.
     NotChecked(String),
 }
@@ -61,6 +66,10 @@ impl Check {
 
     fn note(what: impl Into<String>, seen: impl Into<String>, note: impl Into<String>) -> Check {
         Check::new(what, seen, Outcome::Note(note.into()))
+    }
+
+    fn off(what: impl Into<String>, seen: impl Into<String>, how: impl Into<String>) -> Check {
+        Check::new(what, seen, Outcome::Off(how.into()))
     }
 
     fn not_checked(what: impl Into<String>, why: impl Into<String>) -> Check {
@@ -100,6 +109,7 @@ impl Checks<'_> {
                 Outcome::Good => writeln!(out, "✓ {what}{seen}")?,
                 Outcome::Note(note) => writeln!(out, "✓ {what}{seen}\n    note: {note}")?,
                 Outcome::Bad(remedy) => writeln!(out, "✗ {what}{seen}\n    → {remedy}")?,
+                Outcome::Off(how) => writeln!(out, "– {what}{seen}\n    {how}")?,
                 Outcome::NotChecked(why) => writeln!(out, "– {what}: not checked ({why})")?,
             }
             out.flush()?;
@@ -136,12 +146,13 @@ pub fn verify(args: &VerifyArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     running::running(loaded, &mut checks)?;
     local::service(loaded, &mut checks)?;
     let bad = checks.count(|outcome| matches!(outcome, Outcome::Bad(_)));
-    let unchecked = checks.count(|outcome| matches!(outcome, Outcome::NotChecked(_)));
+    let skipped =
+        checks.count(|outcome| matches!(outcome, Outcome::NotChecked(_) | Outcome::Off(_)));
     let all = checks.all;
     if args.json {
         writeln!(out, "{:#}", to_json(&all, bad))?;
     } else {
-        summary(all.len(), bad, unchecked, out)?;
+        summary((all.len(), bad, skipped), loaded, out)?;
     }
     Ok(if bad == 0 {
         ExitCode::SUCCESS
@@ -150,27 +161,29 @@ pub fn verify(args: &VerifyArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     })
 }
 
-fn summary(all: usize, bad: usize, unchecked: usize, out: &mut dyn Write) -> Result<()> {
-    let good = all - bad - unchecked;
-    writeln!(
-        out,
-        "\n{good} of {all} checks are well, {bad} are not, {unchecked} were not made."
-    )?;
-    if bad == 0 {
-        writeln!(out, "\nNext:")?;
-        writeln!(
-            out,
-            "  • start counting: `make service-start`, or `powerlogger run` in a terminal"
-        )?;
-        writeln!(out, "  • watch it count: `powerlogger status`")?;
-        writeln!(
-            out,
-            "  • compare server and journal at any time: `powerlogger audit`"
-        )?;
-    } else {
+fn summary(
+    (all, bad, skipped): (usize, usize, usize),
+    loaded: &Loaded,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let good = all - bad - skipped;
+    writeln!(out, "\n{good} ok, {bad} failed, {skipped} skipped.")?;
+    if bad > 0 {
         writeln!(
             out,
             "\nNext: follow the arrows from the top, then run verify again."
+        )?;
+        return Ok(());
+    }
+    writeln!(out, "\nNext:")?;
+    if !is_locked(&loaded.settings.journal.dir) {
+        writeln!(out, "  • start counting: {}", installed::start())?;
+    }
+    writeln!(out, "  • watch it count: `powerlogger status`")?;
+    if matches!(loaded.settings.influx, Influx::Configured(_)) {
+        writeln!(
+            out,
+            "  • compare server and journal at any time: `powerlogger audit`"
         )?;
     }
     Ok(())
@@ -182,6 +195,7 @@ fn to_json(all: &[Check], bad: usize) -> serde_json::Value {
             Outcome::Good => ("good", ""),
             Outcome::Note(note) => ("note", note.as_str()),
             Outcome::Bad(remedy) => ("bad", remedy.as_str()),
+            Outcome::Off(how) => ("off", how.as_str()),
             Outcome::NotChecked(why) => ("not_checked", why.as_str()),
         };
         json!({ "what": check.what, "seen": check.seen, "outcome": outcome, "text": text })

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Check, Checks};
+use super::super::status::meter_names;
+use super::{Check, Checks, others};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, InfluxSettings, Loaded, TokenSource};
 use crate::deliver::batch::{FIELD, TAG};
@@ -15,8 +16,9 @@ use crate::influx::{Client, ClientSettings, Error, flux};
 use crate::pulse::NS_PER_S;
 use crate::rollup::{Level, View};
 use crate::setup::inspect::{Look, look};
+use crate::setup::installation::{self, Found, Installation};
 use crate::setup::plan::{Wanted, conflicts, days};
-use crate::setup::{mark, tasks};
+use crate::setup::{mark, sharing, tasks};
 
 const NEEDS_ADMIN: &str = "needs the admin token in INFLUX_TOKEN";
 
@@ -47,6 +49,10 @@ pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
         ));
     }
     checks.add(Check::good("server", influx.host.as_str()))?;
+    let installation = installation::find(&loaded.config_dir).unwrap_or(Found::Nothing);
+    if let Some(check) = others::installation(&installation, loaded) {
+        checks.add(check)?;
+    }
     if !token(&client, influx, checks)? {
         return Ok(());
     }
@@ -54,9 +60,17 @@ pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
     end_to_end(&client, influx, checks)?;
     let admin = loaded.admin_token();
     match admin {
-        Some(admin) => with_admin(loaded, influx, admin.expose().to_owned(), checks),
+        Some(admin) => {
+            let here = installation.here();
+            with_admin((loaded, here), influx, admin.expose().to_owned(), checks)
+        }
         None => {
-            for what in ["retention of the buckets", "tasks", "foreign tasks"] {
+            for what in [
+                "retention of the buckets",
+                "tasks",
+                "foreign tasks",
+                "other installations",
+            ] {
                 checks.add(Check::not_checked(what, NEEDS_ADMIN))?;
             }
             Ok(())
@@ -67,6 +81,12 @@ pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
 /// Why nothing is sent: there is no server yet, or a mistake that names its place.
 fn off(loaded: &Loaded, why: &str) -> Check {
     match loaded.check() {
+        Ok(()) if !loaded.names_server() => Check::off(
+            "InfluxDB",
+            "not configured",
+            "pulses are counted and kept on this machine; INFLUX_HOST, INFLUX_ORG and INFLUX_TOKEN in .env name a \
+             server to send them to",
+        ),
         Ok(()) => Check::bad("InfluxDB", "not configured", why),
         Err(_) => Check::bad(
             "InfluxDB",
@@ -108,9 +128,9 @@ fn token(client: &Client, influx: &InfluxSettings, checks: &mut Checks<'_>) -> R
         }
         Ok(()) => (Check::good(what, format!("from {of}, may write")), true),
         Err(Error::Status { status: 401, .. }) => {
-            let remedy = "it is not valid: run `powerlogger setup`, or correct it";
+            let seen = format!("from {of}: refused, it is not valid");
             (
-                Check::bad(what, format!("from {of}: refused"), remedy),
+                Check::bad(what, seen, replace_token(source.as_ref())),
                 false,
             )
         }
@@ -127,12 +147,10 @@ fn token(client: &Client, influx: &InfluxSettings, checks: &mut Checks<'_>) -> R
             true,
         ),
         Err(Error::Status { status: 403, .. }) => {
-            let remedy = "it may not write to the raw bucket (one that was made anew needs a new token): run \
-                          `powerlogger setup`";
-            (
-                Check::bad(what, format!("from {of}: forbidden"), remedy),
-                true,
-            )
+            let seen = format!(
+                "from {of}: forbidden, it may not write to the raw bucket (one that was made anew needs a new token)"
+            );
+            (Check::bad(what, seen, replace_token(source.as_ref())), true)
         }
         Err(error) => (
             Check::bad(what, chain(&error), "see INFLUX_HOST and INFLUX_ORG"),
@@ -144,6 +162,26 @@ fn token(client: &Client, influx: &InfluxSettings, checks: &mut Checks<'_>) -> R
         checks.add(Check::good("organization", influx.org.as_str()))?;
     }
     Ok(on)
+}
+
+/// How a token that is not good is replaced. `setup` makes one only with a good INFLUX_TOKEN, and only where no other
+/// place comes before `writer.token`.
+fn replace_token(source: Option<&TokenSource>) -> &'static str {
+    match source {
+        Some(TokenSource::AdminEnv) => {
+            "put a token with all rights in the organization into INFLUX_TOKEN (`powerlogger setup` needs it, too), then \
+             run `powerlogger setup`, which makes one for `run`"
+        }
+        Some(TokenSource::WriterEnv) => {
+            "correct INFLUX_WRITER_TOKEN, or take it out and run `powerlogger setup`"
+        }
+        Some(TokenSource::Credential) => {
+            "put a good one into the credential `influx-token`, or take it out of the unit and run `powerlogger setup`"
+        }
+        Some(TokenSource::WriterFile) | None => {
+            "`powerlogger setup` makes a new one, with a good INFLUX_TOKEN"
+        }
+    }
 }
 
 /// Whether the server misses the organisation, and not a bucket whose name has the word in it.
@@ -254,7 +292,7 @@ fn quoted(name: &str) -> String {
 
 /// What only the admin token may see.
 fn with_admin(
-    loaded: &Loaded,
+    (loaded, here): (&Loaded, Option<Installation>),
     influx: &InfluxSettings,
     admin: String,
     checks: &mut Checks<'_>,
@@ -270,15 +308,24 @@ fn with_admin(
             return checks.add(Check::not_checked("retention and tasks", NEEDS_ADMIN));
         }
         Err(error) => {
-            let why = format!("INFLUX_TOKEN: {}", chain(&error));
+            let remedy = match &error {
+                Error::Status { status: 401, .. } => {
+                    ": it is not valid; correct it, or take it out of .env: `run` does not need it"
+                }
+                _ => "",
+            };
+            let why = format!("INFLUX_TOKEN: {}{remedy}", chain(&error));
             return checks.add(Check::not_checked("retention and tasks", why));
         }
     };
-    let installation = mark::find(&loaded.config_dir).ok().flatten();
+    let here = here.as_ref();
+    let meters = meter_names(loaded);
     let wanted = Wanted {
         influx,
         raw_retention_d: loaded.settings.journal.raw_retention_d,
-        installation: installation.as_deref().unwrap_or_default(),
+        installation: here.map(|here| here.id.as_str()).unwrap_or_default(),
+        tokens: &[],
+        meters: &meters,
         writer_id: None,
         take_over: false,
         new_read_token: false,
@@ -291,22 +338,23 @@ fn with_admin(
             checks.add(check)?;
         }
     }
-    let conflicts = conflicts(&seen, influx, wanted.installation);
+    let conflicts = conflicts(&seen, influx);
     for conflict in &conflicts {
         checks.add(Check::bad(
             format!("foreign task \"{}\" ({})", conflict.name, conflict.id),
             format!("writes into {}", conflict.bucket),
-            "the Python edition's, or another logger's: `powerlogger setup --take-over` deactivates it \
+            "the Python edition's, or another program's: `powerlogger setup --take-over` deactivates it \
              and computes the windows anew",
         ))?;
     }
     if conflicts.is_empty() {
         checks.add(Check::good("foreign tasks", "none writes into our buckets"))?;
     }
-    Ok(())
+    others::shared_meters(&seen, &wanted, checks)
 }
 
 fn retention(seen: &Look, wanted: &Wanted<'_>, checks: &mut Checks<'_>) -> Result<()> {
+    let others = sharing::others(seen, wanted.influx, wanted.installation);
     for level in Level::ALL {
         let name = wanted.influx.bucket(level);
         let Some(bucket) = seen.buckets.iter().find(|bucket| bucket.name == name) else {
@@ -316,6 +364,10 @@ fn retention(seen: &Look, wanted: &Wanted<'_>, checks: &mut Checks<'_>) -> Resul
         let what = format!("retention of {name}");
         checks.add(if bucket.retention_s == kept_s {
             Check::good(what, days(kept_s))
+        } else if let Some(other) = sharing::keeps_longer(&others, level, bucket, kept_s) {
+            let found = days(bucket.retention_s);
+            let seen = format!("{found}: installation {other} writes into it, too");
+            Check::good(what, seen)
         } else {
             let found = format!("{} instead of {}", days(bucket.retention_s), days(kept_s));
             Check::bad(what, found, "`powerlogger setup` puts it right")

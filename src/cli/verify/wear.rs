@@ -21,8 +21,14 @@ const HISTORY_MIN_S: i64 = 86_400;
 const PULSE_BYTES: i64 = 1_730;
 const POINT_BYTES: i64 = 7_020;
 
-/// Above this a longer interval is worth a thought: a plain card takes some terabytes of such small writes.
-const MUCH_GB: f64 = 100.0;
+/// What a plain card takes of such small writes before it wears out, in GB: some terabytes.
+const CARD_GB: f64 = 5_000.0;
+
+/// A card that is worn out sooner is worth a thought.
+const LONG_YEARS: f64 = 20.0;
+
+/// A card that is worn out sooner than this is the wrong place for the journal.
+const SHORT_YEARS: f64 = 3.0;
 
 /// The longest interval that the configuration takes.
 const LONG_INTERVAL_MS: u64 = 60_000;
@@ -54,18 +60,38 @@ pub(super) fn wear(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
     let Some(gb) = gb_a_year(&windows, interval_ms, now_s) else {
         return Ok(());
     };
-    let interval_s = interval_ms as f64 / 1_000.0;
-    let seen = format!("{gb:.1} GB a year are written to it (durable after {interval_s} s)");
     let less = gb_a_year(&windows, LONG_INTERVAL_MS, now_s).unwrap_or(gb);
-    checks.add(if gb > MUCH_GB && less < gb * 0.8 {
-        let note = format!(
-            "journal.sync_interval_ms = {LONG_INTERVAL_MS} makes it {less:.1}; a power cut then costs the pulses \
-             of a minute at most"
-        );
-        Check::note("the journal's card", seen, note)
+    checks.add(judge(gb, less, interval_ms))
+}
+
+/// Judges by how long a plain card lasts. `less_gb`: what the longest interval would make of it.
+fn judge(gb: f64, less_gb: f64, interval_ms: u64) -> Check {
+    let what = "the journal's card";
+    let years = CARD_GB / gb.max(f64::MIN_POSITIVE);
+    let lasts = if years > 100.0 {
+        "more than 100 years".to_owned()
     } else {
-        Check::good("the journal's card", seen)
-    })
+        format!("some {years:.0} years")
+    };
+    let interval_s = interval_ms as f64 / 1_000.0;
+    let seen = format!(
+        "{gb:.1} GB a year are written to it (durable after {interval_s} s); a plain card lasts {lasts}"
+    );
+    if years >= LONG_YEARS {
+        return Check::good(what, seen);
+    }
+    let mut remedy = "put the journal on an SSD or an endurance card".to_owned();
+    if less_gb < gb * 0.8 {
+        remedy = format!(
+            "journal.sync_interval_ms = {LONG_INTERVAL_MS} makes it {less_gb:.1} GB (a power cut then costs the pulses \
+             of a minute at most), or {remedy}"
+        );
+    }
+    if years >= SHORT_YEARS {
+        Check::note(what, seen, remedy)
+    } else {
+        Check::bad(what, seen, remedy)
+    }
 }
 
 #[cfg(test)]
@@ -87,5 +113,19 @@ mod tests {
         let long = gb_a_year(&windows, 60_000, 2_880 * 60).unwrap();
         assert!(long < gb / 2.0, "{long}");
         assert_eq!(gb_a_year(&windows[..60], 1_000, 3_600), None);
+    }
+
+    #[test]
+    fn a_card_is_judged_by_how_long_it_lasts() {
+        use super::super::Outcome;
+        let of = |gb, less_gb| judge(gb, less_gb, 1_000).outcome;
+        assert_eq!(of(0.0, 0.0), Outcome::Good);
+        assert_eq!(of(46.8, 20.0), Outcome::Good);
+        assert!(
+            matches!(of(276.0, 130.0), Outcome::Note(note) if note.contains("sync_interval_ms"))
+        );
+        assert!(matches!(of(2_000.0, 1_900.0), Outcome::Bad(remedy)
+            if remedy.contains("SSD") && !remedy.contains("sync_interval_ms")));
+        assert!(judge(276.0, 130.0, 1_000).seen.contains("some 18 years"));
     }
 }
