@@ -15,7 +15,7 @@ echo "A simulated house, 60 times as fast as life. Every 5 s a line says what ha
 echo "Ctrl-C ends it, and then shows the status. (DEMO_SPAN=1h ends it after an hour of its time.)"
 echo
 trap : INT
-target/release/powerlogger --config-dir "$dir" --queue-dir "$dir" run --simulate --speed 60 --from "$morning" \
+target/release/powerlogger --config-dir "$dir" --queue-dir "$dir" run --simulate --speed 60 --since "$morning" \
 	${DEMO_SPAN:+--for "$DEMO_SPAN"} || exit $?
 echo
 target/release/powerlogger --config-dir "$dir" --queue-dir "$dir" status

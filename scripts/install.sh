@@ -161,6 +161,8 @@ next_steps() {
 		  2. make setup-influxdb      (buckets, tasks, tokens)
 		  3. make verify              (everything from the wire to the server)
 		  4. make service-install     (start now and at every boot)
+		Configuration and journal are not for everybody: \`sudo powerlogger status\`, or
+		\`sudo usermod -a -G powerlogger \$USER\`, then log in again.
 	EOF
 }
 

@@ -32,15 +32,21 @@ pub struct Drift {
     pub percent: Option<f64>,
     /// It is less than one unit of the last digit on the face.
     pub is_rounding: bool,
+    /// It is too large for pulses that were missed: a slip of the pen, another meter, or another imp_per_kwh.
+    pub is_implausible: bool,
 }
+
+/// More than this, in kWh, and more than a tenth of what was counted, is not taken for pulses that were missed.
+const PLAUSIBLE_KWH: f64 = 10.0;
 
 /// Compares a reading with the earlier ones. `decimals`: how many digits behind the point it has. None: there
 /// is nothing to compare with.
 pub fn drift(earlier: &[Reading], reading: &Reading, decimals: usize) -> Option<Drift> {
     let base = base(earlier)?;
     let expected_kwh = kwh(earlier, reading.pulses)?;
-    let by_kwh = reading.kwh - expected_kwh;
-    let consumed_kwh = reading.kwh - base.kwh;
+    let round_kwh = gone_round_kwh(base.kwh, reading.kwh, expected_kwh);
+    let by_kwh = reading.kwh + round_kwh - expected_kwh;
+    let consumed_kwh = reading.kwh + round_kwh - base.kwh;
     let digits = i32::try_from(decimals).unwrap_or(0);
     Some(Drift {
         expected_kwh,
@@ -48,7 +54,19 @@ pub fn drift(earlier: &[Reading], reading: &Reading, decimals: usize) -> Option<
         pulses: by_kwh * base.imp_per_kwh,
         percent: (consumed_kwh > 0.0).then(|| by_kwh / consumed_kwh * 100.0),
         is_rounding: by_kwh.abs() <= 10f64.powi(-digits),
+        is_implausible: by_kwh.abs() > PLAUSIBLE_KWH.max((expected_kwh - base.kwh) / 10.0),
     })
+}
+
+/// How much a face has lost that has gone round since `base`, such as 100000 kWh from 99999.5 to 00000.5; 0: it has
+/// not. It goes round at a power of ten, and then shows about what was counted, less that.
+fn gone_round_kwh(base: f64, shown: f64, expected: f64) -> f64 {
+    if shown >= base {
+        return 0.0;
+    }
+    let rounds = (3..=9).map(|digits| 10f64.powi(digits));
+    let fits = |round: &f64| base < *round && (shown + round - expected).abs() < round / 20.0;
+    rounds.into_iter().find(fits).unwrap_or(0.0)
 }
 
 /// A reading as people write it: `12345.6` or `12345,6`. Returns it with the number of its decimals.
@@ -112,6 +130,41 @@ mod tests {
             None
         );
         assert_eq!(drift(&[], &reading(0, 100.0, false), 0), None);
+    }
+
+    #[test]
+    fn a_face_that_goes_round_has_lost_nothing() {
+        let base = [reading(0, 99_999.5, true)];
+        let by = drift(&base, &reading(1_200, 0.5, false), 1).unwrap();
+        assert!((by.kwh + 0.2).abs() < 1e-6 && !by.is_implausible, "{by:?}");
+        // Six digits do not.
+        let by = drift(&base, &reading(1_200, 100_000.5, false), 1).unwrap();
+        assert!((by.kwh + 0.2).abs() < 1e-6, "{by:?}");
+        // Four digits do.
+        let by = drift(
+            &[reading(0, 9_990.0, true)],
+            &reading(25_000, 16.0, false),
+            0,
+        )
+        .unwrap();
+        assert!((by.kwh - 1.0).abs() < 1e-6 && by.is_rounding, "{by:?}");
+        // A slip of the pen is none.
+        let by = drift(&[reading(0, 12_345.6, true)], &reading(10, 5.0, false), 0).unwrap();
+        assert!(by.kwh < -12_000.0 && by.is_implausible, "{by:?}");
+    }
+
+    #[test]
+    fn what_pulses_that_were_missed_cannot_explain_is_implausible() {
+        let by = |pulses: i64, shown: f64| {
+            let base = [reading(0, 500.0, true)];
+            drift(&base, &reading(pulses, shown, false), 1)
+                .unwrap()
+                .is_implausible
+        };
+        assert!(!by(100_000, 609.0), "9 kWh of 100");
+        assert!(by(100_000, 511.0) && by(100_000, 611.0), "11 kWh of 100");
+        assert!(!by(0, 509.0) && by(0, 511.0), "nothing was counted");
+        assert!(!by(4_000_000, 4_890.0), "a tenth of much");
     }
 
     #[test]

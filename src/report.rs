@@ -255,6 +255,16 @@ impl Reporter {
     }
 }
 
+/// A name that is one word in the log: in quotes where it holds blanks, `=` or quotes.
+fn one_word(name: &str) -> String {
+    let splits = |c: char| c.is_whitespace() || matches!(c, '=' | '"');
+    if name.is_empty() || name.contains(splits) {
+        format!("{name:?}")
+    } else {
+        name.to_owned()
+    }
+}
+
 /// What each meter has counted.
 fn counts(status: &Status) -> String {
     let what = if status.simulated {
@@ -265,6 +275,19 @@ fn counts(status: &Status) -> String {
     let counts = status
         .meters
         .iter()
-        .map(|meter| format!("{}={}", meter.name, meter.pulses));
+        .map(|meter| format!("{}={}", one_word(&meter.name), meter.pulses));
     format!("{what}{}", counts.collect::<Vec<_>>().join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_one_word_each() {
+        assert_eq!(one_word("Zähler"), "Zähler");
+        assert_eq!(one_word("Heat pump"), "\"Heat pump\"");
+        assert_eq!(one_word("a=\"b\""), "\"a=\\\"b\\\"\"");
+        assert_eq!(one_word(""), "\"\"");
+    }
 }

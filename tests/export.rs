@@ -88,6 +88,13 @@ fn what_is_exported_is_read_back_the_same() {
     let home = Home::filled();
     let all = home.all();
     assert_eq!(all.lines().count(), 1 + METERS.len(), "{all}");
+    let (code, said) = home.ask(&["export", "--meter", "hAUS"]);
+    assert!(
+        code == 0
+            && said.starts_with("PowerPulse,PulseType=Haus Pulse=1i")
+            && said.lines().count() == 1,
+        "{said}"
+    );
     let other = Home::new();
     for name in ["all.csv", "all.lp"] {
         let file = other.path(name);

@@ -152,9 +152,63 @@ fn what_cannot_be_entered_is_said_with_the_remedy() {
     refused(&["Nobody", "1"], 1, "there are Flat, Generate");
     refused(&["Generate", "1"], 1, "set imp_per_kwh");
     refused(&["Flat", "1e5"], 2, "such as 12345.6");
+    refused(&["Flat", "-5"], 2, "such as 12345.6");
     refused(&["Flat", "1", "--at=2100-01-01"], 1, "in the future");
-    home.set(&["Flat", "5"]);
+    home.set(&["fLAT", "5"]);
     refused(&["Flat", "4", "--at=-1h"], 1, "there is a later reading");
+}
+
+#[test]
+fn a_slip_is_asked_about_and_can_be_taken_back() {
+    let home = Home::new();
+    let config = CONFIG.replace("Generate", "Heat pump");
+    fs::write(home.0.path().join("powerlogger.toml"), config).unwrap();
+    let (code, said) = home.ask(&[
+        "run",
+        "--simulate",
+        "--since=-3h",
+        "--for",
+        "2h",
+        "--speed",
+        "max",
+    ]);
+    assert_eq!(code, 0, "{said}");
+    let (_, all) = home.ask(&["register"]);
+    assert!(
+        all.contains("`powerlogger register set 'Heat pump' 12345.6`"),
+        "{all}"
+    );
+    home.set(&["Flat", "12345.6"]);
+    let before = home.flat();
+    let (code, said) = home.ask(&["register", "set", "Flat", "5", "--adopt"]);
+    assert!(
+        code == 1 && said.contains("nothing was kept") && said.contains("--yes"),
+        "{said}"
+    );
+    assert_eq!(home.flat(), before);
+    let said = home.set(&["Flat", "5", "--adopt", "--yes"]);
+    assert!(said.contains("`powerlogger register undo Flat`"), "{said}");
+    assert_eq!(home.flat().1, Some(5.0));
+    let (code, said) = home.ask(&["register", "undo", "flat"]);
+    assert!(code == 0 && said.contains("5 kWh, is taken back"), "{said}");
+    assert_eq!(home.flat(), before);
+
+    // One meter alone, however it is written; one that is not there.
+    let (code, said) = home.ask(&["register", "FLAT"]);
+    assert!(
+        code == 0 && said.contains("12345.6") && !said.contains("Heat pump"),
+        "{said}"
+    );
+    let (code, said) = home.ask(&["register", "Cellar"]);
+    assert!(
+        code == 1 && said.contains("it has Flat, Heat pump"),
+        "{said}"
+    );
+    let (code, said) = home.ask(&["register", "undo", "heat pump"]);
+    assert!(
+        code == 1 && said.contains("no reading of \"Heat pump\""),
+        "{said}"
+    );
 }
 
 #[test]

@@ -301,3 +301,58 @@ fn verify_judges_as_the_user_of_the_daemon() {
     chown(place.at("home/queue"), Some(0), Some(0)).unwrap();
     assert_eq!(directory()["outcome"], "good");
 }
+
+#[test]
+fn whoever_may_not_read_is_told_what_to_do() {
+    let Some(place) = Place::new("whoever_may_not_read_is_told_what_to_do", "") else {
+        return;
+    };
+    let said = place.run(&[
+        "run",
+        "--simulate",
+        "--speed",
+        "max",
+        "--since=-3h",
+        "--for",
+        "2h",
+    ]);
+    assert!(place.at("home/queue/journal.sqlite").exists(), "{said}");
+    let commands: [&[&str]; 8] = [
+        &["status"],
+        &["losses"],
+        &["register"],
+        &["register", "set", "Import", "1"],
+        &["export"],
+        &["import", "-n", "%/pulses.csv"],
+        &["verify", "--local"],
+        &["run"],
+    ];
+    let ask = |args: &[&str]| {
+        let output = place
+            .command(args)
+            .uid(ANOTHER + 1)
+            .gid(ANOTHER + 1)
+            .output();
+        let output = output.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said)
+    };
+    // The configuration, then the journal; each time one line and nothing else.
+    for (closed, also_run) in [("home/powerlogger.toml", true), ("home/queue", false)] {
+        let path = place.at(closed);
+        let mode = fs::metadata(&path).unwrap().permissions();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        for args in &commands[..if also_run { 8 } else { 7 }] {
+            let (code, said) = ask(args);
+            let want = format!("powerlogger: you may not read {}: use sudo", path.display());
+            assert!(code == Some(1), "{args:?}: {code:?} {said}");
+            assert!(
+                said.starts_with(&want) && said.lines().count() == 1,
+                "{said}"
+            );
+        }
+        fs::set_permissions(&path, mode).unwrap();
+    }
+    let (code, said) = ask(&["status"]);
+    assert_eq!(code, Some(0), "{said}");
+}

@@ -109,9 +109,28 @@ fn a_journal_with_real_pulses_refuses_made_up_ones() {
     );
     assert_eq!(made_up["simulated"], true);
     assert!(made_up["journal_pulses"].as_i64().unwrap() > 3);
-    // Neither is brought among the real ones by an import.
-    let (code, out, err) = home.ask(&["import", "queue/simulated/journal.sqlite"]);
-    assert!(code == 1 && err.contains("SIMULATED"), "{code} {out}{err}");
+    // Neither is brought among the real ones by an import, nor by way of a file.
+    let makes_up = Home::new("");
+    makes_up.good(&SIMULATE);
+    let made_up = makes_up.status(&[]);
+    let mut files = vec![makes_up.path("queue/journal.sqlite")];
+    for (format, name) in [("csv", "made-up.csv"), ("lp", "made-up.lp")] {
+        makes_up.good(&["export", "--format", format, "-o", name]);
+        files.push(makes_up.path(name));
+    }
+    for file in &files {
+        let file = file.to_str().unwrap();
+        let (code, out, err) = home.ask(&["import", file]);
+        assert!(code == 1 && err.contains("SIMULATED"), "{code} {out}{err}");
+        let (code, _, err) = home.ask(&["import", "pulses.csv", file]);
+        assert!(code == 1 && err.contains("SIMULATED"), "{err}");
+        // Where nothing is yet it makes the journal one of its kind, with the same pulses.
+        let other = Home::new("");
+        other.good(&["import", file]);
+        let there = other.status(&[]);
+        assert_eq!(there["simulated"], true, "{there:#}");
+        assert_eq!(there["journal_pulses"], made_up["journal_pulses"]);
+    }
     assert_eq!(home.good(&["export", "--format", "csv"]), before);
     let (code, _, err) = home.ask(&["run", "--simulated"]);
     assert!(code != 0 && err.contains("leave --simulated out"), "{err}");

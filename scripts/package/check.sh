@@ -413,7 +413,7 @@ check_journals() {
 	local writer reader here there
 	for writer in "${architectures[@]}"; do
 		here=$(place "$writer" "journal-$writer")
-		(installed "$writer" --queue-dir "$here" run --simulate --seed 7 --speed max --from 2026-06-21T06:00:00Z --for 12h \
+		(installed "$writer" --queue-dir "$here" run --simulate --seed 7 --speed max --since 2026-06-21T06:00:00Z --for 12h \
 			>"$work/log" 2>&1) || bad "journal: $writer writes one"
 		dump "$writer" "$here" >"$work/dump-$writer"
 		# Not the windows: how far they are counted at the end is a matter of time.

@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::names::width;
 use super::progress::Progress;
 use super::simulated;
 use super::time::{Moment, local};
@@ -264,6 +265,7 @@ fn print(report: &LevelReport, args: &AuditArgs, out: &mut dyn Write) -> Result<
     if report.totals.is_empty() {
         writeln!(out, "     no pulses on either side")?;
     }
+    let column = width(report.totals.keys().map(String::as_str), 12);
     for (meter, totals) in &report.totals {
         let Totals {
             journal,
@@ -293,7 +295,7 @@ fn print(report: &LevelReport, args: &AuditArgs, out: &mut dyn Write) -> Result<
         };
         writeln!(
             out,
-            "     {meter:<12} journal {journal}, {level} {server}{raw}: {verdict}"
+            "     {meter:<column$} journal {journal}, {level} {server}{raw}: {verdict}"
         )?;
     }
     let listed = if args.all { usize::MAX } else { LISTED };

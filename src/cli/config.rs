@@ -100,9 +100,10 @@ pub(super) fn unlisted(loaded: &Loaded) -> Vec<String> {
     });
     gone.map(|meter| {
         format!(
-            "meter \"{}\": the journal holds {} pulses of it, and the configuration does not list it: it is \
+            "meter \"{}\": the journal holds {} of it, and the configuration does not list it: it is \
              not counted any more (as soon as powerlogger.toml has a [[meter]], it has to list all of them)",
-            meter.name, meter.pulses
+            meter.name,
+            super::numbers::count(meter.pulses, "pulse")
         )
     })
     .collect()

@@ -9,12 +9,15 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
+use super::names::meant;
 use super::new_file::NewFile;
+use super::numbers::count;
 use super::rights;
-use super::time::{Moment, count};
+use super::time::Moment;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded};
 use crate::deliver::batch::{FIELD, TAG};
+use crate::import::SIMULATED_MARK;
 use crate::import::csv::quoted;
 use crate::influx::line_protocol::LineEncoder;
 use crate::journal::reader::{Entry, Reader};
@@ -33,8 +36,8 @@ pub struct ExportArgs {
     /// The first instant, such as 2026-06-01 (local time), 2026-06-01T00:00:00Z, yesterday or -24h
     /// [default: the oldest pulse].
     #[arg(
-        long,
-        visible_alias = "since",
+        long = "since",
+        alias = "from",
         value_name = "TIME",
         allow_hyphen_values = true
     )]
@@ -42,8 +45,8 @@ pub struct ExportArgs {
 
     /// The instant after the last one [default: the newest pulse].
     #[arg(
-        long,
-        visible_alias = "until",
+        long = "until",
+        alias = "to",
         value_name = "TIME",
         allow_hyphen_values = true
     )]
@@ -112,7 +115,9 @@ pub fn export(args: &ExportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     let to_ns = args.to.map_or(i64::MAX, |to| to.resolve(now_ns));
     if from_ns >= to_ns {
         let (from, to) = (super::time::local(from_ns), super::time::local(to_ns));
-        bail!("nothing lies between --from {from} and --to {to}: --to must be the later one");
+        bail!(
+            "nothing lies between --since {from} and --until {to}: --until must be the later one"
+        );
     }
     let dir = &loaded.settings.journal.dir;
     let acting = rights::as_owner(dir)?;
@@ -180,6 +185,27 @@ fn held(reader: &mut Reader) -> Result<i64> {
     Ok(held)
 }
 
+/// The meters that are asked for, by row; all, if none is.
+fn wanted(asked: &[String], mut names: BTreeMap<i64, String>) -> Result<BTreeMap<i64, String>> {
+    if asked.is_empty() {
+        return Ok(names);
+    }
+    let known: Vec<&str> = names.values().map(String::as_str).collect();
+    let mut found = Vec::new();
+    for wanted in asked {
+        let name = meant(wanted, known.iter().copied());
+        if !known.contains(&name.as_str()) {
+            bail!(
+                "the journal has no meter {wanted:?}; it has {}",
+                known.join(", ")
+            );
+        }
+        found.push(name);
+    }
+    names.retain(|_, name| found.contains(name));
+    Ok(names)
+}
+
 fn write_all(
     args: &ExportArgs,
     loaded: &Loaded,
@@ -187,32 +213,15 @@ fn write_all(
     (from_ns, to_ns): (WallNs, WallNs),
     out: &mut dyn Write,
 ) -> Result<u64> {
-    let names = reader.meter_names()?;
-    for wanted in &args.meter {
-        if !names.values().any(|name| name == wanted) {
-            let known = names
-                .values()
-                .map(String::as_str)
-                .collect::<Vec<_>>()
-                .join(", ");
-            bail!("the journal has no meter {wanted:?}; it has {known}");
-        }
+    let wanted = wanted(&args.meter, reader.meter_names()?)?;
+    if loaded.is_simulated() {
+        writeln!(out, "{SIMULATED_MARK}")?;
     }
-    let wanted = names
-        .into_iter()
-        .filter(|(_, name)| args.meter.is_empty() || args.meter.contains(name));
     if let Some(view) = args.view {
         let period = (from_ns.div_euclid(NS_PER_S), to_ns.div_euclid(NS_PER_S));
-        return write_windows(
-            args.format(),
-            loaded,
-            reader,
-            (view, period),
-            &wanted.collect(),
-            out,
-        );
+        return write_windows(args.format(), loaded, reader, (view, period), &wanted, out);
     }
-    let mut writer = LineWriter::new(args.format(), loaded, wanted.collect(), out)?;
+    let mut writer = LineWriter::new(args.format(), loaded, wanted, out)?;
     let Some((mut next, last)) = reader.bounds()? else {
         return Ok(0);
     };

@@ -6,6 +6,8 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
+use super::names::width;
+use super::numbers::{count, grouped};
 use super::simulated::NOTE;
 use super::time;
 use crate::config::{Influx, Loaded};
@@ -97,7 +99,7 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     } else {
         ", as far as the lines were watched"
     };
-    writeln!(out, "{lost} lost since {since}{known}")?;
+    writeln!(out, "{} lost since {since}{known}", grouped(lost))?;
     Ok(())
 }
 
@@ -146,7 +148,8 @@ fn send_again(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     if marked > 0 {
         writeln!(
             out,
-            "{marked} points are sent to {name} again: within seconds where powerlogger runs, else when it does"
+            "to be sent to {name} again: {}; within seconds where powerlogger runs, else when it does",
+            count(i128::try_from(marked).unwrap_or(0), "point")
         )?;
     } else {
         writeln!(out, "no point that {name} has refused is to be sent again")?;
@@ -177,11 +180,15 @@ fn list_refused(points: &[Quarantined], json: bool, out: &mut dyn Write) -> Resu
     if left_out > 0 {
         writeln!(out, "{left_out} earlier ones (--json shows all)")?;
     }
+    let column = width(
+        points[left_out..].iter().map(|point| point.meter.as_str()),
+        12,
+    );
     for point in &points[left_out..] {
         let again = if point.again { " (is sent again)" } else { "" };
         writeln!(
             out,
-            "{:<12} {}  {}{again}",
+            "{:<column$} {}  {}{again}",
             point.meter,
             time::local(point.wall_ns),
             point.message
@@ -189,8 +196,8 @@ fn list_refused(points: &[Quarantined], json: bool, out: &mut dyn Write) -> Resu
     }
     writeln!(
         out,
-        "{} points refused by the server and kept{}",
-        points.len(),
+        "{} refused by the server and kept{}",
+        count(i128::try_from(points.len()).unwrap_or(0), "point"),
         if points.is_empty() {
             ""
         } else {
@@ -230,12 +237,13 @@ fn print_entries(ledger: &[LedgerEntry], out: &mut dyn Write) -> Result<()> {
             continue;
         }
         writeln!(out, "{title}")?;
+        let column = width(entries.iter().map(|(meter, ..)| meter.as_str()), 12);
         for (meter, cause, loss) in entries {
             let (first, last) = (time::local(loss.first_ns), time::local(loss.last_ns));
-            let pulses = loss.pulses;
+            let pulses = grouped(loss.pulses);
             writeln!(
                 out,
-                "  {meter:<12} {cause:<16} {pulses:>9}  {first} to {last}"
+                "  {meter:<column$} {cause:<16} {pulses:>9}  {first} to {last}"
             )?;
         }
         writeln!(out)?;
@@ -256,11 +264,13 @@ fn print_unwatched(all: &[Unwatched], open: &[OpenStretch], out: &mut dyn Write)
     if left_out > 0 {
         writeln!(out, "  {left_out} earlier ones (--json shows all)")?;
     }
+    let names = all[left_out..].iter().map(|stretch| stretch.meter.as_str());
+    let column = width(names.chain(open.iter().map(|open| open.meter.as_str())), 12);
     for stretch in &all[left_out..] {
         let (from_ns, until_ns) = (stretch.from_s * NS_PER_S, stretch.until_s * NS_PER_S);
         writeln!(
             out,
-            "  {:<12} {} to {} ({})",
+            "  {:<column$} {} to {} ({})",
             stretch.meter,
             time::local(from_ns),
             time::local(until_ns),
@@ -272,7 +282,7 @@ fn print_unwatched(all: &[Unwatched], open: &[OpenStretch], out: &mut dyn Write)
             || "the beginning".to_owned(),
             |from_s| time::local(from_s * NS_PER_S),
         );
-        writeln!(out, "  {meter:<12} since {since}, until now: {why}")?;
+        writeln!(out, "  {meter:<column$} since {since}, until now: {why}")?;
     }
     writeln!(out)?;
     Ok(())

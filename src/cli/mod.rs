@@ -8,6 +8,7 @@ pub mod export;
 pub mod import;
 pub mod losses;
 pub mod man;
+mod numbers;
 mod refused;
 pub mod register;
 pub mod run;
@@ -18,6 +19,7 @@ pub mod verify;
 
 mod in_use;
 mod log;
+mod names;
 mod new_file;
 mod progress;
 mod remote;
@@ -117,6 +119,13 @@ enum Command {
 pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut options = LoadOptions::from_process(cli.config_dir, cli.queue_dir)?;
     options.simulated_dir = cli.simulated;
+    let needs_config = !matches!(
+        cli.command,
+        Command::Run(_) | Command::Completions(_) | Command::Man(_)
+    );
+    if needs_config {
+        rights::may_read_config(&options)?;
+    }
     match cli.command {
         Command::Run(args) => {
             let makes_pulses = args.makes_time();

@@ -4,10 +4,53 @@
 use std::fs::File;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::io::Errno;
 
-use crate::config::Loaded;
+use crate::config::{LoadOptions, Loaded, unreadable};
+use crate::journal::file_in;
 use crate::owner::{self, Acting, Keep, User};
+
+/// Makes sure that this user may read the configuration.
+///
+/// # Errors
+/// With what to do about it.
+pub(super) fn may_read_config(options: &LoadOptions) -> Result<()> {
+    match unreadable(options) {
+        Some(path) => bail!("{}", may_not_read(&path)),
+        None => Ok(()),
+    }
+}
+
+/// Makes sure that this user may read the journal, as far as there is one.
+///
+/// # Errors
+/// With what to do about it.
+pub(super) fn may_read_journal(dir: &Path) -> Result<()> {
+    // They are asked for, never opened: closing a file of a database takes SQLite's locks with it.
+    let asked = [
+        (dir.to_owned(), Access::READ_OK | Access::EXEC_OK),
+        (file_in(dir), Access::READ_OK),
+    ];
+    for (path, access) in asked {
+        if accessat(CWD, &path, access, AtFlags::EACCESS) == Err(Errno::ACCESS) {
+            bail!("{}", may_not_read(&path));
+        }
+    }
+    Ok(())
+}
+
+/// The one sentence for whoever lacks the right to read.
+fn may_not_read(path: &Path) -> String {
+    let installed = ["/etc/powerlogger", "/var/lib/powerlogger"];
+    let group = if installed.iter().any(|dir| path.starts_with(dir)) {
+        ", or `sudo usermod -a -G powerlogger $USER` and log in again"
+    } else {
+        ", or do it as the owner"
+    };
+    format!("you may not read {}: use sudo{group}", path.display())
+}
 
 /// Becomes the owner of the journal's directory for good.
 ///
@@ -65,5 +108,21 @@ pub(super) fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_group_is_named_where_it_helps() {
+        let said = may_not_read(Path::new("/etc/powerlogger/.env"));
+        assert_eq!(
+            said,
+            "you may not read /etc/powerlogger/.env: use sudo, or `sudo usermod -a -G powerlogger $USER` and log in \
+             again"
+        );
+        assert!(!may_not_read(Path::new("/home/x/.env")).contains("usermod"));
     }
 }

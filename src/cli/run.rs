@@ -59,7 +59,8 @@ pub struct RunArgs {
 
     /// When the simulation begins, such as 2026-06-21T00:00:00Z or "-1 day" [default: now].
     #[arg(
-        long,
+        long = "since",
+        alias = "from",
         value_name = "TIME",
         requires = "simulate",
         allow_hyphen_values = true
@@ -230,6 +231,9 @@ fn source(
         return Ok(unremembered(Box::new(recorded), clock));
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    if let Some(hint) = no_chip(Path::new("/dev")) {
+        warn!("{hint}");
+    }
     let mut lines = GpioSource::new(meters, Arc::clone(&clock), waker.clone());
     let kept = service::take_kept();
     let reader = Reader::open(&settings.journal.dir);
@@ -251,6 +255,17 @@ fn source(
         trust,
         remembered: states.collect(),
     })
+}
+
+/// What to say at once on a machine that has no GPIO chip in `dev`; None: it has one.
+fn no_chip(dev: &Path) -> Option<&'static str> {
+    let entries = std::fs::read_dir(dev).into_iter().flatten().flatten();
+    let mut names = entries.map(|entry| entry.file_name());
+    let has_one = names.any(|name| name.to_string_lossy().starts_with("gpiochip"));
+    (!has_one).then_some(
+        "there is no GPIO chip here (/dev/gpiochip*): powerlogger waits 60 s for one, then ends. Without meters, \
+         `powerlogger run --simulate` counts a simulated house, and `make demo` shows it in a clone",
+    )
 }
 
 /// When the machine's clock is believed, and how the last run of this boot left it. A journal that is not
@@ -328,4 +343,22 @@ fn record(
         Arc::clone(clock),
         recorder,
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_a_gpio_chip_is_told_what_to_do() {
+        let dev = tempfile::tempdir().unwrap();
+        let hint = no_chip(dev.path()).unwrap();
+        assert!(
+            hint.contains("60 s") && hint.contains("make demo"),
+            "{hint}"
+        );
+        assert!(no_chip(&dev.path().join("none")).is_some());
+        std::fs::write(dev.path().join("gpiochip7"), "").unwrap();
+        assert_eq!(no_chip(dev.path()), None);
+    }
 }

@@ -23,7 +23,11 @@ pub(super) fn load_for_run(mut options: LoadOptions, makes_pulses: bool) -> Resu
         bail!("real pulses do not go into the journal of simulated ones: leave --simulated out");
     }
     options.simulated = makes_pulses;
-    let loaded = load(&options)?;
+    let loaded = match load(&options) {
+        Ok(loaded) => loaded,
+        // What is wrong with it is that it is not for this user.
+        Err(wrong) => return rights::may_read_config(&options).and_then(|()| Err(wrong.into())),
+    };
     if makes_pulses && loaded.is_system_journal() {
         // The service's own place is kept for real pulses, also before the first one.
         options.simulated_dir = true;
@@ -38,6 +42,7 @@ pub(super) fn load_for_run(mut options: LoadOptions, makes_pulses: bool) -> Resu
 /// When the configuration is wrong.
 pub(super) fn load_known(options: &LoadOptions) -> Result<Loaded> {
     let loaded = load(options)?;
+    rights::may_read_journal(&loaded.settings.journal.dir)?;
     if !is_simulated(&loaded.settings.journal.dir)? {
         return Ok(loaded);
     }

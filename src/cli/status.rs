@@ -9,6 +9,8 @@ use anyhow::Result;
 use clap::Args;
 
 use super::in_use::notices;
+use super::names::width;
+use super::numbers::{count, grouped, size};
 use super::time;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, Loaded};
@@ -80,17 +82,18 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     }
     writeln!(
         out,
-        "journal    {}: {} pulses, {:.1} MiB",
+        "journal    {}: {}, {}",
         dir.display(),
-        status.journal_pulses,
-        status.journal_bytes as f64 / f64::from(1 << 20)
+        count(status.journal_pulses, "pulse"),
+        size(status.journal_bytes)
     )?;
     if let Some(clock) = &status.clock {
         writeln!(out, "clock      {}", clock_words(clock))?;
     }
     delivery(loaded, status.delivery.as_ref(), out)?;
+    let column = width(status.meters.iter().map(|meter| meter.name.as_str()), 10);
     for meter in &status.meters {
-        print_meter(meter, status.at_ns, out)?;
+        print_meter(meter, status.at_ns, column, out)?;
     }
     to_import(dir, out)?;
     for condition in conditions(&status) {
@@ -143,7 +146,7 @@ fn lost(lost: u64, unread: usize, out: &mut dyn Write) -> Result<()> {
             "lost       not known: what comes on a line that is not read is not counted"
         )?,
         0 => writeln!(out, "lost       0 pulses")?,
-        lost => writeln!(out, "lost       {lost} pulses (by cause above)")?,
+        lost => writeln!(out, "lost       {} (by cause above)", count(lost, "pulse"))?,
     }
     Ok(())
 }
@@ -214,7 +217,7 @@ fn delivery(loaded: &Loaded, status: Option<&DeliveryStatus>, out: &mut dyn Writ
         "delivery   to {}: {}",
         delivery.destination,
         if delivery.raw {
-            format!("backlog {}{lag}", delivery.backlog)
+            format!("backlog {}{lag}", grouped(delivery.backlog))
         } else {
             "windows only (influx.raw is off)".to_owned()
         }
@@ -334,14 +337,10 @@ fn compared(names: &[&str], levels: &BTreeMap<&'static str, LevelStatus>) -> Vec
     lines
 }
 
-fn print_meter(meter: &MeterStatus, now_ns: i64, out: &mut dyn Write) -> Result<()> {
+fn print_meter(meter: &MeterStatus, now_ns: i64, column: usize, out: &mut dyn Write) -> Result<()> {
     let last = match meter.last_pulse_ns {
         Some(last) => {
-            format!(
-                "last {} ({} ago)",
-                time::local(last),
-                time::span(now_ns - last)
-            )
+            format!("last {} ({})", time::local(last), time::ago(last, now_ns))
         }
         None if meter.pulses > 0 => "last one's time not known yet".to_owned(),
         None => "none yet".to_owned(),
@@ -351,9 +350,9 @@ fn print_meter(meter: &MeterStatus, now_ns: i64, out: &mut dyn Write) -> Result<
         .map_or(String::new(), |kwh| format!("{kwh:.3} kWh, "));
     writeln!(
         out,
-        "{:<10} {register}{} pulses, {last}{}",
+        "{:<column$} {register}{}, {last}{}",
         meter.name,
-        meter.pulses,
+        count(meter.pulses, "pulse"),
         if meter.is_configured {
             ""
         } else {
@@ -373,7 +372,7 @@ fn print_meter(meter: &MeterStatus, now_ns: i64, out: &mut dyn Write) -> Result<
         writeln!(
             out,
             "           {word} {} ({}), {} to {}",
-            loss.pulses,
+            grouped(loss.pulses),
             loss.cause,
             time::local(loss.first_ns),
             time::local(loss.last_ns)

@@ -127,14 +127,6 @@ pub fn ago(wall_ns: WallNs, now_ns: WallNs) -> String {
     }
 }
 
-/// A number of things: `1 pulse`, `2 pulses`.
-pub fn count(number: impl Into<i128>, one: &str) -> String {
-    match number.into() {
-        1 => format!("1 {one}"),
-        number => format!("{number} {one}s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,9 +178,5 @@ mod tests {
             "1 min 1 s ahead of this machine's clock"
         );
         assert_eq!((ago(1, 0).as_str(), ago(0, 0).as_str()), ("now", "0 s ago"));
-        assert_eq!(
-            count(1, "pulse") + ", " + &count(0_u64, "pulse"),
-            "1 pulse, 0 pulses"
-        );
     }
 }

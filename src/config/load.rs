@@ -347,6 +347,18 @@ fn config_dir(options: &LoadOptions) -> PathBuf {
     }
 }
 
+/// The file of the configuration that is there and that this user may not read.
+pub fn unreadable(options: &LoadOptions) -> Option<PathBuf> {
+    let dir = config_dir(options);
+    let mut files = [TOML_FILE, DOTENV_FILE]
+        .into_iter()
+        .map(|name| dir.join(name));
+    files.find(|file| {
+        let refused = fs::File::open(file).err();
+        refused.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    })
+}
+
 /// Whether this is the directory of the installed service, however it is spelt.
 pub(super) fn is_system_dir(dir: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());

@@ -30,6 +30,9 @@ pub const FIRST_WALL_NS: WallNs = 946_684_800_000_000_000;
 /// Pulses that one row may stand for.
 pub const ROW_PULSES_MAX: u32 = 100_000;
 
+/// How a text begins whose pulses are simulated: as a comment, which CSV and line protocol have alike.
+pub const SIMULATED_MARK: &str = "# SIMULATED pulses, not of real meters";
+
 /// What a row says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taken<'a> {

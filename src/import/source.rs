@@ -134,6 +134,7 @@ pub struct Source {
     foreign: Option<Foreign>,
     /// A text, open: whoever reads it later may not have the right to open it.
     text: Option<File>,
+    is_simulated: bool,
 }
 
 impl Source {
@@ -176,12 +177,17 @@ impl Source {
             Some(_) => None,
             None => Some(File::open(path).map_err(io)?),
         };
+        let is_simulated = match &foreign {
+            Some(foreign) => kind == Kind::Journal && foreign.is_simulated(),
+            None => text::is_simulated(path).map_err(io)?,
+        };
         let path = path.to_owned();
         Ok(Source {
             path,
             kind,
             foreign,
             text,
+            is_simulated,
         })
     }
 
@@ -193,6 +199,11 @@ impl Source {
     /// What it is.
     pub fn kind(&self) -> &Kind {
         &self.kind
+    }
+
+    /// Whether its pulses are simulated, as it says itself.
+    pub fn is_simulated(&self) -> bool {
+        self.is_simulated
     }
 
     /// The database, if it is a journal.

@@ -27,6 +27,21 @@ pub(super) fn packed(path: &Path) -> io::Result<Option<&'static str>> {
     Ok(found.map(|(_, what)| *what))
 }
 
+/// Whether a text says of its pulses that they are simulated, in the comments before its first row.
+pub(super) fn is_simulated(path: &Path) -> io::Result<bool> {
+    let mut lines = Lines::open(File::open(path)?)?;
+    while lines.next()?.is_some() {
+        let text = lines.text().unwrap_or_default();
+        if text.starts_with(super::SIMULATED_MARK) {
+            return Ok(true);
+        }
+        if !text.trim().is_empty() && !text.starts_with('#') {
+            break;
+        }
+    }
+    Ok(false)
+}
+
 /// Lines of a file, whatever bytes are in it.
 pub(super) struct Lines {
     reader: BufReader<Box<dyn Read>>,

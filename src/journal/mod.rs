@@ -83,6 +83,7 @@ pub mod retention;
 pub mod roller;
 pub mod salvage;
 pub mod schema;
+mod schema_rows;
 pub mod segments;
 pub mod settings;
 pub mod tail;

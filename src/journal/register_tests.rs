@@ -52,6 +52,29 @@ fn a_reading_stands_beside_a_running_writer() {
 }
 
 #[test]
+fn the_reading_that_was_entered_last_is_taken_back() {
+    let mut bench = Bench::new(|_| {});
+    bench.push(pending(
+        vec![segment(0, WALL, Trust::Assumed)],
+        pulses(0, 0, 500),
+    ));
+    bench.writer.step();
+    let mut registers = Registers::open(bench.dir.path()).unwrap();
+    assert_eq!(registers.take_back("Import").unwrap(), None);
+    let first = registers.put("Import", reading(WALL, 100.0, true), 0);
+    // By its stamp it is the older one.
+    let slip = registers.put("Import", reading(WALL - 5, 5.0, true), 100);
+    let other = registers.put("Export", reading(WALL, 7.0, true), 0);
+    assert_eq!(registers.take_back("Import").unwrap(), slip.unwrap());
+    assert_eq!(register_kwh(&bench.reader(), "Import"), Some(100.0));
+    assert_eq!(registers.take_back("Import").unwrap(), first.unwrap());
+    assert_eq!(registers.take_back("Import").unwrap(), None);
+    assert_eq!(registers.take_back("Nobody").unwrap(), None);
+    assert!(other.unwrap().is_some());
+    assert_eq!(register_kwh(&bench.reader(), "Export"), Some(7.0));
+}
+
+#[test]
 fn there_is_no_reading_without_a_journal() {
     let dir = tempfile::tempdir().unwrap();
     let failed = Registers::open(dir.path()).unwrap_err();

@@ -75,6 +75,41 @@ impl Registers {
         transaction.commit().op("commit")?;
         Ok(Some(kept))
     }
+
+    /// Takes the reading of a meter back that was entered last, in a commit that is durable. Returns it; None: there is
+    /// none.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn take_back(&mut self, meter: &str) -> Result<Option<Reading>, JournalError> {
+        let transaction = self.connection.transaction().op("begin a commit")?;
+        let last = transaction
+            .query_row(
+                "SELECT r.id, at_ns, r.pulses, kwh, imp_per_kwh, adopted
+                 FROM register r JOIN meter ON meter.id = r.meter WHERE name = ?1 ORDER BY r.id DESC LIMIT 1",
+                [meter],
+                |row| {
+                    let reading = Reading {
+                        at_ns: row.get(1)?,
+                        pulses: row.get(2)?,
+                        kwh: row.get(3)?,
+                        imp_per_kwh: row.get(4)?,
+                        adopted: row.get(5)?,
+                    };
+                    Ok((row.get::<_, i64>(0)?, reading))
+                },
+            )
+            .optional()
+            .op("be read")?;
+        let Some((id, reading)) = last else {
+            return Ok(None);
+        };
+        transaction
+            .execute("DELETE FROM register WHERE id = ?1", [id])
+            .op("take a reading back")?;
+        transaction.commit().op("commit")?;
+        Ok(Some(reading))
+    }
 }
 
 fn insert(transaction: &Transaction<'_>, meter: i64, kept: Reading) -> Result<(), JournalError> {

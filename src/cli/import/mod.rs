@@ -10,23 +10,22 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use self::words::{closing, describe, tell_inherited};
+use self::words::{closing, describe, tell_inherited, tell_meters, tell_not_understood};
+use super::numbers::{count, size};
 use super::progress::Progress;
-use super::time::count;
 use super::{rights, simulated};
 use crate::clock::elapsed::Kept;
 use crate::clock::kernel::boot_id;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded};
 use crate::daemon::destination_name;
-use crate::import::bring::{Bringer, MeterOf, Outcome, inherit, would_inherit};
+use crate::import::bring::{Bringer, MeterOf, inherit, would_inherit};
 use crate::import::source::{Context, Source};
 use crate::import::survey::Survey;
 use crate::import::tidy;
 use crate::journal::JournalError;
 use crate::journal::append::Journal;
 use crate::journal::arrivals::Expiry;
-use crate::journal::foreign::Foreign;
 use crate::journal::heirloom::ArrivedHours;
 use crate::journal::lock::is_locked;
 use crate::journal::reader::Reader;
@@ -55,7 +54,7 @@ the journal's directory are renamed afterwards, to end in .imported.
 The journal has one writer: stop the daemon first (systemctl stop powerlogger) and start it
 afterwards; it delivers what was imported. --dry-run only looks, also while the daemon runs.
 
-Exit codes: 0 ok, 1 failed or nothing understood, 2 usage, 75 the daemon runs, 78 configuration.";
+Exit codes: 0 ok, 1 failed or not all understood, 2 usage, 75 the daemon runs, 78 configuration.";
 
 /// Options of `import`.
 #[derive(Debug, Args)]
@@ -98,13 +97,9 @@ struct Surveyed {
 }
 
 impl Surveyed {
-    /// The file, and whether it is a journal of simulated pulses.
+    /// The file, and whether its pulses are simulated.
     fn kind(&self) -> (&Path, bool) {
-        let journal = self.source.journal();
-        (
-            self.source.path(),
-            journal.is_some_and(Foreign::is_simulated),
-        )
+        (self.source.path(), self.source.is_simulated())
     }
 }
 
@@ -159,8 +154,9 @@ pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     }
     let code = exit_code(&files);
     let Some(mut journal) = journal else {
-        let pulses = count(new, "pulse");
-        writeln!(out, "\n{pulses} would be imported; nothing was changed")?;
+        let new = count(new, "pulse");
+        writeln!(out, "\n{new} would be imported; nothing was changed")?;
+        tell_not_understood(&files, out)?;
         return Ok(code);
     };
     journal.roll_up_all()?;
@@ -173,9 +169,8 @@ pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     journal.sync()?;
     drop(journal);
     writeln!(out, "\n{} imported", count(new, "pulse"))?;
-    for file in &files {
-        put_away(file, dir, out)?;
-    }
+    tell_not_understood(&files, out)?;
+    put_away(&files, dir, out)?;
     drop(acting);
     let given = tidy::give_to_owner(dir);
     given.with_context(|| format!("cannot give the journal in {} to its owner", dir.display()))?;
@@ -198,10 +193,9 @@ fn context(args: &ImportArgs, loaded: &Loaded, reader: Option<&Reader>, now_ns: 
     context
 }
 
-/// A file of which nothing is understood has not been imported.
+/// Rows that are not understood have not been imported: nobody shall take that for done.
 fn exit_code(files: &[Surveyed]) -> ExitCode {
-    let failed = files.iter().any(|file| file.survey.is_nothing_understood());
-    if failed {
+    if files.iter().any(|file| file.survey.unclear > 0) {
         ExitCode::from(super::EXIT_FAILED)
     } else {
         ExitCode::SUCCESS
@@ -312,10 +306,11 @@ fn check_room(loaded: &Loaded, reader: Option<&Reader>, files: &[Surveyed]) -> R
     let bound = loaded.settings.journal.max_bytes;
     if needed > bound {
         bail!(
-            "the journal may take {} MiB (journal.max_bytes), and with these {pulses} pulses would need up \
-             to {} MiB: raise the bound first",
-            bound >> 20,
-            (needed >> 20) + 1
+            "the journal may take {} (journal.max_bytes), and with these {} would need up to {}: raise the \
+             bound first",
+            size(bound),
+            count(pulses, "pulse"),
+            size(needed)
         );
     }
     Ok(())
@@ -364,23 +359,8 @@ impl Work<'_> {
         let mut show = |share| progress.show(&what, share);
         let outcomes = bringer.bring(&file.source, &file.survey, journal, &mut show)?;
         progress.clear();
-        let mut new = 0;
-        for (meter, outcome) in &outcomes {
-            let Outcome {
-                repeated, known, ..
-            } = *outcome;
-            let name = &self.names[usize::from(*meter)];
-            let twice = match repeated {
-                0 => String::new(),
-                n => format!(", {n} more than once in the file"),
-            };
-            writeln!(
-                out,
-                "  {name:<12} {} new, {known} in the journal already{twice}",
-                outcome.new
-            )?;
-            new += outcome.new;
-        }
+        tell_meters(file, (self.names, self.meter_of), &outcomes, out)?;
+        let new = outcomes.values().map(|outcome| outcome.new).sum();
         if looks_only {
             let inherited = would_inherit(&file.source, &mut bringer)?;
             tell_inherited(file, inherited, true, out)?;
@@ -395,8 +375,15 @@ impl Work<'_> {
     }
 }
 
-/// Puts a file away that has been announced in the journal's directory.
-fn put_away(file: &Surveyed, dir: &Path, out: &mut dyn Write) -> Result<()> {
+/// Puts the files away that have been announced in the journal's directory.
+fn put_away(files: &[Surveyed], dir: &Path, out: &mut dyn Write) -> Result<()> {
+    for file in files {
+        put_one_away(file, dir, out)?;
+    }
+    Ok(())
+}
+
+fn put_one_away(file: &Surveyed, dir: &Path, out: &mut dyn Write) -> Result<()> {
     if file.survey.is_nothing_understood() {
         return Ok(());
     }

@@ -1,14 +1,17 @@
 //! What `import` says of a file before, and of what is to be done after.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use anyhow::Result;
 
 use super::Surveyed;
+use crate::cli::names::width;
+use crate::cli::numbers::{count, grouped};
 use crate::cli::time;
 use crate::config::{Influx, Loaded};
-use crate::import::bring::Inherited;
+use crate::import::bring::{Inherited, MeterOf, Outcome};
+use crate::import::survey::Found;
 
 /// Says what a file is and holds.
 pub(super) fn describe(file: &Surveyed, out: &mut dyn Write) -> Result<()> {
@@ -19,33 +22,24 @@ pub(super) fn describe(file: &Surveyed, out: &mut dyn Write) -> Result<()> {
         source.path().display(),
         source.kind().as_str()
     )?;
-    for (name, found) in &survey.meters {
-        writeln!(
-            out,
-            "  {name:<12} {} pulses, {} to {}",
-            found.pulses,
-            time::local(found.first_ns),
-            time::local(found.last_ns)
-        )?;
-    }
     if survey.meters.is_empty() {
         writeln!(out, "  no pulses")?;
     }
     for (why, rows) in &survey.left_out {
-        writeln!(out, "  left out: {rows} {why}")?;
+        writeln!(out, "  left out: {} {why}", grouped(*rows))?;
     }
     if survey.damaged > 0 {
         writeln!(
             out,
-            "  damaged: up to {} rows are in pages that cannot be read",
-            survey.damaged
+            "  damaged: up to {} in pages that cannot be read",
+            count(survey.damaged, "row")
         )?;
     }
     if survey.unclear > 0 {
         writeln!(
             out,
-            "  NOT UNDERSTOOD, and not imported: {} rows",
-            survey.unclear
+            "  NOT UNDERSTOOD, and not imported: {}",
+            count(survey.unclear, "row")
         )?;
         for row in &survey.unclear_rows {
             let text = match row.text.as_str() {
@@ -56,8 +50,98 @@ pub(super) fn describe(file: &Surveyed, out: &mut dyn Write) -> Result<()> {
         }
         let listed = u64::try_from(survey.unclear_rows.len()).unwrap_or(0);
         if survey.unclear > listed {
-            writeln!(out, "    and {} more", survey.unclear - listed)?;
+            writeln!(out, "    and {} more", grouped(survey.unclear - listed))?;
         }
+    }
+    Ok(())
+}
+
+/// Says what a file holds of each meter, and what of it is new here. `names`, `meter_of`: the meters here, by position.
+pub(super) fn tell_meters(
+    file: &Surveyed,
+    (names, meter_of): (&[String], &MeterOf),
+    outcomes: &BTreeMap<u16, Outcome>,
+    out: &mut dyn Write,
+) -> Result<()> {
+    // Two meters there may be one here.
+    let mut here: BTreeMap<Option<u16>, Vec<(&str, &Found)>> = BTreeMap::new();
+    for (theirs, found) in &file.survey.meters {
+        let position = meter_of.get(theirs).copied().flatten();
+        here.entry(position).or_default().push((theirs, found));
+    }
+    let shown = |position: u16| names[usize::from(position)].as_str();
+    let positions = here.keys().flatten().map(|position| shown(*position));
+    let without = here
+        .get(&None)
+        .into_iter()
+        .flatten()
+        .map(|(theirs, _)| *theirs);
+    let column = width(positions.chain(without), 12);
+    for (position, found) in &here {
+        let Some(position) = position else {
+            for (theirs, found) in found {
+                writeln!(out, "  {theirs:<column$} {}: left out", period(&[*found]))?;
+            }
+            continue;
+        };
+        let name = shown(*position);
+        let others: Vec<String> = found
+            .iter()
+            .filter(|(theirs, _)| *theirs != name)
+            .map(|(theirs, _)| format!("{theirs:?}"))
+            .collect();
+        let called = match &others[..] {
+            [] => String::new(),
+            others => format!(" (there {})", others.join(", ")),
+        };
+        let found: Vec<&Found> = found.iter().map(|(_, found)| *found).collect();
+        let Outcome {
+            new,
+            known,
+            repeated,
+            ..
+        } = outcomes.get(position).copied().unwrap_or_default();
+        let twice = match repeated {
+            0 => String::new(),
+            n => format!(", {} more than once in the file", grouped(n)),
+        };
+        writeln!(
+            out,
+            "  {name:<column$} {}{called}: {} new, {} in the journal already{twice}",
+            period(&found),
+            grouped(new),
+            grouped(known)
+        )?;
+    }
+    Ok(())
+}
+
+/// How many pulses, from when to when.
+fn period(found: &[&Found]) -> String {
+    let pulses: u64 = found.iter().map(|found| found.pulses).sum();
+    let first_ns = found.iter().map(|found| found.first_ns).min();
+    let last_ns = found.iter().map(|found| found.last_ns).max();
+    format!(
+        "{}, {} to {}",
+        count(pulses, "pulse"),
+        time::local(first_ns.unwrap_or_default()),
+        time::local(last_ns.unwrap_or_default())
+    )
+}
+
+/// Says at the end that rows are missing, and what can be done.
+pub(super) fn tell_not_understood(files: &[Surveyed], out: &mut dyn Write) -> Result<()> {
+    for Surveyed { source, survey } in files.iter().filter(|file| file.survey.unclear > 0) {
+        writeln!(
+            out,
+            "{}: NOT ALL is imported: {} not understood, listed above. Mend them in a copy and import that: \
+             what is here already does not count twice",
+            source.path().display(),
+            match survey.unclear {
+                1 => "1 row is".to_owned(),
+                rows => format!("{} rows are", grouped(rows)),
+            }
+        )?;
     }
     Ok(())
 }
@@ -80,7 +164,7 @@ pub(super) fn tell_inherited(
             out,
             "{path}: {} further pulses, which it only remembers by the count of their minute or hour, {are} \
              in the windows",
-            inherited.pulses
+            grouped(inherited.pulses)
         )?;
     }
     if inherited.ledger {

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use super::super::numbers::{count, size};
 use super::super::status::{clock_words, meter_names};
 use super::{Check, Checks, installed};
 use crate::clock::kernel;
@@ -54,7 +55,7 @@ pub(super) fn journal(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
     checks.add(writable(dir))?;
     if let Ok(space) = rustix::fs::statvfs(existing(dir)) {
         let free = space.f_bavail * space.f_frsize;
-        let seen = format!("{} MiB free", free >> 20);
+        let seen = format!("{} free", size(free));
         checks.add(if free < FREE_BYTES_MIN {
             let remedy = "make room on this disk, or name another directory in QUEUE_DIR";
             Check::bad("journal, space", seen, remedy)
@@ -66,7 +67,8 @@ pub(super) fn journal(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
         Ok(reader) => match reader.quick_check() {
             Ok(None) => {
                 let pulses = reader.bounds()?.map_or(0, |(first, last)| last - first + 1);
-                let seen = format!("{}, {pulses} pulses, intact", file_in(dir).display());
+                let pulses = count(pulses, "pulse");
+                let seen = format!("{}, {pulses}, intact", file_in(dir).display());
                 if reader.is_simulated()? {
                     let note = "the pulses in it are SIMULATED, not yours; `powerlogger run` moves it aside";
                     Check::note(what, seen, note)
@@ -292,7 +294,10 @@ fn newest(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
     let Some(delivery) = status.delivery else {
         return Ok(());
     };
-    let waiting = format!("{} pulses wait", delivery.backlog);
+    let waiting = match delivery.backlog {
+        1 => "1 pulse waits".to_owned(),
+        backlog => format!("{} wait", count(backlog, "pulse")),
+    };
     checks.add(match delivery.state.as_str() {
         "" | "ok" => Check::good("delivery", waiting),
         state => Check::bad("delivery", format!("{state}; {waiting}"), delivery.message),
