@@ -218,8 +218,13 @@ impl InUse {
             .iter()
             .map(|change| change.replace("; the files say: ", " → "))
             .collect();
+        let mut changed = changed.join(", ");
+        if changed.is_empty() {
+            // Neither is shown.
+            "the token, or certificates".clone_into(&mut changed);
+        }
         info!(
-            changed = changed.join(", "),
+            changed,
             "the configuration of the server has changed and is taken up"
         );
         if let Influx::NotConfigured(why) = &self.settings.influx {
