@@ -104,7 +104,13 @@ impl Error {
             // What is behind the path is the request's own.
             let base = location.split("/api/v2/").next().unwrap_or(location);
             let to = tidy(base);
-            message = format!("the server has moved to {to} (put that into INFLUX_HOST)");
+            message = if to.starts_with('/') {
+                format!(
+                    "the server has moved to the path {to} (put that behind the port in INFLUX_HOST)"
+                )
+            } else {
+                format!("the server has moved to {to} (put that into INFLUX_HOST)")
+            };
         } else if code.is_empty() && (200..300).contains(&status) {
             message = "this is not the API of InfluxDB 2: check INFLUX_HOST".to_owned();
         }
@@ -363,6 +369,8 @@ mod tests {
         let moved = to("https://influx.example/base/api/v2/write?org=o&bucket=b");
         assert!(moved.contains(" https://influx.example/base "), "{moved}");
         assert!(moved.contains("INFLUX_HOST"));
+        let below = to("/influx/api/v2/write?org=o");
+        assert!(below.contains(" path /influx ("), "{below}");
         assert!(to("/else\u{1b}[2Jwhere").contains("/else[2Jwhere"));
         assert!(to(&"x".repeat(100_000)).len() < 1_000);
     }
