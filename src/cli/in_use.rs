@@ -4,7 +4,8 @@ use anyhow::Result;
 
 use super::rights;
 use crate::config::described::{CONFIG_DIR, Described, KEEPS, OFF, describe, differences};
-use crate::config::{ConfigError, LoadOptions, Loaded, load_what_can_be_read};
+use crate::config::load::load_what_can_be_read;
+use crate::config::{ConfigError, LoadOptions, Loaded};
 use crate::journal::lock::{Holder, holder};
 use crate::owner::Keep;
 

@@ -114,7 +114,7 @@ fn open_stretches(loaded: &Loaded, reader: &Reader) -> Result<Vec<OpenStretch>> 
     let until_s = reader.watched_until_s()?;
     let lines = reader.lines_now()?;
     let holder = holder(&loaded.settings.journal.dir);
-    let open = super::in_use::configured_meters(loaded)
+    let open = super::status::meter_names(loaded)
         .into_iter()
         .filter_map(|meter| {
             let line = lines.get(&meter);

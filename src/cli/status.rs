@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
+pub(super) use super::in_use::configured_meters as meter_names;
 use super::in_use::{self, notices};
 use super::time;
 use crate::clock::{Clock, SystemClock};

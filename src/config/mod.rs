@@ -31,7 +31,7 @@ use std::path::PathBuf;
 use crate::pulse::{Bias, CountedEdge, Level};
 use crate::rollup::{Level as RollupLevel, View};
 
-pub use load::{LoadOptions, Loaded, load, load_what_can_be_read};
+pub use load::{LoadOptions, Loaded, load};
 pub use problem::ConfigError;
 
 /// Everything the program can be told, validated.

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use self::words::{among_simulated, closing, describe, tell_inherited};
+use self::words::{closing, describe, tell_inherited};
 use super::progress::Progress;
 use super::time::count;
 use super::{rights, simulated};
@@ -135,7 +135,7 @@ pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     progress.clear();
     let kinds: Vec<(&Path, bool)> = files.iter().map(Surveyed::kind).collect();
     let simulated = simulated::check_import(reader.as_ref(), &kinds)?;
-    among_simulated(loaded, &kinds, out)?;
+    words::among_simulated(loaded, &kinds, out)?;
     let (names, meter_of) = meters(args, loaded, reader.as_ref(), &files)?;
     check_room(loaded, reader.as_ref(), &files)?;
     let work = Work {

@@ -6,8 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::super::in_use::configured_meters;
-use super::super::status::clock_words;
+use super::super::status::{clock_words, meter_names};
 use super::{Check, Checks};
 use crate::clock::kernel;
 use crate::clock::segment::EARLIEST_WALL_NS;
@@ -257,7 +256,7 @@ fn newest(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
     };
     let wanted = Wanted {
         destination: destination.as_deref(),
-        meters: &configured_meters(loaded),
+        meters: &meter_names(loaded),
         is_running: is_locked(&loaded.settings.journal.dir),
     };
     let status = Status::take(&mut reader, wanted, SystemClock.wall_ns())?;
