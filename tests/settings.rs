@@ -205,9 +205,29 @@ fn what_takes_a_restart_is_told_and_a_mistake_in_it_changes_nothing() {
     daemon.wait_for("a word in the log", |daemon| {
         daemon.log().contains("keeps the settings it has")
     });
+    // Who looks meanwhile sees the daemon, with its meters, and what is wrong.
+    let (code, said) = tell(&daemon, &["status"]);
+    assert!(
+        code == 0 && said.contains("keeps the settings it has"),
+        "{code} {said}"
+    );
+    for meter in ["Import", "Export", "Generate"] {
+        let told = said.lines().find(|line| line.starts_with(meter));
+        assert!(
+            told.is_some_and(|line| !line.contains("configured")),
+            "{said}"
+        );
+    }
+    assert_eq!(condition(&daemon, "configuration_differs"), None);
     let pulses = daemon.pulses();
     daemon.wait_for_pulses(pulses + 5);
     daemon.stop();
+    // With none that runs there are no settings but those of the files.
+    let (code, said) = tell(&daemon, &["status"]);
+    assert!(
+        code == 78 && said.contains("powerlogger.toml:2"),
+        "{code} {said}"
+    );
 }
 
 #[test]

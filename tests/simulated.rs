@@ -159,10 +159,25 @@ fn simulated_pulses_are_called_so_wherever_they_are_shown() {
             .unwrap_or_else(|| &said[0]["simulated"]);
         assert_eq!(*simulated, true, "{said}");
     }
+    // Whoever imports real pulses there is told what becomes of them.
+    for (args, told) in [
+        (&["import", "--dry-run", "pulses.csv"][..], true),
+        (&["import", "pulses.csv"], true),
+        (&["--simulated", "import", "--dry-run", "pulses.csv"], false),
+    ] {
+        let said = home.good(args);
+        assert_eq!(said.contains("moves it aside"), told, "{args:?}: {said}");
+    }
     // Nothing of it is said of real ones.
     let real = Home::new("");
     real.good(&["import", "pulses.csv"]);
-    for command in [&["status"][..], &["losses"], &["register"], &["export"]] {
+    for command in [
+        &["status"][..],
+        &["losses"],
+        &["register"],
+        &["export"],
+        &["import", "pulses.csv"],
+    ] {
         let (_, out, err) = real.ask(command);
         assert!(
             !format!("{out}{err}").to_lowercase().contains("simulated"),

@@ -1,7 +1,13 @@
 //! What the daemon that runs uses, against what the files say.
 
-use crate::config::Loaded;
-use crate::config::described::{CONFIG_DIR, Described, OFF, describe, differences};
+use anyhow::Result;
+
+use super::rights;
+use crate::config::described::{CONFIG_DIR, Described, KEEPS, OFF, describe, differences};
+use crate::config::load::load_what_can_be_read;
+use crate::config::{ConfigError, LoadOptions, Loaded};
+use crate::journal::lock::{Holder, holder};
+use crate::owner::Keep;
 
 /// Within how long the daemon takes up what concerns the server, as people are told.
 pub(super) const SOON: &str = "within about 10 s";
@@ -77,11 +83,53 @@ impl InUse {
     }
 }
 
+/// The names of the configured meters.
+pub(super) fn configured_meters(loaded: &Loaded) -> Vec<String> {
+    let meters = loaded.settings.meters.iter();
+    meters.map(|meter| meter.name.clone()).collect()
+}
+
+/// The meters that are counted: those of the files, or those of the running daemon where it could not have begun
+/// with the files.
+pub(super) fn meter_names(loaded: &Loaded, noted: &Described) -> Vec<String> {
+    if !loaded.forbids_counting() {
+        return configured_meters(loaded);
+    }
+    let line_of = |key: &str| {
+        let name = key.strip_prefix("meter \"")?.strip_suffix("\" line")?;
+        Some(name.to_owned())
+    };
+    noted.keys().filter_map(|key| line_of(key)).collect()
+}
+
+/// The configuration for a look at the daemon that runs, after [`load`](crate::config::load) has found something
+/// `wrong` that the daemon could not have begun with.
+///
+/// # Errors
+/// With what was wrong, when no daemon runs where the files say.
+pub(super) fn load_beside_daemon(options: &LoadOptions, wrong: anyhow::Error) -> Result<Loaded> {
+    if !wrong.is::<ConfigError>() {
+        return Err(wrong);
+    }
+    let loaded = load_what_can_be_read(options);
+    rights::work_as_owner(&loaded, Keep::Nothing)?;
+    match holder(&loaded.settings.journal.dir) {
+        Holder::Somebody => Ok(loaded),
+        _ => Err(wrong),
+    }
+}
+
 /// What there is to say of the configuration: a machine word and a text. `noted`: what the running daemon has
 /// noted; None: none runs.
 pub(super) fn notices(loaded: &Loaded, noted: Option<&Described>) -> Vec<(&'static str, String)> {
     let wrong = loaded.check().err();
-    let wrong = wrong.map(|wrong| ("configuration_wrong", wrong.to_string()));
+    let kept = noted.filter(|_| loaded.forbids_counting());
+    let wrong = wrong.map(|wrong| match kept {
+        Some(_) => ("configuration_wrong", format!("{wrong}\n  {KEEPS}")),
+        None => ("configuration_wrong", wrong.to_string()),
+    });
+    // What is understood of files that are wrong is not what they are to say.
+    let noted = noted.filter(|_| kept.is_none());
     let in_use = noted.and_then(|noted| InUse::new(noted, loaded));
     let differs = in_use.filter(|in_use| !in_use.is_same()).map(|in_use| {
         let (shown, remedy) = (in_use.shown(), in_use.remedy());
@@ -98,7 +146,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::config::{LoadOptions, load};
+    use crate::config::load;
 
     fn loaded(dir: &std::path::Path, dotenv: &str) -> Loaded {
         fs::write(dir.join(".env"), dotenv).unwrap();

@@ -141,7 +141,11 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             return delete_buckets::delete_buckets(&args, &load(&options)?, out);
         }
         Command::Audit(args) => return audit::audit(&args, &of_journal(&options)?, out),
-        Command::Status(args) => return status::status(&args, &of_journal(&options)?, out),
+        Command::Status(args) => {
+            let loaded = of_journal(&options);
+            let loaded = loaded.or_else(|wrong| in_use::load_beside_daemon(&options, wrong))?;
+            return status::status(&args, &loaded, out);
+        }
         Command::Register(args) => register::register(&args, &of_journal(&options)?, out)?,
         Command::Losses(args) => losses::losses(&args, &of_journal(&options)?, out)?,
         Command::Export(args) => {

@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::in_use::notices;
+pub(super) use super::in_use::configured_meters as meter_names;
+use super::in_use::{self, notices};
 use super::names::width;
 use super::numbers::{count, grouped, size};
 use super::time;
@@ -48,14 +49,15 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     };
     let holder = holder(dir);
     let running = holder == Holder::Somebody;
-    let wanted = Wanted {
-        destination: destination.as_deref(),
-        meters: &meter_names(loaded),
-        is_running: running,
-    };
     let taken = Reader::open(dir).and_then(|mut reader| {
+        let noted = reader.noted_settings()?;
+        let wanted = Wanted {
+            destination: destination.as_deref(),
+            meters: &in_use::meter_names(loaded, &noted),
+            is_running: running,
+        };
         let status = Status::take(&mut reader, wanted, SystemClock.wall_ns())?;
-        Ok((status, reader.noted_settings()?))
+        Ok((status, noted))
     });
     let (status, noted) = taken.map_err(|failed| explained(failed, dir))?;
     let notices = notices(loaded, Some(&noted).filter(|_| running));
@@ -75,7 +77,12 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         writeln!(out, "{json:#}")?;
         return Ok(code);
     }
-    let state = state(holder, unread, wanted.meters.len(), dir);
+    let configured = status
+        .meters
+        .iter()
+        .filter(|meter| meter.is_configured)
+        .count();
+    let state = state(holder, unread, configured, dir);
     writeln!(out, "powerlogger is {state}")?;
     if status.simulated {
         writeln!(out, "SIMULATED  the pulses are made up, not yours")?;
@@ -149,12 +156,6 @@ fn lost(lost: u64, unread: usize, out: &mut dyn Write) -> Result<()> {
         lost => writeln!(out, "lost       {} (by cause above)", count(lost, "pulse"))?,
     }
     Ok(())
-}
-
-/// The names of the configured meters.
-pub(super) fn meter_names(loaded: &Loaded) -> Vec<String> {
-    let meters = loaded.settings.meters.iter();
-    meters.map(|meter| meter.name.clone()).collect()
 }
 
 /// Conditions for programs; those of the configuration bear their text.

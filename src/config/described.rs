@@ -15,6 +15,9 @@ pub type Described = BTreeMap<String, String>;
 /// The key under which the directory of the files is noted.
 pub const CONFIG_DIR: &str = "config_dir";
 
+/// What a running daemon does with files that it could not begin with.
+pub const KEEPS: &str = "until it is mended the daemon keeps the settings it has";
+
 /// The key under which it is noted why nothing is sent.
 pub const OFF: &str = "influx.off";
 

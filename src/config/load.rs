@@ -133,6 +133,12 @@ impl Loaded {
         self.settings.journal.dir == Path::new(SYSTEM_JOURNAL_DIR)
     }
 
+    /// Whether something is wrong with it that concerns lines, meters or the journal: nothing begins with it.
+    pub fn forbids_counting(&self) -> bool {
+        let mut problems = self.problems.iter();
+        problems.any(|problem| problem.part == Part::Counting)
+    }
+
     /// That nothing at all is wrong with it.
     ///
     /// # Errors
@@ -184,6 +190,16 @@ impl Loaded {
 /// # Errors
 /// With all problems at once, if one of them concerns lines, meters or the journal.
 pub fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
+    let loaded = load_what_can_be_read(options);
+    if loaded.forbids_counting() {
+        loaded.check()?;
+    }
+    Ok(loaded)
+}
+
+/// What can be understood of the configuration, whatever is wrong with it: for looks at a daemon that has begun
+/// with other files and goes on with those. [`Loaded::problems`] says what is wrong.
+pub fn load_what_can_be_read(options: &LoadOptions) -> Loaded {
     let dir = config_dir(options);
     let mut files = Files::default();
     if options.config_dir.is_some() && !dir.is_dir() {
@@ -224,13 +240,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
     let influx = influx(&mut values, options, &dir, &mut notes);
     let mut problems = values.problems;
     problems.sort_by(|a, b| a.origin.cmp(&b.origin));
-    if problems
-        .iter()
-        .any(|problem| problem.part == Part::Counting)
-    {
-        return Err(ConfigError { problems, dir });
-    }
-    Ok(Loaded {
+    Loaded {
         settings: Settings {
             meters,
             journal,
@@ -251,7 +261,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
         values: values.values,
         meters: meter_values,
         options: options.clone(),
-    })
+    }
 }
 
 /// The server, if there is all of it and nothing is wrong with it.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use super::{Remote, RemoteMaker, RunError, spawn};
-use crate::config::described::{Described, OFF, describe, differences};
+use crate::config::described::{Described, KEEPS, OFF, describe, differences};
 use crate::config::watch::{FileWatch, Look};
 use crate::config::{ConfigError, Influx, Loaded, Settings};
 use crate::journal::JournalError;
@@ -171,8 +171,7 @@ impl InUse {
         match read {
             Err(wrong) => {
                 // What is in use was good; a start would not get so far.
-                let text =
-                    format!("{wrong}\n  until it is mended the daemon keeps the settings it has");
+                let text = format!("{wrong}\n  {KEEPS}");
                 self.told = vec![("configuration_wrong", text)];
             }
             Ok(loaded) => {
@@ -218,8 +217,13 @@ impl InUse {
             .iter()
             .map(|change| change.replace("; the files say: ", " → "))
             .collect();
+        let mut changed = changed.join(", ");
+        if changed.is_empty() {
+            // Neither is shown.
+            "the token, or certificates".clone_into(&mut changed);
+        }
         info!(
-            changed = changed.join(", "),
+            changed,
             "the configuration of the server has changed and is taken up"
         );
         if let Influx::NotConfigured(why) = &self.settings.influx {

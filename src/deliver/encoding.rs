@@ -2,7 +2,10 @@
 
 use tracing::{debug, info};
 
-use super::retry::{Failure, quotes_a_line};
+use super::retry::{Failure, quoted_line, quotes_a_line};
+
+/// So much of the beginning of a quoted line tells whether it is one of ours: its end may be shortened.
+const QUOTE_CHARS: usize = 16;
 
 /// Sends one body and waits for the answer; it is told whether the body is compressed.
 pub type Send<'a> = &'a mut dyn FnMut(&[u8], bool) -> Result<(), Failure>;
@@ -20,8 +23,8 @@ impl Encoding {
     }
 
     /// Sends a body, compressed if that may help; once more plain where the refusal may be of the
-    /// compression: a proxy or a server that knows no gzip answers 415, or 400 with words of its own. What
-    /// is shown so is remembered. `send` is told whether its body is compressed.
+    /// compression: a proxy or a server that knows no gzip answers 415, 406 or 501, or 400 or 422 with words
+    /// of its own. What is shown so is remembered. `send` is told whether its body is compressed.
     ///
     /// # Errors
     /// The last failure.
@@ -32,7 +35,7 @@ impl Encoding {
         let Err(first) = send(compressed, true) else {
             return Ok(());
         };
-        if !may_be_the_compression(&first) {
+        if !may_be_the_compression(&first, plain) {
             return Err(first);
         }
         debug!(
@@ -51,7 +54,7 @@ impl Encoding {
     }
 }
 
-fn may_be_the_compression(failure: &Failure) -> bool {
+fn may_be_the_compression(failure: &Failure, plain: &[u8]) -> bool {
     let Failure::Status {
         status, message, ..
     } = failure
@@ -59,10 +62,21 @@ fn may_be_the_compression(failure: &Failure) -> bool {
         return false;
     };
     match status {
-        400 => !quotes_a_line(message),
-        415 | 500 => true,
+        400 => !quotes(message, plain),
+        422 => !message.contains("partial write") && !quotes(message, plain),
+        406 | 415 | 500 | 501 => true,
         _ => false,
     }
+}
+
+/// Whether the server's text quotes a line of this body. Where a proxy takes `Content-Encoding` away the server
+/// reads the compressed bytes as lines, and quotes those.
+fn quotes(message: &str, plain: &[u8]) -> bool {
+    let Some(quoted) = quoted_line(message) else {
+        return false;
+    };
+    let begins: String = quoted.chars().take(QUOTE_CHARS).collect();
+    !begins.is_empty() && String::from_utf8_lossy(plain).contains(&begins)
 }
 
 /// Whether `first`, over a compressed body, was about the compression, by what the plain one got. A 500 may
@@ -73,7 +87,7 @@ fn shows_it(first: &Failure, plain: Option<&Failure>) -> bool {
         Failure::Transport { .. } => None,
     };
     match (status(first), plain) {
-        (Some(400 | 415), None) => true,
+        (Some(400 | 406 | 415 | 422 | 501), None) => true,
         (Some(415), Some(plain)) => status(plain).is_some_and(|status| status != 415),
         (Some(400), Some(Failure::Status { message, .. })) => quotes_a_line(message),
         _ => false,
@@ -120,6 +134,20 @@ mod tests {
             (status(400, "400 Bad Request"), Ok(()), "1000"),
             (status(400, ""), Ok(()), "1000"),
             (status(415, "Unsupported Media Type"), Ok(()), "1000"),
+            (status(406, ""), Ok(()), "1000"),
+            (status(501, "not implemented"), Ok(()), "1000"),
+            (status(422, "cannot decode"), Ok(()), "1000"),
+            // The header was taken away: the compressed bytes are read as lines.
+            (
+                status(400, "unable to parse '\u{8b}': missing fields"),
+                Ok(()),
+                "1000",
+            ),
+            (
+                status(400, "unable to parse '': missing fields"),
+                Ok(()),
+                "1000",
+            ),
             // The line is bad as well: the next ones need not be.
             (status(415, ""), status(400, "unable to parse 'x'"), "1000"),
             (
@@ -133,7 +161,8 @@ mod tests {
             (status(400, "no"), status(503, "later"), "101010"),
             (status(500, "damaged"), Ok(()), "101010"),
             // Not about the compression.
-            (status(400, "unable to parse 'x'"), Ok(()), "111"),
+            (status(400, "unable to parse 'plain': bad"), Ok(()), "111"),
+            (status(422, "unable to parse 'plain': bad"), Ok(()), "111"),
             (status(401, "who are you"), Ok(()), "111"),
             (status(413, "large"), Ok(()), "111"),
             (status(422, "partial write"), Ok(()), "111"),

@@ -20,7 +20,7 @@
 //! | 429, 503 | later: the longer of `Retry-After` and backoff |
 //! | anything else, no answer | later: with backoff |
 //!
-//! A 400, 415 or 500 over a compressed body is judged only when the plain one has failed, too
+//! What may be about the compression is judged only when the plain body has failed, too
 //! ([`super::encoding`]). InfluxDB 1 says with 400 what 2 says with 422.
 
 use std::time::Duration;
@@ -196,7 +196,8 @@ pub fn judge(failure: &Failure) -> Verdict {
         400 => judge_400(message),
         401 => Verdict::Hold(Hold::Unauthorized),
         403 => Verdict::Hold(Hold::Forbidden),
-        404 if foreign => Verdict::Hold(Hold::NotTheApi),
+        // InfluxDB 1 has no codes; what it lacks it names.
+        404 if foreign && !message.contains("database not found") => Verdict::Hold(Hold::NotTheApi),
         404 => Verdict::Hold(Hold::NotFound),
         405 | 501 => Verdict::Hold(Hold::NotTheApi),
         408 | 504 => Verdict::Halve { pause: true },
@@ -213,7 +214,10 @@ fn judge_400(message: &str) -> Verdict {
     if message.is_empty() || says("queue length exceeded") {
         // An answer that broke off says nothing about a line; a full queue of queries empties itself.
         Verdict::Later { after: None }
-    } else if says("partial write:") || says("invalid column type") {
+    } else if says("partial write:")
+        || says("failure writing points")
+        || says("invalid column type")
+    {
         judge_partial_write(message)
     } else if quotes_a_line(message) {
         Verdict::Isolate { certain: true }
@@ -247,7 +251,14 @@ fn judge_partial_write(message: &str) -> Verdict {
 
 /// Whether the server's text quotes a line of the request.
 pub(super) fn quotes_a_line(message: &str) -> bool {
-    message.contains("unable to parse '")
+    quoted_line(message).is_some()
+}
+
+/// The line that the server's text quotes first, or what there is of it. A line may hold quotes itself.
+pub(super) fn quoted_line(message: &str) -> Option<&str> {
+    let (_, quoted) = message.split_once("unable to parse '")?;
+    let end = quoted.find("': ").or_else(|| quoted.rfind('\''));
+    Some(end.map_or(quoted, |end| &quoted[..end]))
 }
 
 /// Whether points were dropped for their age. Every partial write ends in "for retention policy:
@@ -286,6 +297,10 @@ mod tests {
         assert!(busy.into_iter().all(|code| is_later(code, "")));
         assert!(is_later(400, ""), "it broke off");
         assert!(is_later(400, "queue length exceeded"));
+        assert!(is_later(
+            400,
+            "failure writing points to database: engine: shard 7 is pending deletion"
+        ));
         for deleted in [
             "partial write: shard is being deleted dropped=0 for retention policy: autogen",
             "failure writing points to database: partial write: shard 12 is pending deletion dropped=9",
@@ -365,6 +380,13 @@ mod tests {
             foreign: true,
         };
         assert_eq!(judge(&page), Verdict::Hold(Hold::NotTheApi));
+        let older = Failure::Status {
+            status: 404,
+            message: "database not found: \"x\"".to_owned(),
+            retry_after: None,
+            foreign: true,
+        };
+        assert_eq!(judge(&older), Verdict::Hold(Hold::NotFound));
     }
 
     #[test]

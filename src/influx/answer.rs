@@ -30,7 +30,8 @@ pub struct Answer {
 pub(super) fn read_answer(mut response: Response, bytes_max: u64) -> Result<Answer, Error> {
     let status = response.status().as_u16();
     let headers = response.headers();
-    let retry_after = headers.get("Retry-After").and_then(error::retry_after);
+    let retry_after = headers.get("Retry-After");
+    let retry_after = retry_after.and_then(|value| error::retry_after(value.to_str().ok()?));
     let location = headers
         .get("Location")
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());

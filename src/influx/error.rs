@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ureq::http::HeaderValue;
-
 /// The most characters of an answer that go into a message.
 const MESSAGE_CHARS_MAX: usize = 600;
 
@@ -95,7 +93,7 @@ impl Error {
     }
 
     /// Reads an answer: JSON from InfluxDB, anything from a proxy. `location`: where a redirect leads.
-    pub(super) fn from_answer(
+    pub fn from_answer(
         status: u16,
         body: &str,
         retry_after: Option<Duration>,
@@ -105,8 +103,14 @@ impl Error {
         if let Some(location) = location {
             // What is behind the path is the request's own.
             let base = location.split("/api/v2/").next().unwrap_or(location);
-            let to = shorten(&one_line(base));
-            message = format!("the server has moved to {to} (put that into INFLUX_HOST)");
+            let to = tidy(base);
+            message = if to.starts_with('/') {
+                format!(
+                    "the server has moved to the path {to} (put that behind the port in INFLUX_HOST)"
+                )
+            } else {
+                format!("the server has moved to {to} (put that into INFLUX_HOST)")
+            };
         } else if code.is_empty() && (200..300).contains(&status) {
             message = "this is not the API of InfluxDB 2: check INFLUX_HOST".to_owned();
         }
@@ -131,7 +135,7 @@ fn said(body: &str) -> (String, String) {
         }
     }
     if !said.is_object() {
-        return (String::new(), shorten(&without_markup(body)));
+        return (String::new(), tidy(&without_markup(body)));
     }
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let (code, mut message) = (text(&said["code"]), text(&said["message"]));
@@ -144,7 +148,16 @@ fn said(body: &str) -> (String, String) {
         let why = text(&line["error_message"]);
         message = format!("{message}: unable to parse '{quoted}': {why}");
     }
-    (code, shorten(&message))
+    let has_words =
+        |value: &serde_json::Value| value.is_string() || value.is_object() || value.is_array();
+    let unknown = said
+        .as_object()
+        .is_some_and(|fields| fields.values().any(has_words));
+    if code.is_empty() && message.is_empty() && unknown {
+        // Another program's words, wherever they stand in it.
+        body.clone_into(&mut message);
+    }
+    (tidy(&code), tidy(&message))
 }
 
 /// The text that is the value of `name` in JSON that may break off in it.
@@ -198,10 +211,11 @@ fn is_lookup(error: &std::io::Error) -> bool {
 }
 
 /// `Retry-After` in seconds or as a date (RFC 9110, 10.2.3). A date is taken relative to now by
-/// the machine's clock; one that has passed is "now".
-pub(super) fn retry_after(value: &HeaderValue) -> Option<Duration> {
-    let text = value.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
+/// the machine's clock; one that has passed is "now". A number has no bound there.
+pub fn retry_after(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let seconds = text.parse().unwrap_or(u64::MAX);
         return Some(Duration::from_secs(seconds));
     }
     let until = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
@@ -221,9 +235,12 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Without what a terminal would obey.
-fn one_line(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
+/// A server's words as they may be shown: in one line, without what a terminal would obey, shortened.
+pub(super) fn tidy(text: &str) -> String {
+    let text = text.trim();
+    let blank = |c: char| if c.is_ascii_whitespace() { ' ' } else { c };
+    let shown = text.chars().map(blank).filter(|c| !c.is_control());
+    shorten(&shown.collect::<String>())
 }
 
 /// The text of a page: without tags, blanks folded.
@@ -296,6 +313,13 @@ mod tests {
             (401, r#"{"error":"unauthorized"}"#, "unauthorized"),
             (500, r#"["a"]"#, r#"["a"]"#),
             (500, r#"{"message":7}"#, ""),
+            (502, r#"{"detail":"no route"}"#, r#"{"detail":"no route"}"#),
+            (
+                422,
+                r#"{"error":["a","b"],"data":null}"#,
+                r#"{"error":["a","b"],"data":null}"#,
+            ),
+            (500, "{}", ""),
         ] {
             assert_eq!(message(status, body), want);
             let Error::Status { code, .. } = Error::from_answer(status, body, None, None) else {
@@ -306,12 +330,27 @@ mod tests {
     }
 
     #[test]
+    fn no_terminal_obeys_a_server() {
+        for body in [
+            "{\"code\":\"x\\u001b[31m\",\"message\":\"a\\u001b[2J\\r\\n b\\u0007\\u009b1m\"}",
+            "{\"error\":\"a\\u001b[2J b\"}",
+            "{\"error\":[\"a\u{9b} b\u{1b}\"]}",
+            "a\u{1b}[2J\u{7f} b",
+        ] {
+            let (code, message) = said(body);
+            let obeyed = |text: &str| text.chars().any(char::is_control);
+            assert!(!obeyed(&code) && !obeyed(&message), "{code:?} {message:?}");
+            assert!(message.contains('a') && message.contains(" b"), "{message}");
+        }
+    }
+
+    #[test]
     fn an_error_that_breaks_off_keeps_what_there_is_of_it() {
         let whole = r#"{"code":"invalid","message":"unable to parse 'a \"b\" c': bad\nunable to parse 'd'"}"#;
         for cut in 20..whole.len() {
             let (code, message) = said(&whole[..cut]);
             assert_eq!(code, if cut < 16 { "" } else { "invalid" }, "{cut}");
-            let full = "unable to parse 'a \"b\" c': bad\nunable to parse 'd'";
+            let full = "unable to parse 'a \"b\" c': bad unable to parse 'd'";
             let plain = |text: &str| text.replace(['"', '\n', 'n'], "");
             assert!(
                 plain(full).starts_with(&plain(&message)),
@@ -330,14 +369,22 @@ mod tests {
         let moved = to("https://influx.example/base/api/v2/write?org=o&bucket=b");
         assert!(moved.contains(" https://influx.example/base "), "{moved}");
         assert!(moved.contains("INFLUX_HOST"));
+        let below = to("/influx/api/v2/write?org=o");
+        assert!(below.contains(" path /influx ("), "{below}");
         assert!(to("/else\u{1b}[2Jwhere").contains("/else[2Jwhere"));
         assert!(to(&"x".repeat(100_000)).len() < 1_000);
     }
 
     #[test]
     fn retry_after_in_seconds_and_as_a_date() {
-        let parse = |text: &str| retry_after(&HeaderValue::from_str(text).unwrap());
-        assert_eq!(parse("120"), Some(Duration::from_secs(120)));
+        let parse = retry_after;
+        assert_eq!(parse(" 120 "), Some(Duration::from_secs(120)));
+        let century = Duration::from_secs(3_000_000_000);
+        assert!(parse("99999999999999999999999").is_some_and(|after| after > century));
+        assert_eq!(
+            [parse("-5"), parse("+5"), parse("1.5"), parse("")],
+            [None; 4]
+        );
         assert_eq!(parse("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
         let far = parse("Fri, 31 Dec 2100 23:59:59 GMT").unwrap();
         assert!(far > Duration::from_secs(86_400 * 365));

@@ -189,8 +189,8 @@ impl Client {
             return Err(read_answer(response, ANSWER_BYTES_MAX)?.into_error());
         }
         let mut body = BufReader::new(response.into_body().into_reader());
-        flux::read_rows(&mut body, each).map_err(|error| match error {
-            flux::CsvError::Query(message) => Error::Query(message),
+        flux::read_rows(&mut body, each).map_err(|failed| match failed {
+            flux::CsvError::Query(message) => Error::Query(error::tidy(&message)),
             flux::CsvError::TooLong(what) => Error::TooLong(what),
             flux::CsvError::Io(io) => Error::from(ureq::Error::from(io)),
         })

@@ -18,12 +18,16 @@ pub struct Chosen {
 impl Chosen {
     /// For people: without user and password.
     pub fn shown(&self) -> String {
-        let (scheme, rest) = match self.address.split_once("://") {
-            Some((scheme, rest)) => (format!("{scheme}://"), rest),
-            None => (String::new(), self.address.as_str()),
+        let Some((before, host)) = self.address.rsplit_once('@') else {
+            return format!("{} ({})", self.address, self.variable);
         };
-        let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-        format!("{scheme}{host} ({})", self.variable)
+        // However it is written, nothing before the host is shown but a scheme.
+        let is_scheme = |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let scheme = before.split_once("://").map(|(scheme, _)| scheme);
+        let scheme = scheme
+            .filter(is_scheme)
+            .map(|scheme| format!("{scheme}://"));
+        format!("{}{host} ({})", scheme.unwrap_or_default(), self.variable)
     }
 }
 
@@ -150,6 +154,22 @@ mod tests {
         let all = [("ALL_PROXY", "p:1"), ("HTTPS_PROXY", "http://u:secret@s:2")];
         assert_eq!(by("http://influx", &all), "p:1 (ALL_PROXY)");
         assert_eq!(by("https://influx", &all), "http://s:2 (HTTPS_PROXY)");
+    }
+
+    #[test]
+    fn no_password_is_shown_however_the_proxy_is_written() {
+        for (address, want) in [
+            ("http://u:secret@p:1", "http://p:1"),
+            ("u:secret@p:1", "p:1"),
+            ("u:secret@http://p:1", "http://p:1"),
+            ("http:/u:secret@p", "p"),
+            ("u:sec://ret@p", "p"),
+            ("http://u:se@cret@p/x", "http://p/x"),
+            ("p:1", "p:1"),
+        ] {
+            let shown = by("http://influx", &[("http_proxy", address)]);
+            assert_eq!(shown, Some(format!("{want} (http_proxy)")), "{address}");
+        }
     }
 
     #[test]

@@ -186,6 +186,8 @@ fn has_no_queries(failure: &Failure) -> bool {
         200 | 405 | 501 => true,
         // VictoriaMetrics answers so.
         400 => message.contains("unsupported path"),
+        // InfluxDB 1 names a bucket that is missing so.
+        404 if message.contains("database not found") => false,
         404 => *foreign || message.contains("path not found"),
         _ => false,
     }
@@ -218,6 +220,7 @@ mod tests {
         ));
         let bucket = "failed to initialize execute state: could not find bucket \"PowerLogger_1h\"";
         assert!(!answer(404, false, bucket));
+        assert!(!answer(404, true, "database not found: \"x\""));
         assert!(!answer(404, false, "organization name \"home\" not found"));
         assert!(!answer(400, false, "queue length exceeded"));
         assert!(!answer(422, false, "anything"));

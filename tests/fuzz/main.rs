@@ -171,6 +171,16 @@ fn answers() {
 }
 
 #[test]
+fn error_texts() {
+    run("error_texts");
+}
+
+#[test]
+fn addresses() {
+    run("addresses");
+}
+
+#[test]
 fn journals() {
     run("journals");
 }

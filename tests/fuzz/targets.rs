@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use powerlogger::capture::filter::{Filter, FilterState};
 use powerlogger::capture::gpio::GpioSource;
@@ -13,11 +14,15 @@ use powerlogger::capture::recorded::RecordedSource;
 use powerlogger::capture::waker::Waker;
 use powerlogger::capture::{Polled, Source as _};
 use powerlogger::clock::{Clock, SystemClock, VirtualClock};
-use powerlogger::config::{self, LoadOptions, MeterSettings};
+use powerlogger::config::{self, LoadOptions, MeterSettings, address};
+use powerlogger::deliver::backoff::Backoff;
+use powerlogger::deliver::connection::failure;
+use powerlogger::deliver::encoding::Encoding;
 use powerlogger::deliver::retry::{Failure, judge};
 use powerlogger::import::source::{Context, Source};
 use powerlogger::import::survey::Survey;
-use powerlogger::influx::flux;
+use powerlogger::influx::error::{Error, retry_after};
+use powerlogger::influx::{flux, proxy};
 use powerlogger::journal::append::Journal;
 use powerlogger::journal::arrivals::Arrival;
 use powerlogger::journal::foreign::Foreign;
@@ -45,7 +50,7 @@ pub(crate) struct Target {
 }
 
 /// All of them.
-pub(crate) const TARGETS: [Target; 6] = [
+pub(crate) const TARGETS: [Target; 8] = [
     Target {
         name: "configuration",
         corpus: configuration_corpus,
@@ -60,6 +65,16 @@ pub(crate) const TARGETS: [Target; 6] = [
         name: "answers",
         corpus: answers_corpus,
         run: answers,
+    },
+    Target {
+        name: "error_texts",
+        corpus: error_texts_corpus,
+        run: error_texts,
+    },
+    Target {
+        name: "addresses",
+        corpus: addresses_corpus,
+        run: addresses,
     },
     Target {
         name: "journals",
@@ -193,6 +208,100 @@ pub(crate) fn answers(bytes: &[u8]) {
         };
         let _ = judge(&failure);
         assert!(!failure.message().is_empty());
+    }
+}
+
+fn error_texts_corpus() -> Vec<Vec<u8>> {
+    texts(&[
+        "120",
+        "0",
+        "Wed, 21 Oct 2015 07:28:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "99999999999999999999999999",
+        "http://influx.example/base/api/v2/write?org=o&bucket=b",
+        "{\"code\":\"invalid\",\"message\":\"unable to parse 'PowerPulse,PulseType=Import Pulse=1i x': bad \\u001b[2J\"}",
+        "{\"code\":\"invalid\",\"message\":\"unable to parse 'a \\\"b\\\" c': it breaks o",
+        "{\"error\":\"partial write of line protocol occurred\",\"data\":[{\"original_line\":\"p v=\",\
+         \"line_number\":1,\"error_message\":\"no value\"}]}",
+        "{\"error\":[\"a\",{\"b\":null}],\"data\":null}",
+        "<html><head><title>413</title></head><body><h1>Request Entity Too Large</h1></body></html>",
+    ])
+}
+
+/// The bytes as an answer's text, as `Retry-After`, and as where a redirect leads.
+pub(crate) fn error_texts(bytes: &[u8]) {
+    const BACKOFF: Backoff = Backoff {
+        retries_max: 8,
+        interval: Duration::from_secs(10),
+    };
+    let text = String::from_utf8_lossy(bytes);
+    let after = retry_after(&text);
+    for failures in [0, 1, 9, u32::MAX] {
+        let pause = BACKOFF.asked(after, failures, 0.0);
+        let bounds = BACKOFF.after(failures, 0.0)..=Duration::from_secs(600);
+        assert!(bounds.contains(&pause), "{after:?} {failures}: {pause:?}");
+    }
+    for (status, location) in [(400, None), (404, None), (422, None), (308, Some(&*text))] {
+        let error = Error::from_answer(status, &text, after, location);
+        let shown = error.to_string();
+        assert!(!shown.contains(char::is_control), "{shown:?}");
+        assert!(shown.chars().count() < 1_000, "{shown}");
+        let failure = failure(&error);
+        let _ = judge(&failure);
+        let mut requests = 0;
+        let mut send = |_: &[u8], _| {
+            requests += 1;
+            Err(failure.clone())
+        };
+        let sent = Encoding::default().send(bytes, b"gzip", &mut send);
+        assert!(sent.is_err() && requests <= 2);
+    }
+}
+
+fn addresses_corpus() -> Vec<Vec<u8>> {
+    texts(&[
+        "http://influx:8086\nhttp://user:S3CRET@proxy:3128\n10.0.0.0/8,.example.com,[::1]:80,*",
+        "https://[fd00::1]:8086/base\nproxy:1\nfd00::/8 influx",
+        "http://192.168.1.5:1/\nsocks5://S3CRET@p\n192.168.0.0/33,/,:,[",
+        "http://h:80862\n\n",
+    ])
+}
+
+/// Three lines: the server, the proxy, and what needs none.
+pub(crate) fn addresses(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let mut lines = text.splitn(3, '\n');
+    let mut line = || lines.next().unwrap_or_default().to_owned();
+    let (server, address, without) = (line(), line(), line());
+    let taken = address::parse(&server);
+    if let Ok(taken) = &taken {
+        assert_eq!(address::parse(&taken.url).unwrap().url, taken.url);
+        let (_, rest) = taken.url.split_once("://").unwrap();
+        let authority = rest.split('/').next().unwrap();
+        let port = authority.rsplit_once(':').map(|(_, port)| port);
+        if let Some(port) = port.filter(|port| !port.ends_with(']')) {
+            assert!(
+                port.parse::<u16>().is_ok_and(|port| port > 0),
+                "{}",
+                taken.url
+            );
+        }
+    }
+    let base = taken.map_or(server, |taken| taken.url);
+    let secret = format!("http://user:S3CRET@{address}");
+    for named in [address, secret] {
+        let variable = |name: &str| match name {
+            "http_proxy" | "https_proxy" => Some(named.clone()),
+            "no_proxy" => Some(without.clone()),
+            _ => None,
+        };
+        if let Some(chosen) = proxy::chosen(&base, &variable) {
+            let shown = chosen.shown();
+            let hidden = named
+                .rsplit_once('@')
+                .is_some_and(|(user, rest)| user.contains("S3CRET") && !rest.contains("S3CRET"));
+            assert!(!hidden || !shown.contains("S3CRET"), "{named}: {shown}");
+        }
     }
 }
 

@@ -130,6 +130,7 @@ pub fn import(args: &ImportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     progress.clear();
     let kinds: Vec<(&Path, bool)> = files.iter().map(Surveyed::kind).collect();
     let simulated = simulated::check_import(reader.as_ref(), &kinds)?;
+    words::among_simulated(loaded, &kinds, out)?;
     let (names, meter_of) = meters(args, loaded, reader.as_ref(), &files)?;
     check_room(loaded, reader.as_ref(), &files)?;
     let work = Work {

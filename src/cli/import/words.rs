@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -177,6 +178,26 @@ pub(super) fn tell_inherited(
             inherited.readings
         )?;
     }
+    Ok(())
+}
+
+/// What becomes of pulses that are imported into a journal of simulated ones. A file that bears no mark may be
+/// one of those that were exported from there; with `--simulated` that is said.
+pub(super) fn among_simulated(
+    loaded: &Loaded,
+    kinds: &[(&Path, bool)],
+    out: &mut dyn Write,
+) -> Result<()> {
+    let meant = !loaded.is_simulated() || loaded.options().simulated_dir;
+    if meant || kinds.iter().all(|(_, simulated)| *simulated) {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "note: the journal in {} holds SIMULATED pulses; `powerlogger run` moves it aside with all that is in it. Import \
+         real pulses after that, or name another directory with --queue-dir.",
+        loaded.settings.journal.dir.display()
+    )?;
     Ok(())
 }
 
