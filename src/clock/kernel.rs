@@ -197,4 +197,42 @@ mod tests {
         let set = ClockSet::watch().unwrap();
         set.clear();
     }
+
+    /// Where the child of the next test writes what its monotonic clock shows.
+    const SHOWN: &str = "POWERLOGGER_CLOCK_SHOWN";
+
+    #[test]
+    fn the_monotonic_clock_is_the_machines_in_a_time_namespace() {
+        use crate::clock::{Clock, SystemClock};
+        if let Some(path) = std::env::var_os(SHOWN) {
+            let look = SystemClock.look();
+            return fs::write(path, format!("{} {}", look.mono_ns, look.slept_ns)).unwrap();
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let shown = dir.path().join("shown");
+        let before = SystemClock.look();
+        let name = "clock::kernel::tests::the_monotonic_clock_is_the_machines_in_a_time_namespace";
+        let _ = std::process::Command::new("unshare")
+            .args([
+                "--user",
+                "--map-root-user",
+                "--time",
+                "--monotonic",
+                "500000",
+            ])
+            .args(["--boottime", "700000"])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env(SHOWN, &shown)
+            .output();
+        // Not every kernel has such namespaces, nor lets everybody make them.
+        let Ok(shown) = fs::read_to_string(shown) else {
+            return;
+        };
+        let (mono_ns, slept_ns) = shown.split_once(' ').unwrap();
+        let (mono_ns, slept_ns): (i64, i64) = (mono_ns.parse().unwrap(), slept_ns.parse().unwrap());
+        let after_ns = SystemClock.mono_ns();
+        assert!((before.mono_ns..=after_ns).contains(&mono_ns), "{mono_ns}");
+        assert!((slept_ns - before.slept_ns).abs() < NS_PER_S, "{slept_ns}");
+    }
 }

@@ -90,6 +90,8 @@ struct World {
     years: Option<(i64, i64)>,
     /// What leaves is looked at: the story has a clock that is wrong by years.
     has_years: bool,
+    /// Looks at what leaves; opened once a process, because it looks at every step of the writer.
+    watcher: Option<Reader>,
     /// Such a time was believed: its pulses are in windows that nobody can compare now.
     years_believed: bool,
     /// The server's own clock, which is right but for hours.
@@ -154,6 +156,7 @@ impl World {
             years: None,
             has_years: run.ops.iter().any(|op| matches!(op, Op::WrongYears { .. })),
             years_believed: false,
+            watcher: None,
             server_clock,
             boot: 0,
             on_disk,
@@ -287,6 +290,9 @@ impl World {
             durable,
             deliverer,
         });
+        self.watcher = self
+            .has_years
+            .then(|| Reader::open(self.dir.path()).unwrap());
         self.set_disk();
         // A journal is made durable when it is opened.
         self.note_durable();
@@ -351,7 +357,10 @@ impl World {
 
     /// All windows and all pulses.
     fn there(&self) -> Result<There, String> {
-        let reader = Reader::open(self.dir.path()).map_err(|error| error.to_string())?;
+        let reader = self
+            .watcher
+            .as_ref()
+            .expect("it looks while the program runs");
         let mut windows = BTreeSet::new();
         for view in View::ALL {
             let of_view = reader.windows(view, 0, i64::MAX);
@@ -706,7 +715,7 @@ impl World {
     /// The power is cut: what was not durable is gone, and not more than that.
     fn power_cut(&mut self, minutes: u16, in_1970: bool) -> Checked {
         self.stalled = None;
-        drop(self.house.take().expect("it runs"));
+        drop((self.house.take().expect("it runs"), self.watcher.take()));
         copy(self.on_disk.path(), self.dir.path());
         let shown_ns = self.clock.wall_ns();
         let true_ns =
