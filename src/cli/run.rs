@@ -329,3 +329,7 @@ fn record(
         recorder,
     )))
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;
