@@ -243,7 +243,8 @@ impl LossCause {
     }
 }
 
-/// What the filter of a line made lately of what looks like pulses. Older judgements count less.
+/// What the filter of a line made lately of what looks like pulses. Older judgements count less. What is rejected counts
+/// by cause where it is as long as what was there before: a meter's pulses are alike, interference is not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FilterTally {
@@ -259,6 +260,8 @@ pub struct FilterTally {
     pub interval: u32,
     /// Too short for the chip to see.
     pub merged: u32,
+    /// Rejected for any cause, and now of this length, now of that.
+    pub varied: u32,
     /// The power in watts that the latest pulses mean, where it is more than can flow through the meter.
     pub excess_w: Option<u32>,
 }

@@ -13,6 +13,7 @@ use crate::journal::reader::Reader;
 use crate::pulse::{MonoNs, NS_PER_S};
 use crate::service;
 use crate::status::conditions::{Condition, conditions};
+use crate::status::line::Daemon;
 use crate::status::{Status, Wanted};
 
 /// The users' documents promise the queue size every 5 s.
@@ -146,7 +147,7 @@ impl Reporter {
         let wanted = Wanted {
             destination: self.destination.as_deref(),
             meters: &self.meters,
-            is_running: true,
+            daemon: Daemon::Running,
         };
         let status = Status::take(&mut self.reader, wanted, self.clock.wall_ns());
         let was_unreadable = std::mem::replace(&mut self.unreadable, status.is_err());
@@ -242,8 +243,9 @@ impl Reporter {
             };
         }
         let wrong = self.wrong(failing);
+        let lost_words = lost_words(&status, lines_up >= self.meters.len() as u64);
         service::status(&format!(
-            "counted {counted}; backlog {waits}, {lost} lost{wrong}"
+            "counted {counted}; backlog {waits}, {lost_words}{wrong}"
         ));
         if loud {
             self.said_loudly_ns = now_ns;
@@ -262,6 +264,16 @@ fn one_word(name: &str) -> String {
         format!("{name:?}")
     } else {
         name.to_owned()
+    }
+}
+
+/// How many pulses are lost. `all_up`: capture reads all lines.
+fn lost_words(status: &Status, all_up: bool) -> String {
+    let all_read = all_up && status.unread().next().is_none();
+    match status.lost() {
+        // What comes on a line that is not read nobody knows.
+        0 if !all_read && !status.simulated => "lost not known".to_owned(),
+        lost => format!("{lost} lost"),
     }
 }
 

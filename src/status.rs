@@ -3,6 +3,7 @@
 
 pub mod conditions;
 pub mod judgement;
+pub mod line;
 pub mod silence;
 
 use std::collections::BTreeMap;
@@ -12,16 +13,20 @@ use serde::Serialize;
 use crate::journal::JournalError;
 use crate::journal::compared::Compared;
 use crate::journal::delivery::DestinationState;
-use crate::journal::reader::Reader;
+use crate::journal::reader::{MeterTotals, Reader};
 use crate::pulse::{NS_PER_S, WallNs};
 use crate::register;
 use crate::rollup::{Level, View};
+use line::{Daemon, LineStatus, line_status};
 
 /// The state of the whole, at one time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
     /// When it was taken, in nanoseconds since 1970.
     pub at_ns: WallNs,
+    /// Whether a daemon runs.
+    #[serde(skip)]
+    pub daemon: Daemon,
     /// The pulses are made up: by the simulated house, or from a recording.
     pub simulated: bool,
     /// The meters, in the order in which they were first seen.
@@ -51,7 +56,7 @@ pub struct MeterStatus {
     pub usual_silence_s: Option<i64>,
     /// The configuration lists it; else it is what is left of a meter that was renamed or removed.
     pub is_configured: bool,
-    /// How its line stands; None: no daemon runs, or it has not told yet.
+    /// How its line stands; None: the meter is not configured, or nobody knows.
     pub line: Option<LineStatus>,
     /// It has been silent for longer than that.
     pub is_silent: bool,
@@ -61,17 +66,6 @@ pub struct MeterStatus {
     pub losses: Vec<LossStatus>,
 }
 
-/// A meter's line.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct LineStatus {
-    /// Whether it is read: else nothing is counted on it.
-    pub is_read: bool,
-    /// Since when it is so.
-    pub since_ns: WallNs,
-    /// Why it is not read, and what to do about it; empty: it is.
-    pub why: String,
-}
-
 /// What the snapshot is to be of.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
@@ -79,8 +73,8 @@ pub struct Wanted<'a> {
     pub destination: Option<&'a str>,
     /// The names of the meters that are configured now.
     pub meters: &'a [String],
-    /// A daemon runs: what it tells of its lines is so.
-    pub is_running: bool,
+    /// Whether a daemon runs.
+    pub daemon: Daemon,
 }
 
 /// The clock of the newest pulses.
@@ -182,6 +176,7 @@ impl Status {
         });
         Ok(Status {
             at_ns,
+            daemon: wanted.daemon,
             simulated: reader.is_simulated()?,
             clock,
             meters,
@@ -224,10 +219,8 @@ impl MeterStatus {
         wanted: Wanted<'_>,
         at_ns: WallNs,
     ) -> Result<Vec<MeterStatus>, JournalError> {
-        let mut lines = match wanted.is_running {
-            true => reader.lines_now()?,
-            false => BTreeMap::new(),
-        };
+        let (mut lines, until_s) = (reader.lines_now()?, reader.watched_until_s()?);
+        let is_simulated = reader.is_simulated()?;
         let ledger = reader.ledger()?;
         let now_s = at_ns.div_euclid(NS_PER_S);
         let names = reader.meter_names()?;
@@ -239,7 +232,7 @@ impl MeterStatus {
         }
         let tallies = reader.tallies()?;
         let mut meters = Vec::new();
-        for totals in reader.totals()? {
+        for totals in all_totals(reader, wanted.meters)? {
             let losses = ledger.iter().filter(|(name, ..)| *name == totals.name);
             let losses = losses.map(|(_, cause, loss)| LossStatus {
                 cause: cause.as_str(),
@@ -252,7 +245,10 @@ impl MeterStatus {
             let known = hours.remove(totals.name.as_str()).unwrap_or_default();
             let usual_s = silence::usual_s(&known, now_s);
             let is_configured = wanted.meters.contains(&totals.name);
-            let line = lines.remove(&totals.name).filter(|_| is_configured);
+            let until_ns = until_s.get(&totals.name).map(|until_s| until_s * NS_PER_S);
+            let told = lines.remove(&totals.name);
+            let told = told.map(|told| (told.since_ns, told.why));
+            let line = line_status(wanted.daemon, is_simulated, told, until_ns);
             let is_silent = is_configured
                 && usual_s
                     .zip(totals.last_ns)
@@ -264,11 +260,7 @@ impl MeterStatus {
                 is_silent,
                 filter: tallies.get(&totals.name).map(judgement::FilterStatus::of),
                 is_configured,
-                line: line.map(|line| LineStatus {
-                    is_read: line.why.is_none(),
-                    since_ns: line.since_ns,
-                    why: line.why.unwrap_or_default(),
-                }),
+                line: line.filter(|_| is_configured),
                 name: totals.name,
                 pulses: totals.pulses,
                 last_pulse_ns: totals.last_ns,
@@ -276,6 +268,22 @@ impl MeterStatus {
         }
         Ok(meters)
     }
+}
+
+/// What each meter has counted: those of the journal, and those of the configuration that it does not know yet.
+fn all_totals(reader: &Reader, configured: &[String]) -> Result<Vec<MeterTotals>, JournalError> {
+    let mut all = reader.totals()?;
+    for name in configured {
+        if all.iter().all(|known| known.name != *name) {
+            let (name, pulses, last_ns) = (name.clone(), 0, None);
+            all.push(MeterTotals {
+                name,
+                pulses,
+                last_ns,
+            });
+        }
+    }
+    Ok(all)
 }
 
 impl DeliveryStatus {

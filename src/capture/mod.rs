@@ -331,8 +331,16 @@ impl Capture {
             );
         }
         line.touched = true;
+        // Without a bounce time the edge itself decides; with one it first ends what came before.
+        let decides = line.filter.settings().bounce_ns == 0;
+        if decides {
+            line.tally.edge(edge);
+        }
         line.filter.edge(edge, &mut self.outcomes);
         self.judge(edge.meter.index(), pending);
+        if !decides {
+            self.lines[edge.meter.index()].tally.edge(edge);
+        }
     }
 
     /// Turns what the filter of a line decided into pulses and losses.

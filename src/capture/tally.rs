@@ -3,7 +3,7 @@
 
 use crate::config::MeterSettings;
 use crate::config::spacing::power_w;
-use crate::pulse::{FilterTally, LossCause, MonoNs};
+use crate::pulse::{Edge, FilterTally, Level, LossCause, MonoNs};
 
 /// When so many have been judged all are halved, so that the latest hundreds decide.
 const JUDGED_MAX: u32 = 1024;
@@ -14,6 +14,53 @@ const IN_A_ROW: u32 = 32;
 /// What a pulse is worth where nobody has said: most S0 outputs give as many.
 const IMP_PER_KWH_ASSUMED: f64 = 1_000.0;
 
+/// A phase that is longer or shorter than the one before by no more than one part in so many is like it. A meter makes its
+/// pulses alike to a few per cent; of lengths that chance makes a third are like the one before.
+const ALIKE_WITHIN: i64 = 4;
+
+/// The phases between the edges of a line, as they come from the wire: each is compared with the one before of the same
+/// level.
+#[derive(Debug, Default)]
+struct Phases {
+    edge_ns: Option<MonoNs>,
+    /// The last low and the last high phase.
+    lengths_ns: [Option<i64>; 2],
+    /// Whether the last phase was like the one before.
+    is_alike: bool,
+    /// Since something was rejected: phases, and how many were like the one before.
+    all: u32,
+    alike: u32,
+}
+
+impl Phases {
+    fn edge(&mut self, edge: Edge) {
+        let before = self.edge_ns.replace(edge.mono_ns);
+        let Some(length_ns) = before.map(|before| edge.mono_ns - before) else {
+            return;
+        };
+        let level = usize::from(edge.kind.level_after() == Level::Low);
+        let known_ns = self.lengths_ns[level].replace(length_ns);
+        self.is_alike = known_ns.is_some_and(|known_ns| {
+            (length_ns - known_ns).abs() * ALIKE_WITHIN <= length_ns.max(known_ns)
+        });
+        self.all = self.all.saturating_add(1);
+        self.alike += u32::from(self.is_alike);
+    }
+
+    /// How many of `pulses` that are rejected now are like those before.
+    fn take_alike(&mut self, pulses: u32) -> u32 {
+        let (all, alike) = (
+            std::mem::take(&mut self.all),
+            std::mem::take(&mut self.alike),
+        );
+        if pulses == 1 {
+            return u32::from(self.is_alike);
+        }
+        let share = u64::from(pulses) * u64::from(alike) / u64::from(all.max(1));
+        u32::try_from(share).unwrap_or(pulses)
+    }
+}
+
 /// The tally of one line, since the start of this run.
 #[derive(Debug)]
 pub(super) struct Tally {
@@ -22,6 +69,7 @@ pub(super) struct Tally {
     max_power_w: f64,
     // State.
     judged: FilterTally,
+    phases: Phases,
     /// The first pulse of the row, and how many came after it.
     row: Option<(MonoNs, u32)>,
 }
@@ -32,6 +80,7 @@ impl Tally {
             imp_per_kwh: meter.imp_per_kwh.unwrap_or(IMP_PER_KWH_ASSUMED),
             max_power_w: meter.max_power_w,
             judged: FilterTally::default(),
+            phases: Phases::default(),
             row: None,
         }
     }
@@ -65,11 +114,26 @@ impl Tally {
     /// Edges were missed, or the line was requested: pulses before and after are no row.
     pub(super) fn interrupted(&mut self) {
         self.row = None;
+        self.phases = Phases::default();
     }
 
-    /// `alike` that look like pulses were rejected.
-    pub(super) fn rejected(&mut self, cause: LossCause, alike: u32) {
+    /// An edge of the line: after what it has decided, unless the filter decides at the edge itself.
+    pub(super) fn edge(&mut self, edge: Edge) {
+        self.phases.edge(edge);
+    }
+
+    /// So many that `look` like pulses were rejected.
+    pub(super) fn rejected(&mut self, cause: LossCause, look: u32) {
+        if look == 0 || !cause.is_filter() {
+            return;
+        }
+        // Of what was too short for the chip no length is known.
+        let alike = match cause {
+            LossCause::Merged => look,
+            _ => self.phases.take_alike(look),
+        };
         let judged = &mut self.judged;
+        judged.varied = judged.varied.saturating_add(look - alike);
         let of_cause = match cause {
             LossCause::Bounce => &mut judged.bounce,
             LossCause::Width => &mut judged.width,
@@ -91,6 +155,7 @@ impl Tally {
             &mut judged.long,
             &mut judged.interval,
             &mut judged.merged,
+            &mut judged.varied,
         ];
         let all = counts.iter().map(|count| u64::from(**count)).sum::<u64>();
         if all > u64::from(JUDGED_MAX) {
@@ -105,7 +170,7 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::config::{FilterSettings, LineName, LineSettings};
-    use crate::pulse::{Bias, CountedEdge, Level, NS_PER_MS};
+    use crate::pulse::{Bias, CountedEdge, EdgeKind, MeterId, NS_PER_MS};
 
     fn tally(imp_per_kwh: Option<f64>, max_power_w: f64) -> Tally {
         Tally::new(&MeterSettings {
@@ -165,18 +230,51 @@ mod tests {
         assert_eq!(pulses(&mut tally, 40_000, 31, 10), None);
     }
 
+    /// Pulses that are rejected, of these lengths.
+    fn rejected(tally: &mut Tally, cause: LossCause, lengths_ms: impl IntoIterator<Item = i64>) {
+        for (n, length_ms) in (0..).zip(lengths_ms) {
+            let begin_ns = n * 1_000 * NS_PER_MS;
+            for (kind, mono_ns) in [
+                (EdgeKind::Falling, begin_ns),
+                (EdgeKind::Rising, begin_ns + length_ms * NS_PER_MS),
+            ] {
+                let (meter, line_seqno) = (MeterId(0), 1);
+                tally.edge(Edge {
+                    meter,
+                    kind,
+                    mono_ns,
+                    line_seqno,
+                });
+            }
+            tally.rejected(cause, 1);
+        }
+    }
+
     #[test]
     fn what_is_long_ago_counts_less() {
         let mut tally = tally(None, 44_000.0);
-        tally.rejected(LossCause::Bounce, 200);
+        rejected(&mut tally, LossCause::Bounce, [2; 201]);
         tally.rejected(LossCause::Restored, 5);
-        assert_eq!(tally.judged().bounce, 200);
+        assert_eq!((tally.judged().bounce, tally.judged().varied), (200, 1));
         pulses(&mut tally, 0, 3_000, 1_000);
         let judged = tally.judged();
         assert!(judged.bounce <= 12, "{judged:?}");
         assert!(judged.pulses > 500, "{judged:?}");
-        tally.rejected(LossCause::Width, u32::MAX);
-        tally.rejected(LossCause::Width, u32::MAX);
-        assert!(tally.judged().width > tally.judged().pulses, "no overflow");
+        tally.rejected(LossCause::Merged, u32::MAX);
+        tally.rejected(LossCause::Merged, u32::MAX);
+        assert!(tally.judged().merged > tally.judged().pulses, "no overflow");
+    }
+
+    #[test]
+    fn pulses_are_alike_and_interference_is_not() {
+        let mut meter = tally(None, 44_000.0);
+        rejected(&mut meter, LossCause::Width, (0..40).map(|n| 40 + n % 5));
+        assert_eq!((meter.judged().width, meter.judged().varied), (39, 1));
+        let mut wire = tally(None, 44_000.0);
+        let spikes = (0..40).map(|n| 1 + n * 37 % 11);
+        rejected(&mut wire, LossCause::Bounce, spikes);
+        let judged = wire.judged();
+        assert!(judged.varied > 2 * judged.bounce, "{judged:?}");
+        assert_eq!(judged.varied + judged.bounce, 40);
     }
 }

@@ -12,12 +12,13 @@ use super::simulated::NOTE;
 use super::time;
 use crate::config::{Influx, Loaded};
 use crate::daemon::destination_name;
-use crate::journal::lock::{Holder, holder};
+use crate::journal::lock::holder;
 use crate::journal::quarantine::{Quarantine, Quarantined};
 use crate::journal::reader::{LedgerEntry, Reader};
 use crate::journal::windows::Unwatched;
 use crate::pulse::{LossCause, NS_PER_S};
 use crate::rollup::View;
+use crate::status::line::{Daemon, line_status};
 
 /// Stretches that are printed, the latest.
 const UNWATCHED_MAX: usize = 20;
@@ -94,12 +95,17 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         || "the journal began".to_owned(),
         |since_s| time::local(since_s * NS_PER_S),
     );
-    let known = if unwatched.is_empty() && open.is_empty() {
-        ""
-    } else {
-        ", as far as the lines were watched"
+    let known = match (unwatched.is_empty(), open.is_empty()) {
+        (_, false) => "; what came on a line that is not watched is not known",
+        (false, true) => ", as far as the lines were watched",
+        (true, true) => "",
     };
-    writeln!(out, "{} lost since {since}{known}", grouped(lost))?;
+    // No good news while pulses may be missed.
+    let how_many = match lost {
+        0 if !open.is_empty() => "none known to be".to_owned(),
+        lost => grouped(lost),
+    };
+    writeln!(out, "{how_many} lost since {since}{known}")?;
     Ok(())
 }
 
@@ -114,21 +120,20 @@ struct OpenStretch {
 /// The configured meters whose lines are not watched now: they are not read, or no daemon runs.
 fn open_stretches(loaded: &Loaded, reader: &Reader) -> Result<Vec<OpenStretch>> {
     let until_s = reader.watched_until_s()?;
-    let lines = reader.lines_now()?;
-    let holder = holder(&loaded.settings.journal.dir);
+    let mut lines = reader.lines_now()?;
+    let is_simulated = reader.is_simulated()?;
+    let daemon = Daemon::from(holder(&loaded.settings.journal.dir));
     let open = super::status::meter_names(loaded)
         .into_iter()
         .filter_map(|meter| {
-            let line = lines.get(&meter);
-            let why = match holder {
-                Holder::Nobody => "powerlogger is not running".to_owned(),
-                _ => line?.why.clone()?,
-            };
-            let since_s = line
-                .filter(|line| line.why.is_some())
-                .map(|line| line.since_ns.div_euclid(NS_PER_S));
-            let from_s = until_s.get(&meter).copied().or(since_s);
-            Some(OpenStretch { meter, from_s, why })
+            let until_s = until_s.get(&meter).copied();
+            let until_ns = until_s.map(|until_s| until_s * NS_PER_S);
+            let told = lines.remove(&meter);
+            let told = told.map(|told| (told.since_ns, told.why));
+            let line = line_status(daemon, is_simulated, told, until_ns)?;
+            let since_s = line.since_ns.map(|since_ns| since_ns.div_euclid(NS_PER_S));
+            let (from_s, why) = (until_s.or(since_s), line.why);
+            (!line.is_read).then_some(OpenStretch { meter, from_s, why })
         });
     Ok(open.collect())
 }

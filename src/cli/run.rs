@@ -346,19 +346,5 @@ fn record(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_machine_without_a_gpio_chip_is_told_what_to_do() {
-        let dev = tempfile::tempdir().unwrap();
-        let hint = no_chip(dev.path()).unwrap();
-        assert!(
-            hint.contains("60 s") && hint.contains("make demo"),
-            "{hint}"
-        );
-        assert!(no_chip(&dev.path().join("none")).is_some());
-        std::fs::write(dev.path().join("gpiochip7"), "").unwrap();
-        assert_eq!(no_chip(dev.path()), None);
-    }
-}
+#[path = "run_tests.rs"]
+mod tests;

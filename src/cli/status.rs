@@ -23,6 +23,7 @@ use crate::journal::refusal::{Refusal, is_read_only};
 use crate::pulse::NS_PER_S;
 use crate::rollup::Level;
 use crate::status::conditions::{Condition, conditions};
+use crate::status::line::NOT_RUNNING;
 use crate::status::{
     ClockStatus, DeliveryStatus, LevelStatus, MeterStatus, Status, ViewsStatus, Wanted,
 };
@@ -37,7 +38,7 @@ pub struct StatusArgs {
 
 /// Prints the status.
 ///
-/// The exit code is 1 when a daemon runs that does not read the line of a configured meter.
+/// The exit code is 1 while the line of a configured meter is not read: by the daemon that runs, or because none runs.
 ///
 /// # Errors
 /// When there is no journal or it cannot be read.
@@ -54,7 +55,7 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         let wanted = Wanted {
             destination: destination.as_deref(),
             meters: &in_use::meter_names(loaded, &noted),
-            is_running: running,
+            daemon: holder.into(),
         };
         let status = Status::take(&mut reader, wanted, SystemClock.wall_ns())?;
         Ok((status, noted))
@@ -360,9 +361,13 @@ fn print_meter(meter: &MeterStatus, now_ns: i64, column: usize, out: &mut dyn Wr
             "; no longer configured"
         }
     )?;
-    if let Some(line) = meter.line.as_ref().filter(|line| !line.is_read) {
-        let since = time::local(line.since_ns);
-        writeln!(out, "           NOT READ since {since}: {}", line.why)?;
+    // That none runs is told once for all.
+    let is_told = |why: &str| why == NOT_RUNNING;
+    let line = meter.line.as_ref();
+    if let Some(line) = line.filter(|line| !line.is_read && !is_told(&line.why)) {
+        let since = line.since_ns.map(time::local);
+        let since = since.map_or_else(String::new, |since| format!(" since {since}"));
+        writeln!(out, "           NOT READ{since}: {}", line.why)?;
     }
     for loss in &meter.losses {
         let word = match (loss.filter, loss.lost) {

@@ -228,7 +228,8 @@ impl House {
             ..
         } = *ends;
         let mut seen_line = watch.is_ready();
-        let mut told = 0;
+        // While the journal was not open, it was told that lines are not read.
+        let (mut told, mut told_unread) = (0, true);
         while !shutdown.is_requested() && !capturing.is_finished() {
             self.check_alive()?;
             let mark = self.marks.now();
@@ -251,7 +252,7 @@ impl House {
             seen_line |= captured.lines_up.load(Ordering::Relaxed) > 0;
             if let Some(lines) = self.intake.lines_since(told) {
                 told = lines.version;
-                tell_unread(ends.settings, &lines);
+                told_unread = tell_unread(ends.settings, &lines, told_unread);
             }
             let running_ns = now_ns - started_ns;
             if !seen_line && running_ns > NO_LINE_MAX_NS {

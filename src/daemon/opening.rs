@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use super::watch::Watch;
+use super::watch::{Watch, unread};
 use super::{Ends, JOURNAL_RETRY, RunError, THREAD_ENDS, join, spawn};
 use crate::clock::{Clock, SystemClock};
 use crate::intake::Intake;
@@ -142,7 +142,12 @@ impl<'a> Opening<'a> {
     fn tell(&mut self, watch: &mut Watch) {
         let now_ns = SystemClock.mono_ns();
         self.looks += 1;
+        let lines = self.intake.lines_since(0).unwrap_or_default();
+        let unread = unread(self.ends.settings, &lines);
         if self.refused.is_empty() && now_ns - self.began_ns < SLOW_NS {
+            if let Some(unread) = &unread {
+                service::status(unread);
+            }
             return;
         }
         let captured = self.ends.captured;
@@ -160,8 +165,9 @@ impl<'a> Opening<'a> {
         } else {
             "no line is read yet"
         };
+        let unread = unread.map_or_else(String::new, |unread| format!("; {unread}"));
         service::status(&format!(
-            "{doing}: {waiting} pulses wait; the journal is not open: {why}"
+            "{doing}: {waiting} pulses wait; the journal is not open: {why}{unread}"
         ));
         if now_ns - self.said_ns >= SAY_NS {
             self.said_ns = now_ns;

@@ -128,16 +128,25 @@ impl Watch {
     }
 }
 
-/// Tells systemd at once of lines that are not read; the report repeats it.
-pub(super) fn tell_unread(settings: &Settings, lines: &Lines) {
+/// The lines that are not read, with why, in one text; None: all are.
+pub(super) fn unread(settings: &Settings, lines: &Lines) -> Option<String> {
     let unread = lines.now.iter().filter_map(|(meter, line)| {
         let why = line.why.as_ref()?;
         Some(format!("{}: {why}", settings.meters[meter.index()].name))
     });
     let unread: Vec<String> = unread.collect();
-    if !unread.is_empty() {
-        service::status(&format!("line_not_read {}", unread.join("; ")));
+    (!unread.is_empty()).then(|| format!("line_not_read {}", unread.join("; ")))
+}
+
+/// Tells systemd at once of lines that are not read, and that all are again; the report repeats it.
+pub(super) fn tell_unread(settings: &Settings, lines: &Lines, was_told: bool) -> bool {
+    let unread = unread(settings, lines);
+    match &unread {
+        Some(unread) => service::status(unread),
+        None if was_told => service::status("counting; all lines are read"),
+        None => {}
     }
+    unread.is_some()
 }
 
 #[cfg(test)]

@@ -53,6 +53,17 @@ impl Journal {
         boot_id: &str,
         now_ns: WallNs,
     ) -> Result<Journal, JournalError> {
+        let journal = Journal::open_here(dir, meters, boot_id, now_ns)?;
+        journal.forget_lines();
+        Ok(journal)
+    }
+
+    fn open_here(
+        dir: &Path,
+        meters: &[String],
+        boot_id: &str,
+        now_ns: WallNs,
+    ) -> Result<Journal, JournalError> {
         let lock = lock::lock(dir)?;
         let opened = match schema::open(dir, now_ns) {
             Err(full) if full.kind() == "disk_full" && Reserve::of(dir).release() => {
@@ -118,7 +129,7 @@ impl Journal {
             Ok(false) => return Err(JournalError::Gone { path }),
             Err(source) => return Err(JournalError::Directory { path, source }),
         }
-        Journal::open(dir, meters, boot_id, now_ns)
+        Journal::open_here(dir, meters, boot_id, now_ns)
     }
 
     /// The newest pulse's id; 0: none yet.

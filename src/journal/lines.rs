@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use tracing::debug;
+
 use super::append::Journal;
 use super::reader::Reader;
 use super::{JournalError, Named};
@@ -10,6 +12,18 @@ use crate::intake::lines::{LineNow, Lines};
 use crate::pulse::NS_PER_S;
 
 impl Journal {
+    /// Forgets how the lines of an earlier run stood. A disk that does not take that now is no reason not to count: what
+    /// this run tells replaces it.
+    pub(super) fn forget_lines(&self) {
+        let known = "SELECT EXISTS (SELECT 1 FROM line_now)";
+        let known = self.connection.query_row(known, [], |row| row.get(0));
+        if known.unwrap_or(false) {
+            if let Err(failed) = self.connection.execute("DELETE FROM line_now", []) {
+                debug!(error = %failed, "how the lines stood is not forgotten yet");
+            }
+        }
+    }
+
     /// Keeps how the lines stand, and the stretches over which they were watched. `is_timed`: the clock can be
     /// trusted. Then the journal knows from now on that every line is to be watched: a line that was never
     /// read is not watched since then.
@@ -135,6 +149,29 @@ mod tests {
             (wall_s + 1, wall_s + 85)
         );
         assert_eq!(reader.watched_until_s().unwrap()["Import"], wall_s + 104);
+    }
+
+    #[test]
+    fn what_an_earlier_run_told_of_its_lines_is_forgotten_at_the_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |again| {
+            let open = if again {
+                Journal::open_again
+            } else {
+                Journal::open
+            };
+            open(dir.path(), &names(), "boot", WALL).unwrap()
+        };
+        let told = || Reader::open(dir.path()).unwrap().lines_now().unwrap().len();
+        let mut lines = Lines::default();
+        let (since_ns, why) = (WALL, None);
+        lines.now.insert(MeterId(0), LineNow { since_ns, why });
+        open(false).keep_lines(&lines, true).unwrap();
+        assert_eq!(told(), 1);
+        drop(open(true));
+        assert_eq!(told(), 1, "the same run goes on");
+        drop(open(false));
+        assert_eq!(told(), 0);
     }
 
     #[test]

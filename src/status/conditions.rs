@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::line::Daemon;
 use super::{Status, judgement};
 use crate::pulse::NS_PER_S;
 
@@ -11,7 +12,7 @@ const BACKLOG_OLD_NS: i64 = 3_600 * NS_PER_S;
 /// Something that wants to be looked at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Condition {
-    /// A machine word: `line_not_read`, `meter_silent`, `backlog_old`, `delivery_fails`, `windows_not_compared`, `clock_unknown`,
+    /// A machine word: `not_running`, `line_not_read`, `meter_silent`, `backlog_old`, `delivery_fails`, `windows_not_compared`, `clock_unknown`,
     /// `rejected_bounce` (`_width`, `_long`, `_interval`, `_merged`), `power_implausible`.
     pub word: &'static str,
     /// The meter it is about; None: all of it.
@@ -29,6 +30,9 @@ impl Condition {
             return format!("{meter}: {what}");
         }
         match self.word {
+            "not_running" => "NOT COUNTED: powerlogger is not running, and reads no line (`make service-start`, or \
+                              `powerlogger run`, starts it)"
+                .to_owned(),
             "line_not_read" => format!("{meter}: NOT COUNTED, its line is not read: {}", self.why),
             "meter_silent" => format!(
                 "{meter}: no pulse for longer than usual; look at the meter, its sensor and wires (`powerlogger \
@@ -52,7 +56,11 @@ pub fn conditions(status: &Status) -> Vec<Condition> {
         why: String::new(),
     };
     let mut found = Vec::new();
-    for (meter, line) in status.unread() {
+    let is_stopped = status.daemon == Daemon::Stopped;
+    if is_stopped && status.unread().next().is_some() {
+        found.push(of_all("not_running"));
+    }
+    for (meter, line) in status.unread().filter(|_| !is_stopped) {
         found.push(Condition {
             word: "line_not_read",
             meter: Some(meter.to_owned()),

@@ -11,6 +11,9 @@ const REJECTED_ONE_IN: u64 = 20;
 /// Fewer are no rule: a switch that sparks, a contact that chatters once.
 const REJECTED_MIN: u64 = 10;
 
+/// Where nothing is counted at all, so many are wrong, however unlike each other they are.
+const NONE_COUNTED_MIN: u64 = 100;
+
 /// What the daemon's filter made of the latest hundreds that look like pulses, since it started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FilterStatus {
@@ -34,10 +37,17 @@ impl FilterStatus {
             ("interval", tally.interval),
             ("merged", tally.merged),
         ];
-        let rejected: u64 = causes.iter().map(|(_, edges)| u64::from(*edges)).sum();
+        let alike: u64 = causes.iter().map(|(_, edges)| u64::from(*edges)).sum();
+        let varied = u64::from(tally.varied);
+        let rejected = alike + varied;
         let judged = rejected + u64::from(tally.pulses);
         let most = causes.iter().max_by_key(|(_, edges)| *edges);
-        let too_many = rejected >= REJECTED_MIN && rejected * REJECTED_ONE_IN > judged;
+        // A meter's pulses are alike. What is now of this length, now of that, is rejected rightly: interference, a
+        // contact that bounces for long, a sensor at the edge of its mark.
+        let is_regular =
+            alike >= REJECTED_MIN && alike > 2 * varied && alike * REJECTED_ONE_IN > judged;
+        let is_all = tally.pulses == 0 && rejected >= NONE_COUNTED_MIN;
+        let too_many = is_regular || is_all;
         FilterStatus {
             judged,
             rejected,
@@ -116,6 +126,14 @@ mod tests {
             ),
             (
                 FilterTally {
+                    bounce: 30,
+                    varied: 70,
+                    ..counted(0)
+                },
+                "bounce_ms",
+            ),
+            (
+                FilterTally {
                     width: 12,
                     bounce: 3,
                     ..counted(100)
@@ -164,6 +182,19 @@ mod tests {
             },
             FilterTally {
                 bounce: 9,
+                ..FilterTally::default()
+            },
+            // Interference of all lengths.
+            FilterTally {
+                pulses: 16,
+                bounce: 16,
+                varied: 32,
+                ..FilterTally::default()
+            },
+            FilterTally {
+                pulses: 11,
+                bounce: 60,
+                varied: 88,
                 ..FilterTally::default()
             },
         ] {

@@ -13,10 +13,11 @@ use crate::clock::kernel;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded};
-use crate::journal::lock::is_locked;
+use crate::journal::lock::{holder, is_locked};
 use crate::journal::reader::Reader;
 use crate::journal::refusal::Refusal;
 use crate::journal::{JournalError, file_in};
+use crate::status::line::Daemon;
 use crate::status::{Status, Wanted};
 
 /// With less than this the journal is soon full.
@@ -265,7 +266,7 @@ fn newest(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
     let wanted = Wanted {
         destination: destination.as_deref(),
         meters: &meter_names(loaded),
-        is_running: is_locked(&loaded.settings.journal.dir),
+        daemon: holder(&loaded.settings.journal.dir).into(),
     };
     let status = Status::take(&mut reader, wanted, SystemClock.wall_ns())?;
     if let Some(clock) = &status.clock {
@@ -276,7 +277,9 @@ fn newest(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
             _ => Check::good("clock of the newest pulses", words),
         })?;
     }
-    for (meter, line) in status.unread() {
+    // That none runs is told already, and no fault of a line.
+    let is_stopped = status.daemon == Daemon::Stopped;
+    for (meter, line) in status.unread().filter(|_| !is_stopped) {
         checks.add(Check::bad(
             format!("daemon, line of {meter}"),
             "the running daemon does not read it: nothing is counted",

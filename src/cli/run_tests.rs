@@ -1,0 +1,78 @@
+//! Tests of what a start makes of line requests that systemd keeps.
+
+use std::fs::File;
+
+use super::*;
+use crate::config::LoadOptions;
+use crate::journal::append::Journal;
+
+/// Settings with a journal in `dir`.
+fn settings(dir: &Path) -> Settings {
+    let options = LoadOptions {
+        config_dir: Some(dir.to_owned()),
+        queue_dir: Some(dir.to_owned()),
+        simulated: false,
+        simulated_dir: false,
+        env: std::collections::BTreeMap::new(),
+        cwd: dir.to_owned(),
+    };
+    crate::config::load(&options).unwrap().settings
+}
+
+/// A descriptor in systemd's store.
+fn kept(name: &str) -> Kept {
+    Kept {
+        name: name.to_owned(),
+        file: File::open("/dev/null").unwrap(),
+    }
+}
+
+const LINE: &str = "line-0000000000001234-u0-20.gpiochip0.pinctrl-bcm2711";
+
+/// What a start says of the requests in `kept`.
+fn start(dir: &Path, kept: &[Kept]) -> anyhow::Result<Vec<Option<(u64, FilterState)>>> {
+    remembered(&settings(dir), &Reader::open(dir), kept)
+}
+
+/// The exit by which requests stay with systemd.
+fn is_left_alone(failed: &anyhow::Error) -> bool {
+    let error = failed.downcast_ref::<RunError>();
+    error.is_some_and(|error| {
+        matches!(error, RunError::LinesKept { kept: 1, .. }) && error.is_temporary()
+    })
+}
+
+#[test]
+fn requests_are_left_alone_while_a_journal_cannot_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Journal::open(dir.path(), &["Import".to_owned()], "boot", EARLIEST_WALL_NS).unwrap());
+    let store = [kept("socket"), kept(LINE)];
+    let newer = rusqlite::Connection::open(crate::journal::file_in(dir.path())).unwrap();
+    newer.pragma_update(None, "user_version", 9_999).unwrap();
+    let failed = start(dir.path(), &store).unwrap_err();
+    assert!(is_left_alone(&failed), "{failed}");
+    // Nothing is kept that only the journal can go on with.
+    assert!(start(dir.path(), &store[..1]).is_ok());
+}
+
+#[test]
+fn a_journal_that_is_not_there_or_damaged_remembers_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines = |dir: &Path| start(dir, &[kept(LINE)]).unwrap();
+    assert!(lines(dir.path()).iter().all(Option::is_none));
+    std::fs::write(crate::journal::file_in(dir.path()), [b'x'; 8_192]).unwrap();
+    assert!(lines(dir.path()).iter().all(Option::is_none));
+}
+
+#[test]
+fn a_machine_without_a_gpio_chip_is_told_what_to_do() {
+    let dev = tempfile::tempdir().unwrap();
+    let hint = no_chip(dev.path()).unwrap();
+    assert!(
+        hint.contains("60 s") && hint.contains("make demo"),
+        "{hint}"
+    );
+    assert!(no_chip(&dev.path().join("none")).is_some());
+    std::fs::write(dev.path().join("gpiochip7"), "").unwrap();
+    assert_eq!(no_chip(dev.path()), None);
+}
