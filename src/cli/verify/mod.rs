@@ -100,7 +100,7 @@ impl Checks<'_> {
                 Outcome::Good => writeln!(out, "✓ {what}{seen}")?,
                 Outcome::Note(note) => writeln!(out, "✓ {what}{seen}\n    note: {note}")?,
                 Outcome::Bad(remedy) => writeln!(out, "✗ {what}{seen}\n    → {remedy}")?,
-                Outcome::NotChecked(why) => writeln!(out, "– {what}: not checked ({why})")?,
+                Outcome::NotChecked(why) => writeln!(out, "– {what}: skipped ({why})")?,
             }
             out.flush()?;
         }
@@ -154,7 +154,7 @@ fn summary(all: usize, bad: usize, unchecked: usize, out: &mut dyn Write) -> Res
     let good = all - bad - unchecked;
     writeln!(
         out,
-        "\n{good} of {all} checks are well, {bad} are not, {unchecked} were not made."
+        "\n{good} of {all} checks are well, {bad} are not, {unchecked} were skipped."
     )?;
     if bad == 0 {
         writeln!(out, "\nNext:")?;
