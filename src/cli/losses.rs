@@ -92,12 +92,14 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         || "the journal began".to_owned(),
         |since_s| time::local(since_s * NS_PER_S),
     );
-    let known = if unwatched.is_empty() && open.is_empty() {
-        ""
+    if unwatched.is_empty() && open.is_empty() {
+        writeln!(out, "{lost} lost since {since}")?;
     } else {
-        ", as far as the lines were watched"
-    };
-    writeln!(out, "{lost} lost since {since}{known}")?;
+        writeln!(
+            out,
+            "{lost} known to be lost since {since}; what came while a line was not watched (above) is not known"
+        )?;
+    }
     Ok(())
 }
 
