@@ -16,6 +16,7 @@ pub mod time;
 pub mod verify;
 
 mod in_use;
+mod learn;
 mod log;
 mod new_file;
 mod progress;
