@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::capture::filter::FilterState;
 use crate::clock::elapsed::Kept;
 use crate::clock::segment::Segment;
-use crate::pulse::{FilterTally, LossCause, MeterId, Pulse, WallNs};
+use crate::pulse::{FilterTally, LossCause, MeterId, MonoNs, Pulse, WallNs};
 
 /// The most pulses that wait for the disk: 24 MB, or a day at 10 pulses/s.
 pub const PULSES_MAX: usize = 1_000_000;
@@ -205,11 +205,29 @@ impl Intake {
         *pending = taken;
     }
 
-    /// Drops the first pulses that wait, because they were found to be in the journal. Returns how many.
-    pub fn drop_first(&self, pulses: usize) -> usize {
+    /// How many of these the queue begins with.
+    pub fn begins_with(&self, pulses: &[(MeterId, MonoNs)]) -> usize {
+        let pending = self.lock();
+        let waiting = pending.pulses.iter().zip(pulses);
+        waiting
+            .take_while(|(pulse, (meter, mono_ns))| {
+                pulse.meter == *meter && pulse.mono_ns == *mono_ns
+            })
+            .count()
+    }
+
+    /// Drops the first pulses that wait, and these losses, because they were found to be in the journal. Returns
+    /// how many pulses.
+    pub fn drop_found(&self, pulses: usize, losses: &Losses) -> usize {
         let mut pending = self.lock();
         let found = pulses.min(pending.pulses.len());
         pending.pulses.drain(..found);
+        for (what, loss) in losses {
+            if let Some(waiting) = pending.losses.get_mut(what) {
+                waiting.pulses = waiting.pulses.saturating_sub(loss.pulses);
+            }
+        }
+        pending.losses.retain(|_, loss| loss.pulses > 0);
         found
     }
 

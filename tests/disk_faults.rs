@@ -161,6 +161,15 @@ impl Toggling {
         Toggling { stop, made, hands }
     }
 
+    /// None at all.
+    fn none() -> Toggling {
+        Toggling {
+            stop: Arc::default(),
+            made: Arc::default(),
+            hands: Vec::new(),
+        }
+    }
+
     fn made(&self) -> usize {
         self.made.load(Ordering::Relaxed)
     }
@@ -596,4 +605,45 @@ fn stalls_of_ten_seconds_cost_no_pulse_and_no_sign_of_life() {
     eprintln!("longest silence {} ms", silence_ns / 1_000_000);
     assert!(silence_ns < limit_ns, "{} ms", silence_ns / 1_000_000);
     scene.end();
+}
+
+#[test]
+fn a_start_on_a_disk_that_does_not_answer_counts_in_memory() {
+    let Some((ground, disk)) = place("a_start_on_a_disk_that_does_not_answer_counts_in_memory")
+    else {
+        return;
+    };
+    let mut scene = Scene::begin(ground, disk, CONFIG, [20, 30]);
+    scene.wait_for_backlog();
+    // What was made so far has an end of its own: the next run requests its lines anew.
+    let made = std::mem::replace(&mut scene.toggling, Toggling::none());
+    let made: usize = made.stop().iter().map(Vec::len).sum();
+    scene.daemon.wait_for_pulses(i64::try_from(made).unwrap());
+    scene.daemon.stop();
+    scene.disk.unmount();
+    scene.disk.mount("errors=continue");
+    fs::write("/proc/sys/vm/drop_caches", "3").unwrap();
+    scene.disk.stall();
+    scene.daemon.start_again();
+    scene.daemon.wait_for("lines", |daemon| {
+        daemon.log().matches("counting on line").count() == METERS.len()
+    });
+    let ear = &scene.ear;
+    scene.daemon.wait_for("the stall told", |_| {
+        ear.status().contains("the disk does not answer")
+    });
+    let mut hands: Vec<Hand> = METERS
+        .iter()
+        .map(|(_, line)| Hand::on(&scene._chip, *line))
+        .collect();
+    for hand in &mut hands {
+        hand.toggles(40, Duration::from_millis(10));
+    }
+    scene.disk.go_on();
+    scene
+        .daemon
+        .wait_for_pulses(i64::try_from(made + 40).unwrap());
+    scene.daemon.stop();
+    let kept: usize = stamps(&scene.daemon).values().map(Vec::len).sum();
+    assert_eq!(kept, made + 40, "{}", scene.daemon.log());
 }

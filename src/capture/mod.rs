@@ -12,6 +12,7 @@ pub mod simulated;
 pub mod stats;
 pub mod waker;
 
+mod begin;
 mod line;
 mod source;
 mod tally;
@@ -19,13 +20,14 @@ mod tally;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
 
 use tracing::{debug, info, warn};
 
 pub use source::{Polled, Signal, Source};
 
 use crate::clock::Clock;
-use crate::clock::segment::{Remembered, Rules, Segments, Trust};
+use crate::clock::segment::{Look, Remembered, Rules, Segments, Trust};
 use crate::config::MeterSettings;
 use crate::intake::{Intake, Loss, Pending, Watch, Watched};
 use crate::pulse::{Edge, LossCause, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Pulse};
@@ -45,6 +47,9 @@ const READ_LAG_MAX_NS: i64 = 2 * NS_PER_MS;
 /// The clocks are looked at this often when nothing happens, to notice that the wall clock was set.
 const CLOCK_LOOK_NS: i64 = NS_PER_S;
 
+/// When the machine's clock is believed, and how earlier runs have left it.
+pub type Trusting = (Rules, Option<Remembered>);
+
 /// The stage: owns the source and a filter for each meter.
 #[derive(Debug)]
 pub struct Capture {
@@ -59,6 +64,9 @@ pub struct Capture {
     // State.
     lines: Vec<Line>,
     segments: Segments,
+    began: Look,
+    /// Where [`Trusting`] comes from, when the disk has not told it yet.
+    trusting: Option<Receiver<Trusting>>,
     announced: bool,
     signals: Vec<Signal>,
     outcomes: Vec<Outcome>,
@@ -72,7 +80,7 @@ impl Capture {
         clock: Arc<dyn Clock>,
         intake: Arc<Intake>,
         meters: &[MeterSettings],
-        (rules, remembered): (Rules, Option<Remembered>),
+        (rules, remembered): Trusting,
     ) -> Capture {
         let now_ns = clock.mono_ns();
         for meter in (0..).map(MeterId).take(meters.len()) {
@@ -83,7 +91,8 @@ impl Capture {
             .map(|meter| Line::new(meter, now_ns))
             .collect();
         let decide_ns = lines.iter().map(Line::decide_ns).max().unwrap_or(0);
-        let segments = Segments::begin(clock.look(), rules, remembered);
+        let began = clock.look();
+        let segments = Segments::begin(began, rules, remembered);
         Capture {
             source,
             clock,
@@ -92,6 +101,8 @@ impl Capture {
             decide_ns,
             lines,
             segments,
+            began,
+            trusting: None,
             announced: false,
             signals: Vec::new(),
             outcomes: Vec::new(),
@@ -236,10 +247,14 @@ impl Capture {
         let known = pending.segments.len();
         // An edge is no reason to ask all of this again.
         let offset_ns = self.clock.offset_ns();
-        if !self.segments.wants(now_ns, offset_ns) {
+        let changed = if let Some((rules, remembered)) = self.told() {
+            self.segments.learn(self.clock.look(), rules, remembered)
+        } else if self.segments.wants(now_ns, offset_ns) {
+            self.segments.observe(self.clock.look())
+        } else {
             return;
-        }
-        for segment in self.segments.observe(self.clock.look()) {
+        };
+        for segment in changed {
             info!(
                 segment = segment.no.0,
                 offset_ns = segment.offset_ns,

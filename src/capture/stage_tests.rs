@@ -352,3 +352,26 @@ fn a_meter_whose_pulses_are_rejected_is_told_beside_its_state() {
     assert_eq!(taken.lines[&METER].tally.bounce, 29);
     assert_eq!(taken.lines[&METER].tally.pulses, 0);
 }
+
+#[test]
+fn what_the_disk_tells_late_settles_what_was_counted_before() {
+    let wire: Vec<i64> = (0..3)
+        .flat_map(|n| [n * 500 + 100, n * 500 + 200])
+        .collect();
+    let told = std::iter::once(up(NS_PER_S)).chain(edges(&wire, 0));
+    let meter = meter(filter(CountedEdge::Falling, 5, 0), 0);
+    let mut stage = Stage::new(&meter, told, false);
+    let (disk, trusting) = std::sync::mpsc::channel();
+    stage
+        .capture
+        .begin_without(trusting, std::time::Duration::ZERO);
+    stage.run_until(3_000);
+    let taken = stage.taken();
+    assert_eq!(taken.pulses.len(), 3, "counted all the same");
+    assert!(taken.segments.iter().all(|s| !s.trust.is_final()));
+    disk.send((Rules::BELIEVE, None)).unwrap();
+    stage.run_until(5_000);
+    let settled = stage.taken().segments;
+    assert!(!settled.is_empty() && settled.iter().all(|s| s.trust.is_final()));
+    assert_eq!(settled.last().unwrap().no, taken.pulses[0].segment);
+}

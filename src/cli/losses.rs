@@ -95,17 +95,19 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         || "the journal began".to_owned(),
         |since_s| time::local(since_s * NS_PER_S),
     );
-    let known = match (unwatched.is_empty(), open.is_empty()) {
-        (_, false) => "; what came on a line that is not watched is not known",
-        (false, true) => ", as far as the lines were watched",
-        (true, true) => "",
-    };
-    // No good news while pulses may be missed.
-    let how_many = match lost {
-        0 if !open.is_empty() => "none known to be".to_owned(),
-        lost => grouped(lost),
-    };
-    writeln!(out, "{how_many} lost since {since}{known}")?;
+    if unwatched.is_empty() && open.is_empty() {
+        writeln!(out, "{} lost since {since}", grouped(lost))?;
+    } else {
+        // No good news while pulses may be missed.
+        let how_many = match lost {
+            0 => "none".to_owned(),
+            lost => grouped(lost),
+        };
+        writeln!(
+            out,
+            "{how_many} known to be lost since {since}; what came while a line was not watched (above) is not known"
+        )?;
+    }
     Ok(())
 }
 

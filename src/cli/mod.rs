@@ -18,6 +18,7 @@ pub mod time;
 pub mod verify;
 
 mod in_use;
+mod learn;
 mod log;
 mod names;
 mod new_file;

@@ -52,14 +52,14 @@ fn may_not_read(path: &Path) -> String {
     format!("you may not read {}: use sudo{group}", path.display())
 }
 
-/// Becomes the owner of the journal's directory for good.
+/// Becomes the owner of the journal's directory for good. Returns who it is now, if that is another user than
+/// before.
 ///
 /// # Errors
 /// When that is not allowed.
-pub(super) fn work_as_owner(loaded: &Loaded, keep: Keep) -> Result<()> {
+pub(super) fn work_as_owner(loaded: &Loaded, keep: Keep) -> Result<Option<User>> {
     let dir = &loaded.settings.journal.dir;
-    let became = owner::become_owner_of(dir, keep);
-    became.map(drop).with_context(|| failed(dir))
+    owner::become_owner_of(dir, keep).with_context(|| failed(dir))
 }
 
 /// The same for a command that has other files to write afterwards: until the answer is dropped.

@@ -9,6 +9,7 @@ use anyhow::Context;
 use clap::{ArgGroup, Args};
 use tracing::{info, warn};
 
+use super::learn::Learning;
 use super::log;
 use super::remote::remote;
 use super::rights;
@@ -21,14 +22,11 @@ use crate::capture::recorded::RecordedSource;
 use crate::capture::recorder::{Recorder, RecordingSource};
 use crate::capture::simulated::{SimulatedOptions, SimulatedSource};
 use crate::capture::waker::Waker;
-use crate::clock::kernel::{boot_id, has_rtc};
-use crate::clock::segment::{EARLIEST_WALL_NS, Remembered, Rules};
+use crate::clock::kernel::boot_id;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{ClockSettings, Loaded, MeterSettings, Settings};
-use crate::daemon::{self, Parts, RemoteMaker, RunError};
-use crate::journal::JournalError;
+use crate::config::{Loaded, MeterSettings, Settings};
+use crate::daemon::{self, Parts, RemoteMaker, UntilLearnt};
 use crate::journal::kind::SIMULATED_BOOT;
-use crate::journal::reader::Reader;
 use crate::owner::Keep;
 use crate::pulse::NS_PER_S;
 use crate::service::{self, Kept};
@@ -130,8 +128,15 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
     } else {
         Keep::Chips
     };
-    let became = rights::work_as_owner(loaded, keep);
+    let kept = if args.makes_time() {
+        Vec::new()
+    } else {
+        service::take_kept()
+    };
     let _log = log::start(settings.log.debug).context("cannot start the log")?;
+    // Nothing here asks the disk for anything before the lines are requested.
+    let machine_clock = (!args.makes_time()).then_some(settings.clock);
+    let (mut learning, trusting) = Learning::begin(loaded, keep, machine_clock)?;
     info!(
         version = super::VERSION,
         config = %loaded.config_dir.display(),
@@ -141,21 +146,18 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
     for note in &loaded.notes {
         warn!("{note}");
     }
-    if let Err(failed) = became {
-        // Counting depends on nothing.
-        let because = failed.root_cause().to_string();
-        warn!(because, "{failed}; counting goes on as root");
-    }
-    for path in crate::import::waiting(&settings.journal.dir) {
-        warn!(file = %path.display(), "{}", super::verify::local::how_to_import(&path));
-    }
     let waker = Waker::new().context("cannot make a wake-up descriptor")?;
     let Chosen {
         source,
         clock,
-        trust,
         remembered,
-    } = source(args, files.replayed, settings, &waker)?;
+    } = source(
+        args,
+        files.replayed,
+        settings,
+        &waker,
+        (kept, &mut learning),
+    )?;
     let source = match (&args.record, files.recorded) {
         (Some(path), Some(file)) => record(path, file, source, &clock, &settings.meters)?,
         _ => source,
@@ -168,7 +170,8 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
         clock,
         waker,
         remote,
-        trust,
+        trusting,
+        learning: UntilLearnt(Box::new(move |patience| learning.wait(patience))),
         boot_id: if patient {
             SIMULATED_BOOT.to_owned()
         } else {
@@ -181,11 +184,10 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What to count, on which clock, and when that clock is believed.
+/// What to count, and on which clock.
 struct Chosen {
     source: Box<dyn Source>,
     clock: Arc<dyn Clock>,
-    trust: (Rules, Option<Remembered>),
     /// What an earlier run has left of each meter's line.
     remembered: Vec<Option<FilterState>>,
 }
@@ -195,12 +197,12 @@ fn source(
     replayed: Option<File>,
     settings: &Settings,
     waker: &Waker,
+    (kept, learning): (Vec<Kept>, &mut Learning),
 ) -> anyhow::Result<Chosen> {
     let meters = settings.meters.as_slice();
     let unremembered = |source, clock| Chosen {
         source,
         clock,
-        trust: (Rules::BELIEVE, None),
         remembered: Vec::new(),
     };
     let Speed(speed) = args.speed;
@@ -235,13 +237,12 @@ fn source(
         warn!("{hint}");
     }
     let mut lines = GpioSource::new(meters, Arc::clone(&clock), waker.clone());
-    let kept = service::take_kept();
-    let reader = Reader::open(&settings.journal.dir);
-    let remembered = remembered(settings, &reader, &kept)?;
-    // What was simulated tells nothing of this machine's clock.
-    let reader = reader.ok();
-    let reader = reader.filter(|reader| !reader.is_simulated().unwrap_or(false));
-    let trust = trust(settings.clock, reader.as_ref());
+    let kept_lines = kept.iter().filter(|kept| is_line(kept)).count();
+    let remembered = match kept_lines {
+        // Without a request to go on with there is nothing to wait for.
+        0 => Vec::new(),
+        _ => learning.lines_of(meters, kept_lines)?,
+    };
     let ids: Vec<Option<u64>> = remembered
         .iter()
         .map(|line| line.as_ref().map(|(id, _)| *id))
@@ -252,7 +253,6 @@ fn source(
     Ok(Chosen {
         source: Box::new(lines),
         clock,
-        trust,
         remembered: states.collect(),
     })
 }
@@ -266,66 +266,6 @@ fn no_chip(dev: &Path) -> Option<&'static str> {
         "there is no GPIO chip here (/dev/gpiochip*): powerlogger waits 60 s for one, then ends. Without meters, \
          `powerlogger run --simulate` counts a simulated house, and `make demo` shows it in a clone",
     )
-}
-
-/// When the machine's clock is believed, and how the last run of this boot left it. A journal that is not
-/// there, or cannot be read, knows nothing.
-fn trust(settings: ClockSettings, reader: Option<&Reader>) -> (Rules, Option<Remembered>) {
-    let confirmed_ns = reader.and_then(|reader| reader.confirmed_ns().ok().flatten());
-    let from_ns = confirmed_ns
-        .unwrap_or(EARLIEST_WALL_NS)
-        .max(EARLIEST_WALL_NS);
-    let rtc = settings
-        .rtc
-        .unwrap_or_else(|| has_rtc(SystemClock.wall_ns()));
-    let max_wait_s = i64::try_from(settings.max_wait_s).unwrap_or(i64::MAX / NS_PER_S);
-    let rules = Rules {
-        earliest_wall_ns: EARLIEST_WALL_NS,
-        rtc_from_ns: rtc.then_some(from_ns),
-        max_wait_ns: max_wait_s * NS_PER_S,
-        assume: settings.assume,
-    };
-    let known = reader.and_then(|reader| reader.clock_of_boot(&boot_id()).ok().flatten());
-    (rules, known)
-}
-
-/// What the journal remembers of each meter's line: the id of its request and the filter's memory. A
-/// journal that is not there, or is damaged, remembers nothing. One that cannot be read now may be readable later:
-/// the requests that systemd keeps are left alone until then, since the kernel counts on.
-fn remembered(
-    settings: &Settings,
-    reader: &Result<Reader, JournalError>,
-    kept: &[Kept],
-) -> anyhow::Result<Vec<Option<(u64, FilterState)>>> {
-    let kept_lines = kept.iter().filter(|kept| is_line(kept)).count();
-    // Without a request to go on with there is nothing to ask.
-    if kept_lines == 0 {
-        return Ok(Vec::new());
-    }
-    let known = match reader {
-        Ok(reader) => reader.lines(),
-        Err(failed) if failed.kind() == "missing" || failed.is_corrupt() => Ok(Vec::new()),
-        Err(failed) => return Err(left_alone(failed, kept_lines)),
-    };
-    let mut known = match known {
-        Err(failed) if !failed.is_corrupt() => return Err(left_alone(&failed, kept_lines)),
-        known => known.unwrap_or_default(),
-    };
-    let of_meter = |meter: &MeterSettings| {
-        let at = known.iter().position(|(name, ..)| *name == meter.name)?;
-        let (_, id, state) = known.swap_remove(at);
-        state.is_sound(SystemClock.mono_ns()).then_some((id, state))
-    };
-    Ok(settings.meters.iter().map(of_meter).collect())
-}
-
-/// The end of a start that must not touch the requests that systemd keeps.
-fn left_alone(failed: &JournalError, kept: usize) -> anyhow::Error {
-    RunError::LinesKept {
-        kept,
-        failed: failed.to_string(),
-    }
-    .into()
 }
 
 fn record(

@@ -3,11 +3,13 @@
 use std::fs::File;
 
 use super::*;
+use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::config::LoadOptions;
+use crate::daemon::RunError;
 use crate::journal::append::Journal;
 
-/// Settings with a journal in `dir`.
-fn settings(dir: &Path) -> Settings {
+/// A configuration with a journal in `dir`.
+fn loaded(dir: &Path) -> Loaded {
     let options = LoadOptions {
         config_dir: Some(dir.to_owned()),
         queue_dir: Some(dir.to_owned()),
@@ -16,7 +18,7 @@ fn settings(dir: &Path) -> Settings {
         env: std::collections::BTreeMap::new(),
         cwd: dir.to_owned(),
     };
-    crate::config::load(&options).unwrap().settings
+    crate::config::load(&options).unwrap()
 }
 
 /// A descriptor in systemd's store.
@@ -31,7 +33,13 @@ const LINE: &str = "line-0000000000001234-u0-20.gpiochip0.pinctrl-bcm2711";
 
 /// What a start says of the requests in `kept`.
 fn start(dir: &Path, kept: &[Kept]) -> anyhow::Result<Vec<Option<(u64, FilterState)>>> {
-    remembered(&settings(dir), &Reader::open(dir), kept)
+    let loaded = loaded(dir);
+    let (mut learning, _) =
+        Learning::begin(&loaded, Keep::Nothing, Some(loaded.settings.clock.clone()))?;
+    match kept.iter().filter(|kept| is_line(kept)).count() {
+        0 => Ok(Vec::new()),
+        count => learning.lines_of(&loaded.settings.meters, count),
+    }
 }
 
 /// The exit by which requests stay with systemd.

@@ -143,6 +143,14 @@ impl Rules {
         max_wait_ns: 0,
         assume: true,
     };
+
+    /// No time is right: until it is known what earlier runs have left.
+    pub const NOT_KNOWN_YET: Rules = Rules {
+        earliest_wall_ns: WallNs::MAX,
+        rtc_from_ns: None,
+        max_wait_ns: 0,
+        assume: false,
+    };
 }
 
 /// What earlier runs know of the clocks.
@@ -289,6 +297,40 @@ impl Segments {
 
     /// Looks at the clocks. Returns the segments that are new or have become final or more trusted.
     pub fn observe(&mut self, look: Look) -> Vec<Segment> {
+        self.observe_from(look, Trust::Provisional)
+    }
+
+    /// What earlier runs have left is known only now, and so is when a time is believed ([`Rules::NOT_KNOWN_YET`]
+    /// until then). Returns as [`Segments::observe`]. Not for stamps from before this run: there is no segment for
+    /// them.
+    pub fn learn(
+        &mut self,
+        look: Look,
+        rules: Rules,
+        remembered: Option<Remembered>,
+    ) -> Vec<Segment> {
+        let Remembered { stood, elapsed } = remembered.unwrap_or_default();
+        let known = stood.and_then(|stood| stood.known);
+        self.rules = rules;
+        self.elapsed = Elapsed::begin(look.mono_ns, elapsed, known);
+        self.stood = stood;
+        let Some(stood) = stood else {
+            return self.observe(look);
+        };
+        self.begin_ns = self.begin_ns.min(stood.first_ns);
+        self.synchronised |= stood.synchronised;
+        let is_set = stood.is_set_since(look);
+        self.was_set |= stood.was_set || is_set;
+        let inherited = if is_set {
+            Trust::Provisional
+        } else {
+            stood.trust
+        };
+        self.observe_from(look, inherited)
+    }
+
+    /// `inherited`: how far the clock was trusted by an earlier run, as long as nobody has set it.
+    fn observe_from(&mut self, look: Look, inherited: Trust) -> Vec<Segment> {
         let current = self.current();
         self.looked_ns = look.mono_ns;
         self.synchronised |= look.synchronised;
@@ -297,10 +339,10 @@ impl Segments {
         if is_step(by_ns) {
             // A suspend moves the offset by itself; anything else is somebody's hand, or NTP's.
             self.was_set |= is_step(by_ns - (look.slept_ns - current.slept_ns));
-            self.open(look, Trust::Provisional);
+            self.open(look, inherited);
             changed.push(self.current());
         } else {
-            let trust = self.judge(look, current.trust);
+            let trust = self.judge(look, current.trust.max(inherited));
             if trust > current.trust {
                 let newest = self.all.last_mut().expect("never empty");
                 newest.trust = trust;

@@ -361,3 +361,29 @@ fn a_wrong_year_holds_what_comes_until_the_right_one_is_back() {
         assert_eq!(changed.len(), 2);
     }
 }
+
+#[test]
+fn nothing_is_believed_before_it_is_known_what_earlier_runs_have_left() {
+    let mut segments = Segments::begin(synchronised(2 * T0, GOOD), Rules::NOT_KNOWN_YET, None);
+    assert_eq!(segments.observe(synchronised(9 * T0, GOOD)), []);
+    assert_eq!(trusts(&segments), [Trust::Provisional]);
+    // Unmoved: it is trusted as it was, from the first pulse on.
+    let stood = Stood {
+        trust: Trust::Rtc,
+        ..STOOD
+    };
+    let mut unmoved = Segments::begin(look(2 * T0, GOOD), Rules::NOT_KNOWN_YET, None);
+    let changed = unmoved.learn(look(30 * T0, GOOD), NO_RTC, Some(left(stood)));
+    assert_eq!(changed, unmoved.all());
+    assert_eq!(trusts(&unmoved), [Trust::Rtc]);
+    // Set since: somebody's hand is known, and is waited for.
+    let mut set = Segments::begin(look(2 * T0, GOOD + H), Rules::NOT_KNOWN_YET, None);
+    let learnt = set.learn(look(30 * T0, GOOD + H), NO_RTC, Some(left(stood)));
+    assert_eq!((learnt.len(), trusts(&set)), (0, vec![Trust::Provisional]));
+    set.observe(look(30 * T0 + MAX_WAIT_NS, GOOD + H));
+    assert_eq!(trusts(&set), [Trust::Assumed]);
+    // Nothing was left: as at any first start.
+    let changed = segments.learn(synchronised(30 * T0, GOOD), NO_RTC, None);
+    assert_eq!(changed, segments.all());
+    assert_eq!(trusts(&segments), [Trust::Synchronised]);
+}

@@ -8,6 +8,7 @@ mod settings;
 mod watch;
 
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,8 +17,8 @@ use tracing::{error, warn};
 use crate::capture::filter::FilterState;
 use crate::capture::stats::CaptureStats;
 use crate::capture::waker::Waker;
-use crate::capture::{Capture, Polled, Source};
-use crate::clock::segment::{Remembered, Rules};
+use crate::capture::{Capture, Polled, Source, Trusting};
+use crate::clock::segment::Rules;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, InfluxSettings, Loaded, Settings};
 use crate::deliver::sink::Sink;
@@ -40,6 +41,9 @@ const PATIENT_ABOVE: usize = 50_000;
 /// Between tries to open a journal that cannot be opened.
 const JOURNAL_RETRY: Duration = Duration::from_secs(5);
 
+/// For so long capture waits for what the disk tells of the clock: at 10 pulses/s the kernel keeps the edges of 50 s.
+const TRUSTING_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Damage that is found again so soon after the journal was opened for it is damage indeed.
 const DOUBT_NS: i64 = 60 * NS_PER_S;
 
@@ -57,8 +61,10 @@ pub struct Parts {
     pub waker: Waker,
     /// Where pulses go: made anew when the stages behind the intake are.
     pub remote: RemoteMaker,
-    /// When the clock is believed, and how an earlier run of this boot left it.
-    pub trust: (Rules, Option<Remembered>),
+    /// When the clock is believed, and how an earlier run of this boot left it: told once.
+    pub trusting: Receiver<Trusting>,
+    /// Waits for all that is to be learnt of earlier runs.
+    pub learning: UntilLearnt,
     /// Names the boot: monotonic stamps of different boots have nothing in common.
     pub boot_id: String,
     /// What an earlier run has left of each meter's line, should its request go on.
@@ -85,6 +91,18 @@ type MakeRemote = dyn Fn(&Settings) -> Result<Remote, String>;
 impl std::fmt::Debug for RemoteMaker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("RemoteMaker")
+    }
+}
+
+/// Waits so long at most for what the disk tells of earlier runs; true: all is known, and this thread may open the
+/// journal.
+pub struct UntilLearnt(pub Box<WaitUntilLearnt>);
+
+type WaitUntilLearnt = dyn FnMut(Duration) -> bool;
+
+impl std::fmt::Debug for UntilLearnt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("UntilLearnt")
     }
 }
 
@@ -147,12 +165,14 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
     let intake = Arc::new(Intake::new(settings.waiting_pulses_max));
     let real: Arc<dyn Clock> = Arc::new(SystemClock);
 
+    let known = parts.trusting.try_recv();
+    let late = known.is_err().then_some(parts.trusting);
     let mut capture = Capture::new(
         parts.source,
         Arc::clone(&parts.clock),
         Arc::clone(&intake),
         &settings.meters,
-        parts.trust,
+        known.unwrap_or((Rules::NOT_KNOWN_YET, None)),
     );
     if settings.log.edges {
         capture.log_edges();
@@ -163,6 +183,9 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
         let (shutdown, intake, waker) =
             (shutdown.clone(), Arc::clone(&intake), parts.waker.clone());
         move || {
+            if let Some(trusting) = late {
+                capture.begin_without(trusting, TRUSTING_PATIENCE);
+            }
             while !shutdown.is_requested() && capture.step() != Polled::Ended {
                 while parts.patient && intake.len() > PATIENT_ABOVE && !shutdown.is_requested() {
                     waker.wait(Some(NS_PER_MS));
@@ -190,7 +213,8 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
     };
     let watching = SettingsWatch::begin(loaded, &bell)?;
     let mut in_use = InUse::new(loaded, watching, parts.remote);
-    let result = keep_house(&ends, &intake, &mut in_use, &mut bell).and_then(|house| {
+    let kept = keep_house(&ends, &intake, &mut in_use, parts.learning, &mut bell);
+    let result = kept.and_then(|house| {
         let Some(house) = house else {
             return Ok(());
         };
@@ -223,9 +247,11 @@ fn keep_house(
     ends: &Ends<'_>,
     intake: &Arc<Intake>,
     in_use: &mut InUse,
+    learning: UntilLearnt,
     bell: &mut Bell,
 ) -> Result<Option<House>, RunError> {
     let mut watch = Watch::new(service::watchdog());
+    Opening::new(ends, intake, false).wait_until_learnt(learning, &mut watch);
     let (mut vouches_from_ns, mut left, mut again) = (WallNs::MIN, None::<Left>, false);
     let mut doubted: Option<MonoNs> = None;
     // A disk that fails forgets what it has taken, and that looks like damage until the journal is opened

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use super::watch::{Watch, unread};
-use super::{Ends, JOURNAL_RETRY, RunError, THREAD_ENDS, join, spawn};
+use super::{Ends, JOURNAL_RETRY, RunError, THREAD_ENDS, UntilLearnt, join, spawn};
 use crate::clock::{Clock, SystemClock};
 use crate::intake::Intake;
 use crate::journal::JournalError;
@@ -58,6 +58,13 @@ impl<'a> Opening<'a> {
             said_ns: began_ns,
             looks: 0,
             refused: "",
+        }
+    }
+
+    /// Waits until all is learnt of earlier runs that they have left, or the end is asked for.
+    pub(super) fn wait_until_learnt(&mut self, mut learning: UntilLearnt, watch: &mut Watch) {
+        while !(learning.0)(LOOK) && !self.ends.shutdown.is_requested() {
+            self.tell(watch);
         }
     }
 

@@ -9,8 +9,8 @@ use tracing::warn;
 
 use super::append::Journal;
 use super::{JournalError, Named};
-use crate::intake::{Intake, Pending};
-use crate::pulse::{SegmentNo, WallNs};
+use crate::intake::{Intake, Losses, Pending};
+use crate::pulse::{MeterId, MonoNs, SegmentNo, WallNs};
 
 /// The most pulses that are kept so: more than come between two syncs of a card that takes its time.
 /// Those above are in the journal all the same.
@@ -32,11 +32,14 @@ struct Kept {
 pub(super) struct Tail {
     commits: VecDeque<Kept>,
     pulses: usize,
+    attempts: Attempts,
 }
 
 impl Tail {
     /// Keeps what commit number `commit` has made; its newest id is `newest`.
     pub(super) fn keep(&mut self, commit: u64, newest: i64, pending: Pending) {
+        // None of those that failed before can be found any more.
+        self.attempts.0.clear();
         self.pulses += pending.pulses.len();
         self.commits.push_back(Kept {
             commit,
@@ -46,6 +49,11 @@ impl Tail {
         while self.pulses > PULSES_MAX {
             self.forget_oldest();
         }
+    }
+
+    /// Keeps what of a commit that was thought to have failed tells whether the journal has it all the same.
+    pub(super) fn failed(&mut self, pending: &Pending) {
+        self.attempts.failed(pending);
     }
 
     /// Forgets all up to commit number `durable`.
@@ -63,6 +71,55 @@ impl Tail {
         if let Some(kept) = self.commits.pop_front() {
             self.pulses -= kept.pending.pulses.len();
         }
+    }
+}
+
+/// Commits that were thought to have failed since the last one that did not, the latest.
+const ATTEMPTS_MAX: usize = 16;
+
+/// A commit that was thought to have failed: it begins the queue again, and may yet be found in the journal.
+#[derive(Debug)]
+struct Attempt {
+    pulses: usize,
+    /// All of it but its pulses.
+    rest: Pending,
+}
+
+/// All of them, oldest first. Each begins where the last good commit ended.
+#[derive(Debug, Default)]
+struct Attempts(VecDeque<Attempt>);
+
+impl Attempts {
+    /// A commit has failed.
+    fn failed(&mut self, pending: &Pending) {
+        if self.0.len() == ATTEMPTS_MAX {
+            self.0.pop_front();
+        }
+        let (losses, lines) = (pending.losses.clone(), pending.lines.clone());
+        self.0.push_back(Attempt {
+            pulses: pending.pulses.len(),
+            rest: Pending {
+                losses,
+                lines,
+                ..Pending::default()
+            },
+        });
+    }
+
+    /// The one that the journal has after all, of which it has so many pulses.
+    fn found(&self, journal: &Journal, pulses: usize) -> Result<Option<&Attempt>, JournalError> {
+        for attempt in self.0.iter().rev().filter(|tried| tried.pulses == pulses) {
+            let told_by_lines = !attempt.rest.lines.is_empty();
+            let there = if told_by_lines {
+                journal.has_lines_of(&attempt.rest)?
+            } else {
+                pulses > 0
+            };
+            if there {
+                return Ok(Some(attempt));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -104,10 +161,14 @@ impl Left {
         now_ns: WallNs,
     ) -> Result<usize, JournalError> {
         journal.know_segments(&self.segments)?;
-        // A commit that was thought to have failed may be found when the WAL is read again.
-        let more = usize::try_from(journal.newest() - self.newest).unwrap_or(0);
+        // A commit that was thought to have failed may be found when the WAL is read again. Other pulses may have
+        // come from an import, while the journal was let go.
+        let since = journal.stamps_since(self.newest)?;
         let survived = self.survived(journal)?;
-        let found = intake.drop_first(more);
+        let ours = intake.begins_with(&since);
+        let attempt = self.tail.attempts.found(journal, ours)?;
+        let losses = attempt.map(|attempt| &attempt.rest.losses);
+        let found = intake.drop_found(ours, losses.unwrap_or(&Losses::new()));
         let mut missing = std::mem::take(&mut self.standing);
         for kept in self.tail.commits.drain(..).skip(survived) {
             let first = kept.newest - i64::try_from(kept.pending.pulses.len()).expect("few") + 1;
@@ -174,6 +235,49 @@ impl Journal {
             }
         }
         Ok(())
+    }
+
+    /// Pulses above an id: meter and stamp, in their order. Pulses of meters that are not configured end them.
+    fn stamps_since(&self, id: i64) -> Result<Vec<(MeterId, MonoNs)>, JournalError> {
+        let mut query = self
+            .connection
+            .prepare("SELECT meter, mono_ns FROM pulse WHERE id > ?1 ORDER BY id")
+            .op("be read")?;
+        let rows = query
+            .query_map([id], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))
+            .op("be read")?;
+        let mut found = Vec::new();
+        for row in rows {
+            let (meter, mono_ns) = row.op("be read")?;
+            let Some(at) = self.meters.iter().position(|known| *known == meter) else {
+                break;
+            };
+            found.push((
+                MeterId(u16::try_from(at).expect("at most 64 meters")),
+                mono_ns,
+            ));
+        }
+        Ok(found)
+    }
+
+    /// Whether the state of its lines is that of this commit in all, so that no other commit can have put it there.
+    fn has_lines_of(&self, pending: &Pending) -> Result<bool, JournalError> {
+        for (meter, state) in &pending.lines {
+            let filter = serde_json::to_string(&state.filter).expect("numbers and flags");
+            let tally = serde_json::to_string(&state.tally).expect("numbers");
+            let same: bool = self
+                .connection
+                .query_row(
+                    "SELECT EXISTS (SELECT 1 FROM line WHERE meter = ?1 AND filter = ?2 AND tally = ?3)",
+                    (self.meters[meter.index()], filter, tally),
+                    |found| found.get(0),
+                )
+                .op("be read")?;
+            if !same {
+                return Ok(false);
+            }
+        }
+        self.stands_at(pending)
     }
 
     /// Whether its lines stand where this commit has put them.

@@ -13,8 +13,8 @@ use crate::pulse::{FilterTally, LossCause, MeterId};
 
 const FILES: [&str; 2] = ["journal.sqlite", "journal.sqlite-wal"];
 
-/// A commit with some pulses of the second meter and a rejected edge, at this number of the line.
-fn commit(bench: &mut Bench, count: i64, line_seqno: u32) {
+/// Some pulses of the second meter and a rejected edge, at this number of the line.
+fn news(count: i64, line_seqno: u32) -> Pending {
     let mut new = pending(Vec::new(), pulses(1, 0, count));
     new.lose(MeterId(1), LossCause::Bounce, Loss::at(1, WALL));
     let filter: FilterState = serde_json::from_str(
@@ -29,7 +29,12 @@ fn commit(bench: &mut Bench, count: i64, line_seqno: u32) {
         tally: FilterTally::default(),
     };
     new.lines.insert(MeterId(1), state);
-    bench.push(new);
+    new
+}
+
+/// A commit of it.
+fn commit(bench: &mut Bench, count: i64, line_seqno: u32) {
+    bench.push(news(count, line_seqno));
     bench.writer.step();
 }
 
@@ -111,6 +116,72 @@ fn a_commit_that_only_seemed_to_fail_is_found() {
     let mut journal = Journal::open_again(dir.path(), &names(), "boot", WALL).unwrap();
     left.give_back(&mut journal, &intake, WALL).unwrap();
     assert_eq!(intake.len(), 1, "the fifth came later");
+}
+
+/// Losses and pulses after a commit was answered with an error, and others came since. `is_there`: it is in the
+/// journal all the same; `imported`: an import has added a pulse while the journal was let go.
+fn after_an_error(count: i64, is_there: bool, imported: bool) -> (u64, i64) {
+    let mut bench = Bench::new(|_| {});
+    bench.push(pending(vec![segment(0, WALL, Trust::Assumed)], Vec::new()));
+    bench.writer.step();
+    commit(&mut bench, 3, 10);
+    let read_only = |bench: &Bench, on: bool| {
+        let connection = bench.writer.journal().connection();
+        connection.pragma_update(None, "query_only", on).unwrap();
+    };
+    read_only(&bench, true);
+    commit(&mut bench, count, 20);
+    assert!(bench.intake.len() > 0 || count == 0);
+    // Tried once more with what has come since; the disk still refuses.
+    bench.push(news(1, 30));
+    bench.writer.step();
+    let Bench {
+        dir,
+        writer,
+        durable,
+        intake,
+        ..
+    } = bench;
+    let mut left = writer.leave();
+    drop(durable);
+    let again = || Journal::open_again(dir.path(), &names(), "boot", WALL).unwrap();
+    if is_there {
+        let mut journal = again();
+        let rows = left.segments.clone();
+        journal.segments.extend(rows);
+        journal.commit(&news(count, 20)).unwrap();
+    }
+    if imported {
+        let mut journal = again();
+        journal.segments.extend(left.segments.clone());
+        journal
+            .commit(&pending(Vec::new(), pulses(0, 0, 1)))
+            .unwrap();
+    }
+    let mut journal = again();
+    left.give_back(&mut journal, &intake, WALL).unwrap();
+    journal.commit(&intake.take(true).unwrap()).unwrap();
+    let reader = super::reader::Reader::open(dir.path()).unwrap();
+    let ledger = reader.ledger().unwrap();
+    let losses = ledger.iter().map(|(_, _, loss)| loss.pulses).sum();
+    (losses, journal.newest())
+}
+
+#[test]
+fn what_a_commit_lost_is_entered_once_whether_it_failed_or_only_seemed_to() {
+    for count in [0, 2, 5] {
+        for is_there in [false, true] {
+            let found = after_an_error(count, is_there, false);
+            assert_eq!(found, (3, 3 + count + 1), "{count} pulses, {is_there}");
+        }
+    }
+}
+
+#[test]
+fn pulses_that_an_import_has_added_meanwhile_are_not_taken_for_ours() {
+    for count in [0, 2] {
+        assert_eq!(after_an_error(count, false, true), (3, 3 + count + 2));
+    }
 }
 
 #[test]

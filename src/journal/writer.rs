@@ -234,11 +234,10 @@ impl Writer {
         if now_ns - self.elapsed_ns < ELAPSED_SAVE_NS {
             return Ok(());
         }
-        let Some(kept) = self.intake.elapsed() else {
-            return Ok(());
-        };
-        self.journal.keep_elapsed(&kept)?;
-        self.elapsed_ns = now_ns;
+        if let Some(kept) = self.intake.elapsed() {
+            self.journal.keep_elapsed(&kept)?;
+            self.elapsed_ns = now_ns;
+        }
         Ok(())
     }
 
@@ -325,6 +324,7 @@ impl Writer {
                 Ok(())
             }
             Err(failed) => {
+                self.tail.failed(&pending);
                 self.intake.put_back(pending, self.clock.wall_ns());
                 Err(failed)
             }

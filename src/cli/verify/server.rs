@@ -22,6 +22,14 @@ use crate::setup::{mark, sharing, tasks};
 
 const NEEDS_ADMIN: &str = "needs the admin token in INFLUX_TOKEN";
 
+/// What only the admin token may see.
+const ADMIN_CHECKS: [&str; 4] = [
+    "retention of the buckets",
+    "tasks",
+    "foreign tasks",
+    "other installations",
+];
+
 pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
     let influx = match &loaded.settings.influx {
         Influx::Configured(influx) => influx,
@@ -36,17 +44,19 @@ pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
         Err(error) => {
             let remedy = "correct influx.ca_file; nothing is sent until then";
             let what = format!("server {}", influx.host);
-            return checks.add(Check::bad(what, chain(&error), remedy));
+            checks.add(Check::bad(what, chain(&error), remedy))?;
+            return skip_rest(loaded, influx, "the server cannot be asked", checks);
         }
     };
     if let Err(error) = client.health() {
         let remedy =
             "start the server, and check INFLUX_HOST (http://localhost:8086 on this machine)";
-        return checks.add(Check::bad(
+        checks.add(Check::bad(
             format!("server {}", influx.host),
             chain(&error),
             remedy,
-        ));
+        ))?;
+        return skip_rest(loaded, influx, "the server does not answer", checks);
     }
     checks.add(Check::good("server", influx.host.as_str()))?;
     let installation = installation::find(&loaded.config_dir).unwrap_or(Found::Nothing);
@@ -54,7 +64,7 @@ pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
         checks.add(check)?;
     }
     if !token(&client, influx, checks)? {
-        return Ok(());
+        return skip_behind_token(loaded, influx, "the token of `run` is not taken", checks);
     }
     buckets(&client, influx, checks)?;
     end_to_end(&client, influx, checks)?;
@@ -64,18 +74,45 @@ pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
             let here = installation.here();
             with_admin((loaded, here), influx, admin.expose().to_owned(), checks)
         }
-        None => {
-            for what in [
-                "retention of the buckets",
-                "tasks",
-                "foreign tasks",
-                "other installations",
-            ] {
-                checks.add(Check::not_checked(what, NEEDS_ADMIN))?;
-            }
-            Ok(())
-        }
+        None => skip(&ADMIN_CHECKS, NEEDS_ADMIN, checks),
     }
+}
+
+/// The checks that need a server are named also when there is none.
+fn skip_rest(
+    loaded: &Loaded,
+    influx: &InfluxSettings,
+    why: &str,
+    checks: &mut Checks<'_>,
+) -> Result<()> {
+    skip(&["token of `run`", "organization"], why, checks)?;
+    skip_behind_token(loaded, influx, why, checks)
+}
+
+/// The checks behind that of the token.
+fn skip_behind_token(
+    loaded: &Loaded,
+    influx: &InfluxSettings,
+    why: &str,
+    checks: &mut Checks<'_>,
+) -> Result<()> {
+    for level in Level::ALL {
+        skip(&[&format!("bucket {}", influx.bucket(level))], why, checks)?;
+    }
+    skip(&["end to end"], why, checks)?;
+    let needs_admin = loaded.admin_token().is_none();
+    skip(
+        &ADMIN_CHECKS,
+        if needs_admin { NEEDS_ADMIN } else { why },
+        checks,
+    )
+}
+
+fn skip(all: &[&str], why: &str, checks: &mut Checks<'_>) -> Result<()> {
+    for what in all {
+        checks.add(Check::not_checked(*what, why))?;
+    }
+    Ok(())
 }
 
 /// Why nothing is sent: there is no server yet, or a mistake that names its place.
@@ -305,7 +342,7 @@ fn with_admin(
     let seen = match looked {
         Ok(Some(seen)) => seen,
         Ok(None) => {
-            return checks.add(Check::not_checked("retention and tasks", NEEDS_ADMIN));
+            return skip(&ADMIN_CHECKS, NEEDS_ADMIN, checks);
         }
         Err(error) => {
             let remedy = match &error {
@@ -315,7 +352,7 @@ fn with_admin(
                 _ => "",
             };
             let why = format!("INFLUX_TOKEN: {}{remedy}", chain(&error));
-            return checks.add(Check::not_checked("retention and tasks", why));
+            return skip(&ADMIN_CHECKS, &why, checks);
         }
     };
     let here = here.as_ref();
