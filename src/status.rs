@@ -146,7 +146,8 @@ pub struct LevelStatus {
     pub from_s: Option<i64>,
     /// And ends here.
     pub to_s: Option<i64>,
-    /// Windows in which the server holds more than the journal: they are not equal, and left as they are.
+    /// Windows that are not equal and left as they are: the server holds more than the journal there, or does
+    /// not take what it lacks.
     pub unequal: i64,
     /// What is still to be looked at goes back to here, in seconds since 1970; None: nothing is.
     pub to_look_from_s: Option<i64>,

@@ -9,174 +9,17 @@
 
 mod support;
 mod support_daemon;
-
-use std::fs;
-use std::process::Command;
-use std::time::Duration;
+mod support_views;
 
 use powerlogger::journal::reader::Reader;
 use powerlogger::rollup::View;
 use serde_json::{Value, json};
-use support::fake_influx::{FakeInflux, Store};
 use support::influxd::Influxd;
 use support::remote::{OPERATOR, ORG, Remote, of_fake, on_both, start_fake};
-use support::wait::wait_until;
 use support_daemon::Daemon;
-
-/// Simulated pulses are delivered only to buckets that are named for them.
-const SIMULATED: &str = "RAW_BUCKET=simulated_raw
-B1M_BUCKET=simulated_1m
-B5M_BUCKET=simulated_5m
-B1H_BUCKET=simulated_1h
-";
-
-/// Everything quick, so that a test takes seconds.
-const QUICK: &str = "
-[journal]
-sync_interval_ms = 20
-[deliver]
-flush_ms = 10
-replay_interval_ms = 100
-[influx]
-timeout_ms = 5000
-";
-
-fn dotenv(server: &Remote) -> String {
-    format!(
-        "INFLUX_HOST={}\nINFLUX_ORG={ORG}\nINFLUX_TOKEN={OPERATOR}\n{SIMULATED}",
-        server.url()
-    )
-}
-
-/// A directory in which `setup` has been run.
-fn set_up(server: &Remote, config: &str) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join(".env"), dotenv(server)).unwrap();
-    fs::write(dir.path().join("powerlogger.toml"), config).unwrap();
-    let said = powerlogger(&dir, &["setup"]);
-    assert_eq!(said.0, 0, "{}", said.1);
-    dir
-}
-
-fn powerlogger(dir: &tempfile::TempDir, args: &[&str]) -> (i32, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_powerlogger"))
-        .args(["--queue-dir", "queue"])
-        .args(args)
-        .current_dir(dir.path())
-        .env_clear()
-        .output()
-        .unwrap();
-    let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
-    (output.status.code().unwrap(), said.concat())
-}
-
-/// A simulated day that began so many hours ago, as fast as it goes, delivered or not.
-fn day(dir: &tempfile::TempDir, hours_ago: u32) {
-    let from = format!("--from=-{hours_ago}h");
-    let args = ["run", "--simulate", &from, "--for", "24h", "--speed", "max"];
-    let (code, said) = powerlogger(dir, &args);
-    assert_eq!(code, 0, "{said}");
-}
-
-/// The audit of the last ten days.
-fn audit(dir: &tempfile::TempDir) -> Value {
-    let (_, said) = powerlogger(dir, &["audit", "--since=-10 days", "--json"]);
-    serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
-}
-
-/// How many pulses the audit counted, if both sides are equal.
-fn equal(audit: &Value) -> Option<i64> {
-    let mut sums = Vec::new();
-    for level in audit["levels"].as_array().unwrap() {
-        let totals = level["totals"].as_object().unwrap().values();
-        let sum = |side: &str| {
-            totals
-                .clone()
-                .map(|meter| meter[side].as_i64().unwrap())
-                .sum::<i64>()
-        };
-        if !level["differences"].as_array().unwrap().is_empty() || sum("journal") != sum("server") {
-            return None;
-        }
-        sums.push(sum("journal"));
-    }
-    // The youngest hour may be settled on one level and pending on another: nothing is simulated there.
-    sums.windows(2)
-        .all(|pair| pair[0] == pair[1])
-        .then(|| sums[0])
-}
-
-/// A daemon that does not outlive its test.
-struct Running(std::process::Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Runs the daemon (its house adds a pulse now and then, which is pending) until the two are equal.
-fn wait_until_equal(dir: &tempfile::TempDir, what: &str) -> i64 {
-    let child = Command::new(env!("CARGO_BIN_EXE_powerlogger"))
-        .args(["--queue-dir", "queue", "run", "--simulate"])
-        .current_dir(dir.path())
-        .env_clear()
-        .stderr(fs::File::create(dir.path().join("log")).unwrap())
-        .spawn()
-        .unwrap();
-    let running = Running(child);
-    let mut counted = None;
-    wait_until(what, Duration::from_secs(90), || {
-        counted = equal(&audit(dir));
-        counted.is_some()
-    });
-    drop(running);
-    counted.unwrap()
-}
-
-/// A server that can be stopped and given other files.
-enum Machine {
-    Fake(FakeInflux),
-    Real(Box<Influxd>),
-}
-
-/// A copy of its files.
-enum Backup {
-    Fake(Store),
-    Real(tempfile::TempDir),
-}
-
-impl Machine {
-    fn stop(&mut self) {
-        match self {
-            Machine::Fake(fake) => fake.stop(),
-            Machine::Real(influxd) => drop(influxd.kill()),
-        }
-    }
-
-    fn restart(&mut self) {
-        match self {
-            Machine::Fake(fake) => fake.start_again(),
-            Machine::Real(influxd) => influxd.restart(),
-        }
-    }
-
-    fn backup(&self) -> Backup {
-        match self {
-            Machine::Fake(fake) => Backup::Fake(fake.store().clone()),
-            Machine::Real(influxd) => Backup::Real(influxd.backup()),
-        }
-    }
-
-    fn restore(&self, backup: &Backup) {
-        match (self, backup) {
-            (Machine::Fake(fake), Backup::Fake(store)) => *fake.store() = store.clone(),
-            (Machine::Real(influxd), Backup::Real(files)) => influxd.restore(files),
-            _ => panic!("files of another kind"),
-        }
-    }
-}
+use support_views::{
+    Machine, QUICK, audit, day, dotenv, empty_buckets, equal, powerlogger, set_up, wait_until_equal,
+};
 
 #[test]
 fn two_days_without_a_server_and_one_from_a_backup() {
@@ -224,19 +67,7 @@ fn check_lost_buckets_fill_again(server: &Remote) {
     day(&dir, 4 * 24);
     day(&dir, 3 * 24);
     let counted = wait_until_equal(&dir, "two days to be equal");
-    for bucket in [
-        "simulated_raw",
-        "simulated_1m",
-        "simulated_5m",
-        "simulated_1h",
-    ] {
-        let all = json!({ "start": "2000-01-01T00:00:00Z", "stop": "2100-01-01T00:00:00Z" });
-        server.call(
-            "POST",
-            &format!("/api/v2/delete?org={ORG}&bucket={bucket}"),
-            Some(&all),
-        );
-    }
+    empty_buckets(server, "2000-01-01T00:00:00Z");
     assert_eq!(equal(&audit(&dir)), None);
     assert_eq!(
         wait_until_equal(&dir, "everything to be there again"),

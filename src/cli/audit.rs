@@ -21,7 +21,7 @@ use crate::journal::JournalError;
 use crate::journal::reader::Reader;
 use crate::pulse::NS_PER_S;
 use crate::reconcile::audit::{LevelReport, Options, Totals, audit as compare};
-use crate::reconcile::compare::{Difference, Verdict};
+use crate::reconcile::compare::{Difference, Failed, Verdict};
 use crate::reconcile::examine::{Examiner, Trouble};
 use crate::reconcile::influx_server::InfluxServer;
 use crate::rollup::{Level, View};
@@ -328,11 +328,7 @@ fn describe(difference: &Difference, level: Level, repair: bool) -> String {
     let raw = raw.filter(|_| level != Level::Raw);
     let raw = raw.map_or(String::new(), |raw| format!(", raw {raw}"));
     let then = match (verdict, repair) {
-        (_, true) if *failed && level == Level::Raw => {
-            "NOT taken: the bucket does not keep this time, or the journal has not its pulses any more"
-                .to_owned()
-        }
-        (_, true) if *failed => "NOT taken: the bucket does not keep this time".to_owned(),
+        _ if failed.is_some() => not_taken(*failed).to_owned(),
         (Verdict::Write(n), true) => format!("{n} written"),
         (Verdict::Write(n), false) => format!("--repair writes {n}"),
         (Verdict::Resend, true) => "sent again".to_owned(),
@@ -350,6 +346,16 @@ fn describe(difference: &Difference, level: Level, repair: bool) -> String {
         "{at} {meter}: journal {journal}{raw}, {} {found}{strays}: {then}",
         level.as_str()
     )
+}
+
+fn not_taken(failed: Option<Failed>) -> &'static str {
+    match failed {
+        Some(Failed::Gone) => "NOT sent: the journal has not all of its pulses any more",
+        Some(Failed::Held) => {
+            "NOT taken: another program has written the field with another type there"
+        }
+        Some(Failed::Dropped) | None => "NOT taken: the bucket does not keep this time",
+    }
 }
 
 fn summary(reports: &[LevelReport], left: usize, repair: bool, out: &mut dyn Write) -> Result<()> {
@@ -387,7 +393,14 @@ fn summary(reports: &[LevelReport], left: usize, repair: bool, out: &mut dyn Wri
             vanishing.0, vanishing.1
         )?;
     }
-    if repair && any(|d| d.failed) {
+    if repair && any(|d| d.failed == Some(Failed::Held)) {
+        writeln!(
+            out,
+            "  Another program writes the field Pulse with another type: stop it, and delete its points or choose \
+             another bucket or MEASUREMENT."
+        )?;
+    }
+    if repair && any(|d| d.failed == Some(Failed::Dropped)) {
         writeln!(
             out,
             "  What was not taken is older than its bucket keeps: `powerlogger verify` shows the retention, \

@@ -244,6 +244,12 @@ fn delivery(loaded: &Loaded, status: Option<&DeliveryStatus>, out: &mut dyn Writ
     views(loaded, &delivery.views, out)
 }
 
+/// The state of windows in which some days are held back, and all others are compared.
+const FIELD_TYPE: &str = "field_type";
+
+/// The state of windows on a server that answers no queries.
+const UNREAD: &str = "unread";
+
 /// How far the server's windows are known to be right.
 fn views(loaded: &Loaded, views: &ViewsStatus, out: &mut dyn Write) -> Result<()> {
     let Influx::Configured(influx) = &loaded.settings.influx else {
@@ -253,14 +259,22 @@ fn views(loaded: &Loaded, views: &ViewsStatus, out: &mut dyn Write) -> Result<()
         writeln!(out, "windows    off (influx.downsampling)")?;
         return Ok(());
     }
+    if views.state == UNREAD {
+        writeln!(out, "windows    {}", views.message)?;
+        return Ok(());
+    }
     if !matches!(views.state.as_str(), "ok" | "") {
         let (since, message) = (time::local(views.since_ns), &views.message);
         let state = &views.state;
+        let all_but_some_days = state == FIELD_TYPE;
+        let what = if all_but_some_days { "NOT ALL" } else { "NOT" };
         writeln!(
             out,
-            "windows    NOT COMPARED ({state}) since {since}: {message}"
+            "windows    {what} COMPARED ({state}) since {since}: {message}"
         )?;
-        return Ok(());
+        if !all_but_some_days {
+            return Ok(());
+        }
     }
     let names = Level::ALL.map(Level::as_str).into_iter();
     let names = names.filter(|name| influx.raw || *name != Level::Raw.as_str());
@@ -317,8 +331,8 @@ fn compared(names: &[&str], levels: &BTreeMap<&'static str, LevelStatus>) -> Vec
     }
     if !unequal.is_empty() {
         lines.push(format!(
-            "           NOT EQUAL: {unequal} windows hold more on the server than the journal knows: another \
-             writer? (`powerlogger audit` lists them)"
+            "           NOT EQUAL: {unequal} windows; the server holds more than the journal knows (another \
+             writer?), or does not take what it lacks (`powerlogger audit` lists them)"
         ));
     }
     let left = listed(&|level| {

@@ -30,6 +30,21 @@ pub fn by_day(entries: &[Entry]) -> Vec<(i64, i64)> {
         .collect()
 }
 
+/// Days since 1970 as dates, in order.
+pub fn dates(days: impl ExactSizeIterator<Item = i64> + DoubleEndedIterator) -> String {
+    let date = |day: i64| {
+        let time = jiff::Timestamp::from_second(day * 86_400).ok();
+        time.map_or_else(String::new, |time| time.strftime("%Y-%m-%d").to_string())
+    };
+    let number = days.len();
+    let mut days = days;
+    match (days.next().map(date), days.next_back().map(date)) {
+        (Some(first), Some(last)) => format!("{number} days from {first} to {last}"),
+        (Some(only), None) => only,
+        (None, _) => String::new(),
+    }
+}
+
 impl HeldDays {
     /// Whether any day is held, or on trial after a hold.
     pub fn any(&self) -> bool {
@@ -38,18 +53,7 @@ impl HeldDays {
 
     /// The days, as dates.
     pub fn dates(&self) -> String {
-        let date = |day: &i64| {
-            let time = jiff::Timestamp::from_second(day * 86_400).ok();
-            time.map_or_else(String::new, |time| time.strftime("%Y-%m-%d").to_string())
-        };
-        let (first, last) = (self.days.keys().next(), self.days.keys().next_back());
-        match (first.map(date), last.map(date)) {
-            (Some(first), Some(last)) if first == last => first,
-            (Some(first), Some(last)) => {
-                format!("{} days from {first} to {last}", self.days.len())
-            }
-            _ => String::new(),
-        }
+        dates(self.days.keys().copied())
     }
 
     /// The day of this stamp is held until then.

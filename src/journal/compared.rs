@@ -69,7 +69,7 @@ pub struct Looked {
     pub from_s: i64,
     /// When the last look over all that is kept was begun, in seconds since 1970.
     pub all_s: i64,
-    /// In this span the server holds more than the journal in these windows, and in no others.
+    /// In this span these windows are not equal and are left so, and no others.
     pub unequal: Option<((i64, i64), Spans)>,
     /// It is to be kept before anything is written to the server.
     pub at_once: bool,
@@ -86,7 +86,8 @@ pub struct Compared {
     pub from_s: i64,
     /// When the last look over all that is kept was begun, in seconds since 1970; 0: never.
     pub all_s: i64,
-    /// Windows in which the server holds more than the journal, and was left as it is.
+    /// Windows in which the server was left as it is: it holds more than the journal, or does not take what
+    /// it lacks.
     pub unequal: Spans,
 }
 

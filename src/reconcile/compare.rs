@@ -110,15 +110,25 @@ pub struct Difference {
     pub verdict: Verdict,
     /// Points of this window at odd times, which are to become 0.
     pub strays: Vec<WallNs>,
-    /// It could not be put right: the server has dropped what was written, because it does not keep this time
-    /// any more, or the pulses have left the journal.
-    pub failed: bool,
+    /// Why it could not be put right.
+    pub failed: Option<Failed>,
+}
+
+/// Why a window could not be put right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failed {
+    /// The server has dropped what was written: its bucket does not keep this time.
+    Dropped,
+    /// The pulses have left the journal.
+    Gone,
+    /// Another program has written the field with another type into the shard that holds it.
+    Held,
 }
 
 impl Difference {
     /// Whether the two are equal once the repair is over.
     pub fn is_put_right(&self) -> bool {
-        matches!(self.verdict, Verdict::Write(_) | Verdict::Resend) && !self.failed
+        matches!(self.verdict, Verdict::Write(_) | Verdict::Resend) && self.failed.is_none()
     }
 }
 
@@ -192,7 +202,7 @@ impl Sides<'_> {
             found,
             verdict,
             strays: strays.unwrap_or_default(),
-            failed: false,
+            failed: None,
         }
     }
 }
@@ -232,7 +242,7 @@ pub fn raw_differences(
                 found,
                 verdict,
                 strays: Vec::new(),
-                failed: false,
+                failed: None,
             })
         })
         .collect()

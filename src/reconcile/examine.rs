@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::compare::{
-    Counts, Coverage, Difference, Found, RawRead, Sides, Verdict, raw_differences,
+    Counts, Coverage, Difference, Failed, Found, RawRead, Sides, Verdict, raw_differences,
 };
 use super::outbox::Outbox;
 use super::server::Server;
@@ -196,8 +196,8 @@ impl Examiner<'_> {
         }
     }
 
-    /// Writes the windows that are to be written, and marks those that the server has dropped. Returns how
-    /// many it has taken.
+    /// Writes the windows that are to be written, and marks those that the server has not taken. Returns
+    /// how many it has taken.
     ///
     /// # Errors
     /// When the server does not take them.
@@ -226,14 +226,14 @@ impl Examiner<'_> {
             written += 1;
         }
         let outcome = outbox.finish()?;
-        for of in &outcome.dropped {
-            differences[*of].failed = true;
+        for (of, why) in &outcome.failed {
+            differences[*of].failed = Some(*why);
         }
-        Ok(written - outcome.dropped.len())
+        Ok(written - outcome.failed.len())
     }
 
     /// Sends the pulses of windows again that raw lacks, and marks the windows of which the server has
-    /// dropped some, or of which the journal has none any more. Returns how many pulses it has taken.
+    /// not taken some, or of which the journal has none any more. Returns how many pulses it has taken.
     ///
     /// # Errors
     /// When the server does not take them, or the journal cannot be read.
@@ -285,8 +285,9 @@ impl Examiner<'_> {
             }
         }
         let outcome = outbox.finish()?;
-        for of in outcome.dropped.union(&hopeless) {
-            differences[*of].failed = true;
+        let gone = hopeless.into_iter().map(|of| (of, Failed::Gone));
+        for (of, why) in gone.chain(outcome.failed) {
+            differences[of].failed = Some(why);
         }
         Ok(outcome.lines)
     }

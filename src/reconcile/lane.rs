@@ -8,6 +8,8 @@
 
 use std::collections::HashMap;
 
+use super::compare::{Difference, Verdict};
+use super::held::Held;
 use crate::clock::elapsed::LEAP_MAX_NS;
 use crate::deliver::request_size::RequestSize;
 use crate::journal::compared::{Changed, Compared, Looked};
@@ -96,6 +98,8 @@ pub(super) struct Lane {
     pub(super) dropped_before_s: i64,
     /// Windows that could not be put right: they are not tried again until the next look over all.
     pub(super) hopeless: Spans,
+    /// Windows that the server does not take: tried again now and then.
+    pub(super) held: Held,
     windows: usize,
     went_well: u32,
     /// Windows before this that were not equal are not kept any more, and that is not kept yet.
@@ -117,6 +121,7 @@ impl Lane {
             catch_up_s: None,
             dropped_before_s: i64::MIN,
             hopeless: Spans::default(),
+            held: Held::default(),
             windows: WINDOWS_MAX,
             went_well: 0,
             cut_s: None,
@@ -148,8 +153,29 @@ impl Lane {
         }
     }
 
-    /// Something was missing in a look: whatever is older is looked at, too. False: it is, already.
-    pub(super) fn deepen(&mut self, from_s: i64, oldest_s: i64) -> bool {
+    /// Whether a difference says that something has been lost that was there: in a look, or beside windows
+    /// that have changed. What the server has not taken before says nothing.
+    pub(super) fn is_a_loss(&self, stretch: &Stretch, difference: &Difference) -> bool {
+        let start_s = difference.start_s;
+        let end_s = start_s + self.level.windows().width_s();
+        let changed = || stretch.changed.iter().any(|w| w.start_s == start_s);
+        stretch.kind != Kind::Ahead
+            && difference.verdict != Verdict::Foreign
+            && !self.held.windows().covers(start_s, end_s)
+            && !changed()
+    }
+
+    /// Something was missing in this stretch: whatever is older is looked at, too, and where it was no look
+    /// that has found it, also what is newer. False: it is, already.
+    pub(super) fn deepen(&mut self, stretch: &Stretch, bounds: Bounds) -> bool {
+        let oldest_s = bounds.oldest_s;
+        let from_s = match stretch.kind {
+            Kind::Look => stretch.from_s,
+            Kind::Ahead | Kind::Changed => {
+                let until_s = self.known.until_s.unwrap_or(stretch.to_s);
+                until_s.min(bounds.edge_s)
+            }
+        };
         if self.known.to_look.covers(oldest_s, from_s) {
             return false;
         }
@@ -225,12 +251,15 @@ impl Lane {
             return stretch(Kind::Ahead, from_s, to_s);
         }
         let due_s = bounds.edge_s.min(bounds.settled_s);
-        let due = self.known.to_look.within(bounds.oldest_s, due_s);
+        let mut due = self.known.to_look.within(bounds.oldest_s, due_s);
+        for (from_s, to_s) in self.held.waiting().iter() {
+            due.remove(from_s, to_s);
+        }
         let (from_s, to_s) = due.iter().next_back().filter(|_| look)?;
         stretch(Kind::Look, from_s.max(to_s - longest_s), to_s)
     }
 
-    /// A stretch has been compared and put right; in `unequal` the server holds more than the journal.
+    /// A stretch has been compared and put right, but for the windows in `unequal`.
     /// Returns what is to be kept of it.
     pub(super) fn done(
         &mut self,
@@ -256,6 +285,9 @@ impl Lane {
             }
             Kind::Changed => self.note_compared(&stretch.changed),
             Kind::Look => self.known.to_look.remove(from_s, to_s),
+        }
+        for (from_s, to_s) in self.held.windows().within(from_s, to_s).iter() {
+            self.known.to_look.add(from_s, to_s);
         }
         let before = self.known.unequal.within(from_s, to_s);
         if before == unequal {

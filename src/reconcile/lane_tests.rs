@@ -82,13 +82,13 @@ fn where_something_was_missing_all_that_is_older_is_looked_at() {
     lane.known.all_s = 500 * H;
     look_back(&mut lane, 500, 500);
     let stretch = lane.next(Vec::new(), bounds(20, 500), 3, true).unwrap();
-    assert!(lane.deepen(stretch.from_s, 20 * H));
+    assert!(lane.deepen(&stretch, bounds(20, 500)));
     assert_eq!(lane.keeping, Keeping::Span(20 * H, 452 * H));
     assert!(lane.looked().at_once);
     // Killed before the stretch was compared to its end; or after, it is all the same.
     let known = lane.known.clone();
     let mut again = Lane::new(HOUR, known, 5_000);
-    assert!(!again.deepen(stretch.from_s, 20 * H), "it is known");
+    assert!(!again.deepen(&stretch, bounds(20, 500)), "it is known");
     look_back(&mut again, 510, 510);
     let mut least = 500 * H;
     while let Some(stretch) = go_on(&mut again, bounds(20, 510)) {
@@ -196,7 +196,7 @@ proptest! {
                 // A stretch in which something is missing: kept before it is mended.
                 2 => {
                     if let Some(stretch) = lane.next(Vec::new(), bounds, 3, true) {
-                        lane.deepen(stretch.from_s, 0);
+                        lane.deepen(&stretch, bounds);
                         kept = lane.known.clone();
                         lane.done(&stretch, Spans::default(), bounds, now * H);
                         wanted.add(0, stretch.from_s);
@@ -228,4 +228,81 @@ fn a_lane_that_a_wrong_year_has_led_too_far_comes_back() {
     assert_eq!(lane.catch_up_s, None, "nor is it in a hurry until then");
     let stretch = go_on(&mut lane, bounds(0, 105)).unwrap();
     assert_eq!((stretch.kind, stretch.from_s), (Kind::Ahead, 104 * H));
+}
+
+fn changed(hour: i64) -> Changed {
+    Changed {
+        start_s: hour * H,
+        roll: 1,
+    }
+}
+
+fn lacking(hour: i64) -> Difference {
+    Difference {
+        meter: "Import".to_owned(),
+        start_s: hour * H,
+        journal: 5,
+        raw: None,
+        found: 0,
+        verdict: Verdict::Write(5),
+        strays: Vec::new(),
+        failed: None,
+    }
+}
+
+#[test]
+fn what_is_missing_beside_changed_windows_leads_to_a_look_at_everything() {
+    let mut lane = lane(HOUR, Some(500));
+    lane.known.all_s = 500 * H;
+    let due = vec![changed(300), changed(490)];
+    let stretch = lane.next(due, bounds(20, 500), 3, true).unwrap();
+    assert_eq!(stretch.kind, Kind::Changed);
+    assert!(!lane.is_a_loss(&stretch, &lacking(300)), "it has changed");
+    assert!(lane.is_a_loss(&stretch, &lacking(400)));
+    assert!(lane.deepen(&stretch, bounds(20, 500)));
+    assert_eq!(lane.keeping, Keeping::Span(20 * H, 500 * H));
+    // What is due for the first time may be missing, and may be more than we know.
+    let ahead = Stretch {
+        kind: Kind::Ahead,
+        ..stretch.clone()
+    };
+    assert!(!lane.is_a_loss(&ahead, &lacking(400)));
+    let foreign = Difference {
+        verdict: Verdict::Foreign,
+        ..lacking(400)
+    };
+    assert!(!lane.is_a_loss(&stretch, &foreign));
+}
+
+#[test]
+fn a_day_that_is_not_taken_waits_and_the_rest_goes_on() {
+    let mut lane = lane(HOUR, Some(480));
+    lane.known.all_s = 480 * H;
+    // Hours 480 to 503 are a day.
+    let ahead = lane.next(Vec::new(), bounds(0, 500), 3, true).unwrap();
+    lane.held.hold((485 * H, 487 * H), 0, 1_000);
+    lane.held.look(0);
+    lane.done(&ahead, Spans::default(), bounds(0, 500), 500 * H);
+    assert_eq!(lane.known.until_s, Some(500 * H), "it goes on behind it");
+    assert_eq!(lane.known.span(), Some((487 * H, 500 * H)));
+    assert_eq!(spans(&mut lane, 500), []);
+    look_back(&mut lane, 500, 500);
+    assert_eq!(spans(&mut lane, 500), [(Kind::Look, 452, 480)]);
+    // It is its turn: still refused, which is no loss.
+    lane.held.look(1_000);
+    let again = lane.next(Vec::new(), bounds(0, 500), 3, true).unwrap();
+    assert_eq!((again.from_s, again.to_s), (480 * H, 500 * H));
+    assert!(!lane.is_a_loss(&again, &lacking(485)) && lane.is_a_loss(&again, &lacking(487)));
+    lane.held.compared(again.from_s, again.to_s);
+    lane.held.hold((485 * H, 486 * H), 1_000, 2_000);
+    lane.held.look(1_000);
+    lane.done(&again, Spans::default(), bounds(0, 500), 500 * H);
+    assert_eq!(spans(&mut lane, 500), []);
+    assert_eq!(lane.known.to_look, Spans::new([(485 * H, 486 * H)]));
+    lane.held.look(2_000);
+    let last = lane.next(Vec::new(), bounds(0, 500), 3, true).unwrap();
+    assert_eq!((last.from_s, last.to_s), (485 * H, 486 * H));
+    lane.held.compared(last.from_s, last.to_s);
+    lane.done(&last, Spans::default(), bounds(0, 500), 500 * H);
+    assert!(lane.known.to_look.is_empty());
 }

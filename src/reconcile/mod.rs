@@ -19,6 +19,7 @@ pub mod influx_server;
 pub mod server;
 pub mod stats;
 
+mod held;
 mod lane;
 mod outbox;
 mod tell;
@@ -28,18 +29,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{info, warn};
-
 use crate::clock::Clock;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::config::{DeliverSettings, Downsampling};
 use crate::deliver::backoff::Backoff;
-use crate::deliver::condition::{Condition, Tell};
+use crate::deliver::condition::Condition;
 use crate::deliver::retry::{Failure, Hold, Verdict as Judged, judge};
 use crate::deliver::stats::DeliverStats;
 use crate::journal::JournalError;
 use crate::journal::compared::{Changed, Looked, Reconciled};
-use crate::journal::delivery::{DeliveryNews, DestinationState};
+use crate::journal::delivery::DeliveryNews;
 use crate::journal::mailbox::Mailbox;
 use crate::journal::marks::Mark;
 use crate::journal::reader::Reader;
@@ -321,6 +320,7 @@ impl Reconciler {
             return Ok(None);
         };
         self.lanes[index].pull_back(bounds.edge_s);
+        self.lanes[index].held.look(self.clock.mono_ns());
         let level = self.lanes[index].level;
         let mut changed = self.reader.changed_windows(
             self.destination,
@@ -406,37 +406,6 @@ impl Reconciler {
             self.server.refresh_token();
         }
         self.tell_condition();
-    }
-
-    /// Says how it stands, when that has changed.
-    fn tell_condition(&mut self) {
-        let trouble = self.lanes.iter().find_map(|lane| lane.trouble.clone());
-        let (word, message) = trouble.unwrap_or(("ok", String::new()));
-        let tell = self.condition.is_now(word, self.clock.mono_ns());
-        if tell == Tell::Quiet {
-            return;
-        }
-        if word == "ok" {
-            if tell == Tell::Changed {
-                info!("the server's windows are compared with the journal's");
-            }
-        } else {
-            warn!(
-                kind = word,
-                why = message,
-                "the server's windows cannot be compared; trying again"
-            );
-        }
-        if tell == Tell::Changed {
-            self.mailbox.leave(DeliveryNews {
-                views: Some(DestinationState {
-                    state: word.to_owned(),
-                    message,
-                    since_ns: self.clock.wall_ns(),
-                }),
-                ..DeliveryNews::default()
-            });
-        }
     }
 }
 

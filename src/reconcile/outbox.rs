@@ -1,12 +1,16 @@
 //! Lines on their way to a bucket, a request at a time, by the same rule as delivery's: halved where a
-//! request is too much, and what the server drops for its age is not taken for written.
+//! request is too much, and what the server drops for its age is not taken for written. Where another
+//! program has written the field with another type, only that day is refused: the days of the request are
+//! sent one by one.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
+use super::compare::Failed;
 use super::examine::Trouble;
 use super::server::Server;
+use crate::deliver::held_days::day_of;
 use crate::deliver::request_size::RequestSize;
-use crate::deliver::retry::{Failure, Verdict as Judged, judge};
+use crate::deliver::retry::{Failure, Hold, Verdict as Judged, judge};
 use crate::influx::line_protocol::LineEncoder;
 use crate::pulse::WallNs;
 use crate::rollup::Level;
@@ -38,8 +42,8 @@ pub(super) struct Outbox<'a> {
 pub(super) struct Outcome {
     /// Lines that the server has.
     pub(super) lines: usize,
-    /// Differences of which it has dropped a line, because it does not keep the time.
-    pub(super) dropped: BTreeSet<usize>,
+    /// Differences of which it has not taken a line.
+    pub(super) failed: BTreeMap<usize, Failed>,
 }
 
 impl<'a> Outbox<'a> {
@@ -99,7 +103,11 @@ impl<'a> Outbox<'a> {
                 Err(failure) => match judge(&failure) {
                     Judged::Halve { .. } if self.size.refused(end - sent) => continue,
                     // Older than the bucket keeps: the rest is written.
-                    Judged::Expired { dropped } => self.note_dropped(sent, end, dropped),
+                    Judged::Expired { dropped } => {
+                        let lines = self.waiting[sent..end].to_vec();
+                        self.note_dropped(lines, dropped);
+                    }
+                    Judged::Hold(Hold::FieldType) => self.day_by_day(sent, from, end)?,
                     _ => return Err(failure.into()),
                 },
             }
@@ -111,13 +119,49 @@ impl<'a> Outbox<'a> {
     }
 
     /// The oldest of the lines were dropped; all of them where the server does not say how many.
-    fn note_dropped(&mut self, sent: usize, end: usize, dropped: Option<usize>) {
-        let mut lines = self.waiting[sent..end].to_vec();
+    fn note_dropped(&mut self, mut lines: Vec<Waiting>, dropped: Option<usize>) {
         lines.sort_by_key(|line| line.time_ns);
         let dropped = dropped.unwrap_or(lines.len()).min(lines.len());
         self.outcome.lines += lines.len() - dropped;
-        let of = lines[..dropped].iter().map(|line| line.of);
-        self.outcome.dropped.extend(of);
+        let of = lines[..dropped].iter();
+        let failed = of.map(|line| (line.of, Failed::Dropped));
+        self.outcome.failed.extend(failed);
+    }
+
+    /// The field has another type in a shard of this request's: each day is sent alone, and only those that
+    /// are refused again are not written. `from`: where the first of the lines begins in the body.
+    fn day_by_day(&mut self, sent: usize, from: usize, end: usize) -> Result<(), Trouble> {
+        let mut days: BTreeMap<i64, (Vec<u8>, Vec<Waiting>)> = BTreeMap::new();
+        let mut begins = from;
+        for line in &self.waiting[sent..end] {
+            let (body, lines) = days.entry(day_of(line.time_ns)).or_default();
+            body.extend_from_slice(&self.body[begins..line.end]);
+            lines.push(*line);
+            begins = line.end;
+        }
+        let alone = days.len() == 1;
+        for (body, lines) in days.into_values() {
+            let written = if alone {
+                None
+            } else {
+                Some(self.server.write(self.level, &body))
+            };
+            match written {
+                Some(Ok(())) => self.outcome.lines += lines.len(),
+                Some(Err(failure)) => match judge(&failure) {
+                    Judged::Expired { dropped } => self.note_dropped(lines, dropped),
+                    Judged::Hold(Hold::FieldType) => self.note_held(&lines),
+                    _ => return Err(failure.into()),
+                },
+                None => self.note_held(&lines),
+            }
+        }
+        Ok(())
+    }
+
+    fn note_held(&mut self, lines: &[Waiting]) {
+        let held = lines.iter().map(|line| (line.of, Failed::Held));
+        self.outcome.failed.extend(held);
     }
 }
 
@@ -129,6 +173,7 @@ pub(super) fn asks_for_less(failure: &Failure) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pulse::NS_PER_S;
     use crate::reconcile::compare::{Counts, Found};
     use crate::rollup::View;
 
@@ -140,6 +185,7 @@ mod tests {
         refusal: Failure,
         requests: usize,
         taken: Vec<i64>,
+        other_type: Option<i64>,
     }
 
     impl Server for Fussy {
@@ -162,11 +208,17 @@ mod tests {
             if stamps.len() > self.lines_max {
                 return Err(self.refusal.clone());
             }
-            let kept = stamps.iter().filter(|stamp| **stamp >= self.keeps_from_ns);
+            let kept = stamps.iter().filter(|stamp| {
+                **stamp >= self.keeps_from_ns && Some(day_of(**stamp)) != self.other_type
+            });
             let before = self.taken.len();
             self.taken.extend(kept);
             match stamps.len() - (self.taken.len() - before) {
                 0 => Ok(()),
+                dropped if self.other_type.is_some() => Err(status(
+                    422,
+                    &format!("partial write: field type conflict: input field dropped={dropped}"),
+                )),
                 dropped => Err(status(
                     422,
                     &format!("partial write: points outside retention policy dropped={dropped}"),
@@ -199,6 +251,7 @@ mod tests {
                 refusal,
                 requests: 0,
                 taken: Vec::new(),
+                other_type: None,
             };
             let mut size = RequestSize::new(1_000);
             let mut outbox = Outbox::new(&mut server, Level::Raw, &mut size);
@@ -210,7 +263,8 @@ mod tests {
             }
             let outcome = outbox.finish().unwrap();
             assert_eq!(outcome.lines, 1_700);
-            assert_eq!(outcome.dropped, (0..30).collect());
+            let dropped = (0..30).map(|of| (of, Failed::Dropped));
+            assert_eq!(outcome.failed, dropped.collect());
             server.taken.sort_unstable();
             assert_eq!(server.taken, (300..2_000).collect::<Vec<i64>>());
             assert!(server.requests < 120, "{}", server.requests);
@@ -225,11 +279,46 @@ mod tests {
             refusal: status(413, "large"),
             requests: 0,
             taken: Vec::new(),
+            other_type: None,
         };
         let mut size = RequestSize::new(8);
         let mut outbox = Outbox::new(&mut server, Level::Raw, &mut size);
         let line = LineEncoder::new("p", &[("t", "a")], "v").unwrap();
         outbox.push(&line, (1, 7), 0).unwrap();
         assert!(matches!(outbox.finish(), Err(Trouble::Server(_))));
+    }
+
+    #[test]
+    fn a_day_with_another_type_is_not_taken_and_its_neighbours_are() {
+        let mut server = Fussy {
+            lines_max: 100,
+            keeps_from_ns: 0,
+            refusal: status(413, "large"),
+            requests: 0,
+            taken: Vec::new(),
+            other_type: Some(20_001),
+        };
+        let line = LineEncoder::new("p", &[("t", "a")], "v").unwrap();
+        let stamp = |hour: i64| (20_000 * 24 + hour) * 3_600 * NS_PER_S;
+        let mut size = RequestSize::new(1_000);
+        let mut outbox = Outbox::new(&mut server, Level::Raw, &mut size);
+        // Two meters, one after the other: days come back in the request.
+        for of in 0..144 {
+            let hour = i64::try_from(of % 72).unwrap();
+            outbox.push(&line, (1, stamp(hour)), of).unwrap();
+        }
+        let outcome = outbox.finish().unwrap();
+        let held = (24..48).chain(96..120).map(|of| (of, Failed::Held));
+        assert_eq!(outcome.failed, held.collect());
+        assert_eq!(outcome.lines, 96);
+        let days: Vec<i64> = server.taken.iter().map(|ns| day_of(*ns)).collect();
+        assert!(!days.contains(&20_001));
+
+        // A request of that day alone is not sent twice.
+        server.requests = 0;
+        let mut outbox = Outbox::new(&mut server, Level::Raw, &mut size);
+        outbox.push(&line, (1, stamp(30)), 0).unwrap();
+        assert_eq!(outbox.finish().unwrap().failed, [(0, Failed::Held)].into());
+        assert_eq!(server.requests, 1);
     }
 }

@@ -2,10 +2,22 @@
 
 use tracing::{debug, info, warn};
 
+use super::Reconciler;
 use super::compare::{Difference, Verdict};
-use super::lane::{Kind, Stretch};
+use super::lane::{Kind, Lane, Stretch};
+use crate::deliver::condition::Tell;
 use crate::deliver::retry::Hold;
+use crate::journal::delivery::{DeliveryNews, DestinationState};
 use crate::rollup::Level;
+
+/// The state of views on a server without queries.
+const UNREAD: &str = "unread";
+
+/// What that means for them.
+fn unread() -> &'static str {
+    "the server answers no queries: windows are written once, as the journal has them, and those that it has not \
+     watched to the second (with a restart in them, or imported) are not written"
+}
 
 /// What to do about a trouble that only a hand can help.
 pub(super) fn advice(hold: Hold) -> &'static str {
@@ -18,6 +30,18 @@ pub(super) fn advice(hold: Hold) -> &'static str {
         Hold::LinesRefused | Hold::Limit => "; see the server's log",
         Hold::FieldType => "; another program writes the field Pulse with another type there",
     }
+}
+
+/// What a lane that holds some days back has to say; None: it holds none.
+pub(super) fn held(lane: &Lane) -> Option<(&'static str, String)> {
+    let dates = lane.held.dates()?;
+    let level = lane.level.as_str();
+    let advice = "another program has written the field Pulse with another type into their shards: stop it, \
+                  and delete its points or choose another bucket or MEASUREMENT";
+    Some((
+        Hold::FieldType.as_str(),
+        format!("{level}: windows of {dates} are not taken, all others are compared; {advice}"),
+    ))
 }
 
 /// Says what was put right, and what was not.
@@ -68,5 +92,44 @@ pub(super) fn differences(
             "the server holds more pulses than the journal knows: another writer? Left as it is \
              (`powerlogger audit` lists them)"
         );
+    }
+}
+
+impl Reconciler {
+    /// Says how it stands, when that has changed.
+    pub(super) fn tell_condition(&mut self) {
+        let trouble = self.lanes.iter().find_map(|lane| lane.trouble.clone());
+        let trouble = trouble.or_else(|| self.lanes.iter().find_map(held));
+        let trouble = trouble.or_else(|| (!self.readable).then(|| (UNREAD, unread().to_owned())));
+        let (word, message) = trouble.unwrap_or(("ok", String::new()));
+        let tell = self.condition.is_now(word, self.clock.mono_ns());
+        if tell == Tell::Quiet {
+            return;
+        }
+        if word == "ok" {
+            if tell == Tell::Changed {
+                info!("the server's windows are compared with the journal's");
+            }
+        } else if word == UNREAD {
+            if tell == Tell::Changed {
+                info!("{message}");
+            }
+        } else {
+            warn!(
+                kind = word,
+                why = message,
+                "the server's windows cannot be compared; trying again"
+            );
+        }
+        if tell == Tell::Changed {
+            self.mailbox.leave(DeliveryNews {
+                views: Some(DestinationState {
+                    state: word.to_owned(),
+                    message,
+                    since_ns: self.clock.wall_ns(),
+                }),
+                ..DeliveryNews::default()
+            });
+        }
     }
 }

@@ -1,8 +1,6 @@
 //! One turn of a lane: reads both sides of a stretch, and writes what is to be put right.
 
-use tracing::info;
-
-use super::compare::{Difference, Verdict};
+use super::compare::{Difference, Failed, Verdict};
 use super::examine::{AskRaw, Examiner, Trouble, unread};
 use super::lane::{Bounds, Keeping, Kind, Stretch};
 use super::{Reconciler, tell};
@@ -14,9 +12,12 @@ use crate::pulse::NS_PER_S;
 use crate::rollup::spans::Spans;
 use crate::rollup::{Level, View};
 
+/// A day that the server does not take is tried again after this.
+const HELD_NS: i64 = 3_600 * NS_PER_S;
+
 /// What a turn has come to.
 pub(super) enum Turn {
-    /// The stretch is put right, as far as that is ours. In these windows the server holds more.
+    /// The stretch is put right, as far as that is ours. These windows are not equal, and are left so.
     Done(Spans),
     /// Something is missing: that everything older is to be looked at has to be kept before it is mended.
     /// Killed afterwards, the next run would find this stretch in order, and stop.
@@ -39,7 +40,7 @@ impl Reconciler {
         bounds: Bounds,
     ) -> Result<Turn, Trouble> {
         self.names = self.reader.meter_names()?;
-        let ask = self.ask_raw(stretch);
+        let ask = self.ask_raw(stretch, bounds);
         let lane = &mut self.lanes[index];
         let level = lane.level;
         let examiner = Examiner {
@@ -63,32 +64,71 @@ impl Reconciler {
             Err(Trouble::Server(failure))
                 if self.downsampling == Downsampling::Client && has_no_queries(&failure) =>
             {
-                info!("the server answers no queries: windows are written without reading");
                 self.readable = false;
                 return Ok(Turn::Unreadable);
             }
             Err(trouble) => return Err(trouble),
         };
         let width_s = level.windows().width_s();
-        let hopeless = &self.lanes[index].hopeless;
+        let lane = &mut self.lanes[index];
+        for window in &stretch.changed {
+            // Pulses that have come since may be put right.
+            lane.hopeless
+                .remove(window.start_s, window.start_s + width_s);
+        }
+        let hopeless = &lane.hopeless;
         differences.retain(|d| !hopeless.covers(d.start_s, d.start_s + width_s));
-        let writes = |d: &&Difference| d.verdict != Verdict::Foreign;
-        if stretch.kind == Kind::Look
-            && differences.iter().any(|d| writes(&d))
-            && self.lanes[index].deepen(stretch.from_s, bounds.oldest_s)
+        // Where nothing can be read nothing is known to be missing.
+        if self.readable
+            && differences.iter().any(|d| lane.is_a_loss(stretch, d))
+            && lane.deepen(stretch, bounds)
         {
             return Ok(Turn::KeepFirst);
         }
         let done = self.put_right(index, span, &mut differences)?;
         tell::differences(level, stretch, &differences, done, self.readable);
+        Ok(Turn::Done(self.note_failed(
+            index,
+            span,
+            &differences,
+            done,
+        )))
+    }
+
+    /// Notes what could not be put right. Returns the windows that are not equal, and are left so.
+    fn note_failed(
+        &mut self,
+        index: usize,
+        span: (i64, i64),
+        differences: &[Difference],
+        done: usize,
+    ) -> Spans {
+        let now_ns = self.clock.mono_ns();
         let lane = &mut self.lanes[index];
-        for failed in differences.iter().filter(|d| d.failed) {
-            lane.hopeless.add(failed.start_s, failed.start_s + width_s);
-            if done == 0 {
-                lane.dropped_before_s = lane.dropped_before_s.max(failed.start_s + width_s);
+        let view = lane.level.windows();
+        lane.held.compared(span.0, span.1);
+        for difference in differences {
+            let window = (difference.start_s, difference.start_s + view.width_s());
+            let Some(why) = difference.failed else {
+                continue;
+            };
+            match why {
+                Failed::Held => lane
+                    .held
+                    .hold(window, now_ns, now_ns.saturating_add(HELD_NS)),
+                Failed::Dropped | Failed::Gone => lane.hopeless.add(window.0, window.1),
+            }
+            // Pulses that have left the journal say nothing about those before them.
+            if why == Failed::Dropped && done == 0 {
+                lane.dropped_before_s = lane.dropped_before_s.max(window.1);
+                lane.known.from_s = lane.known.from_s.max(window.1);
             }
         }
-        Ok(Turn::Done(unequal(level.windows(), &differences)))
+        let mut unequal = unequal(view, differences);
+        for (from_s, to_s) in lane.hopeless.within(span.0, span.1).iter() {
+            unequal.add(from_s, to_s);
+        }
+        unequal
     }
 
     /// Writes what differs. Returns how many windows or pulses the server has taken.
@@ -123,7 +163,7 @@ impl Reconciler {
 
     /// Raw says what another writer has counted. While a window is young that is asked only where it
     /// matters at once: the window is looked at again.
-    fn ask_raw(&self, stretch: &Stretch) -> AskRaw {
+    fn ask_raw(&self, stretch: &Stretch, bounds: Bounds) -> AskRaw {
         let now_s = self.clock.wall_ns().div_euclid(NS_PER_S);
         let Some(raw) = self.lanes.iter().find(|lane| lane.level == Level::Raw) else {
             return AskRaw::Never;
@@ -131,7 +171,8 @@ impl Reconciler {
         let from_s = self.raw_from_s(now_s).max(raw.dropped_before_s);
         // Whole hours, so that no window of any view is read in part.
         let from_s = View::Hour.floor_s(from_s + View::Hour.width_s() - 1);
-        if stretch.kind == Kind::Ahead && self.downsampling == Downsampling::Client {
+        let young = stretch.kind == Kind::Ahead && stretch.from_s >= bounds.settled_s;
+        if young && self.downsampling == Downsampling::Client {
             AskRaw::IfMore(from_s)
         } else {
             AskRaw::Always(from_s)

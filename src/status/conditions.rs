@@ -93,7 +93,7 @@ pub fn conditions(status: &Status) -> Vec<Condition> {
         {
             found.push(of_all("backlog_old"));
         }
-        if fails(&delivery.views.state) {
+        if fails(&delivery.views.state) && delivery.views.state != "unread" {
             found.push(of_all("windows_not_compared"));
         }
     }
