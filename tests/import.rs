@@ -377,7 +377,8 @@ fn a_queue(server: &Remote) {
     assert!(
         losses
             .lines()
-            .any(|line| line.starts_with("0 lost since") || line.starts_with("none known to be lost")),
+            .any(|line| line.starts_with("0 lost since")
+                || line.starts_with("none known to be lost")),
         "{losses}"
     );
     let (code, said) = home.ask(&["import", "queue/write_queue.sqlite.imported"]);

@@ -214,7 +214,8 @@ fn write_all(
     out: &mut dyn Write,
 ) -> Result<u64> {
     let wanted = wanted(&args.meter, reader.meter_names()?)?;
-    if loaded.is_simulated() {
+    // A file outlives what was said beside it; a pipe is read by a program that wants rows.
+    if loaded.is_simulated() && args.output.is_some() {
         writeln!(out, "{SIMULATED_MARK}")?;
     }
     if let Some(view) = args.view {

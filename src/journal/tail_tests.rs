@@ -131,7 +131,7 @@ fn after_an_error(count: i64, is_there: bool, imported: bool) -> (u64, i64) {
     };
     read_only(&bench, true);
     commit(&mut bench, count, 20);
-    assert!(bench.intake.len() > 0 || count == 0);
+    assert!(!bench.intake.is_empty() || count == 0);
     // Tried once more with what has come since; the disk still refuses.
     bench.push(news(1, 30));
     bench.writer.step();
