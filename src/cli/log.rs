@@ -229,8 +229,6 @@ mod tests {
         for _ in 0..2_000 {
             lines.write_all(&line).unwrap();
         }
-        let lost = log.queue.lock().lost;
-        assert!(lost > 1_000, "{lost}");
         let reading = std::thread::spawn(move || {
             let read = BufReader::new(theirs).lines().map(Result::unwrap);
             read.take_while(|line| line != "the last")
@@ -239,9 +237,16 @@ mod tests {
         log.queue.settle(Duration::from_secs(30));
         lines.write_all(b"the last\n").unwrap();
         let read = reading.join().unwrap();
-        let told = format!("{lost} lines of the log were lost");
-        assert!(read.last().unwrap().starts_with(&told), "{read:?}");
-        assert_eq!(u64::try_from(read.len()).unwrap() - 1 + lost, 2_000);
+        // It may have been told more than once: whenever there was room again.
+        let lost_in = |line: &String| -> Option<u64> {
+            let (number, _) = line.split_once(" lines of the log were lost")?;
+            number.parse().ok()
+        };
+        let told: Vec<u64> = read.iter().filter_map(lost_in).collect();
+        let lost: u64 = told.iter().sum();
+        assert!(lost > 500, "{told:?}");
+        let whole = u64::try_from(read.len() - told.len()).unwrap();
+        assert_eq!(whole + lost, 2_000);
     }
 
     #[test]
