@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
 
+use super::audit_json;
 use super::names::width;
 use super::progress::Progress;
 use super::simulated;
@@ -125,7 +125,7 @@ pub fn audit(args: &AuditArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
     let reports = run(loaded, influx, &wanted)?;
     let left: usize = reports.iter().map(|report| report.left(args.repair)).sum();
     if args.json {
-        writeln!(out, "{:#}", to_json(&reports, args.repair))?;
+        writeln!(out, "{:#}", audit_json::to_json(&reports, args.repair))?;
     } else {
         if loaded.is_simulated() {
             writeln!(out, "{}", simulated::NOTE)?;
@@ -418,39 +418,4 @@ pub(super) fn vanishing(reports: &[LevelReport]) -> (usize, i64) {
         _ => None,
     });
     pulses.fold((0, 0), |(windows, all), pulses| (windows + 1, all + pulses))
-}
-
-fn to_json(reports: &[LevelReport], repair: bool) -> Value {
-    let levels = reports.iter().map(|report| {
-        let totals = report.totals.iter().map(|(meter, totals)| {
-            let Totals {
-                journal,
-                raw,
-                server,
-            } = totals;
-            let sides = json!({ "journal": journal, "raw": raw, "server": server });
-            (meter.clone(), sides)
-        });
-        let differences = report.differences.iter().map(|difference| {
-            let (action, value) = match difference.verdict {
-                Verdict::Write(pulses) => ("write", Some(pulses)),
-                Verdict::Resend => ("resend", None),
-                Verdict::Foreign => ("none", None),
-                Verdict::Vanishes(pulses) => ("needs_yes", Some(pulses)),
-            };
-            json!({
-                "meter": difference.meter, "start_s": difference.start_s,
-                "journal": difference.journal, "raw": difference.raw, "server": difference.found,
-                "action": action, "value": value,
-                "repaired": repair && difference.is_put_right(),
-            })
-        });
-        json!({
-            "level": report.level.as_str(), "from_s": report.from_s, "to_s": report.to_s,
-            "totals": totals.collect::<serde_json::Map<_, _>>(),
-            "differences": differences.collect::<Vec<_>>(),
-        })
-    });
-    let left: usize = reports.iter().map(|report| report.left(repair)).sum();
-    json!({ "levels": levels.collect::<Vec<_>>(), "left": left })
 }

@@ -1,6 +1,7 @@
 //! The command line: one file a command. Doc comments are the help.
 
 pub mod audit;
+mod audit_json;
 pub mod completions;
 pub mod config;
 pub mod delete_buckets;

@@ -38,7 +38,8 @@ pub struct StatusArgs {
 
 /// Prints the status.
 ///
-/// The exit code is 1 while the line of a configured meter is not read: by the daemon that runs, or because none runs.
+/// The exit code is 1 while the daemon that runs does not read the line of a configured meter. That none runs is told,
+/// and no failure of this command.
 ///
 /// # Errors
 /// When there is no journal or it cannot be read.
@@ -63,10 +64,7 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     let (status, noted) = taken.map_err(|failed| explained(failed, dir))?;
     let notices = notices(loaded, Some(&noted).filter(|_| running));
     let unread = status.unread().count();
-    let code = match unread {
-        0 => ExitCode::SUCCESS,
-        _ => ExitCode::from(super::EXIT_FAILED),
-    };
+    let code = exit_code(running && unread > 0);
     if args.json {
         let mut json = serde_json::to_value(&status)?;
         json["running"] = (holder != Holder::Unknown).then_some(running).into();
@@ -112,6 +110,14 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     }
     lost(status.lost(), unread, out)?;
     Ok(code)
+}
+
+fn exit_code(is_wrong: bool) -> ExitCode {
+    if is_wrong {
+        ExitCode::from(super::EXIT_FAILED)
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 /// What lies beside the journal and could be brought in.

@@ -694,6 +694,16 @@ impl World {
     fn fd_store_restart(&mut self) -> Checked {
         self.stalled = None;
         let before = self.unaccounted()?;
+        // When in the gap the clock moved is not known if the kill came before the commit that says so.
+        let boot = format!("boot {}", self.boot);
+        let known = Reader::open(self.dir.path()).and_then(|reader| reader.clock_of_boot(&boot));
+        let stood = known
+            .map_err(|e| e.to_string())?
+            .and_then(|known| known.stood);
+        self.time_is_wrong |= match stood {
+            Some(stood) => (stood.offset_ns - self.clock.offset_ns()).abs() >= NS_PER_MS,
+            None => self.clock.look().slept_ns > 0,
+        };
         drop(self.house.take().expect("it runs"));
         let request_id = self.wires.lock().unwrap().request_id;
         self.start(true);
