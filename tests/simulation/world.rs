@@ -86,6 +86,8 @@ struct World {
     true_ns: [BTreeSet<i64>; 2],
     /// Somebody has set the clock wrong, or nobody can know the time of a boot.
     time_is_wrong: bool,
+    /// The server has lost points.
+    points_were_lost: bool,
     /// By how much the wall clock is wrong by years, and since when on the monotonic clock.
     years: Option<(i64, i64)>,
     /// What leaves is looked at: the story has a clock that is wrong by years.
@@ -153,6 +155,7 @@ impl World {
             true_offset_ns: GOOD_WALL_NS - clock.mono_ns(),
             true_ns: Default::default(),
             time_is_wrong: false,
+            points_were_lost: false,
             years: None,
             has_years: run.ops.iter().any(|op| matches!(op, Op::WrongYears { .. })),
             years_believed: false,
@@ -461,8 +464,12 @@ impl World {
                 self.reconcile()?;
             }
             Op::TaskTick => self.tick(),
-            Op::LoseBucket(level) => self.remote.store().empty_bucket(bucket(*level)),
+            Op::LoseBucket(level) => {
+                self.points_were_lost = true;
+                self.remote.store().empty_bucket(bucket(*level));
+            }
             Op::NewBuckets => {
+                self.points_were_lost = true;
                 for level in rollup::Level::ALL {
                     self.remote.store().empty_bucket(bucket(level));
                 }
@@ -475,6 +482,7 @@ impl World {
             Op::Backup => self.backup = Some(self.remote.store().clone()),
             Op::Restore => {
                 if let Some(backup) = self.backup.clone() {
+                    self.points_were_lost = true;
                     *self.remote.store() = backup;
                 }
             }
@@ -917,6 +925,12 @@ impl World {
     /// Whether what is stamped so is the same on both sides: where a wrong year was believed for a while, its
     /// pulses are beyond the server's retention, or in windows of a time that has not come.
     fn is_comparable(&self, wall_s: i64) -> bool {
+        // Points are compared by their number: those of another logger in the same hour stand for what was lost.
+        let hour_s = View::Hour.floor_s(wall_s);
+        let mut others = self.others.iter();
+        if self.points_were_lost && others.any(|(_, at)| View::Hour.start_of(*at) == hour_s) {
+            return false;
+        }
         let now_s = self.clock.wall_ns() / NS_PER_S;
         !self.years_believed || (now_s - 28 * 86_400..now_s - 4 * 3_600).contains(&wall_s)
     }

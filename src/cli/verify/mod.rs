@@ -6,6 +6,7 @@ pub(super) mod local;
 mod others;
 mod running;
 mod server;
+mod skipped;
 mod wear;
 
 use std::io::Write;

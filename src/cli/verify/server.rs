@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::super::status::meter_names;
+use super::skipped::{self, NEEDS_ADMIN};
 use super::{Check, Checks, others};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, InfluxSettings, Loaded, TokenSource};
@@ -20,16 +21,7 @@ use crate::setup::installation::{self, Found, Installation};
 use crate::setup::plan::{Wanted, conflicts, days};
 use crate::setup::{mark, sharing, tasks};
 
-const NEEDS_ADMIN: &str = "needs the admin token in INFLUX_TOKEN";
-
-/// What only the admin token may see.
-const ADMIN_CHECKS: [&str; 4] = [
-    "retention of the buckets",
-    "tasks",
-    "foreign tasks",
-    "other installations",
-];
-
+/// Checks the server and what is on it.
 pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
     let influx = match &loaded.settings.influx {
         Influx::Configured(influx) => influx,
@@ -45,7 +37,7 @@ pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
             let remedy = "correct influx.ca_file; nothing is sent until then";
             let what = format!("server {}", influx.host);
             checks.add(Check::bad(what, chain(&error), remedy))?;
-            return skip_rest(loaded, influx, "the server cannot be asked", checks);
+            return skipped::rest(loaded, influx, "the server cannot be asked", checks);
         }
     };
     if let Err(error) = client.health() {
@@ -56,7 +48,7 @@ pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
             chain(&error),
             remedy,
         ))?;
-        return skip_rest(loaded, influx, "the server does not answer", checks);
+        return skipped::rest(loaded, influx, "the server does not answer", checks);
     }
     checks.add(Check::good("server", influx.host.as_str()))?;
     let installation = installation::find(&loaded.config_dir).unwrap_or(Found::Nothing);
@@ -64,7 +56,7 @@ pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
         checks.add(check)?;
     }
     if !token(&client, influx, checks)? {
-        return skip_behind_token(loaded, influx, "the token of `run` is not taken", checks);
+        return skipped::behind_token(loaded, influx, "the token of `run` is not taken", checks);
     }
     buckets(&client, influx, checks)?;
     end_to_end(&client, influx, checks)?;
@@ -74,45 +66,8 @@ pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
             let here = installation.here();
             with_admin((loaded, here), influx, admin.expose().to_owned(), checks)
         }
-        None => skip(&ADMIN_CHECKS, NEEDS_ADMIN, checks),
+        None => skipped::skip(&skipped::ADMIN_CHECKS, NEEDS_ADMIN, checks),
     }
-}
-
-/// The checks that need a server are named also when there is none.
-fn skip_rest(
-    loaded: &Loaded,
-    influx: &InfluxSettings,
-    why: &str,
-    checks: &mut Checks<'_>,
-) -> Result<()> {
-    skip(&["token of `run`", "organization"], why, checks)?;
-    skip_behind_token(loaded, influx, why, checks)
-}
-
-/// The checks behind that of the token.
-fn skip_behind_token(
-    loaded: &Loaded,
-    influx: &InfluxSettings,
-    why: &str,
-    checks: &mut Checks<'_>,
-) -> Result<()> {
-    for level in Level::ALL {
-        skip(&[&format!("bucket {}", influx.bucket(level))], why, checks)?;
-    }
-    skip(&["end to end"], why, checks)?;
-    let needs_admin = loaded.admin_token().is_none();
-    skip(
-        &ADMIN_CHECKS,
-        if needs_admin { NEEDS_ADMIN } else { why },
-        checks,
-    )
-}
-
-fn skip(all: &[&str], why: &str, checks: &mut Checks<'_>) -> Result<()> {
-    for what in all {
-        checks.add(Check::not_checked(*what, why))?;
-    }
-    Ok(())
 }
 
 /// Why nothing is sent: there is no server yet, or a mistake that names its place.
@@ -342,7 +297,7 @@ fn with_admin(
     let seen = match looked {
         Ok(Some(seen)) => seen,
         Ok(None) => {
-            return skip(&ADMIN_CHECKS, NEEDS_ADMIN, checks);
+            return skipped::skip(&skipped::ADMIN_CHECKS, NEEDS_ADMIN, checks);
         }
         Err(error) => {
             let remedy = match &error {
@@ -352,7 +307,7 @@ fn with_admin(
                 _ => "",
             };
             let why = format!("INFLUX_TOKEN: {}{remedy}", chain(&error));
-            return skip(&ADMIN_CHECKS, &why, checks);
+            return skipped::skip(&skipped::ADMIN_CHECKS, &why, checks);
         }
     };
     let here = here.as_ref();
