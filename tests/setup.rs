@@ -843,7 +843,7 @@ fn a_token_that_is_refused_is_replaced_where_it_comes_from() {
         "{said}"
     );
     assert!(
-        said.contains("– retention and tasks") && said.contains("take it out"),
+        said.contains("– retention of the buckets") && said.contains("take it out"),
         "{said}"
     );
     let (_, said) = place.run_with(&["verify"], &[("INFLUX_WRITER_TOKEN", "wrong-token")]);

@@ -23,7 +23,7 @@
 //!
 //! How many stories were judged in full is printed, and must not be below a fifth.
 //!
-//! `SIMULATION_CASES` sets the number of runs (2,000 in the ordinary test run), `SIMULATION_SEED` repeats those
+//! `SIMULATION_CASES` sets the number of runs (500 in the ordinary test run), `SIMULATION_SEED` repeats those
 //! of the seed that a run has printed. A failure prints the shrunk list of operations; it then becomes a named
 //! test in `regressions.rs`.
 
@@ -47,7 +47,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use model::Run;
 
-const CASES: u32 = 2_000;
+const CASES: u32 = 500;
 
 #[test]
 fn every_captured_pulse_is_at_the_destination_once() {
