@@ -25,7 +25,7 @@ pub const STEADY_NS: i64 = 86_400 * NS_PER_S;
 /// A clock whose steps stay within this of where it stood first is steady.
 const WANDERS_MAX_NS: i64 = 60 * NS_PER_S;
 
-/// A clock that is trusted and has not been set by more than [`WANDERS_MAX_NS`].
+/// A clock that is trusted and has not been set by more than a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Steady {
     /// When the boot began, by this clock: what every step changes and no sleep does.

@@ -8,7 +8,7 @@
 //!
 //! Each level (raw, 1m, 5m, 1h) is a lane of its own, so that one missing bucket does not hold up the
 //! others: first windows that have changed since they were compared, then those that are due for
-//! the first time, then what is to be looked at once more ([`lane`]): the last two days at the start, once
+//! the first time, then what is to be looked at once more (`lane`): the last two days at the start, once
 //! a day and when the server has been away, and all that is older where something was missing.
 
 pub mod audit;
