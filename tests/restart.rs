@@ -461,7 +461,7 @@ fn lines_that_come_late_and_settings_that_change_cost_no_pulse() {
             wires.replug(Duration::from_millis(random.u64(50..600)));
             lines_seen += 2;
             supervisor.wait_for_lines(lines_seen);
-            // Each new request has put the wires to rest; the kernel's debounce may still be at it.
+            // Each new request puts the wires to rest, and that is over before they are moved.
             thread::sleep(Duration::from_millis(50));
         }
         // At times nothing is committed after the request but the request itself.
