@@ -81,13 +81,15 @@ impl Rig {
         }
     }
 
-    /// Polls until what was told fulfils `enough`; panics when patience ends.
+    /// Polls until what was told fulfils `enough`; panics when nothing has come for as long as patience lasts.
+    /// A loaded machine may take long for many signals, so the patience begins again with each.
     fn until(&mut self, what: &str, enough: impl Fn(&[Signal]) -> bool) {
-        let deadline_ns = SystemClock.mono_ns() + self.patience_ns;
         while !enough(&self.told) {
-            let polled = self.source.poll(Some(deadline_ns), &mut self.told);
+            let deadline_ns = SystemClock.mono_ns() + self.patience_ns;
             let told = self.told.len();
-            assert_ne!(polled, Polled::TimedOut, "no {what} in {told} signals");
+            let polled = self.source.poll(Some(deadline_ns), &mut self.told);
+            let nothing = polled == Polled::TimedOut && self.told.len() == told;
+            assert!(!nothing, "no {what} in {told} signals");
         }
     }
 
