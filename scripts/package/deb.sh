@@ -24,9 +24,9 @@ export LC_ALL=C
 deb_version() {
 	if [ -n "${VERSION:-}" ]; then
 		echo "$VERSION"
-	elif [ -e .git ] && ! git describe --exact-match --match "v$(version)" HEAD >/dev/null 2>&1; then
+	elif [ -e .git ] && ! git describe --tags --exact-match --match "v$(version)" HEAD >/dev/null 2>&1; then
 		side='~'
-		! git describe --match "v$(version)" HEAD >/dev/null 2>&1 || side=+
+		! git describe --tags --match "v$(version)" HEAD >/dev/null 2>&1 || side=+
 		echo "$(version)${side}git$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y%m%d%H%M%S).$(echo "$POWERLOGGER_COMMIT" | tr + .)"
 	else
 		version
@@ -55,11 +55,10 @@ system_files() {
 	put 0644 dist/grafana/powerlogger.json usr/share/powerlogger/grafana/powerlogger.json
 }
 
-# The newest section of CHANGELOG.md, in Debian's form.
+# The newest section of CHANGELOG.md that says something, in Debian's form: right after a release [Unreleased] is empty.
 changelog() { # VERSION
 	printf 'powerlogger (%s) stable; urgency=medium\n\n' "$1"
-	awk '/^## / { if (on) exit; on = 1; next }
-		!on { next }
+	awk '/^## / { if (line) exit; next }
 		/^\* / { if (line) print line; line = substr($0, 3); next }
 		/^  / { line = line " " substr($0, 3) }
 		END { print line }' CHANGELOG.md |
