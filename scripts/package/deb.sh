@@ -55,13 +55,15 @@ system_files() {
 	put 0644 dist/grafana/powerlogger.json usr/share/powerlogger/grafana/powerlogger.json
 }
 
-# The newest section of CHANGELOG.md that says something, in Debian's form: right after a release [Unreleased] is empty.
+# The section of a version in CHANGELOG.md, in Debian's form; between releases the newest one that says something.
 changelog() { # VERSION
 	printf 'powerlogger (%s) stable; urgency=medium\n\n' "$1"
-	awk '/^## / { if (line) exit; next }
+	awk -v ours="## [$1] " 'FNR == NR { known += index($0, ours) == 1; next }
+		/^## / { if (line) exit; on = !known || index($0, ours) == 1; next }
+		!on { next }
 		/^\* / { if (line) print line; line = substr($0, 3); next }
 		/^  / { line = line " " substr($0, 3) }
-		END { print line }' CHANGELOG.md |
+		END { print line }' CHANGELOG.md CHANGELOG.md |
 		while read -r line; do
 			echo "$line" | fold -s -w 74 | sed '1s/^/  * /; 2,$s/^/    /; s/ *$//'
 		done
