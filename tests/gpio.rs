@@ -21,7 +21,7 @@ use powerlogger::capture::waker::Waker;
 use powerlogger::capture::{Polled, Signal, Source};
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::config::{FilterSettings, LineName, LineSettings, MeterSettings};
-use powerlogger::pulse::{Bias, CountedEdge, Edge, EdgeKind, Level, MeterId, NS_PER_MS, NS_PER_S};
+use powerlogger::model::{Bias, CountedEdge, Edge, EdgeKind, Level, MeterId, NS_PER_MS, NS_PER_S};
 
 use support_gpio::{Done, Ground, Hand, Place, STAMP_SLACK_NS, SimChip, ground, play, skip};
 
