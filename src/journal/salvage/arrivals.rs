@@ -1,5 +1,5 @@
 //! Pulses that come from elsewhere: another logger's queue, a file, a damaged journal. They keep the
-//! wall time they have there, to the nanosecond; docs/design/import.md tells why and how.
+//! wall time they have there, to the nanosecond; docs/development/import.md tells why and how.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
