@@ -18,6 +18,7 @@
 //! | [`capture`] | Edges in, pulses out: sources, the filter, gaps. |
 //! | [`intake`] | The queue in memory between capture and the journal. |
 //! | [`rollup`] | Windows and views: 1m, 5m, 1h. |
+//! | [`energy`] | What pulses mean: power, flow. |
 //! | [`journal`] | The SQLite file that keeps every pulse, and the marks of what is durable and delivered. |
 //! | [`influx`] | A small InfluxDB 2 client that knows nothing of the rest. |
 //! | [`deliver`] | From the journal to a server: batches, verdicts, retries, what is delivered. |
@@ -41,6 +42,7 @@ pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod deliver;
+pub mod energy;
 pub mod import;
 pub mod influx;
 pub mod intake;

@@ -26,6 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("rollup", &["pulse"]),
+    ("energy", &["pulse"]),
     ("influx", &[]),
     (
         "deliver",
