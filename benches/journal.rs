@@ -14,7 +14,7 @@ use powerlogger::clock::segment::{Segment, Trust};
 use powerlogger::intake::Pending;
 use powerlogger::journal::append::Journal;
 use powerlogger::journal::reader::Reader;
-use powerlogger::pulse::{MeterId, Pulse, SegmentNo};
+use powerlogger::model::{MeterId, Pulse, SegmentNo};
 
 const PULSES: usize = 1_000_000;
 const SINGLE: usize = 50_000;

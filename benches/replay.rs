@@ -26,7 +26,7 @@ use powerlogger::intake::Pending;
 use powerlogger::journal::append::Journal;
 use powerlogger::journal::marks::Marks;
 use powerlogger::journal::reader::Reader;
-use powerlogger::pulse::{MeterId, NS_PER_S, Pulse, SegmentNo};
+use powerlogger::model::{MeterId, NS_PER_S, Pulse, SegmentNo};
 use support::influxd::{Influxd, OPERATOR, ORG};
 
 const PULSES: i64 = 1_000_000;

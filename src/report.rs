@@ -10,11 +10,11 @@ use crate::capture::stats::CaptureStats;
 use crate::clock::Clock;
 use crate::deliver::stats::DeliverStats;
 use crate::journal::reader::Reader;
-use crate::pulse::{MonoNs, NS_PER_S};
-use crate::service;
+use crate::model::{MonoNs, NS_PER_S};
 use crate::status::conditions::{Condition, conditions};
 use crate::status::line::Daemon;
 use crate::status::{Status, Wanted};
+use crate::system::systemd;
 
 /// The users' documents promise the queue size every 5 s.
 const EVERY_NS: i64 = 5 * NS_PER_S;
@@ -162,7 +162,7 @@ impl Reporter {
 
     fn tell_unreadable(&self, waiting: usize, failing: Option<&'static str>) {
         let wrong = self.wrong(failing);
-        service::status(&format!(
+        systemd::status(&format!(
             "counting; {waiting} waiting in memory; the journal cannot be read{wrong}"
         ));
     }
@@ -244,7 +244,7 @@ impl Reporter {
         }
         let wrong = self.wrong(failing);
         let lost_words = lost_words(&status, lines_up >= self.meters.len() as u64);
-        service::status(&format!(
+        systemd::status(&format!(
             "counted {counted}; backlog {waits}, {lost_words}{wrong}"
         ));
         if loud {

@@ -15,7 +15,7 @@ use std::fs;
 use std::time::Duration;
 
 use powerlogger::journal::reader::Reader;
-use powerlogger::pulse::LossCause;
+use powerlogger::model::LossCause;
 use support::fake_influx::{FakeInflux, Fault, Store};
 use support::influxd::{Influxd, ORG};
 use support::wait::wait_until;

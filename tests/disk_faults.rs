@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::journal::reader::Reader;
-use powerlogger::pulse::{EdgeKind, LossCause, MonoNs, NS_PER_S};
+use powerlogger::model::{EdgeKind, LossCause, MonoNs, NS_PER_S};
 
 use support::fake_influx::{FakeInflux, Fault, Store};
 use support::influxd::ORG;

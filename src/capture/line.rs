@@ -1,12 +1,10 @@
 //! One meter's line: its filter, and how it is read.
 
-use super::STAMP_STEP_NS;
-use super::filter::{Filter, FilterState};
+use super::filter::Filter;
 use super::tally::Tally;
 use crate::clock::segment::Segments;
 use crate::config::MeterSettings;
-use crate::intake::LineState;
-use crate::pulse::{Level, MeterId, MonoNs, Pulse};
+use crate::model::{FilterState, Level, LineState, MeterId, MonoNs, Pulse, STAMP_STEP_NS};
 
 /// One meter's line.
 #[derive(Debug)]

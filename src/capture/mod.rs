@@ -4,7 +4,7 @@
 
 pub mod filter;
 pub mod gpio;
-pub mod house;
+pub mod household;
 pub mod pace;
 pub mod recorded;
 pub mod recorder;
@@ -29,16 +29,14 @@ pub use source::{Polled, Signal, Source};
 use crate::clock::Clock;
 use crate::clock::segment::{Look, Remembered, Rules, Segments, Trust};
 use crate::config::MeterSettings;
-use crate::intake::{Intake, Loss, Pending, Watch, Watched};
-use crate::pulse::{Edge, LossCause, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Pulse};
-use filter::{Filter, FilterState, Outcome};
+use crate::intake::{Intake, Pending};
+use crate::model::{
+    Edge, FilterState, Loss, LossCause, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Pulse, Watched,
+    WatchedStretch,
+};
+use filter::{Filter, Outcome};
 use line::Line;
 use stats::CaptureStats;
-
-/// Stamps are kept to this many nanoseconds. The journal puts the clock segment's number into
-/// the low bits of a wall stamp that this leaves free, so that pulses of one meter cannot
-/// share a stamp even where the wall clock ran twice over the same minute.
-pub const STAMP_STEP_NS: i64 = 1024;
 
 /// An edge stamped this long ago has been read: the time from the interrupt to the buffer is
 /// tens of microseconds (measured: median 43), even on a busy board far below this.
@@ -188,7 +186,7 @@ impl Capture {
             if line.up_since_ns.max(since_ns) < seen_ns {
                 let meter = MeterId(u16::try_from(index).expect("at most 64 meters"));
                 let (since_ns, until_ns) = (wall(since_ns), wall(seen_ns));
-                meters.insert(meter, Watch { since_ns, until_ns });
+                meters.insert(meter, WatchedStretch { since_ns, until_ns });
             }
         }
         self.intake.note_watched(Watched {

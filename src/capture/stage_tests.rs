@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicI64;
 use super::*;
 use crate::clock::VirtualClock;
 use crate::config::{FilterSettings, LineName, LineSettings};
-use crate::pulse::{Bias, CountedEdge, EdgeKind, Level};
+use crate::model::{Bias, CountedEdge, EdgeKind, Level, STAMP_STEP_NS};
 
 const METER: MeterId = MeterId(0);
 

@@ -15,7 +15,7 @@ use crate::config::Loaded;
 use crate::import::tidy::give_to_owner;
 use crate::journal::reader::{MeterTotals, Reader};
 use crate::journal::registers::{Reading, Registers};
-use crate::pulse::WallNs;
+use crate::model::WallNs;
 use crate::register::{Drift, base, drift, kwh, parse_kwh};
 
 /// Options of `register`.

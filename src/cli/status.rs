@@ -20,8 +20,8 @@ use crate::journal::JournalError;
 use crate::journal::lock::{Holder, holder};
 use crate::journal::reader::Reader;
 use crate::journal::refusal::{Refusal, is_read_only};
-use crate::pulse::NS_PER_S;
-use crate::rollup::Level;
+use crate::model::NS_PER_S;
+use crate::model::Tier;
 use crate::status::conditions::{Condition, conditions};
 use crate::status::line::NOT_RUNNING;
 use crate::status::{
@@ -282,8 +282,8 @@ fn views(loaded: &Loaded, views: &ViewsStatus, out: &mut dyn Write) -> Result<()
             return Ok(());
         }
     }
-    let names = Level::ALL.map(Level::as_str).into_iter();
-    let names = names.filter(|name| influx.raw || *name != Level::Raw.as_str());
+    let names = Tier::ALL.map(Tier::as_str).into_iter();
+    let names = names.filter(|name| influx.raw || *name != Tier::Raw.as_str());
     let names: Vec<&str> = names.collect();
     for line in compared(&names, &views.levels) {
         writeln!(out, "{line}")?;

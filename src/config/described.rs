@@ -7,7 +7,7 @@ use std::path::Path;
 use super::keys::part_of;
 use super::problem::Part;
 use super::{CountedEdge, Influx, InfluxSettings, MeterSettings, Settings};
-use crate::pulse::{Bias, Level};
+use crate::model::{Bias, Level};
 
 /// Settings by key, as in the configuration.
 pub type Described = BTreeMap<String, String>;

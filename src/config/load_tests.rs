@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 use crate::config::keys::{KEYS, METER_KEYS};
 use crate::config::{CountedEdge, Level, LineName, TokenSource};
-use crate::pulse::{Bias, NS_PER_MS};
+use crate::model::{Bias, NS_PER_MS};
 
 struct Dir(tempfile::TempDir);
 

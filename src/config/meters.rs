@@ -8,7 +8,7 @@ use super::resolve::{choice, flag, number};
 use super::seconds;
 use super::unique::check_unique;
 use super::{FilterSettings, LineName, LineSettings, MeterSettings, line_name};
-use crate::pulse::{Bias, CountedEdge, Level};
+use crate::model::{Bias, CountedEdge, Level};
 
 /// More than any board has lines for.
 const METERS_MAX: usize = 64;

@@ -28,8 +28,8 @@ mod unique;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::pulse::{Bias, CountedEdge, Level};
-use crate::rollup::{Level as RollupLevel, View};
+use crate::model::{Bias, CountedEdge, Level};
+use crate::model::{Tier, View};
 
 pub use load::{LoadOptions, Loaded, load, unreadable};
 pub use problem::ConfigError;
@@ -37,7 +37,7 @@ pub use problem::ConfigError;
 /// Everything the program can be told, validated.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// The meters, in the order of the configuration; a [`crate::pulse::MeterId`] indexes it.
+    /// The meters, in the order of the configuration; a [`crate::model::MeterId`] indexes it.
     pub meters: Vec<MeterSettings>,
     /// Where and how pulses are kept.
     pub journal: JournalSettings,
@@ -222,22 +222,22 @@ impl InfluxSettings {
     /// A bucket that would be written to and whose name does not say that it is for simulated pulses; None: all of
     /// them say so.
     pub fn not_for_simulated(&self) -> Option<&str> {
-        let is_written = |level: &RollupLevel| match level {
-            RollupLevel::Raw => self.raw,
-            RollupLevel::View(_) => self.downsampling != Downsampling::Off,
+        let is_written = |level: &Tier| match level {
+            Tier::Raw => self.raw,
+            Tier::View(_) => self.downsampling != Downsampling::Off,
         };
-        let written = RollupLevel::ALL.into_iter().filter(is_written);
+        let written = Tier::ALL.into_iter().filter(is_written);
         let mut names = written.map(|level| self.bucket(level));
         names.find(|name| !name.to_lowercase().contains(SIMULATED))
     }
 
     /// The bucket of a level.
-    pub fn bucket(&self, level: RollupLevel) -> &str {
+    pub fn bucket(&self, level: Tier) -> &str {
         match level {
-            RollupLevel::Raw => &self.raw_bucket,
-            RollupLevel::View(View::Minute) => &self.b1m_bucket,
-            RollupLevel::View(View::FiveMinutes) => &self.b5m_bucket,
-            RollupLevel::View(View::Hour) => &self.b1h_bucket,
+            Tier::Raw => &self.raw_bucket,
+            Tier::View(View::Minute) => &self.b1m_bucket,
+            Tier::View(View::FiveMinutes) => &self.b5m_bucket,
+            Tier::View(View::Hour) => &self.b1h_bucket,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How close to each other the filter lets pulses come, and what power that is. Pure.
 
 use super::{FilterSettings, MeterSettings};
-use crate::pulse::CountedEdge;
+use crate::model::CountedEdge;
 
 /// One kilowatt-hour in joules, and a second in nanoseconds: what one pulse a nanosecond would be in watts
 /// at one pulse a kilowatt-hour.
@@ -101,7 +101,7 @@ pub fn power_w(imp_per_kwh: f64, apart_ns: i64) -> f64 {
 mod tests {
     use super::*;
     use crate::config::{LineName, LineSettings};
-    use crate::pulse::{Bias, Level, NS_PER_MS};
+    use crate::model::{Bias, Level, NS_PER_MS};
 
     fn filter(counted: CountedEdge, bounce: i64, width: i64, interval: i64) -> FilterSettings {
         FilterSettings {

@@ -56,7 +56,7 @@ fn is_one_line(one: &LineSettings, other: &LineSettings) -> bool {
 mod tests {
     use super::*;
     use crate::config::LineName;
-    use crate::pulse::Bias;
+    use crate::model::Bias;
 
     fn line(line: &str, chip: Option<&str>) -> LineSettings {
         LineSettings {

@@ -29,12 +29,12 @@ use crate::journal::ranges::IdRanges;
 use crate::journal::reader::Reader;
 use crate::journal::tail::Left;
 use crate::journal::writer::Writer;
-use crate::pulse::NS_PER_S;
+use crate::model::NS_PER_S;
 use crate::reconcile::server::Server;
 use crate::reconcile::{self, Reconciler};
 use crate::report::Reporter;
-use crate::service;
-use crate::shutdown::{Bell, Rung, Shutdown};
+use crate::system::signals::{Shutdown, Wakeup, Woken};
+use crate::system::systemd;
 
 /// A start that counts nothing for so long gives up, for systemd to try again.
 const NO_LINE_MAX_NS: i64 = 60 * NS_PER_S;
@@ -158,7 +158,7 @@ impl House {
         journal: Journal,
         intake: &Arc<Intake>,
         captured: &Arc<CaptureStats>,
-        bell: &Bell,
+        bell: &Wakeup,
     ) -> Result<House, RunError> {
         let Stages {
             marks,
@@ -218,7 +218,7 @@ impl House {
         ends: &Ends<'_>,
         in_use: &mut InUse,
         watch: &mut Watch,
-        bell: &mut Bell,
+        bell: &mut Wakeup,
     ) -> Result<Lived, RunError> {
         let Ends {
             shutdown,
@@ -260,7 +260,7 @@ impl House {
             }
             let steps = captured.steps.load(Ordering::Relaxed);
             watch.look(seen_line, (steps, mark.rounds), self.intake.len(), now_ns);
-            if bell.wait(LOOK) == Rung::Thread {
+            if bell.wait(LOOK) == Woken::Thread {
                 // It rings a moment before it has ended.
                 bell.wait(THREAD_ENDS);
             }
@@ -304,14 +304,14 @@ impl House {
 
     /// Brings everything that is in memory to the disk, and what is on the disk to the server as
     /// far as that goes within [`DRAIN_MAX`]; a second signal cuts it short.
-    pub(super) fn drain(self, bell: &mut Bell) -> Result<(), RunError> {
-        service::stopping();
+    pub(super) fn drain(self, bell: &mut Wakeup) -> Result<(), RunError> {
+        systemd::stopping();
         info!("ending: writing everything out");
         let deadline_ns = SystemClock.mono_ns() + i64::try_from(DRAIN_MAX.as_nanos()).expect("5 s");
         bell.clear();
         self.intake.wake();
         while !self.is_drained() && SystemClock.mono_ns() < deadline_ns {
-            if bell.wait(DRAIN_LOOK) == Rung::Signal {
+            if bell.wait(DRAIN_LOOK) == Woken::Signal {
                 break;
             }
         }

@@ -14,7 +14,7 @@ use crate::journal::marks::{Mark, Marks};
 use crate::journal::writer::Writer;
 use crate::reconcile::{self, Reconciler};
 use crate::report::Reporter;
-use crate::shutdown::Shutdown;
+use crate::system::signals::Shutdown;
 
 /// Between tries of the reconciler to read the journal.
 const RECONCILE_RETRY: Duration = Duration::from_secs(5);

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use tracing::{error, warn};
 
-use crate::capture::filter::FilterState;
 use crate::capture::stats::CaptureStats;
 use crate::capture::waker::Waker;
 use crate::capture::{Capture, Polled, Source, Trusting};
@@ -26,10 +25,11 @@ use crate::intake::Intake;
 use crate::journal::JournalError;
 use crate::journal::schema;
 use crate::journal::tail::Left;
-use crate::pulse::{MonoNs, NS_PER_MS, NS_PER_S, WallNs};
+use crate::model::FilterState;
+use crate::model::{MonoNs, NS_PER_MS, NS_PER_S, WallNs};
 use crate::reconcile::server::Server;
-use crate::service;
-use crate::shutdown::{Bell, Shutdown};
+use crate::system::signals::{Shutdown, Wakeup};
+use crate::system::systemd;
 use house::{House, Lived, say_what_is_lost};
 use opening::Opening;
 use settings::{InUse, SettingsWatch};
@@ -161,7 +161,7 @@ pub fn destination_name(influx: &InfluxSettings) -> String {
 pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
     let settings = &loaded.settings;
     let shutdown = Shutdown::default();
-    let mut bell = Bell::new(&shutdown)?;
+    let mut wakeup = Wakeup::new(&shutdown)?;
     let intake = Arc::new(Intake::new(settings.waiting_pulses_max));
     let real: Arc<dyn Clock> = Arc::new(SystemClock);
 
@@ -179,7 +179,7 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
     }
     capture.remember(parts.remembered);
     let captured = capture.stats();
-    let capturing = spawn("capture", &bell, {
+    let capturing = spawn("capture", &wakeup, {
         let (shutdown, intake, waker) =
             (shutdown.clone(), Arc::clone(&intake), parts.waker.clone());
         move || {
@@ -211,9 +211,9 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
         captured: &captured,
         started_ns,
     };
-    let watching = SettingsWatch::begin(loaded, &bell)?;
+    let watching = SettingsWatch::begin(loaded, &wakeup)?;
     let mut in_use = InUse::new(loaded, watching, parts.remote);
-    let kept = keep_house(&ends, &intake, &mut in_use, parts.learning, &mut bell);
+    let kept = keep_house(&ends, &intake, &mut in_use, parts.learning, &mut wakeup);
     let result = kept.and_then(|house| {
         let Some(house) = house else {
             return Ok(());
@@ -221,7 +221,7 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
         shutdown.request();
         parts.waker.wake();
         let alive = join("capture", capturing);
-        house.drain(&mut bell)?;
+        house.drain(&mut wakeup)?;
         alive
     });
     shutdown.request();
@@ -248,9 +248,9 @@ fn keep_house(
     intake: &Arc<Intake>,
     in_use: &mut InUse,
     learning: UntilLearnt,
-    bell: &mut Bell,
+    wakeup: &mut Wakeup,
 ) -> Result<Option<House>, RunError> {
-    let mut watch = Watch::new(service::watchdog());
+    let mut watch = Watch::new(systemd::watchdog());
     Opening::new(ends, intake, false).wait_until_learnt(learning, &mut watch);
     let (mut vouches_from_ns, mut left, mut again) = (WallNs::MIN, None::<Left>, false);
     let mut doubted: Option<MonoNs> = None;
@@ -259,7 +259,7 @@ fn keep_house(
     let is_recent = |at_ns: MonoNs| SystemClock.mono_ns() - at_ns < DOUBT_NS;
     loop {
         let mut opening = Opening::new(ends, intake, again);
-        let opened = opening.open(&mut watch, bell)?;
+        let opened = opening.open(&mut watch, wakeup)?;
         let Some(mut journal) = opened else {
             say_what_is_lost(intake.len() + left.as_ref().map_or(0, Left::pulses));
             return Ok(None);
@@ -269,7 +269,7 @@ fn keep_house(
         }
         if let Some(kept) = &mut left {
             if let Err(failed) = kept.give_back(&mut journal, intake, ends.clock.wall_ns()) {
-                refused_once_more(&failed, bell);
+                refused_once_more(&failed, wakeup);
                 continue;
             }
             left = None;
@@ -277,14 +277,14 @@ fn keep_house(
         journal.vouch_from(vouches_from_ns);
         again = true;
         in_use.take_up();
-        let mut house = match House::build(in_use, journal, intake, ends.captured, bell) {
+        let mut house = match House::build(in_use, journal, intake, ends.captured, wakeup) {
             Err(RunError::Journal(failed)) => {
-                refused_once_more(&failed, bell);
+                refused_once_more(&failed, wakeup);
                 continue;
             }
             built => built?,
         };
-        match house.live(ends, in_use, &mut watch, bell)? {
+        match house.live(ends, in_use, &mut watch, wakeup)? {
             Lived::ToTheEnd => return Ok(Some(house)),
             Lived::OnSettings => left = Some(house.abandon()?),
             Lived::OnRefusal => {
@@ -300,7 +300,7 @@ fn keep_house(
                 warn!("the journal seems to be damaged: it is opened again, to be sure");
             }
             Lived::OnDamage => {
-                begin_anew(ends, house, intake, bell)?;
+                begin_anew(ends, house, intake, wakeup)?;
                 vouches_from_ns = ends.clock.wall_ns();
                 again = false;
             }
@@ -313,7 +313,7 @@ fn begin_anew(
     ends: &Ends<'_>,
     house: House,
     intake: &Intake,
-    bell: &mut Bell,
+    wakeup: &mut Wakeup,
 ) -> Result<(), RunError> {
     let standing = house.abandon()?.into_standing();
     intake.put_back(standing, SystemClock.wall_ns());
@@ -321,29 +321,29 @@ fn begin_anew(
     if let Err(failed) = schema::set_aside(&ends.settings.journal.dir, SystemClock.wall_ns(), &why)
     {
         error!(error = %failed, "the damaged journal cannot be moved aside; trying again");
-        bell.wait(JOURNAL_RETRY);
+        wakeup.wait(JOURNAL_RETRY);
     }
     Ok(())
 }
 
 /// The journal was opened, and refused right afterwards.
-fn refused_once_more(failed: &JournalError, bell: &mut Bell) {
+fn refused_once_more(failed: &JournalError, wakeup: &mut Wakeup) {
     let cause = std::error::Error::source(failed).map(ToString::to_string);
     error!(error = %failed, cause, "the journal is open and cannot be used; trying again");
-    bell.wait(JOURNAL_RETRY);
+    wakeup.wait(JOURNAL_RETRY);
 }
 
 fn spawn<T: Send + 'static>(
     name: &'static str,
-    bell: &Bell,
+    wakeup: &Wakeup,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>, RunError> {
-    let ring = bell.ring_on_drop();
+    let wake = wakeup.wake_on_drop();
     let thread = std::thread::Builder::new()
         .name(name.to_owned())
         .spawn(move || {
             let result = work();
-            drop(ring);
+            drop(wake);
             result
         })?;
     Ok(thread)

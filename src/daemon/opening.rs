@@ -16,9 +16,9 @@ use crate::intake::Intake;
 use crate::journal::JournalError;
 use crate::journal::append::Journal;
 use crate::journal::refusal::Refusal;
-use crate::pulse::{MonoNs, NS_PER_S};
-use crate::service;
-use crate::shutdown::{Bell, Rung};
+use crate::model::{MonoNs, NS_PER_S};
+use crate::system::signals::{Wakeup, Woken};
+use crate::system::systemd;
 
 /// Between looks at a try that is under way, and at what systemd is to be told.
 const LOOK: Duration = Duration::from_secs(1);
@@ -72,7 +72,7 @@ impl<'a> Opening<'a> {
     pub(super) fn open(
         &mut self,
         watch: &mut Watch,
-        bell: &mut Bell,
+        bell: &mut Wakeup,
     ) -> Result<Option<Journal>, RunError> {
         while !self.ends.shutdown.is_requested() {
             let Some(tried) = self.attempt(watch, bell)? else {
@@ -111,7 +111,7 @@ impl<'a> Opening<'a> {
     fn attempt(
         &mut self,
         watch: &mut Watch,
-        bell: &mut Bell,
+        bell: &mut Wakeup,
     ) -> Result<Option<Result<Journal, JournalError>>, RunError> {
         let settings = self.ends.settings;
         let names: Vec<String> = settings
@@ -130,7 +130,7 @@ impl<'a> Opening<'a> {
         })?;
         let mut end_ns = None;
         while !trying.is_finished() {
-            if bell.wait(LOOK) == Rung::Thread {
+            if bell.wait(LOOK) == Woken::Thread {
                 // It rings a moment before it has ended.
                 bell.wait(THREAD_ENDS);
             }
@@ -153,7 +153,7 @@ impl<'a> Opening<'a> {
         let unread = unread(self.ends.settings, &lines);
         if self.refused.is_empty() && now_ns - self.began_ns < SLOW_NS {
             if let Some(unread) = &unread {
-                service::status(unread);
+                systemd::status(unread);
             }
             return;
         }
@@ -173,7 +173,7 @@ impl<'a> Opening<'a> {
             "no line is read yet"
         };
         let unread = unread.map_or_else(String::new, |unread| format!("; {unread}"));
-        service::status(&format!(
+        systemd::status(&format!(
             "{doing}: {waiting} pulses wait; the journal is not open: {why}{unread}"
         ));
         if now_ns - self.said_ns >= SAY_NS {

@@ -16,7 +16,7 @@ use crate::config::{ConfigError, Influx, Loaded, Settings};
 use crate::journal::JournalError;
 use crate::journal::append::Journal;
 use crate::report::Notices;
-use crate::shutdown::{Bell, RingOnDrop};
+use crate::system::signals::{WakeOnDrop, Wakeup};
 
 /// Between looks at the files' stamps.
 const EVERY: Duration = Duration::from_secs(10);
@@ -39,13 +39,13 @@ pub(super) struct SettingsWatch {
 }
 
 impl SettingsWatch {
-    pub(super) fn begin(loaded: &Loaded, bell: &Bell) -> Result<SettingsWatch, RunError> {
+    pub(super) fn begin(loaded: &Loaded, wakeup: &Wakeup) -> Result<SettingsWatch, RunError> {
         let news = News::default();
         let (end, ended) = channel();
         let (files, shared) = (FileWatch::new(loaded.clone()), Arc::clone(&news));
-        let ring = bell.ring_on_drop();
-        let thread = spawn("settings", bell, move || {
-            watch(files, &shared, &ring, &ended)
+        let wake = wakeup.wake_on_drop();
+        let thread = spawn("settings", wakeup, move || {
+            watch(files, &shared, &wake, &ended)
         })?;
         Ok(SettingsWatch {
             news,
@@ -62,7 +62,7 @@ impl SettingsWatch {
     }
 }
 
-fn watch(mut files: FileWatch, news: &News, ring: &RingOnDrop, ended: &Receiver<()>) {
+fn watch(mut files: FileWatch, news: &News, wake: &WakeOnDrop, ended: &Receiver<()>) {
     let mut pause = EVERY;
     while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         pause = match files.look() {
@@ -71,7 +71,7 @@ fn watch(mut files: FileWatch, news: &News, ring: &RingOnDrop, ended: &Receiver<
             Look::Changed(read) => {
                 let certificates = read.as_ref().as_ref().ok().and_then(certificates);
                 *news.lock().unwrap_or_else(PoisonError::into_inner) = Some((*read, certificates));
-                ring.ring();
+                wake.wake();
                 EVERY
             }
         };

@@ -6,8 +6,8 @@ use tracing::{info, warn};
 
 use crate::config::Settings;
 use crate::intake::lines::Lines;
-use crate::pulse::{MonoNs, NS_PER_S};
-use crate::service;
+use crate::model::{MonoNs, NS_PER_S};
+use crate::system::systemd;
 
 /// The writer waits for the disk, which a restart does not make any quicker, and what waits in memory would
 /// be lost by one: it is given up on only after so many of systemd's intervals (10 min by our unit).
@@ -81,7 +81,7 @@ impl Watch {
         now_ns: MonoNs,
     ) {
         if counting && !std::mem::replace(&mut self.ready, true) {
-            service::ready();
+            systemd::ready();
         }
         self.capture.look(steps, now_ns);
         self.journal.look(rounds, now_ns);
@@ -95,7 +95,7 @@ impl Watch {
         let journal_stuck = self.journal.silent_ns(now_ns) > interval_ns * JOURNAL_INTERVALS;
         let is_stuck = capture_stuck || journal_stuck;
         if !is_stuck {
-            service::alive();
+            systemd::alive();
         } else if !self.stuck {
             let part = if capture_stuck { "capture" } else { "journal" };
             warn!(
@@ -111,7 +111,7 @@ impl Watch {
         let silent_ns = self.journal.silent_ns(now_ns);
         if silent_ns > STALL_NS {
             let seconds = silent_ns / NS_PER_S;
-            service::status(&format!(
+            systemd::status(&format!(
                 "counting; {waiting} waiting in memory; the disk has not answered for {seconds} s"
             ));
             if self.stalled_ns == 0 {
@@ -142,8 +142,8 @@ pub(super) fn unread(settings: &Settings, lines: &Lines) -> Option<String> {
 pub(super) fn tell_unread(settings: &Settings, lines: &Lines, was_told: bool) -> bool {
     let unread = unread(settings, lines);
     match &unread {
-        Some(unread) => service::status(unread),
-        None if was_told => service::status("counting; all lines are read"),
+        Some(unread) => systemd::status(unread),
+        None if was_told => systemd::status("counting; all lines are read"),
         None => {}
     }
     unread.is_some()

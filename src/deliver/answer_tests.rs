@@ -6,20 +6,20 @@ use std::io::Read as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::retry::Failure;
 use super::sink::Sink;
 use super::start::Start;
 use super::{Deliverer, Step};
 use crate::clock::segment::{EARLIEST_WALL_NS, Segment, Trust};
 use crate::clock::{Clock, VirtualClock};
 use crate::config::{DeliverSettings, JournalSettings};
-use crate::intake::{Intake, Pending, Watched};
+use crate::intake::{Intake, Pending};
 use crate::journal::append::Journal;
 use crate::journal::marks::{Mark, Marks};
 use crate::journal::quarantine::Quarantine;
 use crate::journal::reader::Reader;
 use crate::journal::writer::Writer;
-use crate::pulse::{LossCause, MeterId, NS_PER_S, Pulse, SegmentNo};
+use crate::model::{LossCause, MeterId, NS_PER_S, Pulse, SegmentNo, Watched};
+use crate::server::failure::Failure;
 
 const WALL: i64 = EARLIEST_WALL_NS + 40 * 86_400 * NS_PER_S;
 

@@ -6,15 +6,15 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 
 use super::batch::Batch;
-use super::condition::Tell;
 use super::held_days::by_day;
-use super::retry::{Failure, Hold, Verdict, judge};
 use super::suspects::Ruling;
 use super::{Deliverer, Step};
 use crate::journal::JournalError;
 use crate::journal::delivery::{DeliveryNews, Refused};
 use crate::journal::reader::Page;
-use crate::pulse::WallNs;
+use crate::model::WallNs;
+use crate::server::failure::{Failure, Hold, Verdict, judge};
+use crate::server::reminder::Remind;
 
 /// A day whose shard does not take our points is tried again after so many pauses of a hold: nothing
 /// but somebody's hand helps, and a retention that passes.
@@ -50,7 +50,7 @@ impl Deliverer {
             self.say_days_are_held("");
         } else {
             let before = self.condition.word().to_owned();
-            if self.condition.is_now("ok", self.clock.mono_ns()) == Tell::Changed {
+            if self.condition.is_now("ok", self.clock.mono_ns()) == Remind::Changed {
                 info!(before, "delivery works");
                 self.tell("ok", "");
             }

@@ -7,13 +7,7 @@ use crate::influx::line_protocol::LineEncoder;
 use crate::journal::JournalError;
 use crate::journal::delivery::{Expired, Refused};
 use crate::journal::reader::{Entry, Reader};
-use crate::pulse::WallNs;
-
-/// The tag that names the meter.
-pub const TAG: &str = "PulseType";
-
-/// The field that counts pulses.
-pub const FIELD: &str = "Pulse";
+use crate::model::{FIELD, TAG, WallNs};
 
 /// Entries on their way.
 #[derive(Debug)]

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::civil::{dates, day_of};
 use crate::journal::ranges::IdRanges;
 use crate::journal::reader::{Entry, Page};
-use crate::pulse::{MonoNs, NS_PER_S, WallNs};
-
-const NS_PER_DAY: i64 = 86_400 * NS_PER_S;
+use crate::model::{MonoNs, WallNs};
 
 /// The days, each with the time of the next try.
 #[derive(Debug, Default)]
@@ -16,33 +15,12 @@ pub struct HeldDays {
     ids: IdRanges,
 }
 
-/// The UTC day of a stamp, in days since 1970. Groups of shards are a day long or some days long, so that what
-/// is said of a day's points is said of one shard; shorter ones there are only below two days of retention.
-pub fn day_of(wall_ns: WallNs) -> i64 {
-    wall_ns.div_euclid(NS_PER_DAY)
-}
-
 /// Where the day changes: stretches of ids whose entries are of one day each.
 pub fn by_day(entries: &[Entry]) -> Vec<(i64, i64)> {
     entries
         .chunk_by(|one, next| day_of(one.wall_ns) == day_of(next.wall_ns))
         .filter_map(|day| Some((day.first()?.id, day.last()?.id)))
         .collect()
-}
-
-/// Days since 1970 as dates, in order.
-pub fn dates(days: impl ExactSizeIterator<Item = i64> + DoubleEndedIterator) -> String {
-    let date = |day: i64| {
-        let time = jiff::Timestamp::from_second(day * 86_400).ok();
-        time.map_or_else(String::new, |time| time.strftime("%Y-%m-%d").to_string())
-    };
-    let number = days.len();
-    let mut days = days;
-    match (days.next().map(date), days.next_back().map(date)) {
-        (Some(first), Some(last)) => format!("{number} days from {first} to {last}"),
-        (Some(only), None) => only,
-        (None, _) => String::new(),
-    }
 }
 
 impl HeldDays {
@@ -110,6 +88,7 @@ impl HeldDays {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::NS_PER_DAY;
 
     fn entry(id: i64, day: i64) -> Entry {
         Entry {

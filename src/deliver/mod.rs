@@ -4,16 +4,10 @@
 //! Nothing is acknowledged before a 204, and sending twice is harmless: a point's identity
 //! (measurement, tags, timestamp) was fixed when the pulse became final.
 
-pub mod backoff;
 pub mod batch;
-pub mod condition;
-pub mod connection;
-pub mod encoding;
 pub mod held_days;
 pub mod influx_sink;
 pub mod lanes;
-pub mod request_size;
-pub mod retry;
 pub mod sink;
 pub mod start;
 pub mod stats;
@@ -34,15 +28,11 @@ use crate::journal::mailbox::Mailbox;
 use crate::journal::marks::Mark;
 use crate::journal::ranges::IdRanges;
 use crate::journal::reader::{Page, Reader};
-use crate::pulse::{MonoNs, NS_PER_MS, NS_PER_S, WallNs};
-use backoff::Backoff;
+use crate::model::{MonoNs, NS_PER_DAY, NS_PER_MS, NS_PER_S, WallNs};
+use crate::server::{Backoff, Encoding, Hold, Remind, Reminder, RequestSize};
 use batch::Encoder;
-use condition::{Condition, Tell};
-use encoding::Encoding;
 use held_days::HeldDays;
 use lanes::Span;
-use request_size::RequestSize;
-use retry::Hold;
 use sink::Sink;
 use start::Start;
 use stats::DeliverStats;
@@ -62,8 +52,6 @@ const SAVE_WHEN_IDLE_POINTS: u64 = 500;
 
 /// How often is looked whether somebody wants points of the quarantine sent again.
 const AGAIN_LOOK_NS: i64 = 5 * NS_PER_S;
-
-const NS_PER_DAY: i64 = 86_400 * NS_PER_S;
 
 /// What [`Deliverer::step`] did, and when to call it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +99,7 @@ pub struct Deliverer {
     /// So late it surely is, as far as anybody knows.
     sure_ns: Option<WallNs>,
     looked_again_ns: MonoNs,
-    condition: Condition,
+    condition: Reminder,
     random: fastrand::Rng,
     stats: Arc<DeliverStats>,
 }
@@ -160,7 +148,7 @@ impl Deliverer {
             live_sent_ns: i64::MIN / 2,
             sure_ns: None,
             looked_again_ns: i64::MIN / 2,
-            condition: Condition::new(word),
+            condition: Reminder::new(word),
             random: fastrand::Rng::new(),
             stats: Arc::new(stats),
         })
@@ -325,9 +313,9 @@ impl Deliverer {
     /// The same of a trouble that lets other pulses go.
     fn complain(&mut self, word: &str, message: &str) {
         match self.condition.is_now(word, self.clock.mono_ns()) {
-            Tell::Quiet => return,
-            Tell::Again => {}
-            Tell::Changed => self.tell(word, message),
+            Remind::Quiet => return,
+            Remind::Again => {}
+            Remind::Changed => self.tell(word, message),
         }
         warn!(
             kind = word,

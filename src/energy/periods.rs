@@ -6,11 +6,11 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
 use jiff::civil::{Date, ISOWeekDate, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{SignedDuration, Timestamp};
 
-use crate::pulse::{NS_PER_S, WallNs};
+use crate::model::{NS_PER_S, WallNs};
 
 const S_PER_H: i64 = 3_600;
 
@@ -48,14 +48,18 @@ impl PeriodUnit {
 
     /// The unit with this word.
     pub fn from_word(word: &str) -> Option<PeriodUnit> {
-        PeriodUnit::ALL.into_iter().find(|unit| unit.as_str() == word)
+        PeriodUnit::ALL
+            .into_iter()
+            .find(|unit| unit.as_str() == word)
     }
 
     /// The first date of the period of this unit that holds `date`.
     fn first_of(self, date: Date) -> Date {
         match self {
             PeriodUnit::Day => date,
-            PeriodUnit::Week => days_later(date, -i64::from(date.weekday().to_monday_zero_offset())),
+            PeriodUnit::Week => {
+                days_later(date, -i64::from(date.weekday().to_monday_zero_offset()))
+            }
             PeriodUnit::Month => date.first_of_month(),
             PeriodUnit::Year => date.first_of_year(),
         }
@@ -209,23 +213,24 @@ impl Calendar {
 
     /// The first second of a date, since 1970; that of the next date where this one was left out.
     pub fn day_start_s(&self, date: Date) -> i64 {
-        let midnight = self
-            .zone
-            .to_ambiguous_zoned_datetime(date.at(0, 0, 0, 0));
+        let midnight = self.zone.to_ambiguous_zoned_datetime(date.at(0, 0, 0, 0));
         let is_skipped = matches!(midnight.offset(), AmbiguousOffset::Gap { .. });
-        let first = midnight.compatible().and_then(|midnight| {
-            if is_skipped {
-                midnight.start_of_day()
-            } else {
-                Ok(midnight)
-            }
+        let first = midnight.compatible().map(|midnight| midnight.timestamp());
+        // The day begins when clocks are set forward, which may be before midnight (Toronto 1919: from 23:30 to 00:30).
+        let set_forward = |after: Timestamp| {
+            let after = after.saturating_add(SignedDuration::from_secs(1)).ok()?;
+            Some(self.zone.preceding(after).next()?.timestamp())
+        };
+        let first = first.map(|first| match is_skipped {
+            true => set_forward(first).unwrap_or(first),
+            false => first,
         });
         let beyond = if date.year() < 0 {
             Timestamp::MIN
         } else {
             Timestamp::MAX
         };
-        first.map_or(beyond, |first| first.timestamp()).as_second()
+        first.unwrap_or(beyond).as_second()
     }
 
     /// The date of the day that holds the second `wall_s` since 1970. Where clocks are set back over midnight the new day

@@ -10,7 +10,7 @@
 
 use super::quantity::PulseWorth;
 use super::ring::Ring;
-use crate::pulse::{MonoNs, NS_PER_S};
+use crate::model::{MonoNs, NS_PER_S};
 
 /// Intervals that are shorter than this are averaged until they are as long together.
 const AVERAGED_NS: i64 = NS_PER_S;

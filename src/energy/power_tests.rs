@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::power::{PulseRate, SPAN_MAX_NS, steps};
 use super::quantity::{PulseWorth, Quantity};
-use crate::pulse::{MonoNs, NS_PER_MS, NS_PER_S};
+use crate::model::{MonoNs, NS_PER_MS, NS_PER_S};
 
 fn kwh(pulses_per_unit: f64) -> PulseWorth {
     PulseWorth {

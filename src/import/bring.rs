@@ -12,8 +12,8 @@ use crate::journal::foreign::Foreign;
 use crate::journal::heirloom::{ArrivedHours, TheirLoss, would_raise};
 use crate::journal::reader::Reader;
 use crate::journal::registers::Reading;
-use crate::pulse::WallNs;
-use crate::rollup::View;
+use crate::model::View;
+use crate::model::WallNs;
 
 /// Pulses in memory at a time: 32 MiB.
 pub const SLICE_PULSES: u64 = 1_400_000;

@@ -13,7 +13,7 @@ pub mod tidy;
 
 use std::path::{Path, PathBuf};
 
-use crate::pulse::WallNs;
+use crate::model::WallNs;
 
 /// The queue of the Python edition, in its `QUEUE_DIR`, which is ours, too.
 pub const PYTHON_QUEUE: &str = "write_queue.sqlite";

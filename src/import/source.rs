@@ -13,7 +13,7 @@ use crate::config::InfluxSettings;
 use crate::journal::JournalError;
 use crate::journal::foreign::{Foreign, Holds, QueueRow, is_sqlite};
 use crate::journal::kinship::Segments;
-use crate::pulse::WallNs;
+use crate::model::WallNs;
 
 /// What cannot be imported at all.
 #[derive(Debug, thiserror::Error)]

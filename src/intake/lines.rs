@@ -3,17 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{MutexGuard, PoisonError};
 
-use super::{Intake, Watch};
-use crate::pulse::{MeterId, WallNs};
-
-/// How a meter's line stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LineNow {
-    /// Since when it is so.
-    pub since_ns: WallNs,
-    /// Why it is not read, and what to do about it; None: it is read.
-    pub why: Option<String>,
-}
+use super::Intake;
+use crate::model::{LineNow, MeterId, WallNs, WatchedStretch};
 
 /// How all lines stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,7 +14,7 @@ pub struct Lines {
     /// By meter.
     pub now: BTreeMap<MeterId, LineNow>,
     /// Stretches that were watched and are over, until they are kept.
-    pub ended: Vec<(MeterId, Watch)>,
+    pub ended: Vec<(MeterId, WatchedStretch)>,
 }
 
 impl Intake {
@@ -50,7 +41,7 @@ impl Intake {
     }
 
     /// A stretch over which a line was watched is over.
-    pub fn note_ended(&self, meter: MeterId, watch: Watch) {
+    pub fn note_ended(&self, meter: MeterId, watch: WatchedStretch) {
         let mut lines = self.lock_lines();
         lines.ended.push((meter, watch));
         lines.version += 1;
@@ -101,7 +92,7 @@ mod tests {
     #[test]
     fn a_stretch_that_ended_is_told_until_it_is_kept() {
         let intake = Intake::new(1);
-        let watch = |since_ns| Watch {
+        let watch = |since_ns| WatchedStretch {
             since_ns,
             until_ns: since_ns + 5,
         };

@@ -13,8 +13,8 @@ use super::schema;
 use super::segments::{put_segment, settle_former_boots};
 use super::{JournalError, Named};
 use crate::clock::segment::{self, Segment};
-use crate::intake::{LineState, Losses, Pending};
-use crate::pulse::{LossCause, MeterId, MonoNs, Pulse, SegmentNo, WallNs};
+use crate::intake::Pending;
+use crate::model::{LineState, LossCause, Losses, MeterId, MonoNs, Pulse, SegmentNo, WallNs};
 
 /// Segments of this run that are known at most, without those that are not settled: more than capture knows.
 const SEGMENTS_KEPT: usize = 4 * segment::KEPT;

@@ -10,8 +10,8 @@ use super::ranges::IdRanges;
 use super::reader::Reader;
 use super::tests::{WALL, pending, segment};
 use crate::clock::segment::Trust;
-use crate::pulse::{MeterId, NS_PER_S, Pulse, SegmentNo};
-use crate::rollup::View;
+use crate::model::View;
+use crate::model::{MeterId, NS_PER_S, Pulse, SegmentNo};
 
 const DAY_S: i64 = 86_400;
 
@@ -178,12 +178,12 @@ fn a_journal_does_not_vouch_for_what_is_in_another_one() {
     let mut journal = open(dir.path());
     journal.vouch_from(WALL + 100 * NS_PER_S);
     let mut watched_until = |seconds: i64| {
-        let watch = crate::intake::Watch {
+        let watch = crate::model::WatchedStretch {
             since_ns: WALL,
             until_ns: WALL + seconds * NS_PER_S,
         };
         journal
-            .keep_watched(&crate::intake::Watched {
+            .keep_watched(&crate::model::Watched {
                 meters: BTreeMap::from([(MeterId(0), watch)]),
                 ..Default::default()
             })

@@ -14,9 +14,9 @@ use super::registers::count_arrivals;
 use super::roller::Roller;
 use super::{JournalError, Named, file_in};
 use crate::clock::segment::Trust;
-use crate::pulse::WallNs;
-use crate::rollup::View;
-use crate::rollup::hour::Told;
+use crate::model::View;
+use crate::model::WallNs;
+use crate::model::hour::Told;
 
 /// In place of a boot's id: the one segment whose pulses hold wall time as it is, offset 0.
 pub(super) const IMPORT_BOOT: &str = "import";

@@ -14,7 +14,7 @@ use super::schema::{WAL_BYTES, open_raw};
 use super::tests::{Bench, WALL, names, pending, pulses, segment};
 use crate::clock::segment::Trust;
 use crate::clock::{Clock, SystemClock, VirtualClock};
-use crate::pulse::NS_PER_S;
+use crate::model::NS_PER_S;
 
 /// What must not wait for a reader may take so long on a busy machine; the wait would be 5 s.
 const AT_ONCE_NS: i64 = 3 * NS_PER_S;

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 use super::append::Journal;
 use super::reader::Reader;
 use super::{JournalError, Named};
-use crate::rollup::Level;
-use crate::rollup::spans::Spans;
+use crate::model::Spans;
+use crate::model::Tier;
 
 /// A window that has changed after the server was compared with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Changed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reconciled {
     /// The level.
-    pub level: Level,
+    pub level: Tier,
     /// Windows before this have been compared.
     pub until_s: Option<i64>,
     /// Changed windows that have been compared since.
@@ -128,7 +128,7 @@ impl Journal {
     pub(super) fn note_change(
         &self,
         transaction: &Transaction<'_>,
-        level: Level,
+        level: Tier,
         start_s: i64,
         roll: i64,
     ) -> Result<(), JournalError> {
@@ -158,7 +158,7 @@ impl Journal {
 /// has a greater number.
 pub(super) fn note_change(
     transaction: &Transaction<'_>,
-    level: Level,
+    level: Tier,
     start_s: i64,
     roll: i64,
 ) -> Result<(), JournalError> {
@@ -268,7 +268,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn compared(&self, destination: i64, level: Level) -> Result<Compared, JournalError> {
+    pub fn compared(&self, destination: i64, level: Tier) -> Result<Compared, JournalError> {
         let code = level.as_code();
         let known: Option<(i64, i64, i64)> = self
             .connection
@@ -300,7 +300,7 @@ impl Reader {
     pub fn reconciled_until_s(
         &self,
         destination: i64,
-        level: Level,
+        level: Tier,
     ) -> Result<Option<i64>, JournalError> {
         self.connection
             .prepare_cached("SELECT until_s FROM reconciled WHERE destination = ?1 AND level = ?2")
@@ -319,7 +319,7 @@ impl Reader {
     pub fn changed_windows(
         &self,
         destination: i64,
-        level: Level,
+        level: Tier,
         before_s: i64,
         limit: usize,
     ) -> Result<Vec<Changed>, JournalError> {

@@ -10,7 +10,7 @@ use super::compared::{Reconciled, put_reconciled};
 use super::quarantine::release;
 use super::ranges::IdRanges;
 use super::{JournalError, Named};
-use crate::pulse::{LossCause, WallNs};
+use crate::model::{LossCause, WallNs};
 
 /// A point that a destination refused for good.
 #[derive(Debug, Clone, PartialEq, Eq)]

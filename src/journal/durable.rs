@@ -16,7 +16,7 @@ use super::refusal::{Refusal, is_read_only};
 use super::schema::{Checkpointed, WAL_BYTES};
 use super::{JournalError, Named, schema};
 use crate::clock::Clock;
-use crate::pulse::{MonoNs, NS_PER_MS, NS_PER_S};
+use crate::model::{MonoNs, NS_PER_MS, NS_PER_S};
 
 /// Bytes of the WAL that are not in the database yet before a checkpoint moves them there: a
 /// little less than what is preallocated.

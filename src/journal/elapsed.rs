@@ -5,15 +5,15 @@ use rusqlite::{OptionalExtension, params};
 use super::append::Journal;
 use super::reader::Reader;
 use super::{JournalError, Named};
-use crate::clock::elapsed::{Kept, Steady};
-use crate::pulse::MonoNs;
+use crate::clock::elapsed::{ElapsedRecord, Steady};
+use crate::model::MonoNs;
 
 impl Journal {
     /// Keeps what has surely passed.
     ///
     /// # Errors
     /// When the disk does not take it.
-    pub(super) fn keep_elapsed(&self, kept: &Kept) -> Result<(), JournalError> {
+    pub(super) fn keep_elapsed(&self, kept: &ElapsedRecord) -> Result<(), JournalError> {
         let Some(mono_ns) = kept.mono_ns else {
             return Ok(());
         };
@@ -45,7 +45,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn elapsed(&self, boot_id: &str) -> Result<Option<Kept>, JournalError> {
+    pub fn elapsed(&self, boot_id: &str) -> Result<Option<ElapsedRecord>, JournalError> {
         let is_there: bool = self
             .connection
             .query_row(
@@ -73,7 +73,7 @@ impl Reader {
                         }),
                         None => None,
                     };
-                    Ok(Kept {
+                    Ok(ElapsedRecord {
                         mono_ns: (of == boot_id).then_some(mono_ns),
                         sure_ns: row.get(2)?,
                         shown_ns: row.get(3)?,

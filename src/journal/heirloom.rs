@@ -13,10 +13,9 @@ use super::kinship::{is_same, journal_id};
 use super::reader::Reader;
 use super::registers::count_window;
 use super::{JournalError, Named};
-use crate::intake::Loss;
-use crate::pulse::{LossCause, NS_PER_S};
-use crate::rollup::hour::{HourCounts, Part};
-use crate::rollup::{Level, View};
+use crate::model::hour::{HourCounts, Part};
+use crate::model::{Loss, LossCause, NS_PER_S};
+use crate::model::{Tier, View};
 
 /// An entry of another journal's ledger: the meter's position in the list of names, why, how many and when.
 pub type TheirLoss = (u16, LossCause, Loss);
@@ -202,7 +201,7 @@ fn add_to_window(
         .prepare_cached("SELECT coalesce(sum(last_id - first_id + 1), 0) FROM rolled")
         .and_then(|mut select| select.query_row([], |row| row.get(0)))
         .op("be read")?;
-    note_change(transaction, Level::View(view), start_s, roll)
+    note_change(transaction, Tier::View(view), start_s, roll)
 }
 
 /// How many pulses [`Journal::raise_windows`] would add to the journal that `reader` reads (None: there is

@@ -8,8 +8,8 @@ use rusqlite::{Connection, Row};
 use super::foreign::Foreign;
 use super::salvage::each_row;
 use super::{JournalError, Named};
-use crate::rollup::View;
-use crate::rollup::hour::HourCounts;
+use crate::model::View;
+use crate::model::hour::HourCounts;
 
 /// Seconds of windows a read, whole hours.
 pub(super) const MONTH_S: i64 = 30 * 86_400;

@@ -9,7 +9,7 @@ use super::foreign::Foreign;
 use super::reader::Reader;
 use super::salvage::each_row;
 use super::segments::SEGMENT_SLOTS;
-use crate::pulse::MonoNs;
+use crate::model::MonoNs;
 
 /// Asks for the id that a journal was given when it was made, or by the migration that gave it one.
 const ID: &str = "SELECT value FROM journal WHERE key = 'id'";

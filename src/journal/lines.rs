@@ -7,9 +7,8 @@ use tracing::debug;
 use super::append::Journal;
 use super::reader::Reader;
 use super::{JournalError, Named};
-use crate::intake::Watch;
-use crate::intake::lines::{LineNow, Lines};
-use crate::pulse::NS_PER_S;
+use crate::intake::lines::Lines;
+use crate::model::{LineNow, NS_PER_S, WatchedStretch};
 
 impl Journal {
     /// Forgets how the lines of an earlier run stood. A disk that does not take that now is no reason not to count: what
@@ -48,7 +47,7 @@ impl Journal {
                 )
                 .op("keep the lines")?;
             let (since_ns, until_ns) = (now.since_ns, now.since_ns);
-            watched.push((*meter, Watch { since_ns, until_ns }));
+            watched.push((*meter, WatchedStretch { since_ns, until_ns }));
         }
         for (meter, watch) in watched.iter().filter(|_| is_timed) {
             // Inwards to whole seconds, as all that is watched.
@@ -106,7 +105,7 @@ impl Reader {
 mod tests {
     use super::super::tests::{WALL, names};
     use super::*;
-    use crate::pulse::MeterId;
+    use crate::model::MeterId;
 
     #[test]
     fn a_line_that_was_never_read_is_missed_from_the_first_second() {
@@ -136,7 +135,7 @@ mod tests {
             },
         );
         journal.keep_lines(&lines, true).unwrap();
-        let watch = Watch {
+        let watch = WatchedStretch {
             since_ns: up_ns,
             until_ns: up_ns + 20 * NS_PER_S,
         };

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::compared::Reconciled;
 use super::delivery::DeliveryNews;
-use crate::rollup::Level;
+use crate::model::Tier;
 
 /// Where delivery and the reconciler leave what is to be kept; the writer collects it.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ impl Mailbox {
 
     /// Says before windows of a level up to `until_s` are compared for the first time: how they change
     /// from now on is to be told.
-    pub fn comparing(&self, level: Level, until_s: i64) {
+    pub fn comparing(&self, level: Tier, until_s: i64) {
         let mut comparing = self
             .comparing
             .lock()

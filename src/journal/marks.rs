@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::refusal::Refusal;
-use crate::pulse::{MonoNs, WallNs};
+use crate::model::{MonoNs, WallNs};
 
 /// One look at the marks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -94,7 +94,7 @@ mod tests {
     use super::super::reader::Reader;
     use super::super::schema;
     use super::*;
-    use crate::rollup::View;
+    use crate::model::View;
 
     #[expect(clippy::disallowed_methods, reason = "an older program's journal")]
     fn journal_of(steps: usize) -> tempfile::TempDir {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::reader::Reader;
 use super::{JournalError, Named, schema};
-use crate::pulse::{LossCause, WallNs};
+use crate::model::{LossCause, WallNs};
 
 /// A point in quarantine.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,9 +9,8 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::delivery::DestinationState;
 use super::ranges::IdRanges;
 use super::{JournalError, Named, schema};
-use crate::capture::filter::FilterState;
-use crate::intake::Loss;
-use crate::pulse::{LossCause, WallNs};
+use crate::model::{FilterState, Loss};
+use crate::model::{LossCause, WallNs};
 
 /// A pulse that is on the disk and has its place in the journal's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use super::arrivals::Arrival;
 use super::hours::hours_of;
 use super::reader::Reader;
 use super::{JournalError, Named, schema};
-use crate::pulse::{NS_PER_S, WallNs};
-use crate::rollup::View;
+use crate::model::View;
+use crate::model::{NS_PER_S, WallNs};
 
 /// A reading.
 #[derive(Debug, Clone, Copy, PartialEq)]

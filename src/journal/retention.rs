@@ -7,7 +7,7 @@ use super::append::{Journal, lose};
 use super::ranges::IdRanges;
 use super::thinned::thin;
 use super::{JournalError, Named};
-use crate::pulse::{LossCause, WallNs};
+use crate::model::{LossCause, WallNs};
 
 /// Rows a step: large batches write least (75 bytes a pulse, 345 in batches of 20), and this
 /// many take some milliseconds, so that new pulses hardly wait.

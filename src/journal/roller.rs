@@ -8,7 +8,7 @@ use super::JournalError;
 use super::append::Journal;
 use super::ranges::IdRanges;
 use super::reader::Reader;
-use crate::rollup::Tally;
+use crate::model::WindowCounts;
 
 /// Pulses in one commit.
 const ROLL_PULSES: usize = 5_000;
@@ -68,7 +68,7 @@ impl Roller {
             return Ok(self.thinned);
         };
         let page = self.reader.page(first, last, ROLL_PULSES)?;
-        let mut tally = Tally::default();
+        let mut tally = WindowCounts::default();
         for entry in &page.entries {
             tally.add(entry.id, entry.meter, entry.wall_ns);
         }

@@ -9,8 +9,7 @@ use super::foreign::Foreign;
 use super::kinship::Segments;
 use super::registers::Reading;
 use super::{JournalError, Named};
-use crate::intake::Loss;
-use crate::pulse::{LossCause, WallNs};
+use crate::model::{Loss, LossCause, WallNs};
 
 /// Rows a read.
 const PAGE_ROWS: i64 = 10_000;

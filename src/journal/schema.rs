@@ -11,7 +11,7 @@ use tracing::{error, warn};
 
 use super::migrations::MIGRATIONS;
 use super::{JournalError, Named, file_in, older};
-use crate::pulse::WallNs;
+use crate::model::WallNs;
 
 /// Bytes a page. 512 makes the commit of a pulse and of its line's state two frames of together
 /// 1 KiB in the WAL; with 1024 or 4096 more reaches the card (docs/performance.md).
@@ -484,7 +484,7 @@ mod tests {
                 let _ = std::fs::remove_file(dir.path().join(name));
             }
             std::fs::write(file_in(dir.path()), &text).unwrap();
-            let opened = open(dir.path(), 5 * crate::pulse::NS_PER_S).unwrap();
+            let opened = open(dir.path(), 5 * crate::model::NS_PER_S).unwrap();
             let aside = opened.aside.unwrap();
             assert!(aside.ends_with(name), "{}", aside.display());
             assert_eq!(std::fs::read_to_string(aside).unwrap(), text);

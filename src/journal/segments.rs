@@ -9,11 +9,11 @@ use super::thinned::MINUTE_NS;
 use super::{JournalError, Named};
 use crate::clock::elapsed::Known;
 use crate::clock::segment::{EARLIEST_WALL_NS, Remembered, STEP_MIN_NS, Segment, Stood, Trust};
-use crate::pulse::{MonoNs, NS_PER_S, SegmentNo, WallNs};
+use crate::model::{MonoNs, NS_PER_S, SegmentNo, WallNs};
 
 /// `offset_ns` of a segment is congruent to its row id modulo this: see the format in
 /// [`crate::journal`]. Equal to the step of stamps.
-pub(super) const SEGMENT_SLOTS: i64 = crate::capture::STAMP_STEP_NS;
+pub(super) const SEGMENT_SLOTS: i64 = crate::model::STAMP_STEP_NS;
 
 /// The newest time that was once synchronised is kept this often.
 const CONFIRMED_EVERY_S: i64 = 3_600;

@@ -9,8 +9,8 @@ use tracing::warn;
 
 use super::append::Journal;
 use super::{JournalError, Named};
-use crate::intake::{Intake, Losses, Pending};
-use crate::pulse::{MeterId, MonoNs, SegmentNo, WallNs};
+use crate::intake::{Intake, Pending};
+use crate::model::{Losses, MeterId, MonoNs, SegmentNo, WallNs};
 
 /// The most pulses that are kept so: more than come between two syncs of a card that takes its time.
 /// Those above are in the journal all the same.

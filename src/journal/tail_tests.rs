@@ -6,10 +6,10 @@ use std::path::Path;
 use super::append::Journal;
 use super::tail::Left;
 use super::tests::{Bench, WALL, names, pending, pulses, segment};
-use crate::capture::filter::FilterState;
 use crate::clock::segment::Trust;
-use crate::intake::{Intake, LineState, Loss, PULSES_MAX, Pending};
-use crate::pulse::{FilterTally, LossCause, MeterId};
+use crate::intake::{Intake, PULSES_MAX, Pending};
+use crate::model::{FilterState, LineState, Loss};
+use crate::model::{FilterTally, LossCause, MeterId};
 
 const FILES: [&str; 2] = ["journal.sqlite", "journal.sqlite-wal"];
 

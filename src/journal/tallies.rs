@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::reader::Reader;
 use super::{JournalError, Named};
-use crate::pulse::FilterTally;
+use crate::model::FilterTally;
 
 impl Reader {
     /// The tallies, by meter's name. A journal of an older version holds none.

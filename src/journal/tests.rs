@@ -15,8 +15,8 @@ use super::writer::Writer;
 use crate::clock::segment::{EARLIEST_WALL_NS, Segment, Trust};
 use crate::clock::{Clock, VirtualClock};
 use crate::config::JournalSettings;
-use crate::intake::{Intake, Loss, PULSES_MAX, Pending, Watched};
-use crate::pulse::{LossCause, MeterId, NS_PER_S, Pulse, SegmentNo};
+use crate::intake::{Intake, PULSES_MAX, Pending};
+use crate::model::{Loss, LossCause, MeterId, NS_PER_S, Pulse, SegmentNo, Watched};
 
 pub(super) const WALL: i64 = EARLIEST_WALL_NS + 1_000 * NS_PER_S;
 

@@ -7,8 +7,8 @@ use rusqlite::Transaction;
 use super::append::Journal;
 use super::ranges::IdRanges;
 use super::{JournalError, Named};
-use crate::pulse::{MonoNs, NS_PER_S};
-use crate::rollup::Tally;
+use crate::model::WindowCounts;
+use crate::model::{MonoNs, NS_PER_S};
 
 /// What is told apart on the monotonic clock.
 pub(super) const MINUTE_NS: i64 = 60 * NS_PER_S;
@@ -72,7 +72,7 @@ impl Journal {
         if found.is_empty() {
             return Ok(false);
         }
-        let mut tally = Tally::default();
+        let mut tally = WindowCounts::default();
         let mut all = 0;
         let transaction = self
             .connection

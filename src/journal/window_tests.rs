@@ -9,11 +9,10 @@ use super::ranges::IdRanges;
 use super::tests::{Bench, WALL, pending, pulses, segment};
 use super::windows::Unwatched;
 use crate::clock::Clock;
-use crate::clock::elapsed::{Kept, Steady};
+use crate::clock::elapsed::{ElapsedRecord, Steady};
 use crate::clock::segment::Trust;
-use crate::intake::{Watch, Watched};
-use crate::pulse::{MeterId, NS_PER_S, Pulse, SegmentNo};
-use crate::rollup::{Level, View};
+use crate::model::{MeterId, NS_PER_S, Pulse, SegmentNo, Watched, WatchedStretch};
+use crate::model::{Tier, View};
 
 const DAY_NS: i64 = 86_400 * NS_PER_S;
 
@@ -205,7 +204,7 @@ fn what_was_thinned_changes_a_window_that_was_compared() {
     let unknown = segment(1, 0, Trust::Provisional);
     bench.push(pending(vec![known], every(60, 2)));
     bench.close();
-    let hour = Level::View(View::Hour);
+    let hour = Tier::View(View::Hour);
     let start_s = View::Hour.start_of(WALL);
     bench.writer.mailbox().comparing(hour, start_s + 36_000);
     bench.push(pending(vec![unknown], held(1, 20_000)));
@@ -342,7 +341,7 @@ fn what_has_surely_passed_is_known_to_the_next_run() {
         wall_ns: WALL + 7,
         for_ns: 7,
     };
-    let kept = Kept {
+    let kept = ElapsedRecord {
         mono_ns: Some(9),
         sure_ns: Some(WALL),
         shown_ns: None,
@@ -352,12 +351,12 @@ fn what_has_surely_passed_is_known_to_the_next_run() {
     bench.intake.note_elapsed(kept);
     bench.writer.step();
     assert_eq!(bench.reader().elapsed("boot").unwrap(), Some(kept));
-    let elsewhere = Kept {
+    let elsewhere = ElapsedRecord {
         mono_ns: None,
         ..kept
     };
     assert_eq!(bench.reader().elapsed("other").unwrap(), Some(elsewhere));
-    let later = Kept {
+    let later = ElapsedRecord {
         mono_ns: Some(10),
         steady: None,
         ..kept
@@ -374,7 +373,7 @@ fn a_compared_window_that_changes_is_noted_until_it_is_compared_again() {
     let settled = segment(0, WALL, Trust::Assumed);
     bench.push(pending(vec![settled], every(60, 2)));
     bench.close();
-    let minute = Level::View(View::Minute);
+    let minute = Tier::View(View::Minute);
     let reconciled = |until_s, changed| DeliveryNews {
         reconciled: vec![Reconciled {
             level: minute,
@@ -434,7 +433,7 @@ fn a_window_that_changes_while_it_is_compared_is_noted() {
     let settled = segment(0, WALL, Trust::Assumed);
     bench.push(pending(vec![settled], every(60, 2)));
     bench.close();
-    let minute = Level::View(View::Minute);
+    let minute = Tier::View(View::Minute);
     let start_s = View::Minute.start_of(WALL);
     bench.writer.mailbox().comparing(minute, start_s + 60);
     bench.push(pending(Vec::new(), every(60, 2)));
@@ -448,7 +447,7 @@ fn what_was_watched_grows_and_begins_anew_after_a_break() {
     let mut bench = Bench::new(|_| {});
     let mut watch = |since_s: i64, until_s: i64| {
         bench.clock.advance(60 * NS_PER_S);
-        let watch = Watch {
+        let watch = WatchedStretch {
             since_ns: WALL + since_s * NS_PER_S,
             until_ns: WALL + until_s * NS_PER_S,
         };

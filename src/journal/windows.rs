@@ -9,9 +9,8 @@ use super::reader::Reader;
 use super::segments::put_confirmed;
 use super::thinned::roll_number;
 use super::{JournalError, Named};
-use crate::intake::Watched;
-use crate::pulse::{NS_PER_S, WallNs};
-use crate::rollup::{Level, Tally, View};
+use crate::model::{NS_PER_S, WallNs, Watched};
+use crate::model::{Tier, View, WindowCounts};
 
 /// Windows that leave in one commit, at most so many seconds of them.
 const PRUNE_S: i64 = 86_400;
@@ -48,7 +47,7 @@ impl Journal {
     /// When the disk does not take it; nothing is counted then.
     pub(super) fn keep_windows(
         &mut self,
-        tally: &Tally,
+        tally: &WindowCounts,
         rolled: &IdRanges,
     ) -> Result<(), JournalError> {
         let transaction = self
@@ -82,7 +81,7 @@ impl Journal {
     pub(super) fn put_windows(
         &self,
         transaction: &Transaction<'_>,
-        tally: &Tally,
+        tally: &WindowCounts,
         rolled: &IdRanges,
     ) -> Result<(), JournalError> {
         let roll = roll_number(transaction, rolled)?;
@@ -94,9 +93,9 @@ impl Journal {
                 )
                 .and_then(|mut put| put.execute((view.width_s(), start_s, meter, pulses)))
                 .op("keep a window")?;
-            self.note_change(transaction, Level::View(view), start_s, roll)?;
-            if view == Level::Raw.windows() {
-                self.note_change(transaction, Level::Raw, start_s, roll)?;
+            self.note_change(transaction, Tier::View(view), start_s, roll)?;
+            if view == Tier::Raw.windows() {
+                self.note_change(transaction, Tier::Raw, start_s, roll)?;
             }
         }
         Ok(())

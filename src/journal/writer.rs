@@ -19,9 +19,9 @@ use super::tail::{Left, Tail};
 use super::unused::UnusedSegments;
 use crate::clock::Clock;
 use crate::config::JournalSettings;
-use crate::intake::{Intake, Watched};
-use crate::pulse::{MonoNs, NS_PER_S, WallNs};
-use crate::rollup::View;
+use crate::intake::Intake;
+use crate::model::View;
+use crate::model::{MonoNs, NS_PER_DAY, NS_PER_S, WallNs, Watched};
 
 /// What was delivered is saved this often: after a crash so many seconds are sent again, which is
 /// harmless, and the card is spared a write a second.
@@ -46,8 +46,6 @@ const HARD_BOUND_EXTRA_BYTES: u64 = 64 << 20;
 
 /// With nothing to do the writer looks again after this.
 const IDLE_WAIT: Duration = Duration::from_secs(1);
-
-const NS_PER_DAY: i64 = 86_400 * NS_PER_S;
 
 /// Minutes that are over: their windows are counted as soon as the pulses in them are durable.
 #[derive(Debug)]

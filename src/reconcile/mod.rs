@@ -32,9 +32,6 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::config::{DeliverSettings, Downsampling};
-use crate::deliver::backoff::Backoff;
-use crate::deliver::condition::Condition;
-use crate::deliver::retry::{Failure, Hold, Verdict as Judged, judge};
 use crate::deliver::stats::DeliverStats;
 use crate::journal::JournalError;
 use crate::journal::compared::{Changed, Looked, Reconciled};
@@ -42,9 +39,12 @@ use crate::journal::delivery::DeliveryNews;
 use crate::journal::mailbox::Mailbox;
 use crate::journal::marks::Mark;
 use crate::journal::reader::Reader;
-use crate::pulse::{MonoNs, NS_PER_S};
-use crate::rollup::spans::Spans;
-use crate::rollup::{Level, View};
+use crate::model::Spans;
+use crate::model::{MonoNs, NS_PER_S};
+use crate::model::{Tier, View};
+use crate::server::backoff::Backoff;
+use crate::server::failure::{Failure, Hold, Verdict as Judged, judge};
+use crate::server::reminder::Reminder;
 use examine::Trouble;
 use lane::{Bounds, Kind, Lane, Stretch};
 use outbox::asks_for_less;
@@ -124,7 +124,7 @@ pub struct Reconciler {
     /// When the last look began; None: none yet.
     looked_ns: Option<MonoNs>,
     saw_failing: bool,
-    condition: Condition,
+    condition: Reminder,
     random: fastrand::Rng,
     stats: Arc<ReconcileStats>,
 }
@@ -137,12 +137,8 @@ impl Reconciler {
     pub fn begin(start: Start) -> Result<Reconciler, JournalError> {
         let views = start.downsampling != Downsampling::Off;
         let mut lanes = Vec::new();
-        for level in Level::ALL {
-            if if level == Level::Raw {
-                start.raw
-            } else {
-                views
-            } {
+        for level in Tier::ALL {
+            if if level == Tier::Raw { start.raw } else { views } {
                 let known = start.reader.compared(start.destination, level)?;
                 lanes.push(Lane::new(level, known, start.settings.batch_lines_max));
             }
@@ -167,7 +163,7 @@ impl Reconciler {
             lanes,
             readable: true,
             saw_failing: false,
-            condition: Condition::default(),
+            condition: Reminder::default(),
             random: fastrand::Rng::new(),
             stats: Arc::default(),
         })
@@ -262,9 +258,9 @@ impl Reconciler {
     }
 
     /// Raw is not compared while it is being filled, nor where nothing can be read back.
-    fn is_held_up(&self, level: Level) -> bool {
+    fn is_held_up(&self, level: Tier) -> bool {
         let busy = |stats: &Arc<DeliverStats>| stats.is_failing() || stats.backlog() > BACKLOG_MAX;
-        level == Level::Raw && (!self.readable || self.delivery.as_ref().is_some_and(busy))
+        level == Tier::Raw && (!self.readable || self.delivery.as_ref().is_some_and(busy))
     }
 
     /// What of a lane can be compared now; None: nothing.
@@ -280,8 +276,8 @@ impl Reconciler {
             .sure_ns
             .map_or(mark.closed_s, |ns| ns.div_euclid(NS_PER_S));
         let kept_s = match lane.level {
-            Level::Raw => Some(self.raw_from_s(sure_s.min(now_s))),
-            Level::View(view) => view.kept_from_s(sure_s.min(now_s)),
+            Tier::Raw => Some(self.raw_from_s(sure_s.min(now_s))),
+            Tier::View(view) => view.kept_from_s(sure_s.min(now_s)),
         };
         let closed_s = view.floor_s(mark.closed_s);
         let settled_s = view.settled_before_s(now_s).min(closed_s);
@@ -307,8 +303,8 @@ impl Reconciler {
     }
 
     /// Whether a window is written as soon as it is closed.
-    fn writes_young(&self, level: Level) -> bool {
-        self.downsampling == Downsampling::Client && level != Level::Raw
+    fn writes_young(&self, level: Tier) -> bool {
+        self.downsampling == Downsampling::Client && level != Tier::Raw
     }
 
     fn next_stretch(

@@ -2,14 +2,14 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use crate::rollup::Level;
+use crate::model::Tier;
 
 /// What the reconciler shows while it runs.
 #[derive(Debug, Default)]
 pub struct ReconcileStats {
     windows: AtomicU64,
     pulses: AtomicU64,
-    until_s: [AtomicI64; Level::ALL.len()],
+    until_s: [AtomicI64; Tier::ALL.len()],
 }
 
 impl ReconcileStats {
@@ -24,7 +24,7 @@ impl ReconcileStats {
     }
 
     /// Up to where a level has been compared, in seconds since 1970; 0: not yet.
-    pub fn until_s(&self, level: Level) -> i64 {
+    pub fn until_s(&self, level: Tier) -> i64 {
         self.until_s[index(level)].load(Ordering::Relaxed)
     }
 
@@ -38,12 +38,12 @@ impl ReconcileStats {
         self.pulses.fetch_add(pulses, Ordering::Relaxed);
     }
 
-    pub(super) fn reconciled(&self, level: Level, until_s: Option<i64>) {
+    pub(super) fn reconciled(&self, level: Tier, until_s: Option<i64>) {
         self.until_s[index(level)].store(until_s.unwrap_or(0), Ordering::Relaxed);
     }
 }
 
-fn index(level: Level) -> usize {
-    let at = Level::ALL.iter().position(|other| *other == level);
+fn index(level: Tier) -> usize {
+    let at = Tier::ALL.iter().position(|other| *other == level);
     at.expect("all are in ALL")
 }

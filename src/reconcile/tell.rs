@@ -5,10 +5,10 @@ use tracing::{debug, info, warn};
 use super::Reconciler;
 use super::compare::{Difference, Verdict};
 use super::lane::{Kind, Lane, Stretch};
-use crate::deliver::condition::Tell;
-use crate::deliver::retry::Hold;
 use crate::journal::delivery::{DeliveryNews, DestinationState};
-use crate::rollup::Level;
+use crate::model::Tier;
+use crate::server::failure::Hold;
+use crate::server::reminder::Remind;
 
 /// The state of views on a server without queries.
 const UNREAD: &str = "unread";
@@ -46,7 +46,7 @@ pub(super) fn held(lane: &Lane) -> Option<(&'static str, String)> {
 
 /// Says what was put right, and what was not.
 pub(super) fn differences(
-    level: Level,
+    level: Tier,
     stretch: &Stretch,
     differences: &[Difference],
     done: usize,
@@ -103,15 +103,15 @@ impl Reconciler {
         let trouble = trouble.or_else(|| (!self.readable).then(|| (UNREAD, unread().to_owned())));
         let (word, message) = trouble.unwrap_or(("ok", String::new()));
         let tell = self.condition.is_now(word, self.clock.mono_ns());
-        if tell == Tell::Quiet {
+        if tell == Remind::Quiet {
             return;
         }
         if word == "ok" {
-            if tell == Tell::Changed {
+            if tell == Remind::Changed {
                 info!("the server's windows are compared with the journal's");
             }
         } else if word == UNREAD {
-            if tell == Tell::Changed {
+            if tell == Remind::Changed {
                 info!("{message}");
             }
         } else {
@@ -121,7 +121,7 @@ impl Reconciler {
                 "the server's windows cannot be compared; trying again"
             );
         }
-        if tell == Tell::Changed {
+        if tell == Remind::Changed {
             self.mailbox.leave(DeliveryNews {
                 views: Some(DestinationState {
                     state: word.to_owned(),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::line::Daemon;
 use super::{Status, judgement};
-use crate::pulse::NS_PER_S;
+use crate::model::NS_PER_S;
 
 /// A backlog whose oldest pulse is older than this is a condition of its own, also where delivery works.
 const BACKLOG_OLD_NS: i64 = 3_600 * NS_PER_S;

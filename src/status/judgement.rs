@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::pulse::FilterTally;
+use crate::model::FilterTally;
 
 /// More than one of so many that look like pulses is rejected: a few per cent.
 const REJECTED_ONE_IN: u64 = 20;

@@ -4,8 +4,8 @@
 //! generation meter, the sunny hours of an import meter. Half as long again, and at least three hours, is
 //! unusual.
 
-use crate::pulse::{NS_PER_S, WallNs};
-use crate::rollup::View;
+use crate::model::View;
+use crate::model::{NS_PER_S, WallNs};
 
 /// So far back is looked.
 const HISTORY_S: i64 = 28 * 86_400;

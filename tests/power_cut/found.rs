@@ -6,7 +6,7 @@ use std::path::Path;
 
 use powerlogger::journal::reader::Reader;
 use powerlogger::journal::{FILE_NAME, JournalError};
-use powerlogger::pulse::{NS_PER_MS, WallNs};
+use powerlogger::model::{NS_PER_MS, WallNs};
 use rusqlite::{Connection, OpenFlags};
 
 use super::works::Made;

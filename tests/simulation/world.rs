@@ -22,10 +22,10 @@ use powerlogger::journal::marks::Marks;
 use powerlogger::journal::ranges::IdRanges;
 use powerlogger::journal::reader::{Entry, Reader};
 use powerlogger::journal::writer::Writer;
-use powerlogger::pulse::{Bias, CountedEdge, EdgeKind, Level, LossCause, NS_PER_MS, NS_PER_S};
+use powerlogger::model::{Bias, CountedEdge, EdgeKind, Level, LossCause, NS_PER_MS, NS_PER_S};
 
+use powerlogger::model::{TASK_OFFSET_S, Tier, View};
 use powerlogger::reconcile::{self, Reconciler};
-use powerlogger::rollup::{self, TASK_OFFSET_S, View};
 
 use crate::model::{Op, Run};
 use crate::support::fake_influx::{MemoryServer, MemorySink, Store};
@@ -470,7 +470,7 @@ impl World {
             }
             Op::NewBuckets => {
                 self.points_were_lost = true;
-                for level in rollup::Level::ALL {
+                for level in Tier::ALL {
                     self.remote.store().empty_bucket(bucket(level));
                 }
             }
@@ -570,7 +570,7 @@ impl World {
                 *theirs.entry(window).or_default() += 1;
             }
         }
-        for (meter, stamp, pulses) in self.server.points(rollup::Level::Raw).unwrap() {
+        for (meter, stamp, pulses) in self.server.points(Tier::Raw).unwrap() {
             *raw.entry((meter, view.start_of(stamp))).or_default() += pulses;
         }
         (theirs, raw)
@@ -957,7 +957,7 @@ impl World {
             if windows != pulses {
                 return Err(format!("{view:?}: windows {windows:?}, pulses {pulses:?}"));
             }
-            let there = self.server.points(rollup::Level::View(view)).unwrap();
+            let there = self.server.points(Tier::View(view)).unwrap();
             let there: BTreeMap<(String, i64), i64> = there
                 .into_iter()
                 .filter(|(_, time_ns, pulses)| {
@@ -1104,22 +1104,22 @@ const BUCKET: &str = "PowerLogger_raw";
 
 const MEASUREMENT: &str = "PowerPulse";
 
-fn bucket(level: rollup::Level) -> &'static str {
+fn bucket(level: Tier) -> &'static str {
     match level {
-        rollup::Level::Raw => BUCKET,
-        rollup::Level::View(View::Minute) => "PowerLogger_1m",
-        rollup::Level::View(View::FiveMinutes) => "PowerLogger_5m",
-        rollup::Level::View(View::Hour) => "PowerLogger_1h",
+        Tier::Raw => BUCKET,
+        Tier::View(View::Minute) => "PowerLogger_1m",
+        Tier::View(View::FiveMinutes) => "PowerLogger_5m",
+        Tier::View(View::Hour) => "PowerLogger_1h",
     }
 }
 
 /// A server with the four buckets and a token for them.
 fn remote(clock: &VirtualClock) -> MemorySink {
     let mut store = Store::new("home");
-    let ids = rollup::Level::ALL.map(|level| {
+    let ids = Tier::ALL.map(|level| {
         let retention_d = match level {
-            rollup::Level::Raw => Some(30),
-            rollup::Level::View(view) => view.retention_d(),
+            Tier::Raw => Some(30),
+            Tier::View(view) => view.retention_d(),
         };
         let retention_ns = i64::from(retention_d.unwrap_or(0)) * 86_400 * NS_PER_S;
         store.create_bucket("home", bucket(level), retention_ns)
@@ -1131,7 +1131,7 @@ fn remote(clock: &VirtualClock) -> MemorySink {
 
 /// The same as the reconciler sees it.
 fn server(remote: &MemorySink) -> MemoryServer {
-    let sinks = rollup::Level::ALL.map(|level| (level, remote.for_bucket(bucket(level))));
+    let sinks = Tier::ALL.map(|level| (level, remote.for_bucket(bucket(level))));
     MemoryServer::new(sinks.to_vec(), MEASUREMENT)
 }
 

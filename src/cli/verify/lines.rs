@@ -142,7 +142,7 @@ mod tests {
     use super::super::Outcome;
     use super::*;
     use crate::config::{FilterSettings, LineName, LineSettings};
-    use crate::pulse::{Bias, CountedEdge, Level};
+    use crate::model::{Bias, CountedEdge, Level};
 
     fn meter(name: &str) -> MeterSettings {
         MeterSettings {

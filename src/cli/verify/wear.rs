@@ -7,8 +7,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
 use crate::journal::reader::Reader;
 use crate::journal::windows::Window;
-use crate::pulse::NS_PER_S;
-use crate::rollup::View;
+use crate::model::NS_PER_S;
+use crate::model::View;
 
 /// So far back is looked.
 const HISTORY_S: i64 = 28 * 86_400;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::retry::Failure;
+use super::failure::Failure;
 use crate::config::{InfluxSettings, Token};
 use crate::influx::error::chain;
 use crate::influx::{Client, ClientSettings, Error};

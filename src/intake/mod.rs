@@ -11,58 +11,12 @@ use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::capture::filter::FilterState;
-use crate::clock::elapsed::Kept;
+use crate::clock::elapsed::ElapsedRecord;
 use crate::clock::segment::Segment;
-use crate::pulse::{FilterTally, LossCause, MeterId, MonoNs, Pulse, WallNs};
+use crate::model::{LineState, Loss, LossCause, Losses, MeterId, MonoNs, Pulse, WallNs, Watched};
 
 /// The most pulses that wait for the disk: 24 MB, or a day at 10 pulses/s.
 pub const PULSES_MAX: usize = 1_000_000;
-
-/// How many pulses of one meter were lost (or rejected) for one cause, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Loss {
-    /// How many.
-    pub pulses: u64,
-    /// The first of them.
-    pub first_ns: WallNs,
-    /// The last of them.
-    pub last_ns: WallNs,
-}
-
-impl Loss {
-    /// `pulses` of them at one time.
-    pub fn at(pulses: u64, wall_ns: WallNs) -> Loss {
-        Loss {
-            pulses,
-            first_ns: wall_ns,
-            last_ns: wall_ns,
-        }
-    }
-
-    /// Both.
-    pub fn merge(&mut self, other: Loss) {
-        self.pulses += other.pulses;
-        self.first_ns = self.first_ns.min(other.first_ns);
-        self.last_ns = self.last_ns.max(other.last_ns);
-    }
-}
-
-/// Losses by meter and cause.
-pub type Losses = BTreeMap<(MeterId, LossCause), Loss>;
-
-/// Where the line of a meter stands: what a later run needs to know what it missed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LineState {
-    /// Names the line request.
-    pub request_id: u64,
-    /// The kernel's number of the last edge seen.
-    pub line_seqno: u32,
-    /// The filter's memory.
-    pub filter: FilterState,
-    /// What it made lately of what looks like pulses.
-    pub tally: FilterTally,
-}
 
 /// What waits to be journaled; one commit takes it all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -114,35 +68,13 @@ impl Pending {
     }
 }
 
-/// A stretch of wall time over which a meter's line was read without a break.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Watch {
-    /// Its begin.
-    pub since_ns: WallNs,
-    /// Its end so far.
-    pub until_ns: WallNs,
-}
-
-/// How far capture has seen: whatever it will hand on from now on is later than this.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Watched {
-    /// By the wall clock; None: it cannot be trusted yet.
-    pub looked_ns: Option<WallNs>,
-    /// So late it surely was then: only by that anything is old enough to be deleted. None: nobody knows.
-    pub sure_ns: Option<WallNs>,
-    /// Whether the clock is synchronised, so that this is a time nobody was before.
-    pub synchronised: bool,
-    /// The meters whose lines are read, and since when.
-    pub meters: BTreeMap<MeterId, Watch>,
-}
-
 /// The queue itself, shared by one that adds and one that takes.
 #[derive(Debug)]
 pub struct Intake {
     pending: Mutex<Pending>,
     watched: Mutex<Watched>,
     lines: Mutex<lines::Lines>,
-    elapsed: Mutex<Option<Kept>>,
+    elapsed: Mutex<Option<ElapsedRecord>>,
     arrived: Condvar,
     pulses_max: usize,
 }
@@ -181,12 +113,12 @@ impl Intake {
     }
 
     /// Notes what a later run has to know of the time that has passed.
-    pub fn note_elapsed(&self, kept: Kept) {
+    pub fn note_elapsed(&self, kept: ElapsedRecord) {
         *self.elapsed.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
     }
 
     /// What a later run has to know of the time that has passed; None: capture has not looked yet.
-    pub fn elapsed(&self) -> Option<Kept> {
+    pub fn elapsed(&self) -> Option<ElapsedRecord> {
         *self.elapsed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -267,7 +199,7 @@ impl Intake {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pulse::SegmentNo;
+    use crate::model::SegmentNo;
 
     fn pulses(range: std::ops::Range<i64>) -> Pending {
         let pulses = range

@@ -38,7 +38,7 @@ use super::waker::Waker;
 use super::{Polled, Signal, Source};
 use crate::clock::Clock;
 use crate::config::MeterSettings;
-use crate::pulse::{MonoNs, NS_PER_S};
+use crate::model::{MonoNs, NS_PER_S};
 
 /// The first line of a recording.
 pub(super) const HEADER: &str = "# powerlogger edges 1";
@@ -200,5 +200,4 @@ impl Script for Tape {
 }
 
 #[cfg(test)]
-#[path = "recorded_tests.rs"]
 mod tests;

@@ -1,6 +1,6 @@
 //! How delivery stands, and when to tell of it: at once when it changes, then ever more rarely. Pure.
 
-use crate::pulse::{MonoNs, NS_PER_S};
+use crate::model::{MonoNs, NS_PER_S};
 
 /// A trouble that goes on is told again after this, then after twice as long, and so on.
 const REMIND_MIN_NS: i64 = 60 * NS_PER_S;
@@ -8,7 +8,7 @@ const REMIND_MAX_NS: i64 = 3_600 * NS_PER_S;
 
 /// Whether something is to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tell {
+pub enum Remind {
     /// It is new.
     Changed,
     /// It has gone on for long enough to be told again.
@@ -19,18 +19,18 @@ pub enum Tell {
 
 /// The state of delivery as a word: `ok`, a kind of trouble, or empty before the first answer.
 #[derive(Debug, Default)]
-pub struct Condition {
+pub struct Reminder {
     word: String,
     told_ns: MonoNs,
     remind_ns: i64,
 }
 
-impl Condition {
+impl Reminder {
     /// As the last run left it.
-    pub fn new(word: String) -> Condition {
-        Condition {
+    pub fn new(word: String) -> Reminder {
+        Reminder {
             word,
-            ..Condition::default()
+            ..Reminder::default()
         }
     }
 
@@ -40,21 +40,21 @@ impl Condition {
     }
 
     /// It is like this now.
-    pub fn is_now(&mut self, word: &str, now_ns: MonoNs) -> Tell {
+    pub fn is_now(&mut self, word: &str, now_ns: MonoNs) -> Remind {
         if self.word != word {
-            *self = Condition {
+            *self = Reminder {
                 word: word.to_owned(),
                 told_ns: now_ns,
                 remind_ns: REMIND_MIN_NS,
             };
-            return Tell::Changed;
+            return Remind::Changed;
         }
         if now_ns - self.told_ns < self.remind_ns {
-            return Tell::Quiet;
+            return Remind::Quiet;
         }
         self.told_ns = now_ns;
         self.remind_ns = (self.remind_ns * 2).clamp(REMIND_MIN_NS, REMIND_MAX_NS);
-        Tell::Again
+        Remind::Again
     }
 }
 
@@ -64,12 +64,12 @@ mod tests {
 
     #[test]
     fn a_trouble_is_told_at_once_and_then_ever_more_rarely() {
-        let mut condition = Condition::new("ok".to_owned());
-        assert_eq!(condition.is_now("timeout", 0), Tell::Changed);
+        let mut condition = Reminder::new("ok".to_owned());
+        assert_eq!(condition.is_now("timeout", 0), Remind::Changed);
         let told: Vec<i64> = (1..400)
-            .filter(|min| condition.is_now("timeout", min * 60 * NS_PER_S) == Tell::Again)
+            .filter(|min| condition.is_now("timeout", min * 60 * NS_PER_S) == Remind::Again)
             .collect();
         assert_eq!(told, [1, 3, 7, 15, 31, 63, 123, 183, 243, 303, 363]);
-        assert_eq!(condition.is_now("unauthorized", 0), Tell::Changed);
+        assert_eq!(condition.is_now("unauthorized", 0), Remind::Changed);
     }
 }

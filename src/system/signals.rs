@@ -1,5 +1,4 @@
-//! The end, in an orderly way: signals become a bell that the main thread waits on; everybody
-//! else asks [`Shutdown::is_requested`].
+//! Shutdown: signals wake the main thread; every other thread asks [`Shutdown::is_requested`].
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -25,90 +24,89 @@ impl Shutdown {
     }
 }
 
-/// What the main thread waits on: rings for SIGTERM, SIGINT, SIGHUP (the terminal was closed), and for a thread
-/// that has ended.
+/// Wakes the main thread on SIGTERM, SIGINT, SIGHUP (the terminal was closed), or when a thread ends.
 #[derive(Debug)]
-pub struct Bell {
-    ear: UnixStream,
-    hammer: Arc<UnixStream>,
+pub struct Wakeup {
+    reader: UnixStream,
+    writer: Arc<UnixStream>,
 }
 
-/// Rings the [`Bell`] from another thread, also when that thread panics.
+/// Wakes the main thread when it is dropped, so also when its thread panics.
 #[derive(Debug)]
-pub struct RingOnDrop(Arc<UnixStream>);
+pub struct WakeOnDrop(Arc<UnixStream>);
 
-impl Drop for RingOnDrop {
+impl Drop for WakeOnDrop {
     fn drop(&mut self) {
-        self.ring();
+        self.wake();
     }
 }
 
-impl RingOnDrop {
-    /// Rings now, too.
-    pub fn ring(&self) {
+impl WakeOnDrop {
+    /// Wakes it now, too.
+    pub fn wake(&self) {
         let _ = (&*self.0).write(&[THREAD]);
     }
 }
 
 /// What ended the wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rung {
+pub enum Woken {
     /// A signal.
     Signal,
     /// A thread that is about to end.
     Thread,
-    /// Nobody: the time is over.
+    /// Nothing: the time is over.
     TimedOut,
 }
 
 /// What a thread writes; signal-hook writes an X.
 const THREAD: u8 = b't';
 
-impl Bell {
+impl Wakeup {
     /// Takes over SIGTERM, SIGINT and SIGHUP; the last not where it is ignored: `nohup` says that the end of
     /// the terminal is no reason to end.
     ///
     /// # Errors
     /// When the process may open no more descriptors.
-    pub fn new(shutdown: &Shutdown) -> io::Result<Bell> {
-        let (ear, hammer) = UnixStream::pair()?;
-        hammer.set_nonblocking(true)?;
+    pub fn new(shutdown: &Shutdown) -> io::Result<Wakeup> {
+        let (reader, writer) = UnixStream::pair()?;
+        writer.set_nonblocking(true)?;
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let hangup = (!is_ignored(&status, SIGHUP)).then_some(SIGHUP);
         for signal in [SIGTERM, SIGINT].into_iter().chain(hangup) {
             signal_hook::flag::register(signal, Arc::clone(&shutdown.0))?;
-            signal_hook::low_level::pipe::register(signal, hammer.try_clone()?)?;
+            signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
         }
-        Ok(Bell {
-            ear,
-            hammer: Arc::new(hammer),
+        Ok(Wakeup {
+            reader,
+            writer: Arc::new(writer),
         })
     }
 
-    /// Rings when dropped: for a thread to hold.
-    pub fn ring_on_drop(&self) -> RingOnDrop {
-        RingOnDrop(Arc::clone(&self.hammer))
+    /// For a thread to hold: wakes when it is dropped.
+    pub fn wake_on_drop(&self) -> WakeOnDrop {
+        WakeOnDrop(Arc::clone(&self.writer))
     }
 
-    /// Waits for the bell, at most `timeout`.
-    pub fn wait(&mut self, timeout: Duration) -> Rung {
+    /// Waits to be woken, at most `timeout`.
+    pub fn wait(&mut self, timeout: Duration) -> Woken {
         // A timeout of zero would mean for ever.
         let timeout = timeout.max(Duration::from_millis(1));
-        let mut rung = [0];
+        let mut byte = [0];
         let heard = self
-            .ear
+            .reader
             .set_read_timeout(Some(timeout))
-            .and_then(|()| self.ear.read(&mut rung));
+            .and_then(|()| self.reader.read(&mut byte));
         match heard {
-            Ok(1) if rung[0] == THREAD => Rung::Thread,
-            Ok(1) => Rung::Signal,
-            _ => Rung::TimedOut,
+            Ok(1) if byte[0] == THREAD => Woken::Thread,
+            Ok(1) => Woken::Signal,
+            _ => Woken::TimedOut,
         }
     }
 
     /// Forgets what has rung so far.
     pub fn clear(&mut self) {
-        while self.wait(Duration::ZERO) != Rung::TimedOut {}
+        while self.wait(Duration::ZERO) != Woken::TimedOut {}
     }
 }
 

@@ -14,9 +14,9 @@ use crate::journal::JournalError;
 use crate::journal::compared::Compared;
 use crate::journal::delivery::DestinationState;
 use crate::journal::reader::{MeterTotals, Reader};
-use crate::pulse::{NS_PER_S, WallNs};
+use crate::model::{NS_PER_S, WallNs};
+use crate::model::{Tier, View};
 use crate::register;
-use crate::rollup::{Level, View};
 use line::{Daemon, LineStatus, line_status};
 
 /// The state of the whole, at one time.
@@ -333,7 +333,7 @@ impl ViewsStatus {
             since_ns,
         } = reader.views_state(destination)?;
         let (mut until_s, mut levels) = (BTreeMap::new(), BTreeMap::new());
-        for level in Level::ALL {
+        for level in Tier::ALL {
             let compared = reader.compared(destination, level)?;
             if let Some(until) = compared.until_s {
                 until_s.insert(level.as_str(), until);
@@ -351,7 +351,7 @@ impl ViewsStatus {
 }
 
 impl LevelStatus {
-    fn of(level: Level, compared: &Compared) -> LevelStatus {
+    fn of(level: Tier, compared: &Compared) -> LevelStatus {
         let (from_s, to_s) = compared.span().unzip();
         // What was written while it was young is looked at again in any case.
         let left = compared.to_look.iter().next();

@@ -11,7 +11,7 @@ use tracing::debug;
 
 /// A descriptor that was kept.
 #[derive(Debug)]
-pub struct Kept {
+pub struct StoredDescriptor {
     /// The name under which it was given.
     pub name: String,
     /// The descriptor.
@@ -19,7 +19,7 @@ pub struct Kept {
 }
 
 /// Takes the descriptors that were kept for this process. To be called once, early: they are ours then.
-pub fn take_kept() -> Vec<Kept> {
+pub fn take_kept() -> Vec<StoredDescriptor> {
     let found = sd_listen_fds::get().unwrap_or_default();
     found
         .into_iter()
@@ -27,7 +27,7 @@ pub fn take_kept() -> Vec<Kept> {
             let file = File::from(descriptor.into_std());
             // Programs that we start must not inherit it.
             rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::CLOEXEC).ok()?;
-            Some(Kept { name: name?, file })
+            Some(StoredDescriptor { name: name?, file })
         })
         .collect()
 }

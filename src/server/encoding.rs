@@ -2,7 +2,7 @@
 
 use tracing::{debug, info};
 
-use super::retry::{Failure, quoted_line, quotes_a_line};
+use super::failure::{Failure, quoted_line, quotes_a_line};
 
 /// So much of the beginning of a quoted line tells whether it is one of ours: its end may be shortened.
 const QUOTE_CHARS: usize = 16;

@@ -3,12 +3,9 @@
 //! A window is aligned to UTC and named by its start. A *view* is all windows of one width: 1m,
 //! 5m or 1h, kept in the journal and in a bucket of the server.
 
-pub mod hour;
-pub mod spans;
-
 use std::collections::BTreeMap;
 
-use crate::pulse::{NS_PER_S, WallNs};
+use super::time::{NS_PER_S, S_PER_DAY, WallNs};
 
 /// One of the three widths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,8 +23,6 @@ pub const SETTLE_S: i64 = 15 * 60;
 
 /// How long after a tick the tasks run, in seconds: pulses of the last moment have arrived.
 pub const TASK_OFFSET_S: i64 = 15;
-
-const S_PER_DAY: i64 = 86_400;
 
 impl View {
     /// From the finest to the coarsest.
@@ -97,60 +92,60 @@ impl View {
 
 /// A bucket of the server as the reconciler sees it: the raw pulses or a view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
+pub enum Tier {
     /// The pulses themselves.
     Raw,
     /// Their windows.
     View(View),
 }
 
-impl Level {
+impl Tier {
     /// From the finest to the coarsest.
-    pub const ALL: [Level; 4] = [
-        Level::Raw,
-        Level::View(View::Minute),
-        Level::View(View::FiveMinutes),
-        Level::View(View::Hour),
+    pub const ALL: [Tier; 4] = [
+        Tier::Raw,
+        Tier::View(View::Minute),
+        Tier::View(View::FiveMinutes),
+        Tier::View(View::Hour),
     ];
 
     /// Its name.
     pub fn as_str(self) -> &'static str {
         match self {
-            Level::Raw => "raw",
-            Level::View(view) => view.as_str(),
+            Tier::Raw => "raw",
+            Tier::View(view) => view.as_str(),
         }
     }
 
     /// The number kept in the journal: the width of its windows in seconds, 0 for raw.
     pub fn as_code(self) -> i64 {
         match self {
-            Level::Raw => 0,
-            Level::View(view) => view.width_s(),
+            Tier::Raw => 0,
+            Tier::View(view) => view.width_s(),
         }
     }
 
     /// The level with this number.
-    pub fn from_code(code: i64) -> Option<Level> {
-        Level::ALL.into_iter().find(|level| level.as_code() == code)
+    pub fn from_code(code: i64) -> Option<Tier> {
+        Tier::ALL.into_iter().find(|level| level.as_code() == code)
     }
 
     /// The windows in which it is compared: raw minute by minute.
     pub fn windows(self) -> View {
         match self {
-            Level::Raw => View::Minute,
-            Level::View(view) => view,
+            Tier::Raw => View::Minute,
+            Tier::View(view) => view,
         }
     }
 }
 
 /// How many pulses each window of each view holds, by meter's row in the journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct WindowCounts {
     counts: BTreeMap<(View, i64, i64), i64>,
     hours: BTreeMap<i64, (i64, i64)>,
 }
 
-impl Tally {
+impl WindowCounts {
     /// Counts a pulse: its id, the meter's row, its wall time.
     pub fn add(&mut self, id: i64, meter: i64, wall_ns: WallNs) {
         self.add_pulses(meter, wall_ns, 1);
@@ -212,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_pulse_counts_once_in_each_view() {
-        let mut tally = Tally::default();
+        let mut tally = WindowCounts::default();
         let hour_s = 1_767_268_800;
         for (id, s) in [(4, 0), (5, 59), (6, 60), (7, 3_599), (3, 300)] {
             tally.add(id, 1, (hour_s + s) * NS_PER_S);
@@ -230,8 +225,8 @@ mod tests {
 
     #[test]
     fn levels_have_numbers_of_their_own() {
-        for level in Level::ALL {
-            assert_eq!(Level::from_code(level.as_code()), Some(level));
+        for level in Tier::ALL {
+            assert_eq!(Tier::from_code(level.as_code()), Some(level));
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::capture::recorder::{Recorder, RecordingSource};
 use crate::capture::simulated::{SimulatedOptions, SimulatedSource};
 use crate::clock::VirtualClock;
 use crate::config::{FilterSettings, LineName, LineSettings};
-use crate::pulse::{Bias, CountedEdge, Edge, EdgeKind, Level, MeterId};
+use crate::model::{Bias, CountedEdge, Edge, EdgeKind, Level, MeterId};
 
 fn meters(names: &[&str]) -> Vec<MeterSettings> {
     let meter = |name: &&str| MeterSettings {
@@ -47,7 +47,7 @@ const HEAD: &str = "# powerlogger edges 1\n# offset_ns 500\n# meter 3 Import\n";
 
 #[test]
 fn the_example_of_the_format_reads() {
-    let text = include_str!("recorded.rs")
+    let text = include_str!("mod.rs")
         .lines()
         .skip_while(|line| *line != "//! ```text")
         .skip(1)

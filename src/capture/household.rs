@@ -7,7 +7,7 @@
 
 use std::f64::consts::TAU;
 
-use crate::pulse::{NS_PER_S, WallNs};
+use crate::model::{NS_PER_S, WallNs};
 
 /// Nanoseconds in one day.
 const NS_PER_D: i64 = 86_400 * NS_PER_S;
@@ -66,16 +66,16 @@ impl HousePower {
 
 /// A household of two or three with panels on the roof.
 #[derive(Debug, Clone)]
-pub struct House {
+pub struct Household {
     seed: u64,
     day: i64,
     plan: Vec<Run>,
 }
 
-impl House {
+impl Household {
     /// The house that belongs to `seed`.
-    pub fn new(seed: u64) -> House {
-        House {
+    pub fn new(seed: u64) -> Household {
+        Household {
             seed,
             day: 0,
             plan: plan(seed, 0),
@@ -345,7 +345,7 @@ mod tests {
 
     /// Energies of the day from `midnight_ns` on, in kWh: load, generated.
     fn day_kwh(seed: u64, midnight_ns: WallNs) -> (f64, f64) {
-        let mut house = House::new(seed);
+        let mut house = Household::new(seed);
         let (mut load, mut generated) = (0.0, 0.0);
         for step in 0..86_400 / 20 {
             let power = house.power_w(midnight_ns + step * 20 * NS_PER_S);
@@ -418,7 +418,7 @@ mod tests {
         #[test]
         fn the_books_balance(seed: u64, s in 0..4_000_000_000_i64) {
             let wall_ns = s * NS_PER_S;
-            let p = House::new(seed).power_w(wall_ns);
+            let p = Household::new(seed).power_w(wall_ns);
             prop_assert!(p.load_w > 0.0 && p.generate_w >= 0.0);
             prop_assert!(p.import_w >= 0.0 && p.export_w >= 0.0);
             prop_assert!((p.import_w + p.generate_w - p.export_w - p.load_w).abs() < 1e-6);
@@ -434,7 +434,7 @@ mod tests {
         #[test]
         fn the_order_of_asking_does_not_matter(seed: u64, a in 0..3_000_000_i64, b: i32) {
             let b = i64::from(b.unsigned_abs());
-            let mut house = House::new(seed);
+            let mut house = Household::new(seed);
             let first = house.power_w(a * NS_PER_S);
             house.power_w(b * NS_PER_S);
             prop_assert_eq!(house.power_w(a * NS_PER_S), first);

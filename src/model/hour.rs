@@ -5,8 +5,7 @@
 //! coarser one, so that a finer window that is not there does not mean that nothing was counted. Only where
 //! the finer windows add up to the coarser one do they tell all.
 
-use super::View;
-use crate::pulse::{NS_PER_S, WallNs};
+use super::{NS_PER_S, View, WallNs};
 
 const HOUR_S: i64 = 3_600;
 const FIVES: usize = 12;
