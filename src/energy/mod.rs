@@ -4,16 +4,20 @@
 //! | file | answers |
 //! |---|---|
 //! | [`quantity`] | What a meter counts, and what one pulse of it is worth. |
+//! | [`derived`] | House load, self-consumption, autarky; whether the meters agree. |
 //! | [`periods`] | Which instants are a local day, week, month, year. |
 //! | [`days`] | To which local day a quarter hour belongs. |
 //! | [`power`] | How much flows now, and how sure that is. |
 
 pub mod days;
+pub mod derived;
 pub mod periods;
 pub mod power;
 pub mod quantity;
 mod ring;
 
+#[cfg(test)]
+mod derived_tests;
 #[cfg(test)]
 mod periods_tests;
 #[cfg(test)]

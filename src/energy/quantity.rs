@@ -80,6 +80,15 @@ impl PulseWorth {
         pulses as f64 / self.pulses_per_unit
     }
 
+    /// The energy of so many pulses in kilowatt-hours; None: the meter counts no electric energy.
+    pub fn kwh(&self, pulses: i64) -> Option<f64> {
+        match self.quantity {
+            Quantity::KilowattHours => Some(self.amount(pulses)),
+            Quantity::WattHours => Some(self.amount(pulses) / 1_000.0),
+            Quantity::CubicMetres | Quantity::Litres => None,
+        }
+    }
+
     /// The rate of so many pulses in `over_ns`: for kWh P = pulses · 3.6e6 / (imp_per_kwh · seconds), in watts.
     pub fn rate(&self, pulses: f64, over_ns: f64) -> f64 {
         let per_hour = pulses * NS_PER_H / (self.pulses_per_unit * over_ns);
