@@ -8,12 +8,14 @@
 //! | [`periods`] | Which instants are a local day, week, month, year. |
 //! | [`days`] | To which local day a quarter hour belongs. |
 //! | [`power`] | How much flows now, and how sure that is. |
+//! | [`register`] | What stands on a meter's face, and how a reading compares with the count. |
 
 pub mod days;
 pub mod derived;
 pub mod periods;
 pub mod power;
 pub mod quantity;
+pub mod register;
 mod ring;
 
 #[cfg(test)]
@@ -22,3 +24,5 @@ mod derived_tests;
 mod periods_tests;
 #[cfg(test)]
 mod power_tests;
+#[cfg(test)]
+mod register_tests;

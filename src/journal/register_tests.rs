@@ -9,8 +9,8 @@ use super::registers::{Reading, Registers};
 use super::tests::{Bench, WALL, pending, pulses, segment};
 use super::{JournalError, file_in};
 use crate::clock::segment::Trust;
+use crate::energy::register::kwh;
 use crate::model::NS_PER_S;
-use crate::register::kwh;
 
 fn reading(at_ns: i64, kwh: f64, adopted: bool) -> Reading {
     Reading {

@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::energy::register;
 use crate::journal::JournalError;
 use crate::journal::compared::Compared;
 use crate::journal::delivery::DestinationState;
 use crate::journal::reader::{MeterTotals, Reader};
 use crate::model::{NS_PER_S, WallNs};
 use crate::model::{Tier, View};
-use crate::register;
 use line::{Daemon, LineStatus, line_status};
 
 /// The state of the whole, at one time.
