@@ -17,7 +17,7 @@
 //! | [`clock`] | Asks the time; ties monotonic stamps to wall time by clock segments. |
 //! | [`capture`] | Edges in, pulses out: sources, the filter, gaps. |
 //! | [`intake`] | The queue in memory between capture and the journal. |
-//! | [`energy`] | What pulses mean: power and flow, house load, local days, the register. |
+//! | [`energy`] | What pulses mean: power and flow, house load, local days, money, the register. |
 //! | [`journal`] | The SQLite file that keeps every pulse, and the marks of what is durable and delivered. |
 //! | [`influx`] | A small InfluxDB 2 client that knows nothing of the rest. |
 //! | [`server`] | What all who speak with the server share: connection, meaning of answers, waits. |

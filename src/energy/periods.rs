@@ -14,6 +14,8 @@ use crate::model::{NS_PER_S, WallNs};
 
 const S_PER_H: i64 = 3_600;
 
+const S_PER_QUARTER: i64 = 900;
+
 /// What a period is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PeriodUnit {
@@ -183,6 +185,15 @@ pub struct PeriodSpan {
     pub end_s: i64,
 }
 
+impl PeriodSpan {
+    /// Its quarter hours by their first second: 92 to 100 in a day.
+    pub fn quarters(&self) -> impl Iterator<Item = i64> + use<> {
+        let end_s = self.end_s;
+        std::iter::successors(Some(self.start_s), |start_s| Some(start_s + S_PER_QUARTER))
+            .take_while(move |start_s| *start_s < end_s)
+    }
+}
+
 /// An hour of a local day, counted from the day's start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalHour {
@@ -192,6 +203,16 @@ pub struct LocalHour {
     pub start_s: i64,
     /// The first second after it; half an hour later where the day ends.
     pub end_s: i64,
+}
+
+/// The instant `wall_s`; the first or the last there is where it is beyond.
+fn instant(wall_s: i64) -> Timestamp {
+    let beyond = if wall_s < 0 {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    };
+    Timestamp::from_second(wall_s).unwrap_or(beyond)
 }
 
 /// The calendar of a time zone. Cheap to clone.
@@ -236,13 +257,7 @@ impl Calendar {
     /// The date of the day that holds the second `wall_s` since 1970. Where clocks are set back over midnight the new day
     /// has begun with the first one.
     pub fn date_at(&self, wall_s: i64) -> Date {
-        let beyond = if wall_s < 0 {
-            Timestamp::MIN
-        } else {
-            Timestamp::MAX
-        };
-        let instant = Timestamp::from_second(wall_s).unwrap_or(beyond);
-        let shown = self.zone.to_datetime(instant).date();
+        let (shown, _) = self.wall_clock(wall_s);
         let next = days_later(shown, 1);
         if next > shown && self.day_start_s(next) <= wall_s {
             next
@@ -328,11 +343,17 @@ impl Calendar {
 
     /// The wall clock at `wall_s`: `02`, or `01:30`.
     fn hour_label(&self, wall_s: i64) -> String {
-        let instant = Timestamp::from_second(wall_s).unwrap_or(Timestamp::MAX);
-        let time = self.zone.to_datetime(instant).time();
-        match time.minute() {
-            0 => format!("{:02}", time.hour()),
-            minute => format!("{:02}:{minute:02}", time.hour()),
+        let (_, minute) = self.wall_clock(wall_s);
+        match minute % 60 {
+            0 => format!("{:02}", minute / 60),
+            past => format!("{:02}:{past:02}", minute / 60),
         }
+    }
+
+    /// What the wall clock shows at `wall_s`: the date, and the minute of the day.
+    pub fn wall_clock(&self, wall_s: i64) -> (Date, u16) {
+        let shown = self.zone.to_datetime(instant(wall_s));
+        let minute = i16::from(shown.hour()) * 60 + i16::from(shown.minute());
+        (shown.date(), minute.unsigned_abs())
     }
 }
