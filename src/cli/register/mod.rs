@@ -1,20 +1,20 @@
 //! `powerlogger register`: readings of the meters' faces, and how far the count has drifted from them.
 
+mod said;
+
 use std::io::{BufRead, IsTerminal, Write};
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use self::said::{tell, why_refused, words};
 use super::names::{meant, shell_word, width};
-use super::numbers::count;
 use super::simulated::NOTE;
 use super::time::{self, Moment};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
-use crate::energy::register::{
-    Drift, NewReading, ReadingRefused, base, drift, kwh, outdated_imp_per_kwh, parse_kwh,
-};
+use crate::energy::register::{Drift, NewReading, drift, kwh, outdated_imp_per_kwh, parse_kwh};
 use crate::import::tidy::give_to_owner;
 use crate::journal::reader::{MeterTotals, Reader};
 use crate::journal::registers::{Reading, Registers};
@@ -181,31 +181,6 @@ fn show_meter(
     Ok(())
 }
 
-/// "0.120 kWh more than counted (120 pulses missed, 0.4 %)".
-fn words(by: &Drift) -> String {
-    let percent = by
-        .percent
-        .map_or(String::new(), |percent| format!(", {:.2} %", percent.abs()));
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "at most a billion kWh of some ten thousand pulses"
-    )]
-    let pulses = count(by.pulses.abs().round() as i64, "pulse");
-    if by.kwh.abs() < 0.000_5 {
-        "as counted".to_owned()
-    } else if by.kwh > 0.0 {
-        format!(
-            "{:.3} kWh more than counted ({pulses} missed{percent})",
-            by.kwh
-        )
-    } else {
-        format!(
-            "{:.3} kWh less than counted ({pulses} too many{percent})",
-            -by.kwh
-        )
-    }
-}
-
 fn imp_per_kwh(loaded: &Loaded, name: &str) -> Option<f64> {
     let meters = &loaded.settings.meters;
     meters.iter().find(|meter| meter.name == name)?.imp_per_kwh
@@ -348,15 +323,6 @@ fn take_back(args: &UndoArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Writ
     Ok(())
 }
 
-fn why_refused(new: &NewReading, refused: ReadingRefused) -> String {
-    match refused {
-        ReadingRefused::InFuture => format!("{} is in the future", time::local(new.at_ns)),
-        ReadingRefused::Older(than_ns) => {
-            format!("there is a later reading, of {}", time::local(than_ns))
-        }
-    }
-}
-
 /// How many pulses have come since the reading was taken.
 fn pulses_since(new: &NewReading, name: &str, reader: &Reader) -> Result<i64> {
     if new.is_now {
@@ -369,53 +335,4 @@ fn pulses_since(new: &NewReading, name: &str, reader: &Reader) -> Result<i64> {
             time::local(new.at_ns)
         ),
     }
-}
-
-fn tell(
-    name: &str,
-    earlier: &[Reading],
-    kept: &Reading,
-    by: Option<&Drift>,
-    out: &mut dyn Write,
-) -> Result<()> {
-    let Some((by, base)) = by.zip(base(earlier)) else {
-        writeln!(
-            out,
-            "✓ {name}: the register is {} kWh, and counted from here on",
-            kept.kwh
-        )?;
-        return Ok(());
-    };
-    let since = time::local(base.at_ns);
-    if by.is_rounding {
-        writeln!(
-            out,
-            "✓ {name}: {} kWh, as counted since {since}, to the last digit",
-            kept.kwh
-        )?;
-    } else {
-        writeln!(
-            out,
-            "• {name}: {} kWh on the meter, {:.3} kWh by the pulses since {since}: {}",
-            kept.kwh,
-            by.expected_kwh,
-            words(by)
-        )?;
-    }
-    if kept.adopted {
-        writeln!(out, "  The register is counted from this reading on.")?;
-    } else {
-        writeln!(
-            out,
-            "  Kept as a note; with --adopt the register is counted from this reading on."
-        )?;
-    }
-    if by.is_implausible {
-        writeln!(
-            out,
-            "  If it was a slip: `powerlogger register undo {}`",
-            shell_word(name)
-        )?;
-    }
-    Ok(())
 }
