@@ -16,7 +16,7 @@ pub struct LocalDays {
 }
 
 impl LocalDays {
-    /// All days that hold some of `from_s..to_s` (seconds since 1970). 56 bytes a day.
+    /// All days that hold some of `from_s..to_s` (seconds since 1970). 24 bytes a day.
     pub fn covering(calendar: &Calendar, from_s: i64, to_s: i64) -> LocalDays {
         let first = Period::containing(PeriodUnit::Day, calendar.date_at(from_s));
         let all = std::iter::successors(Some(first), |day| {

@@ -33,6 +33,11 @@ impl Decimal {
         Decimal(i128::from(number) * ONE)
     }
 
+    /// The number that is written as `number`: 0.1 is 0.1, not the binary fraction next to it. None: it has too many digits.
+    pub fn from_f64(number: f64) -> Option<Decimal> {
+        number.to_string().parse().ok()
+    }
+
     /// `numerator / denominator`, to the last place, half away from zero. None: the denominator is zero, or one of them is too
     /// large (10²⁶).
     pub fn ratio(numerator: i128, denominator: i128) -> Option<Decimal> {
@@ -196,6 +201,22 @@ mod tests {
 
     fn decimal_or(text: &str) -> Result<Decimal, String> {
         text.parse()
+    }
+
+    #[test]
+    fn a_binary_fraction_is_what_it_is_written_as() {
+        for (number, text) in [
+            (0.1, "0.1"),
+            (187.5, "187.5"),
+            (1e-9, "0.000000001"),
+            (-0.0, "0"),
+            (1_000.0, "1000"),
+        ] {
+            assert_eq!(Decimal::from_f64(number).unwrap().to_string(), text);
+        }
+        for number in [f64::NAN, f64::INFINITY, 1e-10, 1e9, 0.1 + 0.2] {
+            assert_eq!(Decimal::from_f64(number), None, "{number}");
+        }
     }
 
     #[test]

@@ -62,6 +62,9 @@ pub struct PulseRate {
     watched_from_ns: MonoNs,
     counted: u64,
     stamps: Ring<MonoNs, STAMPS>,
+    /// The last intervals over which the rate is taken: one, where it lasts a second; shorter ones until they do; never one of
+    /// a second and more beside shorter ones, which are of another load.
+    averaged: usize,
     /// Thinned out, for means over minutes.
     marks: Ring<Mark, MARKS>,
 }
@@ -76,6 +79,7 @@ impl PulseRate {
             watched_from_ns: from_ns,
             counted: 0,
             stamps: Ring::new(),
+            averaged: 0,
             marks: Ring::new(),
         }
     }
@@ -99,6 +103,7 @@ impl PulseRate {
         }
         self.counted += 1;
         self.stamps.push(mono_ns);
+        self.averaged = self.intervals_to_average();
         let marked_ns = self.marks.back(0).map(|mark| mark.mono_ns);
         if marked_ns.is_none_or(|marked_ns| mono_ns - marked_ns >= MARK_APART_NS) {
             self.mark(mono_ns);
@@ -117,6 +122,7 @@ impl PulseRate {
     pub fn interrupted(&mut self, from_ns: MonoNs) {
         self.watched_from_ns = from_ns;
         self.stamps.clear();
+        self.averaged = 0;
         self.marks.clear();
     }
 
@@ -139,23 +145,37 @@ impl PulseRate {
         }
     }
 
-    /// The last whole intervals over which the rate is taken: how many, and how long together. One, where it lasts a
-    /// second; shorter ones until they do; never one of a second and more beside shorter ones, which are of another load.
-    fn last_intervals(&self) -> Option<(usize, i64)> {
-        let last_ns = self.stamps.back(0)?;
-        let mut over_ns = last_ns - self.stamps.back(1)?;
-        let mut pulses = 1;
-        while over_ns < AVERAGED_NS {
-            let Some(begin_ns) = self.stamps.back(pulses + 1) else {
-                break;
-            };
-            if last_ns - over_ns - begin_ns >= AVERAGED_NS {
-                break;
-            }
-            over_ns = last_ns - begin_ns;
-            pulses += 1;
+    /// What [`PulseRate::averaged`] is after a pulse.
+    fn intervals_to_average(&self) -> usize {
+        let Some([last_ns, before_ns]) = self.newest() else {
+            return 0;
+        };
+        let is_long = |from_ns: MonoNs, to_ns: MonoNs| to_ns - from_ns >= AVERAGED_NS;
+        let earlier_ns = self.stamps.back(2);
+        if is_long(before_ns, last_ns) || earlier_ns.is_none_or(|ns| is_long(ns, before_ns)) {
+            return 1;
         }
-        Some((pulses, over_ns))
+        let mut averaged = (self.averaged + 1).min(self.stamps.len() - 1);
+        let lasts = |intervals| {
+            let begin_ns = self.stamps.back(intervals);
+            begin_ns.is_some_and(|begin_ns| is_long(begin_ns, last_ns))
+        };
+        while averaged > 1 && lasts(averaged - 1) {
+            averaged -= 1;
+        }
+        averaged
+    }
+
+    /// The stamps of the last two pulses, the last one first.
+    fn newest(&self) -> Option<[MonoNs; 2]> {
+        Some([self.stamps.back(0)?, self.stamps.back(1)?])
+    }
+
+    /// The last whole intervals over which the rate is taken: how many, and how long together.
+    fn last_intervals(&self) -> Option<(usize, i64)> {
+        let begin_ns = self.stamps.back(self.averaged)?;
+        let over_ns = self.stamps.back(0)? - begin_ns;
+        (self.averaged > 0).then_some((self.averaged, over_ns))
     }
 
     /// The usual time between pulses: of the last intervals the one in the middle. None: there were not two pulses, or the
@@ -175,7 +195,7 @@ impl PulseRate {
 
     /// The mean rate over the `span_ns` before `now_ns`, at most [`SPAN_MAX_NS`]: the energy of each interval is spread over
     /// it, that of the open one is what the last interval says, at most one pulse. Never above what the silence allows.
-    /// None: there have not been two pulses yet.
+    /// Of a meter that is not watched for so long, over what is known. None: there have not been two pulses yet.
     pub fn mean(&self, now_ns: MonoNs, span_ns: i64) -> Option<f64> {
         let last_ns = self.stamps.back(0)?;
         let now = self.at(now_ns);
