@@ -16,6 +16,7 @@
 //! | [`civil`] | Times as people write them, and their zone. |
 //! | [`clock`] | Asks the time; ties monotonic stamps to wall time by clock segments. |
 //! | [`capture`] | Edges in, pulses out: sources, the filter, gaps. |
+//! | [`live`] | How everything stands now: one board in memory, which all stages publish to. |
 //! | [`intake`] | The queue in memory between capture and the journal. |
 //! | [`journal`] | The SQLite file that keeps every pulse, and the marks of what is durable and delivered. |
 //! | [`influx`] | A small InfluxDB 2 client that knows nothing of the rest. |
@@ -44,6 +45,7 @@ pub mod import;
 pub mod influx;
 pub mod intake;
 pub mod journal;
+pub mod live;
 pub mod model;
 pub mod owner;
 pub mod reconcile;

@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("civil", &["model"]),
     ("clock", &["model"]),
     ("config", &["model"]),
+    ("live", &["model"]),
     ("intake", &["model", "clock"]),
     ("system", &[]),
     ("owner", &[]),
