@@ -26,8 +26,7 @@
 //! | [`import`] | Pulses from elsewhere: the Python edition's queue, files, damaged journals. |
 //! | [`setup`] | Makes and repairs the server's buckets, tasks and tokens, by plan. |
 //! | [`register`] | Kilowatt-hours on a meter's face, from a reading and the pulses since. |
-//! | [`status`] | One snapshot of truth, for whoever shows it. |
-//! | [`report`] | The line of state in the log. |
+//! | [`status`] | One snapshot of truth and its conditions; the line of state in the log, and systemd's. |
 //! | [`system`] | systemd (ready, alive, descriptors kept over a restart) and signals. |
 //! | [`owner`] | Whose a directory is, and how root works in it. |
 //! | [`config`] | Settings: what the configuration says, checked and typed. |
@@ -50,7 +49,6 @@ pub mod model;
 pub mod owner;
 pub mod reconcile;
 pub mod register;
-pub mod report;
 pub mod server;
 pub mod setup;
 pub mod status;

@@ -13,26 +13,34 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &["model"]),
     ("config", &["model"]),
     ("live", &["model"]),
-    ("intake", &["model", "clock"]),
+    ("intake", &["model", "clock", "live"]),
     ("system", &[]),
     ("owner", &[]),
     (
         "capture",
-        &["model", "clock", "config", "intake", "system", "owner"],
+        &[
+            "model", "clock", "config", "live", "intake", "system", "owner",
+        ],
     ),
-    ("journal", &["model", "clock", "config", "intake", "owner"]),
+    (
+        "journal",
+        &["model", "clock", "config", "live", "intake", "owner"],
+    ),
     ("influx", &[]),
-    ("server", &["model", "config", "influx"]),
+    (
+        "server",
+        &["model", "clock", "config", "influx", "journal", "live"],
+    ),
     (
         "deliver",
         &[
-            "civil", "model", "clock", "config", "journal", "influx", "server",
+            "civil", "model", "clock", "config", "live", "journal", "influx", "server",
         ],
     ),
     (
         "reconcile",
         &[
-            "civil", "model", "clock", "config", "journal", "influx", "server", "deliver",
+            "civil", "model", "clock", "config", "live", "journal", "influx", "server",
         ],
     ),
     (
@@ -41,13 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("setup", &["model", "config", "influx", "owner"]),
     ("register", &["journal"]),
-    ("status", &["model", "journal", "register"]),
-    (
-        "report",
-        &[
-            "model", "clock", "capture", "deliver", "journal", "system", "status",
-        ],
-    ),
+    ("status", &["model", "clock", "journal", "live"]),
     (
         "daemon",
         &[
@@ -59,8 +61,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "journal",
             "deliver",
             "reconcile",
-            "report",
             "server",
+            "status",
+            "live",
             "system",
         ],
     ),
@@ -82,6 +85,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "owner",
             "setup",
             "register",
+            "live",
             "status",
             "daemon",
         ],

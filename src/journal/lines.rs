@@ -7,8 +7,16 @@ use tracing::debug;
 use super::append::Journal;
 use super::reader::Reader;
 use super::{JournalError, Named};
-use crate::intake::lines::Lines;
-use crate::model::{LineNow, NS_PER_S, WatchedStretch};
+use crate::model::{LineNow, MeterId, NS_PER_S, WatchedStretch};
+
+/// How the lines stand, as it is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Lines {
+    /// By meter.
+    pub(super) now: BTreeMap<MeterId, LineNow>,
+    /// Stretches that were watched and are over.
+    pub(super) ended: Vec<(MeterId, WatchedStretch)>,
+}
 
 impl Journal {
     /// Forgets how the lines of an earlier run stood. A disk that does not take that now is no reason not to count: what
@@ -105,7 +113,6 @@ impl Reader {
 mod tests {
     use super::super::tests::{WALL, names};
     use super::*;
-    use crate::model::MeterId;
 
     #[test]
     fn a_line_that_was_never_read_is_missed_from_the_first_second() {

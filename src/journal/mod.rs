@@ -96,6 +96,7 @@ mod elapsed;
 mod lines;
 pub(crate) mod migrations;
 mod older;
+mod onto_board;
 mod reserve;
 mod thinned;
 mod unused;

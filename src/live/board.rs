@@ -102,9 +102,10 @@ impl Board {
 
     /// So many pulses wait in memory.
     pub fn publish_waiting(&self, waiting: usize) {
-        let is_new = self.lock().waiting != waiting;
-        if is_new {
-            self.change(|now| now.waiting = waiting);
+        let mut now = self.lock();
+        if now.waiting != waiting {
+            now.waiting = waiting;
+            self.publish(now);
         }
     }
 
@@ -157,6 +158,10 @@ impl Board {
     fn change(&self, change: impl FnOnce(&mut Snapshot)) {
         let mut now = self.lock();
         change(&mut now);
+        self.publish(now);
+    }
+
+    fn publish(&self, mut now: MutexGuard<'_, Snapshot>) {
         now.version += 1;
         drop(now);
         self.changed.notify_all();

@@ -31,8 +31,6 @@ pub struct MeterLive {
     pub register: Option<RegisterBase>,
     /// For how many seconds it may be without a pulse, by its own history; None: too little is known.
     pub usual_silence_s: Option<i64>,
-    /// Until when its line is known to have been read by earlier runs, in seconds since 1970.
-    pub watched_until_s: Option<i64>,
 }
 
 /// The reading from which a meter's register is counted.
@@ -65,7 +63,6 @@ impl MeterLive {
             tally: None,
             register: None,
             usual_silence_s: None,
-            watched_until_s: None,
         }
     }
 

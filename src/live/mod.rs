@@ -9,6 +9,7 @@ mod delivery;
 mod journal;
 mod lines;
 mod meters;
+pub mod silence;
 mod stamps;
 
 pub use self::board::{Board, Snapshot, Subscription};
@@ -19,7 +20,7 @@ pub use self::meters::{MeterLive, MetersLive, RegisterBase};
 pub use self::stamps::Stamps;
 
 /// What the configuration's files say that the running daemon cannot do, each with the text for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Notice {
     /// The files are wrong.
     ConfigurationWrong(String),
