@@ -25,7 +25,7 @@ use powerlogger::live::Board;
 use powerlogger::model::{Bias, CountedEdge, EdgeKind, Level, LossCause, NS_PER_MS, NS_PER_S};
 
 use powerlogger::model::{TASK_OFFSET_S, Tier, View};
-use powerlogger::reconcile::{Reconciler, Writers};
+use powerlogger::reconcile::{self, Reconciler, Writers};
 use powerlogger::server::Dependencies;
 
 use crate::model::{Op, Run};
