@@ -22,9 +22,7 @@ use powerlogger::deliver::{Deliverer, Step};
 use powerlogger::influx::gzip::Gzip;
 use powerlogger::influx::line_protocol::LineEncoder;
 use powerlogger::intake::Pending;
-use powerlogger::journal::append::Journal;
-use powerlogger::journal::marks::Marks;
-use powerlogger::journal::reader::Reader;
+use powerlogger::journal::{Journal, Marks, Reader};
 use powerlogger::model::{MeterId, NS_PER_S, Pulse, SegmentNo};
 use powerlogger::server::Dependencies;
 use support::influxd::{Influxd, OPERATOR, ORG};
@@ -113,7 +111,7 @@ fn replay(server: &Influxd, begin_ns: i64) -> f64 {
     let sink = InfluxSink::new(&settings, Box::new(|| None)).unwrap();
     let dependencies = Dependencies {
         reader: Reader::open(dir.path()).unwrap(),
-        mailbox: Arc::default(),
+        outbox: Arc::default(),
         board: Arc::default(),
         clock: Arc::new(SystemClock),
         settings: DeliverSettings {

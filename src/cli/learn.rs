@@ -17,7 +17,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{ClockSettings, Loaded, MeterSettings};
 use crate::daemon::RunError;
 use crate::journal::JournalError;
-use crate::journal::reader::Reader;
+use crate::journal::Reader;
 use crate::live::Snapshot;
 use crate::model::FilterState;
 use crate::model::NS_PER_S;

@@ -17,9 +17,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, Loaded};
 use crate::daemon::destination_name;
 use crate::journal::JournalError;
-use crate::journal::lock::{Holder, holder};
-use crate::journal::reader::Reader;
-use crate::journal::refusal::{Refusal, is_read_only};
+use crate::journal::Reader;
+use crate::journal::{Holder, holder};
+use crate::journal::{Refusal, is_read_only};
 use crate::model::{DeliveryState, NS_PER_S, Tier, ViewsState};
 use crate::status::line::NOT_RUNNING;
 use crate::status::{

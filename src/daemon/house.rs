@@ -15,15 +15,15 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, Settings};
 use crate::deliver::Deliverer;
 use crate::intake::Intake;
+use crate::journal::Carryover;
+use crate::journal::Durable;
+use crate::journal::IdRanges;
+use crate::journal::Journal;
 use crate::journal::JournalError;
-use crate::journal::append::Journal;
-use crate::journal::durable::Durable;
-use crate::journal::mailbox::Mailbox;
-use crate::journal::marks::Marks;
-use crate::journal::ranges::IdRanges;
-use crate::journal::reader::Reader;
-use crate::journal::tail::Left;
-use crate::journal::writer::Writer;
+use crate::journal::Marks;
+use crate::journal::Outbox;
+use crate::journal::Reader;
+use crate::journal::Writer;
 use crate::live::{Board, JournalPhase};
 use crate::model::NS_PER_S;
 use crate::reconcile::{Reconciler, Writers};
@@ -110,7 +110,7 @@ impl Stages {
             known,
         )?;
         writer.preallocate();
-        let mailbox = writer.mailbox();
+        let outbox = writer.outbox();
         let shown = match &destination {
             Some((_, name)) => {
                 let bounds = board.snapshot().journal.bounds;
@@ -124,8 +124,8 @@ impl Stages {
         let (mut deliverer, mut reconciler) = (None, None);
         if let Some((row, _)) = destination {
             let depends = || {
-                let mailbox = Arc::clone(&mailbox);
-                dependencies(settings, &dir, row, mailbox, board)
+                let outbox = Arc::clone(&outbox);
+                dependencies(settings, &dir, row, outbox, board)
             };
             if let Some(sink) = sink {
                 deliverer = Some(Deliverer::begin(depends()?, sink)?);
@@ -264,7 +264,7 @@ impl House {
 
     /// Lets go of the journal. What it has not taken stays in the intake; what another one needs to go on
     /// is returned. A request under way may end later: what it has sent was right.
-    pub(super) fn abandon(self) -> Result<Left, RunError> {
+    pub(super) fn abandon(self) -> Result<Carryover, RunError> {
         self.shutdown.request();
         self.intake.wake();
         self.marks.ring();
@@ -392,7 +392,7 @@ fn dependencies(
     settings: &Settings,
     dir: &Path,
     destination: i64,
-    mailbox: Arc<Mailbox>,
+    outbox: Arc<Outbox>,
     board: &Arc<Board>,
 ) -> Result<Dependencies, JournalError> {
     let measurement = match &settings.influx {
@@ -401,7 +401,7 @@ fn dependencies(
     };
     Ok(Dependencies {
         reader: Reader::open(dir)?,
-        mailbox,
+        outbox,
         board: Arc::clone(board),
         clock: Arc::new(SystemClock),
         settings: settings.deliver.clone(),

@@ -13,8 +13,8 @@ use super::{Remote, RemoteMaker, RunError, spawn};
 use crate::config::described::{Described, KEEPS, OFF, describe, differences};
 use crate::config::watch::{FileWatch, Look};
 use crate::config::{ConfigError, Influx, Loaded, Settings};
+use crate::journal::Journal;
 use crate::journal::JournalError;
-use crate::journal::append::Journal;
 use crate::live::{Board, Notice};
 use crate::system::signals::{WakeOnDrop, Wakeup};
 

@@ -12,11 +12,11 @@ use crate::clock::segment::{EARLIEST_WALL_NS, Segment, Trust};
 use crate::clock::{Clock, VirtualClock};
 use crate::config::{DeliverSettings, JournalSettings};
 use crate::intake::{Intake, Pending};
-use crate::journal::append::Journal;
-use crate::journal::marks::{Mark, Marks};
-use crate::journal::quarantine::Quarantine;
-use crate::journal::reader::Reader;
-use crate::journal::writer::Writer;
+use crate::journal::Journal;
+use crate::journal::Quarantine;
+use crate::journal::Reader;
+use crate::journal::Writer;
+use crate::journal::{Mark, Marks};
 use crate::live::Board;
 use crate::model::{LossCause, MeterId, NS_PER_S, Pulse, SegmentNo, Watched};
 use crate::server::Dependencies;
@@ -130,7 +130,7 @@ impl Bench {
         board.set_delivery(delivery, views);
         let dependencies = Dependencies {
             reader,
-            mailbox: writer.mailbox(),
+            outbox: writer.outbox(),
             board: Arc::clone(&board),
             clock: arc,
             settings: DeliverSettings {

@@ -20,12 +20,12 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use crate::clock::Clock;
+use crate::journal::IdRanges;
 use crate::journal::JournalError;
-use crate::journal::delivery::{DeliveryNews, DestinationState};
-use crate::journal::mailbox::Mailbox;
-use crate::journal::marks::Mark;
-use crate::journal::ranges::IdRanges;
-use crate::journal::reader::{Page, Reader};
+use crate::journal::Mark;
+use crate::journal::Outbox;
+use crate::journal::{DeliveryNews, DestinationState};
+use crate::journal::{Page, Reader};
 use crate::live::Board;
 use crate::model::{DeliveryState, MonoNs, NS_PER_DAY, NS_PER_MS, NS_PER_S, WallNs};
 use crate::server::{Backoff, Dependencies, Encoding, Hold, Remind, Reminder, RequestSize};
@@ -68,7 +68,7 @@ pub struct Deliverer {
     // Dependencies.
     reader: Reader,
     sink: Box<dyn Sink>,
-    mailbox: Arc<Mailbox>,
+    outbox: Arc<Outbox>,
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
     // Settings.
@@ -129,7 +129,7 @@ impl Deliverer {
             encoder: Encoder::new(&start.measurement),
             reader: start.reader,
             sink,
-            mailbox: start.mailbox,
+            outbox: start.outbox,
             board: start.board,
             clock: start.clock,
             flush_ns: i64::try_from(start.settings.flush_ms).unwrap_or(0) * NS_PER_MS,
@@ -299,7 +299,7 @@ impl Deliverer {
         if much {
             self.unsaved_points = 0;
         }
-        self.mailbox.leave(DeliveryNews {
+        self.outbox.leave(DeliveryNews {
             delivered,
             much,
             ..news
@@ -343,7 +343,7 @@ impl Deliverer {
             delivery.message.clone_from(&state.message);
             delivery.since_ns = state.since_ns;
         });
-        self.mailbox.leave(DeliveryNews {
+        self.outbox.leave(DeliveryNews {
             state: Some(state),
             ..DeliveryNews::default()
         });

@@ -2,7 +2,7 @@
 
 use super::Deliverer;
 use crate::journal::JournalError;
-use crate::journal::marks::Mark;
+use crate::journal::Mark;
 use crate::model::{MonoNs, NS_PER_S, WallNs};
 
 /// While a backlog goes, how old the rest of it is is looked up this often.

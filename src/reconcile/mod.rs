@@ -31,12 +31,12 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::config::Downsampling;
+use crate::journal::DeliveryNews;
 use crate::journal::JournalError;
-use crate::journal::compared::{Changed, Looked, Reconciled};
-use crate::journal::delivery::DeliveryNews;
-use crate::journal::mailbox::Mailbox;
-use crate::journal::marks::Mark;
-use crate::journal::reader::Reader;
+use crate::journal::Mark;
+use crate::journal::Outbox;
+use crate::journal::Reader;
+use crate::journal::{Changed, Looked, Reconciled};
 use crate::live::{Board, DeliveryLive};
 use crate::model::Spans;
 use crate::model::{MonoNs, NS_PER_S};
@@ -87,7 +87,7 @@ pub struct Reconciler {
     // Dependencies.
     reader: Reader,
     server: Box<dyn Server>,
-    mailbox: Arc<Mailbox>,
+    outbox: Arc<Outbox>,
     clock: Arc<dyn Clock>,
     board: Arc<Board>,
     // Settings.
@@ -140,7 +140,7 @@ impl Reconciler {
             looked_ns: None,
             reader: start.reader,
             server,
-            mailbox: start.mailbox,
+            outbox: start.outbox,
             clock: start.clock,
             board: start.board,
             backoff,
@@ -181,7 +181,7 @@ impl Reconciler {
             };
             if stretch.kind == Kind::Ahead {
                 let level = self.lanes[index].level;
-                self.mailbox.comparing(level, stretch.to_s);
+                self.outbox.comparing(level, stretch.to_s);
             }
             match self.turn(index, &stretch, bounds) {
                 Ok(Turn::Done(unequal)) => {
@@ -345,7 +345,7 @@ impl Reconciler {
                 views.tiers.insert(lane.level, known);
             });
         }
-        self.mailbox.leave(DeliveryNews {
+        self.outbox.leave(DeliveryNews {
             reconciled: vec![Reconciled {
                 level: self.lanes[index].level,
                 until_s,

@@ -5,7 +5,7 @@ use tracing::{debug, info, warn};
 use super::Reconciler;
 use super::compare::{Difference, Verdict};
 use super::lane::{Kind, Lane, Stretch};
-use crate::journal::delivery::{DeliveryNews, DestinationState};
+use crate::journal::{DeliveryNews, DestinationState};
 use crate::model::{Tier, ViewsState};
 use crate::server::failure::Hold;
 use crate::server::reminder::Remind;
@@ -130,7 +130,7 @@ impl Reconciler {
                 views.message.clone_from(&state.message);
                 views.since_ns = state.since_ns;
             });
-            self.mailbox.leave(DeliveryNews {
+            self.outbox.leave(DeliveryNews {
                 views: Some(state),
                 ..DeliveryNews::default()
             });

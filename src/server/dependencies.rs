@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::config::DeliverSettings;
-use crate::journal::mailbox::Mailbox;
-use crate::journal::reader::Reader;
+use crate::journal::Outbox;
+use crate::journal::Reader;
 use crate::live::Board;
 
 /// What delivery and the reconciler need to begin, each its own.
@@ -14,7 +14,7 @@ pub struct Dependencies {
     /// A connection of its own.
     pub reader: Reader,
     /// Where the writer finds what is to be kept.
-    pub mailbox: Arc<Mailbox>,
+    pub outbox: Arc<Outbox>,
     /// Where the stage shows how it stands. Its part must be there.
     pub board: Arc<Board>,
     /// Real time: pauses are the machine's, whatever clock the pulses stand on.

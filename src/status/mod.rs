@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::journal::JournalError;
-use crate::journal::reader::Reader;
-use crate::journal::refusal;
+use crate::journal::Reader;
+use crate::journal::remedy;
 use crate::live::{
     ClockLive, DeliveryLive, JournalLive, MeterLive, MetersLive, Notice, Snapshot, TierLive,
     ViewsLive, silence,
@@ -281,7 +281,7 @@ impl Status {
 /// How the journal's disk fails, if it does.
 fn disk(journal: &JournalLive) -> Option<Condition> {
     if let Some(kind) = journal.failing.or(journal.unsyncable) {
-        let remedy = refusal::remedy(kind);
+        let remedy = remedy(kind);
         return Some(Condition::JournalFails { kind, remedy });
     }
     journal.stalled_since_ns.map(|_| Condition::DiskStalled)

@@ -15,12 +15,12 @@ use powerlogger::config::{
 };
 use powerlogger::deliver::{Deliverer, Step};
 use powerlogger::intake::{Intake, PULSES_MAX};
-use powerlogger::journal::append::Journal;
-use powerlogger::journal::durable::{Durable, Flush};
-use powerlogger::journal::marks::Marks;
-use powerlogger::journal::ranges::IdRanges;
-use powerlogger::journal::reader::{Entry, Reader};
-use powerlogger::journal::writer::Writer;
+use powerlogger::journal::IdRanges;
+use powerlogger::journal::Journal;
+use powerlogger::journal::Marks;
+use powerlogger::journal::Writer;
+use powerlogger::journal::{Durable, Flush};
+use powerlogger::journal::{Reader, StoredPulse};
 use powerlogger::live::Board;
 use powerlogger::model::{Bias, CountedEdge, EdgeKind, Level, LossCause, NS_PER_MS, NS_PER_S};
 
@@ -268,7 +268,7 @@ impl World {
         board.set_delivery(delivery, views);
         let dependencies = || Dependencies {
             reader: Reader::open(dir).unwrap(),
-            mailbox: writer.mailbox(),
+            outbox: writer.outbox(),
             board: Arc::clone(&board),
             clock: Arc::clone(&clock),
             settings: self.deliver_settings(),
@@ -407,7 +407,7 @@ impl World {
     }
 
     /// The journal's pulses whose time is known.
-    fn entries(&self) -> Result<Vec<Entry>, String> {
+    fn entries(&self) -> Result<Vec<StoredPulse>, String> {
         let page = Reader::open(self.dir.path())
             .and_then(|mut reader| reader.page(1, i64::MAX, usize::MAX));
         Ok(page.map_err(|error| error.to_string())?.entries)
@@ -976,7 +976,7 @@ impl World {
     /// all meters.
     fn judge_times(
         &self,
-        entries: &[Entry],
+        entries: &[StoredPulse],
         names: &BTreeMap<i64, String>,
     ) -> Result<bool, String> {
         if self.time_is_wrong {

@@ -7,8 +7,8 @@ use anyhow::Result;
 use super::{Check, Checks};
 use crate::capture::gpio::{FORMER_CONSUMER, GpioError, probe, request_of};
 use crate::config::{Loaded, MeterSettings};
-use crate::journal::lock::is_locked;
-use crate::journal::reader::Reader;
+use crate::journal::Reader;
+use crate::journal::is_locked;
 use crate::status::{Condition, Status};
 
 /// The line requests that this journal knows, and whether their daemon runs.
