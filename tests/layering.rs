@@ -12,27 +12,36 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("civil", &["model"]),
     ("clock", &["model"]),
     ("config", &["model"]),
-    ("intake", &["model", "clock"]),
+    ("live", &["model"]),
+    ("intake", &["model", "clock", "live"]),
     ("system", &[]),
     ("owner", &[]),
     (
         "capture",
-        &["model", "clock", "config", "intake", "system", "owner"],
+        &[
+            "model", "clock", "config", "live", "intake", "system", "owner",
+        ],
     ),
-    ("journal", &["model", "clock", "config", "intake", "owner"]),
+    (
+        "journal",
+        &["model", "clock", "config", "live", "intake", "owner"],
+    ),
     ("energy", &["model"]),
     ("influx", &[]),
-    ("server", &["model", "config", "influx"]),
+    (
+        "server",
+        &["model", "clock", "config", "influx", "journal", "live"],
+    ),
     (
         "deliver",
         &[
-            "civil", "model", "clock", "config", "journal", "influx", "server",
+            "civil", "model", "clock", "config", "live", "journal", "influx", "server",
         ],
     ),
     (
         "reconcile",
         &[
-            "civil", "model", "clock", "config", "journal", "influx", "server", "deliver",
+            "civil", "model", "clock", "config", "live", "journal", "influx", "server",
         ],
     ),
     (
@@ -40,13 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["civil", "model", "clock", "config", "journal", "owner"],
     ),
     ("setup", &["model", "config", "influx", "owner"]),
-    ("status", &["model", "energy", "journal"]),
-    (
-        "report",
-        &[
-            "model", "clock", "capture", "deliver", "journal", "system", "status",
-        ],
-    ),
+    ("status", &["model", "clock", "energy", "journal", "live"]),
     (
         "daemon",
         &[
@@ -58,8 +61,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "journal",
             "deliver",
             "reconcile",
-            "report",
             "server",
+            "status",
+            "live",
             "system",
         ],
     ),
@@ -81,6 +85,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "owner",
             "setup",
             "energy",
+            "live",
             "status",
             "daemon",
         ],

@@ -82,7 +82,7 @@ pub(in crate::journal) use error::OpContext;
 pub use handles::journal::Journal;
 pub use handles::reader::{LedgerEntry, MeterTotals, Page, Reader, StoredPulse};
 pub use ids::IdRanges;
-pub use refusal::{Refusal, is_read_only};
+pub use refusal::{Refusal, is_read_only, remedy};
 pub use stages::durable::{Durable, Flush};
 pub use stages::marks::{Mark, Marks};
 pub use stages::outbox::Outbox;

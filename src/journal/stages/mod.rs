@@ -3,6 +3,7 @@
 pub(super) mod durable;
 pub(super) mod marks;
 pub(super) mod outbox;
+pub(super) mod publisher;
 pub(super) mod retention;
 pub(super) mod roller;
 pub(super) mod unsynced;

@@ -4,11 +4,19 @@ use std::collections::BTreeMap;
 
 use tracing::debug;
 
-use crate::intake::lines::Lines;
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{LineNow, NS_PER_S, WatchedStretch};
+use crate::model::{LineNow, MeterId, NS_PER_S, WatchedStretch};
+
+/// How the lines stand, as it is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::journal) struct Lines {
+    /// By meter.
+    pub(in crate::journal) now: BTreeMap<MeterId, LineNow>,
+    /// Stretches that were watched and are over.
+    pub(in crate::journal) ended: Vec<(MeterId, WatchedStretch)>,
+}
 
 impl Journal {
     /// Forgets how the lines of an earlier run stood. A disk that does not take that now is no reason not to count: what
@@ -109,7 +117,6 @@ impl Reader {
 mod tests {
     use super::*;
     use crate::journal::tests::{WALL, names};
-    use crate::model::MeterId;
 
     #[test]
     fn a_line_that_was_never_read_is_missed_from_the_first_second() {

@@ -6,6 +6,7 @@ pub(super) mod elapsed;
 pub(super) mod hours;
 pub(super) mod kind;
 pub(super) mod lines;
+pub(super) mod live;
 pub(super) mod quarantine;
 pub(super) mod readings;
 pub(super) mod segments;
