@@ -8,7 +8,7 @@ use crate::cli::names::shell_word;
 use crate::cli::numbers::count;
 use crate::cli::time;
 use crate::energy::register::{Drift, NewReading, ReadingRefused, base};
-use crate::journal::registers::Reading;
+use crate::model::Reading;
 
 /// "0.120 kWh more than counted (120 pulses missed, 0.4 %)".
 pub(super) fn words(by: &Drift) -> String {
