@@ -102,6 +102,31 @@ impl fmt::Display for Problem {
     }
 }
 
+/// What is wrong with the configuration, and what is worth knowing, as it is found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+    /// What is worth knowing.
+    pub notes: Vec<String>,
+}
+
+impl Findings {
+    /// Adds a problem, once.
+    pub fn add(&mut self, problem: Problem) {
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    /// Adds what is worth knowing, once.
+    pub fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+}
+
 /// All that is wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
