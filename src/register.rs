@@ -1,7 +1,7 @@
 //! The register of a meter: the kilowatt-hours on its face, from a reading and the pulses counted since.
 //! Pure.
 
-use crate::journal::registers::Reading;
+use crate::journal::Reading;
 
 /// The register, if `pulses` of the meter are in the journal: that of the last reading that was adopted, and
 /// `pulses / imp_per_kwh` since. None: none was.

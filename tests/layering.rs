@@ -122,7 +122,7 @@ fn production(path: &Path) -> String {
 
 fn is_test_file(path: &Path) -> bool {
     let name = path.file_stem().unwrap().to_str().unwrap();
-    name == "tests" || name.ends_with("_tests")
+    name == "tests" || name.ends_with("_tests") || path.parent().unwrap().ends_with("tests")
 }
 
 fn room(path: &Path) -> String {

@@ -6,7 +6,7 @@ use super::rights;
 use crate::config::described::{CONFIG_DIR, Described, KEEPS, OFF, describe, differences};
 use crate::config::load::load_what_can_be_read;
 use crate::config::{ConfigError, LoadOptions, Loaded};
-use crate::journal::lock::{Holder, holder};
+use crate::journal::{Holder, holder};
 use crate::owner::Keep;
 
 /// Within how long the daemon takes up what concerns the server, as people are told.

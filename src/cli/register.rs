@@ -13,8 +13,7 @@ use super::time::{self, Moment};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
 use crate::import::tidy::give_to_owner;
-use crate::journal::reader::{MeterTotals, Reader};
-use crate::journal::registers::{Reading, Registers};
+use crate::journal::{MeterTotals, Reader, Reading, Registers};
 use crate::model::WallNs;
 use crate::register::{Drift, base, drift, kwh, parse_kwh};
 

@@ -83,7 +83,7 @@ fn meter(s: &mut Section<'_>) -> MeterSettings {
     let max_power_kw = s.number(
         key(
             "max_power_kw",
-            "more power than this is taken for interference, and said",
+            "more power than this is reported as interference",
         ),
         44.0,
         0.1..=1_000_000.0,
@@ -143,7 +143,7 @@ fn filter(s: &mut Section<'_>, name: &str, bias: Bias) -> FilterSettings {
     let counted = s.choice(edge, EDGES);
     let active = active(s, bias);
     let mut time_ms = |key: Key, default: f64| s.number(key, default, 0.0..=TIME_MAX_MS);
-    let bounce = key("bounce_ms", "how long a level must stay to be trusted");
+    let bounce = key("bounce_ms", "how long a level must stay to count");
     let bounce_ms = time_ms(bounce.env_in_seconds("GPIO_BOUNCE_TIME"), 5.0);
     let shortest = key("min_width_ms", "the shortest active phase that is a pulse");
     let min_width_ms = time_ms(shortest, 0.0);

@@ -13,10 +13,7 @@ use crate::clock::kernel;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded};
-use crate::journal::lock::{holder, is_locked};
-use crate::journal::reader::Reader;
-use crate::journal::refusal::Refusal;
-use crate::journal::{JournalError, file_in};
+use crate::journal::{JournalError, Reader, Refusal, file_in, holder, is_locked};
 use crate::status::line::Daemon;
 use crate::status::{Status, Wanted};
 
