@@ -134,7 +134,7 @@ fn notes(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
 fn show(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     places(loaded, out)?;
     for row in rows(loaded) {
-        let Row {
+        let ShownKey {
             name, text, origin, ..
         } = row;
         writeln!(out, "{name:<28} {text:<28} {origin}")?;
@@ -161,7 +161,7 @@ fn proxy_to(influx: &Influx) -> Option<String> {
 }
 
 fn show_json(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
-    let shown = |row: Row| {
+    let shown = |row: ShownKey| {
         json!({
             "key": row.name,
             "value": row.text,
@@ -188,7 +188,7 @@ fn show_json(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
 }
 
 /// What is shown of a key.
-struct Row {
+struct ShownKey {
     /// The key's name, with the number of its table where there are several.
     name: String,
     /// Its value, hidden if it is a secret.
@@ -197,15 +197,15 @@ struct Row {
     key: &'static Key,
 }
 
-impl Row {
-    fn new(name: String, key: &'static Key, value: Option<&Value>) -> Row {
+impl ShownKey {
+    fn new(name: String, key: &'static Key, value: Option<&Value>) -> ShownKey {
         let text = match value {
             Some(value) if key.secret => hidden(&value.text),
             Some(value) => value.text.clone(),
             None => "-".to_owned(),
         };
         let origin = value.map_or_else(|| "not set".to_owned(), |value| value.origin.to_string());
-        Row {
+        ShownKey {
             name,
             text,
             origin,
@@ -216,12 +216,12 @@ impl Row {
 
 /// Every key of every table. The keys of the Python edition for the lines stand in none: what they say, the meters
 /// say.
-fn rows(loaded: &Loaded) -> Vec<Row> {
+fn rows(loaded: &Loaded) -> Vec<ShownKey> {
     let mut rows = Vec::new();
     let tables = catalogue().tables.iter();
     let (of_meters, others): (Vec<_>, Vec<_>) = tables.partition(|table| table.is_many);
     for key in others.into_iter().flat_map(|table| &table.keys) {
-        rows.push(Row::new(
+        rows.push(ShownKey::new(
             key.name.to_owned(),
             key,
             loaded.values.get(key.name),
@@ -231,7 +231,7 @@ fn rows(loaded: &Loaded) -> Vec<Row> {
         for key in of_meters.iter().flat_map(|table| &table.keys) {
             if let Some(value) = meter.get(key.name) {
                 let name = format!("meter {number} {}", key.name);
-                rows.push(Row::new(name, key, Some(value)));
+                rows.push(ShownKey::new(name, key, Some(value)));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::key::part_of;
-use super::problem::Part;
+use super::problem::ConfigPart;
 use super::{CountedEdge, Influx, InfluxSettings, MeterSettings, Settings};
 use crate::model::{Bias, Level};
 
@@ -143,7 +143,7 @@ pub fn differences(running: &Described, files: &Described, of_server: bool) -> V
     let mut keys: Vec<&String> = running.keys().chain(files.keys()).collect();
     keys.sort();
     keys.dedup();
-    let is_of = |key: &str| (part_of(key) == Part::Server) == of_server;
+    let is_of = |key: &str| (part_of(key) == ConfigPart::Server) == of_server;
     let differs = |key: &&String| is_of(key) && running.get(*key) != files.get(*key);
     let shown = |value: Option<&String>| value.map_or_else(|| "not set".to_owned(), String::clone);
     // Why it is off on one side says enough where it is on at the other.

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use super::problem::{Origin, Part};
+use super::problem::{ConfigPart, Origin};
 use super::{section::Section, sections};
 
 /// What the value of a key is.
@@ -142,7 +142,7 @@ pub struct Form {
     /// Written with two brackets, once for each of several things.
     pub is_many: bool,
     /// What a mistake in it concerns.
-    pub part: Part,
+    pub part: ConfigPart,
     /// Its keys, in the order in which they are shown.
     pub keys: Vec<Key>,
     /// The tables in it.
@@ -151,7 +151,7 @@ pub struct Form {
 
 impl Form {
     /// A table without anything in it.
-    pub(super) fn new(name: &'static str, is_many: bool, part: Part) -> Form {
+    pub(super) fn new(name: &'static str, is_many: bool, part: ConfigPart) -> Form {
         Form {
             name,
             is_many,
@@ -193,7 +193,7 @@ impl Form {
     }
 
     /// All keys in it and in its tables, each with what a mistake in it concerns.
-    pub fn all_keys(&self) -> Vec<(&Key, Part)> {
+    pub fn all_keys(&self) -> Vec<(&Key, ConfigPart)> {
         let own = self.keys.iter().map(|key| (key, self.part));
         let below = self.tables.iter().flat_map(Form::all_keys);
         own.chain(below).collect()
@@ -209,15 +209,15 @@ pub fn catalogue() -> &'static Form {
 }
 
 /// What a key concerns, by the table before the dot.
-pub fn part_of(name: &str) -> Part {
+pub fn part_of(name: &str) -> ConfigPart {
     let table = name.split_once('.').map_or(name, |(table, _)| table);
     catalogue()
         .table(table)
-        .map_or(Part::Counting, |table| table.part)
+        .map_or(ConfigPart::Counting, |table| table.part)
 }
 
 /// The key with this name in `.env` and the environment, and what it concerns.
-pub fn by_env(name: &str) -> Option<(&'static Key, Part)> {
+pub fn by_env(name: &str) -> Option<(&'static Key, ConfigPart)> {
     let all = catalogue().all_keys();
     all.into_iter().find(|(key, _)| key.env == Some(name))
 }

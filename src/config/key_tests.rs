@@ -34,25 +34,25 @@ fn a_key_is_named_with_its_table_and_says_what_it_means() {
 #[test]
 fn what_a_key_concerns_is_what_its_table_does() {
     for (name, want) in [
-        ("influx.host", Part::Server),
-        ("influx.off", Part::Server),
-        ("deliver.flush_ms", Part::Server),
-        ("journal.dir", Part::Counting),
-        ("log.debug", Part::Aside),
-        ("clock.rtc", Part::Aside),
-        ("web.listen", Part::Aside),
-        ("site.name", Part::Aside),
-        ("meter \"Flat 1.2\" line", Part::Counting),
-        ("config_dir", Part::Counting),
+        ("influx.host", ConfigPart::Server),
+        ("influx.off", ConfigPart::Server),
+        ("deliver.flush_ms", ConfigPart::Server),
+        ("journal.dir", ConfigPart::Counting),
+        ("log.debug", ConfigPart::Aside),
+        ("clock.rtc", ConfigPart::Aside),
+        ("web.listen", ConfigPart::Aside),
+        ("site.name", ConfigPart::Aside),
+        ("meter \"Flat 1.2\" line", ConfigPart::Counting),
+        ("config_dir", ConfigPart::Counting),
     ] {
         assert_eq!(part_of(name), want, "{name}");
     }
     for (name, want) in [
-        ("INFLUX_TOKEN", Part::Server),
-        ("QUEUE_DIR", Part::Counting),
-        ("GPIO_BOUNCE_TIME", Part::Counting),
-        ("GPIO_IMPORT_PIN", Part::Counting),
-        ("DEBUG", Part::Aside),
+        ("INFLUX_TOKEN", ConfigPart::Server),
+        ("QUEUE_DIR", ConfigPart::Counting),
+        ("GPIO_BOUNCE_TIME", ConfigPart::Counting),
+        ("GPIO_IMPORT_PIN", ConfigPart::Counting),
+        ("DEBUG", ConfigPart::Aside),
     ] {
         assert_eq!(by_env(name).unwrap().1, want, "{name}");
     }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::given::Filled;
 use super::merge::{Merged, part_of_name};
-use super::problem::{ConfigError, DOTENV_FILE, Findings, Origin, Part, Problem, TOML_FILE, Value};
+use super::problem::{
+    ConfigError, ConfigPart, DOTENV_FILE, Findings, Origin, Problem, TOML_FILE, Value,
+};
 use super::section::{Done, Section, Shared};
 use super::sections::{self, Sections};
 use super::server::is_placeholder;
@@ -123,7 +125,7 @@ impl Loaded {
     /// Whether something is wrong with it that concerns lines, meters or the journal: nothing begins with it.
     pub fn forbids_counting(&self) -> bool {
         let mut problems = self.problems.iter();
-        problems.any(|problem| problem.part == Part::Counting)
+        problems.any(|problem| problem.part == ConfigPart::Counting)
     }
 
     /// That nothing at all is wrong with it.
@@ -340,14 +342,14 @@ impl ConfigFiles {
         if is_utf16 {
             let message = "this is UTF-16: save it as UTF-8 (it is read all the same)";
             self.problems
-                .push(Problem::new(origin(0), message).of(Part::Aside));
+                .push(Problem::new(origin(0), message).of(ConfigPart::Aside));
         }
         for number in bad_lines {
             let line = text.lines().nth(number - 1).unwrap_or_default();
             let part = match origin(number) {
-                _ if is_bad_in_comment(line) => Part::Aside,
+                _ if is_bad_in_comment(line) => ConfigPart::Aside,
                 Origin::Dotenv(_) => {
-                    dotenv::first_word(line).map_or(Part::Aside, |key| part_of_name(&key))
+                    dotenv::first_word(line).map_or(ConfigPart::Aside, |key| part_of_name(&key))
                 }
                 _ => part_of_line(&text, number),
             };

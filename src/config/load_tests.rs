@@ -212,6 +212,19 @@ fn the_keys_of_the_python_edition_are_honoured() {
 }
 
 #[test]
+fn the_edges_to_log_may_be_named_and_are_shown_as_written() {
+    for (toml, dotenv) in [
+        ("", "GPIO_LOG_EDGES=Rising\n"),
+        ("[log]\nedges = \"Rising\"\n", ""),
+    ] {
+        let loaded = Dir::new(toml, dotenv).load();
+        loaded.check().unwrap();
+        assert!(loaded.settings.log.edges);
+        assert_eq!(loaded.values["log.edges"].text, "Rising");
+    }
+}
+
+#[test]
 fn meters_of_the_toml_take_common_values_and_set_their_own() {
     let toml = "[[meter]]\nname = \"Flat 1\"\nline = \"GPIO5\"\nchip = \"expander\"\nbounce_ms = 0.5\n\
         imp_per_kwh = 800\n[[meter]]\nname = \"Flat 2\"\nline = 6\n";

@@ -6,7 +6,7 @@ use super::dotenv;
 use super::given::as_flag;
 use super::key::{by_env, env_names};
 use super::misspelt::{misspelt, part_of_env};
-use super::problem::{Findings, Origin, Part, Problem, Value};
+use super::problem::{ConfigPart, Findings, Origin, Problem, Value};
 use super::raw::{self, Table};
 use super::text;
 
@@ -58,7 +58,7 @@ impl Merged {
             let assignment = match line {
                 Ok(assignment) => assignment,
                 Err(bad) => {
-                    let part = bad.key.as_deref().map_or(Part::Aside, part_of_name);
+                    let part = bad.key.as_deref().map_or(ConfigPart::Aside, part_of_name);
                     let problem = Problem::new(Origin::Dotenv(bad.line), bad.why);
                     self.findings.problems.push(problem.of(part));
                     continue;
@@ -92,7 +92,7 @@ impl Merged {
 }
 
 /// What a key concerns that may be misspelt.
-pub(super) fn part_of_name(name: &str) -> Part {
+pub(super) fn part_of_name(name: &str) -> ConfigPart {
     misspelt(name).map_or_else(|| part_of_env(name), |(_, part)| part)
 }
 

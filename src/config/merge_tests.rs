@@ -105,8 +105,8 @@ fn a_misspelt_key_concerns_what_the_right_one_does() {
          INFLUX_TOKEN=\"x\nB5M_BUCKET\n",
         &[],
     );
-    let parts: Vec<Part> = values.problems.iter().map(|problem| problem.part).collect();
-    use Part::{Aside, Counting, Server};
+    let parts: Vec<ConfigPart> = values.problems.iter().map(|problem| problem.part).collect();
+    use ConfigPart::{Aside, Counting, Server};
     assert_eq!(
         parts,
         [Server, Counting, Server, Counting, Aside, Server, Server]

@@ -3,7 +3,7 @@
 use super::classic;
 use super::given::Given;
 use super::key::{Key, key};
-use super::problem::{Origin, Part};
+use super::problem::{ConfigPart, Origin};
 use super::section::Section;
 use super::unique::check_unique;
 use super::{FilterSettings, LineName, LineSettings, MeterSettings, line_name};
@@ -51,7 +51,7 @@ pub(super) fn read(root: &mut Section<'_>) -> Vec<MeterSettings> {
     }
     let mut meters: Vec<MeterSettings> = Vec::new();
     for table in written {
-        let meter = root.entry("meter", Part::Counting, table, |s| {
+        let meter = root.entry("meter", ConfigPart::Counting, table, |s| {
             let meter = meter(s);
             check_unique(s, &meter, &meters);
             meter

@@ -2,7 +2,7 @@
 
 use super::key::{by_env, env_names};
 use super::nearest::nearest;
-use super::problem::Part;
+use super::problem::ConfigPart;
 
 /// What other programs, and people, call our keys.
 const ALSO_CALLED: &[(&str, &str)] = &[
@@ -50,7 +50,7 @@ const PREFIXES: [&str; 2] = ["INFLUX_", "GPIO_"];
 
 /// Why a key of `.env` that is not ours is probably meant to be, and what it concerns; None: it belongs to
 /// another program.
-pub(super) fn misspelt(name: &str) -> Option<(String, Part)> {
+pub(super) fn misspelt(name: &str) -> Option<(String, ConfigPart)> {
     let upper = name.to_ascii_uppercase();
     let prefix = PREFIXES
         .into_iter()
@@ -90,12 +90,12 @@ fn is_near(near: &str, name: &str) -> bool {
 }
 
 /// What a key of `.env` concerns, ours or not.
-pub(super) fn part_of_env(name: &str) -> Part {
+pub(super) fn part_of_env(name: &str) -> ConfigPart {
     match by_env(name) {
         Some((_, part)) => part,
-        None if name.starts_with("GPIO") => Part::Counting,
-        None if name.starts_with("INFLUX") => Part::Server,
-        None => Part::Aside,
+        None if name.starts_with("GPIO") => ConfigPart::Counting,
+        None if name.starts_with("INFLUX") => ConfigPart::Server,
+        None => ConfigPart::Aside,
     }
 }
 

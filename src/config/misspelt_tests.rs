@@ -33,8 +33,8 @@ fn what_others_call_it() {
 #[test]
 fn and_what_it_concerns() {
     let part = |name| misspelt(name).unwrap().1;
-    assert_eq!(part("INFLUX_URL"), Part::Server);
-    assert_eq!(part("RAW_BUKET"), Part::Server);
-    assert_eq!(part("GPIO_PUL"), Part::Counting);
-    assert_eq!(part("QUEUE_DIRS"), Part::Counting);
+    assert_eq!(part("INFLUX_URL"), ConfigPart::Server);
+    assert_eq!(part("RAW_BUKET"), ConfigPart::Server);
+    assert_eq!(part("GPIO_PUL"), ConfigPart::Counting);
+    assert_eq!(part("QUEUE_DIRS"), ConfigPart::Counting);
 }

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::key::{Form, Key, Takes, catalogue};
 use super::nearest::did_you_mean;
-use super::problem::{Origin, Part, Problem, Value};
+use super::problem::{ConfigPart, Origin, Problem, Value};
 use super::syntax::{self, part_of_line, part_of_stray, part_of_table};
 
 /// A table of the file.
@@ -63,7 +63,7 @@ pub(super) fn parse(text: &str) -> Raw {
             Problem::new(Origin::Toml(line), message).of(part_of_line(text, line))
         })
         .collect();
-    let mut reader = Reader {
+    let mut reader = TableReader {
         lines,
         problems: Vec::new(),
     };
@@ -73,12 +73,12 @@ pub(super) fn parse(text: &str) -> Raw {
     let is_whole = syntax::tables_are_whole(text, root.count("meter"), root.count("journal") > 0);
     let broken = broken.into_iter().map(|problem| match is_whole {
         true => problem,
-        false => problem.of(Part::Counting),
+        false => problem.of(ConfigPart::Counting),
     });
     // One line, one fault: the parser complains of what follows it on the line, too.
     for problem in broken {
         // What can be guessed of a line that is no TOML is for messages; no setting comes of it.
-        if problem.part == Part::Aside {
+        if problem.part == ConfigPart::Aside {
             root.forget(&problem.origin);
         }
         if problems.iter().all(|known| known.origin != problem.origin) {
@@ -90,12 +90,12 @@ pub(super) fn parse(text: &str) -> Raw {
 }
 
 /// Reads tables by their forms.
-struct Reader<'a> {
+struct TableReader<'a> {
     lines: LineNumbers<'a>,
     problems: Vec<Problem>,
 }
 
-impl Reader<'_> {
+impl TableReader<'_> {
     fn table(&mut self, form: &'static Form, line: usize, entries: DeTable<'_>) -> Table {
         let mut table = Table {
             line,

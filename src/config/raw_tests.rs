@@ -51,7 +51,7 @@ fn what_is_wrong_concerns_the_table_it_stands_in() {
         let problems = parse(text).problems.into_iter();
         problems.map(|problem| problem.part).collect::<Vec<_>>()
     };
-    use Part::{Aside, Counting, Server};
+    use ConfigPart::{Aside, Counting, Server};
     assert_eq!(
         parts("[influx]\nhost = http://h\nhots = 1\n"),
         [Server, Server]

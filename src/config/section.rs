@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use super::given::{FLAGS, Filled, Given};
 use super::key::{Form, Key, Takes};
-use super::problem::{Findings, Origin, Part, Problem, Value};
+use super::problem::{ConfigPart, Findings, Origin, Problem, Value};
 use super::raw::Table;
 use super::seconds;
 use super::size::parse_bytes;
@@ -58,7 +58,7 @@ pub(super) struct Section<'a> {
 impl<'a> Section<'a> {
     /// The whole of the configuration.
     pub(super) fn root(shared: &'a mut Shared, written: Table) -> Section<'a> {
-        Section::new(shared, written, Form::new("", false, Part::Counting))
+        Section::new(shared, written, Form::new("", false, ConfigPart::Counting))
     }
 
     /// The tables and keys that `read` asks for.
@@ -95,7 +95,7 @@ impl<'a> Section<'a> {
     pub(super) fn table<T>(
         &mut self,
         name: &'static str,
-        part: Part,
+        part: ConfigPart,
         read: impl FnOnce(&mut Section<'_>) -> T,
     ) -> T {
         let written = self.take_tables(name).pop().unwrap_or_default();
@@ -116,7 +116,7 @@ impl<'a> Section<'a> {
     pub(super) fn entry<T>(
         &mut self,
         name: &'static str,
-        part: Part,
+        part: ConfigPart,
         written: Table,
         read: impl FnOnce(&mut Section<'_>) -> T,
     ) -> T {
@@ -214,7 +214,20 @@ impl<'a> Section<'a> {
 
     /// True or false.
     pub(super) fn flag(&mut self, key: Key, default: bool) -> bool {
+        self.flag_or_word(key, default, &[])
+    }
+
+    /// True or false; these words mean true, too.
+    pub(super) fn flag_or_word(&mut self, key: Key, default: bool, words: &[&str]) -> bool {
         let given = self.take(key.takes(Takes::Flag, default.to_string()));
+        let is_word = |given: &Given| {
+            words
+                .iter()
+                .any(|word| given.text.eq_ignore_ascii_case(word))
+        };
+        if given.as_ref().is_some_and(is_word) {
+            return true;
+        }
         self.one_of(given.as_ref(), &FLAGS).unwrap_or(default)
     }
 

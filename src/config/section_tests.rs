@@ -111,7 +111,7 @@ fn of_several_tables_each_has_its_own_and_the_environment_is_for_the_rest() {
     let (values, problems, _) = read(&[], &env, |s| {
         let tables = [table("1"), Table::default()];
         tables.map(|table| {
-            s.entry("t", Part::Aside, table, |s| {
+            s.entry("t", ConfigPart::Aside, table, |s| {
                 s.number(key("a_ms", "a").env_in_seconds("A"), 7.0, 0.0..=9.0)
             })
         })
@@ -133,21 +133,21 @@ fn a_problem_of_all_tables_is_told_once_with_what_it_concerns() {
     );
     let mut root = Section::root(&mut shared, Table::default());
     for _ in 0..3 {
-        root.entry("t", Part::Server, Table::default(), |s| {
+        root.entry("t", ConfigPart::Server, Table::default(), |s| {
             s.number(key("a", "a").env("A"), 1, 1..=9)
         });
     }
-    let parts: Vec<Part> = shared.findings.problems.iter().map(|p| p.part).collect();
-    assert_eq!(parts, [Part::Server]);
+    let parts: Vec<ConfigPart> = shared.findings.problems.iter().map(|p| p.part).collect();
+    assert_eq!(parts, [ConfigPart::Server]);
 }
 
 #[test]
 fn what_is_read_describes_itself_with_tables_in_tables() {
     let form = Section::describe(|root| {
-        root.table("outer", Part::Server, |s| {
+        root.table("outer", ConfigPart::Server, |s| {
             s.number(key("outer.a_s", "a"), 1, 1..=9);
             for table in s.take_tables("step") {
-                s.entry("step", Part::Aside, table, |s| {
+                s.entry("step", ConfigPart::Aside, table, |s| {
                     s.choice(key("b", "b").env("B").secret(), &[("one", 1), ("two", 2)])
                 });
             }
@@ -168,6 +168,6 @@ fn what_is_read_describes_itself_with_tables_in_tables() {
         (outer.header(), step.header()),
         ("[outer]".to_owned(), "[[step]]".to_owned())
     );
-    let parts: Vec<Part> = form.all_keys().into_iter().map(|(_, part)| part).collect();
-    assert_eq!(parts, [Part::Server, Part::Aside]);
+    let parts: Vec<ConfigPart> = form.all_keys().into_iter().map(|(_, part)| part).collect();
+    assert_eq!(parts, [ConfigPart::Server, ConfigPart::Aside]);
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::problem::Part;
+use super::problem::ConfigPart;
 use super::section::Section;
 use super::server::Lacking;
 use super::site::SiteSettings;
@@ -28,17 +28,17 @@ pub(super) struct Sections {
 
 /// Reads all tables. `dir`: where the files are.
 pub(super) fn read(root: &mut Section<'_>, dir: &Path) -> Sections {
-    let influx = root.table("influx", Part::Server, |s| influx::read(s, dir));
-    let (journal, waiting_pulses_max) = root.table("journal", Part::Counting, journal::read);
+    let influx = root.table("influx", ConfigPart::Server, |s| influx::read(s, dir));
+    let (journal, waiting_pulses_max) = root.table("journal", ConfigPart::Counting, journal::read);
     Sections {
         influx,
         journal,
         waiting_pulses_max,
-        clock: root.table("clock", Part::Aside, clock::read),
-        deliver: root.table("deliver", Part::Server, deliver::read),
-        log: root.table("log", Part::Aside, log::read),
-        site: root.table("site", Part::Aside, site::read),
-        web: root.table("web", Part::Aside, web::read),
+        clock: root.table("clock", ConfigPart::Aside, clock::read),
+        deliver: root.table("deliver", ConfigPart::Server, deliver::read),
+        log: root.table("log", ConfigPart::Aside, log::read),
+        site: root.table("site", ConfigPart::Aside, site::read),
+        web: root.table("web", ConfigPart::Aside, web::read),
         meters: meters::read(root),
     }
 }

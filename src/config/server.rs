@@ -6,7 +6,7 @@ use std::path::Path;
 use super::given::Filled;
 use super::influx::InfluxSettings;
 use super::load::LoadOptions;
-use super::problem::{DOTENV_FILE, Findings, Origin, Part, Problem};
+use super::problem::{ConfigPart, DOTENV_FILE, Findings, Origin, Problem};
 use super::token;
 
 /// Where the ways of installing put the example of `.env`.
@@ -62,7 +62,7 @@ pub(super) fn find(
         findings.problems.push(problem);
         None
     });
-    let of_server = |problem: &&Problem| problem.part == Part::Server;
+    let of_server = |problem: &&Problem| problem.part == ConfigPart::Server;
     let wrong = findings.problems.iter().filter(of_server);
     let wrong: Vec<String> = wrong.map(ToString::to_string).collect();
     if !wrong.is_empty() {
@@ -147,5 +147,5 @@ fn check_ca_file(values: &Filled, findings: &mut Findings, settings: &InfluxSett
         "{name}: {}: {why}; put the certificate there, or correct the path",
         path.display()
     );
-    findings.add(Problem::new(origin, message).of(Part::Server));
+    findings.add(Problem::new(origin, message).of(ConfigPart::Server));
 }

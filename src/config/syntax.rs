@@ -1,7 +1,7 @@
 //! What is no TOML: told in words for people, with what it concerns. Pure.
 
 use super::key::{catalogue, part_of};
-use super::problem::Part;
+use super::problem::ConfigPart;
 
 /// What is between quotes that TOML does not know.
 const TYPOGRAPHIC: &str = "“”„‟«»‘’‚‛";
@@ -31,29 +31,29 @@ pub(super) fn explain(line: &str, said: &str) -> String {
 }
 
 /// What a line of the file concerns, by the table that it stands in.
-pub(super) fn part_of_line(text: &str, line: usize) -> Part {
+pub(super) fn part_of_line(text: &str, line: usize) -> ConfigPart {
     let above = text.lines().take(line).collect::<Vec<_>>();
     let header = above.iter().rev().find_map(|line| header(line));
     match header {
         Some(table) => part_of_table(table),
-        None => Part::Counting,
+        None => ConfigPart::Counting,
     }
 }
 
 /// What a table concerns, by its name or what that is near to.
-pub(super) fn part_of_table(table: &str) -> Part {
+pub(super) fn part_of_table(table: &str) -> ConfigPart {
     let known = catalogue().table_names();
     let near = known
         .map(|known| (strsim::damerau_levenshtein(known, table), known))
         .min();
     match near {
         Some((slips, near)) if slips <= 2 => part_of(near),
-        _ => Part::Aside,
+        _ => ConfigPart::Aside,
     }
 }
 
 /// What a key concerns that stands in no table.
-pub(super) fn part_of_stray(key: &str) -> Part {
+pub(super) fn part_of_stray(key: &str) -> ConfigPart {
     let tables = || catalogue().tables.iter();
     let in_many = tables().filter(|table| table.is_many);
     let in_one = tables().filter(|table| !table.is_many);

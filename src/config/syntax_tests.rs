@@ -25,8 +25,8 @@ fn what_people_forget_is_told() {
 fn a_line_concerns_what_its_table_does() {
     let text =
         "x = 1\n[influx] # c\nhost = h\n[[meter]]\nname = A\n[log]\n[deliver]\n[ journal ]\n";
-    let parts: Vec<Part> = (1..=8).map(|line| part_of_line(text, line)).collect();
-    use Part::{Aside, Counting, Server};
+    let parts: Vec<ConfigPart> = (1..=8).map(|line| part_of_line(text, line)).collect();
+    use ConfigPart::{Aside, Counting, Server};
     assert_eq!(
         parts,
         [

@@ -12,7 +12,7 @@ use super::InfluxSettings;
 use super::given::Filled;
 use super::load::is_system_dir;
 use super::merge::Merged;
-use super::problem::{Origin, Part, Problem, TOML_FILE, Value};
+use super::problem::{ConfigPart, Origin, Problem, TOML_FILE, Value};
 use super::server::{Lacking, is_placeholder};
 use super::text::invisible;
 
@@ -123,7 +123,7 @@ fn sound(text: &str, source: TokenSource, origin: Origin) -> Result<Token, Probl
             let secret = Secret::new(text);
             Ok(Token { secret, source })
         }
-        Err(why) => Err(Problem::new(origin, format!("{name}: {why}")).of(Part::Server)),
+        Err(why) => Err(Problem::new(origin, format!("{name}: {why}")).of(ConfigPart::Server)),
     }
 }
 
