@@ -145,3 +145,7 @@ pub struct FilterSettings {
     /// The shortest time between two pulses, in nanoseconds; 0: any.
     pub min_interval_ns: i64,
 }
+
+#[cfg(test)]
+#[path = "fixture_tests.rs"]
+mod fixture;

@@ -149,3 +149,7 @@ fn check_ca_file(values: &Filled, findings: &mut Findings, settings: &InfluxSett
     );
     findings.add(Problem::new(origin, message).of(ConfigPart::Server));
 }
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;
