@@ -20,6 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["model", "clock", "config", "intake", "system", "owner"],
     ),
     ("journal", &["model", "clock", "config", "intake", "owner"]),
+    ("energy", &["model"]),
     ("influx", &[]),
     ("server", &["model", "config", "influx"]),
     (
@@ -39,8 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["civil", "model", "clock", "config", "journal", "owner"],
     ),
     ("setup", &["model", "config", "influx", "owner"]),
-    ("register", &["journal"]),
-    ("status", &["model", "journal", "register"]),
+    ("status", &["model", "energy", "journal"]),
     (
         "report",
         &[
@@ -80,7 +80,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "system",
             "owner",
             "setup",
-            "register",
+            "energy",
             "status",
             "daemon",
         ],

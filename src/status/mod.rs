@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::energy::register;
 use crate::journal::{Compared, DestinationState, JournalError, MeterTotals, Reader};
 use crate::model::{NS_PER_S, WallNs};
 use crate::model::{Tier, View};
-use crate::register;
 use line::{Daemon, LineStatus, line_status};
 
 /// The state of the whole, at one time.
