@@ -69,14 +69,23 @@ impl Wakeup {
     /// # Errors
     /// When the process may open no more descriptors.
     pub fn new(shutdown: &Shutdown) -> io::Result<Wakeup> {
-        let (reader, writer) = UnixStream::pair()?;
-        writer.set_nonblocking(true)?;
+        let wakeup = Wakeup::without_signals()?;
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let hangup = (!is_ignored(&status, SIGHUP)).then_some(SIGHUP);
         for signal in [SIGTERM, SIGINT].into_iter().chain(hangup) {
             signal_hook::flag::register(signal, Arc::clone(&shutdown.0))?;
-            signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
+            signal_hook::low_level::pipe::register(signal, wakeup.writer.try_clone()?)?;
         }
+        Ok(wakeup)
+    }
+
+    /// One that only threads wake; signals do what they did before.
+    ///
+    /// # Errors
+    /// When the process may open no more descriptors.
+    pub fn without_signals() -> io::Result<Wakeup> {
+        let (reader, writer) = UnixStream::pair()?;
+        writer.set_nonblocking(true)?;
         Ok(Wakeup {
             reader,
             writer: Arc::new(writer),
