@@ -1,34 +1,21 @@
-//! The stages behind the intake, each in its thread: built, watched, and ended in order.
+//! The stages behind the intake, for one journal: started, watched, and ended in order.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tracing::{error, info};
 
-use super::loops::{deliver, reconcile as reconcile_loop, report, sync, write};
+use super::journal_state::Stopped;
+use super::loops::{deliver, reconcile, report, sync, write};
+use super::prepare::Prepared;
 use super::settings::InUse;
-use super::watch::Watch;
-use super::{Ends, Remote, RunError, THREAD_ENDS, destination_name, join, spawn};
+use super::stages::{AtEnd, Returned, Stages, THREAD_ENDS};
+use super::watchdog::Watchdog;
+use super::{RunContext, RunError};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Downsampling, Influx, Settings};
-use crate::deliver::Deliverer;
 use crate::intake::Intake;
-use crate::journal::Carryover;
-use crate::journal::Durable;
-use crate::journal::IdRanges;
-use crate::journal::Journal;
-use crate::journal::JournalError;
-use crate::journal::Marks;
-use crate::journal::Outbox;
-use crate::journal::Reader;
-use crate::journal::Writer;
-use crate::live::{Board, JournalPhase};
+use crate::journal::{Carryover, Durable, Journal, Marks, Writer};
 use crate::model::NS_PER_S;
-use crate::reconcile::{Reconciler, Writers};
-use crate::server::Dependencies;
-use crate::status::log_line::Reporter;
 use crate::system::signals::{Shutdown, Wakeup, Woken};
 use crate::system::systemd;
 
@@ -41,292 +28,160 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// How often the end looks whether it is reached.
 const DRAIN_LOOK: Duration = Duration::from_millis(10);
 
-/// Between looks at how all goes.
+/// Between looks at the stages.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// A journal that is refused for so long is let go and opened anew.
-const LET_GO_NS: i64 = 10 * NS_PER_S;
-
-/// How a house's time was over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lived {
-    /// A signal came, or the source ended.
-    ToTheEnd,
-    /// Its journal is damaged.
-    OnDamage,
-    /// Its disk refuses, in a way that may end when it is let go.
-    OnRefusal,
-    /// The server is to be another.
-    OnSettings,
-}
-
-/// The stages, before they have threads.
-struct Stages {
-    marks: Arc<Marks>,
-    writer: Writer,
-    durable: Durable,
-    reporter: Reporter,
-    deliverer: Option<Deliverer>,
-    reconciler: Option<Reconciler>,
-}
-
-impl Stages {
-    fn new(
-        in_use: &mut InUse,
-        journal: Journal,
-        intake: &Arc<Intake>,
-    ) -> Result<Stages, JournalError> {
-        let Remote { sink, server } = in_use.connect();
-        let settings = in_use.settings();
-        let dir = journal.dir().to_owned();
-        info!(dir = %dir.display(), newest = journal.newest(), "journal open");
-        in_use.note(&journal)?;
-        let real: Arc<dyn Clock> = Arc::new(SystemClock);
-        let marks = if journal.is_proven() {
-            Marks::at(journal.newest())
-        } else {
-            Marks::unproven(journal.newest(), real.mono_ns())
-        };
-        let board = intake.board();
-        let marks = Arc::new(marks.on(Arc::clone(board)));
-        let destination = destination(settings, &journal, sink.is_some() || server.is_some())?;
-        let known = match &destination {
-            Some((row, _)) if sink.is_some() => Some((*row, Reader::open(&dir)?.delivered(*row)?)),
-            // Nobody waits for the pulses, only for their windows.
-            Some((row, _)) => Some((*row, IdRanges::from_ranges([(1, i64::MAX / 2)]))),
-            None => None,
-        };
-        let sync_ms = settings.journal.sync_interval_ms;
-        let mut durable = Durable::open(&dir, Arc::clone(&marks), Arc::clone(&real), sync_ms)?;
-        if !journal.is_proven() {
-            durable.prove_first()?;
-        }
-        let mut writer = Writer::new(
-            journal,
-            Arc::clone(intake),
-            Arc::clone(&marks),
-            Arc::clone(&real),
-            settings.journal.clone(),
-            known,
-        )?;
-        writer.preallocate();
-        let outbox = writer.outbox();
-        let shown = match &destination {
-            Some((_, name)) => {
-                let bounds = board.snapshot().journal.bounds;
-                Reader::open(&dir)?.delivery_live(name, bounds)?
-            }
-            None => None,
-        };
-        let (delivery, views) = shown.unzip();
-        board.set_delivery(delivery, views);
-        let reporter = Reporter::new(Arc::clone(board), real);
-        let (mut deliverer, mut reconciler) = (None, None);
-        if let Some((row, _)) = destination {
-            let depends = || {
-                let outbox = Arc::clone(&outbox);
-                dependencies(settings, &dir, row, outbox, board)
-            };
-            if let Some(sink) = sink {
-                deliverer = Some(Deliverer::begin(depends()?, sink)?);
-            }
-            if let Some(server) = server {
-                let writers = writers(settings);
-                reconciler = Some(Reconciler::begin(depends()?, server, writers)?);
-            }
-        }
-        board.publish_journal(|journal| journal.phase = JournalPhase::Open);
-        Ok(Stages {
-            marks,
-            writer,
-            durable,
-            reporter,
-            deliverer,
-            reconciler,
-        })
-    }
-}
+/// A journal whose disk refuses commits for so long is closed and reopened.
+const REOPEN_NS: i64 = 10 * NS_PER_S;
 
 /// The stages behind the intake, each in its thread.
-pub(super) struct House {
-    shutdown: Shutdown,
+pub(super) struct JournalStages {
+    stages: Stages,
     intake: Arc<Intake>,
     marks: Arc<Marks>,
-    writing: JoinHandle<Writer>,
-    syncing: JoinHandle<Durable>,
-    delivering: Option<JoinHandle<Deliverer>>,
-    reconciling: Option<JoinHandle<Reconciler>>,
-    reporting: JoinHandle<()>,
+    writer: Returned<Writer>,
+    durable: Returned<Durable>,
 }
 
-impl House {
-    pub(super) fn build(
+impl JournalStages {
+    /// Starts them on `journal`, for what is configured.
+    ///
+    /// # Errors
+    /// When the disk refuses, or the machine gives no thread.
+    pub(super) fn start(
         in_use: &mut InUse,
         journal: Journal,
         intake: &Arc<Intake>,
-        bell: &Wakeup,
-    ) -> Result<House, RunError> {
-        let Stages {
+        wakeup: &Wakeup,
+    ) -> Result<JournalStages, RunError> {
+        let Prepared {
             marks,
             writer,
             durable,
             reporter,
             deliverer,
             reconciler,
-        } = Stages::new(in_use, journal, intake)?;
+        } = Prepared::new(in_use, journal, intake)?;
         // From here on the disk is asked for nothing.
-        let shutdown = Shutdown::default();
-        let looping = || (Arc::clone(&marks), shutdown.clone());
-        let delivering = deliverer.map(|deliverer| {
-            let (marks, shutdown) = looping();
-            let thread = move || deliver(deliverer, &marks, &shutdown);
-            spawn("deliver", bell, thread)
-        });
-        let reconciling = reconciler.map(|reconciler| {
-            let (marks, shutdown) = looping();
-            let thread = move || reconcile_loop(reconciler, &marks, &shutdown);
-            spawn("reconcile", bell, thread)
-        });
-        let reporting = spawn("report", bell, {
-            let (marks, shutdown) = looping();
-            move || report(reporter, &marks, &shutdown)
+        let mut on_marks = OnMarks {
+            stages: Stages::default(),
+            marks: &marks,
+            wakeup,
+        };
+        if let Some(deliverer) = deliverer {
+            let work = move |marks: &Marks, shutdown: &Shutdown| {
+                deliver(deliverer, marks, shutdown);
+            };
+            on_marks.add("deliver", AtEnd::UntilDeadline, work)?;
+        }
+        if let Some(reconciler) = reconciler {
+            let work = move |marks: &Marks, shutdown: &Shutdown| {
+                reconcile(reconciler, marks, shutdown);
+            };
+            on_marks.add("reconcile", AtEnd::UntilDeadline, work)?;
+        }
+        on_marks.add("report", AtEnd::Detach, |marks, shutdown| {
+            report(reporter, marks, shutdown);
         })?;
-        let writing = spawn("journal", bell, {
-            let (shutdown, intake) = (shutdown.clone(), Arc::clone(intake));
-            move || write(writer, &intake, &shutdown)
+        let durable = on_marks.add("durable", AtEnd::Join, |marks, shutdown| {
+            sync(durable, marks, shutdown)
         })?;
-        let syncing = spawn("durable", bell, {
-            let (marks, shutdown) = looping();
-            move || sync(durable, &marks, &shutdown)
+        let mut stages = on_marks.stages;
+        let (taken, woken) = (Arc::clone(intake), Arc::clone(intake));
+        let wake = move || woken.wake();
+        let writer = stages.add("journal", AtEnd::Join, wakeup, wake, move |shutdown| {
+            write(writer, &taken, shutdown)
         })?;
-        Ok(House {
-            shutdown,
+        Ok(JournalStages {
+            stages,
             intake: Arc::clone(intake),
             marks,
-            writing,
-            syncing,
-            delivering: delivering.transpose()?,
-            reconciling: reconciling.transpose()?,
-            reporting,
+            writer,
+            durable,
         })
     }
 
-    /// Waits for the end, with no hand on the disk: systemd must hear of us while it stalls.
-    pub(super) fn live(
-        &mut self,
-        ends: &Ends<'_>,
+    /// Waits until they are to stop. Never touches the disk, so the watchdog is fed while the disk stalls.
+    ///
+    /// # Errors
+    /// When one has died, or no line was read for too long.
+    pub(super) fn watch(
+        &self,
+        run: &RunContext<'_>,
         in_use: &mut InUse,
-        watch: &mut Watch,
-        bell: &mut Wakeup,
-    ) -> Result<Lived, RunError> {
-        let Ends {
-            shutdown,
-            capturing,
-            started_ns,
-            ..
-        } = *ends;
-        let mut seen_line = watch.is_ready();
+        watchdog: &mut Watchdog,
+        wakeup: &mut Wakeup,
+    ) -> Result<Stopped, RunError> {
+        let mut seen_line = watchdog.is_ready();
         let board = self.intake.board();
-        while !shutdown.is_requested() && !capturing.is_finished() {
-            self.check_alive()?;
+        while !run.is_over() {
+            self.stages.check_alive()?;
             let mark = self.marks.now();
             if mark.damaged {
-                return Ok(Lived::OnDamage);
+                return Ok(Stopped::JournalDamaged);
             }
             let now_ns = SystemClock.mono_ns();
             if mark
                 .refused_since_ns
-                .is_some_and(|since_ns| now_ns - since_ns > LET_GO_NS)
+                .is_some_and(|since_ns| now_ns - since_ns > REOPEN_NS)
             {
-                return Ok(Lived::OnRefusal);
+                return Ok(Stopped::DiskRefuses);
             }
             // A disk that does not answer is not asked to open the journal once more.
             let is_well =
-                mark.failing.is_none() && mark.unsyncable.is_none() && !watch.is_stalled();
+                mark.failing.is_none() && mark.unsyncable.is_none() && !watchdog.is_stalled();
             if in_use.has_changed() && is_well {
-                return Ok(Lived::OnSettings);
+                return Ok(Stopped::SettingsChanged);
             }
             seen_line |= board.snapshot().capture.lines_up() > 0;
-            let running_ns = now_ns - started_ns;
+            let running_ns = now_ns - run.started_ns;
             if !seen_line && running_ns > NO_LINE_MAX_NS {
                 return Err(RunError::NoLine);
             }
             let steps = board.capture_steps();
-            watch.look(board, seen_line, (steps, mark.rounds), now_ns);
-            watch.tell(board);
-            if bell.wait(LOOK) == Woken::Thread {
-                // It rings a moment before it has ended.
-                bell.wait(THREAD_ENDS);
+            watchdog.look(board, seen_line, (steps, mark.rounds), now_ns);
+            watchdog.tell(board);
+            if wakeup.wait(LOOK) == Woken::Thread {
+                // It wakes a moment before it has ended.
+                wakeup.wait(THREAD_ENDS);
             }
         }
-        Ok(Lived::ToTheEnd)
+        Ok(Stopped::Finished)
     }
 
-    /// Lets go of the journal. What it has not taken stays in the intake; what another one needs to go on
+    /// Closes the journal. What it has not taken stays in the intake; what the next one needs to go on
     /// is returned. A request under way may end later: what it has sent was right.
-    pub(super) fn abandon(self) -> Result<Carryover, RunError> {
-        self.shutdown.request();
-        self.intake.wake();
-        self.marks.ring();
-        let writer = join("journal", self.writing)?;
-        drop(join("durable", self.syncing)?);
-        Ok(writer.leave())
+    ///
+    /// # Errors
+    /// When a stage has died.
+    pub(super) fn close(self) -> Result<Carryover, RunError> {
+        self.stages.stop();
+        self.stages.join()?;
+        drop(self.durable.take()?);
+        Ok(self.writer.take()?.leave())
     }
 
-    fn check_alive(&self) -> Result<(), RunError> {
-        let delivering = self
-            .delivering
-            .as_ref()
-            .is_some_and(JoinHandle::is_finished);
-        let reconciling = self
-            .reconciling
-            .as_ref()
-            .is_some_and(JoinHandle::is_finished);
-        for (name, finished) in [
-            ("journal", self.writing.is_finished()),
-            ("durable", self.syncing.is_finished()),
-            ("deliver", delivering),
-            ("reconcile", reconciling),
-            ("report", self.reporting.is_finished()),
-        ] {
-            if finished {
-                return Err(RunError::Died(name));
-            }
-        }
-        Ok(())
-    }
-
-    /// Brings everything that is in memory to the disk, and what is on the disk to the server as
-    /// far as that goes within [`DRAIN_MAX`]; a second signal cuts it short.
-    pub(super) fn drain(self, bell: &mut Wakeup) -> Result<(), RunError> {
+    /// Saves everything that is in memory, and delivers what is on the disk as far as that goes within
+    /// [`DRAIN_MAX`]; a second signal cuts it short.
+    ///
+    /// # Errors
+    /// When a stage has died, or the disk refuses.
+    pub(super) fn drain(self, wakeup: &mut Wakeup) -> Result<(), RunError> {
         systemd::stopping();
         info!("ending: writing everything out");
         let deadline_ns = SystemClock.mono_ns() + i64::try_from(DRAIN_MAX.as_nanos()).expect("5 s");
-        bell.clear();
+        wakeup.clear();
         self.intake.wake();
         while !self.is_drained() && SystemClock.mono_ns() < deadline_ns {
-            if bell.wait(DRAIN_LOOK) == Woken::Signal {
+            if wakeup.wait(DRAIN_LOOK) == Woken::Signal {
                 break;
             }
         }
-        self.shutdown.request();
-        self.intake.wake();
-        self.marks.ring();
+        self.stages.stop();
         // A request that hangs must not hold up the end; what it was for is on the disk.
-        let busy = |this: &House| {
-            this.delivering
-                .as_ref()
-                .is_some_and(|thread| !thread.is_finished())
-                || this
-                    .reconciling
-                    .as_ref()
-                    .is_some_and(|thread| !thread.is_finished())
-        };
-        while busy(&self) && SystemClock.mono_ns() < deadline_ns {
-            bell.wait(DRAIN_LOOK);
-        }
-        let mut writer = join("journal", self.writing)?;
-        let mut durable = join("durable", self.syncing)?;
+        self.stages.wait_until(deadline_ns, wakeup);
+        self.stages.join()?;
+        let (mut writer, mut durable) = (self.writer.take()?, self.durable.take()?);
         if let Err(failed) = writer.finish().and_then(|()| durable.finish()) {
             say_what_is_lost(self.intake.len());
             return Err(failed.into());
@@ -350,6 +205,29 @@ impl House {
     }
 }
 
+/// Starts stages that wait for the marks.
+struct OnMarks<'a> {
+    stages: Stages,
+    marks: &'a Arc<Marks>,
+    wakeup: &'a Wakeup,
+}
+
+impl OnMarks<'_> {
+    fn add<T: Send + 'static>(
+        &mut self,
+        name: &'static str,
+        at_end: AtEnd,
+        work: impl FnOnce(&Marks, &Shutdown) -> T + Send + 'static,
+    ) -> Result<Returned<T>, RunError> {
+        let (marks, woken) = (Arc::clone(self.marks), Arc::clone(self.marks));
+        let wake = move || woken.ring();
+        self.stages
+            .add(name, at_end, self.wakeup, wake, move |shutdown| {
+                work(&marks, shutdown)
+            })
+    }
+}
+
 /// Says what an end costs that comes while the disk refuses.
 pub(super) fn say_what_is_lost(waiting: usize) {
     if waiting > 0 {
@@ -359,54 +237,4 @@ pub(super) fn say_what_is_lost(waiting: usize) {
              they are put back by number, with estimated stamps, when the disk takes them"
         );
     }
-}
-
-/// The row and the name of the server and bucket that are configured, if they are used.
-fn destination(
-    settings: &Settings,
-    journal: &Journal,
-    used: bool,
-) -> Result<Option<(i64, String)>, JournalError> {
-    match &settings.influx {
-        Influx::Configured(influx) if used => {
-            let name = destination_name(influx);
-            let row = journal.destination(&name)?;
-            journal.sends_raw(row, influx.raw)?;
-            Ok(Some((row, name)))
-        }
-        _ => Ok(None),
-    }
-}
-
-/// Which buckets of the server that is configured are compared, and who writes them.
-fn writers(settings: &Settings) -> Writers {
-    let (downsampling, raw) = match &settings.influx {
-        Influx::Configured(influx) => (influx.downsampling, influx.raw),
-        Influx::NotConfigured(_) => (Downsampling::Off, false),
-    };
-    Writers { downsampling, raw }
-}
-
-/// What delivery to the server that is configured, and its reconciler, need to begin.
-fn dependencies(
-    settings: &Settings,
-    dir: &Path,
-    destination: i64,
-    outbox: Arc<Outbox>,
-    board: &Arc<Board>,
-) -> Result<Dependencies, JournalError> {
-    let measurement = match &settings.influx {
-        Influx::Configured(influx) => influx.measurement.clone(),
-        Influx::NotConfigured(_) => String::new(),
-    };
-    Ok(Dependencies {
-        reader: Reader::open(dir)?,
-        outbox,
-        board: Arc::clone(board),
-        clock: Arc::new(SystemClock),
-        settings: settings.deliver.clone(),
-        retention_d: settings.journal.raw_retention_d,
-        measurement,
-        destination,
-    })
 }

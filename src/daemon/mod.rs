@@ -1,18 +1,21 @@
-//! The assembly: builds the stages from the settings, starts capture first and needs nobody
-//! for it, waits, and ends everything in order. No logic of its own.
+//! The assembly: starts capture first, which depends on nothing else, keeps the journal open for the stages behind
+//! it, and ends everything in order.
 
-mod house;
+mod journal_stages;
+mod journal_state;
+mod keeper;
 mod loops;
 mod opening;
+mod prepare;
 mod settings;
-mod watch;
+mod stages;
+mod watchdog;
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tracing::{error, warn};
+use tracing::warn;
 
 use crate::capture::waker::Waker;
 use crate::capture::{Capture, Polled, Source, Trusting};
@@ -21,19 +24,17 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, InfluxSettings, Loaded, Settings};
 use crate::deliver::sink::Sink;
 use crate::intake::Intake;
-use crate::journal;
-use crate::journal::Carryover;
 use crate::journal::JournalError;
 use crate::live::Board;
-use crate::model::FilterState;
-use crate::model::{MonoNs, NS_PER_MS, NS_PER_S, WallNs};
+use crate::model::{FilterState, MonoNs, NS_PER_MS};
 use crate::reconcile::server::Server;
 use crate::system::signals::{Shutdown, Wakeup};
 use crate::system::systemd;
-use house::{House, Lived, say_what_is_lost};
+use keeper::JournalKeeper;
 use opening::Opening;
 use settings::{InUse, SettingsWatch};
-use watch::Watch;
+use stages::{Stage, Stages};
+use watchdog::Watchdog;
 
 /// A patient source is held back while more pulses than this wait for the journal.
 const PATIENT_ABOVE: usize = 50_000;
@@ -44,12 +45,6 @@ const JOURNAL_RETRY: Duration = Duration::from_secs(5);
 /// For so long capture waits for what the disk tells of the clock: at 10 pulses/s the kernel keeps the edges of 50 s.
 const TRUSTING_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Damage that is found again so soon after the journal was opened for it is damage indeed.
-const DOUBT_NS: i64 = 60 * NS_PER_S;
-
-/// What a thread needs to end once it has rung.
-const THREAD_ENDS: Duration = Duration::from_millis(5);
-
 /// What `run` is made of besides the settings.
 #[derive(Debug)]
 pub struct Parts {
@@ -59,9 +54,9 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Wakes the source.
     pub waker: Waker,
-    /// Where pulses go: made anew when the stages behind the intake are.
+    /// Connects to the server; called again whenever the stages behind the intake are rebuilt.
     pub remote: RemoteMaker,
-    /// When the clock is believed, and how an earlier run of this boot left it: told once.
+    /// When the clock is trusted, and how an earlier run of this boot left it: sent once.
     pub trusting: Receiver<Trusting>,
     /// Waits for all that is to be learnt of earlier runs.
     pub learning: UntilLearnt,
@@ -79,7 +74,7 @@ pub struct Parts {
 pub struct Remote {
     /// Where batches go; None: nowhere.
     pub sink: Option<Box<dyn Sink>>,
-    /// Whose buckets are kept equal to the journal; None: nobody's.
+    /// Whose buckets are kept equal to the journal; None: no server's.
     pub server: Option<Box<dyn Server>>,
 }
 
@@ -165,14 +160,96 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
     let board = Arc::new(Board::default());
     let intake = Intake::new(settings.waiting_pulses_max, Arc::clone(&board));
     let intake = Arc::new(intake);
-    let real: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (boot_id, clock) = (parts.boot_id, Arc::clone(&parts.clock));
+    let to_capture = CaptureParts {
+        source: parts.source,
+        clock: parts.clock,
+        waker: parts.waker,
+        trusting: parts.trusting,
+        remembered: parts.remembered,
+        patient: parts.patient,
+    };
+    let capture = start_capture(settings, to_capture, &intake, &shutdown, &wakeup)?;
+    if let Influx::NotConfigured(why) = &settings.influx {
+        warn!(
+            why,
+            "InfluxDB is not configured: pulses are counted and kept, not delivered"
+        );
+    }
+    let context = RunContext {
+        settings,
+        boot_id: &boot_id,
+        clock: &*clock,
+        shutdown: &shutdown,
+        intake: &intake,
+        capture: &capture,
+        started_ns: SystemClock.mono_ns(),
+    };
+    // Those that work beside the way of the pulses, all the time: counting does not depend on them.
+    let mut beside = Stages::default();
+    let watching = SettingsWatch::begin(loaded, &mut beside, &wakeup)?;
+    let mut in_use = InUse::new(loaded, watching, parts.remote, board);
+    let mut watchdog = Watchdog::new(systemd::watchdog());
+    Opening::new(&context, false).wait_until_learnt(parts.learning, &mut watchdog);
+    let keeper = JournalKeeper::new(&context, &mut in_use, &mut watchdog, &mut wakeup);
+    let kept = keeper.keep();
+    // The order of the end: capture, the stages behind the intake, those beside them.
+    shutdown.request();
+    capture.wake();
+    let result = kept.and_then(|stages| {
+        let Some(stages) = stages else {
+            return Ok(());
+        };
+        let alive = capture.join();
+        stages.drain(&mut wakeup)?;
+        alive
+    });
+    beside.stop();
+    result.and_then(|()| beside.join())
+}
 
+/// What all parts of one run share.
+struct RunContext<'a> {
+    settings: &'a Settings,
+    boot_id: &'a str,
+    clock: &'a dyn Clock,
+    shutdown: &'a Shutdown,
+    intake: &'a Arc<Intake>,
+    capture: &'a Stage,
+    started_ns: MonoNs,
+}
+
+impl RunContext<'_> {
+    /// Whether it is to end: a signal came, or the source has ended.
+    fn is_over(&self) -> bool {
+        self.shutdown.is_requested() || self.capture.is_finished()
+    }
+}
+
+/// What of the [`Parts`] capture takes.
+struct CaptureParts {
+    source: Box<dyn Source>,
+    clock: Arc<dyn Clock>,
+    waker: Waker,
+    trusting: Receiver<Trusting>,
+    remembered: Vec<Option<FilterState>>,
+    patient: bool,
+}
+
+/// Starts capture, whose pulses go into `intake`.
+fn start_capture(
+    settings: &Settings,
+    parts: CaptureParts,
+    intake: &Arc<Intake>,
+    shutdown: &Shutdown,
+    wakeup: &Wakeup,
+) -> Result<Stage, RunError> {
     let known = parts.trusting.try_recv();
     let late = known.is_err().then_some(parts.trusting);
     let mut capture = Capture::new(
         parts.source,
-        Arc::clone(&parts.clock),
-        Arc::clone(&intake),
+        parts.clock,
+        Arc::clone(intake),
         &settings.meters,
         known.unwrap_or((Rules::NOT_KNOWN_YET, None)),
     );
@@ -180,174 +257,18 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
         capture.log_edges();
     }
     capture.remember(parts.remembered);
-    let capturing = spawn("capture", &wakeup, {
-        let (shutdown, intake, waker) =
-            (shutdown.clone(), Arc::clone(&intake), parts.waker.clone());
-        move || {
-            if let Some(trusting) = late {
-                capture.begin_without(trusting, TRUSTING_PATIENCE);
-            }
-            while !shutdown.is_requested() && capture.step() != Polled::Ended {
-                while parts.patient && intake.len() > PATIENT_ABOVE && !shutdown.is_requested() {
-                    waker.wait(Some(NS_PER_MS));
-                }
-            }
-            capture.finish();
+    let (shutdown, intake, waker) = (shutdown.clone(), Arc::clone(intake), parts.waker.clone());
+    let wake = move || parts.waker.wake();
+    let (stage, _) = Stage::spawn("capture", wakeup, wake, move || {
+        if let Some(trusting) = late {
+            capture.begin_without(trusting, TRUSTING_PATIENCE);
         }
+        while !shutdown.is_requested() && capture.step() != Polled::Ended {
+            while parts.patient && intake.len() > PATIENT_ABOVE && !shutdown.is_requested() {
+                waker.wait(Some(NS_PER_MS));
+            }
+        }
+        capture.finish();
     })?;
-
-    if let Influx::NotConfigured(why) = &settings.influx {
-        warn!(
-            why,
-            "InfluxDB is not configured: pulses are counted and kept, not delivered"
-        );
-    }
-    let started_ns = real.mono_ns();
-    let ends = Ends {
-        settings,
-        boot_id: &parts.boot_id,
-        clock: &*parts.clock,
-        shutdown: &shutdown,
-        capturing: &capturing,
-        started_ns,
-    };
-    let watching = SettingsWatch::begin(loaded, &wakeup)?;
-    let mut in_use = InUse::new(loaded, watching, parts.remote, board);
-    let kept = keep_house(&ends, &intake, &mut in_use, parts.learning, &mut wakeup);
-    let result = kept.and_then(|house| {
-        let Some(house) = house else {
-            return Ok(());
-        };
-        shutdown.request();
-        parts.waker.wake();
-        let alive = join("capture", capturing);
-        house.drain(&mut wakeup)?;
-        alive
-    });
-    shutdown.request();
-    parts.waker.wake();
-    result
-}
-
-/// What a house is kept for, and until when.
-struct Ends<'a> {
-    settings: &'a Settings,
-    boot_id: &'a str,
-    clock: &'a dyn Clock,
-    shutdown: &'a Shutdown,
-    capturing: &'a JoinHandle<()>,
-    started_ns: i64,
-}
-
-/// Builds the stages behind the intake and waits for the end; builds them again when the journal turns out
-/// to be damaged (on a new one), its disk refuses or other settings of the server are to be used (on the same). Capture goes on meanwhile. None: the
-/// end came before.
-fn keep_house(
-    ends: &Ends<'_>,
-    intake: &Arc<Intake>,
-    in_use: &mut InUse,
-    learning: UntilLearnt,
-    wakeup: &mut Wakeup,
-) -> Result<Option<House>, RunError> {
-    let mut watch = Watch::new(systemd::watchdog());
-    Opening::new(ends, intake, false).wait_until_learnt(learning, &mut watch);
-    let (mut vouches_from_ns, mut left, mut again) = (WallNs::MIN, None::<Carryover>, false);
-    let mut doubted: Option<MonoNs> = None;
-    // A disk that fails forgets what it has taken, and that looks like damage until the journal is opened
-    // again. If it still does then, it is.
-    let is_recent = |at_ns: MonoNs| SystemClock.mono_ns() - at_ns < DOUBT_NS;
-    loop {
-        let mut opening = Opening::new(ends, intake, again);
-        let opened = opening.open(&mut watch, wakeup)?;
-        let Some(mut journal) = opened else {
-            say_what_is_lost(intake.len() + left.as_ref().map_or(0, Carryover::pulses));
-            return Ok(None);
-        };
-        if left.is_some() && journal.moved_aside().is_some() {
-            vouches_from_ns = ends.clock.wall_ns();
-        }
-        if let Some(kept) = &mut left {
-            if let Err(failed) = kept.give_back(&mut journal, intake, ends.clock.wall_ns()) {
-                refused_once_more(&failed, wakeup);
-                continue;
-            }
-            left = None;
-        }
-        journal.vouch_from(vouches_from_ns);
-        again = true;
-        in_use.take_up();
-        let mut house = match House::build(in_use, journal, intake, wakeup) {
-            Err(RunError::Journal(failed)) => {
-                refused_once_more(&failed, wakeup);
-                continue;
-            }
-            built => built?,
-        };
-        match house.live(ends, in_use, &mut watch, wakeup)? {
-            Lived::ToTheEnd => return Ok(Some(house)),
-            Lived::OnSettings => left = Some(house.abandon()?),
-            Lived::OnRefusal => {
-                left = Some(house.abandon()?);
-                warn!(
-                    "the journal is closed, so that its disk can be unmounted and checked; pulses wait in \
-                     memory, and it is opened again as soon as that works"
-                );
-            }
-            Lived::OnDamage if !doubted.is_some_and(is_recent) => {
-                doubted = Some(SystemClock.mono_ns());
-                left = Some(house.abandon()?);
-                warn!("the journal seems to be damaged: it is opened again, to be sure");
-            }
-            Lived::OnDamage => {
-                begin_anew(ends, house, intake, wakeup)?;
-                vouches_from_ns = ends.clock.wall_ns();
-                again = false;
-            }
-        }
-    }
-}
-
-/// Moves the damaged journal aside. The next one goes on where this one stood.
-fn begin_anew(
-    ends: &Ends<'_>,
-    house: House,
-    intake: &Intake,
-    wakeup: &mut Wakeup,
-) -> Result<(), RunError> {
-    let standing = house.abandon()?.into_standing();
-    intake.put_back(standing, SystemClock.wall_ns());
-    let why = "it was found while running";
-    if let Err(failed) = journal::set_aside(&ends.settings.journal.dir, SystemClock.wall_ns(), &why)
-    {
-        error!(error = %failed, "the damaged journal cannot be moved aside; trying again");
-        wakeup.wait(JOURNAL_RETRY);
-    }
-    Ok(())
-}
-
-/// The journal was opened, and refused right afterwards.
-fn refused_once_more(failed: &JournalError, wakeup: &mut Wakeup) {
-    let cause = std::error::Error::source(failed).map(ToString::to_string);
-    error!(error = %failed, cause, "the journal is open and cannot be used; trying again");
-    wakeup.wait(JOURNAL_RETRY);
-}
-
-fn spawn<T: Send + 'static>(
-    name: &'static str,
-    wakeup: &Wakeup,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<JoinHandle<T>, RunError> {
-    let wake = wakeup.wake_on_drop();
-    let thread = std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(move || {
-            let result = work();
-            drop(wake);
-            result
-        })?;
-    Ok(thread)
-}
-
-fn join<T>(name: &'static str, thread: JoinHandle<T>) -> Result<T, RunError> {
-    thread.join().map_err(|_| RunError::Died(name))
+    Ok(stage)
 }

@@ -2,19 +2,15 @@
 //! does not answer at all holds up a thread of its own.
 
 use std::error::Error;
-use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use super::watch::Watch;
-use super::{Ends, JOURNAL_RETRY, RunError, THREAD_ENDS, UntilLearnt, join, spawn};
+use super::stages::{Stage, THREAD_ENDS};
+use super::watchdog::Watchdog;
+use super::{JOURNAL_RETRY, RunContext, RunError, UntilLearnt};
 use crate::clock::{Clock, SystemClock};
-use crate::intake::Intake;
-use crate::journal::Journal;
-use crate::journal::JournalError;
-use crate::journal::Refusal;
+use crate::journal::{Journal, JournalError, Refusal};
 use crate::live::JournalPhase;
 use crate::model::{MonoNs, NS_PER_S};
 use crate::system::signals::{Wakeup, Woken};
@@ -34,8 +30,7 @@ const END_NS: i64 = 5 * NS_PER_S;
 /// The tries to open the journal.
 pub(super) struct Opening<'a> {
     // Dependencies.
-    ends: &'a Ends<'a>,
-    intake: &'a Arc<Intake>,
+    run: &'a RunContext<'a>,
     // Settings.
     again: bool,
     // State.
@@ -46,18 +41,17 @@ pub(super) struct Opening<'a> {
 }
 
 impl<'a> Opening<'a> {
-    /// `again`: the journal was open before and let go, so it must be there.
-    pub(super) fn new(ends: &'a Ends<'a>, intake: &'a Arc<Intake>, again: bool) -> Opening<'a> {
+    /// `again`: the journal was open before and was closed, so it must be there.
+    pub(super) fn new(run: &'a RunContext<'a>, again: bool) -> Opening<'a> {
         let began_ns = SystemClock.mono_ns();
         let phase = JournalPhase::Opening {
             since_ns: began_ns,
             refused: None,
         };
-        let board = intake.board();
+        let board = run.intake.board();
         board.publish_journal(|journal| journal.phase = phase);
         Opening {
-            ends,
-            intake,
+            run,
             again,
             began_ns,
             said_ns: began_ns,
@@ -67,20 +61,20 @@ impl<'a> Opening<'a> {
     }
 
     /// Waits until all is learnt of earlier runs that they have left, or the end is asked for.
-    pub(super) fn wait_until_learnt(&mut self, mut learning: UntilLearnt, watch: &mut Watch) {
-        while !(learning.0)(LOOK) && !self.ends.shutdown.is_requested() {
-            self.tell(watch);
+    pub(super) fn wait_until_learnt(&mut self, mut learning: UntilLearnt, watchdog: &mut Watchdog) {
+        while !(learning.0)(LOOK) && !self.run.shutdown.is_requested() {
+            self.tell(watchdog);
         }
     }
 
     /// Opens the journal. None: the end was asked for before.
     pub(super) fn open(
         &mut self,
-        watch: &mut Watch,
-        bell: &mut Wakeup,
+        watchdog: &mut Watchdog,
+        wakeup: &mut Wakeup,
     ) -> Result<Option<Journal>, RunError> {
-        while !self.ends.shutdown.is_requested() {
-            let Some(tried) = self.attempt(watch, bell)? else {
+        while !self.run.shutdown.is_requested() {
+            let Some(tried) = self.attempt(watchdog, wakeup)? else {
                 return Ok(None);
             };
             match tried {
@@ -95,15 +89,15 @@ impl<'a> Opening<'a> {
             }
             let retry_ns =
                 SystemClock.mono_ns() + i64::try_from(JOURNAL_RETRY.as_nanos()).expect("5 s");
-            while SystemClock.mono_ns() < retry_ns && !self.ends.shutdown.is_requested() {
-                self.tell(watch);
-                bell.wait(LOOK);
+            while SystemClock.mono_ns() < retry_ns && !self.run.shutdown.is_requested() {
+                self.tell(watchdog);
+                wakeup.wait(LOOK);
             }
         }
         Ok(None)
     }
 
-    /// Whether trying again is of no use. A journal that was let go may be in use by an import, which ends.
+    /// Whether trying again is of no use. A journal that was closed may be in use by an import, which ends.
     fn is_final(&self, refused: &JournalError) -> bool {
         match refused.kind() {
             "newer_schema" | "holds_real" => true,
@@ -115,50 +109,51 @@ impl<'a> Opening<'a> {
     /// One try, in a thread of its own. None: it hangs, and the end was asked for.
     fn attempt(
         &mut self,
-        watch: &mut Watch,
-        bell: &mut Wakeup,
+        watchdog: &mut Watchdog,
+        wakeup: &mut Wakeup,
     ) -> Result<Option<Result<Journal, JournalError>>, RunError> {
-        let settings = self.ends.settings;
+        let settings = self.run.settings;
         let names: Vec<String> = settings
             .meters
             .iter()
             .map(|meter| meter.name.clone())
             .collect();
-        let (dir, boot_id) = (settings.journal.dir.clone(), self.ends.boot_id.to_owned());
+        let (dir, boot_id) = (settings.journal.dir.clone(), self.run.boot_id.to_owned());
         let open = if self.again {
             Journal::open_again
         } else {
             Journal::open
         };
-        let trying: JoinHandle<Result<Journal, JournalError>> = spawn("open", bell, move || {
-            open(&dir, &names, &boot_id, SystemClock.wall_ns())
-        })?;
+        // What it waits for, the disk, cannot be ended.
+        let work = move || open(&dir, &names, &boot_id, SystemClock.wall_ns());
+        let (trying, opened) = Stage::spawn("open", wakeup, || (), work)?;
         let mut end_ns = None;
         while !trying.is_finished() {
-            if bell.wait(LOOK) == Woken::Thread {
-                // It rings a moment before it has ended.
-                bell.wait(THREAD_ENDS);
+            if wakeup.wait(LOOK) == Woken::Thread {
+                // It wakes a moment before it has ended.
+                wakeup.wait(THREAD_ENDS);
             }
-            self.tell(watch);
-            if self.ends.shutdown.is_requested() {
+            self.tell(watchdog);
+            if self.run.shutdown.is_requested() {
                 let now_ns = SystemClock.mono_ns();
                 if now_ns > *end_ns.get_or_insert(now_ns + END_NS) {
                     return Ok(None);
                 }
             }
         }
-        join("open", trying).map(Some)
+        trying.join()?;
+        opened.take().map(Some)
     }
 
     /// Tells systemd that we are alive, and the log now and then how the journal stands.
-    fn tell(&mut self, watch: &mut Watch) {
+    fn tell(&mut self, watchdog: &mut Watchdog) {
         let now_ns = SystemClock.mono_ns();
         self.looks += 1;
-        let board = self.intake.board();
+        let board = self.run.intake.board();
         if self.refused.is_some() || now_ns - self.began_ns >= SLOW_NS {
             let counting = board.snapshot().capture.lines_up() > 0;
             let steps = board.capture_steps();
-            watch.look(board, counting, (steps, self.looks), now_ns);
+            watchdog.look(board, counting, (steps, self.looks), now_ns);
             if now_ns - self.said_ns >= SAY_NS {
                 self.said_ns = now_ns;
                 let waiting = board.snapshot().waiting;
@@ -169,14 +164,14 @@ impl<'a> Opening<'a> {
                 );
             }
         }
-        watch.tell(board);
+        watchdog.tell(board);
     }
 
     fn complain(&mut self, failed: &JournalError) {
-        let Refusal { kind, remedy } = Refusal::of(failed, &self.ends.settings.journal.dir);
+        let Refusal { kind, remedy } = Refusal::of(failed, &self.run.settings.journal.dir);
         if self.refused != Some(kind) {
             let cause = failed.source().map(ToString::to_string);
-            let waiting = self.intake.len();
+            let waiting = self.run.intake.len();
             error!(
                 error = %failed, cause, kind, waiting, remedy,
                 "the journal cannot be opened; pulses wait in memory; trying again every {} s",
@@ -187,7 +182,7 @@ impl<'a> Opening<'a> {
                 since_ns: self.began_ns,
                 refused: Some(kind),
             };
-            let board = self.intake.board();
+            let board = self.run.intake.board();
             board.publish_journal(|journal| journal.phase = phase);
         }
     }

@@ -1,15 +1,15 @@
-//! Settings that change while the daemon runs: what concerns the server is taken up, the rest is told.
+//! Settings that change while the daemon runs: those of the server are used at once, others are reported.
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use super::{Remote, RemoteMaker, RunError, spawn};
+use super::stages::{AtEnd, Stages};
+use super::{Remote, RemoteMaker, RunError};
 use crate::config::described::{Described, KEEPS, OFF, describe, differences};
 use crate::config::watch::{FileChange, FileWatch};
 use crate::config::{ConfigError, Influx, Loaded, Settings};
@@ -30,28 +30,33 @@ type Read = Result<Loaded, ConfigError>;
 /// What was read last, with the certificates that the server is to be known by.
 type News = Arc<Mutex<Option<(Read, Option<Vec<u8>>)>>>;
 
-/// The thread that looks at the files: a disk that does not answer holds up nobody else.
+/// What the thread that looks at the files has read: a disk that does not answer delays only that thread.
 pub(super) struct SettingsWatch {
     news: News,
-    /// Ends the thread when it is dropped.
-    _end: Sender<()>,
-    _thread: JoinHandle<()>,
 }
 
 impl SettingsWatch {
-    pub(super) fn begin(loaded: &Loaded, wakeup: &Wakeup) -> Result<SettingsWatch, RunError> {
+    /// Adds the thread to `beside`.
+    ///
+    /// # Errors
+    /// When the machine gives no thread.
+    pub(super) fn begin(
+        loaded: &Loaded,
+        beside: &mut Stages,
+        wakeup: &Wakeup,
+    ) -> Result<SettingsWatch, RunError> {
         let news = News::default();
         let (end, ended) = channel();
         let (files, shared) = (FileWatch::new(loaded.clone()), Arc::clone(&news));
-        let wake = wakeup.wake_on_drop();
-        let thread = spawn("settings", wakeup, move || {
-            watch(files, &shared, &wake, &ended)
+        let changed = wakeup.wake_on_drop();
+        let end = move || {
+            // Without a receiver it has ended.
+            let _ = end.send(());
+        };
+        beside.add("settings", AtEnd::Detach, wakeup, end, move |_| {
+            watch(files, &shared, &changed, &ended);
         })?;
-        Ok(SettingsWatch {
-            news,
-            _end: end,
-            _thread: thread,
-        })
+        Ok(SettingsWatch { news })
     }
 
     fn take(&self) -> Option<(Read, Option<Vec<u8>>)> {
@@ -163,7 +168,7 @@ impl InUse {
         Ok(())
     }
 
-    /// Whether the stages must be built anew for what the files say now of the server.
+    /// Whether the stages must be rebuilt for what the files say now of the server.
     pub(super) fn has_changed(&mut self) -> bool {
         let Some((read, certificates)) = self.watch.take() else {
             return self.wanted.is_some();

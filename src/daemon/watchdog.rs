@@ -17,17 +17,17 @@ const JOURNAL_INTERVALS: i64 = 10;
 /// A writer that has not moved for so long waits for the disk; of itself it pauses 5 s at most.
 const STALL_NS: i64 = 7 * NS_PER_S;
 
-/// What is watched, and when it last moved.
+/// The steps of one loop as they were counted last, and since when that count stands.
 #[derive(Debug, Default)]
-struct Part {
-    seen: u64,
+struct Heartbeat {
+    steps: u64,
     moved_ns: MonoNs,
 }
 
-impl Part {
-    fn look(&mut self, now: u64, now_ns: MonoNs) {
-        if self.moved_ns == 0 || now != self.seen {
-            (self.seen, self.moved_ns) = (now, now_ns);
+impl Heartbeat {
+    fn look(&mut self, steps: u64, now_ns: MonoNs) {
+        if self.moved_ns == 0 || steps != self.steps {
+            (self.steps, self.moved_ns) = (steps, now_ns);
         }
     }
 
@@ -36,31 +36,31 @@ impl Part {
     }
 }
 
-/// The watch over the two.
+/// Watches both loops for systemd.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct Watchdog {
     /// Within how long systemd wants to hear of us.
     interval: Option<Duration>,
     ready: bool,
     stuck: bool,
     /// For how long the disk had not answered at the last look; 0: it does.
     stalled_ns: i64,
-    capture: Part,
-    journal: Part,
+    capture: Heartbeat,
+    journal: Heartbeat,
     /// What systemd was told last.
     said: String,
 }
 
-impl Watch {
-    /// A watch that tells systemd within `interval`; None: it does not want to hear.
-    pub(super) fn new(interval: Option<Duration>) -> Watch {
-        Watch {
+impl Watchdog {
+    /// A watchdog that tells systemd within `interval`; None: it does not want to hear.
+    pub(super) fn new(interval: Option<Duration>) -> Watchdog {
+        Watchdog {
             interval,
             ready: false,
             stuck: false,
             stalled_ns: 0,
-            capture: Part::default(),
-            journal: Part::default(),
+            capture: Heartbeat::default(),
+            journal: Heartbeat::default(),
             said: String::new(),
         }
     }
@@ -149,13 +149,13 @@ mod tests {
 
     #[test]
     fn a_disk_that_does_not_answer_is_not_taken_for_a_thread_that_is_stuck() {
-        let mut watch = Watch::new(Some(Duration::from_secs(60)));
+        let mut watchdog = Watchdog::new(Some(Duration::from_secs(60)));
         let board = Board::default();
         let mut look = |steps, rounds, at_s: i64| {
-            watch.look(&board, true, (steps, rounds), at_s * NS_PER_S);
+            watchdog.look(&board, true, (steps, rounds), at_s * NS_PER_S);
             let shown = board.snapshot().journal.stalled_since_ns;
-            assert_eq!(shown.is_some(), watch.stalled_ns > 0);
-            (watch.stuck, watch.stalled_ns > 0)
+            assert_eq!(shown.is_some(), watchdog.stalled_ns > 0);
+            (watchdog.stuck, watchdog.stalled_ns > 0)
         };
         assert_eq!(look(1, 1, 1), (false, false));
         assert_eq!(look(2, 1, 6), (false, false));
