@@ -13,7 +13,8 @@
 //! | room | its job |
 //! |---|---|
 //! | [`model`] | The vocabulary: edges, pulses, meters, windows, stamps, losses. Pure data. |
-//! | [`civil`] | Times as people write them, and their zone. |
+//! | [`text`] | Numbers and names as people read and write them. |
+//! | [`civil`] | Times as people write and read them, and their zone. |
 //! | [`clock`] | Asks the time; ties monotonic stamps to wall time by clock segments. |
 //! | [`capture`] | Edges in, pulses out: sources, the filter, gaps. |
 //! | [`intake`] | The queue in memory between capture and the journal. |
@@ -26,6 +27,7 @@
 //! | [`setup`] | Makes and repairs the server's buckets, tasks and tokens, by plan. |
 //! | [`register`] | Kilowatt-hours on a meter's face, from a reading and the pulses since. |
 //! | [`status`] | One snapshot of truth, for whoever shows it. |
+//! | [`verify`] | Checks from the wire to the server, with what to do. |
 //! | [`report`] | The line of state in the log. |
 //! | [`system`] | systemd (ready, alive, descriptors kept over a restart) and signals. |
 //! | [`owner`] | Whose a directory is, and how root works in it. |
@@ -53,3 +55,5 @@ pub mod server;
 pub mod setup;
 pub mod status;
 pub mod system;
+pub mod text;
+pub mod verify;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// Room → the rooms it may use.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("text", &[]),
     ("civil", &["model"]),
     ("clock", &["model"]),
     ("config", &["model"]),
@@ -42,6 +43,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("register", &["journal"]),
     ("status", &["model", "journal", "register"]),
     (
+        "verify",
+        &[
+            "text", "civil", "model", "clock", "config", "capture", "journal", "influx", "owner",
+            "import", "setup", "status",
+        ],
+    ),
+    (
         "report",
         &[
             "model", "clock", "capture", "deliver", "journal", "system", "status",
@@ -66,6 +74,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "text",
             "civil",
             "model",
             "clock",
@@ -82,6 +91,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "setup",
             "register",
             "status",
+            "verify",
             "daemon",
         ],
     ),

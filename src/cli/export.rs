@@ -12,7 +12,6 @@ use jiff::Timestamp;
 use super::names::meant;
 use super::new_file::NewFile;
 use super::numbers::count;
-use super::rights;
 use super::time::Moment;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded};
@@ -23,6 +22,7 @@ use crate::journal::reader::{Entry, Reader};
 use crate::model::View;
 use crate::model::{FIELD, TAG};
 use crate::model::{NS_PER_S, WallNs};
+use crate::owner::rights;
 
 /// Pulses a read: short transactions, so that a running daemon's WAL can be reused.
 const PAGE_PULSES: usize = 10_000;

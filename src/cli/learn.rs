@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tracing::{info, warn};
 
-use super::rights;
 use crate::capture::Trusting;
 use crate::clock::kernel::{boot_id, has_rtc};
 use crate::clock::segment::{EARLIEST_WALL_NS, Rules};
@@ -20,7 +19,7 @@ use crate::journal::JournalError;
 use crate::journal::reader::Reader;
 use crate::model::FilterState;
 use crate::model::NS_PER_S;
-use crate::owner::{self, Keep, User};
+use crate::owner::{self, Keep, User, rights};
 use crate::system::systemd;
 
 /// For so long root waits to be told whose the directory is, before it requests lines as root.
@@ -72,8 +71,9 @@ impl Learning {
         }
         let loaded = loaded.clone();
         let ask = move || {
+            let dir = &loaded.settings.journal.dir;
             // For this thread alone; the others follow when they are told.
-            let _ = told_owner.send(rights::work_as_owner(&loaded, keep));
+            let _ = told_owner.send(rights::work_as_owner(dir, keep).map_err(Into::into));
             let _ = told_learnt.send(learn(&loaded, clock, &told_trusting));
         };
         std::thread::Builder::new()
@@ -127,7 +127,7 @@ impl Learning {
         };
         self.settle(Duration::ZERO);
         for path in learnt.waiting {
-            warn!(file = %path.display(), "{}", super::verify::local::how_to_import(&path));
+            warn!(file = %path.display(), "{}", crate::import::how_to_import(&path));
         }
         self.lines = Some(learnt.lines);
         true

@@ -10,8 +10,9 @@ use super::names::width;
 use super::numbers::{count, grouped};
 use super::simulated::NOTE;
 use super::time;
+use crate::config::destination_name;
+use crate::config::in_use::configured_meters;
 use crate::config::{Influx, Loaded};
-use crate::daemon::destination_name;
 use crate::journal::lock::holder;
 use crate::journal::quarantine::{Quarantine, Quarantined};
 use crate::journal::reader::{LedgerEntry, Reader};
@@ -125,18 +126,16 @@ fn open_stretches(loaded: &Loaded, reader: &Reader) -> Result<Vec<OpenStretch>> 
     let mut lines = reader.lines_now()?;
     let is_simulated = reader.is_simulated()?;
     let daemon = Daemon::from(holder(&loaded.settings.journal.dir));
-    let open = super::status::meter_names(loaded)
-        .into_iter()
-        .filter_map(|meter| {
-            let until_s = until_s.get(&meter).copied();
-            let until_ns = until_s.map(|until_s| until_s * NS_PER_S);
-            let told = lines.remove(&meter);
-            let told = told.map(|told| (told.since_ns, told.why));
-            let line = line_status(daemon, is_simulated, told, until_ns)?;
-            let since_s = line.since_ns.map(|since_ns| since_ns.div_euclid(NS_PER_S));
-            let (from_s, why) = (until_s.or(since_s), line.why);
-            (!line.is_read).then_some(OpenStretch { meter, from_s, why })
-        });
+    let open = configured_meters(loaded).into_iter().filter_map(|meter| {
+        let until_s = until_s.get(&meter).copied();
+        let until_ns = until_s.map(|until_s| until_s * NS_PER_S);
+        let told = lines.remove(&meter);
+        let told = told.map(|told| (told.since_ns, told.why));
+        let line = line_status(daemon, is_simulated, told, until_ns)?;
+        let since_s = line.since_ns.map(|since_ns| since_ns.div_euclid(NS_PER_S));
+        let (from_s, why) = (until_s.or(since_s), line.why);
+        (!line.is_read).then_some(OpenStretch { meter, from_s, why })
+    });
     Ok(open.collect())
 }
 

@@ -12,7 +12,6 @@ use tracing::{info, warn};
 use super::learn::Learning;
 use super::log;
 use super::remote::remote;
-use super::rights;
 use super::time::{self, Moment};
 use crate::capture::Source;
 use crate::capture::gpio::{GpioSource, is_line};
@@ -28,7 +27,7 @@ use crate::daemon::{self, Parts, RemoteMaker, UntilLearnt};
 use crate::journal::kind::SIMULATED_BOOT;
 use crate::model::FilterState;
 use crate::model::NS_PER_S;
-use crate::owner::Keep;
+use crate::owner::{Keep, rights};
 use crate::system::systemd::{self, StoredDescriptor};
 
 /// Options of `run`.

@@ -8,16 +8,16 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::in_use::{InUse, SOON};
-use super::status::meter_names;
-use super::{audit, refused, rights};
+use super::{audit, refused};
 use crate::clock::{Clock, SystemClock};
+use crate::config::in_use::{InUse, SOON, configured_meters};
 use crate::config::{Influx, InfluxSettings, Loaded, Secret, Token, TokenSource};
 use crate::influx::{Client, ClientSettings};
 use crate::journal::lock::is_locked;
 use crate::journal::reader::Reader;
 use crate::model::NS_PER_S;
 use crate::model::{Tier, View};
+use crate::owner::rights;
 use crate::reconcile::compare::Verdict;
 use crate::setup::apply::Applier;
 use crate::setup::inspect::{check, look};
@@ -98,7 +98,7 @@ pub fn setup(args: &SetupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
         raw_retention_d: loaded.settings.journal.raw_retention_d,
         installation: &installation.id,
         tokens: &installation.tokens,
-        meters: &meter_names(loaded),
+        meters: &configured_meters(loaded),
         writer_id: writer_id.as_deref(),
         take_over: args.take_over,
         new_read_token: args.new_read_token,

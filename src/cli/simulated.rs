@@ -10,6 +10,7 @@ use super::rights;
 use crate::config::{InfluxSettings, LoadOptions, Loaded, load};
 use crate::journal::JournalError;
 use crate::journal::reader::Reader;
+use crate::owner::rights::as_owner;
 
 /// What stands above an answer for people.
 pub(super) const NOTE: &str = "SIMULATED pulses, not yours";
@@ -57,7 +58,7 @@ pub(super) fn load_known(options: &LoadOptions) -> Result<Loaded> {
 
 /// Whether the journal in `dir` is one of simulated pulses; one that is not there, or cannot be read, is not.
 fn is_simulated(dir: &Path) -> Result<bool> {
-    let _acting = rights::as_owner(dir)?;
+    let _acting = as_owner(dir)?;
     let asked = Reader::open(dir).and_then(|reader| reader.is_simulated());
     Ok(asked.unwrap_or(false))
 }

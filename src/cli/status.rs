@@ -8,14 +8,13 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-pub(super) use super::in_use::configured_meters as meter_names;
-use super::in_use::{self, notices};
 use super::names::width;
 use super::numbers::{count, grouped, size};
 use super::time;
 use crate::clock::{Clock, SystemClock};
+use crate::config::destination_name;
+use crate::config::in_use::{self, notices};
 use crate::config::{Downsampling, Influx, Loaded};
-use crate::daemon::destination_name;
 use crate::journal::JournalError;
 use crate::journal::lock::{Holder, holder};
 use crate::journal::reader::Reader;
@@ -25,7 +24,7 @@ use crate::model::Tier;
 use crate::status::conditions::{Condition, conditions};
 use crate::status::line::NOT_RUNNING;
 use crate::status::{
-    ClockStatus, DeliveryStatus, LevelStatus, MeterStatus, Status, ViewsStatus, Wanted,
+    DeliveryStatus, LevelStatus, MeterStatus, Status, ViewsStatus, Wanted, clock_words,
 };
 
 /// Options of `status`.
@@ -124,11 +123,7 @@ fn exit_code(is_wrong: bool) -> ExitCode {
 fn to_import(dir: &Path, out: &mut dyn Write) -> Result<()> {
     for path in crate::import::waiting(dir) {
         writeln!(out, "TO IMPORT  {}", path.display())?;
-        writeln!(
-            out,
-            "           {}",
-            super::verify::local::how_to_import(&path)
-        )?;
+        writeln!(out, "           {}", crate::import::how_to_import(&path))?;
     }
     Ok(())
 }
@@ -191,21 +186,6 @@ fn explained(failed: JournalError, dir: &Path) -> anyhow::Error {
          `systemctl status powerlogger`",
         dir.display()
     ))
-}
-
-/// On which clock the newest pulses stand, and what to do about it.
-pub(super) fn clock_words(clock: &ClockStatus) -> &'static str {
-    match clock.trust {
-        "synchronised" => "synchronised (NTP)",
-        "rtc" => "set by the machine's battery-backed clock",
-        "assumed" => {
-            "taken as it is: nothing has confirmed it (`timedatectl set-ntp true` switches NTP on)"
-        }
-        _ => {
-            "NOT KNOWN to be right: pulses are counted and kept, and delivered when it is; switch NTP on \
-             (`timedatectl set-ntp true`), or set clock.without_ntp = \"assume\""
-        }
-    }
 }
 
 fn delivery(loaded: &Loaded, status: Option<&DeliveryStatus>, out: &mut dyn Write) -> Result<()> {

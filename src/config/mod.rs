@@ -7,6 +7,7 @@
 pub mod address;
 pub mod described;
 pub mod dotenv;
+pub mod in_use;
 pub mod keys;
 pub mod load;
 pub mod merge;
@@ -19,6 +20,7 @@ pub mod text;
 pub mod token;
 pub mod watch;
 
+mod destination;
 mod line_name;
 mod misspelt;
 mod seconds;
@@ -31,6 +33,7 @@ use std::path::PathBuf;
 use crate::model::{Bias, CountedEdge, Level};
 use crate::model::{Tier, View};
 
+pub use destination::destination_name;
 pub use load::{LoadOptions, Loaded, load, unreadable};
 pub use problem::ConfigError;
 

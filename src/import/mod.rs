@@ -114,5 +114,19 @@ pub fn is_python_queue(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == PYTHON_QUEUE)
 }
 
+/// What to do about a file that waits to be imported.
+pub fn how_to_import(path: &Path) -> String {
+    let holds = if is_python_queue(path) {
+        "the queue of the Python edition holds pulses that were never delivered"
+    } else {
+        "the journal was damaged and was moved aside; a new one was started"
+    };
+    let path = path.display();
+    format!(
+        "{holds}: with the daemon stopped, `powerlogger import {path}` brings in what can be read \
+         (--dry-run shows it)"
+    )
+}
+
 #[cfg(test)]
 mod again_tests;

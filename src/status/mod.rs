@@ -1,6 +1,7 @@
 //! One snapshot of truth, read from the journal: what each meter has counted, what waits, what
 //! was lost, how delivery stands. The log, the command line and later the page only render it.
 
+mod clock;
 pub mod conditions;
 pub mod judgement;
 pub mod line;
@@ -17,6 +18,8 @@ use crate::journal::reader::{MeterTotals, Reader};
 use crate::model::{NS_PER_S, WallNs};
 use crate::model::{Tier, View};
 use crate::register;
+pub use clock::clock_words;
+
 use line::{Daemon, LineStatus, line_status};
 
 /// The state of the whole, at one time.

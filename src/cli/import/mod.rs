@@ -13,12 +13,12 @@ use clap::Args;
 use self::words::{closing, describe, tell_inherited, tell_meters, tell_not_understood};
 use super::numbers::{count, size};
 use super::progress::Progress;
-use super::{rights, simulated};
+use super::simulated;
 use crate::clock::elapsed::ElapsedRecord;
 use crate::clock::kernel::boot_id;
 use crate::clock::{Clock, SystemClock};
+use crate::config::destination_name;
 use crate::config::{Influx, Loaded};
-use crate::daemon::destination_name;
 use crate::import::bring::{Bringer, MeterOf, inherit, would_inherit};
 use crate::import::source::{Context, Source};
 use crate::import::survey::Survey;
@@ -30,6 +30,7 @@ use crate::journal::heirloom::ArrivedHours;
 use crate::journal::lock::is_locked;
 use crate::journal::reader::Reader;
 use crate::model::{NS_PER_DAY, WallNs};
+use crate::owner::rights;
 
 /// Bytes that a pulse takes in the journal with its windows, at most, when they come in thousands.
 const PULSE_BYTES: u64 = 40;

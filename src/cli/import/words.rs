@@ -7,12 +7,12 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::Surveyed;
-use crate::cli::names::width;
-use crate::cli::numbers::{count, grouped};
 use crate::cli::time;
 use crate::config::{Influx, Loaded};
 use crate::import::bring::{Inherited, MeterOf, Outcome};
 use crate::import::survey::Found;
+use crate::text::names::width;
+use crate::text::numbers::{count, grouped};
 
 /// Says what a file is and holds.
 pub(super) fn describe(file: &Surveyed, out: &mut dyn Write) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Numbers as people read them.
 
 /// An integer in groups of three digits: `2,069,068`.
-pub(super) fn grouped(number: impl Into<i128>) -> String {
+pub fn grouped(number: impl Into<i128>) -> String {
     let number = number.into();
     let digits = number.unsigned_abs().to_string();
     let mut grouped = String::new();
@@ -18,7 +18,7 @@ pub(super) fn grouped(number: impl Into<i128>) -> String {
 }
 
 /// A number of things: `1 pulse`, `2 pulses`, `12,480 pulses`.
-pub(super) fn count(number: impl Into<i128>, one: &str) -> String {
+pub fn count(number: impl Into<i128>, one: &str) -> String {
     match number.into() {
         1 => format!("1 {one}"),
         number => format!("{} {one}s", grouped(number)),
@@ -26,7 +26,7 @@ pub(super) fn count(number: impl Into<i128>, one: &str) -> String {
 }
 
 /// Bytes, in the unit that fits: `512 KiB`, `1.5 MiB`, `76.0 GiB`.
-pub(super) fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     let mib = bytes as f64 / f64::from(1 << 20);
     if bytes < 1 << 20 {
         format!("{} KiB", bytes.div_ceil(1 << 10))

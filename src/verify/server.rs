@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
-
-use super::super::status::meter_names;
+use super::check::{Check, Checks};
 use super::skipped::{self, NEEDS_ADMIN};
-use super::{Check, Checks, others};
+use super::{VerifyError, others};
 use crate::clock::{Clock, SystemClock};
+use crate::config::in_use::configured_meters;
 use crate::config::{Downsampling, Influx, InfluxSettings, Loaded, TokenSource};
 use crate::influx::error::chain;
 use crate::influx::line_protocol::LineEncoder;
@@ -22,7 +21,7 @@ use crate::setup::plan::{Wanted, conflicts, days};
 use crate::setup::{mark, sharing, tasks};
 
 /// Checks the server and what is on it.
-pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
+pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), VerifyError> {
     let influx = match &loaded.settings.influx {
         Influx::Configured(influx) => influx,
         Influx::NotConfigured(why) => return checks.add(off(loaded, why)),
@@ -99,7 +98,11 @@ fn client(influx: &InfluxSettings, token: Option<String>) -> Result<Client, Erro
 }
 
 /// The token of `run`, and the organisation. A body without points is checked in all but its points.
-fn token(client: &Client, influx: &InfluxSettings, checks: &mut Checks<'_>) -> Result<bool> {
+fn token(
+    client: &Client,
+    influx: &InfluxSettings,
+    checks: &mut Checks<'_>,
+) -> Result<bool, VerifyError> {
     let source = influx.token.as_ref().map(|token| token.source.clone());
     let of = match source {
         Some(TokenSource::Credential) => "a systemd credential",
@@ -182,7 +185,11 @@ fn names_organization(message: &str) -> bool {
 }
 
 /// Are they there, and may we read them?
-fn buckets(client: &Client, influx: &InfluxSettings, checks: &mut Checks<'_>) -> Result<()> {
+fn buckets(
+    client: &Client,
+    influx: &InfluxSettings,
+    checks: &mut Checks<'_>,
+) -> Result<(), VerifyError> {
     for level in Tier::ALL {
         let name = influx.bucket(level);
         let what = format!("bucket {name}");
@@ -210,7 +217,11 @@ fn buckets(client: &Client, influx: &InfluxSettings, checks: &mut Checks<'_>) ->
 }
 
 /// A point goes to a series of its own, comes back, and is deleted again.
-fn end_to_end(client: &Client, influx: &InfluxSettings, checks: &mut Checks<'_>) -> Result<()> {
+fn end_to_end(
+    client: &Client,
+    influx: &InfluxSettings,
+    checks: &mut Checks<'_>,
+) -> Result<(), VerifyError> {
     let what = "end to end";
     let measurement = format!("{}_verify", influx.measurement);
     let meter = format!("verify-{:08x}", fastrand::u32(..));
@@ -288,7 +299,7 @@ fn with_admin(
     influx: &InfluxSettings,
     admin: String,
     checks: &mut Checks<'_>,
-) -> Result<()> {
+) -> Result<(), VerifyError> {
     let client = client(influx, Some(admin))?;
     let looked = client.organisation(&influx.org).and_then(|org| match org {
         Organisation::Found(id) => look(&client, &id).map(Some),
@@ -311,7 +322,7 @@ fn with_admin(
         }
     };
     let here = here.as_ref();
-    let meters = meter_names(loaded);
+    let meters = configured_meters(loaded);
     let wanted = Wanted {
         influx,
         raw_retention_d: loaded.settings.journal.raw_retention_d,
@@ -345,7 +356,7 @@ fn with_admin(
     others::shared_meters(&seen, &wanted, checks)
 }
 
-fn retention(seen: &Look, wanted: &Wanted<'_>, checks: &mut Checks<'_>) -> Result<()> {
+fn retention(seen: &Look, wanted: &Wanted<'_>, checks: &mut Checks<'_>) -> Result<(), VerifyError> {
     let others = sharing::others(seen, wanted.influx, wanted.installation);
     for level in Tier::ALL {
         let name = wanted.influx.bucket(level);

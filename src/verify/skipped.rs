@@ -1,8 +1,7 @@
 //! The checks that are not made, each by its name.
 
-use anyhow::Result;
-
-use super::{Check, Checks};
+use super::VerifyError;
+use super::check::{Check, Checks};
 use crate::config::{InfluxSettings, Loaded};
 use crate::model::Tier;
 
@@ -23,7 +22,7 @@ pub(super) fn rest(
     influx: &InfluxSettings,
     why: &str,
     checks: &mut Checks<'_>,
-) -> Result<()> {
+) -> Result<(), VerifyError> {
     skip(&["token of `run`", "organization"], why, checks)?;
     behind_token(loaded, influx, why, checks)
 }
@@ -34,7 +33,7 @@ pub(super) fn behind_token(
     influx: &InfluxSettings,
     why: &str,
     checks: &mut Checks<'_>,
-) -> Result<()> {
+) -> Result<(), VerifyError> {
     for level in Tier::ALL {
         skip(&[&format!("bucket {}", influx.bucket(level))], why, checks)?;
     }
@@ -48,7 +47,7 @@ pub(super) fn behind_token(
 }
 
 /// Notes that these checks were not made, and why.
-pub(super) fn skip(all: &[&str], why: &str, checks: &mut Checks<'_>) -> Result<()> {
+pub(super) fn skip(all: &[&str], why: &str, checks: &mut Checks<'_>) -> Result<(), VerifyError> {
     for what in all {
         checks.add(Check::not_checked(*what, why))?;
     }

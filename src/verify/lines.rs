@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
-
-use super::{Check, Checks};
+use super::VerifyError;
+use super::check::{Check, Checks};
 use crate::capture::gpio::{FORMER_CONSUMER, GpioError, probe, request_of};
 use crate::config::{Loaded, MeterSettings};
 use crate::journal::lock::is_locked;
@@ -19,7 +18,7 @@ struct Known {
     running: bool,
 }
 
-pub(super) fn lines(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
+pub(super) fn lines(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), VerifyError> {
     let dir = &loaded.settings.journal.dir;
     let lines = Reader::open(dir).and_then(|reader| reader.lines());
     let requests = lines.unwrap_or_default().into_iter();
@@ -113,7 +112,7 @@ fn busy(what: String, meter: &MeterSettings, line: &str, consumer: &str, known: 
 }
 
 /// Whether the filters fit what comes on the lines.
-pub(super) fn filters(status: &Status, checks: &mut Checks<'_>) -> Result<()> {
+pub(super) fn filters(status: &Status, checks: &mut Checks<'_>) -> Result<(), VerifyError> {
     for meter in &status.meters {
         for word in meter.filter.iter().flat_map(FilterStatus::words) {
             let Some(filter) = &meter.filter else {
@@ -139,7 +138,7 @@ pub(super) fn filters(status: &Status, checks: &mut Checks<'_>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Outcome;
+    use super::super::check::Outcome;
     use super::*;
     use crate::config::{FilterSettings, LineName, LineSettings};
     use crate::model::{Bias, CountedEdge, Level};
@@ -193,11 +192,8 @@ mod tests {
         ] {
             let check = look(name, consumer, running);
             assert_ne!(check.outcome, Outcome::Good);
-            let words = format!("{} {:?}", check.seen, check.outcome);
-            assert!(
-                words.contains(says) || words.contains(&says.replace('"', "\\\"")),
-                "{words}"
-            );
+            let words = format!("{} {}", check.detail, check.remedy);
+            assert!(words.contains(says), "{words}");
         }
     }
 }

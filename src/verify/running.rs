@@ -1,11 +1,10 @@
 //! The check of the daemon that runs: whether it has the settings that the files have.
 
-use anyhow::Result;
-
-use super::super::in_use::InUse;
-use super::{Check, Checks};
+use super::VerifyError;
+use super::check::{Check, Checks};
 use crate::capture::waker::Waker;
 use crate::clock::{Clock, SystemClock};
+use crate::config::in_use::InUse;
 use crate::config::{Influx, Loaded};
 use crate::journal::lock::is_locked;
 use crate::journal::reader::Reader;
@@ -17,13 +16,13 @@ const TAKEN_UP_NS: i64 = 20 * NS_PER_S;
 /// Between looks at what it has noted.
 const LOOK_NS: i64 = 500 * NS_PER_MS;
 
-pub(super) fn running(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
+pub(super) fn running(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), VerifyError> {
     let dir = &loaded.settings.journal.dir;
     if !is_locked(dir) {
         return Ok(());
     }
     let what = "settings of the running daemon";
-    let pause = Waker::new()?;
+    let pause = Waker::new().map_err(VerifyError::Waker)?;
     let deadline_ns = SystemClock.mono_ns() + TAKEN_UP_NS;
     let in_use = loop {
         let noted = Reader::open(dir).and_then(|reader| reader.noted_settings());

@@ -1,20 +1,14 @@
-//! What the daemon that runs uses, against what the files say.
+//! What the daemon that runs uses, against what the files say. Pure.
 
-use anyhow::Result;
-
-use super::rights;
-use crate::config::described::{CONFIG_DIR, Described, KEEPS, OFF, describe, differences};
-use crate::config::load::load_what_can_be_read;
-use crate::config::{ConfigError, LoadOptions, Loaded};
-use crate::journal::lock::{Holder, holder};
-use crate::owner::Keep;
+use super::Loaded;
+use super::described::{CONFIG_DIR, Described, KEEPS, OFF, describe, differences};
 
 /// Within how long the daemon takes up what concerns the server, as people are told.
-pub(super) const SOON: &str = "within about 10 s";
+pub const SOON: &str = "within about 10 s";
 
 /// The two, compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct InUse {
+pub struct InUse {
     /// Where it sends to; Err: why nowhere.
     pub sends_to: Result<String, String>,
     /// It reads the files of this other directory.
@@ -27,7 +21,7 @@ pub(super) struct InUse {
 
 impl InUse {
     /// Compares what the daemon has noted with what is configured; None: it has noted nothing (an older version).
-    pub(super) fn new(noted: &Described, loaded: &Loaded) -> Option<InUse> {
+    pub fn new(noted: &Described, loaded: &Loaded) -> Option<InUse> {
         let dir = noted.get(CONFIG_DIR)?;
         let mut files = describe(&loaded.settings, &loaded.config_dir);
         let other_dir = files
@@ -50,12 +44,12 @@ impl InUse {
     }
 
     /// Whether it runs with what is configured.
-    pub(super) fn is_same(&self) -> bool {
+    pub fn is_same(&self) -> bool {
         self.of_server.is_empty() && self.by_restart.is_empty()
     }
 
     /// What to do about what differs.
-    pub(super) fn remedy(&self) -> String {
+    pub fn remedy(&self) -> String {
         match &self.other_dir {
             Some(dir) => format!(
                 "it reads the files in {dir}: edit those, name them with --config-dir {dir}, or stop it and start \
@@ -72,7 +66,7 @@ impl InUse {
     }
 
     /// All that differs, in one line.
-    pub(super) fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         let all: Vec<&str> = self
             .of_server
             .iter()
@@ -84,14 +78,14 @@ impl InUse {
 }
 
 /// The names of the configured meters.
-pub(super) fn configured_meters(loaded: &Loaded) -> Vec<String> {
+pub fn configured_meters(loaded: &Loaded) -> Vec<String> {
     let meters = loaded.settings.meters.iter();
     meters.map(|meter| meter.name.clone()).collect()
 }
 
 /// The meters that are counted: those of the files, or those of the running daemon where it could not have begun
 /// with the files.
-pub(super) fn meter_names(loaded: &Loaded, noted: &Described) -> Vec<String> {
+pub fn meter_names(loaded: &Loaded, noted: &Described) -> Vec<String> {
     if !loaded.forbids_counting() {
         return configured_meters(loaded);
     }
@@ -102,26 +96,9 @@ pub(super) fn meter_names(loaded: &Loaded, noted: &Described) -> Vec<String> {
     noted.keys().filter_map(|key| line_of(key)).collect()
 }
 
-/// The configuration for a look at the daemon that runs, after [`load`](crate::config::load) has found something
-/// `wrong` that the daemon could not have begun with.
-///
-/// # Errors
-/// With what was wrong, when no daemon runs where the files say.
-pub(super) fn load_beside_daemon(options: &LoadOptions, wrong: anyhow::Error) -> Result<Loaded> {
-    if !wrong.is::<ConfigError>() {
-        return Err(wrong);
-    }
-    let loaded = load_what_can_be_read(options);
-    rights::work_as_owner(&loaded, Keep::Nothing)?;
-    match holder(&loaded.settings.journal.dir) {
-        Holder::Somebody => Ok(loaded),
-        _ => Err(wrong),
-    }
-}
-
 /// What there is to say of the configuration: a machine word and a text. `noted`: what the running daemon has
 /// noted; None: none runs.
-pub(super) fn notices(loaded: &Loaded, noted: Option<&Described>) -> Vec<(&'static str, String)> {
+pub fn notices(loaded: &Loaded, noted: Option<&Described>) -> Vec<(&'static str, String)> {
     let wrong = loaded.check().err();
     let kept = noted.filter(|_| loaded.forbids_counting());
     let wrong = wrong.map(|wrong| match kept {
@@ -146,7 +123,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::config::load;
+    use crate::config::{LoadOptions, load};
 
     fn loaded(dir: &std::path::Path, dotenv: &str) -> Loaded {
         fs::write(dir.join(".env"), dotenv).unwrap();

@@ -1,8 +1,7 @@
 //! The checks of who else writes into our buckets, and of who we are.
 
-use anyhow::Result;
-
-use super::{Check, Checks};
+use super::VerifyError;
+use super::check::{Check, Checks};
 use crate::config::Loaded;
 use crate::setup::inspect::Look;
 use crate::setup::installation::{Found, ID_FILE};
@@ -32,7 +31,7 @@ pub(super) fn shared_meters(
     seen: &Look,
     wanted: &Wanted<'_>,
     checks: &mut Checks<'_>,
-) -> Result<()> {
+) -> Result<(), VerifyError> {
     let others = sharing::others(seen, wanted.influx, wanted.installation);
     if others.is_empty() {
         return checks.add(Check::good(

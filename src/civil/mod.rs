@@ -1,11 +1,15 @@
-//! Times as people and programs write them, and the time zone of those that do not say theirs. Pure, but for
-//! [`Zone::system`].
+//! Times as people and programs write and read them, and the time zone of those that do not say theirs. Pure, but
+//! for [`Zone::system`].
+
+mod shown;
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ZonedDateTime};
 
 use crate::model::{NS_PER_DAY, NS_PER_S, S_PER_DAY, WallNs};
+
+pub use shown::{ago, local, span};
 
 /// The zone of times that are written without an offset; or why it is not known. Nothing is taken as UTC
 /// because the zone is not known.

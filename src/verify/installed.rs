@@ -6,7 +6,7 @@ use std::path::Path;
 const SYSTEMD: &str = "/run/systemd/system";
 
 /// What starts the daemon here.
-pub(super) fn start() -> String {
+pub fn start() -> String {
     let exe = std::env::current_exe().unwrap_or_default();
     start_of(&exe, Path::new(SYSTEMD).exists()).to_owned()
 }

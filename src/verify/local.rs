@@ -4,21 +4,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
-
-use super::super::numbers::{count, size};
-use super::super::status::{clock_words, meter_names};
-use super::{Check, Checks, installed};
+use super::check::{Check, Checks};
+use super::unlisted::unlisted;
+use super::{VerifyError, installed};
+use crate::civil::local;
 use crate::clock::kernel;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::clock::{Clock, SystemClock};
+use crate::config::in_use::configured_meters;
 use crate::config::{Influx, Loaded};
 use crate::journal::lock::{holder, is_locked};
 use crate::journal::reader::Reader;
 use crate::journal::refusal::Refusal;
 use crate::journal::{JournalError, file_in};
 use crate::status::line::Daemon;
-use crate::status::{Status, Wanted};
+use crate::status::{Status, Wanted, clock_words};
+use crate::text::numbers::{count, size};
 
 /// With less than this the journal is soon full.
 const FREE_BYTES_MIN: u64 = 100 << 20;
@@ -26,14 +27,14 @@ const FREE_BYTES_MIN: u64 = 100 << 20;
 /// The unit.
 const UNIT: &str = "powerlogger.service";
 
-pub(super) fn configuration(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
+pub(super) fn configuration(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), VerifyError> {
     let dir = loaded.config_dir.display();
     let files = match loaded.files.as_slice() {
         [] => "no file, everything is default".to_owned(),
         files => files.join(" and "),
     };
     let seen = format!("{files} in {dir}, {} meters", loaded.settings.meters.len());
-    let unlisted = super::super::config::unlisted(loaded);
+    let unlisted = unlisted(loaded);
     let notes: Vec<String> = loaded.notes.iter().cloned().chain(unlisted).collect();
     checks.add(match loaded.check() {
         Err(wrong) => {
@@ -50,7 +51,7 @@ pub(super) fn configuration(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<
     })
 }
 
-pub(super) fn journal(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
+pub(super) fn journal(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), VerifyError> {
     let dir = &loaded.settings.journal.dir;
     let what = "journal";
     checks.add(writable(dir))?;
@@ -99,7 +100,7 @@ fn writable(dir: &Path) -> Check {
     let seen = dir.display().to_string();
     let near = existing(dir);
     let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
-    // As the daemon's user: root has become him.
+    // As the daemon's user, whom root has become.
     match rustix::fs::access(near, access) {
         Ok(()) => match unwritable(dir) {
             None => Check::good(what, format!("{seen}, writable")),
@@ -145,16 +146,16 @@ fn existing(path: &Path) -> &Path {
         .unwrap_or(Path::new("/"))
 }
 
-pub(super) fn clock(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
+pub(super) fn clock(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), VerifyError> {
     if SystemClock.wall_ns() < EARLIEST_WALL_NS {
         return checks.add(Check::bad(
             "clock",
-            super::super::time::local(SystemClock.wall_ns()),
+            local(SystemClock.wall_ns()),
             "the date is wrong: set the clock or switch on NTP; pulses are counted and kept meanwhile, \
              and delivered when the time is known",
         ));
     }
-    let now = super::super::time::local(SystemClock.wall_ns());
+    let now = local(SystemClock.wall_ns());
     let settings = loaded.settings.clock;
     let rtc = settings
         .rtc
@@ -165,7 +166,7 @@ pub(super) fn clock(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
         Check::note(
             "clock",
             now,
-            "not synchronised; the machine's battery-backed clock is taken for right: \
+            "not synchronised; the machine's battery-backed clock is trusted: \
              `timedatectl set-ntp true` switches NTP on",
         )
     } else if settings.assume {
@@ -173,7 +174,7 @@ pub(super) fn clock(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
             "clock",
             now,
             format!(
-                "not synchronised; taken for right {} s after the start all the same \
+                "not synchronised; trusted {} s after the start all the same \
                  (clock.without_ntp = \"assume\")",
                 settings.max_wait_s
             ),
@@ -190,38 +191,32 @@ pub(super) fn clock(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
 }
 
 /// What waits in the journal's directory to be imported.
-pub(super) fn waiting(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
+pub(super) fn waiting(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), VerifyError> {
     for path in crate::import::waiting(&loaded.settings.journal.dir) {
         let kib = fs::metadata(&path).map_or(0, |meta| meta.len()) >> 10;
         let seen = format!("{} ({kib} KiB)", path.display());
         checks.add(if crate::import::is_python_queue(&path) {
-            Check::note("queue of the Python edition", seen, how_to_import(&path))
+            Check::note(
+                "queue of the Python edition",
+                seen,
+                crate::import::how_to_import(&path),
+            )
         } else {
-            Check::bad("journal that was damaged", seen, how_to_import(&path))
+            Check::bad(
+                "journal that was damaged",
+                seen,
+                crate::import::how_to_import(&path),
+            )
         })?;
     }
     Ok(())
 }
 
-/// What to do about a file that waits to be imported.
-pub(in crate::cli) fn how_to_import(path: &Path) -> String {
-    let holds = if crate::import::is_python_queue(path) {
-        "the queue of the Python edition holds pulses that were never delivered"
-    } else {
-        "the journal was damaged and was moved aside; a new one was started"
-    };
-    let path = path.display();
-    format!(
-        "{holds}: with the daemon stopped, `powerlogger import {path}` brings in what can be read \
-         (--dry-run shows it)"
-    )
-}
-
-pub(super) fn service(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
+pub(super) fn service(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), VerifyError> {
     let running = is_locked(&loaded.settings.journal.dir);
     let state = run("systemctl", &["is-active", UNIT]);
     checks.add(match (state.as_deref(), running) {
-        (Some("active"), true) => Check::good("service", "active, and the journal is its"),
+        (Some("active"), true) => Check::good("service", "active; it holds the journal"),
         (Some("active"), false) => Check::bad(
             "service",
             "active, but nobody has the journal of this configuration",
@@ -255,17 +250,17 @@ fn is_enabled() -> bool {
 }
 
 /// What the journal tells of the newest pulses, and of delivery.
-fn newest(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
+fn newest(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), VerifyError> {
     let Ok(mut reader) = Reader::open(&loaded.settings.journal.dir) else {
         return Ok(());
     };
     let destination = match &loaded.settings.influx {
-        Influx::Configured(influx) => Some(crate::daemon::destination_name(influx)),
+        Influx::Configured(influx) => Some(crate::config::destination_name(influx)),
         Influx::NotConfigured(_) => None,
     };
     let wanted = Wanted {
         destination: destination.as_deref(),
-        meters: &meter_names(loaded),
+        meters: &configured_meters(loaded),
         daemon: holder(&loaded.settings.journal.dir).into(),
     };
     let status = Status::take(&mut reader, wanted, SystemClock.wall_ns())?;

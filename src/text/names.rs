@@ -1,7 +1,7 @@
 //! Names of meters: as people type them, as a shell takes them, in columns.
 
 /// A name as a shell takes it for one word.
-pub(super) fn shell_word(name: &str) -> String {
+pub fn shell_word(name: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_-.+:/".contains(c);
     if !name.is_empty() && name.chars().all(is_plain) {
         return name.to_owned();
@@ -10,7 +10,7 @@ pub(super) fn shell_word(name: &str) -> String {
 }
 
 /// The name that is meant: as it is written, or the only one that differs by small and capital letters.
-pub(super) fn meant<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn meant<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = names.into_iter().collect();
     let mut alike = known
         .iter()
@@ -22,7 +22,7 @@ pub(super) fn meant<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) ->
 }
 
 /// How wide a column of names is, in characters: as the longest of them, at least `least`.
-pub(super) fn width<'a>(names: impl IntoIterator<Item = &'a str>, least: usize) -> usize {
+pub fn width<'a>(names: impl IntoIterator<Item = &'a str>, least: usize) -> usize {
     let widths = names.into_iter().map(|name| name.chars().count());
     widths.max().unwrap_or(0).max(least)
 }

@@ -1,8 +1,7 @@
 //! The check of the card: how much the journal writes to it in a year.
 
-use anyhow::Result;
-
-use super::{Check, Checks};
+use super::VerifyError;
+use super::check::{Check, Checks};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
 use crate::journal::reader::Reader;
@@ -50,7 +49,7 @@ fn gb_a_year(windows: &[Window], interval_ms: u64, now_s: i64) -> Option<f64> {
     Some(bytes.sum::<i64>() as f64 / 1e9 / (now_s - first_s) as f64 * YEAR_S)
 }
 
-pub(super) fn wear(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
+pub(super) fn wear(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), VerifyError> {
     let Ok(reader) = Reader::open(&loaded.settings.journal.dir) else {
         return Ok(());
     };
@@ -117,15 +116,18 @@ mod tests {
 
     #[test]
     fn a_card_is_judged_by_how_long_it_lasts() {
-        use super::super::Outcome;
+        use super::super::check::Outcome;
         let of = |gb, less_gb| judge(gb, less_gb, 1_000).outcome;
         assert_eq!(of(0.0, 0.0), Outcome::Good);
         assert_eq!(of(46.8, 20.0), Outcome::Good);
         assert!(
-            matches!(of(276.0, 130.0), Outcome::Note(note) if note.contains("sync_interval_ms"))
+            matches!(judge(276.0, 130.0, 1_000), Check { outcome: Outcome::Note, remedy, .. }
+                if remedy.contains("sync_interval_ms"))
         );
-        assert!(matches!(of(2_000.0, 1_900.0), Outcome::Bad(remedy)
-            if remedy.contains("SSD") && !remedy.contains("sync_interval_ms")));
-        assert!(judge(276.0, 130.0, 1_000).seen.contains("some 18 years"));
+        assert!(
+            matches!(judge(2_000.0, 1_900.0, 1_000), Check { outcome: Outcome::Bad, remedy, .. }
+            if remedy.contains("SSD") && !remedy.contains("sync_interval_ms"))
+        );
+        assert!(judge(276.0, 130.0, 1_000).detail.contains("some 18 years"));
     }
 }
