@@ -37,7 +37,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "import",
-        &["civil", "model", "clock", "config", "journal", "owner"],
+        &[
+            "text", "civil", "model", "clock", "config", "journal", "owner",
+        ],
     ),
     ("setup", &["model", "config", "influx", "owner"]),
     ("register", &["journal"]),
@@ -72,6 +74,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "start",
+        &[
+            "civil",
+            "model",
+            "clock",
+            "config",
+            "capture",
+            "journal",
+            "deliver",
+            "reconcile",
+            "influx",
+            "import",
+            "system",
+            "owner",
+            "daemon",
+        ],
+    ),
+    (
         "cli",
         &[
             "text",
@@ -93,6 +113,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "status",
             "verify",
             "daemon",
+            "start",
         ],
     ),
 ];

@@ -4,11 +4,10 @@
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::rights;
 use crate::config::{InfluxSettings, LoadOptions, Loaded, load};
-use crate::journal::JournalError;
 use crate::journal::reader::Reader;
 use crate::owner::rights::as_owner;
 
@@ -76,31 +75,4 @@ pub(super) fn check_buckets(reader: Option<&Reader>, influx: &InfluxSettings) ->
         ),
         _ => Ok(()),
     }
-}
-
-/// Makes sure that what is imported is of the journal's kind. Returns whether an empty journal becomes one of
-/// simulated pulses by it.
-///
-/// # Errors
-/// When simulated pulses would come among real ones.
-pub(super) fn check_import(
-    reader: Option<&Reader>,
-    sources: &[(&Path, bool)],
-) -> Result<bool, anyhow::Error> {
-    let Some((path, _)) = sources.iter().find(|(_, simulated)| *simulated) else {
-        return Ok(false);
-    };
-    let here = match reader {
-        Some(reader) if reader.is_simulated()? => return Ok(false),
-        Some(reader) => reader.has_pulses()?,
-        None => false,
-    };
-    if here || sources.iter().any(|(_, simulated)| !simulated) {
-        let path = path.to_owned();
-        let refused = Err(JournalError::Simulated {
-            path: path.to_owned(),
-        });
-        return refused.with_context(|| format!("{} is not imported", path.display()));
-    }
-    Ok(true)
 }

@@ -1,21 +1,19 @@
 //! What `import` says of a file before, and of what is to be done after.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
 
-use anyhow::Result;
-
-use super::Surveyed;
 use crate::cli::time;
 use crate::config::{Influx, Loaded};
 use crate::import::bring::{Inherited, MeterOf, Outcome};
+use crate::import::run::Surveyed;
+use crate::import::source::Kind;
 use crate::import::survey::Found;
 use crate::text::names::width;
 use crate::text::numbers::{count, grouped};
 
 /// Says what a file is and holds.
-pub(super) fn describe(file: &Surveyed, out: &mut dyn Write) -> Result<()> {
+pub(super) fn describe(file: &Surveyed, out: &mut dyn Write) -> io::Result<()> {
     let Surveyed { source, survey } = file;
     writeln!(
         out,
@@ -63,7 +61,7 @@ pub(super) fn tell_meters(
     (names, meter_of): (&[String], &MeterOf),
     outcomes: &BTreeMap<u16, Outcome>,
     out: &mut dyn Write,
-) -> Result<()> {
+) -> io::Result<()> {
     // Two meters there may be one here.
     let mut here: BTreeMap<Option<u16>, Vec<(&str, &Found)>> = BTreeMap::new();
     for (theirs, found) in &file.survey.meters {
@@ -131,7 +129,7 @@ fn period(found: &[&Found]) -> String {
 }
 
 /// Says at the end that rows are missing, and what can be done.
-pub(super) fn tell_not_understood(files: &[Surveyed], out: &mut dyn Write) -> Result<()> {
+pub(super) fn tell_not_understood(files: &[Surveyed], out: &mut dyn Write) -> io::Result<()> {
     for Surveyed { source, survey } in files.iter().filter(|file| file.survey.unclear > 0) {
         writeln!(
             out,
@@ -153,7 +151,7 @@ pub(super) fn tell_inherited(
     inherited: Inherited,
     would: bool,
     out: &mut dyn Write,
-) -> Result<()> {
+) -> io::Result<()> {
     let (are, was, were) = if would {
         ("would be", "would be", "would be")
     } else {
@@ -185,11 +183,11 @@ pub(super) fn tell_inherited(
 /// one of those that were exported from there; with `--simulated` that is said.
 pub(super) fn among_simulated(
     loaded: &Loaded,
-    kinds: &[(&Path, bool)],
+    files: &[Surveyed],
     out: &mut dyn Write,
-) -> Result<()> {
+) -> io::Result<()> {
     let meant = !loaded.is_simulated() || loaded.options().simulated_dir;
-    if meant || kinds.iter().all(|(_, simulated)| *simulated) {
+    if meant || files.iter().all(|file| file.source.is_simulated()) {
         return Ok(());
     }
     writeln!(
@@ -207,7 +205,7 @@ pub(super) fn closing(
     counted: i64,
     files: &[Surveyed],
     out: &mut dyn Write,
-) -> Result<()> {
+) -> io::Result<()> {
     if counted == 0 {
         return Ok(());
     }
@@ -224,14 +222,8 @@ pub(super) fn closing(
     )?;
     let found = files.iter().flat_map(|file| file.survey.meters.values());
     let first_ns = found.map(|found| found.first_ns).min().unwrap_or_default();
-    let kinds: BTreeSet<&str> = files
-        .iter()
-        .map(|file| file.source.kind().as_str())
-        .collect();
-    if kinds
-        .iter()
-        .any(|kind| *kind != crate::import::source::Kind::Journal.as_str())
-    {
+    let mut kinds = files.iter().map(|file| file.source.kind());
+    if kinds.any(|kind| *kind != Kind::Journal) {
         let day = time::local(first_ns);
         let day = day.split(' ').next().unwrap_or_default().to_owned();
         writeln!(
