@@ -32,8 +32,9 @@
 //! | [`system`] | systemd (ready, alive, descriptors kept over a restart) and signals. |
 //! | [`owner`] | Whose a directory is, and how root works in it. |
 //! | [`config`] | Settings: what the configuration says, checked and typed. |
-//! | [`cli`] | The command line. |
+//! | [`start`] | Puts a run together: the source, what earlier runs left, the server. |
 //! | [`daemon`] | The assembly of all rooms. |
+//! | [`cli`] | The command line. |
 
 pub mod capture;
 pub mod civil;
@@ -53,6 +54,7 @@ pub mod register;
 pub mod report;
 pub mod server;
 pub mod setup;
+pub mod start;
 pub mod status;
 pub mod system;
 pub mod text;

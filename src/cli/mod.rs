@@ -17,11 +17,9 @@ pub mod status;
 pub mod time;
 pub mod verify;
 
-mod learn;
 mod log;
 mod new_file;
 mod progress;
-mod remote;
 mod rights;
 mod simulated;
 

@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::config::{Influx, Loaded};
 use crate::journal::lock::is_locked;
-use crate::verify::{self, Check, Outcome, Report, VerifyError, installed};
+use crate::verify::{self, Check, CheckOutcome, Report, VerifyError, installed};
 
 /// Options of `verify`.
 #[derive(Debug, Args)]
@@ -67,11 +67,11 @@ fn print(check: &Check, out: &mut dyn Write) -> io::Result<()> {
         detail => format!(": {detail}"),
     };
     match outcome {
-        Outcome::Good => writeln!(out, "✓ {name}{detail}")?,
-        Outcome::Note => writeln!(out, "✓ {name}{detail}\n    note: {remedy}")?,
-        Outcome::Bad => writeln!(out, "✗ {name}{detail}\n    → {remedy}")?,
-        Outcome::Off => writeln!(out, "– {name}{detail}\n    {remedy}")?,
-        Outcome::NotChecked => writeln!(out, "– {name}: not checked ({remedy})")?,
+        CheckOutcome::Good => writeln!(out, "✓ {name}{detail}")?,
+        CheckOutcome::Note => writeln!(out, "✓ {name}{detail}\n    note: {remedy}")?,
+        CheckOutcome::Bad => writeln!(out, "✗ {name}{detail}\n    → {remedy}")?,
+        CheckOutcome::Off => writeln!(out, "– {name}{detail}\n    {remedy}")?,
+        CheckOutcome::NotChecked => writeln!(out, "– {name}: not checked ({remedy})")?,
     }
     out.flush()
 }

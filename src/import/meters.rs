@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::bring::MeterOf;
 use super::error::ImportError;
-use super::run::Surveyed;
+use super::survey::Surveyed;
 use crate::config::Loaded;
 use crate::journal::reader::Reader;
 use crate::text::numbers::count;

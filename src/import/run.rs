@@ -9,7 +9,7 @@ use super::bring::{Bringer, Inherited, MeterOf, Outcome, inherit, would_inherit}
 use super::error::ImportError;
 use super::meters::{Choice, meters};
 use super::source::{Context, Source};
-use super::survey::Survey;
+use super::survey::{Survey, Surveyed};
 use super::tidy;
 use crate::clock::elapsed::ElapsedRecord;
 use crate::clock::kernel::boot_id;
@@ -38,15 +38,6 @@ pub struct ImportRequest {
     pub choice: Choice,
     /// The bucket whose lines are pulses in the Python edition's queue; None: the configured one.
     pub raw_bucket: Option<String>,
-}
-
-/// A file, and what it holds.
-#[derive(Debug)]
-pub struct Surveyed {
-    /// The file.
-    pub source: Source,
-    /// What it holds.
-    pub survey: Survey,
 }
 
 /// What takes a while.

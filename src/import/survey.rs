@@ -53,6 +53,15 @@ pub struct Survey {
     hours: BTreeMap<i64, u64>,
 }
 
+/// A file, and what it holds.
+#[derive(Debug)]
+pub struct Surveyed {
+    /// The file.
+    pub source: Source,
+    /// What it holds.
+    pub survey: Survey,
+}
+
 impl Survey {
     /// Reads all of a source. `progress` is told how much of 1 is done.
     ///

@@ -4,12 +4,12 @@ use std::io;
 
 use serde::Serialize;
 
-use super::VerifyError;
+use super::error::VerifyError;
 
 /// What a check has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum CheckOutcome {
     /// All is well.
     Good,
     /// It will not work like this; the remedy says what to do.
@@ -29,7 +29,7 @@ pub struct Check {
     #[serde(rename = "what")]
     pub name: String,
     /// What it has shown.
-    pub outcome: Outcome,
+    pub outcome: CheckOutcome,
     /// What was seen; empty where nothing could be.
     #[serde(rename = "seen")]
     pub detail: String,
@@ -40,7 +40,7 @@ pub struct Check {
 
 impl Check {
     pub(super) fn good(name: impl Into<String>, detail: impl Into<String>) -> Check {
-        Check::new(name, Outcome::Good, detail, "")
+        Check::new(name, CheckOutcome::Good, detail, "")
     }
 
     pub(super) fn bad(
@@ -48,7 +48,7 @@ impl Check {
         detail: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Check {
-        Check::new(name, Outcome::Bad, detail, remedy)
+        Check::new(name, CheckOutcome::Bad, detail, remedy)
     }
 
     pub(super) fn note(
@@ -56,7 +56,7 @@ impl Check {
         detail: impl Into<String>,
         note: impl Into<String>,
     ) -> Check {
-        Check::new(name, Outcome::Note, detail, note)
+        Check::new(name, CheckOutcome::Note, detail, note)
     }
 
     pub(super) fn off(
@@ -64,16 +64,16 @@ impl Check {
         detail: impl Into<String>,
         how: impl Into<String>,
     ) -> Check {
-        Check::new(name, Outcome::Off, detail, how)
+        Check::new(name, CheckOutcome::Off, detail, how)
     }
 
     pub(super) fn not_checked(name: impl Into<String>, why: impl Into<String>) -> Check {
-        Check::new(name, Outcome::NotChecked, "", why)
+        Check::new(name, CheckOutcome::NotChecked, "", why)
     }
 
     fn new(
         name: impl Into<String>,
-        outcome: Outcome,
+        outcome: CheckOutcome,
         detail: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Check {
@@ -99,7 +99,7 @@ impl Report {
     /// How many were not made, or are of something that is not in use.
     pub fn skipped(&self) -> usize {
         let is_skipped =
-            |check: &&Check| matches!(check.outcome, Outcome::NotChecked | Outcome::Off);
+            |check: &&Check| matches!(check.outcome, CheckOutcome::NotChecked | CheckOutcome::Off);
         self.checks.iter().filter(is_skipped).count()
     }
 
@@ -119,7 +119,7 @@ pub(super) struct Checks<'a> {
 impl Checks<'_> {
     pub(super) fn add(&mut self, check: Check) -> Result<(), VerifyError> {
         (self.show)(&check).map_err(VerifyError::Shown)?;
-        self.report.bad += usize::from(check.outcome == Outcome::Bad);
+        self.report.bad += usize::from(check.outcome == CheckOutcome::Bad);
         self.report.checks.push(check);
         Ok(())
     }

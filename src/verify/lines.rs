@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::VerifyError;
 use super::check::{Check, Checks};
+use super::error::VerifyError;
 use crate::capture::gpio::{FORMER_CONSUMER, GpioError, probe, request_of};
 use crate::config::{Loaded, MeterSettings};
 use crate::journal::lock::is_locked;
@@ -12,7 +12,7 @@ use crate::status::Status;
 use crate::status::judgement::{FilterStatus, sentence};
 
 /// The line requests that this journal knows, and whether their daemon runs.
-struct Known {
+struct KnownRequests {
     /// The meter's name by the request's id.
     requests: BTreeMap<u64, String>,
     running: bool,
@@ -22,7 +22,7 @@ pub(super) fn lines(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), Veri
     let dir = &loaded.settings.journal.dir;
     let lines = Reader::open(dir).and_then(|reader| reader.lines());
     let requests = lines.unwrap_or_default().into_iter();
-    let known = Known {
+    let known = KnownRequests {
         requests: requests.map(|(name, id, _)| (id, name)).collect(),
         running: is_locked(dir),
     };
@@ -32,7 +32,7 @@ pub(super) fn lines(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), Veri
     Ok(())
 }
 
-fn line(meter: &MeterSettings, known: &Known) -> Check {
+fn line(meter: &MeterSettings, known: &KnownRequests) -> Check {
     let what = format!("line of {} ({})", meter.name, meter.line.line);
     match probe(&meter.line) {
         Ok(probe) => {
@@ -69,7 +69,13 @@ fn line(meter: &MeterSettings, known: &Known) -> Check {
 }
 
 /// A line that is in use: well only where it is this meter that this journal's daemon reads there.
-fn busy(what: String, meter: &MeterSettings, line: &str, consumer: &str, known: &Known) -> Check {
+fn busy(
+    what: String,
+    meter: &MeterSettings,
+    line: &str,
+    consumer: &str,
+    known: &KnownRequests,
+) -> Check {
     if consumer == FORMER_CONSUMER && known.running {
         return Check::not_checked(
             what,
@@ -138,7 +144,7 @@ pub(super) fn filters(status: &Status, checks: &mut Checks<'_>) -> Result<(), Ve
 
 #[cfg(test)]
 mod tests {
-    use super::super::check::Outcome;
+    use super::super::check::CheckOutcome;
     use super::*;
     use crate::config::{FilterSettings, LineName, LineSettings};
     use crate::model::{Bias, CountedEdge, Level};
@@ -167,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_busy_line_is_well_only_where_this_meter_of_this_daemon_has_it() {
-        let known = |running| Known {
+        let known = |running| KnownRequests {
             requests: BTreeMap::from([(7, "A".to_owned()), (8, "B".to_owned())]),
             running,
         };
@@ -181,7 +187,7 @@ mod tests {
                 &known(running),
             )
         };
-        assert_eq!(look("A", seven, true).outcome, Outcome::Good);
+        assert_eq!(look("A", seven, true).outcome, CheckOutcome::Good);
         for (name, consumer, running, says) in [
             ("A", seven, false, "next start"),
             ("B", seven, true, "already read for meter \"A\""),
@@ -191,7 +197,7 @@ mod tests {
             ("A", "lirc", true, "in use by \"lirc\""),
         ] {
             let check = look(name, consumer, running);
-            assert_ne!(check.outcome, Outcome::Good);
+            assert_ne!(check.outcome, CheckOutcome::Good);
             let words = format!("{} {}", check.detail, check.remedy);
             assert!(words.contains(says), "{words}");
         }

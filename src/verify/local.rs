@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::check::{Check, Checks};
+use super::error::VerifyError;
+use super::installed;
 use super::unlisted::unlisted;
-use super::{VerifyError, installed};
 use crate::civil::local;
 use crate::clock::kernel;
 use crate::clock::segment::EARLIEST_WALL_NS;

@@ -2,6 +2,7 @@
 //! are those of the user who asks: whoever calls [`verify`] takes the daemon's first.
 
 mod check;
+mod error;
 pub mod installed;
 mod lines;
 mod local;
@@ -15,29 +16,11 @@ mod wear;
 use std::io;
 
 use crate::config::Loaded;
-use crate::influx;
-use crate::journal::JournalError;
 
-pub use check::{Check, Outcome, Report};
+pub use check::{Check, CheckOutcome, Report};
+pub use error::VerifyError;
 
 use check::Checks;
-
-/// Why not all checks could be made.
-#[derive(Debug, thiserror::Error)]
-pub enum VerifyError {
-    /// A check cannot be shown.
-    #[error(transparent)]
-    Shown(io::Error),
-    /// The journal was read a moment ago and cannot be now.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// There is no client with the admin's token.
-    #[error(transparent)]
-    Client(#[from] influx::Error),
-    /// The machine refuses something that is never refused.
-    #[error("cannot make a wake-up descriptor")]
-    Waker(#[source] io::Error),
-}
 
 /// Makes all checks. `local`: only what is on this machine, no server is asked. `show` is given each as soon as it is
 /// made.

@@ -1,7 +1,7 @@
 //! The checks of who else writes into our buckets, and of who we are.
 
-use super::VerifyError;
 use super::check::{Check, Checks};
+use super::error::VerifyError;
 use crate::config::Loaded;
 use crate::setup::inspect::Look;
 use crate::setup::installation::{Found, ID_FILE};

@@ -1,7 +1,7 @@
 //! The check of the daemon that runs: whether it has the settings that the files have.
 
-use super::VerifyError;
 use super::check::{Check, Checks};
+use super::error::VerifyError;
 use crate::capture::waker::Waker;
 use crate::clock::{Clock, SystemClock};
 use crate::config::in_use::InUse;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::check::{Check, Checks};
+use super::error::VerifyError;
+use super::others;
 use super::skipped::{self, NEEDS_ADMIN};
-use super::{VerifyError, others};
 use crate::clock::{Clock, SystemClock};
 use crate::config::in_use::configured_meters;
 use crate::config::{Downsampling, Influx, InfluxSettings, Loaded, TokenSource};

@@ -1,7 +1,7 @@
 //! The checks that are not made, each by its name.
 
-use super::VerifyError;
 use super::check::{Check, Checks};
+use super::error::VerifyError;
 use crate::config::{InfluxSettings, Loaded};
 use crate::model::Tier;
 

@@ -1,7 +1,7 @@
 //! The check of the card: how much the journal writes to it in a year.
 
-use super::VerifyError;
 use super::check::{Check, Checks};
+use super::error::VerifyError;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
 use crate::journal::reader::Reader;
@@ -116,16 +116,16 @@ mod tests {
 
     #[test]
     fn a_card_is_judged_by_how_long_it_lasts() {
-        use super::super::check::Outcome;
+        use super::super::check::CheckOutcome;
         let of = |gb, less_gb| judge(gb, less_gb, 1_000).outcome;
-        assert_eq!(of(0.0, 0.0), Outcome::Good);
-        assert_eq!(of(46.8, 20.0), Outcome::Good);
+        assert_eq!(of(0.0, 0.0), CheckOutcome::Good);
+        assert_eq!(of(46.8, 20.0), CheckOutcome::Good);
         assert!(
-            matches!(judge(276.0, 130.0, 1_000), Check { outcome: Outcome::Note, remedy, .. }
+            matches!(judge(276.0, 130.0, 1_000), Check { outcome: CheckOutcome::Note, remedy, .. }
                 if remedy.contains("sync_interval_ms"))
         );
         assert!(
-            matches!(judge(2_000.0, 1_900.0, 1_000), Check { outcome: Outcome::Bad, remedy, .. }
+            matches!(judge(2_000.0, 1_900.0, 1_000), Check { outcome: CheckOutcome::Bad, remedy, .. }
             if remedy.contains("SSD") && !remedy.contains("sync_interval_ms"))
         );
         assert!(judge(276.0, 130.0, 1_000).detail.contains("some 18 years"));

@@ -6,9 +6,8 @@ use std::io::{self, Write};
 use crate::cli::time;
 use crate::config::{Influx, Loaded};
 use crate::import::bring::{Inherited, MeterOf, Outcome};
-use crate::import::run::Surveyed;
 use crate::import::source::Kind;
-use crate::import::survey::Found;
+use crate::import::survey::{Found, Surveyed};
 use crate::text::names::width;
 use crate::text::numbers::{count, grouped};
 

@@ -2,11 +2,11 @@
 //! was left, where the lines stood. A thread of its own asks the disk, which may not answer for long: lines are
 //! requested meanwhile. Where systemd keeps requests of an earlier run it is waited for, because the kernel counts.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
 use tracing::{info, warn};
 
 use crate::capture::Trusting;
@@ -19,7 +19,8 @@ use crate::journal::JournalError;
 use crate::journal::reader::Reader;
 use crate::model::FilterState;
 use crate::model::NS_PER_S;
-use crate::owner::{self, Keep, User, rights};
+use crate::owner::rights::{RightsError, work_as_owner};
+use crate::owner::{self, Keep, User};
 use crate::system::systemd;
 
 /// For so long root waits to be told whose the directory is, before it requests lines as root.
@@ -44,7 +45,7 @@ struct Learnt {
 /// What is being learnt.
 pub(super) struct Learning {
     keep: Keep,
-    owner: Receiver<Result<Option<User>>>,
+    owner: Receiver<Result<Option<User>, RightsError>>,
     /// Whether this thread has become the owner, or need not.
     settled: bool,
     learnt: Receiver<Learnt>,
@@ -52,7 +53,7 @@ pub(super) struct Learning {
 }
 
 impl Learning {
-    /// Begins. `clock`: how its time is to be believed; None: it is a made one. What is known of it goes into the
+    /// Begins. `clock`: when its time is trusted; None: it is a simulated one. What is known of it goes into the
     /// channel that is returned.
     ///
     /// # Errors
@@ -61,7 +62,7 @@ impl Learning {
         loaded: &Loaded,
         keep: Keep,
         clock: Option<ClockSettings>,
-    ) -> Result<(Learning, Receiver<Trusting>)> {
+    ) -> io::Result<(Learning, Receiver<Trusting>)> {
         let (told_owner, owner) = channel();
         let (told_learnt, learnt) = channel();
         let (told_trusting, trusting) = channel();
@@ -73,13 +74,12 @@ impl Learning {
         let ask = move || {
             let dir = &loaded.settings.journal.dir;
             // For this thread alone; the others follow when they are told.
-            let _ = told_owner.send(rights::work_as_owner(dir, keep).map_err(Into::into));
+            let _ = told_owner.send(work_as_owner(dir, keep));
             let _ = told_learnt.send(learn(&loaded, clock, &told_trusting));
         };
         std::thread::Builder::new()
             .name("learn".to_owned())
-            .spawn(ask)
-            .context("cannot start a thread")?;
+            .spawn(ask)?;
         let mut learning = Learning {
             keep,
             owner,
@@ -100,13 +100,16 @@ impl Learning {
             return;
         };
         self.settled = true;
-        let became = told.and_then(|user| match user {
-            Some(user) => owner::become_user(&user, self.keep).map_err(Into::into),
-            None => Ok(()),
-        });
-        if let Err(failed) = became {
+        let became = match told {
+            Ok(Some(user)) => owner::become_user(&user, self.keep).map_err(|failed| {
+                let because = failed.to_string();
+                (because.clone(), because)
+            }),
+            Ok(None) => Ok(()),
+            Err(failed) => Err((failed.to_string(), failed.source.to_string())),
+        };
+        if let Err((failed, because)) = became {
             // Counting depends on nothing.
-            let because = failed.root_cause().to_string();
             warn!(because, "{failed}; counting goes on as root");
         }
     }
@@ -143,7 +146,7 @@ impl Learning {
         &mut self,
         meters: &[MeterSettings],
         kept: usize,
-    ) -> Result<Vec<Option<(u64, FilterState)>>> {
+    ) -> Result<Vec<Option<(u64, FilterState)>>, RunError> {
         let began_ns = SystemClock.mono_ns();
         let (mut told, mut ready) = (false, false);
         while !self.wait(TELL) {
@@ -170,8 +173,7 @@ impl Learning {
                 return Err(RunError::LinesKept {
                     kept,
                     failed: failed.to_string(),
-                }
-                .into());
+                });
             }
         };
         self.lines = Some(Ok(Vec::new()));
@@ -211,7 +213,7 @@ fn learn(
     }
 }
 
-/// When the machine's clock is believed, and how the last run of this boot left it. A journal that is not
+/// When the machine's clock is trusted, and how the last run of this boot left it. A journal that is not
 /// there, or cannot be read, knows nothing.
 fn trusting(settings: ClockSettings, reader: Option<&Reader>) -> Trusting {
     let confirmed_ns = reader.and_then(|reader| reader.confirmed_ns().ok().flatten());

@@ -1,12 +1,17 @@
 //! Tests of what a start makes of line requests that systemd keeps.
 
 use std::fs::File;
+use std::path::Path;
 
+use super::source::no_chip;
 use super::*;
+use crate::capture::gpio::is_line;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::config::LoadOptions;
 use crate::daemon::RunError;
 use crate::journal::append::Journal;
+use crate::model::FilterState;
+use crate::system::systemd::StoredDescriptor;
 
 /// A configuration with a journal in `dir`.
 fn loaded(dir: &Path) -> Loaded {
@@ -32,9 +37,13 @@ fn kept(name: &str) -> StoredDescriptor {
 const LINE: &str = "line-0000000000001234-u0-20.gpiochip0.pinctrl-bcm2711";
 
 /// What a start says of the requests in `kept`.
-fn start(dir: &Path, kept: &[StoredDescriptor]) -> anyhow::Result<Vec<Option<(u64, FilterState)>>> {
+fn start(
+    dir: &Path,
+    kept: &[StoredDescriptor],
+) -> Result<Vec<Option<(u64, FilterState)>>, RunError> {
     let loaded = loaded(dir);
-    let (mut learning, _) = Learning::begin(&loaded, Keep::Nothing, Some(loaded.settings.clock))?;
+    let (mut learning, _) =
+        Learning::begin(&loaded, Keep::Nothing, Some(loaded.settings.clock)).unwrap();
     match kept.iter().filter(|kept| is_line(kept)).count() {
         0 => Ok(Vec::new()),
         count => learning.lines_of(&loaded.settings.meters, count),
@@ -42,11 +51,8 @@ fn start(dir: &Path, kept: &[StoredDescriptor]) -> anyhow::Result<Vec<Option<(u6
 }
 
 /// The exit by which requests stay with systemd.
-fn is_left_alone(failed: &anyhow::Error) -> bool {
-    let error = failed.downcast_ref::<RunError>();
-    error.is_some_and(|error| {
-        matches!(error, RunError::LinesKept { kept: 1, .. }) && error.is_temporary()
-    })
+fn is_left_alone(failed: &RunError) -> bool {
+    matches!(failed, RunError::LinesKept { kept: 1, .. }) && failed.is_temporary()
 }
 
 #[test]
