@@ -24,6 +24,7 @@
 //! | [`deliver`] | From the journal to a server: batches, verdicts, retries, what is delivered. |
 //! | [`reconcile`] | Makes the server's raw bucket and views equal to the journal. |
 //! | [`import`] | Pulses from elsewhere: the Python edition's queue, files, damaged journals. |
+//! | [`export`] | Pulses or windows of a period as text. |
 //! | [`setup`] | Makes and repairs the server's buckets, tasks and tokens, by plan. |
 //! | [`register`] | Kilowatt-hours on a meter's face, from a reading and the pulses since. |
 //! | [`status`] | One snapshot of truth, for whoever shows it. |
@@ -43,6 +44,7 @@ pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod deliver;
+pub mod export;
 pub mod import;
 pub mod influx;
 pub mod intake;

@@ -21,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["model", "clock", "config", "intake", "system", "owner"],
     ),
     ("journal", &["model", "clock", "config", "intake", "owner"]),
-    ("influx", &[]),
+    ("influx", &["text"]),
     ("server", &["model", "config", "influx"]),
     (
         "deliver",
@@ -39,6 +39,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "import",
         &[
             "text", "civil", "model", "clock", "config", "journal", "owner",
+        ],
+    ),
+    (
+        "export",
+        &[
+            "text", "model", "clock", "config", "journal", "influx", "import",
         ],
     ),
     ("setup", &["model", "config", "influx", "owner"]),
@@ -106,6 +112,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "influx",
             "server",
             "import",
+            "export",
             "system",
             "owner",
             "setup",

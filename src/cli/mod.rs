@@ -1,7 +1,6 @@
 //! The command line: one file a command. Doc comments are the help.
 
 pub mod audit;
-mod audit_json;
 pub mod completions;
 pub mod config;
 pub mod delete_buckets;
@@ -9,7 +8,6 @@ pub mod export;
 pub mod import;
 pub mod losses;
 pub mod man;
-mod refused;
 pub mod register;
 pub mod run;
 pub mod setup;

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use super::rights;
-use crate::config::{InfluxSettings, LoadOptions, Loaded, load};
+use crate::config::{LoadOptions, Loaded, load};
 use crate::journal::reader::Reader;
 use crate::owner::rights::as_owner;
 
@@ -60,19 +60,4 @@ fn is_simulated(dir: &Path) -> Result<bool> {
     let _acting = as_owner(dir)?;
     let asked = Reader::open(dir).and_then(|reader| reader.is_simulated());
     Ok(asked.unwrap_or(false))
-}
-
-/// Makes sure that windows of simulated pulses are not written where real ones are.
-///
-/// # Errors
-/// When they would be.
-pub(super) fn check_buckets(reader: Option<&Reader>, influx: &InfluxSettings) -> Result<()> {
-    let simulated = reader.map(Reader::is_simulated).transpose()?;
-    match influx.not_for_simulated() {
-        Some(bucket) if simulated == Some(true) => bail!(
-            "the journal holds SIMULATED pulses, and the bucket \"{bucket}\" is not named for them: buckets for \
-             simulated pulses have \"simulated\" in their names (RAW_BUCKET and the others)"
-        ),
-        _ => Ok(()),
-    }
 }

@@ -1,7 +1,5 @@
 //! The checks of the server: is it there, is everything on it that is needed, does a point come back.
 
-use std::time::Duration;
-
 use super::check::{Check, Checks};
 use super::error::VerifyError;
 use super::others;
@@ -12,13 +10,14 @@ use crate::config::{Downsampling, Influx, InfluxSettings, Loaded, TokenSource};
 use crate::influx::error::chain;
 use crate::influx::line_protocol::LineEncoder;
 use crate::influx::management::Organisation;
-use crate::influx::{Client, ClientSettings, Error, flux};
+use crate::influx::{Client, Error, flux};
 use crate::model::NS_PER_S;
 use crate::model::{FIELD, TAG};
 use crate::model::{Tier, View};
 use crate::setup::inspect::{Look, look};
 use crate::setup::installation::{self, Found, Installation};
 use crate::setup::plan::{Wanted, conflicts, days};
+use crate::setup::session::client;
 use crate::setup::{mark, sharing, tasks};
 
 /// Checks the server and what is on it.
@@ -86,16 +85,6 @@ fn off(loaded: &Loaded, why: &str) -> Check {
             "correct it; a running daemon takes it up by itself",
         ),
     }
-}
-
-fn client(influx: &InfluxSettings, token: Option<String>) -> Result<Client, Error> {
-    Client::new(&ClientSettings {
-        host: influx.host.clone(),
-        org: influx.org.clone(),
-        token,
-        ca_file: influx.ca_file.clone(),
-        timeout: Duration::from_millis(influx.timeout_ms),
-    })
 }
 
 /// The token of `run`, and the organisation. A body without points is checked in all but its points.

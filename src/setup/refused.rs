@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
+use super::inspect::{Refused, Wrong};
 use crate::config::InfluxSettings;
-use crate::setup::inspect::{Refused, Wrong};
 
 /// Characters of a token that may be shown.
 const TOKEN_SHOWN: usize = 4;
 
 /// What is wrong and what to do, in one line.
-pub(super) fn line(refused: &Refused, influx: &InfluxSettings, config_dir: &Path) -> String {
+pub fn line(refused: &Refused, influx: &InfluxSettings, config_dir: &Path) -> String {
     let file = config_dir.join(".env");
     let file = file.display();
     let remedy = match refused.wrong {
@@ -30,7 +30,7 @@ pub(super) fn line(refused: &Refused, influx: &InfluxSettings, config_dir: &Path
 }
 
 /// The same, and below it the message of the Python edition, word for word: its documents show it.
-pub(super) fn as_ever(
+pub fn as_ever(
     refused: &Refused,
     influx: &InfluxSettings,
     token: &str,
