@@ -8,6 +8,7 @@ pub mod error;
 pub mod line;
 pub mod meters;
 mod reading;
+mod records;
 pub mod run;
 pub mod source;
 pub mod survey;

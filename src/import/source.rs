@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::Seek;
 use std::path::{Path, PathBuf};
 
-use super::reading::{Reading, text_kind};
-use super::text::{self, Lines};
+use super::reading::{TextReading, text_kind};
+use super::records::Records;
+use super::text;
 use super::{Row, Taken, Unclear, check_stamp, line};
 use crate::civil::Zone;
 use crate::config::InfluxSettings;
@@ -293,12 +294,12 @@ impl Source {
         };
         let file = self.reopened().map_err(io)?;
         let bytes = file.metadata().map_err(io)?.len().max(1);
-        let (mut lines, mut done) = (Lines::open(file).map_err(io)?, 0);
-        let mut reading = Reading::of(&self.kind);
-        while let Some(read) = lines.next().map_err(io)? {
-            done += read;
+        let (mut records, mut done) = (Records::open(file).map_err(io)?, 0);
+        let mut reading = TextReading::of(&self.kind);
+        while let Some(record) = records.next(reading.columns()).map_err(io)? {
+            done += record.bytes;
             let share = done as f64 / bytes as f64;
-            let number = lines.number;
+            let number = record.number;
             let mut say = |taken: Result<Taken<'_>, Unclear>, text: &str| {
                 let taken = taken.and_then(|taken| check(taken, context.now_ns));
                 each(Row {
@@ -309,10 +310,10 @@ impl Source {
                     here_ns: None,
                 });
             };
-            match lines.text() {
+            match &record.text {
                 Ok(text) if text.trim().is_empty() || text.starts_with('#') => {}
                 Ok(text) => reading.line(text, context, &mut say),
-                Err(why) => say(Err(why.to_owned()), ""),
+                Err(why) => say(Err((*why).to_owned()), ""),
             }
         }
         Ok(())
@@ -377,3 +378,7 @@ fn headless(path: &Path) -> Option<Foreign> {
     let named = !foreign.meters().is_empty();
     named.then_some(foreign)
 }
+
+#[cfg(test)]
+#[path = "source_tests.rs"]
+mod tests;

@@ -1,4 +1,5 @@
-//! Numbers and names as people read and write them. Pure.
+//! Numbers, names and records as people read and write them. Pure.
 
+pub mod csv;
 pub mod names;
 pub mod numbers;
