@@ -23,9 +23,7 @@ use powerlogger::deliver::{Deliverer, Step};
 use powerlogger::influx::gzip::Gzip;
 use powerlogger::influx::line_protocol::LineEncoder;
 use powerlogger::intake::Pending;
-use powerlogger::journal::append::Journal;
-use powerlogger::journal::marks::Marks;
-use powerlogger::journal::reader::Reader;
+use powerlogger::journal::{Journal, Marks, Reader};
 use powerlogger::model::{MeterId, NS_PER_S, Pulse, SegmentNo};
 use support::influxd::{Influxd, OPERATOR, ORG};
 
@@ -114,7 +112,7 @@ fn replay(server: &Influxd, begin_ns: i64) -> f64 {
     let mut deliverer = Deliverer::begin(Start {
         reader: Reader::open(dir.path()).unwrap(),
         sink: Box::new(sink),
-        mailbox: Arc::default(),
+        outbox: Arc::default(),
         clock: Arc::new(SystemClock),
         settings: DeliverSettings {
             batch_lines_max: usize::try_from(LINES).unwrap(),

@@ -18,6 +18,7 @@
 //! | [`clock`] | Asks the time; ties monotonic stamps to wall time by clock segments. |
 //! | [`capture`] | Edges in, pulses out: sources, the filter, gaps. |
 //! | [`intake`] | The queue in memory between capture and the journal. |
+//! | [`energy`] | What pulses mean: power and flow, house load, local days, money, the register. |
 //! | [`journal`] | The SQLite file that keeps every pulse, and the marks of what is durable and delivered. |
 //! | [`influx`] | A small InfluxDB 2 client that knows nothing of the rest. |
 //! | [`server`] | What all who speak with the server share: connection, meaning of answers, waits. |
@@ -26,7 +27,6 @@
 //! | [`import`] | Pulses from elsewhere: the Python edition's queue, files, damaged journals. |
 //! | [`export`] | Pulses or windows of a period as text. |
 //! | [`setup`] | Makes and repairs the server's buckets, tasks and tokens, by plan. |
-//! | [`register`] | Kilowatt-hours on a meter's face, from a reading and the pulses since. |
 //! | [`status`] | One snapshot of truth, for whoever shows it. |
 //! | [`verify`] | Checks from the wire to the server, with what to do. |
 //! | [`report`] | The line of state in the log. |
@@ -44,6 +44,7 @@ pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod deliver;
+pub mod energy;
 pub mod export;
 pub mod import;
 pub mod influx;
@@ -52,7 +53,6 @@ pub mod journal;
 pub mod model;
 pub mod owner;
 pub mod reconcile;
-pub mod register;
 pub mod report;
 pub mod server;
 pub mod setup;

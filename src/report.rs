@@ -9,7 +9,7 @@ use tracing::{debug, info, warn};
 use crate::capture::stats::CaptureStats;
 use crate::clock::Clock;
 use crate::deliver::stats::DeliverStats;
-use crate::journal::reader::Reader;
+use crate::journal::Reader;
 use crate::model::{MonoNs, NS_PER_S};
 use crate::status::conditions::{Condition, conditions};
 use crate::status::line::Daemon;

@@ -21,6 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["model", "clock", "config", "intake", "system", "owner"],
     ),
     ("journal", &["model", "clock", "config", "intake", "owner"]),
+    ("energy", &["model"]),
     ("influx", &["text"]),
     ("server", &["model", "config", "influx"]),
     (
@@ -48,8 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("setup", &["model", "config", "influx", "owner"]),
-    ("register", &["journal"]),
-    ("status", &["model", "journal", "register"]),
+    ("status", &["model", "energy", "journal"]),
     (
         "verify",
         &[
@@ -116,7 +116,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "system",
             "owner",
             "setup",
-            "register",
+            "energy",
             "status",
             "verify",
             "daemon",
@@ -160,7 +160,7 @@ fn production(path: &Path) -> String {
 
 fn is_test_file(path: &Path) -> bool {
     let name = path.file_stem().unwrap().to_str().unwrap();
-    name == "tests" || name.ends_with("_tests")
+    name == "tests" || name.ends_with("_tests") || path.parent().unwrap().ends_with("tests")
 }
 
 fn room(path: &Path) -> String {

@@ -28,7 +28,7 @@ use powerlogger::clock::segment::Rules;
 use powerlogger::clock::{Clock, SystemClock, VirtualClock};
 use powerlogger::config::LoadOptions;
 use powerlogger::intake::Intake;
-use powerlogger::journal::reader::Reader;
+use powerlogger::journal::Reader;
 use powerlogger::model::{Edge, EdgeKind, Level, MeterId, NS_PER_MS, NS_PER_S};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Pid, Signal, kill_process};

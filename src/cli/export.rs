@@ -13,7 +13,7 @@ use super::time::Moment;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
 use crate::export::{self, ExportError, ExportFormat, ExportRequest};
-use crate::journal::reader::Reader;
+use crate::journal::Reader;
 use crate::model::View;
 use crate::owner::rights;
 use crate::text::numbers::count;

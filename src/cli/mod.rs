@@ -31,7 +31,7 @@ use crate::config::load::load_what_can_be_read;
 use crate::config::{ConfigError, LoadOptions, Loaded};
 use crate::daemon::RunError;
 use crate::journal::JournalError;
-use crate::journal::lock::{Holder, holder};
+use crate::journal::{Holder, holder};
 use crate::owner::Keep;
 use crate::owner::rights::{judge_as_daemon, work_as_owner};
 use crate::text::{names, numbers};

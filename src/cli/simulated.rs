@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use super::rights;
 use crate::config::{LoadOptions, Loaded, load};
-use crate::journal::reader::Reader;
+use crate::journal::Reader;
 use crate::owner::rights::as_owner;
 
 /// What stands above an answer for people.

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::config::{Influx, Loaded};
-use crate::journal::lock::is_locked;
+use crate::journal::is_locked;
 use crate::verify::{self, Check, CheckOutcome, Report, VerifyError, installed};
 
 /// Options of `verify`.

@@ -20,15 +20,9 @@ use crate::deliver::sink::Sink;
 use crate::deliver::start::Start;
 use crate::deliver::stats::DeliverStats;
 use crate::intake::Intake;
-use crate::journal::JournalError;
-use crate::journal::append::Journal;
-use crate::journal::durable::Durable;
-use crate::journal::mailbox::Mailbox;
-use crate::journal::marks::Marks;
-use crate::journal::ranges::IdRanges;
-use crate::journal::reader::Reader;
-use crate::journal::tail::Left;
-use crate::journal::writer::Writer;
+use crate::journal::{
+    Carryover, Durable, IdRanges, Journal, JournalError, Marks, Outbox, Reader, Writer,
+};
 use crate::model::NS_PER_S;
 use crate::reconcile::server::Server;
 use crate::reconcile::{self, Reconciler};
@@ -112,7 +106,7 @@ impl Stages {
             known,
         )?;
         writer.preallocate();
-        let mailbox = writer.mailbox();
+        let outbox = writer.outbox();
         let name = destination.as_ref().map(|(_, name)| name.clone());
         let name = name.filter(|_| sink.is_some());
         let meters = settings.meters.iter().map(|meter| meter.name.clone());
@@ -120,12 +114,12 @@ impl Stages {
         reporter.tell_also(in_use.notices());
         let (mut deliverer, mut reconciler) = (None, None);
         if let (Some((row, _)), Some(sink)) = (&destination, sink) {
-            let mailbox = Arc::clone(&mailbox);
-            deliverer = Some(deliverer_to(settings, &dir, *row, sink, mailbox)?);
+            let outbox = Arc::clone(&outbox);
+            deliverer = Some(deliverer_to(settings, &dir, *row, sink, outbox)?);
         }
         if let (Some((row, _)), Some(server)) = (&destination, server) {
             let delivered = deliverer.as_ref().map(Deliverer::stats);
-            let made = reconciler_of(settings, &dir, *row, server, mailbox, delivered);
+            let made = reconciler_of(settings, &dir, *row, server, outbox, delivered);
             reconciler = Some(made?);
         }
         Ok(Stages {
@@ -270,7 +264,7 @@ impl House {
 
     /// Lets go of the journal. What it has not taken stays in the intake; what another one needs to go on
     /// is returned. A request under way may end later: what it has sent was right.
-    pub(super) fn abandon(self) -> Result<Left, RunError> {
+    pub(super) fn abandon(self) -> Result<Carryover, RunError> {
         self.shutdown.request();
         self.intake.wake();
         self.marks.ring();
@@ -393,7 +387,7 @@ fn reconciler_of(
     dir: &Path,
     destination: i64,
     server: Box<dyn Server>,
-    mailbox: Arc<Mailbox>,
+    outbox: Arc<Outbox>,
     delivery: Option<Arc<DeliverStats>>,
 ) -> Result<Reconciler, JournalError> {
     let (measurement, downsampling, raw) = match &settings.influx {
@@ -403,7 +397,7 @@ fn reconciler_of(
     Reconciler::begin(reconcile::Start {
         reader: Reader::open(dir)?,
         server,
-        mailbox,
+        outbox,
         clock: Arc::new(SystemClock),
         settings: settings.deliver.clone(),
         retention_d: settings.journal.raw_retention_d,
@@ -421,7 +415,7 @@ fn deliverer_to(
     dir: &Path,
     destination: i64,
     sink: Box<dyn Sink>,
-    mailbox: Arc<Mailbox>,
+    outbox: Arc<Outbox>,
 ) -> Result<Deliverer, JournalError> {
     let measurement = match &settings.influx {
         Influx::Configured(influx) => influx.measurement.clone(),
@@ -430,7 +424,7 @@ fn deliverer_to(
     Deliverer::begin(Start {
         reader: Reader::open(dir)?,
         sink,
-        mailbox,
+        outbox,
         clock: Arc::new(SystemClock),
         settings: settings.deliver.clone(),
         retention_d: settings.journal.raw_retention_d,

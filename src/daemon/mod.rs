@@ -22,9 +22,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded, Settings, destination_name};
 use crate::deliver::sink::Sink;
 use crate::intake::Intake;
-use crate::journal::JournalError;
-use crate::journal::schema;
-use crate::journal::tail::Left;
+use crate::journal::{self, Carryover, JournalError};
 use crate::model::FilterState;
 use crate::model::{MonoNs, NS_PER_MS, NS_PER_S, WallNs};
 use crate::reconcile::server::Server;
@@ -246,7 +244,7 @@ fn keep_house(
 ) -> Result<Option<House>, RunError> {
     let mut watch = Watch::new(systemd::watchdog());
     Opening::new(ends, intake, false).wait_until_learnt(learning, &mut watch);
-    let (mut vouches_from_ns, mut left, mut again) = (WallNs::MIN, None::<Left>, false);
+    let (mut vouches_from_ns, mut left, mut again) = (WallNs::MIN, None::<Carryover>, false);
     let mut doubted: Option<MonoNs> = None;
     // A disk that fails forgets what it has taken, and that looks like damage until the journal is opened
     // again. If it still does then, it is.
@@ -255,7 +253,7 @@ fn keep_house(
         let mut opening = Opening::new(ends, intake, again);
         let opened = opening.open(&mut watch, wakeup)?;
         let Some(mut journal) = opened else {
-            say_what_is_lost(intake.len() + left.as_ref().map_or(0, Left::pulses));
+            say_what_is_lost(intake.len() + left.as_ref().map_or(0, Carryover::pulses));
             return Ok(None);
         };
         if left.is_some() && journal.moved_aside().is_some() {
@@ -312,7 +310,7 @@ fn begin_anew(
     let standing = house.abandon()?.into_standing();
     intake.put_back(standing, SystemClock.wall_ns());
     let why = "it was found while running";
-    if let Err(failed) = schema::set_aside(&ends.settings.journal.dir, SystemClock.wall_ns(), &why)
+    if let Err(failed) = journal::set_aside(&ends.settings.journal.dir, SystemClock.wall_ns(), &why)
     {
         error!(error = %failed, "the damaged journal cannot be moved aside; trying again");
         wakeup.wait(JOURNAL_RETRY);

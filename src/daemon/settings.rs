@@ -13,8 +13,7 @@ use super::{Remote, RemoteMaker, RunError, spawn};
 use crate::config::described::{Described, KEEPS, OFF, describe, differences};
 use crate::config::watch::{FileWatch, Look};
 use crate::config::{ConfigError, Influx, Loaded, Settings};
-use crate::journal::JournalError;
-use crate::journal::append::Journal;
+use crate::journal::{Journal, JournalError};
 use crate::report::Notices;
 use crate::system::signals::{WakeOnDrop, Wakeup};
 

@@ -13,11 +13,7 @@ use crate::clock::segment::{EARLIEST_WALL_NS, Segment, Trust};
 use crate::clock::{Clock, VirtualClock};
 use crate::config::{DeliverSettings, JournalSettings};
 use crate::intake::{Intake, Pending};
-use crate::journal::append::Journal;
-use crate::journal::marks::{Mark, Marks};
-use crate::journal::quarantine::Quarantine;
-use crate::journal::reader::Reader;
-use crate::journal::writer::Writer;
+use crate::journal::{Journal, Mark, Marks, Quarantine, Reader, Writer};
 use crate::model::{LossCause, MeterId, NS_PER_S, Pulse, SegmentNo, Watched};
 use crate::server::failure::Failure;
 
@@ -126,7 +122,7 @@ impl Bench {
         let deliverer = Deliverer::begin(Start {
             reader: Reader::open(dir.path()).unwrap(),
             sink: Box::new(server.clone()),
-            mailbox: writer.mailbox(),
+            outbox: writer.outbox(),
             clock: arc,
             settings: DeliverSettings {
                 batch_lines_max: 400,

@@ -9,9 +9,7 @@ use super::batch::Batch;
 use super::held_days::by_day;
 use super::suspects::Ruling;
 use super::{Deliverer, Step};
-use crate::journal::JournalError;
-use crate::journal::delivery::{DeliveryNews, Refused};
-use crate::journal::reader::Page;
+use crate::journal::{DeliveryNews, JournalError, Page, RefusedPulse};
 use crate::model::WallNs;
 use crate::server::failure::{Failure, Hold, Verdict, judge};
 use crate::server::reminder::Remind;
@@ -162,7 +160,7 @@ impl Deliverer {
         }
         let entry = batch.entries[0];
         let message = failure.message();
-        let point = Refused {
+        let point = RefusedPulse {
             pulse: entry.id,
             meter: entry.meter,
             wall_ns: entry.wall_ns,
@@ -208,7 +206,7 @@ impl Deliverer {
         self.hold(Hold::LinesRefused, &why)
     }
 
-    fn quarantine(&mut self, point: Refused) {
+    fn quarantine(&mut self, point: RefusedPulse) {
         warn!(
             pulse = point.pulse,
             why = point.message,
@@ -218,7 +216,7 @@ impl Deliverer {
             covered: vec![(point.pulse, point.pulse)],
             ..Page::default()
         };
-        self.mailbox.leave(DeliveryNews {
+        self.outbox.leave(DeliveryNews {
             refused: vec![point],
             ..DeliveryNews::default()
         });
@@ -236,7 +234,7 @@ impl Deliverer {
             "points cannot be sent"
         );
         let refused = batch.unsendable.clone();
-        self.mailbox.leave(DeliveryNews {
+        self.outbox.leave(DeliveryNews {
             refused,
             ..DeliveryNews::default()
         });
@@ -254,7 +252,7 @@ impl Deliverer {
             why = failure.message(),
             "older than the raw bucket keeps; they are in their windows"
         );
-        self.mailbox.leave(DeliveryNews {
+        self.outbox.leave(DeliveryNews {
             expired,
             ..DeliveryNews::default()
         });

@@ -22,12 +22,9 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use crate::clock::Clock;
-use crate::journal::JournalError;
-use crate::journal::delivery::{DeliveryNews, DestinationState};
-use crate::journal::mailbox::Mailbox;
-use crate::journal::marks::Mark;
-use crate::journal::ranges::IdRanges;
-use crate::journal::reader::{Page, Reader};
+use crate::journal::{
+    DeliveryNews, DestinationState, IdRanges, JournalError, Mark, Outbox, Page, Reader,
+};
 use crate::model::{MonoNs, NS_PER_DAY, NS_PER_MS, NS_PER_S, WallNs};
 use crate::server::{Backoff, Encoding, Hold, Remind, Reminder, RequestSize};
 use batch::Encoder;
@@ -70,7 +67,7 @@ pub struct Deliverer {
     // Dependencies.
     reader: Reader,
     sink: Box<dyn Sink>,
-    mailbox: Arc<Mailbox>,
+    outbox: Arc<Outbox>,
     clock: Arc<dyn Clock>,
     // Settings.
     flush_ns: i64,
@@ -126,7 +123,7 @@ impl Deliverer {
             encoder: Encoder::new(&start.measurement),
             reader: start.reader,
             sink: start.sink,
-            mailbox: start.mailbox,
+            outbox: start.outbox,
             clock: start.clock,
             flush_ns: i64::try_from(start.settings.flush_ms).unwrap_or(0) * NS_PER_MS,
             backoff,
@@ -291,7 +288,7 @@ impl Deliverer {
         if much {
             self.unsaved_points = 0;
         }
-        self.mailbox.leave(DeliveryNews {
+        self.outbox.leave(DeliveryNews {
             delivered,
             much,
             ..news
@@ -330,7 +327,7 @@ impl Deliverer {
             message: message.to_owned(),
             since_ns: self.clock.wall_ns(),
         };
-        self.mailbox.leave(DeliveryNews {
+        self.outbox.leave(DeliveryNews {
             state: Some(state),
             ..DeliveryNews::default()
         });

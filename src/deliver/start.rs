@@ -5,8 +5,7 @@ use std::sync::Arc;
 use super::sink::Sink;
 use crate::clock::Clock;
 use crate::config::DeliverSettings;
-use crate::journal::mailbox::Mailbox;
-use crate::journal::reader::Reader;
+use crate::journal::{Outbox, Reader};
 
 /// What a [`super::Deliverer`] needs to begin.
 #[derive(Debug)]
@@ -16,7 +15,7 @@ pub struct Start {
     /// Where batches go.
     pub sink: Box<dyn Sink>,
     /// Where the writer finds what is to be kept.
-    pub mailbox: Arc<Mailbox>,
+    pub outbox: Arc<Outbox>,
     /// Real time: pauses are the machine's, whatever clock the pulses stand on.
     pub clock: Arc<dyn Clock>,
     /// How to send.

@@ -10,7 +10,7 @@ use std::io::Write;
 use crate::config::Loaded;
 use crate::import::SIMULATED_MARK;
 use crate::journal::JournalError;
-use crate::journal::reader::Reader;
+use crate::journal::Reader;
 use crate::text::names::meant;
 
 pub use request::{ExportError, ExportFormat, ExportRequest};

@@ -10,7 +10,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
 use crate::import::csv::quoted;
 use crate::influx::line_protocol::LineEncoder;
-use crate::journal::reader::Reader;
+use crate::journal::Reader;
 use crate::model::{FIELD, NS_PER_S, S_PER_DAY, TAG, View};
 
 /// Windows of a meter in one read.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::request::{ExportError, ExportFormat};
 use crate::import::csv::quoted;
 use crate::influx::line_protocol::LineEncoder;
-use crate::journal::reader::Entry;
+use crate::journal::StoredPulse;
 use crate::model::{FIELD, TAG};
 
 /// Writes pulses of the meters that are wanted.
@@ -49,7 +49,7 @@ impl<'a> PulseWriter<'a> {
     }
 
     /// True if the entry's meter is wanted.
-    pub(super) fn write(&mut self, entry: &Entry) -> Result<bool, ExportError> {
+    pub(super) fn write(&mut self, entry: &StoredPulse) -> Result<bool, ExportError> {
         let (Some(line), Some(name)) = (self.lines.get(&entry.meter), self.names.get(&entry.meter))
         else {
             return Ok(false);

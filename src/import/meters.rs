@@ -6,7 +6,7 @@ use super::bring::MeterOf;
 use super::error::ImportError;
 use super::survey::Surveyed;
 use crate::config::Loaded;
-use crate::journal::reader::Reader;
+use crate::journal::Reader;
 use crate::text::numbers::count;
 
 /// What was said of the meters of the files.

@@ -15,12 +15,12 @@ use crate::clock::elapsed::ElapsedRecord;
 use crate::clock::kernel::boot_id;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded, destination_name};
+use crate::journal::Journal;
 use crate::journal::JournalError;
-use crate::journal::append::Journal;
-use crate::journal::arrivals::Expiry;
-use crate::journal::heirloom::ArrivedHours;
-use crate::journal::lock::is_locked;
-use crate::journal::reader::Reader;
+use crate::journal::Reader;
+use crate::journal::is_locked;
+use crate::journal::salvage::ArrivedHours;
+use crate::journal::salvage::Expiry;
 use crate::model::{NS_PER_DAY, WallNs};
 use crate::owner::rights::{as_owner, directory_of};
 

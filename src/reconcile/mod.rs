@@ -34,12 +34,9 @@ use crate::clock::Clock;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::config::{DeliverSettings, Downsampling};
 use crate::deliver::stats::DeliverStats;
-use crate::journal::JournalError;
-use crate::journal::compared::{Changed, Looked, Reconciled};
-use crate::journal::delivery::DeliveryNews;
-use crate::journal::mailbox::Mailbox;
-use crate::journal::marks::Mark;
-use crate::journal::reader::Reader;
+use crate::journal::{
+    Changed, DeliveryNews, JournalError, Looked, Mark, Outbox, Reader, Reconciled,
+};
 use crate::model::Spans;
 use crate::model::{MonoNs, NS_PER_S};
 use crate::model::{Tier, View};
@@ -73,7 +70,7 @@ pub struct Start {
     /// The server.
     pub server: Box<dyn Server>,
     /// Where the writer finds what is to be kept.
-    pub mailbox: Arc<Mailbox>,
+    pub outbox: Arc<Outbox>,
     /// Real time.
     pub clock: Arc<dyn Clock>,
     /// How to retry.
@@ -107,7 +104,7 @@ pub struct Reconciler {
     // Dependencies.
     reader: Reader,
     server: Box<dyn Server>,
-    mailbox: Arc<Mailbox>,
+    outbox: Arc<Outbox>,
     clock: Arc<dyn Clock>,
     delivery: Option<Arc<DeliverStats>>,
     // Settings.
@@ -153,7 +150,7 @@ impl Reconciler {
             looked_ns: None,
             reader: start.reader,
             server: start.server,
-            mailbox: start.mailbox,
+            outbox: start.outbox,
             clock: start.clock,
             delivery: start.delivery,
             backoff,
@@ -200,7 +197,7 @@ impl Reconciler {
             };
             if stretch.kind == Kind::Ahead {
                 let level = self.lanes[index].level;
-                self.mailbox.comparing(level, stretch.to_s);
+                self.outbox.comparing(level, stretch.to_s);
             }
             match self.turn(index, &stretch, bounds) {
                 Ok(Turn::Done(unequal)) => {
@@ -361,7 +358,7 @@ impl Reconciler {
 
     /// Leaves what is to be kept of a lane.
     fn leave(&self, index: usize, until_s: Option<i64>, changed: Vec<Changed>, looked: Looked) {
-        self.mailbox.leave(DeliveryNews {
+        self.outbox.leave(DeliveryNews {
             reconciled: vec![Reconciled {
                 level: self.lanes[index].level,
                 until_s,

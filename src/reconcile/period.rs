@@ -13,7 +13,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{InfluxSettings, Loaded, destination_name};
 use crate::influx;
 use crate::journal::JournalError;
-use crate::journal::reader::Reader;
+use crate::journal::Reader;
 use crate::model::{NS_PER_S, S_PER_DAY, Tier, View};
 use crate::server::failure::Failure;
 use crate::server::request_size::RequestSize;

@@ -5,7 +5,7 @@ use tracing::{debug, info, warn};
 use super::Reconciler;
 use super::compare::{Difference, Verdict};
 use super::lane::{Kind, Lane, Stretch};
-use crate::journal::delivery::{DeliveryNews, DestinationState};
+use crate::journal::{DeliveryNews, DestinationState};
 use crate::model::Tier;
 use crate::server::failure::Hold;
 use crate::server::reminder::Remind;
@@ -122,7 +122,7 @@ impl Reconciler {
             );
         }
         if tell == Remind::Changed {
-            self.mailbox.leave(DeliveryNews {
+            self.outbox.leave(DeliveryNews {
                 views: Some(DestinationState {
                     state: word.to_owned(),
                     message,

@@ -12,7 +12,7 @@ use crate::capture::waker::Waker;
 use crate::clock::kernel::boot_id;
 use crate::config::Loaded;
 use crate::daemon::{self, Parts, RemoteMaker, UntilLearnt};
-use crate::journal::kind::SIMULATED_BOOT;
+use crate::journal::SIMULATED_BOOT;
 use crate::owner::Keep;
 
 pub use request::{Counted, RunRequest, StartError};

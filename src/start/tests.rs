@@ -9,7 +9,7 @@ use crate::capture::gpio::is_line;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::config::LoadOptions;
 use crate::daemon::RunError;
-use crate::journal::append::Journal;
+use crate::journal::Journal;
 use crate::model::FilterState;
 use crate::system::systemd::StoredDescriptor;
 

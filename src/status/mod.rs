@@ -11,13 +11,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::journal::JournalError;
-use crate::journal::compared::Compared;
-use crate::journal::delivery::DestinationState;
-use crate::journal::reader::{MeterTotals, Reader};
+use crate::energy::register;
+use crate::journal::{Compared, DestinationState, JournalError, MeterTotals, Reader};
 use crate::model::{NS_PER_S, WallNs};
 use crate::model::{Tier, View};
-use crate::register;
 pub use clock::clock_words;
 
 use line::{Daemon, LineStatus, line_status};

@@ -6,8 +6,7 @@ use super::check::{Check, Checks};
 use super::error::VerifyError;
 use crate::capture::gpio::{FORMER_CONSUMER, GpioError, probe, request_of};
 use crate::config::{Loaded, MeterSettings};
-use crate::journal::lock::is_locked;
-use crate::journal::reader::Reader;
+use crate::journal::{Reader, is_locked};
 use crate::status::Status;
 use crate::status::judgement::{FilterStatus, sentence};
 

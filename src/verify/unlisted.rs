@@ -2,7 +2,7 @@
 
 use crate::config::Loaded;
 use crate::config::described::line_of;
-use crate::journal::reader::Reader;
+use crate::journal::Reader;
 use crate::owner::rights;
 use crate::text::numbers::count;
 

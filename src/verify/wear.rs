@@ -4,8 +4,7 @@ use super::check::{Check, Checks};
 use super::error::VerifyError;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
-use crate::journal::reader::Reader;
-use crate::journal::windows::Window;
+use crate::journal::{Reader, Window};
 use crate::model::NS_PER_S;
 use crate::model::View;
 

@@ -16,12 +16,7 @@ use powerlogger::config::{
 use powerlogger::deliver::start::Start;
 use powerlogger::deliver::{Deliverer, Step};
 use powerlogger::intake::{Intake, PULSES_MAX};
-use powerlogger::journal::append::Journal;
-use powerlogger::journal::durable::{Durable, Flush};
-use powerlogger::journal::marks::Marks;
-use powerlogger::journal::ranges::IdRanges;
-use powerlogger::journal::reader::{Entry, Reader};
-use powerlogger::journal::writer::Writer;
+use powerlogger::journal::{Durable, Flush, IdRanges, Journal, Marks, Reader, StoredPulse, Writer};
 use powerlogger::model::{Bias, CountedEdge, EdgeKind, Level, LossCause, NS_PER_MS, NS_PER_S};
 
 use powerlogger::model::{TASK_OFFSET_S, Tier, View};
@@ -262,7 +257,7 @@ impl World {
         let deliverer = Deliverer::begin(Start {
             reader: Reader::open(dir).unwrap(),
             sink: Box::new(self.remote.clone()),
-            mailbox: writer.mailbox(),
+            outbox: writer.outbox(),
             clock: Arc::clone(&clock),
             settings: self.deliver_settings(),
             retention_d: 30,
@@ -273,7 +268,7 @@ impl World {
         let reconciler = Reconciler::begin(reconcile::Start {
             reader: Reader::open(dir).unwrap(),
             server: Box::new(self.server.clone()),
-            mailbox: writer.mailbox(),
+            outbox: writer.outbox(),
             clock,
             settings: self.deliver_settings(),
             retention_d: 30,
@@ -407,7 +402,7 @@ impl World {
     }
 
     /// The journal's pulses whose time is known.
-    fn entries(&self) -> Result<Vec<Entry>, String> {
+    fn entries(&self) -> Result<Vec<StoredPulse>, String> {
         let page = Reader::open(self.dir.path())
             .and_then(|mut reader| reader.page(1, i64::MAX, usize::MAX));
         Ok(page.map_err(|error| error.to_string())?.entries)
@@ -976,7 +971,7 @@ impl World {
     /// all meters.
     fn judge_times(
         &self,
-        entries: &[Entry],
+        entries: &[StoredPulse],
         names: &BTreeMap<i64, String>,
     ) -> Result<bool, String> {
         if self.time_is_wrong {
