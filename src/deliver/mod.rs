@@ -26,7 +26,7 @@ use crate::journal::{
     DeliveryNews, DestinationState, IdRanges, JournalError, Mark, Outbox, Page, Reader,
 };
 use crate::model::{MonoNs, NS_PER_DAY, NS_PER_MS, NS_PER_S, WallNs};
-use crate::server::{Backoff, Encoding, Hold, Remind, Reminder, RequestSize};
+use crate::server::{Encoding, Hold, Remind, Reminder, RequestSize, RetryPolicy};
 use batch::Encoder;
 use held_days::HeldDays;
 use lanes::Span;
@@ -71,7 +71,7 @@ pub struct Deliverer {
     clock: Arc<dyn Clock>,
     // Settings.
     flush_ns: i64,
-    backoff: Backoff,
+    backoff: RetryPolicy,
     retention_ns: i64,
     destination: i64,
     encoder: Encoder,
@@ -115,7 +115,7 @@ impl Deliverer {
         let word = known.map_or_else(String::new, |(_, _, state)| state.state);
         let stats = DeliverStats::default();
         stats.acknowledged.store(delivered.len(), Ordering::Relaxed);
-        let backoff = Backoff {
+        let backoff = RetryPolicy {
             retries_max: start.settings.retries_max,
             interval: Duration::from_millis(start.settings.replay_interval_ms),
         };

@@ -1,6 +1,7 @@
-//! The vocabulary: edges, pulses, meters, windows, stamps, losses, lines, the names of points. Pure data and
+//! The vocabulary: edges, pulses, meters, windows, stamps, losses, lines, the names of points, waits that grow. Pure data and
 //! the arithmetic on it; uses nothing else of the program and is used by all of it.
 
+mod backoff;
 mod edge;
 pub mod hour;
 mod line;
@@ -14,6 +15,7 @@ mod time;
 mod watched;
 mod window;
 
+pub use self::backoff::Backoff;
 pub use self::edge::{Bias, CountedEdge, Edge, EdgeKind, Level};
 pub use self::line::{FilterState, FilterTally, LineNow, LineState};
 pub use self::loss::{Loss, LossCause, Losses};

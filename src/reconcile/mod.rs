@@ -40,7 +40,7 @@ use crate::journal::{
 use crate::model::Spans;
 use crate::model::{MonoNs, NS_PER_S};
 use crate::model::{Tier, View};
-use crate::server::backoff::Backoff;
+use crate::server::RetryPolicy;
 use crate::server::failure::{Failure, Hold, Verdict as Judged, judge};
 use crate::server::reminder::Reminder;
 use examine::Trouble;
@@ -108,7 +108,7 @@ pub struct Reconciler {
     clock: Arc<dyn Clock>,
     delivery: Option<Arc<DeliverStats>>,
     // Settings.
-    backoff: Backoff,
+    backoff: RetryPolicy,
     retention_d: u32,
     measurement: String,
     destination: i64,
@@ -141,7 +141,7 @@ impl Reconciler {
                 lanes.push(Lane::new(level, known, start.settings.batch_lines_max));
             }
         }
-        let backoff = Backoff {
+        let backoff = RetryPolicy {
             retries_max: start.settings.retries_max,
             interval: Duration::from_millis(start.settings.replay_interval_ms),
         };

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::model::Backoff;
+
 /// The first quick retry comes after about this.
 const QUICK_MIN: Duration = Duration::from_millis(100);
 
@@ -11,16 +13,16 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 /// While on hold there is a try in this many replay intervals.
 const HOLD_INTERVALS: u32 = 3;
 
-/// When to try again: settings of [`Backoff::after`].
+/// When to try again: settings of [`RetryPolicy::after`].
 #[derive(Debug, Clone, Copy)]
-pub struct Backoff {
+pub struct RetryPolicy {
     /// Quick retries, each twice as late as the one before.
     pub retries_max: u32,
     /// The time between tries when those are used up.
     pub interval: Duration,
 }
 
-impl Backoff {
+impl RetryPolicy {
     /// The pause after the `failures`th failure in a row (from 1). `random` in 0..1 gives the jitter:
     /// a quick retry waits between half and all of its time, so that several loggers behind one
     /// outage do not return at the same instant.
@@ -28,8 +30,7 @@ impl Backoff {
         if failures > self.retries_max {
             return self.interval;
         }
-        let doublings = failures.saturating_sub(1).min(16);
-        let full = (QUICK_MIN * 2u32.pow(doublings)).min(self.interval);
+        let full = Backoff::new(QUICK_MIN, self.interval).after(failures);
         full.mul_f64(0.5 + random / 2.0)
     }
 
@@ -50,35 +51,29 @@ impl Backoff {
 mod tests {
     use super::*;
 
-    const BACKOFF: Backoff = Backoff {
+    const POLICY: RetryPolicy = RetryPolicy {
         retries_max: 8,
         interval: Duration::from_secs(10),
     };
 
     #[test]
     fn eight_quick_retries_then_every_ten_seconds() {
-        let full: Vec<_> = (1..=10)
-            .map(|n| BACKOFF.after(n, 1.0).as_millis())
-            .collect();
+        let full: Vec<_> = (1..=10).map(|n| POLICY.after(n, 1.0).as_millis()).collect();
         assert_eq!(
             full,
             [
                 100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000, 10_000
             ]
         );
-        assert_eq!(
-            BACKOFF.after(3, 0.0).as_millis(),
-            200,
-            "half of it at least"
-        );
-        assert_eq!(BACKOFF.after(u32::MAX, 0.5), Duration::from_secs(10));
+        assert_eq!(POLICY.after(3, 0.0).as_millis(), 200, "half of it at least");
+        assert_eq!(POLICY.after(u32::MAX, 0.5), Duration::from_secs(10));
     }
 
     #[test]
     fn the_longer_of_what_is_asked_for_and_our_own_pause() {
         let asked = |s: Option<u64>, failures| {
             let asked = s.map(Duration::from_secs);
-            BACKOFF.asked(asked, failures, 1.0).as_millis()
+            POLICY.asked(asked, failures, 1.0).as_millis()
         };
         // Zero, or a date that has passed, is no leave to try without end.
         assert_eq!(
