@@ -2,6 +2,7 @@
 //! are those of the user who asks: whoever calls [`verify`] takes the daemon's first.
 
 mod check;
+mod end_to_end;
 mod error;
 pub mod installed;
 mod lines;
