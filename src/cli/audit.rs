@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
-use super::names::width;
 use super::progress::Progress;
 use super::simulated;
+use super::table::{Column, Table};
 use super::time::{Moment, local};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, InfluxSettings, Loaded};
@@ -174,7 +174,7 @@ fn print(report: &LevelReport, args: &AuditArgs, out: &mut dyn Write) -> Result<
     if report.totals.is_empty() {
         writeln!(out, "     no pulses on either side")?;
     }
-    let column = width(report.totals.keys().map(String::as_str), 12);
+    let mut table = Table::new("     ", &[Column::Left(12)]);
     for (meter, totals) in &report.totals {
         let Totals {
             journal,
@@ -202,11 +202,10 @@ fn print(report: &LevelReport, args: &AuditArgs, out: &mut dyn Write) -> Result<
             1 => "1 window differs".to_owned(),
             more => format!("{more} windows differ"),
         };
-        writeln!(
-            out,
-            "     {meter:<column$} journal {journal}, {level} {server}{raw}: {verdict}"
-        )?;
+        let sides = format!("journal {journal}, {level} {server}{raw}: {verdict}");
+        table.row(&[meter], sides);
     }
+    table.write(out)?;
     let listed = if args.all { usize::MAX } else { LISTED };
     for difference in report.differences.iter().take(listed) {
         writeln!(

@@ -6,9 +6,9 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::names::width;
 use super::numbers::{count, grouped};
 use super::simulated::NOTE;
+use super::table::{Column, Table};
 use super::time;
 use crate::config::destination_name;
 use crate::config::in_use::configured_meters;
@@ -186,20 +186,13 @@ fn list_refused(points: &[Quarantined], json: bool, out: &mut dyn Write) -> Resu
     if left_out > 0 {
         writeln!(out, "{left_out} earlier ones (--json shows all)")?;
     }
-    let column = width(
-        points[left_out..].iter().map(|point| point.meter.as_str()),
-        12,
-    );
+    let mut table = Table::new("", &[Column::Left(12)]);
     for point in &points[left_out..] {
         let again = if point.again { " (is sent again)" } else { "" };
-        writeln!(
-            out,
-            "{:<column$} {}  {}{again}",
-            point.meter,
-            time::local(point.wall_ns),
-            point.message
-        )?;
+        let refused = format!("{}  {}{again}", time::local(point.wall_ns), point.message);
+        table.row(&[&point.meter], refused);
     }
+    table.write(out)?;
     writeln!(
         out,
         "{} refused by the server and kept{}",
@@ -243,15 +236,14 @@ fn print_entries(ledger: &[LedgerEntry], out: &mut dyn Write) -> Result<()> {
             continue;
         }
         writeln!(out, "{title}")?;
-        let column = width(entries.iter().map(|(meter, ..)| meter.as_str()), 12);
+        let columns = [Column::Left(12), Column::Left(16), Column::Right(9)];
+        let mut table = Table::new("  ", &columns);
         for (meter, cause, loss) in entries {
             let (first, last) = (time::local(loss.first_ns), time::local(loss.last_ns));
-            let pulses = grouped(loss.pulses);
-            writeln!(
-                out,
-                "  {meter:<column$} {cause:<16} {pulses:>9}  {first} to {last}"
-            )?;
+            let (cause, pulses) = (cause.to_string(), grouped(loss.pulses));
+            table.row(&[meter, &cause, &pulses], format!(" {first} to {last}"));
         }
+        table.write(out)?;
         writeln!(out)?;
     }
     Ok(())
@@ -270,26 +262,21 @@ fn print_unwatched(all: &[Unwatched], open: &[OpenStretch], out: &mut dyn Write)
     if left_out > 0 {
         writeln!(out, "  {left_out} earlier ones (--json shows all)")?;
     }
-    let names = all[left_out..].iter().map(|stretch| stretch.meter.as_str());
-    let column = width(names.chain(open.iter().map(|open| open.meter.as_str())), 12);
+    let mut table = Table::new("  ", &[Column::Left(12)]);
     for stretch in &all[left_out..] {
         let (from_ns, until_ns) = (stretch.from_s * NS_PER_S, stretch.until_s * NS_PER_S);
-        writeln!(
-            out,
-            "  {:<column$} {} to {} ({})",
-            stretch.meter,
-            time::local(from_ns),
-            time::local(until_ns),
-            time::span(until_ns - from_ns)
-        )?;
+        let (from, until) = (time::local(from_ns), time::local(until_ns));
+        let length = time::span(until_ns - from_ns);
+        table.row(&[&stretch.meter], format!("{from} to {until} ({length})"));
     }
     for OpenStretch { meter, from_s, why } in open {
         let since = from_s.map_or_else(
             || "the beginning".to_owned(),
             |from_s| time::local(from_s * NS_PER_S),
         );
-        writeln!(out, "  {meter:<column$} since {since}, until now: {why}")?;
+        table.row(&[meter], format!("since {since}, until now: {why}"));
     }
+    table.write(out)?;
     writeln!(out)?;
     Ok(())
 }

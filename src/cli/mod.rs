@@ -20,6 +20,7 @@ mod new_file;
 mod progress;
 mod rights;
 mod simulated;
+mod table;
 
 use std::io::Write;
 use std::path::PathBuf;

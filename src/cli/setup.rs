@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::audit;
 use crate::clock::{Clock, SystemClock};
-use crate::config::in_use::{InUse, SOON, configured_meters};
+use crate::config::in_use::{SOON, SettingsInUse, configured_meters};
 use crate::config::{InfluxSettings, Loaded, Secret, Token, TokenSource};
 use crate::journal::Reader;
 use crate::journal::is_locked;
@@ -359,7 +359,7 @@ fn taken_up(loaded: &Loaded) -> Option<String> {
     let noted = Reader::open(dir)
         .and_then(|reader| reader.noted_settings())
         .ok()?;
-    let Some(in_use) = InUse::new(&noted, loaded) else {
+    let Some(in_use) = SettingsInUse::new(&noted, loaded) else {
         return Some(
             "The running daemon does not tell what it uses: restart it after an upgrade."
                 .to_owned(),

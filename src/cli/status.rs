@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::names::width;
 use super::numbers::{count, grouped, size};
+use super::table::{Column, Table};
 use super::time;
 use crate::clock::{Clock, SystemClock};
 use crate::config::destination_name;
@@ -96,10 +96,11 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         writeln!(out, "clock      {}", clock_words(clock))?;
     }
     delivery(loaded, status.delivery.as_ref(), out)?;
-    let column = width(status.meters.iter().map(|meter| meter.name.as_str()), 10);
+    let mut table = Table::new("", &[Column::Left(10)]);
     for meter in &status.meters {
-        print_meter(meter, status.at_ns, column, out)?;
+        add_meter(meter, status.at_ns, &mut table);
     }
+    table.write(out)?;
     to_import(dir, out)?;
     for condition in conditions(&status) {
         writeln!(out, "⚠          {}", condition.sentence())?;
@@ -339,7 +340,7 @@ fn compared(names: &[&str], levels: &BTreeMap<&'static str, LevelStatus>) -> Vec
     lines
 }
 
-fn print_meter(meter: &MeterStatus, now_ns: i64, column: usize, out: &mut dyn Write) -> Result<()> {
+fn add_meter(meter: &MeterStatus, now_ns: i64, table: &mut Table) {
     let last = match meter.last_pulse_ns {
         Some(last) => {
             format!("last {} ({})", time::local(last), time::ago(last, now_ns))
@@ -350,24 +351,23 @@ fn print_meter(meter: &MeterStatus, now_ns: i64, column: usize, out: &mut dyn Wr
     let register = meter
         .register_kwh
         .map_or(String::new(), |kwh| format!("{kwh:.3} kWh, "));
-    writeln!(
-        out,
-        "{:<column$} {register}{}, {last}{}",
-        meter.name,
-        count(meter.pulses, "pulse"),
-        if meter.is_configured {
-            ""
-        } else {
-            "; no longer configured"
-        }
-    )?;
+    let pulses = count(meter.pulses, "pulse");
+    let former = if meter.is_configured {
+        ""
+    } else {
+        "; no longer configured"
+    };
+    table.row(
+        &[&meter.name],
+        format!("{register}{pulses}, {last}{former}"),
+    );
     // That none runs is told once for all.
     let is_told = |why: &str| why == NOT_RUNNING;
     let line = meter.line.as_ref();
     if let Some(line) = line.filter(|line| !line.is_read && !is_told(&line.why)) {
         let since = line.since_ns.map(time::local);
         let since = since.map_or_else(String::new, |since| format!(" since {since}"));
-        writeln!(out, "           NOT READ{since}: {}", line.why)?;
+        table.text(format!("           NOT READ{since}: {}", line.why));
     }
     for loss in &meter.losses {
         let word = match (loss.filter, loss.lost) {
@@ -375,16 +375,14 @@ fn print_meter(meter: &MeterStatus, now_ns: i64, column: usize, out: &mut dyn Wr
             (false, true) => "LOST",
             (false, false) => "put back by number",
         };
-        writeln!(
-            out,
+        table.text(format!(
             "           {word} {} ({}), {} to {}",
             grouped(loss.pulses),
             loss.cause,
             time::local(loss.first_ns),
             time::local(loss.last_ns)
-        )?;
+        ));
     }
-    Ok(())
 }
 
 #[cfg(test)]

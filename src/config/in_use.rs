@@ -8,7 +8,7 @@ pub const SOON: &str = "within about 10 s";
 
 /// The two, compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InUse {
+pub struct SettingsInUse {
     /// Where it sends to; Err: why nowhere.
     pub sends_to: Result<String, String>,
     /// It reads the files of this other directory.
@@ -19,9 +19,9 @@ pub struct InUse {
     pub by_restart: Vec<String>,
 }
 
-impl InUse {
+impl SettingsInUse {
     /// Compares what the daemon has noted with what is configured; None: it has noted nothing (an older version).
-    pub fn new(noted: &Described, loaded: &Loaded) -> Option<InUse> {
+    pub fn new(noted: &Described, loaded: &Loaded) -> Option<SettingsInUse> {
         let dir = noted.get(CONFIG_DIR)?;
         let mut files = describe(&loaded.settings, &loaded.config_dir);
         let other_dir = files
@@ -35,7 +35,7 @@ impl InUse {
             Some(why) => Err(why.clone()),
             None => host.ok_or_else(|| "no server is named".to_owned()),
         };
-        Some(InUse {
+        Some(SettingsInUse {
             sends_to,
             other_dir,
             of_server: differences(&noted, &files, true),
@@ -107,7 +107,7 @@ pub fn notices(loaded: &Loaded, noted: Option<&Described>) -> Vec<(&'static str,
     });
     // What is understood of files that are wrong is not what they are to say.
     let noted = noted.filter(|_| kept.is_none());
-    let in_use = noted.and_then(|noted| InUse::new(noted, loaded));
+    let in_use = noted.and_then(|noted| SettingsInUse::new(noted, loaded));
     let differs = in_use.filter(|in_use| !in_use.is_same()).map(|in_use| {
         let (shown, remedy) = (in_use.shown(), in_use.remedy());
         let text =
@@ -143,7 +143,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let before = loaded(dir.path(), "");
         let noted = describe(&before.settings, &before.config_dir);
-        let same = InUse::new(&noted, &before).unwrap();
+        let same = SettingsInUse::new(&noted, &before).unwrap();
         assert!(same.is_same() && same.sends_to.unwrap_err().contains("INFLUX_HOST"));
         assert_eq!(notices(&before, Some(&noted)), []);
 
@@ -151,7 +151,7 @@ mod tests {
             dir.path(),
             "INFLUX_HOST=http://h:1\nINFLUX_ORG=o\nINFLUX_TOKEN=t\n",
         );
-        let differs = InUse::new(&noted, &server).unwrap();
+        let differs = SettingsInUse::new(&noted, &server).unwrap();
         assert!(
             differs.remedy().contains("within about 10 s"),
             "{}",
@@ -160,14 +160,14 @@ mod tests {
         assert_eq!(notices(&server, None), [], "none runs");
 
         let line = loaded(dir.path(), "GPIO_IMPORT_PIN=5\n");
-        let differs = InUse::new(&noted, &line).unwrap();
+        let differs = SettingsInUse::new(&noted, &line).unwrap();
         assert!(differs.remedy().contains("restart"), "{}", differs.remedy());
 
         let mut elsewhere = noted.clone();
         elsewhere.insert(CONFIG_DIR.to_owned(), "/etc/powerlogger".to_owned());
-        let differs = InUse::new(&elsewhere, &line).unwrap();
+        let differs = SettingsInUse::new(&elsewhere, &line).unwrap();
         assert!(differs.remedy().contains("--config-dir /etc/powerlogger"));
-        assert_eq!(InUse::new(&Described::new(), &line), None);
+        assert_eq!(SettingsInUse::new(&Described::new(), &line), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use super::csv::{self, Columns};
-use super::source::{Context, Kind, SourceError};
+use super::source::{Context, FileKind, SourceError};
 use super::text::TextLines;
 use super::{Taken, Unclear, line};
 use crate::model::TAG;
@@ -19,9 +19,9 @@ pub(super) enum TextReading {
 
 impl TextReading {
     /// At the begin of a text.
-    pub(super) fn of(kind: &Kind) -> TextReading {
+    pub(super) fn of(kind: &FileKind) -> TextReading {
         match kind {
-            Kind::LineProtocol => TextReading::Lines,
+            FileKind::LineProtocol => TextReading::Lines,
             _ => TextReading::Csv(None, None),
         }
     }
@@ -89,7 +89,7 @@ pub(super) fn text_kind(
     path: &Path,
     io: &dyn Fn(std::io::Error) -> SourceError,
     unknown: &dyn Fn(String) -> SourceError,
-) -> Result<Kind, SourceError> {
+) -> Result<FileKind, SourceError> {
     let mut lines = File::open(path).and_then(TextLines::open).map_err(io)?;
     let neither = "it is neither an SQLite database, nor what is left of a journal";
     let mut declared = None;
@@ -105,10 +105,10 @@ pub(super) fn text_kind(
             continue;
         }
         if line::parse(text.trim()).is_ok() || text.contains(&format!(",{TAG}=")) {
-            return Ok(Kind::LineProtocol);
+            return Ok(FileKind::LineProtocol);
         }
         return match Columns::from_first(text, declared) {
-            Ok(_) => Ok(Kind::Csv),
+            Ok(_) => Ok(FileKind::Csv),
             Err(why) => Err(unknown(format!(
                 "{neither}; as line protocol it is not understood, and as comma-separated values: {why}"
             ))),

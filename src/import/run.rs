@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::bring::{Bringer, Inherited, MeterOf, Outcome, inherit, would_inherit};
+use super::bring::{Bringer, BroughtPulses, Inherited, MeterOf, inherit, would_inherit};
 use super::error::ImportError;
 use super::meters::{Choice, meters};
 use super::source::{Context, Source};
@@ -69,7 +69,7 @@ pub enum ImportEvent<'a> {
         /// The position of each of its meters; None: left out.
         meter_of: &'a MeterOf,
         /// What came of the pulses of each meter here, by position.
-        outcomes: &'a BTreeMap<u16, Outcome>,
+        outcomes: &'a BTreeMap<u16, BroughtPulses>,
     },
     /// What it has brought besides its pulses, or would bring.
     Inherited(&'a Surveyed, Inherited),

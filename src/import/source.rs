@@ -58,7 +58,7 @@ impl SourceError {
 
 /// What a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// The queue of the Python edition.
     PythonQueue,
     /// A journal of ours.
@@ -69,14 +69,14 @@ pub enum Kind {
     LineProtocol,
 }
 
-impl Kind {
+impl FileKind {
     /// What it is, for people.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Kind::PythonQueue => "queue of the Python edition",
-            Kind::Journal => "PowerLogger journal",
-            Kind::Csv => "comma-separated values",
-            Kind::LineProtocol => "line protocol",
+            FileKind::PythonQueue => "queue of the Python edition",
+            FileKind::Journal => "PowerLogger journal",
+            FileKind::Csv => "comma-separated values",
+            FileKind::LineProtocol => "line protocol",
         }
     }
 }
@@ -130,7 +130,7 @@ impl Context {
 #[derive(Debug)]
 pub struct Source {
     path: PathBuf,
-    kind: Kind,
+    kind: FileKind,
     foreign: Option<Foreign>,
     /// A text, open: whoever reads it later may not have the right to open it.
     text: Option<File>,
@@ -158,19 +158,22 @@ impl Source {
         let (kind, foreign) = if is_sqlite(path).map_err(io)? {
             let opened = Foreign::open(path);
             match opened.and_then(|foreign| Ok((foreign.holds()?, foreign))) {
-                Ok((Holds::PythonQueue, foreign)) => (Kind::PythonQueue, Some(foreign)),
-                Ok((Holds::Journal, foreign)) => (Kind::Journal, Some(foreign)),
+                Ok((Holds::PythonQueue, foreign)) => (FileKind::PythonQueue, Some(foreign)),
+                Ok((Holds::Journal, foreign)) => (FileKind::Journal, Some(foreign)),
                 Ok((Holds::Other, _)) => {
                     let why = "it is an SQLite database, but neither the Python edition's queue (table \
                                lp_queue) nor a journal of PowerLogger";
                     return Err(unknown(why.to_owned()));
                 }
-                Err(failed) => (Kind::Journal, Some(headless(path).ok_or(database(failed))?)),
+                Err(failed) => (
+                    FileKind::Journal,
+                    Some(headless(path).ok_or(database(failed))?),
+                ),
             }
         } else {
             match text_kind(path, &io, &unknown) {
                 Ok(kind) => (kind, None),
-                Err(no_text) => (Kind::Journal, Some(headless(path).ok_or(no_text)?)),
+                Err(no_text) => (FileKind::Journal, Some(headless(path).ok_or(no_text)?)),
             }
         };
         let text = match foreign {
@@ -178,7 +181,7 @@ impl Source {
             None => Some(File::open(path).map_err(io)?),
         };
         let is_simulated = match &foreign {
-            Some(foreign) => kind == Kind::Journal && foreign.is_simulated(),
+            Some(foreign) => kind == FileKind::Journal && foreign.is_simulated(),
             None => text::is_simulated(path).map_err(io)?,
         };
         let path = path.to_owned();
@@ -197,7 +200,7 @@ impl Source {
     }
 
     /// What it is.
-    pub fn kind(&self) -> &Kind {
+    pub fn kind(&self) -> &FileKind {
         &self.kind
     }
 
@@ -208,7 +211,9 @@ impl Source {
 
     /// The database, if it is a journal.
     pub fn journal(&self) -> Option<&Foreign> {
-        self.foreign.as_ref().filter(|_| self.kind == Kind::Journal)
+        self.foreign
+            .as_ref()
+            .filter(|_| self.kind == FileKind::Journal)
     }
 
     /// Reads all rows in order. Returns how many could not be read because the file is damaged.
@@ -222,7 +227,7 @@ impl Source {
     ) -> Result<i64, SourceError> {
         let database = |failed| SourceError::database(&self.path, failed);
         match (&self.kind, &self.foreign) {
-            (Kind::PythonQueue, Some(foreign)) => foreign
+            (FileKind::PythonQueue, Some(foreign)) => foreign
                 .queue(&mut |rows, share| {
                     for row in rows {
                         queue_row(row, share, context, each);

@@ -1,4 +1,4 @@
-//! Names of meters: as people type them, as a shell takes them, in columns.
+//! Names of meters: as people type them, as a shell takes them.
 
 /// A name as a shell takes it for one word.
 pub fn shell_word(name: &str) -> String {
@@ -19,12 +19,6 @@ pub fn meant<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> String
         (false, Some(only), None) => (*only).to_owned(),
         _ => name.to_owned(),
     }
-}
-
-/// How wide a column of names is, in characters: as the longest of them, at least `least`.
-pub fn width<'a>(names: impl IntoIterator<Item = &'a str>, least: usize) -> usize {
-    let widths = names.into_iter().map(|name| name.chars().count());
-    widths.max().unwrap_or(0).max(least)
 }
 
 #[cfg(test)]
@@ -48,11 +42,5 @@ mod tests {
         assert_eq!(meant("A", names), "A");
         assert_eq!(meant("other", names), "other");
         assert_eq!(meant("AB", ["ab", "Ab"]), "AB", "two could be meant");
-    }
-
-    #[test]
-    fn the_longest_name_makes_the_column() {
-        assert_eq!(width(["a", "Wärmepumpe groß"], 10), 15);
-        assert_eq!(width([], 10), 10);
     }
 }

@@ -4,7 +4,7 @@ use super::check::{Check, Checks};
 use super::error::VerifyError;
 use crate::capture::waker::Waker;
 use crate::clock::{Clock, SystemClock};
-use crate::config::in_use::InUse;
+use crate::config::in_use::SettingsInUse;
 use crate::config::{Influx, Loaded};
 use crate::journal::{Reader, is_locked};
 use crate::model::{NS_PER_MS, NS_PER_S};
@@ -26,7 +26,7 @@ pub(super) fn running(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), Ve
     let in_use = loop {
         let noted = Reader::open(dir).and_then(|reader| reader.noted_settings());
         let in_use = match noted {
-            Ok(noted) => InUse::new(&noted, loaded),
+            Ok(noted) => SettingsInUse::new(&noted, loaded),
             Err(failed) => {
                 return checks.add(Check::not_checked(what, failed.to_string()));
             }
