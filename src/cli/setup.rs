@@ -19,7 +19,7 @@ use crate::reconcile::period::{AuditRequest, vanishing};
 use crate::setup::answer::SetupAnswer;
 use crate::setup::apply::Applier;
 use crate::setup::inspect::{check, look};
-use crate::setup::installation::ID_FILE;
+use crate::setup::installation::{ID_FILE, Installation};
 use crate::setup::plan::{Plan, Wanted, foreign_writers, plan};
 use crate::setup::session::{self, AdminError};
 use crate::setup::{refused, writer_file};
@@ -68,14 +68,7 @@ pub fn setup(args: &SetupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
         let said = refused::as_ever(&found, influx, &token, &loaded.config_dir);
         anyhow::anyhow!(said)
     })?;
-    let here = session::here(&loaded.config_dir, args.dry_run);
-    let (installation, copied_from) = here.with_context(|| {
-        let path = loaded.config_dir.join(ID_FILE);
-        format!(
-            "cannot read or write {}: run it as somebody who may write there (sudo)",
-            path.display()
-        )
-    })?;
+    let (installation, copied_from) = here(args, loaded)?;
     let writer_id = writer_file::authorization_id(&loaded.config_dir, &influx.host, &influx.org);
     let wanted = Wanted {
         influx,
@@ -130,6 +123,17 @@ pub fn setup(args: &SetupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
         ExitCode::from(super::EXIT_FAILED)
     } else {
         ExitCode::SUCCESS
+    })
+}
+
+/// This installation, and the id of the one that it is a copy of.
+fn here(args: &SetupArgs, loaded: &Loaded) -> Result<(Installation, Option<String>)> {
+    session::here(&loaded.config_dir, args.dry_run).with_context(|| {
+        let path = loaded.config_dir.join(ID_FILE);
+        format!(
+            "cannot read or write {}: run it as somebody who may write there (sudo)",
+            path.display()
+        )
     })
 }
 
