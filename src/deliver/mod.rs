@@ -28,7 +28,7 @@ use crate::journal::{DeliveryNews, DestinationState};
 use crate::journal::{Page, Reader};
 use crate::live::Board;
 use crate::model::{DeliveryState, MonoNs, NS_PER_DAY, NS_PER_MS, NS_PER_S, WallNs};
-use crate::server::{Backoff, Dependencies, Encoding, Hold, Remind, Reminder, RequestSize};
+use crate::server::{Dependencies, Encoding, Hold, Remind, Reminder, RequestSize, RetryPolicy};
 use batch::Encoder;
 use held_days::HeldDays;
 use lanes::Span;
@@ -73,7 +73,7 @@ pub struct Deliverer {
     clock: Arc<dyn Clock>,
     // Settings.
     flush_ns: i64,
-    backoff: Backoff,
+    backoff: RetryPolicy,
     retention_ns: i64,
     destination: i64,
     encoder: Encoder,
@@ -121,7 +121,7 @@ impl Deliverer {
             .into_iter()
             .find(|(row, ..)| *row == start.destination);
         let word = known.map_or_else(String::new, |(_, _, state)| state.state);
-        let backoff = Backoff {
+        let backoff = RetryPolicy {
             retries_max: start.settings.retries_max,
             interval: Duration::from_millis(start.settings.replay_interval_ms),
         };

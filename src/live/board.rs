@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use super::Notice;
 use super::delivery::{DeliveryLive, ViewsLive};
 use super::journal::JournalLive;
 use super::lines::CaptureLive;
 use super::meters::MetersLive;
+use crate::model::Notice;
 
 /// Everything at one moment. To clone it is to count a few references up.
 #[derive(Debug, Clone, Default)]

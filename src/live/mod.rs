@@ -18,14 +18,3 @@ pub use self::journal::{ClockLive, JournalLive, JournalPhase};
 pub use self::lines::{CaptureLive, LineLive};
 pub use self::meters::{MeterLive, MetersLive, RegisterBase};
 pub use self::stamps::Stamps;
-
-/// What the configuration's files say that the running daemon cannot do, each with the text for people.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Notice {
-    /// The files are wrong.
-    ConfigurationWrong(String),
-    /// The files say something that takes a restart.
-    ConfigurationDiffers(String),
-    /// There is a server and no way to use it.
-    ServerUnusable(String),
-}

@@ -16,6 +16,7 @@ pub mod compare;
 pub mod examine;
 pub mod from_raw;
 pub mod influx_server;
+pub mod period;
 pub mod server;
 
 mod held;
@@ -41,10 +42,9 @@ use crate::live::{Board, DeliveryLive};
 use crate::model::Spans;
 use crate::model::{MonoNs, NS_PER_S};
 use crate::model::{Tier, View};
-use crate::server::Dependencies;
-use crate::server::backoff::Backoff;
 use crate::server::failure::{Failure, Hold, Verdict as Judged, judge};
 use crate::server::reminder::Reminder;
+use crate::server::{Dependencies, RetryPolicy};
 use examine::Trouble;
 use lane::{Bounds, Kind, Lane, Stretch};
 use outbox::asks_for_less;
@@ -91,7 +91,7 @@ pub struct Reconciler {
     clock: Arc<dyn Clock>,
     board: Arc<Board>,
     // Settings.
-    backoff: Backoff,
+    backoff: RetryPolicy,
     retention_d: u32,
     measurement: String,
     destination: i64,
@@ -131,7 +131,7 @@ impl Reconciler {
                 lanes.push(Lane::new(level, known, start.settings.batch_lines_max));
             }
         }
-        let backoff = Backoff {
+        let backoff = RetryPolicy {
             retries_max: start.settings.retries_max,
             interval: Duration::from_millis(start.settings.replay_interval_ms),
         };

@@ -2,6 +2,7 @@
 //! of the live board where a daemon runs in this process, else read from the journal; both give the same. The
 //! log, systemd, the command line and the page only render it.
 
+mod clock;
 pub mod condition;
 pub mod judgement;
 pub mod line;
@@ -16,10 +17,11 @@ use crate::journal::JournalError;
 use crate::journal::Reader;
 use crate::journal::remedy;
 use crate::live::{
-    ClockLive, DeliveryLive, JournalLive, MeterLive, MetersLive, Notice, Snapshot, TierLive,
-    ViewsLive, silence,
+    ClockLive, DeliveryLive, JournalLive, MeterLive, MetersLive, Snapshot, TierLive, ViewsLive,
+    silence,
 };
-use crate::model::{DeliveryState, LineNow, NS_PER_S, ViewsState, WallNs};
+use crate::model::{DeliveryState, LineNow, NS_PER_S, Notice, ViewsState, WallNs};
+pub use clock::clock_words;
 pub use condition::{Condition, Severity};
 use line::{Daemon, LineStatus, line_status};
 

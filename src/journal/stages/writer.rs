@@ -22,7 +22,7 @@ use crate::journal::stages::unsynced::{Carryover, Tail};
 use crate::journal::stages::unused::UnusedSegments;
 use crate::journal::tables::compared::Comparing;
 use crate::journal::tables::lines::Lines;
-use crate::model::View;
+use crate::model::{Backoff, View};
 use crate::model::{MeterId, MonoNs, NS_PER_DAY, NS_PER_S, WallNs, Watched};
 
 /// What was delivered is saved this often: after a crash so many seconds are sent again, which is
@@ -39,7 +39,7 @@ const ELAPSED_SAVE_NS: i64 = 600 * NS_PER_S;
 const ROLL_MIN_NS: i64 = NS_PER_S;
 
 /// Waits between tries while the disk does not take commits.
-const RETRY_MIN: Duration = Duration::from_millis(50);
+const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// Retention keeps the journal below its bound; a burst that outruns it ends at twice the bound
@@ -85,7 +85,7 @@ pub struct Writer {
     elapsed_ns: MonoNs,
     pruning: bool,
     preallocating: bool,
-    retry: Duration,
+    retry: Backoff,
 }
 
 impl Writer {
@@ -134,7 +134,7 @@ impl Writer {
             elapsed_ns: now_ns - ELAPSED_SAVE_NS,
             pruning: false,
             preallocating: false,
-            retry: RETRY_MIN,
+            retry: Backoff::new(RETRY_MIN, RETRY_MAX),
         })
     }
 
@@ -163,13 +163,12 @@ impl Writer {
                 if let Some(kind) = self.marks.failing(None, self.clock.mono_ns()) {
                     info!(kind, "the journal takes commits again");
                 }
-                self.retry = RETRY_MIN;
+                self.retry.reset();
                 wait
             }
             Err(failed) => {
                 self.complain(&failed);
-                self.retry = (self.retry * 2).min(RETRY_MAX);
-                self.retry
+                self.retry.failed()
             }
         }
     }
