@@ -24,7 +24,7 @@ use crate::journal::Marks;
 use crate::journal::Outbox;
 use crate::journal::Reader;
 use crate::journal::Writer;
-use crate::live::{Board, JournalPhase};
+use crate::live::{Board, JournalPhase, LineLive};
 use crate::model::NS_PER_S;
 use crate::reconcile::{Reconciler, Writers};
 use crate::server::Dependencies;
@@ -41,8 +41,11 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// How often the end looks whether it is reached.
 const DRAIN_LOOK: Duration = Duration::from_millis(10);
 
-/// Between looks at how all goes.
+/// Between looks at how all goes, while something is wrong or has just begun,
 const LOOK: Duration = Duration::from_secs(1);
+
+/// and while all is well: what ends a thread, or changes the settings, wakes the main thread at once.
+const LOOK_SETTLED: Duration = Duration::from_secs(5);
 
 /// A journal that is refused for so long is let go and opened anew.
 const LET_GO_NS: i64 = 10 * NS_PER_S;
@@ -254,7 +257,13 @@ impl House {
             let steps = board.capture_steps();
             watch.look(board, seen_line, (steps, mark.rounds), now_ns);
             watch.tell(board);
-            if bell.wait(LOOK) == Woken::Thread {
+            let all_read = board.snapshot().capture.lines.iter().all(LineLive::is_read);
+            let look = if is_well && all_read && running_ns > NO_LINE_MAX_NS {
+                watch.at_most(LOOK_SETTLED)
+            } else {
+                LOOK
+            };
+            if bell.wait(look) == Woken::Thread {
                 // It rings a moment before it has ended.
                 bell.wait(THREAD_ENDS);
             }
