@@ -24,7 +24,7 @@ use crate::journal::Marks;
 use crate::journal::Outbox;
 use crate::journal::Reader;
 use crate::journal::Writer;
-use crate::live::{Board, JournalPhase, LineLive};
+use crate::live::{JournalPhase, LineLive, ServerPart};
 use crate::model::NS_PER_S;
 use crate::reconcile::{Reconciler, Writers};
 use crate::server::Dependencies;
@@ -114,21 +114,17 @@ impl Stages {
         )?;
         writer.preallocate();
         let outbox = writer.outbox();
-        let shown = match &destination {
-            Some((_, name)) => {
-                let bounds = board.snapshot().journal.bounds;
-                Reader::open(&dir)?.delivery_live(name, bounds)?
-            }
-            None => None,
-        };
-        let (delivery, views) = shown.unzip();
-        board.set_delivery(delivery, views);
         let reporter = Reporter::new(Arc::clone(board), real);
         let (mut deliverer, mut reconciler) = (None, None);
-        if let Some((row, _)) = destination {
+        board.no_server();
+        if let Some((row, name)) = destination {
+            let bounds = board.snapshot().journal.bounds;
+            let known = Reader::open(&dir)?.delivery_live(&name, bounds)?;
+            let (delivery, views) = known.unwrap_or_default();
+            let shown_on = ServerPart::begin(board, delivery, views);
             let depends = || {
-                let outbox = Arc::clone(&outbox);
-                dependencies(settings, &dir, row, outbox, board)
+                let (outbox, shown_on) = (Arc::clone(&outbox), shown_on.clone());
+                dependencies(settings, &dir, row, outbox, shown_on)
             };
             if let Some(sink) = sink {
                 deliverer = Some(Deliverer::begin(depends()?, sink)?);
@@ -402,7 +398,7 @@ fn dependencies(
     dir: &Path,
     destination: i64,
     outbox: Arc<Outbox>,
-    board: &Arc<Board>,
+    shown_on: ServerPart,
 ) -> Result<Dependencies, JournalError> {
     let measurement = match &settings.influx {
         Influx::Configured(influx) => influx.measurement.clone(),
@@ -411,7 +407,7 @@ fn dependencies(
     Ok(Dependencies {
         reader: Reader::open(dir)?,
         outbox,
-        board: Arc::clone(board),
+        shown_on,
         clock: Arc::new(SystemClock),
         settings: settings.deliver.clone(),
         retention_d: settings.journal.raw_retention_d,

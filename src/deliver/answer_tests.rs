@@ -18,7 +18,7 @@ use crate::journal::Reader;
 use crate::journal::Writer;
 use crate::journal::{Mark, Marks};
 use crate::journal::{Reading, Registers};
-use crate::live::Board;
+use crate::live::{Board, ServerPart};
 use crate::model::{Loss, LossCause, MeterId, NS_PER_S, Pulse, SegmentNo, Watched};
 use crate::server::Dependencies;
 use crate::server::failure::Failure;
@@ -129,12 +129,11 @@ impl Bench {
         .unwrap();
         let server = Scripted::default();
         let mut reader = Reader::open(dir.path()).unwrap();
-        let (delivery, views) = reader.delivery_live("influx", None).unwrap().unzip();
-        board.set_delivery(delivery, views);
+        let (delivery, views) = reader.delivery_live("influx", None).unwrap().unwrap();
         let dependencies = Dependencies {
             reader,
             outbox: writer.outbox(),
-            board: Arc::clone(&board),
+            shown_on: ServerPart::begin(&board, delivery, views),
             clock: arc,
             settings: DeliverSettings {
                 batch_lines_max: 400,

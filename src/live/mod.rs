@@ -12,7 +12,7 @@ mod meters;
 pub mod silence;
 mod stamps;
 
-pub use self::board::{Board, Snapshot, Subscription};
+pub use self::board::{Board, ServerPart, Snapshot, Subscription};
 pub use self::delivery::{DeliveryLive, TierLive, ViewsLive};
 pub use self::journal::{ClockLive, JournalLive, JournalPhase};
 pub use self::lines::{CaptureLive, LineLive};

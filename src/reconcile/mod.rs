@@ -37,7 +37,7 @@ use crate::journal::Mark;
 use crate::journal::Outbox;
 use crate::journal::Reader;
 use crate::journal::{Changed, Looked, Reconciled};
-use crate::live::{Board, DeliveryLive};
+use crate::live::{DeliveryLive, ServerPart};
 use crate::model::Spans;
 use crate::model::{MonoNs, NS_PER_S};
 use crate::model::{Tier, View};
@@ -89,7 +89,7 @@ pub struct Reconciler {
     server: Box<dyn Server>,
     outbox: Arc<Outbox>,
     clock: Arc<dyn Clock>,
-    board: Arc<Board>,
+    board: ServerPart,
     // Settings.
     backoff: Backoff,
     retention_d: u32,
@@ -142,7 +142,7 @@ impl Reconciler {
             server,
             outbox: start.outbox,
             clock: start.clock,
-            board: start.board,
+            board: start.shown_on,
             backoff,
             retention_d: start.retention_d,
             measurement: start.measurement,
