@@ -26,6 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "journal",
         &["model", "clock", "config", "live", "intake", "owner"],
     ),
+    ("energy", &["model"]),
     ("influx", &[]),
     (
         "server",
@@ -48,8 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["civil", "model", "clock", "config", "journal", "owner"],
     ),
     ("setup", &["model", "config", "influx", "owner"]),
-    ("register", &["journal"]),
-    ("status", &["model", "clock", "journal", "live"]),
+    ("status", &["model", "clock", "energy", "journal", "live"]),
     (
         "daemon",
         &[
@@ -84,7 +84,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "system",
             "owner",
             "setup",
-            "register",
+            "energy",
             "live",
             "status",
             "daemon",

@@ -16,7 +16,7 @@ pub use self::board::{Board, ServerPart, Snapshot, Subscription};
 pub use self::delivery::{DeliveryLive, TierLive, ViewsLive};
 pub use self::journal::{ClockLive, JournalLive, JournalPhase};
 pub use self::lines::{CaptureLive, LineLive};
-pub use self::meters::{MeterLive, MetersLive, RegisterBase};
+pub use self::meters::{MeterLive, MetersLive};
 pub use self::stamps::Stamps;
 
 /// What the configuration's files say that the running daemon cannot do, each with the text for people.

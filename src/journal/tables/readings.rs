@@ -9,23 +9,9 @@ use crate::journal::handles::reader::Reader;
 use crate::journal::salvage::arrivals::Arrival;
 use crate::journal::tables::hours::hours_of;
 use crate::journal::{JournalError, OpContext};
+pub use crate::model::Reading;
 use crate::model::View;
 use crate::model::{NS_PER_S, WallNs};
-
-/// A reading.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Reading {
-    /// When it was taken.
-    pub at_ns: WallNs,
-    /// The meter's pulses in the journal by then.
-    pub pulses: i64,
-    /// What the meter's face showed, in kWh.
-    pub kwh: f64,
-    /// Pulses for one kWh, as configured then.
-    pub imp_per_kwh: f64,
-    /// The register is counted from it; else it is but a note.
-    pub adopted: bool,
-}
 
 /// A connection that adds readings, beside a running daemon or alone: nothing that the journal's one writer
 /// keeps is touched.
