@@ -99,8 +99,8 @@ impl std::fmt::Debug for Subscription {
     }
 }
 
-/// How everything stands, shared by the stages that publish and those who read. Nobody waits here for
-/// more than the moment in which a few pointers are copied.
+/// How everything stands, shared by the stages that publish and those who read. No thread waits here
+/// for longer than the moment in which a few pointers are copied.
 #[derive(Default)]
 pub struct Board {
     now: Mutex<Snapshot>,

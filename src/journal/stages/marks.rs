@@ -57,7 +57,7 @@ pub struct Marks {
     unsynced: Condvar,
     /// More is durable, or closed, or damaged.
     changed: Condvar,
-    /// Nobody waits any more.
+    /// All waits end.
     rung: Condvar,
     board: Arc<Board>,
 }

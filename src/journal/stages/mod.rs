@@ -1,7 +1,7 @@
 //! What is done with the journal while the daemon runs.
 
+mod board_sync;
 pub(super) mod durable;
-mod line_states;
 pub(super) mod marks;
 pub(super) mod outbox;
 pub(super) mod publisher;

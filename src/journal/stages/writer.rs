@@ -70,7 +70,7 @@ pub struct Writer {
     // State.
     reserve: Reserve,
     unused: UnusedSegments,
-    publisher: Publisher,
+    pub(super) publisher: Publisher,
     roller: Roller,
     tail: Tail,
     closing: Option<Closing>,
@@ -226,8 +226,7 @@ impl Writer {
         }
         self.preallocating = self.preallocating && self.grow_wal();
         let rolling = self.roll(watched)?;
-        let commits = self.marks.now().commits;
-        self.publisher.look(commits, (now_ns, self.clock.wall_ns()));
+        self.bring_board_up_to_date(now_ns);
         let busy = self.pruning || self.preallocating || rolling;
         Ok(if busy { Duration::ZERO } else { IDLE_WAIT })
     }

@@ -62,7 +62,7 @@ impl Reader {
         Ok(usual.collect())
     }
 
-    /// What is there, on which clock. The marks are those of a journal that nobody writes to.
+    /// What is there, on which clock. The marks are those of a journal without a writer.
     ///
     /// # Errors
     /// When the journal cannot be read.
