@@ -26,7 +26,7 @@ use crate::journal::Mark;
 use crate::journal::Outbox;
 use crate::journal::{DeliveryNews, DestinationState};
 use crate::journal::{Page, Reader};
-use crate::live::Board;
+use crate::live::ServerPart;
 use crate::model::{DeliveryState, MonoNs, NS_PER_DAY, NS_PER_MS, NS_PER_S, WallNs};
 use crate::server::{Dependencies, Encoding, Hold, Remind, Reminder, RequestSize, RetryPolicy};
 use batch::Encoder;
@@ -69,7 +69,7 @@ pub struct Deliverer {
     reader: Reader,
     sink: Box<dyn Sink>,
     outbox: Arc<Outbox>,
-    board: Arc<Board>,
+    board: ServerPart,
     clock: Arc<dyn Clock>,
     // Settings.
     flush_ns: i64,
@@ -130,7 +130,7 @@ impl Deliverer {
             reader: start.reader,
             sink,
             outbox: start.outbox,
-            board: start.board,
+            board: start.shown_on,
             clock: start.clock,
             flush_ns: i64::try_from(start.settings.flush_ms).unwrap_or(0) * NS_PER_MS,
             backoff,

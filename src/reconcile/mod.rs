@@ -38,7 +38,7 @@ use crate::journal::Mark;
 use crate::journal::Outbox;
 use crate::journal::Reader;
 use crate::journal::{Changed, Looked, Reconciled};
-use crate::live::{Board, DeliveryLive};
+use crate::live::{DeliveryLive, ServerPart};
 use crate::model::Spans;
 use crate::model::{MonoNs, NS_PER_S};
 use crate::model::{Tier, View};
@@ -58,7 +58,7 @@ const LOOK_EVERY_NS: i64 = 24 * 3_600 * NS_PER_S;
 const BACKLOG_MAX: i64 = 10_000;
 
 /// With nothing to do it looks again after this.
-const IDLE: Duration = Duration::from_secs(5);
+const IDLE: Duration = Duration::from_secs(10);
 
 /// While something has to be durable first, it looks again after this.
 const KEEPING: Duration = Duration::from_millis(100);
@@ -89,7 +89,7 @@ pub struct Reconciler {
     server: Box<dyn Server>,
     outbox: Arc<Outbox>,
     clock: Arc<dyn Clock>,
-    board: Arc<Board>,
+    board: ServerPart,
     // Settings.
     backoff: RetryPolicy,
     retention_d: u32,
@@ -142,7 +142,7 @@ impl Reconciler {
             server,
             outbox: start.outbox,
             clock: start.clock,
-            board: start.board,
+            board: start.shown_on,
             backoff,
             retention_d: start.retention_d,
             measurement: start.measurement,

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::energy::register;
 use crate::journal::JournalError;
 use crate::journal::Reader;
 use crate::journal::remedy;
@@ -324,7 +325,7 @@ impl MeterStatus {
             name: meter.name.to_string(),
             pulses: meter.pulses,
             last_pulse_ns: meter.last_pulse_ns,
-            register_kwh: meter.register.map(|base| base.kwh(meter.pulses)),
+            register_kwh: register::kwh(meter.register.as_slice(), meter.pulses),
             usual_silence_s: meter.usual_silence_s,
             is_configured: meter.is_configured,
             line: told.line(&meter.name).filter(|_| meter.is_configured),

@@ -21,9 +21,7 @@ use crate::journal::stages::roller::Roller;
 use crate::journal::stages::unsynced::{Carryover, Tail};
 use crate::journal::stages::unused::UnusedSegments;
 use crate::journal::tables::compared::Comparing;
-use crate::journal::tables::lines::Lines;
-use crate::model::{Backoff, View};
-use crate::model::{MeterId, MonoNs, NS_PER_DAY, NS_PER_S, WallNs, Watched};
+use crate::model::{Backoff, MonoNs, NS_PER_DAY, NS_PER_S, View, WallNs, Watched};
 
 /// What was delivered is saved this often: after a crash so many seconds are sent again, which is
 /// harmless, and the card is spared a write a second.
@@ -46,8 +44,8 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 /// and this, which is more than one commit of all that can wait in memory.
 const HARD_BOUND_EXTRA_BYTES: u64 = 64 << 20;
 
-/// With nothing to do the writer looks again after this.
-const IDLE_WAIT: Duration = Duration::from_secs(1);
+/// With nothing to do the writer looks again after this; what is to be committed at once wakes it.
+const IDLE_WAIT: Duration = Duration::from_secs(5);
 
 /// Minutes that are over: their windows are counted as soon as the pulses in them are durable.
 #[derive(Debug)]
@@ -60,18 +58,18 @@ struct Closing {
 #[derive(Debug)]
 pub struct Writer {
     // Dependencies.
-    journal: Journal,
-    intake: Arc<Intake>,
-    marks: Arc<Marks>,
+    pub(super) journal: Journal,
+    pub(super) intake: Arc<Intake>,
+    pub(super) marks: Arc<Marks>,
     outbox: Arc<Outbox>,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     // Settings.
     settings: JournalSettings,
     destination: Option<i64>,
     // State.
     reserve: Reserve,
     unused: UnusedSegments,
-    publisher: Publisher,
+    pub(super) publisher: Publisher,
     roller: Roller,
     tail: Tail,
     closing: Option<Closing>,
@@ -80,7 +78,7 @@ pub struct Writer {
     delivered: IdRanges,
     saved_ns: MonoNs,
     /// What is kept of the lines: the version, and whether the clock was trusted then.
-    lines: (u64, bool),
+    pub(super) lines: (u64, bool),
     looked_ns: MonoNs,
     elapsed_ns: MonoNs,
     pruning: bool,
@@ -121,9 +119,9 @@ impl Writer {
             looked_minute_s: 0,
             rolled_ns: now_ns - ROLL_MIN_NS,
             journal,
+            outbox: Arc::new(Outbox::waking(Arc::clone(&intake))),
             intake,
             marks,
-            outbox: Arc::default(),
             clock,
             settings,
             destination,
@@ -226,8 +224,7 @@ impl Writer {
         }
         self.preallocating = self.preallocating && self.grow_wal();
         let rolling = self.roll(watched)?;
-        let commits = self.marks.now().commits;
-        self.publisher.look(commits, (now_ns, self.clock.wall_ns()));
+        self.bring_board_up_to_date(now_ns);
         let busy = self.pruning || self.preallocating || rolling;
         Ok(if busy { Duration::ZERO } else { IDLE_WAIT })
     }
@@ -241,27 +238,6 @@ impl Writer {
             self.journal.keep_elapsed(&kept)?;
             self.elapsed_ns = now_ns;
         }
-        Ok(())
-    }
-
-    /// Keeps how the lines stand, when that has changed.
-    fn keep_lines(&mut self, watched: &Watched) -> Result<(), JournalError> {
-        let is_timed = watched.looked_ns.is_some();
-        let (capture, ended) = (self.intake.board().snapshot().capture, self.intake.ended());
-        let version = capture.lines_version;
-        if ended.is_empty() && self.lines == (version, is_timed) {
-            return Ok(());
-        }
-        let now = capture.lines.iter().map(|line| line.now.clone());
-        let lines = Lines {
-            now: (0..).map(MeterId).zip(now).collect(),
-            ended,
-        };
-        self.journal.keep_lines(&lines, is_timed)?;
-        self.intake.ended_kept(lines.ended.len());
-        self.lines = (version, is_timed);
-        self.marks
-            .committed(self.journal.newest(), false, self.clock.mono_ns());
         Ok(())
     }
 
