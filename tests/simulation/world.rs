@@ -21,7 +21,7 @@ use powerlogger::journal::Marks;
 use powerlogger::journal::Writer;
 use powerlogger::journal::{Durable, Flush};
 use powerlogger::journal::{Reader, StoredPulse};
-use powerlogger::live::Board;
+use powerlogger::live::{Board, ServerPart};
 use powerlogger::model::{Bias, CountedEdge, EdgeKind, Level, LossCause, NS_PER_MS, NS_PER_S};
 
 use powerlogger::model::{TASK_OFFSET_S, Tier, View};
@@ -264,12 +264,12 @@ impl World {
         let name = format!("influx {}", self.spellings);
         let bounds = board.snapshot().journal.bounds;
         let mut reader = Reader::open(dir).unwrap();
-        let (delivery, views) = reader.delivery_live(&name, bounds).unwrap().unzip();
-        board.set_delivery(delivery, views);
+        let (delivery, views) = reader.delivery_live(&name, bounds).unwrap().unwrap();
+        let shown_on = ServerPart::begin(&board, delivery, views);
         let dependencies = || Dependencies {
             reader: Reader::open(dir).unwrap(),
             outbox: writer.outbox(),
-            board: Arc::clone(&board),
+            shown_on: shown_on.clone(),
             clock: Arc::clone(&clock),
             settings: self.deliver_settings(),
             retention_d: 30,

@@ -5,13 +5,13 @@
 //! line that cannot be had, or no longer, is let go of and tried again, a chip found anew each
 //! time: put back while its old descriptor is held, a chip gets another number.
 
-mod backoff;
 mod error;
 mod find;
 mod handover;
 mod line;
 mod merge;
 mod probe;
+mod retry;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -24,9 +24,9 @@ use crate::config::{LineSettings, MeterSettings};
 use crate::model::{MeterId, MonoNs, NS_PER_S};
 use crate::system::systemd::{self, StoredDescriptor};
 
-use self::backoff::Backoff;
 use self::line::{EventBuffer, Line, RawEdge};
 use self::merge::Merge;
+use self::retry::LineRetry;
 use super::waker::{Waker, timespec};
 use super::{Polled, Signal, Source};
 
@@ -63,7 +63,7 @@ struct Slot {
     name: String,
     settings: LineSettings,
     line: LineState,
-    backoff: Backoff,
+    backoff: LineRetry,
     /// A request that an earlier run has left, with its id.
     kept: Option<(u64, StoredDescriptor)>,
     /// The name under which the present one is kept.
@@ -102,7 +102,7 @@ impl GpioSource {
                 retry_at: now_ns,
                 told: None,
             },
-            backoff: Backoff::new(),
+            backoff: LineRetry::new(),
             kept: None,
             kept_as: None,
         });
