@@ -1,0 +1,27 @@
+// Light or dark: the system's choice, until one is made by hand.
+
+const KEPT = "powerlogger.theme";
+
+/** Takes the kept choice. */
+export function startTheme() {
+  let kept = null;
+  try {
+    kept = localStorage.getItem(KEPT);
+  } catch {
+    // Storage may be forbidden.
+  }
+  if (kept === "light" || kept === "dark") document.documentElement.dataset.theme = kept;
+}
+
+/** The other one. */
+export function nextTheme() {
+  const root = document.documentElement;
+  const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = isDark ? "light" : "dark";
+  try {
+    localStorage.setItem(KEPT, root.dataset.theme);
+  } catch {
+    // It lasts as long as the page.
+  }
+  document.dispatchEvent(new CustomEvent("themechange"));
+}
