@@ -150,7 +150,7 @@ function connection() {
   document.body.classList.toggle("old", isOld);
   const time = state.now ? clockSeconds(Date.parse(state.now.as_of), zone(), locale()) : "";
   const word = is === "live" ? t("live") : is === "polling" ? t("polling") : is === "lost" && state.now ? t("stale", { time }) : is === "lost" ? t("gone") : t("connecting");
-  byId("live").className = `live ${is}`;
+  byId("live").className = `live is-${is}`;
   say(byId("live-text"), word);
   if (is === "lost" && saidConnection === "live") announce(t("stale.said", { time }));
   if (is === "polling" && saidConnection !== "polling") announce(t("polling.said"));

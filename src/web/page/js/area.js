@@ -97,7 +97,7 @@ function drawArea(picture, shown, width, height, chosen) {
   for (const one of series) {
     const base = one.sign > 0 && isStacked ? floor : Array.from({ length: n }, () => 0);
     const ends = one.watts.map((watts, i) => (watts === null ? null : base[i] + (one.sign * Math.max(0, watts)) / 1000));
-    drawn.push(svg("path", { class: `${isStacked ? "solid" : "area"} ${one.role}`, d: ribbon(base, ends, shown, x, y) }));
+    drawn.push(svg("path", { class: `${isStacked ? "solid" : "area"} ${one.role}`, d: ribbon(base, ends, shown, x, y, isStacked ? -2 * one.sign : 0) }));
     if (!isStacked) drawn.push(svg("path", { class: `line ${one.role}`, d: outline(ends, shown, x, y) }));
     if (one.sign > 0 && isStacked) floor = ends.map((end, i) => end ?? floor[i]);
   }
@@ -116,8 +116,14 @@ function drawArea(picture, shown, width, height, chosen) {
 /**
  * Steps between a floor and their ends; a gap where an end is null.
  * @param {number[]} floor @param {(number | null)[]} ends @param {Shown} shown @param {(s: number) => number} x @param {(kw: number) => number} y
+ * @param {number} apart pixels of the card's colour over what it stands on (below zero: upwards)
  */
-function ribbon(floor, ends, shown, x, y) {
+function ribbon(floor, ends, shown, x, y, apart) {
+  const base = (/** @type {number} */ k) => {
+    const [from, to] = [y(floor[k]), y(/** @type {number} */ (ends[k]))];
+    if (apart === 0 || (apart < 0 && floor[k] === 0)) return from;
+    return apart < 0 ? Math.max(from + apart, to) : Math.min(from + apart, to);
+  };
   let path = "";
   for (let i = 0; i < ends.length; ) {
     if (ends[i] === null) {
@@ -128,10 +134,10 @@ function ribbon(floor, ends, shown, x, y) {
     while (last + 1 < ends.length && ends[last + 1] !== null) last += 1;
     let back = "";
     const place = (/** @type {number} */ n) => x(shown.startS + n * shown.widthS).toFixed(1);
-    path += `M${place(i)} ${y(floor[i]).toFixed(1)}`;
+    path += `M${place(i)} ${base(i).toFixed(1)}`;
     for (let k = i; k <= last; k += 1) {
       path += `V${y(/** @type {number} */ (ends[k])).toFixed(1)}H${place(k + 1)}`;
-      back = `V${y(floor[k]).toFixed(1)}H${place(k)}${back}`;
+      back = `V${base(k).toFixed(1)}H${place(k)}${back}`;
     }
     path += `${back}Z`;
     i = last + 1;

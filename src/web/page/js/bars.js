@@ -175,7 +175,7 @@ function drawBars(picture, shown, width, height, chosen) {
   const highs = [...own, ...(other ?? [])];
   const high = Math.max(100, ...highs.map((column) => column.up)) / 1000;
   const low = Math.min(0, ...highs.map((column) => -column.down)) / 1000;
-  const marks = ticks(low, high * 1.04, height < 180 ? 3 : 5);
+  const marks = ticks(low, high * 1.04, height < 180 ? 4 : 5);
   const top = Math.max(high * 1.04, marks.at(-1) ?? 0);
   const bottom = Math.min(low * 1.04, 0);
   const y = (/** @type {number} */ kwh) => TOP + ((top - kwh) / (top - bottom)) * (height - TOP - BOTTOM);

@@ -1,5 +1,8 @@
 // Power between two pulses: the longer the next one takes, the less it can be. Pure.
 
+/** A pulse may be so old when it is heard of: the stream gathers what comes within half a second, and takes its time. */
+const LATE_MS = 1_500;
+
 /**
  * The power to show, `ageMs` after the last pulse: that of the last interval, or less where one pulse more would by now
  * have meant less. null: nothing is known.
@@ -7,8 +10,8 @@
  */
 export function powerNow(meter, ageMs) {
   if (meter.power_w === null) return null;
-  if (!meter.imp_per_kwh || ageMs === null || ageMs <= 0) return meter.power_w;
-  return Math.min(meter.power_w, 3.6e9 / (meter.imp_per_kwh * ageMs));
+  if (!meter.imp_per_kwh || ageMs === null || ageMs <= LATE_MS) return meter.power_w;
+  return Math.min(meter.power_w, 3.6e9 / (meter.imp_per_kwh * (ageMs - LATE_MS)));
 }
 
 /**

@@ -109,7 +109,7 @@ export async function plot(box, hooks) {
     const axis = { stroke: () => colour("muted"), font, grid: { stroke: () => colour("line"), width: 1 }, ticks: { show: false } };
     made = new uPlot({
       ...size(), series, bands,
-      tzDate: (/** @type {number} */ s) => uPlot.tzDate(s, hooks.zone()),
+      tzDate: (/** @type {number} */ s) => uPlot.tzDate(s * 1000, hooks.zone()),
       legend: { show: false },
       padding: [22, 8, 0, 0],
       cursor: { drag: { setScale: false, x: false, y: false }, points: { show: false }, y: false },

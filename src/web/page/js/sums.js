@@ -73,11 +73,8 @@ function lastPassed(startsS, nowS) {
 
 /** The part with the most. null: there is none. @param {(number | null)[]} wh */
 export function most(wh) {
-  let best = null;
-  wh.forEach((value, n) => {
-    if (value !== null && value > 0 && (best === null || value > (wh[best] ?? 0))) best = n;
-  });
-  return /** @type {number | null} */ (best);
+  const best = wh.reduce((/** @type {number} */ top, value, n) => ((value ?? 0) > (wh[top] ?? 0) ? n : top), -1);
+  return best < 0 ? null : best;
 }
 
 /** Whether a part was watched for as long as it has lasted. @param {EnergySpan} span @param {number} n @param {number} nowS */

@@ -2,6 +2,7 @@
 
 import { el, say } from "./dom.js";
 import { ageMs, powerNow, STILL_W } from "./decay.js";
+import { parts } from "./flow.js";
 import { clock } from "./moment.js";
 import { energy, money, percent, powerParts } from "./number.js";
 import { spark } from "./spark.js";
@@ -67,8 +68,9 @@ export function tiles(first) {
     const now = state.now;
     if (!now) return;
     if (house) {
-      const watts = now.flow.house_w;
-      house.power.show(watts === null || isStale() ? null : Math.max(0, watts));
+      // The same number as below the bar.
+      const all = parts(now.flow);
+      house.power.show(all === null || isStale() ? null : all.reduce((sum, part) => sum + (part.role === "export" ? 0 : part.watts), 0));
       const { house_wh: wh } = now.today.derived;
       say(house.today, t("today.energy", { e: energy(wh === null ? null : Math.max(0, wh), locale()) }));
     }

@@ -43,5 +43,6 @@ function more(health) {
   if (rest.length === 0) return "";
   if (rest.length > 1) return t("trust.more", { n: rest.length }) + ".";
   const { sentence } = condition(rest[0]);
-  return rest[0].meter && !sentence.startsWith(rest[0].meter) ? `${rest[0].meter}: ${sentence}` : sentence;
+  const text = rest[0].meter && !sentence.startsWith(rest[0].meter) ? `${rest[0].meter}: ${sentence}` : sentence;
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

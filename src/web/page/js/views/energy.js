@@ -42,8 +42,8 @@ export function energyView(place, go) {
   fill(place,
     el("h1", null, t("view.energy")),
     tabs,
-    el("section", { class: "card energy-card" }, pager, head, note, chartPlace, legend, tools, tablePlace),
-    el("section", { class: "card" }, sums));
+    el("div", { class: "energy-pair" }, el("section", { class: "card energy-card" }, pager, head, note, chartPlace, legend, tools, tablePlace),
+    el("section", { class: "card" }, sums)));
 
   /** @type {Route | null} */
   let route = null;
@@ -138,7 +138,7 @@ export function energyView(place, go) {
     fill(head,
       of && el("p", { class: "big" }, el("span", { class: "label" }, t(of.role)), el("b", null, total(answer, of.total))),
       answer.derived.why === null && hasSun && el("p", { class: "big" }, el("span", { class: "label" }, t("autarky")), el("b", null, percent(answer.derived.autarky, l))),
-      answer.money?.total && el("p", { class: "big" }, el("span", { class: "label" }, t("cost")), el("b", null, money(answer.money.total, answer.money.currency, l))),
+      answer.money?.total && el("p", { class: "big cost" }, el("span", { class: "label" }, t("cost")), el("b", null, money(answer.money.total, answer.money.currency, l))),
       by && answer.compared && el("p", { class: "change" }, changeText(answer, by)));
   };
 
