@@ -9,8 +9,8 @@ import { power } from "./number.js";
 import { address, parse, START, VIEWS } from "./route.js";
 import { isStale, on, state, take, takeHealth, tell, zone } from "./store.js";
 import { Stream } from "./stream.js";
-import { lang, locale, setLanguage, t } from "./text.js";
-import { nextTheme, startTheme } from "./theme.js";
+import { lang, locale, nextLanguage, t } from "./text.js";
+import { nextTheme } from "./theme.js";
 import { MARKS, trust } from "./trust.js";
 import { nowView, spoken } from "./views/now.js";
 
@@ -56,14 +56,12 @@ async function show(to) {
   title();
   let made = views[to.view];
   if (!made) {
-    const language = lang();
     try {
       made = await MAKERS[to.view](byId(`view-${to.view}`));
     } catch {
       say(byId(`view-${to.view}`), t("problem.offline"));
       return;
     }
-    if (language !== lang()) return;
     views[to.view] = made;
   }
   if (mine !== turn) return;
@@ -89,7 +87,6 @@ function follow(event) {
 // --- what stands on every view ---
 
 function texts() {
-  document.documentElement.lang = lang();
   document.querySelectorAll("[data-t]").forEach((element) => say(element, t(element.getAttribute("data-t") ?? "")));
   document.querySelectorAll("[data-label]").forEach((element) => element.setAttribute("aria-label", t(element.getAttribute("data-label") ?? "")));
   say(byId("language"), lang() === "de" ? "EN" : "DE");
@@ -209,16 +206,9 @@ function key(event) {
 }
 
 function start() {
-  startTheme();
   texts();
   byId("theme").addEventListener("click", nextTheme);
-  byId("language").addEventListener("click", () => {
-    setLanguage();
-    texts();
-    views[route.view]?.hide();
-    // Views are made again in the other language; what listened for the old ones listens no more.
-    location.reload();
-  });
+  byId("language").addEventListener("click", nextLanguage);
   const csv = el("a", { id: "csv", hidden: true, download: "", tabindex: -1 });
   csv.addEventListener("click", () => csv.setAttribute("href", views[route.view]?.csv() || url("now", {})));
   document.body.append(csv);

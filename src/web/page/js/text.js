@@ -1,47 +1,34 @@
 // The words of the page in the reader's language, from one table a language.
 
-import en from "../texts/en.js";
-import de from "../texts/de.js";
-
 /** @typedef {{second: string, minute: string, hour: string, day: string}} Words */
 
-/** @type {Record<string, Record<string, any>>} */
-const TABLES = { en, de };
 const KEPT = "powerlogger.language";
 
-let language = choose();
+/** `early.js` has chosen it. */
+const language = globalThis.document?.documentElement.lang || "en";
 
-/** The kept choice, else the first of the browser's languages that there is a table for. */
-function choose() {
-  let kept = null;
-  try {
-    kept = globalThis.localStorage?.getItem(KEPT);
-  } catch {
-    // Storage may be forbidden: then the choice lasts as long as the page.
-  }
-  const wanted = [kept ?? "", ...(globalThis.navigator?.languages ?? [])];
-  return wanted.map((tag) => tag.slice(0, 2).toLowerCase()).find((tag) => tag in TABLES) ?? "en";
-}
+/** @type {Record<string, any>} */
+const table = (await import(`../texts/${language}.js`)).default;
 
-/** The language's tag, for `<html lang>`. */
+/** The language's tag. */
 export function lang() {
   return language;
 }
 
 /** The locale of numbers and dates: one of ours, never the browser's own, which may be no valid tag. */
 export function locale() {
-  return TABLES[language].locale;
+  return table.locale;
 }
 
-/** Takes another language. @param {string} [wanted] */
-export function setLanguage(wanted) {
-  const all = Object.keys(TABLES);
-  language = wanted && wanted in TABLES ? wanted : all[(all.indexOf(language) + 1) % all.length];
+/** Takes the next language, and the page from its beginning. */
+export function nextLanguage() {
+  const all = (document.documentElement.dataset.languages ?? "en").split(" ");
   try {
-    localStorage.setItem(KEPT, language);
+    localStorage.setItem(KEPT, all[(all.indexOf(language) + 1) % all.length]);
   } catch {
-    // See above.
+    // Storage may be forbidden: then it stays the browser's.
   }
+  location.reload();
 }
 
 /**
@@ -49,12 +36,12 @@ export function setLanguage(wanted) {
  * @param {string} key @param {Record<string, string | number>} [filled]
  */
 export function t(key, filled = {}) {
-  return fill(TABLES[language][key] ?? en[/** @type {keyof typeof en} */ (key)] ?? key, filled);
+  return fill(table[key] ?? key, filled);
 }
 
 /** Whether there is a text for it. @param {string} key */
 export function has(key) {
-  return key in en;
+  return key in table;
 }
 
 /** @param {string} text @param {Record<string, string | number>} filled */
@@ -66,7 +53,7 @@ function fill(text, filled) {
 
 /** The units of time. @returns {Words} */
 export function words() {
-  return /** @type {any} */ (TABLES[language]);
+  return /** @type {any} */ (table);
 }
 
 /**
@@ -74,7 +61,7 @@ export function words() {
  * @param {import("./types").Condition} condition
  */
 export function condition(condition) {
-  const known = TABLES[language].condition[condition.word];
+  const known = table.condition[condition.word];
   const [sentence, remedy] = known ?? [condition.sentence, condition.remedy];
   return { sentence, remedy, why: condition.why ?? "" };
 }

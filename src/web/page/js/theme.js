@@ -1,17 +1,6 @@
-// Light or dark: the system's choice, until one is made by hand.
+// Light or dark: the system's choice, until one is made by hand; `early.js` has taken that before the first paint.
 
 const KEPT = "powerlogger.theme";
-
-/** Takes the kept choice. */
-export function startTheme() {
-  let kept = null;
-  try {
-    kept = localStorage.getItem(KEPT);
-  } catch {
-    // Storage may be forbidden.
-  }
-  if (kept === "light" || kept === "dark") document.documentElement.dataset.theme = kept;
-}
 
 /** The other one. */
 export function nextTheme() {

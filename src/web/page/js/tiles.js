@@ -33,9 +33,9 @@ function reading(name) {
 function tile(role, name) {
   const power = reading("tile-power");
   const label = el("h2", { class: "tile-name" }, el("i", { class: `dot ${role}`, "aria-hidden": "true" }), el("span", null, name));
-  const today = el("p", { class: "tile-today" });
+  const [today, rate] = [el("span"), el("span", { class: "wide" })];
   const hour = spark(role);
-  return { element: el("article", { class: `card tile ${role}` }, label, power.element, hour.element, today), power, today, hour };
+  return { element: el("article", { class: `card tile ${role}` }, label, power.element, hour.element, el("p", { class: "tile-today" }, today, rate)), power, today, rate, hour };
 }
 
 /** The meter's name where its role does not say it. @param {NowMeter} meter @param {NowMeter[]} all */
@@ -79,6 +79,8 @@ export function tiles(first) {
       if (!meter) continue;
       made.power.show(shownPower(meter));
       say(made.today, todayOf(meter, now));
+      const { self_rate: share } = now.today.derived;
+      say(made.rate, meter.role === "generation" && share !== null && meter.today.pulses > 0 ? ` · ${t("self.share", { p: percent(share, locale()) })}` : "");
       made.element.classList.toggle("unread", !meter.is_read);
     }
   };
@@ -96,7 +98,6 @@ function todayOf(meter, now) {
   const wh = energy(meter.today.energy_wh, l);
   const amount = meter.role === "import" ? now.today.money?.import : meter.role === "export" ? now.today.money?.export : null;
   const cost = amount && now.today.money ? ` · ${money(amount, now.today.money.currency, l)}` : "";
-  const rate = meter.role === "generation" && now.today.derived.self_rate !== null ? ` · ${t("self.share", { p: percent(now.today.derived.self_rate, l) })}` : "";
   const least = now.today.complete ? wh : `≥\u202f${wh}`;
-  return least + cost + rate;
+  return least + cost;
 }

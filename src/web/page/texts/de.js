@@ -1,4 +1,4 @@
-// Deutsch. Texte, die hier fehlen, erscheinen englisch.
+// Deutsch.
 
 /** Was eine deutsche Leserin sieht. {x} wird eingesetzt. "a | b": eines, mehrere (nach {n}). */
 export default {
@@ -11,9 +11,9 @@ export default {
   "theme": "Hell oder dunkel", "language": "English",
   "house": "Haus", "sun": "Sonne", "grid": "Netz", "import": "Bezug", "export": "Einspeisung", "self": "Eigenverbrauch",
   "generation": "Erzeugung", "other": "Verbraucher", "autarky": "Autarkie", "self.share": "{p} selbst",
-  "to.grid": "ins Netz", "from.grid": "aus dem Netz", "of.sun": "{p} von der Sonne", "mean.of": "Mittel über {span}",
+  "to.grid": "ins Netz", "of.sun": "{p} von der Sonne", "mean.of": "Mittel über {span}",
   "no.draw": "Das Haus verbraucht nichts",
-  "today": "Heute", "today.power": "Heute, Leistung", "this.week": "Diese Woche", "this.year": "Dieses Jahr", "last.hour": "die letzte Stunde",
+  "today": "Heute", "today.power": "Heute, Leistung", "this.week": "Diese Woche", "this.year": "Dieses Jahr",
   "today.energy": "heute {e}", "base.load": "nachts mindestens {p}",
   "flow.label": "Von der Sonne {sun}, aus dem Netz {grid}; Haus {house}, ins Netz {export}.",
 
@@ -40,19 +40,19 @@ export default {
   "why.no_generation_meter": "Haus und Autarkie brauchen einen Zähler für die Erzeugung.",
   "why.one_meter": "Ein Zähler: Haus und Autarkie sind nicht bekannt.",
   "why.not_watched": "Haus und Autarkie sind nicht bekannt: eine Leitung wird nicht gelesen.",
-  "not.read": "nicht gelesen", "no.value": "noch kein Wert", "at.most": "höchstens", "still": "still",
+  "not.read": "nicht gelesen",
   "last.pulse": "letzter Impuls {time}", "last.pulse.name": "Letzter Impuls",
 
   "period.day": "Tag", "period.week": "Woche", "period.month": "Monat", "period.year": "Jahr", "period.total": "Gesamt",
-  "period.of": "Zeitraum", "before": "Zeitraum davor", "after": "Zeitraum danach", "to.today": "Heute", "week.of": "Woche {w}, {from} bis {to}",
+  "period.of": "Zeitraum", "before": "Zeitraum davor", "after": "Zeitraum danach", "week.of": "Woche {w}, {from} bis {to}",
   "hours.of": "{date} ({n} h)", "since": "seit {date}", "all.years": "Alle Jahre",
   "no.data.before": "Keine Daten vor dem {date}.", "jump": "Dorthin", "no.data": "Noch keine Daten.",
   "more.than": "{p} mehr als {date}", "less.than": "{p} weniger als {date}", "same.as": "so viel wie {date}",
   "until": "bis {time}", "compare": "Vergleich", "compare.off": "aus", "compare.previous": "Zeitraum davor", "compare.previous.day": "Woche davor",
-  "compare.year": "Jahr davor", "as.table": "als Tabelle", "as.chart": "als Bild", "csv": "CSV", "kwh": "kWh", "against": "verglichen",
-  "at.least": "mindestens {e}", "not.watched": "zum Teil nicht gezählt", "not.watched.all": "nicht gezählt", "restored": "davon {n} Impuls nach Nummern ergänzt | davon {n} Impulse nach Nummern ergänzt",
+  "compare.year": "Jahr davor", "as.table": "als Tabelle", "csv": "CSV", "kwh": "kWh", "against": "verglichen",
+  "not.watched": "zum Teil nicht gezählt", "not.watched.all": "nicht gezählt", "restored": "davon {n} Impuls nach Nummern ergänzt | davon {n} Impulse nach Nummern ergänzt",
   "disagree": "Die Zähler widersprechen sich: es geht mehr hinaus als herein. Sind Bezug und Einspeisung vertauscht? Verliert der Erzeugungszähler Impulse? Stimmt imp_per_kwh?",
-  "part": "Teil", "sum": "Summe", "second.time": "{t} (2.)", "most": "am meisten {part}: {e}", "chart.of": "{title}: {what}",
+  "part": "Teil", "sum": "Summe", "second.time": "{t} (2.)", "most": "am meisten {part}: {e}",
   "standing": "Grundpreis", "cost": "Kosten",
   "part.hint": "Pfeiltasten gehen an den Balken entlang, Enter öffnet einen, Escape geht hinaus.",
 
@@ -90,13 +90,12 @@ export default {
   "clock.synchronised": "durch NTP gestellt", "clock.rtc": "von der Batterieuhr des Geräts gestellt", "clock.assumed": "so genommen, wie sie ist",
   "clock.provisional": "noch ungewiss", "state.": "noch keine Antwort", "state.ok": "geht",
 
-  "problem.offline": "Der Dienst antwortet nicht", "problem.offline.remedy": "Die Seite versucht es von selbst wieder.", "again": "Nochmals", "loading": "lädt",
+  "problem.offline": "Der Dienst antwortet nicht", "problem.offline.remedy": "Die Seite versucht es von selbst wieder.", "again": "Nochmals",
   "keys.off": "Einzelne Tasten sind aus", "keys.on": "Einzelne Tasten wirken", "close": "Schließen",
   "key.view": "Ansicht", "key.period": "Tag, Woche, Monat, Jahr, alles", "key.step": "Zeitraum davor, danach; im Bild: Punkt", "key.today": "heute, jetzt",
   "key.zoom": "größer, kleiner, alles", "key.compare": "Vergleich: Zeitraum davor, Jahr davor, aus", "key.energy": "Leistung oder Energie", "key.csv": "CSV des Gezeigten",
   "key.say": "sagt Zustand und Leistung", "key.enter": "in einen Balken", "key.escape": "wieder hinaus", "key.list": "diese Liste",
   "said.now": "{house}. {trust}", "licence": "Bilder des Verlaufs: uPlot, MIT-Lizenz",
-  "noscript": "Diese Seite braucht JavaScript. Dasselbe sagt der Befehl powerlogger status.",
 
   "condition": {
     "not_running": ["Nicht gezählt: PowerLogger läuft nicht und liest keine Leitung.", "sudo systemctl start powerlogger startet es."],

@@ -1,4 +1,4 @@
-// English. A further language is one more file like this one, and its name in `js/text.js`.
+// English. A further language is one more file like this one, and its name in `js/early.js`.
 
 /** What a reader of English is shown. {x} is filled in. "a | b": one, several (by {n}). */
 export default {
@@ -11,9 +11,9 @@ export default {
   "theme": "Light or dark", "language": "Deutsch",
   "house": "House", "sun": "Sun", "grid": "Grid", "import": "Import", "export": "Export", "self": "Self-consumption",
   "generation": "Generation", "other": "Load", "autarky": "Autarky", "self.share": "{p} self",
-  "to.grid": "to the grid", "from.grid": "from the grid", "of.sun": "{p} from the sun", "mean.of": "mean of {span}",
+  "to.grid": "to the grid", "of.sun": "{p} from the sun", "mean.of": "mean of {span}",
   "no.draw": "The house draws nothing",
-  "today": "Today", "today.power": "Today, power", "this.week": "This week", "this.year": "This year", "last.hour": "the last hour",
+  "today": "Today", "today.power": "Today, power", "this.week": "This week", "this.year": "This year",
   "today.energy": "today {e}", "base.load": "least at night {p}",
   "flow.label": "From the sun {sun}, from the grid {grid}; house {house}, to the grid {export}.",
 
@@ -40,19 +40,19 @@ export default {
   "why.no_generation_meter": "House and autarky need a meter of the generation.",
   "why.one_meter": "One meter: house and autarky are not known.",
   "why.not_watched": "House and autarky are not known: a line is not read.",
-  "not.read": "not read", "no.value": "no value yet", "at.most": "at most", "still": "still",
+  "not.read": "not read",
   "last.pulse": "last pulse {time}", "last.pulse.name": "Last pulse",
 
   "period.day": "Day", "period.week": "Week", "period.month": "Month", "period.year": "Year", "period.total": "Total",
-  "period.of": "Period", "before": "Period before", "after": "Period after", "to.today": "Today", "week.of": "Week {w}, {from} to {to}",
+  "period.of": "Period", "before": "Period before", "after": "Period after", "week.of": "Week {w}, {from} to {to}",
   "hours.of": "{date} ({n} h)", "since": "since {date}", "all.years": "All years",
   "no.data.before": "No data before {date}.", "jump": "Go there", "no.data": "No data yet.",
   "more.than": "{p} more than {date}", "less.than": "{p} less than {date}", "same.as": "as much as {date}",
   "until": "until {time}", "compare": "Compare", "compare.off": "off", "compare.previous": "period before", "compare.previous.day": "week before",
-  "compare.year": "year before", "as.table": "as table", "as.chart": "as chart", "csv": "CSV", "kwh": "kWh", "against": "compared",
-  "at.least": "at least {e}", "not.watched": "not watched in part", "not.watched.all": "not watched", "restored": "of it {n} pulse restored by number | of it {n} pulses restored by number",
+  "compare.year": "year before", "as.table": "as table", "csv": "CSV", "kwh": "kWh", "against": "compared",
+  "not.watched": "not watched in part", "not.watched.all": "not watched", "restored": "of it {n} pulse restored by number | of it {n} pulses restored by number",
   "disagree": "The meters disagree: what leaves is more than what comes. Are import and export swapped? Does the generation meter miss pulses? Is imp_per_kwh right?",
-  "part": "Part", "sum": "Sum", "second.time": "{t} (2nd)", "most": "most {part}: {e}", "chart.of": "{title}: {what}",
+  "part": "Part", "sum": "Sum", "second.time": "{t} (2nd)", "most": "most {part}: {e}",
   "standing": "Standing charge", "cost": "Cost",
   "part.hint": "Arrow keys move along the bars, Enter opens one, Escape goes out.",
 
@@ -90,13 +90,12 @@ export default {
   "clock.synchronised": "synchronised by NTP", "clock.rtc": "set by the machine's battery-backed clock", "clock.assumed": "taken as it is",
   "clock.provisional": "not known to be right yet", "state.": "no answer yet", "state.ok": "works",
 
-  "problem.offline": "The daemon does not answer", "problem.offline.remedy": "The page tries again by itself.", "again": "Again", "loading": "loading",
+  "problem.offline": "The daemon does not answer", "problem.offline.remedy": "The page tries again by itself.", "again": "Again",
   "keys.off": "Single keys are off", "keys.on": "Single keys act", "close": "Close",
   "key.view": "view", "key.period": "day, week, month, year, all", "key.step": "period before, after; in a chart: point", "key.today": "today, now",
   "key.zoom": "zoom in, out, all", "key.compare": "compare: period before, year before, off", "key.energy": "power or energy", "key.csv": "CSV of what is shown",
   "key.say": "says state and power", "key.enter": "into a bar", "key.escape": "out again", "key.list": "this list",
   "said.now": "{house}. {trust}", "licence": "Charts of the history: uPlot, MIT licence",
-  "noscript": "This page needs JavaScript. The same is told by the command powerlogger status.",
 
   // What is not as it should be is told in English by the daemon; other languages have these words.
   "condition": {},
