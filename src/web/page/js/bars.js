@@ -3,7 +3,7 @@
 
 import { announce } from "./announce.js";
 import { el, eachFrame, fill, onWidth, say, svg } from "./dom.js";
-import { axisNames, partNames } from "./labels.js";
+import { axisNames, partNames, periodName } from "./labels.js";
 import { energy, plain } from "./number.js";
 import { isWatched, main, series, ticks } from "./sums.js";
 import { locale, t } from "./text.js";
@@ -29,7 +29,7 @@ export function barChart(options) {
   const picture = svg("svg", { class: "bars", height, "aria-hidden": "true", focusable: "false" });
   const reading = el("p", { class: "reading" });
   const summary = el("p", { class: "hidden", id: `${id}-summary` });
-  const name = el("figcaption", { class: "hidden", id: `${id}-name` });
+  const name = el("span", { class: "hidden", id: `${id}-name` });
   const box = el("div", { class: "plot" }, picture);
   box.style.height = `${height}px`;
   const figure = el("figure", {
@@ -123,7 +123,8 @@ function sentence(shown, n) {
   if (of && all.length > 1) values.unshift(`${t(of.role)} ${energy(of.wh[n], l)}`);
   const other = shown.compared ? main(shown.compared) : null;
   if (shown.compared && other && n < other.wh.length) {
-    values.push(`${partNames(shown.compared, shown.zone)[n]}: ${energy(other.wh[n], l)}`);
+    const part = partNames(shown.compared, shown.zone)[n];
+    values.push(`${shown.compared.part === "hour" ? periodName(shown.compared, shown.zone) : part}: ${energy(other.wh[n], l)}`);
   }
   const isNone = all.every((one) => one.wh[n] === null);
   const watched = isWatched(shown.span, n, shown.nowS) ? "" : ` (${t(isNone ? "not.watched.all" : "not.watched")})`;
@@ -149,7 +150,7 @@ function table(shown) {
     el("th", { scope: "col" }, t("part")),
     all.map((one) => el("th", { scope: "col" }, `${roleName(one)}, kWh`)),
     of && el("th", { scope: "col" }, `${t(of.role)}, kWh`),
-    other && [el("th", { scope: "col" }, t("against")), el("th", { scope: "col" }, "kWh")]);
+    other && [el("th", { scope: "col" }, compared?.part === "hour" ? periodName(compared, shown.zone) : t("against")), el("th", { scope: "col" }, "kWh")]);
   const rows = names.map((part, n) => el("tr", null,
     el("th", { scope: "row" }, part),
     all.map((one) => cell(one.wh[n])),

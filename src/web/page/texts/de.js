@@ -8,7 +8,7 @@ export default {
   "view.now": "Jetzt", "view.energy": "Energie", "view.history": "Verlauf", "view.meters": "Zähler", "view.health": "Zustand",
   "title.none": "PowerLogger",
   "skip": "Zum Inhalt", "views": "Ansichten", "keys": "Tasten",
-  "theme": "Hell oder dunkel", "language": "English",
+  "theme": "Hell oder dunkel", "language": "EN, English",
   "house": "Haus", "sun": "Sonne", "grid": "Netz", "import": "Bezug", "export": "Einspeisung", "self": "Eigenverbrauch",
   "generation": "Erzeugung", "other": "Verbraucher", "autarky": "Autarkie", "self.share": "{p} selbst",
   "to.grid": "ins Netz", "of.sun": "{p} von der Sonne", "mean.of": "Mittel über {span}",

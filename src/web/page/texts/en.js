@@ -8,7 +8,7 @@ export default {
   "view.now": "Now", "view.energy": "Energy", "view.history": "History", "view.meters": "Meters", "view.health": "Health",
   "title.none": "PowerLogger",
   "skip": "Skip to the content", "views": "Views", "keys": "Keys",
-  "theme": "Light or dark", "language": "Deutsch",
+  "theme": "Light or dark", "language": "DE, Deutsch",
   "house": "House", "sun": "Sun", "grid": "Grid", "import": "Import", "export": "Export", "self": "Self-consumption",
   "generation": "Generation", "other": "Load", "autarky": "Autarky", "self.share": "{p} self",
   "to.grid": "to the grid", "of.sun": "{p} from the sun", "mean.of": "mean of {span}",

@@ -37,7 +37,7 @@ export function energyView(place, go) {
   const asTable = el("button", { type: "button", class: "button", "aria-pressed": "false", onclick: () => toggleTable() }, t("as.table"));
   const csv = el("a", { class: "button", download: "" }, t("csv"), " ⇩");
   const tools = el("div", { class: "chart-tools" }, compare, el("div", { class: "spread" }), asTable, csv);
-  const tablePlace = el("div", { class: "table-place", hidden: true });
+  const tablePlace = el("div", { class: "table-place", role: "region", tabindex: 0, "aria-label": t("as.table"), hidden: true });
   const sums = el("dl", { class: "sums" });
   fill(place,
     el("h1", null, t("view.energy")),
@@ -59,6 +59,7 @@ export function energyView(place, go) {
     const control = new AbortController();
     asking = control;
     drawControls();
+    chartPlace.setAttribute("aria-busy", "true");
     try {
       shown = await get("energy", query(route), control.signal);
       draw();
@@ -67,6 +68,7 @@ export function energyView(place, go) {
       shown = null;
       fill(chartPlace, problemCard(failed, load));
     }
+    if (asking === control) chartPlace.removeAttribute("aria-busy");
   };
 
   /** @param {Route} of */

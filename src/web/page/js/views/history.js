@@ -36,7 +36,7 @@ export function historyView(place, go) {
   const unit = el("p", { class: "plot-unit", "aria-hidden": "true" });
   const box = el("div", { class: "history-plot" }, unit);
   const reading = el("p", { class: "reading strong" }, t("reading.none"));
-  const name = el("figcaption", { class: "hidden", id: "history-name" }, t("view.history"));
+  const name = el("span", { class: "hidden", id: "history-name" }, t("view.history"));
   const summary = el("p", { class: "hidden", id: "history-summary" });
   const figure = el("figure", { role: "group", class: "chart", tabindex: 0, "aria-labelledby": "history-name", "aria-describedby": "history-summary" }, name, box, reading, summary);
   const failure = el("div");
@@ -45,7 +45,7 @@ export function historyView(place, go) {
   const asTable = el("button", { type: "button", class: "button", "aria-pressed": "false", onclick: () => toggleTable() }, t("as.table"));
   const asEnergy = el("button", { type: "button", class: "button", "aria-pressed": "false", onclick: () => toggleEnergy() }, t("energy"));
   const csv = el("a", { class: "button", download: "" }, t("csv"), " ⇩");
-  const tablePlace = el("div", { class: "table-place", hidden: true });
+  const tablePlace = el("div", { class: "table-place", role: "region", tabindex: 0, "aria-label": t("as.table"), hidden: true });
   fill(place,
     el("h1", null, t("view.history")),
     el("div", { class: "history-bar" }, spans, form),

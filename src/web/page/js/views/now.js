@@ -31,6 +31,7 @@ export function nowView(place, go) {
   const year = el("section", { class: "card" }, el("h2", null, link("year", t("this.year"))), yearPlace);
   const charts = el("div", { class: "pair" }, week, year);
   const today = el("section", { class: "card today-card" }, el("h2", null, link("day", t("today"))), todayList, chartPlace);
+  for (const part of [tilesPlace, today, charts]) part.hidden = true;
   fill(place, el("h1", { class: "hidden" }, t("view.now")), top, tilesPlace, today, charts);
 
   const flow = flowBar();
