@@ -71,6 +71,7 @@ test("silence of 35 s is death, an event before it is not", async () => {
 
 test("waits grow to 10 s, and after three failures the state is asked for", async () => {
   const w = world();
+  w.answers = false;
   const tries = [];
   w.stream.open();
   for (let n = 0; n < 6; n += 1) {
@@ -81,7 +82,21 @@ test("waits grow to 10 s, and after three failures the state is asked for", asyn
   }
   assert.deepEqual(tries.slice(1).map((ms, n) => ms - tries[n]), [1_000, 2_000, 5_000, 10_000, 10_000]);
   assert.ok(w.asked >= 2);
+  assert.equal(w.alive(), 1);
+});
+
+test("an answer while no stream is open opens one at once", async () => {
+  const w = world();
+  w.stream.open();
+  for (let n = 0; n < 2; n += 1) {
+    w.last().fire("error");
+    await w.pass(10_000);
+  }
+  const before = w.opened.length;
+  w.last().fire("error");
+  await w.pass(0);
   assert.equal(w.stream.connection, "polling");
+  assert.equal(w.opened.length, before + 1);
   assert.equal(w.alive(), 1);
 });
 

@@ -216,6 +216,7 @@ function start() {
   document.addEventListener("click", follow);
   addEventListener("popstate", () => show(read()));
   document.addEventListener("visibilitychange", seen);
+  addEventListener("online", seen);
   addEventListener("pagehide", () => stream.hide());
   addEventListener("pageshow", (event) => event.persisted && seen());
   route = read();

@@ -1,16 +1,14 @@
 // The day's power as steps: self-consumption and above it import, export under zero; else each meter's own line.
 
+import { BOTTOM, TOP, valueAxis } from "./axis.js";
 import { el, eachFrame, fill, onWidth, say, svg } from "./dom.js";
 import { clock } from "./moment.js";
-import { plain, power } from "./number.js";
-import { ticks } from "./sums.js";
+import { power } from "./number.js";
 import { locale, t } from "./text.js";
 
 /** @typedef {{from: number, to: number, startS: number, widthS: number, zone: string, series: {role: string, name: string, sign: 1 | -1, watts: (number | null)[]}[], isStacked: boolean, base: number | null, title: string}} Shown */
 
 const LEFT = 44;
-const TOP = 18;
-const BOTTOM = 24;
 
 /** @param {number} height */
 export function areaChart(height) {
@@ -73,19 +71,8 @@ function drawArea(picture, shown, width, height, chosen) {
   }));
   const high = Math.max(200, reach(1)) / 1000;
   const low = -reach(-1) / 1000;
-  const marks = ticks(low, high * 1.04, 4);
-  const top = Math.max(high * 1.04, marks.at(-1) ?? 0);
-  const bottom = Math.min(0, low * 1.04);
-  const y = (/** @type {number} */ kw) => TOP + ((top - kw) / (top - bottom)) * (height - TOP - BOTTOM);
+  const { y, drawn } = valueAxis(low, high, 4, "kW", { left: LEFT, width, height });
   const x = (/** @type {number} */ s) => LEFT + ((s - shown.from) / (shown.to - shown.from)) * (width - LEFT);
-  const decimals = marks.some((mark) => Math.abs(mark - Math.round(mark)) > 1e-9) ? 1 : 0;
-  /** @type {SVGElement[]} */
-  const drawn = [svg("text", { class: "axis", x: 0, y: 11 }, "kW")];
-  for (const mark of marks) {
-    const at = Math.round(y(mark)) + 0.5;
-    drawn.push(svg("line", { class: Math.abs(mark) < 1e-9 ? "zero" : "grid", x1: LEFT, x2: width, y1: at, y2: at }));
-    drawn.push(svg("text", { class: "axis", x: LEFT - 6, y: at + 4, "text-anchor": "end" }, plain(Math.abs(mark), decimals, locale())));
-  }
   const hours = width < 560 ? 6 : 3;
   for (let s = shown.from; s < shown.to; s += 900) {
     const name = clock(s * 1000, shown.zone, locale());

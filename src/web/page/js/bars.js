@@ -2,10 +2,11 @@
 // what is compared with beside them, hatched. Keys move a reading along; a table says the same.
 
 import { announce } from "./announce.js";
+import { BOTTOM, TOP, valueAxis } from "./axis.js";
 import { el, eachFrame, fill, onWidth, say, svg } from "./dom.js";
 import { axisNames, partNames, periodName } from "./labels.js";
 import { energy, plain } from "./number.js";
-import { isWatched, main, series, ticks } from "./sums.js";
+import { isWatched, main, series } from "./sums.js";
 import { locale, t } from "./text.js";
 
 /** @typedef {import("./types").EnergySpan} EnergySpan */
@@ -16,8 +17,6 @@ import { locale, t } from "./text.js";
  */
 
 const LEFT = 40;
-const BOTTOM = 24;
-const TOP = 18;
 const GAP = 2;
 
 /**
@@ -176,18 +175,7 @@ function drawBars(picture, shown, width, height, chosen) {
   const highs = [...own, ...(other ?? [])];
   const high = Math.max(100, ...highs.map((column) => column.up)) / 1000;
   const low = Math.min(0, ...highs.map((column) => -column.down)) / 1000;
-  const marks = ticks(low, high * 1.04, height < 180 ? 4 : 5);
-  const top = Math.max(high * 1.04, marks.at(-1) ?? 0);
-  const bottom = Math.min(low * 1.04, 0);
-  const y = (/** @type {number} */ kwh) => TOP + ((top - kwh) / (top - bottom)) * (height - TOP - BOTTOM);
-  const decimals = marks.some((mark) => Math.abs(mark - Math.round(mark)) > 1e-9) ? (top < 0.5 ? 2 : 1) : 0;
-  /** @type {SVGElement[]} */
-  const drawn = [svg("text", { class: "axis", x: 0, y: 11 }, "kWh")];
-  for (const mark of marks) {
-    const at = Math.round(y(mark)) + 0.5;
-    drawn.push(svg("line", { class: Math.abs(mark) < 1e-9 ? "zero" : "grid", x1: LEFT, x2: width, y1: at, y2: at }));
-    drawn.push(svg("text", { class: "axis", x: LEFT - 6, y: at + 4, "text-anchor": "end" }, plain(Math.abs(mark), decimals, locale())));
-  }
+  const { y, drawn } = valueAxis(low, high, height < 180 ? 4 : 5, "kWh", { left: LEFT, width, height });
   const labels = axisNames(span, zone, slot);
   const inner = Math.max(2, Math.min(slot * 0.82, 72));
   const ghost = other ? inner * 0.36 : 0;

@@ -113,6 +113,9 @@ export class Stream {
           if (this.turn !== turn || this.polls === null) return;
           this.outside.told("now", now);
           this.become("polling");
+          // It answers: a stream may be had again before its turn.
+          this.outside.never(this.retry);
+          if (this.source === null) this.reopen();
         },
         () => {
           if (this.turn === turn && this.polls !== null) this.become("lost");

@@ -49,7 +49,9 @@ export function meterName(meter, all) {
 export function shownPower(meter) {
   const now = state.now;
   if (!now || isStale() || !meter.is_read) return null;
-  const watts = powerNow(meter, ageMs(meter.last_pulse, now.as_of, sinceMs()));
+  // Pulses that nobody hears of make no power less: then the last value stands, greyed.
+  const isHeard = state.connection === "live" || state.connection === "polling";
+  const watts = powerNow(meter, ageMs(meter.last_pulse, now.as_of, isHeard ? sinceMs() : 0));
   // Long after the last pulse little is left of what one more could mean.
   return watts !== null && watts < STILL_W && (meter.is_bound || watts !== meter.power_w) ? 0 : watts;
 }
