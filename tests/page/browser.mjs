@@ -223,6 +223,48 @@ async function hidden() {
   await page.close();
 }
 
+/** Fingers: along the period's bar, on a chart, two of them. */
+async function touch() {
+  const page = await open("phone");
+  page.where = "touch";
+  const client = await page.createCDPSession();
+  const fire = (type, points) => client.send("Input.dispatchTouchEvent", { type, touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
+  const move = async (...steps) => {
+    await fire("touchStart", steps[0]);
+    for (const step of steps.slice(1)) {
+      await fire("touchMove", step);
+      await pause(20);
+    }
+    await fire("touchEnd", []);
+  };
+  const boxOf = (selector) => page.evaluate((selector) => {
+    const { x, y, width, height } = document.querySelector(selector).getBoundingClientRect();
+    return { x, y, width, height };
+  }, selector);
+  await page.goto(`${base}/energy/week`, { waitUntil: "domcontentloaded" });
+  await settled(page, "touch");
+  const bar = await boxOf(".pager");
+  const y = bar.y + bar.height / 2;
+  await move([[120, y]], [[180, y]], [[240, y]], [[290, y]]);
+  await until(page, "touch", "a swipe goes to the week before", () => /^\/energy\/week\/\d{4}-W\d\d/.test(location.pathname));
+  await page.goto(`${base}/history`, { waitUntil: "domcontentloaded" });
+  await settled(page, "touch");
+  await until(page, "touch", "a chart", () => document.querySelector(".u-over"));
+  const over = await boxOf(".u-over");
+  const middle = over.y + over.height / 2;
+  await move([[over.x + 100, middle]], [[over.x + 120, middle]], [[over.x + 160, middle]]);
+  await until(page, "touch", "a finger reads", () => /\d\d:\d\d/.test(document.querySelector("#view-history .reading").textContent));
+  const two = (apart) => [[over.x + over.width / 2 - apart, middle], [over.x + over.width / 2 + apart, middle]];
+  await move(two(40), two(60), two(80), two(110));
+  await until(page, "touch", "two fingers zoom", () => {
+    const asked = new URLSearchParams(location.search);
+    const seconds = (Date.parse(asked.get("to")) - Date.parse(asked.get("from"))) / 1000;
+    return seconds > 3600 && seconds < 60_000;
+  });
+  await checks(page, "touch");
+  await page.close();
+}
+
 /** What some need: no motion, forced colours, large text, paper; the other language. */
 async function needs() {
   for (const [name, features] of [["reduced motion", [{ name: "prefers-reduced-motion", value: "reduce" }]], ["more contrast", [{ name: "prefers-contrast", value: "more" }]]]) {
@@ -291,7 +333,7 @@ async function leaks() {
   await page.close();
 }
 
-const parts = { walk, keys, tables, hidden, needs, leaks };
+const parts = { walk, keys, tables, hidden, touch, needs, leaks };
 const wanted = process.argv.slice(3);
 for (const [name, part] of Object.entries(parts)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;

@@ -82,6 +82,8 @@ test("a part that was not watched all the while is marked; what runs has some sl
   const of = span([1, 1, 1], [0, 3600, 7200, 10800]);
   of.meters[0].watched_s = [3600, 3000, 1700];
   assert.deepEqual([0, 1, 2].map((n) => sums.isWatched(of, n, 9000)), [true, false, true]);
+  assert.equal(sums.isWatched(of, 1, 9000, "2026-10-24"), false);
+  assert.equal(sums.isWatched(of, 1, 9000, "2026-10-25"), true, "the day on which counting began");
 });
 
 test("columns add up, null only where all are", () => {

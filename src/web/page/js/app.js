@@ -7,7 +7,7 @@ import { keys } from "./keys.js";
 import { clockSeconds } from "./moment.js";
 import { power } from "./number.js";
 import { address, parse, START, VIEWS } from "./route.js";
-import { isStale, on, state, take, takeHealth, tell, zone } from "./store.js";
+import { isStale, on, ready, state, take, takeHealth, tell, zone } from "./store.js";
 import { Stream } from "./stream.js";
 import { lang, locale, nextLanguage, t } from "./text.js";
 import { nextTheme } from "./theme.js";
@@ -26,6 +26,9 @@ const MAKERS = {
   meters: async (place) => (await import("./views/meters.js")).metersView(place),
   health: async (place) => (await import("./views/health.js")).healthView(place),
 };
+
+/** So long is waited for the first state before a view is shown without. */
+const READY_MS = 2_000;
 
 /** @type {Partial<Record<View, Shown>>} */
 let views = {};
@@ -64,6 +67,8 @@ async function show(to) {
     }
     views[to.view] = made;
   }
+  // Without the zone no time can be told; but a daemon that does not answer must be told of too.
+  if (to.view !== "now") await Promise.race([ready, new Promise((resolve) => setTimeout(resolve, READY_MS))]);
   if (mine !== turn) return;
   made.show(to);
   if (isOther) window.scrollTo(0, 0);

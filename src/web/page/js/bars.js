@@ -12,7 +12,7 @@ import { locale, t } from "./text.js";
 /** @typedef {import("./types").EnergySpan} EnergySpan */
 /**
  * @typedef {{
- *   span: EnergySpan, compared: EnergySpan | null, zone: string, nowS: number, title: string, summary: string,
+ *   span: EnergySpan, compared: EnergySpan | null, zone: string, nowS: number, first: string | null, title: string, summary: string,
  * }} Shown
  */
 
@@ -126,7 +126,7 @@ function sentence(shown, n) {
     values.push(`${shown.compared.part === "hour" ? periodName(shown.compared, shown.zone) : part}: ${energy(other.wh[n], l)}`);
   }
   const isNone = all.every((one) => one.wh[n] === null);
-  const watched = isWatched(shown.span, n, shown.nowS) ? "" : ` (${t(isNone ? "not.watched.all" : "not.watched")})`;
+  const watched = isWatched(shown.span, n, shown.nowS, shown.first) ? "" : ` (${t(isNone ? "not.watched.all" : "not.watched")})`;
   return `${partNames(shown.span, shown.zone)[n]}: ${values.join(", ")}${watched}`;
 }
 
@@ -183,7 +183,7 @@ function drawBars(picture, shown, width, height, chosen) {
     const middle = LEFT + (i + 0.5) * slot;
     const left = middle - inner / 2;
     if (i === chosen) drawn.push(svg("rect", { class: "chosen", x: LEFT + i * slot, y: TOP - 6, width: slot, height: height - TOP - BOTTOM + 12, rx: 4 }));
-    if (i < n && !isWatched(span, i, nowS)) {
+    if (i < n && !isWatched(span, i, nowS, shown.first)) {
       const seen = Math.max(2, slot - 2);
       drawn.push(svg("rect", { class: "unwatched", x: LEFT + i * slot + 1, y: TOP, width: seen, height: height - TOP - BOTTOM }));
     }

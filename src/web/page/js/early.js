@@ -10,7 +10,16 @@
   } catch {
     // Storage may be forbidden.
   }
-  if (theme === "light" || theme === "dark") root.dataset.theme = theme;
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const isChosen = theme === "light" || theme === "dark";
+  root.dataset.theme = isChosen ? theme : dark.matches ? "dark" : "light";
+  // The system's choice may change, in the evening say; one that was made by hand stays.
+  if (!isChosen) root.dataset.system = "";
+  dark.addEventListener("change", () => {
+    if (!("system" in root.dataset)) return;
+    root.dataset.theme = dark.matches ? "dark" : "light";
+    document.dispatchEvent(new CustomEvent("themechange"));
+  });
   // The browser's tags are but looked at: one may be none that Intl takes.
   const wanted = [language, ...navigator.languages].map((tag) => tag.slice(0, 2).toLowerCase());
   root.lang = wanted.find((tag) => languages.includes(tag)) ?? "en";

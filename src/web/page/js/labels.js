@@ -1,6 +1,6 @@
 // What the parts of a period are called, and the period itself. Pure but for the words.
 
-import { clock, dayOf, hourLabels, ofDate, shortDay } from "./moment.js";
+import { clock, hourLabels, ofDate, shortDay } from "./moment.js";
 import { isoWeek, addDays } from "./civil.js";
 import { locale, t } from "./text.js";
 
@@ -74,9 +74,4 @@ export function dateName(period, date) {
     case "year": return date.slice(0, 4);
     default: return t("all.years");
   }
-}
-
-/** An instant as a day, for a sentence. @param {number} ms @param {string} zone */
-export function dayName(ms, zone) {
-  return dayOf(ms, zone, locale());
 }

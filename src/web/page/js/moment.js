@@ -8,10 +8,19 @@ function format(locale, zone, options) {
   const key = locale + zone + JSON.stringify(options);
   let known = formats.get(key);
   if (!known) {
-    known = new Intl.DateTimeFormat(locale, { ...options, timeZone: zone });
+    known = made(locale, zone, options);
     formats.set(key, known);
   }
   return known;
+}
+
+/** A zone that the browser does not know is shown in UTC. @param {string} locale @param {string} zone @param {Intl.DateTimeFormatOptions} options */
+function made(locale, zone, options) {
+  try {
+    return new Intl.DateTimeFormat(locale, { ...options, timeZone: zone });
+  } catch {
+    return new Intl.DateTimeFormat(locale, { ...options, timeZone: "UTC" });
+  }
 }
 
 /** 24 hours and never "24:00". @type {Intl.DateTimeFormatOptions} */

@@ -81,6 +81,8 @@ export function percent(ratio, locale) {
 export function money(amount, currency, locale) {
   if (amount === null || amount === undefined) return "–";
   const value = Number(amount);
+  const isCode = /^[A-Za-z]{3}$/.test(currency);
+  if (!isCode) return plain(value, 2, locale) + GAP + currency;
   const shown = new Intl.NumberFormat(locale, { style: "currency", currency });
   return shown.format(Math.abs(value) < 0.005 ? 0 : value).replace("-", MINUS);
 }

@@ -48,13 +48,11 @@ export async function plot(box, hooks) {
     colours.clear();
     made?.redraw(false);
   };
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  dark.addEventListener("change", forget);
   document.addEventListener("themechange", forget);
 
   const size = () => ({ width: Math.max(200, box.clientWidth), height: Math.max(160, box.clientHeight) });
   const resize = eachFrame(() => made?.setSize(size()));
-  onWidth(box, resize);
+  const unwatchWidth = onWidth(box, resize);
 
   /** @param {any} u */
   const hatch = (u) => {
@@ -125,7 +123,7 @@ export async function plot(box, hooks) {
     }, data(columns), box);
     const over = made.over;
     over.setAttribute("aria-hidden", "true");
-    touch(over, () => span, hooks);
+    touch(over, () => span, { ...hooks, point: (share) => made.setCursor({ left: share * over.clientWidth, top: 10 }) });
   };
 
   /** @param {import("./columns.js").Columns} columns */
@@ -162,7 +160,7 @@ export async function plot(box, hooks) {
       made?.setCursor(s === null ? { left: -10, top: -10 } : { left: made.valToPos(s, "x"), top: 10 }, false);
     },
     destroy() {
-      dark.removeEventListener("change", forget);
+      unwatchWidth();
       document.removeEventListener("themechange", forget);
       made?.destroy();
       made = null;
@@ -172,7 +170,7 @@ export async function plot(box, hooks) {
 
 /**
  * One finger reads, two pinch and pan; a mouse drags to pan, and its wheel zooms.
- * @param {HTMLElement} over @param {() => Span} now @param {{bounds: () => Span, moved: (span: Span) => void}} hooks
+ * @param {HTMLElement} over @param {() => Span} now @param {{bounds: () => Span, moved: (span: Span) => void, point: (share: number) => void}} hooks
  */
 function touch(over, now, hooks) {
   /** @type {Map<number, number>} */
@@ -187,6 +185,7 @@ function touch(over, now, hooks) {
   over.addEventListener("pointerdown", (event) => {
     if (event.pointerType === "mouse" && event.button !== 0) return;
     fingers.set(event.pointerId, share(event));
+    if (event.pointerType !== "mouse" && fingers.size === 1) hooks.point(share(event));
     if (event.pointerType === "mouse" || fingers.size === 2) {
       over.setPointerCapture(event.pointerId);
       const at = fingers.size === 2 ? two() : /** @type {[number, number]} */ ([share(event), share(event)]);
@@ -196,6 +195,7 @@ function touch(over, now, hooks) {
   over.addEventListener("pointermove", (event) => {
     if (!fingers.has(event.pointerId)) return;
     fingers.set(event.pointerId, share(event));
+    if (!from && event.pointerType !== "mouse") hooks.point(share(event));
     if (!from) return;
     if (fingers.size >= 2) hooks.moved(pinch(from.span, from.at, two(), hooks.bounds()));
     else if (event.pointerType === "mouse") hooks.moved(pan(from.span, from.at[0] - share(event), hooks.bounds()));

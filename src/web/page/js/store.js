@@ -9,6 +9,11 @@ const listeners = new Map();
 /** @type {{now: Now | null, health: import("./types").Health | undefined, receivedMs: number, connection: import("./stream.js").Connection}} */
 export const state = { now: null, health: undefined, receivedMs: 0, connection: "connecting" };
 
+/** @type {(now: Now) => void} */
+let first;
+/** Comes with the first state: from then on the zone and the daemon's time are known. @type {Promise<Now>} */
+export const ready = new Promise((resolve) => (first = resolve));
+
 /** Calls for every news of a topic, until the answer is called. @param {Topic} topic @param {(data?: any) => void} told */
 export function on(topic, told) {
   const all = listeners.get(topic) ?? new Set();
@@ -28,6 +33,7 @@ export function take(now) {
   state.now = now;
   state.receivedMs = performance.now();
   if (now.health) takeHealth(now.health);
+  first(now);
   tell("now");
   if (isNewDay) tell("day");
 }

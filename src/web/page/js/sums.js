@@ -77,8 +77,12 @@ export function most(wh) {
   return best < 0 ? null : best;
 }
 
-/** Whether a part was watched for as long as it has lasted. @param {EnergySpan} span @param {number} n @param {number} nowS */
-export function isWatched(span, n, nowS) {
+/**
+ * Whether a part was watched for as long as it has lasted. What was before the first date, and on it, is not missed.
+ * @param {EnergySpan} span @param {number} n @param {number} nowS @param {string | null} [first] the first local day with data
+ */
+export function isWatched(span, n, nowS, first = null) {
+  if (first !== null && span.dates[n] <= first) return true;
   const passed = Math.min(span.starts_s[n + 1], nowS) - span.starts_s[n];
   if (passed <= 0) return true;
   // What is being counted is some seconds behind.

@@ -5,8 +5,8 @@ const KEPT = "powerlogger.theme";
 /** The other one. */
 export function nextTheme() {
   const root = document.documentElement;
-  const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  root.dataset.theme = isDark ? "light" : "dark";
+  root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
+  delete root.dataset.system;
   try {
     localStorage.setItem(KEPT, root.dataset.theme);
   } catch {

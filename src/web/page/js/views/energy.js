@@ -126,7 +126,7 @@ export function energyView(place, go) {
       of && peak !== null && answer.dates.length > 1 ? t("most", { part: partNames(answer, answer.zone)[peak], e: energy(of.wh[peak], l) }) : "",
     ].filter(Boolean).join(", ");
     if (!chartPlace.contains(chart.element)) fill(chartPlace, chart.element);
-    chart.show({ span: answer, compared: answer.compared, zone: answer.zone, nowS, title: periodName(answer, answer.zone), summary });
+    chart.show({ span: answer, compared: answer.compared, zone: answer.zone, nowS, first: answer.first_date, title: periodName(answer, answer.zone), summary });
     fill(legend, series(answer).series.map((one) => el("span", null, el("i", { class: `dot ${one.role}`, "aria-hidden": "true" }), one.key === one.role ? t(one.role) : one.key)),
       answer.compared && el("span", null, el("i", { class: "dot ghost", "aria-hidden": "true" }), periodName(answer.compared, answer.zone)));
     drawSums(answer);

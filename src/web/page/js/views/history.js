@@ -10,7 +10,7 @@ import { overview } from "../overview.js";
 import { plot } from "../plot.js";
 import { isAborted, problemCard } from "../problem.js";
 import { stamp } from "../route.js";
-import { nowMs, on, state, zone } from "../store.js";
+import { nowMs, on, zone } from "../store.js";
 import { locale, t, words } from "../text.js";
 import { clamp, follow, pan, whole, zoom } from "../zoom.js";
 
@@ -288,14 +288,15 @@ export function historyView(place, go) {
     if (at >= 0) announce(sentence(at, line));
   });
 
-  on("minute", () => {
-    if (!route || !isFollowing) return;
+  const goOn = () => {
     const now = nowMs() / 1000;
-    const next = follow(span, lastNowS, now);
+    const next = isFollowing ? follow(span, lastNowS, now) : span;
     lastNowS = now;
     if (next !== span) moved(next);
-  });
-  on("resumed", () => route && load());
+    return next !== span;
+  };
+  on("minute", () => route && goOn());
+  on("resumed", () => route && !goOn() && load());
 
   return {
     /** @param {Route} wanted */
@@ -306,7 +307,6 @@ export function historyView(place, go) {
       lastNowS = now;
       isFollowing = Math.abs(span.to - now) < Math.max(120, (span.to - span.from) * 0.01);
       drawControls();
-      if (!state.now) await new Promise((resolve) => setTimeout(resolve, 50));
       await Promise.all([load(), first === 0 ? loadStrip() : null]);
       strip.move(span);
     },

@@ -161,7 +161,7 @@ export function nowView(place, go) {
       const of = main(answer);
       const title = t(period === "week" ? "this.week" : "this.year");
       bars[period].show({
-        span: answer, compared: answer.compared, zone: answer.zone, nowS: nowMs() / 1000, title,
+        span: answer, compared: answer.compared, zone: answer.zone, nowS: nowMs() / 1000, first: answer.first_date, title,
         summary: of ? `${periodName(answer, answer.zone)}: ${t(of.role)} ${energy(of.total, locale())}` : "",
       });
     } catch (failed) {
