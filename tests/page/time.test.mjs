@@ -79,3 +79,9 @@ test("spans in words", () => {
   assert.deepEqual([0, 59, 60, 125, 601, 3600, 7_500, 86_400, 200_000, 900_000].map(shown),
     ["0 s", "59 s", "1 min", "2 min 5 s", "10 min", "1 h", "2 h 5 min", "1 d", "2 d 7 h", "10 d"]);
 });
+
+test("a week's days share what they have in common", () => {
+  const shown = (from, to) => moment.ofDates(from, to, "en-GB").replaceAll(/[\u2009\u202f]/g, " ");
+  assert.match(shown("2026-07-13", "2026-07-19"), /^13\s?–\s?19 Jul 2026$/);
+  assert.match(shown("2026-12-28", "2027-01-03"), /^28 Dec 2026\s–\s3 Jan 2027$/);
+});

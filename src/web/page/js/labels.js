@@ -1,6 +1,6 @@
 // What the parts of a period are called, and the period itself. Pure but for the words.
 
-import { clock, hourLabels, ofDate, shortDay } from "./moment.js";
+import { clock, hourLabels, ofDate, ofDates, shortDay } from "./moment.js";
 import { isoWeek, addDays } from "./civil.js";
 import { locale, t } from "./text.js";
 
@@ -66,9 +66,7 @@ export function dateName(period, date) {
   switch (period) {
     case "day": return ofDate(date, l, { weekday: "short", day: "numeric", month: "short", year: "numeric" });
     case "week": {
-      const [from, to] = [date, addDays(date, 6)];
-      const short = (/** @type {string} */ day) => ofDate(day, l, { day: "numeric", month: "short" });
-      return t("week.of", { w: String(Number(isoWeek(date).slice(6))), from: short(from), to: `${short(to)} ${to.slice(0, 4)}` });
+      return t("week.of", { w: String(Number(isoWeek(date).slice(6))), days: ofDates(date, addDays(date, 6), l) });
     }
     case "month": return ofDate(date, l, { month: "long", year: "numeric" });
     case "year": return date.slice(0, 4);

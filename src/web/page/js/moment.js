@@ -56,6 +56,12 @@ export function ofDate(date, locale, options) {
   return format(locale, "UTC", options).format(Date.parse(date + "T00:00:00Z"));
 }
 
+/** "13–19 Jul 2026". @param {string} from @param {string} to @param {string} locale */
+export function ofDates(from, to, locale) {
+  const known = format(locale, "UTC", { day: "numeric", month: "short", year: "numeric" });
+  return known.formatRange(Date.parse(from + "T00:00:00Z"), Date.parse(to + "T00:00:00Z"));
+}
+
 /** The local time's fields. @param {number} ms @param {string} zone */
 export function fields(ms, zone) {
   const parts = format("en-GB", zone, {

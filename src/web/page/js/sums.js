@@ -100,7 +100,7 @@ export function ticks(low, high, wanted) {
   const rough = span / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));
   const unit = rough / power;
-  const step = (unit <= 1 ? 1 : unit <= 2 ? 2 : unit <= 5 ? 5 : 10) * power;
+  const step = (unit < 1.5 ? 1 : unit < 3 ? 2 : unit < 7 ? 5 : 10) * power;
   const all = [];
   for (let n = Math.ceil(low / step - 1e-9); n * step <= high + step * 1e-9; n += 1) all.push(n * step);
   return all;

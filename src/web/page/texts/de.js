@@ -44,7 +44,7 @@ export default {
   "last.pulse": "letzter Impuls {time}", "last.pulse.name": "Letzter Impuls",
 
   "period.day": "Tag", "period.week": "Woche", "period.month": "Monat", "period.year": "Jahr", "period.total": "Gesamt",
-  "period.of": "Zeitraum", "before": "Zeitraum davor", "after": "Zeitraum danach", "week.of": "Woche {w}, {from} bis {to}",
+  "period.of": "Zeitraum", "before": "Zeitraum davor", "after": "Zeitraum danach", "week.of": "Woche {w}, {days}",
   "hours.of": "{date} ({n} h)", "since": "seit {date}", "all.years": "Alle Jahre",
   "no.data.before": "Keine Daten vor dem {date}.", "jump": "Dorthin", "no.data": "Noch keine Daten.",
   "more.than": "{p} mehr als {date}", "less.than": "{p} weniger als {date}", "same.as": "so viel wie {date}",

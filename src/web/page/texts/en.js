@@ -44,7 +44,7 @@ export default {
   "last.pulse": "last pulse {time}", "last.pulse.name": "Last pulse",
 
   "period.day": "Day", "period.week": "Week", "period.month": "Month", "period.year": "Year", "period.total": "Total",
-  "period.of": "Period", "before": "Period before", "after": "Period after", "week.of": "Week {w}, {from} to {to}",
+  "period.of": "Period", "before": "Period before", "after": "Period after", "week.of": "Week {w}, {days}",
   "hours.of": "{date} ({n} h)", "since": "since {date}", "all.years": "All years",
   "no.data.before": "No data before {date}.", "jump": "Go there", "no.data": "No data yet.",
   "more.than": "{p} more than {date}", "less.than": "{p} less than {date}", "same.as": "as much as {date}",
