@@ -57,6 +57,10 @@ async function show(to) {
     else link.removeAttribute("aria-current");
   }
   title();
+  // Without the first state no time can be told; but a daemon that does not answer must be told of too.
+  await Promise.race([ready, new Promise((resolve) => setTimeout(resolve, READY_MS))]);
+  if (mine !== turn) return;
+  byId("main").hidden = false;
   let made = views[to.view];
   if (!made) {
     try {
@@ -67,8 +71,6 @@ async function show(to) {
     }
     views[to.view] = made;
   }
-  // Without the zone no time can be told; but a daemon that does not answer must be told of too.
-  if (to.view !== "now") await Promise.race([ready, new Promise((resolve) => setTimeout(resolve, READY_MS))]);
   if (mine !== turn) return;
   made.show(to);
   if (isOther) window.scrollTo(0, 0);

@@ -39,11 +39,10 @@ export function energyView(place, go) {
   const tools = el("div", { class: "chart-tools" }, compare, el("div", { class: "spread" }), asTable, csv);
   const tablePlace = el("div", { class: "table-place", role: "region", tabindex: 0, "aria-label": t("as.table"), hidden: true });
   const sums = el("dl", { class: "sums" });
-  fill(place,
-    el("h1", null, t("view.energy")),
-    tabs,
-    el("div", { class: "energy-pair" }, el("section", { class: "card energy-card" }, pager, head, note, chartPlace, legend, tools, tablePlace),
-    el("section", { class: "card" }, sums)));
+  // Nothing that comes later may move what is seen already.
+  const pair = el("div", { class: "energy-pair", hidden: true }, el("section", { class: "card energy-card" }, pager, head, note, chartPlace, legend, tools, tablePlace),
+    el("section", { class: "card" }, sums));
+  fill(place, el("h1", null, t("view.energy")), tabs, pair);
 
   /** @type {Route | null} */
   let route = null;
@@ -68,6 +67,7 @@ export function energyView(place, go) {
       shown = null;
       fill(chartPlace, problemCard(failed, load));
     }
+    if (asking === control) pair.hidden = false;
     if (asking === control) chartPlace.removeAttribute("aria-busy");
   };
 

@@ -150,6 +150,7 @@ export function historyView(place, go) {
     } catch {
       // Without it the rest is of use all the same.
     }
+    strip.element.classList.add("ready");
   };
 
   const width = () => (shown?.width_s ? spanText(shown.width_s, words()) : "");
@@ -158,7 +159,7 @@ export function historyView(place, go) {
   const drawWords = (answer) => {
     const l = locale();
     const w = width();
-    const said = answer.level === "raw" ? t("level.raw")
+    const said = answer.first === null ? t("no.data") : answer.level === "raw" ? t("level.raw")
       : answer.width_s === null ? t("level.days") : t(asBars() ? "level.energy" : "level.windows", { w });
     say(level, [said, isFollowing ? t("follow") : "", answer.complete ? "" : `▨ ${t("not.watched")}`, answer.zone].filter(Boolean).join(" · "));
     csv.setAttribute("href", url("history.csv", query()));

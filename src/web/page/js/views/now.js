@@ -4,7 +4,7 @@ import { get, url } from "../api.js";
 import { areaChart } from "../area.js";
 import { barChart } from "../bars.js";
 import { dayPower } from "../day_power.js";
-import { el, eachFrame, fill, say } from "../dom.js";
+import { append, el, eachFrame, fill, say } from "../dom.js";
 import { flowBar } from "../flowbar.js";
 import { Hour } from "../hour.js";
 import { periodName } from "../labels.js";
@@ -218,11 +218,12 @@ function emptyCard(now) {
     card.append(el("p", null, t("none.meter")), el("pre", null, '[[meter]]\nname = "Import"\nline = 20\nimp_per_kwh = 1000\n'));
     return card;
   }
-  const lines = el("ul", { class: "plain" });
-  card.append(lines, el("p", { class: "muted" }, t("none.after")));
   get("meters").then(
-    (/** @type {import("../types").Meters} */ answer) => fill(lines, answer.meters.filter((meter) => meter.is_configured).map((meter) => el("li", null,
-      t("none.text", { meter: meter.meter, line: t("line.of", { line: meter.line ?? "?" }) }), el("pre", null, `powerlogger watch ${meter.meter}`)))),
+    (/** @type {import("../types").Meters} */ answer) => append(card, [
+      el("ul", { class: "plain" }, answer.meters.filter((meter) => meter.is_configured).map((meter) => el("li", null,
+        t("none.text", { meter: meter.meter, line: t("line.of", { line: meter.line ?? "?" }) }), el("pre", null, `powerlogger watch ${meter.meter}`)))),
+      el("p", { class: "muted" }, t("none.after")),
+    ]),
     () => {},
   );
   return card;
