@@ -33,7 +33,7 @@ step "cargo doc" env RUSTDOCFLAGS="-D warnings" "$cargo" doc --no-deps -q
 step "building the tests" "$cargo" test --no-run
 if [ -n "${TEST_ARM:-}" ]; then
 	step "unit tests as ARMv7, a part" env COMMAND=test scripts/package/build.sh armhf --lib -- \
-		journal:: rollup:: clock:: deliver:: import:: influx:: pulse::
+		journal:: model:: clock:: server:: deliver:: import:: influx::
 fi
 
 echo "running the tests (some minutes) ..."

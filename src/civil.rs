@@ -5,7 +5,7 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ZonedDateTime};
 
-use crate::pulse::{NS_PER_S, WallNs};
+use crate::model::{NS_PER_DAY, NS_PER_S, S_PER_DAY, WallNs};
 
 /// The zone of times that are written without an offset; or why it is not known. Nothing is taken as UTC
 /// because the zone is not known.
@@ -163,6 +163,27 @@ pub fn scale_ns(number: i64) -> i64 {
         100_000_000_000..100_000_000_000_000 => 1_000_000,
         100_000_000_000_000..100_000_000_000_000_000 => 1_000,
         _ => 1,
+    }
+}
+
+/// The UTC day of a stamp, in days since 1970. Groups of shards are a day long or some days long, so that what
+/// is said of a day's points is said of one shard; shorter ones there are only below two days of retention.
+pub fn day_of(wall_ns: WallNs) -> i64 {
+    wall_ns.div_euclid(NS_PER_DAY)
+}
+
+/// Days since 1970 as dates, in order.
+pub fn dates(days: impl ExactSizeIterator<Item = i64> + DoubleEndedIterator) -> String {
+    let date = |day: i64| {
+        let time = Timestamp::from_second(day * S_PER_DAY).ok();
+        time.map_or_else(String::new, |time| time.strftime("%Y-%m-%d").to_string())
+    };
+    let number = days.len();
+    let mut days = days;
+    match (days.next().map(date), days.next_back().map(date)) {
+        (Some(first), Some(last)) => format!("{number} days from {first} to {last}"),
+        (Some(only), None) => only,
+        (None, _) => String::new(),
     }
 }
 

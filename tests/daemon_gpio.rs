@@ -16,8 +16,8 @@ use std::thread;
 use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
-use powerlogger::journal::reader::Reader;
-use powerlogger::pulse::{EdgeKind, LossCause, NS_PER_MS, NS_PER_S};
+use powerlogger::journal::Reader;
+use powerlogger::model::{EdgeKind, LossCause, NS_PER_MS, NS_PER_S};
 
 use support_daemon::Daemon;
 use support_gpio::{Done, Ground, Hand, Place, STAMP_SLACK_NS, SimChip, ground, play};

@@ -5,9 +5,9 @@ mod support;
 use std::sync::{Arc, Mutex};
 
 use powerlogger::clock::VirtualClock;
-use powerlogger::deliver::retry::Failure;
 use powerlogger::deliver::sink::Sink;
 use powerlogger::influx::gzip::Gzip;
+use powerlogger::server::failure::Failure;
 use support::fake_influx::{Fault, MemorySink, Reply, Store, Write};
 
 const NOW_NS: i64 = 1_764_000_000_000_000_000;

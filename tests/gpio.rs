@@ -21,7 +21,7 @@ use powerlogger::capture::waker::Waker;
 use powerlogger::capture::{Polled, Signal, Source};
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::config::{FilterSettings, LineName, LineSettings, MeterSettings};
-use powerlogger::pulse::{Bias, CountedEdge, Edge, EdgeKind, Level, MeterId, NS_PER_MS, NS_PER_S};
+use powerlogger::model::{Bias, CountedEdge, Edge, EdgeKind, Level, MeterId, NS_PER_MS, NS_PER_S};
 
 use support_gpio::{Done, Ground, Hand, Place, STAMP_SLACK_NS, SimChip, ground, play, skip};
 
@@ -81,13 +81,15 @@ impl Rig {
         }
     }
 
-    /// Polls until what was told fulfils `enough`; panics when patience ends.
+    /// Polls until what was told fulfils `enough`; panics when nothing has come for as long as patience lasts.
+    /// A loaded machine may take long for many signals, so the patience begins again with each.
     fn until(&mut self, what: &str, enough: impl Fn(&[Signal]) -> bool) {
-        let deadline_ns = SystemClock.mono_ns() + self.patience_ns;
         while !enough(&self.told) {
-            let polled = self.source.poll(Some(deadline_ns), &mut self.told);
+            let deadline_ns = SystemClock.mono_ns() + self.patience_ns;
             let told = self.told.len();
-            assert_ne!(polled, Polled::TimedOut, "no {what} in {told} signals");
+            let polled = self.source.poll(Some(deadline_ns), &mut self.told);
+            let nothing = polled == Polled::TimedOut && self.told.len() == told;
+            assert!(!nothing, "no {what} in {told} signals");
         }
     }
 

@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
-use powerlogger::pulse::NS_PER_S;
+use powerlogger::model::NS_PER_S;
 use rusqlite::{Connection, params};
 use serde_json::Value;
 use support::influxd::Influxd;

@@ -8,55 +8,52 @@ use std::path::{Path, PathBuf};
 
 /// Room → the rooms it may use.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("pulse", &[]),
-    ("civil", &["pulse"]),
-    ("clock", &["pulse"]),
-    ("config", &["pulse", "rollup"]),
-    ("intake", &["pulse", "clock", "capture"]),
-    ("service", &[]),
+    ("model", &[]),
+    ("civil", &["model"]),
+    ("clock", &["model"]),
+    ("config", &["model"]),
+    ("live", &["model"]),
+    ("intake", &["model", "clock", "live"]),
+    ("system", &[]),
     ("owner", &[]),
     (
         "capture",
-        &["pulse", "clock", "config", "intake", "service", "owner"],
+        &[
+            "model", "clock", "config", "live", "intake", "system", "owner",
+        ],
     ),
     (
         "journal",
-        &[
-            "pulse", "clock", "config", "intake", "capture", "rollup", "owner",
-        ],
+        &["model", "clock", "config", "live", "intake", "owner"],
     ),
-    ("rollup", &["pulse"]),
+    ("energy", &["model"]),
     ("influx", &[]),
     (
+        "server",
+        &["model", "clock", "config", "influx", "journal", "live"],
+    ),
+    (
         "deliver",
-        &["pulse", "clock", "config", "journal", "influx"],
+        &[
+            "civil", "model", "clock", "config", "live", "journal", "influx", "server",
+        ],
     ),
     (
         "reconcile",
         &[
-            "pulse", "clock", "config", "rollup", "journal", "influx", "deliver",
+            "civil", "model", "clock", "config", "live", "journal", "influx", "server",
         ],
     ),
     (
         "import",
-        &[
-            "civil", "pulse", "clock", "config", "rollup", "journal", "deliver", "owner",
-        ],
+        &["civil", "model", "clock", "config", "journal", "owner"],
     ),
-    ("setup", &["config", "rollup", "influx", "deliver", "owner"]),
-    ("register", &["journal"]),
-    ("status", &["pulse", "journal", "register", "rollup"]),
-    (
-        "report",
-        &[
-            "pulse", "clock", "capture", "deliver", "journal", "service", "status",
-        ],
-    ),
-    ("shutdown", &[]),
+    ("setup", &["model", "config", "influx", "owner"]),
+    ("status", &["model", "clock", "energy", "journal", "live"]),
     (
         "daemon",
         &[
-            "pulse",
+            "model",
             "clock",
             "config",
             "intake",
@@ -64,29 +61,31 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "journal",
             "deliver",
             "reconcile",
-            "report",
-            "service",
-            "shutdown",
+            "server",
+            "status",
+            "live",
+            "system",
         ],
     ),
     (
         "cli",
         &[
             "civil",
-            "pulse",
+            "model",
             "clock",
             "config",
             "capture",
-            "rollup",
             "journal",
             "deliver",
             "reconcile",
             "influx",
+            "server",
             "import",
-            "service",
+            "system",
             "owner",
             "setup",
-            "register",
+            "energy",
+            "live",
             "status",
             "daemon",
         ],
@@ -128,7 +127,7 @@ fn production(path: &Path) -> String {
 
 fn is_test_file(path: &Path) -> bool {
     let name = path.file_stem().unwrap().to_str().unwrap();
-    name == "tests" || name.ends_with("_tests")
+    name == "tests" || name.ends_with("_tests") || path.parent().unwrap().ends_with("tests")
 }
 
 fn room(path: &Path) -> String {

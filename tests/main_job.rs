@@ -14,8 +14,8 @@ mod support_gpio;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use powerlogger::journal::reader::Reader;
-use powerlogger::pulse::EdgeKind;
+use powerlogger::journal::Reader;
+use powerlogger::model::EdgeKind;
 use support::influxd::{Influxd, ORG};
 use support::wait::wait_until;
 use support_daemon::Daemon;

@@ -18,8 +18,8 @@ use std::time::Duration;
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::config::{Influx, InfluxSettings, LoadOptions, load};
 use powerlogger::influx::{flux, management::Task};
-use powerlogger::pulse::NS_PER_S;
-use powerlogger::rollup::{Level, View};
+use powerlogger::model::NS_PER_S;
+use powerlogger::model::{Tier, View};
 use powerlogger::setup::apply::Applier;
 use powerlogger::setup::inspect::{check, look};
 use powerlogger::setup::plan::{Action, Wanted, plan};
@@ -1058,7 +1058,7 @@ fn check_names_may_hold_anything_that_the_server_takes(server: &Remote) {
         client
             .query(&script, Some(minute_s + 3_600), &mut |_| {})
             .unwrap();
-        let bucket = flux::string(influx.bucket(Level::View(view)));
+        let bucket = flux::string(influx.bucket(Tier::View(view)));
         let mut found = Vec::new();
         let reading = format!("from(bucket: {bucket}) |> range(start: -3h)");
         let mut each =
@@ -1124,7 +1124,7 @@ fn check_the_tasks_count_every_pulse_in_its_window_at_every_level(server: &Remot
                 *want.entry(view.start_of(*pulse)).or_default() += 1;
             }
             assert_eq!(
-                points(server, influx.bucket(Level::View(view))),
+                points(server, influx.bucket(Tier::View(view))),
                 want,
                 "{view:?}"
             );

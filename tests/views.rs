@@ -11,8 +11,8 @@ mod support;
 mod support_daemon;
 mod support_views;
 
-use powerlogger::journal::reader::Reader;
-use powerlogger::rollup::View;
+use powerlogger::journal::Reader;
+use powerlogger::model::View;
 use serde_json::{Value, json};
 use support::influxd::Influxd;
 use support::remote::{OPERATOR, ORG, Remote, of_fake, on_both, start_fake};

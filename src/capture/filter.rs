@@ -26,10 +26,8 @@
 //! follows from alternation, starting at the last level seen; it is capped by what the filter
 //! would have let through in that time.
 
-use serde::{Deserialize, Serialize};
-
 use crate::config::FilterSettings;
-use crate::pulse::{CountedEdge, Edge, EdgeKind, Level, LossCause, MonoNs};
+use crate::model::{CountedEdge, Edge, EdgeKind, FilterState, Level, LossCause, MonoNs};
 
 /// More counting edges than a contact gives while it bounces (300 ms of phases of 8 ms).
 const CHATTER_EDGES_MAX: u32 = 64;
@@ -61,51 +59,6 @@ pub enum Outcome {
         /// The stamp of the first edge after the gap.
         mono_ns: MonoNs,
     },
-}
-
-/// Everything the filter remembers; kept in the journal beside the pulses it led to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FilterState {
-    /// The last level that was believed.
-    stable_high: bool,
-    /// The level after the last edge.
-    raw_high: bool,
-    /// The first edge since the level left the stable one, while nothing is decided.
-    burst_since: Option<MonoNs>,
-    /// Edges of the burst that count by their direction.
-    burst_edges: u32,
-    /// The last edge.
-    last_edge: MonoNs,
-    /// When the active phase began, if it is going on and its beginning was seen.
-    active_since: Option<MonoNs>,
-    /// Since when at least the active phase is going on, if it is: also where its beginning was not seen.
-    active_at: Option<MonoNs>,
-    /// A counting edge at the beginning of the active phase, waiting for the width.
-    pending: Option<MonoNs>,
-    /// The last pulse.
-    last_pulse: Option<MonoNs>,
-    /// The kernel's number of the last edge; 0: none yet.
-    line_seqno: u32,
-    /// When the line was requested: since then no edge of it goes unnumbered. None: an older version has
-    /// left this.
-    requested: Option<MonoNs>,
-}
-
-impl FilterState {
-    /// Whether a filter can have remembered this at `now_ns`, a stamp of the same boot: what was read
-    /// from a damaged file may be anything.
-    pub fn is_sound(&self, now_ns: MonoNs) -> bool {
-        let stamps = [
-            self.burst_since,
-            self.active_since,
-            self.active_at,
-            self.pending,
-            self.last_pulse,
-            self.requested,
-        ];
-        let seen = |stamp: &MonoNs| (0..=now_ns).contains(stamp);
-        seen(&self.last_edge) && stamps.iter().flatten().all(seen)
-    }
 }
 
 /// The filter of one line.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::pulse::{MeterId, NS_PER_MS};
+use crate::model::{MeterId, NS_PER_MS};
 
 /// Bounce 5 ms, active low, rising counts: the defaults.
 fn settings() -> FilterSettings {

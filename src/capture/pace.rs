@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::waker::Waker;
 use super::{Polled, Signal};
 use crate::clock::{Clock, ScaledClock, VirtualClock};
-use crate::pulse::{MonoNs, NS_PER_S};
+use crate::model::{MonoNs, NS_PER_S};
 
 /// The most signals in one answer: about what one bulk read of a line brings.
 const BATCH_SIGNALS_MAX: usize = 256;
@@ -207,7 +207,7 @@ fn emit(pace: &Pace, script: &mut impl Script, limit_ns: MonoNs, signals: &mut V
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
-    use crate::pulse::{Level, MeterId, NS_PER_MS};
+    use crate::model::{Level, MeterId, NS_PER_MS};
 
     /// Entries as given, then the end one second after the last.
     #[derive(Debug)]

@@ -11,7 +11,7 @@ use super::recorded::HEADER;
 use super::{Polled, Signal, Source};
 use crate::clock::Clock;
 use crate::config::MeterSettings;
-use crate::pulse::{EdgeKind, Level, MonoNs, NS_PER_MS, NS_PER_S};
+use crate::model::{EdgeKind, Level, MonoNs, NS_PER_MS, NS_PER_S};
 
 /// An offset that differs by less is the same clock read twice, not a clock that was set.
 const OFFSET_NOISE_NS: u64 = NS_PER_MS.unsigned_abs();

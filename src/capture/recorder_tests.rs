@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::*;
 use crate::clock::VirtualClock;
-use crate::pulse::{Edge, MeterId};
+use crate::model::{Edge, MeterId};
 
 /// A file in memory that can be looked at and can be full.
 #[derive(Debug, Clone, Default)]

@@ -1,4 +1,4 @@
-//! A house without hardware: turns the power of [`super::house`] into the edges that its
+//! A house without hardware: turns the power of [`super::household`] into the edges that its
 //! meters would make.
 //!
 //! Each meter adds up energy in steps of one second of constant power; where the sum crosses
@@ -11,12 +11,12 @@
 
 use std::collections::VecDeque;
 
-use super::house::{House, HousePower, SubMeter};
+use super::household::{HousePower, Household, SubMeter};
 use super::pace::{self, Due, Pace, Script};
 use super::waker::Waker;
 use super::{Polled, Signal, Source};
 use crate::config::MeterSettings;
-use crate::pulse::{CountedEdge, Edge, EdgeKind, Level, MeterId, MonoNs, NS_PER_MS, NS_PER_S};
+use crate::model::{CountedEdge, Edge, EdgeKind, Level, MeterId, MonoNs, NS_PER_MS, NS_PER_S};
 
 /// Pulses for one kilowatt-hour where the configuration does not say: the most usual meter.
 const IMP_PER_KWH_DEFAULT: f64 = 1000.0;
@@ -81,7 +81,7 @@ impl Source for SimulatedSource {
 /// What happens in the house, step by step.
 #[derive(Debug)]
 struct Life {
-    house: House,
+    house: Household,
     lines: Vec<Line>,
     offset_ns: i64,
     end_ns: MonoNs,
@@ -103,7 +103,7 @@ impl Life {
             .map(|(id, meter)| Line::new(id, meter, options.seed, start_ns))
             .collect();
         Life {
-            house: House::new(options.seed),
+            house: Household::new(options.seed),
             waiting: lines.iter().map(Line::up).collect(),
             lines,
             offset_ns,

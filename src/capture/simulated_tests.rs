@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::{Clock, ScaledClock, VirtualClock};
 use crate::config::{FilterSettings, LineName, LineSettings};
-use crate::pulse::{Bias, WallNs};
+use crate::model::{Bias, WallNs};
 
 /// 2024-06-21T08:00Z.
 const MORNING_NS: WallNs = (1_718_928_000 + 8 * 3600) * NS_PER_S;
@@ -124,7 +124,7 @@ fn counts_are_energy_times_pulses_for_a_kilowatt_hour() {
     let meters = meters();
     let (mut source, _) = free(&meters, options(11, DAY_S));
     let all = edges(&run(&mut source));
-    let mut house = House::new(11);
+    let mut house = Household::new(11);
     let sub = SubMeter::new(11, "heat pump");
     let mut joules = [0.0; 4];
     for s in 0..DAY_S {

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use crate::pulse::{Edge, Level, MeterId, MonoNs};
+use crate::model::{Edge, Level, MeterId, MonoNs};
 
 /// What a source tells.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! The stage with a virtual clock and a wire whose edges come when the kernel would deliver them.
 
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::*;
 use crate::clock::VirtualClock;
 use crate::config::{FilterSettings, LineName, LineSettings};
-use crate::pulse::{Bias, CountedEdge, EdgeKind, Level};
+use crate::model::{Bias, CountedEdge, EdgeKind, Level, STAMP_STEP_NS};
 
 const METER: MeterId = MeterId(0);
 
@@ -133,7 +133,7 @@ impl Stage {
         told: impl IntoIterator<Item = Told>,
         outlives: bool,
     ) -> Stage {
-        let intake = Arc::new(Intake::new(1_000));
+        let intake = Arc::new(Intake::new(1_000, Arc::default()));
         let until_ns = Arc::new(AtomicI64::new(i64::MAX));
         let source = Played {
             until_ns: Arc::clone(&until_ns),

@@ -3,7 +3,7 @@
 
 use crate::config::MeterSettings;
 use crate::config::spacing::power_w;
-use crate::pulse::{Edge, FilterTally, Level, LossCause, MonoNs};
+use crate::model::{Edge, FilterTally, Level, LossCause, MonoNs};
 
 /// When so many have been judged all are halved, so that the latest hundreds decide.
 const JUDGED_MAX: u32 = 1024;
@@ -170,7 +170,7 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::config::{FilterSettings, LineName, LineSettings};
-    use crate::pulse::{Bias, CountedEdge, EdgeKind, MeterId, NS_PER_MS};
+    use crate::model::{Bias, CountedEdge, EdgeKind, MeterId, NS_PER_MS};
 
     fn tally(imp_per_kwh: Option<f64>, max_power_w: f64) -> Tally {
         Tally::new(&MeterSettings {

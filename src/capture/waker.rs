@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-use crate::pulse::NS_PER_S;
+use crate::model::NS_PER_S;
 
 /// Wakes whoever polls its descriptor. Clones share one descriptor.
 #[derive(Debug, Clone)]

@@ -15,16 +15,15 @@ use super::time::{Moment, local};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, InfluxSettings, Loaded};
 use crate::daemon::destination_name;
-use crate::deliver::request_size::RequestSize;
-use crate::deliver::retry::Failure;
-use crate::journal::JournalError;
-use crate::journal::reader::Reader;
-use crate::pulse::NS_PER_S;
+use crate::journal::{JournalError, Reader};
+use crate::model::NS_PER_S;
+use crate::model::{Tier, View};
 use crate::reconcile::audit::{LevelReport, Options, Totals, audit as compare};
 use crate::reconcile::compare::{Difference, Failed, Verdict};
 use crate::reconcile::examine::{Examiner, Trouble};
 use crate::reconcile::influx_server::InfluxServer;
-use crate::rollup::{Level, View};
+use crate::server::failure::Failure;
+use crate::server::request_size::RequestSize;
 
 /// Windows that differ and are listed one by one, unless all are asked for.
 const LISTED: usize = 20;
@@ -52,7 +51,7 @@ pub struct AuditArgs {
 
     /// Only this level; may be given more than once.
     #[arg(long, value_name = "LEVEL", value_parser = parse_level)]
-    level: Vec<Level>,
+    level: Vec<Tier>,
 
     /// Write what differs from the journal, where the journal knows better.
     #[arg(long)]
@@ -86,8 +85,8 @@ enum Source {
     Raw,
 }
 
-fn parse_level(text: &str) -> Result<Level, String> {
-    let found = Level::ALL.into_iter().find(|level| level.as_str() == text);
+fn parse_level(text: &str) -> Result<Tier, String> {
+    let found = Tier::ALL.into_iter().find(|level| level.as_str() == text);
     found.ok_or_else(|| "one of raw, 1m, 5m, 1h".to_owned())
 }
 
@@ -110,8 +109,8 @@ pub fn audit(args: &AuditArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
     }
     let mut levels = args.level.clone();
     if levels.is_empty() {
-        levels = Level::ALL.to_vec();
-        levels.retain(|level| influx.raw || *level != Level::Raw);
+        levels = Tier::ALL.to_vec();
+        levels.retain(|level| influx.raw || *level != Tier::Raw);
     }
     let wanted = Wanted {
         levels,
@@ -145,7 +144,7 @@ pub fn audit(args: &AuditArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
 /// What to audit.
 #[derive(Debug)]
 pub(super) struct Wanted {
-    pub(super) levels: Vec<Level>,
+    pub(super) levels: Vec<Tier>,
     pub(super) from_s: i64,
     pub(super) to_s: i64,
     pub(super) repair: bool,
@@ -193,7 +192,7 @@ pub(super) fn run(
         from_s: wanted.from_s,
         to_s: wanted.to_s,
         now_s,
-        raw_from_s: (influx.raw || wanted.from_raw || wanted.levels.contains(&Level::Raw))
+        raw_from_s: (influx.raw || wanted.from_raw || wanted.levels.contains(&Tier::Raw))
             .then(|| View::Hour.floor_s(now_s - kept_s) + View::Hour.width_s()),
         repair: wanted.repair,
         from_raw: wanted.from_raw,
@@ -278,7 +277,7 @@ fn print(report: &LevelReport, args: &AuditArgs, out: &mut dyn Write) -> Result<
             .filter(|d| d.meter == *meter)
             .count();
         let raw = match (report.level, raw) {
-            (Level::Raw, _) => String::new(),
+            (Tier::Raw, _) => String::new(),
             (_, Some(raw)) if report.raw_from_s > report.from_s => {
                 format!(
                     ", raw {raw} (from {} on)",
@@ -313,7 +312,7 @@ fn print(report: &LevelReport, args: &AuditArgs, out: &mut dyn Write) -> Result<
     Ok(())
 }
 
-fn describe(difference: &Difference, level: Level, repair: bool) -> String {
+fn describe(difference: &Difference, level: Tier, repair: bool) -> String {
     let Difference {
         meter,
         start_s,
@@ -325,7 +324,7 @@ fn describe(difference: &Difference, level: Level, repair: bool) -> String {
         failed,
     } = difference;
     let at = local(start_s * NS_PER_S);
-    let raw = raw.filter(|_| level != Level::Raw);
+    let raw = raw.filter(|_| level != Tier::Raw);
     let raw = raw.map_or(String::new(), |raw| format!(", raw {raw}"));
     let then = match (verdict, repair) {
         _ if failed.is_some() => not_taken(*failed).to_owned(),

@@ -12,7 +12,7 @@ use crate::config::{InfluxSettings, Loaded};
 use crate::influx::error::chain;
 use crate::influx::management::{Authorization, Bucket, Task};
 use crate::influx::{Client, Error, flux};
-use crate::rollup::Level;
+use crate::model::Tier;
 use crate::setup::inspect::{Look, check, look};
 use crate::setup::installation::{self, ID_FILE};
 use crate::setup::{mark, sharing, writer_file};
@@ -62,7 +62,7 @@ pub fn delete_buckets(args: &DeleteArgs, loaded: &Loaded, out: &mut dyn Write) -
         .map_err(|found| anyhow::anyhow!(refused::line(&found, influx, &loaded.config_dir)))?;
     let look = look(&client, &org_id).context("the server does not tell what is on it")?;
     let mut doomed = Vec::new();
-    for level in Level::ALL {
+    for level in Tier::ALL {
         let name = influx.bucket(level);
         match look.buckets.iter().find(|bucket| bucket.name == name) {
             Some(bucket) => doomed.push(Doomed {

@@ -11,17 +11,19 @@ use tracing::{info, warn};
 
 use super::rights;
 use crate::capture::Trusting;
-use crate::capture::filter::FilterState;
 use crate::clock::kernel::{boot_id, has_rtc};
 use crate::clock::segment::{EARLIEST_WALL_NS, Rules};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ClockSettings, Loaded, MeterSettings};
 use crate::daemon::RunError;
 use crate::journal::JournalError;
-use crate::journal::reader::Reader;
+use crate::journal::Reader;
+use crate::live::Snapshot;
+use crate::model::FilterState;
+use crate::model::NS_PER_S;
 use crate::owner::{self, Keep, User};
-use crate::pulse::NS_PER_S;
-use crate::service;
+use crate::status::systemd_text::status_text;
+use crate::system::systemd;
 
 /// For so long root waits to be told whose the directory is, before it requests lines as root.
 const OWNER_PATIENCE: Duration = Duration::from_millis(500);
@@ -153,11 +155,13 @@ impl Learning {
                     "the disk does not answer; the kernel counts on for the line requests of the run before"
                 );
             }
-            service::status("the kernel counts; the disk does not answer");
-            service::alive();
+            if let Some(text) = status_text(&Snapshot::default(), (began_ns, began_ns)) {
+                systemd::status(&text);
+            }
+            systemd::alive();
             let slow = SystemClock.mono_ns() - began_ns >= READY_NS;
             if slow && !std::mem::replace(&mut ready, true) {
-                service::ready();
+                systemd::ready();
             }
         }
         if told {

@@ -13,7 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::capture::waker::timespec;
-use crate::pulse::NS_PER_S;
+use crate::model::NS_PER_S;
 
 /// Bytes that wait for stderr, at most: some thousand lines.
 const WAITING_MAX: usize = 256 << 10;

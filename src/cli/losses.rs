@@ -12,12 +12,9 @@ use super::simulated::NOTE;
 use super::time;
 use crate::config::{Influx, Loaded};
 use crate::daemon::destination_name;
-use crate::journal::lock::holder;
-use crate::journal::quarantine::{Quarantine, Quarantined};
-use crate::journal::reader::{LedgerEntry, Reader};
-use crate::journal::windows::Unwatched;
-use crate::pulse::{LossCause, NS_PER_S};
-use crate::rollup::View;
+use crate::journal::{LedgerEntry, Quarantine, Quarantined, Reader, Unwatched, holder};
+use crate::model::View;
+use crate::model::{LossCause, NS_PER_S};
 use crate::status::line::{Daemon, line_status};
 
 /// Stretches that are printed, the latest.

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
-use crate::pulse::MonoNs;
+use crate::model::MonoNs;
 
 /// It is drawn this often.
 const EVERY: Duration = Duration::from_millis(100);

@@ -15,7 +15,6 @@ use super::remote::remote;
 use super::rights;
 use super::time::{self, Moment};
 use crate::capture::Source;
-use crate::capture::filter::FilterState;
 use crate::capture::gpio::{GpioSource, is_line};
 use crate::capture::pace::Pace;
 use crate::capture::recorded::RecordedSource;
@@ -26,10 +25,11 @@ use crate::clock::kernel::boot_id;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Loaded, MeterSettings, Settings};
 use crate::daemon::{self, Parts, RemoteMaker, UntilLearnt};
-use crate::journal::kind::SIMULATED_BOOT;
+use crate::journal::SIMULATED_BOOT;
+use crate::model::FilterState;
+use crate::model::NS_PER_S;
 use crate::owner::Keep;
-use crate::pulse::NS_PER_S;
-use crate::service::{self, Kept};
+use crate::system::systemd::{self, StoredDescriptor};
 
 /// Options of `run`.
 #[derive(Debug, Args)]
@@ -131,7 +131,7 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
     let kept = if args.makes_time() {
         Vec::new()
     } else {
-        service::take_kept()
+        systemd::take_kept()
     };
     let _log = log::start(settings.log.debug).context("cannot start the log")?;
     // Nothing here asks the disk for anything before the lines are requested.
@@ -197,7 +197,7 @@ fn source(
     replayed: Option<File>,
     settings: &Settings,
     waker: &Waker,
-    (kept, learning): (Vec<Kept>, &mut Learning),
+    (kept, learning): (Vec<StoredDescriptor>, &mut Learning),
 ) -> anyhow::Result<Chosen> {
     let meters = settings.meters.as_slice();
     let unremembered = |source, clock| Chosen {

@@ -6,7 +6,7 @@ use super::*;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::config::LoadOptions;
 use crate::daemon::RunError;
-use crate::journal::append::Journal;
+use crate::journal::Journal;
 
 /// A configuration with a journal in `dir`.
 fn loaded(dir: &Path) -> Loaded {
@@ -22,8 +22,8 @@ fn loaded(dir: &Path) -> Loaded {
 }
 
 /// A descriptor in systemd's store.
-fn kept(name: &str) -> Kept {
-    Kept {
+fn kept(name: &str) -> StoredDescriptor {
+    StoredDescriptor {
         name: name.to_owned(),
         file: File::open("/dev/null").unwrap(),
     }
@@ -32,7 +32,7 @@ fn kept(name: &str) -> Kept {
 const LINE: &str = "line-0000000000001234-u0-20.gpiochip0.pinctrl-bcm2711";
 
 /// What a start says of the requests in `kept`.
-fn start(dir: &Path, kept: &[Kept]) -> anyhow::Result<Vec<Option<(u64, FilterState)>>> {
+fn start(dir: &Path, kept: &[StoredDescriptor]) -> anyhow::Result<Vec<Option<(u64, FilterState)>>> {
     let loaded = loaded(dir);
     let (mut learning, _) = Learning::begin(&loaded, Keep::Nothing, Some(loaded.settings.clock))?;
     match kept.iter().filter(|kept| is_line(kept)).count() {

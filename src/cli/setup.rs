@@ -14,11 +14,10 @@ use super::{audit, refused, rights};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, InfluxSettings, Loaded, Secret, Token, TokenSource};
 use crate::influx::{Client, ClientSettings};
-use crate::journal::lock::is_locked;
-use crate::journal::reader::Reader;
-use crate::pulse::NS_PER_S;
+use crate::journal::{Reader, is_locked};
+use crate::model::NS_PER_S;
+use crate::model::{Tier, View};
 use crate::reconcile::compare::Verdict;
-use crate::rollup::{Level, View};
 use crate::setup::apply::Applier;
 use crate::setup::inspect::{check, look};
 use crate::setup::installation::{self, Found, ID_FILE, Installation};
@@ -186,7 +185,7 @@ fn show(plan: &Plan, args: &SetupArgs, influx: &InfluxSettings, out: &mut dyn Wr
     )?;
     if plan.buckets_exist {
         writeln!(out, "\n✅ All PowerLogger buckets already exist!")?;
-        for level in Level::ALL {
+        for level in Tier::ALL {
             writeln!(out, "  • {}", influx.bucket(level))?;
         }
     }
@@ -315,7 +314,7 @@ fn recompute(
     let now_s = SystemClock.wall_ns().div_euclid(NS_PER_S);
     let days = i64::from(loaded.settings.journal.raw_retention_d);
     let wanted = audit::Wanted {
-        levels: View::ALL.map(Level::View).to_vec(),
+        levels: View::ALL.map(Tier::View).to_vec(),
         from_s: now_s - days * 86_400,
         to_s: now_s,
         repair: true,

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Span, Timestamp, ToSpan};
 
 use crate::civil::{self, Zone};
 use crate::clock::{Clock, SystemClock};
-use crate::pulse::{NS_PER_S, WallNs};
+use crate::model::{NS_PER_S, WallNs};
 
 /// A point in time, given absolutely or back from now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@
 //!   turns out to be true.
 
 use super::segment::{Look, Trust};
-use crate::pulse::{MonoNs, NS_PER_S, WallNs};
+use crate::model::{MonoNs, NS_PER_S, WallNs};
 
 /// A leap of the clock up to this is believed over a reboot, and contradicts nothing within a boot.
 pub const LEAP_MAX_NS: i64 = 2 * 86_400 * NS_PER_S;
@@ -47,7 +47,7 @@ pub struct Known {
 
 /// What a later run has to know of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct ElapsedRecord {
     /// Where the monotonic clock stood; None: in another boot, it tells nothing here.
     pub mono_ns: Option<MonoNs>,
     /// So late it was, surely; None: no clock has been steady for long enough yet.
@@ -60,10 +60,10 @@ pub struct Kept {
     pub steady: Option<Steady>,
 }
 
-impl Kept {
+impl ElapsedRecord {
     /// The time by which an age may be judged once, at `look`, by a program that does not follow the clock: what
     /// the clock shows, unless that is later than can have passed since the last run.
-    pub fn bounds(kept: Option<Kept>, look: Look) -> WallNs {
+    pub fn bounds(kept: Option<ElapsedRecord>, look: Look) -> WallNs {
         let wall_ns = look.wall_ns();
         let Some((kept, known_ns)) =
             kept.and_then(|kept| Some((kept, kept.sure_ns.or(kept.shown_ns)?)))
@@ -97,7 +97,7 @@ pub struct Elapsed {
 
 impl Elapsed {
     /// Begins where an earlier run has ended; `known`: the newest final time of this boot.
-    pub fn begin(mono_ns: MonoNs, kept: Option<Kept>, known: Option<Known>) -> Elapsed {
+    pub fn begin(mono_ns: MonoNs, kept: Option<ElapsedRecord>, known: Option<Known>) -> Elapsed {
         let kept = kept.unwrap_or_default();
         // A monotonic clock that stands before that of the earlier run is another one.
         let same_boot = kept.mono_ns.filter(|then_ns| *then_ns <= mono_ns);
@@ -217,14 +217,14 @@ impl Elapsed {
     }
 
     /// What a later run has to know.
-    pub fn kept(&self, mono_ns: MonoNs) -> Kept {
+    pub fn kept(&self, mono_ns: MonoNs) -> ElapsedRecord {
         let since =
             |wall_ns: WallNs, then_ns: MonoNs| wall_ns.saturating_add((mono_ns - then_ns).max(0));
         let steady = self.steady.map(|steady| Steady {
             wall_ns: since(steady.wall_ns, self.looked_ns),
             ..steady
         });
-        Kept {
+        ElapsedRecord {
             mono_ns: Some(mono_ns),
             sure_ns: self.sure_ns(mono_ns),
             shown_ns: self.shown.map(|(wall_ns, then_ns)| since(wall_ns, then_ns)),

@@ -21,7 +21,7 @@ struct Machine {
 }
 
 impl Machine {
-    fn begin(kept: Option<Kept>, known: Option<Known>) -> Machine {
+    fn begin(kept: Option<ElapsedRecord>, known: Option<Known>) -> Machine {
         Machine {
             elapsed: Elapsed::begin(S, kept, known),
             mono_ns: S,
@@ -61,13 +61,13 @@ impl Machine {
 
     /// The same machine after a reboot that took so long, by the true time.
     fn reboot(&self, off_ns: i64) -> Machine {
-        let kept = Kept {
+        let kept = ElapsedRecord {
             mono_ns: None,
             ..self.elapsed.kept(self.mono_ns)
         };
         let passed_ns = self.mono_ns + self.slept_ns + off_ns - S;
         let ahead = |ns: i64| ns - passed_ns;
-        let kept = Kept {
+        let kept = ElapsedRecord {
             sure_ns: kept.sure_ns.map(ahead),
             shown_ns: kept.shown_ns.map(ahead),
             steady: kept.steady.map(|steady| Steady {
@@ -268,25 +268,25 @@ fn an_age_that_is_judged_once_is_bounded_by_what_can_have_passed() {
         slept_ns: 0,
         synchronised: true,
     };
-    let kept = Kept {
+    let kept = ElapsedRecord {
         mono_ns: Some(100 * S),
         sure_ns: Some(GOOD),
-        ..Kept::default()
+        ..ElapsedRecord::default()
     };
-    let same_boot = |wall_ns| Kept::bounds(Some(kept), look(wall_ns, 400 * S));
+    let same_boot = |wall_ns| ElapsedRecord::bounds(Some(kept), look(wall_ns, 400 * S));
     assert_eq!(same_boot(GOOD + YEAR), GOOD + 300 * S);
     assert_eq!(same_boot(GOOD - DAY), GOOD - DAY);
-    let other = Kept {
+    let other = ElapsedRecord {
         mono_ns: None,
         sure_ns: None,
         shown_ns: Some(GOOD),
         ..kept
     };
-    let other_boot = |wall_ns| Kept::bounds(Some(other), look(wall_ns, 7 * S));
+    let other_boot = |wall_ns| ElapsedRecord::bounds(Some(other), look(wall_ns, 7 * S));
     assert_eq!(other_boot(GOOD + YEAR), GOOD);
     assert_eq!(other_boot(GOOD + DAY), GOOD + DAY);
     assert_eq!(
-        Kept::bounds(None, look(GOOD, 7 * S)),
+        ElapsedRecord::bounds(None, look(GOOD, 7 * S)),
         GOOD,
         "nothing is known"
     );

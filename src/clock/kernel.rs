@@ -11,7 +11,7 @@ use rustix::time::{
     timerfd_settime,
 };
 
-use crate::pulse::{NS_PER_S, WallNs};
+use crate::model::{NS_PER_S, WallNs};
 
 /// An RTC that set the clock differs from it by less than this; it is read in whole seconds.
 const RTC_DIFFERS_MAX_NS: i64 = 5 * NS_PER_S;

@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::pulse::{MonoNs, NS_PER_S, WallNs};
+use crate::model::{MonoNs, NS_PER_S, WallNs};
 use kernel::TimeNamespace;
 use segment::Look;
 

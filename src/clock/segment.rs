@@ -13,8 +13,8 @@
 //! * What makes a time trusted is in [`Rules`] and [`Segments::observe`]; what contradicts it, in
 //!   [`super::elapsed`].
 
-use super::elapsed::{Elapsed, Kept, Known};
-use crate::pulse::{MonoNs, NS_PER_MS, NS_PER_S, SegmentNo, WallNs};
+use super::elapsed::{Elapsed, ElapsedRecord, Known};
+use crate::model::{MonoNs, NS_PER_MS, NS_PER_S, SegmentNo, WallNs};
 
 /// No pulse can be older than this program: 2026-01-01T00:00:00Z. A wall clock before it is wrong.
 pub const EARLIEST_WALL_NS: WallNs = 1_767_225_600_000_000_000;
@@ -159,7 +159,7 @@ pub struct Remembered {
     /// Where the clocks stood in an earlier run of the same boot; None: there was none.
     pub stood: Option<Stood>,
     /// What had surely passed.
-    pub elapsed: Option<Kept>,
+    pub elapsed: Option<ElapsedRecord>,
 }
 
 /// Where the clocks stood in an earlier run of the same boot.

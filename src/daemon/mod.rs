@@ -14,8 +14,6 @@ use std::time::Duration;
 
 use tracing::{error, warn};
 
-use crate::capture::filter::FilterState;
-use crate::capture::stats::CaptureStats;
 use crate::capture::waker::Waker;
 use crate::capture::{Capture, Polled, Source, Trusting};
 use crate::clock::segment::Rules;
@@ -23,13 +21,15 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, InfluxSettings, Loaded, Settings};
 use crate::deliver::sink::Sink;
 use crate::intake::Intake;
+use crate::journal;
+use crate::journal::Carryover;
 use crate::journal::JournalError;
-use crate::journal::schema;
-use crate::journal::tail::Left;
-use crate::pulse::{MonoNs, NS_PER_MS, NS_PER_S, WallNs};
+use crate::live::Board;
+use crate::model::FilterState;
+use crate::model::{MonoNs, NS_PER_MS, NS_PER_S, WallNs};
 use crate::reconcile::server::Server;
-use crate::service;
-use crate::shutdown::{Bell, Shutdown};
+use crate::system::signals::{Shutdown, Wakeup};
+use crate::system::systemd;
 use house::{House, Lived, say_what_is_lost};
 use opening::Opening;
 use settings::{InUse, SettingsWatch};
@@ -161,8 +161,10 @@ pub fn destination_name(influx: &InfluxSettings) -> String {
 pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
     let settings = &loaded.settings;
     let shutdown = Shutdown::default();
-    let mut bell = Bell::new(&shutdown)?;
-    let intake = Arc::new(Intake::new(settings.waiting_pulses_max));
+    let mut wakeup = Wakeup::new(&shutdown)?;
+    let board = Arc::new(Board::default());
+    let intake = Intake::new(settings.waiting_pulses_max, Arc::clone(&board));
+    let intake = Arc::new(intake);
     let real: Arc<dyn Clock> = Arc::new(SystemClock);
 
     let known = parts.trusting.try_recv();
@@ -178,8 +180,7 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
         capture.log_edges();
     }
     capture.remember(parts.remembered);
-    let captured = capture.stats();
-    let capturing = spawn("capture", &bell, {
+    let capturing = spawn("capture", &wakeup, {
         let (shutdown, intake, waker) =
             (shutdown.clone(), Arc::clone(&intake), parts.waker.clone());
         move || {
@@ -208,12 +209,11 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
         clock: &*parts.clock,
         shutdown: &shutdown,
         capturing: &capturing,
-        captured: &captured,
         started_ns,
     };
-    let watching = SettingsWatch::begin(loaded, &bell)?;
-    let mut in_use = InUse::new(loaded, watching, parts.remote);
-    let kept = keep_house(&ends, &intake, &mut in_use, parts.learning, &mut bell);
+    let watching = SettingsWatch::begin(loaded, &wakeup)?;
+    let mut in_use = InUse::new(loaded, watching, parts.remote, board);
+    let kept = keep_house(&ends, &intake, &mut in_use, parts.learning, &mut wakeup);
     let result = kept.and_then(|house| {
         let Some(house) = house else {
             return Ok(());
@@ -221,7 +221,7 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
         shutdown.request();
         parts.waker.wake();
         let alive = join("capture", capturing);
-        house.drain(&mut bell)?;
+        house.drain(&mut wakeup)?;
         alive
     });
     shutdown.request();
@@ -236,7 +236,6 @@ struct Ends<'a> {
     clock: &'a dyn Clock,
     shutdown: &'a Shutdown,
     capturing: &'a JoinHandle<()>,
-    captured: &'a Arc<CaptureStats>,
     started_ns: i64,
 }
 
@@ -248,20 +247,20 @@ fn keep_house(
     intake: &Arc<Intake>,
     in_use: &mut InUse,
     learning: UntilLearnt,
-    bell: &mut Bell,
+    wakeup: &mut Wakeup,
 ) -> Result<Option<House>, RunError> {
-    let mut watch = Watch::new(service::watchdog());
+    let mut watch = Watch::new(systemd::watchdog());
     Opening::new(ends, intake, false).wait_until_learnt(learning, &mut watch);
-    let (mut vouches_from_ns, mut left, mut again) = (WallNs::MIN, None::<Left>, false);
+    let (mut vouches_from_ns, mut left, mut again) = (WallNs::MIN, None::<Carryover>, false);
     let mut doubted: Option<MonoNs> = None;
     // A disk that fails forgets what it has taken, and that looks like damage until the journal is opened
     // again. If it still does then, it is.
     let is_recent = |at_ns: MonoNs| SystemClock.mono_ns() - at_ns < DOUBT_NS;
     loop {
         let mut opening = Opening::new(ends, intake, again);
-        let opened = opening.open(&mut watch, bell)?;
+        let opened = opening.open(&mut watch, wakeup)?;
         let Some(mut journal) = opened else {
-            say_what_is_lost(intake.len() + left.as_ref().map_or(0, Left::pulses));
+            say_what_is_lost(intake.len() + left.as_ref().map_or(0, Carryover::pulses));
             return Ok(None);
         };
         if left.is_some() && journal.moved_aside().is_some() {
@@ -269,7 +268,7 @@ fn keep_house(
         }
         if let Some(kept) = &mut left {
             if let Err(failed) = kept.give_back(&mut journal, intake, ends.clock.wall_ns()) {
-                refused_once_more(&failed, bell);
+                refused_once_more(&failed, wakeup);
                 continue;
             }
             left = None;
@@ -277,14 +276,14 @@ fn keep_house(
         journal.vouch_from(vouches_from_ns);
         again = true;
         in_use.take_up();
-        let mut house = match House::build(in_use, journal, intake, ends.captured, bell) {
+        let mut house = match House::build(in_use, journal, intake, wakeup) {
             Err(RunError::Journal(failed)) => {
-                refused_once_more(&failed, bell);
+                refused_once_more(&failed, wakeup);
                 continue;
             }
             built => built?,
         };
-        match house.live(ends, in_use, &mut watch, bell)? {
+        match house.live(ends, in_use, &mut watch, wakeup)? {
             Lived::ToTheEnd => return Ok(Some(house)),
             Lived::OnSettings => left = Some(house.abandon()?),
             Lived::OnRefusal => {
@@ -300,7 +299,7 @@ fn keep_house(
                 warn!("the journal seems to be damaged: it is opened again, to be sure");
             }
             Lived::OnDamage => {
-                begin_anew(ends, house, intake, bell)?;
+                begin_anew(ends, house, intake, wakeup)?;
                 vouches_from_ns = ends.clock.wall_ns();
                 again = false;
             }
@@ -313,37 +312,37 @@ fn begin_anew(
     ends: &Ends<'_>,
     house: House,
     intake: &Intake,
-    bell: &mut Bell,
+    wakeup: &mut Wakeup,
 ) -> Result<(), RunError> {
     let standing = house.abandon()?.into_standing();
     intake.put_back(standing, SystemClock.wall_ns());
     let why = "it was found while running";
-    if let Err(failed) = schema::set_aside(&ends.settings.journal.dir, SystemClock.wall_ns(), &why)
+    if let Err(failed) = journal::set_aside(&ends.settings.journal.dir, SystemClock.wall_ns(), &why)
     {
         error!(error = %failed, "the damaged journal cannot be moved aside; trying again");
-        bell.wait(JOURNAL_RETRY);
+        wakeup.wait(JOURNAL_RETRY);
     }
     Ok(())
 }
 
 /// The journal was opened, and refused right afterwards.
-fn refused_once_more(failed: &JournalError, bell: &mut Bell) {
+fn refused_once_more(failed: &JournalError, wakeup: &mut Wakeup) {
     let cause = std::error::Error::source(failed).map(ToString::to_string);
     error!(error = %failed, cause, "the journal is open and cannot be used; trying again");
-    bell.wait(JOURNAL_RETRY);
+    wakeup.wait(JOURNAL_RETRY);
 }
 
 fn spawn<T: Send + 'static>(
     name: &'static str,
-    bell: &Bell,
+    wakeup: &Wakeup,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>, RunError> {
-    let ring = bell.ring_on_drop();
+    let wake = wakeup.wake_on_drop();
     let thread = std::thread::Builder::new()
         .name(name.to_owned())
         .spawn(move || {
             let result = work();
-            drop(ring);
+            drop(wake);
             result
         })?;
     Ok(thread)

@@ -3,11 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::journal::ranges::IdRanges;
-use crate::journal::reader::{Entry, Page};
-use crate::pulse::{MonoNs, NS_PER_S, WallNs};
-
-const NS_PER_DAY: i64 = 86_400 * NS_PER_S;
+use crate::civil::{dates, day_of};
+use crate::journal::{IdRanges, Page, StoredPulse};
+use crate::model::{MonoNs, WallNs};
 
 /// The days, each with the time of the next try.
 #[derive(Debug, Default)]
@@ -16,33 +14,12 @@ pub struct HeldDays {
     ids: IdRanges,
 }
 
-/// The UTC day of a stamp, in days since 1970. Groups of shards are a day long or some days long, so that what
-/// is said of a day's points is said of one shard; shorter ones there are only below two days of retention.
-pub fn day_of(wall_ns: WallNs) -> i64 {
-    wall_ns.div_euclid(NS_PER_DAY)
-}
-
 /// Where the day changes: stretches of ids whose entries are of one day each.
-pub fn by_day(entries: &[Entry]) -> Vec<(i64, i64)> {
+pub fn by_day(entries: &[StoredPulse]) -> Vec<(i64, i64)> {
     entries
         .chunk_by(|one, next| day_of(one.wall_ns) == day_of(next.wall_ns))
         .filter_map(|day| Some((day.first()?.id, day.last()?.id)))
         .collect()
-}
-
-/// Days since 1970 as dates, in order.
-pub fn dates(days: impl ExactSizeIterator<Item = i64> + DoubleEndedIterator) -> String {
-    let date = |day: i64| {
-        let time = jiff::Timestamp::from_second(day * 86_400).ok();
-        time.map_or_else(String::new, |time| time.strftime("%Y-%m-%d").to_string())
-    };
-    let number = days.len();
-    let mut days = days;
-    match (days.next().map(date), days.next_back().map(date)) {
-        (Some(first), Some(last)) => format!("{number} days from {first} to {last}"),
-        (Some(only), None) => only,
-        (None, _) => String::new(),
-    }
 }
 
 impl HeldDays {
@@ -62,7 +39,7 @@ impl HeldDays {
     }
 
     /// Points of these days went through.
-    pub fn went_through(&mut self, entries: &[Entry]) {
+    pub fn went_through(&mut self, entries: &[StoredPulse]) {
         if !self.days.is_empty() {
             for entry in entries {
                 self.days.remove(&day_of(entry.wall_ns));
@@ -110,9 +87,10 @@ impl HeldDays {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::NS_PER_DAY;
 
-    fn entry(id: i64, day: i64) -> Entry {
-        Entry {
+    fn entry(id: i64, day: i64) -> StoredPulse {
+        StoredPulse {
             id,
             meter: 1,
             wall_ns: day * NS_PER_DAY + id,
@@ -121,7 +99,7 @@ mod tests {
     }
 
     fn page(days: &[i64]) -> Page {
-        let entries: Vec<Entry> = (1..).zip(days).map(|(id, day)| entry(id, *day)).collect();
+        let entries: Vec<StoredPulse> = (1..).zip(days).map(|(id, day)| entry(id, *day)).collect();
         let covered = vec![(1, entries.len() as i64)];
         Page {
             entries,

@@ -1,10 +1,10 @@
 //! The sink that is an InfluxDB 2: the raw bucket behind [`crate::influx::Client`].
 
-use super::connection::{Connection, TokenLookup, failure};
-use super::retry::Failure;
 use super::sink::Sink;
 use crate::config::InfluxSettings;
 use crate::influx::Error;
+use crate::server::connection::{Connection, TokenLookup, failure};
+use crate::server::failure::Failure;
 
 /// The raw bucket of a server.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::retry::Failure;
+use crate::server::failure::Failure;
 
 /// A destination for ready-made bodies of line protocol.
 pub trait Sink: Debug + Send {

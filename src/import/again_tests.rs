@@ -16,14 +16,10 @@ use super::bring::{Bringer, Inherited, MeterOf, inherit, would_inherit};
 use super::source::{Context, Source};
 use super::survey::Survey;
 use crate::clock::segment::{EARLIEST_WALL_NS, Segment, Trust};
-use crate::intake::{Loss, Pending};
-use crate::journal::append::Journal;
-use crate::journal::file_in;
-use crate::journal::migrations::GIVE_ID;
-use crate::journal::reader::Reader;
-use crate::journal::registers::{Reading, Registers};
-use crate::pulse::{LossCause, MeterId, NS_PER_S, Pulse, SegmentNo, WallNs};
-use crate::rollup::View;
+use crate::intake::Pending;
+use crate::journal::{GIVE_ID, Journal, Reader, Registers, file_in};
+use crate::model::View;
+use crate::model::{Loss, LossCause, MeterId, NS_PER_S, Pulse, Reading, SegmentNo, WallNs};
 
 const DAY_S: i64 = 86_400;
 const BOOT: &str = "0f8e1c9a-61e5-4d5f-9c0b-0123456789ab";

@@ -3,7 +3,7 @@
 
 use super::{ROW_PULSES_MAX, Taken, Unclear};
 use crate::civil::{self, Zone};
-use crate::deliver::batch::{FIELD, TAG};
+use crate::model::{FIELD, TAG};
 
 /// What may stand between fields, that first which stands least in other texts.
 const SEPARATORS: [char; 3] = ['\t', ';', ','];

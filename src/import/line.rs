@@ -1,7 +1,7 @@
 //! One line of line protocol, as the Python edition queued it and as `powerlogger export` writes it. Pure.
 
 use super::{ROW_PULSES_MAX, Taken, Unclear};
-use crate::deliver::batch::{FIELD, TAG};
+use crate::model::{FIELD, TAG};
 
 /// A line: measurement, meter, time in nanoseconds, pulses.
 #[derive(Debug, Clone, PartialEq, Eq)]

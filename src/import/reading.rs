@@ -7,7 +7,7 @@ use super::csv::{self, Columns};
 use super::source::{Context, Kind, SourceError};
 use super::text::Lines;
 use super::{Taken, Unclear, line};
-use crate::deliver::batch::TAG;
+use crate::model::TAG;
 
 /// How far a text is read.
 pub(super) enum Reading {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::source::{Context, Source, SourceError};
 use super::{Row, Taken};
-use crate::pulse::WallNs;
-use crate::rollup::View;
+use crate::model::View;
+use crate::model::WallNs;
 
 /// Rows that are not understood and are listed one by one.
 const LISTED: usize = 20;
@@ -147,7 +147,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::pulse::NS_PER_S;
+    use crate::model::NS_PER_S;
 
     proptest! {
         #[test]

@@ -7,8 +7,8 @@ use super::examine::{AskRaw, Examiner, Ours, Trouble};
 use super::from_raw::FromRaw;
 use super::outbox::asks_for_less;
 use super::server::Server;
-use crate::deliver::retry::Failure;
-use crate::rollup::{Level, View};
+use crate::model::{Tier, View};
+use crate::server::failure::Failure;
 
 /// Windows in one stretch of one level.
 const STRETCH_WINDOWS: i64 = 1_440;
@@ -23,7 +23,7 @@ const GRACE_S: i64 = 60;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// The levels.
-    pub levels: Vec<Level>,
+    pub levels: Vec<Tier>,
     /// The period, in seconds since 1970; cut to what is settled and kept, level by level.
     pub from_s: i64,
     /// Its end.
@@ -46,7 +46,7 @@ pub struct Options {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LevelReport {
     /// The level.
-    pub level: Level,
+    pub level: Tier,
     /// What was compared of it, in seconds since 1970; empty where both are equal.
     pub from_s: i64,
     /// Its end.
@@ -82,7 +82,7 @@ impl LevelReport {
 }
 
 /// How far an audit is: what level, and which share of all (0 to 1).
-pub type Progress<'a> = &'a mut dyn FnMut(Level, f64);
+pub type Progress<'a> = &'a mut dyn FnMut(Tier, f64);
 
 /// Audits.
 ///
@@ -99,12 +99,12 @@ pub fn audit(
         Some(raw_from_s) => Some(raw_begins(server, raw_from_s, options.now_s)?),
         None => None,
     };
-    let spans: Vec<(Level, i64, i64)> = options
+    let spans: Vec<(Tier, i64, i64)> = options
         .levels
         .iter()
         .map(|level| span(*level, options))
         .collect();
-    let stretches = |(level, from_s, to_s): &(Level, i64, i64)| {
+    let stretches = |(level, from_s, to_s): &(Tier, i64, i64)| {
         let stretch_s = STRETCH_WINDOWS * level.windows().width_s();
         (to_s - from_s).max(0) as f64 / stretch_s as f64
     };
@@ -112,7 +112,7 @@ pub fn audit(
     let (mut done, mut reports) = (0.0, Vec::new());
     for (level, from_s, to_s) in spans {
         let stretch_s = STRETCH_WINDOWS * level.windows().width_s();
-        let whole_from_s = whole_from_s.as_ref().filter(|_| level != Level::Raw);
+        let whole_from_s = whole_from_s.as_ref().filter(|_| level != Tier::Raw);
         let from_raw = whole_from_s
             .map(|from_s| FromRaw::new(from_s.clone(), options.may_lower, options.late));
         let report = audit_level(
@@ -135,7 +135,7 @@ fn audit_level(
     examiner: &mut Examiner<'_>,
     server: &mut dyn Server,
     options: &Options,
-    (level, from_s, to_s): (Level, i64, i64),
+    (level, from_s, to_s): (Tier, i64, i64),
     mut from_raw: Option<FromRaw>,
     looked: &mut dyn FnMut(i64),
 ) -> Result<LevelReport, Trouble> {
@@ -201,17 +201,17 @@ fn raw_begins(
 }
 
 /// What of the period is to be compared on a level: whole windows, kept, and nobody's but ours.
-fn span(level: Level, options: &Options) -> (Level, i64, i64) {
+fn span(level: Tier, options: &Options) -> (Tier, i64, i64) {
     let view = level.windows();
     let kept_s = match level {
-        Level::Raw => options.raw_from_s,
-        Level::View(view) => view.kept_from_s(options.now_s),
+        Tier::Raw => options.raw_from_s,
+        Tier::View(view) => view.kept_from_s(options.now_s),
     };
     // A window that has begun before the period is not wholly in it.
     let from_s = view.floor_s(options.from_s + view.width_s() - 1);
     let from_s = from_s.max(kept_s.unwrap_or(from_s));
     let settled_s = view.settled_before_s(options.now_s - GRACE_S);
-    let to_s = if options.from_raw && level != Level::Raw {
+    let to_s = if options.from_raw && level != Tier::Raw {
         // From raw the tasks would write the same: no need to wait.
         view.floor_s(options.now_s)
     } else {
@@ -228,7 +228,7 @@ fn stretch(
     (from_s, to_s): (i64, i64),
     from_raw: Option<&mut FromRaw>,
 ) -> Result<(), Trouble> {
-    let Level::View(view) = report.level else {
+    let Tier::View(view) = report.level else {
         let ours = examiner.ours(report.level.windows(), from_s, to_s)?;
         let (raw, mut differences) = examiner.raw_read(server, (from_s, to_s), &ours)?;
         if options.repair {

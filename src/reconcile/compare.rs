@@ -14,8 +14,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::pulse::{NS_PER_S, WallNs};
-use crate::rollup::View;
+use crate::model::View;
+use crate::model::{NS_PER_S, WallNs};
 
 /// Pulses by meter's name and start of the window.
 pub type Counts = BTreeMap<(String, i64), i64>;

@@ -8,14 +8,13 @@ use super::compare::{
 };
 use super::outbox::Outbox;
 use super::server::Server;
-use crate::deliver::batch::{FIELD, TAG};
-use crate::deliver::request_size::RequestSize;
-use crate::deliver::retry::Failure;
 use crate::influx::line_protocol::LineEncoder;
-use crate::journal::JournalError;
-use crate::journal::reader::Reader;
-use crate::pulse::NS_PER_S;
-use crate::rollup::{Level, View};
+use crate::journal::{JournalError, Reader};
+use crate::model::NS_PER_S;
+use crate::model::{FIELD, TAG};
+use crate::model::{Tier, View};
+use crate::server::failure::Failure;
+use crate::server::request_size::RequestSize;
 
 /// Pulses in one read.
 const PAGE_PULSES: usize = 5_000;
@@ -162,7 +161,7 @@ impl Examiner<'_> {
         server: &mut dyn Server,
         (from_s, to_s): (i64, i64),
     ) -> Result<Vec<Difference>, Trouble> {
-        let ours = self.ours(Level::Raw.windows(), from_s, to_s)?;
+        let ours = self.ours(Tier::Raw.windows(), from_s, to_s)?;
         let (_, differences) = self.raw_read(server, (from_s, to_s), &ours)?;
         Ok(differences)
     }
@@ -174,7 +173,7 @@ impl Examiner<'_> {
         (from_s, to_s): (i64, i64),
         ours: &Ours,
     ) -> Result<(Counts, Vec<Difference>), Trouble> {
-        let view = Level::Raw.windows();
+        let view = Tier::Raw.windows();
         let raw = server.raw(view, from_s, to_s)?;
         let mut refused = Counts::new();
         for (_, meter, wall_ns) in self.refused(from_s, to_s)? {
@@ -210,7 +209,7 @@ impl Examiner<'_> {
         let lines = LineEncoders {
             measurement: self.measurement,
         };
-        let mut outbox = Outbox::new(server, Level::View(view), self.size);
+        let mut outbox = Outbox::new(server, Tier::View(view), self.size);
         let mut written = 0;
         for (of, difference) in differences.iter().enumerate() {
             let Verdict::Write(pulses) = difference.verdict else {
@@ -243,7 +242,7 @@ impl Examiner<'_> {
         (from_s, to_s): (i64, i64),
         differences: &mut [Difference],
     ) -> Result<usize, Trouble> {
-        let view = Level::Raw.windows();
+        let view = Tier::Raw.windows();
         let lacking: BTreeMap<(&str, i64), usize> = differences
             .iter()
             .enumerate()
@@ -268,7 +267,7 @@ impl Examiner<'_> {
         };
         let (mut next, last) = reader.ids_between(from_s, to_s)?.unwrap_or((1, 0));
         let mut hopeless: BTreeSet<usize> = lacking.values().copied().collect();
-        let mut outbox = Outbox::new(server, Level::Raw, self.size);
+        let mut outbox = Outbox::new(server, Tier::Raw, self.size);
         while next <= last {
             let page = reader.page(next, last, PAGE_PULSES)?;
             let reached = page.covered.iter().chain(&page.held).map(|range| range.1);

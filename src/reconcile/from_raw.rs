@@ -111,8 +111,8 @@ impl FromRaw {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::View;
     use crate::reconcile::compare::{Counts, Coverage, Found, RawRead};
-    use crate::rollup::View;
 
     /// What becomes of hours: what they hold, what raw holds (from the first of them on), and the first hour
     /// that raw holds wholly.

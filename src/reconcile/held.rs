@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::deliver::held_days::{dates, day_of};
-use crate::pulse::{MonoNs, NS_PER_S};
-use crate::rollup::spans::Spans;
+use crate::civil::{dates, day_of};
+use crate::model::Spans;
+use crate::model::{MonoNs, NS_PER_S};
 
 const DAY_S: i64 = 86_400;
 

@@ -3,14 +3,14 @@
 use super::compare::{Counts, Found};
 use super::server::Server;
 use crate::config::InfluxSettings;
-use crate::deliver::batch::{FIELD, TAG};
-use crate::deliver::connection::{Connection, TokenLookup, failure};
-use crate::deliver::encoding::Encoding;
-use crate::deliver::retry::Failure;
 use crate::influx::gzip::Gzip;
 use crate::influx::{Error, flux};
-use crate::pulse::WallNs;
-use crate::rollup::{Level, View};
+use crate::model::WallNs;
+use crate::model::{FIELD, TAG};
+use crate::model::{Tier, View};
+use crate::server::connection::{Connection, TokenLookup, failure};
+use crate::server::encoding::Encoding;
+use crate::server::failure::Failure;
 
 /// The columns of an answer about our own series.
 const COLUMNS: [&str; 6] = ["", "result", "table", "_time", "_value", TAG];
@@ -41,7 +41,7 @@ impl InfluxServer {
     /// Asks for points: meter, time, value.
     fn points(
         &self,
-        level: Level,
+        level: Tier,
         (from_s, to_s): (i64, i64),
         then: &str,
         each: &mut dyn FnMut(&str, WallNs, i64),
@@ -91,7 +91,7 @@ impl Server for InfluxServer {
         );
         let mut counts = Counts::new();
         self.points(
-            Level::Raw,
+            Tier::Raw,
             (from_s, to_s),
             &then,
             &mut |meter, time_ns, pulses| {
@@ -105,7 +105,7 @@ impl Server for InfluxServer {
     fn view(&mut self, view: View, from_s: i64, to_s: i64) -> Result<Found, Failure> {
         let mut found = Found::default();
         self.points(
-            Level::View(view),
+            Tier::View(view),
             (from_s, to_s),
             "",
             &mut |meter, time_ns, pulses| found.add(view, meter, time_ns, pulses),
@@ -113,7 +113,7 @@ impl Server for InfluxServer {
         Ok(found)
     }
 
-    fn write(&mut self, level: Level, body: &[u8]) -> Result<(), Failure> {
+    fn write(&mut self, level: Tier, body: &[u8]) -> Result<(), Failure> {
         let bucket = self.settings.bucket(level);
         let client = self.connection.client();
         let compressed = if self.encoding.is_plain_only() {

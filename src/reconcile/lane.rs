@@ -11,11 +11,11 @@ use std::collections::HashMap;
 use super::compare::{Difference, Verdict};
 use super::held::Held;
 use crate::clock::elapsed::LEAP_MAX_NS;
-use crate::deliver::request_size::RequestSize;
-use crate::journal::compared::{Changed, Compared, Looked};
-use crate::pulse::{MonoNs, NS_PER_S};
-use crate::rollup::Level;
-use crate::rollup::spans::Spans;
+use crate::journal::{Changed, Compared, Looked};
+use crate::model::Spans;
+use crate::model::Tier;
+use crate::model::{MonoNs, NS_PER_S};
+use crate::server::request_size::RequestSize;
 
 /// Changed windows that are looked at together.
 pub(super) const CHANGED_MAX: usize = 500;
@@ -83,7 +83,7 @@ pub(super) enum Keeping {
 /// A level.
 #[derive(Debug)]
 pub(super) struct Lane {
-    pub(super) level: Level,
+    pub(super) level: Tier,
     /// What is compared, and what is to be looked at.
     pub(super) known: Compared,
     pub(super) failures: u32,
@@ -109,7 +109,7 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(level: Level, known: Compared, lines_max: usize) -> Lane {
+    pub(super) fn new(level: Tier, known: Compared, lines_max: usize) -> Lane {
         Lane {
             level,
             known,

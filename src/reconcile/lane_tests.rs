@@ -3,12 +3,12 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::rollup::View;
+use crate::model::View;
 
 const H: i64 = 3_600;
-const HOUR: Level = Level::View(View::Hour);
+const HOUR: Tier = Tier::View(View::Hour);
 
-fn lane(level: Level, until: Option<i64>) -> Lane {
+fn lane(level: Tier, until: Option<i64>) -> Lane {
     let known = Compared {
         until_s: until.map(|hour| hour * H),
         ..Compared::default()
@@ -99,7 +99,7 @@ fn where_something_was_missing_all_that_is_older_is_looked_at() {
 
 #[test]
 fn long_stretches_are_cut_and_a_slow_server_is_asked_for_less() {
-    let mut lane = lane(Level::View(View::Minute), None);
+    let mut lane = lane(Tier::View(View::Minute), None);
     let all = spans(&mut lane, 100);
     assert_eq!(all.len(), 3);
     assert!(all.iter().all(|(_, from, to)| to - from <= 34));

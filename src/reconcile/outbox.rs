@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use super::compare::Failed;
 use super::examine::Trouble;
 use super::server::Server;
-use crate::deliver::held_days::day_of;
-use crate::deliver::request_size::RequestSize;
-use crate::deliver::retry::{Failure, Hold, Verdict as Judged, judge};
+use crate::civil::day_of;
 use crate::influx::line_protocol::LineEncoder;
-use crate::pulse::WallNs;
-use crate::rollup::Level;
+use crate::model::Tier;
+use crate::model::WallNs;
+use crate::server::failure::{Failure, Hold, Verdict as Judged, judge};
+use crate::server::request_size::RequestSize;
 
 /// A line that waits.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,7 @@ struct Waiting {
 #[derive(Debug)]
 pub(super) struct Outbox<'a> {
     server: &'a mut dyn Server,
-    level: Level,
+    level: Tier,
     size: &'a mut RequestSize,
     body: Vec<u8>,
     waiting: Vec<Waiting>,
@@ -49,7 +49,7 @@ pub(super) struct Outcome {
 impl<'a> Outbox<'a> {
     pub(super) fn new(
         server: &'a mut dyn Server,
-        level: Level,
+        level: Tier,
         size: &'a mut RequestSize,
     ) -> Outbox<'a> {
         Outbox {
@@ -173,9 +173,9 @@ pub(super) fn asks_for_less(failure: &Failure) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pulse::NS_PER_S;
+    use crate::model::NS_PER_S;
+    use crate::model::View;
     use crate::reconcile::compare::{Counts, Found};
-    use crate::rollup::View;
 
     /// A server that takes so many lines at a time, and has a retention.
     #[derive(Debug)]
@@ -197,7 +197,7 @@ mod tests {
             Ok(Found::default())
         }
 
-        fn write(&mut self, _: Level, body: &[u8]) -> Result<(), Failure> {
+        fn write(&mut self, _: Tier, body: &[u8]) -> Result<(), Failure> {
             self.requests += 1;
             let text = std::str::from_utf8(body).unwrap();
             let stamps = text.lines().map(|line| {
@@ -254,7 +254,7 @@ mod tests {
                 other_type: None,
             };
             let mut size = RequestSize::new(1_000);
-            let mut outbox = Outbox::new(&mut server, Level::Raw, &mut size);
+            let mut outbox = Outbox::new(&mut server, Tier::Raw, &mut size);
             let line = LineEncoder::new("p", &[("t", "a")], "v").unwrap();
             // Ten lines a difference, not in the order of time.
             for time_ns in (0..2_000).rev() {
@@ -282,7 +282,7 @@ mod tests {
             other_type: None,
         };
         let mut size = RequestSize::new(8);
-        let mut outbox = Outbox::new(&mut server, Level::Raw, &mut size);
+        let mut outbox = Outbox::new(&mut server, Tier::Raw, &mut size);
         let line = LineEncoder::new("p", &[("t", "a")], "v").unwrap();
         outbox.push(&line, (1, 7), 0).unwrap();
         assert!(matches!(outbox.finish(), Err(Trouble::Server(_))));
@@ -301,7 +301,7 @@ mod tests {
         let line = LineEncoder::new("p", &[("t", "a")], "v").unwrap();
         let stamp = |hour: i64| (20_000 * 24 + hour) * 3_600 * NS_PER_S;
         let mut size = RequestSize::new(1_000);
-        let mut outbox = Outbox::new(&mut server, Level::Raw, &mut size);
+        let mut outbox = Outbox::new(&mut server, Tier::Raw, &mut size);
         // Two meters, one after the other: days come back in the request.
         for of in 0..144 {
             let hour = i64::try_from(of % 72).unwrap();
@@ -316,7 +316,7 @@ mod tests {
 
         // A request of that day alone is not sent twice.
         server.requests = 0;
-        let mut outbox = Outbox::new(&mut server, Level::Raw, &mut size);
+        let mut outbox = Outbox::new(&mut server, Tier::Raw, &mut size);
         outbox.push(&line, (1, stamp(30)), 0).unwrap();
         assert_eq!(outbox.finish().unwrap().failed, [(0, Failed::Held)].into());
         assert_eq!(server.requests, 1);

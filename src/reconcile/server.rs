@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use super::compare::{Counts, Found};
-use crate::deliver::retry::Failure;
-use crate::rollup::{Level, View};
+use crate::model::{Tier, View};
+use crate::server::failure::Failure;
 
 /// The buckets of a server, to be read back and written.
 pub trait Server: Debug + Send {
@@ -25,7 +25,7 @@ pub trait Server: Debug + Send {
     ///
     /// # Errors
     /// Everything else.
-    fn write(&mut self, level: Level, body: &[u8]) -> Result<(), Failure>;
+    fn write(&mut self, level: Tier, body: &[u8]) -> Result<(), Failure>;
 
     /// Looks for a newer token, after the server did not like the one at hand.
     fn refresh_token(&mut self);

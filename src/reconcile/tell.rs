@@ -5,13 +5,10 @@ use tracing::{debug, info, warn};
 use super::Reconciler;
 use super::compare::{Difference, Verdict};
 use super::lane::{Kind, Lane, Stretch};
-use crate::deliver::condition::Tell;
-use crate::deliver::retry::Hold;
-use crate::journal::delivery::{DeliveryNews, DestinationState};
-use crate::rollup::Level;
-
-/// The state of views on a server without queries.
-const UNREAD: &str = "unread";
+use crate::journal::{DeliveryNews, DestinationState};
+use crate::model::{Tier, ViewsState};
+use crate::server::failure::Hold;
+use crate::server::reminder::Remind;
 
 /// What that means for them.
 fn unread() -> &'static str {
@@ -46,7 +43,7 @@ pub(super) fn held(lane: &Lane) -> Option<(&'static str, String)> {
 
 /// Says what was put right, and what was not.
 pub(super) fn differences(
-    level: Level,
+    level: Tier,
     stretch: &Stretch,
     differences: &[Difference],
     done: usize,
@@ -100,18 +97,19 @@ impl Reconciler {
     pub(super) fn tell_condition(&mut self) {
         let trouble = self.lanes.iter().find_map(|lane| lane.trouble.clone());
         let trouble = trouble.or_else(|| self.lanes.iter().find_map(held));
-        let trouble = trouble.or_else(|| (!self.readable).then(|| (UNREAD, unread().to_owned())));
+        let trouble = trouble
+            .or_else(|| (!self.readable).then(|| (ViewsState::Unread.word(), unread().to_owned())));
         let (word, message) = trouble.unwrap_or(("ok", String::new()));
         let tell = self.condition.is_now(word, self.clock.mono_ns());
-        if tell == Tell::Quiet {
+        if tell == Remind::Quiet {
             return;
         }
         if word == "ok" {
-            if tell == Tell::Changed {
+            if tell == Remind::Changed {
                 info!("the server's windows are compared with the journal's");
             }
-        } else if word == UNREAD {
-            if tell == Tell::Changed {
+        } else if ViewsState::from_word(word) == ViewsState::Unread {
+            if tell == Remind::Changed {
                 info!("{message}");
             }
         } else {
@@ -121,13 +119,19 @@ impl Reconciler {
                 "the server's windows cannot be compared; trying again"
             );
         }
-        if tell == Tell::Changed {
-            self.mailbox.leave(DeliveryNews {
-                views: Some(DestinationState {
-                    state: word.to_owned(),
-                    message,
-                    since_ns: self.clock.wall_ns(),
-                }),
+        if tell == Remind::Changed {
+            let state = DestinationState {
+                state: word.to_owned(),
+                message,
+                since_ns: self.clock.wall_ns(),
+            };
+            self.board.publish_views(|views| {
+                views.state = ViewsState::from_word(word);
+                views.message.clone_from(&state.message);
+                views.since_ns = state.since_ns;
+            });
+            self.outbox.leave(DeliveryNews {
+                views: Some(state),
                 ..DeliveryNews::default()
             });
         }

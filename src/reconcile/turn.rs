@@ -5,12 +5,11 @@ use super::examine::{AskRaw, Examiner, Trouble, unread};
 use super::lane::{Bounds, Keeping, Kind, Stretch};
 use super::{Reconciler, tell};
 use crate::config::Downsampling;
-use crate::deliver::retry::Failure;
-use crate::journal::JournalError;
-use crate::journal::marks::Mark;
-use crate::pulse::NS_PER_S;
-use crate::rollup::spans::Spans;
-use crate::rollup::{Level, View};
+use crate::journal::{JournalError, Mark};
+use crate::model::NS_PER_S;
+use crate::model::Spans;
+use crate::model::{Tier, View};
+use crate::server::failure::Failure;
 
 /// A day that the server does not take is tried again after this.
 const HELD_NS: i64 = 3_600 * NS_PER_S;
@@ -53,11 +52,11 @@ impl Reconciler {
         let span = (stretch.from_s, stretch.to_s);
         let server = self.server.as_mut();
         let read = match level {
-            Level::Raw => examiner.raw(server, span),
-            Level::View(view) if self.readable => examiner
+            Tier::Raw => examiner.raw(server, span),
+            Tier::View(view) if self.readable => examiner
                 .view(server, view, span, ask)
                 .map(|seen| seen.sides(view).differences(&examiner.meters())),
-            Level::View(view) => Ok(unread(view, &examiner.ours(view, span.0, span.1)?)),
+            Tier::View(view) => Ok(unread(view, &examiner.ours(view, span.0, span.1)?)),
         };
         let mut differences = match read {
             Ok(differences) => differences,
@@ -148,14 +147,16 @@ impl Reconciler {
         };
         let server = self.server.as_mut();
         match lane.level {
-            Level::Raw => {
+            Tier::Raw => {
                 let sent = examiner.resend(server, span, differences)?;
-                self.stats.resent(sent);
+                self.board
+                    .publish_views(|views| views.resent += number(sent));
                 Ok(sent)
             }
-            Level::View(view) => {
+            Tier::View(view) => {
                 let written = examiner.write(server, view, differences)?;
-                self.stats.written(written);
+                self.board
+                    .publish_views(|views| views.windows += number(written));
                 Ok(written)
             }
         }
@@ -165,7 +166,7 @@ impl Reconciler {
     /// matters at once: the window is looked at again.
     fn ask_raw(&self, stretch: &Stretch, bounds: Bounds) -> AskRaw {
         let now_s = self.clock.wall_ns().div_euclid(NS_PER_S);
-        let Some(raw) = self.lanes.iter().find(|lane| lane.level == Level::Raw) else {
+        let Some(raw) = self.lanes.iter().find(|lane| lane.level == Tier::Raw) else {
             return AskRaw::Never;
         };
         let from_s = self.raw_from_s(now_s).max(raw.dropped_before_s);
@@ -232,6 +233,10 @@ fn has_no_queries(failure: &Failure) -> bool {
         404 => *foreign || message.contains("path not found"),
         _ => false,
     }
+}
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::rollup::View;
+use crate::model::View;
 
 const S_PER_DAY: u64 = 86_400;
 

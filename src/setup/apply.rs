@@ -9,7 +9,7 @@ use super::mark::{self, Role};
 use super::plan::{Action, Wanted, permissions};
 use super::{installation, tasks, writer_file};
 use crate::influx::{Client, Error};
-use crate::rollup::{Level, View};
+use crate::model::{Tier, View};
 
 /// Why an action failed.
 #[derive(Debug, thiserror::Error)]
@@ -154,7 +154,7 @@ impl Applier<'_> {
     fn create_token(&self, role: Role) -> Result<(String, String), ApplyError> {
         let influx = self.wanted.influx;
         let mut ids = Vec::new();
-        for level in Level::ALL {
+        for level in Tier::ALL {
             let name = influx.bucket(level);
             let bucket = self.client.bucket(&influx.org, name)?;
             ids.push(

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::rollup::View;
+use crate::model::View;
 
 /// What a marked thing is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

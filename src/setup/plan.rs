@@ -7,7 +7,7 @@ use super::sharing::{self, Other, Overlap};
 use super::tasks;
 use crate::config::{Downsampling, InfluxSettings};
 use crate::influx::management::{Authorization, Permission, Task};
-use crate::rollup::{Level, View};
+use crate::model::{Tier, View};
 
 const S_PER_DAY: u64 = 86_400;
 
@@ -35,10 +35,10 @@ pub struct Wanted<'a> {
 
 impl Wanted<'_> {
     /// How long a bucket is to keep its points, in seconds; 0: for ever.
-    pub fn retention_s(&self, level: Level) -> u64 {
+    pub fn retention_s(&self, level: Tier) -> u64 {
         let days = match level {
-            Level::Raw => Some(self.raw_retention_d),
-            Level::View(view) => view.retention_d(),
+            Tier::Raw => Some(self.raw_retention_d),
+            Tier::View(view) => view.retention_d(),
         };
         u64::from(days.unwrap_or(0)) * S_PER_DAY
     }
@@ -101,7 +101,7 @@ fn plan_buckets(
     plan: &mut Plan,
 ) -> Option<Vec<String>> {
     let mut ids = Vec::new();
-    for level in Level::ALL {
+    for level in Tier::ALL {
         let (name, retention_s) = (wanted.influx.bucket(level), wanted.retention_s(level));
         let Some(bucket) = look.buckets.iter().find(|bucket| bucket.name == name) else {
             let name = name.to_owned();
@@ -128,7 +128,7 @@ fn plan_buckets(
             });
         }
     }
-    plan.buckets_exist = ids.len() == Level::ALL.len();
+    plan.buckets_exist = ids.len() == Tier::ALL.len();
     plan.buckets_exist.then_some(ids)
 }
 

@@ -33,7 +33,7 @@ fn series(meters: &[&str]) -> Series {
 /// A server on which everything is as it should be.
 fn complete(influx: &InfluxSettings) -> Look {
     let days = [30, 90, 365, 0];
-    let buckets = Level::ALL.iter().zip(days).map(|(level, days)| Bucket {
+    let buckets = Tier::ALL.iter().zip(days).map(|(level, days)| Bucket {
         id: format!("id-{}", level.as_str()),
         name: influx.bucket(*level).to_owned(),
         retention_s: days * S_PER_DAY,

@@ -8,7 +8,7 @@ use super::mark::{self, Role, Series};
 use super::tasks;
 use crate::config::InfluxSettings;
 use crate::influx::management::{Bucket, Task};
-use crate::rollup::Level;
+use crate::model::Tier;
 
 /// Another installation that writes into our buckets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Other {
     /// Its id.
     pub installation: String,
     /// The levels whose buckets it writes into.
-    pub levels: Vec<Level>,
+    pub levels: Vec<Tier>,
     /// The entries of its tokens for `run` that are in force, and what is written with each, where it is told.
     pub tokens: Vec<(String, Option<Series>)>,
 }
@@ -46,8 +46,8 @@ impl Overlap {
 }
 
 /// The levels into whose buckets a task writes.
-pub fn written_by(task: &Task, look: &Look, influx: &InfluxSettings) -> Vec<Level> {
-    let mut levels = Level::ALL.to_vec();
+pub fn written_by(task: &Task, look: &Look, influx: &InfluxSettings) -> Vec<Tier> {
+    let mut levels = Tier::ALL.to_vec();
     levels.retain(|level| {
         let name = influx.bucket(*level);
         let bucket = look.buckets.iter().find(|bucket| bucket.name == name);
@@ -73,12 +73,12 @@ pub fn others(look: &Look, influx: &InfluxSettings, installation: &str) -> Vec<O
             let mut permissions = entry.permissions.iter();
             permissions.any(|may| may.action == "write" && may.id.as_deref() == Some(id))
         };
-        let levels = Level::ALL.into_iter().filter(|level| {
+        let levels = Tier::ALL.into_iter().filter(|level| {
             let name = influx.bucket(*level);
             let bucket = look.buckets.iter().find(|bucket| bucket.name == name);
             bucket.is_some_and(|bucket| writes(&bucket.id))
         });
-        let levels: Vec<Level> = levels.collect();
+        let levels: Vec<Tier> = levels.collect();
         if !levels.is_empty() {
             let other = others.entry(whose).or_default();
             other.levels.extend(levels);
@@ -120,7 +120,7 @@ pub fn overlaps(others: &[Other], ours: &Series) -> Vec<Overlap> {
 /// The id of an installation for which a bucket stays as it is, though it keeps its points longer than we want.
 pub fn keeps_longer<'a>(
     others: &'a [Other],
-    level: Level,
+    level: Tier,
     bucket: &Bucket,
     wanted_s: u64,
 ) -> Option<&'a str> {

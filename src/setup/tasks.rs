@@ -1,9 +1,9 @@
 //! The scripts of the three tasks, and which other scripts write into our buckets.
 
 use crate::config::InfluxSettings;
-use crate::deliver::batch::FIELD;
 use crate::influx::{flux, is_id};
-use crate::rollup::{Level, TASK_OFFSET_S, View};
+use crate::model::FIELD;
+use crate::model::{TASK_OFFSET_S, Tier, View};
 
 /// The task of a view: every pulse in the window it belongs to, stamped at the window's start,
 /// directly from raw.
@@ -27,10 +27,10 @@ pub fn script(influx: &InfluxSettings, view: View, installation: &str) -> String
          |> to(bucket: {to}, {org}: {of_org})\n",
         name = flux::string(&name(view, installation)),
         reach = view.reach_s() / 60,
-        raw = flux::string(influx.bucket(Level::Raw)),
+        raw = flux::string(influx.bucket(Tier::Raw)),
         measurement = flux::string(&influx.measurement),
         field = flux::string(FIELD),
-        to = flux::string(influx.bucket(Level::View(view))),
+        to = flux::string(influx.bucket(Tier::View(view))),
         org = if is_id(&influx.org) { "orgID" } else { "org" },
         of_org = flux::string(&influx.org),
     )

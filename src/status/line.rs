@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::journal::lock::Holder;
-use crate::pulse::WallNs;
+use crate::journal::Holder;
+use crate::model::WallNs;
 
 /// Why no line is read while no daemon runs.
 pub const NOT_RUNNING: &str = "powerlogger is not running";

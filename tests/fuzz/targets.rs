@@ -8,32 +8,26 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use powerlogger::capture::filter::{Filter, FilterState};
+use powerlogger::capture::filter::Filter;
 use powerlogger::capture::gpio::GpioSource;
 use powerlogger::capture::recorded::RecordedSource;
 use powerlogger::capture::waker::Waker;
 use powerlogger::capture::{Polled, Source as _};
 use powerlogger::clock::{Clock, SystemClock, VirtualClock};
 use powerlogger::config::{self, LoadOptions, MeterSettings, address};
-use powerlogger::deliver::backoff::Backoff;
-use powerlogger::deliver::connection::failure;
-use powerlogger::deliver::encoding::Encoding;
-use powerlogger::deliver::retry::{Failure, judge};
 use powerlogger::import::source::{Context, Source};
 use powerlogger::import::survey::Survey;
 use powerlogger::influx::error::{Error, retry_after};
 use powerlogger::influx::{flux, proxy};
-use powerlogger::journal::append::Journal;
-use powerlogger::journal::arrivals::Arrival;
-use powerlogger::journal::foreign::Foreign;
-use powerlogger::journal::heirloom::would_raise;
-use powerlogger::journal::kinship::Segments;
-use powerlogger::journal::reader::Reader;
-use powerlogger::journal::registers::{Reading, Registers};
-use powerlogger::journal::schema;
-use powerlogger::pulse::{Edge, EdgeKind, MeterId};
-use powerlogger::rollup::View;
-use powerlogger::service::Kept;
+use powerlogger::journal::salvage::{Arrival, Foreign, KnownSegments, would_raise};
+use powerlogger::journal::{Journal, Reader, Registers, open_database};
+use powerlogger::model::{Edge, EdgeKind, MeterId};
+use powerlogger::model::{FilterState, Reading, View};
+use powerlogger::server::backoff::Backoff;
+use powerlogger::server::connection::failure;
+use powerlogger::server::encoding::Encoding;
+use powerlogger::server::failure::{Failure, judge};
+use powerlogger::system::systemd::StoredDescriptor;
 use rusqlite::Connection;
 
 /// 2026-06-21T12:00:00Z.
@@ -357,7 +351,7 @@ pub(crate) fn journals(bytes: &[u8]) {
     let names = ["Import".to_owned(), "Export".to_owned()];
     let dir = scratch();
     fs::write(dir.path().join("journal.sqlite"), bytes).unwrap();
-    let Ok(opened) = schema::open(dir.path(), WALL) else {
+    let Ok(opened) = open_database(dir.path(), WALL) else {
         return;
     };
     drop(opened.connection);
@@ -407,7 +401,7 @@ fn salvage(path: &Path) {
         foreign.journal_id(),
     );
     let mut pulses = 0;
-    let here = Segments::default();
+    let here = KnownSegments::default();
     let _ = foreign.pulses(&here, &mut |page, _| pulses += page.len());
     let meters = foreign.meters().into_keys().map(|row| (row, 0));
     let _ = would_raise(
@@ -474,7 +468,7 @@ pub(crate) fn files_to_import(bytes: &[u8]) {
 }
 
 fn left_behind_corpus() -> Vec<Vec<u8>> {
-    let fresh = Filter::new(METERS[0].filter, powerlogger::pulse::Level::Low, 1_000);
+    let fresh = Filter::new(METERS[0].filter, powerlogger::model::Level::Low, 1_000);
     let state = serde_json::to_string(fresh.state()).unwrap();
 
     texts(&[
@@ -497,7 +491,7 @@ pub(crate) fn left_behind(bytes: &[u8]) {
     let clock: Arc<dyn Clock> = Arc::new(VirtualClock::at(WALL));
     let text = String::from_utf8_lossy(bytes).into_owned();
     let file = fs::File::open("/dev/null").unwrap();
-    let kept = Kept {
+    let kept = StoredDescriptor {
         name: text.clone(),
         file,
     };

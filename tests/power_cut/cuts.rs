@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
-use powerlogger::pulse::{NS_PER_MS, NS_PER_S, WallNs};
+use powerlogger::model::{NS_PER_MS, NS_PER_S, WallNs};
 use serde::{Deserialize, Serialize};
 
 use super::found::{Found, Point, points};

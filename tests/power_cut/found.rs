@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use powerlogger::journal::reader::Reader;
-use powerlogger::journal::{FILE_NAME, JournalError};
-use powerlogger::pulse::{NS_PER_MS, WallNs};
+use powerlogger::journal::{FILE_NAME, JournalError, Reader};
+use powerlogger::model::{NS_PER_MS, WallNs};
 use rusqlite::{Connection, OpenFlags};
 
 use super::works::Made;

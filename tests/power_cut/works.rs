@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
-use powerlogger::pulse::{Level, NS_PER_MS, WallNs};
+use powerlogger::model::{Level, NS_PER_MS, WallNs};
 
 use super::support::fake_influx::store::Notebook;
 use super::support::fake_influx::{FakeInflux, Store};

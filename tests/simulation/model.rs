@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use powerlogger::rollup::Level;
+use powerlogger::model::Tier;
 
 use crate::support::fake_influx::Fault;
 
@@ -37,7 +37,7 @@ pub(crate) enum Op {
     /// The server's tasks run.
     TaskTick,
     /// The server loses what is in the bucket of a level.
-    LoseBucket(Level),
+    LoseBucket(Tier),
     /// `delete-buckets` and `setup`: all four are new and empty.
     NewBuckets,
     /// The server is spelt in another way: nothing is known of it. The process is stopped and started.
@@ -118,7 +118,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => Just(Op::Deliver),
         4 => Just(Op::Reconcile),
         3 => Just(Op::TaskTick),
-        1 => (0usize..4).prop_map(|level| Op::LoseBucket(Level::ALL[level])),
+        1 => (0usize..4).prop_map(|level| Op::LoseBucket(Tier::ALL[level])),
         1 => Just(Op::NewBuckets),
         1 => Just(Op::Respell),
         1 => (0usize..2, 1u8..9).prop_map(|(meter, count)| Op::Another { meter, count }),

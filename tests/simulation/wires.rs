@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use powerlogger::capture::{Polled, Signal, Source};
-use powerlogger::pulse::{Edge, EdgeKind, Level, MeterId};
+use powerlogger::model::{Edge, EdgeKind, Level, MeterId};
 
 use crate::world::METERS;
 

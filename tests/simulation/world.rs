@@ -13,19 +13,20 @@ use powerlogger::config::{
     DeliverSettings, Downsampling, FilterSettings, JournalSettings, LineName, LineSettings,
     MeterSettings,
 };
-use powerlogger::deliver::start::Start;
 use powerlogger::deliver::{Deliverer, Step};
 use powerlogger::intake::{Intake, PULSES_MAX};
-use powerlogger::journal::append::Journal;
-use powerlogger::journal::durable::{Durable, Flush};
-use powerlogger::journal::marks::Marks;
-use powerlogger::journal::ranges::IdRanges;
-use powerlogger::journal::reader::{Entry, Reader};
-use powerlogger::journal::writer::Writer;
-use powerlogger::pulse::{Bias, CountedEdge, EdgeKind, Level, LossCause, NS_PER_MS, NS_PER_S};
+use powerlogger::journal::IdRanges;
+use powerlogger::journal::Journal;
+use powerlogger::journal::Marks;
+use powerlogger::journal::Writer;
+use powerlogger::journal::{Durable, Flush};
+use powerlogger::journal::{Reader, StoredPulse};
+use powerlogger::live::Board;
+use powerlogger::model::{Bias, CountedEdge, EdgeKind, Level, LossCause, NS_PER_MS, NS_PER_S};
 
-use powerlogger::reconcile::{self, Reconciler};
-use powerlogger::rollup::{self, TASK_OFFSET_S, View};
+use powerlogger::model::{TASK_OFFSET_S, Tier, View};
+use powerlogger::reconcile::{self, Reconciler, Writers};
+use powerlogger::server::Dependencies;
 
 use crate::model::{Op, Run};
 use crate::support::fake_influx::{MemoryServer, MemorySink, Store};
@@ -223,7 +224,8 @@ impl World {
             assume: false,
         };
         let known = reader.and_then(|reader| reader.clock_of_boot(&boot).unwrap());
-        let intake = Arc::new(Intake::new(PULSES_MAX));
+        let board = Arc::<Board>::default();
+        let intake = Arc::new(Intake::new(PULSES_MAX, Arc::clone(&board)));
         let source = Box::new(WireSource(Arc::clone(&self.wires)));
         let mut capture = Capture::new(
             source,
@@ -241,7 +243,7 @@ impl World {
         let row = journal
             .destination(&format!("influx {}", self.spellings))
             .unwrap();
-        let marks = Arc::new(Marks::at(journal.newest()));
+        let marks = Arc::new(Marks::at(journal.newest()).on(Arc::clone(&board)));
         let delivered = Reader::open(dir).unwrap().delivered(row).unwrap();
         let durable = Durable::open(dir, Arc::clone(&marks), Arc::clone(&clock), 1_000).unwrap();
         let settings = JournalSettings {
@@ -259,31 +261,29 @@ impl World {
             Some((row, delivered)),
         )
         .unwrap();
-        let deliverer = Deliverer::begin(Start {
+        let name = format!("influx {}", self.spellings);
+        let bounds = board.snapshot().journal.bounds;
+        let mut reader = Reader::open(dir).unwrap();
+        let (delivery, views) = reader.delivery_live(&name, bounds).unwrap().unzip();
+        board.set_delivery(delivery, views);
+        let dependencies = || Dependencies {
             reader: Reader::open(dir).unwrap(),
-            sink: Box::new(self.remote.clone()),
-            mailbox: writer.mailbox(),
+            outbox: writer.outbox(),
+            board: Arc::clone(&board),
             clock: Arc::clone(&clock),
             settings: self.deliver_settings(),
             retention_d: 30,
             measurement: MEASUREMENT.to_owned(),
             destination: row,
-        })
-        .unwrap();
-        let reconciler = Reconciler::begin(reconcile::Start {
-            reader: Reader::open(dir).unwrap(),
-            server: Box::new(self.server.clone()),
-            mailbox: writer.mailbox(),
-            clock,
-            settings: self.deliver_settings(),
-            retention_d: 30,
-            measurement: MEASUREMENT.to_owned(),
-            destination: row,
+        };
+        let sink = Box::new(self.remote.clone());
+        let deliverer = Deliverer::begin(dependencies(), sink).unwrap();
+        let server = Box::new(self.server.clone());
+        let writers = Writers {
             downsampling: Downsampling::Tasks,
             raw: true,
-            delivery: Some(deliverer.stats()),
-        })
-        .unwrap();
+        };
+        let reconciler = Reconciler::begin(dependencies(), server, writers).unwrap();
         self.house = Some(House {
             reconciler,
             capture,
@@ -407,7 +407,7 @@ impl World {
     }
 
     /// The journal's pulses whose time is known.
-    fn entries(&self) -> Result<Vec<Entry>, String> {
+    fn entries(&self) -> Result<Vec<StoredPulse>, String> {
         let page = Reader::open(self.dir.path())
             .and_then(|mut reader| reader.page(1, i64::MAX, usize::MAX));
         Ok(page.map_err(|error| error.to_string())?.entries)
@@ -470,7 +470,7 @@ impl World {
             }
             Op::NewBuckets => {
                 self.points_were_lost = true;
-                for level in rollup::Level::ALL {
+                for level in Tier::ALL {
                     self.remote.store().empty_bucket(bucket(level));
                 }
             }
@@ -570,7 +570,7 @@ impl World {
                 *theirs.entry(window).or_default() += 1;
             }
         }
-        for (meter, stamp, pulses) in self.server.points(rollup::Level::Raw).unwrap() {
+        for (meter, stamp, pulses) in self.server.points(Tier::Raw).unwrap() {
             *raw.entry((meter, view.start_of(stamp))).or_default() += pulses;
         }
         (theirs, raw)
@@ -957,7 +957,7 @@ impl World {
             if windows != pulses {
                 return Err(format!("{view:?}: windows {windows:?}, pulses {pulses:?}"));
             }
-            let there = self.server.points(rollup::Level::View(view)).unwrap();
+            let there = self.server.points(Tier::View(view)).unwrap();
             let there: BTreeMap<(String, i64), i64> = there
                 .into_iter()
                 .filter(|(_, time_ns, pulses)| {
@@ -976,7 +976,7 @@ impl World {
     /// all meters.
     fn judge_times(
         &self,
-        entries: &[Entry],
+        entries: &[StoredPulse],
         names: &BTreeMap<i64, String>,
     ) -> Result<bool, String> {
         if self.time_is_wrong {
@@ -1104,22 +1104,22 @@ const BUCKET: &str = "PowerLogger_raw";
 
 const MEASUREMENT: &str = "PowerPulse";
 
-fn bucket(level: rollup::Level) -> &'static str {
+fn bucket(level: Tier) -> &'static str {
     match level {
-        rollup::Level::Raw => BUCKET,
-        rollup::Level::View(View::Minute) => "PowerLogger_1m",
-        rollup::Level::View(View::FiveMinutes) => "PowerLogger_5m",
-        rollup::Level::View(View::Hour) => "PowerLogger_1h",
+        Tier::Raw => BUCKET,
+        Tier::View(View::Minute) => "PowerLogger_1m",
+        Tier::View(View::FiveMinutes) => "PowerLogger_5m",
+        Tier::View(View::Hour) => "PowerLogger_1h",
     }
 }
 
 /// A server with the four buckets and a token for them.
 fn remote(clock: &VirtualClock) -> MemorySink {
     let mut store = Store::new("home");
-    let ids = rollup::Level::ALL.map(|level| {
+    let ids = Tier::ALL.map(|level| {
         let retention_d = match level {
-            rollup::Level::Raw => Some(30),
-            rollup::Level::View(view) => view.retention_d(),
+            Tier::Raw => Some(30),
+            Tier::View(view) => view.retention_d(),
         };
         let retention_ns = i64::from(retention_d.unwrap_or(0)) * 86_400 * NS_PER_S;
         store.create_bucket("home", bucket(level), retention_ns)
@@ -1131,7 +1131,7 @@ fn remote(clock: &VirtualClock) -> MemorySink {
 
 /// The same as the reconciler sees it.
 fn server(remote: &MemorySink) -> MemoryServer {
-    let sinks = rollup::Level::ALL.map(|level| (level, remote.for_bucket(bucket(level))));
+    let sinks = Tier::ALL.map(|level| (level, remote.for_bucket(bucket(level))));
     MemoryServer::new(sinks.to_vec(), MEASUREMENT)
 }
 

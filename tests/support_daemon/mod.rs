@@ -13,8 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
-use powerlogger::journal::reader::Reader;
-use powerlogger::pulse::NS_PER_S;
+use powerlogger::journal::Reader;
+use powerlogger::model::NS_PER_S;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a condition may take to come true.

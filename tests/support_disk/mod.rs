@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
-use powerlogger::pulse::NS_PER_S;
+use powerlogger::model::NS_PER_S;
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
 /// Its name in the device-mapper.

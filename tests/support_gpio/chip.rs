@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use powerlogger::capture::gpio::HEADER_LABELS;
 use powerlogger::clock::{Clock, SystemClock};
-use powerlogger::pulse::{Level, NS_PER_S};
+use powerlogger::model::{Level, NS_PER_S};
 
 use super::SIM;
 

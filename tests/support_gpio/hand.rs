@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
-use powerlogger::pulse::{EdgeKind, Level, MonoNs, NS_PER_MS};
+use powerlogger::model::{EdgeKind, Level, MonoNs, NS_PER_MS};
 
 use super::{SimChip, Wire};
 

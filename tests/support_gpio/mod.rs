@@ -56,14 +56,14 @@ impl Place {
     /// Real time.
     pub(crate) const REAL: Place = Place {
         time_travel: false,
-        timeout_s: 120,
+        timeout_s: 900,
         disk_mib: 0,
         start_s: None,
     };
     /// Simulated time.
     pub(crate) const TIME_TRAVEL: Place = Place {
         time_travel: true,
-        timeout_s: 120,
+        timeout_s: 900,
         disk_mib: 0,
         start_s: None,
     };

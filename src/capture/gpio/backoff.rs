@@ -1,6 +1,6 @@
 //! When a line that cannot be had is tried again. Pure.
 
-use crate::pulse::{MonoNs, NS_PER_MS, NS_PER_S};
+use crate::model::{MonoNs, NS_PER_MS, NS_PER_S};
 
 /// The first retry: soon, for a chip that is only slow to appear.
 const RETRY_MIN_NS: i64 = 100 * NS_PER_MS;

@@ -1,6 +1,6 @@
 //! Which line is meant, over the boards that are about.
 
-use crate::pulse::Bias;
+use crate::model::Bias;
 
 use super::*;
 

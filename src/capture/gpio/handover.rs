@@ -7,8 +7,8 @@ use std::os::fd::AsRawFd;
 
 use super::find::Found;
 use crate::config::LineSettings;
-use crate::pulse::Bias;
-use crate::service::Kept;
+use crate::model::Bias;
+use crate::system::systemd::StoredDescriptor;
 
 /// What names of lines in the store begin with.
 const BEGIN: &str = "line-";
@@ -59,7 +59,7 @@ pub(super) fn request_id(name: &str) -> Option<u64> {
 }
 
 /// Whether what was kept is a line request.
-pub fn is_line(kept: &Kept) -> bool {
+pub fn is_line(kept: &StoredDescriptor) -> bool {
     request_id(&kept.name).is_some()
 }
 
@@ -76,7 +76,7 @@ pub fn request_of(consumer: &str) -> Option<u64> {
 
 /// Why a request that was kept cannot go on.
 pub(super) fn unfit(
-    kept: &Kept,
+    kept: &StoredDescriptor,
     request_id: u64,
     settings: &LineSettings,
     found: &Found,

@@ -20,8 +20,8 @@ use rustix::fs::OFlags;
 
 use crate::capture::waker::timespec;
 use crate::config::LineSettings;
+use crate::model::{Bias, EdgeKind, Level, MonoNs, NS_PER_MS};
 use crate::owner::chip_rights;
-use crate::pulse::{Bias, EdgeKind, Level, MonoNs, NS_PER_MS};
 
 use super::error::{GpioError, kernel_error, uapi_error};
 use super::find::Found;

@@ -2,7 +2,7 @@
 
 use super::line::RawEdge;
 use crate::capture::Signal;
-use crate::pulse::{Edge, MeterId, MonoNs};
+use crate::model::{Edge, MeterId, MonoNs};
 
 /// Edges of several lines on their way to one order.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ impl Merge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pulse::EdgeKind;
+    use crate::model::EdgeKind;
 
     fn raw(stamps: &[MonoNs]) -> Vec<RawEdge> {
         let edge = |(line_seqno, mono_ns): (u32, &MonoNs)| RawEdge {

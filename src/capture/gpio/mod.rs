@@ -21,8 +21,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::clock::Clock;
 use crate::clock::kernel::ClockSet;
 use crate::config::{LineSettings, MeterSettings};
-use crate::pulse::{MeterId, MonoNs, NS_PER_S};
-use crate::service::{self, Kept};
+use crate::model::{MeterId, MonoNs, NS_PER_S};
+use crate::system::systemd::{self, StoredDescriptor};
 
 use self::backoff::Backoff;
 use self::line::{EventBuffer, Line, RawEdge};
@@ -65,7 +65,7 @@ struct Slot {
     line: LineState,
     backoff: Backoff,
     /// A request that an earlier run has left, with its id.
-    kept: Option<(u64, Kept)>,
+    kept: Option<(u64, StoredDescriptor)>,
     /// The name under which the present one is kept.
     kept_as: Option<String>,
 }
@@ -123,7 +123,11 @@ impl GpioSource {
 
     /// Goes on with the requests that an earlier run has left, where the journal remembers their ids.
     /// `remembered`: by meter. The others are released. Returns by meter whether its request is there.
-    pub fn inherit(&mut self, kept: Vec<Kept>, remembered: &[Option<u64>]) -> Vec<bool> {
+    pub fn inherit(
+        &mut self,
+        kept: Vec<StoredDescriptor>,
+        remembered: &[Option<u64>],
+    ) -> Vec<bool> {
         for kept in kept {
             let Some(id) = handover::request_id(&kept.name) else {
                 continue;
@@ -145,8 +149,8 @@ impl GpioSource {
     }
 
     /// Asks systemd to keep a request no longer. It closes its descriptor a moment later.
-    fn release(&mut self, request_id: u64, kept: &Kept) {
-        service::forget(&kept.name);
+    fn release(&mut self, request_id: u64, kept: &StoredDescriptor) {
+        systemd::forget(&kept.name);
         let until_ns = self.clock.mono_ns() + RELEASE_NS;
         self.releasing.push((request_id, until_ns));
     }
@@ -218,7 +222,7 @@ impl GpioSource {
         self.raw.clear();
         let level = line.level_at_request(&mut self.buffer, &mut self.raw)?;
         tracing::info!(meter = slot.name, line = line.shown(), "line requested");
-        service::keep(&name, line.descriptor());
+        systemd::keep(&name, line.descriptor());
         slot.kept_as = Some(name);
         signals.push(Signal::LineUp {
             meter: slot.meter,
@@ -238,7 +242,7 @@ impl GpioSource {
         index: usize,
         found: find::Found,
         request_id: u64,
-        kept: Kept,
+        kept: StoredDescriptor,
         signals: &mut Vec<Signal>,
     ) {
         let slot = &mut self.slots[index];
@@ -260,7 +264,7 @@ impl GpioSource {
         let slot = &mut self.slots[index];
         if let Some(name) = slot.kept_as.take() {
             // Of no use any more; while it is held the chip comes back under another number.
-            service::forget(&name);
+            systemd::forget(&name);
         }
         let reason = error.reason();
         let retry_at = slot.backoff.failed(self.clock.mono_ns());
@@ -363,7 +367,7 @@ impl GpioSource {
 
 impl Source for GpioSource {
     fn outlives(&self) -> bool {
-        service::keeps_descriptors()
+        systemd::keeps_descriptors()
     }
 
     /// A wake-up is told before edges that came at the same time; those stay in the kernel's

@@ -1,7 +1,7 @@
 //! A short look at one line, for `verify`: is it there, may we, what level does it rest at.
 
 use crate::config::LineSettings;
-use crate::pulse::{Level, NS_PER_MS};
+use crate::model::{Level, NS_PER_MS};
 
 use super::error::GpioError;
 use super::find::{choose, resolve_device, scan};

@@ -7,7 +7,7 @@ use std::str;
 use super::{Entry, HEADER, LineFault, REST_NS, RecordingError, STAMP_MAX_NS, Tape, What};
 use crate::capture::Signal;
 use crate::config::MeterSettings;
-use crate::pulse::{Edge, EdgeKind, Level, MeterId, MonoNs, NS_PER_S};
+use crate::model::{Edge, EdgeKind, Level, MeterId, MonoNs, NS_PER_S};
 
 impl Tape {
     /// Reads a file whole.

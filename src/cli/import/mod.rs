@@ -14,7 +14,7 @@ use self::words::{closing, describe, tell_inherited, tell_meters, tell_not_under
 use super::numbers::{count, size};
 use super::progress::Progress;
 use super::{rights, simulated};
-use crate::clock::elapsed::Kept;
+use crate::clock::elapsed::ElapsedRecord;
 use crate::clock::kernel::boot_id;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded};
@@ -23,15 +23,9 @@ use crate::import::bring::{Bringer, MeterOf, inherit, would_inherit};
 use crate::import::source::{Context, Source};
 use crate::import::survey::Survey;
 use crate::import::tidy;
-use crate::journal::JournalError;
-use crate::journal::append::Journal;
-use crate::journal::arrivals::Expiry;
-use crate::journal::heirloom::ArrivedHours;
-use crate::journal::lock::is_locked;
-use crate::journal::reader::Reader;
-use crate::pulse::{NS_PER_S, WallNs};
-
-const NS_PER_DAY: i64 = 86_400 * NS_PER_S;
+use crate::journal::salvage::{ArrivedHours, Expiry};
+use crate::journal::{Journal, JournalError, Reader, is_locked};
+use crate::model::{NS_PER_DAY, WallNs};
 
 /// Bytes that a pulse takes in the journal with its windows, at most, when they come in thousands.
 const PULSE_BYTES: u64 = 40;
@@ -208,7 +202,7 @@ fn age_by(reader: Option<&Reader>) -> Result<WallNs, JournalError> {
     let kept = reader
         .map(|reader| reader.elapsed(&boot_id()))
         .transpose()?;
-    Ok(Kept::bounds(kept.flatten(), SystemClock.look()))
+    Ok(ElapsedRecord::bounds(kept.flatten(), SystemClock.look()))
 }
 
 /// Opens the files, each with no more rights than the owner of its directory: what another user put there may be a

@@ -9,13 +9,13 @@ use super::skipped::{self, NEEDS_ADMIN};
 use super::{Check, Checks, others};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, InfluxSettings, Loaded, TokenSource};
-use crate::deliver::batch::{FIELD, TAG};
 use crate::influx::error::chain;
 use crate::influx::line_protocol::LineEncoder;
 use crate::influx::management::Organisation;
 use crate::influx::{Client, ClientSettings, Error, flux};
-use crate::pulse::NS_PER_S;
-use crate::rollup::{Level, View};
+use crate::model::NS_PER_S;
+use crate::model::{FIELD, TAG};
+use crate::model::{Tier, View};
 use crate::setup::inspect::{Look, look};
 use crate::setup::installation::{self, Found, Installation};
 use crate::setup::plan::{Wanted, conflicts, days};
@@ -183,7 +183,7 @@ fn names_organization(message: &str) -> bool {
 
 /// Are they there, and may we read them?
 fn buckets(client: &Client, influx: &InfluxSettings, checks: &mut Checks<'_>) -> Result<()> {
-    for level in Level::ALL {
+    for level in Tier::ALL {
         let name = influx.bucket(level);
         let what = format!("bucket {name}");
         let reading = format!(
@@ -347,7 +347,7 @@ fn with_admin(
 
 fn retention(seen: &Look, wanted: &Wanted<'_>, checks: &mut Checks<'_>) -> Result<()> {
     let others = sharing::others(seen, wanted.influx, wanted.installation);
-    for level in Level::ALL {
+    for level in Tier::ALL {
         let name = wanted.influx.bucket(level);
         let Some(bucket) = seen.buckets.iter().find(|bucket| bucket.name == name) else {
             continue;

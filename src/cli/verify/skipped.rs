@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::{Check, Checks};
 use crate::config::{InfluxSettings, Loaded};
-use crate::rollup::Level;
+use crate::model::Tier;
 
 /// Why what only the admin's token may see is not checked.
 pub(super) const NEEDS_ADMIN: &str = "needs the admin token in INFLUX_TOKEN";
@@ -35,7 +35,7 @@ pub(super) fn behind_token(
     why: &str,
     checks: &mut Checks<'_>,
 ) -> Result<()> {
-    for level in Level::ALL {
+    for level in Tier::ALL {
         skip(&[&format!("bucket {}", influx.bucket(level))], why, checks)?;
     }
     skip(&["end to end"], why, checks)?;

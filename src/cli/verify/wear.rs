@@ -5,10 +5,9 @@ use anyhow::Result;
 use super::{Check, Checks};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
-use crate::journal::reader::Reader;
-use crate::journal::windows::Window;
-use crate::pulse::NS_PER_S;
-use crate::rollup::View;
+use crate::journal::{Reader, Window};
+use crate::model::NS_PER_S;
+use crate::model::View;
 
 /// So far back is looked.
 const HISTORY_S: i64 = 28 * 86_400;

@@ -1,12 +1,12 @@
 //! The reconciler's seam over the store, without sockets: for simulations in virtual time. The
 //! tasks of a real server are a call of [`MemoryServer::tick`].
 
-use powerlogger::deliver::retry::Failure;
 use powerlogger::deliver::sink::Sink;
-use powerlogger::pulse::NS_PER_S;
+use powerlogger::model::NS_PER_S;
+use powerlogger::model::{Tier, View};
 use powerlogger::reconcile::compare::{Counts, Found};
 use powerlogger::reconcile::server::Server;
-use powerlogger::rollup::{Level, View};
+use powerlogger::server::failure::Failure;
 
 use super::fault::Fault;
 use super::memory_sink::MemorySink;
@@ -14,26 +14,26 @@ use super::memory_sink::MemorySink;
 /// The four buckets of a store.
 #[derive(Debug, Clone)]
 pub struct MemoryServer {
-    sinks: Vec<(Level, MemorySink)>,
+    sinks: Vec<(Tier, MemorySink)>,
     measurement: String,
 }
 
 impl MemoryServer {
     /// The buckets that `sinks` write to. All share one store and one fault.
-    pub fn new(sinks: Vec<(Level, MemorySink)>, measurement: &str) -> MemoryServer {
+    pub fn new(sinks: Vec<(Tier, MemorySink)>, measurement: &str) -> MemoryServer {
         MemoryServer {
             sinks,
             measurement: measurement.to_owned(),
         }
     }
 
-    fn sink(&mut self, level: Level) -> &mut MemorySink {
+    fn sink(&mut self, level: Tier) -> &mut MemorySink {
         let found = self.sinks.iter_mut().find(|(of, _)| *of == level);
         &mut found.expect("all levels have one").1
     }
 
     /// The points of a bucket: meter, time, pulses. None: there is no such bucket.
-    pub fn points(&mut self, level: Level) -> Option<Vec<(String, i64, i64)>> {
+    pub fn points(&mut self, level: Tier) -> Option<Vec<(String, i64, i64)>> {
         let prefix = format!("{},PulseType=", self.measurement);
         let sink = self.sink(level);
         let (store, bucket) = (sink.store(), sink.bucket().to_owned());
@@ -60,10 +60,10 @@ impl MemoryServer {
             format!("{measurement},PulseType={meter} Pulse={pulses}i {start_s}000000000\n")
         });
         let body: String = lines.collect();
-        let _ = self.write(Level::View(view), body.as_bytes());
+        let _ = self.write(Tier::View(view), body.as_bytes());
     }
 
-    fn read(&mut self, level: Level, from_s: i64, to_s: i64) -> Result<Points, Failure> {
+    fn read(&mut self, level: Tier, from_s: i64, to_s: i64) -> Result<Points, Failure> {
         match self.sink(level).fault() {
             None | Some(Fault::Poison { .. } | Fault::TooLarge { .. } | Fault::CorruptGzip) => {}
             Some(Fault::Unauthorized) => return Err(status(401, "unauthorized access")),
@@ -94,7 +94,7 @@ type Points = Vec<(String, i64, i64)>;
 impl Server for MemoryServer {
     fn raw(&mut self, every: View, from_s: i64, to_s: i64) -> Result<Counts, Failure> {
         let mut counts = Counts::new();
-        for (meter, time_ns, pulses) in self.read(Level::Raw, from_s, to_s)? {
+        for (meter, time_ns, pulses) in self.read(Tier::Raw, from_s, to_s)? {
             *counts.entry((meter, every.start_of(time_ns))).or_default() += pulses;
         }
         Ok(counts)
@@ -102,13 +102,13 @@ impl Server for MemoryServer {
 
     fn view(&mut self, view: View, from_s: i64, to_s: i64) -> Result<Found, Failure> {
         let mut found = Found::default();
-        for (meter, time_ns, pulses) in self.read(Level::View(view), from_s, to_s)? {
+        for (meter, time_ns, pulses) in self.read(Tier::View(view), from_s, to_s)? {
             found.add(view, &meter, time_ns, pulses);
         }
         Ok(found)
     }
 
-    fn write(&mut self, level: Level, body: &[u8]) -> Result<(), Failure> {
+    fn write(&mut self, level: Tier, body: &[u8]) -> Result<(), Failure> {
         self.sink(level).send(body, false)
     }
 

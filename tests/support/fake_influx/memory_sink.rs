@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use powerlogger::clock::{Clock, VirtualClock};
-use powerlogger::deliver::retry::Failure;
 use powerlogger::deliver::sink::Sink;
+use powerlogger::server::failure::Failure;
 
 use super::fault::Fault;
 use super::reply::Reply;

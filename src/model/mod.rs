@@ -1,0 +1,29 @@
+//! The vocabulary: edges, pulses, meters, windows, stamps, losses, lines, the names of points. Pure data and
+//! the arithmetic on it; uses nothing else of the program and is used by all of it.
+
+mod edge;
+pub mod hour;
+mod line;
+mod loss;
+mod meter;
+mod point;
+mod pulse;
+mod reading;
+mod server_state;
+mod spans;
+mod time;
+mod watched;
+mod window;
+
+pub use self::edge::{Bias, CountedEdge, Edge, EdgeKind, Level};
+pub use self::line::{FilterState, FilterTally, LineNow, LineState};
+pub use self::loss::{Loss, LossCause, Losses};
+pub use self::meter::MeterId;
+pub use self::point::{FIELD, TAG};
+pub use self::pulse::{Pulse, SegmentNo};
+pub use self::reading::Reading;
+pub use self::server_state::{DeliveryState, ViewsState};
+pub use self::spans::Spans;
+pub use self::time::{MonoNs, NS_PER_DAY, NS_PER_MS, NS_PER_S, S_PER_DAY, STAMP_STEP_NS, WallNs};
+pub use self::watched::{Watched, WatchedStretch};
+pub use self::window::{SETTLE_S, TASK_OFFSET_S, Tier, View, WindowCounts};

@@ -1,0 +1,232 @@
+//! Windows and views: what is counted over a minute, five minutes and an hour. Pure.
+//!
+//! A window is aligned to UTC and named by its start. A *view* is all windows of one width: 1m,
+//! 5m or 1h, kept in the journal and in a bucket of the server.
+
+use std::collections::BTreeMap;
+
+use super::time::{NS_PER_S, S_PER_DAY, WallNs};
+
+/// One of the three widths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum View {
+    /// 1m.
+    Minute,
+    /// 5m.
+    FiveMinutes,
+    /// 1h.
+    Hour,
+}
+
+/// A window stays the tasks' for so long after they last reach it: a run may be late.
+pub const SETTLE_S: i64 = 15 * 60;
+
+/// How long after a tick the tasks run, in seconds: pulses of the last moment have arrived.
+pub const TASK_OFFSET_S: i64 = 15;
+
+impl View {
+    /// From the finest to the coarsest.
+    pub const ALL: [View; 3] = [View::Minute, View::FiveMinutes, View::Hour];
+
+    /// The width of its windows in seconds.
+    pub fn width_s(self) -> i64 {
+        match self {
+            View::Minute => 60,
+            View::FiveMinutes => 300,
+            View::Hour => 3_600,
+        }
+    }
+
+    /// Its name, which is also the width as Flux writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            View::Minute => "1m",
+            View::FiveMinutes => "5m",
+            View::Hour => "1h",
+        }
+    }
+
+    /// The view with this name.
+    pub fn from_word(word: &str) -> Option<View> {
+        View::ALL.into_iter().find(|view| view.as_str() == word)
+    }
+
+    /// How far back a task recomputes its windows from raw at each tick, in seconds.
+    pub fn reach_s(self) -> i64 {
+        match self {
+            View::Minute | View::FiveMinutes => 3_600,
+            View::Hour => 3 * 3_600,
+        }
+    }
+
+    /// How long windows are kept, here and on the server, in days; None: for ever.
+    pub fn retention_d(self) -> Option<u32> {
+        match self {
+            View::Minute => Some(90),
+            View::FiveMinutes => Some(365),
+            View::Hour => None,
+        }
+    }
+
+    /// The start of the window that holds `wall_ns`, in seconds since 1970.
+    pub fn start_of(self, wall_ns: WallNs) -> i64 {
+        self.floor_s(wall_ns.div_euclid(NS_PER_S))
+    }
+
+    /// The start of the window that holds the second `wall_s`.
+    pub fn floor_s(self, wall_s: i64) -> i64 {
+        wall_s - wall_s.rem_euclid(self.width_s())
+    }
+
+    /// Windows that start before this belong to the daemon: no task reaches them any more.
+    pub fn settled_before_s(self, now_s: i64) -> i64 {
+        self.floor_s(now_s - self.reach_s() - SETTLE_S)
+    }
+
+    /// The oldest window that is kept now, here and on the server; None: all.
+    pub fn kept_from_s(self, now_s: i64) -> Option<i64> {
+        let kept_s = i64::from(self.retention_d()?) * S_PER_DAY;
+        Some(self.floor_s(now_s - kept_s) + self.width_s())
+    }
+}
+
+/// A bucket of the server as the reconciler sees it: the raw pulses or a view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tier {
+    /// The pulses themselves.
+    Raw,
+    /// Their windows.
+    View(View),
+}
+
+impl Tier {
+    /// From the finest to the coarsest.
+    pub const ALL: [Tier; 4] = [
+        Tier::Raw,
+        Tier::View(View::Minute),
+        Tier::View(View::FiveMinutes),
+        Tier::View(View::Hour),
+    ];
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Tier::Raw => "raw",
+            Tier::View(view) => view.as_str(),
+        }
+    }
+
+    /// The number kept in the journal: the width of its windows in seconds, 0 for raw.
+    pub fn as_code(self) -> i64 {
+        match self {
+            Tier::Raw => 0,
+            Tier::View(view) => view.width_s(),
+        }
+    }
+
+    /// The level with this number.
+    pub fn from_code(code: i64) -> Option<Tier> {
+        Tier::ALL.into_iter().find(|level| level.as_code() == code)
+    }
+
+    /// The windows in which it is compared: raw minute by minute.
+    pub fn windows(self) -> View {
+        match self {
+            Tier::Raw => View::Minute,
+            Tier::View(view) => view,
+        }
+    }
+}
+
+/// How many pulses each window of each view holds, by meter's row in the journal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WindowCounts {
+    counts: BTreeMap<(View, i64, i64), i64>,
+    hours: BTreeMap<i64, (i64, i64)>,
+}
+
+impl WindowCounts {
+    /// Counts a pulse: its id, the meter's row, its wall time.
+    pub fn add(&mut self, id: i64, meter: i64, wall_ns: WallNs) {
+        self.add_pulses(meter, wall_ns, 1);
+        let hour = self.hours.entry(View::Hour.start_of(wall_ns));
+        let ids = hour.or_insert((id, id));
+        *ids = (ids.0.min(id), ids.1.max(id));
+    }
+
+    /// Counts pulses that have no id any more.
+    pub fn add_pulses(&mut self, meter: i64, wall_ns: WallNs, pulses: i64) {
+        for view in View::ALL {
+            let window = (view, view.start_of(wall_ns), meter);
+            *self.counts.entry(window).or_default() += pulses;
+        }
+    }
+
+    /// Windows: (view, start, meter's row), and their pulses.
+    pub fn windows(&self) -> impl Iterator<Item = ((View, i64, i64), i64)> + '_ {
+        self.counts
+            .iter()
+            .map(|(window, pulses)| (*window, *pulses))
+    }
+
+    /// The starts of hours, and the least and the greatest id among their pulses.
+    pub fn hours(&self) -> impl Iterator<Item = (i64, (i64, i64))> + '_ {
+        self.hours.iter().map(|(hour_s, ids)| (*hour_s, *ids))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_holds_its_start_and_not_its_end() {
+        let noon_s = 1_767_268_800;
+        for view in View::ALL {
+            assert_eq!(view.start_of(noon_s * NS_PER_S), noon_s);
+            assert_eq!(
+                view.start_of(noon_s * NS_PER_S - 1),
+                noon_s - view.width_s()
+            );
+            let end_s = noon_s + view.width_s();
+            assert_eq!(view.start_of(end_s * NS_PER_S - 1), noon_s);
+            assert_eq!(View::from_word(view.as_str()), Some(view));
+        }
+        assert_eq!(View::Minute.start_of(-1), -60, "also before 1970");
+    }
+
+    #[test]
+    fn a_window_settles_when_no_task_reaches_it() {
+        let tick_s = 1_767_268_800;
+        for view in View::ALL {
+            let oldest_of_the_task = tick_s - view.reach_s();
+            assert!(view.settled_before_s(tick_s + SETTLE_S - 1) <= oldest_of_the_task);
+            assert!(view.settled_before_s(tick_s + SETTLE_S + view.width_s()) > oldest_of_the_task);
+        }
+    }
+
+    #[test]
+    fn a_pulse_counts_once_in_each_view() {
+        let mut tally = WindowCounts::default();
+        let hour_s = 1_767_268_800;
+        for (id, s) in [(4, 0), (5, 59), (6, 60), (7, 3_599), (3, 300)] {
+            tally.add(id, 1, (hour_s + s) * NS_PER_S);
+        }
+        let of = |view| tally.windows().filter(move |((of, ..), _)| *of == view);
+        for view in View::ALL {
+            assert_eq!(of(view).map(|(_, pulses)| pulses).sum::<i64>(), 5);
+        }
+        let minutes: Vec<_> = of(View::Minute)
+            .map(|((_, s, _), n)| (s - hour_s, n))
+            .collect();
+        assert_eq!(minutes, [(0, 2), (60, 1), (300, 1), (3_540, 1)]);
+        assert_eq!(tally.hours().collect::<Vec<_>>(), [(hour_s, (3, 7))]);
+    }
+
+    #[test]
+    fn levels_have_numbers_of_their_own() {
+        for level in Tier::ALL {
+            assert_eq!(Tier::from_code(level.as_code()), Some(level));
+        }
+    }
+}

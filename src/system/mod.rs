@@ -1,0 +1,4 @@
+//! The machine around the program: systemd, signals.
+
+pub mod signals;
+pub mod systemd;
