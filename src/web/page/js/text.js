@@ -63,5 +63,7 @@ export function words() {
 export function condition(condition) {
   const known = table.condition[condition.word];
   const [sentence, remedy] = known ?? [condition.sentence, condition.remedy];
-  return { sentence, remedy, why: condition.why ?? "" };
+  // The daemon's own sentence says it already.
+  if (!known) return { sentence, remedy, why: "" };
+  return { sentence, remedy, why: condition.why ?? condition.text ?? "" };
 }

@@ -6,12 +6,16 @@ import { condition, locale, t, words } from "./text.js";
 
 /** @typedef {import("./types").Health} Health */
 
-export const MARKS = { ok: "✓", warn: "▲", bad: "✖" };
+/** Never by colour alone. @typedef {"ok" | "warning" | "critical"} Level */
 
-/** @param {Health | undefined} health @param {string} zone @returns {{level: "ok" | "warn" | "bad", sentence: string}} */
+export const MARKS = { ok: "✓", warning: "▲", critical: "✖" };
+
+/** @param {Health | undefined} health @param {string} zone @returns {{level: Level, sentence: string}} */
 export function trust(health, zone) {
-  if (!health) return { level: "warn", sentence: t("trust.unknown") };
-  return { level: health.level, sentence: [kept(health, zone), delivered(health), more(health)].filter(Boolean).join(" ") };
+  if (!health) return { level: "warning", sentence: t("trust.unknown") };
+  // A level of a newer daemon is looked at, whatever it is.
+  const level = health.level in MARKS ? health.level : "warning";
+  return { level, sentence: [kept(health, zone), delivered(health), more(health)].filter(Boolean).join(" ") };
 }
 
 /** What was kept. @param {Health} health @param {string} zone */
@@ -39,7 +43,7 @@ function delivered(health) {
 /** What else there is: the one thing, or how many. @param {Health} health */
 function more(health) {
   const said = ["line_not_read", "not_running", "delivery_fails"];
-  const rest = health.conditions.filter((c) => c.severity !== "note" && !said.includes(c.word));
+  const rest = health.conditions.filter((c) => c.severity !== "info" && !said.includes(c.word));
   if (rest.length === 0) return "";
   if (rest.length > 1) return t("trust.more", { n: rest.length }) + ".";
   const { sentence } = condition(rest[0]);

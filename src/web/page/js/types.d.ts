@@ -4,10 +4,11 @@ export interface Head { as_of: string; zone: string; simulated: boolean }
 export type Role = "import" | "export" | "generation" | "other";
 export interface Count { pulses: number; energy_wh: number | null; watched_s: number }
 export interface Condition {
-  word: string; severity: "note" | "warn" | "bad"; meter: string | null; sentence: string; remedy: string; why?: string; since?: string | null;
+  word: string; severity: "info" | "warning" | "critical"; meter: string | null; sentence: string; remedy: string; why?: string; text?: string;
+  since?: string | null;
 }
 export interface Health {
-  level: "ok" | "warn" | "bad"; sentence: string; counting_since: string | null; lost: number; restored: number; unwatched_s: number;
+  level: "ok" | "warning" | "critical"; sentence: string; counting_since: string | null; lost: number; restored: number; unwatched_s: number;
   running: boolean; delivery: { state: string; backlog: number; lag_s: number | null; raw: boolean } | null;
   clock: { trust: string; holding: boolean } | null; conditions: Condition[];
 }
@@ -63,7 +64,7 @@ export interface Meter {
 }
 export interface Meters extends Head { can_write: boolean; meters: Meter[] }
 export interface Status {
-  at_ns: number; simulated: boolean; journal_bytes: number; journal_pulses: number; clock: { trust: string; holding: boolean } | null; running: boolean | null;
+  at_ns: number; simulated: boolean; journal_bytes: number; journal_pulses: number; waiting: number; clock: { trust: string; holding: boolean } | null; running: boolean | null;
   journal_dir: string; to_import: string[]; version?: string; commit?: string; started_ns?: number; restarts?: number; written_bytes?: number;
   meters: { name: string; is_configured: boolean; line: { is_read: boolean; since_ns: number | null; why: string } | null }[];
   delivery: {

@@ -30,7 +30,7 @@ export default {
   "trust.behind": "InfluxDB liegt {span} zurück.", "trust.current": "InfluxDB hat sie alle.", "trust.windows": "InfluxDB bekommt Fenster.",
   "trust.unsent": "An InfluxDB wurde noch nichts gesendet.", "trust.fails": "InfluxDB nimmt sie nicht an: {n} warten.",
   "trust.local": "Hier aufbewahrt; kein Server eingerichtet.", "trust.more": "{n} Hinweis | {n} Hinweise",
-  "ok": "gut", "warn": "ansehen", "bad": "schlecht", "note": "Hinweis",
+  "ok": "gut", "warning": "Warnung", "critical": "kritisch", "info": "Hinweis",
 
   "none.title": "Noch kein Impuls", "none.text": "Was auf der Leitung von {meter} ankommt ({line}), zeigt:",
   "none.after": "Sobald ein Impuls kommt, steht hier seine Leistung.",
@@ -112,6 +112,9 @@ export default {
     "rejected_merged": ["Viele Wechsel sind zu kurz für den Chip.", "Das Kabel fängt Störungen (bounce_ms, ein Kondensator), oder die Impulse sind zu kurz."],
     "power_implausible": ["Die Impulse bedeuten mehr Leistung, als durch den Zähler fließen kann.", "Offenes oder ungeschirmtes Kabel? Prellender Kontakt? Stimmen imp_per_kwh und max_power_kw?"],
     "meters_disagree": ["Die Zähler widersprechen sich.", "Sind Bezug und Einspeisung vertauscht? Verliert ein Zähler Impulse? Stimmt imp_per_kwh?"],
+    "journal_fails": ["Der Speicher des Journals nimmt nichts an: die Impulse warten im Arbeitsspeicher.", "powerlogger status sagt, was zu tun ist."],
+    "disk_stalled": ["Der Speicher des Journals antwortet nicht; gezählt wird im Arbeitsspeicher.", "Das Protokoll des Kernels und die Karte oder Platte ansehen."],
+    "server_unusable": ["Der eingerichtete Server ist so nicht zu benutzen.", "powerlogger config check nennt die Stelle."],
     "configuration_wrong": ["Die Konfiguration ist fehlerhaft.", "powerlogger config check nennt die Stelle."],
     "configuration_differs": ["Der laufende Dienst hat andere Einstellungen als die Dateien.", "sudo systemctl restart powerlogger übernimmt sie."],
   },

@@ -30,7 +30,7 @@ export default {
   "trust.behind": "InfluxDB is {span} behind.", "trust.current": "InfluxDB has them all.", "trust.windows": "InfluxDB gets windows.",
   "trust.unsent": "Nothing was sent to InfluxDB yet.", "trust.fails": "InfluxDB does not take them: {n} wait.",
   "trust.local": "Kept here; no server is configured.", "trust.more": "{n} thing to look at | {n} things to look at",
-  "ok": "good", "warn": "look at it", "bad": "bad", "note": "note",
+  "ok": "good", "warning": "warning", "critical": "critical", "info": "note",
 
   "none.title": "No pulse yet", "none.text": "This shows what arrives on the line of {meter} ({line}):",
   "none.after": "As soon as one pulse has come, its power is shown here.",

@@ -107,7 +107,7 @@ export function healthView(place) {
 /** @param {Condition} of */
 function conditionItem(of) {
   const { sentence, remedy, why } = condition(of);
-  const mark = of.severity === "bad" ? "✖" : of.severity === "warn" ? "▲" : "•";
+  const mark = of.severity === "info" ? "•" : MARKS[of.severity] ?? MARKS.warning;
   return el("li", { class: `condition ${of.severity}` },
     el("span", { class: "condition-mark", "aria-hidden": "true" }, mark),
     el("div", null,
