@@ -16,7 +16,7 @@ export function problemCard(failed, again) {
     el("button", { type: "button", class: "button", onclick: again }, t("again")));
 }
 
-/** Whether it is only that nobody waits for the answer any more. @param {unknown} failed */
+/** Whether the answer is only not wanted any more. @param {unknown} failed */
 export function isAborted(failed) {
   return failed instanceof DOMException && failed.name === "AbortError";
 }

@@ -49,7 +49,7 @@ export function meterName(meter, all) {
 export function shownPower(meter) {
   const now = state.now;
   if (!now || isStale() || !meter.is_read) return null;
-  // Pulses that nobody hears of make no power less: then the last value stands, greyed.
+  // A pulse that is not heard of makes no power less: then the last value stands, greyed.
   const isHeard = state.connection === "live" || state.connection === "polling";
   const watts = powerNow(meter, ageMs(meter.last_pulse, now.as_of, isHeard ? sinceMs() : 0));
   // Long after the last pulse little is left of what one more could mean.

@@ -46,12 +46,11 @@ export function historyView(place, go) {
   const asEnergy = el("button", { type: "button", class: "button", "aria-pressed": "false", onclick: () => toggleEnergy() }, t("energy"));
   const csv = el("a", { class: "button", download: "" }, t("csv"), " ⇩");
   const tablePlace = el("div", { class: "table-place", role: "region", tabindex: 0, "aria-label": t("as.table"), hidden: true });
-  fill(place,
-    el("h1", null, t("view.history")),
-    el("div", { class: "history-bar" }, spans, form),
-    el("section", { class: "card history-card" },
-      el("div", { class: "history-head" }, level, el("div", { class: "spread" }), asEnergy, asTable, csv),
-      failure, figure, legend, strip.element, tablePlace));
+  // It is laid out at once, so that the chart knows its size, and seen when it is filled: nothing seen is moved.
+  const card = el("section", { class: "card history-card" },
+    el("div", { class: "history-head" }, level, el("div", { class: "spread" }), asEnergy, asTable, csv),
+    failure, figure, legend, strip.element, tablePlace);
+  fill(place, el("h1", null, t("view.history")), el("div", { class: "history-bar" }, spans, form), card);
 
   /** @type {Route | null} */
   let route = null;
@@ -122,7 +121,7 @@ export function historyView(place, go) {
       if (answer.first) first = Date.parse(answer.first) / 1000;
       drawn = columns(answer, route.as);
       failure.replaceChildren();
-      say(unit, asBars() ? "kWh" : "kW");
+      say(unit, `${asBars() ? "kWh" : "kW"}, ${answer.zone}`);
       made.show(drawn, asBars() ? "kWh" : "kW", span);
       drawn.meters.forEach((meter, n) => made.toggle(n, !hidden.has(meter.meter)));
       drawWords(answer);
@@ -130,6 +129,7 @@ export function historyView(place, go) {
     } catch (failed) {
       if (!isAborted(failed)) fill(failure, problemCard(failed, load));
     }
+    if (asking === control) card.classList.add("ready");
   };
 
   const loadStrip = async () => {
@@ -161,7 +161,7 @@ export function historyView(place, go) {
     const w = width();
     const said = answer.first === null ? t("no.data") : answer.level === "raw" ? t("level.raw")
       : answer.width_s === null ? t("level.days") : t(asBars() ? "level.energy" : "level.windows", { w });
-    say(level, [said, isFollowing ? t("follow") : "", answer.complete ? "" : `▨ ${t("not.watched")}`, answer.zone].filter(Boolean).join(" · "));
+    say(level, [said, isFollowing ? t("follow") : "", answer.complete ? "" : `▨ ${t("not.watched")}`].filter(Boolean).join(" · "));
     csv.setAttribute("href", url("history.csv", query()));
     const sums = (drawn?.meters ?? []).map((meter) => {
       const known = meter.value.filter((value) => value !== null);
