@@ -26,6 +26,8 @@
 //! | [`setup`] | Makes and repairs the server's buckets, tasks and tokens, by plan. |
 //! | [`register`] | Kilowatt-hours on a meter's face, from a reading and the pulses since. |
 //! | [`status`] | One snapshot of truth, for whoever shows it. |
+//! | [`answers`] | The answers that commands and the API share, and how a command asks the daemon that runs. |
+//! | [`web`] | The daemon's HTTP server: its API, metrics and health, over a unix socket and TCP. |
 //! | [`report`] | The line of state in the log. |
 //! | [`system`] | systemd (ready, alive, descriptors kept over a restart) and signals. |
 //! | [`owner`] | Whose a directory is, and how root works in it. |
@@ -33,6 +35,7 @@
 //! | [`cli`] | The command line. |
 //! | [`daemon`] | The assembly of all rooms. |
 
+pub mod answers;
 pub mod capture;
 pub mod civil;
 pub mod cli;
@@ -53,3 +56,4 @@ pub mod server;
 pub mod setup;
 pub mod status;
 pub mod system;
+pub mod web;

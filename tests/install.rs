@@ -334,6 +334,8 @@ fn the_unit_is_valid_and_hardened() {
         "RestartMaxDelaySec=30",
         "RestartPreventExitStatus=78",
         "LoadCredential=influx-token",
+        "LoadCredential=web-token",
+        "RuntimeDirectory=powerlogger",
         "DeviceAllow=char-gpiochip rw",
     ] {
         assert!(text.lines().any(|of| of == line), "{line}");

@@ -39,6 +39,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["civil", "model", "clock", "config", "journal", "owner"],
     ),
     ("setup", &["model", "config", "influx", "owner"]),
+    (
+        "answers",
+        &["model", "config", "journal", "register", "status", "import"],
+    ),
+    (
+        "web",
+        &[
+            "model", "clock", "config", "journal", "owner", "register", "status", "answers",
+        ],
+    ),
     ("register", &["journal"]),
     ("status", &["model", "journal", "register"]),
     (
@@ -61,6 +71,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "report",
             "server",
             "system",
+            "web",
         ],
     ),
     (
@@ -82,6 +93,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "setup",
             "register",
             "status",
+            "answers",
             "daemon",
         ],
     ),

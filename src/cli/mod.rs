@@ -18,6 +18,7 @@ pub mod status;
 pub mod time;
 pub mod verify;
 
+mod asking;
 mod in_use;
 mod learn;
 mod log;

@@ -4,16 +4,18 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::asking::from_daemon;
 use super::names::{meant, shell_word, width};
 use super::numbers::count;
 use super::simulated::NOTE;
 use super::time::{self, Moment};
+use crate::answers::registers::{self, Register};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
 use crate::import::tidy::give_to_owner;
-use crate::journal::reader::{MeterTotals, Reader};
+use crate::journal::reader::Reader;
 use crate::journal::registers::{Reading, Registers};
 use crate::model::WallNs;
 use crate::register::{Drift, base, drift, kwh, parse_kwh};
@@ -90,12 +92,14 @@ pub fn register(args: &RegisterArgs, loaded: &Loaded, out: &mut dyn Write) -> Re
 }
 
 fn show(only: Option<&str>, as_json: bool, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
-    let reader = Reader::open(&loaded.settings.journal.dir)?;
-    let mut shown = reader.totals()?;
+    let mut shown: Vec<Register> = match from_daemon("/api/v1/registers", loaded) {
+        Some(registers) => registers,
+        None => registers::take(&Reader::open(&loaded.settings.journal.dir)?)?,
+    };
     if let Some(only) = only {
-        let name = meant(only, shown.iter().map(|totals| totals.name.as_str()));
-        let known: Vec<String> = shown.iter().map(|totals| totals.name.clone()).collect();
-        shown.retain(|totals| totals.name == name);
+        let name = meant(only, shown.iter().map(|register| register.meter.as_str()));
+        let known: Vec<String> = shown.iter().map(|of| of.meter.clone()).collect();
+        shown.retain(|register| register.meter == name);
         if shown.is_empty() {
             bail!(
                 "the journal has no meter \"{only}\"; it has {}",
@@ -103,51 +107,28 @@ fn show(only: Option<&str>, as_json: bool, loaded: &Loaded, out: &mut dyn Write)
             );
         }
     }
-    let column = width(shown.iter().map(|totals| totals.name.as_str()), 10);
-    let simulated = reader.is_simulated()?;
-    if simulated && !as_json {
+    if as_json {
+        writeln!(out, "{:#}", serde_json::to_value(&shown)?)?;
+        return Ok(());
+    }
+    if shown.iter().any(|register| register.simulated) {
         writeln!(out, "{NOTE}")?;
     }
-    let mut all = Vec::new();
-    for totals in shown {
-        let readings = reader.readings(&totals.name)?;
-        if as_json {
-            let mut of_meter = to_json(&totals, &readings);
-            of_meter["simulated"] = simulated.into();
-            all.push(of_meter);
-        } else {
-            show_meter(&totals, &readings, loaded, column, out)?;
-        }
-    }
-    if as_json {
-        writeln!(out, "{:#}", Value::from(all))?;
+    let column = width(shown.iter().map(|register| register.meter.as_str()), 10);
+    for register in &shown {
+        show_meter(register, loaded, column, out)?;
     }
     Ok(())
 }
 
-fn to_json(totals: &MeterTotals, readings: &[Reading]) -> Value {
-    let entries = readings.iter().map(|reading| {
-        json!({
-            "at_ns": reading.at_ns, "kwh": reading.kwh, "pulses": reading.pulses,
-            "imp_per_kwh": reading.imp_per_kwh, "adopted": reading.adopted,
-        })
-    });
-    let entries: Vec<Value> = entries.collect();
-    json!({
-        "meter": totals.name, "pulses": totals.pulses, "kwh": kwh(readings, totals.pulses),
-        "readings": entries,
-    })
-}
-
 fn show_meter(
-    totals: &MeterTotals,
-    readings: &[Reading],
+    register: &Register,
     loaded: &Loaded,
     column: usize,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let name = &totals.name;
-    let Some(now) = kwh(readings, totals.pulses) else {
+    let (name, readings) = (&register.meter, &register.readings);
+    let Some(now) = register.kwh else {
         writeln!(
             out,
             "{name:<column$} no reading yet: `powerlogger register set {} 12345.6`",

@@ -14,6 +14,7 @@ use super::log;
 use super::remote::remote;
 use super::rights;
 use super::time::{self, Moment};
+use crate::answers::socket;
 use crate::capture::Source;
 use crate::capture::gpio::{GpioSource, is_line};
 use crate::capture::pace::Pace;
@@ -179,6 +180,10 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
         },
         remembered,
         patient,
+        socket_dir: socket::directory(
+            std::env::var("RUNTIME_DIRECTORY").ok().as_deref(),
+            &settings.journal.dir,
+        ),
     };
     daemon::run(loaded, parts)?;
     Ok(())

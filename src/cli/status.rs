@@ -8,11 +8,13 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
+use super::asking::from_daemon;
 pub(super) use super::in_use::configured_meters as meter_names;
 use super::in_use::{self, notices};
 use super::names::width;
 use super::numbers::{count, grouped, size};
 use super::time;
+use crate::answers::status::StatusAnswer;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, Loaded};
 use crate::daemon::destination_name;
@@ -22,11 +24,9 @@ use crate::journal::reader::Reader;
 use crate::journal::refusal::{Refusal, is_read_only};
 use crate::model::NS_PER_S;
 use crate::model::Tier;
-use crate::status::conditions::{Condition, conditions};
+use crate::status::conditions::conditions;
 use crate::status::line::NOT_RUNNING;
-use crate::status::{
-    ClockStatus, DeliveryStatus, LevelStatus, MeterStatus, Status, ViewsStatus, Wanted,
-};
+use crate::status::{ClockStatus, DeliveryStatus, LevelStatus, MeterStatus, ViewsStatus, Wanted};
 
 /// Options of `status`.
 #[derive(Debug, Args)]
@@ -45,35 +45,15 @@ pub struct StatusArgs {
 /// When there is no journal or it cannot be read.
 pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<ExitCode> {
     let dir = &loaded.settings.journal.dir;
-    let destination = match &loaded.settings.influx {
-        Influx::Configured(influx) => Some(destination_name(influx)),
-        Influx::NotConfigured(_) => None,
+    let (answer, holder) = match from_daemon::<StatusAnswer>("/api/v1/status", loaded) {
+        Some(answer) => (answer, Holder::Somebody),
+        None => from_journal(loaded)?,
     };
-    let holder = holder(dir);
-    let running = holder == Holder::Somebody;
-    let taken = Reader::open(dir).and_then(|mut reader| {
-        let noted = reader.noted_settings()?;
-        let wanted = Wanted {
-            destination: destination.as_deref(),
-            meters: &in_use::meter_names(loaded, &noted),
-            daemon: holder.into(),
-        };
-        let status = Status::take(&mut reader, wanted, SystemClock.wall_ns())?;
-        Ok((status, noted))
-    });
-    let (status, noted) = taken.map_err(|failed| explained(failed, dir))?;
-    let notices = notices(loaded, Some(&noted).filter(|_| running));
+    let status = &answer.status;
     let unread = status.unread().count();
-    let code = exit_code(running && unread > 0);
+    let code = exit_code(answer.running == Some(true) && unread > 0);
     if args.json {
-        let mut json = serde_json::to_value(&status)?;
-        json["running"] = (holder != Holder::Unknown).then_some(running).into();
-        json["conditions"] = with_notices(&conditions(&status), &notices)?;
-        json["journal_dir"] = dir.display().to_string().into();
-        let waiting = crate::import::waiting(dir).into_iter();
-        let waiting = waiting.map(|path| path.display().to_string());
-        json["to_import"] = waiting.collect::<Vec<_>>().into();
-        writeln!(out, "{json:#}")?;
+        writeln!(out, "{:#}", serde_json::to_value(&answer)?)?;
         return Ok(code);
     }
     let configured = status
@@ -102,14 +82,37 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         print_meter(meter, status.at_ns, column, out)?;
     }
     to_import(dir, out)?;
-    for condition in conditions(&status) {
+    for condition in conditions(status) {
         writeln!(out, "⚠          {}", condition.sentence())?;
     }
-    for (_, text) in &notices {
+    for text in answer.notices() {
         writeln!(out, "⚠          {text}")?;
     }
     lost(status.lost(), unread, out)?;
     Ok(code)
+}
+
+/// The same as the daemon answers, read from the journal; and whether one runs.
+fn from_journal(loaded: &Loaded) -> Result<(StatusAnswer, Holder)> {
+    let dir = &loaded.settings.journal.dir;
+    let destination = match &loaded.settings.influx {
+        Influx::Configured(influx) => Some(destination_name(influx)),
+        Influx::NotConfigured(_) => None,
+    };
+    let holder = holder(dir);
+    let running = holder == Holder::Somebody;
+    let taken = Reader::open(dir).and_then(|mut reader| {
+        let noted = reader.noted_settings()?;
+        let wanted = Wanted {
+            destination: destination.as_deref(),
+            meters: &in_use::meter_names(loaded, &noted),
+            daemon: holder.into(),
+        };
+        let notices = notices(loaded, Some(&noted).filter(|_| running));
+        StatusAnswer::take(&mut reader, wanted, dir, &notices, SystemClock.wall_ns())
+    });
+    let answer = taken.map_err(|failed| explained(failed, dir))?;
+    Ok((answer, holder))
 }
 
 fn exit_code(is_wrong: bool) -> ExitCode {
@@ -163,21 +166,6 @@ fn lost(lost: u64, unread: usize, out: &mut dyn Write) -> Result<()> {
         lost => writeln!(out, "lost       {} (by cause above)", count(lost, "pulse"))?,
     }
     Ok(())
-}
-
-/// Conditions for programs; those of the configuration bear their text.
-fn with_notices(
-    conditions: &[Condition],
-    notices: &[(&'static str, String)],
-) -> Result<serde_json::Value> {
-    let of_journal = conditions.iter().map(serde_json::to_value);
-    let mut all = of_journal.collect::<Result<Vec<_>, _>>()?;
-    let of_files = notices.iter();
-    all.extend(
-        of_files
-            .map(|(word, text)| serde_json::json!({ "word": word, "meter": null, "text": text })),
-    );
-    Ok(all.into())
 }
 
 /// Why the journal cannot be read, with what to do about it.

@@ -73,6 +73,7 @@ pub fn describe(settings: &Settings, config_dir: &Path) -> Described {
             .rtc
             .map_or_else(|| "look".to_owned(), |rtc| rtc.to_string()),
     );
+    super::web::describe(&settings.web, &mut put);
     put("log.debug", settings.log.debug.to_string());
     put("log.edges", settings.log.edges.to_string());
     for meter in &settings.meters {

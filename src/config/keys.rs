@@ -1,6 +1,7 @@
 //! Every key there is: its names in the two files, its default, and what it means.
 
 use super::problem::{Origin, Part};
+use super::web;
 
 /// A key of the configuration.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +71,10 @@ pub const KEYS: &[Key] = &[
     key("deliver.flush_ms", None, "500"),
     key("deliver.retries_max", None, "8"),
     key("deliver.replay_interval_ms", None, "10000"),
+    web::KEYS[0],
+    web::KEYS[1],
+    web::KEYS[2],
+    web::KEYS[3],
     key("log.debug", Some("DEBUG"), "false"),
     key("log.edges", Some("GPIO_LOG_EDGES"), "false"),
     env("GPIO_IMPORT_PIN", "20"),
@@ -132,7 +137,7 @@ pub fn part_of(name: &str) -> Part {
     match table {
         "influx" | "deliver" => Part::Server,
         _ if name.starts_with("INFLUX_") => Part::Server,
-        "log" | "clock" => Part::Aside,
+        "log" | "clock" | "web" => Part::Aside,
         _ => Part::Counting,
     }
 }

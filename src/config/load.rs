@@ -11,7 +11,7 @@ use super::raw::MeterValues;
 use super::resolve::Lacking;
 use super::syntax::part_of_line;
 use super::text::{Decoded, decode, is_bad_in_comment};
-use super::{Influx, InfluxSettings, Secret, Settings, Token, dotenv, meters, resolve, token};
+use super::{Influx, InfluxSettings, Secret, Settings, Token, dotenv, meters, resolve, token, web};
 
 /// The configuration's place on an installed system.
 const SYSTEM_DIR: &str = "/etc/powerlogger";
@@ -236,6 +236,7 @@ pub fn load_what_can_be_read(options: &LoadOptions) -> Loaded {
     let clock = resolve::clock(&mut values);
     let deliver = resolve::deliver(&mut values);
     let log = resolve::log(&mut values);
+    let web = web::resolve(&mut values, &options.env, &dir);
     let mut notes = values.notes.clone();
     let influx = influx(&mut values, options, &dir, &mut notes);
     let mut problems = values.problems;
@@ -248,6 +249,7 @@ pub fn load_what_can_be_read(options: &LoadOptions) -> Loaded {
             clock,
             deliver,
             influx,
+            web,
             log,
         },
         notes,

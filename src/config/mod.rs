@@ -18,6 +18,7 @@ pub mod spacing;
 pub mod text;
 pub mod token;
 pub mod watch;
+pub mod web;
 
 mod line_name;
 mod misspelt;
@@ -49,6 +50,8 @@ pub struct Settings {
     pub deliver: DeliverSettings,
     /// Where they are sent to.
     pub influx: Influx,
+    /// Where the page and the API are served.
+    pub web: web::WebSettings,
     /// What is logged.
     pub log: LogSettings,
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use super::{Remote, RemoteMaker, RunError, spawn};
+use super::{Remote, RemoteMaker, RunError, destination_name, spawn};
 use crate::config::described::{Described, KEEPS, OFF, describe, differences};
 use crate::config::watch::{FileWatch, Look};
 use crate::config::{ConfigError, Influx, Loaded, Settings};
@@ -17,6 +17,7 @@ use crate::journal::JournalError;
 use crate::journal::append::Journal;
 use crate::report::Notices;
 use crate::system::signals::{WakeOnDrop, Wakeup};
+use crate::web::source::{self, Source};
 
 /// Between looks at the files' stamps.
 const EVERY: Duration = Duration::from_secs(10);
@@ -91,6 +92,7 @@ pub(super) struct InUse {
     watch: SettingsWatch,
     maker: RemoteMaker,
     notices: Arc<Notices>,
+    web: Source,
     // State.
     settings: Settings,
     config_dir: PathBuf,
@@ -104,11 +106,17 @@ pub(super) struct InUse {
 }
 
 impl InUse {
-    pub(super) fn new(loaded: &Loaded, watch: SettingsWatch, maker: RemoteMaker) -> InUse {
+    pub(super) fn new(
+        loaded: &Loaded,
+        watch: SettingsWatch,
+        maker: RemoteMaker,
+        web: Source,
+    ) -> InUse {
         let mut in_use = InUse {
             watch,
             maker,
             notices: Arc::default(),
+            web,
             settings: loaded.settings.clone(),
             config_dir: loaded.config_dir.clone(),
             certificates: None,
@@ -226,6 +234,7 @@ impl InUse {
             changed,
             "the configuration of the server has changed and is taken up"
         );
+        self.tell();
         if let Influx::NotConfigured(why) = &self.settings.influx {
             info!(
                 why,
@@ -261,7 +270,20 @@ impl InUse {
                 format!("nothing can be delivered: {why}"),
             )
         });
-        self.notices
-            .set(self.told.iter().cloned().chain(unusable).collect());
+        let notices: Vec<_> = self.told.iter().cloned().chain(unusable).collect();
+        self.notices.set(notices.clone());
+        let settings = &self.settings;
+        let meters = settings.meters.iter().map(|meter| meter.name.clone());
+        let destination = match &settings.influx {
+            Influx::Configured(influx) => Some(destination_name(influx)),
+            Influx::NotConfigured(_) => None,
+        };
+        self.web.use_settings(source::InUse {
+            dir: settings.journal.dir.clone(),
+            meters: meters.collect(),
+            destination,
+            described: self.described(),
+            notices,
+        });
     }
 }

@@ -8,6 +8,7 @@ use crate::config::Settings;
 use crate::intake::lines::Lines;
 use crate::model::{MonoNs, NS_PER_S};
 use crate::system::systemd;
+use crate::web::source::{Loops, Source};
 
 /// The writer waits for the disk, which a restart does not make any quicker, and what waits in memory would
 /// be lost by one: it is given up on only after so many of systemd's intervals (10 min by our unit).
@@ -46,13 +47,15 @@ pub(super) struct Watch {
     stalled_ns: i64,
     capture: Part,
     journal: Part,
+    web: Source,
 }
 
 impl Watch {
-    /// A watch that tells systemd within `interval`; None: it does not want to hear.
-    pub(super) fn new(interval: Option<Duration>) -> Watch {
+    /// A watch that tells systemd within `interval` (None: it does not want to hear), and who asks over HTTP.
+    pub(super) fn new(interval: Option<Duration>, web: Source) -> Watch {
         Watch {
             interval,
+            web,
             ready: false,
             stuck: false,
             stalled_ns: 0,
@@ -86,6 +89,12 @@ impl Watch {
         self.capture.look(steps, now_ns);
         self.journal.look(rounds, now_ns);
         self.tell_stall(waiting, now_ns);
+        self.web.tell_loops(Loops {
+            looked_ns: now_ns,
+            capture_ns: self.capture.silent_ns(now_ns),
+            journal_ns: self.journal.silent_ns(now_ns),
+            waiting,
+        });
         let Some(interval) = self.interval else {
             return;
         };
@@ -155,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_disk_that_does_not_answer_is_not_taken_for_a_thread_that_is_stuck() {
-        let mut watch = Watch::new(Some(Duration::from_secs(60)));
+        let mut watch = Watch::new(Some(Duration::from_secs(60)), Source::default());
         let mut look = |steps, rounds, at_s: i64| {
             watch.look(true, (steps, rounds), 0, at_s * NS_PER_S);
             (watch.stuck, watch.stalled_ns > 0)

@@ -2,6 +2,7 @@
 //! counted of it by then.
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
+use serde::{Deserialize, Serialize};
 
 use super::append::Journal;
 use super::arrivals::Arrival;
@@ -12,7 +13,7 @@ use crate::model::View;
 use crate::model::{NS_PER_S, WallNs};
 
 /// A reading.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
     /// When it was taken.
     pub at_ns: WallNs,

@@ -1,8 +1,9 @@
 //! Whether a meter's filter fits what comes on its line: most of what looks like pulses is counted, and
 //! what is counted is no more than can flow through the meter. Pure.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::words::{self, Word};
 use crate::model::FilterTally;
 
 /// More than one of so many that look like pulses is rejected: a few per cent.
@@ -15,14 +16,15 @@ const REJECTED_MIN: u64 = 10;
 const NONE_COUNTED_MIN: u64 = 100;
 
 /// What the daemon's filter made of the latest hundreds that look like pulses, since it started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilterStatus {
     /// How many looked like pulses.
     pub judged: u64,
     /// How many of them were rejected.
     pub rejected: u64,
     /// Why most of these were, where they are too many to be interference.
-    pub too_many: Option<&'static str>,
+    #[serde(default, deserialize_with = "words::too_many")]
+    pub too_many: Option<Word>,
     /// The power in watts that the latest pulses mean, where it is more than can flow through the meter.
     pub excess_w: Option<u32>,
 }

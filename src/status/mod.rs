@@ -5,27 +5,29 @@ pub mod conditions;
 pub mod judgement;
 pub mod line;
 pub mod silence;
+mod words;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::journal::JournalError;
 use crate::journal::compared::Compared;
 use crate::journal::delivery::DestinationState;
 use crate::journal::reader::{MeterTotals, Reader};
-use crate::model::{NS_PER_S, WallNs};
+use crate::model::{Loss, LossCause, NS_PER_S, WallNs};
 use crate::model::{Tier, View};
 use crate::register;
 use line::{Daemon, LineStatus, line_status};
+use words::Word;
 
 /// The state of the whole, at one time.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// When it was taken, in nanoseconds since 1970.
     pub at_ns: WallNs,
-    /// Whether a daemon runs.
-    #[serde(skip)]
+    /// Whether a daemon runs. Only one that does sends a snapshot.
+    #[serde(skip, default = "Daemon::running")]
     pub daemon: Daemon,
     /// The pulses are made up: by the simulated house, or from a recording.
     pub simulated: bool,
@@ -42,7 +44,7 @@ pub struct Status {
 }
 
 /// One meter.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MeterStatus {
     /// Its name.
     pub name: String,
@@ -78,19 +80,21 @@ pub struct Wanted<'a> {
 }
 
 /// The clock of the newest pulses.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClockStatus {
     /// `synchronised`, `rtc`, `assumed`, or `provisional`.
-    pub trust: &'static str,
+    #[serde(deserialize_with = "words::trust")]
+    pub trust: Word,
     /// Whether pulses are held, not delivered, until their time is known.
     pub holding: bool,
 }
 
 /// Losses of one meter for one cause.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LossStatus {
     /// Why.
-    pub cause: &'static str,
+    #[serde(deserialize_with = "words::cause")]
+    pub cause: Word,
     /// Whether it is a filter at work rather than a pulse gone missing.
     pub filter: bool,
     /// Whether a pulse has gone missing by it: neither rejected on purpose nor put back by number.
@@ -104,7 +108,7 @@ pub struct LossStatus {
 }
 
 /// How delivery stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeliveryStatus {
     /// The destination.
     pub destination: String,
@@ -125,7 +129,7 @@ pub struct DeliveryStatus {
 }
 
 /// How far the server's buckets have been compared with the journal.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ViewsStatus {
     /// `ok`, a kind of failure, or empty before the first comparison.
     pub state: String,
@@ -134,13 +138,15 @@ pub struct ViewsStatus {
     /// Since when it is so.
     pub since_ns: WallNs,
     /// By level: everything before this, in seconds since 1970, has been compared.
+    #[serde(deserialize_with = "words::by_level")]
     pub until_s: BTreeMap<&'static str, i64>,
     /// The same levels, with what can be said of them.
+    #[serde(deserialize_with = "words::by_level")]
     pub levels: BTreeMap<&'static str, LevelStatus>,
 }
 
 /// What can be said of a level: only of what was compared by the last look.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LevelStatus {
     /// What the last look has compared begins here, in seconds since 1970; None: it is still to come.
     pub from_s: Option<i64>,
@@ -214,6 +220,20 @@ impl Status {
     }
 }
 
+impl LossStatus {
+    /// A loss for this cause.
+    pub fn of(cause: LossCause, loss: Loss) -> LossStatus {
+        LossStatus {
+            cause: cause.as_str(),
+            filter: cause.is_filter(),
+            lost: cause.is_loss(),
+            pulses: loss.pulses,
+            first_ns: loss.first_ns,
+            last_ns: loss.last_ns,
+        }
+    }
+}
+
 impl MeterStatus {
     fn take_all(
         reader: &Reader,
@@ -235,14 +255,7 @@ impl MeterStatus {
         let mut meters = Vec::new();
         for totals in all_totals(reader, wanted.meters)? {
             let losses = ledger.iter().filter(|(name, ..)| *name == totals.name);
-            let losses = losses.map(|(_, cause, loss)| LossStatus {
-                cause: cause.as_str(),
-                filter: cause.is_filter(),
-                lost: cause.is_loss(),
-                pulses: loss.pulses,
-                first_ns: loss.first_ns,
-                last_ns: loss.last_ns,
-            });
+            let losses = losses.map(|(_, cause, loss)| LossStatus::of(*cause, *loss));
             let known = hours.remove(totals.name.as_str()).unwrap_or_default();
             let usual_s = silence::usual_s(&known, now_s);
             let is_configured = wanted.meters.contains(&totals.name);

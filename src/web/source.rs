@@ -1,0 +1,190 @@
+//! What the answers are made from: what the daemon tells of itself, and the journal, read on at most two threads.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::problem::{BUSY, INTERNAL, JOURNAL, Problem};
+use crate::answers::socket;
+use crate::clock::{Clock, SystemClock};
+use crate::config::described::Described;
+use crate::journal::JournalError;
+use crate::journal::reader::Reader;
+use crate::journal::refusal::Refusal;
+use crate::model::MonoNs;
+use crate::status::Wanted;
+use crate::status::line::Daemon;
+
+/// Questions to the journal at a time.
+const QUERIES_MAX: usize = 2;
+
+/// How long a question waits for its turn, and then for its answer: whoever asks has given up by then.
+const TURN_MAX: Duration = Duration::from_secs(2);
+const ANSWER_MAX: Duration = Duration::from_secs(20);
+
+/// What the daemon tells of the settings it uses.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InUse {
+    /// The journal's directory.
+    pub dir: PathBuf,
+    /// The names of its meters.
+    pub meters: Vec<String>,
+    /// The name of the destination; None: nothing is sent.
+    pub destination: Option<String>,
+    /// All settings as words.
+    pub described: Described,
+    /// What is to be told beside what the journal tells: a machine word and a text.
+    pub notices: Vec<(&'static str, String)>,
+}
+
+/// How its loops move, as the main thread saw it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Loops {
+    /// When it looked; 0: never yet.
+    pub looked_ns: MonoNs,
+    /// For how long capture has not moved, in nanoseconds.
+    pub capture_ns: i64,
+    /// For how long the journal's writer has not moved: it waits for the disk.
+    pub journal_ns: i64,
+    /// Pulses in memory that the disk has not taken.
+    pub waiting: usize,
+}
+
+/// What the answers are made from. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Source {
+    told: Arc<Mutex<Told>>,
+    queries: Arc<Semaphore>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    in_use: Arc<InUse>,
+    tag: String,
+    loops: Loops,
+    /// Doors that are not open: which, and why.
+    doors: BTreeMap<String, String>,
+}
+
+impl Default for Source {
+    fn default() -> Source {
+        Source {
+            told: Arc::default(),
+            queries: Arc::new(Semaphore::new(QUERIES_MAX)),
+        }
+    }
+}
+
+impl Source {
+    /// These are the settings from here on.
+    pub fn use_settings(&self, in_use: InUse) {
+        let tag = socket::tag(&in_use.described);
+        self.with(|told| {
+            told.in_use = Arc::new(in_use);
+            told.tag = tag;
+        });
+    }
+
+    /// So the loops move.
+    pub fn tell_loops(&self, loops: Loops) {
+        self.with(|told| told.loops = loops);
+    }
+
+    /// A door is open, or (with the reason) is not.
+    pub(super) fn tell_door(&self, door: &str, closed: Option<String>) {
+        self.with(|told| match closed {
+            Some(why) => drop(told.doors.insert(door.to_owned(), why)),
+            None => drop(told.doors.remove(door)),
+        });
+    }
+
+    pub(super) fn in_use(&self) -> Arc<InUse> {
+        self.with(|told| Arc::clone(&told.in_use))
+    }
+
+    pub(super) fn loops(&self) -> Loops {
+        self.with(|told| told.loops)
+    }
+
+    /// The name of the settings: whoever asks about others is refused.
+    pub(super) fn tag(&self) -> String {
+        self.with(|told| told.tag.clone())
+    }
+
+    /// All that is to be told beside what the journal tells.
+    pub(super) fn notices(&self) -> Vec<(&'static str, String)> {
+        self.with(|told| {
+            let closed = told.doors.values();
+            let closed = closed.map(|why| ("page_not_reachable", why.clone()));
+            told.in_use.notices.iter().cloned().chain(closed).collect()
+        })
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Told) -> T) -> T {
+        // What is in it is whole, whoever has died while holding it.
+        look(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks the journal, on a thread that may wait for the disk.
+    ///
+    /// # Errors
+    /// When it is busy with other questions, or cannot be read.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Reader, &Asker) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let busy = || Problem::new(BUSY, "two questions are being answered").retry_after(2);
+        let turn = Arc::clone(&self.queries).acquire_owned();
+        let turn = timeout(TURN_MAX, turn).await.map_err(|_| busy())?;
+        let asker = Asker {
+            in_use: self.in_use(),
+            notices: self.notices(),
+        };
+        let answering = tokio::task::spawn_blocking(move || {
+            // Held until the disk has answered, however long ago everybody gave up.
+            let _turn = turn;
+            // Opened each time: a journal that is let go must not be held open by questions.
+            let answer = Reader::open(&asker.in_use.dir)
+                .and_then(|mut reader| question(&mut reader, &asker));
+            answer.map_err(|failed| unreadable(&failed, &asker.in_use))
+        });
+        let silent = |_| {
+            let detail = format!("the disk has not answered for {} s", ANSWER_MAX.as_secs());
+            Problem::new(JOURNAL, detail).retry_after(10)
+        };
+        let answered = timeout(ANSWER_MAX, answering).await.map_err(silent)?;
+        answered.map_err(|_| Problem::new(INTERNAL, "the question has failed"))?
+    }
+}
+
+fn unreadable(failed: &JournalError, in_use: &InUse) -> Problem {
+    let Refusal { kind, remedy } = Refusal::of(failed, &in_use.dir);
+    Problem::new(JOURNAL, format!("{failed} ({kind})"))
+        .remedy(remedy)
+        .retry_after(5)
+}
+
+/// On whose behalf the journal is asked.
+#[derive(Debug)]
+pub(super) struct Asker {
+    pub(super) in_use: Arc<InUse>,
+    pub(super) notices: Vec<(&'static str, String)>,
+}
+
+impl Asker {
+    pub(super) fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            destination: self.in_use.destination.as_deref(),
+            meters: &self.in_use.meters,
+            daemon: Daemon::Running,
+        }
+    }
+
+    pub(super) fn now_ns(&self) -> i64 {
+        SystemClock.wall_ns()
+    }
+}

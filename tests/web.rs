@@ -1,0 +1,427 @@
+//! The daemon's HTTP server with the true binary on a simulated house: over the unix socket and over TCP, for programs,
+//! browsers, and those who mean ill.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on may panic; waits have deadlines"
+)]
+
+mod support_daemon;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+use support_daemon::Daemon;
+
+const CONFIG: &str = "[[meter]]\nname = \"Import\"\nline = 20\nimp_per_kwh = 1000\n\
+    [[meter]]\nname = \"Generate\"\nline = 21\nimp_per_kwh = 1000\n[web]\nlisten = \"127.0.0.1:0\"\n";
+
+/// A day that has passed in a moment, and goes on.
+const HOUSE: [&str; 3] = ["--simulate", "--speed", "50"];
+
+/// No answer takes so long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn socket(daemon: &Daemon) -> PathBuf {
+    daemon.dir().join("api.sock")
+}
+
+/// A daemon that counts and serves; the port it serves at.
+fn house() -> (Daemon, u16) {
+    house_with(CONFIG)
+}
+
+fn house_with(config: &str) -> (Daemon, u16) {
+    let mut daemon = Daemon::start(config, &HOUSE);
+    daemon.wait_for_pulses(20);
+    daemon.wait_for("an open door", |daemon| {
+        port(daemon).is_some() && UnixStream::connect(socket(daemon)).is_ok()
+    });
+    let port = port(&daemon).unwrap();
+    (daemon, port)
+}
+
+fn port(daemon: &Daemon) -> Option<u16> {
+    let log = daemon.log();
+    let (_, rest) = log.split_once("http://127.0.0.1:")?;
+    rest.split_once('/')?.0.parse().ok()
+}
+
+/// An answer, taken apart.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn read(mut from: impl Read) -> Answer {
+        let mut all = Vec::new();
+        match from.read_to_end(&mut all) {
+            Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("{error}"),
+            _ => {}
+        }
+        let end = all.windows(4).position(|four| four == b"\r\n\r\n");
+        let end = end.unwrap_or_else(|| panic!("no head: {:?}", String::from_utf8_lossy(&all)));
+        let head = String::from_utf8(all[..end].to_vec()).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let body = all.split_off(end + 4);
+        Answer {
+            status,
+            head: head.to_ascii_lowercase(),
+            body,
+        }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().skip(1);
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&self.body)))
+    }
+
+    /// The end of a problem's address.
+    fn problem(&self) -> String {
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json"),
+            "{}",
+            self.head
+        );
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status);
+        assert!(!problem["remedy"].as_str().unwrap().is_empty(), "{problem}");
+        let word = problem["type"].as_str().unwrap();
+        word.strip_prefix("/problems/").unwrap().to_owned()
+    }
+}
+
+fn over_tcp(port: u16, request: &str) -> Answer {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    Answer::read(stream)
+}
+
+fn over_unix(daemon: &Daemon, request: &str) -> Answer {
+    let mut stream = UnixStream::connect(socket(daemon)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    Answer::read(stream)
+}
+
+fn get(path: &str) -> String {
+    asked("GET", path, "localhost", "")
+}
+
+fn asked(method: &str, path: &str, host: &str, headers: &str) -> String {
+    format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{headers}Connection: close\r\n\r\n")
+}
+
+#[test]
+fn both_doors_give_what_the_commands_print() {
+    let (mut daemon, port) = house();
+    let of = |answer: Answer| {
+        assert_eq!(answer.status, 200, "{}", answer.head);
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        answer.json()
+    };
+    let status = of(over_tcp(port, &get("/api/v1/status")));
+    assert_eq!(
+        (&status["simulated"], &status["running"]),
+        (&Value::from(true), &Value::from(true))
+    );
+    assert_eq!(status["journal_dir"], daemon.dir().to_str().unwrap());
+    assert!(
+        status["meters"][0]["pulses"].as_i64().unwrap()
+            + status["meters"][1]["pulses"].as_i64().unwrap()
+            >= 20
+    );
+    for path in [
+        "/api/v1/status",
+        "/api/v1/losses",
+        "/api/v1/registers",
+        "/api/v1/conditions",
+        "/healthz",
+        "/livez",
+    ] {
+        assert_eq!(over_unix(&daemon, &get(path)).status, 200, "{path}");
+    }
+    // What a command prints while the daemon runs has the very keys that it prints when it has ended.
+    let commands: [&[&str]; 3] = [
+        &["status", "--json"],
+        &["losses", "--json"],
+        &["register", "--json"],
+    ];
+    let said =
+        || commands.map(|command| serde_json::from_str::<Value>(&daemon.ask(command)).unwrap());
+    let asked = said();
+    assert_eq!(asked[0]["running"], true);
+    for (path, command) in ["status", "losses", "registers"].iter().zip(&asked) {
+        let answer = of(over_unix(&daemon, &get(&format!("/api/v1/{path}"))));
+        assert_eq!(keys(&answer), keys(command), "{path}");
+    }
+    daemon.stop();
+    assert!(!socket(&daemon).exists());
+    let read = commands.map(|command| serde_json::from_str::<Value>(&daemon.ask(command)).unwrap());
+    for (asked, read) in asked.iter().zip(&read) {
+        assert_eq!(keys(asked), keys(read));
+    }
+}
+
+/// The keys of the JSON, however deep, of the first of each list; what is null or a number is the same.
+fn keys(value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(all) => {
+            let below = all.iter().flat_map(|(key, value)| {
+                let deeper = keys(value);
+                let named = deeper
+                    .into_iter()
+                    .map(move |below| format!("{key}.{below}"));
+                named.chain([key.clone()]).collect::<Vec<_>>()
+            });
+            // A condition, or a line's state, may have come or gone in between.
+            below
+                .filter(|key| {
+                    !key.starts_with("conditions.")
+                        && !key.contains("line.")
+                        && !key.contains("filter.")
+                })
+                .collect()
+        }
+        Value::Array(all) => all.first().map(keys).unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn only_its_user_and_group_may_use_the_socket() {
+    let (daemon, _) = house();
+    let mode = std::fs::metadata(socket(&daemon))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o660);
+}
+
+#[test]
+fn a_dead_daemons_socket_is_replaced_and_a_living_ones_is_not() {
+    let (mut daemon, _) = house();
+    // A second one ends, and the first one is asked as before.
+    let (code, _) = daemon.answer(&["run", "--simulate"]);
+    assert_eq!(code, Some(75));
+    assert_eq!(over_unix(&daemon, &get("/livez")).status, 200);
+    daemon.kill();
+    assert!(UnixStream::connect(socket(&daemon)).is_err());
+    daemon.start_again();
+    daemon.wait_for("a new socket", |daemon| {
+        UnixStream::connect(socket(daemon)).is_ok()
+    });
+    assert_eq!(over_unix(&daemon, &get("/livez")).status, 200);
+}
+
+#[test]
+fn a_port_in_use_is_told_and_counting_goes_on() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut daemon = Daemon::start(&CONFIG.replace("127.0.0.1:0", &address), &HOUSE);
+    daemon.wait_for_pulses(20);
+    daemon.wait_for("the complaint", |daemon| {
+        daemon.log().contains("another program has the port")
+    });
+    let conditions = over_unix(&daemon, &get("/api/v1/conditions")).json();
+    let words = conditions["conditions"].as_array().unwrap().iter();
+    assert!(
+        words
+            .clone()
+            .any(|wrong| wrong["word"] == "page_not_reachable"),
+        "{conditions}"
+    );
+    drop(taken);
+    daemon.wait_for("an open door", |daemon| port(daemon).is_some());
+    let so_far = daemon.pulses();
+    daemon.wait_for_pulses(so_far + 10);
+}
+
+#[test]
+fn a_daemon_that_stands_still_holds_up_no_command() {
+    let (mut daemon, _) = house();
+    daemon.freeze();
+    let started = std::time::Instant::now();
+    let said = daemon.ask(&["register"]);
+    assert!(said.contains("Import"), "{said}");
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        started.elapsed()
+    );
+    daemon.thaw();
+}
+
+#[test]
+fn a_daemon_with_other_settings_is_not_asked() {
+    let (daemon, _) = house();
+    let answer = over_unix(
+        &daemon,
+        &asked("GET", "/api/v1/status", "x", "If-Match: \"00\"\r\n"),
+    );
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (412, "other-settings")
+    );
+}
+
+#[test]
+fn whatever_is_refused_says_what_to_do() {
+    let (_daemon, port) = house();
+    let of = |request: &str| {
+        let answer = over_tcp(port, request);
+        (answer.status, answer.problem())
+    };
+    let refused = |status: u16, word: &str| (status, word.to_owned());
+    assert_eq!(of(&get("/api/v1/nothing")), refused(404, "not-found"));
+    assert_eq!(
+        of(&get("/api/v1/status?x=1")),
+        refused(400, "unknown-parameter")
+    );
+    assert_eq!(
+        of(&get("/api/v1/registers?meter=x")),
+        refused(404, "no-meter")
+    );
+    assert_eq!(
+        of(&asked("GET", "/", "evil.example", "")),
+        refused(421, "wrong-host")
+    );
+    assert_eq!(
+        of(&asked("DELETE", "/api/v1/status", "localhost", "")),
+        refused(405, "method-not-allowed")
+    );
+    assert_eq!(
+        of(&asked(
+            "POST",
+            "/api/v1/status",
+            "localhost",
+            "Content-Length: 0\r\n"
+        )),
+        refused(405, "method-not-allowed")
+    );
+    let origin = "Origin: http://evil.example\r\n";
+    assert_eq!(
+        of(&asked("GET", "/api/v1/status", "localhost", origin)),
+        refused(403, "cross-site")
+    );
+    let page = over_tcp(
+        port,
+        &asked("GET", "/x", "<b>.example", "Accept: text/html\r\n"),
+    );
+    assert_eq!(page.status, 421);
+    let page = over_tcp(
+        port,
+        &asked("GET", "/", "evil.example", "Accept: text/html\r\n"),
+    );
+    let text = String::from_utf8(page.body.clone()).unwrap();
+    assert!(
+        page.status == 421 && text.contains("hosts = &quot;evil.example&quot;"),
+        "{text}"
+    );
+    let about = over_tcp(port, &get("/problems/wrong-host"));
+    assert_eq!(
+        about.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    assert_eq!(
+        over_tcp(port, &asked("HEAD", "/api/v1/status", "localhost", "")).body,
+        b""
+    );
+    for answer in [
+        over_tcp(port, &get("/livez")),
+        over_tcp(port, &get("/api/v1/nothing")),
+    ] {
+        assert!(
+            answer
+                .header("content-security-policy")
+                .unwrap()
+                .starts_with("default-src 'none'")
+        );
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert!(!answer.head.contains("access-control"));
+    }
+}
+
+#[test]
+fn heads_that_are_too_large_or_no_http_end_the_connection_alone() {
+    let (daemon, port) = house();
+    let long = "x".repeat(20_000);
+    let heads = [
+        format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {long}\r\n\r\n"),
+        "\0\u{1}\u{2}\r\n\r\n".to_owned(),
+        "GET / HTTP/9.9\r\n\r\n".to_owned(),
+        "GET  / HTTP/1.1\r\n\r\n".to_owned(),
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(),
+    ];
+    for head in heads {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        // It may be closed before all is sent.
+        let _ = stream.write_all(head.as_bytes());
+        let mut said = Vec::new();
+        let _ = stream.read_to_end(&mut said);
+        let said = String::from_utf8_lossy(&said);
+        assert!(said.is_empty() || said.starts_with("HTTP/1.1 4"), "{said}");
+    }
+    assert_eq!(over_unix(&daemon, &get("/livez")).status, 200);
+}
+
+#[test]
+fn connections_that_do_nothing_lock_nobody_out_for_long() {
+    let (mut daemon, port) = house();
+    let connect = |_| TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let mut idle: Vec<TcpStream> = (0..128).map(connect).collect();
+    for (n, stream) in idle.iter_mut().enumerate() {
+        // Half of them have sent half a head.
+        let head: &[u8] = if n % 2 == 0 {
+            b"GET / HTTP/1.1\r\nHo"
+        } else {
+            b""
+        };
+        stream.write_all(head).unwrap();
+    }
+    daemon.wait_for("a refusal", |_| {
+        let answer = over_tcp(port, &get("/livez"));
+        answer.status == 503 && answer.header("retry-after").is_some()
+    });
+    // The commands' door is another one.
+    assert_eq!(over_unix(&daemon, &get("/livez")).status, 200);
+    let so_far = daemon.pulses();
+    daemon.wait_for_pulses(so_far + 10);
+    // Heads must be there within seconds; then there is room again.
+    daemon.wait_for("room", |_| over_tcp(port, &get("/livez")).status == 200);
+    drop(idle);
+}
+
+#[test]
+fn a_hanging_server_is_no_daemon() {
+    // Something else listens where the socket would be, and says nothing.
+    let dir = tempfile::tempdir().unwrap();
+    let _listens = UnixListener::bind(dir.path().join("api.sock")).unwrap();
+    std::fs::write(dir.path().join("powerlogger.toml"), CONFIG).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_powerlogger"))
+        .env_clear()
+        .args(["--queue-dir", ".", "status"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("does not answer within 2 s"), "{stderr}");
+    assert!(stderr.contains("no journal"), "{stderr}");
+}
