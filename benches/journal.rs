@@ -12,8 +12,7 @@ use std::time::Instant;
 
 use powerlogger::clock::segment::{Segment, Trust};
 use powerlogger::intake::Pending;
-use powerlogger::journal::append::Journal;
-use powerlogger::journal::reader::Reader;
+use powerlogger::journal::{Journal, Reader};
 use powerlogger::model::{MeterId, Pulse, SegmentNo};
 
 const PULSES: usize = 1_000_000;

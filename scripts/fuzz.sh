@@ -8,7 +8,11 @@ cargo fuzz --version >/dev/null 2>&1 || {
 	exit 1
 }
 seconds=${FUZZ_SECONDS:-900}
-[ "$#" != 0 ] || set -- configuration recordings answers journals files_to_import left_behind
+if [ "$#" = 0 ]; then
+	for target in fuzz/fuzz_targets/*.rs; do
+		set -- "$@" "$(basename "$target" .rs)"
+	done
+fi
 FUZZ_CORPUS=$PWD/fuzz/corpus cargo test -q --test fuzz >/dev/null
 for target in "$@"; do
 	echo "$target: $seconds s"

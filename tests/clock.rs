@@ -13,7 +13,7 @@ mod support_gpio;
 use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
-use powerlogger::journal::reader::Reader;
+use powerlogger::journal::Reader;
 use powerlogger::model::{EdgeKind, NS_PER_MS, NS_PER_S};
 use rustix::time::{ClockId, Timespec, clock_settime};
 use serde_json::Value;

@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use powerlogger::journal::reader::Reader;
+use powerlogger::journal::Reader;
 use rustix::process::{Pid, Signal, kill_process};
 use support_daemon::Daemon;
 
@@ -95,7 +95,7 @@ fn a_start_is_not_kept_off_by_commands_that_look() {
             let queue = queue.clone();
             scope.spawn(move || {
                 while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                    powerlogger::journal::lock::is_locked(&queue);
+                    powerlogger::journal::is_locked(&queue);
                 }
             });
         }

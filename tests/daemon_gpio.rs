@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
-use powerlogger::journal::reader::Reader;
+use powerlogger::journal::Reader;
 use powerlogger::model::{EdgeKind, LossCause, NS_PER_MS, NS_PER_S};
 
 use support_daemon::Daemon;

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
-use powerlogger::journal::reader::Reader;
+use powerlogger::journal::Reader;
 use powerlogger::model::LossCause;
 use support::fake_influx::{FakeInflux, Fault, Store};
 use support::influxd::{Influxd, ORG};

@@ -24,7 +24,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
-use powerlogger::journal::reader::Reader;
+use powerlogger::journal::Reader;
 use powerlogger::model::{EdgeKind, LossCause, MonoNs, NS_PER_S};
 
 use support::fake_influx::{FakeInflux, Fault, Store};

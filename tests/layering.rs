@@ -12,26 +12,36 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("civil", &["model"]),
     ("clock", &["model"]),
     ("config", &["model"]),
-    ("intake", &["model", "clock"]),
+    ("live", &["model"]),
+    ("intake", &["model", "clock", "live"]),
     ("system", &[]),
     ("owner", &[]),
     (
         "capture",
-        &["model", "clock", "config", "intake", "system", "owner"],
+        &[
+            "model", "clock", "config", "live", "intake", "system", "owner",
+        ],
     ),
-    ("journal", &["model", "clock", "config", "intake", "owner"]),
+    (
+        "journal",
+        &["model", "clock", "config", "live", "intake", "owner"],
+    ),
+    ("energy", &["model"]),
     ("influx", &[]),
-    ("server", &["model", "config", "influx"]),
+    (
+        "server",
+        &["model", "clock", "config", "influx", "journal", "live"],
+    ),
     (
         "deliver",
         &[
-            "civil", "model", "clock", "config", "journal", "influx", "server",
+            "civil", "model", "clock", "config", "live", "journal", "influx", "server",
         ],
     ),
     (
         "reconcile",
         &[
-            "civil", "model", "clock", "config", "journal", "influx", "server", "deliver",
+            "civil", "model", "clock", "config", "live", "journal", "influx", "server",
         ],
     ),
     (
@@ -39,22 +49,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["civil", "model", "clock", "config", "journal", "owner"],
     ),
     ("setup", &["model", "config", "influx", "owner"]),
+    ("status", &["model", "clock", "energy", "journal", "live"]),
     (
         "answers",
-        &["model", "config", "journal", "register", "status", "import"],
+        &["model", "config", "energy", "journal", "status", "import"],
     ),
     (
         "web",
         &[
-            "model", "clock", "config", "journal", "owner", "register", "status", "answers",
-        ],
-    ),
-    ("register", &["journal"]),
-    ("status", &["model", "journal", "register"]),
-    (
-        "report",
-        &[
-            "model", "clock", "capture", "deliver", "journal", "system", "status",
+            "model", "clock", "config", "energy", "live", "journal", "owner", "status", "answers",
         ],
     ),
     (
@@ -68,8 +71,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "journal",
             "deliver",
             "reconcile",
-            "report",
             "server",
+            "status",
+            "live",
             "system",
             "web",
         ],
@@ -91,7 +95,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "system",
             "owner",
             "setup",
-            "register",
+            "energy",
+            "live",
             "status",
             "answers",
             "daemon",
@@ -134,7 +139,7 @@ fn production(path: &Path) -> String {
 
 fn is_test_file(path: &Path) -> bool {
     let name = path.file_stem().unwrap().to_str().unwrap();
-    name == "tests" || name.ends_with("_tests")
+    name == "tests" || name.ends_with("_tests") || path.parent().unwrap().ends_with("tests")
 }
 
 fn room(path: &Path) -> String {

@@ -14,7 +14,7 @@ mod support_gpio;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use powerlogger::journal::reader::Reader;
+use powerlogger::journal::Reader;
 use powerlogger::model::EdgeKind;
 use support::influxd::{Influxd, ORG};
 use support::wait::wait_until;

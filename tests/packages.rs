@@ -108,7 +108,7 @@ fn a_package_is_complete_true_and_clean() {
 fn has_no_broken_links(package: &Package) {
     let documents = package.path("usr/share/doc/powerlogger");
     let mut links = 0;
-    for dir in ["", "docs", "docs/usage", "docs/design"].map(|name| documents.join(name)) {
+    for dir in ["", "docs", "docs/usage", "docs/development"].map(|name| documents.join(name)) {
         for entry in fs::read_dir(&dir).unwrap() {
             let page = entry.unwrap().path();
             if page.extension().is_none_or(|extension| extension != "md") {

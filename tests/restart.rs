@@ -28,7 +28,7 @@ use powerlogger::clock::segment::Rules;
 use powerlogger::clock::{Clock, SystemClock, VirtualClock};
 use powerlogger::config::LoadOptions;
 use powerlogger::intake::Intake;
-use powerlogger::journal::reader::Reader;
+use powerlogger::journal::Reader;
 use powerlogger::model::{Edge, EdgeKind, Level, MeterId, NS_PER_MS, NS_PER_S};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Pid, Signal, kill_process};
@@ -558,7 +558,7 @@ fn what_time_has_decided_is_not_decided_again() {
         let rules = (rules, None);
         Capture::new(source, clock, Arc::clone(intake), &settings.meters, rules)
     };
-    let intake = Arc::new(Intake::new(100));
+    let intake = Arc::new(Intake::new(100, Arc::default()));
     let mut first = capture(&clock, vec![up, falls, rises], &intake);
     clock.advance(81 * NS_PER_MS);
     first.step();

@@ -11,7 +11,7 @@ mod support;
 mod support_daemon;
 mod support_views;
 
-use powerlogger::journal::reader::Reader;
+use powerlogger::journal::Reader;
 use powerlogger::model::View;
 use serde_json::{Value, json};
 use support::influxd::Influxd;

@@ -24,9 +24,9 @@ export LC_ALL=C
 deb_version() {
 	if [ -n "${VERSION:-}" ]; then
 		echo "$VERSION"
-	elif [ -e .git ] && ! git describe --exact-match --match "v$(version)" HEAD >/dev/null 2>&1; then
+	elif [ -e .git ] && ! git describe --tags --exact-match --match "v$(version)" HEAD >/dev/null 2>&1; then
 		side='~'
-		! git describe --match "v$(version)" HEAD >/dev/null 2>&1 || side=+
+		! git describe --tags --match "v$(version)" HEAD >/dev/null 2>&1 || side=+
 		echo "$(version)${side}git$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y%m%d%H%M%S).$(echo "$POWERLOGGER_COMMIT" | tr + .)"
 	else
 		version
@@ -55,14 +55,15 @@ system_files() {
 	put 0644 dist/grafana/powerlogger.json usr/share/powerlogger/grafana/powerlogger.json
 }
 
-# The newest section of CHANGELOG.md, in Debian's form.
+# The section of a version in CHANGELOG.md, in Debian's form; between releases the newest one that says something.
 changelog() { # VERSION
 	printf 'powerlogger (%s) stable; urgency=medium\n\n' "$1"
-	awk '/^## / { if (on) exit; on = 1; next }
+	awk -v ours="## [$1] " 'FNR == NR { known += index($0, ours) == 1; next }
+		/^## / { if (line) exit; on = !known || index($0, ours) == 1; next }
 		!on { next }
 		/^\* / { if (line) print line; line = substr($0, 3); next }
 		/^  / { line = line " " substr($0, 3) }
-		END { print line }' CHANGELOG.md |
+		END { print line }' CHANGELOG.md CHANGELOG.md |
 		while read -r line; do
 			echo "$line" | fold -s -w 74 | sed '1s/^/  * /; 2,$s/^/    /; s/ *$//'
 		done

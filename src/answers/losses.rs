@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::JournalError;
-use crate::journal::reader::Reader;
+use crate::journal::{JournalError, Reader};
 use crate::model::{LossCause, NS_PER_S, View};
 use crate::status::LossStatus;
 use crate::status::line::{Daemon, line_status};

@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::JournalError;
-use crate::journal::reader::Reader;
-use crate::journal::registers::Reading;
-use crate::register;
+use crate::journal::{JournalError, Reader};
+use crate::energy::register;
+use crate::model::Reading;
 
 /// The register of one meter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,7 +28,7 @@ pub struct Register {
 pub fn take(reader: &Reader) -> Result<Vec<Register>, JournalError> {
     let simulated = reader.is_simulated()?;
     let totals = reader.totals()?.into_iter();
-    let of_meter = |totals: crate::journal::reader::MeterTotals| {
+    let of_meter = |totals: crate::journal::MeterTotals| {
         let readings = reader.readings(&totals.name)?;
         Ok(Register {
             kwh: register::kwh(&readings, totals.pulses),

@@ -4,12 +4,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::JournalError;
-use crate::journal::reader::Reader;
-use crate::model::WallNs;
-use crate::status::conditions::conditions;
 use crate::status::line::Daemon;
-use crate::status::{Status, Wanted};
+use crate::status::{Condition, Status};
 
 /// The whole answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,67 +23,90 @@ pub struct StatusAnswer {
     pub to_import: Vec<String>,
 }
 
-/// Something that wants to be looked at.
+/// A condition as it is answered: the JSON of [`Condition`], which a command reads back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConditionAnswer {
     /// Its machine word.
     pub word: String,
     /// The meter it is about; None: all of it.
     pub meter: Option<String>,
-    /// What is the matter, where the word does not say it all.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub why: String,
-    /// The whole text for people, of what the journal does not know.
+    /// What the word does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// The whole text for people, of what the files say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// How grave it is.
+    pub severity: String,
+    /// What is the matter, for people.
+    pub sentence: String,
+    /// What to do about it; empty where the sentence says it.
+    pub remedy: String,
+}
+
+impl ConditionAnswer {
+    /// The sentence and the remedy in one line.
+    pub fn advice(&self) -> String {
+        match self.remedy.as_str() {
+            "" => self.sentence.clone(),
+            remedy => format!("{}; {remedy}", self.sentence),
+        }
+    }
+}
+
+impl TryFrom<&Condition> for ConditionAnswer {
+    type Error = serde_json::Error;
+
+    fn try_from(condition: &Condition) -> Result<ConditionAnswer, serde_json::Error> {
+        serde_json::from_value(serde_json::to_value(condition)?)
+    }
 }
 
 impl StatusAnswer {
-    /// Takes the answer from the journal in `dir`. `notices`: what is to be told beside it, a machine word and a text.
+    /// The answer with this snapshot, of the journal in `dir`, whose directory is looked at.
     ///
     /// # Errors
-    /// When the journal cannot be read.
-    pub fn take(
-        reader: &mut Reader,
-        wanted: Wanted<'_>,
-        dir: &Path,
-        notices: &[(&'static str, String)],
-        at_ns: WallNs,
-    ) -> Result<StatusAnswer, JournalError> {
-        let status = Status::take(reader, wanted, at_ns)?;
-        let running = match wanted.daemon {
+    /// When a condition has a form that its answer has not: never, by the tests.
+    pub fn of(status: Status, dir: &Path) -> serde_json::Result<StatusAnswer> {
+        let running = match status.daemon {
             Daemon::Running => Some(true),
             Daemon::Stopped => Some(false),
             Daemon::Unseen => None,
         };
-        let found = conditions(&status).into_iter();
-        let found = found.map(|condition| ConditionAnswer {
-            word: condition.word.to_owned(),
-            meter: condition.meter,
-            why: condition.why,
-            text: None,
-        });
-        let told = notices.iter().map(|(word, text)| ConditionAnswer {
-            word: (*word).to_owned(),
-            meter: None,
-            why: String::new(),
-            text: Some(text.clone()),
-        });
-        let conditions = found.chain(told).collect();
+        let conditions = status.conditions();
+        let conditions = conditions.iter().map(ConditionAnswer::try_from);
         let waiting = crate::import::waiting(dir).into_iter();
-        let to_import = waiting.map(|path| path.display().to_string()).collect();
         Ok(StatusAnswer {
             running,
-            conditions,
+            conditions: conditions.collect::<Result<_, _>>()?,
             journal_dir: dir.display().to_string(),
-            to_import,
+            to_import: waiting.map(|path| path.display().to_string()).collect(),
             status,
         })
     }
+}
 
-    /// The texts of what the journal does not know.
-    pub fn notices(&self) -> impl Iterator<Item = &str> {
-        let conditions = self.conditions.iter();
-        conditions.filter_map(|condition| condition.text.as_deref())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::Notice;
+
+    #[test]
+    fn a_condition_comes_back_as_it_was_sent() {
+        let meter = || "Import".to_owned();
+        for condition in [
+            Condition::ClockUnknown,
+            Condition::MeterSilent { meter: meter() },
+            Condition::LineNotRead {
+                meter: meter(),
+                why: "busy".to_owned(),
+            },
+            Condition::Configuration(Notice::ConfigurationWrong("line 3".to_owned())),
+        ] {
+            let answer = ConditionAnswer::try_from(&condition).unwrap();
+            assert_eq!(answer.advice(), condition.advice());
+            let json = serde_json::to_value(&condition).unwrap();
+            assert_eq!(serde_json::to_value(&answer).unwrap(), json);
+        }
     }
 }

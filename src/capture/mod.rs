@@ -9,7 +9,6 @@ pub mod pace;
 pub mod recorded;
 pub mod recorder;
 pub mod simulated;
-pub mod stats;
 pub mod waker;
 
 mod begin;
@@ -19,7 +18,6 @@ mod tally;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 
 use tracing::{debug, info, warn};
@@ -30,13 +28,13 @@ use crate::clock::Clock;
 use crate::clock::segment::{Look, Remembered, Rules, Segments, Trust};
 use crate::config::MeterSettings;
 use crate::intake::{Intake, Pending};
+use crate::live::CaptureLive;
 use crate::model::{
-    Edge, FilterState, Loss, LossCause, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Pulse, Watched,
-    WatchedStretch,
+    Edge, FilterState, LineNow, Loss, LossCause, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Pulse,
+    Watched, WatchedStretch,
 };
 use filter::{Filter, Outcome};
 use line::Line;
-use stats::CaptureStats;
 
 /// An edge stamped this long ago has been read: the time from the interrupt to the buffer is
 /// tens of microseconds (measured: median 43), even on a busy board far below this.
@@ -68,7 +66,6 @@ pub struct Capture {
     announced: bool,
     signals: Vec<Signal>,
     outcomes: Vec<Outcome>,
-    stats: Arc<CaptureStats>,
 }
 
 impl Capture {
@@ -81,13 +78,16 @@ impl Capture {
         (rules, remembered): Trusting,
     ) -> Capture {
         let now_ns = clock.mono_ns();
-        for meter in (0..).map(MeterId).take(meters.len()) {
-            intake.line_down(meter, "it is not requested yet", clock.wall_ns());
-        }
         let lines: Vec<Line> = meters
             .iter()
-            .map(|meter| Line::new(meter, now_ns))
+            .map(|meter| Line::new(meter, now_ns, clock.wall_ns()))
             .collect();
+        intake.board().publish_capture(|capture| {
+            *capture = CaptureLive {
+                lines: lines.iter().map(|line| line.live.clone()).collect(),
+                lines_version: capture.lines_version + 1,
+            };
+        });
         let decide_ns = lines.iter().map(Line::decide_ns).max().unwrap_or(0);
         let began = clock.look();
         let segments = Segments::begin(began, rules, remembered);
@@ -104,7 +104,6 @@ impl Capture {
             announced: false,
             signals: Vec::new(),
             outcomes: Vec::new(),
-            stats: Arc::default(),
         }
     }
 
@@ -120,14 +119,9 @@ impl Capture {
         self.log_edges = true;
     }
 
-    /// What it shows while it runs.
-    pub fn stats(&self) -> Arc<CaptureStats> {
-        Arc::clone(&self.stats)
-    }
-
     /// Waits for signals once, judges them, and hands on what came of it.
     pub fn step(&mut self) -> Polled {
-        self.stats.steps.fetch_add(1, Ordering::Relaxed);
+        self.intake.board().capture_moved();
         let mut pending = Pending::default();
         let before_ns = self.clock.mono_ns();
         self.look_at_clocks(before_ns, &mut pending);
@@ -287,11 +281,8 @@ impl Capture {
             } => {
                 let line = &mut self.lines[meter.index()];
                 info!(meter = line.name, ?level, "counting on line");
-                if !line.up {
-                    self.stats.lines_up.fetch_add(1, Ordering::Relaxed);
-                }
                 (line.up, line.request_id, line.news) = (true, request_id, true);
-                self.intake.note_line(meter, None, self.clock.wall_ns());
+                (line.live.level, line.is_news) = (Some(level), true);
                 line.up_since_ns = mono_ns;
                 line.tally.interrupted();
                 if let Some(state) = line.remembered.take() {
@@ -300,6 +291,7 @@ impl Capture {
                 }
                 line.filter.line_up(level, mono_ns, &mut self.outcomes);
                 self.judge(meter.index(), pending);
+                self.note_line(meter, None);
             }
             Signal::LineAdopted {
                 meter,
@@ -308,31 +300,41 @@ impl Capture {
             } => {
                 let line = &mut self.lines[meter.index()];
                 info!(meter = line.name, "counting on line, as before");
-                if !line.up {
-                    self.stats.lines_up.fetch_add(1, Ordering::Relaxed);
-                }
                 (line.up, line.request_id, line.up_since_ns) = (true, request_id, mono_ns);
                 // What an earlier run judged, perhaps by other settings, is no longer to be shown.
                 line.news = true;
-                self.intake.note_line(meter, None, self.clock.wall_ns());
                 if let Some(state) = line.remembered.take() {
                     line.filter = Filter::resume(line.filter.settings(), state);
                 }
+                self.note_line(meter, None);
             }
             Signal::LineDown { meter, reason } => {
                 let line = &mut self.lines[meter.index()];
                 warn!(meter = line.name, reason, "line not readable; trying again");
-                self.intake.line_down(meter, &reason, self.clock.wall_ns());
-                if std::mem::take(&mut line.up) {
-                    self.stats.lines_up.fetch_sub(1, Ordering::Relaxed);
+                (line.up, line.live.level, line.is_news) = (false, None, true);
+                // What was watched of it so far is over.
+                if let Some(watch) = self.intake.watched().meters.get(&meter) {
+                    self.intake.note_ended(meter, *watch);
                 }
+                self.note_line(meter, Some(reason));
             }
         }
     }
 
+    /// A line is read from now on, or is not for this reason: told at once.
+    fn note_line(&mut self, meter: MeterId, why: Option<String>) {
+        let since_ns = self.clock.wall_ns();
+        self.intake.board().publish_capture(|capture| {
+            capture.note_line(meter, LineNow { since_ns, why });
+            if let Some(known) = capture.line(meter) {
+                self.lines[meter.index()].live.now = known.now.clone();
+            }
+        });
+    }
+
     fn edge(&mut self, edge: Edge, pending: &mut Pending) {
-        self.stats.edges.fetch_add(1, Ordering::Relaxed);
         let line = &mut self.lines[edge.meter.index()];
+        line.saw_edge(edge);
         if self.log_edges {
             let (kind, number) = (edge.kind, edge.line_seqno);
             info!(
@@ -376,6 +378,7 @@ impl Capture {
                     mono_ns,
                 } => {
                     line.tally.rejected(cause, alike);
+                    line.saw_rejected(cause, edges);
                     debug!(meter = line.name, %cause, edges, mono_ns, "edges rejected");
                     let loss = Loss::at(u64::from(edges), self.clock.wall_ns());
                     pending.lose(meter, cause, loss);
@@ -412,7 +415,24 @@ impl Capture {
         }
     }
 
+    /// Publishes the lines on which something has come.
+    fn publish(&mut self) {
+        if !self.lines.iter().any(|line| line.is_news) {
+            return;
+        }
+        let lines = &mut self.lines;
+        self.intake.board().publish_capture(|capture| {
+            for (line, known) in lines.iter_mut().zip(&mut capture.lines) {
+                if std::mem::take(&mut line.is_news) {
+                    line.live.tally = line.tally.judged();
+                    known.clone_from(&line.live);
+                }
+            }
+        });
+    }
+
     fn hand_on(&mut self, mut pending: Pending) {
+        self.publish();
         for (index, line) in self.lines.iter_mut().enumerate() {
             let news = std::mem::take(&mut line.news);
             if std::mem::take(&mut line.touched) || news {
@@ -422,8 +442,6 @@ impl Capture {
             }
         }
         if pending != Pending::default() {
-            let pulses = u64::try_from(pending.pulses.len()).expect("fits");
-            self.stats.pulses.fetch_add(pulses, Ordering::Relaxed);
             self.intake.push(pending, self.clock.wall_ns());
         }
     }

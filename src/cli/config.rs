@@ -12,7 +12,7 @@ use crate::config::keys::{KEYS, METER_KEYS};
 use crate::config::problem::Value;
 use crate::config::{Influx, LoadOptions, Loaded, load};
 use crate::influx::proxy;
-use crate::journal::reader::Reader;
+use crate::journal::Reader;
 
 /// The commands below `config`.
 #[derive(Debug, Subcommand)]

@@ -19,7 +19,7 @@ use crate::config::{Influx, Loaded};
 use crate::import::SIMULATED_MARK;
 use crate::import::csv::quoted;
 use crate::influx::line_protocol::LineEncoder;
-use crate::journal::reader::{Entry, Reader};
+use crate::journal::{Reader, StoredPulse};
 use crate::model::View;
 use crate::model::{FIELD, TAG};
 use crate::model::{NS_PER_S, WallNs};
@@ -356,7 +356,7 @@ impl<'a> LineWriter<'a> {
     }
 
     /// True if the entry's meter is wanted.
-    fn write(&mut self, entry: &Entry) -> Result<bool> {
+    fn write(&mut self, entry: &StoredPulse) -> Result<bool> {
         let (Some(line), Some(name)) = (self.lines.get(&entry.meter), self.names.get(&entry.meter))
         else {
             return Ok(false);

@@ -14,9 +14,7 @@ use super::time;
 use crate::answers::losses::{LossEntry, Losses, Stretch};
 use crate::config::{Influx, Loaded};
 use crate::daemon::destination_name;
-use crate::journal::lock::holder;
-use crate::journal::quarantine::{Quarantine, Quarantined};
-use crate::journal::reader::Reader;
+use crate::journal::{Quarantine, Quarantined, Reader, holder};
 use crate::model::{LossCause, NS_PER_S};
 use crate::status::line::Daemon;
 
@@ -93,11 +91,8 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
 fn from_journal(loaded: &Loaded) -> Result<Losses> {
     let dir = &loaded.settings.journal.dir;
     let configured = super::status::meter_names(loaded);
-    Ok(Losses::take(
-        &Reader::open(dir)?,
-        &configured,
-        Daemon::from(holder(dir)),
-    )?)
+    let daemon = Daemon::from(holder(dir));
+    Ok(Losses::take(&Reader::open(dir)?, &configured, daemon)?)
 }
 
 /// Marks the quarantine of the configured server to be sent again.

@@ -26,7 +26,7 @@ use crate::clock::kernel::boot_id;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Loaded, MeterSettings, Settings};
 use crate::daemon::{self, Parts, RemoteMaker, UntilLearnt};
-use crate::journal::kind::SIMULATED_BOOT;
+use crate::journal::SIMULATED_BOOT;
 use crate::model::FilterState;
 use crate::model::NS_PER_S;
 use crate::owner::Keep;

@@ -6,7 +6,7 @@ use super::*;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::config::LoadOptions;
 use crate::daemon::RunError;
-use crate::journal::append::Journal;
+use crate::journal::Journal;
 
 /// A configuration with a journal in `dir`.
 fn loaded(dir: &Path) -> Loaded {

@@ -8,8 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::rights;
 use crate::config::{InfluxSettings, LoadOptions, Loaded, load};
-use crate::journal::JournalError;
-use crate::journal::reader::Reader;
+use crate::journal::{JournalError, Reader};
 
 /// What stands above an answer for people.
 pub(super) const NOTE: &str = "SIMULATED pulses, not yours";

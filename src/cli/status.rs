@@ -19,14 +19,14 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, Loaded};
 use crate::daemon::destination_name;
 use crate::journal::JournalError;
-use crate::journal::lock::{Holder, holder};
-use crate::journal::reader::Reader;
-use crate::journal::refusal::{Refusal, is_read_only};
-use crate::model::NS_PER_S;
-use crate::model::Tier;
-use crate::status::conditions::conditions;
+use crate::journal::Reader;
+use crate::journal::{Holder, holder};
+use crate::journal::{Refusal, is_read_only};
+use crate::model::{DeliveryState, NS_PER_S, Tier, ViewsState};
 use crate::status::line::NOT_RUNNING;
-use crate::status::{ClockStatus, DeliveryStatus, LevelStatus, MeterStatus, ViewsStatus, Wanted};
+use crate::status::{
+    ClockStatus, DeliveryStatus, LevelStatus, MeterStatus, Status, ViewsStatus, Wanted,
+};
 
 /// Options of `status`.
 #[derive(Debug, Args)]
@@ -82,11 +82,8 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         print_meter(meter, status.at_ns, column, out)?;
     }
     to_import(dir, out)?;
-    for condition in conditions(status) {
-        writeln!(out, "⚠          {}", condition.sentence())?;
-    }
-    for text in answer.notices() {
-        writeln!(out, "⚠          {text}")?;
+    for condition in &answer.conditions {
+        writeln!(out, "⚠          {}", condition.advice())?;
     }
     lost(status.lost(), unread, out)?;
     Ok(code)
@@ -108,11 +105,12 @@ fn from_journal(loaded: &Loaded) -> Result<(StatusAnswer, Holder)> {
             meters: &in_use::meter_names(loaded, &noted),
             daemon: holder.into(),
         };
-        let notices = notices(loaded, Some(&noted).filter(|_| running));
-        StatusAnswer::take(&mut reader, wanted, dir, &notices, SystemClock.wall_ns())
+        let mut status = Status::take(&mut reader, wanted, SystemClock.wall_ns())?;
+        status.notices = notices(loaded, Some(&noted).filter(|_| running));
+        Ok(status)
     });
-    let answer = taken.map_err(|failed| explained(failed, dir))?;
-    Ok((answer, holder))
+    let status = taken.map_err(|failed| explained(failed, dir))?;
+    Ok((StatusAnswer::of(status, dir)?, holder))
 }
 
 fn exit_code(is_wrong: bool) -> ExitCode {
@@ -218,15 +216,15 @@ fn delivery(loaded: &Loaded, status: Option<&DeliveryStatus>, out: &mut dyn Writ
             "windows only (influx.raw is off)".to_owned()
         }
     )?;
-    match delivery.state.as_str() {
-        "" if !delivery.raw => {}
-        "" => writeln!(out, "           no answer yet")?,
-        "ok" => writeln!(
+    match &delivery.state {
+        DeliveryState::NoAnswer if !delivery.raw => {}
+        DeliveryState::NoAnswer => writeln!(out, "           no answer yet")?,
+        DeliveryState::Works => writeln!(
             out,
             "           works since {}",
             time::local(delivery.since_ns)
         )?,
-        state => {
+        DeliveryState::Fails(state) => {
             let since = time::local(delivery.since_ns);
             writeln!(
                 out,
@@ -238,12 +236,6 @@ fn delivery(loaded: &Loaded, status: Option<&DeliveryStatus>, out: &mut dyn Writ
     views(loaded, &delivery.views, out)
 }
 
-/// The state of windows in which some days are held back, and all others are compared.
-const FIELD_TYPE: &str = "field_type";
-
-/// The state of windows on a server that answers no queries.
-const UNREAD: &str = "unread";
-
 /// How far the server's windows are known to be right.
 fn views(loaded: &Loaded, views: &ViewsStatus, out: &mut dyn Write) -> Result<()> {
     let Influx::Configured(influx) = &loaded.settings.influx else {
@@ -253,14 +245,14 @@ fn views(loaded: &Loaded, views: &ViewsStatus, out: &mut dyn Write) -> Result<()
         writeln!(out, "windows    off (influx.downsampling)")?;
         return Ok(());
     }
-    if views.state == UNREAD {
+    if views.state == ViewsState::Unread {
         writeln!(out, "windows    {}", views.message)?;
         return Ok(());
     }
-    if !matches!(views.state.as_str(), "ok" | "") {
+    if views.state.is_failing() {
         let (since, message) = (time::local(views.since_ns), &views.message);
-        let state = &views.state;
-        let all_but_some_days = state == FIELD_TYPE;
+        let state = views.state.word();
+        let all_but_some_days = views.state == ViewsState::SomeDaysHeld;
         let what = if all_but_some_days { "NOT ALL" } else { "NOT" };
         writeln!(
             out,

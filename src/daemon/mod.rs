@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use tracing::{error, warn};
 
-use crate::capture::stats::CaptureStats;
 use crate::capture::waker::Waker;
 use crate::capture::{Capture, Polled, Source, Trusting};
 use crate::clock::segment::Rules;
@@ -23,9 +22,10 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, InfluxSettings, Loaded, Settings};
 use crate::deliver::sink::Sink;
 use crate::intake::Intake;
+use crate::journal;
+use crate::journal::Carryover;
 use crate::journal::JournalError;
-use crate::journal::schema;
-use crate::journal::tail::Left;
+use crate::live::Board;
 use crate::model::FilterState;
 use crate::model::{MonoNs, NS_PER_MS, NS_PER_S, WallNs};
 use crate::reconcile::server::Server;
@@ -167,7 +167,9 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
     let settings = &loaded.settings;
     let shutdown = Shutdown::default();
     let mut wakeup = Wakeup::new(&shutdown)?;
-    let intake = Arc::new(Intake::new(settings.waiting_pulses_max));
+    let board = Arc::new(Board::default());
+    let intake = Intake::new(settings.waiting_pulses_max, Arc::clone(&board));
+    let intake = Arc::new(intake);
     let real: Arc<dyn Clock> = Arc::new(SystemClock);
 
     let known = parts.trusting.try_recv();
@@ -183,7 +185,6 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
         capture.log_edges();
     }
     capture.remember(parts.remembered);
-    let captured = capture.stats();
     let capturing = spawn("capture", &wakeup, {
         let (shutdown, intake, waker) =
             (shutdown.clone(), Arc::clone(&intake), parts.waker.clone());
@@ -213,12 +214,11 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
         clock: &*parts.clock,
         shutdown: &shutdown,
         capturing: &capturing,
-        captured: &captured,
         started_ns,
     };
     let watching = SettingsWatch::begin(loaded, &wakeup)?;
-    let web_source = WebSource::default();
-    let mut in_use = InUse::new(loaded, watching, parts.remote, web_source.clone());
+    let web_source = WebSource::new(Arc::clone(&board));
+    let mut in_use = InUse::new(loaded, watching, parts.remote, board, web_source.clone());
     let web = begin_web(settings, parts.socket_dir, web_source.clone());
     let mut watch = Watch::new(systemd::watchdog(), web_source);
     let kept = keep_house(
@@ -262,7 +262,6 @@ struct Ends<'a> {
     clock: &'a dyn Clock,
     shutdown: &'a Shutdown,
     capturing: &'a JoinHandle<()>,
-    captured: &'a Arc<CaptureStats>,
     started_ns: i64,
 }
 
@@ -277,7 +276,7 @@ fn keep_house(
     (watch, wakeup): (&mut Watch, &mut Wakeup),
 ) -> Result<Option<House>, RunError> {
     Opening::new(ends, intake, false).wait_until_learnt(learning, watch);
-    let (mut vouches_from_ns, mut left, mut again) = (WallNs::MIN, None::<Left>, false);
+    let (mut vouches_from_ns, mut left, mut again) = (WallNs::MIN, None::<Carryover>, false);
     let mut doubted: Option<MonoNs> = None;
     // A disk that fails forgets what it has taken, and that looks like damage until the journal is opened
     // again. If it still does then, it is.
@@ -286,7 +285,7 @@ fn keep_house(
         let mut opening = Opening::new(ends, intake, again);
         let opened = opening.open(watch, wakeup)?;
         let Some(mut journal) = opened else {
-            say_what_is_lost(intake.len() + left.as_ref().map_or(0, Left::pulses));
+            say_what_is_lost(intake.len() + left.as_ref().map_or(0, Carryover::pulses));
             return Ok(None);
         };
         if left.is_some() && journal.moved_aside().is_some() {
@@ -302,7 +301,7 @@ fn keep_house(
         journal.vouch_from(vouches_from_ns);
         again = true;
         in_use.take_up();
-        let mut house = match House::build(in_use, journal, intake, ends.captured, wakeup) {
+        let mut house = match House::build(in_use, journal, intake, wakeup) {
             Err(RunError::Journal(failed)) => {
                 refused_once_more(&failed, wakeup);
                 continue;
@@ -343,7 +342,7 @@ fn begin_anew(
     let standing = house.abandon()?.into_standing();
     intake.put_back(standing, SystemClock.wall_ns());
     let why = "it was found while running";
-    if let Err(failed) = schema::set_aside(&ends.settings.journal.dir, SystemClock.wall_ns(), &why)
+    if let Err(failed) = journal::set_aside(&ends.settings.journal.dir, SystemClock.wall_ns(), &why)
     {
         error!(error = %failed, "the damaged journal cannot be moved aside; trying again");
         wakeup.wait(JOURNAL_RETRY);

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use super::{Remote, RemoteMaker, RunError, destination_name, spawn};
+use super::{Remote, RemoteMaker, RunError, spawn};
 use crate::config::described::{Described, KEEPS, OFF, describe, differences};
 use crate::config::watch::{FileWatch, Look};
 use crate::config::{ConfigError, Influx, Loaded, Settings};
+use crate::journal::Journal;
 use crate::journal::JournalError;
-use crate::journal::append::Journal;
-use crate::report::Notices;
+use crate::live::{Board, Notice};
 use crate::system::signals::{WakeOnDrop, Wakeup};
 use crate::web::source::{self, Source};
 
@@ -91,7 +91,7 @@ pub(super) struct InUse {
     // Dependencies.
     watch: SettingsWatch,
     maker: RemoteMaker,
-    notices: Arc<Notices>,
+    board: Arc<Board>,
     web: Source,
     // State.
     settings: Settings,
@@ -101,7 +101,7 @@ pub(super) struct InUse {
     /// Why there is no connection, although there is a server.
     unusable: Option<String>,
     /// What the files say is wrong, and what takes a restart.
-    told: Vec<(&'static str, String)>,
+    told: Vec<Notice>,
     wanted: Option<Settings>,
 }
 
@@ -110,12 +110,13 @@ impl InUse {
         loaded: &Loaded,
         watch: SettingsWatch,
         maker: RemoteMaker,
+        board: Arc<Board>,
         web: Source,
     ) -> InUse {
         let mut in_use = InUse {
             watch,
             maker,
-            notices: Arc::default(),
+            board,
             web,
             settings: loaded.settings.clone(),
             config_dir: loaded.config_dir.clone(),
@@ -132,11 +133,6 @@ impl InUse {
     /// The settings.
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    /// What the reporter shares.
-    pub(super) fn notices(&self) -> Arc<Notices> {
-        Arc::clone(&self.notices)
     }
 
     /// The settings as words, with why nothing is sent.
@@ -180,7 +176,7 @@ impl InUse {
             Err(wrong) => {
                 // What is in use was good; a start would not get so far.
                 let text = format!("{wrong}\n  {KEEPS}");
-                self.told = vec![("configuration_wrong", text)];
+                self.told = vec![Notice::ConfigurationWrong(text)];
             }
             Ok(loaded) => {
                 self.told = self.to_tell(&loaded);
@@ -243,47 +239,35 @@ impl InUse {
         }
     }
 
-    fn to_tell(&self, loaded: &Loaded) -> Vec<(&'static str, String)> {
+    fn to_tell(&self, loaded: &Loaded) -> Vec<Notice> {
         let wrong = loaded.check().err();
-        let wrong = wrong.map(|wrong| ("configuration_wrong", wrong.to_string()));
+        let wrong = wrong.map(|wrong| Notice::ConfigurationWrong(wrong.to_string()));
         let (running, files) = (
             self.described(),
             describe(&loaded.settings, &loaded.config_dir),
         );
         let restart = differences(&running, &files, false);
         let restart = (!restart.is_empty()).then(|| {
-            let text = format!(
+            Notice::ConfigurationDiffers(format!(
                 "the daemon has other settings than the files, and takes these up at a restart only (sudo systemctl \
                  restart powerlogger): {}",
                 restart.join(", ")
-            );
-            ("configuration_differs", text)
+            ))
         });
         wrong.into_iter().chain(restart).collect()
     }
 
     fn tell(&self) {
         let unusable = self.unusable.as_ref();
-        let unusable = unusable.map(|why| {
-            (
-                "server_unusable",
-                format!("nothing can be delivered: {why}"),
-            )
-        });
-        let notices: Vec<_> = self.told.iter().cloned().chain(unusable).collect();
-        self.notices.set(notices.clone());
+        let unusable =
+            unusable.map(|why| Notice::ServerUnusable(format!("nothing can be delivered: {why}")));
+        let notices = self.told.iter().cloned().chain(unusable);
+        self.board.set_notices(notices.collect());
         let settings = &self.settings;
-        let meters = settings.meters.iter().map(|meter| meter.name.clone());
-        let destination = match &settings.influx {
-            Influx::Configured(influx) => Some(destination_name(influx)),
-            Influx::NotConfigured(_) => None,
-        };
         self.web.use_settings(source::InUse {
             dir: settings.journal.dir.clone(),
-            meters: meters.collect(),
-            destination,
+            meters: settings.meters.clone(),
             described: self.described(),
-            notices,
         });
     }
 }

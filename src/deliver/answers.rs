@@ -1,6 +1,5 @@
 //! What delivery makes of each answer.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tracing::{debug, info, warn};
@@ -9,9 +8,7 @@ use super::batch::Batch;
 use super::held_days::by_day;
 use super::suspects::Ruling;
 use super::{Deliverer, Step};
-use crate::journal::JournalError;
-use crate::journal::delivery::{DeliveryNews, Refused};
-use crate::journal::reader::Page;
+use crate::journal::{DeliveryNews, JournalError, Page, RefusedPulse};
 use crate::model::WallNs;
 use crate::server::failure::{Failure, Hold, Verdict, judge};
 use crate::server::reminder::Remind;
@@ -27,7 +24,7 @@ impl Deliverer {
             self.delivered_well(page, batch)?;
             return Ok(Step::Again);
         };
-        self.stats.failures.fetch_add(1, Ordering::Relaxed);
+        self.requests_failed += 1;
         Ok(self.obey(judge(&failure), &failure, page, batch))
     }
 
@@ -40,7 +37,7 @@ impl Deliverer {
     /// 204.
     fn delivered_well(&mut self, page: &Page, batch: &Batch) -> Result<(), JournalError> {
         self.failures = 0;
-        self.stats.failing.store(false, Ordering::SeqCst);
+        self.is_failing = false;
         self.size.went_through(batch.entries.len());
         self.days.went_through(&batch.entries);
         self.known_line = last_line(&batch.plain).to_vec();
@@ -162,7 +159,7 @@ impl Deliverer {
         }
         let entry = batch.entries[0];
         let message = failure.message();
-        let point = Refused {
+        let point = RefusedPulse {
             pulse: entry.id,
             meter: entry.meter,
             wall_ns: entry.wall_ns,
@@ -208,7 +205,7 @@ impl Deliverer {
         self.hold(Hold::LinesRefused, &why)
     }
 
-    fn quarantine(&mut self, point: Refused) {
+    fn quarantine(&mut self, point: RefusedPulse) {
         warn!(
             pulse = point.pulse,
             why = point.message,
@@ -218,7 +215,7 @@ impl Deliverer {
             covered: vec![(point.pulse, point.pulse)],
             ..Page::default()
         };
-        self.mailbox.leave(DeliveryNews {
+        self.outbox.leave(DeliveryNews {
             refused: vec![point],
             ..DeliveryNews::default()
         });
@@ -236,7 +233,7 @@ impl Deliverer {
             "points cannot be sent"
         );
         let refused = batch.unsendable.clone();
-        self.mailbox.leave(DeliveryNews {
+        self.outbox.leave(DeliveryNews {
             refused,
             ..DeliveryNews::default()
         });
@@ -254,7 +251,7 @@ impl Deliverer {
             why = failure.message(),
             "older than the raw bucket keeps; they are in their windows"
         );
-        self.mailbox.leave(DeliveryNews {
+        self.outbox.leave(DeliveryNews {
             expired,
             ..DeliveryNews::default()
         });

@@ -4,18 +4,16 @@ use std::collections::HashMap;
 
 use crate::influx::gzip::Gzip;
 use crate::influx::line_protocol::LineEncoder;
-use crate::journal::JournalError;
-use crate::journal::delivery::{Expired, Refused};
-use crate::journal::reader::{Entry, Reader};
+use crate::journal::{ExpiredPulse, JournalError, Reader, RefusedPulse, StoredPulse};
 use crate::model::{FIELD, TAG, WallNs};
 
 /// Entries on their way.
 #[derive(Debug)]
 pub struct Batch {
     /// Those that are in the bodies, in order.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<StoredPulse>,
     /// Those that line protocol cannot carry, with the reason.
-    pub unsendable: Vec<Refused>,
+    pub unsendable: Vec<RefusedPulse>,
     /// Line protocol, a line an entry.
     pub plain: Vec<u8>,
     /// The same, compressed.
@@ -32,11 +30,11 @@ impl Batch {
     }
 
     /// The `count` oldest entries: those that a server drops as too old.
-    pub fn oldest(&self, count: usize) -> Vec<Expired> {
-        let mut entries: Vec<&Entry> = self.entries.iter().collect();
+    pub fn oldest(&self, count: usize) -> Vec<ExpiredPulse> {
+        let mut entries: Vec<&StoredPulse> = self.entries.iter().collect();
         entries.sort_unstable_by_key(|entry| (entry.wall_ns, entry.id));
         let oldest = entries.into_iter().take(count);
-        let expired = oldest.map(|entry| Expired {
+        let expired = oldest.map(|entry| ExpiredPulse {
             pulse: entry.id,
             meter: entry.meter,
             wall_ns: entry.wall_ns,
@@ -69,7 +67,11 @@ impl Encoder {
     ///
     /// # Errors
     /// When a meter's name cannot be read from the journal.
-    pub fn encode(&mut self, entries: &[Entry], reader: &Reader) -> Result<Batch, JournalError> {
+    pub fn encode(
+        &mut self,
+        entries: &[StoredPulse],
+        reader: &Reader,
+    ) -> Result<Batch, JournalError> {
         let (mut good, mut unsendable, mut plain) = (Vec::new(), Vec::new(), Vec::new());
         good.reserve(entries.len());
         for entry in entries {
@@ -109,9 +111,9 @@ impl Encoder {
 }
 
 /// A point that nobody can be asked to take.
-fn refused(entry: &Entry, why: &str) -> Refused {
+fn refused(entry: &StoredPulse, why: &str) -> RefusedPulse {
     let message = why.to_owned();
-    Refused {
+    RefusedPulse {
         pulse: entry.id,
         meter: entry.meter,
         wall_ns: entry.wall_ns,

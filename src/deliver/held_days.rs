@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::civil::{dates, day_of};
-use crate::journal::ranges::IdRanges;
-use crate::journal::reader::{Entry, Page};
+use crate::journal::{IdRanges, Page, StoredPulse};
 use crate::model::{MonoNs, WallNs};
 
 /// The days, each with the time of the next try.
@@ -16,7 +15,7 @@ pub struct HeldDays {
 }
 
 /// Where the day changes: stretches of ids whose entries are of one day each.
-pub fn by_day(entries: &[Entry]) -> Vec<(i64, i64)> {
+pub fn by_day(entries: &[StoredPulse]) -> Vec<(i64, i64)> {
     entries
         .chunk_by(|one, next| day_of(one.wall_ns) == day_of(next.wall_ns))
         .filter_map(|day| Some((day.first()?.id, day.last()?.id)))
@@ -40,7 +39,7 @@ impl HeldDays {
     }
 
     /// Points of these days went through.
-    pub fn went_through(&mut self, entries: &[Entry]) {
+    pub fn went_through(&mut self, entries: &[StoredPulse]) {
         if !self.days.is_empty() {
             for entry in entries {
                 self.days.remove(&day_of(entry.wall_ns));
@@ -90,8 +89,8 @@ mod tests {
     use super::*;
     use crate::model::NS_PER_DAY;
 
-    fn entry(id: i64, day: i64) -> Entry {
-        Entry {
+    fn entry(id: i64, day: i64) -> StoredPulse {
+        StoredPulse {
             id,
             meter: 1,
             wall_ns: day * NS_PER_DAY + id,
@@ -100,7 +99,7 @@ mod tests {
     }
 
     fn page(days: &[i64]) -> Page {
-        let entries: Vec<Entry> = (1..).zip(days).map(|(id, day)| entry(id, *day)).collect();
+        let entries: Vec<StoredPulse> = (1..).zip(days).map(|(id, day)| entry(id, *day)).collect();
         let covered = vec![(1, entries.len() as i64)];
         Page {
             entries,

@@ -4,7 +4,7 @@
 //! than one batch to send, the newest ones get a request of their own every few seconds. What was
 //! sent that way is a range of its own in [`IdRanges`] until the backlog has caught up with it.
 
-use crate::journal::ranges::IdRanges;
+use crate::journal::IdRanges;
 
 /// More ranges than this mean that live requests cannot keep up; then there is one lane.
 const RANGES_MAX: usize = 64;

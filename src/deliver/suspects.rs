@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::journal::delivery::Refused;
+use crate::journal::RefusedPulse;
 
 /// So many lines refused alone, one after another, with nothing going through: the fault is not the lines'.
 const IN_A_ROW_MAX: usize = 20;
@@ -12,7 +12,7 @@ const IN_A_ROW_MAX: usize = 20;
 /// A line that was refused although it stood alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Alone {
-    point: Refused,
+    point: RefusedPulse,
     /// The server's text quotes it.
     certain: bool,
 }
@@ -23,7 +23,7 @@ pub enum Ruling {
     /// Try the others; it waits for one of them to go through.
     Wait,
     /// It is the line: it was refused before and after another one went through.
-    Quarantine(Refused),
+    Quarantine(RefusedPulse),
     /// It is not the lines: nothing goes through.
     NotTheLines,
 }
@@ -61,7 +61,7 @@ impl Suspects {
     }
 
     /// A line was refused although it stood alone. `certain`: the server's text quotes it.
-    pub fn alone(&mut self, point: Refused, certain: bool) -> Ruling {
+    pub fn alone(&mut self, point: RefusedPulse, certain: bool) -> Ruling {
         if self.again.remove(&point.pulse) {
             return Ruling::Quarantine(point);
         }
@@ -76,7 +76,7 @@ impl Suspects {
 
     /// Something went through. Those that were refused alone before it, and quoted by the server, are given
     /// back for quarantine; others are tried once more.
-    pub fn went_through(&mut self) -> Vec<Refused> {
+    pub fn went_through(&mut self) -> Vec<RefusedPulse> {
         self.newest_first = false;
         let mut quarantine = Vec::new();
         for Alone { point, certain } in self.alone.drain(..) {
@@ -112,8 +112,8 @@ impl Suspects {
 mod tests {
     use super::*;
 
-    fn point(pulse: i64) -> Refused {
-        Refused {
+    fn point(pulse: i64) -> RefusedPulse {
+        RefusedPulse {
             pulse,
             meter: 1,
             wall_ns: pulse * 1_000,

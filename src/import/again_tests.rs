@@ -17,11 +17,7 @@ use super::source::{Context, Source};
 use super::survey::Survey;
 use crate::clock::segment::{EARLIEST_WALL_NS, Segment, Trust};
 use crate::intake::Pending;
-use crate::journal::append::Journal;
-use crate::journal::file_in;
-use crate::journal::migrations::GIVE_ID;
-use crate::journal::reader::Reader;
-use crate::journal::registers::{Reading, Registers};
+use crate::journal::{GIVE_ID, Journal, Reader, Reading, Registers, file_in};
 use crate::model::View;
 use crate::model::{Loss, LossCause, MeterId, NS_PER_S, Pulse, SegmentNo, WallNs};
 

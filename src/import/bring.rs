@@ -5,13 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use super::Taken;
 use super::source::{Context, Source, SourceError};
 use super::survey::Survey;
-use crate::journal::JournalError;
-use crate::journal::append::Journal;
-use crate::journal::arrivals::{Arrival, Expiry, Known};
-use crate::journal::foreign::Foreign;
-use crate::journal::heirloom::{ArrivedHours, TheirLoss, would_raise};
-use crate::journal::reader::Reader;
-use crate::journal::registers::Reading;
+use crate::journal::salvage::{
+    Arrival, ArrivedHours, Expiry, Foreign, Presence, TheirLoss, would_raise,
+};
+use crate::journal::{Journal, JournalError, Reader, Reading};
 use crate::model::View;
 use crate::model::WallNs;
 
@@ -165,7 +162,7 @@ impl Bringer<'_> {
         outcomes: &mut BTreeMap<u16, Outcome>,
     ) -> Result<Vec<Arrival>, JournalError> {
         let known = match &mut self.reader {
-            None => vec![Known::No; arrivals.len()],
+            None => vec![Presence::No; arrivals.len()],
             Some(reader) => {
                 let rows = reader.meter_rows(self.names)?;
                 reader.known_of(arrivals, &rows, lent)?
@@ -174,7 +171,7 @@ impl Bringer<'_> {
         let mut new = Vec::new();
         for (arrival, known) in arrivals.iter().zip(known) {
             let outcome = outcomes.entry(arrival.meter).or_default();
-            if known == Known::No {
+            if known == Presence::No {
                 outcome.new += 1;
                 new.push(*arrival);
                 if let Some(arrived) = &mut self.arrived {
@@ -183,10 +180,10 @@ impl Bringer<'_> {
                 continue;
             }
             outcome.known += 1;
-            if known != Known::Same {
+            if known != Presence::Same {
                 count(&mut self.moved, arrival.meter, arrival.wall_ns, -1);
             }
-            if known == Known::Here {
+            if known == Presence::Here {
                 count(&mut self.moved, arrival.meter, arrival.here_ns, 1);
             }
         }

@@ -1,6 +1,6 @@
 //! Pulses from elsewhere: what the Python edition never delivered, CSV and line protocol files, journals
 //! that were moved aside. [`source`] reads them, [`survey`] says what they hold, [`bring`] puts into the
-//! journal what is not there yet. docs/design/import.md tells why it is done this way.
+//! journal what is not there yet. docs/development/import.md tells why it is done this way.
 
 pub mod bring;
 pub mod csv;

@@ -11,8 +11,7 @@ use super::{Row, Taken, Unclear, check_stamp, line};
 use crate::civil::Zone;
 use crate::config::InfluxSettings;
 use crate::journal::JournalError;
-use crate::journal::foreign::{Foreign, Holds, QueueRow, is_sqlite};
-use crate::journal::kinship::Segments;
+use crate::journal::salvage::{Foreign, Holds, KnownSegments, QueueRow, is_sqlite};
 use crate::model::WallNs;
 
 /// What cannot be imported at all.
@@ -93,7 +92,7 @@ pub struct Context {
     /// The zone of times without an offset.
     pub zone: Zone,
     /// The clock segments of the journal here: by them its pulses are known in another one.
-    pub here: Segments,
+    pub here: KnownSegments,
     /// The time: nothing has come after it.
     pub now_ns: WallNs,
 }
@@ -107,7 +106,7 @@ impl Context {
             raw_bucket: influx.raw_bucket.clone(),
             view_buckets: views.into_iter().cloned().collect(),
             zone: Zone::system(),
-            here: Segments::default(),
+            here: KnownSegments::default(),
             now_ns,
         }
     }
@@ -120,7 +119,7 @@ impl Context {
             raw_bucket: "PowerLogger_raw".to_owned(),
             view_buckets: views.map(str::to_owned).to_vec(),
             zone: Zone::system(),
-            here: Segments::default(),
+            here: KnownSegments::default(),
             now_ns,
         }
     }

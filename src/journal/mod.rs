@@ -50,222 +50,57 @@
 //!   had to leave (the disk bound) before the time of their segment was known; counted in windows when it is.
 //!
 //! A journal of simulated pulses bears the key `simulated` in `journal(key, value)`; real pulses never go into one
-//! of those, nor the other way round ([`kind`]).
+//! of those, nor the other way round.
 //!
 //! Beside it lies `reserve`, a file of 1 MiB that holds nothing: a full disk cannot even delete.
 //!
 //! # Durability
 //!
-//! The [`writer`] commits what is waiting at once at `synchronous=NORMAL`: that survives the death
-//! of the process. The [`durable`] thread syncs the WAL and publishes the **durable mark**, the
+//! The [`Writer`] commits what is waiting at once at `synchronous=NORMAL`: that survives the death
+//! of the process. The [`Durable`] thread syncs the WAL and publishes the **durable mark**, the
 //! newest id that survives a power cut. Only up to that mark anything is sent.
 
-pub mod append;
-pub mod arrivals;
-pub mod compared;
-pub mod delivery;
-pub mod durable;
-pub mod foreign;
-mod head;
-pub mod heirloom;
-pub mod hours;
-pub mod kind;
-pub mod kinship;
-pub mod lock;
-pub mod mailbox;
-pub mod marks;
-pub mod quarantine;
-pub mod ranges;
-pub mod reader;
-pub mod refusal;
-pub mod registers;
-pub mod retention;
-pub mod roller;
+mod db;
+mod error;
+mod handles;
+mod ids;
+mod refusal;
 pub mod salvage;
-pub mod schema;
-mod schema_rows;
-pub mod segments;
-pub mod settings;
-pub mod tail;
-pub mod tallies;
-pub mod windows;
-pub mod writer;
-
-mod check;
-mod elapsed;
-mod lines;
-pub(crate) mod migrations;
-mod older;
-mod reserve;
-mod thinned;
-mod unused;
+mod stages;
+mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub use db::lock::{Holder, Lock, holder, is_locked};
+#[cfg(test)]
+pub(crate) use db::migrations::GIVE_ID;
+pub use db::open::{Opened, open as open_database, set_aside};
+pub use error::JournalError;
+pub(in crate::journal) use error::OpContext;
+pub use handles::journal::Journal;
+pub use handles::reader::{LedgerEntry, MeterTotals, Page, Reader, StoredPulse};
+pub use ids::IdRanges;
+pub use refusal::{Refusal, is_read_only, remedy};
+pub use stages::durable::{Durable, Flush};
+pub use stages::marks::{Mark, Marks};
+pub use stages::outbox::Outbox;
+pub use stages::retention::PRUNE_ROWS;
+pub use stages::unsynced::Carryover;
+pub use stages::writer::Writer;
+pub use tables::compared::{Changed, Compared, Looked, Reconciled};
+pub use tables::deliveries::{DeliveryNews, DestinationState, ExpiredPulse, RefusedPulse};
+pub use tables::kind::SIMULATED_BOOT;
+pub use tables::quarantine::{Quarantine, Quarantined};
+pub use tables::readings::{Reading, Registers};
+pub use tables::settings::NotedSettings;
+pub use tables::windows::{Unwatched, Window};
+
 /// The journal's file in its directory.
 pub const FILE_NAME: &str = "journal.sqlite";
-
-/// What can go wrong with the journal.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// The directory or the lock in it cannot be used.
-    #[error("cannot use the journal's directory {}", path.display())]
-    Directory {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Another process has it.
-    #[error(
-        "the journal in {} is in use by another powerlogger; stop that one first \
-         (systemctl stop powerlogger), or name another directory in QUEUE_DIR", path.display()
-    )]
-    InUse {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// There is none.
-    #[error(
-        "there is no journal in {}; `powerlogger run` makes one (QUEUE_DIR names the directory)",
-        path.display()
-    )]
-    Missing {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// Whether there is one cannot be seen.
-    #[error("the journal in {} cannot be read", path.display())]
-    Unreadable {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// It was there, and is there no longer.
-    #[error(
-        "the journal has gone from {}: is its disk mounted?", path.display()
-    )]
-    Gone {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// It holds real pulses, and simulated ones are to go into it.
-    #[error(
-        "the journal in {} holds real pulses: simulated ones, or those of a recording, do not go into it; \
-         --simulated puts them into a journal of their own beside it, or name another directory with --queue-dir",
-        path.display()
-    )]
-    HoldsReal {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// It holds simulated pulses, and they are to go among real ones.
-    #[error(
-        "{} holds SIMULATED pulses, which do not go among real ones; --simulated brings them into the journal of \
-         simulated pulses", path.display()
-    )]
-    Simulated {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It was written by a newer program.
-    #[error(
-        "the journal has schema {found}, this powerlogger knows {known}: it was written by a newer \
-         version; install that one again, or move the journal aside"
-    )]
-    NewerSchema {
-        /// The journal's.
-        found: i64,
-        /// Ours.
-        known: i64,
-    },
-    /// It was written by an older program, and is to be written to beside a daemon of that one.
-    #[error(
-        "the journal has schema {found}: it was written by an older version; restart the daemon \
-         (systemctl restart powerlogger), which brings it up to date, and try again"
-    )]
-    OlderSchema {
-        /// The journal's.
-        found: i64,
-    },
-    /// SQLite says no.
-    #[error("the journal cannot {op}")]
-    Sql {
-        /// What was to be done.
-        op: &'static str,
-        /// What it says.
-        source: rusqlite::Error,
-    },
-    /// The WAL cannot be synced.
-    #[error("the journal's last commits cannot be made durable")]
-    Sync {
-        /// Why.
-        source: std::io::Error,
-    },
-}
-
-impl JournalError {
-    /// A machine word for logs and metrics.
-    pub fn kind(&self) -> &'static str {
-        use rusqlite::ErrorCode as C;
-        match self {
-            JournalError::Directory { .. } => "directory",
-            JournalError::InUse { .. } => "in_use",
-            JournalError::Missing { .. } => "missing",
-            JournalError::Gone { .. } => "gone",
-            JournalError::HoldsReal { .. } => "holds_real",
-            JournalError::Simulated { .. } => "simulated",
-            JournalError::NewerSchema { .. } => "newer_schema",
-            JournalError::OlderSchema { .. } => "older_schema",
-            JournalError::Unreadable { source, .. } => match source.kind() {
-                std::io::ErrorKind::PermissionDenied => "permission",
-                _ => "directory",
-            },
-            JournalError::Sync { .. } => "sync",
-            JournalError::Sql { source, .. } => match source.sqlite_error_code() {
-                Some(C::DiskFull) => "disk_full",
-                Some(C::ReadOnly) => "read_only",
-                Some(C::SystemIoFailure) => "io",
-                Some(C::DatabaseCorrupt | C::NotADatabase) => "corrupt",
-                Some(C::DatabaseBusy | C::DatabaseLocked) => "busy",
-                _ => "sql",
-            },
-        }
-    }
-
-    /// Whether the file is damaged beyond what SQLite recovers by itself.
-    pub fn is_corrupt(&self) -> bool {
-        self.kind() == "corrupt"
-    }
-}
-
-/// Names the operation that failed.
-pub(crate) trait Named<T> {
-    /// `op` completes the sentence "the journal cannot …".
-    fn op(self, op: &'static str) -> Result<T, JournalError>;
-}
-
-impl<T> Named<T> for rusqlite::Result<T> {
-    fn op(self, op: &'static str) -> Result<T, JournalError> {
-        self.map_err(|source| JournalError::Sql { op, source })
-    }
-}
 
 /// The file in `dir`.
 pub fn file_in(dir: &Path) -> PathBuf {
     dir.join(FILE_NAME)
 }
-
-#[cfg(test)]
-mod arrival_tests;
-#[cfg(test)]
-mod beside_tests;
-#[cfg(test)]
-mod register_tests;
-#[cfg(test)]
-mod tail_tests;
-#[cfg(test)]
-mod tests;
-#[cfg(test)]
-mod window_tests;

@@ -6,7 +6,7 @@ use std::path::Path;
 use rustix::fs::{Access, AtFlags, CWD, StatVfsMountFlags, accessat, statvfs};
 use rustix::io::Errno;
 
-use super::{FILE_NAME, JournalError};
+use crate::journal::{FILE_NAME, JournalError};
 
 /// How a commit, or the opening of the journal, was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,12 +49,13 @@ impl Refusal {
 
     /// Whether a journal that is refused like this is better let go and opened anew: a disk that fails
     /// can be unmounted, checked and mounted again only when nobody has files open on it.
-    pub fn wants_letting_go(kind: &str) -> bool {
+    pub fn should_reopen(kind: &str) -> bool {
         !matches!(kind, "disk_full" | "busy" | "corrupt")
     }
 }
 
-pub(super) fn remedy(kind: &str) -> &'static str {
+/// What to do about a refusal of this kind.
+pub fn remedy(kind: &str) -> &'static str {
     match kind {
         "disk_full" => "the disk is full: delete something (`df -h` shows which one it is)",
         "read_only" => {
@@ -139,7 +140,7 @@ mod tests {
     fn looking_for_the_reason_leaves_the_locks_of_sqlite() {
         use std::process::{Command, Stdio};
         let dir = tempfile::tempdir().unwrap();
-        let writer = crate::journal::schema::open(dir.path(), 0)
+        let writer = crate::journal::db::open::open(dir.path(), 0)
             .unwrap()
             .connection;
         writer.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -179,7 +180,7 @@ mod tests {
         ] {
             assert!(remedy(kind).len() > 20, "{kind}");
         }
-        assert!(!Refusal::wants_letting_go("disk_full"));
-        assert!(Refusal::wants_letting_go("io"));
+        assert!(!Refusal::should_reopen("disk_full"));
+        assert!(Refusal::should_reopen("io"));
     }
 }

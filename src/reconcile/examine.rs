@@ -9,8 +9,7 @@ use super::compare::{
 use super::outbox::Outbox;
 use super::server::Server;
 use crate::influx::line_protocol::LineEncoder;
-use crate::journal::JournalError;
-use crate::journal::reader::Reader;
+use crate::journal::{JournalError, Reader};
 use crate::model::NS_PER_S;
 use crate::model::{FIELD, TAG};
 use crate::model::{Tier, View};

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use super::compare::{Difference, Verdict};
 use super::held::Held;
 use crate::clock::elapsed::LEAP_MAX_NS;
-use crate::journal::compared::{Changed, Compared, Looked};
+use crate::journal::{Changed, Compared, Looked};
 use crate::model::Spans;
 use crate::model::Tier;
 use crate::model::{MonoNs, NS_PER_S};

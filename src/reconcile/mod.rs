@@ -17,7 +17,6 @@ pub mod examine;
 pub mod from_raw;
 pub mod influx_server;
 pub mod server;
-pub mod stats;
 
 mod held;
 mod lane;
@@ -31,17 +30,18 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::clock::segment::EARLIEST_WALL_NS;
-use crate::config::{DeliverSettings, Downsampling};
-use crate::deliver::stats::DeliverStats;
+use crate::config::Downsampling;
+use crate::journal::DeliveryNews;
 use crate::journal::JournalError;
-use crate::journal::compared::{Changed, Looked, Reconciled};
-use crate::journal::delivery::DeliveryNews;
-use crate::journal::mailbox::Mailbox;
-use crate::journal::marks::Mark;
-use crate::journal::reader::Reader;
+use crate::journal::Mark;
+use crate::journal::Outbox;
+use crate::journal::Reader;
+use crate::journal::{Changed, Looked, Reconciled};
+use crate::live::{Board, DeliveryLive};
 use crate::model::Spans;
 use crate::model::{MonoNs, NS_PER_S};
 use crate::model::{Tier, View};
+use crate::server::Dependencies;
 use crate::server::backoff::Backoff;
 use crate::server::failure::{Failure, Hold, Verdict as Judged, judge};
 use crate::server::reminder::Reminder;
@@ -49,7 +49,6 @@ use examine::Trouble;
 use lane::{Bounds, Kind, Lane, Stretch};
 use outbox::asks_for_less;
 use server::Server;
-use stats::ReconcileStats;
 use turn::Turn;
 
 /// Between two looks.
@@ -64,31 +63,13 @@ const IDLE: Duration = Duration::from_secs(5);
 /// While something has to be durable first, it looks again after this.
 const KEEPING: Duration = Duration::from_millis(100);
 
-/// What the reconciler needs to begin.
-#[derive(Debug)]
-pub struct Start {
-    /// A connection of its own.
-    pub reader: Reader,
-    /// The server.
-    pub server: Box<dyn Server>,
-    /// Where the writer finds what is to be kept.
-    pub mailbox: Arc<Mailbox>,
-    /// Real time.
-    pub clock: Arc<dyn Clock>,
-    /// How to retry.
-    pub settings: DeliverSettings,
-    /// The raw bucket's retention, in days.
-    pub retention_d: u32,
-    /// The measurement of the points.
-    pub measurement: String,
-    /// The destination's row in the journal.
-    pub destination: i64,
+/// Which of the server's buckets are compared, and who writes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Writers {
     /// Who writes young windows.
     pub downsampling: Downsampling,
-    /// Whether pulses are sent.
+    /// Whether delivery sends pulses.
     pub raw: bool,
-    /// How delivery stands.
-    pub delivery: Option<Arc<DeliverStats>>,
 }
 
 /// What [`Reconciler::step`] did, and when to call it again.
@@ -106,9 +87,9 @@ pub struct Reconciler {
     // Dependencies.
     reader: Reader,
     server: Box<dyn Server>,
-    mailbox: Arc<Mailbox>,
+    outbox: Arc<Outbox>,
     clock: Arc<dyn Clock>,
-    delivery: Option<Arc<DeliverStats>>,
+    board: Arc<Board>,
     // Settings.
     backoff: Backoff,
     retention_d: u32,
@@ -126,7 +107,6 @@ pub struct Reconciler {
     saw_failing: bool,
     condition: Reminder,
     random: fastrand::Rng,
-    stats: Arc<ReconcileStats>,
 }
 
 impl Reconciler {
@@ -134,11 +114,19 @@ impl Reconciler {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn begin(start: Start) -> Result<Reconciler, JournalError> {
-        let views = start.downsampling != Downsampling::Off;
+    pub fn begin(
+        start: Dependencies,
+        server: Box<dyn Server>,
+        writers: Writers,
+    ) -> Result<Reconciler, JournalError> {
+        let views = writers.downsampling != Downsampling::Off;
         let mut lanes = Vec::new();
         for level in Tier::ALL {
-            if if level == Tier::Raw { start.raw } else { views } {
+            if if level == Tier::Raw {
+                writers.raw
+            } else {
+                views
+            } {
                 let known = start.reader.compared(start.destination, level)?;
                 lanes.push(Lane::new(level, known, start.settings.batch_lines_max));
             }
@@ -151,27 +139,21 @@ impl Reconciler {
             names: start.reader.meter_names()?,
             looked_ns: None,
             reader: start.reader,
-            server: start.server,
-            mailbox: start.mailbox,
+            server,
+            outbox: start.outbox,
             clock: start.clock,
-            delivery: start.delivery,
+            board: start.board,
             backoff,
             retention_d: start.retention_d,
             measurement: start.measurement,
             destination: start.destination,
-            downsampling: start.downsampling,
+            downsampling: writers.downsampling,
             lanes,
             readable: true,
             saw_failing: false,
             condition: Reminder::default(),
             random: fastrand::Rng::new(),
-            stats: Arc::default(),
         })
-    }
-
-    /// What it shows while it runs.
-    pub fn stats(&self) -> Arc<ReconcileStats> {
-        Arc::clone(&self.stats)
     }
 
     /// Compares one stretch of one level, if there is one to compare.
@@ -199,7 +181,7 @@ impl Reconciler {
             };
             if stretch.kind == Kind::Ahead {
                 let level = self.lanes[index].level;
-                self.mailbox.comparing(level, stretch.to_s);
+                self.outbox.comparing(level, stretch.to_s);
             }
             match self.turn(index, &stretch, bounds) {
                 Ok(Turn::Done(unequal)) => {
@@ -221,10 +203,8 @@ impl Reconciler {
 
     /// Looks are due at the start, once a day, and when the server is back.
     fn begin_looks(&mut self, mark: Mark, now_ns: MonoNs) -> Result<(), JournalError> {
-        let failing = self
-            .delivery
-            .as_ref()
-            .is_some_and(|stats| stats.is_failing());
+        let delivery = self.board.snapshot().delivery;
+        let failing = delivery.is_some_and(|delivery| delivery.is_failing);
         let back = std::mem::replace(&mut self.saw_failing, failing) && !failing;
         let day = self
             .looked_ns
@@ -259,8 +239,9 @@ impl Reconciler {
 
     /// Raw is not compared while it is being filled, nor where nothing can be read back.
     fn is_held_up(&self, level: Tier) -> bool {
-        let busy = |stats: &Arc<DeliverStats>| stats.is_failing() || stats.backlog() > BACKLOG_MAX;
-        level == Tier::Raw && (!self.readable || self.delivery.as_ref().is_some_and(busy))
+        let busy = |delivery: &DeliveryLive| delivery.is_failing || delivery.missing > BACKLOG_MAX;
+        let delivery = || self.board.snapshot().delivery;
+        level == Tier::Raw && (!self.readable || delivery().is_some_and(|now| busy(&now)))
     }
 
     /// What of a lane can be compared now; None: nothing.
@@ -347,9 +328,7 @@ impl Reconciler {
         lane.failures = 0;
         let was_away = lane.trouble.take().is_some_and(|(word, _)| is_away(word));
         let looked = lane.done(stretch, unequal, bounds, now_s);
-        let until_s = lane.known.until_s;
-        self.stats.reconciled(lane.level, until_s);
-        let until_s = until_s.filter(|_| stretch.kind == Kind::Ahead);
+        let until_s = lane.known.until_s.filter(|_| stretch.kind == Kind::Ahead);
         self.leave(index, until_s, stretch.changed.clone(), looked);
         if was_away {
             self.look_back(index, mark, true)?;
@@ -358,9 +337,15 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Leaves what is to be kept of a lane.
+    /// Leaves what is to be kept of a lane, and shows how it stands.
     fn leave(&self, index: usize, until_s: Option<i64>, changed: Vec<Changed>, looked: Looked) {
-        self.mailbox.leave(DeliveryNews {
+        let lane = &self.lanes[index];
+        if let Some(known) = lane.known.live(lane.level) {
+            self.board.publish_views(|views| {
+                views.tiers.insert(lane.level, known);
+            });
+        }
+        self.outbox.leave(DeliveryNews {
             reconciled: vec![Reconciled {
                 level: self.lanes[index].level,
                 until_s,

@@ -5,8 +5,7 @@ use super::examine::{AskRaw, Examiner, Trouble, unread};
 use super::lane::{Bounds, Keeping, Kind, Stretch};
 use super::{Reconciler, tell};
 use crate::config::Downsampling;
-use crate::journal::JournalError;
-use crate::journal::marks::Mark;
+use crate::journal::{JournalError, Mark};
 use crate::model::NS_PER_S;
 use crate::model::Spans;
 use crate::model::{Tier, View};
@@ -150,12 +149,14 @@ impl Reconciler {
         match lane.level {
             Tier::Raw => {
                 let sent = examiner.resend(server, span, differences)?;
-                self.stats.resent(sent);
+                self.board
+                    .publish_views(|views| views.resent += number(sent));
                 Ok(sent)
             }
             Tier::View(view) => {
                 let written = examiner.write(server, view, differences)?;
-                self.stats.written(written);
+                self.board
+                    .publish_views(|views| views.windows += number(written));
                 Ok(written)
             }
         }
@@ -232,6 +233,10 @@ fn has_no_queries(failure: &Failure) -> bool {
         404 => *foreign || message.contains("path not found"),
         _ => false,
     }
+}
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::lock::Holder;
+use crate::journal::Holder;
 use crate::model::WallNs;
 
 /// Why no line is read while no daemon runs.

@@ -4,13 +4,21 @@ use std::collections::BTreeMap;
 
 use serde::de::{Deserialize, Deserializer, Error};
 
+use super::condition::Rejection;
 use crate::model::{LossCause, Tier};
 
 /// A machine word of this program. (serde takes a field that is written as a reference for borrowed from its input.)
 pub(super) type Word = &'static str;
 
 const TRUSTS: [Word; 4] = ["synchronised", "rtc", "assumed", "provisional"];
-const REJECTIONS: [Word; 5] = ["bounce", "width", "long", "interval", "merged"];
+
+const REJECTIONS: [Rejection; 5] = [
+    Rejection::Bounce,
+    Rejection::Width,
+    Rejection::Long,
+    Rejection::Interval,
+    Rejection::Merged,
+];
 
 fn among<E: Error>(word: &str, known: impl IntoIterator<Item = Word>) -> Result<Word, E> {
     let found = known.into_iter().find(|known| *known == word);
@@ -26,9 +34,16 @@ pub(super) fn cause<'de, D: Deserializer<'de>>(from: D) -> Result<Word, D::Error
     among(&word, LossCause::ALL.map(LossCause::as_str))
 }
 
-pub(super) fn too_many<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Word>, D::Error> {
+pub(super) fn rejection<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Rejection>, D::Error> {
     let word = Option::<String>::deserialize(from)?;
-    word.map(|word| among(&word, REJECTIONS)).transpose()
+    let known = |word: String| {
+        let of_word = |rejection: &Rejection| rejection.cause().as_str() == word;
+        let found = REJECTIONS.into_iter().find(of_word);
+        found.ok_or_else(|| D::Error::custom(format!("unknown word \"{word}\"")))
+    };
+    word.map(known).transpose()
 }
 
 pub(super) fn by_level<'de, D, T>(from: D) -> Result<BTreeMap<Word, T>, D::Error>

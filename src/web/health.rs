@@ -9,13 +9,13 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
 use super::api::Api;
-use super::api::journal::answer;
 use super::problem::{Problem, UNWELL, WRONG_PARAMETER};
 use super::query::Query;
-use super::source::{Loops, Source};
-use crate::answers::status::StatusAnswer;
+use super::source::Loops;
 use crate::clock::{Clock, SystemClock};
+use crate::live::Notice;
 use crate::model::{MonoNs, NS_PER_S};
+use crate::status::{Condition, Status};
 
 /// A loop that has not moved for so long does not step.
 const STUCK_NS: i64 = 60 * NS_PER_S;
@@ -37,7 +37,7 @@ pub(super) async fn livez(State(api): State<Api>, uri: Uri) -> Result<Response, 
 pub(super) async fn readyz(State(api): State<Api>, uri: Uri) -> Result<Response, Problem> {
     let verbose = is_verbose(&uri)?;
     let mut checks = alive(api.source.loops(), SystemClock.mono_ns());
-    checks.extend(counting(&status(&api.source).await));
+    checks.push(counting(&api.source.status()));
     told(&checks, verbose)
 }
 
@@ -45,15 +45,10 @@ pub(super) async fn healthz(State(api): State<Api>, uri: Uri) -> Result<Response
     let verbose = is_verbose(&uri)?;
     let loops = api.source.loops();
     let mut checks = alive(loops, SystemClock.mono_ns());
-    let status = status(&api.source).await;
-    checks.extend(counting(&status));
+    let status = api.source.status();
+    checks.push(counting(&status));
     checks.extend(well(&status, loops));
     told(&checks, verbose)
-}
-
-/// With why it cannot be told.
-async fn status(source: &Source) -> Result<StatusAnswer, String> {
-    answer(source).await.map_err(|problem| problem.detail)
 }
 
 fn is_verbose(uri: &Uri) -> Result<bool, Problem> {
@@ -87,54 +82,44 @@ fn alive(loops: Loops, now_ns: MonoNs) -> Vec<Check> {
 }
 
 /// Whether it counts.
-fn counting(status: &Result<StatusAnswer, String>) -> Vec<Check> {
-    let status = match status {
-        Ok(status) => status,
-        Err(why) => return vec![("journal", Err(why.clone()))],
-    };
-    let unread = status.status.unread();
-    let unread: Vec<String> = unread
-        .map(|(meter, line)| format!("{meter}: {}", line.why))
-        .collect();
-    vec![("journal", Ok(())), ("lines", if_none(&unread))]
+fn counting(status: &Status) -> Check {
+    let unread = status.unread();
+    let unread = unread.map(|(meter, line)| format!("{meter}: {}", line.why));
+    ("lines", if_none(&unread.collect::<Vec<_>>()))
 }
 
 /// Whether all else is well, too.
-fn well(status: &Result<StatusAnswer, String>, loops: Loops) -> Vec<Check> {
-    let disk = match loops.journal_ns > STALLED_NS {
-        true => Err(format!(
-            "it has not answered for {} s; {} pulses wait in memory",
-            loops.journal_ns / NS_PER_S,
-            loops.waiting
-        )),
-        false => Ok(()),
+fn well(status: &Status, loops: Loops) -> Vec<Check> {
+    let conditions = status.conditions();
+    let among = |is_of: fn(&Condition) -> bool| {
+        let found = conditions.iter().filter(|condition| is_of(condition));
+        if_none(&found.map(Condition::sentence).collect::<Vec<_>>())
     };
-    let mut checks = vec![("disk", disk)];
-    if let Ok(status) = status {
-        let conditions = || {
-            status
-                .conditions
-                .iter()
-                .map(|condition| condition.word.as_str())
-        };
-        let among = |words: &[&str]| {
-            let found: Vec<String> = conditions()
-                .filter(|word| words.contains(word))
-                .map(str::to_owned)
-                .collect();
-            if_none(&found)
-        };
-        let of_delivery = [
-            "delivery_fails",
-            "backlog_old",
-            "windows_not_compared",
-            "server_unusable",
-        ];
-        checks.push(("delivery", among(&of_delivery)));
-        checks.push(("clock", among(&["clock_unknown"])));
-        checks.push(("configuration", among(&["configuration_wrong"])));
-    }
-    checks
+    let stalled_s = loops.journal_ns / NS_PER_S;
+    let disk = match loops.journal_ns > STALLED_NS {
+        true => {
+            let waiting = status.waiting;
+            Err(format!("no answer for {stalled_s} s; {waiting} pulses wait in memory"))
+        }
+        false => among(|of| matches!(of, Condition::JournalFails { .. } | Condition::DiskStalled)),
+    };
+    let delivery = among(|of| {
+        let is_unusable = matches!(of, Condition::Configuration(Notice::ServerUnusable(_)));
+        let fails = matches!(
+            of,
+            Condition::DeliveryFails | Condition::BacklogOld | Condition::WindowsNotCompared
+        );
+        is_unusable || fails
+    });
+    let wrong = |of: &Condition| {
+        matches!(of, Condition::Configuration(Notice::ConfigurationWrong(_)))
+    };
+    vec![
+        ("disk", disk),
+        ("delivery", delivery),
+        ("clock", among(|of| *of == Condition::ClockUnknown)),
+        ("configuration", among(wrong)),
+    ]
 }
 
 fn if_none(found: &[String]) -> Result<(), String> {
@@ -199,15 +184,6 @@ mod tests {
             ..fresh
         };
         assert_eq!(wrong(stalled), Vec::<&str>::new());
-        assert_eq!(
-            well(&Err(String::new()), stalled)[0]
-                .1
-                .clone()
-                .unwrap_err()
-                .split(';')
-                .count(),
-            2
-        );
         let stuck = Loops {
             capture_ns: 61 * NS_PER_S,
             ..fresh

@@ -12,12 +12,11 @@ use super::problem::{BUSY, INTERNAL, JOURNAL, Problem};
 use crate::answers::socket;
 use crate::clock::{Clock, SystemClock};
 use crate::config::described::Described;
-use crate::journal::JournalError;
-use crate::journal::reader::Reader;
-use crate::journal::refusal::Refusal;
+use crate::config::MeterSettings;
+use crate::journal::{JournalError, Reader, Refusal};
+use crate::live::{Board, Notice};
 use crate::model::MonoNs;
-use crate::status::Wanted;
-use crate::status::line::Daemon;
+use crate::status::Status;
 
 /// Questions to the journal at a time.
 const QUERIES_MAX: usize = 2;
@@ -31,14 +30,10 @@ const ANSWER_MAX: Duration = Duration::from_secs(20);
 pub struct InUse {
     /// The journal's directory.
     pub dir: PathBuf,
-    /// The names of its meters.
-    pub meters: Vec<String>,
-    /// The name of the destination; None: nothing is sent.
-    pub destination: Option<String>,
+    /// Its meters.
+    pub meters: Vec<MeterSettings>,
     /// All settings as words.
     pub described: Described,
-    /// What is to be told beside what the journal tells: a machine word and a text.
-    pub notices: Vec<(&'static str, String)>,
 }
 
 /// How its loops move, as the main thread saw it.
@@ -50,13 +45,12 @@ pub struct Loops {
     pub capture_ns: i64,
     /// For how long the journal's writer has not moved: it waits for the disk.
     pub journal_ns: i64,
-    /// Pulses in memory that the disk has not taken.
-    pub waiting: usize,
 }
 
 /// What the answers are made from. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Source {
+    board: Arc<Board>,
     told: Arc<Mutex<Told>>,
     queries: Arc<Semaphore>,
 }
@@ -72,14 +66,20 @@ struct Told {
 
 impl Default for Source {
     fn default() -> Source {
-        Source {
-            told: Arc::default(),
-            queries: Arc::new(Semaphore::new(QUERIES_MAX)),
-        }
+        Source::new(Arc::default())
     }
 }
 
 impl Source {
+    /// What `board` shows; all else is told.
+    pub fn new(board: Arc<Board>) -> Source {
+        Source {
+            board,
+            told: Arc::default(),
+            queries: Arc::new(Semaphore::new(QUERIES_MAX)),
+        }
+    }
+
     /// These are the settings from here on.
     pub fn use_settings(&self, in_use: InUse) {
         let tag = socket::tag(&in_use.described);
@@ -115,13 +115,18 @@ impl Source {
         self.with(|told| told.tag.clone())
     }
 
-    /// All that is to be told beside what the journal tells.
-    pub(super) fn notices(&self) -> Vec<(&'static str, String)> {
-        self.with(|told| {
-            let closed = told.doors.values();
-            let closed = closed.map(|why| ("page_not_reachable", why.clone()));
-            told.in_use.notices.iter().cloned().chain(closed).collect()
-        })
+    /// The board: how everything stands.
+    pub(super) fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    /// How things stand by the board, with what is told of the doors. No disk is asked.
+    pub(super) fn status(&self) -> Status {
+        let mut status = Status::from_board(&self.board.snapshot(), SystemClock.wall_ns());
+        let closed = self.with(|told| told.doors.values().cloned().collect::<Vec<_>>());
+        let closed = closed.into_iter().map(Notice::PageNotReachable);
+        status.notices.extend(closed);
+        status
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Told) -> T) -> T {
@@ -135,29 +140,40 @@ impl Source {
     /// When it is busy with other questions, or cannot be read.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&mut Reader, &Asker) -> Result<T, JournalError> + Send + 'static,
+        question: impl FnOnce(&mut Reader, &InUse) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let in_use = self.in_use();
+        let answer = self.beside(move || {
+            // Opened each time: a journal that is let go must not be held open by questions.
+            let answer =
+                Reader::open(&in_use.dir).and_then(|mut reader| question(&mut reader, &in_use));
+            answer.map_err(|failed| unreadable(&failed, &in_use))
+        });
+        answer.await?
+    }
+
+    /// Does what may wait for the disk, on a thread for that.
+    ///
+    /// # Errors
+    /// When it is busy with other questions, or the disk does not answer.
+    pub(super) async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let busy = || Problem::new(BUSY, "two questions are being answered").retry_after(2);
         let turn = Arc::clone(&self.queries).acquire_owned();
         let turn = timeout(TURN_MAX, turn).await.map_err(|_| busy())?;
-        let asker = Asker {
-            in_use: self.in_use(),
-            notices: self.notices(),
-        };
         let answering = tokio::task::spawn_blocking(move || {
             // Held until the disk has answered, however long ago everybody gave up.
             let _turn = turn;
-            // Opened each time: a journal that is let go must not be held open by questions.
-            let answer = Reader::open(&asker.in_use.dir)
-                .and_then(|mut reader| question(&mut reader, &asker));
-            answer.map_err(|failed| unreadable(&failed, &asker.in_use))
+            work()
         });
         let silent = |_| {
             let detail = format!("the disk has not answered for {} s", ANSWER_MAX.as_secs());
             Problem::new(JOURNAL, detail).retry_after(10)
         };
         let answered = timeout(ANSWER_MAX, answering).await.map_err(silent)?;
-        answered.map_err(|_| Problem::new(INTERNAL, "the question has failed"))?
+        answered.map_err(|_| Problem::new(INTERNAL, "the question has failed"))
     }
 }
 
@@ -166,25 +182,4 @@ fn unreadable(failed: &JournalError, in_use: &InUse) -> Problem {
     Problem::new(JOURNAL, format!("{failed} ({kind})"))
         .remedy(remedy)
         .retry_after(5)
-}
-
-/// On whose behalf the journal is asked.
-#[derive(Debug)]
-pub(super) struct Asker {
-    pub(super) in_use: Arc<InUse>,
-    pub(super) notices: Vec<(&'static str, String)>,
-}
-
-impl Asker {
-    pub(super) fn wanted(&self) -> Wanted<'_> {
-        Wanted {
-            destination: self.in_use.destination.as_deref(),
-            meters: &self.in_use.meters,
-            daemon: Daemon::Running,
-        }
-    }
-
-    pub(super) fn now_ns(&self) -> i64 {
-        SystemClock.wall_ns()
-    }
 }

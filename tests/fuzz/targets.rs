@@ -19,14 +19,8 @@ use powerlogger::import::source::{Context, Source};
 use powerlogger::import::survey::Survey;
 use powerlogger::influx::error::{Error, retry_after};
 use powerlogger::influx::{flux, proxy};
-use powerlogger::journal::append::Journal;
-use powerlogger::journal::arrivals::Arrival;
-use powerlogger::journal::foreign::Foreign;
-use powerlogger::journal::heirloom::would_raise;
-use powerlogger::journal::kinship::Segments;
-use powerlogger::journal::reader::Reader;
-use powerlogger::journal::registers::{Reading, Registers};
-use powerlogger::journal::schema;
+use powerlogger::journal::salvage::{Arrival, Foreign, KnownSegments, would_raise};
+use powerlogger::journal::{Journal, Reader, Reading, Registers, open_database};
 use powerlogger::model::{Edge, EdgeKind, MeterId};
 use powerlogger::model::{FilterState, View};
 use powerlogger::server::backoff::Backoff;
@@ -357,7 +351,7 @@ pub(crate) fn journals(bytes: &[u8]) {
     let names = ["Import".to_owned(), "Export".to_owned()];
     let dir = scratch();
     fs::write(dir.path().join("journal.sqlite"), bytes).unwrap();
-    let Ok(opened) = schema::open(dir.path(), WALL) else {
+    let Ok(opened) = open_database(dir.path(), WALL) else {
         return;
     };
     drop(opened.connection);
@@ -407,7 +401,7 @@ fn salvage(path: &Path) {
         foreign.journal_id(),
     );
     let mut pulses = 0;
-    let here = Segments::default();
+    let here = KnownSegments::default();
     let _ = foreign.pulses(&here, &mut |page, _| pulses += page.len());
     let meters = foreign.meters().into_keys().map(|row| (row, 0));
     let _ = would_raise(

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use powerlogger::journal::reader::Reader;
-use powerlogger::journal::{FILE_NAME, JournalError};
+use powerlogger::journal::{FILE_NAME, JournalError, Reader};
 use powerlogger::model::{NS_PER_MS, WallNs};
 use rusqlite::{Connection, OpenFlags};
 

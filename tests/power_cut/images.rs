@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
-use powerlogger::journal::append::Journal;
+use powerlogger::journal::Journal;
 
 use super::found::{Found, Point, points};
 use super::log_writes::{BLOCK, Entry, Log, Part, Player};

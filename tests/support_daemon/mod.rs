@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
-use powerlogger::journal::reader::Reader;
+use powerlogger::journal::Reader;
 use powerlogger::model::NS_PER_S;
 use rustix::process::{Pid, Signal, kill_process};
 

@@ -23,12 +23,8 @@ use crate::import::bring::{Bringer, MeterOf, inherit, would_inherit};
 use crate::import::source::{Context, Source};
 use crate::import::survey::Survey;
 use crate::import::tidy;
-use crate::journal::JournalError;
-use crate::journal::append::Journal;
-use crate::journal::arrivals::Expiry;
-use crate::journal::heirloom::ArrivedHours;
-use crate::journal::lock::is_locked;
-use crate::journal::reader::Reader;
+use crate::journal::salvage::{ArrivedHours, Expiry};
+use crate::journal::{Journal, JournalError, Reader, is_locked};
 use crate::model::{NS_PER_DAY, WallNs};
 
 /// Bytes that a pulse takes in the journal with its windows, at most, when they come in thousands.

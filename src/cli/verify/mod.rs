@@ -17,7 +17,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::config::{Influx, Loaded};
-use crate::journal::lock::is_locked;
+use crate::journal::is_locked;
 
 /// Options of `verify`.
 #[derive(Debug, Args)]

@@ -7,8 +7,7 @@ use super::{Check, Checks};
 use crate::capture::waker::Waker;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded};
-use crate::journal::lock::is_locked;
-use crate::journal::reader::Reader;
+use crate::journal::{Reader, is_locked};
 use crate::model::{NS_PER_MS, NS_PER_S};
 
 /// The daemon looks at the files every 10 s, and what they say is in the journal a little later.

@@ -5,8 +5,7 @@ use anyhow::Result;
 use super::{Check, Checks};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
-use crate::journal::reader::Reader;
-use crate::journal::windows::Window;
+use crate::journal::{Reader, Window};
 use crate::model::NS_PER_S;
 use crate::model::View;
 

@@ -2,7 +2,7 @@
 
 mod about;
 mod head;
-pub(super) mod journal;
+mod journal;
 
 use std::sync::Arc;
 

@@ -1,0 +1,318 @@
+//! `powerlogger register`: readings of the meters' faces, and how far the count has drifted from them.
+
+mod said;
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use self::said::{tell, why_refused, words};
+use super::asking::from_daemon;
+use super::names::{meant, shell_word, width};
+use super::simulated::NOTE;
+use super::time::{self, Moment};
+use crate::answers::registers::{self, Register};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Loaded;
+use crate::energy::register::{Drift, NewReading, drift, kwh, outdated_imp_per_kwh, parse_kwh};
+use crate::import::tidy::give_to_owner;
+use crate::journal::{Reader, Reading, Registers};
+
+/// Options of `register`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct RegisterArgs {
+    /// Only this meter [default: all].
+    meter: Option<String>,
+
+    /// For programs.
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Option<RegisterCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum RegisterCommand {
+    /// Enter what a meter shows. The first reading ties the register to the pulses; a later one shows how far
+    /// they have drifted apart, and is kept as a note unless --adopt is given.
+    Set(SetArgs),
+    /// Take the reading back that was entered last for a meter.
+    Undo(UndoArgs),
+}
+
+/// Options of `register undo`.
+#[derive(Debug, Args)]
+struct UndoArgs {
+    /// The meter's name.
+    meter: String,
+}
+
+/// Options of `register set`.
+#[derive(Debug, Args)]
+struct SetArgs {
+    /// The meter's name.
+    meter: String,
+
+    /// What its face shows, in kWh, with the digits it has: 12345.6.
+    #[arg(value_parser = parse_kwh, allow_negative_numbers = true)]
+    kwh: (f64, usize),
+
+    /// When it was read: 2026-06-21T12:00:00Z, "2026-06-21 12:00", 21.06.2026, -2h, "2 hours ago".
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "now",
+        allow_hyphen_values = true
+    )]
+    at: Moment,
+
+    /// Count the register from this reading on. Where it is far from what was counted, you are asked first.
+    #[arg(long)]
+    adopt: bool,
+
+    /// With --adopt: do not ask.
+    #[arg(long, short, requires = "adopt")]
+    yes: bool,
+}
+
+/// Shows the registers, or enters a reading.
+///
+/// # Errors
+/// When there is no journal, no such meter, or it cannot be kept.
+pub fn register(args: &RegisterArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+    match &args.command {
+        Some(RegisterCommand::Set(set)) => enter(set, args.json, loaded, out),
+        Some(RegisterCommand::Undo(undo)) => take_back(undo, args.json, loaded, out),
+        None => show(args.meter.as_deref(), args.json, loaded, out),
+    }
+}
+
+fn show(only: Option<&str>, as_json: bool, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+    let mut shown: Vec<Register> = match from_daemon("/api/v1/registers", loaded) {
+        Some(registers) => registers,
+        None => registers::take(&Reader::open(&loaded.settings.journal.dir)?)?,
+    };
+    if let Some(only) = only {
+        let name = meant(only, shown.iter().map(|register| register.meter.as_str()));
+        let known: Vec<String> = shown.iter().map(|of| of.meter.clone()).collect();
+        shown.retain(|register| register.meter == name);
+        if shown.is_empty() {
+            bail!(
+                "the journal has no meter \"{only}\"; it has {}",
+                known.join(", ")
+            );
+        }
+    }
+    if as_json {
+        writeln!(out, "{:#}", serde_json::to_value(&shown)?)?;
+        return Ok(());
+    }
+    if shown.iter().any(|register| register.simulated) {
+        writeln!(out, "{NOTE}")?;
+    }
+    let column = width(shown.iter().map(|register| register.meter.as_str()), 10);
+    for register in &shown {
+        show_meter(register, loaded, column, out)?;
+    }
+    Ok(())
+}
+
+fn show_meter(
+    register: &Register,
+    loaded: &Loaded,
+    column: usize,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let (name, readings) = (&register.meter, &register.readings);
+    let Some(now) = register.kwh else {
+        writeln!(
+            out,
+            "{name:<column$} no reading yet: `powerlogger register set {} 12345.6`",
+            shell_word(name)
+        )?;
+        return Ok(());
+    };
+    writeln!(out, "{name:<column$} {now:.3} kWh")?;
+    for (n, reading) in readings.iter().enumerate() {
+        let what = if reading.adopted { "read" } else { "noted" };
+        let at = time::local(reading.at_ns);
+        let differs = drift(&readings[..n], reading, 0)
+            .map_or(String::new(), |by| format!(", {}", words(&by)));
+        writeln!(
+            out,
+            "{:column$} {what} {at}: {} kWh{differs}",
+            "", reading.kwh
+        )?;
+    }
+    if let Some(now) = imp_per_kwh(loaded, name) {
+        if let Some(counted) = outdated_imp_per_kwh(readings, now) {
+            writeln!(
+                out,
+                "{:column$} ⚠ counted with {counted} imp/kWh, as configured at that reading; now it is {now}: \
+                 enter a new reading with --adopt",
+                ""
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn imp_per_kwh(loaded: &Loaded, name: &str) -> Option<f64> {
+    let meters = &loaded.settings.meters;
+    meters.iter().find(|meter| meter.name == name)?.imp_per_kwh
+}
+
+/// The configured meter that is meant, and how many of its pulses are one kWh.
+fn configured(wanted: &str, loaded: &Loaded) -> Result<(String, f64)> {
+    let meters = || {
+        loaded
+            .settings
+            .meters
+            .iter()
+            .map(|meter| meter.name.as_str())
+    };
+    let name = meant(wanted, meters());
+    if !meters().any(|known| known == name) {
+        let names: Vec<&str> = meters().collect();
+        bail!(
+            "there is no meter \"{wanted}\"; there are {}",
+            names.join(", ")
+        );
+    }
+    let Some(imp_per_kwh) = imp_per_kwh(loaded, &name) else {
+        bail!(
+            "it is not known how many pulses of \"{name}\" are one kWh: set imp_per_kwh in its [[meter]] in \
+             powerlogger.toml; it is printed on the meter (imp/kWh)"
+        );
+    };
+    Ok((name, imp_per_kwh))
+}
+
+fn enter(args: &SetArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+    let (name, imp_per_kwh) = configured(&args.meter, loaded)?;
+    let dir = &loaded.settings.journal.dir;
+    let reader = Reader::open(dir)?;
+    let now_ns = SystemClock.wall_ns();
+    let (read_kwh, decimals) = args.kwh;
+    let new = NewReading {
+        at_ns: args.at.resolve(now_ns),
+        is_now: matches!(args.at, Moment::FromNow(0)),
+        kwh: read_kwh,
+        adopt: args.adopt,
+    };
+    let earlier = reader.readings(&name)?;
+    new.check_time(&earlier, now_ns)
+        .map_err(|refused| anyhow::Error::msg(why_refused(&new, refused)))?;
+    let since = pulses_since(&new, &name, &reader)?;
+    let totals = reader.totals()?;
+    let counted = totals.iter().find(|totals| totals.name == name);
+    let pulses = counted.map_or(0, |totals| totals.pulses) - since;
+    let reading = new.to_reading(&earlier, pulses, imp_per_kwh);
+    if let Some(by) = drift(&earlier, &reading, decimals).filter(|_| args.adopt && !args.yes) {
+        confirm(&name, &reading, &by, out)?;
+    }
+    let kept = open_registers(loaded)?.put(&name, reading, since)?;
+    give_to_owner(dir)?;
+    let Some(kept) = kept else {
+        bail!("the journal does not know \"{name}\" yet: start `powerlogger run` first");
+    };
+    let by = drift(&earlier, &kept, decimals);
+    if as_json {
+        let by = by.map(|by| {
+            json!({ "expected_kwh": by.expected_kwh, "kwh": by.kwh, "pulses": by.pulses,
+                    "percent": by.percent, "is_rounding": by.is_rounding })
+        });
+        let said = json!({ "meter": name, "kwh": kept.kwh, "adopted": kept.adopted, "drift": by });
+        writeln!(out, "{said:#}")?;
+        return Ok(());
+    }
+    tell(&name, &earlier, &kept, by.as_ref(), out)
+}
+
+/// Opens the journal to write readings.
+fn open_registers(loaded: &Loaded) -> Result<Registers> {
+    Registers::open(&loaded.settings.journal.dir).map_err(|failed| match failed.kind() {
+        "read_only" => anyhow::Error::new(failed)
+            .context("nothing was kept: run it as somebody who may write to the journal (sudo)"),
+        _ => failed.into(),
+    })
+}
+
+/// Asks whether a reading is right that pulses which were missed do not explain.
+fn confirm(name: &str, reading: &Reading, by: &Drift, out: &mut dyn Write) -> Result<()> {
+    if !by.is_implausible {
+        return Ok(());
+    }
+    let differs = format!(
+        "{} kWh is {} for \"{name}\": {:.3} kWh were expected",
+        reading.kwh,
+        words(by),
+        by.expected_kwh
+    );
+    if !std::io::stdin().is_terminal() {
+        bail!("nothing was kept: {differs}. If it is what the meter shows, add --yes");
+    }
+    write!(out, "{differs}. Count from it all the same? [y/N] ")?;
+    out.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    if !matches!(answer.trim(), "y" | "Y" | "yes") {
+        bail!("nothing was kept");
+    }
+    Ok(())
+}
+
+/// Takes the last reading of a meter back.
+fn take_back(args: &UndoArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+    let dir = &loaded.settings.journal.dir;
+    let reader = Reader::open(dir)?;
+    let totals = reader.totals()?;
+    let name = meant(
+        &args.meter,
+        totals.iter().map(|totals| totals.name.as_str()),
+    );
+    let taken = open_registers(loaded)?.take_back(&name)?;
+    give_to_owner(dir)?;
+    let Some(taken) = taken else {
+        bail!("there is no reading of \"{name}\" to take back");
+    };
+    let pulses = totals.iter().find(|totals| totals.name == name);
+    let now = kwh(
+        &reader.readings(&name)?,
+        pulses.map_or(0, |totals| totals.pulses),
+    );
+    if as_json {
+        let said =
+            json!({ "meter": name, "taken_back_kwh": taken.kwh, "at_ns": taken.at_ns, "kwh": now });
+        writeln!(out, "{said:#}")?;
+        return Ok(());
+    }
+    let now = now.map_or("it has no register now".to_owned(), |now| {
+        format!("its register is {now:.3} kWh")
+    });
+    writeln!(
+        out,
+        "✓ {name}: the reading of {}, {} kWh, is taken back; {now}",
+        time::local(taken.at_ns),
+        taken.kwh
+    )?;
+    Ok(())
+}
+
+/// How many pulses have come since the reading was taken.
+fn pulses_since(new: &NewReading, name: &str, reader: &Reader) -> Result<i64> {
+    if new.is_now {
+        return Ok(0);
+    }
+    match reader.pulses_after(name, new.at_ns)? {
+        Some(since) => Ok(since),
+        None => bail!(
+            "the journal no longer holds every pulse since {}; read the meter again and leave out --at",
+            time::local(new.at_ns)
+        ),
+    }
+}

@@ -1,0 +1,152 @@
+//! The register of a meter: the kilowatt-hours on its face, from a reading and the pulses counted since.
+//! And the rules of entering a reading.
+
+use crate::model::{Reading, WallNs};
+
+/// The register, if `pulses` of the meter are in the journal: that of the last reading that was adopted, and
+/// `pulses / imp_per_kwh` since. None: none was.
+pub fn kwh(readings: &[Reading], pulses: i64) -> Option<f64> {
+    let base = base(readings)?;
+    Some(base.kwh + energy_kwh(pulses - base.pulses, base.imp_per_kwh))
+}
+
+/// The reading from which the register is counted.
+pub fn base(readings: &[Reading]) -> Option<&Reading> {
+    readings.iter().rev().find(|reading| reading.adopted)
+}
+
+fn energy_kwh(pulses: i64, imp_per_kwh: f64) -> f64 {
+    pulses as f64 / imp_per_kwh
+}
+
+/// How a reading differs from what was counted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Drift {
+    /// What the pulses since the last adopted reading come to, in kWh.
+    pub expected_kwh: f64,
+    /// The reading less that, in kWh: positive where pulses were missed.
+    pub kwh: f64,
+    /// The same in pulses.
+    pub pulses: f64,
+    /// In per cent of what was consumed since; None: nothing was.
+    pub percent: Option<f64>,
+    /// It is less than one unit of the last digit on the face.
+    pub is_rounding: bool,
+    /// It is too large for pulses that were missed: a slip of the pen, another meter, or another imp_per_kwh.
+    pub is_implausible: bool,
+}
+
+/// More than this, in kWh, and more than a tenth of what was counted, is not taken for pulses that were missed.
+const PLAUSIBLE_KWH: f64 = 10.0;
+
+/// Compares a reading with the earlier ones. `decimals`: how many digits behind the point it has. None: there
+/// is nothing to compare with.
+pub fn drift(earlier: &[Reading], reading: &Reading, decimals: usize) -> Option<Drift> {
+    let base = base(earlier)?;
+    let expected_kwh = kwh(earlier, reading.pulses)?;
+    let round_kwh = gone_round_kwh(base.kwh, reading.kwh, expected_kwh);
+    let by_kwh = reading.kwh + round_kwh - expected_kwh;
+    let consumed_kwh = reading.kwh + round_kwh - base.kwh;
+    let digits = i32::try_from(decimals).unwrap_or(0);
+    Some(Drift {
+        expected_kwh,
+        kwh: by_kwh,
+        pulses: by_kwh * base.imp_per_kwh,
+        percent: (consumed_kwh > 0.0).then(|| by_kwh / consumed_kwh * 100.0),
+        is_rounding: by_kwh.abs() <= 10f64.powi(-digits),
+        is_implausible: by_kwh.abs() > PLAUSIBLE_KWH.max((expected_kwh - base.kwh) / 10.0),
+    })
+}
+
+/// How much a face has lost that has gone round since `base`, such as 100000 kWh from 99999.5 to 00000.5; 0: it has
+/// not. It goes round at a power of ten, and then shows about what was counted, less that.
+fn gone_round_kwh(base: f64, shown: f64, expected: f64) -> f64 {
+    if shown >= base {
+        return 0.0;
+    }
+    let rounds = (3..=9).map(|digits| 10f64.powi(digits));
+    let fits = |round: &f64| base < *round && (shown + round - expected).abs() < round / 20.0;
+    rounds.into_iter().find(fits).unwrap_or(0.0)
+}
+
+/// A reading as people write it: `12345.6` or `12345,6`. Returns it with the number of its decimals.
+///
+/// # Errors
+/// A sentence for the person who wrote it.
+pub fn parse_kwh(text: &str) -> Result<(f64, usize), String> {
+    let wrong = || format!("`{text}` is not what a meter shows in kWh, such as 12345.6");
+    let plain = text.trim().replace(',', ".");
+    let (whole, decimals) = plain.split_once('.').unwrap_or((&plain, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty()
+        || whole.len() > 9
+        || decimals.len() > 6
+        || !digits(whole)
+        || !digits(decimals)
+    {
+        return Err(wrong());
+    }
+    let kwh = plain.trim_end_matches('.').parse().map_err(|_| wrong())?;
+    Ok((kwh, decimals.len()))
+}
+
+/// A reading as it is entered.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NewReading {
+    /// When it was taken.
+    pub at_ns: WallNs,
+    /// It is taken now, whatever the clock says.
+    pub is_now: bool,
+    /// What the face shows, in kWh.
+    pub kwh: f64,
+    /// The register is to be counted from it.
+    pub adopt: bool,
+}
+
+/// Why a reading is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadingRefused {
+    /// Its time has not come.
+    InFuture,
+    /// There is a later reading, of this time.
+    Older(WallNs),
+}
+
+impl NewReading {
+    /// Whether it can be entered after the `earlier` ones at `now_ns`: not in the future, and none between them. Only the time
+    /// "now" is free of the clock, which may have been wrong at an earlier reading.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub fn check_time(&self, earlier: &[Reading], now_ns: WallNs) -> Result<(), ReadingRefused> {
+        if self.at_ns > now_ns {
+            return Err(ReadingRefused::InFuture);
+        }
+        match earlier.last() {
+            Some(last) if last.at_ns > self.at_ns && !self.is_now => {
+                Err(ReadingRefused::Older(last.at_ns))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The reading to keep: `pulses` of the meter were in the journal by its time. The first one is adopted in any case; none is
+    /// older than those before.
+    pub fn to_reading(self, earlier: &[Reading], pulses: i64, imp_per_kwh: f64) -> Reading {
+        Reading {
+            at_ns: earlier
+                .last()
+                .map_or(self.at_ns, |last| last.at_ns.max(self.at_ns)),
+            pulses,
+            kwh: self.kwh,
+            imp_per_kwh,
+            adopted: self.adopt || base(earlier).is_none(),
+        }
+    }
+}
+
+/// The imp_per_kwh with which the register is counted, if it is not the `configured` one: that was changed since the reading.
+pub fn outdated_imp_per_kwh(readings: &[Reading], configured: f64) -> Option<f64> {
+    let counted = base(readings)?.imp_per_kwh;
+    ((counted - configured).abs() > f64::EPSILON).then_some(counted)
+}

@@ -1,0 +1,128 @@
+//! The lock of the journal's directory: one writer at a time, and whether there is one.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::journal::JournalError;
+use crate::owner::files::Dir;
+
+/// The file that is locked.
+const FILE_NAME: &str = "lock";
+
+/// Whoever only asks whether the journal is in use ([`holder`]) holds the lock for a moment: that must not be
+/// taken for a writer, so the lock is tried this often,
+const TRIES: u32 = 100;
+
+/// with this between, together a second.
+const BETWEEN: Duration = Duration::from_millis(10);
+
+/// Held as long as the journal is open for writing: one writer.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Whether a process has the journal open for writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// One has: a daemon runs, or an import.
+    Somebody,
+    /// None has.
+    Nobody,
+    /// The lock may not be looked at.
+    Unknown,
+}
+
+/// Takes the journal in `dir` for writing, making the directory if it is not there.
+///
+/// # Errors
+/// When the directory cannot be used or another process has the lock.
+pub(in crate::journal) fn lock(dir: &Path) -> Result<Lock, JournalError> {
+    let failed = |source| JournalError::Directory {
+        path: dir.to_owned(),
+        source,
+    };
+    std::fs::create_dir_all(dir).map_err(failed)?;
+    let file = Dir::open(dir)
+        .and_then(|dir| dir.open_or_make(FILE_NAME, 0o666))
+        .map_err(failed)?;
+    for left in (0..TRIES).rev() {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Lock { _file: file }),
+            Err(Errno::WOULDBLOCK) if left > 0 => std::thread::park_timeout(BETWEEN),
+            Err(Errno::WOULDBLOCK) => break,
+            Err(errno) => return Err(failed(errno.into())),
+        }
+    }
+    Err(JournalError::InUse {
+        path: dir.to_owned(),
+    })
+}
+
+/// Who has the journal in `dir` open for writing.
+pub fn holder(dir: &Path) -> Holder {
+    match File::open(dir.join(FILE_NAME)) {
+        Ok(file) => match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Holder::Nobody,
+            Err(Errno::WOULDBLOCK) => Holder::Somebody,
+            Err(_) => Holder::Unknown,
+        },
+        Err(failed) if failed.kind() == ErrorKind::NotFound => Holder::Nobody,
+        Err(_) => Holder::Unknown,
+    }
+}
+
+/// Whether a process is known to have the journal in `dir` open for writing: a daemon is running.
+pub fn is_locked(dir: &Path) -> bool {
+    holder(dir) == Holder::Somebody
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn one_writer_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = lock(dir.path()).unwrap();
+        assert_eq!(lock(dir.path()).unwrap_err().kind(), "in_use");
+        assert_eq!(holder(dir.path()), Holder::Somebody);
+        drop(held);
+        assert_eq!(holder(dir.path()), Holder::Nobody);
+        lock(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_look_at_the_lock_is_not_taken_for_a_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(lock(dir.path()).unwrap());
+        let (looks, looked) = mpsc::channel();
+        let path = dir.path().join(FILE_NAME);
+        let looker = std::thread::spawn(move || {
+            let file = File::open(path).unwrap();
+            flock(&file, FlockOperation::LockShared).unwrap();
+            looks.send(()).unwrap();
+            // As long as the other one is likely to have tried.
+            std::thread::park_timeout(Duration::from_millis(100));
+        });
+        looked.recv().unwrap();
+        lock(dir.path()).unwrap();
+        looker.join().unwrap();
+    }
+
+    #[test]
+    fn what_is_not_there_is_held_by_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(holder(dir.path()), Holder::Nobody);
+        let file = dir.path().join("file");
+        std::fs::write(&file, "no directory").unwrap();
+        assert_eq!(holder(&file), Holder::Unknown);
+    }
+}

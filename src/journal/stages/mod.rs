@@ -1,0 +1,11 @@
+//! What is done with the journal while the daemon runs.
+
+pub(super) mod durable;
+pub(super) mod marks;
+pub(super) mod outbox;
+pub(super) mod publisher;
+pub(super) mod retention;
+pub(super) mod roller;
+pub(super) mod unsynced;
+pub(super) mod unused;
+pub(super) mod writer;

@@ -1,0 +1,204 @@
+//! What leaves the journal, and when: delivered pulses after the raw retention; the oldest of
+//! all when the disk bound bites, with a count that stays.
+
+use rusqlite::{Connection, Transaction};
+
+use crate::journal::handles::journal::{Journal, lose};
+use crate::journal::ids::IdRanges;
+use crate::journal::tables::thinned::thin;
+use crate::journal::{JournalError, OpContext};
+use crate::model::{LossCause, WallNs};
+
+/// Rows a step: large batches write least (75 bytes a pulse, 345 in batches of 20), and this
+/// many take some milliseconds, so that new pulses hardly wait.
+pub const PRUNE_ROWS: i64 = 5_000;
+
+/// Fewer than this are not worth the writing.
+const PRUNE_ROWS_MIN: i64 = 1_000;
+
+/// When the disk bound bites, room is made down to this share of it.
+const ROOM_PERCENT: u64 = 95;
+
+/// Bytes that hold data.
+pub(in crate::journal) fn used_bytes(connection: &Connection) -> Result<u64, JournalError> {
+    let number = |pragma| {
+        connection
+            .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
+            .op("be measured")
+    };
+    let pages = number("page_count")? - number("freelist_count")?;
+    Ok(pages.unsigned_abs() * number("page_size")?.unsigned_abs())
+}
+
+impl Journal {
+    /// Deletes up to [`PRUNE_ROWS`] of the oldest pulses that are delivered, counted in windows (up
+    /// to id `counted`) and older than `before_ns`. Returns how many.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn prune(
+        &mut self,
+        delivered: &IdRanges,
+        counted: i64,
+        before_ns: WallNs,
+    ) -> Result<i64, JournalError> {
+        let Some(first) = self.oldest()? else {
+            return Ok(0);
+        };
+        // The first range of delivered ids, if the oldest pulse is in it.
+        let Some(end) = delivered
+            .ranges()
+            .iter()
+            .find(|r| r.0 <= first && first <= r.1)
+        else {
+            return Ok(0);
+        };
+        let last = (first + PRUNE_ROWS - 1)
+            .min(end.1)
+            .min(counted)
+            .min(self.newest() - 1);
+        // The first one that is too young ends it; wall time may run backwards over a step.
+        let young: Option<i64> = self
+            .connection()
+            .query_row(
+                "SELECT min(p.id) FROM pulse p JOIN clock_segment s ON s.id = p.segment
+                 WHERE p.id BETWEEN ?1 AND ?2
+                     AND (s.trust = 0 OR p.mono_ns + s.offset_ns >= ?3)",
+                (first, last, before_ns),
+                |row| row.get(0),
+            )
+            .op("be read")?;
+        let last = young.map_or(last, |id| id - 1);
+        if last - first + 1 < PRUNE_ROWS_MIN {
+            return Ok(0);
+        }
+        self.delete(first, last, None)
+    }
+
+    /// Whether the disk bound bites.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn is_above(&self, max_bytes: u64) -> Result<bool, JournalError> {
+        Ok(used_bytes(self.connection())? > max_bytes)
+    }
+
+    /// Makes room: deletes up to [`PRUNE_ROWS`] of the oldest pulses, whatever they are, unless
+    /// the journal is well below `max_bytes`, but none that is not older than `before_ns` (the first such
+    /// ends it). Those that nobody has received are counted in the ledger, those whose time is not known by
+    /// minutes of the monotonic clock, so that they come into their windows. Returns how many left.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn make_room(
+        &mut self,
+        delivered: Option<&IdRanges>,
+        max_bytes: u64,
+        before_ns: WallNs,
+        now_ns: WallNs,
+    ) -> Result<i64, JournalError> {
+        if used_bytes(self.connection())? <= max_bytes / 100 * ROOM_PERCENT {
+            return Ok(0);
+        }
+        let Some(first) = self.oldest()? else {
+            return Ok(0);
+        };
+        let last = self.leaving(first, before_ns)?;
+        if last < first {
+            return Ok(0);
+        }
+        let nothing = IdRanges::default();
+        let lost = delivered.unwrap_or(&nothing).gaps(first, last);
+        self.delete(first, last, Some((&lost, now_ns)))
+    }
+
+    /// The last of the pulses that leave in one step if `first` is the oldest.
+    fn leaving(&self, first: i64, before_ns: WallNs) -> Result<i64, JournalError> {
+        let last = (first + PRUNE_ROWS - 1).min(self.newest() - 1);
+        let young: Option<i64> = self
+            .connection()
+            .query_row(
+                "SELECT min(p.id) FROM pulse p JOIN clock_segment s ON s.id = p.segment
+                 WHERE p.id BETWEEN ?1 AND ?2 AND s.trust > 0 AND p.mono_ns + s.offset_ns >= ?3",
+                (first, last, before_ns),
+                |row| row.get(0),
+            )
+            .op("be read")?;
+        Ok(young.map_or(last, |id| id - 1))
+    }
+
+    /// The newest id that the next [`Journal::make_room`] may delete; None: none.
+    pub(in crate::journal) fn leaving_next(
+        &self,
+        before_ns: WallNs,
+    ) -> Result<Option<i64>, JournalError> {
+        let Some(first) = self.oldest()? else {
+            return Ok(None);
+        };
+        let last = self.leaving(first, before_ns)?;
+        Ok((last >= first).then_some(last))
+    }
+
+    fn oldest(&self) -> Result<Option<i64>, JournalError> {
+        self.connection()
+            .query_row("SELECT min(id) FROM pulse", [], |row| row.get(0))
+            .op("be read")
+    }
+
+    /// Deletes `first..=last`; those among them in `lost` go into the ledger.
+    fn delete(
+        &mut self,
+        first: i64,
+        last: i64,
+        lost: Option<(&[(i64, i64)], WallNs)>,
+    ) -> Result<i64, JournalError> {
+        let transaction = self
+            .connection()
+            .unchecked_transaction()
+            .op("begin a commit")?;
+        if let Some((ranges, now_ns)) = lost {
+            for range in ranges {
+                count_lost(&transaction, *range, now_ns)?;
+            }
+            thin(&transaction, (first, last))?;
+        }
+        let deleted = transaction
+            .execute(
+                "DELETE FROM pulse WHERE id BETWEEN ?1 AND ?2",
+                (first, last),
+            )
+            .op("delete pulses")?;
+        transaction.commit().op("commit")?;
+        Ok(i64::try_from(deleted).expect("few"))
+    }
+}
+
+/// Enters the pulses of a range into the ledger as given up, with their own times.
+fn count_lost(
+    transaction: &Transaction<'_>,
+    range: (i64, i64),
+    now_ns: WallNs,
+) -> Result<(), JournalError> {
+    let lost: Vec<(i64, i64, WallNs, WallNs)> = transaction
+        .prepare_cached(
+            "SELECT p.meter, count(*),
+                 coalesce(min(p.mono_ns + s.offset_ns), ?3), coalesce(max(p.mono_ns + s.offset_ns), ?3)
+             FROM pulse p LEFT JOIN clock_segment s ON s.id = p.segment AND s.trust > 0
+             WHERE p.id BETWEEN ?1 AND ?2 GROUP BY p.meter",
+        )
+        .and_then(|mut select| {
+            select.query_map((range.0, range.1, now_ns), |row| row.try_into())?.collect()
+        })
+        .op("be read")?;
+    for (meter, pulses, first_ns, last_ns) in lost {
+        let seen = (first_ns, last_ns);
+        lose(
+            transaction,
+            meter,
+            LossCause::DiskBound,
+            pulses.unsigned_abs(),
+            seen,
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,465 @@
+//! The single writer: commits what waits, at once. It never waits for the card: the
+//! [`crate::journal::stages::durable`] thread does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use crate::clock::Clock;
+use crate::config::JournalSettings;
+use crate::intake::Intake;
+use crate::journal::JournalError;
+use crate::journal::db::reserve::Reserve;
+use crate::journal::handles::journal::Journal;
+use crate::journal::ids::IdRanges;
+use crate::journal::refusal::Refusal;
+use crate::journal::stages::marks::Marks;
+use crate::journal::stages::outbox::Outbox;
+use crate::journal::stages::publisher::Publisher;
+use crate::journal::stages::roller::Roller;
+use crate::journal::stages::unsynced::{Carryover, Tail};
+use crate::journal::stages::unused::UnusedSegments;
+use crate::journal::tables::compared::Comparing;
+use crate::journal::tables::lines::Lines;
+use crate::model::View;
+use crate::model::{MeterId, MonoNs, NS_PER_DAY, NS_PER_S, WallNs, Watched};
+
+/// What was delivered is saved this often: after a crash so many seconds are sent again, which is
+/// harmless, and the card is spared a write a second.
+const DELIVERED_SAVE_NS: i64 = 10 * NS_PER_S;
+
+/// How often retention looks for something to do.
+const RETENTION_LOOK_NS: i64 = 60 * NS_PER_S;
+
+/// What has surely passed is kept this often.
+const ELAPSED_SAVE_NS: i64 = 600 * NS_PER_S;
+
+/// Windows are counted at most this often, whatever the clock that capture stands on.
+const ROLL_MIN_NS: i64 = NS_PER_S;
+
+/// Waits between tries while the disk does not take commits.
+const RETRY_MIN: Duration = Duration::from_millis(50);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+
+/// Retention keeps the journal below its bound; a burst that outruns it ends at twice the bound
+/// and this, which is more than one commit of all that can wait in memory.
+const HARD_BOUND_EXTRA_BYTES: u64 = 64 << 20;
+
+/// With nothing to do the writer looks again after this.
+const IDLE_WAIT: Duration = Duration::from_secs(1);
+
+/// Minutes that are over: their windows are counted as soon as the pulses in them are durable.
+#[derive(Debug)]
+struct Closing {
+    watched: Watched,
+    newest: i64,
+}
+
+/// The stage.
+#[derive(Debug)]
+pub struct Writer {
+    // Dependencies.
+    journal: Journal,
+    intake: Arc<Intake>,
+    marks: Arc<Marks>,
+    outbox: Arc<Outbox>,
+    clock: Arc<dyn Clock>,
+    // Settings.
+    settings: JournalSettings,
+    destination: Option<i64>,
+    // State.
+    reserve: Reserve,
+    unused: UnusedSegments,
+    publisher: Publisher,
+    roller: Roller,
+    tail: Tail,
+    closing: Option<Closing>,
+    looked_minute_s: i64,
+    rolled_ns: MonoNs,
+    delivered: IdRanges,
+    saved_ns: MonoNs,
+    /// What is kept of the lines: the version, and whether the clock was trusted then.
+    lines: (u64, bool),
+    looked_ns: MonoNs,
+    elapsed_ns: MonoNs,
+    pruning: bool,
+    preallocating: bool,
+    retry: Duration,
+}
+
+impl Writer {
+    /// A writer for an open journal. `destination` is the row of the destination whose
+    /// acknowledgement lets pulses go after the raw retention, with what it has already.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn new(
+        journal: Journal,
+        intake: Arc<Intake>,
+        marks: Arc<Marks>,
+        clock: Arc<dyn Clock>,
+        settings: JournalSettings,
+        destination: Option<(i64, IdRanges)>,
+    ) -> Result<Writer, JournalError> {
+        let now_ns = clock.mono_ns();
+        let hard_bound = settings
+            .max_bytes
+            .saturating_mul(2)
+            .saturating_add(HARD_BOUND_EXTRA_BYTES);
+        if let Err(failed) = journal.limit(hard_bound) {
+            warn!(error = %failed, "the journal's size is bounded by retention alone");
+        }
+        let (destination, delivered) = destination.unzip();
+        Ok(Writer {
+            reserve: Reserve::of(journal.dir()),
+            unused: UnusedSegments::default(),
+            publisher: Publisher::open(&journal, intake.board(), (now_ns, clock.wall_ns()))?,
+            roller: Roller::open(&journal)?,
+            tail: Tail::default(),
+            closing: None,
+            looked_minute_s: 0,
+            rolled_ns: now_ns - ROLL_MIN_NS,
+            journal,
+            intake,
+            marks,
+            outbox: Arc::default(),
+            clock,
+            settings,
+            destination,
+            delivered: delivered.unwrap_or_default(),
+            saved_ns: now_ns,
+            lines: (0, false),
+            looked_ns: now_ns - RETENTION_LOOK_NS,
+            elapsed_ns: now_ns - ELAPSED_SAVE_NS,
+            pruning: false,
+            preallocating: false,
+            retry: RETRY_MIN,
+        })
+    }
+
+    /// Lets the following steps grow the WAL to its full size, for the card's sake.
+    pub fn preallocate(&mut self) {
+        self.preallocating = true;
+    }
+
+    /// Where delivery leaves what is to be kept.
+    pub fn outbox(&self) -> Arc<Outbox> {
+        Arc::clone(&self.outbox)
+    }
+
+    /// The journal it writes.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Commits what waits, keeps what delivery tells, and prunes a little. Returns how long to
+    /// wait for more.
+    pub fn step(&mut self) -> Duration {
+        let round = self.try_step();
+        self.marks.round();
+        match round {
+            Ok(wait) => {
+                if let Some(kind) = self.marks.failing(None, self.clock.mono_ns()) {
+                    info!(kind, "the journal takes commits again");
+                }
+                self.retry = RETRY_MIN;
+                wait
+            }
+            Err(failed) => {
+                self.complain(&failed);
+                self.retry = (self.retry * 2).min(RETRY_MAX);
+                self.retry
+            }
+        }
+    }
+
+    /// Commits and saves all that is left, for a clean end.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn finish(&mut self) -> Result<(), JournalError> {
+        let watched = self.intake.watched();
+        self.commit(true)?;
+        self.keep_delivery(true)?;
+        // What is not durable yet is counted by the next run.
+        while self.count_windows(self.marks.now().durable)? {}
+        if let Some(kept) = self.intake.elapsed() {
+            self.journal.keep_elapsed(&kept)?;
+        }
+        self.journal.keep_watched(&watched)
+    }
+
+    /// Lets go of the journal, so that another, or the same once more, can be opened in its place.
+    pub fn leave(self) -> Carryover {
+        Carryover {
+            newest: self.journal.newest(),
+            standing: self.journal.standing(),
+            segments: self.journal.segments.clone(),
+            tail: self.tail,
+            file: crate::journal::file_in(self.journal.dir()),
+        }
+    }
+
+    fn try_step(&mut self) -> Result<Duration, JournalError> {
+        // What capture had seen before is in this commit or in an earlier one.
+        let watched = self.intake.watched();
+        if let Err(failed) = self.commit(false) {
+            if failed.kind() == "disk_full" {
+                self.make_room_on_disk()?;
+            }
+            return Err(failed);
+        }
+        self.keep_lines(&watched)?;
+        let now_ns = self.clock.mono_ns();
+        let save_due = now_ns - self.saved_ns >= DELIVERED_SAVE_NS;
+        self.keep_delivery(save_due)?;
+        if save_due {
+            self.saved_ns = now_ns;
+        }
+        self.marks.sure(watched.sure_ns);
+        self.keep_elapsed(now_ns)?;
+        if self.pruning || now_ns - self.looked_ns >= RETENTION_LOOK_NS {
+            self.looked_ns = now_ns;
+            self.pruning = self.prune()?;
+            self.unused.step(&self.journal)?;
+            self.reserve.take();
+        }
+        self.preallocating = self.preallocating && self.grow_wal();
+        let rolling = self.roll(watched)?;
+        let commits = self.marks.now().commits;
+        self.publisher.look(commits, (now_ns, self.clock.wall_ns()));
+        let busy = self.pruning || self.preallocating || rolling;
+        Ok(if busy { Duration::ZERO } else { IDLE_WAIT })
+    }
+
+    /// Keeps what has surely passed, now and then.
+    fn keep_elapsed(&mut self, now_ns: MonoNs) -> Result<(), JournalError> {
+        if now_ns - self.elapsed_ns < ELAPSED_SAVE_NS {
+            return Ok(());
+        }
+        if let Some(kept) = self.intake.elapsed() {
+            self.journal.keep_elapsed(&kept)?;
+            self.elapsed_ns = now_ns;
+        }
+        Ok(())
+    }
+
+    /// Keeps how the lines stand, when that has changed.
+    fn keep_lines(&mut self, watched: &Watched) -> Result<(), JournalError> {
+        let is_timed = watched.looked_ns.is_some();
+        let (capture, ended) = (self.intake.board().snapshot().capture, self.intake.ended());
+        let version = capture.lines_version;
+        if ended.is_empty() && self.lines == (version, is_timed) {
+            return Ok(());
+        }
+        let now = capture.lines.iter().map(|line| line.now.clone());
+        let lines = Lines {
+            now: (0..).map(MeterId).zip(now).collect(),
+            ended,
+        };
+        self.journal.keep_lines(&lines, is_timed)?;
+        self.intake.ended_kept(lines.ended.len());
+        self.lines = (version, is_timed);
+        self.marks
+            .committed(self.journal.newest(), false, self.clock.mono_ns());
+        Ok(())
+    }
+
+    /// One bounded piece of rolling up, when a minute is over; true if there is more to do.
+    fn roll(&mut self, watched: Watched) -> Result<bool, JournalError> {
+        let now_ns = self.clock.mono_ns();
+        if self.closing.is_none() && now_ns - self.rolled_ns >= ROLL_MIN_NS {
+            let minute_s = watched.looked_ns.map(|ns| View::Minute.start_of(ns));
+            // Not "later": the clock may have been set back.
+            if minute_s.is_some_and(|minute_s| minute_s != self.looked_minute_s) {
+                self.looked_minute_s = minute_s.unwrap_or_default();
+                let newest = self.journal.newest();
+                self.closing = Some(Closing { watched, newest });
+            }
+        }
+        let mark = self.marks.now();
+        let Some(closing) = self
+            .closing
+            .take_if(|closing| mark.durable >= closing.newest)
+        else {
+            return Ok(false);
+        };
+        match self.count_windows(closing.newest) {
+            Ok(false) => {}
+            unfinished => {
+                self.closing = Some(closing);
+                return unfinished;
+            }
+        }
+        self.journal.keep_watched(&closing.watched)?;
+        self.rolled_ns = now_ns;
+        self.marks.closed(self.looked_minute_s);
+        // A clock that is wrong must not delete.
+        match closing.watched.sure_ns {
+            Some(sure_ns) => self.journal.prune_windows(sure_ns),
+            None => Ok(false),
+        }
+    }
+
+    /// Counts some of the pulses up to id `newest` in windows; true if there is more to do.
+    fn count_windows(&mut self, newest: i64) -> Result<bool, JournalError> {
+        if let Some(destination) = self.destination {
+            let until_s = self.outbox.compared_until_s();
+            self.journal.comparing = Comparing {
+                destination,
+                until_s,
+            };
+        }
+        let settled = self.marks.now().segments_settled;
+        self.roller.step(&mut self.journal, newest, settled)
+    }
+
+    /// Commits what waits. `also_lines`: even if it is but the state of lines.
+    fn commit(&mut self, also_lines: bool) -> Result<(), JournalError> {
+        let Some(pending) = self.intake.take(also_lines) else {
+            return Ok(());
+        };
+        match self.journal.commit(&pending) {
+            Ok(settled) => {
+                let newest = self.journal.newest();
+                self.marks.committed(newest, settled, self.clock.mono_ns());
+                let mark = self.marks.now();
+                self.publisher.committed(&self.journal, &pending, newest);
+                self.intake.settled();
+                self.tail.keep(mark.commits, newest, pending);
+                self.tail.durable(mark.durable_commits);
+                Ok(())
+            }
+            Err(failed) => {
+                self.tail.failed(&pending);
+                self.intake.put_back(pending, self.clock.wall_ns());
+                Err(failed)
+            }
+        }
+    }
+
+    fn keep_delivery(&mut self, also_ranges: bool) -> Result<(), JournalError> {
+        let Some(destination) = self.destination else {
+            return Ok(());
+        };
+        let Some(news) = self.outbox.collect(also_ranges) else {
+            return Ok(());
+        };
+        if let Err(failed) = self
+            .journal
+            .keep_delivery(destination, &news, self.clock.wall_ns())
+        {
+            self.outbox.put_back(news);
+            return Err(failed);
+        }
+        if !news.refused.is_empty() || !news.expired.is_empty() {
+            self.publisher.is_outdated();
+        }
+        if let Some(delivered) = news.delivered {
+            self.delivered = delivered;
+        }
+        self.marks
+            .committed(self.journal.newest(), false, self.clock.mono_ns());
+        Ok(())
+    }
+
+    /// One bounded piece of retention; true if there is more to do.
+    fn prune(&mut self) -> Result<bool, JournalError> {
+        if self.journal.is_above(self.settings.max_bytes)? {
+            return Ok(self.make_room(self.settings.max_bytes)? > 0);
+        }
+        // Nobody has received anything, or nobody knows what time it surely is: everything stays while there
+        // is room.
+        let Some(sure_ns) = self
+            .intake
+            .watched()
+            .sure_ns
+            .filter(|_| self.destination.is_some())
+        else {
+            return Ok(false);
+        };
+        let keep_ns = i64::from(self.settings.raw_retention_d) * NS_PER_DAY;
+        let counted = self.roller.counted_until();
+        let pruned = self
+            .journal
+            .prune(&self.delivered, counted, sure_ns - keep_ns)?;
+        if pruned > 0 {
+            self.publisher.is_outdated();
+        }
+        Ok(pruned > 0)
+    }
+
+    /// The disk, or our own bound, is full: deletes so that new pulses find room in the file, which need
+    /// not grow then. Our bound: the oldest leave. The disk: those that the server has.
+    fn make_room_on_disk(&mut self) -> Result<(), JournalError> {
+        self.reserve.release();
+        if self.prune()? || self.destination.is_none() {
+            return Ok(());
+        }
+        let counted = self.roller.counted_until();
+        self.journal.prune(&self.delivered, counted, WallNs::MAX)?;
+        self.publisher.is_outdated();
+        Ok(())
+    }
+
+    /// One bounded piece of growing the WAL; true if there is more to do.
+    fn grow_wal(&self) -> bool {
+        self.journal.preallocate().unwrap_or_else(|failed| {
+            warn!(error = %failed, "the journal's WAL is not preallocated; it works without");
+            false
+        })
+    }
+
+    /// Pulses in windows that a task still recomputes stay: what the task does not find in the raw bucket
+    /// it takes out of its window. Far above the bound, on a full disk, or while nobody knows what time it
+    /// is, they leave as well; their windows are put right when no task reaches them any more.
+    fn thinned_before_ns(&self, max_bytes: u64) -> Result<WallNs, JournalError> {
+        let full = self.marks.now().failing == Some("disk_full");
+        let far_above = self.journal.is_above(max_bytes.saturating_mul(2))?;
+        let Watched {
+            looked_ns, sure_ns, ..
+        } = self.intake.watched();
+        let Some(now_ns) = sure_ns.or(looked_ns).filter(|_| !full && !far_above) else {
+            return Ok(WallNs::MAX);
+        };
+        let now_s = now_ns.div_euclid(NS_PER_S);
+        Ok(View::Hour.settled_before_s(now_s) * NS_PER_S)
+    }
+
+    fn make_room(&mut self, max_bytes: u64) -> Result<i64, JournalError> {
+        let before_ns = self.thinned_before_ns(max_bytes)?;
+        // Pulses leave, their windows stay.
+        if let Some(last) = self.journal.leaving_next(before_ns)? {
+            while self.count_windows(last)? {}
+        }
+        let delivered = self.destination.map(|_| &self.delivered);
+        let now_ns = self.clock.wall_ns();
+        let left = self
+            .journal
+            .make_room(delivered, max_bytes, before_ns, now_ns)?;
+        if left > 0 {
+            self.publisher.is_outdated();
+            warn!(
+                pulses = left,
+                max_bytes, "the journal's disk bound: the oldest pulses left"
+            );
+        }
+        Ok(left)
+    }
+
+    fn complain(&mut self, failed: &JournalError) {
+        let Refusal { kind, remedy } = Refusal::of(failed, self.journal.dir());
+        if failed.is_corrupt() {
+            self.marks.damaged();
+        }
+        if self.marks.failing(Some(kind), self.clock.mono_ns()) != Some(kind) {
+            let cause = std::error::Error::source(failed).map(ToString::to_string);
+            let waiting = self.intake.len();
+            error!(
+                error = %failed, cause, kind, waiting, remedy,
+                "the journal does not take commits; pulses wait in memory"
+            );
+        }
+    }
+}

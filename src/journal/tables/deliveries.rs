@@ -1,0 +1,261 @@
+//! What the journal keeps of delivery: destinations and their state, what each has acknowledged,
+//! what it refused.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Transaction, params};
+
+use crate::journal::handles::journal::{Journal, lose};
+use crate::journal::ids::IdRanges;
+use crate::journal::tables::compared::{Reconciled, put_reconciled};
+use crate::journal::tables::quarantine::release;
+use crate::journal::{JournalError, OpContext};
+use crate::model::{LossCause, WallNs};
+
+/// A point that a destination refused for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedPulse {
+    /// The pulse's id.
+    pub pulse: i64,
+    /// The meter's row.
+    pub meter: i64,
+    /// The pulse's stamp.
+    pub wall_ns: WallNs,
+    /// What the server said.
+    pub message: String,
+}
+
+/// A point that is older than the raw bucket keeps: it is in its windows, and nowhere else on the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExpiredPulse {
+    /// The pulse's id.
+    pub pulse: i64,
+    /// The meter's row.
+    pub meter: i64,
+    /// The pulse's stamp.
+    pub wall_ns: WallNs,
+}
+
+/// How delivery to a destination stands: a word and what is to be said about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DestinationState {
+    /// `ok`, or the kind of the failure.
+    pub state: String,
+    /// What failed and what to do about it; empty when all is well.
+    pub message: String,
+    /// Since when it is so.
+    pub since_ns: WallNs,
+}
+
+/// What delivery wants kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeliveryNews {
+    /// All that has been acknowledged.
+    pub delivered: Option<IdRanges>,
+    /// Much has been: it is worth a write at once.
+    pub much: bool,
+    /// Points refused since the last time.
+    pub refused: Vec<RefusedPulse>,
+    /// Points the server dropped as older than its retention.
+    pub expired: Vec<ExpiredPulse>,
+    /// Points that are taken out of quarantine, to be sent again, by the pulse's id.
+    pub released: Vec<i64>,
+    /// A change of state.
+    pub state: Option<DestinationState>,
+    /// What has been compared of its buckets.
+    pub reconciled: Vec<Reconciled>,
+    /// A change of the state of its views.
+    pub views: Option<DestinationState>,
+}
+
+impl Journal {
+    /// The row of the destination called `name`, made if it is new.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn destination(&self, name: &str) -> Result<i64, JournalError> {
+        self.connection
+            .execute(
+                "INSERT OR IGNORE INTO destination (name) VALUES (?1)",
+                [name],
+            )
+            .and_then(|_| {
+                self.connection.query_row(
+                    "SELECT id FROM destination WHERE name = ?1",
+                    [name],
+                    |row| row.get(0),
+                )
+            })
+            .op("keep a destination")
+    }
+
+    /// Keeps whether a destination gets the pulses themselves, or windows only.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn sends_raw(&self, destination: i64, raw: bool) -> Result<(), JournalError> {
+        self.connection
+            .execute(
+                "UPDATE destination SET raw = ?2 WHERE id = ?1 AND raw <> ?2",
+                (destination, raw),
+            )
+            .op("keep a destination")?;
+        Ok(())
+    }
+
+    /// Keeps what delivery has to tell.
+    ///
+    /// # Errors
+    /// When the disk does not take it; nothing is kept then.
+    pub fn keep_delivery(
+        &mut self,
+        destination: i64,
+        news: &DeliveryNews,
+        now_ns: WallNs,
+    ) -> Result<(), JournalError> {
+        let transaction = self
+            .connection
+            .unchecked_transaction()
+            .op("begin a commit")?;
+        if let Some(delivered) = &news.delivered {
+            put_delivered(&transaction, destination, delivered)?;
+        }
+        if !news.released.is_empty() {
+            release(&transaction, destination, &news.released)?;
+        }
+        for refused in &news.refused {
+            put_refused(&transaction, destination, refused, now_ns)?;
+        }
+        if !news.expired.is_empty() {
+            put_expired(&transaction, &news.expired)?;
+        }
+        if let Some(state) = &news.state {
+            transaction
+                .execute(
+                    "UPDATE destination SET state = ?2, message = ?3, since_ns = ?4 WHERE id = ?1",
+                    params![destination, state.state, state.message, state.since_ns],
+                )
+                .op("keep a destination's state")?;
+        }
+        if let Some(views) = &news.views {
+            transaction
+                .execute(
+                    "UPDATE destination SET views_state = ?2, views_message = ?3,
+                         views_since_ns = ?4 WHERE id = ?1",
+                    params![destination, views.state, views.message, views.since_ns],
+                )
+                .op("keep a destination's state")?;
+        }
+        for reconciled in &news.reconciled {
+            put_reconciled(&transaction, destination, reconciled)?;
+        }
+        transaction.commit().op("commit")
+    }
+}
+
+pub(in crate::journal) fn put_delivered(
+    transaction: &Transaction<'_>,
+    destination: i64,
+    delivered: &IdRanges,
+) -> Result<(), JournalError> {
+    transaction
+        .execute(
+            "DELETE FROM delivered WHERE destination = ?1",
+            [destination],
+        )
+        .op("keep what was delivered")?;
+    for (first, last) in delivered.ranges() {
+        transaction
+            .execute(
+                "INSERT INTO delivered VALUES (?1, ?2, ?3)",
+                (destination, first, last),
+            )
+            .op("keep what was delivered")?;
+    }
+    Ok(())
+}
+
+/// Notes pulses as being in windows only, each once: every server that is too late for them says so.
+fn put_expired(
+    transaction: &Transaction<'_>,
+    expired: &[ExpiredPulse],
+) -> Result<(), JournalError> {
+    let mut known: IdRanges = transaction
+        .prepare_cached("SELECT first_id, last_id FROM expired")
+        .and_then(|mut select| {
+            let ranges = select.query_map([], |row| row.try_into())?;
+            ranges.collect::<Result<Vec<_>, _>>()
+        })
+        .map(IdRanges::from_ranges)
+        .op("be read")?;
+    let mut meters: BTreeMap<i64, (u64, WallNs, WallNs)> = BTreeMap::new();
+    for ExpiredPulse {
+        pulse,
+        meter,
+        wall_ns,
+    } in expired
+    {
+        if known.contains(*pulse) {
+            continue;
+        }
+        known.add(*pulse, *pulse);
+        let of_meter = meters.entry(*meter).or_insert((0, *wall_ns, *wall_ns));
+        *of_meter = (
+            of_meter.0 + 1,
+            of_meter.1.min(*wall_ns),
+            of_meter.2.max(*wall_ns),
+        );
+    }
+    for (meter, (pulses, first_ns, last_ns)) in meters {
+        let seen = (first_ns, last_ns);
+        lose(transaction, meter, LossCause::Retention, pulses, seen)?;
+    }
+    let put = transaction.execute("DELETE FROM expired", []);
+    put.op("note what is in windows only")?;
+    for range in known.ranges() {
+        transaction
+            .execute("INSERT INTO expired VALUES (?1, ?2)", *range)
+            .op("note what is in windows only")?;
+    }
+    Ok(())
+}
+
+fn put_refused(
+    transaction: &Transaction<'_>,
+    destination: i64,
+    refused: &RefusedPulse,
+    now_ns: WallNs,
+) -> Result<(), JournalError> {
+    // A crash before the range was saved sends the point again, and it is refused again.
+    let known: bool = transaction
+        .query_row(
+            "SELECT EXISTS (SELECT 1 FROM quarantine WHERE destination = ?1 AND pulse = ?2)",
+            (destination, refused.pulse),
+            |row| row.get(0),
+        )
+        .op("be read")?;
+    if known {
+        return Ok(());
+    }
+    transaction
+        .execute(
+            "INSERT INTO quarantine (destination, pulse, meter, wall_ns, message, at_ns)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                destination,
+                refused.pulse,
+                refused.meter,
+                refused.wall_ns,
+                refused.message,
+                now_ns
+            ],
+        )
+        .op("keep a refused point")?;
+    lose(
+        transaction,
+        refused.meter,
+        LossCause::Refused,
+        1,
+        (refused.wall_ns, refused.wall_ns),
+    )
+}

@@ -1,0 +1,199 @@
+//! How the meters' lines stand now, both sides: what a running daemon says to the commands beside it.
+
+use std::collections::BTreeMap;
+
+use tracing::debug;
+
+use crate::journal::handles::journal::Journal;
+use crate::journal::handles::reader::Reader;
+use crate::journal::{JournalError, OpContext};
+use crate::model::{LineNow, MeterId, NS_PER_S, WatchedStretch};
+
+/// How the lines stand, as it is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::journal) struct Lines {
+    /// By meter.
+    pub(in crate::journal) now: BTreeMap<MeterId, LineNow>,
+    /// Stretches that were watched and are over.
+    pub(in crate::journal) ended: Vec<(MeterId, WatchedStretch)>,
+}
+
+impl Journal {
+    /// Forgets how the lines of an earlier run stood. A disk that does not take that now is no reason not to count: what
+    /// this run tells replaces it.
+    pub(in crate::journal) fn forget_lines(&self) {
+        let known = "SELECT EXISTS (SELECT 1 FROM line_now)";
+        let known = self.connection.query_row(known, [], |row| row.get(0));
+        if known.unwrap_or(false) {
+            if let Err(failed) = self.connection.execute("DELETE FROM line_now", []) {
+                debug!(error = %failed, "how the lines stood is not forgotten yet");
+            }
+        }
+    }
+
+    /// Keeps how the lines stand, and the stretches over which they were watched. `is_timed`: the clock can be
+    /// trusted. Then the journal knows from now on that every line is to be watched: a line that was never
+    /// read is not watched since then.
+    ///
+    /// # Errors
+    /// When the disk does not take it; nothing is kept then.
+    pub(in crate::journal) fn keep_lines(
+        &mut self,
+        lines: &Lines,
+        is_timed: bool,
+    ) -> Result<(), JournalError> {
+        let transaction = self
+            .connection
+            .unchecked_transaction()
+            .op("begin a commit")?;
+        transaction
+            .execute("DELETE FROM line_now", [])
+            .op("keep the lines")?;
+        let mut watched = lines.ended.clone();
+        for (meter, now) in &lines.now {
+            let row = self.meters[meter.index()];
+            transaction
+                .execute(
+                    "INSERT INTO line_now VALUES (?1, ?2, ?3)",
+                    (row, now.since_ns, &now.why),
+                )
+                .op("keep the lines")?;
+            let (since_ns, until_ns) = (now.since_ns, now.since_ns);
+            watched.push((*meter, WatchedStretch { since_ns, until_ns }));
+        }
+        for (meter, watch) in watched.iter().filter(|_| is_timed) {
+            // Inwards to whole seconds, as all that is watched.
+            let since_ns = watch.since_ns.max(self.vouches_from_ns);
+            let begins_s = since_ns.div_euclid(NS_PER_S) + 1;
+            let ends_s = watch.until_ns.div_euclid(NS_PER_S).max(begins_s);
+            transaction
+                .prepare_cached(
+                    "INSERT INTO watched VALUES (?1, ?2, ?3)
+                     ON CONFLICT DO UPDATE SET ends_s = max(ends_s, excluded.ends_s)",
+                )
+                .and_then(|mut put| put.execute((self.meters[meter.index()], begins_s, ends_s)))
+                .op("keep what was watched")?;
+        }
+        transaction.commit().op("commit")
+    }
+}
+
+impl Reader {
+    /// How the lines of the running daemon stand, by meter's name. Of a daemon that has ended: how they stood.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn lines_now(&self) -> Result<BTreeMap<String, LineNow>, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT name, since_ns, why FROM line_now JOIN meter ON meter.id = line_now.meter",
+            )
+            .and_then(|mut select| {
+                let lines = select.query_map([], |row| {
+                    let (since_ns, why) = (row.get(1)?, row.get(2)?);
+                    Ok((row.get(0)?, LineNow { since_ns, why }))
+                })?;
+                lines.collect()
+            })
+            .op("be read")
+    }
+
+    /// Until when each meter's line was last watched, in seconds since 1970, by meter's name.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn watched_until_s(&self) -> Result<BTreeMap<String, i64>, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT name, max(ends_s) FROM watched JOIN meter ON meter.id = watched.meter
+                 GROUP BY name",
+            )
+            .and_then(|mut select| select.query_map([], |row| row.try_into())?.collect())
+            .op("be read")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::tests::{WALL, names};
+
+    #[test]
+    fn a_line_that_was_never_read_is_missed_from_the_first_second() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path(), &names(), "boot", WALL).unwrap();
+        let mut lines = Lines::default();
+        let why = Some("in use".to_owned());
+        lines.now.insert(
+            MeterId(0),
+            LineNow {
+                since_ns: WALL,
+                why: why.clone(),
+            },
+        );
+        journal.keep_lines(&lines, true).unwrap();
+        let reader = Reader::open(dir.path()).unwrap();
+        assert_eq!(reader.lines_now().unwrap()["Import"].why, why);
+        let wall_s = WALL / NS_PER_S;
+        assert_eq!(reader.watched_until_s().unwrap()["Import"], wall_s + 1);
+        // 84 s later it is read, for 20 s, within a minute.
+        let up_ns = WALL + 84 * NS_PER_S;
+        lines.now.insert(
+            MeterId(0),
+            LineNow {
+                since_ns: up_ns,
+                why: None,
+            },
+        );
+        journal.keep_lines(&lines, true).unwrap();
+        let watch = WatchedStretch {
+            since_ns: up_ns,
+            until_ns: up_ns + 20 * NS_PER_S,
+        };
+        lines.ended.push((MeterId(0), watch));
+        journal.keep_lines(&lines, true).unwrap();
+        let unwatched = reader.unwatched().unwrap();
+        assert_eq!(unwatched.len(), 1);
+        assert_eq!(
+            (unwatched[0].from_s, unwatched[0].until_s),
+            (wall_s + 1, wall_s + 85)
+        );
+        assert_eq!(reader.watched_until_s().unwrap()["Import"], wall_s + 104);
+    }
+
+    #[test]
+    fn what_an_earlier_run_told_of_its_lines_is_forgotten_at_the_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |again| {
+            let open = if again {
+                Journal::open_again
+            } else {
+                Journal::open
+            };
+            open(dir.path(), &names(), "boot", WALL).unwrap()
+        };
+        let told = || Reader::open(dir.path()).unwrap().lines_now().unwrap().len();
+        let mut lines = Lines::default();
+        let (since_ns, why) = (WALL, None);
+        lines.now.insert(MeterId(0), LineNow { since_ns, why });
+        open(false).keep_lines(&lines, true).unwrap();
+        assert_eq!(told(), 1);
+        drop(open(true));
+        assert_eq!(told(), 1, "the same run goes on");
+        drop(open(false));
+        assert_eq!(told(), 0);
+    }
+
+    #[test]
+    fn without_a_time_nothing_is_said_to_be_watched() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path(), &names(), "boot", WALL).unwrap();
+        let mut lines = Lines::default();
+        let (since_ns, why) = (WALL, None);
+        lines.now.insert(MeterId(1), LineNow { since_ns, why });
+        journal.keep_lines(&lines, false).unwrap();
+        let reader = Reader::open(dir.path()).unwrap();
+        assert!(reader.watched_until_s().unwrap().is_empty());
+        assert_eq!(reader.lines_now().unwrap().len(), 1);
+    }
+}

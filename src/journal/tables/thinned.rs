@@ -1,0 +1,107 @@
+//! Pulses that have to leave before anybody knows their time: the disk bound bites while the clock is not
+//! trusted. Their numbers stay, by minutes of the monotonic clock, and are counted in windows when the time of
+//! their clock segment is known; a pulse may then stand in the minute beside its own.
+
+use rusqlite::Transaction;
+
+use crate::journal::handles::journal::Journal;
+use crate::journal::ids::IdRanges;
+use crate::journal::{JournalError, OpContext};
+use crate::model::WindowCounts;
+use crate::model::{MonoNs, NS_PER_S};
+
+/// What is told apart on the monotonic clock.
+pub(in crate::journal) const MINUTE_NS: i64 = 60 * NS_PER_S;
+
+/// Rows that are counted in one commit.
+const COUNT_ROWS: i64 = 1_000;
+
+/// Counts the pulses of `first..=last` whose time is not known, in the commit in which they leave.
+pub(in crate::journal) fn thin(
+    transaction: &Transaction<'_>,
+    (first, last): (i64, i64),
+) -> Result<(), JournalError> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO thinned
+             SELECT p.segment, p.mono_ns / ?3, p.meter, count(*), min(p.id)
+             FROM pulse p JOIN clock_segment s ON s.id = p.segment
+             WHERE p.id BETWEEN ?1 AND ?2 AND s.trust = 0 GROUP BY 1, 2, 3
+             ON CONFLICT DO UPDATE SET pulses = pulses + excluded.pulses,
+                 first_id = min(first_id, excluded.first_id)",
+        )
+        .and_then(|mut put| put.execute((first, last, MINUTE_NS)))
+        .op("keep how many pulses leave")?;
+    Ok(())
+}
+
+/// A number that grows with every change of windows: no two changes of one are taken for the same. `rolled`:
+/// what is counted, which does not grow by what was thinned.
+pub(in crate::journal) fn roll_number(
+    transaction: &Transaction<'_>,
+    rolled: &IdRanges,
+) -> Result<i64, JournalError> {
+    let thinned: i64 = transaction
+        .prepare_cached("SELECT coalesce(max(value), 0) FROM journal WHERE key = 'thinned'")
+        .and_then(|mut select| select.query_row([], |row| row.get(0)))
+        .op("be read")?;
+    let counted: i64 = rolled.ranges().iter().map(|r| r.1 - r.0 + 1).sum();
+    Ok(counted + thinned)
+}
+
+impl Journal {
+    /// Counts some of the thinned pulses whose time is known by now. `rolled`: the pulses that are counted
+    /// already. True if there may be more.
+    ///
+    /// # Errors
+    /// When the disk does not take it; nothing is counted then.
+    pub(in crate::journal) fn count_thinned(
+        &mut self,
+        rolled: &IdRanges,
+    ) -> Result<bool, JournalError> {
+        let found: Vec<(i64, i64, i64, i64, MonoNs)> = self
+            .connection
+            .prepare_cached(
+                "SELECT t.segment, t.minute, t.meter, t.pulses, s.offset_ns
+                 FROM thinned t JOIN clock_segment s ON s.id = t.segment
+                 WHERE s.trust > 0 LIMIT ?1",
+            )
+            .and_then(|mut select| {
+                select
+                    .query_map([COUNT_ROWS], |row| row.try_into())?
+                    .collect()
+            })
+            .op("be read")?;
+        if found.is_empty() {
+            return Ok(false);
+        }
+        let mut tally = WindowCounts::default();
+        let mut all = 0;
+        let transaction = self
+            .connection
+            .unchecked_transaction()
+            .op("begin a commit")?;
+        for (segment, minute, meter, pulses, offset_ns) in found {
+            // The middle of the minute is nearest to all of it.
+            let mono_ns = minute * MINUTE_NS + MINUTE_NS / 2;
+            tally.add_pulses(meter, mono_ns + offset_ns, pulses);
+            all += pulses;
+            transaction
+                .prepare_cached(
+                    "DELETE FROM thinned WHERE segment = ?1 AND minute = ?2 AND meter = ?3",
+                )
+                .and_then(|mut delete| delete.execute((segment, minute, meter)))
+                .op("count thinned pulses")?;
+        }
+        transaction
+            .prepare_cached(
+                "INSERT INTO journal VALUES ('thinned', ?1)
+                 ON CONFLICT (key) DO UPDATE SET value = value + excluded.value",
+            )
+            .and_then(|mut put| put.execute([all]))
+            .op("count thinned pulses")?;
+        self.put_windows(&transaction, &tally, rolled)?;
+        transaction.commit().op("commit")?;
+        Ok(true)
+    }
+}

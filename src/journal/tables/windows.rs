@@ -1,0 +1,365 @@
+//! The tables of windows, both sides: what the roller writes, what the reconciler reads.
+
+use rusqlite::{Connection, OptionalExtension, Transaction};
+
+use crate::journal::handles::journal::Journal;
+use crate::journal::handles::reader::Reader;
+use crate::journal::ids::IdRanges;
+use crate::journal::tables::deliveries::DestinationState;
+use crate::journal::tables::segments::put_confirmed;
+use crate::journal::tables::thinned::roll_number;
+use crate::journal::{JournalError, OpContext};
+use crate::model::{NS_PER_S, WallNs, Watched};
+use crate::model::{Tier, View, WindowCounts};
+
+/// Windows that leave in one commit, at most so many seconds of them.
+const PRUNE_S: i64 = 86_400;
+
+/// What is watched is kept inwards to whole seconds: ranges that are apart by less touch.
+const WATCHED_APART_MIN_S: i64 = 3;
+
+/// A stretch over which a meter's line was not watched: how many pulses came then is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unwatched {
+    /// The meter's name.
+    pub meter: String,
+    /// Its begin, in seconds since 1970.
+    pub from_s: i64,
+    /// Its end.
+    pub until_s: i64,
+}
+
+/// A window as the journal counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Its start, in seconds since 1970.
+    pub start_s: i64,
+    /// The row of the meter.
+    pub meter: i64,
+    /// Pulses in it.
+    pub pulses: i64,
+}
+
+impl Journal {
+    /// Adds the windows of some pulses; `rolled` is all that is counted then.
+    ///
+    /// # Errors
+    /// When the disk does not take it; nothing is counted then.
+    pub(in crate::journal) fn keep_windows(
+        &mut self,
+        tally: &WindowCounts,
+        rolled: &IdRanges,
+    ) -> Result<(), JournalError> {
+        let transaction = self
+            .connection
+            .unchecked_transaction()
+            .op("begin a commit")?;
+        self.put_windows(&transaction, tally, rolled)?;
+        for (start_s, (first, last)) in tally.hours() {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO hour_ids VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET
+                         first_id = min(first_id, excluded.first_id),
+                         last_id = max(last_id, excluded.last_id)",
+                )
+                .and_then(|mut put| put.execute((start_s, first, last)))
+                .op("keep a window")?;
+        }
+        transaction
+            .execute("DELETE FROM rolled", [])
+            .op("keep what is rolled up")?;
+        for range in rolled.ranges() {
+            transaction
+                .prepare_cached("INSERT INTO rolled VALUES (?1, ?2)")
+                .and_then(|mut put| put.execute(*range))
+                .op("keep what is rolled up")?;
+        }
+        transaction.commit().op("commit")
+    }
+
+    /// Adds the windows of some pulses, in a commit of the caller's.
+    pub(in crate::journal) fn put_windows(
+        &self,
+        transaction: &Transaction<'_>,
+        tally: &WindowCounts,
+        rolled: &IdRanges,
+    ) -> Result<(), JournalError> {
+        let roll = roll_number(transaction, rolled)?;
+        for ((view, start_s, meter), pulses) in tally.windows() {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO window VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT DO UPDATE SET pulses = pulses + excluded.pulses",
+                )
+                .and_then(|mut put| put.execute((view.width_s(), start_s, meter, pulses)))
+                .op("keep a window")?;
+            self.note_change(transaction, Tier::View(view), start_s, roll)?;
+            if view == Tier::Raw.windows() {
+                self.note_change(transaction, Tier::Raw, start_s, roll)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps when the meters' lines were watched.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub(in crate::journal) fn keep_watched(
+        &mut self,
+        watched: &Watched,
+    ) -> Result<(), JournalError> {
+        let transaction = self
+            .connection
+            .unchecked_transaction()
+            .op("begin a commit")?;
+        if let Some(looked_ns) = watched.looked_ns.filter(|_| watched.synchronised) {
+            put_confirmed(&transaction, looked_ns)?;
+        }
+        for (meter, watch) in &watched.meters {
+            // Inwards to whole seconds: what is said to be watched was.
+            let since_ns = watch.since_ns.max(self.vouches_from_ns);
+            let begins_s = since_ns.div_euclid(NS_PER_S) + 1;
+            let ends_s = watch.until_ns.div_euclid(NS_PER_S);
+            if begins_s >= ends_s {
+                continue;
+            }
+            let row = self.meters[meter.index()];
+            transaction
+                .prepare_cached(
+                    "INSERT INTO watched VALUES (?1, ?2, ?3)
+                     ON CONFLICT DO UPDATE SET ends_s = max(ends_s, excluded.ends_s)",
+                )
+                .and_then(|mut put| put.execute((row, begins_s, ends_s)))
+                .op("keep what was watched")?;
+        }
+        transaction.commit().op("commit")
+    }
+
+    /// Deletes windows that are older than their view keeps. True if there may be more.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub(in crate::journal) fn prune_windows(
+        &mut self,
+        now_ns: WallNs,
+    ) -> Result<bool, JournalError> {
+        let now_s = now_ns.div_euclid(NS_PER_S);
+        let mut more = false;
+        for view in View::ALL {
+            let Some(keep_s) = view.kept_from_s(now_s) else {
+                continue;
+            };
+            let Some(oldest_s) = first_window(&self.connection, view)? else {
+                continue;
+            };
+            if oldest_s >= keep_s {
+                continue;
+            }
+            let before_s = keep_s.min(oldest_s + PRUNE_S);
+            self.connection
+                .execute(
+                    "DELETE FROM window WHERE view = ?1 AND start_s < ?2",
+                    (view.width_s(), before_s),
+                )
+                .op("delete windows")?;
+            more |= before_s < keep_s;
+        }
+        Ok(more)
+    }
+}
+
+fn first_window(connection: &Connection, view: View) -> Result<Option<i64>, JournalError> {
+    connection
+        .prepare_cached("SELECT min(start_s) FROM window WHERE view = ?1")
+        .and_then(|mut select| select.query_row([view.width_s()], |row| row.get(0)))
+        .op("be read")
+}
+
+impl Reader {
+    /// What is counted in windows.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn rolled(&self) -> Result<IdRanges, JournalError> {
+        self.connection
+            .prepare_cached("SELECT first_id, last_id FROM rolled")
+            .and_then(|mut select| {
+                let ranges = select.query_map([], |row| row.try_into())?;
+                ranges.collect::<Result<Vec<_>, _>>()
+            })
+            .map(IdRanges::from_ranges)
+            .op("be read")
+    }
+
+    /// The windows of a view with `from_s <= start < to_s`, in order.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn windows(&self, view: View, from_s: i64, to_s: i64) -> Result<Vec<Window>, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT start_s, meter, pulses FROM window
+                 WHERE view = ?1 AND start_s >= ?2 AND start_s < ?3 ORDER BY start_s, meter",
+            )
+            .and_then(|mut select| {
+                let windows = select.query_map((view.width_s(), from_s, to_s), |row| {
+                    Ok(Window {
+                        start_s: row.get(0)?,
+                        meter: row.get(1)?,
+                        pulses: row.get(2)?,
+                    })
+                })?;
+                windows.collect()
+            })
+            .op("be read")
+    }
+
+    /// The start of the oldest window of a view; None: there is none.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn first_window(&self, view: View) -> Result<Option<i64>, JournalError> {
+        first_window(&self.connection, view)
+    }
+
+    /// The start of the newest window of a view before `before_s`; None: there is none.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn last_window(&self, view: View, before_s: i64) -> Result<Option<i64>, JournalError> {
+        self.connection
+            .prepare_cached("SELECT max(start_s) FROM window WHERE view = ?1 AND start_s < ?2")
+            .and_then(|mut select| select.query_row((view.width_s(), before_s), |row| row.get(0)))
+            .op("be read")
+    }
+
+    /// When each meter's line was watched, as ranges of seconds (ends not included).
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn watched(&self, from_s: i64, to_s: i64) -> Result<Vec<(i64, i64, i64)>, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT meter, begins_s, ends_s FROM watched WHERE begins_s < ?2 AND ends_s > ?1",
+            )
+            .and_then(|mut select| {
+                select
+                    .query_map((from_s, to_s), |row| row.try_into())?
+                    .collect()
+            })
+            .op("be read")
+    }
+
+    /// When the meters' lines were not watched between the first time that they were and the last, by
+    /// meter and in order of time. Stretches of less than three seconds are not known.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn unwatched(&self) -> Result<Vec<Unwatched>, JournalError> {
+        let mut watched = self.watched(i64::MIN, i64::MAX)?;
+        watched.sort_unstable();
+        let names = self.meter_names()?;
+        let mut found = Vec::new();
+        let mut last: Option<(i64, i64)> = None;
+        for (meter, begins_s, ends_s) in watched {
+            let until_s = last
+                .filter(|(of, _)| *of == meter)
+                .map(|(_, until_s)| until_s);
+            if let Some(from_s) = until_s.filter(|s| begins_s - s >= WATCHED_APART_MIN_S) {
+                found.push(Unwatched {
+                    meter: names.get(&meter).cloned().unwrap_or_default(),
+                    from_s,
+                    until_s: begins_s,
+                });
+            }
+            last = Some((meter, ends_s.max(until_s.unwrap_or(ends_s))));
+        }
+        Ok(found)
+    }
+
+    /// Between which ids the pulses with `from_s <= wall time < to_s` are found; others may be
+    /// among them.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn ids_between(&self, from_s: i64, to_s: i64) -> Result<Option<(i64, i64)>, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT min(first_id), max(last_id) FROM hour_ids
+                 WHERE start_s >= ?1 AND start_s < ?2",
+            )
+            .and_then(|mut select| {
+                select.query_row((View::Hour.floor_s(from_s), to_s), |row| {
+                    Ok(Option::zip(
+                        row.get::<_, Option<i64>>(0)?,
+                        row.get::<_, Option<i64>>(1)?,
+                    ))
+                })
+            })
+            .op("be read")
+    }
+
+    /// Between which ids the pulses of each hour with `from_s <= start < to_s` are found.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn hours_ids(&self, from_s: i64, to_s: i64) -> Result<Vec<(i64, i64)>, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT first_id, last_id FROM hour_ids WHERE start_s >= ?1 AND start_s < ?2",
+            )
+            .and_then(|mut select| {
+                select
+                    .query_map((from_s, to_s), |row| row.try_into())?
+                    .collect()
+            })
+            .op("be read")
+    }
+
+    /// How the comparison of a destination stands.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn views_state(&self, destination: i64) -> Result<DestinationState, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT views_state, views_message, views_since_ns FROM destination WHERE id = ?1",
+            )
+            .and_then(|mut select| {
+                let state = select.query_row([destination], |row| {
+                    Ok(DestinationState {
+                        state: row.get(0)?,
+                        message: row.get(1)?,
+                        since_ns: row.get(2)?,
+                    })
+                });
+                state.optional()
+            })
+            .op("be read")
+            .map(Option::unwrap_or_default)
+    }
+
+    /// Points of a time that a destination refused for good: (pulse's id, meter's row, stamp).
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn quarantined(
+        &self,
+        destination: i64,
+        from_ns: WallNs,
+        to_ns: WallNs,
+    ) -> Result<Vec<(i64, i64, WallNs)>, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT pulse, meter, wall_ns FROM quarantine
+                 WHERE destination = ?1 AND wall_ns >= ?2 AND wall_ns < ?3",
+            )
+            .and_then(|mut select| {
+                select
+                    .query_map((destination, from_ns, to_ns), |row| row.try_into())?
+                    .collect()
+            })
+            .op("be read")
+    }
+}

@@ -1,0 +1,144 @@
+//! Readings of registers: beside a running writer, before and after pulses from elsewhere, out of another
+//! journal.
+
+use crate::clock::segment::Trust;
+use crate::energy::register::kwh;
+use crate::journal::handles::journal::Journal;
+use crate::journal::handles::reader::Reader;
+use crate::journal::salvage::arrivals::Arrival;
+use crate::journal::salvage::file::Foreign;
+use crate::journal::tables::readings::{Reading, Registers};
+use crate::journal::tests::{Bench, WALL, pending, pulses, segment};
+use crate::journal::{JournalError, file_in};
+use crate::model::NS_PER_S;
+
+fn reading(at_ns: i64, kwh: f64, adopted: bool) -> Reading {
+    Reading {
+        at_ns,
+        pulses: 0,
+        kwh,
+        imp_per_kwh: 1_000.0,
+        adopted,
+    }
+}
+
+fn register_kwh(reader: &Reader, meter: &str) -> Option<f64> {
+    let total = reader.totals().unwrap();
+    let total = total.iter().find(|totals| totals.name == meter).unwrap();
+    kwh(&reader.readings(meter).unwrap(), total.pulses)
+}
+
+#[test]
+fn a_reading_stands_beside_a_running_writer() {
+    let mut bench = Bench::new(|_| {});
+    bench.push(pending(
+        vec![segment(0, WALL, Trust::Assumed)],
+        pulses(0, 0, 500),
+    ));
+    bench.writer.step();
+    let mut registers = Registers::open(bench.dir.path()).unwrap();
+    let kept = registers.put("Import", reading(WALL, 100.0, true), 0);
+    assert_eq!(kept.unwrap().unwrap().pulses, 500);
+    bench.push(pending(vec![], pulses(0, 0, 250)));
+    bench.writer.step();
+    assert_eq!(register_kwh(&bench.reader(), "Import"), Some(100.25));
+    assert_eq!(register_kwh(&bench.reader(), "Export"), None);
+    // A note changes nothing.
+    let note = registers.put("Import", reading(WALL, 101.0, false), 0);
+    assert!(note.unwrap().is_some());
+    assert_eq!(register_kwh(&bench.reader(), "Import"), Some(100.25));
+    let nobody = registers.put("Nobody", reading(WALL, 1.0, true), 0);
+    assert_eq!(nobody.unwrap(), None);
+}
+
+#[test]
+fn the_reading_that_was_entered_last_is_taken_back() {
+    let mut bench = Bench::new(|_| {});
+    bench.push(pending(
+        vec![segment(0, WALL, Trust::Assumed)],
+        pulses(0, 0, 500),
+    ));
+    bench.writer.step();
+    let mut registers = Registers::open(bench.dir.path()).unwrap();
+    assert_eq!(registers.take_back("Import").unwrap(), None);
+    let first = registers.put("Import", reading(WALL, 100.0, true), 0);
+    // By its stamp it is the older one.
+    let slip = registers.put("Import", reading(WALL - 5, 5.0, true), 100);
+    let other = registers.put("Export", reading(WALL, 7.0, true), 0);
+    assert_eq!(registers.take_back("Import").unwrap(), slip.unwrap());
+    assert_eq!(register_kwh(&bench.reader(), "Import"), Some(100.0));
+    assert_eq!(registers.take_back("Import").unwrap(), first.unwrap());
+    assert_eq!(registers.take_back("Import").unwrap(), None);
+    assert_eq!(registers.take_back("Nobody").unwrap(), None);
+    assert!(other.unwrap().is_some());
+    assert_eq!(register_kwh(&bench.reader(), "Export"), Some(7.0));
+}
+
+#[test]
+fn there_is_no_reading_without_a_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let failed = Registers::open(dir.path()).unwrap_err();
+    assert!(matches!(failed, JournalError::Missing { .. }));
+    assert!(!file_in(dir.path()).exists(), "and none is made");
+}
+
+#[test]
+fn what_is_imported_from_before_a_reading_is_in_its_register_already() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = ["Import".to_owned(), "Export".to_owned()];
+    let mut journal = Journal::open(dir.path(), &names, "boot", WALL).unwrap();
+    let mut registers = Registers::open(dir.path()).unwrap();
+    registers
+        .put("Import", reading(WALL + 10, 50.0, true), 0)
+        .unwrap();
+    let arrivals: Vec<Arrival> = [1, 10, 11, 12]
+        .map(|ns| Arrival::new(0, WALL + ns, false))
+        .into();
+    journal.put_arrivals(&arrivals, None).unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    assert_eq!(register_kwh(&reader, "Import"), Some(50.002));
+}
+
+#[test]
+fn a_reading_moves_with_a_journal_that_was_set_aside() {
+    let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let minute = 60 * NS_PER_S;
+    let start = WALL - WALL.rem_euclid(3_600 * NS_PER_S);
+    let arrivals = |from: i64, until: i64| -> Vec<Arrival> {
+        (from..until)
+            .map(|n| Arrival::new(0, start + n * minute + 1, false))
+            .collect()
+    };
+    let names = ["Import".to_owned()];
+    let open = |dir: &tempfile::TempDir, boot: &str| {
+        Journal::open(dir.path(), &names, boot, start).unwrap()
+    };
+    let mut theirs = open(&old, "boot one");
+    theirs
+        .commit(&pending(vec![segment(0, WALL, Trust::Assumed)], vec![]))
+        .unwrap();
+    theirs.put_arrivals(&arrivals(0, 100), None).unwrap();
+    Registers::open(old.path())
+        .unwrap()
+        .put("Import", reading(start + 60 * minute, 10.0, true), 40)
+        .unwrap();
+    assert_eq!(
+        register_kwh(&Reader::open(old.path()).unwrap(), "Import"),
+        Some(10.04)
+    );
+
+    // The new one has counted on, and has got what could be read of the old one's pulses.
+    let mut ours = open(&new, "boot two");
+    ours.put_arrivals(&arrivals(0, 130), None).unwrap();
+    ours.roll_up_all().unwrap();
+    drop(theirs);
+    let theirs = Foreign::open(&file_in(old.path())).unwrap();
+    let readings: Vec<(u16, Reading)> =
+        theirs.readings().into_iter().map(|(_, r)| (0, r)).collect();
+    let mut inherit = || ours.inherit_readings(&readings).unwrap();
+    assert_eq!(inherit(), 1, "new here");
+    assert_eq!(inherit(), 0, "only once");
+    let reader = Reader::open(new.path()).unwrap();
+    assert_eq!(register_kwh(&reader, "Import"), Some(10.07));
+    assert_eq!(reader.readings("Import").unwrap().len(), 1);
+}
