@@ -334,7 +334,6 @@ fn the_unit_is_valid_and_hardened() {
         "RestartMaxDelaySec=30",
         "RestartPreventExitStatus=78",
         "LoadCredential=influx-token",
-        "LoadCredential=web-token",
         "RuntimeDirectory=powerlogger",
         "DeviceAllow=char-gpiochip rw",
     ] {

@@ -9,7 +9,7 @@
 mod support_daemon;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -18,8 +18,8 @@ use std::time::Duration;
 use serde_json::Value;
 use support_daemon::Daemon;
 
-const CONFIG: &str = "[[meter]]\nname = \"Import\"\nline = 20\nimp_per_kwh = 1000\n\
-    [[meter]]\nname = \"Generate\"\nline = 21\nimp_per_kwh = 1000\n[web]\nlisten = \"127.0.0.1:0\"\n";
+const METERS: &str = "[[meter]]\nname = \"Import\"\nline = 20\nimp_per_kwh = 1000\n\
+    [[meter]]\nname = \"Generate\"\nline = 21\nimp_per_kwh = 1000\n";
 
 /// A day that has passed in a moment, and goes on.
 const HOUSE: [&str; 3] = ["--simulate", "--speed", "50"];
@@ -31,9 +31,19 @@ fn socket(daemon: &Daemon) -> PathBuf {
     daemon.dir().join("api.sock")
 }
 
+/// A configuration that serves on a port which is free now.
+fn config() -> String {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    listening(&free.local_addr().unwrap().to_string())
+}
+
+fn listening(address: &str) -> String {
+    format!("{METERS}[web]\nlisten = \"{address}\"\n")
+}
+
 /// A daemon that counts and serves; the port it serves at.
 fn house() -> (Daemon, u16) {
-    house_with(CONFIG)
+    house_with(&config())
 }
 
 fn house_with(config: &str) -> (Daemon, u16) {
@@ -231,9 +241,9 @@ fn a_dead_daemons_socket_is_replaced_and_a_living_ones_is_not() {
 
 #[test]
 fn a_port_in_use_is_told_and_counting_goes_on() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let mut daemon = Daemon::start(&CONFIG.replace("127.0.0.1:0", &address), &HOUSE);
+    let mut daemon = Daemon::start(&listening(&address), &HOUSE);
     daemon.wait_for_pulses(20);
     daemon.wait_for("the complaint", |daemon| {
         daemon.log().contains("another program has the port")
@@ -414,7 +424,7 @@ fn a_hanging_server_is_no_daemon() {
     // Something else listens where the socket would be, and says nothing.
     let dir = tempfile::tempdir().unwrap();
     let _listens = UnixListener::bind(dir.path().join("api.sock")).unwrap();
-    std::fs::write(dir.path().join("powerlogger.toml"), CONFIG).unwrap();
+    std::fs::write(dir.path().join("powerlogger.toml"), METERS).unwrap();
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_powerlogger"))
         .env_clear()
         .args(["--queue-dir", ".", "status"])

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{JournalError, Reader};
 use crate::energy::register;
+use crate::journal::{JournalError, Reader};
 use crate::model::Reading;
 
 /// The register of one meter.

@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 use super::{Remote, RemoteMaker, RunError, spawn};
 use crate::config::described::{Described, KEEPS, OFF, describe, differences};
-use crate::config::watch::{FileWatch, Look};
+use crate::config::watch::{FileChange, FileWatch};
 use crate::config::{ConfigError, Influx, Loaded, Settings};
 use crate::journal::Journal;
 use crate::journal::JournalError;
@@ -67,9 +67,9 @@ fn watch(mut files: FileWatch, news: &News, wake: &WakeOnDrop, ended: &Receiver<
     let mut pause = EVERY;
     while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         pause = match files.look() {
-            Look::Same => EVERY,
-            Look::Changing => SETTLES,
-            Look::Changed(read) => {
+            FileChange::Same => EVERY,
+            FileChange::Changing => SETTLES,
+            FileChange::Changed(read) => {
                 let certificates = read.as_ref().as_ref().ok().and_then(certificates);
                 *news.lock().unwrap_or_else(PoisonError::into_inner) = Some((*read, certificates));
                 wake.wake();

@@ -93,7 +93,7 @@ pub use tables::compared::{Changed, Compared, Looked, Reconciled};
 pub use tables::deliveries::{DeliveryNews, DestinationState, ExpiredPulse, RefusedPulse};
 pub use tables::kind::SIMULATED_BOOT;
 pub use tables::quarantine::{Quarantine, Quarantined};
-pub use tables::readings::{Reading, Registers};
+pub use tables::readings::Registers;
 pub use tables::settings::NotedSettings;
 pub use tables::windows::{Unwatched, Window};
 

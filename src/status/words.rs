@@ -34,9 +34,7 @@ pub(super) fn cause<'de, D: Deserializer<'de>>(from: D) -> Result<Word, D::Error
     among(&word, LossCause::ALL.map(LossCause::as_str))
 }
 
-pub(super) fn rejection<'de, D: Deserializer<'de>>(
-    from: D,
-) -> Result<Option<Rejection>, D::Error> {
+pub(super) fn rejection<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Rejection>, D::Error> {
     let word = Option::<String>::deserialize(from)?;
     let known = |word: String| {
         let of_word = |rejection: &Rejection| rejection.cause().as_str() == word;

@@ -99,7 +99,9 @@ fn well(status: &Status, loops: Loops) -> Vec<Check> {
     let disk = match loops.journal_ns > STALLED_NS {
         true => {
             let waiting = status.waiting;
-            Err(format!("no answer for {stalled_s} s; {waiting} pulses wait in memory"))
+            Err(format!(
+                "no answer for {stalled_s} s; {waiting} pulses wait in memory"
+            ))
         }
         false => among(|of| matches!(of, Condition::JournalFails { .. } | Condition::DiskStalled)),
     };
@@ -111,9 +113,8 @@ fn well(status: &Status, loops: Loops) -> Vec<Check> {
         );
         is_unusable || fails
     });
-    let wrong = |of: &Condition| {
-        matches!(of, Condition::Configuration(Notice::ConfigurationWrong(_)))
-    };
+    let wrong =
+        |of: &Condition| matches!(of, Condition::Configuration(Notice::ConfigurationWrong(_)));
     vec![
         ("disk", disk),
         ("delivery", delivery),

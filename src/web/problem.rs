@@ -42,7 +42,7 @@ kinds! {
     BAD_REQUEST = "bad-request", 400, "The request is not understood",
         "Write it as HTTP/1.1 says, with a Host.";
     TOKEN = "token", 401, "The token is missing or wrong",
-        "Send `Authorization: Bearer` with the token of `web.token_file`.";
+        "Send `Authorization: Bearer` with the token of [web].";
     CROSS_SITE = "cross-site", 403, "The request comes from another site",
         "Open the page of the daemon itself. A program leaves Origin and Sec-Fetch-Site out.";
     NOT_LOCAL = "not-local", 403, "The request comes from outside the local networks",
@@ -52,7 +52,7 @@ kinds! {
     NO_METER = "no-meter", 404, "There is no such meter",
         "/api/v1/meters lists those there are.";
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "That cannot be done here",
-        "Use a method that Allow names. Readings can be entered only where a token is configured ([web] token_file).";
+        "Use a method that Allow names. Readings can be entered only where a token is configured ([web] token).";
     NOT_ACCEPTABLE = "not-acceptable", 406, "There is no answer in that form",
         "Accept application/json.";
     READING_IMPLAUSIBLE = "reading-implausible", 409, "The reading is far from what was counted",

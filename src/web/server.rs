@@ -26,7 +26,7 @@ use super::deadline::{Deadline, WRITE_MAX};
 use super::doors::{keep_tcp, keep_unix};
 use super::guard::{Guard, Peer};
 use super::source::Source;
-use crate::config::web::{Listen, WebSettings};
+use crate::config::{Listen, WebSettings};
 
 /// A head must be there within this, also the next one on a connection that is kept.
 const HEAD_MAX: Duration = Duration::from_secs(5);
@@ -135,7 +135,7 @@ async fn serve(source: Source, doors: Doors, mut ending: watch::Receiver<bool>) 
     });
     let unix = keep_unix(doors.unix_dir.clone(), Arc::clone(&shared), source.clone());
     let mut tasks = vec![tokio::spawn(unix)];
-    for address in settings.addresses() {
+    for address in settings.listen.addresses() {
         tasks.push(tokio::spawn(keep_tcp(
             address,
             Arc::clone(&shared),

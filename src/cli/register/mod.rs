@@ -18,7 +18,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
 use crate::energy::register::{Drift, NewReading, drift, kwh, outdated_imp_per_kwh, parse_kwh};
 use crate::import::tidy::give_to_owner;
-use crate::journal::{Reader, Reading, Registers};
+use crate::journal::{Reader, Registers};
+use crate::model::Reading;
 
 /// Options of `register`.
 #[derive(Debug, Args)]

@@ -9,9 +9,7 @@ use crate::journal::handles::reader::Reader;
 use crate::journal::salvage::arrivals::Arrival;
 use crate::journal::tables::hours::hours_of;
 use crate::journal::{JournalError, OpContext};
-pub use crate::model::Reading;
-use crate::model::View;
-use crate::model::{NS_PER_S, WallNs};
+use crate::model::{NS_PER_S, Reading, View, WallNs};
 
 /// A connection that adds readings, beside a running daemon or alone: nothing that the journal's one writer
 /// keeps is touched.

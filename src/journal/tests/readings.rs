@@ -7,10 +7,10 @@ use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::salvage::arrivals::Arrival;
 use crate::journal::salvage::file::Foreign;
-use crate::journal::tables::readings::{Reading, Registers};
+use crate::journal::tables::readings::Registers;
 use crate::journal::tests::{Bench, WALL, pending, pulses, segment};
 use crate::journal::{JournalError, file_in};
-use crate::model::NS_PER_S;
+use crate::model::{NS_PER_S, Reading};
 
 fn reading(at_ns: i64, kwh: f64, adopted: bool) -> Reading {
     Reading {

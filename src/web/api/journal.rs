@@ -22,7 +22,10 @@ pub(super) async fn status(
     Query::of(&uri, &[])?;
     let (status, dir) = (api.source.status(), api.source.in_use().dir.clone());
     // The directory is looked at: that may wait for the disk.
-    let answer = api.source.beside(move || StatusAnswer::of(status, &dir)).await?;
+    let answer = api
+        .source
+        .beside(move || StatusAnswer::of(status, &dir))
+        .await?;
     let failed = |error: serde_json::Error| Problem::new(INTERNAL, error.to_string());
     answer.map(Json).map_err(failed)
 }
