@@ -435,3 +435,191 @@ fn a_hanging_server_is_no_daemon() {
     assert!(stderr.contains("does not answer within 2 s"), "{stderr}");
     assert!(stderr.contains("no journal"), "{stderr}");
 }
+
+/// Reads from a stream until `found` finds something in it.
+fn read_until(stream: &mut TcpStream, found: impl Fn(&str) -> bool) -> String {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (mut all, mut some) = (Vec::new(), [0; 4096]);
+    loop {
+        let text = String::from_utf8_lossy(&all).into_owned();
+        if found(&text) {
+            return text;
+        }
+        match stream.read(&mut some).unwrap() {
+            0 => panic!("it ended: {text}"),
+            read => all.extend(&some[..read]),
+        }
+    }
+}
+
+#[test]
+fn the_page_is_served_compressed_and_kept() {
+    let (_daemon, port) = house();
+    for view in [
+        "/",
+        "/energy/day/2026-10-25",
+        "/history?from=1",
+        "/meters",
+        "/health",
+    ] {
+        let plain = over_tcp(port, &get(view));
+        assert_eq!(plain.header("cache-control"), Some("no-cache"), "{view}");
+        assert!(
+            String::from_utf8(plain.body)
+                .unwrap()
+                .starts_with("<!doctype html>")
+        );
+    }
+    let gzip = over_tcp(
+        port,
+        &asked("GET", "/", "localhost", "Accept-Encoding: gzip\r\n"),
+    );
+    assert_eq!(gzip.header("content-encoding"), Some("gzip"));
+    assert_eq!(gzip.body[..2], [0x1f, 0x8b]);
+    let etag = gzip.header("etag").unwrap();
+    let again = over_tcp(
+        port,
+        &asked(
+            "GET",
+            "/",
+            "localhost",
+            &format!("If-None-Match: {etag}\r\n"),
+        ),
+    );
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    let index = String::from_utf8(over_tcp(port, &get("/")).body).unwrap();
+    let (_, style) = index.split_once("rel=\"stylesheet\" href=\"").unwrap();
+    let style = over_tcp(port, &get(style.split('"').next().unwrap()));
+    assert_eq!(
+        style.header("content-type"),
+        Some("text/css; charset=utf-8")
+    );
+    assert!(
+        style
+            .header("cache-control")
+            .unwrap()
+            .ends_with("immutable")
+    );
+    assert_eq!(
+        over_tcp(port, &get("/assets/0/page.css")).problem(),
+        "not-found"
+    );
+    let description = over_tcp(port, &get("/api/v1/openapi.json")).json();
+    assert!(description["paths"]["/api/v1/now"].is_object());
+}
+
+#[test]
+fn metrics_are_clean_and_count_what_the_journal_counts() {
+    let (daemon, port) = house();
+    let answer = over_tcp(port, &get("/metrics"));
+    assert!(
+        answer
+            .header("content-type")
+            .unwrap()
+            .starts_with("text/plain; version=0.0.4")
+    );
+    let text = String::from_utf8(answer.body).unwrap();
+    let of = |meter: &str| {
+        let series = format!("powerlogger_pulses_total{{meter=\"{meter}\"}} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&series));
+        line.unwrap_or_else(|| panic!("{text}"))
+            .parse::<i64>()
+            .unwrap()
+    };
+    let seen = of("Import") + of("Generate");
+    assert!(seen >= 20 && seen <= daemon.pulses(), "{seen}");
+    let accept = "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n";
+    let answer = over_tcp(port, &asked("GET", "/metrics", "localhost", accept));
+    assert!(answer.body.ends_with(b"# EOF\n"));
+    let promtool = std::process::Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(std::process::Stdio::piped())
+        .spawn();
+    match promtool {
+        Ok(mut child) => {
+            child
+                .stdin
+                .take()
+                .unwrap()
+                .write_all(text.as_bytes())
+                .unwrap();
+            assert!(child.wait().unwrap().success());
+        }
+        Err(_) => skipped(
+            "metrics_are_clean_and_count_what_the_journal_counts",
+            "promtool check metrics: no promtool",
+        ),
+    }
+}
+
+/// Says what was not run.
+#[expect(clippy::print_stderr, reason = "the one line that is left of it")]
+fn skipped(test: &str, why: &str) {
+    eprintln!("skipped: {test} ({why})");
+}
+
+#[test]
+fn now_is_what_the_meters_do() {
+    let (_daemon, port) = house();
+    let now = over_tcp(port, &get("/api/v1/now")).json();
+    assert_eq!(now["simulated"], true);
+    let meters = now["meters"].as_array().unwrap();
+    let roles: Vec<&str> = meters
+        .iter()
+        .map(|meter| meter["role"].as_str().unwrap())
+        .collect();
+    assert_eq!(roles, ["import", "generation"]);
+    assert!(
+        meters.iter().any(|meter| meter["power_w"]
+            .as_f64()
+            .is_some_and(|power_w| power_w > 0.0)),
+        "{now}"
+    );
+    assert!(
+        meters
+            .iter()
+            .any(|meter| meter["today"]["pulses"].as_i64().unwrap() > 0),
+        "{now}"
+    );
+    assert_eq!(now["today"]["derived"]["why"], "no_export_meter");
+    assert!(now["health"]["sentence"].is_string() && now["today"]["date"].is_string());
+}
+
+#[test]
+fn streams_tell_each_change_and_no_more_than_64_are_open() {
+    let (mut daemon, port) = house();
+    let open = |_| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let request = "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
+    };
+    let mut streams: Vec<TcpStream> = (0..64).map(open).collect();
+    for stream in &mut streams {
+        let begun = read_until(stream, |text| text.contains("\"health\""));
+        let head = begun.to_lowercase();
+        assert!(
+            head.contains("content-type: text/event-stream; charset=utf-8")
+                && head.contains("x-accel-buffering: no")
+        );
+        assert!(begun.contains("retry: 2000") && begun.contains("event: now"));
+    }
+    let one_more = over_tcp(port, &get("/api/v1/events"));
+    assert_eq!(
+        (one_more.status, one_more.problem().as_str()),
+        (503, "too-many-streams")
+    );
+    assert!(one_more.header("retry-after").is_some());
+    // 63 of them read nothing any more; the last one hears of every change, and counting goes on.
+    let so_far = daemon.pulses();
+    for _ in 0..3 {
+        read_until(&mut streams[0], |text| text.contains("event: now"));
+    }
+    daemon.wait_for_pulses(so_far + 10);
+    let ending = std::thread::spawn({
+        let mut stream = streams.remove(0);
+        move || read_until(&mut stream, |text| text.contains("event: bye"))
+    });
+    daemon.stop();
+    assert!(ending.join().unwrap().contains("\"retry_ms\":1000"));
+}

@@ -217,7 +217,7 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
         started_ns,
     };
     let watching = SettingsWatch::begin(loaded, &wakeup)?;
-    let web_source = WebSource::new(Arc::clone(&board));
+    let web_source = WebSource::new(Arc::clone(&board), Arc::clone(&parts.clock));
     let mut in_use = InUse::new(loaded, watching, parts.remote, board, web_source.clone());
     let web = begin_web(settings, parts.socket_dir, web_source.clone());
     let mut watch = Watch::new(systemd::watchdog(), web_source);

@@ -267,6 +267,7 @@ impl InUse {
         self.web.use_settings(source::InUse {
             dir: settings.journal.dir.clone(),
             meters: settings.meters.clone(),
+            site: settings.site.clone(),
             described: self.described(),
         });
     }

@@ -220,7 +220,9 @@ pub(super) async fn guard(
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    dressed(response, &path, as_page)
+    let dressed = dressed(response, &path, as_page);
+    guard.source.count_answer(dressed.status().as_u16());
+    dressed
 }
 
 /// Whether a person is to read the answer.

@@ -8,12 +8,15 @@
 pub mod source;
 
 mod api;
+mod assets;
 mod deadline;
 mod doors;
 mod guard;
 mod health;
 mod listen;
+mod metrics;
 mod networks;
+mod present;
 mod problem;
 mod query;
 mod server;

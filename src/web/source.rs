@@ -5,17 +5,22 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use jiff::tz::TimeZone;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
+use super::api::now::DayRead;
+use super::metrics::Served;
+use super::present::Present;
 use super::problem::{BUSY, INTERNAL, JOURNAL, Problem};
 use crate::answers::socket;
 use crate::clock::{Clock, SystemClock};
-use crate::config::MeterSettings;
 use crate::config::described::Described;
+use crate::config::{MeterSettings, SiteSettings};
+use crate::energy::periods::Calendar;
 use crate::journal::{JournalError, Reader, Refusal};
-use crate::live::{Board, Notice};
-use crate::model::MonoNs;
+use crate::live::{Board, Notice, Subscription};
+use crate::model::{MonoNs, WallNs};
 use crate::status::Status;
 
 /// Questions to the journal at a time.
@@ -32,6 +37,8 @@ pub struct InUse {
     pub dir: PathBuf,
     /// Its meters.
     pub meters: Vec<MeterSettings>,
+    /// The place they are at.
+    pub site: SiteSettings,
     /// All settings as words.
     pub described: Described,
 }
@@ -51,8 +58,32 @@ pub struct Loops {
 #[derive(Debug, Clone)]
 pub struct Source {
     board: Arc<Board>,
+    /// Stamps the pulses.
+    clock: Arc<dyn Clock>,
     told: Arc<Mutex<Told>>,
     queries: Arc<Semaphore>,
+    changes: Arc<Changes>,
+}
+
+/// What streams wait for, fed by the board.
+#[derive(Debug)]
+struct Changes(
+    watch::Sender<u64>,
+    #[expect(dead_code, reason = "it ends when it is dropped")] Subscription,
+);
+
+impl Changes {
+    fn of(board: &Board) -> Changes {
+        let sender = watch::Sender::new(0);
+        let told = sender.clone();
+        let subscription = board.subscribe(move || {
+            // Nobody listens, most of the time.
+            if told.receiver_count() > 0 {
+                told.send_modify(|version| *version += 1);
+            }
+        });
+        Changes(sender, subscription)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -62,20 +93,31 @@ struct Told {
     loops: Loops,
     /// Doors that are not open: which, and why.
     doors: BTreeMap<String, String>,
+    /// What was counted of the local day, as read last.
+    day: Option<Arc<DayRead>>,
+    /// Answers by their status.
+    answers: BTreeMap<u16, u64>,
+    started_ns: WallNs,
 }
 
 impl Default for Source {
     fn default() -> Source {
-        Source::new(Arc::default())
+        Source::new(Arc::default(), Arc::new(SystemClock))
     }
 }
 
 impl Source {
-    /// What `board` shows; all else is told.
-    pub fn new(board: Arc<Board>) -> Source {
+    /// What `board` shows; all else is told. `clock`: the one that stamps the pulses.
+    pub fn new(board: Arc<Board>, clock: Arc<dyn Clock>) -> Source {
+        let told = Told {
+            started_ns: SystemClock.wall_ns(),
+            ..Told::default()
+        };
         Source {
+            changes: Arc::new(Changes::of(&board)),
             board,
-            told: Arc::default(),
+            clock,
+            told: Arc::new(Mutex::new(told)),
             queries: Arc::new(Semaphore::new(QUERIES_MAX)),
         }
     }
@@ -115,9 +157,58 @@ impl Source {
         self.with(|told| told.tag.clone())
     }
 
-    /// The board: how everything stands.
-    pub(super) fn board(&self) -> &Arc<Board> {
-        &self.board
+    /// Counts up whenever anything changes on the board, as long as any of these is there.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.0.subscribe()
+    }
+
+    /// The wall clock of the pulses: another one than the machine's where they are made up.
+    pub(super) fn wall_ns(&self) -> WallNs {
+        self.clock.wall_ns()
+    }
+
+    /// What is known of each configured meter at this moment.
+    pub(super) fn present(&self) -> Present {
+        let meters = &self.in_use().meters;
+        Present::of(&self.board.snapshot(), meters, self.clock.mono_ns())
+    }
+
+    /// The zone of local days.
+    pub(super) fn calendar(&self) -> Calendar {
+        let zone = self.in_use().site.time_zone.clone();
+        Calendar::new(zone.unwrap_or_else(TimeZone::system))
+    }
+
+    /// What the place is called.
+    pub(super) fn site(&self) -> Option<String> {
+        self.in_use().site.name.clone()
+    }
+
+    /// What was counted of the local day, as read last.
+    pub(super) fn day(&self) -> Option<Arc<DayRead>> {
+        self.with(|told| told.day.clone())
+    }
+
+    /// This is what was counted of it.
+    pub(super) fn set_day(&self, day: Arc<DayRead>) {
+        self.with(|told| told.day = Some(day));
+    }
+
+    /// An answer was given.
+    pub(super) fn count_answer(&self, status: u16) {
+        self.with(|told| *told.answers.entry(status).or_default() += 1);
+    }
+
+    /// What was served so far.
+    pub(super) fn served(&self) -> Served {
+        self.with(|told| Served {
+            started_s: (told.started_ns / 1_000_000) as f64 / 1e3,
+            answers: told
+                .answers
+                .iter()
+                .map(|(status, answers)| (*status, *answers))
+                .collect(),
+        })
     }
 
     /// How things stand by the board, with what is told of the doors. No disk is asked.

@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::model::WallNs;
+use crate::web::source::Source;
 
 /// The head.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,12 +16,19 @@ pub(in crate::web) struct Head {
 }
 
 impl Head {
-    pub(in crate::web) fn new(at_ns: WallNs, simulated: bool) -> Head {
+    pub(in crate::web) fn new(at_ns: WallNs, zone: &TimeZone, simulated: bool) -> Head {
         Head {
             as_of: rfc3339(at_ns),
-            zone: zone_name(),
+            zone: zone.iana_name().unwrap_or("UTC").to_owned(),
             simulated,
         }
+    }
+}
+
+impl Source {
+    /// The head of an answer that holds for this time.
+    pub(in crate::web) fn head(&self, at_ns: WallNs, simulated: bool) -> Head {
+        Head::new(at_ns, self.calendar().zone(), simulated)
     }
 }
 
@@ -29,12 +37,6 @@ pub(in crate::web) fn rfc3339(at_ns: WallNs) -> String {
     let millis = at_ns.div_euclid(1_000_000);
     let at = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH);
     format!("{at:.3}")
-}
-
-/// The IANA name of the zone of local days.
-fn zone_name() -> String {
-    let zone = TimeZone::system();
-    zone.iana_name().unwrap_or("UTC").to_owned()
 }
 
 #[cfg(test)]

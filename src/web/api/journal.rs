@@ -5,12 +5,12 @@ use axum::http::Uri;
 use serde::Serialize;
 
 use super::head::Head;
+use super::health::shown;
 use super::{Api, Json};
 use crate::answers::losses::Losses;
 use crate::answers::registers::{self, Register};
-use crate::answers::status::StatusAnswer;
+use crate::answers::status::{ConditionAnswer, StatusAnswer};
 use crate::config::MeterSettings;
-use crate::status::Condition;
 use crate::status::line::Daemon;
 use crate::web::problem::{INTERNAL, NO_METER, Problem};
 use crate::web::query::Query;
@@ -59,7 +59,7 @@ pub(super) async fn registers(
 pub(super) struct Conditions {
     #[serde(flatten)]
     head: Head,
-    conditions: Vec<Condition>,
+    conditions: Vec<ConditionAnswer>,
 }
 
 pub(super) async fn conditions(
@@ -71,7 +71,7 @@ pub(super) async fn conditions(
     let mut conditions = status.conditions();
     conditions.sort_by_key(|condition| std::cmp::Reverse(condition.severity()));
     Ok(Json(Conditions {
-        head: Head::new(status.at_ns, status.simulated),
-        conditions,
+        head: api.source.head(status.at_ns, status.simulated),
+        conditions: conditions.iter().filter_map(shown).collect(),
     }))
 }
