@@ -623,3 +623,69 @@ fn streams_tell_each_change_and_no_more_than_64_are_open() {
     daemon.stop();
     assert!(ending.join().unwrap().contains("\"retry_ms\":1000"));
 }
+
+#[test]
+fn a_day_is_the_sum_of_its_hours_and_what_the_journal_counted() {
+    let mut daemon = Daemon::start(&config(), &["--simulate", "--from=-30h", "--speed", "3000"]);
+    daemon.wait_for_pulses(3_000);
+    daemon.wait_for("an open door", |daemon| {
+        UnixStream::connect(socket(daemon)).is_ok()
+    });
+    let counted = daemon.pulses();
+    let ask = |path: &str| over_unix(&daemon, &get(path));
+    let total = ask("/api/v1/energy?period=total").json();
+    let meters = total["meters"].as_array().unwrap();
+    let sum: i64 = meters
+        .iter()
+        .map(|meter| meter["total"]["pulses"].as_i64().unwrap())
+        .sum();
+    let counted_later = daemon.pulses();
+    assert!(
+        (counted..=counted_later).contains(&sum),
+        "{counted} {sum} {counted_later}: {total}"
+    );
+    let mut of_days = 0;
+    let first = total["first_date"]
+        .as_str()
+        .unwrap()
+        .parse::<jiff::civil::Date>()
+        .unwrap();
+    for days in 0..4 {
+        let date = first.checked_add(jiff::Span::new().days(days)).unwrap();
+        let day = ask(&format!(
+            "/api/v1/energy?period=day&date={date}&compare=previous"
+        ))
+        .json();
+        assert!(
+            (23..=25).contains(&day["dates"].as_array().unwrap().len()),
+            "{day}"
+        );
+        for meter in day["meters"].as_array().unwrap() {
+            let parts: i64 = meter["pulses"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter_map(Value::as_i64)
+                .sum();
+            assert_eq!(parts, meter["total"]["pulses"].as_i64().unwrap());
+            of_days += parts;
+        }
+        assert_eq!(day["compared"]["period"], "day");
+    }
+    assert!(of_days >= counted, "{of_days} of {counted}");
+    for (query, word) in [
+        ("period=decade", "wrong-parameter"),
+        ("date=2026-02-30", "wrong-parameter"),
+        ("period=total&date=2026-01-01", "wrong-parameter"),
+        ("from=1", "unknown-parameter"),
+    ] {
+        assert_eq!(
+            ask(&format!("/api/v1/energy?{query}")).problem(),
+            word,
+            "{query}"
+        );
+    }
+    let meters = ask("/api/v1/meters").json();
+    assert_eq!(meters["meters"][0]["meter"], "Import");
+    assert_eq!(meters["meters"][0]["line"], "GPIO20");
+}

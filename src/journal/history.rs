@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::handles::reader::Reader;
 use super::{JournalError, OpContext};
-use crate::model::{NS_PER_S, View};
+use crate::model::{LossCause, NS_PER_S, View};
 
 /// Windows of five minutes are taken for spans up to this; longer ones are counted from hours.
 const FINE_MAX_S: i64 = 40 * 86_400;
@@ -43,6 +43,39 @@ impl Reader {
         // Nothing was written.
         let _ = self.connection.execute_batch("ROLLBACK");
         counted
+    }
+
+    /// How many of the pulses of a span were put back by number, by the meter's name, as far as the pulses themselves are
+    /// still there.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn restored_between(
+        &self,
+        from_s: i64,
+        to_s: i64,
+    ) -> Result<BTreeMap<String, i64>, JournalError> {
+        let (from_ns, to_ns) = (from_s * NS_PER_S, to_s * NS_PER_S);
+        // Mostly there were none, and no pulse needs to be looked at.
+        let has_some = self.ledger()?.iter().any(|(_, cause, loss)| {
+            *cause == LossCause::Restored && loss.first_ns < to_ns && loss.last_ns >= from_ns
+        });
+        let Some((first, last)) = self.ids_between(from_s, to_s)?.filter(|_| has_some) else {
+            return Ok(BTreeMap::new());
+        };
+        self.connection
+            .prepare_cached(
+                "SELECT name, count(*) FROM pulse p
+                     JOIN clock_segment s ON s.id = p.segment AND s.trust > 0 JOIN meter ON meter.id = p.meter
+                 WHERE p.id BETWEEN ?1 AND ?2 AND p.estimated
+                     AND p.mono_ns + s.offset_ns >= ?3 AND p.mono_ns + s.offset_ns < ?4
+                 GROUP BY name",
+            )
+            .and_then(|mut select| {
+                let counts = select.query_map((first, last, from_ns, to_ns), |row| row.try_into())?;
+                counts.collect()
+            })
+            .op("be read")
     }
 
     fn counted_now(

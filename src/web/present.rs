@@ -76,7 +76,7 @@ fn rate_of(worth: PulseWorth, line: &LineLive) -> PulseRate {
 }
 
 /// What a meter counts, by its name; None: a load of its own.
-fn role_of(name: &str) -> Option<Role> {
+pub(super) fn role_of(name: &str) -> Option<Role> {
     match name.to_lowercase().as_str() {
         "import" => Some(Role::Import),
         "export" => Some(Role::Export),

@@ -2,10 +2,12 @@
 
 mod about;
 mod derived;
+mod energy;
 mod events;
 mod head;
 mod health;
 mod journal;
+mod meters;
 pub(super) mod now;
 
 use std::sync::Arc;
@@ -43,6 +45,8 @@ pub(super) fn router(source: Source, of: Guard, ending: watch::Receiver<bool>) -
     let mut router = Router::new()
         .route("/api/v1/now", get(now::now))
         .route("/api/v1/events", get(events::events))
+        .route("/api/v1/energy", get(energy::energy))
+        .route("/api/v1/meters", get(meters::meters))
         .route("/api/v1/status", get(journal::status))
         .route("/api/v1/losses", get(journal::losses))
         .route("/api/v1/registers", get(journal::registers))

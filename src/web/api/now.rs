@@ -205,6 +205,15 @@ impl Now {
 }
 
 impl Now {
+    /// The power of a meter, whether it is a bound, and what it has counted today.
+    pub(super) fn of_meter(&self, name: &str) -> (Option<f64>, bool, Count) {
+        let mut meters = self.meters.iter();
+        match meters.find(|meter| meter.meter == name) {
+            Some(meter) => (meter.power_w, meter.is_bound, meter.today.clone()),
+            None => (None, false, Count::of(0, None, 0)),
+        }
+    }
+
     /// What must have changed to be told again: not the time.
     pub(super) fn state(&self) -> String {
         let of_meter = |meter: &NowMeter| {
