@@ -172,35 +172,13 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
     let intake = Arc::new(intake);
     let real: Arc<dyn Clock> = Arc::new(SystemClock);
 
-    let known = parts.trusting.try_recv();
-    let late = known.is_err().then_some(parts.trusting);
-    let mut capture = Capture::new(
-        parts.source,
-        Arc::clone(&parts.clock),
-        Arc::clone(&intake),
-        &settings.meters,
-        known.unwrap_or((Rules::NOT_KNOWN_YET, None)),
-    );
-    if settings.log.edges {
-        capture.log_edges();
-    }
-    capture.remember(parts.remembered);
-    let capturing = spawn("capture", &wakeup, {
-        let (shutdown, intake, waker) =
-            (shutdown.clone(), Arc::clone(&intake), parts.waker.clone());
-        move || {
-            if let Some(trusting) = late {
-                capture.begin_without(trusting, TRUSTING_PATIENCE);
-            }
-            while !shutdown.is_requested() && capture.step() != Polled::Ended {
-                while parts.patient && intake.len() > PATIENT_ABOVE && !shutdown.is_requested() {
-                    waker.wait(Some(NS_PER_MS));
-                }
-            }
-            capture.finish();
-        }
-    })?;
-
+    let capturing = begin_capture(
+        settings,
+        (parts.source, &parts.clock, &parts.waker),
+        (parts.trusting, parts.remembered, parts.patient),
+        &intake,
+        (&shutdown, &wakeup),
+    )?;
     if let Influx::NotConfigured(why) = &settings.influx {
         warn!(
             why,
@@ -244,6 +222,42 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
     shutdown.request();
     parts.waker.wake();
     result
+}
+
+/// Begins the thread `capture`: the source, its clock and its waker; when the clock is trusted, what an earlier run has left of the
+/// lines, and whether the source is held back while the journal has much to do.
+fn begin_capture(
+    settings: &Settings,
+    (source, clock, waker): (Box<dyn Source>, &Arc<dyn Clock>, &Waker),
+    (trusting, remembered, patient): (Receiver<Trusting>, Vec<Option<FilterState>>, bool),
+    intake: &Arc<Intake>,
+    (shutdown, wakeup): (&Shutdown, &Wakeup),
+) -> Result<JoinHandle<()>, RunError> {
+    let known = trusting.try_recv();
+    let late = known.is_err().then_some(trusting);
+    let mut capture = Capture::new(
+        source,
+        Arc::clone(clock),
+        Arc::clone(intake),
+        &settings.meters,
+        known.unwrap_or((Rules::NOT_KNOWN_YET, None)),
+    );
+    if settings.log.edges {
+        capture.log_edges();
+    }
+    capture.remember(remembered);
+    let (shutdown, intake, waker) = (shutdown.clone(), Arc::clone(intake), waker.clone());
+    spawn("capture", wakeup, move || {
+        if let Some(trusting) = late {
+            capture.begin_without(trusting, TRUSTING_PATIENCE);
+        }
+        while !shutdown.is_requested() && capture.step() != Polled::Ended {
+            while patient && intake.len() > PATIENT_ABOVE && !shutdown.is_requested() {
+                waker.wait(Some(NS_PER_MS));
+            }
+        }
+        capture.finish();
+    })
 }
 
 /// Begins to serve over HTTP. Counting does not depend on it.

@@ -53,7 +53,7 @@ const BLOCKING_MAX: usize = 4;
 
 /// Too many connections.
 const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n\
-Retry-After: 5\r\nConnection: close\r\nContent-Length: 184\r\n\r\n\
+Retry-After: 5\r\nConnection: close\r\nContent-Length: 180\r\n\r\n\
 {\"type\":\"/problems/busy\",\"title\":\"The daemon is busy with other questions\",\"status\":503,\
 \"detail\":\"as many connections are open as may be\",\"remedy\":\"Ask again in some seconds.\"}   \n";
 
