@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// Room → the rooms it may use.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("text", &[]),
     ("civil", &["model"]),
     ("clock", &["model"]),
     ("config", &["model"]),
@@ -27,7 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["model", "clock", "config", "live", "intake", "owner"],
     ),
     ("energy", &["model"]),
-    ("influx", &[]),
+    ("influx", &["text"]),
     (
         "server",
         &["model", "clock", "config", "influx", "journal", "live"],
@@ -46,10 +47,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "import",
-        &["civil", "model", "clock", "config", "journal", "owner"],
+        &[
+            "text", "civil", "model", "clock", "config", "journal", "owner",
+        ],
+    ),
+    (
+        "export",
+        &[
+            "text", "model", "clock", "config", "journal", "influx", "import",
+        ],
     ),
     ("setup", &["model", "config", "influx", "owner"]),
-    ("status", &["model", "clock", "energy", "journal", "live"]),
     (
         "answers",
         &["model", "config", "energy", "journal", "status", "import"],
@@ -58,6 +66,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "web",
         &[
             "model", "clock", "config", "energy", "live", "journal", "owner", "status", "answers",
+        ],
+    ),
+    ("status", &["model", "clock", "energy", "journal", "live"]),
+    (
+        "verify",
+        &[
+            "text", "civil", "model", "clock", "config", "capture", "journal", "influx", "owner",
+            "import", "setup", "status",
         ],
     ),
     (
@@ -79,8 +95,28 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "start",
+        &[
+            "civil",
+            "model",
+            "clock",
+            "config",
+            "capture",
+            "journal",
+            "deliver",
+            "reconcile",
+            "influx",
+            "import",
+            "system",
+            "owner",
+            "daemon",
+            "answers",
+        ],
+    ),
+    (
         "cli",
         &[
+            "text",
             "civil",
             "model",
             "clock",
@@ -92,14 +128,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "influx",
             "server",
             "import",
+            "export",
             "system",
             "owner",
             "setup",
             "energy",
             "live",
             "status",
-            "answers",
+            "verify",
             "daemon",
+            "start",
+            "answers",
         ],
     ),
 ];

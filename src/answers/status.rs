@@ -89,7 +89,7 @@ impl StatusAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::Notice;
+    use crate::model::Notice;
 
     #[test]
     fn a_condition_comes_back_as_it_was_sent() {

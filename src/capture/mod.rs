@@ -13,6 +13,7 @@ pub mod waker;
 
 mod begin;
 mod line;
+mod published;
 mod source;
 mod tally;
 
@@ -30,8 +31,8 @@ use crate::config::MeterSettings;
 use crate::intake::{Intake, Pending};
 use crate::live::CaptureLive;
 use crate::model::{
-    Edge, FilterState, LineNow, Loss, LossCause, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Pulse,
-    Watched, WatchedStretch,
+    Edge, FilterState, Loss, LossCause, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Pulse, Watched,
+    WatchedStretch,
 };
 use filter::{Filter, Outcome};
 use line::Line;
@@ -321,17 +322,6 @@ impl Capture {
         }
     }
 
-    /// A line is read from now on, or is not for this reason: told at once.
-    fn note_line(&mut self, meter: MeterId, why: Option<String>) {
-        let since_ns = self.clock.wall_ns();
-        self.intake.board().publish_capture(|capture| {
-            capture.note_line(meter, LineNow { since_ns, why });
-            if let Some(known) = capture.line(meter) {
-                self.lines[meter.index()].live.now = known.now.clone();
-            }
-        });
-    }
-
     fn edge(&mut self, edge: Edge, pending: &mut Pending) {
         let line = &mut self.lines[edge.meter.index()];
         line.saw_edge(edge);
@@ -413,22 +403,6 @@ impl Capture {
                 }
             }
         }
-    }
-
-    /// Publishes the lines on which something has come.
-    fn publish(&mut self) {
-        if !self.lines.iter().any(|line| line.is_news) {
-            return;
-        }
-        let lines = &mut self.lines;
-        self.intake.board().publish_capture(|capture| {
-            for (line, known) in lines.iter_mut().zip(&mut capture.lines) {
-                if std::mem::take(&mut line.is_news) {
-                    line.live.tally = line.tally.judged();
-                    known.clone_from(&line.live);
-                }
-            }
-        });
     }
 
     fn hand_on(&mut self, mut pending: Pending) {

@@ -7,14 +7,17 @@ use clap::Args;
 use serde_json::json;
 
 use super::asking::from_daemon;
-use super::names::width;
 use super::numbers::{count, grouped};
 use super::simulated::NOTE;
+use super::table::{Column, Table};
 use super::time;
 use crate::answers::losses::{LossEntry, Losses, Stretch};
+use crate::config::destination_name;
+use crate::config::in_use::configured_meters;
 use crate::config::{Influx, Loaded};
-use crate::daemon::destination_name;
-use crate::journal::{Quarantine, Quarantined, Reader, holder};
+use crate::journal::Reader;
+use crate::journal::holder;
+use crate::journal::{Quarantine, Quarantined};
 use crate::model::{LossCause, NS_PER_S};
 use crate::status::line::Daemon;
 
@@ -90,8 +93,8 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
 /// The same as the daemon answers, read from the journal.
 fn from_journal(loaded: &Loaded) -> Result<Losses> {
     let dir = &loaded.settings.journal.dir;
-    let configured = super::status::meter_names(loaded);
     let daemon = Daemon::from(holder(dir));
+    let configured = configured_meters(loaded);
     Ok(Losses::take(&Reader::open(dir)?, &configured, daemon)?)
 }
 
@@ -142,20 +145,13 @@ fn list_refused(points: &[Quarantined], json: bool, out: &mut dyn Write) -> Resu
     if left_out > 0 {
         writeln!(out, "{left_out} earlier ones (--json shows all)")?;
     }
-    let column = width(
-        points[left_out..].iter().map(|point| point.meter.as_str()),
-        12,
-    );
+    let mut table = Table::new("", &[Column::Left(12)]);
     for point in &points[left_out..] {
         let again = if point.again { " (is sent again)" } else { "" };
-        writeln!(
-            out,
-            "{:<column$} {}  {}{again}",
-            point.meter,
-            time::local(point.wall_ns),
-            point.message
-        )?;
+        let refused = format!("{}  {}{again}", time::local(point.wall_ns), point.message);
+        table.row(&[&point.meter], refused);
     }
+    table.write(out)?;
     writeln!(
         out,
         "{} refused by the server and kept{}",
@@ -199,16 +195,14 @@ fn print_entries(ledger: &[LossEntry], out: &mut dyn Write) -> Result<()> {
             continue;
         }
         writeln!(out, "{title}")?;
-        let column = width(entries.iter().map(|entry| entry.meter.as_str()), 12);
+        let columns = [Column::Left(12), Column::Left(16), Column::Right(9)];
+        let mut table = Table::new("  ", &columns);
         for LossEntry { meter, loss } in entries {
-            let cause = loss.cause;
             let (first, last) = (time::local(loss.first_ns), time::local(loss.last_ns));
             let pulses = grouped(loss.pulses);
-            writeln!(
-                out,
-                "  {meter:<column$} {cause:<16} {pulses:>9}  {first} to {last}"
-            )?;
+            table.row(&[meter, loss.cause, &pulses], format!(" {first} to {last}"));
         }
+        table.write(out)?;
         writeln!(out)?;
     }
     Ok(())
@@ -228,27 +222,23 @@ fn print_unwatched(all: &[Stretch], out: &mut dyn Write) -> Result<()> {
     if left_out > 0 {
         writeln!(out, "  {left_out} earlier ones (--json shows all)")?;
     }
-    let shown = &all[left_out..];
-    let column = width(shown.iter().map(|stretch| stretch.meter.as_str()), 12);
-    for stretch in shown {
-        let (meter, from_ns) = (
-            &stretch.meter,
-            stretch.from_s.map(|from_s| from_s * NS_PER_S),
-        );
+    let mut table = Table::new("  ", &[Column::Left(12)]);
+    for stretch in &all[left_out..] {
+        let from_ns = stretch.from_s.map(|from_s| from_s * NS_PER_S);
         let from = from_ns.map_or_else(|| "the beginning".to_owned(), time::local);
-        match stretch.until_s.map(|until_s| until_s * NS_PER_S) {
-            Some(until_ns) => writeln!(
-                out,
-                "  {meter:<column$} {from} to {} ({})",
-                time::local(until_ns),
-                time::span(until_ns - from_ns.unwrap_or(until_ns))
-            )?,
+        let said = match stretch.until_s.map(|until_s| until_s * NS_PER_S) {
+            Some(until_ns) => {
+                let length = time::span(until_ns - from_ns.unwrap_or(until_ns));
+                format!("{from} to {} ({length})", time::local(until_ns))
+            }
             None => {
                 let why = stretch.why.as_deref().unwrap_or_default();
-                writeln!(out, "  {meter:<column$} since {from}, until now: {why}")?;
+                format!("since {from}, until now: {why}")
             }
-        }
+        };
+        table.row(&[&stretch.meter], said);
     }
+    table.write(out)?;
     writeln!(out)?;
     Ok(())
 }

@@ -16,6 +16,7 @@ pub mod compare;
 pub mod examine;
 pub mod from_raw;
 pub mod influx_server;
+pub mod period;
 pub mod server;
 
 mod held;
@@ -37,14 +38,13 @@ use crate::journal::Mark;
 use crate::journal::Outbox;
 use crate::journal::Reader;
 use crate::journal::{Changed, Looked, Reconciled};
-use crate::live::{Board, DeliveryLive};
+use crate::live::{DeliveryLive, ServerPart};
 use crate::model::Spans;
 use crate::model::{MonoNs, NS_PER_S};
 use crate::model::{Tier, View};
-use crate::server::Dependencies;
-use crate::server::backoff::Backoff;
 use crate::server::failure::{Failure, Hold, Verdict as Judged, judge};
 use crate::server::reminder::Reminder;
+use crate::server::{Dependencies, RetryPolicy};
 use examine::Trouble;
 use lane::{Bounds, Kind, Lane, Stretch};
 use outbox::asks_for_less;
@@ -58,7 +58,7 @@ const LOOK_EVERY_NS: i64 = 24 * 3_600 * NS_PER_S;
 const BACKLOG_MAX: i64 = 10_000;
 
 /// With nothing to do it looks again after this.
-const IDLE: Duration = Duration::from_secs(5);
+const IDLE: Duration = Duration::from_secs(10);
 
 /// While something has to be durable first, it looks again after this.
 const KEEPING: Duration = Duration::from_millis(100);
@@ -89,9 +89,9 @@ pub struct Reconciler {
     server: Box<dyn Server>,
     outbox: Arc<Outbox>,
     clock: Arc<dyn Clock>,
-    board: Arc<Board>,
+    board: ServerPart,
     // Settings.
-    backoff: Backoff,
+    backoff: RetryPolicy,
     retention_d: u32,
     measurement: String,
     destination: i64,
@@ -131,7 +131,7 @@ impl Reconciler {
                 lanes.push(Lane::new(level, known, start.settings.batch_lines_max));
             }
         }
-        let backoff = Backoff {
+        let backoff = RetryPolicy {
             retries_max: start.settings.retries_max,
             interval: Duration::from_millis(start.settings.replay_interval_ms),
         };
@@ -142,7 +142,7 @@ impl Reconciler {
             server,
             outbox: start.outbox,
             clock: start.clock,
-            board: start.board,
+            board: start.shown_on,
             backoff,
             retention_d: start.retention_d,
             measurement: start.measurement,

@@ -13,8 +13,7 @@ use super::problem::{Problem, UNWELL, WRONG_PARAMETER};
 use super::query::Query;
 use super::source::Loops;
 use crate::clock::{Clock, SystemClock};
-use crate::live::Notice;
-use crate::model::{MonoNs, NS_PER_S};
+use crate::model::{MonoNs, NS_PER_S, Notice};
 use crate::status::{Condition, Status};
 
 /// A loop that has not moved for so long does not step.

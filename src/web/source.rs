@@ -19,8 +19,8 @@ use crate::config::described::Described;
 use crate::config::{MeterSettings, SiteSettings};
 use crate::energy::periods::Calendar;
 use crate::journal::{JournalError, Reader, Refusal};
-use crate::live::{Board, Notice, Subscription};
-use crate::model::{MonoNs, WallNs};
+use crate::live::{Board, Subscription};
+use crate::model::{MonoNs, Notice, WallNs};
 use crate::status::Status;
 
 /// Questions to the journal at a time.
