@@ -30,6 +30,8 @@
 //! | [`setup`] | Makes and repairs the server's buckets, tasks and tokens, by plan. |
 //! | [`status`] | One snapshot of truth and its conditions; the line of state in the log, and systemd's. |
 //! | [`verify`] | Checks from the wire to the server, with what to do. |
+//! | [`answers`] | The answers that commands and the API share, and how a command asks the daemon that runs. |
+//! | [`web`] | The daemon's HTTP server: the page, its API, metrics and health. |
 //! | [`system`] | systemd (ready, alive, descriptors kept over a restart) and signals. |
 //! | [`owner`] | Whose a directory is, and how root works in it. |
 //! | [`config`] | Settings: what the configuration says, checked and typed. |
@@ -37,6 +39,7 @@
 //! | [`daemon`] | The assembly of all rooms. |
 //! | [`cli`] | The command line. |
 
+pub mod answers;
 pub mod capture;
 pub mod civil;
 pub mod cli;
@@ -61,3 +64,4 @@ pub mod status;
 pub mod system;
 pub mod text;
 pub mod verify;
+pub mod web;

@@ -58,6 +58,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("setup", &["model", "config", "influx", "owner"]),
+    (
+        "answers",
+        &["model", "config", "energy", "journal", "status", "import"],
+    ),
+    (
+        "web",
+        &[
+            "model", "clock", "config", "energy", "live", "journal", "owner", "status", "answers",
+        ],
+    ),
     ("status", &["model", "clock", "energy", "journal", "live"]),
     (
         "verify",
@@ -81,6 +91,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "status",
             "live",
             "system",
+            "web",
         ],
     ),
     (
@@ -99,6 +110,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "system",
             "owner",
             "daemon",
+            "answers",
         ],
     ),
     (
@@ -126,6 +138,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "verify",
             "daemon",
             "start",
+            "answers",
         ],
     ),
 ];

@@ -15,6 +15,7 @@ pub mod status;
 pub mod time;
 pub mod verify;
 
+mod asking;
 mod log;
 mod new_file;
 mod progress;

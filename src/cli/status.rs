@@ -8,9 +8,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
+use super::asking::from_daemon;
 use super::numbers::{count, grouped, size};
 use super::table::{Column, Table};
 use super::time;
+use crate::answers::status::StatusAnswer;
 use crate::clock::{Clock, SystemClock};
 use crate::config::destination_name;
 use crate::config::in_use::{self, notices};
@@ -42,35 +44,15 @@ pub struct StatusArgs {
 /// When there is no journal or it cannot be read.
 pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<ExitCode> {
     let dir = &loaded.settings.journal.dir;
-    let destination = match &loaded.settings.influx {
-        Influx::Configured(influx) => Some(destination_name(influx)),
-        Influx::NotConfigured(_) => None,
+    let (answer, holder) = match from_daemon::<StatusAnswer>("/api/v1/status", loaded) {
+        Some(answer) => (answer, Holder::Somebody),
+        None => from_journal(loaded)?,
     };
-    let holder = holder(dir);
-    let running = holder == Holder::Somebody;
-    let taken = Reader::open(dir).and_then(|mut reader| {
-        let noted = reader.noted_settings()?;
-        let wanted = Wanted {
-            destination: destination.as_deref(),
-            meters: &in_use::meter_names(loaded, &noted),
-            daemon: holder.into(),
-        };
-        let status = Status::take(&mut reader, wanted, SystemClock.wall_ns())?;
-        Ok((status, noted))
-    });
-    let (mut status, noted) = taken.map_err(|failed| explained(failed, dir))?;
-    status.notices = notices(loaded, Some(&noted).filter(|_| running));
+    let status = &answer.status;
     let unread = status.unread().count();
-    let code = exit_code(running && unread > 0);
+    let code = exit_code(answer.running == Some(true) && unread > 0);
     if args.json {
-        let mut json = serde_json::to_value(&status)?;
-        json["running"] = (holder != Holder::Unknown).then_some(running).into();
-        json["conditions"] = serde_json::to_value(status.conditions())?;
-        json["journal_dir"] = dir.display().to_string().into();
-        let waiting = crate::import::waiting(dir).into_iter();
-        let waiting = waiting.map(|path| path.display().to_string());
-        json["to_import"] = waiting.collect::<Vec<_>>().into();
-        writeln!(out, "{json:#}")?;
+        writeln!(out, "{:#}", serde_json::to_value(&answer)?)?;
         return Ok(code);
     }
     let configured = status
@@ -100,11 +82,35 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     }
     table.write(out)?;
     to_import(dir, out)?;
-    for condition in status.conditions() {
+    for condition in &answer.conditions {
         writeln!(out, "⚠          {}", condition.advice())?;
     }
     lost(status.lost(), unread, out)?;
     Ok(code)
+}
+
+/// The same as the daemon answers, read from the journal; and whether one runs.
+fn from_journal(loaded: &Loaded) -> Result<(StatusAnswer, Holder)> {
+    let dir = &loaded.settings.journal.dir;
+    let destination = match &loaded.settings.influx {
+        Influx::Configured(influx) => Some(destination_name(influx)),
+        Influx::NotConfigured(_) => None,
+    };
+    let holder = holder(dir);
+    let running = holder == Holder::Somebody;
+    let taken = Reader::open(dir).and_then(|mut reader| {
+        let noted = reader.noted_settings()?;
+        let wanted = Wanted {
+            destination: destination.as_deref(),
+            meters: &in_use::meter_names(loaded, &noted),
+            daemon: holder.into(),
+        };
+        let mut status = Status::take(&mut reader, wanted, SystemClock.wall_ns())?;
+        status.notices = notices(loaded, Some(&noted).filter(|_| running));
+        Ok(status)
+    });
+    let status = taken.map_err(|failed| explained(failed, dir))?;
+    Ok((StatusAnswer::of(status, dir)?, holder))
 }
 
 fn exit_code(is_wrong: bool) -> ExitCode {

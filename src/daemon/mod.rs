@@ -7,6 +7,7 @@ mod opening;
 mod settings;
 mod watch;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
@@ -30,6 +31,8 @@ use crate::model::{MonoNs, NS_PER_MS, NS_PER_S, WallNs};
 use crate::reconcile::server::Server;
 use crate::system::signals::{Shutdown, Wakeup};
 use crate::system::systemd;
+use crate::web::source::Source as WebSource;
+use crate::web::{Doors, Web};
 use house::{House, Lived, say_what_is_lost};
 use opening::Opening;
 use settings::{InUse, SettingsWatch};
@@ -72,6 +75,8 @@ pub struct Parts {
     /// The source makes its own time: it is held back while the journal has much to do, where a
     /// meter would not wait.
     pub patient: bool,
+    /// The directory of the API's unix socket.
+    pub socket_dir: PathBuf,
 }
 
 /// The server, as the stages behind the journal see it.
@@ -161,35 +166,13 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
     let intake = Arc::new(intake);
     let real: Arc<dyn Clock> = Arc::new(SystemClock);
 
-    let known = parts.trusting.try_recv();
-    let late = known.is_err().then_some(parts.trusting);
-    let mut capture = Capture::new(
-        parts.source,
-        Arc::clone(&parts.clock),
-        Arc::clone(&intake),
-        &settings.meters,
-        known.unwrap_or((Rules::NOT_KNOWN_YET, None)),
-    );
-    if settings.log.edges {
-        capture.log_edges();
-    }
-    capture.remember(parts.remembered);
-    let capturing = spawn("capture", &wakeup, {
-        let (shutdown, intake, waker) =
-            (shutdown.clone(), Arc::clone(&intake), parts.waker.clone());
-        move || {
-            if let Some(trusting) = late {
-                capture.begin_without(trusting, TRUSTING_PATIENCE);
-            }
-            while !shutdown.is_requested() && capture.step() != Polled::Ended {
-                while parts.patient && intake.len() > PATIENT_ABOVE && !shutdown.is_requested() {
-                    waker.wait(Some(NS_PER_MS));
-                }
-            }
-            capture.finish();
-        }
-    })?;
-
+    let capturing = begin_capture(
+        settings,
+        (parts.source, &parts.clock, &parts.waker),
+        (parts.trusting, parts.remembered, parts.patient),
+        &intake,
+        (&shutdown, &wakeup),
+    )?;
     if let Influx::NotConfigured(why) = &settings.influx {
         warn!(
             why,
@@ -206,8 +189,17 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
         started_ns,
     };
     let watching = SettingsWatch::begin(loaded, &wakeup)?;
-    let mut in_use = InUse::new(loaded, watching, parts.remote, board);
-    let kept = keep_house(&ends, &intake, &mut in_use, parts.learning, &mut wakeup);
+    let web_source = WebSource::new(Arc::clone(&board), Arc::clone(&parts.clock));
+    let mut in_use = InUse::new(loaded, watching, parts.remote, board, web_source.clone());
+    let web = begin_web(settings, parts.socket_dir, web_source.clone());
+    let mut watch = Watch::new(systemd::watchdog(), web_source);
+    let kept = keep_house(
+        &ends,
+        &intake,
+        &mut in_use,
+        parts.learning,
+        (&mut watch, &mut wakeup),
+    );
     let result = kept.and_then(|house| {
         let Some(house) = house else {
             return Ok(());
@@ -218,9 +210,57 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
         house.drain(&mut wakeup)?;
         alive
     });
+    if let Some(web) = web {
+        web.end();
+    }
     shutdown.request();
     parts.waker.wake();
     result
+}
+
+/// Begins the thread `capture`: the source, its clock and its waker; when the clock is trusted, what an earlier run has left of the
+/// lines, and whether the source is held back while the journal has much to do.
+fn begin_capture(
+    settings: &Settings,
+    (source, clock, waker): (Box<dyn Source>, &Arc<dyn Clock>, &Waker),
+    (trusting, remembered, patient): (Receiver<Trusting>, Vec<Option<FilterState>>, bool),
+    intake: &Arc<Intake>,
+    (shutdown, wakeup): (&Shutdown, &Wakeup),
+) -> Result<JoinHandle<()>, RunError> {
+    let known = trusting.try_recv();
+    let late = known.is_err().then_some(trusting);
+    let mut capture = Capture::new(
+        source,
+        Arc::clone(clock),
+        Arc::clone(intake),
+        &settings.meters,
+        known.unwrap_or((Rules::NOT_KNOWN_YET, None)),
+    );
+    if settings.log.edges {
+        capture.log_edges();
+    }
+    capture.remember(remembered);
+    let (shutdown, intake, waker) = (shutdown.clone(), Arc::clone(intake), waker.clone());
+    spawn("capture", wakeup, move || {
+        if let Some(trusting) = late {
+            capture.begin_without(trusting, TRUSTING_PATIENCE);
+        }
+        while !shutdown.is_requested() && capture.step() != Polled::Ended {
+            while patient && intake.len() > PATIENT_ABOVE && !shutdown.is_requested() {
+                waker.wait(Some(NS_PER_MS));
+            }
+        }
+        capture.finish();
+    })
+}
+
+/// Begins to serve over HTTP. Counting does not depend on it.
+fn begin_web(settings: &Settings, unix_dir: PathBuf, source: WebSource) -> Option<Web> {
+    let settings = settings.web.clone();
+    let begun = Web::begin(source, Doors { unix_dir, settings });
+    begun
+        .inspect_err(|error| warn!(%error, "nothing is served over HTTP; counting goes on"))
+        .ok()
 }
 
 /// What a house is kept for, and until when.
@@ -241,10 +281,9 @@ fn keep_house(
     intake: &Arc<Intake>,
     in_use: &mut InUse,
     learning: UntilLearnt,
-    wakeup: &mut Wakeup,
+    (watch, wakeup): (&mut Watch, &mut Wakeup),
 ) -> Result<Option<House>, RunError> {
-    let mut watch = Watch::new(systemd::watchdog());
-    Opening::new(ends, intake, false).wait_until_learnt(learning, &mut watch);
+    Opening::new(ends, intake, false).wait_until_learnt(learning, watch);
     let (mut vouches_from_ns, mut left, mut again) = (WallNs::MIN, None::<Carryover>, false);
     let mut doubted: Option<MonoNs> = None;
     // A disk that fails forgets what it has taken, and that looks like damage until the journal is opened
@@ -252,7 +291,7 @@ fn keep_house(
     let is_recent = |at_ns: MonoNs| SystemClock.mono_ns() - at_ns < DOUBT_NS;
     loop {
         let mut opening = Opening::new(ends, intake, again);
-        let opened = opening.open(&mut watch, wakeup)?;
+        let opened = opening.open(watch, wakeup)?;
         let Some(mut journal) = opened else {
             say_what_is_lost(intake.len() + left.as_ref().map_or(0, Carryover::pulses));
             return Ok(None);
@@ -277,7 +316,7 @@ fn keep_house(
             }
             built => built?,
         };
-        match house.live(ends, in_use, &mut watch, wakeup)? {
+        match house.live(ends, in_use, watch, wakeup)? {
             Lived::ToTheEnd => return Ok(Some(house)),
             Lived::OnSettings => left = Some(house.abandon()?),
             Lived::OnRefusal => {

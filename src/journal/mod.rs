@@ -63,6 +63,7 @@
 mod db;
 mod error;
 mod handles;
+mod history;
 mod ids;
 mod refusal;
 pub mod salvage;
@@ -81,6 +82,7 @@ pub use error::JournalError;
 pub(in crate::journal) use error::OpContext;
 pub use handles::journal::Journal;
 pub use handles::reader::{LedgerEntry, MeterTotals, Page, Reader, StoredPulse};
+pub use history::CountedParts;
 pub use ids::IdRanges;
 pub use refusal::{Refusal, is_read_only, remedy};
 pub use stages::durable::{Durable, Flush};

@@ -9,4 +9,6 @@ pub enum Notice {
     ConfigurationDiffers(String),
     /// There is a server and no way to use it.
     ServerUnusable(String),
+    /// The page is not served where it is to be.
+    PageNotReachable(String),
 }

@@ -8,6 +8,7 @@ mod source;
 
 use tracing::{info, warn};
 
+use crate::answers::socket;
 use crate::capture::waker::Waker;
 use crate::clock::kernel::boot_id;
 use crate::config::Loaded;
@@ -67,6 +68,10 @@ pub fn run(request: RunRequest, loaded: &Loaded) -> Result<(), StartError> {
         },
         remembered,
         patient,
+        socket_dir: socket::directory(
+            std::env::var("RUNTIME_DIRECTORY").ok().as_deref(),
+            &settings.journal.dir,
+        ),
     };
     Ok(daemon::run(loaded, parts)?)
 }

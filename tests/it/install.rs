@@ -334,6 +334,7 @@ fn the_unit_is_valid_and_hardened() {
         "RestartMaxDelaySec=30",
         "RestartPreventExitStatus=78",
         "LoadCredential=influx-token",
+        "RuntimeDirectory=powerlogger",
         "DeviceAllow=char-gpiochip rw",
     ] {
         assert!(text.lines().any(|of| of == line), "{line}");

@@ -30,3 +30,4 @@ mod status;
 mod victoria_metrics;
 mod views;
 mod views_healing;
+mod web;

@@ -6,18 +6,20 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use self::said::{tell, why_refused, words};
+use super::asking::from_daemon;
 use super::names::{meant, shell_word};
 use super::simulated::NOTE;
 use super::table::{Column, Table};
 use super::time::{self, Moment};
+use crate::answers::registers::{self, Register};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
 use crate::energy::register::{Drift, NewReading, drift, kwh, outdated_imp_per_kwh, parse_kwh};
 use crate::import::tidy::give_to_owner;
-use crate::journal::{MeterTotals, Reader, Registers};
+use crate::journal::{Reader, Registers};
 use crate::model::Reading;
 
 /// Options of `register`.
@@ -92,12 +94,14 @@ pub fn register(args: &RegisterArgs, loaded: &Loaded, out: &mut dyn Write) -> Re
 }
 
 fn show(only: Option<&str>, as_json: bool, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
-    let reader = Reader::open(&loaded.settings.journal.dir)?;
-    let mut shown = reader.totals()?;
+    let mut shown: Vec<Register> = match from_daemon("/api/v1/registers", loaded) {
+        Some(registers) => registers,
+        None => registers::take(&Reader::open(&loaded.settings.journal.dir)?)?,
+    };
     if let Some(only) = only {
-        let name = meant(only, shown.iter().map(|totals| totals.name.as_str()));
-        let known: Vec<String> = shown.iter().map(|totals| totals.name.clone()).collect();
-        shown.retain(|totals| totals.name == name);
+        let name = meant(only, shown.iter().map(|register| register.meter.as_str()));
+        let known: Vec<String> = shown.iter().map(|of| of.meter.clone()).collect();
+        shown.retain(|register| register.meter == name);
         if shown.is_empty() {
             bail!(
                 "the journal has no meter \"{only}\"; it has {}",
@@ -105,46 +109,24 @@ fn show(only: Option<&str>, as_json: bool, loaded: &Loaded, out: &mut dyn Write)
             );
         }
     }
-    let mut table = Table::new("", &[Column::Left(10)]);
-    let simulated = reader.is_simulated()?;
-    if simulated && !as_json {
+    if as_json {
+        writeln!(out, "{:#}", serde_json::to_value(&shown)?)?;
+        return Ok(());
+    }
+    if shown.iter().any(|register| register.simulated) {
         writeln!(out, "{NOTE}")?;
     }
-    let mut all = Vec::new();
-    for totals in shown {
-        let readings = reader.readings(&totals.name)?;
-        if as_json {
-            let mut of_meter = to_json(&totals, &readings);
-            of_meter["simulated"] = simulated.into();
-            all.push(of_meter);
-        } else {
-            show_meter(&totals, &readings, loaded, &mut table);
-        }
+    let mut table = Table::new("", &[Column::Left(10)]);
+    for register in &shown {
+        show_meter(register, loaded, &mut table);
     }
     table.write(out)?;
-    if as_json {
-        writeln!(out, "{:#}", Value::from(all))?;
-    }
     Ok(())
 }
 
-fn to_json(totals: &MeterTotals, readings: &[Reading]) -> Value {
-    let entries = readings.iter().map(|reading| {
-        json!({
-            "at_ns": reading.at_ns, "kwh": reading.kwh, "pulses": reading.pulses,
-            "imp_per_kwh": reading.imp_per_kwh, "adopted": reading.adopted,
-        })
-    });
-    let entries: Vec<Value> = entries.collect();
-    json!({
-        "meter": totals.name, "pulses": totals.pulses, "kwh": kwh(readings, totals.pulses),
-        "readings": entries,
-    })
-}
-
-fn show_meter(totals: &MeterTotals, readings: &[Reading], loaded: &Loaded, table: &mut Table) {
-    let name = &totals.name;
-    let Some(now) = kwh(readings, totals.pulses) else {
+fn show_meter(register: &Register, loaded: &Loaded, table: &mut Table) {
+    let (name, readings) = (&register.meter, &register.readings);
+    let Some(now) = register.kwh else {
         let word = shell_word(name);
         let set = format!("no reading yet: `powerlogger register set {word} 12345.6`");
         table.row(&[name], set);
