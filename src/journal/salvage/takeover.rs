@@ -1,17 +1,18 @@
 //! What a journal takes over from another one, besides the pulses: the counts of windows whose pulses are
-//! gone, and the ledger. ([`crate::journal::tables::readings`] takes the readings.)
+//! gone, and the ledger. ([`crate::journal::salvage::readings`] takes the readings.)
 
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use crate::journal::handles::journal::{Journal, lose};
+use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::salvage::file::Foreign;
 use crate::journal::salvage::kinship::{is_same, journal_id};
+use crate::journal::salvage::readings::count_window;
 use crate::journal::tables::compared::note_change;
 use crate::journal::tables::hours::{Hours, hours_of, months};
-use crate::journal::tables::readings::count_window;
+use crate::journal::tables::ledger::lose;
 use crate::journal::{JournalError, OpContext};
 use crate::model::hour::{HourCounts, Part};
 use crate::model::{Loss, LossCause, NS_PER_S};

@@ -1,10 +1,12 @@
 //! What leaves the journal, and when: delivered pulses after the raw retention; the oldest of
 //! all when the disk bound bites, with a count that stays.
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::Transaction;
 
-use crate::journal::handles::journal::{Journal, lose};
+use crate::journal::handles::journal::Journal;
 use crate::journal::ids::IdRanges;
+use crate::journal::tables::ledger::lose;
+use crate::journal::tables::size::used_bytes;
 use crate::journal::tables::thinned::thin;
 use crate::journal::{JournalError, OpContext};
 use crate::model::{LossCause, WallNs};
@@ -18,17 +20,6 @@ const PRUNE_ROWS_MIN: i64 = 1_000;
 
 /// When the disk bound bites, room is made down to this share of it.
 const ROOM_PERCENT: u64 = 95;
-
-/// Bytes that hold data.
-pub(in crate::journal) fn used_bytes(connection: &Connection) -> Result<u64, JournalError> {
-    let number = |pragma| {
-        connection
-            .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
-            .op("be measured")
-    };
-    let pages = number("page_count")? - number("freelist_count")?;
-    Ok(pages.unsigned_abs() * number("page_size")?.unsigned_abs())
-}
 
 impl Journal {
     /// Deletes up to [`PRUNE_ROWS`] of the oldest pulses that are delivered, counted in windows (up
@@ -73,14 +64,6 @@ impl Journal {
             return Ok(0);
         }
         self.delete(first, last, None)
-    }
-
-    /// Whether the disk bound bites.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub fn is_above(&self, max_bytes: u64) -> Result<bool, JournalError> {
-        Ok(used_bytes(self.connection())? > max_bytes)
     }
 
     /// Makes room: deletes up to [`PRUNE_ROWS`] of the oldest pulses, whatever they are, unless

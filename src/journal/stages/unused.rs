@@ -5,7 +5,7 @@ use rusqlite::params;
 
 use crate::journal::handles::journal::Journal;
 use crate::journal::ids::IdRanges;
-use crate::journal::salvage::arrivals::IMPORT_BOOT;
+use crate::journal::tables::segments::IMPORT_BOOT;
 use crate::journal::{JournalError, OpContext};
 
 /// As long as there are fewer nothing is done.

@@ -10,8 +10,9 @@ use crate::clock::Clock;
 use crate::config::JournalSettings;
 use crate::intake::Intake;
 use crate::journal::JournalError;
+use crate::journal::db::file::file_in;
 use crate::journal::db::reserve::Reserve;
-use crate::journal::handles::journal::Journal;
+use crate::journal::handles::journal::{Comparing, Journal};
 use crate::journal::ids::IdRanges;
 use crate::journal::refusal::Refusal;
 use crate::journal::stages::marks::Marks;
@@ -19,7 +20,6 @@ use crate::journal::stages::outbox::Outbox;
 use crate::journal::stages::roller::Roller;
 use crate::journal::stages::unsynced::{Carryover, Tail};
 use crate::journal::stages::unused::UnusedSegments;
-use crate::journal::tables::compared::Comparing;
 use crate::model::View;
 use crate::model::{MonoNs, NS_PER_DAY, NS_PER_S, WallNs, Watched};
 
@@ -193,7 +193,7 @@ impl Writer {
             standing: self.journal.standing(),
             segments: self.journal.segments.clone(),
             tail: self.tail,
-            file: crate::journal::file_in(self.journal.dir()),
+            file: file_in(self.journal.dir()),
         }
     }
 

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
-use crate::journal::handles::journal::{Journal, lose};
+use crate::journal::handles::journal::Journal;
+use crate::journal::handles::reader::Reader;
 use crate::journal::ids::IdRanges;
 use crate::journal::tables::compared::{Reconciled, put_reconciled};
+use crate::journal::tables::ledger::lose;
 use crate::journal::tables::quarantine::release;
 use crate::journal::{JournalError, OpContext};
 use crate::model::{LossCause, WallNs};
@@ -258,4 +260,79 @@ fn put_refused(
         1,
         (refused.wall_ns, refused.wall_ns),
     )
+}
+
+impl Reader {
+    /// What `destination` has acknowledged.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn delivered(&self, destination: i64) -> Result<IdRanges, JournalError> {
+        self.connection
+            .prepare_cached("SELECT first_id, last_id FROM delivered WHERE destination = ?1")
+            .and_then(|mut select| {
+                let ranges = select.query_map([destination], |row| row.try_into())?;
+                ranges.collect::<Result<Vec<_>, _>>()
+            })
+            .map(IdRanges::from_ranges)
+            .op("be read")
+    }
+
+    /// Whether a destination gets the pulses themselves.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn sends_raw(&self, destination: i64) -> Result<bool, JournalError> {
+        self.connection
+            .prepare_cached("SELECT raw FROM destination WHERE id = ?1")
+            .and_then(|mut select| select.query_row([destination], |row| row.get(0)).optional())
+            .op("be read")
+            .map(|raw| raw.unwrap_or(true))
+    }
+
+    /// Destinations by row: name and state.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn destinations(&self) -> Result<Vec<(i64, String, DestinationState)>, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT id, name, state, message, since_ns FROM destination ORDER BY id",
+            )
+            .and_then(|mut select| {
+                let destinations = select.query_map([], |row| {
+                    let state = DestinationState {
+                        state: row.get(2)?,
+                        message: row.get(3)?,
+                        since_ns: row.get(4)?,
+                    };
+                    Ok((row.get(0)?, row.get(1)?, state))
+                })?;
+                destinations.collect()
+            })
+            .op("be read")
+    }
+
+    /// How the comparison of a destination stands.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn views_state(&self, destination: i64) -> Result<DestinationState, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT views_state, views_message, views_since_ns FROM destination WHERE id = ?1",
+            )
+            .and_then(|mut select| {
+                let state = select.query_row([destination], |row| {
+                    Ok(DestinationState {
+                        state: row.get(0)?,
+                        message: row.get(1)?,
+                        since_ns: row.get(2)?,
+                    })
+                });
+                state.optional()
+            })
+            .op("be read")
+            .map(Option::unwrap_or_default)
+    }
 }

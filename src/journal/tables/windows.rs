@@ -1,13 +1,11 @@
 //! The tables of windows, both sides: what the roller writes, what the reconciler reads.
 
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, Transaction};
 
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::ids::IdRanges;
-use crate::journal::tables::deliveries::DestinationState;
-use crate::journal::tables::segments::put_confirmed;
-use crate::journal::tables::thinned::roll_number;
+use crate::journal::tables::confirmed::put_confirmed;
 use crate::journal::{JournalError, OpContext};
 use crate::model::{NS_PER_S, WallNs, Watched};
 use crate::model::{Tier, View, WindowCounts};
@@ -169,6 +167,17 @@ impl Journal {
     }
 }
 
+/// A number that grows with every change of windows: no two changes of one are taken for the same. `rolled`:
+/// what is counted, which does not grow by what was thinned.
+fn roll_number(transaction: &Transaction<'_>, rolled: &IdRanges) -> Result<i64, JournalError> {
+    let thinned: i64 = transaction
+        .prepare_cached("SELECT coalesce(max(value), 0) FROM journal WHERE key = 'thinned'")
+        .and_then(|mut select| select.query_row([], |row| row.get(0)))
+        .op("be read")?;
+    let counted: i64 = rolled.ranges().iter().map(|r| r.1 - r.0 + 1).sum();
+    Ok(counted + thinned)
+}
+
 fn first_window(connection: &Connection, view: View) -> Result<Option<i64>, JournalError> {
     connection
         .prepare_cached("SELECT min(start_s) FROM window WHERE view = ?1")
@@ -312,52 +321,6 @@ impl Reader {
             .and_then(|mut select| {
                 select
                     .query_map((from_s, to_s), |row| row.try_into())?
-                    .collect()
-            })
-            .op("be read")
-    }
-
-    /// How the comparison of a destination stands.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub fn views_state(&self, destination: i64) -> Result<DestinationState, JournalError> {
-        self.connection
-            .prepare_cached(
-                "SELECT views_state, views_message, views_since_ns FROM destination WHERE id = ?1",
-            )
-            .and_then(|mut select| {
-                let state = select.query_row([destination], |row| {
-                    Ok(DestinationState {
-                        state: row.get(0)?,
-                        message: row.get(1)?,
-                        since_ns: row.get(2)?,
-                    })
-                });
-                state.optional()
-            })
-            .op("be read")
-            .map(Option::unwrap_or_default)
-    }
-
-    /// Points of a time that a destination refused for good: (pulse's id, meter's row, stamp).
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub fn quarantined(
-        &self,
-        destination: i64,
-        from_ns: WallNs,
-        to_ns: WallNs,
-    ) -> Result<Vec<(i64, i64, WallNs)>, JournalError> {
-        self.connection
-            .prepare_cached(
-                "SELECT pulse, meter, wall_ns FROM quarantine
-                 WHERE destination = ?1 AND wall_ns >= ?2 AND wall_ns < ?3",
-            )
-            .and_then(|mut select| {
-                select
-                    .query_map((destination, from_ns, to_ns), |row| row.try_into())?
                     .collect()
             })
             .op("be read")

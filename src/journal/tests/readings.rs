@@ -4,8 +4,8 @@
 use crate::clock::segment::Trust;
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
-use crate::journal::salvage::arrivals::Arrival;
-use crate::journal::salvage::file::Foreign;
+use crate::journal::salvage::Arrival;
+use crate::journal::salvage::Foreign;
 use crate::journal::tables::readings::{Reading, Registers};
 use crate::journal::tests::{Bench, WALL, pending, pulses, segment};
 use crate::journal::{JournalError, file_in};
