@@ -19,7 +19,7 @@ use crate::journal::{JournalError, Reader};
 use crate::model::NS_PER_S;
 use crate::model::{Tier, View};
 use crate::reconcile::audit::{LevelReport, Options, Totals, audit as compare};
-use crate::reconcile::compare::{Difference, Failed, Verdict};
+use crate::reconcile::compare::{Difference, Failed, WindowVerdict};
 use crate::reconcile::examine::{Examiner, Trouble};
 use crate::reconcile::influx_server::InfluxServer;
 use crate::server::failure::Failure;
@@ -328,12 +328,12 @@ fn describe(difference: &Difference, level: Tier, repair: bool) -> String {
     let raw = raw.map_or(String::new(), |raw| format!(", raw {raw}"));
     let then = match (verdict, repair) {
         _ if failed.is_some() => not_taken(*failed).to_owned(),
-        (Verdict::Write(n), true) => format!("{n} written"),
-        (Verdict::Write(n), false) => format!("--repair writes {n}"),
-        (Verdict::Resend, true) => "sent again".to_owned(),
-        (Verdict::Resend, false) => "--repair sends them again".to_owned(),
-        (Verdict::Foreign, _) => "more than the journal knows; left as it is".to_owned(),
-        (Verdict::Vanishes(n), _) => {
+        (WindowVerdict::Write(n), true) => format!("{n} written"),
+        (WindowVerdict::Write(n), false) => format!("--repair writes {n}"),
+        (WindowVerdict::Resend, true) => "sent again".to_owned(),
+        (WindowVerdict::Resend, false) => "--repair sends them again".to_owned(),
+        (WindowVerdict::Foreign, _) => "more than the journal knows; left as it is".to_owned(),
+        (WindowVerdict::Vanishes(n), _) => {
             format!("more than raw and the journal know ({n}); left as it is, --yes lowers it")
         }
     };
@@ -375,7 +375,7 @@ fn summary(reports: &[LevelReport], left: usize, repair: bool, out: &mut dyn Wri
             )?;
         }
     }
-    if repair && any(|d| d.verdict == Verdict::Foreign) {
+    if repair && any(|d| d.verdict == WindowVerdict::Foreign) {
         writeln!(
             out,
             "  The server holds more than the journal knows there: another writer, or pulses from before \
@@ -413,7 +413,7 @@ fn summary(reports: &[LevelReport], left: usize, repair: bool, out: &mut dyn Wri
 pub(super) fn vanishing(reports: &[LevelReport]) -> (usize, i64) {
     let differences = reports.iter().flat_map(|report| &report.differences);
     let pulses = differences.filter_map(|difference| match difference.verdict {
-        Verdict::Vanishes(pulses) => Some(difference.found - pulses),
+        WindowVerdict::Vanishes(pulses) => Some(difference.found - pulses),
         _ => None,
     });
     pulses.fold((0, 0), |(windows, all), pulses| (windows + 1, all + pulses))

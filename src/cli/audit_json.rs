@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::reconcile::audit::{LevelReport, Totals};
-use crate::reconcile::compare::Verdict;
+use crate::reconcile::compare::WindowVerdict;
 
 /// The levels with their totals and differences, and how many windows still differ.
 pub(super) fn to_json(reports: &[LevelReport], repair: bool) -> Value {
@@ -19,10 +19,10 @@ pub(super) fn to_json(reports: &[LevelReport], repair: bool) -> Value {
         });
         let differences = report.differences.iter().map(|difference| {
             let (action, value) = match difference.verdict {
-                Verdict::Write(pulses) => ("write", Some(pulses)),
-                Verdict::Resend => ("resend", None),
-                Verdict::Foreign => ("none", None),
-                Verdict::Vanishes(pulses) => ("needs_yes", Some(pulses)),
+                WindowVerdict::Write(pulses) => ("write", Some(pulses)),
+                WindowVerdict::Resend => ("resend", None),
+                WindowVerdict::Foreign => ("none", None),
+                WindowVerdict::Vanishes(pulses) => ("needs_yes", Some(pulses)),
             };
             json!({
                 "meter": difference.meter, "start_s": difference.start_s,

@@ -13,7 +13,7 @@ use crate::influx::error::chain;
 use crate::influx::management::{Authorization, Bucket, Task};
 use crate::influx::{Client, Error, flux};
 use crate::model::Tier;
-use crate::setup::inspect::{Look, check, look};
+use crate::setup::inspect::{Inventory, check, look};
 use crate::setup::installation::{self, ID_FILE};
 use crate::setup::{mark, sharing, writer_file};
 
@@ -177,7 +177,7 @@ fn warn(
 
 /// Whoever else writes into the buckets loses what is in them, too.
 fn tell_others(
-    look: &Look,
+    look: &Inventory,
     loaded: &Loaded,
     influx: &InfluxSettings,
     out: &mut dyn Write,
@@ -242,7 +242,7 @@ fn delete(client: &Client, doomed: &[Doomed], out: &mut dyn Write) -> Result<()>
 
 /// What this installation has made. A token that is not known to be made here may be a copy's, with the same mark.
 fn find_ours<'a>(
-    look: &'a Look,
+    look: &'a Inventory,
     loaded: &Loaded,
     influx: &InfluxSettings,
     out: &mut dyn Write,

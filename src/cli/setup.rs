@@ -17,10 +17,10 @@ use crate::influx::{Client, ClientSettings};
 use crate::journal::{Reader, is_locked};
 use crate::model::NS_PER_S;
 use crate::model::{Tier, View};
-use crate::reconcile::compare::Verdict;
+use crate::reconcile::compare::WindowVerdict;
 use crate::setup::apply::Applier;
 use crate::setup::inspect::{check, look};
-use crate::setup::installation::{self, Found, ID_FILE, Installation};
+use crate::setup::installation::{self, FoundInstallation, ID_FILE, Installation};
 use crate::setup::plan::{Plan, Wanted, foreign_writers, plan};
 use crate::setup::writer_file;
 
@@ -153,9 +153,9 @@ fn who(args: &SetupArgs, loaded: &Loaded) -> Result<(Installation, Option<String
     let path = loaded.config_dir.join(ID_FILE);
     let found = if args.dry_run {
         installation::find(&loaded.config_dir).map(|found| match found {
-            Found::Here(installation) => (installation, None),
-            Found::Elsewhere(id) => (Installation::new(), Some(id)),
-            Found::Nothing => (Installation::new(), None),
+            FoundInstallation::Here(installation) => (installation, None),
+            FoundInstallation::Elsewhere(id) => (Installation::new(), Some(id)),
+            FoundInstallation::Nothing => (Installation::new(), None),
         })
     } else {
         installation::find_or_make(&loaded.config_dir)
@@ -334,7 +334,7 @@ fn recompute(
             "  ✓ {level}: {repaired} windows computed anew from raw"
         )?;
         let left = report.differences.iter();
-        let left = left.filter(|difference| difference.verdict == Verdict::Foreign);
+        let left = left.filter(|difference| difference.verdict == WindowVerdict::Foreign);
         match left.count() {
             0 => {}
             left => writeln!(

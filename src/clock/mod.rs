@@ -8,6 +8,7 @@
 pub mod elapsed;
 pub mod kernel;
 pub mod segment;
+pub mod trust;
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -17,7 +18,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::model::{MonoNs, NS_PER_S, WallNs};
 use kernel::TimeNamespace;
-use segment::Look;
+use trust::ClockLook;
 
 /// Asks the time.
 pub trait Clock: Debug + Send + Sync {
@@ -32,8 +33,8 @@ pub trait Clock: Debug + Send + Sync {
     fn offset_ns(&self) -> i64;
 
     /// Both, and what the kernel thinks of them.
-    fn look(&self) -> Look {
-        Look {
+    fn look(&self) -> ClockLook {
+        ClockLook {
             mono_ns: self.mono_ns(),
             offset_ns: self.offset_ns(),
             slept_ns: 0,
@@ -99,8 +100,8 @@ impl Clock for SystemClock {
         self.ahead_ns(ClockId::Realtime)
     }
 
-    fn look(&self) -> Look {
-        Look {
+    fn look(&self) -> ClockLook {
+        ClockLook {
             mono_ns: self.mono_ns(),
             offset_ns: self.offset_ns(),
             slept_ns: self.ahead_ns(ClockId::Boottime),
@@ -243,8 +244,8 @@ impl Clock for VirtualClock {
         self.offset_ns.load(Ordering::SeqCst)
     }
 
-    fn look(&self) -> Look {
-        Look {
+    fn look(&self) -> ClockLook {
+        ClockLook {
             mono_ns: self.mono_ns(),
             offset_ns: self.offset_ns(),
             slept_ns: self.slept_ns.load(Ordering::SeqCst),

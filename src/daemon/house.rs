@@ -17,7 +17,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, Settings};
 use crate::deliver::Deliverer;
 use crate::deliver::sink::Sink;
-use crate::deliver::start::Start;
+use crate::deliver::start::DelivererParts;
 use crate::deliver::stats::DeliverStats;
 use crate::intake::Intake;
 use crate::journal::{
@@ -25,7 +25,7 @@ use crate::journal::{
 };
 use crate::model::NS_PER_S;
 use crate::reconcile::server::Server;
-use crate::reconcile::{self, Reconciler};
+use crate::reconcile::{Reconciler, ReconcilerParts};
 use crate::report::Reporter;
 use crate::system::signals::{Shutdown, Wakeup, Woken};
 use crate::system::systemd;
@@ -394,7 +394,7 @@ fn reconciler_of(
         Influx::Configured(influx) => (influx.measurement.clone(), influx.downsampling, influx.raw),
         Influx::NotConfigured(_) => (String::new(), Downsampling::Off, false),
     };
-    Reconciler::begin(reconcile::Start {
+    Reconciler::begin(ReconcilerParts {
         reader: Reader::open(dir)?,
         server,
         outbox,
@@ -421,7 +421,7 @@ fn deliverer_to(
         Influx::Configured(influx) => influx.measurement.clone(),
         Influx::NotConfigured(_) => String::new(),
     };
-    Deliverer::begin(Start {
+    Deliverer::begin(DelivererParts {
         reader: Reader::open(dir)?,
         sink,
         outbox,

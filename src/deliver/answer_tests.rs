@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::sink::Sink;
-use super::start::Start;
-use super::{Deliverer, Step};
+use super::start::DelivererParts;
+use super::{DeliverStep, Deliverer};
 use crate::clock::segment::{EARLIEST_WALL_NS, Segment, Trust};
 use crate::clock::{Clock, VirtualClock};
 use crate::config::{DeliverSettings, JournalSettings};
@@ -119,7 +119,7 @@ impl Bench {
         )
         .unwrap();
         let server = Scripted::default();
-        let deliverer = Deliverer::begin(Start {
+        let deliverer = Deliverer::begin(DelivererParts {
             reader: Reader::open(dir.path()).unwrap(),
             sink: Box::new(server.clone()),
             outbox: writer.outbox(),
@@ -185,9 +185,9 @@ impl Bench {
                 ..self.marks.now()
             };
             match self.deliverer.step(mark).unwrap() {
-                Step::Again => {}
-                Step::Pause(pause) => self.pass(pause),
-                Step::Idle => {
+                DeliverStep::Again => {}
+                DeliverStep::Pause(pause) => self.pass(pause),
+                DeliverStep::Idle => {
                     idle = self.waiting() == 0;
                     self.pass(Duration::from_secs(1));
                 }

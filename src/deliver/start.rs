@@ -9,7 +9,7 @@ use crate::journal::{Outbox, Reader};
 
 /// What a [`super::Deliverer`] needs to begin.
 #[derive(Debug)]
-pub struct Start {
+pub struct DelivererParts {
     /// A connection of its own.
     pub reader: Reader,
     /// Where batches go.

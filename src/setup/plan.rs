@@ -1,7 +1,7 @@
 //! What is there, what is wanted, and what is to be done about it. Pure.
 
 pub use super::action::{Action, days};
-use super::inspect::Look;
+use super::inspect::Inventory;
 use super::mark::{self, Role, Series};
 use super::sharing::{self, Other, Overlap};
 use super::tasks;
@@ -79,7 +79,7 @@ pub struct Plan {
 }
 
 /// Makes the plan.
-pub fn plan(look: &Look, wanted: &Wanted<'_>) -> Plan {
+pub fn plan(look: &Inventory, wanted: &Wanted<'_>) -> Plan {
     let mut plan = Plan::default();
     let others = sharing::others(look, wanted.influx, wanted.installation);
     plan.overlaps = sharing::overlaps(&others, &wanted.series());
@@ -95,7 +95,7 @@ pub fn plan(look: &Look, wanted: &Wanted<'_>) -> Plan {
 
 /// The ids of the four buckets; None: one of them is to be made.
 fn plan_buckets(
-    look: &Look,
+    look: &Inventory,
     wanted: &Wanted<'_>,
     others: &[Other],
     plan: &mut Plan,
@@ -137,7 +137,7 @@ fn is_ours(description: &str, wanted: &Wanted<'_>, role: Role) -> bool {
     mark::read(description) == Some((wanted.installation, role))
 }
 
-fn plan_tasks(look: &Look, wanted: &Wanted<'_>, plan: &mut Plan) {
+fn plan_tasks(look: &Inventory, wanted: &Wanted<'_>, plan: &mut Plan) {
     for view in View::ALL {
         let role = Role::Task(view);
         let ours = look
@@ -183,7 +183,7 @@ fn plan_tasks(look: &Look, wanted: &Wanted<'_>, plan: &mut Plan) {
     }
 }
 
-fn plan_conflicts(look: &Look, wanted: &Wanted<'_>, plan: &mut Plan) {
+fn plan_conflicts(look: &Inventory, wanted: &Wanted<'_>, plan: &mut Plan) {
     plan.conflicts = conflicts(look, wanted.influx);
     if wanted.take_over {
         let deactivate = plan.conflicts.iter().map(|conflict| Action::Deactivate {
@@ -195,7 +195,7 @@ fn plan_conflicts(look: &Look, wanted: &Wanted<'_>, plan: &mut Plan) {
 }
 
 /// Active tasks that no PowerLogger has made and that write into one of the four buckets.
-pub fn conflicts(look: &Look, influx: &InfluxSettings) -> Vec<Conflict> {
+pub fn conflicts(look: &Inventory, influx: &InfluxSettings) -> Vec<Conflict> {
     let writers = foreign_writers(look, influx).into_iter();
     let active = writers.filter(|(task, _)| task.is_active());
     active
@@ -209,7 +209,10 @@ pub fn conflicts(look: &Look, influx: &InfluxSettings) -> Vec<Conflict> {
 
 /// Foreign tasks that write into one of our buckets or have done so, with its name. Those of another PowerLogger are
 /// none: they count the same windows from the same points, so that it does not matter whose comes last.
-pub fn foreign_writers<'a>(look: &'a Look, influx: &'a InfluxSettings) -> Vec<(&'a Task, &'a str)> {
+pub fn foreign_writers<'a>(
+    look: &'a Inventory,
+    influx: &'a InfluxSettings,
+) -> Vec<(&'a Task, &'a str)> {
     let foreign = look
         .tasks
         .iter()
@@ -242,7 +245,12 @@ pub fn permissions(role: Role, bucket_ids: &[String]) -> Vec<Permission> {
     permissions
 }
 
-fn plan_tokens(look: &Look, wanted: &Wanted<'_>, bucket_ids: Option<&[String]>, plan: &mut Plan) {
+fn plan_tokens(
+    look: &Inventory,
+    wanted: &Wanted<'_>,
+    bucket_ids: Option<&[String]>,
+    plan: &mut Plan,
+) {
     let of_role = |role| {
         let ours = look.authorizations.iter();
         let ours = ours.filter(move |entry| is_ours(&entry.description, wanted, role));

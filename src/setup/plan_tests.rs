@@ -31,7 +31,7 @@ fn series(meters: &[&str]) -> Series {
 }
 
 /// A server on which everything is as it should be.
-fn complete(influx: &InfluxSettings) -> Look {
+fn complete(influx: &InfluxSettings) -> Inventory {
     let days = [30, 90, 365, 0];
     let buckets = Tier::ALL.iter().zip(days).map(|(level, days)| Bucket {
         id: format!("id-{}", level.as_str()),
@@ -57,7 +57,7 @@ fn complete(influx: &InfluxSettings) -> Look {
         active: true,
         permissions: permissions(role, &ids),
     };
-    Look {
+    Inventory {
         org_id: "org".to_owned(),
         authorizations: vec![token("w", Role::Writer), token("r", Role::Reader)],
         tasks: tasks.to_vec(),
@@ -65,7 +65,11 @@ fn complete(influx: &InfluxSettings) -> Look {
     }
 }
 
-fn plan_for(look: &Look, influx: &InfluxSettings, change: impl FnOnce(&mut Wanted<'_>)) -> Plan {
+fn plan_for(
+    look: &Inventory,
+    influx: &InfluxSettings,
+    change: impl FnOnce(&mut Wanted<'_>),
+) -> Plan {
     let made_here = ["w", "r"].map(str::to_owned);
     let meters = ["Import".to_owned()];
     let mut wanted = Wanted {
@@ -83,7 +87,7 @@ fn plan_for(look: &Look, influx: &InfluxSettings, change: impl FnOnce(&mut Wante
 }
 
 /// The kinds of the actions after a change to a complete server.
-fn kinds(change: impl FnOnce(&mut Look)) -> Vec<&'static str> {
+fn kinds(change: impl FnOnce(&mut Inventory)) -> Vec<&'static str> {
     let influx = settings();
     let mut look = complete(&influx);
     change(&mut look);
@@ -93,7 +97,7 @@ fn kinds(change: impl FnOnce(&mut Look)) -> Vec<&'static str> {
 
 #[test]
 fn an_empty_server_gets_everything_and_a_complete_one_nothing() {
-    let plan = plan_for(&Look::default(), &settings(), |wanted| {
+    let plan = plan_for(&Inventory::default(), &settings(), |wanted| {
         wanted.writer_id = None
     });
     let kinds_of: Vec<_> = plan.actions.iter().map(Action::kind).collect();
@@ -177,7 +181,7 @@ fn a_token_that_nobody_has_is_replaced() {
 const OTHER: &str = "89abcdef";
 
 /// The same server, used by another installation with these meters, too.
-fn shared(influx: &InfluxSettings, meters: &[&str]) -> Look {
+fn shared(influx: &InfluxSettings, meters: &[&str]) -> Inventory {
     let mut look = complete(influx);
     for view in View::ALL {
         look.tasks.push(Task {
@@ -274,7 +278,8 @@ fn a_retention_that_another_installation_shares_is_never_shortened() {
 fn meters_of_one_name_in_the_same_buckets_are_told() {
     let influx = settings();
     let look = shared(&influx, &["Heat pump", "Import", "import"]);
-    let overlaps = |look: &Look, influx: &InfluxSettings| plan_for(look, influx, |_| {}).overlaps;
+    let overlaps =
+        |look: &Inventory, influx: &InfluxSettings| plan_for(look, influx, |_| {}).overlaps;
     let found = overlaps(&look, &influx);
     let [overlap] = &found[..] else {
         panic!("{found:?}");

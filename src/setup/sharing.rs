@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::inspect::Look;
+use super::inspect::Inventory;
 use super::mark::{self, Role, Series};
 use super::tasks;
 use crate::config::InfluxSettings;
@@ -46,7 +46,7 @@ impl Overlap {
 }
 
 /// The levels into whose buckets a task writes.
-pub fn written_by(task: &Task, look: &Look, influx: &InfluxSettings) -> Vec<Tier> {
+pub fn written_by(task: &Task, look: &Inventory, influx: &InfluxSettings) -> Vec<Tier> {
     let mut levels = Tier::ALL.to_vec();
     levels.retain(|level| {
         let name = influx.bucket(*level);
@@ -57,7 +57,7 @@ pub fn written_by(task: &Task, look: &Look, influx: &InfluxSettings) -> Vec<Tier
 }
 
 /// All others that write into our buckets, by id.
-pub fn others(look: &Look, influx: &InfluxSettings, installation: &str) -> Vec<Other> {
+pub fn others(look: &Inventory, influx: &InfluxSettings, installation: &str) -> Vec<Other> {
     let mut others: BTreeMap<&str, Other> = BTreeMap::new();
     for task in look.tasks.iter().filter(|task| task.is_active()) {
         if let Some((whose, Role::Task(_))) = mark::read(&task.description) {

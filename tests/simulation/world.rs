@@ -13,14 +13,14 @@ use powerlogger::config::{
     DeliverSettings, Downsampling, FilterSettings, JournalSettings, LineName, LineSettings,
     MeterSettings,
 };
-use powerlogger::deliver::start::Start;
-use powerlogger::deliver::{Deliverer, Step};
+use powerlogger::deliver::start::DelivererParts;
+use powerlogger::deliver::{DeliverStep, Deliverer};
 use powerlogger::intake::{Intake, PULSES_MAX};
 use powerlogger::journal::{Durable, Flush, IdRanges, Journal, Marks, Reader, StoredPulse, Writer};
 use powerlogger::model::{Bias, CountedEdge, EdgeKind, Level, LossCause, NS_PER_MS, NS_PER_S};
 
 use powerlogger::model::{TASK_OFFSET_S, Tier, View};
-use powerlogger::reconcile::{self, Reconciler};
+use powerlogger::reconcile::{ReconcileStep, Reconciler, ReconcilerParts};
 
 use crate::model::{Op, Run};
 use crate::support::fake_influx::{MemoryServer, MemorySink, Store};
@@ -254,7 +254,7 @@ impl World {
             Some((row, delivered)),
         )
         .unwrap();
-        let deliverer = Deliverer::begin(Start {
+        let deliverer = Deliverer::begin(DelivererParts {
             reader: Reader::open(dir).unwrap(),
             sink: Box::new(self.remote.clone()),
             outbox: writer.outbox(),
@@ -265,7 +265,7 @@ impl World {
             destination: row,
         })
         .unwrap();
-        let reconciler = Reconciler::begin(reconcile::Start {
+        let reconciler = Reconciler::begin(ReconcilerParts {
             reader: Reader::open(dir).unwrap(),
             server: Box::new(self.server.clone()),
             outbox: writer.outbox(),
@@ -631,7 +631,7 @@ impl World {
         self.server_clock.jump_wall(off_ns);
     }
 
-    fn deliver(&mut self) -> Result<Step, String> {
+    fn deliver(&mut self) -> Result<DeliverStep, String> {
         self.set_server_clock();
         let house = self.house();
         let mark = house.marks.now();
@@ -644,7 +644,7 @@ impl World {
             .map_err(|error| error.to_string())
     }
 
-    fn reconcile(&mut self) -> Result<reconcile::Step, String> {
+    fn reconcile(&mut self) -> Result<ReconcileStep, String> {
         self.set_server_clock();
         let house = self.house();
         let mark = house.marks.now();
@@ -883,11 +883,11 @@ impl World {
     fn come_to_rest(&mut self) -> Checked {
         for _ in 0..100_000 {
             match self.deliver()? {
-                Step::Again => {}
-                Step::Pause(pause) => {
+                DeliverStep::Again => {}
+                DeliverStep::Pause(pause) => {
                     self.clock.advance(i64::try_from(pause.as_nanos()).unwrap());
                 }
-                Step::Idle => return Ok(()),
+                DeliverStep::Idle => return Ok(()),
             }
         }
         Err("delivery does not come to rest".to_owned())
@@ -906,8 +906,8 @@ impl World {
                 .map_err(|error| error.to_string())?;
             self.write()?;
             match self.reconcile()? {
-                reconcile::Step::Again => at_rest = 0,
-                reconcile::Step::Pause(_) => at_rest += 1,
+                ReconcileStep::Again => at_rest = 0,
+                ReconcileStep::Pause(_) => at_rest += 1,
             }
             if at_rest > 5 {
                 return Ok(());

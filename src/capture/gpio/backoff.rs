@@ -10,14 +10,14 @@ const RETRY_MAX_NS: i64 = 5 * NS_PER_S;
 
 /// The state of the tries for one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Backoff {
+pub(super) struct LineBackoff {
     next_ns: i64,
     up_since: Option<MonoNs>,
 }
 
-impl Backoff {
-    pub(super) fn new() -> Backoff {
-        Backoff {
+impl LineBackoff {
+    pub(super) fn new() -> LineBackoff {
+        LineBackoff {
             next_ns: RETRY_MIN_NS,
             up_since: None,
         }
@@ -48,14 +48,14 @@ mod tests {
 
     #[test]
     fn the_wait_doubles_up_to_its_bound() {
-        let mut backoff = Backoff::new();
+        let mut backoff = LineBackoff::new();
         let waits: Vec<i64> = (0..8).map(|_| backoff.failed(0) / NS_PER_MS).collect();
         assert_eq!(waits, [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
     }
 
     #[test]
     fn only_a_line_that_stayed_up_starts_anew() {
-        let mut backoff = Backoff::new();
+        let mut backoff = LineBackoff::new();
         assert_eq!(backoff.failed(0), RETRY_MIN_NS);
         backoff.succeeded(NS_PER_S);
         assert_eq!(

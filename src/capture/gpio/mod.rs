@@ -6,12 +6,14 @@
 //! time: put back while its old descriptor is held, a chip gets another number.
 
 mod backoff;
+mod consumer;
 mod error;
 mod find;
 mod handover;
 mod line;
 mod merge;
 mod probe;
+mod slot;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -20,19 +22,21 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::clock::Clock;
 use crate::clock::kernel::ClockSet;
-use crate::config::{LineSettings, MeterSettings};
+use crate::config::MeterSettings;
 use crate::model::{MeterId, MonoNs, NS_PER_S};
 use crate::system::systemd::{self, StoredDescriptor};
 
-use self::backoff::Backoff;
-use self::line::{EventBuffer, Line, RawEdge};
+use self::backoff::LineBackoff;
+use self::line::{EventBuffer, RawEdge, RequestedLine};
 use self::merge::Merge;
+use self::slot::{LineRead, Slot};
 use super::waker::{Waker, timespec};
 use super::{Polled, Signal, Source};
 
+pub use self::consumer::{FORMER_CONSUMER, request_of};
 pub use self::error::GpioError;
 pub use self::find::HEADER_LABELS;
-pub use self::handover::{FORMER_CONSUMER, is_line, request_of};
+pub use self::handover::is_line;
 pub use self::probe::{Probe, probe};
 
 /// systemd closes a descriptor that it is to keep no longer within milliseconds; a busy line is no matter
@@ -56,30 +60,6 @@ pub struct GpioSource {
     merge: Merge,
 }
 
-/// A meter's place, with or without its line.
-#[derive(Debug)]
-struct Slot {
-    meter: MeterId,
-    name: String,
-    settings: LineSettings,
-    line: LineState,
-    backoff: Backoff,
-    /// A request that an earlier run has left, with its id.
-    kept: Option<(u64, StoredDescriptor)>,
-    /// The name under which the present one is kept.
-    kept_as: Option<String>,
-}
-
-#[derive(Debug)]
-enum LineState {
-    Up(Line),
-    Down {
-        retry_at: MonoNs,
-        /// The reason last told; None: none yet.
-        told: Option<String>,
-    },
-}
-
 /// What poll(2) found.
 #[derive(Debug)]
 struct Ready {
@@ -98,11 +78,11 @@ impl GpioSource {
             meter: MeterId(index),
             name: meter.name.clone(),
             settings: meter.line.clone(),
-            line: LineState::Down {
+            line: LineRead::Down {
                 retry_at: now_ns,
                 told: None,
             },
-            backoff: Backoff::new(),
+            backoff: LineBackoff::new(),
             kept: None,
             kept_as: None,
         });
@@ -218,7 +198,7 @@ impl GpioSource {
         let name = handover::name(request_id, &slot.settings, &found);
         // Before the request, so that no edge of the line is older.
         let mono_ns = self.clock.mono_ns();
-        let line = Line::request(found, &slot.settings, &handover::consumer(request_id))?;
+        let line = RequestedLine::request(found, &slot.settings, &consumer::consumer(request_id))?;
         self.raw.clear();
         let level = line.level_at_request(&mut self.buffer, &mut self.raw)?;
         tracing::info!(meter = slot.name, line = line.shown(), "line requested");
@@ -232,7 +212,7 @@ impl GpioSource {
         });
         self.merge.take(slot.meter, &mut self.raw);
         slot.backoff.succeeded(mono_ns);
-        slot.line = LineState::Up(line);
+        slot.line = LineRead::Up(line);
         Ok(())
     }
 
@@ -240,14 +220,14 @@ impl GpioSource {
     fn adopt(
         &mut self,
         index: usize,
-        found: find::Found,
+        found: find::FoundLine,
         request_id: u64,
         kept: StoredDescriptor,
         signals: &mut Vec<Signal>,
     ) {
         let slot = &mut self.slots[index];
         let mono_ns = self.clock.mono_ns();
-        let line = Line::adopt(found, &slot.settings, kept.file);
+        let line = RequestedLine::adopt(found, &slot.settings, kept.file);
         tracing::info!(meter = slot.name, line = line.shown(), "line taken over");
         signals.push(Signal::LineAdopted {
             meter: slot.meter,
@@ -256,7 +236,7 @@ impl GpioSource {
         });
         slot.kept_as = Some(kept.name);
         slot.backoff.succeeded(mono_ns);
-        slot.line = LineState::Up(line);
+        slot.line = LineRead::Up(line);
     }
 
     /// Drops the line's descriptor and says so, if that is news.
@@ -274,7 +254,7 @@ impl GpioSource {
                 reason,
                 "the line is being released"
             );
-            self.slots[index].line = LineState::Down {
+            self.slots[index].line = LineRead::Down {
                 retry_at,
                 told: None,
             };
@@ -282,8 +262,8 @@ impl GpioSource {
         }
         let slot = &mut self.slots[index];
         let known = match &slot.line {
-            LineState::Down { told, .. } => told.as_ref() == Some(&reason),
-            LineState::Up(_) => false,
+            LineRead::Down { told, .. } => told.as_ref() == Some(&reason),
+            LineRead::Up(_) => false,
         };
         if !known {
             tracing::debug!(meter = slot.name, kind = error.kind(), reason, "line down");
@@ -292,7 +272,7 @@ impl GpioSource {
                 reason: reason.clone(),
             });
         }
-        slot.line = LineState::Down {
+        slot.line = LineRead::Down {
             retry_at,
             told: Some(reason),
         };
@@ -309,7 +289,7 @@ impl GpioSource {
         let first_line = fds.len();
         let mut up = Vec::with_capacity(self.slots.len());
         for (index, slot) in self.slots.iter().enumerate() {
-            if let LineState::Up(line) = &slot.line {
+            if let LineRead::Up(line) = &slot.line {
                 fds.push(line.poll_fd());
                 up.push(index);
             }
@@ -342,7 +322,7 @@ impl GpioSource {
         let mut lost = Vec::new();
         for &(index, flags) in ready {
             let slot = &self.slots[index];
-            let LineState::Up(line) = &slot.line else {
+            let LineRead::Up(line) = &slot.line else {
                 continue;
             };
             self.raw.clear();
@@ -401,20 +381,6 @@ impl Source for GpioSource {
             if deadline_ns.is_some_and(|deadline_ns| deadline_ns <= self.clock.mono_ns()) {
                 return Polled::TimedOut;
             }
-        }
-    }
-}
-
-impl Slot {
-    /// Whether it is that line that it reads.
-    fn reads(&self, found: &find::Found) -> bool {
-        matches!(&self.line, LineState::Up(line) if line.is_at(found))
-    }
-
-    fn retry_at(&self) -> Option<MonoNs> {
-        match &self.line {
-            LineState::Up(_) => None,
-            LineState::Down { retry_at, .. } => Some(*retry_at),
         }
     }
 }

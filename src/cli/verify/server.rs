@@ -16,8 +16,8 @@ use crate::influx::{Client, ClientSettings, Error, flux};
 use crate::model::NS_PER_S;
 use crate::model::{FIELD, TAG};
 use crate::model::{Tier, View};
-use crate::setup::inspect::{Look, look};
-use crate::setup::installation::{self, Found, Installation};
+use crate::setup::inspect::{Inventory, look};
+use crate::setup::installation::{self, FoundInstallation, Installation};
 use crate::setup::plan::{Wanted, conflicts, days};
 use crate::setup::{mark, sharing, tasks};
 
@@ -51,7 +51,7 @@ pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
         return skipped::rest(loaded, influx, "the server does not answer", checks);
     }
     checks.add(Check::good("server", influx.host.as_str()))?;
-    let installation = installation::find(&loaded.config_dir).unwrap_or(Found::Nothing);
+    let installation = installation::find(&loaded.config_dir).unwrap_or(FoundInstallation::Nothing);
     if let Some(check) = others::installation(&installation, loaded) {
         checks.add(check)?;
     }
@@ -345,7 +345,7 @@ fn with_admin(
     others::shared_meters(&seen, &wanted, checks)
 }
 
-fn retention(seen: &Look, wanted: &Wanted<'_>, checks: &mut Checks<'_>) -> Result<()> {
+fn retention(seen: &Inventory, wanted: &Wanted<'_>, checks: &mut Checks<'_>) -> Result<()> {
     let others = sharing::others(seen, wanted.influx, wanted.installation);
     for level in Tier::ALL {
         let name = wanted.influx.bucket(level);
@@ -369,7 +369,7 @@ fn retention(seen: &Look, wanted: &Wanted<'_>, checks: &mut Checks<'_>) -> Resul
 }
 
 /// A task of ours that is still active though none is wanted: it overwrites the daemon's windows.
-fn left_over(seen: &Look, wanted: &Wanted<'_>, view: View) -> Option<Check> {
+fn left_over(seen: &Inventory, wanted: &Wanted<'_>, view: View) -> Option<Check> {
     let role = mark::Role::Task(view);
     let mut ours = seen.tasks.iter().filter(|task| {
         task.is_active() && mark::read(&task.description) == Some((wanted.installation, role))
@@ -386,7 +386,7 @@ fn left_over(seen: &Look, wanted: &Wanted<'_>, view: View) -> Option<Check> {
     ))
 }
 
-fn task(seen: &Look, wanted: &Wanted<'_>, view: View) -> Check {
+fn task(seen: &Inventory, wanted: &Wanted<'_>, view: View) -> Check {
     let what = format!("task {}", view.as_str());
     let role = mark::Role::Task(view);
     let ours: Vec<_> = seen

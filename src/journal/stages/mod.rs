@@ -6,6 +6,7 @@ pub(super) mod marks;
 pub(super) mod outbox;
 pub(super) mod retention;
 pub(super) mod roller;
+mod room;
 pub(super) mod unsynced;
 pub(super) mod unused;
 pub(super) mod writer;
