@@ -18,13 +18,13 @@ use powerlogger::clock::segment::{Segment, Trust};
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::config::{DeliverSettings, InfluxSettings, Secret, Token, TokenSource};
 use powerlogger::deliver::influx_sink::InfluxSink;
-use powerlogger::deliver::start::DelivererParts;
 use powerlogger::deliver::{DeliverStep, Deliverer};
 use powerlogger::influx::gzip::Gzip;
 use powerlogger::influx::line_protocol::LineEncoder;
 use powerlogger::intake::Pending;
 use powerlogger::journal::{Journal, Marks, Reader};
 use powerlogger::model::{MeterId, NS_PER_S, Pulse, SegmentNo};
+use powerlogger::server::Dependencies;
 use support::influxd::{Influxd, OPERATOR, ORG};
 
 const PULSES: i64 = 1_000_000;
@@ -109,10 +109,10 @@ fn replay(server: &Influxd, begin_ns: i64) -> f64 {
         raw: true,
     };
     let sink = InfluxSink::new(&settings, Box::new(|| None)).unwrap();
-    let mut deliverer = Deliverer::begin(DelivererParts {
+    let dependencies = Dependencies {
         reader: Reader::open(dir.path()).unwrap(),
-        sink: Box::new(sink),
         outbox: Arc::default(),
+        board: Arc::default(),
         clock: Arc::new(SystemClock),
         settings: DeliverSettings {
             batch_lines_max: usize::try_from(LINES).unwrap(),
@@ -123,8 +123,8 @@ fn replay(server: &Influxd, begin_ns: i64) -> f64 {
         retention_d: 30,
         measurement: "PowerPulse".to_owned(),
         destination: row,
-    })
-    .unwrap();
+    };
+    let mut deliverer = Deliverer::begin(dependencies, Box::new(sink)).unwrap();
     let mark = Marks::at(journal.newest()).now();
     let begin = Instant::now();
     loop {

@@ -16,7 +16,9 @@
 //! | [`civil`] | Times as people write them, and their zone. |
 //! | [`clock`] | Asks the time; ties monotonic stamps to wall time by clock segments. |
 //! | [`capture`] | Edges in, pulses out: sources, the filter, gaps. |
+//! | [`live`] | How everything stands now: one board in memory, which all stages publish to. |
 //! | [`intake`] | The queue in memory between capture and the journal. |
+//! | [`energy`] | What pulses mean: power and flow, house load, local days, money, the register. |
 //! | [`journal`] | The SQLite file that keeps every pulse, and the marks of what is durable and delivered. |
 //! | [`influx`] | A small InfluxDB 2 client that knows nothing of the rest. |
 //! | [`server`] | What all who speak with the server share: connection, meaning of answers, waits. |
@@ -24,9 +26,7 @@
 //! | [`reconcile`] | Makes the server's raw bucket and views equal to the journal. |
 //! | [`import`] | Pulses from elsewhere: the Python edition's queue, files, damaged journals. |
 //! | [`setup`] | Makes and repairs the server's buckets, tasks and tokens, by plan. |
-//! | [`register`] | Kilowatt-hours on a meter's face, from a reading and the pulses since. |
-//! | [`status`] | One snapshot of truth, for whoever shows it. |
-//! | [`report`] | The line of state in the log. |
+//! | [`status`] | One snapshot of truth and its conditions; the line of state in the log, and systemd's. |
 //! | [`system`] | systemd (ready, alive, descriptors kept over a restart) and signals. |
 //! | [`owner`] | Whose a directory is, and how root works in it. |
 //! | [`config`] | Settings: what the configuration says, checked and typed. |
@@ -40,15 +40,15 @@ pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod deliver;
+pub mod energy;
 pub mod import;
 pub mod influx;
 pub mod intake;
 pub mod journal;
+pub mod live;
 pub mod model;
 pub mod owner;
 pub mod reconcile;
-pub mod register;
-pub mod report;
 pub mod server;
 pub mod setup;
 pub mod status;

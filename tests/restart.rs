@@ -558,7 +558,7 @@ fn what_time_has_decided_is_not_decided_again() {
         let rules = (rules, None);
         Capture::new(source, clock, Arc::clone(intake), &settings.meters, rules)
     };
-    let intake = Arc::new(Intake::new(100));
+    let intake = Arc::new(Intake::new(100, Arc::default()));
     let mut first = capture(&clock, vec![up, falls, rises], &intake);
     clock.advance(81 * NS_PER_MS);
     first.step();

@@ -7,8 +7,10 @@ use super::tally::Tally;
 use crate::clock::segment::Segments;
 use crate::config::MeterSettings;
 use crate::intake::Pending;
+use crate::live::LineLive;
 use crate::model::{
-    FilterState, Level, LineState, Loss, LossCause, MeterId, MonoNs, Pulse, STAMP_STEP_NS, WallNs,
+    Edge, FilterState, Level, LineNow, LineState, Loss, LossCause, MeterId, MonoNs, Pulse,
+    STAMP_STEP_NS, WallNs,
 };
 
 /// One meter's line.
@@ -30,12 +32,21 @@ pub(super) struct MeterLine {
     pub(super) stamp_delay_ns: i64,
     /// What an earlier run has left of the line's request.
     pub(super) remembered: Option<FilterState>,
+    /// What is published of it, and whether that has changed since.
+    pub(super) live: LineLive,
+    pub(super) is_news: bool,
 }
 
 impl MeterLine {
     /// A line that is not read yet.
-    pub(super) fn new(meter: &MeterSettings, now_ns: MonoNs) -> MeterLine {
+    pub(super) fn new(meter: &MeterSettings, now_ns: MonoNs, since_ns: WallNs) -> MeterLine {
+        let now = LineNow {
+            since_ns,
+            why: Some("it is not requested yet".to_owned()),
+        };
         MeterLine {
+            live: LineLive::new(&meter.name, now),
+            is_news: false,
             name: meter.name.clone(),
             filter: Filter::new(meter.filter, Level::High, now_ns),
             request_id: 0,
@@ -65,10 +76,27 @@ impl MeterLine {
         }
     }
 
+    /// An edge was read.
+    pub(super) fn saw_edge(&mut self, edge: Edge) {
+        self.is_news = true;
+        self.live.edges += 1;
+        self.live.last_edge_ns = Some(edge.mono_ns);
+        self.live.level = Some(edge.kind.level_after());
+    }
+
+    /// So many edges were rejected.
+    pub(super) fn saw_rejected(&mut self, cause: LossCause, edges: u32) {
+        self.is_news = true;
+        *self.live.rejected.entry(cause).or_default() += u64::from(edges);
+    }
+
     /// A pulse of this line. Stamps are multiples of [`STAMP_STEP_NS`] and grow.
     pub(super) fn pulse(&mut self, meter: MeterId, mono_ns: MonoNs, segments: &Segments) -> Pulse {
         let stamp = (mono_ns & !(STAMP_STEP_NS - 1)).max(self.last_stamp_ns + STAMP_STEP_NS);
         self.last_stamp_ns = stamp;
+        self.is_news = true;
+        self.live.pulses += 1;
+        self.live.stamps.push(stamp);
         Pulse {
             meter,
             segment: segments.at(mono_ns),
@@ -98,6 +126,7 @@ impl MeterLine {
                 mono_ns,
             } => {
                 self.tally.rejected(cause, alike);
+                self.saw_rejected(cause, edges);
                 debug!(meter = self.name, %cause, edges, mono_ns, "edges rejected");
                 pending.lose(meter, cause, Loss::at(u64::from(edges), wall_ns));
             }

@@ -9,17 +9,16 @@ pub mod pace;
 pub mod recorded;
 pub mod recorder;
 pub mod simulated;
-pub mod stats;
 pub mod waker;
 
 mod begin;
 mod line;
+mod published;
 mod source;
 mod tally;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 
 use tracing::{info, warn};
@@ -30,12 +29,12 @@ use crate::clock::Clock;
 use crate::clock::segment::{ClockLook, Remembered, Rules, Segments, Trust};
 use crate::config::MeterSettings;
 use crate::intake::{Intake, Pending};
+use crate::live::CaptureLive;
 use crate::model::{
     Edge, FilterState, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Watched, WatchedStretch,
 };
 use filter::{Decision, Filter};
 use line::MeterLine;
-use stats::CaptureStats;
 
 /// An edge stamped this long ago has been read: the time from the interrupt to the buffer is
 /// tens of microseconds (measured: median 43), even on a busy board far below this.
@@ -67,7 +66,6 @@ pub struct Capture {
     announced: bool,
     signals: Vec<Signal>,
     outcomes: Vec<Decision>,
-    stats: Arc<CaptureStats>,
 }
 
 impl Capture {
@@ -80,13 +78,16 @@ impl Capture {
         (rules, remembered): Trusting,
     ) -> Capture {
         let now_ns = clock.mono_ns();
-        for meter in (0..).map(MeterId).take(meters.len()) {
-            intake.line_down(meter, "it is not requested yet", clock.wall_ns());
-        }
         let lines: Vec<MeterLine> = meters
             .iter()
-            .map(|meter| MeterLine::new(meter, now_ns))
+            .map(|meter| MeterLine::new(meter, now_ns, clock.wall_ns()))
             .collect();
+        intake.board().publish_capture(|capture| {
+            *capture = CaptureLive {
+                lines: lines.iter().map(|line| line.live.clone()).collect(),
+                lines_version: capture.lines_version + 1,
+            };
+        });
         let decide_ns = lines.iter().map(MeterLine::decide_ns).max().unwrap_or(0);
         let began = clock.look();
         let segments = Segments::begin(began, rules, remembered);
@@ -103,7 +104,6 @@ impl Capture {
             announced: false,
             signals: Vec::new(),
             outcomes: Vec::new(),
-            stats: Arc::default(),
         }
     }
 
@@ -119,14 +119,9 @@ impl Capture {
         self.log_edges = true;
     }
 
-    /// What it shows while it runs.
-    pub fn stats(&self) -> Arc<CaptureStats> {
-        Arc::clone(&self.stats)
-    }
-
     /// Waits for signals once, judges them, and hands on what came of it.
     pub fn step(&mut self) -> Polled {
-        self.stats.steps.fetch_add(1, Ordering::Relaxed);
+        self.intake.board().capture_moved();
         let mut pending = Pending::default();
         let before_ns = self.clock.mono_ns();
         self.look_at_clocks(before_ns, &mut pending);
@@ -286,11 +281,8 @@ impl Capture {
             } => {
                 let line = &mut self.lines[meter.index()];
                 info!(meter = line.name, ?level, "counting on line");
-                if !line.up {
-                    self.stats.lines_up.fetch_add(1, Ordering::Relaxed);
-                }
                 (line.up, line.request_id, line.news) = (true, request_id, true);
-                self.intake.note_line(meter, None, self.clock.wall_ns());
+                (line.live.level, line.is_news) = (Some(level), true);
                 line.up_since_ns = mono_ns;
                 line.tally.interrupted();
                 if let Some(state) = line.remembered.take() {
@@ -299,6 +291,7 @@ impl Capture {
                 }
                 line.filter.line_up(level, mono_ns, &mut self.outcomes);
                 self.judge(meter.index(), pending);
+                self.note_line(meter, None);
             }
             Signal::LineAdopted {
                 meter,
@@ -307,31 +300,30 @@ impl Capture {
             } => {
                 let line = &mut self.lines[meter.index()];
                 info!(meter = line.name, "counting on line, as before");
-                if !line.up {
-                    self.stats.lines_up.fetch_add(1, Ordering::Relaxed);
-                }
                 (line.up, line.request_id, line.up_since_ns) = (true, request_id, mono_ns);
                 // What an earlier run judged, perhaps by other settings, is no longer to be shown.
                 line.news = true;
-                self.intake.note_line(meter, None, self.clock.wall_ns());
                 if let Some(state) = line.remembered.take() {
                     line.filter = Filter::resume(line.filter.settings(), state);
                 }
+                self.note_line(meter, None);
             }
             Signal::LineDown { meter, reason } => {
                 let line = &mut self.lines[meter.index()];
                 warn!(meter = line.name, reason, "line not readable; trying again");
-                self.intake.line_down(meter, &reason, self.clock.wall_ns());
-                if std::mem::take(&mut line.up) {
-                    self.stats.lines_up.fetch_sub(1, Ordering::Relaxed);
+                (line.up, line.live.level, line.is_news) = (false, None, true);
+                // What was watched of it so far is over.
+                if let Some(watch) = self.intake.watched().meters.get(&meter) {
+                    self.intake.note_ended(meter, *watch);
                 }
+                self.note_line(meter, Some(reason));
             }
         }
     }
 
     fn edge(&mut self, edge: Edge, pending: &mut Pending) {
-        self.stats.edges.fetch_add(1, Ordering::Relaxed);
         let line = &mut self.lines[edge.meter.index()];
+        line.saw_edge(edge);
         if self.log_edges {
             let (kind, number) = (edge.kind, edge.line_seqno);
             info!(
@@ -368,6 +360,7 @@ impl Capture {
     }
 
     fn hand_on(&mut self, mut pending: Pending) {
+        self.publish();
         for (index, line) in self.lines.iter_mut().enumerate() {
             let news = std::mem::take(&mut line.news);
             if std::mem::take(&mut line.touched) || news {
@@ -377,8 +370,6 @@ impl Capture {
             }
         }
         if pending != Pending::default() {
-            let pulses = u64::try_from(pending.pulses.len()).expect("fits");
-            self.stats.pulses.fetch_add(pulses, Ordering::Relaxed);
             self.intake.push(pending, self.clock.wall_ns());
         }
     }

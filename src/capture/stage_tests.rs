@@ -1,7 +1,7 @@
 //! The stage with a virtual clock and a wire whose edges come when the kernel would deliver them.
 
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::*;
 use crate::clock::VirtualClock;
@@ -133,7 +133,7 @@ impl Stage {
         told: impl IntoIterator<Item = Told>,
         outlives: bool,
     ) -> Stage {
-        let intake = Arc::new(Intake::new(1_000));
+        let intake = Arc::new(Intake::new(1_000, Arc::default()));
         let until_ns = Arc::new(AtomicI64::new(i64::MAX));
         let source = Played {
             until_ns: Arc::clone(&until_ns),

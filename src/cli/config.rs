@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::rights;
 use crate::config::described::line_of;
-use crate::config::keys::{KEYS, METER_KEYS};
+use crate::config::key::{Key, catalogue};
 use crate::config::problem::Value;
 use crate::config::{Influx, LoadOptions, Loaded, load};
 use crate::influx::proxy;
@@ -133,7 +133,10 @@ fn notes(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
 
 fn show(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     places(loaded, out)?;
-    for (name, text, origin) in rows(loaded) {
+    for row in rows(loaded) {
+        let ShownKey {
+            name, text, origin, ..
+        } = row;
         writeln!(out, "{name:<28} {text:<28} {origin}")?;
     }
     if let Influx::NotConfigured(why) = &loaded.settings.influx {
@@ -158,10 +161,18 @@ fn proxy_to(influx: &Influx) -> Option<String> {
 }
 
 fn show_json(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
-    let values: Vec<_> = rows(loaded)
-        .into_iter()
-        .map(|(name, text, origin)| json!({ "key": name, "value": text, "origin": origin }))
-        .collect();
+    let shown = |row: ShownKey| {
+        json!({
+            "key": row.name,
+            "value": row.text,
+            "origin": row.origin,
+            "default": row.key.default,
+            "unit": row.key.unit(),
+            "allowed": row.key.allowed(),
+            "meaning": row.key.doc,
+        })
+    };
+    let values: Vec<_> = rows(loaded).into_iter().map(shown).collect();
     let all = json!({
         "config_dir": loaded.config_dir,
         "files": loaded.files,
@@ -176,28 +187,51 @@ fn show_json(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// Key, value and origin; secrets hidden.
-fn rows(loaded: &Loaded) -> Vec<(String, String, String)> {
-    let mut rows = Vec::new();
-    // Keys of the Python edition for the lines say what the meters say; shown are the meters.
-    for key in KEYS.iter().filter(|key| !key.name.starts_with("GPIO_")) {
-        let value = loaded.values.get(key.name);
-        let show = |value: &Value| {
-            if key.secret {
-                hidden(&value.text)
-            } else {
-                value.text.clone()
-            }
+/// What is shown of a key.
+struct ShownKey {
+    /// The key's name, with the number of its table where there are several.
+    name: String,
+    /// Its value, hidden if it is a secret.
+    text: String,
+    origin: String,
+    key: &'static Key,
+}
+
+impl ShownKey {
+    fn new(name: String, key: &'static Key, value: Option<&Value>) -> ShownKey {
+        let text = match value {
+            Some(value) if key.secret => hidden(&value.text),
+            Some(value) => value.text.clone(),
+            None => "-".to_owned(),
         };
-        let text = value.map_or_else(|| "-".to_owned(), show);
         let origin = value.map_or_else(|| "not set".to_owned(), |value| value.origin.to_string());
-        rows.push((key.name.to_owned(), text, origin));
+        ShownKey {
+            name,
+            text,
+            origin,
+            key,
+        }
+    }
+}
+
+/// Every key of every table. The keys of the Python edition for the lines stand in none: what they say, the meters
+/// say.
+fn rows(loaded: &Loaded) -> Vec<ShownKey> {
+    let mut rows = Vec::new();
+    let tables = catalogue().tables.iter();
+    let (of_meters, others): (Vec<_>, Vec<_>) = tables.partition(|table| table.is_many);
+    for key in others.into_iter().flat_map(|table| &table.keys) {
+        rows.push(ShownKey::new(
+            key.name.to_owned(),
+            key,
+            loaded.values.get(key.name),
+        ));
     }
     for (number, meter) in (1..).zip(&loaded.meters) {
-        for (name, _) in METER_KEYS {
-            if let Some(value) = meter.get(name) {
-                let key = format!("meter {number} {name}");
-                rows.push((key, value.text.clone(), value.origin.to_string()));
+        for key in of_meters.iter().flat_map(|table| &table.keys) {
+            if let Some(value) = meter.get(key.name) {
+                let name = format!("meter {number} {}", key.name);
+                rows.push(ShownKey::new(name, key, Some(value)));
             }
         }
     }

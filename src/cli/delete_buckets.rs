@@ -194,7 +194,7 @@ fn tell_others(
 /// What a token of ours is called.
 fn token_of(entry: &Authorization) -> &'static str {
     match mark::read(&entry.description) {
-        Some((_, mark::Role::Writer)) => "writer token, which `powerlogger run` uses",
+        Some((_, mark::MarkRole::Writer)) => "writer token, which `powerlogger run` uses",
         _ => "read-only token, which Grafana may use",
     }
 }

@@ -7,6 +7,7 @@ use crate::config::described::{CONFIG_DIR, Described, KEEPS, OFF, describe, diff
 use crate::config::load::load_what_can_be_read;
 use crate::config::{ConfigError, LoadOptions, Loaded};
 use crate::journal::{Holder, holder};
+use crate::live::Notice;
 use crate::owner::Keep;
 
 /// Within how long the daemon takes up what concerns the server, as people are told.
@@ -119,23 +120,23 @@ pub(super) fn load_beside_daemon(options: &LoadOptions, wrong: anyhow::Error) ->
     }
 }
 
-/// What there is to say of the configuration: a machine word and a text. `noted`: what the running daemon has
+/// What there is to say of the configuration. `noted`: what the running daemon has
 /// noted; None: none runs.
-pub(super) fn notices(loaded: &Loaded, noted: Option<&Described>) -> Vec<(&'static str, String)> {
+pub(super) fn notices(loaded: &Loaded, noted: Option<&Described>) -> Vec<Notice> {
     let wrong = loaded.check().err();
     let kept = noted.filter(|_| loaded.forbids_counting());
     let wrong = wrong.map(|wrong| match kept {
-        Some(_) => ("configuration_wrong", format!("{wrong}\n  {KEEPS}")),
-        None => ("configuration_wrong", wrong.to_string()),
+        Some(_) => Notice::ConfigurationWrong(format!("{wrong}\n  {KEEPS}")),
+        None => Notice::ConfigurationWrong(wrong.to_string()),
     });
     // What is understood of files that are wrong is not what they are to say.
     let noted = noted.filter(|_| kept.is_none());
     let in_use = noted.and_then(|noted| InUse::new(noted, loaded));
     let differs = in_use.filter(|in_use| !in_use.is_same()).map(|in_use| {
         let (shown, remedy) = (in_use.shown(), in_use.remedy());
-        let text =
-            format!("the running daemon has other settings than the files: {shown}; {remedy}");
-        ("configuration_differs", text)
+        Notice::ConfigurationDiffers(format!(
+            "the running daemon has other settings than the files: {shown}; {remedy}"
+        ))
     });
     wrong.into_iter().chain(differs).collect()
 }
@@ -198,10 +199,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let wrong = loaded(dir.path(), "INFLUX_HOST=http://h:x\n");
         let told = notices(&wrong, None);
-        assert_eq!(told[0].0, "configuration_wrong");
-        assert!(
-            told[0].1.contains(".env:1: INFLUX_HOST: the port \"x\""),
-            "{told:?}"
-        );
+        let Notice::ConfigurationWrong(text) = &told[0] else {
+            panic!("{told:?}");
+        };
+        let wanted = ".env:1: INFLUX_HOST: the port \"x\"";
+        assert!(text.contains(wanted), "{told:?}");
     }
 }

@@ -16,10 +16,13 @@ use crate::clock::segment::{EARLIEST_WALL_NS, Rules};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ClockSettings, Loaded, MeterSettings};
 use crate::daemon::RunError;
-use crate::journal::{JournalError, Reader};
+use crate::journal::JournalError;
+use crate::journal::Reader;
+use crate::live::Snapshot;
 use crate::model::FilterState;
 use crate::model::NS_PER_S;
 use crate::owner::{self, Keep, User};
+use crate::status::systemd_text::status_text;
 use crate::system::systemd;
 
 /// For so long root waits to be told whose the directory is, before it requests lines as root.
@@ -152,7 +155,9 @@ impl Learning {
                     "the disk does not answer; the kernel counts on for the line requests of the run before"
                 );
             }
-            systemd::status("the kernel counts; the disk does not answer");
+            if let Some(text) = status_text(&Snapshot::default(), (began_ns, began_ns)) {
+                systemd::status(&text);
+            }
             systemd::alive();
             let slow = SystemClock.mono_ns() - began_ns >= READY_NS;
             if slow && !std::mem::replace(&mut ready, true) {

@@ -16,10 +16,11 @@ use super::time;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, Loaded};
 use crate::daemon::destination_name;
-use crate::journal::{Holder, JournalError, Reader, Refusal, holder, is_read_only};
-use crate::model::NS_PER_S;
-use crate::model::Tier;
-use crate::status::conditions::{Condition, conditions};
+use crate::journal::JournalError;
+use crate::journal::Reader;
+use crate::journal::{Holder, holder};
+use crate::journal::{Refusal, is_read_only};
+use crate::model::{DeliveryState, NS_PER_S, Tier, ViewsState};
 use crate::status::line::NOT_RUNNING;
 use crate::status::{
     ClockStatus, DeliveryStatus, LevelStatus, MeterStatus, Status, ViewsStatus, Wanted,
@@ -58,14 +59,14 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         let status = Status::take(&mut reader, wanted, SystemClock.wall_ns())?;
         Ok((status, noted))
     });
-    let (status, noted) = taken.map_err(|failed| explained(failed, dir))?;
-    let notices = notices(loaded, Some(&noted).filter(|_| running));
+    let (mut status, noted) = taken.map_err(|failed| explained(failed, dir))?;
+    status.notices = notices(loaded, Some(&noted).filter(|_| running));
     let unread = status.unread().count();
     let code = exit_code(running && unread > 0);
     if args.json {
         let mut json = serde_json::to_value(&status)?;
         json["running"] = (holder != Holder::Unknown).then_some(running).into();
-        json["conditions"] = with_notices(&conditions(&status), &notices)?;
+        json["conditions"] = serde_json::to_value(status.conditions())?;
         json["journal_dir"] = dir.display().to_string().into();
         let waiting = crate::import::waiting(dir).into_iter();
         let waiting = waiting.map(|path| path.display().to_string());
@@ -99,11 +100,8 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         print_meter(meter, status.at_ns, column, out)?;
     }
     to_import(dir, out)?;
-    for condition in conditions(&status) {
-        writeln!(out, "⚠          {}", condition.sentence())?;
-    }
-    for (_, text) in &notices {
-        writeln!(out, "⚠          {text}")?;
+    for condition in status.conditions() {
+        writeln!(out, "⚠          {}", condition.advice())?;
     }
     lost(status.lost(), unread, out)?;
     Ok(code)
@@ -162,21 +160,6 @@ fn lost(lost: u64, unread: usize, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// Conditions for programs; those of the configuration bear their text.
-fn with_notices(
-    conditions: &[Condition],
-    notices: &[(&'static str, String)],
-) -> Result<serde_json::Value> {
-    let of_journal = conditions.iter().map(serde_json::to_value);
-    let mut all = of_journal.collect::<Result<Vec<_>, _>>()?;
-    let of_files = notices.iter();
-    all.extend(
-        of_files
-            .map(|(word, text)| serde_json::json!({ "word": word, "meter": null, "text": text })),
-    );
-    Ok(all.into())
-}
-
 /// Why the journal cannot be read, with what to do about it.
 fn explained(failed: JournalError, dir: &Path) -> anyhow::Error {
     let Refusal { kind, remedy } = Refusal::of(&failed, dir);
@@ -227,15 +210,15 @@ fn delivery(loaded: &Loaded, status: Option<&DeliveryStatus>, out: &mut dyn Writ
             "windows only (influx.raw is off)".to_owned()
         }
     )?;
-    match delivery.state.as_str() {
-        "" if !delivery.raw => {}
-        "" => writeln!(out, "           no answer yet")?,
-        "ok" => writeln!(
+    match &delivery.state {
+        DeliveryState::NoAnswer if !delivery.raw => {}
+        DeliveryState::NoAnswer => writeln!(out, "           no answer yet")?,
+        DeliveryState::Works => writeln!(
             out,
             "           works since {}",
             time::local(delivery.since_ns)
         )?,
-        state => {
+        DeliveryState::Fails(state) => {
             let since = time::local(delivery.since_ns);
             writeln!(
                 out,
@@ -247,12 +230,6 @@ fn delivery(loaded: &Loaded, status: Option<&DeliveryStatus>, out: &mut dyn Writ
     views(loaded, &delivery.views, out)
 }
 
-/// The state of windows in which some days are held back, and all others are compared.
-const FIELD_TYPE: &str = "field_type";
-
-/// The state of windows on a server that answers no queries.
-const UNREAD: &str = "unread";
-
 /// How far the server's windows are known to be right.
 fn views(loaded: &Loaded, views: &ViewsStatus, out: &mut dyn Write) -> Result<()> {
     let Influx::Configured(influx) = &loaded.settings.influx else {
@@ -262,14 +239,14 @@ fn views(loaded: &Loaded, views: &ViewsStatus, out: &mut dyn Write) -> Result<()
         writeln!(out, "windows    off (influx.downsampling)")?;
         return Ok(());
     }
-    if views.state == UNREAD {
+    if views.state == ViewsState::Unread {
         writeln!(out, "windows    {}", views.message)?;
         return Ok(());
     }
-    if !matches!(views.state.as_str(), "ok" | "") {
+    if views.state.is_failing() {
         let (since, message) = (time::local(views.since_ns), &views.message);
-        let state = &views.state;
-        let all_but_some_days = state == FIELD_TYPE;
+        let state = views.state.word();
+        let all_but_some_days = views.state == ViewsState::SomeDaysHeld;
         let what = if all_but_some_days { "NOT ALL" } else { "NOT" };
         writeln!(
             out,

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::keys::part_of;
-use super::problem::Part;
+use super::key::part_of;
+use super::problem::ConfigPart;
 use super::{CountedEdge, Influx, InfluxSettings, MeterSettings, Settings};
 use crate::model::{Bias, Level};
 
@@ -75,6 +75,17 @@ pub fn describe(settings: &Settings, config_dir: &Path) -> Described {
     );
     put("log.debug", settings.log.debug.to_string());
     put("log.edges", settings.log.edges.to_string());
+    if let Some(zone) = settings.site.time_zone.as_ref() {
+        put(
+            "site.time_zone",
+            zone.iana_name().unwrap_or_default().to_owned(),
+        );
+    }
+    if let Some(name) = &settings.site.name {
+        put("site.name", name.clone());
+    }
+    put("web.listen", settings.web.listen.shown());
+    put("web.hosts", settings.web.hosts.join(", "));
     for meter in &settings.meters {
         describe_meter(meter, &mut put);
     }
@@ -119,10 +130,12 @@ fn describe_meter(meter: &MeterSettings, put: &mut dyn FnMut(&str, String)) {
     of_meter("active", active.to_owned());
     of_meter("bounce_ms", ms(meter.filter.bounce_ns));
     of_meter("min_width_ms", ms(meter.filter.min_width_ns));
+    of_meter("max_width_ms", ms(meter.filter.max_width_ns));
     of_meter("min_interval_ms", ms(meter.filter.min_interval_ns));
     if let Some(imp) = meter.imp_per_kwh {
         of_meter("imp_per_kwh", imp.to_string());
     }
+    of_meter("max_power_kw", (meter.max_power_w / 1_000.0).to_string());
 }
 
 /// What differs, of the server or of all else: each a line for people.
@@ -130,7 +143,7 @@ pub fn differences(running: &Described, files: &Described, of_server: bool) -> V
     let mut keys: Vec<&String> = running.keys().chain(files.keys()).collect();
     keys.sort();
     keys.dedup();
-    let is_of = |key: &str| (part_of(key) == Part::Server) == of_server;
+    let is_of = |key: &str| (part_of(key) == ConfigPart::Server) == of_server;
     let differs = |key: &&String| is_of(key) && running.get(*key) != files.get(*key);
     let shown = |value: Option<&String>| value.map_or_else(|| "not set".to_owned(), String::clone);
     // Why it is off on one side says enough where it is on at the other.
@@ -179,73 +192,5 @@ fn ms(ns: i64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-
-    use super::*;
-    use crate::config::{LoadOptions, load};
-
-    fn described(toml: &str, dotenv: &str) -> Described {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("powerlogger.toml"), toml).unwrap();
-        std::fs::write(dir.path().join(".env"), dotenv).unwrap();
-        let loaded = load(&LoadOptions {
-            simulated: false,
-            simulated_dir: false,
-            config_dir: Some(dir.path().to_owned()),
-            queue_dir: Some(PathBuf::from("/q")),
-            env: BTreeMap::new(),
-            cwd: dir.path().to_owned(),
-        });
-        describe(&loaded.unwrap().settings, Path::new("/etc/powerlogger"))
-    }
-
-    const CONNECTED: &str = "INFLUX_HOST=http://db:8086\nINFLUX_ORG=home\nINFLUX_TOKEN=secret\n";
-
-    #[test]
-    fn what_differs_is_told_key_by_key_and_no_secret_is() {
-        let one = described("", CONNECTED);
-        assert!(
-            one.values().all(|value| !value.contains("secret")),
-            "{one:?}"
-        );
-        assert_eq!(differences(&one, &one, true), Vec::<String>::new());
-        let other = described(
-            "[journal]\nmax_bytes = \"2 GiB\"\n[[meter]]\nname = \"Import\"\nline = 5\n",
-            &CONNECTED.replace("db:", "elsewhere:"),
-        );
-        let server = differences(&one, &other, true);
-        assert_eq!(
-            server,
-            ["influx.host: http://db:8086; the files say: http://elsewhere:8086"]
-        );
-        let rest = differences(&one, &other, false).join("\n");
-        assert!(
-            rest.contains("journal.max_bytes: 1073741824; the files say: 2147483648"),
-            "{rest}"
-        );
-        assert!(
-            rest.contains("meter \"Import\" line: GPIO20; the files say: GPIO5"),
-            "{rest}"
-        );
-        assert!(
-            rest.contains("meter \"Export\" line: GPIO26; the files say: not set"),
-            "{rest}"
-        );
-    }
-
-    #[test]
-    fn off_is_one_difference() {
-        let (on, off) = (described("", CONNECTED), described("", ""));
-        assert_eq!(
-            differences(&off, &on, true),
-            ["InfluxDB: off; the files say: http://db:8086"]
-        );
-        assert_eq!(
-            differences(&on, &off, true),
-            ["InfluxDB: in use; the files say: off"]
-        );
-        let wrong = described("", "INFLUX_HOST=x:y\n");
-        assert_eq!(differences(&off, &wrong, true), Vec::<String>::new());
-    }
-}
+#[path = "described_tests.rs"]
+mod tests;

@@ -16,7 +16,7 @@ pub struct Assignment {
 
 /// A line that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wrong {
+pub struct BadLine {
     /// Its number, from 1.
     pub line: usize,
     /// The word that it begins with, if that may be a key.
@@ -26,7 +26,7 @@ pub struct Wrong {
 }
 
 /// Reads the text. A line that cannot be understood is an error with its number.
-pub fn parse(text: &str) -> Vec<Result<Assignment, Wrong>> {
+pub fn parse(text: &str) -> Vec<Result<Assignment, BadLine>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines = text
         .lines()
@@ -35,7 +35,7 @@ pub fn parse(text: &str) -> Vec<Result<Assignment, Wrong>> {
     lines
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
         .map(|(number, line)| {
-            assignment(line, number).map_err(|why| Wrong {
+            assignment(line, number).map_err(|why| BadLine {
                 line: number,
                 key: first_word(line),
                 why,
@@ -115,59 +115,5 @@ fn without_comment(value: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn value(line: &str) -> Result<String, String> {
-        parse(line)
-            .remove(0)
-            .map(|a| a.value)
-            .map_err(|wrong| wrong.why)
-    }
-
-    #[test]
-    fn lines_as_people_write_them() {
-        assert_eq!(value("A=b"), Ok("b".to_owned()));
-        assert_eq!(value("  export A = b c  # why\r"), Ok("b c".to_owned()));
-        assert_eq!(value("export\tA=b"), Ok("b".to_owned()));
-        assert_eq!(value("export \t A=b"), Ok("b".to_owned()));
-        assert_eq!(value("exports=b"), Ok("b".to_owned()));
-        assert_eq!(value("A=\"b # c\" # d"), Ok("b # c".to_owned()));
-        assert_eq!(value("A='b\\'"), Ok("b\\".to_owned()));
-        assert_eq!(value(r#"A="b\"c\\""#), Ok("b\"c\\".to_owned()));
-        assert_eq!(value("A=tok#en=="), Ok("tok#en==".to_owned()));
-        assert_eq!(value("A="), Ok(String::new()));
-        assert_eq!(value("A= # nothing"), Ok(String::new()));
-        assert_eq!(
-            parse("\u{feff}A=1\n\n# c\nB=2")[1].as_ref().unwrap().line,
-            4
-        );
-    }
-
-    #[test]
-    fn lines_that_mean_nothing() {
-        assert!(value("just words").unwrap_err().contains("KEY=value"));
-        assert!(value("a b=c").unwrap_err().contains("cannot be a key"));
-        assert!(value("A=\"b").unwrap_err().contains("closing"));
-        assert!(
-            value("A='b' c")
-                .unwrap_err()
-                .contains("after the closing quote")
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn never_panics(text in "\\PC*") {
-            parse(&text);
-        }
-
-        #[test]
-        fn a_quoted_value_comes_back(text in "[a-zA-Z0-9 #='$\\\\\"]{0,30}") {
-            let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
-            prop_assert_eq!(value(&format!("A=\"{escaped}\"")), Ok(text));
-        }
-    }
-}
+#[path = "dotenv_tests.rs"]
+mod tests;

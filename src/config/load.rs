@@ -5,31 +5,20 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::merge::{Values, part_of_name};
-use super::problem::{ConfigError, DOTENV_FILE, Origin, Part, Problem, TOML_FILE, Value};
-use super::raw::MeterValues;
-use super::resolve::Lacking;
+use super::given::Filled;
+use super::merge::{Merged, part_of_name};
+use super::problem::{
+    ConfigError, ConfigPart, DOTENV_FILE, Findings, Origin, Problem, TOML_FILE, Value,
+};
+use super::section::{Done, Section, Shared};
+use super::sections::{self, Sections};
+use super::server::is_placeholder;
 use super::syntax::part_of_line;
 use super::text::{Decoded, decode, is_bad_in_comment};
-use super::{Influx, InfluxSettings, Secret, Settings, Token, dotenv, meters, resolve, token};
+use super::{Influx, InfluxSettings, Secret, Settings, Token, dotenv, journal, server, token};
 
 /// The configuration's place on an installed system.
 const SYSTEM_DIR: &str = "/etc/powerlogger";
-
-/// The journal's place on an installed system.
-const SYSTEM_JOURNAL_DIR: &str = "/var/lib/powerlogger";
-
-/// The journal's place elsewhere.
-const LOCAL_JOURNAL_DIR: &str = "queue";
-
-/// Where the ways of installing put the example of `.env`.
-const EXAMPLES: [&str; 2] = [
-    "/usr/share/powerlogger/env.example",
-    "/usr/local/share/powerlogger/env.example",
-];
-
-/// What a file of certificates holds.
-const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
 /// The journal of simulated pulses, in the directory of the other.
 const SIMULATED_DIR: &str = "simulated";
@@ -92,9 +81,9 @@ pub struct Loaded {
     /// Where the journal's directory was named.
     pub journal_dir_origin: Origin,
     /// Every value as written, by key.
-    pub values: BTreeMap<&'static str, Value>,
+    pub values: Filled,
     /// The same for each meter.
-    pub meters: Vec<MeterValues>,
+    pub meters: Vec<Filled>,
     options: LoadOptions,
 }
 
@@ -102,7 +91,7 @@ impl Loaded {
     /// The token of somebody who may set the server up (`INFLUX_TOKEN`), if it is there.
     pub fn admin_token(&self) -> Option<Secret> {
         let text = self.values.get("INFLUX_TOKEN")?.text.trim();
-        let there = !text.is_empty() && !resolve::is_placeholder(text);
+        let there = !text.is_empty() && !is_placeholder(text);
         there.then(|| Secret::new(text))
     }
 
@@ -130,13 +119,13 @@ impl Loaded {
 
     /// Whether the journal's directory is the installed service's.
     pub fn is_system_journal(&self) -> bool {
-        self.settings.journal.dir == Path::new(SYSTEM_JOURNAL_DIR)
+        self.settings.journal.dir == Path::new(journal::SYSTEM_DIR)
     }
 
     /// Whether something is wrong with it that concerns lines, meters or the journal: nothing begins with it.
     pub fn forbids_counting(&self) -> bool {
         let mut problems = self.problems.iter();
-        problems.any(|problem| problem.part == Part::Counting)
+        problems.any(|problem| problem.part == ConfigPart::Counting)
     }
 
     /// That nothing at all is wrong with it.
@@ -164,7 +153,7 @@ impl Loaded {
             Some(_) => vec![self.config_dir.clone()],
             None => vec![self.options.cwd.clone(), PathBuf::from(SYSTEM_DIR)],
         };
-        let names = [TOML_FILE, DOTENV_FILE, token::WRITER_FILE];
+        let names = [TOML_FILE, DOTENV_FILE, token::WRITER_FILE, token::WEB_TOKEN];
         let in_dirs = dirs.iter().flat_map(|dir| names.map(|name| dir.join(name)));
         let ca_file = self
             .values
@@ -201,16 +190,41 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
 /// with other files and goes on with those. [`Loaded::problems`] says what is wrong.
 pub fn load_what_can_be_read(options: &LoadOptions) -> Loaded {
     let dir = config_dir(options);
-    let mut files = Files::default();
+    let (mut merged, files) = read_files(options, &dir);
+    if let Some(dir) = &options.queue_dir {
+        let text = dir.to_string_lossy().into_owned();
+        let origin = Origin::CommandLine;
+        merged.env.insert("QUEUE_DIR", Value { text, origin });
+    }
+    token::put_web_token(&mut merged, &options.env, &dir);
+    let mut shared = Shared::new(merged.env, merged.findings);
+    let mut root = Section::root(&mut shared, merged.toml);
+    let sections = sections::read(&mut root, &dir);
+    let Done {
+        filled, mut many, ..
+    } = root.finish();
+    finish(
+        options,
+        dir,
+        files,
+        sections,
+        (filled, many.remove("meter").unwrap_or_default()),
+        shared.findings,
+    )
+}
+
+/// Reads the two files and the environment; also which of the files are there.
+fn read_files(options: &LoadOptions, dir: &Path) -> (Merged, Vec<&'static str>) {
+    let mut files = ConfigFiles::default();
     if options.config_dir.is_some() && !dir.is_dir() {
         let message = format!("--config-dir {}: there is no such directory", dir.display());
         files
             .problems
             .push(Problem::new(Origin::CommandLine, message));
     }
-    let toml = files.read(&dir, TOML_FILE, Origin::Toml);
-    let dotenv = files.read(&dir, DOTENV_FILE, Origin::Dotenv);
-    let mut values = Values::merge(&toml, &dotenv, &options.env);
+    let toml = files.read(dir, TOML_FILE, Origin::Toml);
+    let dotenv = files.read(dir, DOTENV_FILE, Origin::Dotenv);
+    let mut merged = Merged::new(&toml, &dotenv, &options.env);
     // A line that cannot be read has one fault, not another one for what is understood of it.
     let is_read = |problem: &Problem| {
         files
@@ -218,129 +232,54 @@ pub fn load_what_can_be_read(options: &LoadOptions) -> Loaded {
             .iter()
             .all(|bad| bad.origin != problem.origin)
     };
-    values.problems.retain(is_read);
-    values.problems.splice(0..0, files.problems);
+    merged.findings.problems.retain(is_read);
+    merged.findings.problems.splice(0..0, files.problems);
+    (merged, files.found)
+}
 
-    let (meter_values, meters): (Vec<_>, Vec<_>) = meters::resolve(&mut values).into_iter().unzip();
-    if let Some(dir) = &options.queue_dir {
-        let text = dir.to_string_lossy().into_owned();
-        let origin = Origin::CommandLine;
-        values.values.insert("journal.dir", Value { text, origin });
-    }
-    let mut journal = resolve::journal(&mut values, &journal_dir());
+/// Puts what was read together. `values`: those of the tables, and those of each meter.
+fn finish(
+    options: &LoadOptions,
+    dir: PathBuf,
+    files: Vec<&'static str>,
+    sections: Sections,
+    (values, meters): (Filled, Vec<Filled>),
+    mut findings: Findings,
+) -> Loaded {
+    let influx = server::find(sections.influx, &values, &mut findings, options, &dir);
+    let mut journal = sections.journal;
     journal.dir = options.cwd.join(journal.dir);
     if options.simulated_dir {
         journal.dir.push(SIMULATED_DIR);
     }
-    let waiting_pulses_max = resolve::waiting_pulses_max(&mut values);
-    let clock = resolve::clock(&mut values);
-    let deliver = resolve::deliver(&mut values);
-    let log = resolve::log(&mut values);
-    let mut notes = values.notes.clone();
-    let influx = influx(&mut values, options, &dir, &mut notes);
-    let mut problems = values.problems;
+    let Findings {
+        mut problems,
+        notes,
+    } = findings;
     problems.sort_by(|a, b| a.origin.cmp(&b.origin));
     Loaded {
         settings: Settings {
-            meters,
+            meters: sections.meters,
             journal,
-            waiting_pulses_max,
-            clock,
-            deliver,
+            waiting_pulses_max: sections.waiting_pulses_max,
+            clock: sections.clock,
+            deliver: sections.deliver,
             influx,
-            log,
+            log: sections.log,
+            site: sections.site,
+            web: sections.web,
         },
         notes,
         problems,
         config_dir: dir,
-        files: files.found,
+        files,
         journal_dir_origin: values
-            .values
             .get("journal.dir")
             .map_or(Origin::Default, |dir| dir.origin.clone()),
-        values: values.values,
-        meters: meter_values,
+        values,
+        meters,
         options: options.clone(),
     }
-}
-
-/// The server, if there is all of it and nothing is wrong with it.
-fn influx(
-    values: &mut Values,
-    options: &LoadOptions,
-    dir: &Path,
-    notes: &mut Vec<String>,
-) -> Influx {
-    let (mut settings, mut lacking) = resolve::influx(values, dir);
-    notes.clone_from(&values.notes);
-    check_ca_file(values, &settings);
-    let found = token::find(values, &options.env, dir, &settings, notes);
-    settings.token = found.unwrap_or_else(|problem| {
-        values.problems.push(problem);
-        None
-    });
-    let of_server = |problem: &&Problem| problem.part == Part::Server;
-    let wrong: Vec<String> = values
-        .problems
-        .iter()
-        .filter(of_server)
-        .map(ToString::to_string)
-        .collect();
-    if !wrong.is_empty() {
-        return Influx::NotConfigured(format!("there is a mistake: {}", wrong.join("; ")));
-    }
-    if settings.token.is_none() && !token::may_be_in_file(dir, &lacking) {
-        let name = "INFLUX_TOKEN";
-        let is_placeholder = values
-            .get(name)
-            .is_some_and(|value| resolve::is_placeholder(&value.text));
-        lacking.push(Lacking {
-            name,
-            is_placeholder,
-        });
-    }
-    if lacking.is_empty() {
-        return match settings.not_for_simulated() {
-            Some(bucket) if options.simulated => Influx::NotConfigured(format!(
-                "the pulses are simulated, and the bucket \"{bucket}\" is not named for them: they are sent only where \
-                 RAW_BUCKET, B1M_BUCKET, B5M_BUCKET and B1H_BUCKET have \"simulated\" in their names"
-            )),
-            _ => Influx::Configured(Box::new(settings)),
-        };
-    }
-    let beside = dir.join(".env.example");
-    let examples = [
-        beside.as_path(),
-        Path::new(EXAMPLES[0]),
-        Path::new(EXAMPLES[1]),
-    ];
-    let example = examples.into_iter().find(|path| path.exists());
-    Influx::NotConfigured(resolve::remedy(&lacking, &dir.join(DOTENV_FILE), example))
-}
-
-/// A server that speaks TLS is not asked with other certificates than the ones that were meant.
-fn check_ca_file(values: &mut Values, settings: &InfluxSettings) {
-    let Some(path) = settings
-        .ca_file
-        .as_ref()
-        .filter(|_| settings.host.starts_with("https:"))
-    else {
-        return;
-    };
-    let why = match fs::read(path) {
-        Ok(bytes) if String::from_utf8_lossy(&bytes).contains(CERTIFICATE) => return,
-        Ok(_) => "it holds no certificate (-----BEGIN CERTIFICATE-----)".to_owned(),
-        Err(error) => error.to_string(),
-    };
-    let name = "influx.ca_file";
-    let origin = values
-        .get(name)
-        .map_or(Origin::Default, |value| value.origin.clone());
-    let message = format!(
-        "{name}: {}: {why}; put the certificate there, or correct the path",
-        path.display()
-    );
-    values.complain_about(name, &origin, message);
 }
 
 fn config_dir(options: &LoadOptions) -> PathBuf {
@@ -375,23 +314,14 @@ pub(super) fn is_system_dir(dir: &Path) -> bool {
     real(dir) == real(Path::new(SYSTEM_DIR))
 }
 
-fn journal_dir() -> PathBuf {
-    let system = PathBuf::from(SYSTEM_JOURNAL_DIR);
-    if system.is_dir() {
-        system
-    } else {
-        PathBuf::from(LOCAL_JOURNAL_DIR)
-    }
-}
-
 /// The two files, as they are read.
 #[derive(Default)]
-struct Files {
+struct ConfigFiles {
     found: Vec<&'static str>,
     problems: Vec<Problem>,
 }
 
-impl Files {
+impl ConfigFiles {
     /// The text of a file; none where there is none.
     fn read(&mut self, dir: &Path, name: &'static str, origin: fn(usize) -> Origin) -> String {
         let bytes = match fs::read(dir.join(name)) {
@@ -412,14 +342,14 @@ impl Files {
         if is_utf16 {
             let message = "this is UTF-16: save it as UTF-8 (it is read all the same)";
             self.problems
-                .push(Problem::new(origin(0), message).of(Part::Aside));
+                .push(Problem::new(origin(0), message).of(ConfigPart::Aside));
         }
         for number in bad_lines {
             let line = text.lines().nth(number - 1).unwrap_or_default();
             let part = match origin(number) {
-                _ if is_bad_in_comment(line) => Part::Aside,
+                _ if is_bad_in_comment(line) => ConfigPart::Aside,
                 Origin::Dotenv(_) => {
-                    dotenv::first_word(line).map_or(Part::Aside, |key| part_of_name(&key))
+                    dotenv::first_word(line).map_or(ConfigPart::Aside, |key| part_of_name(&key))
                 }
                 _ => part_of_line(&text, number),
             };

@@ -1,63 +1,10 @@
-//! The configuration as a whole: defaults, samples, directories, tokens, problems.
-
-use std::os::unix::fs::PermissionsExt;
+//! The configuration as a whole: defaults, samples, directories, problems.
 
 use super::*;
-use crate::config::keys::{KEYS, METER_KEYS};
-use crate::config::{CountedEdge, Level, LineName, TokenSource};
-use crate::model::{Bias, NS_PER_MS};
-
-struct Dir(tempfile::TempDir);
-
-impl Dir {
-    fn new(toml: &str, dotenv: &str) -> Dir {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join(TOML_FILE), toml).unwrap();
-        fs::write(dir.path().join(DOTENV_FILE), dotenv).unwrap();
-        Dir(dir)
-    }
-
-    fn load_with(&self, env: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
-        load(&LoadOptions {
-            config_dir: Some(self.0.path().to_owned()),
-            simulated: false,
-            simulated_dir: false,
-            queue_dir: None,
-            env: env
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-                .collect(),
-            cwd: self.0.path().to_owned(),
-        })
-    }
-
-    fn load(&self) -> Loaded {
-        self.load_with(&[])
-            .unwrap_or_else(|error| panic!("{error}"))
-    }
-}
-
-fn problems(toml: &str, dotenv: &str) -> Vec<String> {
-    told(Dir::new(toml, dotenv).load_with(&[]))
-}
-
-/// What is wrong, whether or not anything is counted all the same.
-fn told(loaded: Result<Loaded, ConfigError>) -> Vec<String> {
-    let problems = match loaded {
-        Ok(loaded) => loaded.check().expect_err("it is not good").problems,
-        Err(error) => error.problems,
-    };
-    problems.iter().map(ToString::to_string).collect()
-}
-
-const CONNECTED: &str = "INFLUX_HOST=http://db:8086/\nINFLUX_ORG=home\nINFLUX_TOKEN=admintoken\n";
-
-fn token(loaded: &Loaded) -> Option<Token> {
-    match &loaded.settings.influx {
-        Influx::Configured(influx) => influx.token.clone(),
-        Influx::NotConfigured(why) => panic!("{why}"),
-    }
-}
+use crate::config::LineName;
+use crate::config::fixture::{CONNECTED, Dir, counts_without_server, problems, told};
+use crate::config::key::{Key, catalogue};
+use crate::model::{Bias, CountedEdge, Level, NS_PER_MS};
 
 #[test]
 fn no_configuration_at_all_is_valid() {
@@ -129,12 +76,20 @@ fn the_samples_are_the_defaults() {
     assert_eq!(settings, defaults);
 }
 
+/// Where a value of the first meter, or of what is there once, came from.
+fn found<'a>(loaded: &'a Loaded, key: &Key) -> &'a Value {
+    let of_meter = loaded.meters[0].get(key.name);
+    let found = of_meter.or_else(|| loaded.values.get(key.name));
+    found.unwrap_or_else(|| panic!("{} has no value", key.name))
+}
+
 #[test]
 fn the_samples_show_every_key_at_its_default() {
     let on = switched_on(TOML_SAMPLE);
     let loaded = Dir::new(&on, "").load();
-    for key in KEYS.iter().filter(|key| key.name.contains('.')) {
-        let value = &loaded.values[key.name];
+    let keys = catalogue().all_keys();
+    for (key, _) in keys.iter().filter(|(key, _)| key.name_in_table().is_some()) {
+        let value = found(&loaded, key);
         assert!(
             matches!(value.origin, Origin::Toml(_)),
             "{} is in the sample",
@@ -144,21 +99,14 @@ fn the_samples_show_every_key_at_its_default() {
             assert_eq!(value.text, key.default, "{}", key.name);
         }
     }
-    for (name, default) in METER_KEYS {
-        let value = &loaded.meters[0][name];
-        assert!(
-            matches!(value.origin, Origin::Toml(_)),
-            "{name} is in the sample"
-        );
-        assert!(default.is_empty() || value.text == *default, "{name}");
-    }
     let on = switched_on(DOTENV_SAMPLE).replace("INFLUX_WRITER_TOKEN=", "INFLUX_WRITER_TOKEN=x");
     let loaded = Dir::new("", &on).load();
-    for key in KEYS
+    for (key, _) in keys
         .iter()
-        .filter(|key| key.env.is_some() && !key.name.starts_with("GPIO_POLL"))
+        .filter(|(key, _)| key.env.is_some() && !key.name.starts_with("GPIO_POLL"))
     {
-        let value = &loaded.values[key.name];
+        // Each meter of the three has its own.
+        let value = found(&loaded, key);
         assert!(
             matches!(value.origin, Origin::Dotenv(_)),
             "{} is in .env.example",
@@ -171,22 +119,6 @@ fn the_samples_show_every_key_at_its_default() {
             key.name,
             value.text
         );
-    }
-}
-
-#[test]
-fn the_reference_names_every_key() {
-    let reference = include_str!("../../docs/usage/configuration.md");
-    for key in KEYS {
-        for name in [Some(key.name.rsplit('.').next().unwrap()), key.env]
-            .into_iter()
-            .flatten()
-        {
-            assert!(reference.contains(&format!("`{name}`")), "{name}");
-        }
-    }
-    for (name, _) in METER_KEYS {
-        assert!(reference.contains(&format!("`{name}`")), "{name}");
     }
 }
 
@@ -224,6 +156,19 @@ fn the_keys_of_the_python_edition_are_honoured() {
         .load()
         .settings;
     assert_eq!(none.meters[0].filter.active, Level::High);
+}
+
+#[test]
+fn the_edges_to_log_may_be_named_and_are_shown_as_written() {
+    for (toml, dotenv) in [
+        ("", "GPIO_LOG_EDGES=Rising\n"),
+        ("[log]\nedges = \"Rising\"\n", ""),
+    ] {
+        let loaded = Dir::new(toml, dotenv).load();
+        loaded.check().unwrap();
+        assert!(loaded.settings.log.edges);
+        assert_eq!(loaded.values["log.edges"].text, "Rising");
+    }
 }
 
 #[test]
@@ -271,170 +216,6 @@ fn all_problems_at_once_each_with_its_line() {
         );
     }
     assert_eq!(told.len(), 11, "{told:#?}");
-}
-
-#[test]
-fn what_the_server_or_line_protocol_refuses_is_refused_here() {
-    for (dotenv, want) in [
-        ("RAW_BUCKET='a\"b'", "refuses a bucket name"),
-        ("RAW_BUCKET=_raw", "begin with _"),
-        ("MEASUREMENT='a\\'", "backslash"),
-        ("INFLUX_HOST=db:8086\nINFLUX_ORG=o", "is not an address"),
-    ] {
-        assert!(problems("", dotenv)[0].contains(want), "{dotenv}");
-    }
-}
-
-#[test]
-fn the_token_comes_from_the_first_that_is_there() {
-    let dir = Dir::new("", CONNECTED);
-    let path = dir.0.path().join("writer.token");
-    let source =
-        |dir: &Dir, env: &[(&str, &str)]| token(&dir.load_with(env).unwrap()).unwrap().source;
-    assert_eq!(source(&dir, &[]), TokenSource::AdminEnv);
-    fs::write(
-        &path,
-        "token=writer\nhost=http://db:8086\norg=home\nauthorization_id=1\n",
-    )
-    .unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    assert_eq!(source(&dir, &[]), TokenSource::WriterFile);
-    assert_eq!(
-        source(&dir, &[("INFLUX_WRITER_TOKEN", "w")]),
-        TokenSource::WriterEnv
-    );
-    fs::write(dir.0.path().join("influx-token"), "credential\n").unwrap();
-    let directory = dir.0.path().to_str().unwrap();
-    assert_eq!(
-        source(&dir, &[("CREDENTIALS_DIRECTORY", directory)]),
-        TokenSource::Credential
-    );
-
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-    let loaded = dir.load();
-    assert_eq!(token(&loaded).unwrap().source, TokenSource::AdminEnv);
-    assert!(loaded.notes[0].contains("chmod 600"), "{:?}", loaded.notes);
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    fs::write(&path, "token=writer\nhost=http://other:8086\norg=home\n").unwrap();
-    assert_eq!(token(&dir.load()).unwrap().source, TokenSource::AdminEnv);
-}
-
-#[test]
-fn a_token_that_is_new_is_found_again() {
-    let dir = Dir::new("", CONNECTED);
-    let loaded = dir.load();
-    fs::write(
-        dir.0.path().join(DOTENV_FILE),
-        CONNECTED.replace("admintoken", "newtoken"),
-    )
-    .unwrap();
-    let Influx::Configured(influx) = &loaded.settings.influx else {
-        panic!("it is configured");
-    };
-    let found = loaded.reload_token(influx).unwrap();
-    assert_eq!(found.secret.expose(), "newtoken");
-}
-
-#[test]
-fn placeholders_and_missing_values_mean_not_configured() {
-    for dotenv in [
-        "INFLUX_HOST=http://your_influx_db_host:8086\nINFLUX_ORG=o\nINFLUX_TOKEN=t",
-        "INFLUX_HOST=http://h\nINFLUX_ORG=your_influx_db_org\nINFLUX_TOKEN=t",
-        "INFLUX_HOST=http://h\nINFLUX_ORG=o\nINFLUX_TOKEN=your_admin_token_here",
-        "INFLUX_HOST=http://h\nINFLUX_ORG=o\nINFLUX_TOKEN=PASTE_YOUR_TOKEN_HERE",
-        "INFLUX_HOST=http://h\nINFLUX_TOKEN=t",
-    ] {
-        let loaded = Dir::new("", dotenv).load();
-        assert!(
-            matches!(loaded.settings.influx, Influx::NotConfigured(_)),
-            "{dotenv}"
-        );
-    }
-}
-
-#[test]
-fn sizes_with_units() {
-    let parse = super::super::resolve::parse_bytes;
-    assert_eq!(parse("1 GiB"), Some(1 << 30));
-    assert_eq!(parse("1.5MiB"), Some(3 << 19));
-    assert_eq!(parse("20MB"), Some(20_000_000));
-    assert_eq!(parse("123"), Some(123));
-    assert_eq!(parse("much"), None);
-    assert_eq!(parse("99999999999 TiB"), None);
-}
-
-/// Counting goes on, and the server is off; why is told with its place.
-#[track_caller]
-fn counts_without_server(dir: &Dir, env: &[(&str, &str)], want: &str) {
-    let loaded = dir.load_with(env).unwrap_or_else(|error| panic!("{error}"));
-    let Influx::NotConfigured(why) = &loaded.settings.influx else {
-        panic!("the server is not off: {want}");
-    };
-    assert!(why.contains(want), "{why}");
-    let told = loaded
-        .check()
-        .expect_err("`config check` names it")
-        .to_string();
-    assert!(told.contains(want), "{told}");
-}
-
-#[test]
-fn no_mistake_with_the_server_keeps_anybody_from_counting() {
-    for (toml, dotenv, want) in [
-        (
-            "",
-            "INFLUX_HOST=db:8086",
-            ".env:1: INFLUX_HOST: \"db:8086\" is not an address",
-        ),
-        (
-            "",
-            "INFLUX_HOST=http://db:8o86",
-            ".env:1: INFLUX_HOST: the port \"8o86\"",
-        ),
-        (
-            "",
-            "\nINFLUX_URL=http://db:8086",
-            ".env:2: unknown key \"INFLUX_URL\": did you mean \"INFLUX_HOST\"?",
-        ),
-        (
-            "",
-            "INFLUX_TOKEN=“abc”",
-            ".env:1: INFLUX_TOKEN: the value stands between typographic quotes",
-        ),
-        ("", "INFLUX_ORG=\"home", ".env:1: the closing \" is missing"),
-        ("", "RAW_BUCKET=_raw", ".env:1: RAW_BUCKET: bucket names"),
-        (
-            "[influx]\ndownsampling = \"task\"",
-            "",
-            "powerlogger.toml:2: influx.downsampling: \"task\" is none",
-        ),
-        (
-            "[influx]\nhost = http://db",
-            "",
-            "powerlogger.toml:2: a text stands between quotes",
-        ),
-        (
-            "[influx]\nhots = \"x\"",
-            "",
-            "powerlogger.toml:2: unknown key \"hots\"",
-        ),
-        (
-            "[deliver]\nflush_ms = \"soon\"",
-            "",
-            "powerlogger.toml:2: deliver.flush_ms",
-        ),
-    ] {
-        let dir = Dir::new(toml, &format!("{CONNECTED}{dotenv}\n"));
-        let lines = CONNECTED.lines().count();
-        let shift = |want: &str| match want.strip_prefix(".env:") {
-            Some(rest) => {
-                let (line, rest) = rest.split_once(':').unwrap();
-                format!(".env:{}:{rest}", line.parse::<usize>().unwrap() + lines)
-            }
-            None => want.to_owned(),
-        };
-        counts_without_server(&dir, &[], &shift(want));
-    }
 }
 
 #[test]
@@ -564,107 +345,6 @@ fn letters_that_are_not_utf8_spoil_their_own_line() {
             .to_string()
             .contains(".env: this is UTF-16: save it as UTF-8")
     );
-}
-
-#[test]
-fn a_token_that_no_header_carries_is_named_with_its_place() {
-    for (token, want) in [
-        ("„abc“", "typographic quotes"),
-        (
-            "a\u{feff}bc",
-            "INFLUX_TOKEN: an invisible character (U+FEFF, its character 2)",
-        ),
-        (
-            "a\u{7}c",
-            "INFLUX_TOKEN: an invisible character (U+0007, its character 2)",
-        ),
-        ("tokén", "INFLUX_TOKEN: \"é\" (U+00E9, its character 4)"),
-    ] {
-        let dotenv = CONNECTED.replace("admintoken", token);
-        counts_without_server(&Dir::new("", &dotenv), &[], want);
-    }
-    let dir = Dir::new("", CONNECTED);
-    let path = dir.0.path().join("influx-token");
-    fs::write(&path, "\u{feff}token\n").unwrap();
-    let env = [("CREDENTIALS_DIRECTORY", dir.0.path().to_str().unwrap())];
-    counts_without_server(
-        &dir,
-        &env,
-        "influx-token: the credential: an invisible character",
-    );
-}
-
-#[test]
-fn a_credential_may_say_for_whom_it_is() {
-    let dir = Dir::new("", CONNECTED);
-    let env = [("CREDENTIALS_DIRECTORY", dir.0.path().to_str().unwrap())];
-    let source = |text: &str| {
-        fs::write(dir.0.path().join("influx-token"), text).unwrap();
-        token(&dir.load_with(&env).unwrap()).unwrap()
-    };
-    let same = source("token=secret\nhost=http://db:8086\norg=home\n");
-    assert_eq!(
-        (same.secret.expose(), same.source),
-        ("secret", TokenSource::Credential)
-    );
-    let other = source("token=secret\nhost=http://elsewhere:8086\norg=home\n");
-    assert_eq!(other.source, TokenSource::AdminEnv);
-}
-
-#[test]
-fn a_file_of_certificates_that_is_missing_is_a_mistake_until_it_is_there() {
-    let toml = "[influx]\nca_file = \"ca.pem\"\n";
-    let dir = Dir::new(toml, &CONNECTED.replace("http:", "https:"));
-    counts_without_server(&dir, &[], "powerlogger.toml:2: influx.ca_file: ");
-    let path = dir.0.path().join("ca.pem");
-    fs::write(&path, "words").unwrap();
-    counts_without_server(&dir, &[], "holds no certificate");
-    fs::write(&path, "-----BEGIN CERTIFICATE-----\n").unwrap();
-    assert!(matches!(dir.load().settings.influx, Influx::Configured(_)));
-    fs::remove_file(&path).unwrap();
-    let plain = Dir::new(toml, CONNECTED);
-    assert!(
-        matches!(plain.load().settings.influx, Influx::Configured(_)),
-        "http asks for none"
-    );
-}
-
-#[test]
-fn a_token_goes_to_no_other_server_than_the_one_it_is_looked_up_for() {
-    let dir = Dir::new("", CONNECTED);
-    let loaded = dir.load();
-    let Influx::Configured(influx) = &loaded.settings.influx else {
-        panic!("it is configured");
-    };
-    let moved = CONNECTED
-        .replace("db:8086", "elsewhere:8086")
-        .replace("admintoken", "theirs");
-    fs::write(dir.0.path().join(DOTENV_FILE), moved).unwrap();
-    assert_eq!(loaded.reload_token(influx), None);
-}
-
-#[test]
-fn all_that_is_lacking_is_listed_with_the_file_to_edit() {
-    let dir = Dir::new("", "");
-    fs::write(dir.0.path().join(".env.example"), "").unwrap();
-    let why = |dotenv: &str| {
-        fs::write(dir.0.path().join(DOTENV_FILE), dotenv).unwrap();
-        match dir.load().settings.influx {
-            Influx::NotConfigured(why) => why,
-            Influx::Configured(_) => panic!("it is configured"),
-        }
-    };
-    let path = dir.0.path().display();
-    assert_eq!(
-        why(""),
-        format!(
-            "INFLUX_HOST, INFLUX_ORG and INFLUX_TOKEN are not set; edit {path}/.env (an example: \
-             {path}/.env.example)"
-        )
-    );
-    let some = why("INFLUX_HOST=http://h:1\nINFLUX_ORG=your_influx_db_org\n");
-    let want = "INFLUX_TOKEN is not set; INFLUX_ORG still holds the example's placeholder; edit ";
-    assert!(some.starts_with(want), "{some}");
 }
 
 #[test]

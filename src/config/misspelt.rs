@@ -1,7 +1,8 @@
 //! Keys of `.env` that are not ours: which of ours is meant, and what of the program they concern. Pure.
 
-use super::keys::{KEYS, by_env, nearest, part_of};
-use super::problem::Part;
+use super::key::{by_env, env_names};
+use super::nearest::nearest;
+use super::problem::ConfigPart;
 
 /// What other programs, and people, call our keys.
 const ALSO_CALLED: &[(&str, &str)] = &[
@@ -49,7 +50,7 @@ const PREFIXES: [&str; 2] = ["INFLUX_", "GPIO_"];
 
 /// Why a key of `.env` that is not ours is probably meant to be, and what it concerns; None: it belongs to
 /// another program.
-pub(super) fn misspelt(name: &str) -> Option<(String, Part)> {
+pub(super) fn misspelt(name: &str) -> Option<(String, ConfigPart)> {
     let upper = name.to_ascii_uppercase();
     let prefix = PREFIXES
         .into_iter()
@@ -59,18 +60,17 @@ pub(super) fn misspelt(name: &str) -> Option<(String, Part)> {
     } else {
         name
     };
-    let ours = || KEYS.iter().filter_map(|key| key.env);
     let called = ALSO_CALLED.iter().find(|(other, _)| *other == plain);
     let meant = called.map(|(_, ours)| *ours).or_else(|| {
-        let same = ours().find(|key| *key == plain);
-        same.or_else(|| nearest(plain, ours()).filter(|near| is_near(near, plain)))
+        let same = env_names().find(|key| *key == plain);
+        same.or_else(|| nearest(plain, env_names()).filter(|near| is_near(near, plain)))
     });
     if let Some(meant) = meant {
         let message = format!("unknown key \"{name}\": did you mean \"{meant}\"?");
         return Some((message, part_of_env(meant)));
     }
     let prefix = prefix?;
-    let all: Vec<&str> = ours().filter(|key| key.starts_with(prefix)).collect();
+    let all: Vec<&str> = env_names().filter(|key| key.starts_with(prefix)).collect();
     let message = format!("unknown key \"{name}\"; there are {}", all.join(", "));
     Some((message, part_of_env(name)))
 }
@@ -90,53 +90,15 @@ fn is_near(near: &str, name: &str) -> bool {
 }
 
 /// What a key of `.env` concerns, ours or not.
-pub(super) fn part_of_env(name: &str) -> Part {
+pub(super) fn part_of_env(name: &str) -> ConfigPart {
     match by_env(name) {
-        Some(key) => part_of(key.name),
-        None if name.starts_with("GPIO") => Part::Counting,
-        None if name.starts_with("INFLUX") => Part::Server,
-        None => Part::Aside,
+        Some((_, part)) => part,
+        None if name.starts_with("GPIO") => ConfigPart::Counting,
+        None if name.starts_with("INFLUX") => ConfigPart::Server,
+        None => ConfigPart::Aside,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_others_call_it() {
-        for (name, want) in [
-            ("INFLUX_URL", "\"INFLUX_HOST\""),
-            ("INFLUXDB_TOKEN", "\"INFLUX_TOKEN\""),
-            ("INFLUX_BUCKET", "\"RAW_BUCKET\""),
-            ("INFLUX_TOKN", "\"INFLUX_TOKEN\""),
-            ("INFLUX_HSOT", "\"INFLUX_HOST\""),
-            ("influx_host", "\"INFLUX_HOST\""),
-            ("RAW_BUKET", "\"RAW_BUCKET\""),
-            ("QUEUE_DIRS", "\"QUEUE_DIR\""),
-            ("GPIO_DEBOUNCE", "\"GPIO_BOUNCE_TIME\""),
-            ("INFLUX_XYZ", "there are INFLUX_HOST"),
-        ] {
-            let (told, _) = misspelt(name).unwrap();
-            assert!(told.contains(want), "{name}: {told}");
-        }
-        for name in [
-            "HOME",
-            "MQTT_HOST",
-            "INFLUXDB_DB",
-            "INFLUXDB_ADMIN_USER",
-            "debug",
-        ] {
-            assert_eq!(misspelt(name), None, "{name}");
-        }
-    }
-
-    #[test]
-    fn and_what_it_concerns() {
-        let part = |name| misspelt(name).unwrap().1;
-        assert_eq!(part("INFLUX_URL"), Part::Server);
-        assert_eq!(part("RAW_BUKET"), Part::Server);
-        assert_eq!(part("GPIO_PUL"), Part::Counting);
-        assert_eq!(part("QUEUE_DIRS"), Part::Counting);
-    }
-}
+#[path = "misspelt_tests.rs"]
+mod tests;

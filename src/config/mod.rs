@@ -1,38 +1,62 @@
 //! Settings: what `.env`, `powerlogger.toml` and the environment say, checked and typed.
 //!
-//! Three steps, three kinds of type: the files *as written* ([`dotenv`], [`raw`]), the *values*
-//! merged from them with the place each came from ([`merge`]), and [`Settings`], which hold domain
-//! types only and are all that the other rooms see, each its own part.
+//! Three steps, three kinds of type: the files *as written* ([`dotenv`], `raw`); the *tables* read from them by a file
+//! each (`section` and `sections`), where the line that reads a key declares it, each value with the place it came
+//! from; and [`Settings`], which hold domain types only and are all that the other rooms see, each its own part.
+//!
+//! A new key is one line in the file of its table; a new table is a file and a line in `sections`. [`key::catalogue`]
+//! knows all of them.
 
 pub mod address;
 pub mod described;
 pub mod dotenv;
-pub mod keys;
+pub mod key;
 pub mod load;
-pub mod merge;
-pub mod meters;
 pub mod problem;
-pub mod raw;
-pub mod resolve;
 pub mod spacing;
 pub mod text;
 pub mod token;
 pub mod watch;
 
+mod classic;
+mod clock;
+mod deliver;
+mod given;
+mod influx;
+mod journal;
 mod line_name;
+mod log;
+mod merge;
+mod meters;
 mod misspelt;
+mod nearest;
+mod raw;
 mod seconds;
+mod section;
+mod sections;
+mod server;
+mod site;
+mod size;
 mod syntax;
 mod unique;
+mod web;
 
 use std::fmt;
-use std::path::PathBuf;
 
 use crate::model::{Bias, CountedEdge, Level};
-use crate::model::{Tier, View};
 
+pub use clock::ClockSettings;
+pub use deliver::DeliverSettings;
+pub use given::Filled;
+pub use influx::{Downsampling, InfluxSettings};
+pub use journal::JournalSettings;
 pub use load::{LoadOptions, Loaded, load, unreadable};
+pub use log::LogSettings;
 pub use problem::ConfigError;
+pub use server::Influx;
+pub use site::SiteSettings;
+pub use token::{Secret, Token, TokenSource};
+pub use web::{Listen, WEB_PORT, WebSettings};
 
 /// Everything the program can be told, validated.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +67,7 @@ pub struct Settings {
     pub journal: JournalSettings,
     /// The most pulses that wait in memory while the disk does not take them.
     pub waiting_pulses_max: usize,
-    /// When the wall clock is believed.
+    /// When the wall clock is trusted.
     pub clock: ClockSettings,
     /// How they are sent.
     pub deliver: DeliverSettings,
@@ -51,6 +75,10 @@ pub struct Settings {
     pub influx: Influx,
     /// What is logged.
     pub log: LogSettings,
+    /// The place that the meters are at.
+    pub site: SiteSettings,
+    /// Where the page answers, and to whom.
+    pub web: WebSettings,
 }
 
 /// One meter: a name, a line, and what counts as a pulse on it.
@@ -118,179 +146,6 @@ pub struct FilterSettings {
     pub min_interval_ns: i64,
 }
 
-/// Where and how pulses are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JournalSettings {
-    /// The directory of the journal (`QUEUE_DIR`).
-    pub dir: PathBuf,
-    /// Within how long a committed pulse survives a power cut, in milliseconds.
-    pub sync_interval_ms: u64,
-    /// The most the journal may take on the disk, in bytes.
-    pub max_bytes: u64,
-    /// How long delivered pulses are kept, in days; also the retention of the raw bucket.
-    pub raw_retention_d: u32,
-}
-
-/// When the wall clock is believed although NTP has not confirmed it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClockSettings {
-    /// For so long NTP is waited for, in seconds.
-    pub max_wait_s: u64,
-    /// What to do afterwards with a time that nobody has set: take it for right, or hold the pulses.
-    pub assume: bool,
-    /// Whether the machine has a clock that runs while it is off; None: look.
-    pub rtc: Option<bool>,
-}
-
-/// How pulses are sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeliverSettings {
-    /// The most lines in one request.
-    pub batch_lines_max: usize,
-    /// The shortest time between two requests with live data, in milliseconds.
-    pub flush_ms: u64,
-    /// Quick retries of a failed request, with exponential backoff and jitter.
-    pub retries_max: u32,
-    /// Time between tries after the quick ones are used up, in milliseconds.
-    pub replay_interval_ms: u64,
-}
-
-/// Whether there is a server to send to.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Influx {
-    /// There is.
-    Configured(Box<InfluxSettings>),
-    /// Not yet; the text says what is missing and what to do.
-    NotConfigured(String),
-}
-
-/// The InfluxDB 2 to send to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct InfluxSettings {
-    /// Base URL, without a trailing slash.
-    pub host: String,
-    /// Organisation name.
-    pub org: String,
-    /// The token `run` uses, by the order of [`TokenSource`]; None: there is none yet.
-    pub token: Option<Token>,
-    /// Bucket of the raw pulses.
-    pub raw_bucket: String,
-    /// Bucket of the 1m windows.
-    pub b1m_bucket: String,
-    /// Bucket of the 5m windows.
-    pub b5m_bucket: String,
-    /// Bucket of the 1h windows.
-    pub b1h_bucket: String,
-    /// Measurement.
-    pub measurement: String,
-    /// Who writes the windows of the three views.
-    pub downsampling: Downsampling,
-    /// Whether the pulses themselves are sent.
-    pub raw: bool,
-    /// A file of certificates (PEM) to trust beside the system's.
-    pub ca_file: Option<PathBuf>,
-    /// The longest a request may take, in milliseconds.
-    pub timeout_ms: u64,
-}
-
-/// Who writes the windows of the views on the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Downsampling {
-    /// Flux tasks while a window is young, the daemon's reconciler afterwards.
-    Tasks,
-    /// The daemon: for servers without tasks.
-    Client,
-    /// Nobody.
-    Off,
-}
-
-impl Downsampling {
-    /// The word in the configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Downsampling::Tasks => "tasks",
-            Downsampling::Client => "client",
-            Downsampling::Off => "off",
-        }
-    }
-}
-
-/// What the name of a bucket for simulated pulses has in it.
-const SIMULATED: &str = "simulated";
-
-impl InfluxSettings {
-    /// A bucket that would be written to and whose name does not say that it is for simulated pulses; None: all of
-    /// them say so.
-    pub fn not_for_simulated(&self) -> Option<&str> {
-        let is_written = |level: &Tier| match level {
-            Tier::Raw => self.raw,
-            Tier::View(_) => self.downsampling != Downsampling::Off,
-        };
-        let written = Tier::ALL.into_iter().filter(is_written);
-        let mut names = written.map(|level| self.bucket(level));
-        names.find(|name| !name.to_lowercase().contains(SIMULATED))
-    }
-
-    /// The bucket of a level.
-    pub fn bucket(&self, level: Tier) -> &str {
-        match level {
-            Tier::Raw => &self.raw_bucket,
-            Tier::View(View::Minute) => &self.b1m_bucket,
-            Tier::View(View::FiveMinutes) => &self.b5m_bucket,
-            Tier::View(View::Hour) => &self.b1h_bucket,
-        }
-    }
-}
-
-/// A token and where it came from.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Token {
-    /// The secret itself.
-    pub secret: Secret,
-    /// Where it was found.
-    pub source: TokenSource,
-}
-
-/// Where the token of `run` comes from; the first that is there wins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TokenSource {
-    /// A systemd credential (`$CREDENTIALS_DIRECTORY/influx-token`).
-    Credential,
-    /// `INFLUX_WRITER_TOKEN`.
-    WriterEnv,
-    /// `writer.token` beside the configuration, written by `setup`.
-    WriterFile,
-    /// `INFLUX_TOKEN`.
-    AdminEnv,
-}
-
-/// What is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogSettings {
-    /// Log at debug level (`DEBUG`).
-    pub debug: bool,
-    /// Log each edge (`GPIO_LOG_EDGES`).
-    pub edges: bool,
-}
-
-/// A secret: cannot be printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes a secret into custody.
-    pub fn new(secret: impl Into<String>) -> Secret {
-        Secret(secret.into())
-    }
-
-    /// The secret itself, for the one place that sends it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
+#[cfg(test)]
+#[path = "fixture_tests.rs"]
+mod fixture;

@@ -59,7 +59,7 @@ pub struct Value {
 
 /// What a mistake concerns, and so what it keeps from working.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
+pub enum ConfigPart {
     /// Lines, meters or the journal: nothing is counted by settings that may be wrong.
     Counting,
     /// The server: nothing is sent until it is mended. Counting goes on.
@@ -72,7 +72,7 @@ pub enum Part {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// What it concerns.
-    pub part: Part,
+    pub part: ConfigPart,
     /// Where.
     pub origin: Origin,
     /// What, and what to do about it.
@@ -83,14 +83,14 @@ impl Problem {
     /// A problem of lines, meters or the journal, at a place.
     pub fn new(origin: Origin, message: impl Into<String>) -> Problem {
         Problem {
-            part: Part::Counting,
+            part: ConfigPart::Counting,
             origin,
             message: message.into(),
         }
     }
 
     /// The same, of another part.
-    pub fn of(mut self, part: Part) -> Problem {
+    pub fn of(mut self, part: ConfigPart) -> Problem {
         self.part = part;
         self
     }
@@ -99,6 +99,31 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.origin, self.message)
+    }
+}
+
+/// What is wrong with the configuration, and what is worth knowing, as it is found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+    /// What is worth knowing.
+    pub notes: Vec<String>,
+}
+
+impl Findings {
+    /// Adds a problem, once.
+    pub fn add(&mut self, problem: Problem) {
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    /// Adds what is worth knowing, once.
+    pub fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is no TOML: told in words for people, with what it concerns. Pure.
 
-use super::keys::{KEYS, METER_KEYS, part_of};
-use super::problem::Part;
+use super::key::{catalogue, part_of};
+use super::problem::ConfigPart;
 
 /// What is between quotes that TOML does not know.
 const TYPOGRAPHIC: &str = "“”„‟«»‘’‚‛";
@@ -31,40 +31,36 @@ pub(super) fn explain(line: &str, said: &str) -> String {
 }
 
 /// What a line of the file concerns, by the table that it stands in.
-pub(super) fn part_of_line(text: &str, line: usize) -> Part {
+pub(super) fn part_of_line(text: &str, line: usize) -> ConfigPart {
     let above = text.lines().take(line).collect::<Vec<_>>();
     let header = above.iter().rev().find_map(|line| header(line));
     match header {
         Some(table) => part_of_table(table),
-        None => Part::Counting,
+        None => ConfigPart::Counting,
     }
 }
 
 /// What a table concerns, by its name or what that is near to.
-pub(super) fn part_of_table(table: &str) -> Part {
-    let known = KEYS.iter().filter_map(|key| key.name.split_once('.'));
-    let known = known.map(|(known, _)| known).chain(["meter"]);
+pub(super) fn part_of_table(table: &str) -> ConfigPart {
+    let known = catalogue().table_names();
     let near = known
         .map(|known| (strsim::damerau_levenshtein(known, table), known))
         .min();
     match near {
         Some((slips, near)) if slips <= 2 => part_of(near),
-        _ => Part::Aside,
+        _ => ConfigPart::Aside,
     }
 }
 
 /// What a key concerns that stands in no table.
-pub(super) fn part_of_stray(key: &str) -> Part {
-    let is_of_meter = METER_KEYS.iter().any(|(known, _)| *known == key);
-    let of_table = KEYS.iter().find_map(|known| {
-        let (_, own) = known.name.split_once('.')?;
-        (own == key).then(|| part_of(known.name))
-    });
-    match of_table {
-        _ if is_of_meter => Part::Counting,
-        Some(part) => part,
-        None => part_of_table(key),
-    }
+pub(super) fn part_of_stray(key: &str) -> ConfigPart {
+    let tables = || catalogue().tables.iter();
+    let in_many = tables().filter(|table| table.is_many);
+    let in_one = tables().filter(|table| !table.is_many);
+    let mut found = in_many.chain(in_one);
+    found
+        .find(|table| table.table_key(key).is_some())
+        .map_or_else(|| part_of_table(key), |table| table.part)
 }
 
 /// Whether all tables that counting depends on have been read, each where its header stands: a bracket or a
@@ -84,47 +80,5 @@ fn header(line: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_people_forget_is_told() {
-        let told = |line| explain(line, "invalid float, expected 'inf'");
-        assert_eq!(
-            told("name = Import"),
-            "a text stands between quotes: name = \"Import\""
-        );
-        assert_eq!(
-            told("max_bytes = 1 GiB # much"),
-            "a text stands between quotes: max_bytes = \"1 GiB\""
-        );
-        assert_eq!(
-            told("name = “Import”"),
-            "typographic quotes: write name = \"Import\""
-        );
-        assert_eq!(told("name = \"Import"), "invalid float, expected 'inf'");
-        assert_eq!(told("nonsense"), "invalid float, expected 'inf'");
-    }
-
-    #[test]
-    fn a_line_concerns_what_its_table_does() {
-        let text =
-            "x = 1\n[influx] # c\nhost = h\n[[meter]]\nname = A\n[log]\n[deliver]\n[ journal ]\n";
-        let parts: Vec<Part> = (1..=8).map(|line| part_of_line(text, line)).collect();
-        use Part::{Aside, Counting, Server};
-        assert_eq!(
-            parts,
-            [
-                Counting, Server, Server, Counting, Counting, Aside, Server, Counting
-            ]
-        );
-        assert_eq!(part_of_table("meters"), Counting);
-        assert_eq!(part_of_table("inflx"), Server);
-        assert_eq!(part_of_table("mqtt"), Aside);
-        assert_eq!(
-            (part_of_stray("line"), part_of_stray("host")),
-            (Counting, Server)
-        );
-        assert!(tables_are_whole(text, 1, true) && !tables_are_whole(text, 0, true));
-    }
-}
+#[path = "syntax_tests.rs"]
+mod tests;

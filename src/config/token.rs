@@ -1,17 +1,20 @@
-//! The token that `run` uses: the first that is there of a systemd credential,
-//! `INFLUX_WRITER_TOKEN`, the file `writer.token`, `INFLUX_TOKEN`.
+//! Tokens, and where they are kept: `run` uses the first that is there of a systemd credential,
+//! `INFLUX_WRITER_TOKEN`, the file `writer.token`, `INFLUX_TOKEN`; the page the first of a credential, the file
+//! `web.token`, `[web] token`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::InfluxSettings;
+use super::given::Filled;
 use super::load::is_system_dir;
-use super::merge::Values;
-use super::problem::{Origin, Part, Problem};
-use super::resolve::{Lacking, is_placeholder};
+use super::merge::Merged;
+use super::problem::{ConfigPart, Origin, Problem, TOML_FILE, Value};
+use super::server::{Lacking, is_placeholder};
 use super::text::invisible;
-use super::{InfluxSettings, Secret, Token, TokenSource};
 
 /// Written by `setup` beside the configuration.
 pub const WRITER_FILE: &str = "writer.token";
@@ -22,12 +25,59 @@ pub const CREDENTIAL: &str = "influx-token";
 /// Where root finds what the running service was given, so that `status` and `verify` speak of the same token.
 const OF_THE_SERVICE: &str = "/run/credentials/powerlogger.service";
 
+/// The name of the page's token: of its file beside the configuration, and of the credential.
+pub const WEB_TOKEN: &str = "web.token";
+
+/// A token and where it came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Token {
+    /// The secret itself.
+    pub secret: Secret,
+    /// Where it was found.
+    pub source: TokenSource,
+}
+
+/// Where the token of `run` comes from; the first that is there wins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenSource {
+    /// A systemd credential (`$CREDENTIALS_DIRECTORY/influx-token`).
+    Credential,
+    /// `INFLUX_WRITER_TOKEN`.
+    WriterEnv,
+    /// `writer.token` beside the configuration, written by `setup`.
+    WriterFile,
+    /// `INFLUX_TOKEN`.
+    AdminEnv,
+}
+
+/// A secret: cannot be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a secret into custody.
+    pub fn new(secret: impl Into<String>) -> Secret {
+        Secret(secret.into())
+    }
+
+    /// The secret itself, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
 /// Finds the token. What is worth knowing about a file that is not used goes into `notes`.
 ///
 /// # Errors
 /// When the token that would be used cannot be one.
 pub(super) fn find(
-    values: &Values,
+    values: &Filled,
     env: &BTreeMap<String, String>,
     dir: &Path,
     influx: &InfluxSettings,
@@ -61,19 +111,28 @@ fn is_set(text: &str) -> bool {
     !text.is_empty() && !is_placeholder(text)
 }
 
-/// A token that a header can carry: what was copied with a quote, a mark or a blank that nobody sees is told
-/// here, with its place, and not by a server that does not know it.
 fn sound(text: &str, source: TokenSource, origin: Origin) -> Result<Token, Problem> {
-    let text = text.trim();
-    let Some(odd) = text.chars().find(|c| !matches!(c, ' '..='~')) else {
-        let secret = Secret::new(text);
-        return Ok(Token { secret, source });
-    };
     let name = match source {
         TokenSource::Credential => "the credential",
         TokenSource::WriterEnv => "INFLUX_WRITER_TOKEN",
         TokenSource::WriterFile => "token",
         TokenSource::AdminEnv => "INFLUX_TOKEN",
+    };
+    match check_carried(text) {
+        Ok(text) => {
+            let secret = Secret::new(text);
+            Ok(Token { secret, source })
+        }
+        Err(why) => Err(Problem::new(origin, format!("{name}: {why}")).of(ConfigPart::Server)),
+    }
+}
+
+/// A token that a header can carry: what was copied with a quote, a mark or a blank that cannot be seen is told
+/// here, with its place, and not by a server that does not know it.
+pub(super) fn check_carried(text: &str) -> Result<&str, String> {
+    let text = text.trim();
+    let Some(odd) = text.chars().find(|c| !matches!(c, ' '..='~')) else {
+        return Ok(text);
     };
     let at = text.chars().take_while(|c| matches!(c, ' '..='~')).count() + 1;
     let code = u32::from(odd);
@@ -82,11 +141,47 @@ fn sound(text: &str, source: TokenSource, origin: Origin) -> Result<Token, Probl
     } else {
         format!("\"{odd}\"")
     };
-    let message = format!(
-        "{name}: {shown} (U+{code:04X}, its character {at}) cannot be in a token: copy it once more, without \
+    Err(format!(
+        "{shown} (U+{code:04X}, its character {at}) cannot be in a token: copy it once more, without \
          quotes around it"
-    );
-    Err(Problem::new(origin, message).of(Part::Server))
+    ))
+}
+
+/// Puts the page's token into `[web]`, from the first place that has one.
+pub(super) fn put_web_token(merged: &mut Merged, env: &BTreeMap<String, String>, dir: &Path) {
+    let notes = &mut merged.findings.notes;
+    let given = env.get("CREDENTIALS_DIRECTORY").map(String::as_str);
+    let credential = credentials_dir(given, is_system_dir(dir)).and_then(|dir| {
+        let path = dir.join(WEB_TOKEN);
+        let text = fs::read_to_string(&path).ok()?;
+        Some((path, text))
+    });
+    let found = credential.filter(|(_, text)| is_set(text)).or_else(|| {
+        let path = dir.join(WEB_TOKEN);
+        let text = private_text(&path, notes).filter(|text| is_set(text))?;
+        Some((path, text))
+    });
+    let web = merged.toml.tables.entry("web").or_default();
+    if let Some((path, text)) = found {
+        let value = Value {
+            text: text.trim().to_owned(),
+            origin: Origin::File(path),
+        };
+        if web.is_empty() {
+            web.push(super::raw::Table::default());
+        }
+        web[0].set("token", value);
+        return;
+    }
+    let is_written = web.iter().any(|web| web.values.contains_key("token"));
+    let toml = dir.join(TOML_FILE);
+    if is_written && fs::metadata(&toml).is_ok_and(|meta| meta.mode() & 0o007 != 0) {
+        notes.push(format!(
+            "web.token: others can read {}: write the token into {} (chmod 600)",
+            toml.display(),
+            dir.join(WEB_TOKEN).display()
+        ));
+    }
 }
 
 /// What systemd gave to this process. Root's commands speak of the token that the running service was given,
@@ -110,8 +205,13 @@ fn credential(
 
 /// Where a credential is, if one may be used.
 fn credential_path(given: Option<&str>, is_system: bool) -> Option<PathBuf> {
+    Some(credentials_dir(given, is_system)?.join(CREDENTIAL))
+}
+
+/// Where credentials are, if any may be used.
+fn credentials_dir(given: Option<&str>, is_system: bool) -> Option<PathBuf> {
     let dir = given.or(is_system.then_some(OF_THE_SERVICE))?;
-    Some(Path::new(dir).join(CREDENTIAL))
+    Some(PathBuf::from(dir))
 }
 
 /// The token in the file, if it is for this server and nobody else can read it.
@@ -119,6 +219,12 @@ fn from_file(path: &Path, influx: &InfluxSettings, notes: &mut Vec<String>) -> O
     if influx.host.is_empty() || influx.org.is_empty() {
         return None;
     }
+    let text = private_text(path, notes)?;
+    of_this_server(&text, path, influx, notes)
+}
+
+/// The text of a file that nobody else can read.
+fn private_text(path: &Path, notes: &mut Vec<String>) -> Option<String> {
     let shown = path.display();
     let meta = fs::metadata(path).ok()?;
     if meta.mode() & 0o077 != 0 {
@@ -127,14 +233,13 @@ fn from_file(path: &Path, influx: &InfluxSettings, notes: &mut Vec<String>) -> O
         ));
         return None;
     }
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
+    match fs::read_to_string(path) {
+        Ok(text) => Some(text),
         Err(error) => {
             notes.push(format!("{shown} is ignored: {error}"));
-            return None;
+            None
         }
-    };
-    of_this_server(&text, path, influx, notes)
+    }
 }
 
 /// The token of the text, if it is for this server.
@@ -161,20 +266,5 @@ fn of_this_server(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_services_credential_is_for_its_own_configuration() {
-        let of_service = Path::new("/run/credentials/powerlogger.service/influx-token");
-        assert_eq!(credential_path(None, true).as_deref(), Some(of_service));
-        assert_eq!(credential_path(None, false), None);
-        for is_system in [true, false] {
-            let own = credential_path(Some("/run/credentials/x"), is_system);
-            assert_eq!(
-                own.as_deref(),
-                Some(Path::new("/run/credentials/x/influx-token"))
-            );
-        }
-    }
-}
+#[path = "token_tests.rs"]
+mod tests;

@@ -1,36 +1,33 @@
 //! No two meters have one name, or one line in whatever spelling. Pure.
 
-use super::merge::Values;
 use super::problem::Origin;
-use super::raw::MeterValues;
+use super::section::Section;
 use super::{LineSettings, MeterSettings};
 
-/// Complains about a meter that has the name or the line of one before it. `begin`: where its table begins.
+/// Complains about a meter that has the name or the line of one before it.
 ///
 /// Whether a chip's label and its number mean one chip only the running system can tell: capture finds that
 /// when it requests the line.
-pub(super) fn check_unique(
-    values: &mut Values,
-    begin: usize,
-    meter: &MeterSettings,
-    own: &MeterValues,
-    before: &[(MeterValues, MeterSettings)],
-) {
-    let here = Origin::Toml(begin);
-    for (_, other) in before {
+pub(super) fn check_unique(s: &mut Section<'_>, meter: &MeterSettings, before: &[MeterSettings]) {
+    for other in before {
         if other.name == meter.name {
-            let origin = own.get("name").map_or(&here, |value| &value.origin);
-            values.complain(origin, format!("there are two meters \"{}\"", meter.name));
+            let message = format!("there are two meters \"{}\"", meter.name);
+            s.problem(&place(s, "name"), message);
         }
         if is_one_line(&other.line, &meter.line) {
-            let origin = own.get("line").map_or(&here, |value| &value.origin);
             let message = format!(
                 "line {} belongs to meter \"{}\" already: meter \"{}\" needs a line of its own",
                 meter.line.line, other.name, meter.name
             );
-            values.complain(origin, message);
+            s.problem(&place(s, "line"), message);
         }
     }
+}
+
+/// Where a key of the meter is written, or its table begins.
+fn place(s: &Section<'_>, key: &str) -> Origin {
+    s.filled(key)
+        .map_or_else(|| s.begin(), |value| value.origin.clone())
 }
 
 /// Whether both mean one line on any machine.
@@ -53,57 +50,5 @@ fn is_one_line(one: &LineSettings, other: &LineSettings) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::LineName;
-    use crate::model::Bias;
-
-    fn line(line: &str, chip: Option<&str>) -> LineSettings {
-        LineSettings {
-            chip: chip.map(str::to_owned),
-            line: line
-                .parse()
-                .map_or_else(|_| LineName::Name(line.to_owned()), LineName::Number),
-            bias: Bias::Up,
-            kernel_debounce_us: 0,
-        }
-    }
-
-    #[test]
-    fn two_spellings_are_one_line() {
-        for (one, other) in [
-            (line("20", None), line("GPIO20", None)),
-            (
-                line("4", Some("gpiochip0")),
-                line("GPIO4", Some("/dev/gpiochip0")),
-            ),
-            (
-                line("4", Some("/dev//gpiochip0")),
-                line("4", Some("gpiochip0")),
-            ),
-            (
-                line("PUMP", Some("/dev/gpio/a")),
-                line("PUMP", Some("/dev/gpio/a")),
-            ),
-        ] {
-            assert!(is_one_line(&one, &other), "{one:?} {other:?}");
-            assert!(is_one_line(&other, &one), "{other:?} {one:?}");
-        }
-    }
-
-    #[test]
-    fn what_only_the_machine_can_tell_is_left_to_it() {
-        for (one, other) in [
-            (line("20", None), line("GPIO21", None)),
-            (line("20", None), line("20", Some("gpiochip0"))),
-            (line("20", Some("gpiochip0")), line("20", Some("gpiochip1"))),
-            (
-                line("20", Some("gpiochip0")),
-                line("20", Some("pinctrl-bcm2711")),
-            ),
-            (line("2", None), line("20", None)),
-        ] {
-            assert!(!is_one_line(&one, &other), "{one:?} {other:?}");
-        }
-    }
-}
+#[path = "unique_tests.rs"]
+mod tests;

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -10,23 +9,26 @@ use tracing::{error, info};
 
 use super::loops::{deliver, reconcile as reconcile_loop, report, sync, write};
 use super::settings::InUse;
-use super::watch::{Watch, tell_unread};
+use super::watch::Watch;
 use super::{Ends, Remote, RunError, THREAD_ENDS, destination_name, join, spawn};
-use crate::capture::stats::CaptureStats;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, Settings};
 use crate::deliver::Deliverer;
-use crate::deliver::sink::Sink;
-use crate::deliver::start::DelivererParts;
-use crate::deliver::stats::DeliverStats;
 use crate::intake::Intake;
-use crate::journal::{
-    Carryover, Durable, IdRanges, Journal, JournalError, Marks, Outbox, Reader, Writer,
-};
+use crate::journal::Carryover;
+use crate::journal::Durable;
+use crate::journal::IdRanges;
+use crate::journal::Journal;
+use crate::journal::JournalError;
+use crate::journal::Marks;
+use crate::journal::Outbox;
+use crate::journal::Reader;
+use crate::journal::Writer;
+use crate::live::{Board, JournalPhase};
 use crate::model::NS_PER_S;
-use crate::reconcile::server::Server;
-use crate::reconcile::{Reconciler, ReconcilerParts};
-use crate::report::Reporter;
+use crate::reconcile::{Reconciler, Writers};
+use crate::server::Dependencies;
+use crate::status::log_line::Reporter;
 use crate::system::signals::{Shutdown, Wakeup, Woken};
 use crate::system::systemd;
 
@@ -80,11 +82,13 @@ impl Stages {
         info!(dir = %dir.display(), newest = journal.newest(), "journal open");
         in_use.note(&journal)?;
         let real: Arc<dyn Clock> = Arc::new(SystemClock);
-        let marks = Arc::new(if journal.is_proven() {
+        let marks = if journal.is_proven() {
             Marks::at(journal.newest())
         } else {
             Marks::unproven(journal.newest(), real.mono_ns())
-        });
+        };
+        let board = intake.board();
+        let marks = Arc::new(marks.on(Arc::clone(board)));
         let destination = destination(settings, &journal, sink.is_some() || server.is_some())?;
         let known = match &destination {
             Some((row, _)) if sink.is_some() => Some((*row, Reader::open(&dir)?.delivered(*row)?)),
@@ -107,21 +111,31 @@ impl Stages {
         )?;
         writer.preallocate();
         let outbox = writer.outbox();
-        let name = destination.as_ref().map(|(_, name)| name.clone());
-        let name = name.filter(|_| sink.is_some());
-        let meters = settings.meters.iter().map(|meter| meter.name.clone());
-        let mut reporter = Reporter::new(Reader::open(&dir)?, name, meters.collect(), real);
-        reporter.tell_also(in_use.notices());
+        let shown = match &destination {
+            Some((_, name)) => {
+                let bounds = board.snapshot().journal.bounds;
+                Reader::open(&dir)?.delivery_live(name, bounds)?
+            }
+            None => None,
+        };
+        let (delivery, views) = shown.unzip();
+        board.set_delivery(delivery, views);
+        let reporter = Reporter::new(Arc::clone(board), real);
         let (mut deliverer, mut reconciler) = (None, None);
-        if let (Some((row, _)), Some(sink)) = (&destination, sink) {
-            let outbox = Arc::clone(&outbox);
-            deliverer = Some(deliverer_to(settings, &dir, *row, sink, outbox)?);
+        if let Some((row, _)) = destination {
+            let depends = || {
+                let outbox = Arc::clone(&outbox);
+                dependencies(settings, &dir, row, outbox, board)
+            };
+            if let Some(sink) = sink {
+                deliverer = Some(Deliverer::begin(depends()?, sink)?);
+            }
+            if let Some(server) = server {
+                let writers = writers(settings);
+                reconciler = Some(Reconciler::begin(depends()?, server, writers)?);
+            }
         }
-        if let (Some((row, _)), Some(server)) = (&destination, server) {
-            let delivered = deliverer.as_ref().map(Deliverer::stats);
-            let made = reconciler_of(settings, &dir, *row, server, outbox, delivered);
-            reconciler = Some(made?);
-        }
+        board.publish_journal(|journal| journal.phase = JournalPhase::Open);
         Ok(Stages {
             marks,
             writer,
@@ -141,7 +155,6 @@ pub(super) struct House {
     writing: JoinHandle<Writer>,
     syncing: JoinHandle<Durable>,
     delivering: Option<JoinHandle<Deliverer>>,
-    delivered: Option<Arc<DeliverStats>>,
     reconciling: Option<JoinHandle<Reconciler>>,
     reporting: JoinHandle<()>,
 }
@@ -151,21 +164,19 @@ impl House {
         in_use: &mut InUse,
         journal: Journal,
         intake: &Arc<Intake>,
-        captured: &Arc<CaptureStats>,
         bell: &Wakeup,
     ) -> Result<House, RunError> {
         let Stages {
             marks,
             writer,
             durable,
-            mut reporter,
+            reporter,
             deliverer,
             reconciler,
         } = Stages::new(in_use, journal, intake)?;
         // From here on the disk is asked for nothing.
         let shutdown = Shutdown::default();
         let looping = || (Arc::clone(&marks), shutdown.clone());
-        let delivered = deliverer.as_ref().map(Deliverer::stats);
         let delivering = deliverer.map(|deliverer| {
             let (marks, shutdown) = looping();
             let thread = move || deliver(deliverer, &marks, &shutdown);
@@ -177,13 +188,8 @@ impl House {
             spawn("reconcile", bell, thread)
         });
         let reporting = spawn("report", bell, {
-            reporter.count_from(captured);
-            let (captured, delivered) = (Arc::clone(captured), delivered.clone());
-            let ((marks, shutdown), intake) = (looping(), Arc::clone(intake));
-            move || {
-                let stats = (&*captured, delivered.as_deref());
-                report(reporter, stats, &intake, &marks, &shutdown);
-            }
+            let (marks, shutdown) = looping();
+            move || report(reporter, &marks, &shutdown)
         })?;
         let writing = spawn("journal", bell, {
             let (shutdown, intake) = (shutdown.clone(), Arc::clone(intake));
@@ -200,7 +206,6 @@ impl House {
             writing,
             syncing,
             delivering: delivering.transpose()?,
-            delivered,
             reconciling: reconciling.transpose()?,
             reporting,
         })
@@ -217,13 +222,11 @@ impl House {
         let Ends {
             shutdown,
             capturing,
-            captured,
             started_ns,
             ..
         } = *ends;
         let mut seen_line = watch.is_ready();
-        // While the journal was not open, it was told that lines are not read.
-        let (mut told, mut told_unread) = (0, true);
+        let board = self.intake.board();
         while !shutdown.is_requested() && !capturing.is_finished() {
             self.check_alive()?;
             let mark = self.marks.now();
@@ -243,17 +246,14 @@ impl House {
             if in_use.has_changed() && is_well {
                 return Ok(Lived::OnSettings);
             }
-            seen_line |= captured.lines_up.load(Ordering::Relaxed) > 0;
-            if let Some(lines) = self.intake.lines_since(told) {
-                told = lines.version;
-                told_unread = tell_unread(ends.settings, &lines, told_unread);
-            }
+            seen_line |= board.snapshot().capture.lines_up() > 0;
             let running_ns = now_ns - started_ns;
             if !seen_line && running_ns > NO_LINE_MAX_NS {
                 return Err(RunError::NoLine);
             }
-            let steps = captured.steps.load(Ordering::Relaxed);
-            watch.look(seen_line, (steps, mark.rounds), self.intake.len(), now_ns);
+            let steps = board.capture_steps();
+            watch.look(board, seen_line, (steps, mark.rounds), now_ns);
+            watch.tell(board);
             if bell.wait(LOOK) == Woken::Thread {
                 // It rings a moment before it has ended.
                 bell.wait(THREAD_ENDS);
@@ -331,12 +331,11 @@ impl House {
             say_what_is_lost(self.intake.len());
             return Err(failed.into());
         }
-        let waiting = self
-            .delivered
-            .map_or(0, |stats| stats.backlog_of(writer.journal().newest()));
+        let newest = writer.journal().newest();
+        let delivery = self.intake.board().snapshot().delivery;
         info!(
-            newest = writer.journal().newest(),
-            backlog = waiting,
+            newest,
+            backlog = delivery.map_or(0, |delivery| delivery.backlog(newest)),
             "ended; everything is kept"
         );
         Ok(())
@@ -345,10 +344,8 @@ impl House {
     /// Whether there is nothing left to wait for: all is durable, and delivered or undeliverable.
     fn is_drained(&self) -> bool {
         let mark = self.marks.now();
-        let delivered = self
-            .delivered
-            .as_ref()
-            .is_none_or(|stats| stats.is_done(mark.durable));
+        let delivery = self.intake.board().snapshot().delivery;
+        let delivered = delivery.is_none_or(|delivery| delivery.is_done(mark.durable));
         self.intake.is_empty() && mark.unsynced_since_ns.is_none() && delivered
     }
 }
@@ -381,50 +378,31 @@ fn destination(
     }
 }
 
-/// The reconciler for the server that is configured.
-fn reconciler_of(
-    settings: &Settings,
-    dir: &Path,
-    destination: i64,
-    server: Box<dyn Server>,
-    outbox: Arc<Outbox>,
-    delivery: Option<Arc<DeliverStats>>,
-) -> Result<Reconciler, JournalError> {
-    let (measurement, downsampling, raw) = match &settings.influx {
-        Influx::Configured(influx) => (influx.measurement.clone(), influx.downsampling, influx.raw),
-        Influx::NotConfigured(_) => (String::new(), Downsampling::Off, false),
+/// Which buckets of the server that is configured are compared, and who writes them.
+fn writers(settings: &Settings) -> Writers {
+    let (downsampling, raw) = match &settings.influx {
+        Influx::Configured(influx) => (influx.downsampling, influx.raw),
+        Influx::NotConfigured(_) => (Downsampling::Off, false),
     };
-    Reconciler::begin(ReconcilerParts {
-        reader: Reader::open(dir)?,
-        server,
-        outbox,
-        clock: Arc::new(SystemClock),
-        settings: settings.deliver.clone(),
-        retention_d: settings.journal.raw_retention_d,
-        measurement,
-        destination,
-        downsampling,
-        raw,
-        delivery,
-    })
+    Writers { downsampling, raw }
 }
 
-/// Delivery to the server that is configured, from where the last run stopped.
-fn deliverer_to(
+/// What delivery to the server that is configured, and its reconciler, need to begin.
+fn dependencies(
     settings: &Settings,
     dir: &Path,
     destination: i64,
-    sink: Box<dyn Sink>,
     outbox: Arc<Outbox>,
-) -> Result<Deliverer, JournalError> {
+    board: &Arc<Board>,
+) -> Result<Dependencies, JournalError> {
     let measurement = match &settings.influx {
         Influx::Configured(influx) => influx.measurement.clone(),
         Influx::NotConfigured(_) => String::new(),
     };
-    Deliverer::begin(DelivererParts {
+    Ok(Dependencies {
         reader: Reader::open(dir)?,
-        sink,
         outbox,
+        board: Arc::clone(board),
         clock: Arc::new(SystemClock),
         settings: settings.deliver.clone(),
         retention_d: settings.journal.raw_retention_d,

@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use tracing::error;
 
-use crate::capture::stats::CaptureStats;
 use crate::clock::{Clock, SystemClock};
-use crate::deliver::stats::DeliverStats;
 use crate::deliver::{DeliverStep, Deliverer};
 use crate::intake::Intake;
 use crate::journal::{Durable, Mark, Marks, Writer};
 use crate::reconcile::{ReconcileStep, Reconciler};
-use crate::report::Reporter;
+use crate::status::log_line::Reporter;
 use crate::system::signals::Shutdown;
 
 /// Between tries of the reconciler to read the journal.
@@ -95,21 +93,10 @@ pub(super) fn reconcile(
     reconciler
 }
 
-/// The report's thread. It reads the journal, so that a disk that stalls holds it up.
-pub(super) fn report(
-    mut reporter: Reporter,
-    (captured, delivered): (&CaptureStats, Option<&DeliverStats>),
-    intake: &Intake,
-    marks: &Marks,
-    shutdown: &Shutdown,
-) {
+/// The report's thread. It reads the board alone: no disk holds it up.
+pub(super) fn report(mut reporter: Reporter, marks: &Marks, shutdown: &Shutdown) {
     while !shutdown.is_requested() {
-        let mark = marks.now();
-        let failing = mark.failing.or(mark.unsyncable);
-        let pause = reporter.report(captured, delivered, (intake.len(), mark.committed), failing);
-        if reporter.found_damage() {
-            marks.damaged();
-        }
+        let pause = reporter.report();
         wait(marks, shutdown, pause, |_| false);
     }
 }

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use tracing::{error, warn};
 
-use crate::capture::stats::CaptureStats;
 use crate::capture::waker::Waker;
 use crate::capture::{Capture, Polled, Source, Trusting};
 use crate::clock::segment::Rules;
@@ -22,7 +21,10 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, InfluxSettings, Loaded, Settings};
 use crate::deliver::sink::Sink;
 use crate::intake::Intake;
-use crate::journal::{self, Carryover, JournalError};
+use crate::journal;
+use crate::journal::Carryover;
+use crate::journal::JournalError;
+use crate::live::Board;
 use crate::model::FilterState;
 use crate::model::{MonoNs, NS_PER_MS, NS_PER_S, WallNs};
 use crate::reconcile::server::Server;
@@ -160,7 +162,9 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
     let settings = &loaded.settings;
     let shutdown = Shutdown::default();
     let mut wakeup = Wakeup::new(&shutdown)?;
-    let intake = Arc::new(Intake::new(settings.waiting_pulses_max));
+    let board = Arc::new(Board::default());
+    let intake = Intake::new(settings.waiting_pulses_max, Arc::clone(&board));
+    let intake = Arc::new(intake);
     let real: Arc<dyn Clock> = Arc::new(SystemClock);
 
     let known = parts.trusting.try_recv();
@@ -176,7 +180,6 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
         capture.log_edges();
     }
     capture.remember(parts.remembered);
-    let captured = capture.stats();
     let capturing = spawn("capture", &wakeup, {
         let (shutdown, intake, waker) =
             (shutdown.clone(), Arc::clone(&intake), parts.waker.clone());
@@ -206,11 +209,10 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
         clock: &*parts.clock,
         shutdown: &shutdown,
         capturing: &capturing,
-        captured: &captured,
         started_ns,
     };
     let watching = SettingsWatch::begin(loaded, &wakeup)?;
-    let mut in_use = InUse::new(loaded, watching, parts.remote);
+    let mut in_use = InUse::new(loaded, watching, parts.remote, board);
     let kept = keep_house(&ends, &intake, &mut in_use, parts.learning, &mut wakeup);
     let result = kept.and_then(|house| {
         let Some(house) = house else {
@@ -234,7 +236,6 @@ struct Ends<'a> {
     clock: &'a dyn Clock,
     shutdown: &'a Shutdown,
     capturing: &'a JoinHandle<()>,
-    captured: &'a Arc<CaptureStats>,
     started_ns: i64,
 }
 
@@ -275,7 +276,7 @@ fn keep_house(
         journal.vouch_from(vouches_from_ns);
         again = true;
         in_use.take_up();
-        let mut house = match House::build(in_use, journal, intake, ends.captured, wakeup) {
+        let mut house = match House::build(in_use, journal, intake, wakeup) {
             Err(RunError::Journal(failed)) => {
                 refused_once_more(&failed, wakeup);
                 continue;

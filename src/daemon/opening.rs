@@ -3,20 +3,21 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use super::watch::{Watch, unread};
+use super::watch::Watch;
 use super::{Ends, JOURNAL_RETRY, RunError, THREAD_ENDS, UntilLearnt, join, spawn};
 use crate::clock::{Clock, SystemClock};
 use crate::intake::Intake;
-use crate::journal::{Journal, JournalError, Refusal};
+use crate::journal::Journal;
+use crate::journal::JournalError;
+use crate::journal::Refusal;
+use crate::live::JournalPhase;
 use crate::model::{MonoNs, NS_PER_S};
 use crate::system::signals::{Wakeup, Woken};
-use crate::system::systemd;
 
 /// Between looks at a try that is under way, and at what systemd is to be told.
 const LOOK: Duration = Duration::from_secs(1);
@@ -41,13 +42,19 @@ pub(super) struct Opening<'a> {
     began_ns: MonoNs,
     said_ns: MonoNs,
     looks: u64,
-    refused: &'static str,
+    refused: Option<&'static str>,
 }
 
 impl<'a> Opening<'a> {
     /// `again`: the journal was open before and let go, so it must be there.
     pub(super) fn new(ends: &'a Ends<'a>, intake: &'a Arc<Intake>, again: bool) -> Opening<'a> {
         let began_ns = SystemClock.mono_ns();
+        let phase = JournalPhase::Opening {
+            since_ns: began_ns,
+            refused: None,
+        };
+        let board = intake.board();
+        board.publish_journal(|journal| journal.phase = phase);
         Opening {
             ends,
             intake,
@@ -55,7 +62,7 @@ impl<'a> Opening<'a> {
             began_ns,
             said_ns: began_ns,
             looks: 0,
-            refused: "",
+            refused: None,
         }
     }
 
@@ -78,8 +85,8 @@ impl<'a> Opening<'a> {
             };
             match tried {
                 Ok(journal) => {
-                    if !self.refused.is_empty() {
-                        info!(kind = self.refused, "the journal can be opened again");
+                    if let Some(kind) = self.refused {
+                        info!(kind, "the journal can be opened again");
                     }
                     return Ok(Some(journal));
                 }
@@ -143,49 +150,31 @@ impl<'a> Opening<'a> {
         join("open", trying).map(Some)
     }
 
-    /// Tells systemd that we count, and how the journal stands.
+    /// Tells systemd that we are alive, and the log now and then how the journal stands.
     fn tell(&mut self, watch: &mut Watch) {
         let now_ns = SystemClock.mono_ns();
         self.looks += 1;
-        let lines = self.intake.lines_since(0).unwrap_or_default();
-        let unread = unread(self.ends.settings, &lines);
-        if self.refused.is_empty() && now_ns - self.began_ns < SLOW_NS {
-            if let Some(unread) = &unread {
-                systemd::status(unread);
+        let board = self.intake.board();
+        if self.refused.is_some() || now_ns - self.began_ns >= SLOW_NS {
+            let counting = board.snapshot().capture.lines_up() > 0;
+            let steps = board.capture_steps();
+            watch.look(board, counting, (steps, self.looks), now_ns);
+            if now_ns - self.said_ns >= SAY_NS {
+                self.said_ns = now_ns;
+                let waiting = board.snapshot().waiting;
+                let why = self.refused.unwrap_or("the disk does not answer");
+                warn!(
+                    waiting,
+                    why, "counting in memory alone: the journal is not open"
+                );
             }
-            return;
         }
-        let captured = self.ends.captured;
-        let counting = captured.lines_up.load(Ordering::Relaxed) > 0;
-        let steps = captured.steps.load(Ordering::Relaxed);
-        let waiting = self.intake.len();
-        watch.look(counting, (steps, self.looks), waiting, now_ns);
-        let why = if self.refused.is_empty() {
-            "the disk does not answer"
-        } else {
-            self.refused
-        };
-        let doing = if counting {
-            "counting in memory alone"
-        } else {
-            "no line is read yet"
-        };
-        let unread = unread.map_or_else(String::new, |unread| format!("; {unread}"));
-        systemd::status(&format!(
-            "{doing}: {waiting} pulses wait; the journal is not open: {why}{unread}"
-        ));
-        if now_ns - self.said_ns >= SAY_NS {
-            self.said_ns = now_ns;
-            warn!(
-                waiting,
-                why, "counting in memory alone: the journal is not open"
-            );
-        }
+        watch.tell(board);
     }
 
     fn complain(&mut self, failed: &JournalError) {
         let Refusal { kind, remedy } = Refusal::of(failed, &self.ends.settings.journal.dir);
-        if self.refused != kind {
+        if self.refused != Some(kind) {
             let cause = failed.source().map(ToString::to_string);
             let waiting = self.intake.len();
             error!(
@@ -193,7 +182,13 @@ impl<'a> Opening<'a> {
                 "the journal cannot be opened; pulses wait in memory; trying again every {} s",
                 JOURNAL_RETRY.as_secs()
             );
-            self.refused = kind;
+            self.refused = Some(kind);
+            let phase = JournalPhase::Opening {
+                since_ns: self.began_ns,
+                refused: Some(kind),
+            };
+            let board = self.intake.board();
+            board.publish_journal(|journal| journal.phase = phase);
         }
     }
 }

@@ -11,10 +11,11 @@ use tracing::{error, info, warn};
 
 use super::{Remote, RemoteMaker, RunError, spawn};
 use crate::config::described::{Described, KEEPS, OFF, describe, differences};
-use crate::config::watch::{FileWatch, Look};
+use crate::config::watch::{FileChange, FileWatch};
 use crate::config::{ConfigError, Influx, Loaded, Settings};
-use crate::journal::{Journal, JournalError};
-use crate::report::Notices;
+use crate::journal::Journal;
+use crate::journal::JournalError;
+use crate::live::{Board, Notice};
 use crate::system::signals::{WakeOnDrop, Wakeup};
 
 /// Between looks at the files' stamps.
@@ -65,9 +66,9 @@ fn watch(mut files: FileWatch, news: &News, wake: &WakeOnDrop, ended: &Receiver<
     let mut pause = EVERY;
     while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         pause = match files.look() {
-            Look::Same => EVERY,
-            Look::Changing => SETTLES,
-            Look::Changed(read) => {
+            FileChange::Same => EVERY,
+            FileChange::Changing => SETTLES,
+            FileChange::Changed(read) => {
                 let certificates = read.as_ref().as_ref().ok().and_then(certificates);
                 *news.lock().unwrap_or_else(PoisonError::into_inner) = Some((*read, certificates));
                 wake.wake();
@@ -89,7 +90,7 @@ pub(super) struct InUse {
     // Dependencies.
     watch: SettingsWatch,
     maker: RemoteMaker,
-    notices: Arc<Notices>,
+    board: Arc<Board>,
     // State.
     settings: Settings,
     config_dir: PathBuf,
@@ -98,16 +99,21 @@ pub(super) struct InUse {
     /// Why there is no connection, although there is a server.
     unusable: Option<String>,
     /// What the files say is wrong, and what takes a restart.
-    told: Vec<(&'static str, String)>,
+    told: Vec<Notice>,
     wanted: Option<Settings>,
 }
 
 impl InUse {
-    pub(super) fn new(loaded: &Loaded, watch: SettingsWatch, maker: RemoteMaker) -> InUse {
+    pub(super) fn new(
+        loaded: &Loaded,
+        watch: SettingsWatch,
+        maker: RemoteMaker,
+        board: Arc<Board>,
+    ) -> InUse {
         let mut in_use = InUse {
             watch,
             maker,
-            notices: Arc::default(),
+            board,
             settings: loaded.settings.clone(),
             config_dir: loaded.config_dir.clone(),
             certificates: None,
@@ -123,11 +129,6 @@ impl InUse {
     /// The settings.
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    /// What the reporter shares.
-    pub(super) fn notices(&self) -> Arc<Notices> {
-        Arc::clone(&self.notices)
     }
 
     /// The settings as words, with why nothing is sent.
@@ -171,7 +172,7 @@ impl InUse {
             Err(wrong) => {
                 // What is in use was good; a start would not get so far.
                 let text = format!("{wrong}\n  {KEEPS}");
-                self.told = vec![("configuration_wrong", text)];
+                self.told = vec![Notice::ConfigurationWrong(text)];
             }
             Ok(loaded) => {
                 self.told = self.to_tell(&loaded);
@@ -233,34 +234,29 @@ impl InUse {
         }
     }
 
-    fn to_tell(&self, loaded: &Loaded) -> Vec<(&'static str, String)> {
+    fn to_tell(&self, loaded: &Loaded) -> Vec<Notice> {
         let wrong = loaded.check().err();
-        let wrong = wrong.map(|wrong| ("configuration_wrong", wrong.to_string()));
+        let wrong = wrong.map(|wrong| Notice::ConfigurationWrong(wrong.to_string()));
         let (running, files) = (
             self.described(),
             describe(&loaded.settings, &loaded.config_dir),
         );
         let restart = differences(&running, &files, false);
         let restart = (!restart.is_empty()).then(|| {
-            let text = format!(
+            Notice::ConfigurationDiffers(format!(
                 "the daemon has other settings than the files, and takes these up at a restart only (sudo systemctl \
                  restart powerlogger): {}",
                 restart.join(", ")
-            );
-            ("configuration_differs", text)
+            ))
         });
         wrong.into_iter().chain(restart).collect()
     }
 
     fn tell(&self) {
         let unusable = self.unusable.as_ref();
-        let unusable = unusable.map(|why| {
-            (
-                "server_unusable",
-                format!("nothing can be delivered: {why}"),
-            )
-        });
-        self.notices
-            .set(self.told.iter().cloned().chain(unusable).collect());
+        let unusable =
+            unusable.map(|why| Notice::ServerUnusable(format!("nothing can be delivered: {why}")));
+        let notices = self.told.iter().cloned().chain(unusable);
+        self.board.set_notices(notices.collect());
     }
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use crate::config::Settings;
-use crate::intake::lines::Lines;
+use crate::clock::{Clock, SystemClock};
+use crate::live::Board;
 use crate::model::{MonoNs, NS_PER_S};
+use crate::status::systemd_text::status_text;
 use crate::system::systemd;
 
 /// The writer waits for the disk, which a restart does not make any quicker, and what waits in memory would
@@ -46,6 +47,8 @@ pub(super) struct Watch {
     stalled_ns: i64,
     capture: Part,
     journal: Part,
+    /// What systemd was told last.
+    said: String,
 }
 
 impl Watch {
@@ -58,6 +61,7 @@ impl Watch {
             stalled_ns: 0,
             capture: Part::default(),
             journal: Part::default(),
+            said: String::new(),
         }
     }
 
@@ -71,13 +75,23 @@ impl Watch {
         self.stalled_ns > 0
     }
 
-    /// Looks once. `counting`: a line is read; `steps` and `rounds`: how far capture and journal are;
-    /// `waiting`: pulses in memory.
+    /// Tells systemd how things stand by the board, if that is not what it was told last.
+    pub(super) fn tell(&mut self, board: &Board) {
+        let now = (SystemClock.mono_ns(), SystemClock.wall_ns());
+        if let Some(text) = status_text(&board.snapshot(), now) {
+            if text != self.said {
+                systemd::status(&text);
+                self.said = text;
+            }
+        }
+    }
+
+    /// Looks once. `counting`: a line is read; `steps` and `rounds`: how far capture and journal are.
     pub(super) fn look(
         &mut self,
+        board: &Board,
         counting: bool,
         (steps, rounds): (u64, u64),
-        waiting: usize,
         now_ns: MonoNs,
     ) {
         if counting && !std::mem::replace(&mut self.ready, true) {
@@ -85,7 +99,7 @@ impl Watch {
         }
         self.capture.look(steps, now_ns);
         self.journal.look(rounds, now_ns);
-        self.tell_stall(waiting, now_ns);
+        self.tell_stall(board, now_ns);
         let Some(interval) = self.interval else {
             return;
         };
@@ -107,46 +121,26 @@ impl Watch {
     }
 
     /// Says that the disk does not answer, and that it does again.
-    fn tell_stall(&mut self, waiting: usize, now_ns: MonoNs) {
+    fn tell_stall(&mut self, board: &Board, now_ns: MonoNs) {
         let silent_ns = self.journal.silent_ns(now_ns);
-        if silent_ns > STALL_NS {
-            let seconds = silent_ns / NS_PER_S;
-            systemd::status(&format!(
-                "counting; {waiting} waiting in memory; the disk has not answered for {seconds} s"
-            ));
-            if self.stalled_ns == 0 {
-                warn!(
-                    waiting,
-                    "the disk does not answer; counting goes on in memory"
-                );
-            }
+        let is_stalled = silent_ns > STALL_NS;
+        if is_stalled && self.stalled_ns == 0 {
+            let waiting = board.snapshot().waiting;
+            warn!(
+                waiting,
+                "the disk does not answer; counting goes on in memory"
+            );
+            let since_ns = self.journal.moved_ns;
+            board.publish_journal(|journal| journal.stalled_since_ns = Some(since_ns));
+        }
+        if is_stalled {
             self.stalled_ns = silent_ns;
         } else if self.stalled_ns > 0 {
             let seconds = std::mem::take(&mut self.stalled_ns) / NS_PER_S;
             info!(seconds, "the disk answers again");
+            board.publish_journal(|journal| journal.stalled_since_ns = None);
         }
     }
-}
-
-/// The lines that are not read, with why, in one text; None: all are.
-pub(super) fn unread(settings: &Settings, lines: &Lines) -> Option<String> {
-    let unread = lines.now.iter().filter_map(|(meter, line)| {
-        let why = line.why.as_ref()?;
-        Some(format!("{}: {why}", settings.meters[meter.index()].name))
-    });
-    let unread: Vec<String> = unread.collect();
-    (!unread.is_empty()).then(|| format!("line_not_read {}", unread.join("; ")))
-}
-
-/// Tells systemd at once of lines that are not read, and that all are again; the report repeats it.
-pub(super) fn tell_unread(settings: &Settings, lines: &Lines, was_told: bool) -> bool {
-    let unread = unread(settings, lines);
-    match &unread {
-        Some(unread) => systemd::status(unread),
-        None if was_told => systemd::status("counting; all lines are read"),
-        None => {}
-    }
-    unread.is_some()
 }
 
 #[cfg(test)]
@@ -156,8 +150,11 @@ mod tests {
     #[test]
     fn a_disk_that_does_not_answer_is_not_taken_for_a_thread_that_is_stuck() {
         let mut watch = Watch::new(Some(Duration::from_secs(60)));
+        let board = Board::default();
         let mut look = |steps, rounds, at_s: i64| {
-            watch.look(true, (steps, rounds), 0, at_s * NS_PER_S);
+            watch.look(&board, true, (steps, rounds), at_s * NS_PER_S);
+            let shown = board.snapshot().journal.stalled_since_ns;
+            assert_eq!(shown.is_some(), watch.stalled_ns > 0);
             (watch.stuck, watch.stalled_ns > 0)
         };
         assert_eq!(look(1, 1, 1), (false, false));

@@ -7,14 +7,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::sink::Sink;
-use super::start::DelivererParts;
 use super::{DeliverStep, Deliverer};
 use crate::clock::segment::{EARLIEST_WALL_NS, Segment, Trust};
 use crate::clock::{Clock, VirtualClock};
 use crate::config::{DeliverSettings, JournalSettings};
 use crate::intake::{Intake, Pending};
-use crate::journal::{Journal, Mark, Marks, Quarantine, Reader, Writer};
+use crate::journal::Journal;
+use crate::journal::Quarantine;
+use crate::journal::Reader;
+use crate::journal::Writer;
+use crate::journal::{Mark, Marks};
+use crate::live::Board;
 use crate::model::{LossCause, MeterId, NS_PER_S, Pulse, SegmentNo, Watched};
+use crate::server::Dependencies;
 use crate::server::failure::Failure;
 
 const WALL: i64 = EARLIEST_WALL_NS + 40 * 86_400 * NS_PER_S;
@@ -100,8 +105,9 @@ impl Bench {
         let clock = VirtualClock::at(WALL);
         let journal = Journal::open(dir.path(), &["Import".to_owned()], "boot", WALL).unwrap();
         let destination = journal.destination("influx").unwrap();
-        let marks = Arc::new(Marks::at(0));
-        let intake = Arc::new(Intake::new(1_000_000));
+        let board = Arc::<Board>::default();
+        let marks = Arc::new(Marks::at(0).on(Arc::clone(&board)));
+        let intake = Arc::new(Intake::new(1_000_000, Arc::clone(&board)));
         let settings = JournalSettings {
             dir: dir.path().to_owned(),
             sync_interval_ms: 1_000,
@@ -119,10 +125,13 @@ impl Bench {
         )
         .unwrap();
         let server = Scripted::default();
-        let deliverer = Deliverer::begin(DelivererParts {
-            reader: Reader::open(dir.path()).unwrap(),
-            sink: Box::new(server.clone()),
+        let mut reader = Reader::open(dir.path()).unwrap();
+        let (delivery, views) = reader.delivery_live("influx", None).unwrap().unzip();
+        board.set_delivery(delivery, views);
+        let dependencies = Dependencies {
+            reader,
             outbox: writer.outbox(),
+            board: Arc::clone(&board),
             clock: arc,
             settings: DeliverSettings {
                 batch_lines_max: 400,
@@ -133,8 +142,8 @@ impl Bench {
             retention_d: 30,
             measurement: "PowerPulse".to_owned(),
             destination,
-        })
-        .unwrap();
+        };
+        let deliverer = Deliverer::begin(dependencies, Box::new(server.clone())).unwrap();
         let bench = Bench {
             dir,
             clock,
@@ -396,7 +405,7 @@ fn a_day_that_holds_another_type_waits_and_all_others_go() {
     assert!(!bench.run(120));
     assert_eq!((bench.waiting(), bench.taken()), (144, 720));
     assert_eq!((bench.word(), bench.refused()), ("field_type", 0));
-    assert!(!bench.deliverer.stats.is_failing(), "the others go");
+    assert!(!bench.deliverer.is_failing, "the others go");
     // New pulses go out at once, and the state stays as it is.
     let since_ns = bench.writer.journal().newest();
     let told = |bench: &Bench| {
@@ -494,13 +503,15 @@ fn the_backlog_counts_what_is_on_its_way() {
     let mut bench = Bench::new(382, 1);
     bench.answer(|_, _| Err(status(503, "")));
     assert!(!bench.run(20));
-    let stats = bench.deliverer.stats();
-    assert_eq!(stats.backlog(), 382);
+    let board = Arc::clone(bench.intake.board());
+    let delivery = || board.snapshot().delivery.unwrap();
+    assert_eq!((delivery().missing, delivery().failures > 0), (382, true));
     bench.push(Vec::new(), 383..=400, 1);
     bench.writer.step();
     let newest = bench.writer.journal().newest();
-    assert_eq!(stats.backlog_of(newest), 400, "before delivery looks");
+    assert_eq!(delivery().backlog(newest), 400, "before delivery looks");
     bench.answer(|_, _| Ok(()));
     assert!(bench.run(60));
-    assert_eq!((stats.backlog(), stats.backlog_of(newest)), (0, 0));
+    assert_eq!((delivery().missing, delivery().backlog(newest)), (0, 0));
+    assert_eq!(delivery().points, 400);
 }

@@ -1,6 +1,5 @@
 //! What delivery makes of each answer.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tracing::{debug, info, warn};
@@ -25,7 +24,7 @@ impl Deliverer {
             self.delivered_well(page, batch)?;
             return Ok(DeliverStep::Again);
         };
-        self.stats.failures.fetch_add(1, Ordering::Relaxed);
+        self.requests_failed += 1;
         Ok(self.obey(judge(&failure), &failure, page, batch))
     }
 
@@ -38,7 +37,7 @@ impl Deliverer {
     /// 204.
     fn delivered_well(&mut self, page: &Page, batch: &Batch) -> Result<(), JournalError> {
         self.failures = 0;
-        self.stats.failing.store(false, Ordering::SeqCst);
+        self.is_failing = false;
         self.size.went_through(batch.entries.len());
         self.days.went_through(&batch.entries);
         self.known_line = last_line(&batch.plain).to_vec();

@@ -9,30 +9,31 @@ pub mod held_days;
 pub mod influx_sink;
 pub mod lanes;
 pub mod sink;
-pub mod start;
-pub mod stats;
 pub mod suspects;
 
 mod answers;
+mod shown;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tracing::{info, warn};
 
 use crate::clock::Clock;
-use crate::journal::{
-    DeliveryNews, DestinationState, IdRanges, JournalError, Mark, Outbox, Page, Reader,
-};
-use crate::model::{MonoNs, NS_PER_DAY, NS_PER_MS, NS_PER_S, WallNs};
-use crate::server::{Backoff, Encoding, Hold, Remind, Reminder, RequestSize};
+use crate::journal::IdRanges;
+use crate::journal::JournalError;
+use crate::journal::Mark;
+use crate::journal::Outbox;
+use crate::journal::{DeliveryNews, DestinationState};
+use crate::journal::{Page, Reader};
+use crate::live::Board;
+use crate::model::{DeliveryState, MonoNs, NS_PER_DAY, NS_PER_MS, NS_PER_S, WallNs};
+use crate::server::{Backoff, Dependencies, Encoding, Hold, Remind, Reminder, RequestSize};
 use batch::Encoder;
 use held_days::HeldDays;
 use lanes::Span;
+use shown::{Shown, Standing};
 use sink::Sink;
-use start::DelivererParts;
-use stats::DeliverStats;
 use suspects::Suspects;
 
 /// While a backlog is worked off, the newest pulses get a request of their own this often.
@@ -68,6 +69,7 @@ pub struct Deliverer {
     reader: Reader,
     sink: Box<dyn Sink>,
     outbox: Arc<Outbox>,
+    board: Arc<Board>,
     clock: Arc<dyn Clock>,
     // Settings.
     flush_ns: i64,
@@ -96,9 +98,15 @@ pub struct Deliverer {
     /// So late it surely is, as far as anybody knows.
     sure_ns: Option<WallNs>,
     looked_again_ns: MonoNs,
+    /// Whether the journal was written to since: the same number as then says that it was not.
+    writes_seen: u64,
     condition: Reminder,
     random: fastrand::Rng,
-    stats: Arc<DeliverStats>,
+    /// The last request failed.
+    is_failing: bool,
+    /// Requests that failed, since the start.
+    requests_failed: u64,
+    shown: Shown,
 }
 
 impl Deliverer {
@@ -106,15 +114,13 @@ impl Deliverer {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn begin(start: DelivererParts) -> Result<Deliverer, JournalError> {
+    pub fn begin(start: Dependencies, sink: Box<dyn Sink>) -> Result<Deliverer, JournalError> {
         let delivered = start.reader.delivered(start.destination)?;
         let destinations = start.reader.destinations()?;
         let known = destinations
             .into_iter()
             .find(|(row, ..)| *row == start.destination);
         let word = known.map_or_else(String::new, |(_, _, state)| state.state);
-        let stats = DeliverStats::default();
-        stats.acknowledged.store(delivered.len(), Ordering::Relaxed);
         let backoff = Backoff {
             retries_max: start.settings.retries_max,
             interval: Duration::from_millis(start.settings.replay_interval_ms),
@@ -122,8 +128,9 @@ impl Deliverer {
         Ok(Deliverer {
             encoder: Encoder::new(&start.measurement),
             reader: start.reader,
-            sink: start.sink,
+            sink,
             outbox: start.outbox,
+            board: start.board,
             clock: start.clock,
             flush_ns: i64::try_from(start.settings.flush_ms).unwrap_or(0) * NS_PER_MS,
             backoff,
@@ -145,29 +152,40 @@ impl Deliverer {
             live_sent_ns: i64::MIN / 2,
             sure_ns: None,
             looked_again_ns: i64::MIN / 2,
+            writes_seen: u64::MAX,
             condition: Reminder::new(word),
             random: fastrand::Rng::new(),
-            stats: Arc::new(stats),
+            is_failing: false,
+            requests_failed: 0,
+            shown: Shown::default(),
         })
     }
 
-    /// What it shows while it runs.
-    pub fn stats(&self) -> Arc<DeliverStats> {
-        Arc::clone(&self.stats)
-    }
-
-    /// Sends one batch of what is durable, if it is time to.
+    /// Sends one batch of what is durable, if it is time to, and shows how delivery stands.
     ///
     /// # Errors
     /// When the journal cannot be read; to be tried again.
     pub fn step(&mut self, mark: Mark) -> Result<DeliverStep, JournalError> {
+        let step = self.try_step(mark)?;
+        let now = Standing {
+            delivered: &self.delivered,
+            mark,
+            is_failing: self.is_failing,
+            failures: self.requests_failed,
+            goes_on: step == DeliverStep::Again,
+            now_ns: self.clock.mono_ns(),
+        };
+        self.shown.show(&now, &mut self.reader, &self.board)?;
+        Ok(step)
+    }
+
+    fn try_step(&mut self, mark: Mark) -> Result<DeliverStep, JournalError> {
         if std::mem::replace(&mut self.settled_seen, mark.segments_settled) != mark.segments_settled
         {
             self.held = IdRanges::default();
         }
         self.sure_ns = mark.sure_ns;
         let now_ns = self.clock.mono_ns();
-        self.stats.durable.store(mark.durable, Ordering::Relaxed);
         if now_ns < self.not_before_ns {
             return Ok(pause(self.not_before_ns - now_ns));
         }
@@ -194,9 +212,9 @@ impl Deliverer {
                 self.acknowledge(&page, 0);
                 continue;
             }
-            let failures = self.stats.failures.load(Ordering::Relaxed);
+            let failed = self.requests_failed;
             let step = self.send(&page, &batch)?;
-            if span.live && failures == self.stats.failures.load(Ordering::Relaxed) {
+            if span.live && failed == self.requests_failed {
                 self.live_sent_ns = now_ns;
             }
             return Ok(step);
@@ -233,7 +251,7 @@ impl Deliverer {
         }
         self.days.idle(now_ns);
         self.save_if_much_changed();
-        self.stats.idle_at.store(durable, Ordering::SeqCst);
+        self.shown.idle_at = durable;
         DeliverStep::Idle
     }
 
@@ -243,6 +261,10 @@ impl Deliverer {
             return Ok(());
         }
         self.looked_again_ns = now_ns;
+        let writes = self.board.snapshot().journal.writes_seen;
+        if std::mem::replace(&mut self.writes_seen, writes) == writes {
+            return Ok(());
+        }
         let released = self.reader.to_send_again(self.destination)?;
         if released.is_empty() {
             return Ok(());
@@ -275,15 +297,12 @@ impl Deliverer {
         }
         let points = u64::try_from(points).unwrap_or(0);
         self.unsaved_points += points;
-        self.stats.points.fetch_add(points, Ordering::Relaxed);
+        self.shown.points += points;
         self.leave(DeliveryNews::default());
     }
 
     fn leave(&mut self, news: DeliveryNews) {
         let delivered = Some(self.delivered.clone());
-        self.stats
-            .acknowledged
-            .store(self.delivered.len(), Ordering::Relaxed);
         let much = self.unsaved_points >= SAVE_POINTS;
         if much {
             self.unsaved_points = 0;
@@ -303,7 +322,7 @@ impl Deliverer {
 
     /// Nothing goes: tells of it when it is new, and then ever more rarely.
     fn trouble(&mut self, word: &str, message: &str) {
-        self.stats.failing.store(true, Ordering::SeqCst);
+        self.is_failing = true;
         self.complain(word, message);
     }
 
@@ -327,6 +346,11 @@ impl Deliverer {
             message: message.to_owned(),
             since_ns: self.clock.wall_ns(),
         };
+        self.board.publish_delivery(|delivery| {
+            delivery.state = DeliveryState::from_word(&state.state);
+            delivery.message.clone_from(&state.message);
+            delivery.since_ns = state.since_ns;
+        });
         self.outbox.leave(DeliveryNews {
             state: Some(state),
             ..DeliveryNews::default()

@@ -17,9 +17,9 @@ use super::source::{Context, Source};
 use super::survey::Survey;
 use crate::clock::segment::{EARLIEST_WALL_NS, Segment, Trust};
 use crate::intake::Pending;
-use crate::journal::{GIVE_ID, Journal, Reader, Reading, Registers, file_in};
+use crate::journal::{GIVE_ID, Journal, Reader, Registers, file_in};
 use crate::model::View;
-use crate::model::{Loss, LossCause, MeterId, NS_PER_S, Pulse, SegmentNo, WallNs};
+use crate::model::{Loss, LossCause, MeterId, NS_PER_S, Pulse, Reading, SegmentNo, WallNs};
 
 const DAY_S: i64 = 86_400;
 const BOOT: &str = "0f8e1c9a-61e5-4d5f-9c0b-0123456789ab";

@@ -8,9 +8,9 @@ use super::survey::Survey;
 use crate::journal::salvage::{
     Arrival, ArrivedHours, Expiry, Foreign, Presence, TheirLoss, would_raise,
 };
-use crate::journal::{Journal, JournalError, Reader, Reading};
+use crate::journal::{Journal, JournalError, Reader};
 use crate::model::View;
-use crate::model::WallNs;
+use crate::model::{Reading, WallNs};
 
 /// Pulses in memory at a time: 32 MiB.
 pub const SLICE_PULSES: u64 = 1_400_000;

@@ -5,17 +5,15 @@
 //! counted as lost for `memory_full`, by meter. Everything but pulses is merged as it comes, so
 //! that the bound on pulses bounds the whole.
 
-pub mod lines;
-
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clock::elapsed::ElapsedRecord;
 use crate::clock::segment::Segment;
+use crate::live::Board;
 use crate::model::{
-    LineNow, LineState, Loss, LossCause, Losses, MeterId, MonoNs, Pulse, WallNs, Watched,
-    WatchedStretch,
+    LineState, Loss, LossCause, Losses, MeterId, MonoNs, Pulse, WallNs, Watched, WatchedStretch,
 };
 
 /// The most pulses that wait for the disk: 24 MB, or a day at 10 pulses/s.
@@ -71,34 +69,51 @@ impl Pending {
     }
 }
 
+/// The queue, and how many pulses of it are in the writer's hands.
+#[derive(Debug, Default)]
+struct Queue {
+    pending: Pending,
+    taken: usize,
+}
+
 /// The queue itself, shared by one that adds and one that takes.
 #[derive(Debug)]
 pub struct Intake {
-    pending: Mutex<Pending>,
+    queue: Mutex<Queue>,
     watched: Mutex<Watched>,
-    lines: Mutex<lines::Lines>,
+    ended: Mutex<Vec<(MeterId, WatchedStretch)>>,
     elapsed: Mutex<Option<ElapsedRecord>>,
     arrived: Condvar,
     pulses_max: usize,
+    board: Arc<Board>,
 }
 
 impl Intake {
-    /// An empty queue for at most `pulses_max` pulses.
-    pub fn new(pulses_max: usize) -> Intake {
+    /// An empty queue for at most `pulses_max` pulses. How many wait is published on the board.
+    pub fn new(pulses_max: usize, board: Arc<Board>) -> Intake {
         Intake {
-            pending: Mutex::default(),
+            queue: Mutex::default(),
             watched: Mutex::default(),
-            lines: Mutex::default(),
+            ended: Mutex::default(),
             elapsed: Mutex::default(),
             arrived: Condvar::new(),
             pulses_max,
+            board,
         }
+    }
+
+    /// The board of the run, for both sides of the queue.
+    pub fn board(&self) -> &Arc<Board> {
+        &self.board
     }
 
     /// Adds; never waits for anything but another thread's few instructions.
     pub fn push(&self, new: Pending, now_ns: WallNs) {
         let urgent = new.is_urgent();
-        self.lock().append(new, self.pulses_max, now_ns);
+        let mut queue = self.lock();
+        queue.pending.append(new, self.pulses_max, now_ns);
+        self.tell_waiting(&queue);
+        drop(queue);
         if urgent {
             self.arrived.notify_one();
         }
@@ -125,25 +140,52 @@ impl Intake {
         *self.elapsed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes everything, if it is worth a commit. `also_lines`: the state of lines alone is.
+    /// A stretch over which a line was watched is over.
+    pub fn note_ended(&self, meter: MeterId, watch: WatchedStretch) {
+        self.lock_ended().push((meter, watch));
+    }
+
+    /// The stretches that are over, until they are kept.
+    pub fn ended(&self) -> Vec<(MeterId, WatchedStretch)> {
+        self.lock_ended().clone()
+    }
+
+    /// The first `kept` of them are kept.
+    pub fn ended_kept(&self, kept: usize) {
+        self.lock_ended().drain(..kept);
+    }
+
+    /// Takes everything, if it is worth a commit. `also_lines`: the state of lines alone is. What is taken counts as
+    /// waiting until [`Intake::settled`] or [`Intake::put_back`].
     pub fn take(&self, also_lines: bool) -> Option<Pending> {
-        let mut pending = self.lock();
+        let mut queue = self.lock();
+        let pending = &queue.pending;
         let worth = pending.is_urgent() || (also_lines && !pending.lines.is_empty());
-        worth.then(|| std::mem::take(&mut *pending))
+        let taken = worth.then(|| std::mem::take(&mut queue.pending))?;
+        queue.taken = taken.pulses.len();
+        Some(taken)
+    }
+
+    /// What was taken is in the journal.
+    pub fn settled(&self) {
+        let mut queue = self.lock();
+        queue.taken = 0;
+        self.tell_waiting(&queue);
     }
 
     /// Puts back what could not be journaled, before what has come since.
     pub fn put_back(&self, mut taken: Pending, now_ns: WallNs) {
-        let mut pending = self.lock();
-        let since = std::mem::take(&mut *pending);
+        let mut queue = self.lock();
+        let since = std::mem::take(&mut queue.pending);
         taken.append(since, self.pulses_max, now_ns);
-        *pending = taken;
+        (queue.pending, queue.taken) = (taken, 0);
+        self.tell_waiting(&queue);
     }
 
     /// How many of these the queue begins with.
     pub fn begins_with(&self, pulses: &[(MeterId, MonoNs)]) -> usize {
-        let pending = self.lock();
-        let waiting = pending.pulses.iter().zip(pulses);
+        let queue = self.lock();
+        let waiting = queue.pending.pulses.iter().zip(pulses);
         waiting
             .take_while(|(pulse, (meter, mono_ns))| {
                 pulse.meter == *meter && pulse.mono_ns == *mono_ns
@@ -154,7 +196,8 @@ impl Intake {
     /// Drops the first pulses that wait, and these losses, because they were found to be in the journal. Returns
     /// how many pulses.
     pub fn drop_found(&self, pulses: usize, losses: &Losses) -> usize {
-        let mut pending = self.lock();
+        let mut queue = self.lock();
+        let pending = &mut queue.pending;
         let found = pulses.min(pending.pulses.len());
         pending.pulses.drain(..found);
         for (what, loss) in losses {
@@ -163,83 +206,49 @@ impl Intake {
             }
         }
         pending.losses.retain(|_, loss| loss.pulses > 0);
+        self.tell_waiting(&queue);
         found
     }
 
-    /// Waits until there is something worth a commit, or somebody called [`Intake::wake`], or
-    /// `timeout` is over.
+    /// Waits until there is something worth a commit, or [`Intake::wake`] is called, or `timeout` is over.
     pub fn wait(&self, timeout: Duration) {
-        let pending = self.lock();
-        if !pending.is_urgent() {
-            drop(self.arrived.wait_timeout(pending, timeout));
+        let queue = self.lock();
+        if !queue.pending.is_urgent() {
+            drop(self.arrived.wait_timeout(queue, timeout));
         }
     }
 
     /// Ends the wait of the one that takes.
     pub fn wake(&self) {
         // The lock makes sure that a waiter is either waiting or has yet to look.
-        let _pending = self.lock();
+        let _queue = self.lock();
         self.arrived.notify_one();
     }
 
-    /// How many pulses wait.
+    /// How many pulses wait to be taken.
     pub fn len(&self) -> usize {
-        self.lock().pulses.len()
+        self.lock().pending.pulses.len()
     }
 
-    /// Whether no pulse waits.
+    /// Whether no pulse waits to be taken.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Pending> {
+    /// With the queue locked: what is published last is how it stands.
+    fn tell_waiting(&self, queue: &Queue) {
+        self.board
+            .publish_waiting(queue.pending.pulses.len() + queue.taken);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
         // A panic elsewhere cannot leave the queue half changed in a way that matters more than
         // the pulses in it.
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A line is read from `at_ns` on, or is not for this reason.
-    pub fn note_line(&self, meter: MeterId, why: Option<String>, at_ns: WallNs) {
-        let mut lines = self.lock_lines();
-        let known = lines.now.get(&meter);
-        if known.is_some_and(|known| known.why == why) {
-            return;
-        }
-        // Another reason is not another stretch.
-        let goes_on = known.filter(|known| known.why.is_some() && why.is_some());
-        let since_ns = goes_on.map_or(at_ns, |known| known.since_ns);
-        lines.now.insert(meter, LineNow { since_ns, why });
-        lines.version += 1;
-    }
-
-    /// A line is not read, for this reason: what was watched of it so far is over.
-    pub fn line_down(&self, meter: MeterId, why: &str, at_ns: WallNs) {
-        if let Some(watch) = self.watched().meters.get(&meter) {
-            self.note_ended(meter, *watch);
-        }
-        self.note_line(meter, Some(why.to_owned()), at_ns);
-    }
-
-    /// A stretch over which a line was watched is over.
-    pub fn note_ended(&self, meter: MeterId, watch: WatchedStretch) {
-        let mut lines = self.lock_lines();
-        lines.ended.push((meter, watch));
-        lines.version += 1;
-    }
-
-    /// How the lines stand, if that is not known by this version.
-    pub fn lines_since(&self, version: u64) -> Option<lines::Lines> {
-        let lines = self.lock_lines();
-        (lines.version != version).then(|| lines.clone())
-    }
-
-    /// These are kept; their stretches need not be told again.
-    pub fn lines_kept(&self, kept: &lines::Lines) {
-        self.lock_lines().ended.drain(..kept.ended.len());
-    }
-
-    fn lock_lines(&self) -> MutexGuard<'_, lines::Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_ended(&self) -> MutexGuard<'_, Vec<(MeterId, WatchedStretch)>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -265,7 +274,7 @@ mod tests {
 
     #[test]
     fn order_is_kept_when_a_commit_failed() {
-        let intake = Intake::new(100);
+        let intake = Intake::new(100, Arc::default());
         intake.push(pulses(0..3), 0);
         let taken = intake.take(false).unwrap();
         intake.push(pulses(3..5), 0);
@@ -282,7 +291,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_counted() {
-        let intake = Intake::new(4);
+        let intake = Intake::new(4, Arc::default());
         intake.push(pulses(0..3), 7);
         intake.push(pulses(3..6), 8);
         let taken = intake.take(false).unwrap();
@@ -299,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_new_request_is_urgent_until_it_is_committed() {
-        let intake = Intake::new(4);
+        let intake = Intake::new(4, Arc::default());
         let requested = Pending {
             requested: true,
             ..Pending::default()
@@ -313,9 +322,40 @@ mod tests {
     }
 
     #[test]
+    fn a_stretch_that_ended_is_told_until_it_is_kept() {
+        let intake = Intake::new(1, Arc::default());
+        let watch = |since_ns| WatchedStretch {
+            since_ns,
+            until_ns: since_ns + 5,
+        };
+        intake.note_ended(MeterId(1), watch(1));
+        let kept = intake.ended();
+        intake.note_ended(MeterId(1), watch(9));
+        intake.ended_kept(kept.len());
+        assert_eq!(intake.ended(), [(MeterId(1), watch(9))]);
+    }
+
+    #[test]
+    fn what_a_commit_has_not_taken_waits_wherever_it_is() {
+        let board = Arc::new(Board::default());
+        let intake = Intake::new(4, Arc::clone(&board));
+        let waiting = || board.snapshot().waiting;
+        intake.push(pulses(0..3), 0);
+        assert_eq!(waiting(), 3);
+        let taken = intake.take(false).unwrap();
+        intake.push(pulses(3..4), 0);
+        assert_eq!((waiting(), intake.len()), (4, 1), "the disk is slow");
+        intake.put_back(taken, 0);
+        assert_eq!(waiting(), 4);
+        intake.take(false).unwrap();
+        intake.settled();
+        assert_eq!(waiting(), 0);
+    }
+
+    #[test]
     fn a_waiter_is_woken() {
-        let intake = std::sync::Arc::new(Intake::new(4));
-        let other = std::sync::Arc::clone(&intake);
+        let intake = Arc::new(Intake::new(4, Arc::default()));
+        let other = Arc::clone(&intake);
         let waiter = std::thread::spawn(move || {
             while other.is_empty() {
                 other.wait(Duration::from_secs(60));
@@ -323,42 +363,5 @@ mod tests {
         });
         intake.push(pulses(0..1), 0);
         waiter.join().unwrap();
-    }
-
-    #[test]
-    fn a_line_is_not_read_since_it_was_last_read_whatever_the_reason() {
-        let intake = Intake::new(1);
-        let why = |text: &str| Some(text.to_owned());
-        intake.note_line(MeterId(0), why("busy"), 10);
-        intake.note_line(MeterId(0), why("gone"), 20);
-        let lines = intake.lines_since(0).unwrap();
-        assert_eq!(lines.now[&MeterId(0)].since_ns, 10);
-        assert_eq!(lines.now[&MeterId(0)].why, why("gone"));
-        intake.note_line(MeterId(0), why("gone"), 30);
-        assert_eq!(intake.lines_since(lines.version), None, "nothing is new");
-        intake.note_line(MeterId(0), None, 40);
-        let lines = intake.lines_since(lines.version).unwrap();
-        assert_eq!(
-            lines.now[&MeterId(0)],
-            LineNow {
-                since_ns: 40,
-                why: None
-            }
-        );
-    }
-
-    #[test]
-    fn a_stretch_that_ended_is_told_until_it_is_kept() {
-        let intake = Intake::new(1);
-        let watch = |since_ns| WatchedStretch {
-            since_ns,
-            until_ns: since_ns + 5,
-        };
-        intake.note_ended(MeterId(1), watch(1));
-        let kept = intake.lines_since(0).unwrap();
-        intake.note_ended(MeterId(1), watch(9));
-        intake.lines_kept(&kept);
-        let left = intake.lines_since(kept.version).unwrap();
-        assert_eq!(left.ended, [(MeterId(1), watch(9))]);
     }
 }

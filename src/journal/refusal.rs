@@ -54,7 +54,8 @@ impl Refusal {
     }
 }
 
-pub(in crate::journal) fn remedy(kind: &str) -> &'static str {
+/// What to do about a refusal of this kind.
+pub fn remedy(kind: &str) -> &'static str {
     match kind {
         "disk_full" => "the disk is full: delete something (`df -h` shows which one it is)",
         "read_only" => {

@@ -27,5 +27,5 @@ mod tell;
 mod trouble;
 mod turn;
 
-pub use reconciler::{Reconciler, ReconcilerParts};
+pub use reconciler::{Reconciler, Writers};
 pub use step::ReconcileStep;

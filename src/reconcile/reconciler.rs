@@ -7,38 +7,21 @@ use std::time::Duration;
 use super::lane::Lane;
 use super::server::Server;
 use crate::clock::Clock;
-use crate::config::{DeliverSettings, Downsampling};
-use crate::deliver::stats::DeliverStats;
+use crate::config::Downsampling;
 use crate::journal::{JournalError, Outbox, Reader};
+use crate::live::Board;
 use crate::model::{MonoNs, Tier};
+use crate::server::Dependencies;
 use crate::server::backoff::Backoff;
 use crate::server::reminder::Reminder;
 
-/// What the reconciler needs to begin.
-#[derive(Debug)]
-pub struct ReconcilerParts {
-    /// A connection of its own.
-    pub reader: Reader,
-    /// The server.
-    pub server: Box<dyn Server>,
-    /// Where the writer finds what is to be kept.
-    pub outbox: Arc<Outbox>,
-    /// Real time.
-    pub clock: Arc<dyn Clock>,
-    /// How to retry.
-    pub settings: DeliverSettings,
-    /// The raw bucket's retention, in days.
-    pub retention_d: u32,
-    /// The measurement of the points.
-    pub measurement: String,
-    /// The destination's row in the journal.
-    pub destination: i64,
+/// Which of the server's buckets are compared, and who writes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Writers {
     /// Who writes young windows.
     pub downsampling: Downsampling,
-    /// Whether pulses are sent.
+    /// Whether delivery sends pulses.
     pub raw: bool,
-    /// How delivery stands.
-    pub delivery: Option<Arc<DeliverStats>>,
 }
 
 /// The stage.
@@ -49,7 +32,7 @@ pub struct Reconciler {
     pub(super) server: Box<dyn Server>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) delivery: Option<Arc<DeliverStats>>,
+    pub(super) board: Arc<Board>,
     // Settings.
     pub(super) backoff: Backoff,
     pub(super) retention_d: u32,
@@ -74,11 +57,19 @@ impl Reconciler {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn begin(start: ReconcilerParts) -> Result<Reconciler, JournalError> {
-        let views = start.downsampling != Downsampling::Off;
+    pub fn begin(
+        start: Dependencies,
+        server: Box<dyn Server>,
+        writers: Writers,
+    ) -> Result<Reconciler, JournalError> {
+        let views = writers.downsampling != Downsampling::Off;
         let mut lanes = Vec::new();
         for level in Tier::ALL {
-            if if level == Tier::Raw { start.raw } else { views } {
+            if if level == Tier::Raw {
+                writers.raw
+            } else {
+                views
+            } {
                 let known = start.reader.compared(start.destination, level)?;
                 lanes.push(Lane::new(level, known, start.settings.batch_lines_max));
             }
@@ -91,15 +82,15 @@ impl Reconciler {
             names: start.reader.meter_names()?,
             looked_ns: None,
             reader: start.reader,
-            server: start.server,
+            server,
             outbox: start.outbox,
             clock: start.clock,
-            delivery: start.delivery,
+            board: start.board,
             backoff,
             retention_d: start.retention_d,
             measurement: start.measurement,
             destination: start.destination,
-            downsampling: start.downsampling,
+            downsampling: writers.downsampling,
             lanes,
             readable: true,
             saw_failing: false,

@@ -1,6 +1,5 @@
 //! One step: which stretch of which lane is next, what is to be kept of it, when to look again.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::lane::{self, Bounds, Stretch, StretchKind};
@@ -10,10 +9,19 @@ use super::trouble::{Trouble, asks_for_less};
 use super::turn::Turn;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::config::Downsampling;
-use crate::deliver::stats::DeliverStats;
 use crate::journal::{Changed, DeliveryNews, JournalError, Looked, Mark, Reconciled};
+use crate::live::DeliveryLive;
 use crate::model::{MonoNs, NS_PER_S, Spans, Tier, View};
 use crate::server::failure::{Failure, Hold, Verdict, judge};
+
+/// What [`Reconciler::step`] did, and when to call it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReconcileStep {
+    /// A stretch was compared; there may be more.
+    Again,
+    /// Nothing to do for so long.
+    Pause(Duration),
+}
 
 /// Between two looks.
 const LOOK_EVERY_NS: i64 = 24 * 3_600 * NS_PER_S;
@@ -26,15 +34,6 @@ const IDLE: Duration = Duration::from_secs(5);
 
 /// While something has to be durable first, it looks again after this.
 const KEEPING: Duration = Duration::from_millis(100);
-
-/// What [`Reconciler::step`] did, and when to call it again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReconcileStep {
-    /// A stretch was compared; there may be more.
-    Again,
-    /// Nothing to do for so long.
-    Pause(Duration),
-}
 
 impl Reconciler {
     /// Compares one stretch of one level, if there is one to compare.
@@ -84,10 +83,8 @@ impl Reconciler {
 
     /// Looks are due at the start, once a day, and when the server is back.
     fn begin_looks(&mut self, mark: Mark, now_ns: MonoNs) -> Result<(), JournalError> {
-        let failing = self
-            .delivery
-            .as_ref()
-            .is_some_and(|stats| stats.is_failing());
+        let delivery = self.board.snapshot().delivery;
+        let failing = delivery.is_some_and(|delivery| delivery.is_failing);
         let back = std::mem::replace(&mut self.saw_failing, failing) && !failing;
         let day = self
             .looked_ns
@@ -122,8 +119,9 @@ impl Reconciler {
 
     /// Raw is not compared while it is being filled, nor where nothing can be read back.
     fn is_held_up(&self, level: Tier) -> bool {
-        let busy = |stats: &Arc<DeliverStats>| stats.is_failing() || stats.backlog() > BACKLOG_MAX;
-        level == Tier::Raw && (!self.readable || self.delivery.as_ref().is_some_and(busy))
+        let busy = |delivery: &DeliveryLive| delivery.is_failing || delivery.missing > BACKLOG_MAX;
+        let delivery = || self.board.snapshot().delivery;
+        level == Tier::Raw && (!self.readable || delivery().is_some_and(|now| busy(&now)))
     }
 
     /// What of a lane can be compared now; None: nothing.
@@ -210,8 +208,10 @@ impl Reconciler {
         lane.failures = 0;
         let was_away = lane.trouble.take().is_some_and(|(word, _)| is_away(word));
         let looked = lane.done(stretch, unequal, bounds, now_s);
-        let until_s = lane.known.until_s;
-        let until_s = until_s.filter(|_| stretch.kind == StretchKind::Ahead);
+        let until_s = lane
+            .known
+            .until_s
+            .filter(|_| stretch.kind == StretchKind::Ahead);
         self.leave(index, until_s, stretch.changed.clone(), looked);
         if was_away {
             self.look_back(index, mark, true)?;
@@ -220,8 +220,14 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Leaves what is to be kept of a lane.
+    /// Leaves what is to be kept of a lane, and shows how it stands.
     fn leave(&self, index: usize, until_s: Option<i64>, changed: Vec<Changed>, looked: Looked) {
+        let lane = &self.lanes[index];
+        if let Some(known) = lane.known.live(lane.level) {
+            self.board.publish_views(|views| {
+                views.tiers.insert(lane.level, known);
+            });
+        }
         self.outbox.leave(DeliveryNews {
             reconciled: vec![Reconciled {
                 level: self.lanes[index].level,

@@ -6,12 +6,9 @@ use super::compare::{Difference, WindowVerdict};
 use super::lane::{Lane, Stretch, StretchKind};
 use super::reconciler::Reconciler;
 use crate::journal::{DeliveryNews, DestinationState};
-use crate::model::Tier;
+use crate::model::{Tier, ViewsState};
 use crate::server::failure::Hold;
 use crate::server::reminder::Remind;
-
-/// The state of views on a server without queries.
-const UNREAD: &str = "unread";
 
 /// What that means for them.
 fn unread() -> &'static str {
@@ -100,7 +97,8 @@ impl Reconciler {
     pub(super) fn tell_condition(&mut self) {
         let trouble = self.lanes.iter().find_map(|lane| lane.trouble.clone());
         let trouble = trouble.or_else(|| self.lanes.iter().find_map(held));
-        let trouble = trouble.or_else(|| (!self.readable).then(|| (UNREAD, unread().to_owned())));
+        let trouble = trouble
+            .or_else(|| (!self.readable).then(|| (ViewsState::Unread.word(), unread().to_owned())));
         let (word, message) = trouble.unwrap_or(("ok", String::new()));
         let tell = self.condition.is_now(word, self.clock.mono_ns());
         if tell == Remind::Quiet {
@@ -110,7 +108,7 @@ impl Reconciler {
             if tell == Remind::Changed {
                 info!("the server's windows are compared with the journal's");
             }
-        } else if word == UNREAD {
+        } else if ViewsState::from_word(word) == ViewsState::Unread {
             if tell == Remind::Changed {
                 info!("{message}");
             }
@@ -122,12 +120,18 @@ impl Reconciler {
             );
         }
         if tell == Remind::Changed {
+            let state = DestinationState {
+                state: word.to_owned(),
+                message,
+                since_ns: self.clock.wall_ns(),
+            };
+            self.board.publish_views(|views| {
+                views.state = ViewsState::from_word(word);
+                views.message.clone_from(&state.message);
+                views.since_ns = state.since_ns;
+            });
             self.outbox.leave(DeliveryNews {
-                views: Some(DestinationState {
-                    state: word.to_owned(),
-                    message,
-                    since_ns: self.clock.wall_ns(),
-                }),
+                views: Some(state),
                 ..DeliveryNews::default()
             });
         }

@@ -151,10 +151,14 @@ impl Reconciler {
         match lane.level {
             Tier::Raw => {
                 let sent = examiner.resend(server, span, differences)?;
+                self.board
+                    .publish_views(|views| views.resent += number(sent));
                 Ok(sent)
             }
             Tier::View(view) => {
                 let written = examiner.write(server, view, differences)?;
+                self.board
+                    .publish_views(|views| views.windows += number(written));
                 Ok(written)
             }
         }
@@ -231,6 +235,10 @@ fn has_no_queries(failure: &Failure) -> bool {
         404 => *foreign || message.contains("path not found"),
         _ => false,
     }
+}
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(0)
 }
 
 #[cfg(test)]

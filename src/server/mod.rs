@@ -3,6 +3,7 @@
 
 pub mod backoff;
 pub mod connection;
+pub mod dependencies;
 pub mod encoding;
 pub mod failure;
 pub mod reminder;
@@ -10,6 +11,7 @@ pub mod request_size;
 
 pub use self::backoff::Backoff;
 pub use self::connection::{Connection, TokenLookup};
+pub use self::dependencies::Dependencies;
 pub use self::encoding::Encoding;
 pub use self::failure::{Failure, Hold};
 pub use self::reminder::{Remind, Reminder};

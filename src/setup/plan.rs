@@ -2,7 +2,7 @@
 
 pub use super::action::{Action, days};
 use super::inspect::Inventory;
-use super::mark::{self, Role, Series};
+use super::mark::{self, MarkRole, Series};
 use super::sharing::{self, Other, Overlap};
 use super::tasks;
 use crate::config::{Downsampling, InfluxSettings};
@@ -133,13 +133,13 @@ fn plan_buckets(
 }
 
 /// Things that bear our mark with this role.
-fn is_ours(description: &str, wanted: &Wanted<'_>, role: Role) -> bool {
+fn is_ours(description: &str, wanted: &Wanted<'_>, role: MarkRole) -> bool {
     mark::read(description) == Some((wanted.installation, role))
 }
 
 fn plan_tasks(look: &Inventory, wanted: &Wanted<'_>, plan: &mut Plan) {
     for view in View::ALL {
-        let role = Role::Task(view);
+        let role = MarkRole::Task(view);
         let ours = look
             .tasks
             .iter()
@@ -226,10 +226,10 @@ pub fn foreign_writers<'a>(
 }
 
 /// What a token of ours may do with the four buckets.
-pub fn permissions(role: Role, bucket_ids: &[String]) -> Vec<Permission> {
+pub fn permissions(role: MarkRole, bucket_ids: &[String]) -> Vec<Permission> {
     let actions: &[&str] = match role {
-        Role::Writer => &["read", "write"],
-        Role::Reader | Role::Task(_) => &["read"],
+        MarkRole::Writer => &["read", "write"],
+        MarkRole::Reader | MarkRole::Task(_) => &["read"],
     };
     let mut permissions: Vec<Permission> = actions
         .iter()
@@ -256,12 +256,12 @@ fn plan_tokens(
         let ours = ours.filter(move |entry| is_ours(&entry.description, wanted, role));
         ours.collect::<Vec<&Authorization>>()
     };
-    plan_writer(&of_role(Role::Writer), wanted, bucket_ids, plan);
-    plan_readers(of_role(Role::Reader), wanted, bucket_ids, plan);
+    plan_writer(&of_role(MarkRole::Writer), wanted, bucket_ids, plan);
+    plan_readers(of_role(MarkRole::Reader), wanted, bucket_ids, plan);
 }
 
 /// Whether a token's entry is in force, and for the four buckets and nothing else.
-fn is_good(entry: &Authorization, role: Role, bucket_ids: Option<&[String]>) -> bool {
+fn is_good(entry: &Authorization, role: MarkRole, bucket_ids: Option<&[String]>) -> bool {
     let permissions = bucket_ids.map(|ids| permissions(role, ids));
     entry.active && Some(&entry.permissions) == permissions.as_ref()
 }
@@ -291,7 +291,7 @@ fn plan_writer(
     let current = writers
         .iter()
         .find(|entry| Some(entry.id.as_str()) == wanted.writer_id);
-    let keep = current.filter(|entry| is_good(entry, Role::Writer, bucket_ids));
+    let keep = current.filter(|entry| is_good(entry, MarkRole::Writer, bucket_ids));
     match (current, keep) {
         (_, Some(entry)) => {
             plan.kept
@@ -325,7 +325,7 @@ fn plan_readers(
 ) {
     let (good, bad): (Vec<_>, Vec<_>) = readers
         .into_iter()
-        .partition(|entry| is_good(entry, Role::Reader, bucket_ids));
+        .partition(|entry| is_good(entry, MarkRole::Reader, bucket_ids));
     match (good.is_empty(), bad.is_empty()) {
         _ if wanted.new_read_token => plan.actions.push(Action::CreateReader {
             why: "you asked for a new one",

@@ -45,13 +45,13 @@ fn complete(influx: &InfluxSettings) -> Inventory {
         name: tasks::name(view, US),
         flux: tasks::script(influx, view, US),
         status: "active".to_owned(),
-        description: mark::describe("x", US, Role::Task(view)),
+        description: mark::describe("x", US, MarkRole::Task(view)),
         ..Task::default()
     });
     let token = |id: &str, role| Authorization {
         id: id.to_owned(),
         description: match role {
-            Role::Writer => mark::describe_writer(US, &series(&["Import"])),
+            MarkRole::Writer => mark::describe_writer(US, &series(&["Import"])),
             role => mark::describe("x", US, role),
         },
         active: true,
@@ -59,7 +59,7 @@ fn complete(influx: &InfluxSettings) -> Inventory {
     };
     Inventory {
         org_id: "org".to_owned(),
-        authorizations: vec![token("w", Role::Writer), token("r", Role::Reader)],
+        authorizations: vec![token("w", MarkRole::Writer), token("r", MarkRole::Reader)],
         tasks: tasks.to_vec(),
         buckets,
     }
@@ -189,7 +189,7 @@ fn shared(influx: &InfluxSettings, meters: &[&str]) -> Inventory {
             name: tasks::name(view, OTHER),
             flux: tasks::script(influx, view, OTHER),
             status: "active".to_owned(),
-            description: mark::describe("x", OTHER, Role::Task(view)),
+            description: mark::describe("x", OTHER, MarkRole::Task(view)),
             ..Task::default()
         });
     }
@@ -201,10 +201,10 @@ fn shared(influx: &InfluxSettings, meters: &[&str]) -> Inventory {
         permissions: permissions(role, &ids),
     };
     let writer = mark::describe_writer(OTHER, &series(meters));
-    let reader = mark::describe("x", OTHER, Role::Reader);
+    let reader = mark::describe("x", OTHER, MarkRole::Reader);
     look.authorizations.extend([
-        token("other-w", writer, Role::Writer),
-        token("other-r", reader, Role::Reader),
+        token("other-w", writer, MarkRole::Writer),
+        token("other-r", reader, MarkRole::Reader),
     ]);
     look
 }
@@ -305,7 +305,7 @@ fn meters_of_one_name_in_the_same_buckets_are_told() {
     assert!(overlaps(&inactive, &influx).is_empty());
     // Of a former version's token it is not known.
     let mut former = look;
-    former.authorizations[2].description = mark::describe("writes", OTHER, Role::Writer);
+    former.authorizations[2].description = mark::describe("writes", OTHER, MarkRole::Writer);
     assert!(overlaps(&former, &influx).is_empty());
     let others = sharing::others(&former, &influx, US);
     assert_eq!(others[0].tokens, [("other-w".to_owned(), None)]);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::inspect::Inventory;
-use super::mark::{self, Role, Series};
+use super::mark::{self, MarkRole, Series};
 use super::tasks;
 use crate::config::InfluxSettings;
 use crate::influx::management::{Bucket, Task};
@@ -60,13 +60,13 @@ pub fn written_by(task: &Task, look: &Inventory, influx: &InfluxSettings) -> Vec
 pub fn others(look: &Inventory, influx: &InfluxSettings, installation: &str) -> Vec<Other> {
     let mut others: BTreeMap<&str, Other> = BTreeMap::new();
     for task in look.tasks.iter().filter(|task| task.is_active()) {
-        if let Some((whose, Role::Task(_))) = mark::read(&task.description) {
+        if let Some((whose, MarkRole::Task(_))) = mark::read(&task.description) {
             let levels = written_by(task, look, influx);
             others.entry(whose).or_default().levels.extend(levels);
         }
     }
     for entry in look.authorizations.iter().filter(|entry| entry.active) {
-        let Some((whose, Role::Writer)) = mark::read(&entry.description) else {
+        let Some((whose, MarkRole::Writer)) = mark::read(&entry.description) else {
             continue;
         };
         let writes = |id: &str| {

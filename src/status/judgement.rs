@@ -1,8 +1,9 @@
 //! Whether a meter's filter fits what comes on its line: most of what looks like pulses is counted, and
 //! what is counted is no more than can flow through the meter. Pure.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use super::condition::Rejection;
 use crate::model::FilterTally;
 
 /// More than one of so many that look like pulses is rejected: a few per cent.
@@ -22,20 +23,28 @@ pub struct FilterStatus {
     /// How many of them were rejected.
     pub rejected: u64,
     /// Why most of these were, where they are too many to be interference.
-    pub too_many: Option<&'static str>,
+    #[serde(serialize_with = "as_cause")]
+    pub too_many: Option<Rejection>,
     /// The power in watts that the latest pulses mean, where it is more than can flow through the meter.
     pub excess_w: Option<u32>,
+}
+
+#[expect(clippy::ref_option, reason = "serde calls it like this")]
+fn as_cause<S: Serializer>(value: &Option<Rejection>, serializer: S) -> Result<S::Ok, S::Error> {
+    value
+        .map(|rejection| rejection.cause().as_str())
+        .serialize(serializer)
 }
 
 impl FilterStatus {
     /// Judges a tally.
     pub fn of(tally: &FilterTally) -> FilterStatus {
         let causes = [
-            ("bounce", tally.bounce),
-            ("width", tally.width),
-            ("long", tally.long),
-            ("interval", tally.interval),
-            ("merged", tally.merged),
+            (Rejection::Bounce, tally.bounce),
+            (Rejection::Width, tally.width),
+            (Rejection::Long, tally.long),
+            (Rejection::Interval, tally.interval),
+            (Rejection::Merged, tally.merged),
         ];
         let alike: u64 = causes.iter().map(|(_, edges)| u64::from(*edges)).sum();
         let varied = u64::from(tally.varied);
@@ -51,63 +60,19 @@ impl FilterStatus {
         FilterStatus {
             judged,
             rejected,
-            too_many: most.map(|(cause, _)| *cause).filter(|_| too_many),
+            too_many: most.map(|(rejection, _)| *rejection).filter(|_| too_many),
             excess_w: tally.excess_w,
         }
     }
-
-    /// The machine words of what is not as it should be.
-    pub fn words(&self) -> impl Iterator<Item = &'static str> + use<> {
-        let rejected = self.too_many.map(|cause| match cause {
-            "bounce" => "rejected_bounce",
-            "width" => "rejected_width",
-            "long" => "rejected_long",
-            "interval" => "rejected_interval",
-            _ => "rejected_merged",
-        });
-        rejected
-            .into_iter()
-            .chain(self.excess_w.map(|_| "power_implausible"))
-    }
-}
-
-/// What such a word means, and which key of the meter to look at. None: it is a word of something else.
-pub fn sentence(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "rejected_bounce" => {
-            "many short pulses are rejected because their level does not stay for bounce_ms: make bounce_ms smaller \
-             if the meter gives such; if not, the wire catches interference"
-        }
-        "rejected_width" => {
-            "many pulses are rejected because they are shorter than min_width_ms: make min_width_ms smaller"
-        }
-        "rejected_long" => {
-            "many pulses are rejected because they are longer than max_width_ms: make max_width_ms larger, or look \
-             whether bias and active are right"
-        }
-        "rejected_interval" => {
-            "many pulses are rejected because they come within min_interval_ms of the one before: make \
-             min_interval_ms smaller if the meter gives so many; if its contact bounces, make bounce_ms larger"
-        }
-        "rejected_merged" => {
-            "many transitions are too short for the chip to see: the wire catches interference (bounce_ms rejects \
-             it, a capacitor keeps it away), or the pulses are shorter than the chip can follow"
-        }
-        "power_implausible" => {
-            "its pulses mean more power than can flow through it (max_power_kw): an open or unshielded wire that \
-             catches the mains' hum, a contact that bounces longer than bounce_ms, or an imp_per_kwh that is not \
-             the meter's (1000 where none is set)"
-        }
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::condition::Condition;
     use super::*;
 
-    fn words(tally: FilterTally) -> Vec<&'static str> {
-        FilterStatus::of(&tally).words().collect()
+    fn too_many(tally: FilterTally) -> Option<Rejection> {
+        FilterStatus::of(&tally).too_many
     }
 
     #[test]
@@ -163,10 +128,10 @@ mod tests {
             ),
         ];
         for (tally, key) in cases {
-            let found = words(tally);
-            assert_eq!(found.len(), 1, "{tally:?}");
-            let sentence = sentence(found[0]).unwrap();
-            assert!(sentence.contains(key), "{sentence}");
+            let (meter, rejection) = (String::new(), too_many(tally).unwrap());
+            let advice = Condition::Rejected { meter, rejection }.advice();
+            assert!(advice.contains(key), "{advice}");
+            assert_eq!(FilterStatus::of(&tally).excess_w, None, "{tally:?}");
         }
     }
 
@@ -198,7 +163,7 @@ mod tests {
                 ..FilterTally::default()
             },
         ] {
-            assert_eq!(words(tally), Vec::<&str>::new(), "{tally:?}");
+            assert_eq!(too_many(tally), None, "{tally:?}");
         }
     }
 
@@ -210,7 +175,7 @@ mod tests {
             excess_w: Some(90_000),
             ..FilterTally::default()
         };
-        assert_eq!(words(hum), ["rejected_interval", "power_implausible"]);
-        assert_eq!(sentence("meter_silent"), None);
+        assert_eq!(too_many(hum), Some(Rejection::Interval));
+        assert_eq!(FilterStatus::of(&hum).excess_w, Some(90_000));
     }
 }

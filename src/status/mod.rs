@@ -1,19 +1,26 @@
-//! One snapshot of truth, read from the journal: what each meter has counted, what waits, what
-//! was lost, how delivery stands. The log, the command line and later the page only render it.
+//! One snapshot of truth: what each meter has counted, what waits, what was lost, how delivery stands. It is made
+//! of the live board where a daemon runs in this process, else read from the journal; both give the same. The
+//! log, systemd, the command line and the page only render it.
 
-pub mod conditions;
+pub mod condition;
 pub mod judgement;
 pub mod line;
-pub mod silence;
+pub mod log_line;
+pub mod systemd_text;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::journal::{Compared, DestinationState, JournalError, MeterTotals, Reader};
-use crate::model::{NS_PER_S, WallNs};
-use crate::model::{Tier, View};
-use crate::register;
+use crate::journal::JournalError;
+use crate::journal::Reader;
+use crate::journal::remedy;
+use crate::live::{
+    ClockLive, DeliveryLive, JournalLive, MeterLive, MetersLive, Notice, Snapshot, TierLive,
+    ViewsLive, silence,
+};
+use crate::model::{DeliveryState, LineNow, NS_PER_S, ViewsState, WallNs};
+pub use condition::{Condition, Severity};
 use line::{Daemon, LineStatus, line_status};
 
 /// The state of the whole, at one time.
@@ -26,6 +33,14 @@ pub struct Status {
     pub daemon: Daemon,
     /// The pulses are made up: by the simulated house, or from a recording.
     pub simulated: bool,
+    /// What is not as it should be with the journal's disk.
+    #[serde(skip)]
+    pub disk: Option<Condition>,
+    /// What the configuration's files say that is not done.
+    #[serde(skip)]
+    pub notices: Vec<Notice>,
+    /// Pulses in memory that the disk has not taken; 0 where no daemon runs in this process.
+    pub waiting: usize,
     /// The meters, in the order in which they were first seen.
     pub meters: Vec<MeterStatus>,
     /// Bytes of the journal that hold data.
@@ -106,14 +121,14 @@ pub struct DeliveryStatus {
     /// The destination.
     pub destination: String,
     /// `ok`, a kind of failure, or empty before the first answer.
-    pub state: String,
+    pub state: DeliveryState,
     /// What fails and what to do about it.
     pub message: String,
     /// Since when it is so.
     pub since_ns: WallNs,
     /// Whether it gets the pulses themselves; else windows only, and nothing waits.
     pub raw: bool,
-    /// Pulses that it has not acknowledged (as last saved: up to 10 s ago).
+    /// Pulses of the journal that it has not acknowledged (read from the journal: as last saved, up to 10 s ago).
     pub backlog: i64,
     /// The age of the oldest of them, in nanoseconds.
     pub lag_ns: Option<i64>,
@@ -125,7 +140,7 @@ pub struct DeliveryStatus {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ViewsStatus {
     /// `ok`, a kind of failure, or empty before the first comparison.
-    pub state: String,
+    pub state: ViewsState,
     /// What fails and what to do about it.
     pub message: String,
     /// Since when it is so.
@@ -153,7 +168,29 @@ pub struct LevelStatus {
 }
 
 impl Status {
-    /// Takes the snapshot.
+    /// How things stand in this process at `at_ns`, by its board.
+    pub fn from_board(now: &Snapshot, at_ns: WallNs) -> Status {
+        let lines = now.capture.lines.iter();
+        let lines = lines.map(|line| (line.meter.to_string(), line.now.clone()));
+        let told = Told {
+            daemon: Daemon::Running,
+            is_simulated: now.journal.simulated,
+            lines: lines.collect(),
+            until_s: BTreeMap::new(),
+        };
+        let mut meters = MetersLive::clone(&now.meters);
+        // The journal may not be open yet.
+        for line in &now.capture.lines {
+            meters.entry(&line.meter).is_configured = true;
+        }
+        let delivery = now.delivery.as_deref().zip(now.views.as_deref());
+        let mut status = Status::of(&meters, &now.journal, delivery, &told, at_ns);
+        (status.waiting, status.notices) = (now.waiting, now.notices.to_vec());
+        status.disk = disk(&now.journal);
+        status
+    }
+
+    /// Reads how things stand from the journal.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -162,26 +199,56 @@ impl Status {
         wanted: Wanted<'_>,
         at_ns: WallNs,
     ) -> Result<Status, JournalError> {
-        let meters = MeterStatus::take_all(reader, wanted, at_ns)?;
-        let bounds = reader.bounds()?;
+        let journal = reader.journal_live()?;
+        let mut meters = reader.meters_live(wanted.meters)?;
+        let usual_s = reader.usual_silences_s(at_ns)?;
+        for meter in &mut meters.all {
+            meter.usual_silence_s = usual_s.get(&*meter.name).copied();
+        }
         let delivery = match wanted.destination {
-            Some(name) => DeliveryStatus::take(reader, name, bounds, at_ns)?,
+            Some(name) => reader.delivery_live(name, journal.bounds)?,
             None => None,
         };
-        let clock = reader.clock_trust()?.map(|(trust, open)| ClockStatus {
-            trust: trust.as_str(),
-            holding: open > 0,
-        });
-        Ok(Status {
-            at_ns,
+        let told = Told {
             daemon: wanted.daemon,
-            simulated: reader.is_simulated()?,
-            clock,
-            meters,
-            journal_bytes: reader.used_bytes()?,
-            journal_pulses: bounds.map_or(0, |(first, last)| last - first + 1),
-            delivery,
-        })
+            is_simulated: journal.simulated,
+            lines: reader.lines_now()?,
+            until_s: reader.watched_until_s()?,
+        };
+        let delivery = delivery.as_ref().map(|(delivery, views)| (delivery, views));
+        Ok(Status::of(&meters, &journal, delivery, &told, at_ns))
+    }
+
+    fn of(
+        meters: &MetersLive,
+        journal: &JournalLive,
+        delivery: Option<(&DeliveryLive, &ViewsLive)>,
+        told: &Told,
+        at_ns: WallNs,
+    ) -> Status {
+        let newest = journal.bounds.map_or(journal.committed, |(_, last)| last);
+        let meters = meters.all.iter();
+        Status {
+            at_ns,
+            daemon: told.daemon,
+            simulated: journal.simulated,
+            disk: None,
+            notices: Vec::new(),
+            waiting: 0,
+            meters: meters
+                .map(|meter| MeterStatus::of(meter, told, at_ns))
+                .collect(),
+            journal_bytes: journal.bytes,
+            journal_pulses: journal.bounds.map_or(0, |(first, last)| last - first + 1),
+            clock: journal.clock.map(ClockStatus::of),
+            delivery: delivery
+                .map(|(delivery, views)| DeliveryStatus::of(delivery, views, newest, at_ns)),
+        }
+    }
+
+    /// All that is not as it should be.
+    pub fn conditions(&self) -> Vec<Condition> {
+        Condition::all(self)
     }
 
     /// Pulses that are lost for good, over all meters.
@@ -211,154 +278,118 @@ impl Status {
     }
 }
 
-impl MeterStatus {
-    fn take_all(
-        reader: &Reader,
-        wanted: Wanted<'_>,
-        at_ns: WallNs,
-    ) -> Result<Vec<MeterStatus>, JournalError> {
-        let (mut lines, until_s) = (reader.lines_now()?, reader.watched_until_s()?);
-        let is_simulated = reader.is_simulated()?;
-        let ledger = reader.ledger()?;
-        let now_s = at_ns.div_euclid(NS_PER_S);
-        let names = reader.meter_names()?;
-        let mut hours: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
-        for window in reader.windows(View::Hour, silence::history_from_s(now_s), now_s)? {
-            if let Some(name) = names.get(&window.meter).filter(|_| window.pulses > 0) {
-                hours.entry(name).or_default().push(window.start_s);
-            }
-        }
-        let tallies = reader.tallies()?;
-        let mut meters = Vec::new();
-        for totals in all_totals(reader, wanted.meters)? {
-            let losses = ledger.iter().filter(|(name, ..)| *name == totals.name);
-            let losses = losses.map(|(_, cause, loss)| LossStatus {
-                cause: cause.as_str(),
-                filter: cause.is_filter(),
-                lost: cause.is_loss(),
-                pulses: loss.pulses,
-                first_ns: loss.first_ns,
-                last_ns: loss.last_ns,
-            });
-            let known = hours.remove(totals.name.as_str()).unwrap_or_default();
-            let usual_s = silence::usual_s(&known, now_s);
-            let is_configured = wanted.meters.contains(&totals.name);
-            let until_ns = until_s.get(&totals.name).map(|until_s| until_s * NS_PER_S);
-            let told = lines.remove(&totals.name);
-            let told = told.map(|told| (told.since_ns, told.why));
-            let line = line_status(wanted.daemon, is_simulated, told, until_ns);
-            let is_silent = is_configured
-                && usual_s
-                    .zip(totals.last_ns)
-                    .is_some_and(|(usual_s, last_ns)| silence::is_unusual(last_ns, usual_s, at_ns));
-            meters.push(MeterStatus {
-                losses: losses.collect(),
-                register_kwh: register::kwh(&reader.readings(&totals.name)?, totals.pulses),
-                usual_silence_s: usual_s,
-                is_silent,
-                filter: tallies.get(&totals.name).map(judgement::FilterStatus::of),
-                is_configured,
-                line: line.filter(|_| is_configured),
-                name: totals.name,
-                pulses: totals.pulses,
-                last_pulse_ns: totals.last_ns,
-            });
-        }
-        Ok(meters)
+/// How the journal's disk fails, if it does.
+fn disk(journal: &JournalLive) -> Option<Condition> {
+    if let Some(kind) = journal.failing.or(journal.unsyncable) {
+        let remedy = remedy(kind);
+        return Some(Condition::JournalFails { kind, remedy });
+    }
+    journal.stalled_since_ns.map(|_| Condition::DiskStalled)
+}
+
+/// What is told of the lines, and by whom.
+struct Told {
+    daemon: Daemon,
+    is_simulated: bool,
+    lines: BTreeMap<String, LineNow>,
+    until_s: BTreeMap<String, i64>,
+}
+
+impl Told {
+    fn line(&self, meter: &str) -> Option<LineStatus> {
+        let until_ns = self.until_s.get(meter).map(|until_s| until_s * NS_PER_S);
+        let told = self.lines.get(meter);
+        let told = told.map(|told| (told.since_ns, told.why.clone()));
+        line_status(self.daemon, self.is_simulated, told, until_ns)
     }
 }
 
-/// What each meter has counted: those of the journal, and those of the configuration that it does not know yet.
-fn all_totals(reader: &Reader, configured: &[String]) -> Result<Vec<MeterTotals>, JournalError> {
-    let mut all = reader.totals()?;
-    for name in configured {
-        if all.iter().all(|known| known.name != *name) {
-            let (name, pulses, last_ns) = (name.clone(), 0, None);
-            all.push(MeterTotals {
-                name,
-                pulses,
-                last_ns,
-            });
+impl MeterStatus {
+    fn of(meter: &MeterLive, told: &Told, at_ns: WallNs) -> MeterStatus {
+        let losses = meter.losses.iter().map(|(cause, loss)| LossStatus {
+            cause: cause.as_str(),
+            filter: cause.is_filter(),
+            lost: cause.is_loss(),
+            pulses: loss.pulses,
+            first_ns: loss.first_ns,
+            last_ns: loss.last_ns,
+        });
+        let silent = meter
+            .usual_silence_s
+            .zip(meter.last_pulse_ns)
+            .is_some_and(|(usual_s, last_ns)| silence::is_unusual(last_ns, usual_s, at_ns));
+        MeterStatus {
+            name: meter.name.to_string(),
+            pulses: meter.pulses,
+            last_pulse_ns: meter.last_pulse_ns,
+            register_kwh: meter.register.map(|base| base.kwh(meter.pulses)),
+            usual_silence_s: meter.usual_silence_s,
+            is_configured: meter.is_configured,
+            line: told.line(&meter.name).filter(|_| meter.is_configured),
+            is_silent: meter.is_configured && silent,
+            filter: meter.tally.as_ref().map(judgement::FilterStatus::of),
+            losses: losses.collect(),
         }
     }
-    Ok(all)
+}
+
+impl ClockStatus {
+    fn of(clock: ClockLive) -> ClockStatus {
+        ClockStatus {
+            trust: clock.trust,
+            holding: clock.holding,
+        }
+    }
 }
 
 impl DeliveryStatus {
-    fn take(
-        reader: &mut Reader,
-        name: &str,
-        bounds: Option<(i64, i64)>,
+    fn of(
+        delivery: &DeliveryLive,
+        views: &ViewsLive,
+        newest: i64,
         at_ns: WallNs,
-    ) -> Result<Option<DeliveryStatus>, JournalError> {
-        let known = reader
-            .destinations()?
-            .into_iter()
-            .find(|(_, known, _)| known == name);
-        let Some((row, destination, state)) = known else {
-            return Ok(None);
-        };
-        let (mut backlog, mut lag_ns) = (0, None);
-        let raw = reader.sends_raw(row)?;
-        if let Some((first, last)) = bounds.filter(|_| raw) {
-            let delivered = reader.delivered(row)?;
-            backlog = delivered.missing(first, last);
-            if let Some(gap) = delivered.gaps(first, last).first() {
-                let oldest = reader.page(gap.0, gap.0, 1)?.entries;
-                lag_ns = oldest.first().map(|entry| at_ns - entry.wall_ns);
-            }
-        }
-        let views = ViewsStatus::take(reader, row)?;
-        Ok(Some(DeliveryStatus {
-            views,
-            destination,
-            state: state.state,
-            message: state.message,
-            since_ns: state.since_ns,
-            raw,
+    ) -> DeliveryStatus {
+        let backlog = delivery.backlog(newest);
+        let oldest_ns = delivery.oldest_ns.filter(|_| backlog > 0);
+        DeliveryStatus {
+            destination: delivery.destination.clone(),
+            state: delivery.state.clone(),
+            message: delivery.message.clone(),
+            since_ns: delivery.since_ns,
+            raw: delivery.raw,
             backlog,
-            lag_ns,
-        }))
+            lag_ns: oldest_ns.map(|oldest_ns| at_ns - oldest_ns),
+            views: ViewsStatus::of(views),
+        }
     }
 }
 
 impl ViewsStatus {
-    fn take(reader: &Reader, destination: i64) -> Result<ViewsStatus, JournalError> {
-        let DestinationState {
-            state,
-            message,
-            since_ns,
-        } = reader.views_state(destination)?;
-        let (mut until_s, mut levels) = (BTreeMap::new(), BTreeMap::new());
-        for level in Tier::ALL {
-            let compared = reader.compared(destination, level)?;
-            if let Some(until) = compared.until_s {
-                until_s.insert(level.as_str(), until);
-                levels.insert(level.as_str(), LevelStatus::of(level, &compared));
-            }
+    fn of(views: &ViewsLive) -> ViewsStatus {
+        let tiers = views.tiers.iter();
+        ViewsStatus {
+            state: views.state.clone(),
+            message: views.message.clone(),
+            since_ns: views.since_ns,
+            until_s: tiers
+                .clone()
+                .map(|(tier, known)| (tier.as_str(), known.until_s))
+                .collect(),
+            levels: tiers
+                .map(|(tier, known)| (tier.as_str(), LevelStatus::of(known)))
+                .collect(),
         }
-        Ok(ViewsStatus {
-            state,
-            message,
-            since_ns,
-            until_s,
-            levels,
-        })
     }
 }
 
 impl LevelStatus {
-    fn of(level: Tier, compared: &Compared) -> LevelStatus {
-        let (from_s, to_s) = compared.span().unzip();
-        // What was written while it was young is looked at again in any case.
-        let left = compared.to_look.iter().next();
-        let left = left.filter(|(left_s, _)| to_s.is_none_or(|to_s| *left_s < to_s));
+    fn of(known: &TierLive) -> LevelStatus {
         LevelStatus {
-            from_s,
-            to_s,
-            unequal: compared.unequal.length_s() / level.windows().width_s(),
-            to_look_from_s: left.map(|(left_s, _)| left_s),
-            all_s: compared.all_s,
+            from_s: known.from_s,
+            to_s: known.to_s,
+            unequal: known.unequal,
+            to_look_from_s: known.to_look_from_s,
+            all_s: known.all_s,
         }
     }
 }

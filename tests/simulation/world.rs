@@ -13,14 +13,20 @@ use powerlogger::config::{
     DeliverSettings, Downsampling, FilterSettings, JournalSettings, LineName, LineSettings,
     MeterSettings,
 };
-use powerlogger::deliver::start::DelivererParts;
 use powerlogger::deliver::{DeliverStep, Deliverer};
 use powerlogger::intake::{Intake, PULSES_MAX};
-use powerlogger::journal::{Durable, Flush, IdRanges, Journal, Marks, Reader, StoredPulse, Writer};
+use powerlogger::journal::IdRanges;
+use powerlogger::journal::Journal;
+use powerlogger::journal::Marks;
+use powerlogger::journal::Writer;
+use powerlogger::journal::{Durable, Flush};
+use powerlogger::journal::{Reader, StoredPulse};
+use powerlogger::live::Board;
 use powerlogger::model::{Bias, CountedEdge, EdgeKind, Level, LossCause, NS_PER_MS, NS_PER_S};
 
 use powerlogger::model::{TASK_OFFSET_S, Tier, View};
-use powerlogger::reconcile::{ReconcileStep, Reconciler, ReconcilerParts};
+use powerlogger::reconcile::{ReconcileStep, Reconciler, Writers};
+use powerlogger::server::Dependencies;
 
 use crate::model::{Op, Run};
 use crate::support::fake_influx::{MemoryServer, MemorySink, Store};
@@ -218,7 +224,8 @@ impl World {
             assume: false,
         };
         let known = reader.and_then(|reader| reader.clock_of_boot(&boot).unwrap());
-        let intake = Arc::new(Intake::new(PULSES_MAX));
+        let board = Arc::<Board>::default();
+        let intake = Arc::new(Intake::new(PULSES_MAX, Arc::clone(&board)));
         let source = Box::new(WireSource(Arc::clone(&self.wires)));
         let mut capture = Capture::new(
             source,
@@ -236,7 +243,7 @@ impl World {
         let row = journal
             .destination(&format!("influx {}", self.spellings))
             .unwrap();
-        let marks = Arc::new(Marks::at(journal.newest()));
+        let marks = Arc::new(Marks::at(journal.newest()).on(Arc::clone(&board)));
         let delivered = Reader::open(dir).unwrap().delivered(row).unwrap();
         let durable = Durable::open(dir, Arc::clone(&marks), Arc::clone(&clock), 1_000).unwrap();
         let settings = JournalSettings {
@@ -254,31 +261,29 @@ impl World {
             Some((row, delivered)),
         )
         .unwrap();
-        let deliverer = Deliverer::begin(DelivererParts {
+        let name = format!("influx {}", self.spellings);
+        let bounds = board.snapshot().journal.bounds;
+        let mut reader = Reader::open(dir).unwrap();
+        let (delivery, views) = reader.delivery_live(&name, bounds).unwrap().unzip();
+        board.set_delivery(delivery, views);
+        let dependencies = || Dependencies {
             reader: Reader::open(dir).unwrap(),
-            sink: Box::new(self.remote.clone()),
             outbox: writer.outbox(),
+            board: Arc::clone(&board),
             clock: Arc::clone(&clock),
             settings: self.deliver_settings(),
             retention_d: 30,
             measurement: MEASUREMENT.to_owned(),
             destination: row,
-        })
-        .unwrap();
-        let reconciler = Reconciler::begin(ReconcilerParts {
-            reader: Reader::open(dir).unwrap(),
-            server: Box::new(self.server.clone()),
-            outbox: writer.outbox(),
-            clock,
-            settings: self.deliver_settings(),
-            retention_d: 30,
-            measurement: MEASUREMENT.to_owned(),
-            destination: row,
+        };
+        let sink = Box::new(self.remote.clone());
+        let deliverer = Deliverer::begin(dependencies(), sink).unwrap();
+        let server = Box::new(self.server.clone());
+        let writers = Writers {
             downsampling: Downsampling::Tasks,
             raw: true,
-            delivery: Some(deliverer.stats()),
-        })
-        .unwrap();
+        };
+        let reconciler = Reconciler::begin(dependencies(), server, writers).unwrap();
         self.house = Some(House {
             reconciler,
             capture,

@@ -7,9 +7,9 @@ use anyhow::Result;
 use super::{Check, Checks};
 use crate::capture::gpio::{FORMER_CONSUMER, GpioError, probe, request_of};
 use crate::config::{Loaded, MeterSettings};
-use crate::journal::{Reader, is_locked};
-use crate::status::Status;
-use crate::status::judgement::{FilterStatus, sentence};
+use crate::journal::Reader;
+use crate::journal::is_locked;
+use crate::status::{Condition, Status};
 
 /// The line requests that this journal knows, and whether their daemon runs.
 struct Known {
@@ -113,25 +113,26 @@ fn busy(what: String, meter: &MeterSettings, line: &str, consumer: &str, known: 
 
 /// Whether the filters fit what comes on the lines.
 pub(super) fn filters(status: &Status, checks: &mut Checks<'_>) -> Result<()> {
-    for meter in &status.meters {
-        for word in meter.filter.iter().flat_map(FilterStatus::words) {
-            let Some(filter) = &meter.filter else {
-                continue;
-            };
-            let seen = match filter.excess_w.filter(|_| word == "power_implausible") {
-                Some(excess_w) => format!("they mean {:.1} kW", f64::from(excess_w) / 1_000.0),
-                None => format!(
-                    "{} of the last {} that look like pulses are rejected",
-                    filter.rejected, filter.judged
-                ),
-            };
-            let remedy = sentence(word).unwrap_or_default();
-            checks.add(Check::bad(
-                format!("pulses of {}", meter.name),
-                seen,
-                remedy,
-            ))?;
-        }
+    for condition in status.conditions() {
+        let meter = condition.meter().unwrap_or_default().to_owned();
+        let known = status.meters.iter().find(|known| known.name == meter);
+        let Some(filter) = known.and_then(|meter| meter.filter.as_ref()) else {
+            continue;
+        };
+        let seen = match &condition {
+            Condition::Rejected { .. } => format!(
+                "{} of the last {} that look like pulses are rejected",
+                filter.rejected, filter.judged
+            ),
+            Condition::PowerImplausible { .. } => {
+                let meant_w = f64::from(filter.excess_w.unwrap_or_default());
+                format!("they mean {:.1} kW", meant_w / 1_000.0)
+            }
+            _ => continue,
+        };
+        let what = format!("pulses of {meter}");
+        let remedy = format!("{}; {}", condition.matter(), condition.remedy());
+        checks.add(Check::bad(what, seen, remedy))?;
     }
     Ok(())
 }

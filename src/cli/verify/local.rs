@@ -13,7 +13,11 @@ use crate::clock::kernel;
 use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded};
-use crate::journal::{JournalError, Reader, Refusal, file_in, holder, is_locked};
+use crate::journal::Reader;
+use crate::journal::Refusal;
+use crate::journal::{JournalError, file_in};
+use crate::journal::{holder, is_locked};
+use crate::model::{DeliveryState, ViewsState};
 use crate::status::line::Daemon;
 use crate::status::{Status, Wanted};
 
@@ -298,13 +302,15 @@ fn newest(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<()> {
         1 => "1 pulse waits".to_owned(),
         backlog => format!("{} wait", count(backlog, "pulse")),
     };
-    checks.add(match delivery.state.as_str() {
-        "" | "ok" => Check::good("delivery", waiting),
-        state => Check::bad("delivery", format!("{state}; {waiting}"), delivery.message),
+    checks.add(match &delivery.state {
+        DeliveryState::NoAnswer | DeliveryState::Works => Check::good("delivery", waiting),
+        DeliveryState::Fails(state) => {
+            Check::bad("delivery", format!("{state}; {waiting}"), delivery.message)
+        }
     })?;
     let views = delivery.views;
-    if !matches!(views.state.as_str(), "" | "ok") {
-        checks.add(Check::bad("windows", views.state, views.message))?;
+    if !matches!(views.state, ViewsState::NotCompared | ViewsState::Works) {
+        checks.add(Check::bad("windows", views.state.word(), views.message))?;
     }
     Ok(())
 }

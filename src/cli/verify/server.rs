@@ -370,7 +370,7 @@ fn retention(seen: &Inventory, wanted: &Wanted<'_>, checks: &mut Checks<'_>) -> 
 
 /// A task of ours that is still active though none is wanted: it overwrites the daemon's windows.
 fn left_over(seen: &Inventory, wanted: &Wanted<'_>, view: View) -> Option<Check> {
-    let role = mark::Role::Task(view);
+    let role = mark::MarkRole::Task(view);
     let mut ours = seen.tasks.iter().filter(|task| {
         task.is_active() && mark::read(&task.description) == Some((wanted.installation, role))
     });
@@ -388,7 +388,7 @@ fn left_over(seen: &Inventory, wanted: &Wanted<'_>, view: View) -> Option<Check>
 
 fn task(seen: &Inventory, wanted: &Wanted<'_>, view: View) -> Check {
     let what = format!("task {}", view.as_str());
-    let role = mark::Role::Task(view);
+    let role = mark::MarkRole::Task(view);
     let ours: Vec<_> = seen
         .tasks
         .iter()

@@ -7,9 +7,9 @@ use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::salvage::arrival::Arrival;
 use crate::journal::tables::hours::hours_of;
-use crate::journal::tables::readings::{Reading, insert};
+use crate::journal::tables::readings::insert;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{NS_PER_S, View, WallNs};
+use crate::model::{NS_PER_S, Reading, View, WallNs};
 
 impl Journal {
     /// Takes over another journal's readings, after its pulses and windows; those that are here already are

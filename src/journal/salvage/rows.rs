@@ -8,9 +8,8 @@ use rusqlite::Row;
 use crate::journal::salvage::damage::{BLIND_IDS, around_damage, each_row};
 use crate::journal::salvage::file::Foreign;
 use crate::journal::salvage::kinship::KnownSegments;
-use crate::journal::tables::readings::Reading;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{Loss, LossCause, WallNs};
+use crate::model::{Loss, LossCause, Reading, WallNs};
 
 /// Rows a read.
 const PAGE_ROWS: i64 = 10_000;

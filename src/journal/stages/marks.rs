@@ -1,10 +1,11 @@
 //! Where the journal stands: committed, durable. Shared by the writer, the durable thread
 //! and everybody who waits for one of them.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::journal::refusal::Refusal;
+use crate::live::Board;
 use crate::model::{MonoNs, WallNs};
 
 /// One look at the marks.
@@ -48,11 +49,12 @@ impl Mark {
     }
 }
 
-/// The marks and a bell.
+/// The marks, and those who wait for them.
 #[derive(Debug, Default)]
 pub struct Marks {
     mark: Mutex<Mark>,
     changed: Condvar,
+    board: Arc<Board>,
 }
 
 impl Marks {
@@ -72,6 +74,22 @@ impl Marks {
         marks
     }
 
+    /// Publishes them on this board from now on.
+    #[must_use]
+    pub fn on(mut self, board: Arc<Board>) -> Marks {
+        self.board = board;
+        self.publish(&self.lock());
+        self
+    }
+
+    /// With the marks locked: what is published last is how they stand.
+    fn publish(&self, mark: &Mark) {
+        self.board.publish_journal(|journal| {
+            (journal.committed, journal.durable) = (mark.committed, mark.durable);
+            (journal.failing, journal.unsyncable) = (mark.failing, mark.unsyncable);
+        });
+    }
+
     /// How they stand.
     pub fn now(&self) -> Mark {
         *self.lock()
@@ -84,6 +102,7 @@ impl Marks {
         mark.commits += 1;
         mark.segments_settled += u64::from(settled);
         mark.unsynced_since_ns.get_or_insert(now_ns);
+        self.publish(&mark);
         self.changed.notify_all();
     }
 
@@ -108,6 +127,9 @@ impl Marks {
         let mut mark = self.lock();
         let before = std::mem::replace(&mut mark.failing, failing);
         mark.note_refusal(now_ns);
+        if before != failing {
+            self.publish(&mark);
+        }
         before
     }
 
@@ -116,6 +138,7 @@ impl Marks {
         let mut mark = self.lock();
         mark.unsyncable = unsyncable;
         mark.note_refusal(now_ns);
+        self.publish(&mark);
     }
 
     /// All windows that end up to `closed_s` are counted now.
@@ -131,6 +154,7 @@ impl Marks {
         mark.durable_commits = mark.durable_commits.max(then.commits);
         let more = mark.commits > mark.durable_commits;
         mark.unsynced_since_ns = more.then_some(now_ns);
+        self.publish(&mark);
         self.changed.notify_all();
     }
 

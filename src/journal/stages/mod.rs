@@ -4,6 +4,7 @@ pub(super) mod commit;
 pub(super) mod durable;
 pub(super) mod marks;
 pub(super) mod outbox;
+pub(super) mod publisher;
 pub(super) mod retention;
 pub(super) mod roller;
 mod room;

@@ -28,6 +28,9 @@ impl Writer {
         let pruned = self
             .journal
             .prune(&self.delivered, counted, sure_ns - keep_ns)?;
+        if pruned > 0 {
+            self.publisher.is_outdated();
+        }
         Ok(pruned > 0)
     }
 
@@ -40,6 +43,7 @@ impl Writer {
         }
         let counted = self.roller.counted_until();
         self.journal.prune(&self.delivered, counted, WallNs::MAX)?;
+        self.publisher.is_outdated();
         Ok(())
     }
 
@@ -71,6 +75,7 @@ impl Writer {
             .journal
             .make_room(delivered, max_bytes, before_ns, now_ns)?;
         if left > 0 {
+            self.publisher.is_outdated();
             warn!(
                 pulses = left,
                 max_bytes, "the journal's disk bound: the oldest pulses left"

@@ -17,11 +17,13 @@ use crate::journal::ids::IdRanges;
 use crate::journal::refusal::Refusal;
 use crate::journal::stages::marks::Marks;
 use crate::journal::stages::outbox::Outbox;
+use crate::journal::stages::publisher::Publisher;
 use crate::journal::stages::roller::Roller;
 use crate::journal::stages::unsynced::{Carryover, Tail};
 use crate::journal::stages::unused::UnusedSegments;
+use crate::journal::tables::lines::Lines;
 use crate::model::View;
-use crate::model::{MonoNs, NS_PER_S, Watched};
+use crate::model::{MeterId, MonoNs, NS_PER_S, Watched};
 
 /// What was delivered is saved this often: after a crash so many seconds are sent again, which is
 /// harmless, and the card is spared a write a second.
@@ -69,6 +71,7 @@ pub struct Writer {
     // State.
     pub(super) reserve: Reserve,
     unused: UnusedSegments,
+    pub(super) publisher: Publisher,
     pub(super) roller: Roller,
     tail: Tail,
     closing: Option<Closing>,
@@ -111,6 +114,7 @@ impl Writer {
         Ok(Writer {
             reserve: Reserve::of(journal.dir()),
             unused: UnusedSegments::default(),
+            publisher: Publisher::open(&journal, intake.board(), (now_ns, clock.wall_ns()))?,
             roller: Roller::open(&journal)?,
             tail: Tail::default(),
             closing: None,
@@ -223,6 +227,8 @@ impl Writer {
         }
         self.preallocating = self.preallocating && self.grow_wal();
         let rolling = self.roll(watched)?;
+        let commits = self.marks.now().commits;
+        self.publisher.look(commits, (now_ns, self.clock.wall_ns()));
         let busy = self.pruning || self.preallocating || rolling;
         Ok(if busy { Duration::ZERO } else { IDLE_WAIT })
     }
@@ -242,19 +248,21 @@ impl Writer {
     /// Keeps how the lines stand, when that has changed.
     fn keep_lines(&mut self, watched: &Watched) -> Result<(), JournalError> {
         let is_timed = watched.looked_ns.is_some();
-        let (version, was_timed) = self.lines;
-        let known = if is_timed == was_timed {
-            version
-        } else {
-            u64::MAX
-        };
-        if let Some(lines) = self.intake.lines_since(known) {
-            self.journal.keep_lines(&lines, is_timed)?;
-            self.intake.lines_kept(&lines);
-            self.lines = (lines.version, is_timed);
-            self.marks
-                .committed(self.journal.newest(), false, self.clock.mono_ns());
+        let (capture, ended) = (self.intake.board().snapshot().capture, self.intake.ended());
+        let version = capture.lines_version;
+        if ended.is_empty() && self.lines == (version, is_timed) {
+            return Ok(());
         }
+        let now = capture.lines.iter().map(|line| line.now.clone());
+        let lines = Lines {
+            now: (0..).map(MeterId).zip(now).collect(),
+            ended,
+        };
+        self.journal.keep_lines(&lines, is_timed)?;
+        self.intake.ended_kept(lines.ended.len());
+        self.lines = (version, is_timed);
+        self.marks
+            .committed(self.journal.newest(), false, self.clock.mono_ns());
         Ok(())
     }
 
@@ -317,6 +325,8 @@ impl Writer {
                 let newest = self.journal.newest();
                 self.marks.committed(newest, settled, self.clock.mono_ns());
                 let mark = self.marks.now();
+                self.publisher.committed(&self.journal, &pending, newest);
+                self.intake.settled();
                 self.tail.keep(mark.commits, newest, pending);
                 self.tail.durable(mark.durable_commits);
                 Ok(())
@@ -342,6 +352,9 @@ impl Writer {
         {
             self.outbox.put_back(news);
             return Err(failed);
+        }
+        if !news.refused.is_empty() || !news.expired.is_empty() {
+            self.publisher.is_outdated();
         }
         if let Some(delivered) = news.delivered {
             self.delivered = delivered;

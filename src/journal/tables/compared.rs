@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 use crate::journal::handles::journal::{Comparing, Journal};
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
+use crate::live::TierLive;
 use crate::model::Spans;
 use crate::model::Tier;
 
@@ -90,6 +91,23 @@ pub struct Compared {
 }
 
 impl Compared {
+    /// What the live board shows of it; None: nothing was compared yet.
+    pub fn live(&self, tier: Tier) -> Option<TierLive> {
+        let until_s = self.until_s?;
+        let (from_s, to_s) = self.span().unzip();
+        // What was written while it was young is looked at again in any case.
+        let left = self.to_look.iter().next();
+        let left = left.filter(|(left_s, _)| to_s.is_none_or(|to_s| *left_s < to_s));
+        Some(TierLive {
+            until_s,
+            from_s,
+            to_s,
+            unequal: self.unequal.length_s() / tier.windows().width_s(),
+            to_look_from_s: left.map(|(left_s, _)| left_s),
+            all_s: self.all_s,
+        })
+    }
+
     /// The newest span over which the two were compared by the last look; None: it is still to come.
     pub fn span(&self) -> Option<(i64, i64)> {
         let mut to_s = self.until_s?;

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Transaction, params};
 
-use crate::intake::lines::Lines;
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{FilterState, LineNow, LineState, NS_PER_S, WatchedStretch};
+use crate::model::{FilterState, LineNow, LineState, MeterId, NS_PER_S, WatchedStretch};
 
 /// Keeps the state of a meter's line.
 pub(in crate::journal) fn put_line(
@@ -31,6 +30,15 @@ pub(in crate::journal) fn put_line(
         .and_then(|mut put| put.execute(params![meter, request, state.line_seqno, filter, tally]))
         .op("keep a line's state")?;
     Ok(())
+}
+
+/// How the lines stand, as it is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::journal) struct Lines {
+    /// By meter.
+    pub(in crate::journal) now: BTreeMap<MeterId, LineNow>,
+    /// Stretches that were watched and are over.
+    pub(in crate::journal) ended: Vec<(MeterId, WatchedStretch)>,
 }
 
 impl Journal {
@@ -143,7 +151,6 @@ impl Reader {
 mod tests {
     use super::*;
     use crate::journal::tests::{WALL, names};
-    use crate::model::MeterId;
 
     #[test]
     fn a_line_that_was_never_read_is_missed_from_the_first_second() {

@@ -9,6 +9,7 @@ pub(super) mod hours;
 pub(super) mod kind;
 pub(super) mod ledger;
 pub(super) mod lines;
+pub(super) mod live;
 pub(super) mod meters;
 pub(super) mod pulses;
 pub(super) mod quarantine;

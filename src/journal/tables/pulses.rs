@@ -145,20 +145,29 @@ impl Reader {
         if self.offsets.len() > OFFSETS_MAX {
             self.offsets.clear();
         }
-        let mut select = self
-            .connection
-            .prepare_cached("SELECT offset_ns FROM clock_segment WHERE id = ?1 AND trust > 0")
-            .op("be read")?;
         for segment in wanted {
-            if self.offsets.contains_key(&segment) {
-                continue;
-            }
-            let found = select.query_row([segment], |row| row.get(0)).optional();
-            if let Some(offset_ns) = found.op("be read")? {
-                self.offsets.insert(segment, offset_ns);
-            }
+            self.final_offset_ns(segment)?;
         }
         Ok(())
+    }
+
+    /// The offset of a segment to wall time, if it is final.
+    pub(in crate::journal) fn final_offset_ns(
+        &mut self,
+        segment: i64,
+    ) -> Result<Option<i64>, JournalError> {
+        if let Some(offset_ns) = self.offsets.get(&segment) {
+            return Ok(Some(*offset_ns));
+        }
+        let offset_ns = self
+            .connection
+            .prepare_cached("SELECT offset_ns FROM clock_segment WHERE id = ?1 AND trust > 0")
+            .and_then(|mut select| select.query_row([segment], |row| row.get(0)).optional())
+            .op("be read")?;
+        if let Some(offset_ns) = offset_ns {
+            self.offsets.insert(segment, offset_ns);
+        }
+        Ok(offset_ns)
     }
 
     /// The oldest and the newest id that are there; None: no pulse at all.

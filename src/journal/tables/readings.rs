@@ -6,22 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 use crate::journal::db::open;
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
-use crate::model::WallNs;
-
-/// A reading.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Reading {
-    /// When it was taken.
-    pub at_ns: WallNs,
-    /// The meter's pulses in the journal by then.
-    pub pulses: i64,
-    /// What the meter's face showed, in kWh.
-    pub kwh: f64,
-    /// Pulses for one kWh, as configured then.
-    pub imp_per_kwh: f64,
-    /// The register is counted from it; else it is but a note.
-    pub adopted: bool,
-}
+use crate::model::{Reading, WallNs};
 
 /// A connection that adds readings, beside a running daemon or alone: nothing that the journal's one writer
 /// keeps is touched.

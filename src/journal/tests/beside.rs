@@ -13,9 +13,9 @@ use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::stages::durable::Durable;
 use crate::journal::stages::marks::Marks;
-use crate::journal::tables::readings::{Reading, Registers};
+use crate::journal::tables::readings::Registers;
 use crate::journal::tests::{Bench, WALL, names, pending, pulses, segment};
-use crate::model::NS_PER_S;
+use crate::model::{NS_PER_S, Reading};
 
 /// What must not wait for a reader may take so long on a busy machine; the wait would be 5 s.
 const AT_ONCE_NS: i64 = 3 * NS_PER_S;

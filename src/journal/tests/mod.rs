@@ -76,7 +76,7 @@ impl Bench {
         let journal = Journal::open(dir.path(), &names(), boot_id, WALL).unwrap();
         let destination = journal.destination("influx").unwrap();
         let marks = Arc::new(Marks::at(journal.newest()));
-        let intake = Arc::new(Intake::new(PULSES_MAX));
+        let intake = Arc::new(Intake::new(PULSES_MAX, Arc::default()));
         let arc: Arc<dyn Clock> = Arc::new(clock.clone());
         let durable =
             Durable::open(dir.path(), Arc::clone(&marks), Arc::clone(&arc), 1_000).unwrap();

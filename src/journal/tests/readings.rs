@@ -2,15 +2,14 @@
 //! journal.
 
 use crate::clock::segment::Trust;
+use crate::energy::register::kwh;
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
-use crate::journal::salvage::Arrival;
-use crate::journal::salvage::Foreign;
-use crate::journal::tables::readings::{Reading, Registers};
+use crate::journal::salvage::{Arrival, Foreign};
+use crate::journal::tables::readings::Registers;
 use crate::journal::tests::{Bench, WALL, pending, pulses, segment};
 use crate::journal::{JournalError, file_in};
-use crate::model::NS_PER_S;
-use crate::register::kwh;
+use crate::model::{NS_PER_S, Reading};
 
 fn reading(at_ns: i64, kwh: f64, adopted: bool) -> Reading {
     Reading {

@@ -82,7 +82,7 @@ fn after(held: usize) -> (i64, u64, usize) {
     let (dir, states, mut left) = story();
     put_back(dir.path(), &states[held]);
     let mut journal = Journal::open_again(dir.path(), &names(), "boot", WALL).unwrap();
-    let intake = Intake::new(PULSES_MAX);
+    let intake = Intake::new(PULSES_MAX, Default::default());
     let forgotten = left.give_back(&mut journal, &intake, WALL).unwrap();
     let waiting: Pending = intake.take(true).unwrap();
     journal.commit(&waiting).unwrap();
@@ -111,7 +111,7 @@ fn a_commit_that_only_seemed_to_fail_is_found() {
     // As if the last commit, of four pulses, had been answered with an error.
     left.newest -= 4;
     left.tail = crate::journal::stages::unsynced::Tail::default();
-    let intake = Intake::new(PULSES_MAX);
+    let intake = Intake::new(PULSES_MAX, Default::default());
     intake.push(pending(Vec::new(), pulses(1, 0, 5)), WALL);
     let mut journal = Journal::open_again(dir.path(), &names(), "boot", WALL).unwrap();
     left.give_back(&mut journal, &intake, WALL).unwrap();
@@ -225,7 +225,7 @@ fn a_pulse_that_is_in_both_journals_has_one_stamp() {
         std::fs::remove_file(dir.path().join(name)).unwrap();
     }
     let mut journal = open("boot");
-    let intake = Intake::new(PULSES_MAX);
+    let intake = Intake::new(PULSES_MAX, Default::default());
     assert_eq!(left.give_back(&mut journal, &intake, WALL).unwrap(), 3);
     journal.commit(&intake.take(true).unwrap()).unwrap();
     assert_eq!(stamps(), before);

@@ -1,21 +1,23 @@
 //! `powerlogger register`: readings of the meters' faces, and how far the count has drifted from them.
 
+mod said;
+
 use std::io::{BufRead, IsTerminal, Write};
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use self::said::{tell, why_refused, words};
 use super::names::{meant, shell_word, width};
-use super::numbers::count;
 use super::simulated::NOTE;
 use super::time::{self, Moment};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
+use crate::energy::register::{Drift, NewReading, drift, kwh, outdated_imp_per_kwh, parse_kwh};
 use crate::import::tidy::give_to_owner;
-use crate::journal::{MeterTotals, Reader, Reading, Registers};
-use crate::model::WallNs;
-use crate::register::{Drift, base, drift, kwh, parse_kwh};
+use crate::journal::{MeterTotals, Reader, Registers};
+use crate::model::Reading;
 
 /// Options of `register`.
 #[derive(Debug, Args)]
@@ -166,43 +168,17 @@ fn show_meter(
             "", reading.kwh
         )?;
     }
-    let now = imp_per_kwh(loaded, name);
-    if let (Some(base), Some(now)) = (base(readings), now) {
-        if (base.imp_per_kwh - now).abs() > f64::EPSILON {
+    if let Some(now) = imp_per_kwh(loaded, name) {
+        if let Some(counted) = outdated_imp_per_kwh(readings, now) {
             writeln!(
                 out,
-                "{:column$} ⚠ counted with {} imp/kWh, as configured at that reading; now it is {now}: enter a \
-                 new reading with --adopt",
-                "", base.imp_per_kwh
+                "{:column$} ⚠ counted with {counted} imp/kWh, as configured at that reading; now it is {now}: \
+                 enter a new reading with --adopt",
+                ""
             )?;
         }
     }
     Ok(())
-}
-
-/// "0.120 kWh more than counted (120 pulses missed, 0.4 %)".
-fn words(by: &Drift) -> String {
-    let percent = by
-        .percent
-        .map_or(String::new(), |percent| format!(", {:.2} %", percent.abs()));
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "at most a billion kWh of some ten thousand pulses"
-    )]
-    let pulses = count(by.pulses.abs().round() as i64, "pulse");
-    if by.kwh.abs() < 0.000_5 {
-        "as counted".to_owned()
-    } else if by.kwh > 0.0 {
-        format!(
-            "{:.3} kWh more than counted ({pulses} missed{percent})",
-            by.kwh
-        )
-    } else {
-        format!(
-            "{:.3} kWh less than counted ({pulses} too many{percent})",
-            -by.kwh
-        )
-    }
 }
 
 fn imp_per_kwh(loaded: &Loaded, name: &str) -> Option<f64> {
@@ -241,24 +217,21 @@ fn enter(args: &SetArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) ->
     let dir = &loaded.settings.journal.dir;
     let reader = Reader::open(dir)?;
     let now_ns = SystemClock.wall_ns();
-    let at_ns = args.at.resolve(now_ns);
-    if at_ns > now_ns {
-        bail!("{} is in the future", time::local(at_ns));
-    }
-    let earlier = reader.readings(&name)?;
-    let since = since(args, &name, at_ns, &reader, &earlier)?;
-    // A clock that was wrong at an earlier reading must not make this one the older.
-    let at_ns = earlier.last().map_or(at_ns, |last| last.at_ns.max(at_ns));
     let (read_kwh, decimals) = args.kwh;
+    let new = NewReading {
+        at_ns: args.at.resolve(now_ns),
+        is_now: matches!(args.at, Moment::FromNow(0)),
+        kwh: read_kwh,
+        adopt: args.adopt,
+    };
+    let earlier = reader.readings(&name)?;
+    new.check_time(&earlier, now_ns)
+        .map_err(|refused| anyhow::Error::msg(why_refused(&new, refused)))?;
+    let since = pulses_since(&new, &name, &reader)?;
     let totals = reader.totals()?;
     let counted = totals.iter().find(|totals| totals.name == name);
-    let reading = Reading {
-        at_ns,
-        pulses: counted.map_or(0, |totals| totals.pulses) - since,
-        kwh: read_kwh,
-        imp_per_kwh,
-        adopted: args.adopt || base(&earlier).is_none(),
-    };
+    let pulses = counted.map_or(0, |totals| totals.pulses) - since;
+    let reading = new.to_reading(&earlier, pulses, imp_per_kwh);
     if let Some(by) = drift(&earlier, &reading, decimals).filter(|_| args.adopt && !args.yes) {
         confirm(&name, &reading, &by, out)?;
     }
@@ -351,74 +324,15 @@ fn take_back(args: &UndoArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Writ
 }
 
 /// How many pulses have come since the reading was taken.
-fn since(
-    args: &SetArgs,
-    name: &str,
-    at_ns: WallNs,
-    reader: &Reader,
-    earlier: &[Reading],
-) -> Result<i64> {
-    // Now is now, whatever the clock says.
-    if matches!(args.at, Moment::FromNow(0)) {
+fn pulses_since(new: &NewReading, name: &str, reader: &Reader) -> Result<i64> {
+    if new.is_now {
         return Ok(0);
     }
-    if let Some(last) = earlier.last().filter(|last| last.at_ns > at_ns) {
-        bail!("there is a later reading, of {}", time::local(last.at_ns));
-    }
-    match reader.pulses_after(name, at_ns)? {
+    match reader.pulses_after(name, new.at_ns)? {
         Some(since) => Ok(since),
         None => bail!(
             "the journal no longer holds every pulse since {}; read the meter again and leave out --at",
-            time::local(at_ns)
+            time::local(new.at_ns)
         ),
     }
-}
-
-fn tell(
-    name: &str,
-    earlier: &[Reading],
-    kept: &Reading,
-    by: Option<&Drift>,
-    out: &mut dyn Write,
-) -> Result<()> {
-    let Some((by, base)) = by.zip(base(earlier)) else {
-        writeln!(
-            out,
-            "✓ {name}: the register is {} kWh, and counted from here on",
-            kept.kwh
-        )?;
-        return Ok(());
-    };
-    let since = time::local(base.at_ns);
-    if by.is_rounding {
-        writeln!(
-            out,
-            "✓ {name}: {} kWh, as counted since {since}, to the last digit",
-            kept.kwh
-        )?;
-    } else {
-        writeln!(
-            out,
-            "• {name}: {} kWh on the meter, {:.3} kWh by the pulses since {since}: {}",
-            kept.kwh,
-            by.expected_kwh,
-            words(by)
-        )?;
-    }
-    if kept.adopted {
-        writeln!(out, "  The register is counted from this reading on.")?;
-    } else {
-        writeln!(
-            out,
-            "  Kept as a note; with --adopt the register is counted from this reading on."
-        )?;
-    }
-    if by.is_implausible {
-        writeln!(
-            out,
-            "  If it was a slip: `powerlogger register undo {}`",
-            shell_word(name)
-        )?;
-    }
-    Ok(())
 }

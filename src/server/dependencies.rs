@@ -1,24 +1,25 @@
-//! What delivery needs to begin.
+//! What a stage that speaks with the server needs, besides the server itself.
 
 use std::sync::Arc;
 
-use super::sink::Sink;
 use crate::clock::Clock;
 use crate::config::DeliverSettings;
-use crate::journal::{Outbox, Reader};
+use crate::journal::Outbox;
+use crate::journal::Reader;
+use crate::live::Board;
 
-/// What a [`super::Deliverer`] needs to begin.
+/// What delivery and the reconciler need to begin, each its own.
 #[derive(Debug)]
-pub struct DelivererParts {
+pub struct Dependencies {
     /// A connection of its own.
     pub reader: Reader,
-    /// Where batches go.
-    pub sink: Box<dyn Sink>,
     /// Where the writer finds what is to be kept.
     pub outbox: Arc<Outbox>,
+    /// Where the stage shows how it stands. Its part must be there.
+    pub board: Arc<Board>,
     /// Real time: pauses are the machine's, whatever clock the pulses stand on.
     pub clock: Arc<dyn Clock>,
-    /// How to send.
+    /// How to send and to retry.
     pub settings: DeliverSettings,
     /// The raw bucket's retention, in days.
     pub retention_d: u32,

@@ -1,7 +1,7 @@
 //! The register of a meter: the kilowatt-hours on its face, from a reading and the pulses counted since.
-//! Pure.
+//! And the rules of entering a reading.
 
-use crate::journal::Reading;
+use crate::model::{Reading, WallNs};
 
 /// The register, if `pulses` of the meter are in the journal: that of the last reading that was adopted, and
 /// `pulses / imp_per_kwh` since. None: none was.
@@ -90,99 +90,63 @@ pub fn parse_kwh(text: &str) -> Result<(f64, usize), String> {
     Ok((kwh, decimals.len()))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A reading as it is entered.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NewReading {
+    /// When it was taken.
+    pub at_ns: WallNs,
+    /// It is taken now, whatever the clock says.
+    pub is_now: bool,
+    /// What the face shows, in kWh.
+    pub kwh: f64,
+    /// The register is to be counted from it.
+    pub adopt: bool,
+}
 
-    fn reading(pulses: i64, kwh: f64, adopted: bool) -> Reading {
+/// Why a reading is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadingRefused {
+    /// Its time has not come.
+    InFuture,
+    /// There is a later reading, of this time.
+    Older(WallNs),
+}
+
+impl NewReading {
+    /// Whether it can be entered after the `earlier` ones at `now_ns`: not in the future, and none between them. Only the time
+    /// "now" is free of the clock, which may have been wrong at an earlier reading.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub fn check_time(&self, earlier: &[Reading], now_ns: WallNs) -> Result<(), ReadingRefused> {
+        if self.at_ns > now_ns {
+            return Err(ReadingRefused::InFuture);
+        }
+        match earlier.last() {
+            Some(last) if last.at_ns > self.at_ns && !self.is_now => {
+                Err(ReadingRefused::Older(last.at_ns))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The reading to keep: `pulses` of the meter were in the journal by its time. The first one is adopted in any case; none is
+    /// older than those before.
+    pub fn to_reading(self, earlier: &[Reading], pulses: i64, imp_per_kwh: f64) -> Reading {
         Reading {
-            at_ns: pulses,
+            at_ns: earlier
+                .last()
+                .map_or(self.at_ns, |last| last.at_ns.max(self.at_ns)),
             pulses,
-            kwh,
-            imp_per_kwh: 1_000.0,
-            adopted,
+            kwh: self.kwh,
+            imp_per_kwh,
+            adopted: self.adopt || base(earlier).is_none(),
         }
     }
+}
 
-    #[test]
-    fn the_register_is_the_last_adopted_reading_and_what_was_counted_since() {
-        let all = [
-            reading(100, 50.0, true),
-            reading(2_000, 60.0, true),
-            reading(3_000, 99.0, false),
-        ];
-        assert_eq!(kwh(&all, 2_500), Some(60.5));
-        assert_eq!(kwh(&all[..1], 100), Some(50.0));
-        assert_eq!(kwh(&all[2..], 100), None, "a note is no register");
-    }
-
-    #[test]
-    fn drift_is_what_the_face_has_more() {
-        let base = [reading(0, 100.0, true)];
-        let missed = drift(&base, &reading(9_900, 110.0, false), 1).unwrap();
-        assert!((missed.kwh - 0.1).abs() < 1e-9 && (missed.pulses - 100.0).abs() < 1e-6);
-        assert!((missed.percent.unwrap() - 1.0).abs() < 1e-9);
-        assert!(missed.is_rounding, "within the last digit");
-        let extra = drift(&base, &reading(11_000, 110.0, false), 1).unwrap();
-        assert!(extra.kwh < -0.99 && !extra.is_rounding);
-        assert_eq!(
-            drift(&base, &reading(0, 100.0, false), 0).unwrap().percent,
-            None
-        );
-        assert_eq!(drift(&[], &reading(0, 100.0, false), 0), None);
-    }
-
-    #[test]
-    fn a_face_that_goes_round_has_lost_nothing() {
-        let base = [reading(0, 99_999.5, true)];
-        let by = drift(&base, &reading(1_200, 0.5, false), 1).unwrap();
-        assert!((by.kwh + 0.2).abs() < 1e-6 && !by.is_implausible, "{by:?}");
-        // Six digits do not.
-        let by = drift(&base, &reading(1_200, 100_000.5, false), 1).unwrap();
-        assert!((by.kwh + 0.2).abs() < 1e-6, "{by:?}");
-        // Four digits do.
-        let by = drift(
-            &[reading(0, 9_990.0, true)],
-            &reading(25_000, 16.0, false),
-            0,
-        )
-        .unwrap();
-        assert!((by.kwh - 1.0).abs() < 1e-6 && by.is_rounding, "{by:?}");
-        // A slip of the pen is none.
-        let by = drift(&[reading(0, 12_345.6, true)], &reading(10, 5.0, false), 0).unwrap();
-        assert!(by.kwh < -12_000.0 && by.is_implausible, "{by:?}");
-    }
-
-    #[test]
-    fn what_pulses_that_were_missed_cannot_explain_is_implausible() {
-        let by = |pulses: i64, shown: f64| {
-            let base = [reading(0, 500.0, true)];
-            drift(&base, &reading(pulses, shown, false), 1)
-                .unwrap()
-                .is_implausible
-        };
-        assert!(!by(100_000, 609.0), "9 kWh of 100");
-        assert!(by(100_000, 511.0) && by(100_000, 611.0), "11 kWh of 100");
-        assert!(!by(0, 509.0) && by(0, 511.0), "nothing was counted");
-        assert!(!by(4_000_000, 4_890.0), "a tenth of much");
-    }
-
-    #[test]
-    fn readings_are_written_as_they_stand() {
-        assert_eq!(parse_kwh("12345.6"), Ok((12_345.6, 1)));
-        assert_eq!(parse_kwh(" 012345,67"), Ok((12_345.67, 2)));
-        assert_eq!(parse_kwh("7"), Ok((7.0, 0)));
-        for wrong in [
-            "",
-            "-1",
-            "1e5",
-            "1.2.3",
-            ".5",
-            "12 kWh",
-            "9999999999",
-            "NaN",
-        ] {
-            assert!(parse_kwh(wrong).is_err(), "{wrong}");
-        }
-    }
+/// The imp_per_kwh with which the register is counted, if it is not the `configured` one: that was changed since the reading.
+pub fn outdated_imp_per_kwh(readings: &[Reading], configured: f64) -> Option<f64> {
+    let counted = base(readings)?.imp_per_kwh;
+    ((counted - configured).abs() > f64::EPSILON).then_some(counted)
 }

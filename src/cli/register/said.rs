@@ -1,0 +1,96 @@
+//! What `powerlogger register` says of a reading.
+
+use std::io::Write;
+
+use anyhow::Result;
+
+use crate::cli::names::shell_word;
+use crate::cli::numbers::count;
+use crate::cli::time;
+use crate::energy::register::{Drift, NewReading, ReadingRefused, base};
+use crate::model::Reading;
+
+/// "0.120 kWh more than counted (120 pulses missed, 0.4 %)".
+pub(super) fn words(by: &Drift) -> String {
+    let percent = by
+        .percent
+        .map_or(String::new(), |percent| format!(", {:.2} %", percent.abs()));
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "at most a billion kWh of some ten thousand pulses"
+    )]
+    let pulses = count(by.pulses.abs().round() as i64, "pulse");
+    if by.kwh.abs() < 0.000_5 {
+        "as counted".to_owned()
+    } else if by.kwh > 0.0 {
+        format!(
+            "{:.3} kWh more than counted ({pulses} missed{percent})",
+            by.kwh
+        )
+    } else {
+        format!(
+            "{:.3} kWh less than counted ({pulses} too many{percent})",
+            -by.kwh
+        )
+    }
+}
+
+/// Why it is not taken.
+pub(super) fn why_refused(new: &NewReading, refused: ReadingRefused) -> String {
+    match refused {
+        ReadingRefused::InFuture => format!("{} is in the future", time::local(new.at_ns)),
+        ReadingRefused::Older(than_ns) => {
+            format!("there is a later reading, of {}", time::local(than_ns))
+        }
+    }
+}
+
+/// What has become of a reading that was kept, after the earlier ones.
+pub(super) fn tell(
+    name: &str,
+    earlier: &[Reading],
+    kept: &Reading,
+    by: Option<&Drift>,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let Some((by, base)) = by.zip(base(earlier)) else {
+        writeln!(
+            out,
+            "✓ {name}: the register is {} kWh, and counted from here on",
+            kept.kwh
+        )?;
+        return Ok(());
+    };
+    let since = time::local(base.at_ns);
+    if by.is_rounding {
+        writeln!(
+            out,
+            "✓ {name}: {} kWh, as counted since {since}, to the last digit",
+            kept.kwh
+        )?;
+    } else {
+        writeln!(
+            out,
+            "• {name}: {} kWh on the meter, {:.3} kWh by the pulses since {since}: {}",
+            kept.kwh,
+            by.expected_kwh,
+            words(by)
+        )?;
+    }
+    if kept.adopted {
+        writeln!(out, "  The register is counted from this reading on.")?;
+    } else {
+        writeln!(
+            out,
+            "  Kept as a note; with --adopt the register is counted from this reading on."
+        )?;
+    }
+    if by.is_implausible {
+        writeln!(
+            out,
+            "  If it was a slip: `powerlogger register undo {}`",
+            shell_word(name)
+        )?;
+    }
+    Ok(())
+}

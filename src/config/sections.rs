@@ -1,0 +1,44 @@
+//! The tables of the configuration, in the order in which they are shown. A new one is a file and a line here.
+
+use std::path::Path;
+
+use super::problem::ConfigPart;
+use super::section::Section;
+use super::server::Lacking;
+use super::site::SiteSettings;
+use super::web::WebSettings;
+use super::{
+    ClockSettings, DeliverSettings, InfluxSettings, JournalSettings, LogSettings, MeterSettings,
+};
+use super::{clock, deliver, influx, journal, log, meters, site, web};
+
+/// What all tables say, before it is known whether there is a server.
+#[derive(Debug)]
+pub(super) struct Sections {
+    pub influx: (InfluxSettings, Vec<Lacking>),
+    pub journal: JournalSettings,
+    pub waiting_pulses_max: usize,
+    pub clock: ClockSettings,
+    pub deliver: DeliverSettings,
+    pub log: LogSettings,
+    pub site: SiteSettings,
+    pub web: WebSettings,
+    pub meters: Vec<MeterSettings>,
+}
+
+/// Reads all tables. `dir`: where the files are.
+pub(super) fn read(root: &mut Section<'_>, dir: &Path) -> Sections {
+    let influx = root.table("influx", ConfigPart::Server, |s| influx::read(s, dir));
+    let (journal, waiting_pulses_max) = root.table("journal", ConfigPart::Counting, journal::read);
+    Sections {
+        influx,
+        journal,
+        waiting_pulses_max,
+        clock: root.table("clock", ConfigPart::Aside, clock::read),
+        deliver: root.table("deliver", ConfigPart::Server, deliver::read),
+        log: root.table("log", ConfigPart::Aside, log::read),
+        site: root.table("site", ConfigPart::Aside, site::read),
+        web: root.table("web", ConfigPart::Aside, web::read),
+        meters: meters::read(root),
+    }
+}

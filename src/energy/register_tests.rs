@@ -1,0 +1,164 @@
+//! Registers, drift, and the rules of a reading.
+
+use super::register::{NewReading, ReadingRefused, drift, kwh, outdated_imp_per_kwh, parse_kwh};
+use crate::model::Reading;
+
+fn reading(pulses: i64, kwh: f64, adopted: bool) -> Reading {
+    Reading {
+        at_ns: pulses,
+        pulses,
+        kwh,
+        imp_per_kwh: 1_000.0,
+        adopted,
+    }
+}
+
+#[test]
+fn the_register_is_the_last_adopted_reading_and_what_was_counted_since() {
+    let all = [
+        reading(100, 50.0, true),
+        reading(2_000, 60.0, true),
+        reading(3_000, 99.0, false),
+    ];
+    assert_eq!(kwh(&all, 2_500), Some(60.5));
+    assert_eq!(kwh(&all[..1], 100), Some(50.0));
+    assert_eq!(kwh(&all[2..], 100), None, "a note is no register");
+}
+
+#[test]
+fn drift_is_what_the_face_has_more() {
+    let base = [reading(0, 100.0, true)];
+    let missed = drift(&base, &reading(9_900, 110.0, false), 1).unwrap();
+    assert!((missed.kwh - 0.1).abs() < 1e-9 && (missed.pulses - 100.0).abs() < 1e-6);
+    assert!((missed.percent.unwrap() - 1.0).abs() < 1e-9);
+    assert!(missed.is_rounding, "within the last digit");
+    let extra = drift(&base, &reading(11_000, 110.0, false), 1).unwrap();
+    assert!(extra.kwh < -0.99 && !extra.is_rounding);
+    assert_eq!(
+        drift(&base, &reading(0, 100.0, false), 0).unwrap().percent,
+        None
+    );
+    assert_eq!(drift(&[], &reading(0, 100.0, false), 0), None);
+}
+
+#[test]
+fn a_face_that_goes_round_has_lost_nothing() {
+    let base = [reading(0, 99_999.5, true)];
+    let by = drift(&base, &reading(1_200, 0.5, false), 1).unwrap();
+    assert!((by.kwh + 0.2).abs() < 1e-6 && !by.is_implausible, "{by:?}");
+    // Six digits do not.
+    let by = drift(&base, &reading(1_200, 100_000.5, false), 1).unwrap();
+    assert!((by.kwh + 0.2).abs() < 1e-6, "{by:?}");
+    // Four digits do.
+    let by = drift(
+        &[reading(0, 9_990.0, true)],
+        &reading(25_000, 16.0, false),
+        0,
+    )
+    .unwrap();
+    assert!((by.kwh - 1.0).abs() < 1e-6 && by.is_rounding, "{by:?}");
+    // A slip of the pen is none.
+    let by = drift(&[reading(0, 12_345.6, true)], &reading(10, 5.0, false), 0).unwrap();
+    assert!(by.kwh < -12_000.0 && by.is_implausible, "{by:?}");
+}
+
+#[test]
+fn what_pulses_that_were_missed_cannot_explain_is_implausible() {
+    let by = |pulses: i64, shown: f64| {
+        let base = [reading(0, 500.0, true)];
+        drift(&base, &reading(pulses, shown, false), 1)
+            .unwrap()
+            .is_implausible
+    };
+    assert!(!by(100_000, 609.0), "9 kWh of 100");
+    assert!(by(100_000, 511.0) && by(100_000, 611.0), "11 kWh of 100");
+    assert!(!by(0, 509.0) && by(0, 511.0), "nothing was counted");
+    assert!(!by(4_000_000, 4_890.0), "a tenth of much");
+}
+
+#[test]
+fn readings_are_written_as_they_stand() {
+    assert_eq!(parse_kwh("12345.6"), Ok((12_345.6, 1)));
+    assert_eq!(parse_kwh(" 012345,67"), Ok((12_345.67, 2)));
+    assert_eq!(parse_kwh("7"), Ok((7.0, 0)));
+    for wrong in [
+        "",
+        "-1",
+        "1e5",
+        "1.2.3",
+        ".5",
+        "12 kWh",
+        "9999999999",
+        "NaN",
+    ] {
+        assert!(parse_kwh(wrong).is_err(), "{wrong}");
+    }
+}
+
+fn entered(at_ns: i64, is_now: bool, adopt: bool) -> NewReading {
+    NewReading {
+        at_ns,
+        is_now,
+        kwh: 7.0,
+        adopt,
+    }
+}
+
+#[test]
+fn a_reading_is_neither_of_the_future_nor_between_others() {
+    let earlier = [reading(100, 1.0, true), reading(300, 2.0, false)];
+    let check = |at_ns, is_now| entered(at_ns, is_now, false).check_time(&earlier, 1_000);
+    assert_eq!(check(1_000, false), Ok(()));
+    assert_eq!(check(300, false), Ok(()));
+    assert_eq!(check(1_001, false), Err(ReadingRefused::InFuture));
+    assert_eq!(check(299, false), Err(ReadingRefused::Older(300)));
+    assert_eq!(
+        check(200, true),
+        Ok(()),
+        "the clock was ahead at the last one"
+    );
+    assert_eq!(entered(5, false, false).check_time(&[], 1_000), Ok(()));
+}
+
+#[test]
+fn the_first_reading_is_adopted_and_none_is_older_than_the_last() {
+    let kept = entered(50, true, false).to_reading(&[], 12, 800.0);
+    assert!(kept.adopted);
+    assert_eq!(
+        (kept.at_ns, kept.pulses, kept.kwh, kept.imp_per_kwh),
+        (50, 12, 7.0, 800.0)
+    );
+    let note = [reading(100, 1.0, false)];
+    assert!(
+        entered(200, true, false).to_reading(&note, 0, 1.0).adopted,
+        "a note is no base"
+    );
+    let earlier = [reading(100, 1.0, true)];
+    assert!(
+        !entered(200, true, false)
+            .to_reading(&earlier, 0, 1.0)
+            .adopted
+    );
+    assert!(
+        entered(200, true, true)
+            .to_reading(&earlier, 0, 1.0)
+            .adopted
+    );
+    assert_eq!(
+        entered(50, true, false).to_reading(&earlier, 0, 1.0).at_ns,
+        100
+    );
+}
+
+#[test]
+fn a_changed_factor_is_noticed_at_the_base() {
+    let mut readings = [reading(100, 1.0, true), reading(200, 2.0, false)];
+    readings[1].imp_per_kwh = 800.0;
+    assert_eq!(
+        outdated_imp_per_kwh(&readings, 1_000.0),
+        None,
+        "a note counts nothing"
+    );
+    assert_eq!(outdated_imp_per_kwh(&readings, 800.0), Some(1_000.0));
+    assert_eq!(outdated_imp_per_kwh(&[], 800.0), None);
+}

@@ -1,0 +1,222 @@
+//! Keeps the live board up to date with what the writer does, so that nothing is read to say how things stand.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tracing::debug;
+
+use crate::intake::Pending;
+use crate::journal::handles::journal::Journal;
+use crate::journal::handles::reader::Reader;
+use crate::journal::{FILE_NAME, JournalError};
+use crate::live::Board;
+use crate::model::{MeterId, MonoNs, NS_PER_S, WallNs};
+
+/// What a meter's usual silence is changes slowly, and costs a read of four weeks.
+const SILENCE_EVERY_NS: i64 = 3_600 * NS_PER_S;
+
+/// How much of the file holds data is looked at this often, if anything was committed.
+const BYTES_EVERY_NS: i64 = 60 * NS_PER_S;
+
+/// Commands beside the daemon write, too: readings of registers, points to be sent again. Whether any has is
+/// looked at this often, by the stamp of the WAL.
+const OTHERS_EVERY_NS: i64 = 5 * NS_PER_S;
+
+/// Keeps the board up to date with what the writer does.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    // Dependencies.
+    reader: Reader,
+    board: Arc<Board>,
+    wal: PathBuf,
+    // Settings.
+    /// By [`MeterId`].
+    configured: Vec<String>,
+    // State.
+    /// Segments that were not final at the last look.
+    provisional: HashSet<i64>,
+    /// Something has changed that has to be read again.
+    is_stale: bool,
+    silence_ns: MonoNs,
+    bytes_ns: MonoNs,
+    bytes_commits: u64,
+    others_ns: MonoNs,
+    wal_changed: Option<SystemTime>,
+    looks_again: bool,
+}
+
+impl Publisher {
+    /// Reads what `journal` holds onto the board.
+    pub(super) fn open(
+        journal: &Journal,
+        board: &Arc<Board>,
+        (now_ns, wall_ns): (MonoNs, WallNs),
+    ) -> Result<Publisher, JournalError> {
+        let reader = Reader::open(journal.dir())?;
+        let names = reader.meter_names()?;
+        let configured = journal.meters.iter().map(|row| names.get(row).cloned());
+        let mut publisher = Publisher {
+            configured: configured.map(Option::unwrap_or_default).collect(),
+            reader,
+            board: Arc::clone(board),
+            wal: journal.dir().join(format!("{}-wal", FILE_NAME)),
+            provisional: HashSet::new(),
+            is_stale: false,
+            silence_ns: now_ns,
+            bytes_ns: now_ns,
+            bytes_commits: 0,
+            others_ns: now_ns,
+            wal_changed: None,
+            looks_again: false,
+        };
+        publisher.read_totals()?;
+        publisher.read_silences(wall_ns)?;
+        Ok(publisher)
+    }
+
+    fn read_totals(&mut self) -> Result<(), JournalError> {
+        let mut meters = self.reader.meters_live(&self.configured)?;
+        let read = self.reader.journal_live()?;
+        self.provisional.clear();
+        self.board.publish_meters(|known| {
+            for meter in &mut meters.all {
+                let before = known.get(&meter.name);
+                meter.usual_silence_s = before.and_then(|before| before.usual_silence_s);
+            }
+            *known = meters;
+        });
+        self.board.publish_journal(|journal| {
+            (journal.bounds, journal.bytes) = (read.bounds, read.bytes);
+            (journal.simulated, journal.clock) = (read.simulated, read.clock);
+        });
+        self.is_stale = false;
+        Ok(())
+    }
+
+    fn read_silences(&mut self, wall_ns: WallNs) -> Result<(), JournalError> {
+        let usual_s = self.reader.usual_silences_s(wall_ns)?;
+        self.board.publish_meters(|meters| {
+            for meter in &mut meters.all {
+                meter.usual_silence_s = usual_s.get(&*meter.name).copied();
+            }
+        });
+        Ok(())
+    }
+
+    /// More has changed than is known here: all is read again soon.
+    pub(super) fn is_outdated(&mut self) {
+        self.is_stale = true;
+    }
+
+    /// `pending` is committed; its newest pulse is `newest`.
+    pub(super) fn committed(&mut self, journal: &Journal, pending: &Pending, newest: i64) {
+        self.is_stale |= !pending.segments.is_empty();
+        let stamps = pending.pulses.iter().map(|pulse| {
+            let row = journal.segments.get(&pulse.segment).copied();
+            let offset_ns = row.and_then(|row| self.final_offset_ns(row));
+            (
+                pulse.meter,
+                offset_ns.map(|offset_ns| pulse.mono_ns + offset_ns),
+            )
+        });
+        let stamps: Vec<(MeterId, Option<WallNs>)> = stamps.collect();
+        let name = |meter: &MeterId| self.configured[meter.index()].as_str();
+        self.board.publish_meters(|meters| {
+            for (meter, stamp_ns) in &stamps {
+                let meter = meters.entry(name(meter));
+                meter.pulses += 1;
+                meter.last_pulse_ns = *stamp_ns;
+            }
+            for ((meter, cause), loss) in &pending.losses {
+                meters.entry(name(meter)).lose(*cause, *loss);
+            }
+            for (meter, state) in &pending.lines {
+                meters.entry(name(meter)).tally = Some(state.tally);
+            }
+        });
+        let count = i64::try_from(pending.pulses.len()).unwrap_or(0);
+        if count > 0 {
+            self.board.publish_journal(|journal| {
+                let first = journal
+                    .bounds
+                    .map_or(newest + 1 - count, |(first, _)| first);
+                journal.bounds = Some((first, newest));
+            });
+        }
+    }
+
+    /// The offset of a segment, if it is final.
+    fn final_offset_ns(&mut self, segment: i64) -> Option<i64> {
+        if self.provisional.contains(&segment) {
+            return None;
+        }
+        let offset_ns = self.reader.final_offset_ns(segment).ok().flatten();
+        if offset_ns.is_none() {
+            self.provisional.insert(segment);
+        }
+        offset_ns
+    }
+
+    /// Looks at what no commit tells, when it is time to. `commits`: so many were made.
+    pub(super) fn look(&mut self, commits: u64, (now_ns, wall_ns): (MonoNs, WallNs)) {
+        if let Err(failed) = self.try_look(commits, (now_ns, wall_ns)) {
+            debug!(error = %failed, "the board is brought up to date later");
+            self.is_stale = true;
+        }
+    }
+
+    fn try_look(
+        &mut self,
+        commits: u64,
+        (now_ns, wall_ns): (MonoNs, WallNs),
+    ) -> Result<(), JournalError> {
+        if now_ns - self.silence_ns >= SILENCE_EVERY_NS {
+            self.silence_ns = now_ns;
+            self.read_silences(wall_ns)?;
+        }
+        if now_ns - self.others_ns >= OTHERS_EVERY_NS {
+            self.others_ns = now_ns;
+            self.look_for_others()?;
+        }
+        if std::mem::take(&mut self.is_stale) {
+            return self.read_totals();
+        }
+        if now_ns - self.bytes_ns >= BYTES_EVERY_NS && commits != self.bytes_commits {
+            (self.bytes_ns, self.bytes_commits) = (now_ns, commits);
+            let bytes = self.reader.used_bytes()?;
+            self.board.publish_journal(|journal| journal.bytes = bytes);
+        }
+        Ok(())
+    }
+
+    /// Reads what commands beside the daemon may have written, if anything was written at all.
+    fn look_for_others(&mut self) -> Result<(), JournalError> {
+        let changed = fs::metadata(&self.wal).and_then(|wal| wal.modified()).ok();
+        let is_new = changed != self.wal_changed;
+        // What is written within one tick of the file system's clock does not change the stamp twice.
+        if !std::mem::replace(&mut self.looks_again, is_new) && !is_new {
+            return Ok(());
+        }
+        self.wal_changed = changed;
+        let mut bases = BTreeMap::new();
+        for meter in &self.board.snapshot().meters.all {
+            let base = self.reader.register_base(&meter.name)?;
+            if base != meter.register {
+                bases.insert(Arc::clone(&meter.name), base);
+            }
+        }
+        if !bases.is_empty() {
+            self.board.publish_meters(|meters| {
+                for (name, base) in bases {
+                    meters.entry(&name).register = base;
+                }
+            });
+        }
+        self.board
+            .publish_journal(|journal| journal.writes_seen += 1);
+        Ok(())
+    }
+}

@@ -1,0 +1,146 @@
+//! What the live board shows of the journal, read from it: when it is opened, and where no daemon runs.
+
+use std::collections::BTreeMap;
+
+use crate::journal::JournalError;
+use crate::journal::handles::reader::Reader;
+use crate::live::silence;
+use crate::live::{
+    ClockLive, DeliveryLive, JournalLive, JournalPhase, MeterLive, MetersLive, RegisterBase,
+    ViewsLive,
+};
+use crate::model::{DeliveryState, NS_PER_S, Tier, View, ViewsState, WallNs};
+
+impl Reader {
+    /// What is counted of each meter, without its usual silence. `configured`: the meters that the configuration lists.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn meters_live(&self, configured: &[String]) -> Result<MetersLive, JournalError> {
+        let (ledger, tallies) = (self.ledger()?, self.tallies()?);
+        let mut meters = MetersLive::default();
+        for totals in self.totals()? {
+            let mut meter = MeterLive::new(&totals.name, configured.contains(&totals.name));
+            (meter.pulses, meter.last_pulse_ns) = (totals.pulses, totals.last_ns);
+            meter.tally = tallies.get(&totals.name).copied();
+            for (_, cause, loss) in ledger.iter().filter(|(name, ..)| *name == totals.name) {
+                meter.lose(*cause, *loss);
+            }
+            meter.register = self.register_base(&totals.name)?;
+            meters.all.push(meter);
+        }
+        for name in configured {
+            meters.entry(name).is_configured = true;
+        }
+        Ok(meters)
+    }
+
+    /// What the meter's register is counted from: the last reading that was adopted. None: none was.
+    pub(in crate::journal) fn register_base(
+        &self,
+        meter: &str,
+    ) -> Result<Option<RegisterBase>, JournalError> {
+        let readings = self.readings(meter)?;
+        let base = readings.iter().rev().find(|reading| reading.adopted);
+        Ok(base.map(|base| RegisterBase {
+            kwh: base.kwh,
+            pulses: base.pulses,
+            imp_per_kwh: base.imp_per_kwh,
+        }))
+    }
+
+    /// For how many seconds each meter may be silent, by its history; without those of which too little is known.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn usual_silences_s(&self, now_ns: WallNs) -> Result<BTreeMap<String, i64>, JournalError> {
+        let now_s = now_ns.div_euclid(NS_PER_S);
+        let names = self.meter_names()?;
+        let mut hours: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for window in self.windows(View::Hour, silence::history_from_s(now_s), now_s)? {
+            if window.pulses > 0 {
+                hours.entry(window.meter).or_default().push(window.start_s);
+            }
+        }
+        let usual = hours.into_iter().filter_map(|(meter, hours)| {
+            Some((names.get(&meter)?.clone(), silence::usual_s(&hours, now_s)?))
+        });
+        Ok(usual.collect())
+    }
+
+    /// What is there, on which clock. The marks are those of a journal that nobody writes to.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn journal_live(&self) -> Result<JournalLive, JournalError> {
+        let bounds = self.bounds()?;
+        let newest = bounds.map_or(0, |(_, last)| last);
+        let clock = self.clock_trust()?;
+        Ok(JournalLive {
+            phase: JournalPhase::Open,
+            committed: newest,
+            durable: newest,
+            bounds,
+            bytes: self.used_bytes()?,
+            simulated: self.is_simulated()?,
+            clock: clock.map(|(trust, open)| ClockLive {
+                trust: trust.as_str(),
+                holding: open > 0,
+            }),
+            ..JournalLive::default()
+        })
+    }
+
+    /// How delivery to the destination called `name` was last saved, and its windows. None: it is not known.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn delivery_live(
+        &mut self,
+        name: &str,
+        bounds: Option<(i64, i64)>,
+    ) -> Result<Option<(DeliveryLive, ViewsLive)>, JournalError> {
+        let destinations = self.destinations()?;
+        let known = destinations.into_iter().find(|(_, known, _)| known == name);
+        let Some((row, destination, state)) = known else {
+            return Ok(None);
+        };
+        let mut delivery = DeliveryLive {
+            destination,
+            raw: self.sends_raw(row)?,
+            state: DeliveryState::from_word(&state.state),
+            message: state.message,
+            since_ns: state.since_ns,
+            ..DeliveryLive::default()
+        };
+        if let Some((first, last)) = bounds.filter(|_| delivery.raw) {
+            let delivered = self.delivered(row)?;
+            (delivery.missing, delivery.seen) = (delivered.missing(first, last), last);
+            if let Some(gap) = delivered.gaps(first, last).first() {
+                delivery.oldest_ns = self.stamp_of(gap.0)?;
+            }
+        }
+        let state = self.views_state(row)?;
+        let mut views = ViewsLive {
+            state: ViewsState::from_word(&state.state),
+            message: state.message,
+            since_ns: state.since_ns,
+            ..ViewsLive::default()
+        };
+        for tier in Tier::ALL {
+            if let Some(known) = self.compared(row, tier)?.live(tier) {
+                views.tiers.insert(tier, known);
+            }
+        }
+        Ok(Some((delivery, views)))
+    }
+
+    /// The stamp of a pulse; None: it is not there, or its time is not known.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn stamp_of(&mut self, id: i64) -> Result<Option<WallNs>, JournalError> {
+        let page = self.page(id, id, 1)?;
+        Ok(page.entries.first().map(|entry| entry.wall_ns))
+    }
+}

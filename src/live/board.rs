@@ -1,0 +1,262 @@
+//! The board itself: parts that are swapped by those who publish, and snapshots for those who read.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use super::Notice;
+use super::delivery::{DeliveryLive, ViewsLive};
+use super::journal::JournalLive;
+use super::lines::CaptureLive;
+use super::meters::MetersLive;
+
+/// Everything at one moment. To clone it is to count a few references up.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// Grows with each change of anything.
+    pub version: u64,
+    /// Pulses in memory that no commit has taken yet.
+    pub waiting: usize,
+    /// The lines, and what came on them since the start.
+    pub capture: Arc<CaptureLive>,
+    /// What the journal has counted of each meter.
+    pub meters: Arc<MetersLive>,
+    /// The journal and its disk.
+    pub journal: Arc<JournalLive>,
+    /// Delivery; None: no destination is configured, or none can be used.
+    pub delivery: Option<Arc<DeliveryLive>>,
+    /// The server's windows; None: as above.
+    pub views: Option<Arc<ViewsLive>>,
+    /// What the configuration's files say that is not done.
+    pub notices: Arc<Vec<Notice>>,
+}
+
+/// What a subscriber is woken by. It is called by the stage that publishes: it must return at once.
+type Wake = dyn Fn() + Send + Sync;
+
+/// Ends when it is dropped.
+pub struct Subscription(#[expect(dead_code, reason = "it is there to be dropped")] Arc<Wake>);
+
+impl std::fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Subscription")
+    }
+}
+
+/// How everything stands, shared by the stages that publish and those who read. Nobody waits here for
+/// more than the moment in which a few pointers are copied.
+#[derive(Default)]
+pub struct Board {
+    now: Mutex<Snapshot>,
+    changed: Condvar,
+    subscribers: Mutex<Vec<Weak<Wake>>>,
+    has_subscribers: AtomicBool,
+    capture_steps: AtomicU64,
+}
+
+impl std::fmt::Debug for Board {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.snapshot().fmt(f)
+    }
+}
+
+impl Board {
+    /// How everything stands.
+    pub fn snapshot(&self) -> Snapshot {
+        self.lock().clone()
+    }
+
+    /// The number of the last change.
+    pub fn version(&self) -> u64 {
+        self.lock().version
+    }
+
+    /// Waits until anything has changed since `version`, for so long at most; returns the number of the last
+    /// change.
+    pub fn wait_for_change(&self, version: u64, timeout: Duration) -> u64 {
+        let waited = self
+            .changed
+            .wait_timeout_while(self.lock(), timeout, |now| now.version == version);
+        let (now, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        now.version
+    }
+
+    /// Has `wake` called at each change, by the stage that has published it, until what is returned is dropped.
+    pub fn subscribe(&self, wake: impl Fn() + Send + Sync + 'static) -> Subscription {
+        let wake: Arc<Wake> = Arc::new(wake);
+        let mut subscribers = self.lock_subscribers();
+        subscribers.push(Arc::downgrade(&wake));
+        self.has_subscribers.store(true, Ordering::SeqCst);
+        Subscription(wake)
+    }
+
+    /// Capture has made a step: it is alive while this is called.
+    pub fn capture_moved(&self) {
+        self.capture_steps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many steps capture has made.
+    pub fn capture_steps(&self) -> u64 {
+        self.capture_steps.load(Ordering::Relaxed)
+    }
+
+    /// So many pulses wait in memory.
+    pub fn publish_waiting(&self, waiting: usize) {
+        let mut now = self.lock();
+        if now.waiting != waiting {
+            now.waiting = waiting;
+            self.publish(now);
+        }
+    }
+
+    /// Capture's part changes.
+    pub fn publish_capture(&self, change: impl FnOnce(&mut CaptureLive)) {
+        self.change(|now| change(Arc::make_mut(&mut now.capture)));
+    }
+
+    /// What is counted of the meters changes.
+    pub fn publish_meters(&self, change: impl FnOnce(&mut MetersLive)) {
+        self.change(|now| change(Arc::make_mut(&mut now.meters)));
+    }
+
+    /// The journal's part changes.
+    pub fn publish_journal(&self, change: impl FnOnce(&mut JournalLive)) {
+        self.change(|now| change(Arc::make_mut(&mut now.journal)));
+    }
+
+    /// Delivery's part is this from here on, whatever it was; None: there is none.
+    pub fn set_delivery(&self, delivery: Option<DeliveryLive>, views: Option<ViewsLive>) {
+        self.change(|now| {
+            now.delivery = delivery.map(Arc::new);
+            now.views = views.map(Arc::new);
+        });
+    }
+
+    /// Delivery's part changes, if there is one.
+    pub fn publish_delivery(&self, change: impl FnOnce(&mut DeliveryLive)) {
+        self.change(|now| {
+            if let Some(delivery) = &mut now.delivery {
+                change(Arc::make_mut(delivery));
+            }
+        });
+    }
+
+    /// The reconciler's part changes, if there is one.
+    pub fn publish_views(&self, change: impl FnOnce(&mut ViewsLive)) {
+        self.change(|now| {
+            if let Some(views) = &mut now.views {
+                change(Arc::make_mut(views));
+            }
+        });
+    }
+
+    /// This is what the configuration's files say that is not done.
+    pub fn set_notices(&self, notices: Vec<Notice>) {
+        self.change(|now| now.notices = Arc::new(notices));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Snapshot)) {
+        let mut now = self.lock();
+        change(&mut now);
+        self.publish(now);
+    }
+
+    fn publish(&self, mut now: MutexGuard<'_, Snapshot>) {
+        now.version += 1;
+        drop(now);
+        self.changed.notify_all();
+        if self.has_subscribers.load(Ordering::SeqCst) {
+            self.wake_subscribers();
+        }
+    }
+
+    fn wake_subscribers(&self) {
+        let mut subscribers = self.lock_subscribers();
+        subscribers.retain(|subscriber| {
+            let wake = subscriber.upgrade();
+            if let Some(wake) = &wake {
+                wake();
+            }
+            wake.is_some()
+        });
+        self.has_subscribers
+            .store(!subscribers.is_empty(), Ordering::SeqCst);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Snapshot> {
+        // A panic elsewhere leaves at worst one number that is not told.
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_subscribers(&self) -> MutexGuard<'_, Vec<Weak<Wake>>> {
+        self.subscribers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[test]
+    fn a_snapshot_stays_as_it_was() {
+        let board = Board::default();
+        let before = board.snapshot();
+        board.publish_journal(|journal| journal.committed = 7);
+        board.publish_waiting(3);
+        let after = board.snapshot();
+        assert_eq!((before.journal.committed, before.waiting), (0, 0));
+        assert_eq!((after.journal.committed, after.waiting), (7, 3));
+        assert_eq!(after.version, before.version + 2);
+        board.publish_waiting(3);
+        assert_eq!(board.version(), after.version, "nothing is new");
+    }
+
+    #[test]
+    fn who_waits_is_woken_by_a_change() {
+        let board = Arc::new(Board::default());
+        let known = board.version();
+        assert_eq!(board.wait_for_change(known, Duration::ZERO), known);
+        let other = Arc::clone(&board);
+        let waiter =
+            std::thread::spawn(move || other.wait_for_change(known, Duration::from_secs(60)));
+        board.publish_journal(|journal| journal.durable = 1);
+        assert_eq!(waiter.join().unwrap(), known + 1);
+    }
+
+    #[test]
+    fn a_subscriber_is_called_until_its_subscription_is_dropped() {
+        let (board, calls) = (Board::default(), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&calls);
+        let subscription = board.subscribe(move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+        });
+        board.publish_waiting(1);
+        board.set_notices(Vec::new());
+        assert_eq!(calls.load(Ordering::SeqCst), 2);
+        drop(subscription);
+        board.publish_waiting(2);
+        assert_eq!(calls.load(Ordering::SeqCst), 2);
+        assert!(board.lock_subscribers().is_empty());
+    }
+
+    #[test]
+    fn delivery_publishes_only_where_there_is_a_destination() {
+        let board = Board::default();
+        board.publish_delivery(|delivery| delivery.points = 1);
+        assert!(board.snapshot().delivery.is_none());
+        let raw = true;
+        let delivery = DeliveryLive {
+            raw,
+            ..DeliveryLive::default()
+        };
+        board.set_delivery(Some(delivery), None);
+        board.publish_delivery(|delivery| (delivery.missing, delivery.seen) = (4, 10));
+        let delivery = board.snapshot().delivery.unwrap();
+        assert_eq!(delivery.backlog(13), 7);
+        assert_eq!(delivery.backlog(9), 4);
+    }
+}

@@ -1,0 +1,18 @@
+//! A reading of a meter's register.
+
+use super::WallNs;
+
+/// What stood on a meter's face at a time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading {
+    /// When it was taken.
+    pub at_ns: WallNs,
+    /// The meter's pulses in the journal by then.
+    pub pulses: i64,
+    /// What the meter's face showed, in kWh.
+    pub kwh: f64,
+    /// Pulses for one kWh, as configured then.
+    pub imp_per_kwh: f64,
+    /// The register is counted from it; else it is but a note.
+    pub adopted: bool,
+}
