@@ -123,12 +123,6 @@ pub struct ScaledClock {
 }
 
 impl ScaledClock {
-    /// A clock that shows `wall_start_ns` now and runs `speed` times as fast as the machine's.
-    pub fn new(wall_start_ns: WallNs, speed: f64) -> ScaledClock {
-        let start_ns = Self::MONO_START_NS;
-        ScaledClock::starting(start_ns, wall_start_ns - start_ns, speed)
-    }
-
     /// A clock whose monotonic hand stands at `start_ns` now and whose wall hand is
     /// `offset_ns` ahead of it: the clock of a recording.
     pub fn starting(start_ns: MonoNs, offset_ns: i64, speed: f64) -> ScaledClock {
@@ -158,9 +152,6 @@ impl ScaledClock {
         let real = (scaled_ns as f64 / self.speed) as i64;
         real
     }
-
-    /// Monotonic stamps begin here, so that 0 stays "never".
-    const MONO_START_NS: i64 = NS_PER_S;
 }
 
 impl Clock for ScaledClock {

@@ -352,9 +352,6 @@ fn is_step(by_ns: i64) -> bool {
     by_ns.abs() >= STEP_MIN_NS
 }
 
-/// After so long without a synchronised clock, unless the configuration says otherwise.
-pub const MAX_WAIT_NS: i64 = 600 * NS_PER_S;
-
 #[cfg(test)]
 #[path = "segment_tests.rs"]
 mod tests;

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// As it is without configuration.
+const MAX_WAIT_NS: i64 = 600 * NS_PER_S;
+
 const T0: MonoNs = NS_PER_S;
 const H: i64 = 3_600 * NS_PER_S;
 const GOOD: i64 = EARLIEST_WALL_NS + 86_400 * NS_PER_S;

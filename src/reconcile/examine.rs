@@ -17,9 +17,6 @@ use crate::model::{Tier, View};
 use crate::server::failure::Failure;
 use crate::server::request_size::RequestSize;
 
-/// Pulses in one read.
-const PAGE_PULSES: usize = 5_000;
-
 /// The journal's side of a stretch, in the windows of one view.
 #[derive(Debug, Default)]
 pub struct Ours {
@@ -249,24 +246,19 @@ impl Examiner<'_> {
         let Some(reader) = self.reader.as_mut() else {
             return Ok(0);
         };
-        let (mut next, last) = reader.ids_between(from_s, to_s)?.unwrap_or((1, 0));
+        let ids = reader.ids_between(from_s, to_s)?.unwrap_or((1, 0));
         let mut hopeless: BTreeSet<usize> = lacking.values().copied().collect();
         let mut queue = PointQueue::new(server, Tier::Raw, self.size);
-        while next <= last {
-            let page = reader.page(next, last, PAGE_PULSES)?;
-            let reached = page.covered.iter().chain(&page.held).map(|range| range.1);
-            next = reached.max().unwrap_or(last) + 1;
-            for entry in page.entries {
-                let name = self.names.get(&entry.meter).map_or("", String::as_str);
-                let of = lacking.get(&(name, view.start_of(entry.wall_ns)));
-                let line = lines.get(&entry.meter);
-                if let (Some(of), Some(line)) = (of, line.filter(|_| !refused.contains(&entry.id)))
-                {
-                    hopeless.remove(of);
-                    queue.push(line, (1, entry.wall_ns), *of)?;
-                }
+        reader.each_pulse(ids, &mut |entry| {
+            let name = self.names.get(&entry.meter).map_or("", String::as_str);
+            let of = lacking.get(&(name, view.start_of(entry.wall_ns)));
+            let line = lines.get(&entry.meter);
+            if let (Some(of), Some(line)) = (of, line.filter(|_| !refused.contains(&entry.id))) {
+                hopeless.remove(of);
+                queue.push(line, (1, entry.wall_ns), *of)?;
             }
-        }
+            Ok::<(), Trouble>(())
+        })?;
         let outcome = queue.finish()?;
         let gone = hopeless.into_iter().map(|of| (of, Failed::Gone));
         for (of, why) in gone.chain(outcome.failed) {

@@ -183,10 +183,6 @@ impl Journal {
             ..Pending::default()
         }
     }
-
-    pub(in crate::journal) fn connection(&self) -> &Connection {
-        &self.connection
-    }
 }
 
 fn meter_row(connection: &Connection, name: &str) -> Result<i64, JournalError> {

@@ -8,11 +8,10 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use crate::clock::segment::Trust;
 use crate::journal::db::file::{file_in, wal_of};
 use crate::journal::handles::journal::Journal;
-use crate::journal::ids::IdRanges;
 use crate::journal::salvage::arrival::Arrival;
 use crate::journal::salvage::readings::count_arrivals;
 use crate::journal::stages::roller::Roller;
-use crate::journal::tables::deliveries::put_delivered;
+use crate::journal::tables::deliveries::{delivered, put_delivered};
 use crate::journal::tables::pulses::put_pulse;
 use crate::journal::tables::segments::IMPORT_BOOT;
 use crate::journal::{JournalError, OpContext};
@@ -156,14 +155,7 @@ fn mark_delivered(
     transaction: &Transaction<'_>,
     (destination, first, last): (i64, i64, i64),
 ) -> Result<(), JournalError> {
-    let mut delivered: IdRanges = transaction
-        .prepare_cached("SELECT first_id, last_id FROM delivered WHERE destination = ?1")
-        .and_then(|mut select| {
-            let ranges = select.query_map([destination], |row| row.try_into())?;
-            ranges.collect::<Result<Vec<_>, _>>()
-        })
-        .map(IdRanges::from_ranges)
-        .op("be read")?;
+    let mut delivered = delivered(transaction, destination)?;
     delivered.add(first, last);
     put_delivered(transaction, destination, &delivered)
 }

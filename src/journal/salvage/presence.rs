@@ -55,9 +55,9 @@ impl Reader {
         let moved = Moved::of(arrivals);
         let rolled = self.rolled()?;
         for range in self.candidates(from_s, to_s, &rolled)?.ranges() {
-            self.each_page(*range, &mut |entry| {
+            self.each_pulse(*range, &mut |entry| {
                 let Some(&meter) = by_row.get(&entry.meter) else {
-                    return;
+                    return Ok(());
                 };
                 let key = (entry.wall_ns, meter);
                 if let Ok(at) = arrivals.binary_search_by_key(&key, |a| (a.wall_ns, a.meter)) {
@@ -69,6 +69,7 @@ impl Reader {
                 if rolled.contains(entry.id) {
                     gone.take(entry.wall_ns, meter);
                 }
+                Ok::<(), JournalError>(())
             })?;
         }
         for (wall_ns, row) in self.held_stamps(&rolled, lent)? {

@@ -153,9 +153,7 @@ fn put_losses(
     meters: &[i64],
 ) -> Result<(), JournalError> {
     for ((meter, cause), loss) in losses {
-        let seen = (loss.first_ns, loss.last_ns);
-        let pulses = loss.pulses;
-        lose(transaction, meters[meter.index()], *cause, pulses, seen)?;
+        lose(transaction, meters[meter.index()], *cause, *loss)?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::journal::tables::ledger::lose;
 use crate::journal::tables::size::used_bytes;
 use crate::journal::tables::thinned::thin;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{LossCause, WallNs};
+use crate::model::{Loss, LossCause, WallNs};
 
 /// Rows a step: large batches write least (75 bytes a pulse, 345 in batches of 20), and this
 /// many take some milliseconds, so that new pulses hardly wait.
@@ -50,7 +50,7 @@ impl Journal {
             .min(self.newest() - 1);
         // The first one that is too young ends it; wall time may run backwards over a step.
         let young: Option<i64> = self
-            .connection()
+            .connection
             .query_row(
                 "SELECT min(p.id) FROM pulse p JOIN clock_segment s ON s.id = p.segment
                  WHERE p.id BETWEEN ?1 AND ?2
@@ -80,7 +80,7 @@ impl Journal {
         before_ns: WallNs,
         now_ns: WallNs,
     ) -> Result<i64, JournalError> {
-        if used_bytes(self.connection())? <= max_bytes / 100 * ROOM_PERCENT {
+        if used_bytes(&self.connection)? <= max_bytes / 100 * ROOM_PERCENT {
             return Ok(0);
         }
         let Some(first) = self.oldest()? else {
@@ -99,7 +99,7 @@ impl Journal {
     fn leaving(&self, first: i64, before_ns: WallNs) -> Result<i64, JournalError> {
         let last = (first + PRUNE_ROWS - 1).min(self.newest() - 1);
         let young: Option<i64> = self
-            .connection()
+            .connection
             .query_row(
                 "SELECT min(p.id) FROM pulse p JOIN clock_segment s ON s.id = p.segment
                  WHERE p.id BETWEEN ?1 AND ?2 AND s.trust > 0 AND p.mono_ns + s.offset_ns >= ?3",
@@ -123,7 +123,7 @@ impl Journal {
     }
 
     fn oldest(&self) -> Result<Option<i64>, JournalError> {
-        self.connection()
+        self.connection
             .query_row("SELECT min(id) FROM pulse", [], |row| row.get(0))
             .op("be read")
     }
@@ -136,7 +136,7 @@ impl Journal {
         lost: Option<(&[(i64, i64)], WallNs)>,
     ) -> Result<i64, JournalError> {
         let transaction = self
-            .connection()
+            .connection
             .unchecked_transaction()
             .op("begin a commit")?;
         if let Some((ranges, now_ns)) = lost {
@@ -174,14 +174,12 @@ fn count_lost(
         })
         .op("be read")?;
     for (meter, pulses, first_ns, last_ns) in lost {
-        let seen = (first_ns, last_ns);
-        lose(
-            transaction,
-            meter,
-            LossCause::DiskBound,
-            pulses.unsigned_abs(),
-            seen,
-        )?;
+        let loss = Loss {
+            pulses: pulses.unsigned_abs(),
+            first_ns,
+            last_ns,
+        };
+        lose(transaction, meter, LossCause::DiskBound, loss)?;
     }
     Ok(())
 }

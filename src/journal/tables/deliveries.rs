@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
@@ -12,7 +12,7 @@ use crate::journal::tables::compared::{Reconciled, put_reconciled};
 use crate::journal::tables::ledger::lose;
 use crate::journal::tables::quarantine::release;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{LossCause, WallNs};
+use crate::model::{Loss, LossCause, WallNs};
 
 /// A point that a destination refused for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,6 +155,22 @@ impl Journal {
     }
 }
 
+/// What a destination has acknowledged.
+pub(in crate::journal) fn delivered(
+    connection: &Connection,
+    destination: i64,
+) -> Result<IdRanges, JournalError> {
+    connection
+        .prepare_cached("SELECT first_id, last_id FROM delivered WHERE destination = ?1")
+        .and_then(|mut select| {
+            let ranges = select.query_map([destination], |row| row.try_into())?;
+            ranges.collect::<Result<Vec<_>, _>>()
+        })
+        .map(IdRanges::from_ranges)
+        .op("be read")
+}
+
+/// Keeps what a destination has acknowledged.
 pub(in crate::journal) fn put_delivered(
     transaction: &Transaction<'_>,
     destination: i64,
@@ -209,8 +225,12 @@ fn put_expired(
         );
     }
     for (meter, (pulses, first_ns, last_ns)) in meters {
-        let seen = (first_ns, last_ns);
-        lose(transaction, meter, LossCause::Retention, pulses, seen)?;
+        let loss = Loss {
+            pulses,
+            first_ns,
+            last_ns,
+        };
+        lose(transaction, meter, LossCause::Retention, loss)?;
     }
     let put = transaction.execute("DELETE FROM expired", []);
     put.op("note what is in windows only")?;
@@ -253,13 +273,8 @@ fn put_refused(
             ],
         )
         .op("keep a refused point")?;
-    lose(
-        transaction,
-        refused.meter,
-        LossCause::Refused,
-        1,
-        (refused.wall_ns, refused.wall_ns),
-    )
+    let loss = Loss::at(1, refused.wall_ns);
+    lose(transaction, refused.meter, LossCause::Refused, loss)
 }
 
 impl Reader {
@@ -268,14 +283,7 @@ impl Reader {
     /// # Errors
     /// When the journal cannot be read.
     pub fn delivered(&self, destination: i64) -> Result<IdRanges, JournalError> {
-        self.connection
-            .prepare_cached("SELECT first_id, last_id FROM delivered WHERE destination = ?1")
-            .and_then(|mut select| {
-                let ranges = select.query_map([destination], |row| row.try_into())?;
-                ranges.collect::<Result<Vec<_>, _>>()
-            })
-            .map(IdRanges::from_ranges)
-            .op("be read")
+        delivered(&self.connection, destination)
     }
 
     /// Whether a destination gets the pulses themselves.

@@ -4,7 +4,7 @@ use rusqlite::{Row, Transaction};
 
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{Loss, LossCause, WallNs};
+use crate::model::{Loss, LossCause};
 
 /// An entry of the ledger: the meter's name, why, how many and when.
 pub type LedgerEntry = (String, LossCause, Loss);
@@ -14,10 +14,9 @@ pub(in crate::journal) fn lose(
     transaction: &Transaction<'_>,
     meter: i64,
     cause: LossCause,
-    pulses: u64,
-    seen: (WallNs, WallNs),
+    loss: Loss,
 ) -> Result<(), JournalError> {
-    let pulses = i64::try_from(pulses).unwrap_or(i64::MAX);
+    let pulses = i64::try_from(loss.pulses).unwrap_or(i64::MAX);
     transaction
         .prepare_cached(
             "INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5)
@@ -25,7 +24,9 @@ pub(in crate::journal) fn lose(
                  first_ns = min(first_ns, excluded.first_ns),
                  last_ns = max(last_ns, excluded.last_ns)",
         )
-        .and_then(|mut put| put.execute((meter, cause.as_str(), pulses, seen.0, seen.1)))
+        .and_then(|mut put| {
+            put.execute((meter, cause.as_str(), pulses, loss.first_ns, loss.last_ns))
+        })
         .op("keep the ledger")?;
     Ok(())
 }

@@ -6,6 +6,7 @@ use rusqlite::{Transaction, params};
 
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
+use crate::journal::tables::windows::put_watched;
 use crate::journal::{JournalError, OpContext};
 use crate::model::{FilterState, LineNow, LineState, MeterId, NS_PER_S, WatchedStretch};
 
@@ -77,13 +78,7 @@ impl Journal {
             let since_ns = watch.since_ns.max(self.vouches_from_ns);
             let begins_s = since_ns.div_euclid(NS_PER_S) + 1;
             let ends_s = watch.until_ns.div_euclid(NS_PER_S).max(begins_s);
-            transaction
-                .prepare_cached(
-                    "INSERT INTO watched VALUES (?1, ?2, ?3)
-                     ON CONFLICT DO UPDATE SET ends_s = max(ends_s, excluded.ends_s)",
-                )
-                .and_then(|mut put| put.execute((self.meters[meter.index()], begins_s, ends_s)))
-                .op("keep what was watched")?;
+            put_watched(&transaction, self.meters[meter.index()], (begins_s, ends_s))?;
         }
         transaction.commit().op("commit")
     }

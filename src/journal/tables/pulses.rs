@@ -74,6 +74,25 @@ pub(in crate::journal) fn add_to_total(
 }
 
 impl Reader {
+    /// Reads the pulses of a range of ids whose time is known, a page at a time.
+    ///
+    /// # Errors
+    /// When the journal cannot be read, or `each` fails.
+    pub fn each_pulse<E: From<JournalError>>(
+        &mut self,
+        (first, last): (i64, i64),
+        each: &mut dyn FnMut(&StoredPulse) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut next = first;
+        while next <= last {
+            let page = self.page(next, last, PAGE_PULSES)?;
+            page.entries.iter().try_for_each(&mut *each)?;
+            let reached = page.covered.iter().chain(&page.held).map(|range| range.1);
+            next = reached.max().unwrap_or(last) + 1;
+        }
+        Ok(())
+    }
+
     /// Reads the pulses with `first <= id <= last`, at most `limit` of them. Ids that are not
     /// there any more count as covered.
     ///
@@ -105,22 +124,6 @@ impl Reader {
         }
         cover(&mut page.covered, next, reached);
         Ok(page)
-    }
-
-    /// Reads the pulses of a range of ids whose time is known.
-    pub(in crate::journal) fn each_page(
-        &mut self,
-        (first, last): (i64, i64),
-        each: &mut dyn FnMut(&StoredPulse),
-    ) -> Result<(), JournalError> {
-        let mut next = first;
-        while next <= last {
-            let page = self.page(next, last, PAGE_PULSES)?;
-            page.entries.iter().for_each(&mut *each);
-            let reached = page.covered.iter().chain(&page.held).map(|range| range.1);
-            next = reached.max().unwrap_or(last) + 1;
-        }
-        Ok(())
     }
 
     fn rows(&self, first: i64, last: i64, limit: usize) -> Result<Vec<PulseRow>, JournalError> {

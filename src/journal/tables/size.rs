@@ -41,7 +41,7 @@ impl Journal {
     /// # Errors
     /// When the journal cannot be read.
     pub fn is_above(&self, max_bytes: u64) -> Result<bool, JournalError> {
-        Ok(used_bytes(self.connection())? > max_bytes)
+        Ok(used_bytes(&self.connection)? > max_bytes)
     }
 }
 

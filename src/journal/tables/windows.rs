@@ -38,6 +38,38 @@ pub struct Window {
     pub pulses: i64,
 }
 
+/// Adds pulses to a window: its view, its start in seconds since 1970, the meter's row.
+pub(in crate::journal) fn add_to_window(
+    transaction: &Transaction<'_>,
+    (view, start_s, meter): (View, i64, i64),
+    pulses: i64,
+) -> Result<(), JournalError> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO window VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET pulses = pulses + excluded.pulses",
+        )
+        .and_then(|mut put| put.execute((view.width_s(), start_s, meter, pulses)))
+        .op("keep a window")?;
+    Ok(())
+}
+
+/// Keeps that a meter's line was watched from one second to another (not included).
+pub(in crate::journal) fn put_watched(
+    transaction: &Transaction<'_>,
+    meter: i64,
+    (begins_s, ends_s): (i64, i64),
+) -> Result<(), JournalError> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO watched VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET ends_s = max(ends_s, excluded.ends_s)",
+        )
+        .and_then(|mut put| put.execute((meter, begins_s, ends_s)))
+        .op("keep what was watched")?;
+    Ok(())
+}
+
 impl Journal {
     /// Adds the windows of some pulses; `rolled` is all that is counted then.
     ///
@@ -84,13 +116,7 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let roll = roll_number(transaction, rolled)?;
         for ((view, start_s, meter), pulses) in tally.windows() {
-            transaction
-                .prepare_cached(
-                    "INSERT INTO window VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT DO UPDATE SET pulses = pulses + excluded.pulses",
-                )
-                .and_then(|mut put| put.execute((view.width_s(), start_s, meter, pulses)))
-                .op("keep a window")?;
+            add_to_window(transaction, (view, start_s, meter), pulses)?;
             self.note_change(transaction, Tier::View(view), start_s, roll)?;
             if view == Tier::Raw.windows() {
                 self.note_change(transaction, Tier::Raw, start_s, roll)?;
@@ -123,13 +149,7 @@ impl Journal {
                 continue;
             }
             let row = self.meters[meter.index()];
-            transaction
-                .prepare_cached(
-                    "INSERT INTO watched VALUES (?1, ?2, ?3)
-                     ON CONFLICT DO UPDATE SET ends_s = max(ends_s, excluded.ends_s)",
-                )
-                .and_then(|mut put| put.execute((row, begins_s, ends_s)))
-                .op("keep what was watched")?;
+            put_watched(&transaction, row, (begins_s, ends_s))?;
         }
         transaction.commit().op("commit")
     }
