@@ -23,6 +23,7 @@ use powerlogger::influx::gzip::Gzip;
 use powerlogger::influx::line_protocol::LineEncoder;
 use powerlogger::intake::Pending;
 use powerlogger::journal::{Journal, Marks, Reader};
+use powerlogger::live::ServerPart;
 use powerlogger::model::{MeterId, NS_PER_S, Pulse, SegmentNo};
 use powerlogger::server::Dependencies;
 use support::influxd::{Influxd, OPERATOR, ORG};
@@ -112,7 +113,7 @@ fn replay(server: &Influxd, begin_ns: i64) -> f64 {
     let dependencies = Dependencies {
         reader: Reader::open(dir.path()).unwrap(),
         outbox: Arc::default(),
-        board: Arc::default(),
+        shown_on: ServerPart::begin(&Arc::default(), Default::default(), Default::default()),
         clock: Arc::new(SystemClock),
         settings: DeliverSettings {
             batch_lines_max: usize::try_from(LINES).unwrap(),

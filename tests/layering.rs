@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 /// Room → the rooms it may use.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("text", &[]),
     ("civil", &["model"]),
     ("clock", &["model"]),
     ("config", &["model"]),
@@ -28,7 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["model", "clock", "config", "live", "intake", "owner"],
     ),
     ("energy", &["model"]),
-    ("influx", &[]),
+    ("influx", &["text"]),
     (
         "server",
         &["model", "clock", "config", "influx", "journal", "live"],
@@ -47,10 +48,25 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "import",
-        &["civil", "model", "clock", "config", "journal", "owner"],
+        &[
+            "text", "civil", "model", "clock", "config", "journal", "owner",
+        ],
+    ),
+    (
+        "export",
+        &[
+            "text", "model", "clock", "config", "journal", "influx", "import",
+        ],
     ),
     ("setup", &["model", "config", "influx", "owner"]),
     ("status", &["model", "clock", "energy", "journal", "live"]),
+    (
+        "verify",
+        &[
+            "text", "civil", "model", "clock", "config", "capture", "journal", "influx", "owner",
+            "import", "setup", "status",
+        ],
+    ),
     (
         "daemon",
         &[
@@ -69,8 +85,29 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "start",
+        &[
+            "civil",
+            "model",
+            "clock",
+            "config",
+            "capture",
+            "journal",
+            "deliver",
+            "reconcile",
+            "influx",
+            "import",
+            "system",
+            "owner",
+            "live",
+            "status",
+            "daemon",
+        ],
+    ),
+    (
         "cli",
         &[
+            "text",
             "civil",
             "model",
             "clock",
@@ -82,13 +119,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "influx",
             "server",
             "import",
+            "export",
             "system",
             "owner",
             "setup",
             "energy",
             "live",
             "status",
+            "verify",
             "daemon",
+            "start",
         ],
     ),
 ];

@@ -13,6 +13,8 @@ impl Capture {
                 self.lines[meter.index()].live.now = known.now.clone();
             }
         });
+        // The journal keeps it for the commands beside the daemon.
+        self.intake.wake();
     }
 
     /// Publishes the lines on which something has come.

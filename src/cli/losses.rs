@@ -6,13 +6,17 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::names::width;
 use super::numbers::{count, grouped};
 use super::simulated::NOTE;
+use super::table::{Column, Table};
 use super::time;
+use crate::config::destination_name;
+use crate::config::in_use::configured_meters;
 use crate::config::{Influx, Loaded};
-use crate::daemon::destination_name;
-use crate::journal::{LedgerEntry, Quarantine, Quarantined, Reader, Unwatched, holder};
+use crate::journal::Unwatched;
+use crate::journal::holder;
+use crate::journal::{LedgerEntry, Reader};
+use crate::journal::{Quarantine, Quarantined};
 use crate::model::View;
 use crate::model::{LossCause, NS_PER_S};
 use crate::status::line::{Daemon, line_status};
@@ -122,18 +126,16 @@ fn open_stretches(loaded: &Loaded, reader: &Reader) -> Result<Vec<OpenStretch>> 
     let mut lines = reader.lines_now()?;
     let is_simulated = reader.is_simulated()?;
     let daemon = Daemon::from(holder(&loaded.settings.journal.dir));
-    let open = super::status::meter_names(loaded)
-        .into_iter()
-        .filter_map(|meter| {
-            let until_s = until_s.get(&meter).copied();
-            let until_ns = until_s.map(|until_s| until_s * NS_PER_S);
-            let told = lines.remove(&meter);
-            let told = told.map(|told| (told.since_ns, told.why));
-            let line = line_status(daemon, is_simulated, told, until_ns)?;
-            let since_s = line.since_ns.map(|since_ns| since_ns.div_euclid(NS_PER_S));
-            let (from_s, why) = (until_s.or(since_s), line.why);
-            (!line.is_read).then_some(OpenStretch { meter, from_s, why })
-        });
+    let open = configured_meters(loaded).into_iter().filter_map(|meter| {
+        let until_s = until_s.get(&meter).copied();
+        let until_ns = until_s.map(|until_s| until_s * NS_PER_S);
+        let told = lines.remove(&meter);
+        let told = told.map(|told| (told.since_ns, told.why));
+        let line = line_status(daemon, is_simulated, told, until_ns)?;
+        let since_s = line.since_ns.map(|since_ns| since_ns.div_euclid(NS_PER_S));
+        let (from_s, why) = (until_s.or(since_s), line.why);
+        (!line.is_read).then_some(OpenStretch { meter, from_s, why })
+    });
     Ok(open.collect())
 }
 
@@ -184,20 +186,13 @@ fn list_refused(points: &[Quarantined], json: bool, out: &mut dyn Write) -> Resu
     if left_out > 0 {
         writeln!(out, "{left_out} earlier ones (--json shows all)")?;
     }
-    let column = width(
-        points[left_out..].iter().map(|point| point.meter.as_str()),
-        12,
-    );
+    let mut table = Table::new("", &[Column::Left(12)]);
     for point in &points[left_out..] {
         let again = if point.again { " (is sent again)" } else { "" };
-        writeln!(
-            out,
-            "{:<column$} {}  {}{again}",
-            point.meter,
-            time::local(point.wall_ns),
-            point.message
-        )?;
+        let refused = format!("{}  {}{again}", time::local(point.wall_ns), point.message);
+        table.row(&[&point.meter], refused);
     }
+    table.write(out)?;
     writeln!(
         out,
         "{} refused by the server and kept{}",
@@ -241,15 +236,14 @@ fn print_entries(ledger: &[LedgerEntry], out: &mut dyn Write) -> Result<()> {
             continue;
         }
         writeln!(out, "{title}")?;
-        let column = width(entries.iter().map(|(meter, ..)| meter.as_str()), 12);
+        let columns = [Column::Left(12), Column::Left(16), Column::Right(9)];
+        let mut table = Table::new("  ", &columns);
         for (meter, cause, loss) in entries {
             let (first, last) = (time::local(loss.first_ns), time::local(loss.last_ns));
-            let pulses = grouped(loss.pulses);
-            writeln!(
-                out,
-                "  {meter:<column$} {cause:<16} {pulses:>9}  {first} to {last}"
-            )?;
+            let (cause, pulses) = (cause.to_string(), grouped(loss.pulses));
+            table.row(&[meter, &cause, &pulses], format!(" {first} to {last}"));
         }
+        table.write(out)?;
         writeln!(out)?;
     }
     Ok(())
@@ -268,26 +262,21 @@ fn print_unwatched(all: &[Unwatched], open: &[OpenStretch], out: &mut dyn Write)
     if left_out > 0 {
         writeln!(out, "  {left_out} earlier ones (--json shows all)")?;
     }
-    let names = all[left_out..].iter().map(|stretch| stretch.meter.as_str());
-    let column = width(names.chain(open.iter().map(|open| open.meter.as_str())), 12);
+    let mut table = Table::new("  ", &[Column::Left(12)]);
     for stretch in &all[left_out..] {
         let (from_ns, until_ns) = (stretch.from_s * NS_PER_S, stretch.until_s * NS_PER_S);
-        writeln!(
-            out,
-            "  {:<column$} {} to {} ({})",
-            stretch.meter,
-            time::local(from_ns),
-            time::local(until_ns),
-            time::span(until_ns - from_ns)
-        )?;
+        let (from, until) = (time::local(from_ns), time::local(until_ns));
+        let length = time::span(until_ns - from_ns);
+        table.row(&[&stretch.meter], format!("{from} to {until} ({length})"));
     }
     for OpenStretch { meter, from_s, why } in open {
         let since = from_s.map_or_else(
             || "the beginning".to_owned(),
             |from_s| time::local(from_s * NS_PER_S),
         );
-        writeln!(out, "  {meter:<column$} since {since}, until now: {why}")?;
+        table.row(&[meter], format!("since {since}, until now: {why}"));
     }
+    table.write(out)?;
     writeln!(out)?;
     Ok(())
 }

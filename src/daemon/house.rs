@@ -24,7 +24,7 @@ use crate::journal::Marks;
 use crate::journal::Outbox;
 use crate::journal::Reader;
 use crate::journal::Writer;
-use crate::live::{Board, JournalPhase};
+use crate::live::{JournalPhase, LineLive, ServerPart};
 use crate::model::NS_PER_S;
 use crate::reconcile::{Reconciler, Writers};
 use crate::server::Dependencies;
@@ -41,8 +41,11 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// How often the end looks whether it is reached.
 const DRAIN_LOOK: Duration = Duration::from_millis(10);
 
-/// Between looks at how all goes.
+/// Between looks at how all goes, while something is wrong or has just begun,
 const LOOK: Duration = Duration::from_secs(1);
+
+/// and while all is well: what ends a thread, or changes the settings, wakes the main thread at once.
+const LOOK_SETTLED: Duration = Duration::from_secs(5);
 
 /// A journal that is refused for so long is let go and opened anew.
 const LET_GO_NS: i64 = 10 * NS_PER_S;
@@ -111,21 +114,17 @@ impl Stages {
         )?;
         writer.preallocate();
         let outbox = writer.outbox();
-        let shown = match &destination {
-            Some((_, name)) => {
-                let bounds = board.snapshot().journal.bounds;
-                Reader::open(&dir)?.delivery_live(name, bounds)?
-            }
-            None => None,
-        };
-        let (delivery, views) = shown.unzip();
-        board.set_delivery(delivery, views);
         let reporter = Reporter::new(Arc::clone(board), real);
         let (mut deliverer, mut reconciler) = (None, None);
-        if let Some((row, _)) = destination {
+        board.no_server();
+        if let Some((row, name)) = destination {
+            let bounds = board.snapshot().journal.bounds;
+            let known = Reader::open(&dir)?.delivery_live(&name, bounds)?;
+            let (delivery, views) = known.unwrap_or_default();
+            let shown_on = ServerPart::begin(board, delivery, views);
             let depends = || {
-                let outbox = Arc::clone(&outbox);
-                dependencies(settings, &dir, row, outbox, board)
+                let (outbox, shown_on) = (Arc::clone(&outbox), shown_on.clone());
+                dependencies(settings, &dir, row, outbox, shown_on)
             };
             if let Some(sink) = sink {
                 deliverer = Some(Deliverer::begin(depends()?, sink)?);
@@ -254,7 +253,13 @@ impl House {
             let steps = board.capture_steps();
             watch.look(board, seen_line, (steps, mark.rounds), now_ns);
             watch.tell(board);
-            if bell.wait(LOOK) == Woken::Thread {
+            let all_read = board.snapshot().capture.lines.iter().all(LineLive::is_read);
+            let look = if is_well && all_read && running_ns > NO_LINE_MAX_NS {
+                watch.at_most(LOOK_SETTLED)
+            } else {
+                LOOK
+            };
+            if bell.wait(look) == Woken::Thread {
                 // It rings a moment before it has ended.
                 bell.wait(THREAD_ENDS);
             }
@@ -393,7 +398,7 @@ fn dependencies(
     dir: &Path,
     destination: i64,
     outbox: Arc<Outbox>,
-    board: &Arc<Board>,
+    shown_on: ServerPart,
 ) -> Result<Dependencies, JournalError> {
     let measurement = match &settings.influx {
         Influx::Configured(influx) => influx.measurement.clone(),
@@ -402,7 +407,7 @@ fn dependencies(
     Ok(Dependencies {
         reader: Reader::open(dir)?,
         outbox,
-        board: Arc::clone(board),
+        shown_on,
         clock: Arc::new(SystemClock),
         settings: settings.deliver.clone(),
         retention_d: settings.journal.raw_retention_d,

@@ -18,7 +18,7 @@ use crate::capture::waker::Waker;
 use crate::capture::{Capture, Polled, Source, Trusting};
 use crate::clock::segment::Rules;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Influx, InfluxSettings, Loaded, Settings};
+use crate::config::{Influx, Loaded, Settings, destination_name};
 use crate::deliver::sink::Sink;
 use crate::intake::Intake;
 use crate::journal;
@@ -146,12 +146,6 @@ impl RunError {
             RunError::Died(_) | RunError::Start(_) => false,
         }
     }
-}
-
-/// The name of a destination in the journal: another server or bucket is another destination,
-/// which has received nothing yet.
-pub fn destination_name(influx: &InfluxSettings) -> String {
-    format!("{} {} {}", influx.host, influx.org, influx.raw_bucket)
 }
 
 /// Runs until a signal comes or the source ends, then drains.

@@ -15,7 +15,8 @@ use crate::config::watch::{FileChange, FileWatch};
 use crate::config::{ConfigError, Influx, Loaded, Settings};
 use crate::journal::Journal;
 use crate::journal::JournalError;
-use crate::live::{Board, Notice};
+use crate::live::Board;
+use crate::model::Notice;
 use crate::system::signals::{WakeOnDrop, Wakeup};
 
 /// Between looks at the files' stamps.

@@ -70,6 +70,12 @@ impl Watch {
         self.ready
     }
 
+    /// How long to wait for the next look, if there is time for `pause`: systemd wants to hear of us in time.
+    pub(super) fn at_most(&self, pause: Duration) -> Duration {
+        self.interval
+            .map_or(pause, |interval| pause.min(interval / 4))
+    }
+
     /// Whether the disk did not answer at the last look.
     pub(super) fn is_stalled(&self) -> bool {
         self.stalled_ns > 0

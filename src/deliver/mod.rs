@@ -26,9 +26,9 @@ use crate::journal::Mark;
 use crate::journal::Outbox;
 use crate::journal::{DeliveryNews, DestinationState};
 use crate::journal::{Page, Reader};
-use crate::live::Board;
+use crate::live::ServerPart;
 use crate::model::{DeliveryState, MonoNs, NS_PER_DAY, NS_PER_MS, NS_PER_S, WallNs};
-use crate::server::{Backoff, Dependencies, Encoding, Hold, Remind, Reminder, RequestSize};
+use crate::server::{Dependencies, Encoding, Hold, Remind, Reminder, RequestSize, RetryPolicy};
 use batch::Encoder;
 use held_days::HeldDays;
 use lanes::Span;
@@ -69,11 +69,11 @@ pub struct Deliverer {
     reader: Reader,
     sink: Box<dyn Sink>,
     outbox: Arc<Outbox>,
-    board: Arc<Board>,
+    board: ServerPart,
     clock: Arc<dyn Clock>,
     // Settings.
     flush_ns: i64,
-    backoff: Backoff,
+    backoff: RetryPolicy,
     retention_ns: i64,
     destination: i64,
     encoder: Encoder,
@@ -121,7 +121,7 @@ impl Deliverer {
             .into_iter()
             .find(|(row, ..)| *row == start.destination);
         let word = known.map_or_else(String::new, |(_, _, state)| state.state);
-        let backoff = Backoff {
+        let backoff = RetryPolicy {
             retries_max: start.settings.retries_max,
             interval: Duration::from_millis(start.settings.replay_interval_ms),
         };
@@ -130,7 +130,7 @@ impl Deliverer {
             reader: start.reader,
             sink,
             outbox: start.outbox,
-            board: start.board,
+            board: start.shown_on,
             clock: start.clock,
             flush_ns: i64::try_from(start.settings.flush_ms).unwrap_or(0) * NS_PER_MS,
             backoff,

@@ -1,7 +1,7 @@
 //! What delivery shows on the live board after each step.
 
 use crate::journal::{IdRanges, JournalError, Mark, Reader};
-use crate::live::Board;
+use crate::live::ServerPart;
 use crate::model::{MonoNs, NS_PER_S, WallNs};
 
 /// While a backlog goes, how old the rest of it is is looked up this often.
@@ -51,7 +51,7 @@ impl Shown {
         &mut self,
         now: &Standing<'_>,
         reader: &mut Reader,
-        board: &Board,
+        board: &ServerPart,
     ) -> Result<(), JournalError> {
         let before = self.clone();
         let bounds = board.snapshot().journal.bounds;

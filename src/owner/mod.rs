@@ -4,6 +4,7 @@
 //! [`files::Dir`].
 
 pub mod files;
+pub mod rights;
 mod users;
 
 use std::fs;

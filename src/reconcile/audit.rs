@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
+
 use super::compare::{Counts, Difference};
 use super::examine::{AskRaw, Examiner, Ours};
 use super::from_raw::FromRaw;
@@ -62,7 +64,7 @@ pub struct LevelReport {
 }
 
 /// Pulses of a meter over the period.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
     /// In the journal.
     pub journal: i64,

@@ -16,6 +16,7 @@ pub mod compare;
 pub mod examine;
 pub mod from_raw;
 pub mod influx_server;
+pub mod period;
 pub mod server;
 
 mod held;

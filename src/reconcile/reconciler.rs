@@ -9,11 +9,10 @@ use super::server::Server;
 use crate::clock::Clock;
 use crate::config::Downsampling;
 use crate::journal::{JournalError, Outbox, Reader};
-use crate::live::Board;
+use crate::live::ServerPart;
 use crate::model::{MonoNs, Tier};
-use crate::server::Dependencies;
-use crate::server::backoff::Backoff;
 use crate::server::reminder::Reminder;
+use crate::server::{Dependencies, RetryPolicy};
 
 /// Which of the server's buckets are compared, and who writes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +31,9 @@ pub struct Reconciler {
     pub(super) server: Box<dyn Server>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) board: Arc<Board>,
+    pub(super) board: ServerPart,
     // Settings.
-    pub(super) backoff: Backoff,
+    pub(super) backoff: RetryPolicy,
     pub(super) retention_d: u32,
     pub(super) measurement: String,
     pub(super) destination: i64,
@@ -74,7 +73,7 @@ impl Reconciler {
                 lanes.push(Lane::new(level, known, start.settings.batch_lines_max));
             }
         }
-        let backoff = Backoff {
+        let backoff = RetryPolicy {
             retries_max: start.settings.retries_max,
             interval: Duration::from_millis(start.settings.replay_interval_ms),
         };
@@ -85,7 +84,7 @@ impl Reconciler {
             server,
             outbox: start.outbox,
             clock: start.clock,
-            board: start.board,
+            board: start.shown_on,
             backoff,
             retention_d: start.retention_d,
             measurement: start.measurement,

@@ -30,7 +30,7 @@ const LOOK_EVERY_NS: i64 = 24 * 3_600 * NS_PER_S;
 const BACKLOG_MAX: i64 = 10_000;
 
 /// With nothing to do it looks again after this.
-const IDLE: Duration = Duration::from_secs(5);
+const IDLE: Duration = Duration::from_secs(10);
 
 /// While something has to be durable first, it looks again after this.
 const KEEPING: Duration = Duration::from_millis(100);

@@ -4,7 +4,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::Status;
 use super::line::Daemon;
-use crate::live::Notice;
+use crate::model::Notice;
 use crate::model::{LossCause, NS_PER_S};
 
 /// A backlog whose oldest pulse is older than this is a condition of its own, also where delivery works.

@@ -2,6 +2,7 @@
 //! of the live board where a daemon runs in this process, else read from the journal; both give the same. The
 //! log, systemd, the command line and the page only render it.
 
+mod clock;
 pub mod condition;
 pub mod judgement;
 pub mod line;
@@ -12,14 +13,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::energy::register;
 use crate::journal::JournalError;
 use crate::journal::Reader;
 use crate::journal::remedy;
 use crate::live::{
-    ClockLive, DeliveryLive, JournalLive, MeterLive, MetersLive, Notice, Snapshot, TierLive,
-    ViewsLive, silence,
+    ClockLive, DeliveryLive, JournalLive, MeterLive, MetersLive, Snapshot, TierLive, ViewsLive,
+    silence,
 };
-use crate::model::{DeliveryState, LineNow, NS_PER_S, ViewsState, WallNs};
+use crate::model::{DeliveryState, LineNow, NS_PER_S, Notice, ViewsState, WallNs};
+pub use clock::clock_words;
 pub use condition::{Condition, Severity};
 use line::{Daemon, LineStatus, line_status};
 
@@ -322,7 +325,7 @@ impl MeterStatus {
             name: meter.name.to_string(),
             pulses: meter.pulses,
             last_pulse_ns: meter.last_pulse_ns,
-            register_kwh: meter.register.map(|base| base.kwh(meter.pulses)),
+            register_kwh: register::kwh(meter.register.as_slice(), meter.pulses),
             usual_silence_s: meter.usual_silence_s,
             is_configured: meter.is_configured,
             line: told.line(&meter.name).filter(|_| meter.is_configured),

@@ -179,35 +179,14 @@ pub fn text(value: &Value) -> String {
         .to_owned()
 }
 
-/// The rows of annotated CSV: tables stand one after another, each under its own header.
-fn rows(csv: &str) -> Vec<BTreeMap<String, String>> {
-    let (mut rows, mut header) = (Vec::new(), None);
-    for line in csv.lines().map(str::trim_end) {
-        if line.is_empty() {
-            header = None;
-        } else if let Some(names) = &header {
-            rows.push(std::iter::zip(Vec::clone(names), cells(line)).collect());
-        } else {
-            header = Some(cells(line));
-        }
-    }
-    rows
-}
-
-/// The cells of a line of CSV (no line breaks inside cells).
-fn cells(line: &str) -> Vec<String> {
-    let (mut cells, mut quoted) = (vec![String::new()], false);
-    let mut chars = line.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' if quoted && chars.peek() == Some(&'"') => {
-                chars.next();
-                cells.last_mut().expect("one at least").push('"');
-            }
-            '"' => quoted = !quoted,
-            ',' if !quoted => cells.push(String::new()),
-            c => cells.last_mut().expect("one at least").push(c),
-        }
-    }
-    cells
+/// The rows of an answer: tables stand one after another, each under its own header, with an empty line between.
+fn rows(answer: &str) -> Vec<BTreeMap<String, String>> {
+    let tables = answer.replace("\r\n", "\n");
+    let tables = tables.split("\n\n").filter(|table| !table.is_empty());
+    let rows = tables.flat_map(|table| {
+        let mut table = csv::Reader::from_reader(table.as_bytes());
+        let rows = table.deserialize::<BTreeMap<String, String>>();
+        rows.map(|row| row.expect("a row")).collect::<Vec<_>>()
+    });
+    rows.collect()
 }

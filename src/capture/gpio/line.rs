@@ -14,7 +14,10 @@ use std::time::Duration;
 use gpiocdev::Request;
 use gpiocdev::chip::Chip;
 use gpiocdev::line;
-use gpiocdev_uapi::v2::{LineEdgeEvent, LineEdgeEventKind, LineValues, get_line_values};
+use gpiocdev_uapi::v2::{
+    LineConfig, LineEdgeEvent, LineEdgeEventKind, LineFlags, LineValues, get_line_values,
+    set_line_config,
+};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::OFlags;
 
@@ -72,13 +75,29 @@ impl RequestedLine {
         })
     }
 
-    /// Goes on with a request that another process has made.
-    pub(super) fn adopt(found: FoundLine, settings: &LineSettings, file: File) -> RequestedLine {
+    /// Goes on with a request that another process has made, where the kernel debounces for so long.
+    pub(super) fn adopt(found: FoundLine, kernel_debounce_us: u32, file: File) -> RequestedLine {
         RequestedLine {
             file,
-            stamp_delay_ns: i64::from(settings.kernel_debounce_us) * 1_000,
+            stamp_delay_ns: i64::from(kernel_debounce_us) * 1_000,
             found,
         }
+    }
+
+    /// Gives the request other settings. It stays the same: its edges count on, and what the kernel has kept of
+    /// them is read before, appended to `edges`. An edge within the moment that it takes (some 0.1 ms, and
+    /// the former debounce) may be missing: the next one is like the one before then.
+    pub(super) fn reconfigure(
+        &mut self,
+        settings: &LineSettings,
+        buffer: &mut EventBuffer,
+        edges: &mut Vec<RawEdge>,
+    ) -> Result<(), GpioError> {
+        self.read(buffer, edges)?;
+        set_line_config(&self.file, config(settings))
+            .map_err(|error| self.failed("reconfigure", uapi_error(error)))?;
+        self.stamp_delay_ns = i64::from(settings.kernel_debounce_us) * 1_000;
+        Ok(())
     }
 
     /// The descriptor, to be kept over a restart.
@@ -232,6 +251,23 @@ fn request(found: &FoundLine, settings: &LineSettings, name: &str) -> io::Result
     // A thread blocked in read(2) makes the removal of the chip hang, and nothing wakes it.
     rustix::fs::fcntl_setfl(&file, OFlags::NONBLOCK)?;
     Ok(file)
+}
+
+/// What [`request`] asks of a line, for a request that is there.
+fn config(settings: &LineSettings) -> LineConfig {
+    let bias = match settings.bias {
+        Bias::Up => LineFlags::BIAS_PULL_UP,
+        Bias::Down => LineFlags::BIAS_PULL_DOWN,
+        Bias::None => LineFlags::BIAS_DISABLED,
+    };
+    let mut config = LineConfig {
+        flags: LineFlags::INPUT | LineFlags::EDGE_RISING | LineFlags::EDGE_FALLING | bias,
+        ..LineConfig::default()
+    };
+    if settings.kernel_debounce_us > 0 {
+        config.add_debounce(settings.kernel_debounce_us, 1);
+    }
+    config
 }
 
 /// The name under which somebody else has the line.

@@ -9,8 +9,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use self::said::{tell, why_refused, words};
-use super::names::{meant, shell_word, width};
+use super::names::{meant, shell_word};
 use super::simulated::NOTE;
+use super::table::{Column, Table};
 use super::time::{self, Moment};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
@@ -104,7 +105,7 @@ fn show(only: Option<&str>, as_json: bool, loaded: &Loaded, out: &mut dyn Write)
             );
         }
     }
-    let column = width(shown.iter().map(|totals| totals.name.as_str()), 10);
+    let mut table = Table::new("", &[Column::Left(10)]);
     let simulated = reader.is_simulated()?;
     if simulated && !as_json {
         writeln!(out, "{NOTE}")?;
@@ -117,9 +118,10 @@ fn show(only: Option<&str>, as_json: bool, loaded: &Loaded, out: &mut dyn Write)
             of_meter["simulated"] = simulated.into();
             all.push(of_meter);
         } else {
-            show_meter(&totals, &readings, loaded, column, out)?;
+            show_meter(&totals, &readings, loaded, &mut table);
         }
     }
+    table.write(out)?;
     if as_json {
         writeln!(out, "{:#}", Value::from(all))?;
     }
@@ -140,45 +142,32 @@ fn to_json(totals: &MeterTotals, readings: &[Reading]) -> Value {
     })
 }
 
-fn show_meter(
-    totals: &MeterTotals,
-    readings: &[Reading],
-    loaded: &Loaded,
-    column: usize,
-    out: &mut dyn Write,
-) -> Result<()> {
+fn show_meter(totals: &MeterTotals, readings: &[Reading], loaded: &Loaded, table: &mut Table) {
     let name = &totals.name;
     let Some(now) = kwh(readings, totals.pulses) else {
-        writeln!(
-            out,
-            "{name:<column$} no reading yet: `powerlogger register set {} 12345.6`",
-            shell_word(name)
-        )?;
-        return Ok(());
+        let word = shell_word(name);
+        let set = format!("no reading yet: `powerlogger register set {word} 12345.6`");
+        table.row(&[name], set);
+        return;
     };
-    writeln!(out, "{name:<column$} {now:.3} kWh")?;
+    table.row(&[name], format!("{now:.3} kWh"));
     for (n, reading) in readings.iter().enumerate() {
         let what = if reading.adopted { "read" } else { "noted" };
         let at = time::local(reading.at_ns);
         let differs = drift(&readings[..n], reading, 0)
             .map_or(String::new(), |by| format!(", {}", words(&by)));
-        writeln!(
-            out,
-            "{:column$} {what} {at}: {} kWh{differs}",
-            "", reading.kwh
-        )?;
+        let kwh = reading.kwh;
+        table.row(&[""], format!("{what} {at}: {kwh} kWh{differs}"));
     }
     if let Some(now) = imp_per_kwh(loaded, name) {
         if let Some(counted) = outdated_imp_per_kwh(readings, now) {
-            writeln!(
-                out,
-                "{:column$} ⚠ counted with {counted} imp/kWh, as configured at that reading; now it is {now}: \
-                 enter a new reading with --adopt",
-                ""
-            )?;
+            let outdated = format!(
+                "⚠ counted with {counted} imp/kWh, as configured at that reading; now it is {now}: \
+                 enter a new reading with --adopt"
+            );
+            table.row(&[""], outdated);
         }
     }
-    Ok(())
 }
 
 fn imp_per_kwh(loaded: &Loaded, name: &str) -> Option<f64> {

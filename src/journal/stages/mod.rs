@@ -1,5 +1,6 @@
 //! What is done with the journal while the daemon runs.
 
+mod board_sync;
 pub(super) mod commit;
 pub(super) mod durable;
 pub(super) mod marks;

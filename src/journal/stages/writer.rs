@@ -21,9 +21,7 @@ use crate::journal::stages::publisher::Publisher;
 use crate::journal::stages::roller::Roller;
 use crate::journal::stages::unsynced::{Carryover, Tail};
 use crate::journal::stages::unused::UnusedSegments;
-use crate::journal::tables::lines::Lines;
-use crate::model::View;
-use crate::model::{MeterId, MonoNs, NS_PER_S, Watched};
+use crate::model::{Backoff, MonoNs, NS_PER_S, View, Watched};
 
 /// What was delivered is saved this often: after a crash so many seconds are sent again, which is
 /// harmless, and the card is spared a write a second.
@@ -39,15 +37,15 @@ const ELAPSED_SAVE_NS: i64 = 600 * NS_PER_S;
 const ROLL_MIN_NS: i64 = NS_PER_S;
 
 /// Waits between tries while the disk does not take commits.
-const RETRY_MIN: Duration = Duration::from_millis(50);
+const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// Retention keeps the journal below its bound; a burst that outruns it ends at twice the bound
 /// and this, which is more than one commit of all that can wait in memory.
 const HARD_BOUND_EXTRA_BYTES: u64 = 64 << 20;
 
-/// With nothing to do the writer looks again after this.
-const IDLE_WAIT: Duration = Duration::from_secs(1);
+/// With nothing to do the writer looks again after this; what is to be committed at once wakes it.
+const IDLE_WAIT: Duration = Duration::from_secs(5);
 
 /// Minutes that are over: their windows are counted as soon as the pulses in them are durable.
 #[derive(Debug)]
@@ -80,12 +78,12 @@ pub struct Writer {
     pub(super) delivered: IdRanges,
     saved_ns: MonoNs,
     /// What is kept of the lines: the version, and whether the clock was trusted then.
-    lines: (u64, bool),
+    pub(super) lines: (u64, bool),
     looked_ns: MonoNs,
     elapsed_ns: MonoNs,
     pruning: bool,
     preallocating: bool,
-    retry: Duration,
+    retry: Backoff,
 }
 
 impl Writer {
@@ -121,9 +119,9 @@ impl Writer {
             looked_minute_s: 0,
             rolled_ns: now_ns - ROLL_MIN_NS,
             journal,
+            outbox: Arc::new(Outbox::waking(Arc::clone(&intake))),
             intake,
             marks,
-            outbox: Arc::default(),
             clock,
             settings,
             destination,
@@ -134,7 +132,7 @@ impl Writer {
             elapsed_ns: now_ns - ELAPSED_SAVE_NS,
             pruning: false,
             preallocating: false,
-            retry: RETRY_MIN,
+            retry: Backoff::new(RETRY_MIN, RETRY_MAX),
         })
     }
 
@@ -163,13 +161,12 @@ impl Writer {
                 if let Some(kind) = self.marks.failing(None, self.clock.mono_ns()) {
                     info!(kind, "the journal takes commits again");
                 }
-                self.retry = RETRY_MIN;
+                self.retry.reset();
                 wait
             }
             Err(failed) => {
                 self.complain(&failed);
-                self.retry = (self.retry * 2).min(RETRY_MAX);
-                self.retry
+                self.retry.failed()
             }
         }
     }
@@ -227,8 +224,7 @@ impl Writer {
         }
         self.preallocating = self.preallocating && self.grow_wal();
         let rolling = self.roll(watched)?;
-        let commits = self.marks.now().commits;
-        self.publisher.look(commits, (now_ns, self.clock.wall_ns()));
+        self.bring_board_up_to_date(now_ns);
         let busy = self.pruning || self.preallocating || rolling;
         Ok(if busy { Duration::ZERO } else { IDLE_WAIT })
     }
@@ -242,27 +238,6 @@ impl Writer {
             self.journal.keep_elapsed(&kept)?;
             self.elapsed_ns = now_ns;
         }
-        Ok(())
-    }
-
-    /// Keeps how the lines stand, when that has changed.
-    fn keep_lines(&mut self, watched: &Watched) -> Result<(), JournalError> {
-        let is_timed = watched.looked_ns.is_some();
-        let (capture, ended) = (self.intake.board().snapshot().capture, self.intake.ended());
-        let version = capture.lines_version;
-        if ended.is_empty() && self.lines == (version, is_timed) {
-            return Ok(());
-        }
-        let now = capture.lines.iter().map(|line| line.now.clone());
-        let lines = Lines {
-            now: (0..).map(MeterId).zip(now).collect(),
-            ended,
-        };
-        self.journal.keep_lines(&lines, is_timed)?;
-        self.intake.ended_kept(lines.ended.len());
-        self.lines = (version, is_timed);
-        self.marks
-            .committed(self.journal.newest(), false, self.clock.mono_ns());
         Ok(())
     }
 

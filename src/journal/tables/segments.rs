@@ -8,7 +8,7 @@ use crate::clock::segment::{EARLIEST_WALL_NS, Remembered, STEP_MIN_NS, Segment, 
 use crate::journal::handles::reader::Reader;
 use crate::journal::tables::thinned::MINUTE_NS;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{MonoNs, NS_PER_S, SegmentNo, WallNs};
+use crate::model::{NS_PER_S, SegmentNo, WallNs};
 
 /// In place of a boot's id: the one segment whose pulses hold wall time as it is, offset 0.
 pub(in crate::journal) const IMPORT_BOOT: &str = "import";
@@ -76,11 +76,14 @@ fn slotted(offset: &str) -> String {
 struct Former {
     boot_id: String,
     first_id: i64,
-    first_ns: MonoNs,
-    last_ns: MonoNs,
+    /// From the boot to its first and its last pulse, sleep included.
+    first_ns: i64,
+    last_ns: i64,
     pulses: i64,
-    /// As its clock showed it, trusted or not.
-    offset_ns: i64,
+    /// When it began, as its clock showed it, trusted or not.
+    shown_ns: WallNs,
+    /// When it began, by the newest time of the boot that was final: what was shown later contradicted that.
+    known_ns: Option<WallNs>,
 }
 
 /// Gives the pulses of former boots whose time was never known the most likely one, marked as assumed:
@@ -100,22 +103,22 @@ pub(in crate::journal) fn settle_former_boots(
             )
             .optional()
             .op("be read")?;
-        let offset_ns = likely_offset_ns(&former, before_ns, boot_wall_ns);
-        let offset = slotted("?2");
+        let began_ns = likely_begin_ns(&former, before_ns, boot_wall_ns);
+        let offset = slotted("(?2 + slept_ns)");
         transaction
             .execute(
                 &format!(
                     "UPDATE clock_segment SET trust = ?3, offset_ns = {offset}
                      WHERE boot_id = ?1 AND trust = 0"
                 ),
-                params![former.boot_id, offset_ns, Trust::Assumed.as_code()],
+                params![former.boot_id, began_ns, Trust::Assumed.as_code()],
             )
             .op("keep a clock segment")?;
         if former.pulses > 0 {
             warn!(
                 pulses = former.pulses,
-                from = shown(former.first_ns + offset_ns),
-                to = shown(former.last_ns + offset_ns),
+                from = shown(former.first_ns + began_ns),
+                to = shown(former.last_ns + began_ns),
                 "the clock of an earlier boot was never known to be right: its pulses are taken for these"
             );
         }
@@ -144,8 +147,11 @@ fn former_boots(transaction: &Transaction<'_>, boot_id: &str) -> Result<Vec<Form
                  SELECT segment, id AS first_id, mono_ns AS first_ns, mono_ns AS last_ns, 1 AS pulses FROM pulse
                  UNION ALL
                  SELECT segment, first_id, minute * ?2, (minute + 1) * ?2, pulses FROM thinned)
-             SELECT s.boot_id, coalesce(min(first_id), 0), coalesce(min(first_ns), 0),
-                 coalesce(max(last_ns), 0), coalesce(sum(pulses), 0), max(s.offset_ns)
+             SELECT s.boot_id, coalesce(min(first_id), 0), coalesce(min(first_ns + s.slept_ns), 0),
+                 coalesce(max(last_ns + s.slept_ns), 0), coalesce(sum(pulses), 0),
+                 max(s.offset_ns - s.slept_ns),
+                 (SELECT k.offset_ns - k.slept_ns FROM clock_segment k
+                  WHERE k.boot_id = s.boot_id AND k.trust > 0 ORDER BY k.id DESC LIMIT 1)
              FROM clock_segment s LEFT JOIN known ON known.segment = s.id
              WHERE s.trust = 0 AND s.boot_id <> ?1 GROUP BY s.boot_id ORDER BY min(s.id)",
         )
@@ -157,7 +163,8 @@ fn former_boots(transaction: &Transaction<'_>, boot_id: &str) -> Result<Vec<Form
                     first_ns: row.get(2)?,
                     last_ns: row.get(3)?,
                     pulses: row.get(4)?,
-                    offset_ns: row.get(5)?,
+                    shown_ns: row.get(5)?,
+                    known_ns: row.get(6)?,
                 })
             })?;
             former.collect()
@@ -165,21 +172,21 @@ fn former_boots(transaction: &Transaction<'_>, boot_id: &str) -> Result<Vec<Form
         .op("be read")
 }
 
-/// What its clock showed, if that lies between what was before and the present boot; else as early as
-/// can be: machines are off for less time than they run. Without anything before, just before this boot.
-fn likely_offset_ns(former: &Former, before_ns: Option<WallNs>, boot_wall_ns: WallNs) -> i64 {
+/// When a former boot began: what its clock showed, if that lies between what was before and the present boot, or
+/// what had been final in it, if that boot would be over by now, whichever is later: machines are off for less time
+/// than they run. Else as early as can be; without anything before, just before the present boot.
+fn likely_begin_ns(former: &Former, before_ns: Option<WallNs>, boot_wall_ns: WallNs) -> WallNs {
     let earliest_ns = before_ns.unwrap_or(EARLIEST_WALL_NS);
-    let fits = |offset_ns: i64| {
-        former.first_ns + offset_ns > earliest_ns && former.last_ns + offset_ns < boot_wall_ns
-    };
-    let shown = former.offset_ns;
-    let after = before_ns.map(|before_ns| before_ns + AFTER_NS - former.first_ns);
-    let latest = boot_wall_ns - AFTER_NS - former.last_ns;
-    [Some(shown), after]
-        .into_iter()
-        .flatten()
-        .find(|offset_ns| fits(*offset_ns))
-        .unwrap_or(latest)
+    let is_over = |began_ns: &WallNs| began_ns + former.last_ns < boot_wall_ns;
+    let fits = |began_ns: &WallNs| began_ns + former.first_ns > earliest_ns && is_over(began_ns);
+    let shown_ns = Some(former.shown_ns).filter(fits);
+    // The pulses before those in doubt have left under this time.
+    let known_ns = former.known_ns.filter(is_over);
+    let after_ns = before_ns.map(|before_ns| before_ns + AFTER_NS - former.first_ns);
+    shown_ns
+        .max(known_ns)
+        .or(after_ns.filter(fits))
+        .unwrap_or(boot_wall_ns - AFTER_NS - former.last_ns)
 }
 
 /// How the clock stood at the end of the last run of a boot, from its segments, newest first.

@@ -1,7 +1,5 @@
 //! What may go wrong between delivery and the server.
 
-use std::io::Read;
-
 use super::reply::Reply;
 use super::store::{Store, Write};
 
@@ -96,15 +94,8 @@ fn asking(mut reply: Reply, retry_after_s: Option<u64>) -> Reply {
 }
 
 fn poisoned(write: &Write<'_>, contains: &str) -> Option<Reply> {
-    let mut body = String::new();
-    if write.content_encoding_gzip {
-        flate2::read::GzDecoder::new(write.body)
-            .read_to_string(&mut body)
-            .ok()?;
-    } else {
-        body = String::from_utf8_lossy(write.body).into_owned();
-    }
-    let bad: Vec<String> = body
+    let bad: Vec<String> = write
+        .text()?
         .lines()
         .filter(|line| line.contains(contains))
         .map(|line| format!("unable to parse '{line}': invalid field format"))

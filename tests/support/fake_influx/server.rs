@@ -31,6 +31,7 @@ struct State {
     /// The time by which the store judges retention; None: the machine's.
     now_ns: Option<i64>,
     writes_seen: u64,
+    most_lines_seen: usize,
     others_seen: u64,
     connections_seen: u64,
     open: HashMap<u64, TcpStream>,
@@ -160,6 +161,11 @@ impl FakeInflux {
     /// Sets the time by which retention is judged.
     pub fn set_now_ns(&self, now_ns: Option<i64>) {
         self.shared.state().now_ns = now_ns;
+    }
+
+    /// The lines of the largest write so far, whatever became of it.
+    pub fn most_lines_seen(&self) -> usize {
+        self.shared.state().most_lines_seen
     }
 
     /// How many writes have come in, whatever became of them.
@@ -334,6 +340,11 @@ impl Shared {
             content_encoding_gzip: matches!(encoding, "gzip" | "x-gzip"),
             body: &request.body,
         };
+        let lines = write.text().map_or(0, |text| text.lines().count());
+        {
+            let mut state = self.state();
+            state.most_lines_seen = state.most_lines_seen.max(lines);
+        }
         let now_ns = self.now_ns();
         Fault::or_store(fault, &mut self.store(), &write, now_ns)
     }

@@ -29,6 +29,20 @@ pub struct Write<'a> {
     pub body: &'a [u8],
 }
 
+impl Write<'_> {
+    /// The body's lines; None: it is not what it says that it is.
+    pub fn text(&self) -> Option<String> {
+        if !self.content_encoding_gzip {
+            return Some(String::from_utf8_lossy(self.body).into_owned());
+        }
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(self.body)
+            .read_to_string(&mut text)
+            .ok()?;
+        Some(text)
+    }
+}
+
 /// A stored point: the last value of each field, and how often it was written.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Point {
