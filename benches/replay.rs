@@ -24,7 +24,7 @@ use powerlogger::clock::segment::{Segment, Trust};
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::config::{DeliverSettings, InfluxSettings, Secret, Token, TokenSource};
 use powerlogger::deliver::influx_sink::InfluxSink;
-use powerlogger::deliver::{Deliverer, Step};
+use powerlogger::deliver::{DeliverStep, Deliverer};
 use powerlogger::influx::gzip::Gzip;
 use powerlogger::influx::line_protocol::LineEncoder;
 use powerlogger::intake::Pending;
@@ -136,9 +136,9 @@ fn replay(server: &Influxd, begin_ns: i64) -> f64 {
     let begin = Instant::now();
     loop {
         match deliverer.step(mark).unwrap() {
-            Step::Idle => break,
-            Step::Again => {}
-            Step::Pause(pause) => std::thread::sleep(pause.min(Duration::from_secs(1))),
+            DeliverStep::Idle => break,
+            DeliverStep::Again => {}
+            DeliverStep::Pause(pause) => std::thread::sleep(pause.min(Duration::from_secs(1))),
         }
     }
     PULSES as f64 / begin.elapsed().as_secs_f64()

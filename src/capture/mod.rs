@@ -21,21 +21,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 pub use source::{Polled, Signal, Source};
 
 use crate::clock::Clock;
-use crate::clock::segment::{Look, Remembered, Rules, Segments, Trust};
+use crate::clock::segment::{ClockLook, Remembered, Rules, Segments, Trust};
 use crate::config::MeterSettings;
 use crate::intake::{Intake, Pending};
 use crate::live::CaptureLive;
 use crate::model::{
-    Edge, FilterState, Loss, LossCause, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Pulse, Watched,
-    WatchedStretch,
+    Edge, FilterState, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Watched, WatchedStretch,
 };
-use filter::{Filter, Outcome};
-use line::Line;
+use filter::{Decision, Filter};
+use line::MeterLine;
 
 /// An edge stamped this long ago has been read: the time from the interrupt to the buffer is
 /// tens of microseconds (measured: median 43), even on a busy board far below this.
@@ -59,14 +58,14 @@ pub struct Capture {
     /// The longest that it takes to hear of an edge, and the filter to decide about it.
     decide_ns: i64,
     // State.
-    lines: Vec<Line>,
+    lines: Vec<MeterLine>,
     segments: Segments,
-    began: Look,
+    began: ClockLook,
     /// Where [`Trusting`] comes from, when the disk has not told it yet.
     trusting: Option<Receiver<Trusting>>,
     announced: bool,
     signals: Vec<Signal>,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<Decision>,
 }
 
 impl Capture {
@@ -79,9 +78,9 @@ impl Capture {
         (rules, remembered): Trusting,
     ) -> Capture {
         let now_ns = clock.mono_ns();
-        let lines: Vec<Line> = meters
+        let lines: Vec<MeterLine> = meters
             .iter()
-            .map(|meter| Line::new(meter, now_ns, clock.wall_ns()))
+            .map(|meter| MeterLine::new(meter, now_ns, clock.wall_ns()))
             .collect();
         intake.board().publish_capture(|capture| {
             *capture = CaptureLive {
@@ -89,7 +88,7 @@ impl Capture {
                 lines_version: capture.lines_version + 1,
             };
         });
-        let decide_ns = lines.iter().map(Line::decide_ns).max().unwrap_or(0);
+        let decide_ns = lines.iter().map(MeterLine::decide_ns).max().unwrap_or(0);
         let began = clock.look();
         let segments = Segments::begin(began, rules, remembered);
         Capture {
@@ -225,7 +224,7 @@ impl Capture {
 
     /// The next time something must be decided or looked at.
     fn deadline_ns(&self, now_ns: MonoNs) -> MonoNs {
-        let due = |line: &Line| Some(line.filter.due_ns()? + line.stamp_delay_ns);
+        let due = |line: &MeterLine| Some(line.filter.due_ns()? + line.stamp_delay_ns);
         let due = self.lines.iter().filter_map(due).min();
         let look = now_ns + CLOCK_LOOK_NS;
         due.map_or(look, |due| look.min(due + READ_LAG_MAX_NS))
@@ -355,53 +354,8 @@ impl Capture {
             let line = &mut self.lines[index];
             // What time has decided, too: else the next process would decide it once more.
             line.touched = true;
-            match outcome {
-                Outcome::Pulse(mono_ns) => {
-                    line.tally.pulse(mono_ns);
-                    let pulse = line.pulse(meter, mono_ns, &self.segments);
-                    pending.pulses.push(pulse);
-                }
-                Outcome::Rejected {
-                    cause,
-                    edges,
-                    alike,
-                    mono_ns,
-                } => {
-                    line.tally.rejected(cause, alike);
-                    line.saw_rejected(cause, edges);
-                    debug!(meter = line.name, %cause, edges, mono_ns, "edges rejected");
-                    let loss = Loss::at(u64::from(edges), self.clock.wall_ns());
-                    pending.lose(meter, cause, loss);
-                }
-                Outcome::Gap {
-                    edges,
-                    pulses,
-                    since_ns,
-                    mono_ns,
-                } => {
-                    warn!(
-                        meter = line.name,
-                        edges, pulses, "edges were missed; their pulses are put back by number"
-                    );
-                    let apart_ns = (mono_ns - since_ns) / i64::from(pulses + 1);
-                    for n in 1..=i64::from(pulses) {
-                        let at_ns = since_ns + n * apart_ns;
-                        pending.pulses.push(Pulse {
-                            estimated: true,
-                            ..line.pulse(meter, at_ns, &self.segments)
-                        });
-                    }
-                    if pulses > 0 {
-                        let offset_ns = self.segments.current().offset_ns;
-                        let loss = Loss {
-                            pulses: u64::from(pulses),
-                            first_ns: since_ns + offset_ns,
-                            last_ns: mono_ns + offset_ns,
-                        };
-                        pending.lose(meter, LossCause::Restored, loss);
-                    }
-                }
-            }
+            let wall_ns = self.clock.wall_ns();
+            line.judged(outcome, meter, (&self.segments, wall_ns), pending);
         }
     }
 

@@ -14,7 +14,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, InfluxSettings, Loaded};
 use crate::model::{NS_PER_S, Tier};
 use crate::reconcile::audit::{LevelReport, Totals};
-use crate::reconcile::compare::{Difference, Failed, Verdict};
+use crate::reconcile::compare::{Difference, Failed, WindowVerdict};
 use crate::reconcile::period::{AuditAnswer, AuditError, AuditRequest, audit_period, vanishing};
 
 /// Windows that differ and are listed one by one, unless all are asked for.
@@ -237,12 +237,12 @@ fn describe(difference: &Difference, level: Tier, repair: bool) -> String {
     let raw = raw.map_or(String::new(), |raw| format!(", raw {raw}"));
     let then = match (verdict, repair) {
         _ if failed.is_some() => not_taken(*failed).to_owned(),
-        (Verdict::Write(n), true) => format!("{n} written"),
-        (Verdict::Write(n), false) => format!("--repair writes {n}"),
-        (Verdict::Resend, true) => "sent again".to_owned(),
-        (Verdict::Resend, false) => "--repair sends them again".to_owned(),
-        (Verdict::Foreign, _) => "more than the journal knows; left as it is".to_owned(),
-        (Verdict::Vanishes(n), _) => {
+        (WindowVerdict::Write(n), true) => format!("{n} written"),
+        (WindowVerdict::Write(n), false) => format!("--repair writes {n}"),
+        (WindowVerdict::Resend, true) => "sent again".to_owned(),
+        (WindowVerdict::Resend, false) => "--repair sends them again".to_owned(),
+        (WindowVerdict::Foreign, _) => "more than the journal knows; left as it is".to_owned(),
+        (WindowVerdict::Vanishes(n), _) => {
             format!("more than raw and the journal know ({n}); left as it is, --yes lowers it")
         }
     };
@@ -284,7 +284,7 @@ fn summary(reports: &[LevelReport], left: usize, repair: bool, out: &mut dyn Wri
             )?;
         }
     }
-    if repair && any(|d| d.verdict == Verdict::Foreign) {
+    if repair && any(|d| d.verdict == WindowVerdict::Foreign) {
         writeln!(
             out,
             "  The server holds more than the journal knows there: another writer, or pulses from before \

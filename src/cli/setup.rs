@@ -14,7 +14,7 @@ use crate::journal::Reader;
 use crate::journal::is_locked;
 use crate::model::{NS_PER_S, S_PER_DAY, Tier, View};
 use crate::owner::rights;
-use crate::reconcile::compare::Verdict;
+use crate::reconcile::compare::WindowVerdict;
 use crate::reconcile::period::{AuditRequest, vanishing};
 use crate::setup::answer::SetupAnswer;
 use crate::setup::apply::Applier;
@@ -303,7 +303,7 @@ fn recompute(
             "  ✓ {level}: {repaired} windows computed anew from raw"
         )?;
         let left = report.differences.iter();
-        let left = left.filter(|difference| difference.verdict == Verdict::Foreign);
+        let left = left.filter(|difference| difference.verdict == WindowVerdict::Foreign);
         match left.count() {
             0 => {}
             left => writeln!(

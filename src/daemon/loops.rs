@@ -5,10 +5,10 @@ use std::time::Duration;
 use tracing::error;
 
 use crate::clock::{Clock, SystemClock};
-use crate::deliver::{Deliverer, Step};
+use crate::deliver::{DeliverStep, Deliverer};
 use crate::intake::Intake;
 use crate::journal::{Durable, Mark, Marks, Writer};
-use crate::reconcile::{self, Reconciler};
+use crate::reconcile::{ReconcileStep, Reconciler};
 use crate::status::log_line::Reporter;
 use crate::system::signals::Shutdown;
 
@@ -56,9 +56,9 @@ pub(super) fn deliver(mut deliverer: Deliverer, marks: &Marks, shutdown: &Shutdo
     while !shutdown.is_requested() {
         let mark = marks.now();
         let (timeout, until) = match deliverer.step(mark) {
-            Ok(Step::Again) => continue,
-            Ok(Step::Pause(pause)) => (pause, i64::MAX),
-            Ok(Step::Idle) => (NOTHING_TO_SEND, mark.durable),
+            Ok(DeliverStep::Again) => continue,
+            Ok(DeliverStep::Pause(pause)) => (pause, i64::MAX),
+            Ok(DeliverStep::Idle) => (NOTHING_TO_SEND, mark.durable),
             Err(failed) => {
                 if failed.is_corrupt() {
                     marks.damaged();
@@ -87,8 +87,8 @@ pub(super) fn reconcile(
     let mut told = false;
     while !shutdown.is_requested() {
         let pause = match reconciler.step(marks.now()) {
-            Ok(reconcile::Step::Again) => continue,
-            Ok(reconcile::Step::Pause(pause)) => pause,
+            Ok(ReconcileStep::Again) => continue,
+            Ok(ReconcileStep::Pause(pause)) => pause,
             Err(failed) => {
                 if failed.is_corrupt() {
                     marks.damaged();

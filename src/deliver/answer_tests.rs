@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::sink::Sink;
-use super::{Deliverer, Step};
+use super::{DeliverStep, Deliverer};
 use crate::clock::segment::{EARLIEST_WALL_NS, Segment, Trust};
 use crate::clock::{Clock, VirtualClock};
 use crate::config::{DeliverSettings, JournalSettings};
@@ -196,9 +196,9 @@ impl Bench {
                 ..self.marks.now()
             };
             match self.deliverer.step(mark).unwrap() {
-                Step::Again => {}
-                Step::Pause(pause) => self.pass(pause),
-                Step::Idle => {
+                DeliverStep::Again => {}
+                DeliverStep::Pause(pause) => self.pass(pause),
+                DeliverStep::Idle => {
                     idle = self.waiting() == 0;
                     self.pass(Duration::from_secs(1));
                 }

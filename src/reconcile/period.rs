@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::audit::{LevelReport, Options, Progress, Totals, audit};
-use super::compare::{Difference, Verdict};
+use super::compare::{Difference, WindowVerdict};
 use super::examine::{Examiner, Trouble};
 use super::influx_server::InfluxServer;
 use crate::clock::{Clock, SystemClock};
@@ -150,7 +150,7 @@ pub fn audit_period(
 pub fn vanishing(reports: &[LevelReport]) -> (usize, i64) {
     let differences = reports.iter().flat_map(|report| &report.differences);
     let pulses = differences.filter_map(|difference| match difference.verdict {
-        Verdict::Vanishes(pulses) => Some(difference.found - pulses),
+        WindowVerdict::Vanishes(pulses) => Some(difference.found - pulses),
         _ => None,
     });
     pulses.fold((0, 0), |(windows, all), pulses| (windows + 1, all + pulses))
@@ -215,10 +215,10 @@ impl<'a> AuditAnswer<'a> {
 impl DifferenceAnswer<'_> {
     fn new(difference: &Difference, repair: bool) -> DifferenceAnswer<'_> {
         let (action, value) = match difference.verdict {
-            Verdict::Write(pulses) => ("write", Some(pulses)),
-            Verdict::Resend => ("resend", None),
-            Verdict::Foreign => ("none", None),
-            Verdict::Vanishes(pulses) => ("needs_yes", Some(pulses)),
+            WindowVerdict::Write(pulses) => ("write", Some(pulses)),
+            WindowVerdict::Resend => ("resend", None),
+            WindowVerdict::Foreign => ("none", None),
+            WindowVerdict::Vanishes(pulses) => ("needs_yes", Some(pulses)),
         };
         DifferenceAnswer {
             meter: &difference.meter,

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::inspect::Look;
+use super::inspect::Inventory;
 use super::installation::{self, Installation};
 use super::{mark, sharing, writer_file};
 use crate::config::InfluxSettings;
@@ -49,7 +49,7 @@ impl OwnEntries<'_> {
 }
 
 /// The buckets of the configuration, of those that `look` has found.
-pub fn buckets(client: &Client, look: &Look, influx: &InfluxSettings) -> Buckets {
+pub fn buckets(client: &Client, look: &Inventory, influx: &InfluxSettings) -> Buckets {
     let mut buckets = Buckets::default();
     for level in Tier::ALL {
         let name = influx.bucket(level);
@@ -103,7 +103,11 @@ fn count(client: &Client, bucket: &Bucket) -> Result<(i64, Option<String>), Erro
 }
 
 /// The other installations that write into the buckets: they lose what is in them, too.
-pub fn others(look: &Look, influx: &InfluxSettings, here: Option<&Installation>) -> Vec<String> {
+pub fn others(
+    look: &Inventory,
+    influx: &InfluxSettings,
+    here: Option<&Installation>,
+) -> Vec<String> {
     let id = here.map(|here| here.id.as_str()).unwrap_or_default();
     let others = sharing::others(look, influx, id).into_iter();
     others.map(|other| other.installation).collect()
@@ -111,7 +115,7 @@ pub fn others(look: &Look, influx: &InfluxSettings, here: Option<&Installation>)
 
 /// What this installation has made. A token that is not known to be made here may be a copy's, with the same mark.
 pub fn own_entries<'a>(
-    look: &'a Look,
+    look: &'a Inventory,
     influx: &InfluxSettings,
     config_dir: &Path,
     here: &Installation,
@@ -135,7 +139,7 @@ pub fn own_entries<'a>(
 /// What a token of ours is called.
 pub fn token_of(entry: &Authorization) -> &'static str {
     match mark::read(&entry.description) {
-        Some((_, mark::Role::Writer)) => "writer token, which `powerlogger run` uses",
+        Some((_, mark::MarkRole::Writer)) => "writer token, which `powerlogger run` uses",
         _ => "read-only token, which Grafana may use",
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::installation::{self, Found, Installation};
+use super::installation::{self, FoundInstallation, Installation};
 use crate::config::{ConfigError, Influx, InfluxSettings, Loaded};
 use crate::influx::{Client, ClientSettings, Error};
 
@@ -66,8 +66,8 @@ pub fn here(config_dir: &Path, dry_run: bool) -> io::Result<(Installation, Optio
         return installation::find_or_make(config_dir);
     }
     Ok(match installation::find(config_dir)? {
-        Found::Here(installation) => (installation, None),
-        Found::Elsewhere(id) => (Installation::new(), Some(id)),
-        Found::Nothing => (Installation::new(), None),
+        FoundInstallation::Here(installation) => (installation, None),
+        FoundInstallation::Elsewhere(id) => (Installation::new(), Some(id)),
+        FoundInstallation::Nothing => (Installation::new(), None),
     })
 }

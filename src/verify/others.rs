@@ -3,14 +3,14 @@
 use super::check::{Check, Checks};
 use super::error::VerifyError;
 use crate::config::Loaded;
-use crate::setup::inspect::Look;
-use crate::setup::installation::{Found, ID_FILE};
+use crate::setup::inspect::Inventory;
+use crate::setup::installation::{FoundInstallation, ID_FILE};
 use crate::setup::plan::Wanted;
 use crate::setup::sharing;
 
 /// Whether what is set up is this machine's: a copied card brings another's along.
-pub(super) fn installation(found: &Found, loaded: &Loaded) -> Option<Check> {
-    let Found::Elsewhere(id) = found else {
+pub(super) fn installation(found: &FoundInstallation, loaded: &Loaded) -> Option<Check> {
+    let FoundInstallation::Elsewhere(id) = found else {
         return None;
     };
     let file = loaded.config_dir.join(ID_FILE);
@@ -28,7 +28,7 @@ pub(super) fn installation(found: &Found, loaded: &Loaded) -> Option<Check> {
 
 /// Whether others write the meters that we write.
 pub(super) fn shared_meters(
-    seen: &Look,
+    seen: &Inventory,
     wanted: &Wanted<'_>,
     checks: &mut Checks<'_>,
 ) -> Result<(), VerifyError> {

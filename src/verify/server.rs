@@ -11,8 +11,8 @@ use crate::influx::error::chain;
 use crate::influx::management::Organisation;
 use crate::influx::{Client, Error, flux};
 use crate::model::{Tier, View};
-use crate::setup::inspect::{Look, look};
-use crate::setup::installation::{self, Found, Installation};
+use crate::setup::inspect::{Inventory, look};
+use crate::setup::installation::{self, FoundInstallation, Installation};
 use crate::setup::plan::{Wanted, conflicts, days};
 use crate::setup::session::client;
 use crate::setup::{mark, sharing, tasks};
@@ -47,7 +47,7 @@ pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), Ver
         return skipped::rest(loaded, influx, "the server does not answer", checks);
     }
     checks.add(Check::good("server", influx.host.as_str()))?;
-    let installation = installation::find(&loaded.config_dir).unwrap_or(Found::Nothing);
+    let installation = installation::find(&loaded.config_dir).unwrap_or(FoundInstallation::Nothing);
     if let Some(check) = others::installation(&installation, loaded) {
         checks.add(check)?;
     }
@@ -266,7 +266,11 @@ fn with_admin(
     others::shared_meters(&seen, &wanted, checks)
 }
 
-fn retention(seen: &Look, wanted: &Wanted<'_>, checks: &mut Checks<'_>) -> Result<(), VerifyError> {
+fn retention(
+    seen: &Inventory,
+    wanted: &Wanted<'_>,
+    checks: &mut Checks<'_>,
+) -> Result<(), VerifyError> {
     let others = sharing::others(seen, wanted.influx, wanted.installation);
     for level in Tier::ALL {
         let name = wanted.influx.bucket(level);
@@ -290,8 +294,8 @@ fn retention(seen: &Look, wanted: &Wanted<'_>, checks: &mut Checks<'_>) -> Resul
 }
 
 /// A task of ours that is still active though none is wanted: it overwrites the daemon's windows.
-fn left_over(seen: &Look, wanted: &Wanted<'_>, view: View) -> Option<Check> {
-    let role = mark::Role::Task(view);
+fn left_over(seen: &Inventory, wanted: &Wanted<'_>, view: View) -> Option<Check> {
+    let role = mark::MarkRole::Task(view);
     let mut ours = seen.tasks.iter().filter(|task| {
         task.is_active() && mark::read(&task.description) == Some((wanted.installation, role))
     });
@@ -307,9 +311,9 @@ fn left_over(seen: &Look, wanted: &Wanted<'_>, view: View) -> Option<Check> {
     ))
 }
 
-fn task(seen: &Look, wanted: &Wanted<'_>, view: View) -> Check {
+fn task(seen: &Inventory, wanted: &Wanted<'_>, view: View) -> Check {
     let what = format!("task {}", view.as_str());
-    let role = mark::Role::Task(view);
+    let role = mark::MarkRole::Task(view);
     let ours: Vec<_> = seen
         .tasks
         .iter()

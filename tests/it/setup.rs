@@ -606,7 +606,7 @@ fn check_what_differs_is_repaired_in_place_and_nothing_else_is_touched(server: &
 
     let installation = place.id();
     let ours = |view: View| {
-        let role = mark::Role::Task(view);
+        let role = mark::MarkRole::Task(view);
         let of_view = all_tasks(server).into_iter();
         let of_view =
             of_view.filter(|task| mark::read(&task.description) == Some((&installation, role)));

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use powerlogger::capture::{Capture, Signal};
-use powerlogger::clock::segment::{EARLIEST_WALL_NS, MAX_WAIT_NS, Rules, Trust};
+use powerlogger::clock::segment::{EARLIEST_WALL_NS, Rules, Trust};
 use powerlogger::clock::{Clock, VirtualClock};
 use powerlogger::config::{
     DeliverSettings, Downsampling, FilterSettings, JournalSettings, LineName, LineSettings,
     MeterSettings,
 };
-use powerlogger::deliver::{Deliverer, Step};
+use powerlogger::deliver::{DeliverStep, Deliverer};
 use powerlogger::intake::{Intake, PULSES_MAX};
 use powerlogger::journal::IdRanges;
 use powerlogger::journal::Journal;
@@ -25,7 +25,7 @@ use powerlogger::live::{Board, ServerPart};
 use powerlogger::model::{Bias, CountedEdge, EdgeKind, Level, LossCause, NS_PER_MS, NS_PER_S};
 
 use powerlogger::model::{TASK_OFFSET_S, Tier, View};
-use powerlogger::reconcile::{self, Reconciler, Writers};
+use powerlogger::reconcile::{ReconcileStep, Reconciler, Writers};
 use powerlogger::server::Dependencies;
 
 use crate::model::{Op, Run};
@@ -37,6 +37,9 @@ pub(crate) const METERS: [&str; 2] = ["Import", "Export"];
 /// Before so much time has passed no pulse is older than the raw retention.
 const LEAVE_NS: i64 = 29 * 86_400 * NS_PER_S;
 const GOOD_WALL_NS: i64 = EARLIEST_WALL_NS + 200 * 86_400 * NS_PER_S;
+
+/// After so long a plausible time is assumed to be right, as without configuration.
+const MAX_WAIT_NS: i64 = 600 * NS_PER_S;
 
 /// What the monotonic clock shows when the program starts after a power cut.
 const BOOTING_NS: i64 = NS_PER_S;
@@ -643,7 +646,7 @@ impl World {
         self.server_clock.jump_wall(off_ns);
     }
 
-    fn deliver(&mut self) -> Result<Step, String> {
+    fn deliver(&mut self) -> Result<DeliverStep, String> {
         self.set_server_clock();
         let house = self.house();
         let mark = house.marks.now();
@@ -656,7 +659,7 @@ impl World {
             .map_err(|error| error.to_string())
     }
 
-    fn reconcile(&mut self) -> Result<reconcile::Step, String> {
+    fn reconcile(&mut self) -> Result<ReconcileStep, String> {
         self.set_server_clock();
         let house = self.house();
         let mark = house.marks.now();
@@ -897,11 +900,11 @@ impl World {
     fn come_to_rest(&mut self) -> Checked {
         for _ in 0..100_000 {
             match self.deliver()? {
-                Step::Again => {}
-                Step::Pause(pause) => {
+                DeliverStep::Again => {}
+                DeliverStep::Pause(pause) => {
                     self.clock.advance(i64::try_from(pause.as_nanos()).unwrap());
                 }
-                Step::Idle => return Ok(()),
+                DeliverStep::Idle => return Ok(()),
             }
         }
         Err("delivery does not come to rest".to_owned())
@@ -920,8 +923,8 @@ impl World {
                 .map_err(|error| error.to_string())?;
             self.write()?;
             match self.reconcile()? {
-                reconcile::Step::Again => at_rest = 0,
-                reconcile::Step::Pause(_) => at_rest += 1,
+                ReconcileStep::Again => at_rest = 0,
+                ReconcileStep::Pause(_) => at_rest += 1,
             }
             if at_rest > 5 {
                 return Ok(());

@@ -5,10 +5,11 @@ use crate::model::NS_PER_S;
 use crate::system::systemd::{self, StoredDescriptor};
 
 use super::GpioSource;
+use super::consumer::{FORMER_CONSUMER, request_of};
 use super::error::GpioError;
 use super::find;
-use super::handover::{self, FORMER_CONSUMER, Fit, request_of};
-use super::line::Line;
+use super::handover::{self, Fit};
+use super::line::RequestedLine;
 
 /// systemd closes a descriptor that it is to keep no longer within milliseconds; a busy line is no matter
 /// to be told before this is over.
@@ -69,7 +70,7 @@ impl GpioSource {
     pub(super) fn go_on(
         &mut self,
         index: usize,
-        found: &find::Found,
+        found: &find::FoundLine,
         request_id: u64,
         kept: StoredDescriptor,
         signals: &mut Vec<Signal>,
@@ -86,7 +87,7 @@ impl GpioSource {
             }
         };
         let StoredDescriptor { name, file } = kept;
-        let mut line = Line::adopt(found.clone(), debounce_us, file);
+        let mut line = RequestedLine::adopt(found.clone(), debounce_us, file);
         signals.push(Signal::LineAdopted {
             meter: slot.meter,
             request_id,

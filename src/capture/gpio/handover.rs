@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 
-use super::find::Found;
+use super::find::FoundLine;
 use crate::config::LineSettings;
 use crate::model::Bias;
 use crate::system::systemd::StoredDescriptor;
@@ -13,15 +13,9 @@ use crate::system::systemd::StoredDescriptor;
 /// What names of lines in the store begin with.
 const BEGIN: &str = "line-";
 
-/// What names of line requests at the kernel (their consumer, in `gpioinfo`) begin with.
-const CONSUMER_BEGIN: &str = "powerlogger-";
-
-/// The consumer of requests that former versions made; a request keeps it over an upgrade.
-pub const FORMER_CONSUMER: &str = "powerlogger";
-
 /// The name of a request in the store: its id, which the journal keeps beside the line's state, the
 /// settings it has, and its place. (Names are ASCII without colons, of at most 255 characters.)
-pub(super) fn name(request_id: u64, settings: &LineSettings, found: &Found) -> String {
+pub(super) fn name(request_id: u64, settings: &LineSettings, found: &FoundLine) -> String {
     format!("{}-{}", begin(request_id, settings), place(found))
 }
 
@@ -52,7 +46,7 @@ fn named(name: &str, request_id: u64) -> Option<(&str, u32, Option<&str>)> {
 }
 
 /// Offset, device and label: a chip keeps them as long as a request of it lives.
-fn place(found: &Found) -> String {
+fn place(found: &FoundLine) -> String {
     let device = found.device.file_name().unwrap_or_default();
     let (device, label) = (plain(&device.to_string_lossy()), plain(&found.label));
     format!("{}.{device}.{label}", found.offset)
@@ -78,17 +72,6 @@ pub fn is_line(kept: &StoredDescriptor) -> bool {
     request_id(&kept.name).is_some()
 }
 
-/// The name of a request at the kernel: whoever knows the id knows whose it is.
-pub(super) fn consumer(request_id: u64) -> String {
-    format!("{CONSUMER_BEGIN}{request_id:016x}")
-}
-
-/// The id of the request that has a line under this name; None: it is not a PowerLogger's, or a former
-/// version's.
-pub fn request_of(consumer: &str) -> Option<u64> {
-    u64::from_str_radix(consumer.strip_prefix(CONSUMER_BEGIN)?, 16).ok()
-}
-
 /// Whether a request that was kept can go on.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fit {
@@ -111,7 +94,7 @@ pub(super) fn fit(
     kept: &StoredDescriptor,
     request_id: u64,
     settings: &LineSettings,
-    found: &Found,
+    found: &FoundLine,
 ) -> Fit {
     let fit = line_of(&kept.file)
         .map_err(|error| format!("it is no line request: {error}"))
@@ -127,7 +110,7 @@ fn fit_of(
     told: &Told,
     request_id: u64,
     settings: &LineSettings,
-    found: &Found,
+    found: &FoundLine,
 ) -> Result<Fit, &'static str> {
     let (had, kernel_debounce_us, named_place) =
         named(name, request_id).ok_or("its name does not tell its settings")?;
@@ -201,8 +184,8 @@ mod tests {
         }
     }
 
-    fn found(offset: u32, device: &str, label: &str) -> Found {
-        Found {
+    fn found(offset: u32, device: &str, label: &str) -> FoundLine {
+        FoundLine {
             device: format!("/dev/{device}").into(),
             label: label.to_owned(),
             offset,
@@ -257,7 +240,7 @@ mod tests {
             found(20, "gpiochip0", "pinctrl-bcm2711"),
         );
         let silent = Told::default();
-        let fits = |name: &str, told: &Told, found: &Found| {
+        let fits = |name: &str, told: &Told, found: &FoundLine| {
             fit_of(name, told, ID, &up, found) == Ok(Fit::AsItIs)
         };
         let ours = name(ID, &up, &here);
@@ -323,14 +306,5 @@ mod tests {
             let name = format!("line-0000000000001234-{unreadable}");
             assert!(fit_of(&name, &told, ID, &up, &here).is_err(), "{name}");
         }
-    }
-
-    #[test]
-    fn a_consumer_tells_the_request() {
-        let name = consumer(u64::MAX);
-        assert!(name.len() <= 31, "the kernel cuts it there");
-        assert_eq!(request_of(&name), Some(u64::MAX));
-        assert_eq!(request_of(FORMER_CONSUMER), None);
-        assert_eq!(request_of("powerlogger-x"), None);
     }
 }

@@ -27,7 +27,7 @@ use crate::model::{Bias, EdgeKind, Level, MonoNs, NS_PER_MS};
 use crate::owner::chip_rights;
 
 use super::error::{GpioError, kernel_error, uapi_error};
-use super::find::Found;
+use super::find::FoundLine;
 
 /// Edges the kernel keeps for a line; it gives no more (a larger number is cut silently).
 pub(super) const KERNEL_BUFFER_EVENTS: u32 = 1024;
@@ -49,26 +49,26 @@ pub(super) struct RawEdge {
 
 /// A line that is ours.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct RequestedLine {
     file: File,
     /// What the kernel's debounce adds to each stamp: it stamps when the level has stayed for
     /// the period, not when it changed.
     stamp_delay_ns: i64,
-    found: Found,
+    found: FoundLine,
 }
 
-impl Line {
+impl RequestedLine {
     /// Requests the line under a name that `gpioinfo` shows.
     pub(super) fn request(
-        found: Found,
+        found: FoundLine,
         settings: &LineSettings,
         name: &str,
-    ) -> Result<Line, GpioError> {
+    ) -> Result<RequestedLine, GpioError> {
         let requested = request(&found, settings, name).map_err(|error| {
             let busy = || consumer(&found);
             GpioError::from_kernel("request", &found.shown, &found.device, error, busy)
         })?;
-        Ok(Line {
+        Ok(RequestedLine {
             file: requested,
             stamp_delay_ns: i64::from(settings.kernel_debounce_us) * 1_000,
             found,
@@ -76,8 +76,8 @@ impl Line {
     }
 
     /// Goes on with a request that another process has made, where the kernel debounces for so long.
-    pub(super) fn adopt(found: Found, kernel_debounce_us: u32, file: File) -> Line {
-        Line {
+    pub(super) fn adopt(found: FoundLine, kernel_debounce_us: u32, file: File) -> RequestedLine {
+        RequestedLine {
             file,
             stamp_delay_ns: i64::from(kernel_debounce_us) * 1_000,
             found,
@@ -111,7 +111,7 @@ impl Line {
     }
 
     /// Whether this is the line at that place.
-    pub(super) fn is_at(&self, found: &Found) -> bool {
+    pub(super) fn is_at(&self, found: &FoundLine) -> bool {
         self.found.device == found.device && self.found.offset == found.offset
     }
 
@@ -226,7 +226,7 @@ impl EventBuffer {
     }
 }
 
-fn request(found: &Found, settings: &LineSettings, name: &str) -> io::Result<File> {
+fn request(found: &FoundLine, settings: &LineSettings, name: &str) -> io::Result<File> {
     let _rights = chip_rights();
     let mut builder = Request::builder();
     builder
@@ -271,7 +271,7 @@ fn config(settings: &LineSettings) -> LineConfig {
 }
 
 /// The name under which somebody else has the line.
-fn consumer(found: &Found) -> Option<String> {
+fn consumer(found: &FoundLine) -> Option<String> {
     let _rights = chip_rights();
     let chip = Chip::from_path(&found.device).ok()?;
     let info = chip.line_info(found.offset).ok()?;

@@ -6,6 +6,7 @@
 //! time: put back while its old descriptor is held, a chip gets another number.
 
 mod adopted;
+mod consumer;
 mod error;
 mod find;
 mod handover;
@@ -25,15 +26,16 @@ use crate::config::{LineSettings, MeterSettings};
 use crate::model::{MeterId, MonoNs};
 use crate::system::systemd::{self, StoredDescriptor};
 
-use self::line::{EventBuffer, Line, RawEdge};
+use self::line::{EventBuffer, RawEdge, RequestedLine};
 use self::merge::Merge;
 use self::retry::LineRetry;
 use super::waker::{Waker, timespec};
 use super::{Polled, Signal, Source};
 
+pub use self::consumer::{FORMER_CONSUMER, request_of};
 pub use self::error::GpioError;
 pub use self::find::HEADER_LABELS;
-pub use self::handover::{FORMER_CONSUMER, is_line, request_of};
+pub use self::handover::is_line;
 pub use self::probe::{Probe, probe};
 
 /// The GPIO lines of all meters.
@@ -59,7 +61,7 @@ struct Slot {
     meter: MeterId,
     name: String,
     settings: LineSettings,
-    line: LineState,
+    line: LineRead,
     backoff: LineRetry,
     /// A request that an earlier run has left, with its id.
     kept: Option<(u64, StoredDescriptor)>,
@@ -68,8 +70,8 @@ struct Slot {
 }
 
 #[derive(Debug)]
-enum LineState {
-    Up(Line),
+enum LineRead {
+    Up(RequestedLine),
     Down {
         retry_at: MonoNs,
         /// The reason last told; None: none yet.
@@ -95,7 +97,7 @@ impl GpioSource {
             meter: MeterId(index),
             name: meter.name.clone(),
             settings: meter.line.clone(),
-            line: LineState::Down {
+            line: LineRead::Down {
                 retry_at: now_ns,
                 told: None,
             },
@@ -158,7 +160,7 @@ impl GpioSource {
         let name = handover::name(request_id, &slot.settings, &found);
         // Before the request, so that no edge of the line is older.
         let mono_ns = self.clock.mono_ns();
-        let line = Line::request(found, &slot.settings, &handover::consumer(request_id))?;
+        let line = RequestedLine::request(found, &slot.settings, &consumer::consumer(request_id))?;
         self.raw.clear();
         let level = line.level_at_request(&mut self.buffer, &mut self.raw)?;
         tracing::info!(meter = slot.name, line = line.shown(), "line requested");
@@ -189,7 +191,7 @@ impl GpioSource {
                 reason,
                 "the line is being released"
             );
-            self.slots[index].line = LineState::Down {
+            self.slots[index].line = LineRead::Down {
                 retry_at,
                 told: None,
             };
@@ -197,8 +199,8 @@ impl GpioSource {
         }
         let slot = &mut self.slots[index];
         let known = match &slot.line {
-            LineState::Down { told, .. } => told.as_ref() == Some(&reason),
-            LineState::Up(_) => false,
+            LineRead::Down { told, .. } => told.as_ref() == Some(&reason),
+            LineRead::Up(_) => false,
         };
         if !known {
             tracing::debug!(meter = slot.name, kind = error.kind(), reason, "line down");
@@ -207,7 +209,7 @@ impl GpioSource {
                 reason: reason.clone(),
             });
         }
-        slot.line = LineState::Down {
+        slot.line = LineRead::Down {
             retry_at,
             told: Some(reason),
         };
@@ -224,7 +226,7 @@ impl GpioSource {
         let first_line = fds.len();
         let mut up = Vec::with_capacity(self.slots.len());
         for (index, slot) in self.slots.iter().enumerate() {
-            if let LineState::Up(line) = &slot.line {
+            if let LineRead::Up(line) = &slot.line {
                 fds.push(line.poll_fd());
                 up.push(index);
             }
@@ -257,7 +259,7 @@ impl GpioSource {
         let mut lost = Vec::new();
         for &(index, flags) in ready {
             let slot = &self.slots[index];
-            let LineState::Up(line) = &slot.line else {
+            let LineRead::Up(line) = &slot.line else {
                 continue;
             };
             self.raw.clear();
@@ -322,21 +324,21 @@ impl Source for GpioSource {
 
 impl Slot {
     /// Its line is had, and its request is kept under this name.
-    fn take(&mut self, line: Line, kept_as: String, now_ns: MonoNs) {
+    fn take(&mut self, line: RequestedLine, kept_as: String, now_ns: MonoNs) {
         self.kept_as = Some(kept_as);
         self.backoff.succeeded(now_ns);
-        self.line = LineState::Up(line);
+        self.line = LineRead::Up(line);
     }
 
     /// Whether it is that line that it reads.
-    fn reads(&self, found: &find::Found) -> bool {
-        matches!(&self.line, LineState::Up(line) if line.is_at(found))
+    fn reads(&self, found: &find::FoundLine) -> bool {
+        matches!(&self.line, LineRead::Up(line) if line.is_at(found))
     }
 
     fn retry_at(&self) -> Option<MonoNs> {
         match &self.line {
-            LineState::Up(_) => None,
-            LineState::Down { retry_at, .. } => Some(*retry_at),
+            LineRead::Up(_) => None,
+            LineRead::Down { retry_at, .. } => Some(*retry_at),
         }
     }
 }

@@ -6,20 +6,16 @@ use tracing::warn;
 use crate::clock::elapsed::Known;
 use crate::clock::segment::{EARLIEST_WALL_NS, Remembered, STEP_MIN_NS, Segment, Stood, Trust};
 use crate::journal::handles::reader::Reader;
-use crate::journal::salvage::arrivals::IMPORT_BOOT;
 use crate::journal::tables::thinned::MINUTE_NS;
 use crate::journal::{JournalError, OpContext};
 use crate::model::{NS_PER_S, SegmentNo, WallNs};
 
+/// In place of a boot's id: the one segment whose pulses hold wall time as it is, offset 0.
+pub(in crate::journal) const IMPORT_BOOT: &str = "import";
+
 /// `offset_ns` of a segment is congruent to its row id modulo this: see the format in
 /// [`crate::journal`]. Equal to the step of stamps.
 pub(in crate::journal) const SEGMENT_SLOTS: i64 = crate::model::STAMP_STEP_NS;
-
-/// The newest time that was once synchronised is kept this often.
-const CONFIRMED_EVERY_S: i64 = 3_600;
-
-/// Where it is kept, in seconds since 1970.
-const CONFIRMED_KEY: &str = "confirmed_s";
 
 /// Between the last pulse before a boot whose time was never known and the first one in it.
 const AFTER_NS: i64 = NS_PER_S;
@@ -218,21 +214,6 @@ fn stood(segments: &[Segment]) -> Option<Stood> {
     })
 }
 
-/// Keeps that the clock was right at a time, now and then.
-pub(in crate::journal) fn put_confirmed(
-    transaction: &Transaction<'_>,
-    at_ns: WallNs,
-) -> Result<(), JournalError> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO journal VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE
-             SET value = excluded.value WHERE value NOT BETWEEN excluded.value - ?3 AND excluded.value",
-        )
-        .and_then(|mut put| put.execute((CONFIRMED_KEY, at_ns / NS_PER_S, CONFIRMED_EVERY_S)))
-        .op("keep the time")?;
-    Ok(())
-}
-
 impl Reader {
     /// What earlier runs know of the clocks, for one in the boot `boot_id`; None: there was none.
     ///
@@ -263,23 +244,6 @@ impl Reader {
             elapsed: self.elapsed(boot_id)?,
         };
         Ok((remembered != Remembered::default()).then_some(remembered))
-    }
-
-    /// The newest time at which the clock was synchronised, to the hour; None: it never was.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub fn confirmed_ns(&self) -> Result<Option<WallNs>, JournalError> {
-        let confirmed_s: Option<i64> = self
-            .connection
-            .query_row(
-                "SELECT value FROM journal WHERE key = ?1",
-                [CONFIRMED_KEY],
-                |row| row.get(0),
-            )
-            .optional()
-            .op("be read")?;
-        Ok(confirmed_s.map(|s| s * NS_PER_S))
     }
 
     /// On which clock the newest pulses stand: the trust of the newest segment, and the number of

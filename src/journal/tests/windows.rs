@@ -321,7 +321,7 @@ fn segments_that_no_pulse_belongs_to_leave() {
     let rows: i64 = bench
         .writer
         .journal()
-        .connection()
+        .connection
         .query_row("SELECT count(*) FROM clock_segment", [], |row| row.get(0))
         .unwrap();
     assert!(

@@ -4,7 +4,7 @@
 use powerlogger::deliver::sink::Sink;
 use powerlogger::model::NS_PER_S;
 use powerlogger::model::{Tier, View};
-use powerlogger::reconcile::compare::{Counts, Found};
+use powerlogger::reconcile::compare::{Counts, ViewRead};
 use powerlogger::reconcile::server::Server;
 use powerlogger::server::failure::Failure;
 
@@ -100,8 +100,8 @@ impl Server for MemoryServer {
         Ok(counts)
     }
 
-    fn view(&mut self, view: View, from_s: i64, to_s: i64) -> Result<Found, Failure> {
-        let mut found = Found::default();
+    fn view(&mut self, view: View, from_s: i64, to_s: i64) -> Result<ViewRead, Failure> {
+        let mut found = ViewRead::default();
         for (meter, time_ns, pulses) in self.read(Tier::View(view), from_s, to_s)? {
             found.add(view, &meter, time_ns, pulses);
         }

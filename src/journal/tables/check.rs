@@ -134,7 +134,7 @@ mod tests {
             ))
             .unwrap();
         journal
-            .connection()
+            .connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
             .unwrap();
         dir

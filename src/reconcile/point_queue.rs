@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 
 use super::compare::Failed;
-use super::examine::Trouble;
 use super::server::Server;
+use super::trouble::Trouble;
 use crate::civil::day_of;
 use crate::influx::line_protocol::LineEncoder;
 use crate::model::Tier;
 use crate::model::WallNs;
-use crate::server::failure::{Failure, Hold, Verdict as Judged, judge};
+use crate::server::failure::{Hold, Verdict, judge};
 use crate::server::request_size::RequestSize;
 
 /// A line that waits.
@@ -28,37 +28,37 @@ struct Waiting {
 
 /// Lines on their way.
 #[derive(Debug)]
-pub(super) struct Outbox<'a> {
+pub(super) struct PointQueue<'a> {
     server: &'a mut dyn Server,
     level: Tier,
     size: &'a mut RequestSize,
     body: Vec<u8>,
     waiting: Vec<Waiting>,
-    outcome: Outcome,
+    written: Written,
 }
 
 /// What became of the lines.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
+pub(super) struct Written {
     /// Lines that the server has.
     pub(super) lines: usize,
     /// Differences of which it has not taken a line.
     pub(super) failed: BTreeMap<usize, Failed>,
 }
 
-impl<'a> Outbox<'a> {
+impl<'a> PointQueue<'a> {
     pub(super) fn new(
         server: &'a mut dyn Server,
         level: Tier,
         size: &'a mut RequestSize,
-    ) -> Outbox<'a> {
-        Outbox {
+    ) -> PointQueue<'a> {
+        PointQueue {
             server,
             level,
             size,
             body: Vec::new(),
             waiting: Vec::new(),
-            outcome: Outcome::default(),
+            written: Written::default(),
         }
     }
 
@@ -85,9 +85,9 @@ impl<'a> Outbox<'a> {
     ///
     /// # Errors
     /// When the server does not take it.
-    pub(super) fn finish(mut self) -> Result<Outcome, Trouble> {
+    pub(super) fn finish(mut self) -> Result<Written, Trouble> {
         self.flush()?;
-        Ok(self.outcome)
+        Ok(self.written)
     }
 
     fn flush(&mut self) -> Result<(), Trouble> {
@@ -98,16 +98,16 @@ impl<'a> Outbox<'a> {
             match self.server.write(self.level, &self.body[from..to]) {
                 Ok(()) => {
                     self.size.went_through(end - sent);
-                    self.outcome.lines += end - sent;
+                    self.written.lines += end - sent;
                 }
                 Err(failure) => match judge(&failure) {
-                    Judged::Halve { .. } if self.size.refused(end - sent) => continue,
+                    Verdict::Halve { .. } if self.size.refused(end - sent) => continue,
                     // Older than the bucket keeps: the rest is written.
-                    Judged::Expired { dropped } => {
+                    Verdict::Expired { dropped } => {
                         let lines = self.waiting[sent..end].to_vec();
                         self.note_dropped(lines, dropped);
                     }
-                    Judged::Hold(Hold::FieldType) => self.day_by_day(sent, from, end)?,
+                    Verdict::Hold(Hold::FieldType) => self.day_by_day(sent, from, end)?,
                     _ => return Err(failure.into()),
                 },
             }
@@ -122,10 +122,10 @@ impl<'a> Outbox<'a> {
     fn note_dropped(&mut self, mut lines: Vec<Waiting>, dropped: Option<usize>) {
         lines.sort_by_key(|line| line.time_ns);
         let dropped = dropped.unwrap_or(lines.len()).min(lines.len());
-        self.outcome.lines += lines.len() - dropped;
+        self.written.lines += lines.len() - dropped;
         let of = lines[..dropped].iter();
         let failed = of.map(|line| (line.of, Failed::Dropped));
-        self.outcome.failed.extend(failed);
+        self.written.failed.extend(failed);
     }
 
     /// The field has another type in a shard of this request's: each day is sent alone, and only those that
@@ -147,10 +147,10 @@ impl<'a> Outbox<'a> {
                 Some(self.server.write(self.level, &body))
             };
             match written {
-                Some(Ok(())) => self.outcome.lines += lines.len(),
+                Some(Ok(())) => self.written.lines += lines.len(),
                 Some(Err(failure)) => match judge(&failure) {
-                    Judged::Expired { dropped } => self.note_dropped(lines, dropped),
-                    Judged::Hold(Hold::FieldType) => self.note_held(&lines),
+                    Verdict::Expired { dropped } => self.note_dropped(lines, dropped),
+                    Verdict::Hold(Hold::FieldType) => self.note_held(&lines),
                     _ => return Err(failure.into()),
                 },
                 None => self.note_held(&lines),
@@ -161,13 +161,8 @@ impl<'a> Outbox<'a> {
 
     fn note_held(&mut self, lines: &[Waiting]) {
         let held = lines.iter().map(|line| (line.of, Failed::Held));
-        self.outcome.failed.extend(held);
+        self.written.failed.extend(held);
     }
-}
-
-/// Whether a smaller question may get through where this one did not.
-pub(super) fn asks_for_less(failure: &Failure) -> bool {
-    matches!(judge(failure), Judged::Halve { .. })
 }
 
 #[cfg(test)]
@@ -175,7 +170,8 @@ mod tests {
     use super::*;
     use crate::model::NS_PER_S;
     use crate::model::View;
-    use crate::reconcile::compare::{Counts, Found};
+    use crate::reconcile::compare::{Counts, ViewRead};
+    use crate::server::failure::Failure;
 
     /// A server that takes so many lines at a time, and has a retention.
     #[derive(Debug)]
@@ -193,8 +189,8 @@ mod tests {
             Ok(Counts::new())
         }
 
-        fn view(&mut self, _: View, _: i64, _: i64) -> Result<Found, Failure> {
-            Ok(Found::default())
+        fn view(&mut self, _: View, _: i64, _: i64) -> Result<ViewRead, Failure> {
+            Ok(ViewRead::default())
         }
 
         fn write(&mut self, _: Tier, body: &[u8]) -> Result<(), Failure> {
@@ -254,14 +250,14 @@ mod tests {
                 other_type: None,
             };
             let mut size = RequestSize::new(1_000);
-            let mut outbox = Outbox::new(&mut server, Tier::Raw, &mut size);
+            let mut queue = PointQueue::new(&mut server, Tier::Raw, &mut size);
             let line = LineEncoder::new("p", &[("t", "a")], "v").unwrap();
             // Ten lines a difference, not in the order of time.
             for time_ns in (0..2_000).rev() {
                 let of = usize::try_from(time_ns / 10).unwrap();
-                outbox.push(&line, (1, time_ns), of).unwrap();
+                queue.push(&line, (1, time_ns), of).unwrap();
             }
-            let outcome = outbox.finish().unwrap();
+            let outcome = queue.finish().unwrap();
             assert_eq!(outcome.lines, 1_700);
             let dropped = (0..30).map(|of| (of, Failed::Dropped));
             assert_eq!(outcome.failed, dropped.collect());
@@ -282,10 +278,10 @@ mod tests {
             other_type: None,
         };
         let mut size = RequestSize::new(8);
-        let mut outbox = Outbox::new(&mut server, Tier::Raw, &mut size);
+        let mut queue = PointQueue::new(&mut server, Tier::Raw, &mut size);
         let line = LineEncoder::new("p", &[("t", "a")], "v").unwrap();
-        outbox.push(&line, (1, 7), 0).unwrap();
-        assert!(matches!(outbox.finish(), Err(Trouble::Server(_))));
+        queue.push(&line, (1, 7), 0).unwrap();
+        assert!(matches!(queue.finish(), Err(Trouble::Server(_))));
     }
 
     #[test]
@@ -301,13 +297,13 @@ mod tests {
         let line = LineEncoder::new("p", &[("t", "a")], "v").unwrap();
         let stamp = |hour: i64| (20_000 * 24 + hour) * 3_600 * NS_PER_S;
         let mut size = RequestSize::new(1_000);
-        let mut outbox = Outbox::new(&mut server, Tier::Raw, &mut size);
+        let mut queue = PointQueue::new(&mut server, Tier::Raw, &mut size);
         // Two meters, one after the other: days come back in the request.
         for of in 0..144 {
             let hour = i64::try_from(of % 72).unwrap();
-            outbox.push(&line, (1, stamp(hour)), of).unwrap();
+            queue.push(&line, (1, stamp(hour)), of).unwrap();
         }
-        let outcome = outbox.finish().unwrap();
+        let outcome = queue.finish().unwrap();
         let held = (24..48).chain(96..120).map(|of| (of, Failed::Held));
         assert_eq!(outcome.failed, held.collect());
         assert_eq!(outcome.lines, 96);
@@ -316,9 +312,9 @@ mod tests {
 
         // A request of that day alone is not sent twice.
         server.requests = 0;
-        let mut outbox = Outbox::new(&mut server, Tier::Raw, &mut size);
-        outbox.push(&line, (1, stamp(30)), 0).unwrap();
-        assert_eq!(outbox.finish().unwrap().failed, [(0, Failed::Held)].into());
+        let mut queue = PointQueue::new(&mut server, Tier::Raw, &mut size);
+        queue.push(&line, (1, stamp(30)), 0).unwrap();
+        assert_eq!(queue.finish().unwrap().failed, [(0, Failed::Held)].into());
         assert_eq!(server.requests, 1);
     }
 }
