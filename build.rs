@@ -5,12 +5,19 @@
 //! `dist/COMMIT`, which `git archive` fills in. A development build names none, so that a commit does not
 //! make everything be built again.
 
+#[path = "build_assets.rs"]
+mod assets;
+
 use std::env;
 use std::path::Path;
 use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    let out = env::var_os("OUT_DIR").expect("cargo sets it");
+    if let Err(failed) = assets::write(Path::new(&out)) {
+        panic!("the page cannot be built in: {failed}");
+    }
     println!("cargo::rerun-if-env-changed=POWERLOGGER_COMMIT");
     println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
     let target = env::var("TARGET").unwrap_or_default();

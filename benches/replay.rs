@@ -8,7 +8,13 @@
     reason = "a program that measures"
 )]
 
-#[path = "../tests/support/mod.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "it uses a part of it"
+)]
+#[path = "../tests/it/support/mod.rs"]
 mod support;
 
 use std::sync::Arc;
@@ -18,11 +24,12 @@ use powerlogger::clock::segment::{Segment, Trust};
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::config::{DeliverSettings, InfluxSettings, Secret, Token, TokenSource};
 use powerlogger::deliver::influx_sink::InfluxSink;
-use powerlogger::deliver::{Deliverer, Step};
+use powerlogger::deliver::{DeliverStep, Deliverer};
 use powerlogger::influx::gzip::Gzip;
 use powerlogger::influx::line_protocol::LineEncoder;
 use powerlogger::intake::Pending;
 use powerlogger::journal::{Journal, Marks, Reader};
+use powerlogger::live::ServerPart;
 use powerlogger::model::{MeterId, NS_PER_S, Pulse, SegmentNo};
 use powerlogger::server::Dependencies;
 use support::influxd::{Influxd, OPERATOR, ORG};
@@ -112,7 +119,7 @@ fn replay(server: &Influxd, begin_ns: i64) -> f64 {
     let dependencies = Dependencies {
         reader: Reader::open(dir.path()).unwrap(),
         outbox: Arc::default(),
-        board: Arc::default(),
+        shown_on: ServerPart::begin(&Arc::default(), Default::default(), Default::default()),
         clock: Arc::new(SystemClock),
         settings: DeliverSettings {
             batch_lines_max: usize::try_from(LINES).unwrap(),
@@ -129,9 +136,9 @@ fn replay(server: &Influxd, begin_ns: i64) -> f64 {
     let begin = Instant::now();
     loop {
         match deliverer.step(mark).unwrap() {
-            Step::Idle => break,
-            Step::Again => {}
-            Step::Pause(pause) => std::thread::sleep(pause.min(Duration::from_secs(1))),
+            DeliverStep::Idle => break,
+            DeliverStep::Again => {}
+            DeliverStep::Pause(pause) => std::thread::sleep(pause.min(Duration::from_secs(1))),
         }
     }
     PULSES as f64 / begin.elapsed().as_secs_f64()

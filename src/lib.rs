@@ -13,7 +13,8 @@
 //! | room | its job |
 //! |---|---|
 //! | [`model`] | The vocabulary: edges, pulses, meters, windows, stamps, losses. Pure data. |
-//! | [`civil`] | Times as people write them, and their zone. |
+//! | [`text`] | Numbers and names as people read and write them. |
+//! | [`civil`] | Times as people write and read them, and their zone. |
 //! | [`clock`] | Asks the time; ties monotonic stamps to wall time by clock segments. |
 //! | [`capture`] | Edges in, pulses out: sources, the filter, gaps. |
 //! | [`live`] | How everything stands now: one board in memory, which all stages publish to. |
@@ -25,14 +26,20 @@
 //! | [`deliver`] | From the journal to a server: batches, verdicts, retries, what is delivered. |
 //! | [`reconcile`] | Makes the server's raw bucket and views equal to the journal. |
 //! | [`import`] | Pulses from elsewhere: the Python edition's queue, files, damaged journals. |
+//! | [`export`] | Pulses or windows of a period as text. |
 //! | [`setup`] | Makes and repairs the server's buckets, tasks and tokens, by plan. |
 //! | [`status`] | One snapshot of truth and its conditions; the line of state in the log, and systemd's. |
+//! | [`verify`] | Checks from the wire to the server, with what to do. |
+//! | [`answers`] | The answers that commands and the API share, and how a command asks the daemon that runs. |
+//! | [`web`] | The daemon's HTTP server: the page, its API, metrics and health. |
 //! | [`system`] | systemd (ready, alive, descriptors kept over a restart) and signals. |
 //! | [`owner`] | Whose a directory is, and how root works in it. |
 //! | [`config`] | Settings: what the configuration says, checked and typed. |
-//! | [`cli`] | The command line. |
+//! | [`start`] | Puts a run together: the source, what earlier runs left, the server. |
 //! | [`daemon`] | The assembly of all rooms. |
+//! | [`cli`] | The command line. |
 
+pub mod answers;
 pub mod capture;
 pub mod civil;
 pub mod cli;
@@ -41,6 +48,7 @@ pub mod config;
 pub mod daemon;
 pub mod deliver;
 pub mod energy;
+pub mod export;
 pub mod import;
 pub mod influx;
 pub mod intake;
@@ -51,5 +59,9 @@ pub mod owner;
 pub mod reconcile;
 pub mod server;
 pub mod setup;
+pub mod start;
 pub mod status;
 pub mod system;
+pub mod text;
+pub mod verify;
+pub mod web;

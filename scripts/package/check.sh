@@ -365,7 +365,7 @@ check_counting() { # ARCHITECTURE
 	check "run: $1 counts on: $(pulses "$1" "$queue")" test "$(pulses "$1" "$queue")" -gt "$after"
 }
 
-# The server is the fake of tests/delivery.rs, with its rights, its faults and its memory of every point.
+# The server is the fake of tests/it/delivery.rs, with its rights, its faults and its memory of every point.
 build_server() {
 	local cargo
 	if ! wanted deliver || ! cargo=$(scripts/toolchain.sh 2>/dev/null); then
@@ -373,7 +373,7 @@ build_server() {
 		return
 	fi
 	echo "        building the tests' server ..."
-	server=$("$cargo" test --test delivery --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
+	server=$("$cargo" test --test it --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
 	[ -x "$server" ] || bad "deliver: the tests' server cannot be built"
 }
 
@@ -384,7 +384,7 @@ check_delivery() { # ARCHITECTURE
 	# Its configuration is outside the root.
 	[ "$1" != amd64 ] || program=${root[amd64]}/usr/bin/powerlogger
 	check "deliver: $1, to a server that is away at first, and killed meanwhile: every pulse once" \
-		env PROGRAM="$program" "$server" --exact a_server_that_is_away_is_waited_for
+		env PROGRAM="$program" "$server" --exact delivery::a_server_that_is_away_is_waited_for
 }
 
 check_lines() {

@@ -34,7 +34,7 @@ const CHATTER_EDGES_MAX: u32 = 64;
 
 /// What became of an edge, or of a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Decision {
     /// A pulse, with the stamp of its edge.
     Pulse(MonoNs),
     /// Edges that are not a pulse.
@@ -95,7 +95,7 @@ impl Filter {
 
     /// The line was requested anew: what was under way is over, the numbers start again.
     /// The last pulse stays, for the interval.
-    pub fn line_up(&mut self, level: Level, now_ns: MonoNs, out: &mut Vec<Outcome>) {
+    pub fn line_up(&mut self, level: Level, now_ns: MonoNs, out: &mut Vec<Decision>) {
         self.conclude(out);
         let last_pulse = self.state.last_pulse;
         *self = Filter::new(self.settings, level, now_ns);
@@ -136,7 +136,7 @@ impl Filter {
     }
 
     /// Takes the next edge of the line.
-    pub fn edge(&mut self, edge: Edge, out: &mut Vec<Outcome>) {
+    pub fn edge(&mut self, edge: Edge, out: &mut Vec<Decision>) {
         let missing = edge
             .line_seqno
             .wrapping_sub(self.state.line_seqno)
@@ -163,7 +163,7 @@ impl Filter {
     }
 
     /// Decides what can be decided, knowing that all edges up to `now_ns` have been seen.
-    pub fn settle(&mut self, now_ns: MonoNs, out: &mut Vec<Outcome>) {
+    pub fn settle(&mut self, now_ns: MonoNs, out: &mut Vec<Decision>) {
         if let Some(since) = self.state.burst_since {
             if now_ns - self.state.last_edge >= self.settings.bounce_ns {
                 self.end_burst(since, out);
@@ -187,7 +187,7 @@ impl Filter {
     }
 
     /// A burst that does not end is no contact that bounces: what it takes away is told while it goes on.
-    fn cut_endless_burst(&mut self, now_ns: MonoNs, out: &mut Vec<Outcome>) {
+    fn cut_endless_burst(&mut self, now_ns: MonoNs, out: &mut Vec<Decision>) {
         if self.state.burst_edges > CHATTER_EDGES_MAX {
             // One may stand for a transition yet.
             let edges = self.state.burst_edges - 1;
@@ -213,7 +213,7 @@ impl Filter {
     }
 
     /// The level has stayed for the bounce time: the burst since `since` is over.
-    fn end_burst(&mut self, since: MonoNs, out: &mut Vec<Outcome>) {
+    fn end_burst(&mut self, since: MonoNs, out: &mut Vec<Decision>) {
         let mut rejected = self.state.burst_edges;
         self.state.burst_since = None;
         self.state.burst_edges = 0;
@@ -237,7 +237,7 @@ impl Filter {
     }
 
     /// The level has changed for good, at `at_ns`.
-    fn transition(&mut self, at_ns: MonoNs, to: Level, out: &mut Vec<Outcome>) {
+    fn transition(&mut self, at_ns: MonoNs, to: Level, out: &mut Vec<Decision>) {
         self.state.stable_high = to == Level::High;
         let counts = self.settings.counted.counts(EdgeKind::towards(to));
         if to == self.settings.active {
@@ -281,7 +281,7 @@ impl Filter {
     }
 
     /// A transition that counts and was long enough: a pulse unless it comes too soon.
-    fn candidate(&mut self, at_ns: MonoNs, out: &mut Vec<Outcome>) {
+    fn candidate(&mut self, at_ns: MonoNs, out: &mut Vec<Decision>) {
         let too_soon = self
             .state
             .last_pulse
@@ -290,12 +290,12 @@ impl Filter {
             reject(LossCause::Interval, (1, 1), at_ns, out);
         } else {
             self.state.last_pulse = Some(at_ns);
-            out.push(Outcome::Pulse(at_ns));
+            out.push(Decision::Pulse(at_ns));
         }
     }
 
     /// Ends what is open in favour of the edges that were seen: nothing more will be known.
-    pub fn conclude(&mut self, out: &mut Vec<Outcome>) {
+    pub fn conclude(&mut self, out: &mut Vec<Decision>) {
         if let Some(since) = self.state.burst_since {
             self.end_burst(since, out);
         }
@@ -305,13 +305,13 @@ impl Filter {
     }
 
     /// `missing` edges were dropped between the last one seen and `next`.
-    fn gap(&mut self, missing: u32, next: Edge, out: &mut Vec<Outcome>) {
+    fn gap(&mut self, missing: u32, next: Edge, out: &mut Vec<Decision>) {
         let first = EdgeKind::towards(self.raw().inverted());
         let since = self.state.last_edge;
         self.conclude(out);
         let pulses = counting_among(missing, first, self.settings.counted)
             .min(self.settings.spacing().most_within(next.mono_ns - since));
-        out.push(Outcome::Gap {
+        out.push(Decision::Gap {
             edges: missing,
             pulses,
             since_ns: since,
@@ -340,10 +340,10 @@ pub fn counting_among(edges: u32, first: EdgeKind, counted: CountedEdge) -> u32 
 }
 
 /// `edges`: how many, and how many of them look like pulses.
-fn reject(cause: LossCause, edges: (u32, u32), mono_ns: MonoNs, out: &mut Vec<Outcome>) {
+fn reject(cause: LossCause, edges: (u32, u32), mono_ns: MonoNs, out: &mut Vec<Decision>) {
     let (edges, alike) = edges;
     if edges > 0 {
-        out.push(Outcome::Rejected {
+        out.push(Decision::Rejected {
             cause,
             edges,
             alike,

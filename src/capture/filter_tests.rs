@@ -18,7 +18,7 @@ fn settings() -> FilterSettings {
 }
 
 /// Plays a wire drawn as the instants (ms) of its edges, alternating from high, and lets it rest.
-fn play(settings: FilterSettings, edges_ms: &[i64]) -> Vec<Outcome> {
+fn play(settings: FilterSettings, edges_ms: &[i64]) -> Vec<Decision> {
     let mut filter = Filter::new(settings, Level::High, 0);
     let mut out = Vec::new();
     for (n, ms) in edges_ms.iter().enumerate() {
@@ -43,19 +43,19 @@ fn edge(n: usize, ms: i64) -> Edge {
     }
 }
 
-fn pulses_ms(out: &[Outcome]) -> Vec<i64> {
+fn pulses_ms(out: &[Decision]) -> Vec<i64> {
     out.iter()
         .filter_map(|o| match o {
-            Outcome::Pulse(ns) => Some(ns / NS_PER_MS),
+            Decision::Pulse(ns) => Some(ns / NS_PER_MS),
             _ => None,
         })
         .collect()
 }
 
-fn rejected(out: &[Outcome], wanted: LossCause) -> u32 {
+fn rejected(out: &[Decision], wanted: LossCause) -> u32 {
     out.iter()
         .map(|o| match o {
-            Outcome::Rejected { cause, edges, .. } if *cause == wanted => *edges,
+            Decision::Rejected { cause, edges, .. } if *cause == wanted => *edges,
             _ => 0,
         })
         .sum()
@@ -142,7 +142,7 @@ fn a_pulse_at_the_beginning_of_its_phase_waits_for_the_width() {
     assert_eq!(filter.due_ns(), Some(130 * NS_PER_MS));
     assert!(out.is_empty());
     filter.settle(130 * NS_PER_MS, &mut out);
-    assert_eq!(out, [Outcome::Pulse(100 * NS_PER_MS)]);
+    assert_eq!(out, [Decision::Pulse(100 * NS_PER_MS)]);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn without_bounce_time_every_edge_is_believed_at_once() {
     let mut out = Vec::new();
     filter.edge(edge(0, 100), &mut out);
     filter.edge(edge(1, 101), &mut out);
-    assert_eq!(out, [Outcome::Pulse(101 * NS_PER_MS)]);
+    assert_eq!(out, [Decision::Pulse(101 * NS_PER_MS)]);
     assert_eq!(filter.due_ns(), None);
 }
 
@@ -219,8 +219,8 @@ fn a_gap_is_counted_by_alternation() {
             line_seqno: 2 + missing,
         };
         filter.edge(next, &mut out);
-        let gap = out.iter().find(|o| matches!(o, Outcome::Gap { .. }));
-        let want = Outcome::Gap {
+        let gap = out.iter().find(|o| matches!(o, Decision::Gap { .. }));
+        let want = Decision::Gap {
             edges: missing,
             pulses: want,
             since_ns: 100 * NS_PER_MS,
@@ -243,7 +243,7 @@ fn a_gap_is_worth_no_more_than_the_filter_lets_through() {
         ..edge(0, 1_000)
     };
     filter.edge(next, &mut out);
-    let want = Outcome::Gap {
+    let want = Decision::Gap {
         edges: 1000,
         pulses: 11,
         since_ns: 0,
@@ -263,15 +263,15 @@ fn a_line_requested_anew_is_no_gap() {
     filter.edge(edge(1, 650), &mut out);
     filter.settle(700 * NS_PER_MS, &mut out);
     assert_eq!(pulses_ms(&out), [150, 650]);
-    assert!(!out.iter().any(|o| matches!(o, Outcome::Gap { .. })));
+    assert!(!out.iter().any(|o| matches!(o, Decision::Gap { .. })));
 }
 
 /// All that was counted, put back by number too.
-fn counted(out: &[Outcome]) -> u32 {
+fn counted(out: &[Decision]) -> u32 {
     let pulses = out.iter().map(|outcome| match outcome {
-        Outcome::Pulse(_) => 1,
-        Outcome::Gap { pulses, .. } => *pulses,
-        Outcome::Rejected { .. } => 0,
+        Decision::Pulse(_) => 1,
+        Decision::Gap { pulses, .. } => *pulses,
+        Decision::Rejected { .. } => 0,
     });
     pulses.sum()
 }
@@ -282,7 +282,7 @@ fn square(
     settings: FilterSettings,
     (count, low_ms, high_ms): (usize, i64, i64),
     missed: std::ops::Range<usize>,
-) -> Vec<Outcome> {
+) -> Vec<Decision> {
     let mut filter = Filter::new(settings, Level::High, 0);
     let (mut out, mut ms) = (Vec::new(), 1_000);
     for n in 0..count {
@@ -374,9 +374,9 @@ fn a_steady_phase_that_was_under_way_at_the_request_is_no_pulse_either() {
 }
 
 /// What of the rejected edges looks like a pulse.
-fn alike(out: &[Outcome]) -> u32 {
+fn alike(out: &[Decision]) -> u32 {
     let alike = out.iter().map(|outcome| match outcome {
-        Outcome::Rejected { alike, .. } => *alike,
+        Decision::Rejected { alike, .. } => *alike,
         _ => 0,
     });
     alike.sum()

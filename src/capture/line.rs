@@ -1,18 +1,21 @@
 //! One meter's line: its filter, and how it is read.
 
-use super::filter::Filter;
+use tracing::{debug, warn};
+
+use super::filter::{Decision, Filter};
 use super::tally::Tally;
 use crate::clock::segment::Segments;
 use crate::config::MeterSettings;
+use crate::intake::Pending;
 use crate::live::LineLive;
 use crate::model::{
-    Edge, FilterState, Level, LineNow, LineState, LossCause, MeterId, MonoNs, Pulse, STAMP_STEP_NS,
-    WallNs,
+    Edge, FilterState, Level, LineNow, LineState, Loss, LossCause, MeterId, MonoNs, Pulse,
+    STAMP_STEP_NS, WallNs,
 };
 
 /// One meter's line.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct MeterLine {
     pub(super) name: String,
     pub(super) filter: Filter,
     pub(super) request_id: u64,
@@ -34,14 +37,14 @@ pub(super) struct Line {
     pub(super) is_news: bool,
 }
 
-impl Line {
+impl MeterLine {
     /// A line that is not read yet.
-    pub(super) fn new(meter: &MeterSettings, now_ns: MonoNs, since_ns: WallNs) -> Line {
+    pub(super) fn new(meter: &MeterSettings, now_ns: MonoNs, since_ns: WallNs) -> MeterLine {
         let now = LineNow {
             since_ns,
             why: Some("it is not requested yet".to_owned()),
         };
-        Line {
+        MeterLine {
             live: LineLive::new(&meter.name, now),
             is_news: false,
             name: meter.name.clone(),
@@ -99,6 +102,62 @@ impl Line {
             segment: segments.at(mono_ns),
             mono_ns: stamp,
             estimated: false,
+        }
+    }
+
+    /// Turns what its filter decided into pulses and losses. With the segments of the clock, and what it shows now.
+    pub(super) fn judged(
+        &mut self,
+        outcome: Decision,
+        meter: MeterId,
+        (segments, wall_ns): (&Segments, WallNs),
+        pending: &mut Pending,
+    ) {
+        match outcome {
+            Decision::Pulse(mono_ns) => {
+                self.tally.pulse(mono_ns);
+                let pulse = self.pulse(meter, mono_ns, segments);
+                pending.pulses.push(pulse);
+            }
+            Decision::Rejected {
+                cause,
+                edges,
+                alike,
+                mono_ns,
+            } => {
+                self.tally.rejected(cause, alike);
+                self.saw_rejected(cause, edges);
+                debug!(meter = self.name, %cause, edges, mono_ns, "edges rejected");
+                pending.lose(meter, cause, Loss::at(u64::from(edges), wall_ns));
+            }
+            Decision::Gap {
+                edges,
+                pulses,
+                since_ns,
+                mono_ns,
+            } => {
+                warn!(
+                    meter = self.name,
+                    edges, pulses, "edges were missed; their pulses are put back by number"
+                );
+                let apart_ns = (mono_ns - since_ns) / i64::from(pulses + 1);
+                for n in 1..=i64::from(pulses) {
+                    let at_ns = since_ns + n * apart_ns;
+                    pending.pulses.push(Pulse {
+                        estimated: true,
+                        ..self.pulse(meter, at_ns, segments)
+                    });
+                }
+                if pulses > 0 {
+                    let offset_ns = segments.current().offset_ns;
+                    let loss = Loss {
+                        pulses: u64::from(pulses),
+                        first_ns: since_ns + offset_ns,
+                        last_ns: mono_ns + offset_ns,
+                    };
+                    pending.lose(meter, LossCause::Restored, loss);
+                }
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod waker;
 
 mod begin;
 mod line;
+mod published;
 mod source;
 mod tally;
 
@@ -20,21 +21,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 pub use source::{Polled, Signal, Source};
 
 use crate::clock::Clock;
-use crate::clock::segment::{Look, Remembered, Rules, Segments, Trust};
+use crate::clock::segment::{ClockLook, Remembered, Rules, Segments, Trust};
 use crate::config::MeterSettings;
 use crate::intake::{Intake, Pending};
 use crate::live::CaptureLive;
 use crate::model::{
-    Edge, FilterState, LineNow, Loss, LossCause, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Pulse,
-    Watched, WatchedStretch,
+    Edge, FilterState, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Watched, WatchedStretch,
 };
-use filter::{Filter, Outcome};
-use line::Line;
+use filter::{Decision, Filter};
+use line::MeterLine;
 
 /// An edge stamped this long ago has been read: the time from the interrupt to the buffer is
 /// tens of microseconds (measured: median 43), even on a busy board far below this.
@@ -58,14 +58,14 @@ pub struct Capture {
     /// The longest that it takes to hear of an edge, and the filter to decide about it.
     decide_ns: i64,
     // State.
-    lines: Vec<Line>,
+    lines: Vec<MeterLine>,
     segments: Segments,
-    began: Look,
+    began: ClockLook,
     /// Where [`Trusting`] comes from, when the disk has not told it yet.
     trusting: Option<Receiver<Trusting>>,
     announced: bool,
     signals: Vec<Signal>,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<Decision>,
 }
 
 impl Capture {
@@ -78,9 +78,9 @@ impl Capture {
         (rules, remembered): Trusting,
     ) -> Capture {
         let now_ns = clock.mono_ns();
-        let lines: Vec<Line> = meters
+        let lines: Vec<MeterLine> = meters
             .iter()
-            .map(|meter| Line::new(meter, now_ns, clock.wall_ns()))
+            .map(|meter| MeterLine::new(meter, now_ns, clock.wall_ns()))
             .collect();
         intake.board().publish_capture(|capture| {
             *capture = CaptureLive {
@@ -88,7 +88,7 @@ impl Capture {
                 lines_version: capture.lines_version + 1,
             };
         });
-        let decide_ns = lines.iter().map(Line::decide_ns).max().unwrap_or(0);
+        let decide_ns = lines.iter().map(MeterLine::decide_ns).max().unwrap_or(0);
         let began = clock.look();
         let segments = Segments::begin(began, rules, remembered);
         Capture {
@@ -224,7 +224,7 @@ impl Capture {
 
     /// The next time something must be decided or looked at.
     fn deadline_ns(&self, now_ns: MonoNs) -> MonoNs {
-        let due = |line: &Line| Some(line.filter.due_ns()? + line.stamp_delay_ns);
+        let due = |line: &MeterLine| Some(line.filter.due_ns()? + line.stamp_delay_ns);
         let due = self.lines.iter().filter_map(due).min();
         let look = now_ns + CLOCK_LOOK_NS;
         due.map_or(look, |due| look.min(due + READ_LAG_MAX_NS))
@@ -321,17 +321,6 @@ impl Capture {
         }
     }
 
-    /// A line is read from now on, or is not for this reason: told at once.
-    fn note_line(&mut self, meter: MeterId, why: Option<String>) {
-        let since_ns = self.clock.wall_ns();
-        self.intake.board().publish_capture(|capture| {
-            capture.note_line(meter, LineNow { since_ns, why });
-            if let Some(known) = capture.line(meter) {
-                self.lines[meter.index()].live.now = known.now.clone();
-            }
-        });
-    }
-
     fn edge(&mut self, edge: Edge, pending: &mut Pending) {
         let line = &mut self.lines[edge.meter.index()];
         line.saw_edge(edge);
@@ -365,70 +354,9 @@ impl Capture {
             let line = &mut self.lines[index];
             // What time has decided, too: else the next process would decide it once more.
             line.touched = true;
-            match outcome {
-                Outcome::Pulse(mono_ns) => {
-                    line.tally.pulse(mono_ns);
-                    let pulse = line.pulse(meter, mono_ns, &self.segments);
-                    pending.pulses.push(pulse);
-                }
-                Outcome::Rejected {
-                    cause,
-                    edges,
-                    alike,
-                    mono_ns,
-                } => {
-                    line.tally.rejected(cause, alike);
-                    line.saw_rejected(cause, edges);
-                    debug!(meter = line.name, %cause, edges, mono_ns, "edges rejected");
-                    let loss = Loss::at(u64::from(edges), self.clock.wall_ns());
-                    pending.lose(meter, cause, loss);
-                }
-                Outcome::Gap {
-                    edges,
-                    pulses,
-                    since_ns,
-                    mono_ns,
-                } => {
-                    warn!(
-                        meter = line.name,
-                        edges, pulses, "edges were missed; their pulses are put back by number"
-                    );
-                    let apart_ns = (mono_ns - since_ns) / i64::from(pulses + 1);
-                    for n in 1..=i64::from(pulses) {
-                        let at_ns = since_ns + n * apart_ns;
-                        pending.pulses.push(Pulse {
-                            estimated: true,
-                            ..line.pulse(meter, at_ns, &self.segments)
-                        });
-                    }
-                    if pulses > 0 {
-                        let offset_ns = self.segments.current().offset_ns;
-                        let loss = Loss {
-                            pulses: u64::from(pulses),
-                            first_ns: since_ns + offset_ns,
-                            last_ns: mono_ns + offset_ns,
-                        };
-                        pending.lose(meter, LossCause::Restored, loss);
-                    }
-                }
-            }
+            let wall_ns = self.clock.wall_ns();
+            line.judged(outcome, meter, (&self.segments, wall_ns), pending);
         }
-    }
-
-    /// Publishes the lines on which something has come.
-    fn publish(&mut self) {
-        if !self.lines.iter().any(|line| line.is_news) {
-            return;
-        }
-        let lines = &mut self.lines;
-        self.intake.board().publish_capture(|capture| {
-            for (line, known) in lines.iter_mut().zip(&mut capture.lines) {
-                if std::mem::take(&mut line.is_news) {
-                    line.live.tally = line.tally.judged();
-                    known.clone_from(&line.live);
-                }
-            }
-        });
     }
 
     fn hand_on(&mut self, mut pending: Pending) {

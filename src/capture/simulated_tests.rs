@@ -194,7 +194,7 @@ fn without_meters_time_passes_all_the_same() {
 fn a_scaled_clock_gives_the_same_edges() {
     let (mut fast, _) = free(&meters(), options(3, 600));
     let wanted = edges(&run(&mut fast));
-    let clock = ScaledClock::new(MORNING_NS, 20_000.0);
+    let clock = ScaledClock::starting(NS_PER_S, MORNING_NS - NS_PER_S, 20_000.0);
     let pace = Pace::Scaled(clock.clone());
     let waker = Waker::new().unwrap();
     let mut source = SimulatedSource::new(&meters(), pace, waker, options(3, 600));
@@ -215,7 +215,7 @@ fn a_scaled_clock_gives_the_same_edges() {
 #[test]
 fn a_waker_ends_a_long_wait() {
     // Nothing is generated at midnight in winter; the wait would take hours.
-    let clock = ScaledClock::new(1_734_739_200 * NS_PER_S, 1.0);
+    let clock = ScaledClock::starting(NS_PER_S, 1_734_739_200 * NS_PER_S - NS_PER_S, 1.0);
     let waker = Waker::new().unwrap();
     let lone = [meter("Generate", CountedEdge::Rising, None)];
     let options = SimulatedOptions {

@@ -1,29 +1,21 @@
 //! `powerlogger audit`: raw = 1m = 5m = 1h = journal, window by window, for any period.
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
-use super::audit_json;
-use super::names::width;
 use super::progress::Progress;
 use super::simulated;
+use super::table::{Column, Table};
 use super::time::{Moment, local};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, InfluxSettings, Loaded};
-use crate::daemon::destination_name;
-use crate::journal::{JournalError, Reader};
-use crate::model::NS_PER_S;
-use crate::model::{Tier, View};
-use crate::reconcile::audit::{LevelReport, Options, Totals, audit as compare};
-use crate::reconcile::compare::{Difference, Failed, Verdict};
-use crate::reconcile::examine::{Examiner, Trouble};
-use crate::reconcile::influx_server::InfluxServer;
-use crate::server::failure::Failure;
-use crate::server::request_size::RequestSize;
+use crate::model::{NS_PER_S, Tier};
+use crate::reconcile::audit::{LevelReport, Totals};
+use crate::reconcile::compare::{Difference, Failed, WindowVerdict};
+use crate::reconcile::period::{AuditAnswer, AuditError, AuditRequest, audit_period, vanishing};
 
 /// Windows that differ and are listed one by one, unless all are asked for.
 const LISTED: usize = 20;
@@ -59,8 +51,8 @@ pub struct AuditArgs {
 
     /// What to repair from. `raw`: 1m, 5m and 1h are computed anew from the server's own raw points
     /// where the journal knows less, such as from before PowerLogger was installed.
-    #[arg(long, value_enum, default_value_t = Source::Journal)]
-    from: Source,
+    #[arg(long, value_enum, default_value_t = RepairFrom::Journal)]
+    from: RepairFrom,
 
     /// With `--repair --from raw`: also lower windows that hold pulses which raw does not have (any more). They
     /// vanish by it.
@@ -78,7 +70,7 @@ pub struct AuditArgs {
 
 /// What is right where the two differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Source {
+enum RepairFrom {
     /// The journal.
     Journal,
     /// The raw bucket, where it holds more.
@@ -112,19 +104,20 @@ pub fn audit(args: &AuditArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
         levels = Tier::ALL.to_vec();
         levels.retain(|level| influx.raw || *level != Tier::Raw);
     }
-    let wanted = Wanted {
+    let request = AuditRequest {
         levels,
         from_s: from_ns.div_euclid(NS_PER_S),
         to_s: to_ns.div_euclid(NS_PER_S),
         repair: args.repair,
-        from_raw: args.from == Source::Raw,
+        from_raw: args.from == RepairFrom::Raw,
         may_lower: args.yes,
         late: false,
     };
-    let reports = run(loaded, influx, &wanted)?;
+    let reports = run(loaded, influx, &request)?;
     let left: usize = reports.iter().map(|report| report.left(args.repair)).sum();
     if args.json {
-        writeln!(out, "{:#}", audit_json::to_json(&reports, args.repair))?;
+        let answer = AuditAnswer::new(&reports, args.repair);
+        writeln!(out, "{:#}", serde_json::to_value(&answer)?)?;
     } else {
         if loaded.is_simulated() {
             writeln!(out, "{}", simulated::NOTE)?;
@@ -141,110 +134,27 @@ pub fn audit(args: &AuditArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
     })
 }
 
-/// What to audit.
-#[derive(Debug)]
-pub(super) struct Wanted {
-    pub(super) levels: Vec<Tier>,
-    pub(super) from_s: i64,
-    pub(super) to_s: i64,
-    pub(super) repair: bool,
-    pub(super) from_raw: bool,
-    pub(super) may_lower: bool,
-    pub(super) late: bool,
-}
-
-/// Audits with a progress bar. Without a journal only `from_raw` makes sense.
+/// Audits with a progress bar.
 pub(super) fn run(
     loaded: &Loaded,
     influx: &InfluxSettings,
-    wanted: &Wanted,
+    request: &AuditRequest,
 ) -> Result<Vec<LevelReport>> {
-    let mut reader = match Reader::open(&loaded.settings.journal.dir) {
-        Ok(reader) => Some(reader),
-        Err(JournalError::Missing { .. }) if wanted.from_raw => None,
-        Err(failed) => return Err(failed.into()),
-    };
-    simulated::check_buckets(reader.as_ref(), influx)?;
-    let mut names = BTreeMap::new();
-    let mut destination = None;
-    if let Some(reader) = &reader {
-        names = reader.meter_names()?;
-        let name = destination_name(influx);
-        let known = reader.destinations()?.into_iter();
-        destination = known.into_iter().find(|(_, known, _)| *known == name);
-    }
-    let again = loaded.clone();
-    let of = influx.clone();
-    let lookup = Box::new(move || again.reload_token(&of));
-    let mut server = InfluxServer::new(influx, lookup)?;
-    let mut size = RequestSize::new(loaded.settings.deliver.batch_lines_max);
-    let mut examiner = Examiner {
-        reader: reader.as_mut(),
-        destination: destination.map(|(row, ..)| row),
-        names: &names,
-        measurement: &influx.measurement,
-        size: &mut size,
-    };
-    let now_s = SystemClock.wall_ns().div_euclid(NS_PER_S);
-    let kept_s = i64::from(loaded.settings.journal.raw_retention_d) * 86_400;
-    let options = Options {
-        levels: wanted.levels.clone(),
-        from_s: wanted.from_s,
-        to_s: wanted.to_s,
-        now_s,
-        raw_from_s: (influx.raw || wanted.from_raw || wanted.levels.contains(&Tier::Raw))
-            .then(|| View::Hour.floor_s(now_s - kept_s) + View::Hour.width_s()),
-        repair: wanted.repair,
-        from_raw: wanted.from_raw,
-        may_lower: wanted.may_lower,
-        late: wanted.late,
-    };
     let mut bar = Progress::on_terminal(std::io::stderr().is_terminal());
-    let what = if wanted.repair {
+    let what = if request.repair {
         "comparing and repairing"
     } else {
         "comparing"
     };
-    let reports = compare(&mut examiner, &mut server, &options, &mut |level, share| {
+    let reports = audit_period(loaded, influx, request, &mut |level, share| {
         bar.show(&format!("{what} {}", level.as_str()), share);
     });
     bar.clear();
-    reports.map_err(|trouble| match trouble {
-        Trouble::Server(failure) => {
-            let (found, remedy) = (failure.message(), remedy(&failure));
-            anyhow::anyhow!("the comparison broke off: {found} → {remedy}")
-        }
-        trouble @ Trouble::Journal(_) => {
-            anyhow::Error::from(trouble).context("the comparison broke off")
-        }
+    // The journal's own error is what the exit code goes by.
+    reports.map_err(|failed| match failed {
+        AuditError::Journal(failed) => failed.into(),
+        failed => failed.into(),
     })
-}
-
-/// What to do where the server does not answer the comparison.
-fn remedy(failure: &Failure) -> &'static str {
-    match failure {
-        Failure::Status {
-            status: 404,
-            message,
-            ..
-        } if message.starts_with("organization") => "correct INFLUX_ORG",
-        Failure::Status { status: 404, .. } => {
-            "there is no such bucket, or the token may not read it: `powerlogger setup` makes both"
-        }
-        Failure::Status {
-            status: 401 | 403, ..
-        } => {
-            "the token is not valid for this: `powerlogger verify` tells which one it is and what replaces it"
-        }
-        Failure::Status { foreign: true, .. } => {
-            "another program or a proxy has answered: check INFLUX_HOST"
-        }
-        Failure::Status { .. } => "see the server's log, and try again",
-        Failure::Transport {
-            kind: "timeout", ..
-        } => "the server is slow: try again, or a shorter period (--since, --until)",
-        Failure::Transport { .. } => "start the server, and check INFLUX_HOST",
-    }
 }
 
 fn print(report: &LevelReport, args: &AuditArgs, out: &mut dyn Write) -> Result<()> {
@@ -264,7 +174,7 @@ fn print(report: &LevelReport, args: &AuditArgs, out: &mut dyn Write) -> Result<
     if report.totals.is_empty() {
         writeln!(out, "     no pulses on either side")?;
     }
-    let column = width(report.totals.keys().map(String::as_str), 12);
+    let mut table = Table::new("     ", &[Column::Left(12)]);
     for (meter, totals) in &report.totals {
         let Totals {
             journal,
@@ -292,11 +202,10 @@ fn print(report: &LevelReport, args: &AuditArgs, out: &mut dyn Write) -> Result<
             1 => "1 window differs".to_owned(),
             more => format!("{more} windows differ"),
         };
-        writeln!(
-            out,
-            "     {meter:<column$} journal {journal}, {level} {server}{raw}: {verdict}"
-        )?;
+        let sides = format!("journal {journal}, {level} {server}{raw}: {verdict}");
+        table.row(&[meter], sides);
     }
+    table.write(out)?;
     let listed = if args.all { usize::MAX } else { LISTED };
     for difference in report.differences.iter().take(listed) {
         writeln!(
@@ -328,12 +237,12 @@ fn describe(difference: &Difference, level: Tier, repair: bool) -> String {
     let raw = raw.map_or(String::new(), |raw| format!(", raw {raw}"));
     let then = match (verdict, repair) {
         _ if failed.is_some() => not_taken(*failed).to_owned(),
-        (Verdict::Write(n), true) => format!("{n} written"),
-        (Verdict::Write(n), false) => format!("--repair writes {n}"),
-        (Verdict::Resend, true) => "sent again".to_owned(),
-        (Verdict::Resend, false) => "--repair sends them again".to_owned(),
-        (Verdict::Foreign, _) => "more than the journal knows; left as it is".to_owned(),
-        (Verdict::Vanishes(n), _) => {
+        (WindowVerdict::Write(n), true) => format!("{n} written"),
+        (WindowVerdict::Write(n), false) => format!("--repair writes {n}"),
+        (WindowVerdict::Resend, true) => "sent again".to_owned(),
+        (WindowVerdict::Resend, false) => "--repair sends them again".to_owned(),
+        (WindowVerdict::Foreign, _) => "more than the journal knows; left as it is".to_owned(),
+        (WindowVerdict::Vanishes(n), _) => {
             format!("more than raw and the journal know ({n}); left as it is, --yes lowers it")
         }
     };
@@ -375,7 +284,7 @@ fn summary(reports: &[LevelReport], left: usize, repair: bool, out: &mut dyn Wri
             )?;
         }
     }
-    if repair && any(|d| d.verdict == Verdict::Foreign) {
+    if repair && any(|d| d.verdict == WindowVerdict::Foreign) {
         writeln!(
             out,
             "  The server holds more than the journal knows there: another writer, or pulses from before \
@@ -407,14 +316,4 @@ fn summary(reports: &[LevelReport], left: usize, repair: bool, out: &mut dyn Wri
         )?;
     }
     Ok(())
-}
-
-/// Windows that are only lowered with a yes, and how many pulses would vanish by that.
-pub(super) fn vanishing(reports: &[LevelReport]) -> (usize, i64) {
-    let differences = reports.iter().flat_map(|report| &report.differences);
-    let pulses = differences.filter_map(|difference| match difference.verdict {
-        Verdict::Vanishes(pulses) => Some(difference.found - pulses),
-        _ => None,
-    });
-    pulses.fold((0, 0), |(windows, all), pulses| (windows + 1, all + pulses))
 }

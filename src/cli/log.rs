@@ -53,8 +53,8 @@ pub(super) fn start(debug: bool) -> io::Result<Log> {
 
 /// What waits to be written, shared by all that log and the thread that writes.
 #[derive(Debug, Default)]
-struct Waiting {
-    lines: VecDeque<Line>,
+struct WaitingLines {
+    lines: VecDeque<LogLine>,
     bytes: usize,
     /// Lines that found no room, or could not be written.
     lost: u64,
@@ -63,27 +63,27 @@ struct Waiting {
 
 /// What is written in one go.
 #[derive(Debug)]
-struct Line {
+struct LogLine {
     text: Vec<u8>,
     /// How many lines are lost if it is.
     worth: u64,
 }
 
-impl Waiting {
+impl WaitingLines {
     fn add(&mut self, text: Vec<u8>, worth: u64) {
         self.bytes += text.len();
-        self.lines.push_back(Line { text, worth });
+        self.lines.push_back(LogLine { text, worth });
     }
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<WaitingLines>,
     changed: Condvar,
 }
 
 impl Queue {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, WaitingLines> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -104,7 +104,7 @@ impl Queue {
     }
 
     /// The next line; waits for one.
-    fn take(&self) -> Line {
+    fn take(&self) -> LogLine {
         let mut waiting = self.lock();
         waiting.writing = false;
         self.changed.notify_all();
@@ -123,7 +123,7 @@ impl Queue {
 
     /// Waits until all is written, at most `longest`.
     fn settle(&self, longest: Duration) {
-        let unwritten = |waiting: &mut Waiting| waiting.writing || !waiting.lines.is_empty();
+        let unwritten = |waiting: &mut WaitingLines| waiting.writing || !waiting.lines.is_empty();
         drop(
             self.changed
                 .wait_timeout_while(self.lock(), longest, unwritten),
@@ -148,8 +148,8 @@ impl Log {
         Ok(Log { queue })
     }
 
-    fn lines(&self) -> Lines {
-        Lines(Arc::clone(&self.queue))
+    fn lines(&self) -> LogLines {
+        LogLines(Arc::clone(&self.queue))
     }
 }
 
@@ -161,17 +161,17 @@ impl Drop for Log {
 
 /// Where tracing writes its lines; never waits and never fails.
 #[derive(Debug, Clone)]
-struct Lines(Arc<Queue>);
+struct LogLines(Arc<Queue>);
 
-impl MakeWriter<'_> for Lines {
-    type Writer = Lines;
+impl MakeWriter<'_> for LogLines {
+    type Writer = LogLines;
 
-    fn make_writer(&self) -> Lines {
+    fn make_writer(&self) -> LogLines {
         self.clone()
     }
 }
 
-impl Write for Lines {
+impl Write for LogLines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.0.push(line);
         Ok(line.len())

@@ -6,16 +6,20 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::names::width;
+use super::asking::from_daemon;
 use super::numbers::{count, grouped};
 use super::simulated::NOTE;
+use super::table::{Column, Table};
 use super::time;
+use crate::answers::losses::{LossEntry, Losses, Stretch};
+use crate::config::destination_name;
+use crate::config::in_use::configured_meters;
 use crate::config::{Influx, Loaded};
-use crate::daemon::destination_name;
-use crate::journal::{LedgerEntry, Quarantine, Quarantined, Reader, Unwatched, holder};
-use crate::model::View;
+use crate::journal::Reader;
+use crate::journal::holder;
+use crate::journal::{Quarantine, Quarantined};
 use crate::model::{LossCause, NS_PER_S};
-use crate::status::line::{Daemon, line_status};
+use crate::status::line::Daemon;
 
 /// Stretches that are printed, the latest.
 const UNWATCHED_MAX: usize = 20;
@@ -48,51 +52,29 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     if args.send_again {
         return send_again(loaded, out);
     }
-    let reader = Reader::open(&loaded.settings.journal.dir)?;
     if args.refused {
+        let reader = Reader::open(&loaded.settings.journal.dir)?;
         return list_refused(&reader.quarantine()?, args.json, out);
     }
-    let ledger = reader.ledger()?;
-    // Windows of an hour are kept for ever: the first one is when counting began.
-    let since_s = reader.first_window(View::Hour)?;
-    let unwatched = reader.unwatched()?;
-    let open = open_stretches(loaded, &reader)?;
-    let lost: u64 = ledger
-        .iter()
-        .filter(|(_, cause, _)| cause.is_loss())
-        .map(|(_, _, loss)| loss.pulses)
-        .sum();
+    let losses = match from_daemon("/api/v1/losses", loaded) {
+        Some(losses) => losses,
+        None => from_journal(loaded)?,
+    };
     if args.json {
-        let entries = ledger.iter().map(|(meter, cause, loss)| {
-            json!({
-                "meter": meter, "cause": cause.as_str(), "filter": cause.is_filter(),
-                "lost": cause.is_loss(), "pulses": loss.pulses, "first_ns": loss.first_ns, "last_ns": loss.last_ns,
-            })
-        });
-        let entries: Vec<_> = entries.collect();
-        let unwatched = unwatched.iter().map(|stretch| {
-            json!({ "meter": stretch.meter, "from_s": stretch.from_s, "until_s": stretch.until_s })
-        });
-        let open = open.iter().map(|open| {
-            json!({ "meter": open.meter, "from_s": open.from_s, "until_s": null, "why": open.why })
-        });
-        let unwatched: Vec<_> = unwatched.chain(open).collect();
-        let all = json!({
-            "simulated": reader.is_simulated()?, "lost": lost, "since_s": since_s, "entries": entries, "unwatched": unwatched,
-        });
-        writeln!(out, "{all:#}")?;
+        writeln!(out, "{:#}", serde_json::to_value(&losses)?)?;
         return Ok(());
     }
-    if reader.is_simulated()? {
+    if losses.simulated {
         writeln!(out, "{NOTE}")?;
     }
-    print_entries(&ledger, out)?;
-    print_unwatched(&unwatched, &open, out)?;
+    print_entries(&losses.entries, out)?;
+    print_unwatched(&losses.unwatched, out)?;
+    let (lost, since_s) = (losses.lost, losses.since_s);
     let since = since_s.map_or_else(
         || "the journal began".to_owned(),
         |since_s| time::local(since_s * NS_PER_S),
     );
-    if unwatched.is_empty() && open.is_empty() {
+    if losses.unwatched.is_empty() {
         writeln!(out, "{} lost since {since}", grouped(lost))?;
     } else {
         // No good news while pulses may be missed.
@@ -108,33 +90,12 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     Ok(())
 }
 
-/// A stretch over which a meter's line is not watched now.
-struct OpenStretch {
-    meter: String,
-    /// Its begin, in seconds since 1970; None: it was never watched, and nobody knows since when it should be.
-    from_s: Option<i64>,
-    why: String,
-}
-
-/// The configured meters whose lines are not watched now: they are not read, or no daemon runs.
-fn open_stretches(loaded: &Loaded, reader: &Reader) -> Result<Vec<OpenStretch>> {
-    let until_s = reader.watched_until_s()?;
-    let mut lines = reader.lines_now()?;
-    let is_simulated = reader.is_simulated()?;
-    let daemon = Daemon::from(holder(&loaded.settings.journal.dir));
-    let open = super::status::meter_names(loaded)
-        .into_iter()
-        .filter_map(|meter| {
-            let until_s = until_s.get(&meter).copied();
-            let until_ns = until_s.map(|until_s| until_s * NS_PER_S);
-            let told = lines.remove(&meter);
-            let told = told.map(|told| (told.since_ns, told.why));
-            let line = line_status(daemon, is_simulated, told, until_ns)?;
-            let since_s = line.since_ns.map(|since_ns| since_ns.div_euclid(NS_PER_S));
-            let (from_s, why) = (until_s.or(since_s), line.why);
-            (!line.is_read).then_some(OpenStretch { meter, from_s, why })
-        });
-    Ok(open.collect())
+/// The same as the daemon answers, read from the journal.
+fn from_journal(loaded: &Loaded) -> Result<Losses> {
+    let dir = &loaded.settings.journal.dir;
+    let daemon = Daemon::from(holder(dir));
+    let configured = configured_meters(loaded);
+    Ok(Losses::take(&Reader::open(dir)?, &configured, daemon)?)
 }
 
 /// Marks the quarantine of the configured server to be sent again.
@@ -184,20 +145,13 @@ fn list_refused(points: &[Quarantined], json: bool, out: &mut dyn Write) -> Resu
     if left_out > 0 {
         writeln!(out, "{left_out} earlier ones (--json shows all)")?;
     }
-    let column = width(
-        points[left_out..].iter().map(|point| point.meter.as_str()),
-        12,
-    );
+    let mut table = Table::new("", &[Column::Left(12)]);
     for point in &points[left_out..] {
         let again = if point.again { " (is sent again)" } else { "" };
-        writeln!(
-            out,
-            "{:<column$} {}  {}{again}",
-            point.meter,
-            time::local(point.wall_ns),
-            point.message
-        )?;
+        let refused = format!("{}  {}{again}", time::local(point.wall_ns), point.message);
+        table.row(&[&point.meter], refused);
     }
+    table.write(out)?;
     writeln!(
         out,
         "{} refused by the server and kept{}",
@@ -212,7 +166,7 @@ fn list_refused(points: &[Quarantined], json: bool, out: &mut dyn Write) -> Resu
 }
 
 /// The ledger, in four parts.
-fn print_entries(ledger: &[LedgerEntry], out: &mut dyn Write) -> Result<()> {
+fn print_entries(ledger: &[LossEntry], out: &mut dyn Write) -> Result<()> {
     type Wanted = fn(LossCause) -> bool;
     let parts: [(Wanted, &str); 4] = [
         (
@@ -235,59 +189,56 @@ fn print_entries(ledger: &[LedgerEntry], out: &mut dyn Write) -> Result<()> {
     for (wanted, title) in parts {
         let entries: Vec<_> = ledger
             .iter()
-            .filter(|(_, cause, _)| wanted(*cause))
+            .filter(|entry| entry.cause().is_some_and(wanted))
             .collect();
         if entries.is_empty() {
             continue;
         }
         writeln!(out, "{title}")?;
-        let column = width(entries.iter().map(|(meter, ..)| meter.as_str()), 12);
-        for (meter, cause, loss) in entries {
+        let columns = [Column::Left(12), Column::Left(16), Column::Right(9)];
+        let mut table = Table::new("  ", &columns);
+        for LossEntry { meter, loss } in entries {
             let (first, last) = (time::local(loss.first_ns), time::local(loss.last_ns));
             let pulses = grouped(loss.pulses);
-            writeln!(
-                out,
-                "  {meter:<column$} {cause:<16} {pulses:>9}  {first} to {last}"
-            )?;
+            table.row(&[meter, loss.cause, &pulses], format!(" {first} to {last}"));
         }
+        table.write(out)?;
         writeln!(out)?;
     }
     Ok(())
 }
 
 /// When nobody counted: the machine was off, the program stopped, the line not readable.
-fn print_unwatched(all: &[Unwatched], open: &[OpenStretch], out: &mut dyn Write) -> Result<()> {
-    if all.is_empty() && open.is_empty() {
+fn print_unwatched(all: &[Stretch], out: &mut dyn Write) -> Result<()> {
+    if all.is_empty() {
         return Ok(());
     }
     writeln!(
         out,
         "Not watched: what came then is not known (machine off, program stopped, line lost, clock set ahead)"
     )?;
-    let left_out = all.len().saturating_sub(UNWATCHED_MAX);
+    let closed = all.iter().filter(|stretch| stretch.until_s.is_some());
+    let left_out = closed.count().saturating_sub(UNWATCHED_MAX);
     if left_out > 0 {
         writeln!(out, "  {left_out} earlier ones (--json shows all)")?;
     }
-    let names = all[left_out..].iter().map(|stretch| stretch.meter.as_str());
-    let column = width(names.chain(open.iter().map(|open| open.meter.as_str())), 12);
+    let mut table = Table::new("  ", &[Column::Left(12)]);
     for stretch in &all[left_out..] {
-        let (from_ns, until_ns) = (stretch.from_s * NS_PER_S, stretch.until_s * NS_PER_S);
-        writeln!(
-            out,
-            "  {:<column$} {} to {} ({})",
-            stretch.meter,
-            time::local(from_ns),
-            time::local(until_ns),
-            time::span(until_ns - from_ns)
-        )?;
+        let from_ns = stretch.from_s.map(|from_s| from_s * NS_PER_S);
+        let from = from_ns.map_or_else(|| "the beginning".to_owned(), time::local);
+        let said = match stretch.until_s.map(|until_s| until_s * NS_PER_S) {
+            Some(until_ns) => {
+                let length = time::span(until_ns - from_ns.unwrap_or(until_ns));
+                format!("{from} to {} ({length})", time::local(until_ns))
+            }
+            None => {
+                let why = stretch.why.as_deref().unwrap_or_default();
+                format!("since {from}, until now: {why}")
+            }
+        };
+        table.row(&[&stretch.meter], said);
     }
-    for OpenStretch { meter, from_s, why } in open {
-        let since = from_s.map_or_else(
-            || "the beginning".to_owned(),
-            |from_s| time::local(from_s * NS_PER_S),
-        );
-        writeln!(out, "  {meter:<column$} since {since}, until now: {why}")?;
-    }
+    table.write(out)?;
     writeln!(out)?;
     Ok(())
 }

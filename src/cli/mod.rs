@@ -1,7 +1,6 @@
 //! The command line: one file a command. Doc comments are the help.
 
 pub mod audit;
-mod audit_json;
 pub mod completions;
 pub mod config;
 pub mod delete_buckets;
@@ -9,8 +8,6 @@ pub mod export;
 pub mod import;
 pub mod losses;
 pub mod man;
-mod numbers;
-mod refused;
 pub mod register;
 pub mod run;
 pub mod setup;
@@ -18,15 +15,13 @@ pub mod status;
 pub mod time;
 pub mod verify;
 
-mod in_use;
-mod learn;
+mod asking;
 mod log;
-mod names;
 mod new_file;
 mod progress;
-mod remote;
 mod rights;
 mod simulated;
+mod table;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -34,10 +29,14 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::config::load::load_what_can_be_read;
 use crate::config::{ConfigError, LoadOptions, Loaded};
 use crate::daemon::RunError;
 use crate::journal::JournalError;
+use crate::journal::{Holder, holder};
 use crate::owner::Keep;
+use crate::owner::rights::{judge_as_daemon, work_as_owner};
+use crate::text::{names, numbers};
 
 /// Something failed.
 pub const EXIT_FAILED: u8 = 1;
@@ -136,7 +135,7 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Setup(args) => return setup::setup(&args, &load(&options)?, out),
         Command::Verify(args) => {
             let loaded = simulated::load_known(&options)?;
-            rights::judge_as_daemon(&loaded)?;
+            judge_as_daemon(&loaded.settings.journal.dir, loaded.is_system())?;
             return verify::verify(&args, &loaded, out);
         }
         Command::DeleteBuckets(args) => {
@@ -145,7 +144,7 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Audit(args) => return audit::audit(&args, &of_journal(&options)?, out),
         Command::Status(args) => {
             let loaded = of_journal(&options);
-            let loaded = loaded.or_else(|wrong| in_use::load_beside_daemon(&options, wrong))?;
+            let loaded = loaded.or_else(|wrong| load_beside_daemon(&options, wrong))?;
             return status::status(&args, &loaded, out);
         }
         Command::Register(args) => register::register(&args, &of_journal(&options)?, out)?,
@@ -170,8 +169,26 @@ fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
 /// The configuration, for a command that looks at nothing but the journal afterwards.
 fn of_journal(options: &LoadOptions) -> anyhow::Result<Loaded> {
     let loaded = simulated::load_known(options)?;
-    rights::work_as_owner(&loaded, Keep::Nothing)?;
+    work_as_owner(&loaded.settings.journal.dir, Keep::Nothing)?;
     Ok(loaded)
+}
+
+/// The configuration for a look at the daemon that runs, after [`load`] has found something `wrong` that the daemon
+/// could not have begun with.
+///
+/// # Errors
+/// With what was wrong, when no daemon runs where the files say.
+fn load_beside_daemon(options: &LoadOptions, wrong: anyhow::Error) -> anyhow::Result<Loaded> {
+    if !wrong.is::<ConfigError>() {
+        return Err(wrong);
+    }
+    let loaded = load_what_can_be_read(options);
+    let dir = &loaded.settings.journal.dir;
+    work_as_owner(dir, Keep::Nothing)?;
+    match holder(dir) {
+        Holder::Somebody => Ok(loaded),
+        _ => Err(wrong),
+    }
 }
 
 /// The exit code that an error deserves.

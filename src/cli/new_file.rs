@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::rights;
+use crate::owner::rights;
 
 /// A file that is being written.
 #[derive(Debug)]

@@ -2,27 +2,27 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use serde_json::{Value, json};
 
-use super::in_use::{InUse, SOON};
-use super::status::meter_names;
-use super::{audit, refused, rights};
+use super::audit;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Influx, InfluxSettings, Loaded, Secret, Token, TokenSource};
-use crate::influx::{Client, ClientSettings};
-use crate::journal::{Reader, is_locked};
-use crate::model::NS_PER_S;
-use crate::model::{Tier, View};
-use crate::reconcile::compare::Verdict;
+use crate::config::in_use::{SOON, SettingsInUse, configured_meters};
+use crate::config::{InfluxSettings, Loaded, Secret, Token, TokenSource};
+use crate::journal::Reader;
+use crate::journal::is_locked;
+use crate::model::{NS_PER_S, S_PER_DAY, Tier, View};
+use crate::owner::rights;
+use crate::reconcile::compare::WindowVerdict;
+use crate::reconcile::period::{AuditRequest, vanishing};
+use crate::setup::answer::SetupAnswer;
 use crate::setup::apply::Applier;
 use crate::setup::inspect::{check, look};
-use crate::setup::installation::{self, Found, ID_FILE, Installation};
+use crate::setup::installation::{ID_FILE, Installation};
 use crate::setup::plan::{Plan, Wanted, foreign_writers, plan};
-use crate::setup::writer_file;
+use crate::setup::session::{self, AdminError};
+use crate::setup::{refused, writer_file};
 
 /// Options of `setup`.
 #[derive(Debug, Args)]
@@ -49,55 +49,33 @@ pub struct SetupArgs {
     json: bool,
 }
 
-/// The server as it is configured, and the token of somebody who may set it up.
+/// The server as it is configured, and the token that may set it up.
 pub(super) fn admin(loaded: &Loaded) -> Result<(&InfluxSettings, String)> {
-    let influx = match &loaded.settings.influx {
-        Influx::Configured(influx) => influx,
-        Influx::NotConfigured(why) => {
-            loaded.check()?;
-            bail!("InfluxDB is not configured: {why}")
-        }
-    };
-    match loaded.admin_token() {
-        Some(token) => Ok((influx, token.expose().to_owned())),
-        None => bail!(
-            "this needs the admin token: set INFLUX_TOKEN in {} (it can be removed again afterwards)",
-            loaded.config_dir.join(".env").display()
-        ),
-    }
-}
-
-/// A client with the admin token.
-pub(super) fn client(influx: &InfluxSettings, token: &str) -> Result<Client> {
-    let settings = ClientSettings {
-        host: influx.host.clone(),
-        org: influx.org.clone(),
-        token: Some(token.to_owned()),
-        ca_file: influx.ca_file.clone(),
-        timeout: Duration::from_millis(influx.timeout_ms),
-    };
-    Ok(Client::new(&settings)?)
+    session::admin(loaded).map_err(|failed| match failed {
+        AdminError::Config(failed) => failed.into(),
+        failed => failed.into(),
+    })
 }
 
 /// Sets up.
 ///
 /// # Errors
-/// When the server, or somebody asked, says no.
+/// If the server refuses, or the user does not confirm.
 pub fn setup(args: &SetupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<ExitCode> {
     let (influx, token) = admin(loaded)?;
-    let client = client(influx, &token)?;
+    let client = session::client(influx, Some(token.clone()))?;
     let org_id = check(&client, influx).map_err(|found| {
         let said = refused::as_ever(&found, influx, &token, &loaded.config_dir);
         anyhow::anyhow!(said)
     })?;
-    let (installation, copied_from) = who(args, loaded)?;
+    let (installation, copied_from) = here(args, loaded)?;
     let writer_id = writer_file::authorization_id(&loaded.config_dir, &influx.host, &influx.org);
     let wanted = Wanted {
         influx,
         raw_retention_d: loaded.settings.journal.raw_retention_d,
         installation: &installation.id,
         tokens: &installation.tokens,
-        meters: &meter_names(loaded),
+        meters: &configured_meters(loaded),
         writer_id: writer_id.as_deref(),
         take_over: args.take_over,
         new_read_token: args.new_read_token,
@@ -112,7 +90,7 @@ pub fn setup(args: &SetupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
     }
     if args.dry_run {
         if args.json {
-            writeln!(out, "{:#}", to_json(&plan, false, None))?;
+            print_json(&plan, false, None, out)?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -134,7 +112,7 @@ pub fn setup(args: &SetupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
     };
     // The read-only token is told only here, whatever else went wrong.
     if args.json {
-        writeln!(out, "{:#}", to_json(&plan, true, read_token.as_deref()))?;
+        print_json(&plan, true, read_token.as_deref(), out)?;
     }
     recomputed?;
     if !args.json {
@@ -148,19 +126,10 @@ pub fn setup(args: &SetupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
     })
 }
 
-/// Who we are, and the installation that this one is a copy of. A dry run writes nothing, not even that.
-fn who(args: &SetupArgs, loaded: &Loaded) -> Result<(Installation, Option<String>)> {
-    let path = loaded.config_dir.join(ID_FILE);
-    let found = if args.dry_run {
-        installation::find(&loaded.config_dir).map(|found| match found {
-            Found::Here(installation) => (installation, None),
-            Found::Elsewhere(id) => (Installation::new(), Some(id)),
-            Found::Nothing => (Installation::new(), None),
-        })
-    } else {
-        installation::find_or_make(&loaded.config_dir)
-    };
-    found.with_context(|| {
+/// This installation, and the id of the one that it is a copy of.
+fn here(args: &SetupArgs, loaded: &Loaded) -> Result<(Installation, Option<String>)> {
+    session::here(&loaded.config_dir, args.dry_run).with_context(|| {
+        let path = loaded.config_dir.join(ID_FILE);
         format!(
             "cannot read or write {}: run it as somebody who may write there (sudo)",
             path.display()
@@ -313,9 +282,9 @@ fn recompute(
     });
     let now_s = SystemClock.wall_ns().div_euclid(NS_PER_S);
     let days = i64::from(loaded.settings.journal.raw_retention_d);
-    let wanted = audit::Wanted {
+    let request = AuditRequest {
         levels: View::ALL.map(Tier::View).to_vec(),
-        from_s: now_s - days * 86_400,
+        from_s: now_s - days * S_PER_DAY,
         to_s: now_s,
         repair: true,
         from_raw: true,
@@ -323,7 +292,7 @@ fn recompute(
         late,
     };
     let _acting = rights::as_owner(&loaded.settings.journal.dir)?;
-    let reports = audit::run(loaded, &influx, &wanted)?;
+    let reports = audit::run(loaded, &influx, &request)?;
     if args.json {
         return Ok(());
     }
@@ -334,7 +303,7 @@ fn recompute(
             "  ✓ {level}: {repaired} windows computed anew from raw"
         )?;
         let left = report.differences.iter();
-        let left = left.filter(|difference| difference.verdict == Verdict::Foreign);
+        let left = left.filter(|difference| difference.verdict == WindowVerdict::Foreign);
         match left.count() {
             0 => {}
             left => writeln!(
@@ -343,7 +312,7 @@ fn recompute(
                  as they are"
             )?,
         }
-        let (windows, pulses) = audit::vanishing(std::slice::from_ref(report));
+        let (windows, pulses) = vanishing(std::slice::from_ref(report));
         if windows > 0 {
             writeln!(
                 out,
@@ -394,7 +363,7 @@ fn taken_up(loaded: &Loaded) -> Option<String> {
     let noted = Reader::open(dir)
         .and_then(|reader| reader.noted_settings())
         .ok()?;
-    let Some(in_use) = InUse::new(&noted, loaded) else {
+    let Some(in_use) = SettingsInUse::new(&noted, loaded) else {
         return Some(
             "The running daemon does not tell what it uses: restart it after an upgrade."
                 .to_owned(),
@@ -414,24 +383,13 @@ fn taken_up(loaded: &Loaded) -> Option<String> {
     })
 }
 
-fn to_json(plan: &Plan, applied: bool, read_token: Option<&str>) -> Value {
-    let actions = plan.actions.iter();
-    let actions =
-        actions.map(|action| json!({ "kind": action.kind(), "what": action.to_string() }));
-    let conflicts = plan.conflicts.iter();
-    let conflicts = conflicts.map(
-        |conflict| json!({ "task": conflict.id, "name": conflict.name, "bucket": conflict.bucket }),
-    );
-    let overlaps = plan.overlaps.iter();
-    let overlaps = overlaps.map(|overlap| {
-        json!({ "installation": overlap.installation, "token": overlap.token, "meters": overlap.meters })
-    });
-    json!({
-        "applied": applied,
-        "actions": actions.collect::<Vec<_>>(),
-        "kept": plan.kept,
-        "conflicts": conflicts.collect::<Vec<_>>(),
-        "shared_meters": overlaps.collect::<Vec<_>>(),
-        "read_token": read_token,
-    })
+fn print_json(
+    plan: &Plan,
+    applied: bool,
+    read_token: Option<&str>,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let answer = SetupAnswer::new(plan, applied, read_token);
+    writeln!(out, "{:#}", serde_json::to_value(&answer)?)?;
+    Ok(())
 }

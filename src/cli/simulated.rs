@@ -4,11 +4,12 @@
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::rights;
-use crate::config::{InfluxSettings, LoadOptions, Loaded, load};
-use crate::journal::{JournalError, Reader};
+use crate::config::{LoadOptions, Loaded, load};
+use crate::journal::Reader;
+use crate::owner::rights::as_owner;
 
 /// What stands above an answer for people.
 pub(super) const NOTE: &str = "SIMULATED pulses, not yours";
@@ -56,49 +57,7 @@ pub(super) fn load_known(options: &LoadOptions) -> Result<Loaded> {
 
 /// Whether the journal in `dir` is one of simulated pulses; one that is not there, or cannot be read, is not.
 fn is_simulated(dir: &Path) -> Result<bool> {
-    let _acting = rights::as_owner(dir)?;
+    let _acting = as_owner(dir)?;
     let asked = Reader::open(dir).and_then(|reader| reader.is_simulated());
     Ok(asked.unwrap_or(false))
-}
-
-/// Makes sure that windows of simulated pulses are not written where real ones are.
-///
-/// # Errors
-/// When they would be.
-pub(super) fn check_buckets(reader: Option<&Reader>, influx: &InfluxSettings) -> Result<()> {
-    let simulated = reader.map(Reader::is_simulated).transpose()?;
-    match influx.not_for_simulated() {
-        Some(bucket) if simulated == Some(true) => bail!(
-            "the journal holds SIMULATED pulses, and the bucket \"{bucket}\" is not named for them: buckets for \
-             simulated pulses have \"simulated\" in their names (RAW_BUCKET and the others)"
-        ),
-        _ => Ok(()),
-    }
-}
-
-/// Makes sure that what is imported is of the journal's kind. Returns whether an empty journal becomes one of
-/// simulated pulses by it.
-///
-/// # Errors
-/// When simulated pulses would come among real ones.
-pub(super) fn check_import(
-    reader: Option<&Reader>,
-    sources: &[(&Path, bool)],
-) -> Result<bool, anyhow::Error> {
-    let Some((path, _)) = sources.iter().find(|(_, simulated)| *simulated) else {
-        return Ok(false);
-    };
-    let here = match reader {
-        Some(reader) if reader.is_simulated()? => return Ok(false),
-        Some(reader) => reader.has_pulses()?,
-        None => false,
-    };
-    if here || sources.iter().any(|(_, simulated)| !simulated) {
-        let path = path.to_owned();
-        let refused = Err(JournalError::Simulated {
-            path: path.to_owned(),
-        });
-        return refused.with_context(|| format!("{} is not imported", path.display()));
-    }
-    Ok(true)
 }

@@ -8,14 +8,15 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-pub(super) use super::in_use::configured_meters as meter_names;
-use super::in_use::{self, notices};
-use super::names::width;
+use super::asking::from_daemon;
 use super::numbers::{count, grouped, size};
+use super::table::{Column, Table};
 use super::time;
+use crate::answers::status::StatusAnswer;
 use crate::clock::{Clock, SystemClock};
+use crate::config::destination_name;
+use crate::config::in_use::{self, notices};
 use crate::config::{Downsampling, Influx, Loaded};
-use crate::daemon::destination_name;
 use crate::journal::JournalError;
 use crate::journal::Reader;
 use crate::journal::{Holder, holder};
@@ -23,7 +24,7 @@ use crate::journal::{Refusal, is_read_only};
 use crate::model::{DeliveryState, NS_PER_S, Tier, ViewsState};
 use crate::status::line::NOT_RUNNING;
 use crate::status::{
-    ClockStatus, DeliveryStatus, LevelStatus, MeterStatus, Status, ViewsStatus, Wanted,
+    DeliveryStatus, LevelStatus, MeterStatus, Status, ViewsStatus, Wanted, clock_words,
 };
 
 /// Options of `status`.
@@ -43,35 +44,15 @@ pub struct StatusArgs {
 /// When there is no journal or it cannot be read.
 pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<ExitCode> {
     let dir = &loaded.settings.journal.dir;
-    let destination = match &loaded.settings.influx {
-        Influx::Configured(influx) => Some(destination_name(influx)),
-        Influx::NotConfigured(_) => None,
+    let (answer, holder) = match from_daemon::<StatusAnswer>("/api/v1/status", loaded) {
+        Some(answer) => (answer, Holder::Somebody),
+        None => from_journal(loaded)?,
     };
-    let holder = holder(dir);
-    let running = holder == Holder::Somebody;
-    let taken = Reader::open(dir).and_then(|mut reader| {
-        let noted = reader.noted_settings()?;
-        let wanted = Wanted {
-            destination: destination.as_deref(),
-            meters: &in_use::meter_names(loaded, &noted),
-            daemon: holder.into(),
-        };
-        let status = Status::take(&mut reader, wanted, SystemClock.wall_ns())?;
-        Ok((status, noted))
-    });
-    let (mut status, noted) = taken.map_err(|failed| explained(failed, dir))?;
-    status.notices = notices(loaded, Some(&noted).filter(|_| running));
+    let status = &answer.status;
     let unread = status.unread().count();
-    let code = exit_code(running && unread > 0);
+    let code = exit_code(answer.running == Some(true) && unread > 0);
     if args.json {
-        let mut json = serde_json::to_value(&status)?;
-        json["running"] = (holder != Holder::Unknown).then_some(running).into();
-        json["conditions"] = serde_json::to_value(status.conditions())?;
-        json["journal_dir"] = dir.display().to_string().into();
-        let waiting = crate::import::waiting(dir).into_iter();
-        let waiting = waiting.map(|path| path.display().to_string());
-        json["to_import"] = waiting.collect::<Vec<_>>().into();
-        writeln!(out, "{json:#}")?;
+        writeln!(out, "{:#}", serde_json::to_value(&answer)?)?;
         return Ok(code);
     }
     let configured = status
@@ -95,16 +76,41 @@ pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         writeln!(out, "clock      {}", clock_words(clock))?;
     }
     delivery(loaded, status.delivery.as_ref(), out)?;
-    let column = width(status.meters.iter().map(|meter| meter.name.as_str()), 10);
+    let mut table = Table::new("", &[Column::Left(10)]);
     for meter in &status.meters {
-        print_meter(meter, status.at_ns, column, out)?;
+        add_meter(meter, status.at_ns, &mut table);
     }
+    table.write(out)?;
     to_import(dir, out)?;
-    for condition in status.conditions() {
+    for condition in &answer.conditions {
         writeln!(out, "⚠          {}", condition.advice())?;
     }
     lost(status.lost(), unread, out)?;
     Ok(code)
+}
+
+/// The same as the daemon answers, read from the journal; and whether one runs.
+fn from_journal(loaded: &Loaded) -> Result<(StatusAnswer, Holder)> {
+    let dir = &loaded.settings.journal.dir;
+    let destination = match &loaded.settings.influx {
+        Influx::Configured(influx) => Some(destination_name(influx)),
+        Influx::NotConfigured(_) => None,
+    };
+    let holder = holder(dir);
+    let running = holder == Holder::Somebody;
+    let taken = Reader::open(dir).and_then(|mut reader| {
+        let noted = reader.noted_settings()?;
+        let wanted = Wanted {
+            destination: destination.as_deref(),
+            meters: &in_use::meter_names(loaded, &noted),
+            daemon: holder.into(),
+        };
+        let mut status = Status::take(&mut reader, wanted, SystemClock.wall_ns())?;
+        status.notices = notices(loaded, Some(&noted).filter(|_| running));
+        Ok(status)
+    });
+    let status = taken.map_err(|failed| explained(failed, dir))?;
+    Ok((StatusAnswer::of(status, dir)?, holder))
 }
 
 fn exit_code(is_wrong: bool) -> ExitCode {
@@ -119,11 +125,7 @@ fn exit_code(is_wrong: bool) -> ExitCode {
 fn to_import(dir: &Path, out: &mut dyn Write) -> Result<()> {
     for path in crate::import::waiting(dir) {
         writeln!(out, "TO IMPORT  {}", path.display())?;
-        writeln!(
-            out,
-            "           {}",
-            super::verify::local::how_to_import(&path)
-        )?;
+        writeln!(out, "           {}", crate::import::how_to_import(&path))?;
     }
     Ok(())
 }
@@ -171,21 +173,6 @@ fn explained(failed: JournalError, dir: &Path) -> anyhow::Error {
          `systemctl status powerlogger`",
         dir.display()
     ))
-}
-
-/// On which clock the newest pulses stand, and what to do about it.
-pub(super) fn clock_words(clock: &ClockStatus) -> &'static str {
-    match clock.trust {
-        "synchronised" => "synchronised (NTP)",
-        "rtc" => "set by the machine's battery-backed clock",
-        "assumed" => {
-            "taken as it is: nothing has confirmed it (`timedatectl set-ntp true` switches NTP on)"
-        }
-        _ => {
-            "NOT KNOWN to be right: pulses are counted and kept, and delivered when it is; switch NTP on \
-             (`timedatectl set-ntp true`), or set clock.without_ntp = \"assume\""
-        }
-    }
 }
 
 fn delivery(loaded: &Loaded, status: Option<&DeliveryStatus>, out: &mut dyn Write) -> Result<()> {
@@ -333,7 +320,7 @@ fn compared(names: &[&str], levels: &BTreeMap<&'static str, LevelStatus>) -> Vec
     lines
 }
 
-fn print_meter(meter: &MeterStatus, now_ns: i64, column: usize, out: &mut dyn Write) -> Result<()> {
+fn add_meter(meter: &MeterStatus, now_ns: i64, table: &mut Table) {
     let last = match meter.last_pulse_ns {
         Some(last) => {
             format!("last {} ({})", time::local(last), time::ago(last, now_ns))
@@ -344,24 +331,23 @@ fn print_meter(meter: &MeterStatus, now_ns: i64, column: usize, out: &mut dyn Wr
     let register = meter
         .register_kwh
         .map_or(String::new(), |kwh| format!("{kwh:.3} kWh, "));
-    writeln!(
-        out,
-        "{:<column$} {register}{}, {last}{}",
-        meter.name,
-        count(meter.pulses, "pulse"),
-        if meter.is_configured {
-            ""
-        } else {
-            "; no longer configured"
-        }
-    )?;
+    let pulses = count(meter.pulses, "pulse");
+    let former = if meter.is_configured {
+        ""
+    } else {
+        "; no longer configured"
+    };
+    table.row(
+        &[&meter.name],
+        format!("{register}{pulses}, {last}{former}"),
+    );
     // That none runs is told once for all.
     let is_told = |why: &str| why == NOT_RUNNING;
     let line = meter.line.as_ref();
     if let Some(line) = line.filter(|line| !line.is_read && !is_told(&line.why)) {
         let since = line.since_ns.map(time::local);
         let since = since.map_or_else(String::new, |since| format!(" since {since}"));
-        writeln!(out, "           NOT READ{since}: {}", line.why)?;
+        table.text(format!("           NOT READ{since}: {}", line.why));
     }
     for loss in &meter.losses {
         let word = match (loss.filter, loss.lost) {
@@ -369,16 +355,14 @@ fn print_meter(meter: &MeterStatus, now_ns: i64, column: usize, out: &mut dyn Wr
             (false, true) => "LOST",
             (false, false) => "put back by number",
         };
-        writeln!(
-            out,
+        table.text(format!(
             "           {word} {} ({}), {} to {}",
             grouped(loss.pulses),
             loss.cause,
             time::local(loss.first_ns),
             time::local(loss.last_ns)
-        )?;
+        ));
     }
-    Ok(())
 }
 
 #[cfg(test)]

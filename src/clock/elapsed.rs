@@ -13,7 +13,7 @@
 //!   not made final before it has stayed so for a day. Pulses of such a time are held, and get the time that
 //!   turns out to be true.
 
-use super::segment::{Look, Trust};
+use super::trust::{ClockLook, Trust};
 use crate::model::{MonoNs, NS_PER_S, WallNs};
 
 /// A leap of the clock up to this is believed over a reboot, and contradicts nothing within a boot.
@@ -63,7 +63,7 @@ pub struct ElapsedRecord {
 impl ElapsedRecord {
     /// The time by which an age may be judged once, at `look`, by a program that does not follow the clock: what
     /// the clock shows, unless that is later than can have passed since the last run.
-    pub fn bounds(kept: Option<ElapsedRecord>, look: Look) -> WallNs {
+    pub fn bounds(kept: Option<ElapsedRecord>, look: ClockLook) -> WallNs {
         let wall_ns = look.wall_ns();
         let Some((kept, known_ns)) =
             kept.and_then(|kept| Some((kept, kept.sure_ns.or(kept.shown_ns)?)))
@@ -123,7 +123,7 @@ impl Elapsed {
     /// A look at the clocks, and how far the wall clock is trusted by what the machine says of it. Returns how
     /// far it is trusted all in all: not at all while it contradicts what is known. `assumed_ns`: what a time
     /// that was but assumed contradicts is believed after so long.
-    pub fn judge(&mut self, look: Look, trust: Trust, assumed_ns: i64) -> Trust {
+    pub fn judge(&mut self, look: ClockLook, trust: Trust, assumed_ns: i64) -> Trust {
         let looked_ns = std::mem::replace(&mut self.looked_ns, look.mono_ns);
         self.contradicted_by_ns = None;
         if !trust.is_final() {
@@ -151,7 +151,7 @@ impl Elapsed {
         trust
     }
 
-    fn note_steady(&mut self, look: Look, since_ns: i64) -> i64 {
+    fn note_steady(&mut self, look: ClockLook, since_ns: i64) -> i64 {
         let (boot_wall_ns, wall_ns) = (look.boot_wall_ns(), look.wall_ns());
         let near = |steady: &Steady| {
             (boot_wall_ns.saturating_sub(steady.boot_wall_ns)).saturating_abs() <= WANDERS_MAX_NS
@@ -178,7 +178,7 @@ impl Elapsed {
     }
 
     /// Takes what a trusted clock shows for the time that has surely passed, if it may be.
-    fn believe(&mut self, look: Look, steady_ns: i64) {
+    fn believe(&mut self, look: ClockLook, steady_ns: i64) {
         let wall_ns = look.wall_ns();
         self.shown = Some((wall_ns, look.mono_ns));
         let is_steady = steady_ns >= STEADY_NS;

@@ -32,7 +32,7 @@ impl Machine {
     }
 
     fn look(&mut self) -> Trust {
-        let look = Look {
+        let look = ClockLook {
             mono_ns: self.mono_ns,
             offset_ns: GOOD + self.wrong_by_ns + self.slept_ns,
             slept_ns: self.slept_ns,
@@ -262,7 +262,7 @@ fn sleep_is_no_contradiction_and_deletes_nothing_at_once() {
 
 #[test]
 fn an_age_that_is_judged_once_is_bounded_by_what_can_have_passed() {
-    let look = |wall_ns: WallNs, mono_ns| Look {
+    let look = |wall_ns: WallNs, mono_ns| ClockLook {
         mono_ns,
         offset_ns: wall_ns - mono_ns,
         slept_ns: 0,

@@ -8,6 +8,7 @@
 pub mod elapsed;
 pub mod kernel;
 pub mod segment;
+pub mod trust;
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -17,7 +18,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::model::{MonoNs, NS_PER_S, WallNs};
 use kernel::TimeNamespace;
-use segment::Look;
+use trust::ClockLook;
 
 /// Asks the time.
 pub trait Clock: Debug + Send + Sync {
@@ -32,8 +33,8 @@ pub trait Clock: Debug + Send + Sync {
     fn offset_ns(&self) -> i64;
 
     /// Both, and what the kernel thinks of them.
-    fn look(&self) -> Look {
-        Look {
+    fn look(&self) -> ClockLook {
+        ClockLook {
             mono_ns: self.mono_ns(),
             offset_ns: self.offset_ns(),
             slept_ns: 0,
@@ -99,8 +100,8 @@ impl Clock for SystemClock {
         self.ahead_ns(ClockId::Realtime)
     }
 
-    fn look(&self) -> Look {
-        Look {
+    fn look(&self) -> ClockLook {
+        ClockLook {
             mono_ns: self.mono_ns(),
             offset_ns: self.offset_ns(),
             slept_ns: self.ahead_ns(ClockId::Boottime),
@@ -122,12 +123,6 @@ pub struct ScaledClock {
 }
 
 impl ScaledClock {
-    /// A clock that shows `wall_start_ns` now and runs `speed` times as fast as the machine's.
-    pub fn new(wall_start_ns: WallNs, speed: f64) -> ScaledClock {
-        let start_ns = Self::MONO_START_NS;
-        ScaledClock::starting(start_ns, wall_start_ns - start_ns, speed)
-    }
-
     /// A clock whose monotonic hand stands at `start_ns` now and whose wall hand is
     /// `offset_ns` ahead of it: the clock of a recording.
     pub fn starting(start_ns: MonoNs, offset_ns: i64, speed: f64) -> ScaledClock {
@@ -157,9 +152,6 @@ impl ScaledClock {
         let real = (scaled_ns as f64 / self.speed) as i64;
         real
     }
-
-    /// Monotonic stamps begin here, so that 0 stays "never".
-    const MONO_START_NS: i64 = NS_PER_S;
 }
 
 impl Clock for ScaledClock {
@@ -243,8 +235,8 @@ impl Clock for VirtualClock {
         self.offset_ns.load(Ordering::SeqCst)
     }
 
-    fn look(&self) -> Look {
-        Look {
+    fn look(&self) -> ClockLook {
+        ClockLook {
             mono_ns: self.mono_ns(),
             offset_ns: self.offset_ns(),
             slept_ns: self.slept_ns.load(Ordering::SeqCst),

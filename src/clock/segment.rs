@@ -14,6 +14,7 @@
 //!   [`super::elapsed`].
 
 use super::elapsed::{Elapsed, ElapsedRecord, Known};
+pub use super::trust::{ClockLook, Trust};
 use crate::model::{MonoNs, NS_PER_MS, NS_PER_S, SegmentNo, WallNs};
 
 /// No pulse can be older than this program: 2026-01-01T00:00:00Z. A wall clock before it is wrong.
@@ -22,56 +23,6 @@ pub const EARLIEST_WALL_NS: WallNs = 1_767_225_600_000_000_000;
 /// A change of the offset above this is a step. Two reads of the clocks differ by microseconds,
 /// and a second's error takes a slew minutes without moving the offset at all.
 pub const STEP_MIN_NS: i64 = NS_PER_MS;
-
-/// How far a segment's offset can be relied on; a later one more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trust {
-    /// Not yet: its pulses are kept but not delivered.
-    Provisional,
-    /// Taken for right because nothing better came in time.
-    Assumed,
-    /// A battery-backed clock of the machine set it.
-    Rtc,
-    /// The kernel has reported in this boot that the clock is synchronised.
-    Synchronised,
-}
-
-impl Trust {
-    /// Whether pulses of such a segment may leave.
-    pub fn is_final(self) -> bool {
-        self != Trust::Provisional
-    }
-
-    /// The number kept in the journal.
-    pub fn as_code(self) -> i64 {
-        match self {
-            Trust::Provisional => 0,
-            Trust::Assumed => 1,
-            Trust::Rtc => 2,
-            Trust::Synchronised => 3,
-        }
-    }
-
-    /// From the number kept in the journal.
-    pub fn from_code(code: i64) -> Trust {
-        match code {
-            1 => Trust::Assumed,
-            2 => Trust::Rtc,
-            3 => Trust::Synchronised,
-            _ => Trust::Provisional,
-        }
-    }
-
-    /// The word for it in JSON and logs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Trust::Provisional => "provisional",
-            Trust::Assumed => "assumed",
-            Trust::Rtc => "rtc",
-            Trust::Synchronised => "synchronised",
-        }
-    }
-}
 
 /// One stretch of monotonic time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,31 +43,6 @@ impl Segment {
     /// When the boot began, by this segment's offset.
     pub fn boot_wall_ns(&self) -> WallNs {
         self.offset_ns - self.slept_ns
-    }
-}
-
-/// One look at the clocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
-    /// The monotonic clock.
-    pub mono_ns: MonoNs,
-    /// Wall minus monotonic time.
-    pub offset_ns: i64,
-    /// How long the machine has been suspended in this boot.
-    pub slept_ns: i64,
-    /// The kernel says that the wall clock is synchronised.
-    pub synchronised: bool,
-}
-
-impl Look {
-    /// The wall clock.
-    pub fn wall_ns(&self) -> WallNs {
-        self.mono_ns.saturating_add(self.offset_ns)
-    }
-
-    /// When the boot began, by the wall clock: setting the clock changes it, sleep does not.
-    pub fn boot_wall_ns(&self) -> WallNs {
-        self.offset_ns.saturating_sub(self.slept_ns)
     }
 }
 
@@ -185,7 +111,7 @@ pub struct Stood {
 
 impl Stood {
     /// Whether the clock was set since; sleep does not count.
-    fn is_set_since(&self, look: Look) -> bool {
+    fn is_set_since(&self, look: ClockLook) -> bool {
         is_step(look.boot_wall_ns() - (self.offset_ns - self.slept_ns))
     }
 }
@@ -218,7 +144,7 @@ pub const KEPT: usize = 64;
 impl Segments {
     /// Starts with the clocks as they are. `remembered`: how earlier runs left them. Where the clock was set
     /// since, stamps from before this run belong to the time before; where it was not, it is trusted as it was.
-    pub fn begin(look: Look, rules: Rules, remembered: Option<Remembered>) -> Segments {
+    pub fn begin(look: ClockLook, rules: Rules, remembered: Option<Remembered>) -> Segments {
         let Remembered { stood, elapsed } = remembered.unwrap_or_default();
         let known = stood.and_then(|stood| stood.known);
         let mut segments = Segments {
@@ -296,7 +222,7 @@ impl Segments {
     }
 
     /// Looks at the clocks. Returns the segments that are new or have become final or more trusted.
-    pub fn observe(&mut self, look: Look) -> Vec<Segment> {
+    pub fn observe(&mut self, look: ClockLook) -> Vec<Segment> {
         self.observe_from(look, Trust::Provisional)
     }
 
@@ -305,7 +231,7 @@ impl Segments {
     /// them.
     pub fn learn(
         &mut self,
-        look: Look,
+        look: ClockLook,
         rules: Rules,
         remembered: Option<Remembered>,
     ) -> Vec<Segment> {
@@ -330,7 +256,7 @@ impl Segments {
     }
 
     /// `inherited`: how far the clock was trusted by an earlier run, as long as nobody has set it.
-    fn observe_from(&mut self, look: Look, inherited: Trust) -> Vec<Segment> {
+    fn observe_from(&mut self, look: ClockLook, inherited: Trust) -> Vec<Segment> {
         let current = self.current();
         self.looked_ns = look.mono_ns;
         self.synchronised |= look.synchronised;
@@ -384,13 +310,13 @@ impl Segments {
     }
 
     /// How far the clock is trusted now; `already`: how far it was as long as nobody has set it.
-    fn judge(&mut self, look: Look, already: Trust) -> Trust {
+    fn judge(&mut self, look: ClockLook, already: Trust) -> Trust {
         let trust = self.judge_alone(look).max(already);
         self.elapsed.judge(look, trust, self.rules.max_wait_ns)
     }
 
     /// How far the clock is trusted by what the machine says of it.
-    fn judge_alone(&self, look: Look) -> Trust {
+    fn judge_alone(&self, look: ClockLook) -> Trust {
         let wall_ns = look.wall_ns();
         let rules = &self.rules;
         if wall_ns < rules.earliest_wall_ns {
@@ -409,7 +335,7 @@ impl Segments {
         Trust::Provisional
     }
 
-    fn open(&mut self, look: Look, inherited: Trust) {
+    fn open(&mut self, look: ClockLook, inherited: Trust) {
         let no = self.all.last().map_or(0, |last| last.no.0 + 1);
         let trust = self.judge(look, inherited);
         self.all.push(Segment {
@@ -425,9 +351,6 @@ impl Segments {
 fn is_step(by_ns: i64) -> bool {
     by_ns.abs() >= STEP_MIN_NS
 }
-
-/// After so long without a synchronised clock, unless the configuration says otherwise.
-pub const MAX_WAIT_NS: i64 = 600 * NS_PER_S;
 
 #[cfg(test)]
 #[path = "segment_tests.rs"]

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// As it is without configuration.
+const MAX_WAIT_NS: i64 = 600 * NS_PER_S;
+
 const T0: MonoNs = NS_PER_S;
 const H: i64 = 3_600 * NS_PER_S;
 const GOOD: i64 = EARLIEST_WALL_NS + 86_400 * NS_PER_S;
@@ -18,8 +21,8 @@ const NO_RTC: Rules = Rules {
     ..RTC
 };
 
-fn look(mono_ns: MonoNs, offset_ns: i64) -> Look {
-    Look {
+fn look(mono_ns: MonoNs, offset_ns: i64) -> ClockLook {
+    ClockLook {
         mono_ns,
         offset_ns,
         slept_ns: 0,
@@ -27,8 +30,8 @@ fn look(mono_ns: MonoNs, offset_ns: i64) -> Look {
     }
 }
 
-fn synchronised(mono_ns: MonoNs, offset_ns: i64) -> Look {
-    Look {
+fn synchronised(mono_ns: MonoNs, offset_ns: i64) -> ClockLook {
+    ClockLook {
         synchronised: true,
         ..look(mono_ns, offset_ns)
     }
@@ -222,7 +225,7 @@ fn stamps_from_before_this_run_stand_on_the_clock_of_then() {
 
 #[test]
 fn a_suspend_opens_a_segment_and_is_nobodys_hand() {
-    let asleep = |mono_ns, offset_ns, slept_ns| Look {
+    let asleep = |mono_ns, offset_ns, slept_ns| ClockLook {
         slept_ns,
         ..look(mono_ns, offset_ns)
     };
@@ -302,7 +305,7 @@ fn what_somebody_has_set_stays_assumed_over_a_restart() {
     assert_eq!(trusts(&again), [Trust::Assumed]);
     assert_eq!(again.observe(look(2 * H, GOOD)), []);
     // Also if it slept meanwhile, and if the first run ended before the wait was over.
-    let asleep = Look {
+    let asleep = ClockLook {
         slept_ns: 3 * H,
         ..look(2 * H, GOOD + 3 * H)
     };
@@ -323,12 +326,12 @@ fn a_clock_that_is_set_while_nobody_runs_was_set() {
     segments.observe(look(T0 + MAX_WAIT_NS, GOOD));
     assert_eq!(trusts(&segments), [Trust::Assumed]);
     // Sleep is nobody's hand.
-    let asleep = Look {
+    let asleep = ClockLook {
         slept_ns: 9 * H,
         ..look(60 * T0, GOOD)
     };
     let mut segments = Segments::begin(asleep, NO_RTC, Some(left));
-    segments.observe(Look {
+    segments.observe(ClockLook {
         mono_ns: T0 + MAX_WAIT_NS,
         ..asleep
     });
@@ -339,7 +342,7 @@ fn a_clock_that_is_set_while_nobody_runs_was_set() {
 fn a_wrong_year_holds_what_comes_until_the_right_one_is_back() {
     const YEAR: i64 = 365 * 24 * H;
     for (wrong, says) in [(10 * YEAR, true), (YEAR, false), (-YEAR / 4, true)] {
-        let wrong = |mono_ns| Look {
+        let wrong = |mono_ns| ClockLook {
             synchronised: says,
             ..look(mono_ns, GOOD + YEAR + wrong)
         };

@@ -10,6 +10,7 @@
 pub mod address;
 pub mod described;
 pub mod dotenv;
+pub mod in_use;
 pub mod key;
 pub mod load;
 pub mod problem;
@@ -21,6 +22,7 @@ pub mod watch;
 mod classic;
 mod clock;
 mod deliver;
+mod destination;
 mod given;
 mod influx;
 mod journal;
@@ -47,6 +49,7 @@ use crate::model::{Bias, CountedEdge, Level};
 
 pub use clock::ClockSettings;
 pub use deliver::DeliverSettings;
+pub use destination::destination_name;
 pub use given::Filled;
 pub use influx::{Downsampling, InfluxSettings};
 pub use journal::JournalSettings;

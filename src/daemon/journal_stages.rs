@@ -15,6 +15,7 @@ use super::{RunContext, RunError};
 use crate::clock::{Clock, SystemClock};
 use crate::intake::Intake;
 use crate::journal::{Carryover, Durable, Journal, Marks, Writer};
+use crate::live::LineLive;
 use crate::model::NS_PER_S;
 use crate::system::signals::{Shutdown, Wakeup, Woken};
 use crate::system::systemd;
@@ -28,8 +29,11 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// How often the end looks whether it is reached.
 const DRAIN_LOOK: Duration = Duration::from_millis(10);
 
-/// Between looks at the stages.
+/// Between looks at the stages, while something is wrong or has just begun,
 const LOOK: Duration = Duration::from_secs(1);
+
+/// and while all is well: what ends a thread, or changes the settings, wakes the main thread at once.
+const LOOK_SETTLED: Duration = Duration::from_secs(5);
 
 /// A journal whose disk refuses commits for so long is closed and reopened.
 const REOPEN_NS: i64 = 10 * NS_PER_S;
@@ -141,7 +145,13 @@ impl JournalStages {
             let steps = board.capture_steps();
             watchdog.look(board, seen_line, (steps, mark.rounds), now_ns);
             watchdog.tell(board);
-            if wakeup.wait(LOOK) == Woken::Thread {
+            let all_read = board.snapshot().capture.lines.iter().all(LineLive::is_read);
+            let look = if is_well && all_read && running_ns > NO_LINE_MAX_NS {
+                watchdog.at_most(LOOK_SETTLED)
+            } else {
+                LOOK
+            };
+            if wakeup.wait(look) == Woken::Thread {
                 // It wakes a moment before it has ended.
                 wakeup.wait(THREAD_ENDS);
             }

@@ -5,18 +5,25 @@ use std::time::Duration;
 use tracing::error;
 
 use crate::clock::{Clock, SystemClock};
-use crate::deliver::{Deliverer, Step};
+use crate::deliver::{DeliverStep, Deliverer};
 use crate::intake::Intake;
 use crate::journal::{Durable, Mark, Marks, Writer};
-use crate::reconcile::{self, Reconciler};
+use crate::reconcile::{ReconcileStep, Reconciler};
 use crate::status::log_line::Reporter;
 use crate::system::signals::Shutdown;
 
 /// Between tries of the reconciler to read the journal.
 const RECONCILE_RETRY: Duration = Duration::from_secs(5);
 
-/// A thread that found nothing to do looks again after this, whatever the bells say.
-const IDLE_LOOK: Duration = Duration::from_secs(1);
+/// Between tries of the others.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Delivery that has nothing to send is woken by what becomes durable; it looks after this all the same for points
+/// of the quarantine that are to be sent again, and for days that it holds.
+const NOTHING_TO_SEND: Duration = Duration::from_secs(10);
+
+/// The durable thread is woken by a commit.
+const NOTHING_TO_SYNC: Duration = Duration::from_secs(60);
 
 /// The writer's thread.
 pub(super) fn write(mut writer: Writer, intake: &Intake, shutdown: &Shutdown) -> Writer {
@@ -31,13 +38,13 @@ pub(super) fn write(mut writer: Writer, intake: &Intake, shutdown: &Shutdown) ->
 pub(super) fn sync(mut durable: Durable, marks: &Marks, shutdown: &Shutdown) -> Durable {
     while !shutdown.is_requested() {
         match durable.due_in() {
-            None => drop(marks.wait(IDLE_LOOK, |mark| mark.unsynced_since_ns.is_some())),
+            None => marks.wait_for_commit(NOTHING_TO_SYNC, || shutdown.is_requested()),
             Some(Duration::ZERO) => {
                 if durable.step().is_err() {
-                    marks.wait(IDLE_LOOK, |_| shutdown.is_requested());
+                    pause(marks, shutdown, RETRY);
                 }
             }
-            Some(left) => drop(marks.wait(left, |_| shutdown.is_requested())),
+            Some(left) => pause(marks, shutdown, left),
         }
     }
     durable
@@ -49,9 +56,9 @@ pub(super) fn deliver(mut deliverer: Deliverer, marks: &Marks, shutdown: &Shutdo
     while !shutdown.is_requested() {
         let mark = marks.now();
         let (timeout, until) = match deliverer.step(mark) {
-            Ok(Step::Again) => continue,
-            Ok(Step::Pause(pause)) => (pause, i64::MAX),
-            Ok(Step::Idle) => (IDLE_LOOK, mark.durable),
+            Ok(DeliverStep::Again) => continue,
+            Ok(DeliverStep::Pause(pause)) => (pause, i64::MAX),
+            Ok(DeliverStep::Idle) => (NOTHING_TO_SEND, mark.durable),
             Err(failed) => {
                 if failed.is_corrupt() {
                     marks.damaged();
@@ -59,10 +66,14 @@ pub(super) fn deliver(mut deliverer: Deliverer, marks: &Marks, shutdown: &Shutdo
                 if !std::mem::replace(&mut told, true) {
                     error!(error = %failed, "the journal cannot be read; trying again");
                 }
-                (IDLE_LOOK, i64::MAX)
+                (RETRY, i64::MAX)
             }
         };
-        wait(marks, shutdown, timeout, |mark| mark.durable > until);
+        if until == i64::MAX {
+            pause(marks, shutdown, timeout);
+        } else {
+            wait(marks, shutdown, timeout, |mark| mark.durable > until);
+        }
     }
     deliverer
 }
@@ -76,8 +87,8 @@ pub(super) fn reconcile(
     let mut told = false;
     while !shutdown.is_requested() {
         let pause = match reconciler.step(marks.now()) {
-            Ok(reconcile::Step::Again) => continue,
-            Ok(reconcile::Step::Pause(pause)) => pause,
+            Ok(ReconcileStep::Again) => continue,
+            Ok(ReconcileStep::Pause(pause)) => pause,
             Err(failed) => {
                 if failed.is_corrupt() {
                     marks.damaged();
@@ -88,7 +99,7 @@ pub(super) fn reconcile(
                 RECONCILE_RETRY
             }
         };
-        wait(marks, shutdown, pause, |_| false);
+        self::pause(marks, shutdown, pause);
     }
     reconciler
 }
@@ -96,13 +107,16 @@ pub(super) fn reconcile(
 /// The report's thread. It reads the board alone: no disk holds it up.
 pub(super) fn report(mut reporter: Reporter, marks: &Marks, shutdown: &Shutdown) {
     while !shutdown.is_requested() {
-        let pause = reporter.report();
-        wait(marks, shutdown, pause, |_| false);
+        pause(marks, shutdown, reporter.report());
     }
 }
 
-/// Waits for so long, or until it is `enough`, or the end. Commits ring the bell all the time; only
-/// what is waited for ends the wait.
+/// Waits for so long, or until the end.
+fn pause(marks: &Marks, shutdown: &Shutdown, timeout: Duration) {
+    marks.pause(timeout, || shutdown.is_requested());
+}
+
+/// Waits for so long, or until it is `enough`, or the end: only what is waited for ends the wait.
 fn wait(marks: &Marks, shutdown: &Shutdown, timeout: Duration, enough: impl Fn(&Mark) -> bool) {
     let begin_ns = SystemClock.mono_ns();
     let mut left = timeout;

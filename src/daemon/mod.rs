@@ -11,6 +11,7 @@ mod settings;
 mod stages;
 mod watchdog;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use crate::capture::waker::Waker;
 use crate::capture::{Capture, Polled, Source, Trusting};
 use crate::clock::segment::Rules;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Influx, InfluxSettings, Loaded, Settings};
+use crate::config::{Influx, Loaded, Settings};
 use crate::deliver::sink::Sink;
 use crate::intake::Intake;
 use crate::journal::JournalError;
@@ -30,6 +31,8 @@ use crate::model::{FilterState, MonoNs, NS_PER_MS};
 use crate::reconcile::server::Server;
 use crate::system::signals::{Shutdown, Wakeup};
 use crate::system::systemd;
+use crate::web::source::Source as WebSource;
+use crate::web::{Doors, Web};
 use keeper::JournalKeeper;
 use opening::Opening;
 use settings::{InUse, SettingsWatch};
@@ -67,6 +70,8 @@ pub struct Parts {
     /// The source makes its own time: it is held back while the journal has much to do, where a
     /// meter would not wait.
     pub patient: bool,
+    /// The directory of the API's unix socket.
+    pub socket_dir: PathBuf,
 }
 
 /// The server, as the stages behind the journal see it.
@@ -143,12 +148,6 @@ impl RunError {
     }
 }
 
-/// The name of a destination in the journal: another server or bucket is another destination,
-/// which has received nothing yet.
-pub fn destination_name(influx: &InfluxSettings) -> String {
-    format!("{} {} {}", influx.host, influx.org, influx.raw_bucket)
-}
-
 /// Runs until a signal comes or the source ends, then drains.
 ///
 /// # Errors
@@ -188,8 +187,10 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
     // Those that work beside the way of the pulses, all the time: counting does not depend on them.
     let mut beside = Stages::default();
     let watching = SettingsWatch::begin(loaded, &mut beside, &wakeup)?;
-    let mut in_use = InUse::new(loaded, watching, parts.remote, board);
-    let mut watchdog = Watchdog::new(systemd::watchdog());
+    let web_source = WebSource::new(Arc::clone(&board), Arc::clone(&clock));
+    let mut in_use = InUse::new(loaded, watching, parts.remote, board, web_source.clone());
+    let web = begin_web(settings, parts.socket_dir, web_source.clone());
+    let mut watchdog = Watchdog::new(systemd::watchdog(), web_source);
     Opening::new(&context, false).wait_until_learnt(parts.learning, &mut watchdog);
     let keeper = JournalKeeper::new(&context, &mut in_use, &mut watchdog, &mut wakeup);
     let kept = keeper.keep();
@@ -204,8 +205,20 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
         stages.drain(&mut wakeup)?;
         alive
     });
+    if let Some(web) = web {
+        web.end();
+    }
     beside.stop();
     result.and_then(|()| beside.join())
+}
+
+/// Begins to serve over HTTP. Counting does not depend on it.
+fn begin_web(settings: &Settings, unix_dir: PathBuf, source: WebSource) -> Option<Web> {
+    let settings = settings.web.clone();
+    let begun = Web::begin(source, Doors { unix_dir, settings });
+    begun
+        .inspect_err(|error| warn!(%error, "nothing is served over HTTP; counting goes on"))
+        .ok()
 }
 
 /// What all parts of one run share.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use tracing::info;
 
+use super::Remote;
 use super::settings::InUse;
-use super::{Remote, destination_name};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Downsampling, Influx, Settings};
+use crate::config::{Downsampling, Influx, Settings, destination_name};
 use crate::deliver::Deliverer;
 use crate::intake::Intake;
 use crate::journal::{Durable, IdRanges, Journal, JournalError, Marks, Outbox, Reader, Writer};
-use crate::live::{Board, JournalPhase};
+use crate::live::{Board, JournalPhase, ServerPart};
 use crate::reconcile::{Reconciler, Writers};
 use crate::server::Dependencies;
 use crate::status::log_line::Reporter;
@@ -107,19 +107,15 @@ fn server_stages(
     outbox: &Arc<Outbox>,
     board: &Arc<Board>,
 ) -> Result<(Option<Deliverer>, Option<Reconciler>), JournalError> {
-    let shown = match &destination {
-        Some((_, name)) => {
-            let bounds = board.snapshot().journal.bounds;
-            Reader::open(dir)?.delivery_live(name, bounds)?
-        }
-        None => None,
-    };
-    let (delivery, views) = shown.unzip();
-    board.set_delivery(delivery, views);
-    let Some((row, _)) = destination else {
+    board.no_server();
+    let Some((row, name)) = destination else {
         return Ok((None, None));
     };
-    let depends = || dependencies(settings, dir, row, Arc::clone(outbox), board);
+    let bounds = board.snapshot().journal.bounds;
+    let known = Reader::open(dir)?.delivery_live(&name, bounds)?;
+    let (delivery, views) = known.unwrap_or_default();
+    let shown_on = ServerPart::begin(board, delivery, views);
+    let depends = || dependencies(settings, dir, row, Arc::clone(outbox), shown_on.clone());
     let (mut deliverer, mut reconciler) = (None, None);
     if let Some(sink) = sink {
         deliverer = Some(Deliverer::begin(depends()?, sink)?);
@@ -162,7 +158,7 @@ fn dependencies(
     dir: &Path,
     destination: i64,
     outbox: Arc<Outbox>,
-    board: &Arc<Board>,
+    shown_on: ServerPart,
 ) -> Result<Dependencies, JournalError> {
     let measurement = match &settings.influx {
         Influx::Configured(influx) => influx.measurement.clone(),
@@ -171,7 +167,7 @@ fn dependencies(
     Ok(Dependencies {
         reader: Reader::open(dir)?,
         outbox,
-        board: Arc::clone(board),
+        shown_on,
         clock: Arc::new(SystemClock),
         settings: settings.deliver.clone(),
         retention_d: settings.journal.raw_retention_d,

@@ -15,8 +15,10 @@ use crate::config::watch::{FileChange, FileWatch};
 use crate::config::{ConfigError, Influx, Loaded, Settings};
 use crate::journal::Journal;
 use crate::journal::JournalError;
-use crate::live::{Board, Notice};
+use crate::live::Board;
+use crate::model::Notice;
 use crate::system::signals::{WakeOnDrop, Wakeup};
+use crate::web::source::{self, Source};
 
 /// Between looks at the files' stamps.
 const EVERY: Duration = Duration::from_secs(10);
@@ -96,6 +98,7 @@ pub(super) struct InUse {
     watch: SettingsWatch,
     maker: RemoteMaker,
     board: Arc<Board>,
+    web: Source,
     // State.
     settings: Settings,
     config_dir: PathBuf,
@@ -114,11 +117,13 @@ impl InUse {
         watch: SettingsWatch,
         maker: RemoteMaker,
         board: Arc<Board>,
+        web: Source,
     ) -> InUse {
         let mut in_use = InUse {
             watch,
             maker,
             board,
+            web,
             settings: loaded.settings.clone(),
             config_dir: loaded.config_dir.clone(),
             certificates: None,
@@ -231,6 +236,7 @@ impl InUse {
             changed,
             "the configuration of the server has changed and is taken up"
         );
+        self.tell();
         if let Influx::NotConfigured(why) = &self.settings.influx {
             info!(
                 why,
@@ -263,5 +269,12 @@ impl InUse {
             unusable.map(|why| Notice::ServerUnusable(format!("nothing can be delivered: {why}")));
         let notices = self.told.iter().cloned().chain(unusable);
         self.board.set_notices(notices.collect());
+        let settings = &self.settings;
+        self.web.use_settings(source::InUse {
+            dir: settings.journal.dir.clone(),
+            meters: settings.meters.clone(),
+            site: settings.site.clone(),
+            described: self.described(),
+        });
     }
 }

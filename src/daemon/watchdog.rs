@@ -9,6 +9,7 @@ use crate::live::Board;
 use crate::model::{MonoNs, NS_PER_S};
 use crate::status::systemd_text::status_text;
 use crate::system::systemd;
+use crate::web::source::{Loops, Source};
 
 /// The writer waits for the disk, which a restart does not make any quicker, and what waits in memory would
 /// be lost by one: it is given up on only after so many of systemd's intervals (10 min by our unit).
@@ -49,13 +50,15 @@ pub(super) struct Watchdog {
     journal: Heartbeat,
     /// What systemd was told last.
     said: String,
+    web: Source,
 }
 
 impl Watchdog {
-    /// A watchdog that tells systemd within `interval`; None: it does not want to hear.
-    pub(super) fn new(interval: Option<Duration>) -> Watchdog {
+    /// A watchdog that tells systemd within `interval` (None: it does not want to hear), and the HTTP server.
+    pub(super) fn new(interval: Option<Duration>, web: Source) -> Watchdog {
         Watchdog {
             interval,
+            web,
             ready: false,
             stuck: false,
             stalled_ns: 0,
@@ -68,6 +71,12 @@ impl Watchdog {
     /// Whether a line was read at any time.
     pub(super) fn is_ready(&self) -> bool {
         self.ready
+    }
+
+    /// How long to wait for the next look, if there is time for `pause`: systemd wants to hear of us in time.
+    pub(super) fn at_most(&self, pause: Duration) -> Duration {
+        self.interval
+            .map_or(pause, |interval| pause.min(interval / 4))
     }
 
     /// Whether the disk did not answer at the last look.
@@ -100,6 +109,11 @@ impl Watchdog {
         self.capture.look(steps, now_ns);
         self.journal.look(rounds, now_ns);
         self.tell_stall(board, now_ns);
+        self.web.tell_loops(Loops {
+            looked_ns: now_ns,
+            capture_ns: self.capture.silent_ns(now_ns),
+            journal_ns: self.journal.silent_ns(now_ns),
+        });
         let Some(interval) = self.interval else {
             return;
         };
@@ -149,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_disk_that_does_not_answer_is_not_taken_for_a_thread_that_is_stuck() {
-        let mut watchdog = Watchdog::new(Some(Duration::from_secs(60)));
+        let mut watchdog = Watchdog::new(Some(Duration::from_secs(60)), Source::default());
         let board = Board::default();
         let mut look = |steps, rounds, at_s: i64| {
             watchdog.look(&board, true, (steps, rounds), at_s * NS_PER_S);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::sink::Sink;
-use super::{Deliverer, Step};
+use super::{DeliverStep, Deliverer};
 use crate::clock::segment::{EARLIEST_WALL_NS, Segment, Trust};
 use crate::clock::{Clock, VirtualClock};
 use crate::config::{DeliverSettings, JournalSettings};
@@ -15,12 +15,15 @@ use crate::intake::{Intake, Pending};
 use crate::journal::Journal;
 use crate::journal::Quarantine;
 use crate::journal::Reader;
+use crate::journal::Registers;
 use crate::journal::Writer;
 use crate::journal::{Mark, Marks};
-use crate::live::Board;
-use crate::model::{LossCause, MeterId, NS_PER_S, Pulse, SegmentNo, Watched};
+use crate::live::{Board, ServerPart};
+use crate::model::{Loss, LossCause, MeterId, NS_PER_S, Pulse, Reading, SegmentNo, Watched};
 use crate::server::Dependencies;
 use crate::server::failure::Failure;
+use crate::status::line::Daemon;
+use crate::status::{Status, Wanted};
 
 const WALL: i64 = EARLIEST_WALL_NS + 40 * 86_400 * NS_PER_S;
 
@@ -126,12 +129,11 @@ impl Bench {
         .unwrap();
         let server = Scripted::default();
         let mut reader = Reader::open(dir.path()).unwrap();
-        let (delivery, views) = reader.delivery_live("influx", None).unwrap().unzip();
-        board.set_delivery(delivery, views);
+        let (delivery, views) = reader.delivery_live("influx", None).unwrap().unwrap();
         let dependencies = Dependencies {
             reader,
             outbox: writer.outbox(),
-            board: Arc::clone(&board),
+            shown_on: ServerPart::begin(&board, delivery, views),
             clock: arc,
             settings: DeliverSettings {
                 batch_lines_max: 400,
@@ -194,9 +196,9 @@ impl Bench {
                 ..self.marks.now()
             };
             match self.deliverer.step(mark).unwrap() {
-                Step::Again => {}
-                Step::Pause(pause) => self.pass(pause),
-                Step::Idle => {
+                DeliverStep::Again => {}
+                DeliverStep::Pause(pause) => self.pass(pause),
+                DeliverStep::Idle => {
                     idle = self.waiting() == 0;
                     self.pass(Duration::from_secs(1));
                 }
@@ -496,6 +498,86 @@ fn what_was_refused_is_sent_again_when_somebody_asks() {
     bench.run(60);
     assert!(bench.run(60));
     assert_eq!((bench.refused(), bench.taken()), (0, 100));
+}
+
+/// The status as the board tells it, and as the journal does once all is saved.
+fn both_ways(bench: &mut Bench) -> [serde_json::Value; 2] {
+    bench.pass(Duration::from_secs(61));
+    bench.writer.step();
+    let now_ns = bench.clock.wall_ns();
+    let by_board = Status::from_board(&bench.intake.board().snapshot(), now_ns);
+    let mut reader = Reader::open(bench.dir.path()).unwrap();
+    let wanted = Wanted {
+        destination: Some("influx"),
+        meters: &["Import".to_owned()],
+        daemon: Daemon::Running,
+    };
+    let by_journal = Status::take(&mut reader, wanted, now_ns).unwrap();
+    assert_eq!(by_board.conditions(), by_journal.conditions());
+    [by_board, by_journal].map(|status| serde_json::to_value(status).unwrap())
+}
+
+#[test]
+fn the_board_and_the_journal_tell_the_same_status() {
+    let mut bench = Bench::new(50, 1);
+    bench.answer(|_, _| Err(status(503, "")));
+    bench.run(20);
+    let [by_board, by_journal] = both_ways(&mut bench);
+    assert_eq!(by_board, by_journal, "nothing goes");
+    assert_eq!(by_board["meters"][0]["pulses"], 50);
+    assert_eq!(by_board["delivery"]["backlog"], 50);
+    assert!(by_board["delivery"]["lag_ns"].as_i64().unwrap() > 60 * NS_PER_S);
+
+    // Pulses of a time that is not known yet, and edges that were rejected.
+    let provisional = Segment {
+        no: SegmentNo(1),
+        begins_ns: 0,
+        offset_ns: 0,
+        slept_ns: 0,
+        trust: Trust::Provisional,
+    };
+    let mut pending = Pending {
+        segments: vec![provisional],
+        ..Pending::default()
+    };
+    pending.pulses.push(Pulse {
+        meter: MeterId(0),
+        segment: SegmentNo(1),
+        mono_ns: 90_000 * NS_PER_S,
+        estimated: false,
+    });
+    pending.lose(MeterId(0), LossCause::Bounce, Loss::at(3, WALL));
+    bench.intake.push(pending, WALL);
+    let [by_board, by_journal] = both_ways(&mut bench);
+    assert_eq!(by_board, by_journal, "a pulse is held");
+    assert!(by_board["meters"][0]["last_pulse_ns"].is_null());
+    assert_eq!(by_board["meters"][0]["losses"][0]["pulses"], 3);
+    assert_eq!(by_board["clock"]["holding"], true);
+
+    // One line is refused, a reading is entered beside the daemon, all else goes.
+    bench.answer(|lines, _| {
+        let bad = lines
+            .iter()
+            .any(|line| second(line) == WALL / NS_PER_S - 25);
+        if bad {
+            return Err(status(400, "unable to parse 'x'"));
+        }
+        Ok(())
+    });
+    bench.run(300);
+    let reading = Reading {
+        at_ns: WALL,
+        pulses: 0,
+        kwh: 100.0,
+        imp_per_kwh: 1_000.0,
+        adopted: true,
+    };
+    let mut registers = Registers::open(bench.dir.path()).unwrap();
+    registers.put("Import", reading, 0).unwrap();
+    let [by_board, by_journal] = both_ways(&mut bench);
+    assert_eq!(by_board, by_journal, "all but one goes");
+    assert_eq!(by_board["meters"][0]["register_kwh"], 100.0);
+    assert_eq!(by_board["delivery"]["state"], "ok");
 }
 
 #[test]

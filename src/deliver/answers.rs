@@ -7,7 +7,7 @@ use tracing::{debug, info, warn};
 use super::batch::Batch;
 use super::held_days::by_day;
 use super::suspects::Ruling;
-use super::{Deliverer, Step};
+use super::{DeliverStep, Deliverer};
 use crate::journal::{DeliveryNews, JournalError, Page, RefusedPulse};
 use crate::model::WallNs;
 use crate::server::failure::{Failure, Hold, Verdict, judge};
@@ -19,10 +19,10 @@ const HELD_DAY_HOLDS: u32 = 10;
 
 impl Deliverer {
     /// Sends a batch and does what the answer asks for.
-    pub(super) fn send(&mut self, page: &Page, batch: &Batch) -> Result<Step, JournalError> {
+    pub(super) fn send(&mut self, page: &Page, batch: &Batch) -> Result<DeliverStep, JournalError> {
         let Err(failure) = self.post(&batch.plain, &batch.compressed) else {
             self.delivered_well(page, batch)?;
-            return Ok(Step::Again);
+            return Ok(DeliverStep::Again);
         };
         self.requests_failed += 1;
         Ok(self.obey(judge(&failure), &failure, page, batch))
@@ -76,13 +76,19 @@ impl Deliverer {
         Ok(())
     }
 
-    fn obey(&mut self, verdict: Verdict, failure: &Failure, page: &Page, batch: &Batch) -> Step {
+    fn obey(
+        &mut self,
+        verdict: Verdict,
+        failure: &Failure,
+        page: &Page,
+        batch: &Batch,
+    ) -> DeliverStep {
         let lines = batch.entries.len();
         match verdict {
             Verdict::Isolate { certain } => self.isolate(certain, failure, batch),
             Verdict::Expired { dropped } => {
                 self.expire(dropped, failure, page, batch);
-                Step::Again
+                DeliverStep::Again
             }
             Verdict::Halve { pause } if self.size.refused(lines) => {
                 let lines = self.size.lines();
@@ -90,7 +96,7 @@ impl Deliverer {
                 if pause {
                     self.later(failure, None)
                 } else {
-                    Step::Again
+                    DeliverStep::Again
                 }
             }
             Verdict::Hold(Hold::FieldType) => self.hold_days(failure, batch),
@@ -101,7 +107,7 @@ impl Deliverer {
     }
 
     /// Nothing helps but somebody's hand.
-    fn hold(&mut self, hold: Hold, message: &str) -> Step {
+    fn hold(&mut self, hold: Hold, message: &str) -> DeliverStep {
         self.trouble(hold.as_str(), &format!("{message}; {}", hold.remedy()));
         self.bucket_in_doubt |= hold.may_lose_bucket();
         self.sink.refresh_token();
@@ -109,7 +115,7 @@ impl Deliverer {
     }
 
     /// It is tried again: after what the server asks for, or after our own pause where that is longer.
-    fn later(&mut self, failure: &Failure, asked: Option<Duration>) -> Step {
+    fn later(&mut self, failure: &Failure, asked: Option<Duration>) -> DeliverStep {
         self.failures = self.failures.saturating_add(1);
         let word = match failure {
             _ if asked.is_some() => "busy",
@@ -123,18 +129,18 @@ impl Deliverer {
 
     /// Another program has written the field with another type into a shard: the days of the batch are
     /// tried one by one, and those that are refused are held. What lies behind them goes on.
-    fn hold_days(&mut self, failure: &Failure, batch: &Batch) -> Step {
+    fn hold_days(&mut self, failure: &Failure, batch: &Batch) -> DeliverStep {
         let days = by_day(&batch.entries);
         if days.len() > 1 {
             self.suspects.one_by_one(&days);
-            return Step::Again;
+            return DeliverStep::Again;
         }
         let pause = self.backoff.hold() * HELD_DAY_HOLDS;
         let pause_ns = i64::try_from(pause.as_nanos()).unwrap_or(i64::MAX / 2);
         let until_ns = self.clock.mono_ns().saturating_add(pause_ns);
         self.days.hold(batch.entries[0].wall_ns, until_ns);
         self.say_days_are_held(&failure.message());
-        Step::Again
+        DeliverStep::Again
     }
 
     /// `message`: what the server has said just now; empty: as before.
@@ -151,11 +157,11 @@ impl Deliverer {
     }
 
     /// Halves the batch until the refused line stands alone.
-    fn isolate(&mut self, certain: bool, failure: &Failure, batch: &Batch) -> Step {
+    fn isolate(&mut self, certain: bool, failure: &Failure, batch: &Batch) -> DeliverStep {
         if let [first, .., last] = batch.entries.as_slice() {
             let middle = batch.entries[batch.entries.len() / 2].id;
             self.suspects.halve(first.id, middle, last.id);
-            return Step::Again;
+            return DeliverStep::Again;
         }
         let entry = batch.entries[0];
         let message = failure.message();
@@ -166,10 +172,10 @@ impl Deliverer {
             message,
         };
         match self.suspects.alone(point, certain) {
-            Ruling::Wait => Step::Again,
+            Ruling::Wait => DeliverStep::Again,
             Ruling::Quarantine(point) => {
                 self.quarantine(point);
-                Step::Again
+                DeliverStep::Again
             }
             Ruling::NotTheLines => self.hold(Hold::LinesRefused, &failure.message()),
         }
@@ -184,7 +190,7 @@ impl Deliverer {
 
     /// Lines were refused alone, and no other is left that could go through: one that has gone through
     /// before tells whether anything does.
-    pub(super) fn ask_with_a_known_line(&mut self) -> Step {
+    pub(super) fn ask_with_a_known_line(&mut self) -> DeliverStep {
         let why = self.suspects.why().unwrap_or_default().to_owned();
         if !self.known_line.is_empty() {
             let line = self.known_line.clone();
@@ -192,11 +198,11 @@ impl Deliverer {
             match sink.send(&line, false) {
                 Ok(()) => {
                     self.another_went_through();
-                    return Step::Again;
+                    return DeliverStep::Again;
                 }
                 Err(failure) if matches!(judge(&failure), Verdict::Expired { .. }) => {
                     self.another_went_through();
-                    return Step::Again;
+                    return DeliverStep::Again;
                 }
                 Err(_) => {}
             }

@@ -26,13 +26,13 @@ use crate::journal::Mark;
 use crate::journal::Outbox;
 use crate::journal::{DeliveryNews, DestinationState};
 use crate::journal::{Page, Reader};
-use crate::live::Board;
+use crate::live::ServerPart;
 use crate::model::{DeliveryState, MonoNs, NS_PER_DAY, NS_PER_MS, NS_PER_S, WallNs};
-use crate::server::{Backoff, Dependencies, Encoding, Hold, Remind, Reminder, RequestSize};
+use crate::server::{Dependencies, Encoding, Hold, Remind, Reminder, RequestSize, RetryPolicy};
 use batch::Encoder;
 use held_days::HeldDays;
 use lanes::Span;
-use shown::Shown;
+use shown::{Shown, Standing};
 use sink::Sink;
 use suspects::Suspects;
 
@@ -53,7 +53,7 @@ const AGAIN_LOOK_NS: i64 = 5 * NS_PER_S;
 
 /// What [`Deliverer::step`] did, and when to call it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum DeliverStep {
     /// Something was sent or skipped; there is more.
     Again,
     /// Not before this much time has passed.
@@ -69,11 +69,11 @@ pub struct Deliverer {
     reader: Reader,
     sink: Box<dyn Sink>,
     outbox: Arc<Outbox>,
-    board: Arc<Board>,
+    board: ServerPart,
     clock: Arc<dyn Clock>,
     // Settings.
     flush_ns: i64,
-    backoff: Backoff,
+    backoff: RetryPolicy,
     retention_ns: i64,
     destination: i64,
     encoder: Encoder,
@@ -121,7 +121,7 @@ impl Deliverer {
             .into_iter()
             .find(|(row, ..)| *row == start.destination);
         let word = known.map_or_else(String::new, |(_, _, state)| state.state);
-        let backoff = Backoff {
+        let backoff = RetryPolicy {
             retries_max: start.settings.retries_max,
             interval: Duration::from_millis(start.settings.replay_interval_ms),
         };
@@ -130,7 +130,7 @@ impl Deliverer {
             reader: start.reader,
             sink,
             outbox: start.outbox,
-            board: start.board,
+            board: start.shown_on,
             clock: start.clock,
             flush_ns: i64::try_from(start.settings.flush_ms).unwrap_or(0) * NS_PER_MS,
             backoff,
@@ -165,13 +165,21 @@ impl Deliverer {
     ///
     /// # Errors
     /// When the journal cannot be read; to be tried again.
-    pub fn step(&mut self, mark: Mark) -> Result<Step, JournalError> {
+    pub fn step(&mut self, mark: Mark) -> Result<DeliverStep, JournalError> {
         let step = self.try_step(mark)?;
-        self.show(mark, step == Step::Again)?;
+        let now = Standing {
+            delivered: &self.delivered,
+            mark,
+            is_failing: self.is_failing,
+            failures: self.requests_failed,
+            goes_on: step == DeliverStep::Again,
+            now_ns: self.clock.mono_ns(),
+        };
+        self.shown.show(&now, &mut self.reader, &self.board)?;
         Ok(step)
     }
 
-    fn try_step(&mut self, mark: Mark) -> Result<Step, JournalError> {
+    fn try_step(&mut self, mark: Mark) -> Result<DeliverStep, JournalError> {
         if std::mem::replace(&mut self.settled_seen, mark.segments_settled) != mark.segments_settled
         {
             self.held = IdRanges::default();
@@ -211,7 +219,7 @@ impl Deliverer {
             }
             return Ok(step);
         }
-        Ok(Step::Again)
+        Ok(DeliverStep::Again)
     }
 
     /// What to send next: first what is suspected of a line that the server refuses.
@@ -237,14 +245,14 @@ impl Deliverer {
     }
 
     /// All that may be sent is sent.
-    fn nothing_left(&mut self, durable: i64, now_ns: MonoNs) -> Step {
+    fn nothing_left(&mut self, durable: i64, now_ns: MonoNs) -> DeliverStep {
         if self.suspects.why().is_some() {
             return self.ask_with_a_known_line();
         }
         self.days.idle(now_ns);
         self.save_if_much_changed();
         self.shown.idle_at = durable;
-        Step::Idle
+        DeliverStep::Idle
     }
 
     /// Points of the quarantine that somebody wants sent again are delivered no longer.
@@ -306,10 +314,10 @@ impl Deliverer {
         });
     }
 
-    fn wait(&mut self, pause_for: Duration) -> Step {
+    fn wait(&mut self, pause_for: Duration) -> DeliverStep {
         let ns = i64::try_from(pause_for.as_nanos()).unwrap_or(i64::MAX / 2);
         self.not_before_ns = self.clock.mono_ns() + ns;
-        Step::Pause(pause_for)
+        DeliverStep::Pause(pause_for)
     }
 
     /// Nothing goes: tells of it when it is new, and then ever more rarely.
@@ -350,8 +358,8 @@ impl Deliverer {
     }
 }
 
-fn pause(ns: i64) -> Step {
-    Step::Pause(Duration::from_nanos(u64::try_from(ns).unwrap_or(0)))
+fn pause(ns: i64) -> DeliverStep {
+    DeliverStep::Pause(Duration::from_nanos(u64::try_from(ns).unwrap_or(0)))
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! What delivery shows on the live board after each step.
 
-use super::Deliverer;
-use crate::journal::JournalError;
-use crate::journal::Mark;
+use crate::journal::{IdRanges, JournalError, Mark, Reader};
+use crate::live::ServerPart;
 use crate::model::{MonoNs, NS_PER_S, WallNs};
 
 /// While a backlog goes, how old the rest of it is is looked up this often.
@@ -26,27 +25,51 @@ pub(super) struct Shown {
     looked_ns: MonoNs,
 }
 
-impl Deliverer {
-    /// Shows how delivery stands. `goes_on`: the next step follows at once.
-    pub(super) fn show(&mut self, mark: Mark, goes_on: bool) -> Result<(), JournalError> {
-        let before = self.shown.clone();
-        let bounds = self.board.snapshot().journal.bounds;
-        let first = bounds.map_or(mark.durable + 1, |(first, _)| first);
-        let gaps = self.delivered.gaps(first, mark.durable);
-        self.shown.missing = gaps.iter().map(|gap| gap.1 - gap.0 + 1).sum();
-        self.shown.seen = mark.durable;
-        self.shown.is_failing = self.is_failing;
-        self.shown.failures = self.requests_failed;
-        self.look_up_oldest(gaps.first().map(|gap| gap.0), mark, goes_on)?;
-        if self.shown == before {
+/// How delivery stands after a step.
+#[derive(Debug)]
+pub(super) struct Standing<'a> {
+    /// What is acknowledged.
+    pub(super) delivered: &'a IdRanges,
+    /// The journal's marks at the step.
+    pub(super) mark: Mark,
+    /// The last request failed.
+    pub(super) is_failing: bool,
+    /// Requests that ended otherwise, since the start.
+    pub(super) failures: u64,
+    /// The next step follows at once.
+    pub(super) goes_on: bool,
+    /// When the step ended.
+    pub(super) now_ns: MonoNs,
+}
+
+impl Shown {
+    /// Shows how delivery stands.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(super) fn show(
+        &mut self,
+        now: &Standing<'_>,
+        reader: &mut Reader,
+        board: &ServerPart,
+    ) -> Result<(), JournalError> {
+        let before = self.clone();
+        let bounds = board.snapshot().journal.bounds;
+        let first = bounds.map_or(now.mark.durable + 1, |(first, _)| first);
+        let gaps = now.delivered.gaps(first, now.mark.durable);
+        self.missing = gaps.iter().map(|gap| gap.1 - gap.0 + 1).sum();
+        self.seen = now.mark.durable;
+        self.is_failing = now.is_failing;
+        self.failures = now.failures;
+        self.look_up_oldest(gaps.first().map(|gap| gap.0), now, reader)?;
+        if *self == before {
             return Ok(());
         }
-        let shown = &self.shown;
-        self.board.publish_delivery(|delivery| {
-            (delivery.missing, delivery.seen) = (shown.missing, shown.seen);
-            (delivery.points, delivery.failures) = (shown.points, shown.failures);
-            (delivery.is_failing, delivery.idle_at) = (shown.is_failing, shown.idle_at);
-            delivery.oldest_ns = shown.oldest.and_then(|(_, stamp_ns)| stamp_ns);
+        board.publish_delivery(|delivery| {
+            (delivery.missing, delivery.seen) = (self.missing, self.seen);
+            (delivery.points, delivery.failures) = (self.points, self.failures);
+            (delivery.is_failing, delivery.idle_at) = (self.is_failing, self.idle_at);
+            delivery.oldest_ns = self.oldest.and_then(|(_, stamp_ns)| stamp_ns);
         });
         Ok(())
     }
@@ -54,21 +77,20 @@ impl Deliverer {
     fn look_up_oldest(
         &mut self,
         oldest: Option<i64>,
-        mark: Mark,
-        goes_on: bool,
+        now: &Standing<'_>,
+        reader: &mut Reader,
     ) -> Result<(), JournalError> {
         let Some(id) = oldest else {
-            self.shown.oldest = None;
+            self.oldest = None;
             return Ok(());
         };
-        let now_ns = self.clock.mono_ns();
-        let is_known = self.shown.oldest.is_some_and(|(known, _)| known == id)
-            && self.shown.settled == mark.segments_settled;
-        if is_known || (goes_on && now_ns - self.shown.looked_ns < OLDEST_EVERY_NS) {
+        let is_known = self.oldest.is_some_and(|(known, _)| known == id)
+            && self.settled == now.mark.segments_settled;
+        if is_known || (now.goes_on && now.now_ns - self.looked_ns < OLDEST_EVERY_NS) {
             return Ok(());
         }
-        (self.shown.settled, self.shown.looked_ns) = (mark.segments_settled, now_ns);
-        self.shown.oldest = Some((id, self.reader.stamp_of(id)?));
+        (self.settled, self.looked_ns) = (now.mark.segments_settled, now.now_ns);
+        self.oldest = Some((id, reader.stamp_of(id)?));
         Ok(())
     }
 }

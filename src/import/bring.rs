@@ -31,7 +31,7 @@ pub enum BringError {
 
 /// What came of a meter's pulses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct BroughtPulses {
     /// In the source, each stamp once.
     pub pulses: u64,
     /// Further rows with the same meter and stamp.
@@ -83,7 +83,7 @@ impl Bringer<'_> {
         survey: &Survey,
         mut journal: Option<&mut Journal>,
         progress: &mut dyn FnMut(f64),
-    ) -> Result<BTreeMap<u16, Outcome>, BringError> {
+    ) -> Result<BTreeMap<u16, BroughtPulses>, BringError> {
         let mut outcomes = BTreeMap::new();
         let here = &self.context.here;
         let lent = source.journal().map(|theirs| theirs.lent_offsets(here));
@@ -111,7 +111,7 @@ impl Bringer<'_> {
         &self,
         source: &Source,
         (from_s, to_s): (i64, i64),
-        outcomes: &mut BTreeMap<u16, Outcome>,
+        outcomes: &mut BTreeMap<u16, BroughtPulses>,
         share: &mut dyn FnMut(f64),
     ) -> Result<Vec<Arrival>, SourceError> {
         let mut arrivals = Vec::new();
@@ -159,7 +159,7 @@ impl Bringer<'_> {
         &mut self,
         arrivals: &[Arrival],
         lent: &HashMap<i64, i64>,
-        outcomes: &mut BTreeMap<u16, Outcome>,
+        outcomes: &mut BTreeMap<u16, BroughtPulses>,
     ) -> Result<Vec<Arrival>, JournalError> {
         let known = match &mut self.reader {
             None => vec![Presence::No; arrivals.len()],

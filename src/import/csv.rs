@@ -4,14 +4,21 @@
 use super::{ROW_PULSES_MAX, Taken, Unclear};
 use crate::civil::{self, Zone};
 use crate::model::{FIELD, TAG};
+use crate::text::csv::Splitter;
 
 /// What may stand between fields, that first which stands least in other texts.
 const SEPARATORS: [char; 3] = ['\t', ';', ','];
 
+/// The splitter for a separator; one that is not ASCII separates nothing.
+fn splitter(separator: char) -> Option<Splitter> {
+    let separator = u8::try_from(separator).ok();
+    separator.filter(u8::is_ascii).map(Splitter::new)
+}
+
 /// Where the columns are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Columns {
-    separator: char,
+    splitter: Splitter,
     count: usize,
     time: usize,
     meter: usize,
@@ -25,7 +32,8 @@ pub struct Columns {
 /// The separator that a spreadsheet declares in a first line of its own: `sep=;`.
 pub fn declared(line: &str) -> Option<char> {
     let mut rest = line.trim_end().strip_prefix("sep=")?.chars();
-    rest.next().filter(|_| rest.next().is_none())
+    let separator = rest.next().filter(|_| rest.next().is_none());
+    separator.filter(|separator| splitter(*separator).is_some())
 }
 
 impl Columns {
@@ -35,28 +43,30 @@ impl Columns {
     /// # Errors
     /// A sentence about a line that does not tell what is needed.
     pub fn from_first(line: &str, declared: Option<char>) -> Result<(Columns, bool), Unclear> {
-        let candidates: Vec<char> = declared.map_or(SEPARATORS.to_vec(), |one| vec![one]);
-        for separator in &candidates {
-            if let Some(columns) = Columns::from_header(line, *separator)? {
+        let candidates = declared.map_or(SEPARATORS.to_vec(), |one| vec![one]);
+        let candidates: Vec<Splitter> = candidates.into_iter().filter_map(splitter).collect();
+        for splitter in &candidates {
+            if let Some(columns) = Columns::from_header(line, splitter)? {
                 return Ok((columns, true));
             }
         }
-        let split = |separator: &&char| {
-            let fields = fields(line, **separator);
+        let split = |splitter: &&Splitter| {
+            let fields = splitter.trimmed_cells(line);
             fields.len() > 1 && fields[0].starts_with(|c: char| !c.is_alphabetic())
         };
-        let tells_a_time = |separator: &&char| {
+        let tells_a_time = |splitter: &&Splitter| {
             let zone = Zone::of(jiff::tz::TimeZone::UTC);
-            split(separator) && time(&fields(line, **separator)[0], **separator, &zone).is_ok()
+            let first = || splitter.trimmed_cells(line).swap_remove(0);
+            split(splitter) && time(&first(), splitter.separator(), &zone).is_ok()
         };
-        let separator = candidates.iter().find(tells_a_time);
-        let Some(separator) = separator.or_else(|| candidates.iter().find(split)) else {
+        let splitter = candidates.iter().find(tells_a_time);
+        let Some(splitter) = splitter.or_else(|| candidates.iter().find(split)) else {
             return Err(
                 "it has neither a header with the columns time and meter nor rows of time,meter"
                     .to_owned(),
             );
         };
-        let count = fields(line, *separator).len();
+        let count = splitter.trimmed_cells(line).len();
         if count > 3 {
             return Err(format!(
                 "it has no header, and {count} fields in a row where time,meter or time,meter,pulses are \
@@ -64,7 +74,7 @@ impl Columns {
             ));
         }
         let bare = Columns {
-            separator: *separator,
+            splitter: splitter.clone(),
             count,
             time: 0,
             meter: 1,
@@ -77,8 +87,8 @@ impl Columns {
     }
 
     /// None: it is not a header with this separator.
-    fn from_header(line: &str, separator: char) -> Result<Option<Columns>, Unclear> {
-        let names = fields(line, separator);
+    fn from_header(line: &str, splitter: &Splitter) -> Result<Option<Columns>, Unclear> {
+        let names = splitter.trimmed_cells(line);
         let at = |wanted: &str| {
             names
                 .iter()
@@ -106,7 +116,7 @@ impl Columns {
             return Ok(None);
         };
         Ok(Some(Columns {
-            separator,
+            splitter: splitter.clone(),
             count: names.len(),
             time,
             meter,
@@ -120,8 +130,18 @@ impl Columns {
     /// The columns of a further table, if this line is its header: InfluxDB answers in several.
     pub fn again(&self, line: &str) -> Option<Columns> {
         let begins = self.measurement.or(self.field).is_some() && line.contains("_time");
-        let again = begins.then(|| Columns::from_header(line, self.separator));
+        let again = begins.then(|| Columns::from_header(line, &self.splitter));
         again?.ok().flatten()
+    }
+
+    /// Whether a record ends between quotes, so that the next line belongs to it, too.
+    pub fn is_open(&self, record: &str) -> bool {
+        self.splitter.is_open(record)
+    }
+
+    /// Whether nothing but blanks stands behind a closing quote.
+    pub fn is_well_quoted(&self, record: &str) -> bool {
+        self.splitter.is_well_quoted(record)
     }
 }
 
@@ -165,7 +185,8 @@ impl CsvRow {
 /// # Errors
 /// A sentence about what is not understood.
 pub fn parse(line: &str, columns: &Columns, zone: &Zone) -> Result<CsvRow, Unclear> {
-    let mut fields = fields(line, columns.separator);
+    let mut fields = columns.splitter.trimmed_cells(line);
+    let separator = columns.splitter.separator();
     if fields
         .iter()
         .skip(columns.count)
@@ -176,7 +197,7 @@ pub fn parse(line: &str, columns: &Columns, zone: &Zone) -> Result<CsvRow, Uncle
              stand in quotes",
             fields.len(),
             columns.count,
-            columns.separator
+            separator
         ));
     }
     let mut field = |at: usize, name: &str| {
@@ -198,7 +219,7 @@ pub fn parse(line: &str, columns: &Columns, zone: &Zone) -> Result<CsvRow, Uncle
         },
     };
     Ok(CsvRow {
-        wall_ns: time(&field(columns.time, "time")?, columns.separator, zone)?,
+        wall_ns: time(&field(columns.time, "time")?, separator, zone)?,
         meter: field(columns.meter, "meter")?,
         pulses,
         estimated,
@@ -231,46 +252,6 @@ fn time(text: &str, separator: char, zone: &Zone) -> Result<i64, Unclear> {
         text
     };
     civil::since_1970(text).unwrap_or_else(|| civil::parse(text, zone))
-}
-
-/// The fields of a line (RFC 4180). A quote is one where a field begins with it; blanks around a field are
-/// its own only between quotes.
-fn fields(line: &str, separator: char) -> Vec<String> {
-    let mut fields = Vec::new();
-    let mut rest = Some(line);
-    while let Some(text) = rest {
-        let begin = text.trim_start_matches(|c: char| c.is_whitespace() && c != separator);
-        let (field, after) = match begin.strip_prefix('"') {
-            Some(quoted) => unquote(quoted, separator),
-            None => match text.split_once(separator) {
-                Some((field, after)) => (field.trim().to_owned(), Some(after)),
-                None => (text.trim().to_owned(), None),
-            },
-        };
-        fields.push(field);
-        rest = after;
-    }
-    fields
-}
-
-/// A field behind its first quote, and what follows its separator.
-fn unquote(text: &str, separator: char) -> (String, Option<&str>) {
-    let mut field = String::new();
-    let mut chars = text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        if c != '"' {
-            field.push(c);
-        } else if chars.next_if(|next| next.1 == '"').is_some() {
-            field.push('"');
-        } else {
-            let after = &text[at + 1..];
-            return match after.split_once(separator) {
-                Some((more, after)) => (field + more.trim(), Some(after)),
-                None => (field + after.trim(), None),
-            };
-        }
-    }
-    (field, None)
 }
 
 /// A field as it is written: quoted where anything else than its own characters could be read.

@@ -1,11 +1,15 @@
 //! Pulses from elsewhere: what the Python edition never delivered, CSV and line protocol files, journals
 //! that were moved aside. [`source`] reads them, [`survey`] says what they hold, [`bring`] puts into the
-//! journal what is not there yet. docs/development/import.md tells why it is done this way.
+//! journal what is not there yet, [`run`] does all this in order. docs/development/import.md tells why it is done this way.
 
 pub mod bring;
 pub mod csv;
+pub mod error;
 pub mod line;
+pub mod meters;
 mod reading;
+mod records;
+pub mod run;
 pub mod source;
 pub mod survey;
 mod text;
@@ -112,6 +116,20 @@ pub fn waiting(dir: &Path) -> Vec<PathBuf> {
 /// Whether a file is the queue of the Python edition by its name.
 pub fn is_python_queue(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == PYTHON_QUEUE)
+}
+
+/// What to do about a file that waits to be imported.
+pub fn how_to_import(path: &Path) -> String {
+    let holds = if is_python_queue(path) {
+        "the queue of the Python edition holds pulses that were never delivered"
+    } else {
+        "the journal was damaged and was moved aside; a new one was started"
+    };
+    let path = path.display();
+    format!(
+        "{holds}: with the daemon stopped, `powerlogger import {path}` brings in what can be read \
+         (--dry-run shows it)"
+    )
 }
 
 #[cfg(test)]

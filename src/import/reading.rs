@@ -4,29 +4,37 @@ use std::fs::File;
 use std::path::Path;
 
 use super::csv::{self, Columns};
-use super::source::{Context, Kind, SourceError};
-use super::text::Lines;
+use super::source::{Context, FileKind, SourceError};
+use super::text::TextLines;
 use super::{Taken, Unclear, line};
 use crate::model::TAG;
 
 /// How far a text is read.
-pub(super) enum Reading {
+pub(super) enum TextReading {
     /// Line protocol.
     Lines,
     /// CSV: the separator if it was declared, the columns if they are known.
     Csv(Option<char>, Option<Columns>),
 }
 
-impl Reading {
+impl TextReading {
     /// At the begin of a text.
-    pub(super) fn of(kind: &Kind) -> Reading {
+    pub(super) fn of(kind: &FileKind) -> TextReading {
         match kind {
-            Kind::LineProtocol => Reading::Lines,
-            _ => Reading::Csv(None, None),
+            FileKind::LineProtocol => TextReading::Lines,
+            _ => TextReading::Csv(None, None),
         }
     }
 
-    /// Reads a line that says something.
+    /// The columns of CSV, if they are known.
+    pub(super) fn columns(&self) -> Option<&Columns> {
+        match self {
+            TextReading::Lines => None,
+            TextReading::Csv(_, columns) => columns.as_ref(),
+        }
+    }
+
+    /// Reads a record that says something.
     pub(super) fn line(
         &mut self,
         text: &str,
@@ -34,9 +42,11 @@ impl Reading {
         say: &mut dyn FnMut(Result<Taken<'_>, Unclear>, &str),
     ) {
         let (declared, known) = match self {
-            Reading::Csv(declared, known) => (declared, known),
-            Reading::Lines if is_ddl(text) => return say(Ok(Taken::LeftOut("lines of DDL")), text),
-            Reading::Lines => {
+            TextReading::Csv(declared, known) => (declared, known),
+            TextReading::Lines if is_ddl(text) => {
+                return say(Ok(Taken::LeftOut("lines of DDL")), text);
+            }
+            TextReading::Lines => {
                 return match line::parse(text.trim()).map(line::Line::to_nanoseconds) {
                     Ok(line) => say(line.taken(&context.measurement), text),
                     Err(why) => say(Err(why), text),
@@ -79,8 +89,8 @@ pub(super) fn text_kind(
     path: &Path,
     io: &dyn Fn(std::io::Error) -> SourceError,
     unknown: &dyn Fn(String) -> SourceError,
-) -> Result<Kind, SourceError> {
-    let mut lines = File::open(path).and_then(Lines::open).map_err(io)?;
+) -> Result<FileKind, SourceError> {
+    let mut lines = File::open(path).and_then(TextLines::open).map_err(io)?;
     let neither = "it is neither an SQLite database, nor what is left of a journal";
     let mut declared = None;
     while lines.next().map_err(io)?.is_some() {
@@ -95,10 +105,10 @@ pub(super) fn text_kind(
             continue;
         }
         if line::parse(text.trim()).is_ok() || text.contains(&format!(",{TAG}=")) {
-            return Ok(Kind::LineProtocol);
+            return Ok(FileKind::LineProtocol);
         }
         return match Columns::from_first(text, declared) {
-            Ok(_) => Ok(Kind::Csv),
+            Ok(_) => Ok(FileKind::Csv),
             Err(why) => Err(unknown(format!(
                 "{neither}; as line protocol it is not understood, and as comma-separated values: {why}"
             ))),

@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::Seek;
 use std::path::{Path, PathBuf};
 
-use super::reading::{Reading, text_kind};
-use super::text::{self, Lines};
+use super::reading::{TextReading, text_kind};
+use super::records::Records;
+use super::text;
 use super::{Row, Taken, Unclear, check_stamp, line};
 use crate::civil::Zone;
 use crate::config::InfluxSettings;
@@ -57,7 +58,7 @@ impl SourceError {
 
 /// What a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// The queue of the Python edition.
     PythonQueue,
     /// A journal of ours.
@@ -68,14 +69,14 @@ pub enum Kind {
     LineProtocol,
 }
 
-impl Kind {
+impl FileKind {
     /// What it is, for people.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Kind::PythonQueue => "queue of the Python edition",
-            Kind::Journal => "PowerLogger journal",
-            Kind::Csv => "comma-separated values",
-            Kind::LineProtocol => "line protocol",
+            FileKind::PythonQueue => "queue of the Python edition",
+            FileKind::Journal => "PowerLogger journal",
+            FileKind::Csv => "comma-separated values",
+            FileKind::LineProtocol => "line protocol",
         }
     }
 }
@@ -129,7 +130,7 @@ impl Context {
 #[derive(Debug)]
 pub struct Source {
     path: PathBuf,
-    kind: Kind,
+    kind: FileKind,
     foreign: Option<Foreign>,
     /// A text, open: whoever reads it later may not have the right to open it.
     text: Option<File>,
@@ -157,19 +158,22 @@ impl Source {
         let (kind, foreign) = if is_sqlite(path).map_err(io)? {
             let opened = Foreign::open(path);
             match opened.and_then(|foreign| Ok((foreign.holds()?, foreign))) {
-                Ok((Holds::PythonQueue, foreign)) => (Kind::PythonQueue, Some(foreign)),
-                Ok((Holds::Journal, foreign)) => (Kind::Journal, Some(foreign)),
+                Ok((Holds::PythonQueue, foreign)) => (FileKind::PythonQueue, Some(foreign)),
+                Ok((Holds::Journal, foreign)) => (FileKind::Journal, Some(foreign)),
                 Ok((Holds::Other, _)) => {
                     let why = "it is an SQLite database, but neither the Python edition's queue (table \
                                lp_queue) nor a journal of PowerLogger";
                     return Err(unknown(why.to_owned()));
                 }
-                Err(failed) => (Kind::Journal, Some(headless(path).ok_or(database(failed))?)),
+                Err(failed) => (
+                    FileKind::Journal,
+                    Some(headless(path).ok_or(database(failed))?),
+                ),
             }
         } else {
             match text_kind(path, &io, &unknown) {
                 Ok(kind) => (kind, None),
-                Err(no_text) => (Kind::Journal, Some(headless(path).ok_or(no_text)?)),
+                Err(no_text) => (FileKind::Journal, Some(headless(path).ok_or(no_text)?)),
             }
         };
         let text = match foreign {
@@ -177,7 +181,7 @@ impl Source {
             None => Some(File::open(path).map_err(io)?),
         };
         let is_simulated = match &foreign {
-            Some(foreign) => kind == Kind::Journal && foreign.is_simulated(),
+            Some(foreign) => kind == FileKind::Journal && foreign.is_simulated(),
             None => text::is_simulated(path).map_err(io)?,
         };
         let path = path.to_owned();
@@ -196,7 +200,7 @@ impl Source {
     }
 
     /// What it is.
-    pub fn kind(&self) -> &Kind {
+    pub fn kind(&self) -> &FileKind {
         &self.kind
     }
 
@@ -207,7 +211,9 @@ impl Source {
 
     /// The database, if it is a journal.
     pub fn journal(&self) -> Option<&Foreign> {
-        self.foreign.as_ref().filter(|_| self.kind == Kind::Journal)
+        self.foreign
+            .as_ref()
+            .filter(|_| self.kind == FileKind::Journal)
     }
 
     /// Reads all rows in order. Returns how many could not be read because the file is damaged.
@@ -221,7 +227,7 @@ impl Source {
     ) -> Result<i64, SourceError> {
         let database = |failed| SourceError::database(&self.path, failed);
         match (&self.kind, &self.foreign) {
-            (Kind::PythonQueue, Some(foreign)) => foreign
+            (FileKind::PythonQueue, Some(foreign)) => foreign
                 .queue(&mut |rows, share| {
                     for row in rows {
                         queue_row(row, share, context, each);
@@ -292,12 +298,12 @@ impl Source {
         };
         let file = self.reopened().map_err(io)?;
         let bytes = file.metadata().map_err(io)?.len().max(1);
-        let (mut lines, mut done) = (Lines::open(file).map_err(io)?, 0);
-        let mut reading = Reading::of(&self.kind);
-        while let Some(read) = lines.next().map_err(io)? {
-            done += read;
+        let (mut records, mut done) = (Records::open(file).map_err(io)?, 0);
+        let mut reading = TextReading::of(&self.kind);
+        while let Some(record) = records.next(reading.columns()).map_err(io)? {
+            done += record.bytes;
             let share = done as f64 / bytes as f64;
-            let number = lines.number;
+            let number = record.number;
             let mut say = |taken: Result<Taken<'_>, Unclear>, text: &str| {
                 let taken = taken.and_then(|taken| check(taken, context.now_ns));
                 each(Row {
@@ -308,10 +314,10 @@ impl Source {
                     here_ns: None,
                 });
             };
-            match lines.text() {
+            match &record.text {
                 Ok(text) if text.trim().is_empty() || text.starts_with('#') => {}
                 Ok(text) => reading.line(text, context, &mut say),
-                Err(why) => say(Err(why.to_owned()), ""),
+                Err(why) => say(Err((*why).to_owned()), ""),
             }
         }
         Ok(())
@@ -376,3 +382,7 @@ fn headless(path: &Path) -> Option<Foreign> {
     let named = !foreign.meters().is_empty();
     named.then_some(foreign)
 }
+
+#[cfg(test)]
+#[path = "source_tests.rs"]
+mod tests;

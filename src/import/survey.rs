@@ -16,7 +16,7 @@ const SHOWN: usize = 80;
 
 /// Pulses of one meter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundPulses {
     /// How many.
     pub pulses: u64,
     /// The first one's time.
@@ -40,7 +40,7 @@ pub struct UnclearRow {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Survey {
     /// Pulses by the meter's name in the source.
-    pub meters: BTreeMap<String, Found>,
+    pub meters: BTreeMap<String, FoundPulses>,
     /// Rows left out, by reason.
     pub left_out: BTreeMap<&'static str, u64>,
     /// How many rows are not understood.
@@ -51,6 +51,15 @@ pub struct Survey {
     pub damaged: i64,
     /// Pulses by the hour, in seconds since 1970.
     hours: BTreeMap<i64, u64>,
+}
+
+/// A file, and what it holds.
+#[derive(Debug)]
+pub struct Surveyed {
+    /// The file.
+    pub source: Source,
+    /// What it holds.
+    pub survey: Survey,
 }
 
 impl Survey {
@@ -103,7 +112,7 @@ impl Survey {
             found.first_ns = found.first_ns.min(wall_ns);
             found.last_ns = found.last_ns.max(last_ns);
         } else {
-            let found = Found {
+            let found = FoundPulses {
                 pulses,
                 first_ns: wall_ns,
                 last_ns,

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 /// A line longer than this is none.
-const LINE_BYTES_MAX: u64 = 64 << 10;
+pub(super) const LINE_BYTES_MAX: u64 = 64 << 10;
 
 /// How files begin that hold others, and what to do with them.
 const PACKED: [(&[u8], &str); 5] = [
@@ -29,7 +29,7 @@ pub(super) fn packed(path: &Path) -> io::Result<Option<&'static str>> {
 
 /// Whether a text says of its pulses that they are simulated, in the comments before its first row.
 pub(super) fn is_simulated(path: &Path) -> io::Result<bool> {
-    let mut lines = Lines::open(File::open(path)?)?;
+    let mut lines = TextLines::open(File::open(path)?)?;
     while lines.next()?.is_some() {
         let text = lines.text().unwrap_or_default();
         if text.starts_with(super::SIMULATED_MARK) {
@@ -43,7 +43,7 @@ pub(super) fn is_simulated(path: &Path) -> io::Result<bool> {
 }
 
 /// Lines of a file, whatever bytes are in it.
-pub(super) struct Lines {
+pub(super) struct TextLines {
     reader: BufReader<Box<dyn Read>>,
     line: Vec<u8>,
     /// Bytes of the file for one that is read.
@@ -51,8 +51,8 @@ pub(super) struct Lines {
     pub(super) number: i64,
 }
 
-impl Lines {
-    pub(super) fn open(file: File) -> io::Result<Lines> {
+impl TextLines {
+    pub(super) fn open(file: File) -> io::Result<TextLines> {
         let mut bytes = BufReader::new(file);
         let order = match bytes.fill_buf()? {
             [0xff, 0xfe, ..] => Some(u16::from_le_bytes as fn([u8; 2]) -> u16),
@@ -63,7 +63,7 @@ impl Lines {
             Some(order) => (Box::new(Utf16::new(bytes, order)), 2),
             None => (Box::new(bytes), 1),
         };
-        Ok(Lines {
+        Ok(TextLines {
             reader: BufReader::new(reader),
             line: Vec::new(),
             scale,
@@ -181,7 +181,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
         std::io::Seek::rewind(&mut file).unwrap();
-        let mut lines = Lines::open(file).unwrap();
+        let mut lines = TextLines::open(file).unwrap();
         let mut found = Vec::new();
         while lines.next().unwrap().is_some() {
             found.push(lines.text().unwrap().to_owned());

@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 use std::io::{self, BufRead, Read as _};
 
+use crate::text::csv::Splitter;
+
 /// A text as a Flux string literal. Inside quotes Flux knows `\` escapes and `${…}`; `\$` is one only
 /// before a `{`, elsewhere a syntax error (tried on v2.9.1).
 pub fn string(text: &str) -> String {
@@ -98,7 +100,8 @@ pub fn read_rows(answer: &mut dyn BufRead, each: &mut dyn FnMut(Row<'_>)) -> Res
     // One more than is wanted tells whether there is more.
     let mut answer = answer.take(ANSWER_BYTES_MAX + 1);
     let mut rows = 0;
-    while read_record(&mut answer, &mut record)? {
+    let splitter = Splitter::new(b',');
+    while read_record(&mut answer, &splitter, &mut record)? {
         if answer.limit() == 0 {
             return Err(CsvError::TooLong("more than 32 MiB"));
         }
@@ -126,7 +129,11 @@ pub fn read_rows(answer: &mut dyn BufRead, each: &mut dyn FnMut(Row<'_>)) -> Res
 }
 
 /// Reads the cells of one record, which may go over several lines; false at the end.
-fn read_record(answer: &mut dyn BufRead, cells: &mut Vec<String>) -> Result<bool, CsvError> {
+fn read_record(
+    answer: &mut dyn BufRead,
+    splitter: &Splitter,
+    cells: &mut Vec<String>,
+) -> Result<bool, CsvError> {
     cells.clear();
     let mut line = Vec::new();
     if !read_line(answer, &mut line)? {
@@ -145,20 +152,7 @@ fn read_record(answer: &mut dyn BufRead, cells: &mut Vec<String>) -> Result<bool
         }
     }
     let text = String::from_utf8_lossy(&line);
-    let mut chars = text.trim_end_matches(['\n', '\r']).chars().peekable();
-    let (mut cell, mut quoted) = (String::new(), false);
-    while let Some(c) = chars.next() {
-        match c {
-            '"' if quoted && chars.peek() == Some(&'"') => {
-                chars.next();
-                cell.push('"');
-            }
-            '"' => quoted = !quoted,
-            ',' if !quoted => cells.push(std::mem::take(&mut cell)),
-            c => cell.push(c),
-        }
-    }
-    cells.push(cell);
+    cells.extend(splitter.cells(text.trim_end_matches(['\n', '\r'])));
     Ok(true)
 }
 

@@ -1,4 +1,4 @@
-//! A small InfluxDB 2 client that knows nothing of the rest of the house.
+//! A small InfluxDB 2 client that knows nothing of meters, pulses and journals.
 //!
 //! Facts of the protocol are those of InfluxDB v2.9.1 (`http/write_handler.go`, `http/tokens.go`):
 //! a write is synchronous and answered by exactly 204; everything outside `/api/v2` may answer
@@ -20,6 +20,7 @@ use std::io::BufReader;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, TcpConnector};
 use ureq::{Agent, Proxy, ProxyProtocol};
@@ -242,18 +243,16 @@ fn org_parameter(org: &str) -> String {
     format!("{name}={}", encode(org))
 }
 
-/// Percent-encodes a name for a query string (RFC 3986: all but unreserved characters).
+/// All but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Percent-encodes a name for a query string.
 pub fn encode(name: &str) -> String {
-    use fmt::Write as _;
-    let mut encoded = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            write!(encoded, "%{byte:02X}").expect("a string takes everything");
-        }
-    }
-    encoded
+    utf8_percent_encode(name, RESERVED).to_string()
 }
 
 #[cfg(test)]

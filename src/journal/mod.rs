@@ -63,6 +63,7 @@
 mod db;
 mod error;
 mod handles;
+mod history;
 mod ids;
 mod refusal;
 pub mod salvage;
@@ -71,16 +72,18 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
-
+pub use db::aside::set_aside;
+pub use db::file::{FILE_NAME, file_in};
+pub use db::kind::SIMULATED_BOOT;
 pub use db::lock::{Holder, Lock, holder, is_locked};
 #[cfg(test)]
 pub(crate) use db::migrations::GIVE_ID;
-pub use db::open::{Opened, open as open_database, set_aside};
+pub use db::open::{Opened, open as open_database};
 pub use error::JournalError;
 pub(in crate::journal) use error::OpContext;
 pub use handles::journal::Journal;
-pub use handles::reader::{LedgerEntry, MeterTotals, Page, Reader, StoredPulse};
+pub use handles::reader::Reader;
+pub use history::CountedParts;
 pub use ids::IdRanges;
 pub use refusal::{Refusal, is_read_only, remedy};
 pub use stages::durable::{Durable, Flush};
@@ -91,16 +94,10 @@ pub use stages::unsynced::Carryover;
 pub use stages::writer::Writer;
 pub use tables::compared::{Changed, Compared, Looked, Reconciled};
 pub use tables::deliveries::{DeliveryNews, DestinationState, ExpiredPulse, RefusedPulse};
-pub use tables::kind::SIMULATED_BOOT;
+pub use tables::ledger::LedgerEntry;
+pub use tables::meters::MeterTotals;
+pub use tables::pulses::{Page, StoredPulse};
 pub use tables::quarantine::{Quarantine, Quarantined};
 pub use tables::readings::Registers;
 pub use tables::settings::NotedSettings;
 pub use tables::windows::{Unwatched, Window};
-
-/// The journal's file in its directory.
-pub const FILE_NAME: &str = "journal.sqlite";
-
-/// The file in `dir`.
-pub fn file_in(dir: &Path) -> PathBuf {
-    dir.join(FILE_NAME)
-}

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use super::Notice;
 use super::delivery::{DeliveryLive, ViewsLive};
 use super::journal::JournalLive;
 use super::lines::CaptureLive;
 use super::meters::MetersLive;
+use crate::model::Notice;
 
 /// Everything at one moment. To clone it is to count a few references up.
 #[derive(Debug, Clone, Default)]
@@ -25,10 +25,66 @@ pub struct Snapshot {
     pub journal: Arc<JournalLive>,
     /// Delivery; None: no destination is configured, or none can be used.
     pub delivery: Option<Arc<DeliveryLive>>,
+    /// Which use of a server the two parts are of.
+    server: u64,
     /// The server's windows; None: as above.
     pub views: Option<Arc<ViewsLive>>,
     /// What the configuration's files say that is not done.
     pub notices: Arc<Vec<Notice>>,
+}
+
+/// The part of the board that belongs to one use of a server: delivery and the reconciler publish there. A stage whose
+/// place another has taken publishes nothing any more, however late its last request ends.
+#[derive(Debug, Clone)]
+pub struct ServerPart {
+    board: Arc<Board>,
+    server: u64,
+}
+
+impl ServerPart {
+    /// A server is used from here on, and this is known of it.
+    pub fn begin(board: &Arc<Board>, delivery: DeliveryLive, views: ViewsLive) -> ServerPart {
+        let mut server = 0;
+        board.change(|now| {
+            now.server += 1;
+            server = now.server;
+            now.delivery = Some(Arc::new(delivery));
+            now.views = Some(Arc::new(views));
+        });
+        let board = Arc::clone(board);
+        ServerPart { board, server }
+    }
+
+    /// How everything stands.
+    pub fn snapshot(&self) -> Snapshot {
+        self.board.snapshot()
+    }
+
+    /// Delivery's part changes.
+    pub fn publish_delivery(&self, change: impl FnOnce(&mut DeliveryLive)) {
+        self.change(|now| {
+            if let Some(delivery) = &mut now.delivery {
+                change(Arc::make_mut(delivery));
+            }
+        });
+    }
+
+    /// The reconciler's part changes.
+    pub fn publish_views(&self, change: impl FnOnce(&mut ViewsLive)) {
+        self.change(|now| {
+            if let Some(views) = &mut now.views {
+                change(Arc::make_mut(views));
+            }
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Snapshot)) {
+        self.board.change(|now| {
+            if now.server == self.server {
+                change(now);
+            }
+        });
+    }
 }
 
 /// What a subscriber is woken by. It is called by the stage that publishes: it must return at once.
@@ -43,8 +99,8 @@ impl std::fmt::Debug for Subscription {
     }
 }
 
-/// How everything stands, shared by the stages that publish and those who read. Nobody waits here for
-/// more than the moment in which a few pointers are copied.
+/// How everything stands, shared by the stages that publish and those who read. No thread waits here
+/// for longer than the moment in which a few pointers are copied.
 #[derive(Default)]
 pub struct Board {
     now: Mutex<Snapshot>,
@@ -124,29 +180,11 @@ impl Board {
         self.change(|now| change(Arc::make_mut(&mut now.journal)));
     }
 
-    /// Delivery's part is this from here on, whatever it was; None: there is none.
-    pub fn set_delivery(&self, delivery: Option<DeliveryLive>, views: Option<ViewsLive>) {
+    /// No server is used from here on: what delivery and a reconciler published is gone.
+    pub fn no_server(&self) {
         self.change(|now| {
-            now.delivery = delivery.map(Arc::new);
-            now.views = views.map(Arc::new);
-        });
-    }
-
-    /// Delivery's part changes, if there is one.
-    pub fn publish_delivery(&self, change: impl FnOnce(&mut DeliveryLive)) {
-        self.change(|now| {
-            if let Some(delivery) = &mut now.delivery {
-                change(Arc::make_mut(delivery));
-            }
-        });
-    }
-
-    /// The reconciler's part changes, if there is one.
-    pub fn publish_views(&self, change: impl FnOnce(&mut ViewsLive)) {
-        self.change(|now| {
-            if let Some(views) = &mut now.views {
-                change(Arc::make_mut(views));
-            }
+            now.server += 1;
+            (now.delivery, now.views) = (None, None);
         });
     }
 
@@ -244,19 +282,24 @@ mod tests {
     }
 
     #[test]
-    fn delivery_publishes_only_where_there_is_a_destination() {
-        let board = Board::default();
-        board.publish_delivery(|delivery| delivery.points = 1);
-        assert!(board.snapshot().delivery.is_none());
-        let raw = true;
+    fn a_stage_whose_place_is_taken_publishes_nothing() {
+        let board = Arc::new(Board::default());
         let delivery = DeliveryLive {
-            raw,
+            raw: true,
             ..DeliveryLive::default()
         };
-        board.set_delivery(Some(delivery), None);
-        board.publish_delivery(|delivery| (delivery.missing, delivery.seen) = (4, 10));
-        let delivery = board.snapshot().delivery.unwrap();
-        assert_eq!(delivery.backlog(13), 7);
-        assert_eq!(delivery.backlog(9), 4);
+        let first = ServerPart::begin(&board, delivery.clone(), ViewsLive::default());
+        first.publish_delivery(|delivery| (delivery.missing, delivery.seen) = (4, 10));
+        let shown = board.snapshot().delivery.unwrap();
+        assert_eq!((shown.backlog(13), shown.backlog(9)), (7, 4));
+        let second = ServerPart::begin(&board, delivery, ViewsLive::default());
+        first.publish_delivery(|delivery| delivery.is_failing = true);
+        first.publish_views(|views| views.windows = 1);
+        let now = board.snapshot();
+        assert!(!now.delivery.unwrap().is_failing);
+        assert_eq!(now.views.unwrap().windows, 0);
+        board.no_server();
+        second.publish_delivery(|delivery| delivery.points = 1);
+        assert!(board.snapshot().delivery.is_none());
     }
 }

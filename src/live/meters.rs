@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{FilterTally, Loss, LossCause, WallNs};
+use crate::model::{FilterTally, Loss, LossCause, Reading, WallNs};
 
 /// The meters that the journal knows, and the configured ones that it does not know yet.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -27,28 +27,10 @@ pub struct MeterLive {
     pub losses: BTreeMap<LossCause, Loss>,
     /// What the filter made lately of what looks like pulses, as last committed; None: nothing came yet.
     pub tally: Option<FilterTally>,
-    /// What its register is counted from; None: there was no reading.
-    pub register: Option<RegisterBase>,
+    /// The reading from which its register is counted; None: there was none.
+    pub register: Option<Reading>,
     /// For how many seconds it may be without a pulse, by its own history; None: too little is known.
     pub usual_silence_s: Option<i64>,
-}
-
-/// The reading from which a meter's register is counted.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RegisterBase {
-    /// What its face showed, in kWh.
-    pub kwh: f64,
-    /// The pulses of the meter that were in the journal then.
-    pub pulses: i64,
-    /// Pulses for one kWh.
-    pub imp_per_kwh: f64,
-}
-
-impl RegisterBase {
-    /// The register in kWh when `pulses` of the meter are in the journal.
-    pub fn kwh(&self, pulses: i64) -> f64 {
-        self.kwh + (pulses - self.pulses) as f64 / self.imp_per_kwh
-    }
 }
 
 impl MeterLive {

@@ -1,11 +1,13 @@
-//! The vocabulary: edges, pulses, meters, windows, stamps, losses, lines, the names of points. Pure data and
+//! The vocabulary: edges, pulses, meters, windows, stamps, losses, lines, the names of points, waits that grow. Pure data and
 //! the arithmetic on it; uses nothing else of the program and is used by all of it.
 
+mod backoff;
 mod edge;
 pub mod hour;
 mod line;
 mod loss;
 mod meter;
+mod notice;
 mod point;
 mod pulse;
 mod reading;
@@ -15,10 +17,12 @@ mod time;
 mod watched;
 mod window;
 
+pub use self::backoff::Backoff;
 pub use self::edge::{Bias, CountedEdge, Edge, EdgeKind, Level};
 pub use self::line::{FilterState, FilterTally, LineNow, LineState};
 pub use self::loss::{Loss, LossCause, Losses};
 pub use self::meter::MeterId;
+pub use self::notice::Notice;
 pub use self::point::{FIELD, TAG};
 pub use self::pulse::{Pulse, SegmentNo};
 pub use self::reading::Reading;

@@ -1,9 +1,11 @@
 //! A reading of a meter's register.
 
+use serde::{Deserialize, Serialize};
+
 use super::WallNs;
 
 /// What stood on a meter's face at a time.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
     /// When it was taken.
     pub at_ns: WallNs,

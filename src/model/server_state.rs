@@ -1,6 +1,6 @@
 //! How things stand with the server, as types; the words are those of the journal's columns and of JSON.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The word of a state in which all is well.
 const WORKS: &str = "ok";
@@ -45,6 +45,12 @@ impl DeliveryState {
     /// Whether the server does not take what is sent.
     pub fn is_failing(&self) -> bool {
         matches!(self, DeliveryState::Fails(_))
+    }
+}
+
+impl<'de> Deserialize<'de> for DeliveryState {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<DeliveryState, D::Error> {
+        String::deserialize(deserializer).map(|word| DeliveryState::from_word(&word))
     }
 }
 
@@ -96,6 +102,12 @@ impl ViewsState {
     /// Whether some windows, or all, are not compared although they could be.
     pub fn is_failing(&self) -> bool {
         matches!(self, ViewsState::SomeDaysHeld | ViewsState::Fails(_))
+    }
+}
+
+impl<'de> Deserialize<'de> for ViewsState {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ViewsState, D::Error> {
+        String::deserialize(deserializer).map(|word| ViewsState::from_word(&word))
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`files::Dir`].
 
 pub mod files;
+pub mod rights;
 mod users;
 
 use std::fs;
@@ -18,31 +19,10 @@ use rustix::thread::{
     set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
-pub use users::service_user;
+pub use users::{User, service_user};
 
 /// Links that a path may lead through: as many as the kernel follows.
 const LINKS_MAX: usize = 40;
-
-/// A user with the groups that he has when he logs in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
-    /// The user's number.
-    pub uid: u32,
-    /// The number of the user's own group.
-    pub gid: u32,
-    /// The numbers of all other groups.
-    pub groups: Vec<u32>,
-}
-
-impl User {
-    fn is_root(&self) -> bool {
-        self.uid == 0
-    }
-
-    fn gids(&self) -> Vec<Gid> {
-        self.groups.iter().copied().map(Gid::from_raw).collect()
-    }
-}
 
 /// What a process that was root may still do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,13 +3,34 @@
 use std::fs;
 use std::path::Path;
 
-use super::User;
+use rustix::fs::Gid;
 
 /// The user that the service runs as.
 const SERVICE_USER: &str = "powerlogger";
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
+
+/// A user with the groups that he has when he logs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The user's number.
+    pub uid: u32,
+    /// The number of the user's own group.
+    pub gid: u32,
+    /// The numbers of all other groups.
+    pub groups: Vec<u32>,
+}
+
+impl User {
+    pub(super) fn is_root(&self) -> bool {
+        self.uid == 0
+    }
+
+    pub(super) fn gids(&self) -> Vec<Gid> {
+        self.groups.iter().copied().map(Gid::from_raw).collect()
+    }
+}
 
 /// The service's user, if the system has one.
 pub fn service_user() -> Option<User> {

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
+
 use super::compare::{Counts, Difference};
-use super::examine::{AskRaw, Examiner, Ours, Trouble};
+use super::examine::{AskRaw, Examiner, Ours};
 use super::from_raw::FromRaw;
-use super::outbox::asks_for_less;
 use super::server::Server;
+use super::trouble::{Trouble, asks_for_less};
 use crate::model::{Tier, View};
 use crate::server::failure::Failure;
 
@@ -62,7 +64,7 @@ pub struct LevelReport {
 }
 
 /// Pulses of a meter over the period.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
     /// In the journal.
     pub journal: i64,

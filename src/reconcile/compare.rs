@@ -22,7 +22,7 @@ pub type Counts = BTreeMap<(String, i64), i64>;
 
 /// What a view holds on the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct ViewRead {
     /// The sums of the windows.
     pub counts: Counts,
     /// Points that do not stand at the start of a window, by meter and window: a run of a task at an
@@ -30,7 +30,7 @@ pub struct Found {
     pub strays: BTreeMap<(String, i64), Vec<WallNs>>,
 }
 
-impl Found {
+impl ViewRead {
     /// Adds a point of a view.
     pub fn add(&mut self, view: View, meter: &str, time_ns: WallNs, pulses: i64) {
         let start_s = view.start_of(time_ns);
@@ -81,7 +81,7 @@ impl RawRead {
 
 /// What is to be done about a window that differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum WindowVerdict {
     /// This number belongs there.
     Write(i64),
     /// The pulses in it are to be sent again.
@@ -107,7 +107,7 @@ pub struct Difference {
     /// Pulses in the server's bucket of this level.
     pub found: i64,
     /// What is to be done.
-    pub verdict: Verdict,
+    pub verdict: WindowVerdict,
     /// Points of this window at odd times, which are to become 0.
     pub strays: Vec<WallNs>,
     /// Why it could not be put right.
@@ -128,7 +128,10 @@ pub enum Failed {
 impl Difference {
     /// Whether the two are equal once the repair is over.
     pub fn is_put_right(&self) -> bool {
-        matches!(self.verdict, Verdict::Write(_) | Verdict::Resend) && self.failed.is_none()
+        matches!(
+            self.verdict,
+            WindowVerdict::Write(_) | WindowVerdict::Resend
+        ) && self.failed.is_none()
     }
 }
 
@@ -144,7 +147,7 @@ pub struct Sides<'a> {
     /// What raw holds, where that was asked for.
     pub raw: Option<&'a RawRead>,
     /// What the view holds.
-    pub found: &'a Found,
+    pub found: &'a ViewRead,
 }
 
 impl Sides<'_> {
@@ -172,11 +175,11 @@ impl Sides<'_> {
     }
 
     /// The table above.
-    pub(super) fn verdict(&self, window: &(String, i64)) -> Option<Verdict> {
+    pub(super) fn verdict(&self, window: &(String, i64)) -> Option<WindowVerdict> {
         let (journal, raw, found) = self.of(window);
         let least = raw.unwrap_or(journal).max(journal);
         if found < least {
-            return Some(Verdict::Write(least));
+            return Some(WindowVerdict::Write(least));
         }
         if found == journal {
             return None;
@@ -185,13 +188,13 @@ impl Sides<'_> {
         let vouched = raw.is_some_and(|raw| raw <= journal && (raw > 0 || journal == 0));
         let covered = || self.coverage.covers(self.view, &window.0, window.1);
         Some(if vouched && covered() {
-            Verdict::Write(journal)
+            WindowVerdict::Write(journal)
         } else {
-            Verdict::Foreign
+            WindowVerdict::Foreign
         })
     }
 
-    pub(super) fn difference(&self, window: &(String, i64), verdict: Verdict) -> Difference {
+    pub(super) fn difference(&self, window: &(String, i64), verdict: WindowVerdict) -> Difference {
         let (journal, raw, found) = self.of(window);
         let strays = self.found.strays.get(window).cloned();
         Difference {
@@ -228,9 +231,9 @@ pub fn raw_differences(
             let sent = counted - of(refused, window);
             // A refused point may have been taken at a later try.
             let verdict = if found < sent {
-                Verdict::Resend
+                WindowVerdict::Resend
             } else if found > counted {
-                Verdict::Foreign
+                WindowVerdict::Foreign
             } else {
                 return None;
             };
@@ -264,15 +267,15 @@ mod tests {
             .collect()
     }
 
-    fn verdict(journal: i64, covered: bool, raw: Option<i64>, found: i64) -> Option<Verdict> {
+    fn verdict(journal: i64, covered: bool, raw: Option<i64>, found: i64) -> Option<WindowVerdict> {
         let coverage = Coverage::new([(
             "Import".to_owned(),
             START_S,
             START_S + if covered { 60 } else { 59 },
         )]);
-        let found = Found {
+        let found = ViewRead {
             counts: counts(found),
-            ..Found::default()
+            ..ViewRead::default()
         };
         let raw = raw.map(|pulses| RawRead {
             from_s: START_S,
@@ -291,7 +294,7 @@ mod tests {
 
     #[test]
     fn the_table() {
-        use Verdict::{Foreign, Write};
+        use WindowVerdict::{Foreign, Write};
         for (journal, covered, raw, found, want) in [
             (5, true, None, 5, None),
             (5, true, Some(2), 5, None),
@@ -329,9 +332,9 @@ mod tests {
             from_s: START_S + 60,
             counts: both(5),
         };
-        let found = Found {
+        let found = ViewRead {
             counts: both(9),
-            ..Found::default()
+            ..ViewRead::default()
         };
         let sides = Sides {
             view: View::Minute,
@@ -342,7 +345,10 @@ mod tests {
         };
         let differences = sides.differences(&BTreeSet::from(["Import"]));
         let verdicts: Vec<_> = differences.iter().map(|d| (d.raw, d.verdict)).collect();
-        let want = [(None, Verdict::Foreign), (Some(5), Verdict::Write(5))];
+        let want = [
+            (None, WindowVerdict::Foreign),
+            (Some(5), WindowVerdict::Write(5)),
+        ];
         assert_eq!(verdicts, want);
     }
 
@@ -352,8 +358,8 @@ mod tests {
             journal in 0i64..6, covered: bool, raw in prop::option::of(0i64..6), found in 0i64..6,
         ) {
             let left = match verdict(journal, covered, raw, found) {
-                None | Some(Verdict::Foreign) => found,
-                Some(Verdict::Write(pulses)) => pulses,
+                None | Some(WindowVerdict::Foreign) => found,
+                Some(WindowVerdict::Write(pulses)) => pulses,
                 Some(other) => panic!("{other:?}"),
             };
             prop_assert!(left >= journal.max(raw.unwrap_or(0)));
@@ -365,7 +371,7 @@ mod tests {
 
     #[test]
     fn a_stray_point_counts_in_its_window_and_is_to_become_nothing() {
-        let mut found = Found::default();
+        let mut found = ViewRead::default();
         found.add(View::FiveMinutes, "Import", START_S * NS_PER_S, 300);
         found.add(View::FiveMinutes, "Import", (START_S + 30) * NS_PER_S, 30);
         found.add(View::FiveMinutes, "Import", (START_S + 40) * NS_PER_S, 0);
@@ -382,7 +388,7 @@ mod tests {
         };
         let differences = sides.differences(&BTreeSet::from(["Import"]));
         assert_eq!(differences.len(), 1);
-        assert_eq!(differences[0].verdict, Verdict::Write(300));
+        assert_eq!(differences[0].verdict, WindowVerdict::Write(300));
         assert_eq!(differences[0].strays, [(START_S + 30) * NS_PER_S]);
         assert!(
             sides.differences(&BTreeSet::from(["Export"])).is_empty(),
@@ -399,10 +405,10 @@ mod tests {
             differences.first().map(|difference| difference.verdict)
         };
         assert_eq!(verdict(5, 0, 5), None);
-        assert_eq!(verdict(5, 0, 4), Some(Verdict::Resend));
+        assert_eq!(verdict(5, 0, 4), Some(WindowVerdict::Resend));
         assert_eq!(verdict(5, 1, 4), None);
         assert_eq!(verdict(5, 1, 5), None);
-        assert_eq!(verdict(5, 0, 6), Some(Verdict::Foreign));
-        assert_eq!(verdict(0, 0, 6), Some(Verdict::Foreign));
+        assert_eq!(verdict(5, 0, 6), Some(WindowVerdict::Foreign));
+        assert_eq!(verdict(0, 0, 6), Some(WindowVerdict::Foreign));
     }
 }

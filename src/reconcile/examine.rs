@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::compare::{
-    Counts, Coverage, Difference, Failed, Found, RawRead, Sides, Verdict, raw_differences,
+    Counts, Coverage, Difference, Failed, RawRead, Sides, ViewRead, WindowVerdict, raw_differences,
 };
-use super::outbox::Outbox;
+use super::point_queue::PointQueue;
 use super::server::Server;
+pub use super::trouble::Trouble;
 use crate::influx::line_protocol::LineEncoder;
 use crate::journal::{JournalError, Reader};
 use crate::model::NS_PER_S;
@@ -15,26 +16,6 @@ use crate::model::{FIELD, TAG};
 use crate::model::{Tier, View};
 use crate::server::failure::Failure;
 use crate::server::request_size::RequestSize;
-
-/// Pulses in one read.
-const PAGE_PULSES: usize = 5_000;
-
-/// Why a stretch could not be looked at or put right.
-#[derive(Debug, thiserror::Error)]
-pub enum Trouble {
-    /// The journal.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The server.
-    #[error("{}", .0.message())]
-    Server(Failure),
-}
-
-impl From<Failure> for Trouble {
-    fn from(failure: Failure) -> Trouble {
-        Trouble::Server(failure)
-    }
-}
 
 /// The journal's side of a stretch, in the windows of one view.
 #[derive(Debug, Default)]
@@ -51,7 +32,7 @@ pub struct Seen {
     /// The journal's side.
     pub ours: Ours,
     /// What the view holds.
-    pub found: Found,
+    pub found: ViewRead,
     /// What raw holds; None: it was not asked, or is not there.
     pub raw: Option<RawRead>,
 }
@@ -209,22 +190,22 @@ impl Examiner<'_> {
         let lines = LineEncoders {
             measurement: self.measurement,
         };
-        let mut outbox = Outbox::new(server, Tier::View(view), self.size);
+        let mut queue = PointQueue::new(server, Tier::View(view), self.size);
         let mut written = 0;
         for (of, difference) in differences.iter().enumerate() {
-            let Verdict::Write(pulses) = difference.verdict else {
+            let WindowVerdict::Write(pulses) = difference.verdict else {
                 continue;
             };
             let Some(line) = lines.of(&difference.meter) else {
                 continue;
             };
             for stray_ns in &difference.strays {
-                outbox.push(&line, (0, *stray_ns), of)?;
+                queue.push(&line, (0, *stray_ns), of)?;
             }
-            outbox.push(&line, (pulses, difference.start_s * NS_PER_S), of)?;
+            queue.push(&line, (pulses, difference.start_s * NS_PER_S), of)?;
             written += 1;
         }
-        let outcome = outbox.finish()?;
+        let outcome = queue.finish()?;
         for (of, why) in &outcome.failed {
             differences[*of].failed = Some(*why);
         }
@@ -246,7 +227,7 @@ impl Examiner<'_> {
         let lacking: BTreeMap<(&str, i64), usize> = differences
             .iter()
             .enumerate()
-            .filter(|(_, difference)| difference.verdict == Verdict::Resend)
+            .filter(|(_, difference)| difference.verdict == WindowVerdict::Resend)
             .map(|(of, difference)| ((difference.meter.as_str(), difference.start_s), of))
             .collect();
         if lacking.is_empty() {
@@ -265,25 +246,20 @@ impl Examiner<'_> {
         let Some(reader) = self.reader.as_mut() else {
             return Ok(0);
         };
-        let (mut next, last) = reader.ids_between(from_s, to_s)?.unwrap_or((1, 0));
+        let ids = reader.ids_between(from_s, to_s)?.unwrap_or((1, 0));
         let mut hopeless: BTreeSet<usize> = lacking.values().copied().collect();
-        let mut outbox = Outbox::new(server, Tier::Raw, self.size);
-        while next <= last {
-            let page = reader.page(next, last, PAGE_PULSES)?;
-            let reached = page.covered.iter().chain(&page.held).map(|range| range.1);
-            next = reached.max().unwrap_or(last) + 1;
-            for entry in page.entries {
-                let name = self.names.get(&entry.meter).map_or("", String::as_str);
-                let of = lacking.get(&(name, view.start_of(entry.wall_ns)));
-                let line = lines.get(&entry.meter);
-                if let (Some(of), Some(line)) = (of, line.filter(|_| !refused.contains(&entry.id)))
-                {
-                    hopeless.remove(of);
-                    outbox.push(line, (1, entry.wall_ns), *of)?;
-                }
+        let mut queue = PointQueue::new(server, Tier::Raw, self.size);
+        reader.each_pulse(ids, &mut |entry| {
+            let name = self.names.get(&entry.meter).map_or("", String::as_str);
+            let of = lacking.get(&(name, view.start_of(entry.wall_ns)));
+            let line = lines.get(&entry.meter);
+            if let (Some(of), Some(line)) = (of, line.filter(|_| !refused.contains(&entry.id))) {
+                hopeless.remove(of);
+                queue.push(line, (1, entry.wall_ns), *of)?;
             }
-        }
-        let outcome = outbox.finish()?;
+            Ok::<(), Trouble>(())
+        })?;
+        let outcome = queue.finish()?;
         let gone = hopeless.into_iter().map(|of| (of, Failed::Gone));
         for (of, why) in gone.chain(outcome.failed) {
             differences[of].failed = Some(why);
@@ -327,7 +303,7 @@ pub fn unread(view: View, ours: &Ours) -> Vec<Difference> {
             counts: ours.counts.clone(),
             coverage: ours.coverage.clone(),
         },
-        found: Found::default(),
+        found: ViewRead::default(),
         raw: None,
     };
     let meters = ours.counts.keys().map(|(meter, _)| meter.as_str());

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::compare::{Difference, Sides, Verdict};
+use super::compare::{Difference, Sides, WindowVerdict};
 
 /// Over so many windows a pulse was booked late.
 const LATE_WINDOWS: i64 = 3;
@@ -83,7 +83,7 @@ impl FromRaw {
         sides: &Sides<'_>,
         window: &(String, i64),
         number: i64,
-    ) -> Option<Verdict> {
+    ) -> Option<WindowVerdict> {
         let (meter, start_s) = window;
         let (_, raw, found) = sides.of(window);
         let unbooked = self.unbooked.entry(meter.clone()).or_default();
@@ -93,17 +93,17 @@ impl FromRaw {
             return None;
         }
         if found < number || late {
-            return Some(Verdict::Write(number));
+            return Some(WindowVerdict::Write(number));
         }
         let vouched = sides.verdict(window);
-        if matches!(vouched, Some(Verdict::Write(_))) {
+        if matches!(vouched, Some(WindowVerdict::Write(_))) {
             return vouched;
         }
         let whole = self.whole_from_s.get(meter).is_some_and(|s| s <= start_s);
         Some(match (whole && raw != Some(0), self.may_lower) {
-            (true, true) => Verdict::Write(number),
-            (true, false) => Verdict::Vanishes(number),
-            (false, _) => Verdict::Foreign,
+            (true, true) => WindowVerdict::Write(number),
+            (true, false) => WindowVerdict::Vanishes(number),
+            (false, _) => WindowVerdict::Foreign,
         })
     }
 }
@@ -112,7 +112,7 @@ impl FromRaw {
 mod tests {
     use super::*;
     use crate::model::View;
-    use crate::reconcile::compare::{Counts, Coverage, Found, RawRead};
+    use crate::reconcile::compare::{Counts, Coverage, RawRead, ViewRead};
 
     /// What becomes of hours: what they hold, what raw holds (from the first of them on), and the first hour
     /// that raw holds wholly.
@@ -121,7 +121,7 @@ mod tests {
         raw: &[i64],
         whole_from: i64,
         (may_lower, late): (bool, bool),
-    ) -> Vec<Option<Verdict>> {
+    ) -> Vec<Option<WindowVerdict>> {
         let counts = |pulses: &[i64]| -> Counts {
             let hours = pulses.iter().zip(0..).filter(|(pulses, _)| **pulses > 0);
             hours
@@ -144,9 +144,9 @@ mod tests {
                 from_s: 0,
                 counts: part(counts(raw)),
             };
-            let found = Found {
+            let found = ViewRead {
                 counts: part(counts(found)),
-                ..Found::default()
+                ..ViewRead::default()
             };
             let sides = Sides {
                 view: View::Hour,
@@ -163,7 +163,7 @@ mod tests {
         verdicts
     }
 
-    use Verdict::{Foreign, Vanishes, Write};
+    use WindowVerdict::{Foreign, Vanishes, Write};
 
     #[test]
     fn pulses_that_were_booked_late_go_back_where_they_belong() {

@@ -1,6 +1,6 @@
 //! The server that is an InfluxDB 2, asked in Flux.
 
-use super::compare::{Counts, Found};
+use super::compare::{Counts, ViewRead};
 use super::server::Server;
 use crate::config::InfluxSettings;
 use crate::influx::gzip::Gzip;
@@ -102,8 +102,8 @@ impl Server for InfluxServer {
         Ok(counts)
     }
 
-    fn view(&mut self, view: View, from_s: i64, to_s: i64) -> Result<Found, Failure> {
-        let mut found = Found::default();
+    fn view(&mut self, view: View, from_s: i64, to_s: i64) -> Result<ViewRead, Failure> {
+        let mut found = ViewRead::default();
         self.points(
             Tier::View(view),
             (from_s, to_s),

@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use super::compare::{Difference, Verdict};
+use super::compare::{Difference, WindowVerdict};
 use super::held::Held;
 use crate::clock::elapsed::LEAP_MAX_NS;
 use crate::journal::{Changed, Compared, Looked};
@@ -37,7 +37,7 @@ const ALL_EVERY_S: i64 = 7 * 86_400;
 
 /// Why a stretch is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum StretchKind {
     /// It is due for the first time.
     Ahead,
     /// Windows in it have changed.
@@ -49,7 +49,7 @@ pub(super) enum Kind {
 /// A stretch of windows to be compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stretch {
-    pub(super) kind: Kind,
+    pub(super) kind: StretchKind,
     pub(super) from_s: i64,
     pub(super) to_s: i64,
     pub(super) changed: Vec<Changed>,
@@ -159,8 +159,8 @@ impl Lane {
         let start_s = difference.start_s;
         let end_s = start_s + self.level.windows().width_s();
         let changed = || stretch.changed.iter().any(|w| w.start_s == start_s);
-        stretch.kind != Kind::Ahead
-            && difference.verdict != Verdict::Foreign
+        stretch.kind != StretchKind::Ahead
+            && difference.verdict != WindowVerdict::Foreign
             && !self.held.windows().covers(start_s, end_s)
             && !changed()
     }
@@ -170,8 +170,8 @@ impl Lane {
     pub(super) fn deepen(&mut self, stretch: &Stretch, bounds: Bounds) -> bool {
         let oldest_s = bounds.oldest_s;
         let from_s = match stretch.kind {
-            Kind::Look => stretch.from_s,
-            Kind::Ahead | Kind::Changed => {
+            StretchKind::Look => stretch.from_s,
+            StretchKind::Ahead | StretchKind::Changed => {
                 let until_s = self.known.until_s.unwrap_or(stretch.to_s);
                 until_s.min(bounds.edge_s)
             }
@@ -230,7 +230,7 @@ impl Lane {
             changed.retain(|window| window.start_s < from_s + longest_s);
             let to_s = changed.last().map_or(from_s, |window| window.start_s) + width_s;
             return Some(Stretch {
-                kind: Kind::Changed,
+                kind: StretchKind::Changed,
                 from_s,
                 to_s,
                 changed,
@@ -248,7 +248,7 @@ impl Lane {
         let from_s = from_s.max(bounds.oldest_s);
         if from_s < bounds.edge_s {
             let to_s = bounds.edge_s.min(from_s + longest_s);
-            return stretch(Kind::Ahead, from_s, to_s);
+            return stretch(StretchKind::Ahead, from_s, to_s);
         }
         let due_s = bounds.edge_s.min(bounds.settled_s);
         let mut due = self.known.to_look.within(bounds.oldest_s, due_s);
@@ -256,7 +256,7 @@ impl Lane {
             due.remove(from_s, to_s);
         }
         let (from_s, to_s) = due.iter().next_back().filter(|_| look)?;
-        stretch(Kind::Look, from_s.max(to_s - longest_s), to_s)
+        stretch(StretchKind::Look, from_s.max(to_s - longest_s), to_s)
     }
 
     /// A stretch has been compared and put right, but for the windows in `unequal`.
@@ -275,7 +275,7 @@ impl Lane {
         }
         let (from_s, to_s) = (stretch.from_s, stretch.to_s);
         match stretch.kind {
-            Kind::Ahead => {
+            StretchKind::Ahead => {
                 if self.known.until_s.is_none() {
                     (self.known.from_s, self.known.all_s) = (from_s, now_s);
                 }
@@ -283,8 +283,8 @@ impl Lane {
                 // A task that should not be there may still write them.
                 self.known.to_look.add(from_s.max(bounds.settled_s), to_s);
             }
-            Kind::Changed => self.note_compared(&stretch.changed),
-            Kind::Look => self.known.to_look.remove(from_s, to_s),
+            StretchKind::Changed => self.note_compared(&stretch.changed),
+            StretchKind::Look => self.known.to_look.remove(from_s, to_s),
         }
         for (from_s, to_s) in self.held.windows().within(from_s, to_s).iter() {
             self.known.to_look.add(from_s, to_s);

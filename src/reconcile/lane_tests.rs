@@ -35,7 +35,7 @@ fn go_on(lane: &mut Lane, bounds: Bounds) -> Option<Stretch> {
     Some(stretch)
 }
 
-fn spans(lane: &mut Lane, edge: i64) -> Vec<(Kind, i64, i64)> {
+fn spans(lane: &mut Lane, edge: i64) -> Vec<(StretchKind, i64, i64)> {
     let stretches = std::iter::from_fn(|| go_on(lane, bounds(0, edge)));
     stretches
         .map(|stretch| (stretch.kind, stretch.from_s / H, stretch.to_s / H))
@@ -45,8 +45,8 @@ fn spans(lane: &mut Lane, edge: i64) -> Vec<(Kind, i64, i64)> {
 #[test]
 fn a_new_lane_begins_with_the_oldest_window_and_goes_ahead() {
     let mut lane = lane(HOUR, None);
-    assert_eq!(spans(&mut lane, 10), [(Kind::Ahead, 0, 10)]);
-    assert_eq!(spans(&mut lane, 11), [(Kind::Ahead, 10, 11)]);
+    assert_eq!(spans(&mut lane, 10), [(StretchKind::Ahead, 0, 10)]);
+    assert_eq!(spans(&mut lane, 11), [(StretchKind::Ahead, 10, 11)]);
     assert_eq!(spans(&mut lane, 11), []);
     assert_eq!(lane.known.span(), Some((0, 11 * H)));
 }
@@ -57,15 +57,15 @@ fn two_days_are_looked_at_and_everything_once_a_week() {
     lane.known.all_s = 400 * H;
     look_back(&mut lane, 500, 500);
     assert_eq!(lane.known.span(), None, "nothing of it is known yet");
-    assert_eq!(spans(&mut lane, 500), [(Kind::Look, 452, 500)]);
+    assert_eq!(spans(&mut lane, 500), [(StretchKind::Look, 452, 500)]);
     assert_eq!(lane.known.span(), Some((452 * H, 500 * H)));
     look_back(&mut lane, 500, 400 + 7 * 24);
-    assert_eq!(spans(&mut lane, 500), [(Kind::Look, 0, 500)]);
+    assert_eq!(spans(&mut lane, 500), [(StretchKind::Look, 0, 500)]);
     assert_eq!(lane.known.span(), Some((0, 500 * H)));
     // Whenever that was, it was not in the future.
     lane.known.all_s = 9_000 * H;
     look_back(&mut lane, 500, 600);
-    assert_eq!(spans(&mut lane, 500), [(Kind::Look, 0, 500)]);
+    assert_eq!(spans(&mut lane, 500), [(StretchKind::Look, 0, 500)]);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn hours_without_a_pulse_prove_nothing() {
     let mut lane = lane(HOUR, Some(500));
     lane.known.all_s = 500 * H;
     lane.look_back(Some(300 * H), bounds(0, 500), 500 * H);
-    assert_eq!(spans(&mut lane, 500), [(Kind::Look, 253, 500)]);
+    assert_eq!(spans(&mut lane, 500), [(StretchKind::Look, 253, 500)]);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn changed_windows_come_first_and_once() {
     assert_eq!(stretch.unwrap().changed, [changed(9_000, 3)]);
     let (_, stretch) = next(vec![changed(9, 4)], 0);
     let again = stretch.unwrap();
-    assert_eq!((again.kind, again.from_s), (Kind::Changed, 9 * H));
+    assert_eq!((again.kind, again.from_s), (StretchKind::Changed, 9 * H));
     // The server does not keep them any more: they are not compared, and not forgotten either.
     let (gone, stretch) = next(vec![changed(9, 5), changed(12, 6)], 12);
     assert_eq!(gone, [changed(9, 5)]);
@@ -159,12 +159,15 @@ fn what_was_written_while_it_was_young_is_looked_at_when_it_is_settled() {
         edge_s: edge * H,
         settled_s: settled * H,
     };
-    assert_eq!(go_on(&mut lane, at(104, 101)).unwrap().kind, Kind::Ahead);
+    assert_eq!(
+        go_on(&mut lane, at(104, 101)).unwrap().kind,
+        StretchKind::Ahead
+    );
     assert_eq!(go_on(&mut lane, at(104, 101)), None);
     let stretch = go_on(&mut lane, at(104, 103)).unwrap();
     assert_eq!(
         (stretch.kind, stretch.from_s, stretch.to_s),
-        (Kind::Look, 101 * H, 103 * H)
+        (StretchKind::Look, 101 * H, 103 * H)
     );
     // What can be said meanwhile ends where that begins.
     assert_eq!(lane.known.span(), Some((0, 103 * H)));
@@ -227,7 +230,10 @@ fn a_lane_that_a_wrong_year_has_led_too_far_comes_back() {
     lane.pull_back(104 * H);
     assert_eq!(lane.catch_up_s, None, "nor is it in a hurry until then");
     let stretch = go_on(&mut lane, bounds(0, 105)).unwrap();
-    assert_eq!((stretch.kind, stretch.from_s), (Kind::Ahead, 104 * H));
+    assert_eq!(
+        (stretch.kind, stretch.from_s),
+        (StretchKind::Ahead, 104 * H)
+    );
 }
 
 fn changed(hour: i64) -> Changed {
@@ -244,7 +250,7 @@ fn lacking(hour: i64) -> Difference {
         journal: 5,
         raw: None,
         found: 0,
-        verdict: Verdict::Write(5),
+        verdict: WindowVerdict::Write(5),
         strays: Vec::new(),
         failed: None,
     }
@@ -256,19 +262,19 @@ fn what_is_missing_beside_changed_windows_leads_to_a_look_at_everything() {
     lane.known.all_s = 500 * H;
     let due = vec![changed(300), changed(490)];
     let stretch = lane.next(due, bounds(20, 500), 3, true).unwrap();
-    assert_eq!(stretch.kind, Kind::Changed);
+    assert_eq!(stretch.kind, StretchKind::Changed);
     assert!(!lane.is_a_loss(&stretch, &lacking(300)), "it has changed");
     assert!(lane.is_a_loss(&stretch, &lacking(400)));
     assert!(lane.deepen(&stretch, bounds(20, 500)));
     assert_eq!(lane.keeping, Keeping::Span(20 * H, 500 * H));
     // What is due for the first time may be missing, and may be more than we know.
     let ahead = Stretch {
-        kind: Kind::Ahead,
+        kind: StretchKind::Ahead,
         ..stretch.clone()
     };
     assert!(!lane.is_a_loss(&ahead, &lacking(400)));
     let foreign = Difference {
-        verdict: Verdict::Foreign,
+        verdict: WindowVerdict::Foreign,
         ..lacking(400)
     };
     assert!(!lane.is_a_loss(&stretch, &foreign));
@@ -287,7 +293,7 @@ fn a_day_that_is_not_taken_waits_and_the_rest_goes_on() {
     assert_eq!(lane.known.span(), Some((487 * H, 500 * H)));
     assert_eq!(spans(&mut lane, 500), []);
     look_back(&mut lane, 500, 500);
-    assert_eq!(spans(&mut lane, 500), [(Kind::Look, 452, 480)]);
+    assert_eq!(spans(&mut lane, 500), [(StretchKind::Look, 452, 480)]);
     // It is its turn: still refused, which is no loss.
     lane.held.look(1_000);
     let again = lane.next(Vec::new(), bounds(0, 500), 3, true).unwrap();

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::compare::{Counts, Found};
+use super::compare::{Counts, ViewRead};
 use crate::model::{Tier, View};
 use crate::server::failure::Failure;
 
@@ -19,7 +19,7 @@ pub trait Server: Debug + Send {
     ///
     /// # Errors
     /// When the answer is anything but complete.
-    fn view(&mut self, view: View, from_s: i64, to_s: i64) -> Result<Found, Failure>;
+    fn view(&mut self, view: View, from_s: i64, to_s: i64) -> Result<ViewRead, Failure>;
 
     /// Writes line protocol into the bucket of a level. Ok means 204.
     ///

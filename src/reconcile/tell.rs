@@ -2,9 +2,9 @@
 
 use tracing::{debug, info, warn};
 
-use super::Reconciler;
-use super::compare::{Difference, Verdict};
-use super::lane::{Kind, Lane, Stretch};
+use super::compare::{Difference, WindowVerdict};
+use super::lane::{Lane, Stretch, StretchKind};
+use super::reconciler::Reconciler;
 use crate::journal::{DeliveryNews, DestinationState};
 use crate::model::{Tier, ViewsState};
 use crate::server::failure::Hold;
@@ -78,8 +78,8 @@ pub(super) fn differences(
     }
     let mut foreign = differences
         .iter()
-        .filter(|difference| difference.verdict == Verdict::Foreign);
-    if let Some(first) = foreign.next().filter(|_| stretch.kind != Kind::Look) {
+        .filter(|difference| difference.verdict == WindowVerdict::Foreign);
+    if let Some(first) = foreign.next().filter(|_| stretch.kind != StretchKind::Look) {
         warn!(
             level,
             from,

@@ -1,9 +1,11 @@
 //! One turn of a lane: reads both sides of a stretch, and writes what is to be put right.
 
-use super::compare::{Difference, Failed, Verdict};
-use super::examine::{AskRaw, Examiner, Trouble, unread};
-use super::lane::{Bounds, Keeping, Kind, Stretch};
-use super::{Reconciler, tell};
+use super::compare::{Difference, Failed, WindowVerdict};
+use super::examine::{AskRaw, Examiner, unread};
+use super::lane::{Bounds, Keeping, Stretch, StretchKind};
+use super::reconciler::Reconciler;
+use super::tell;
+use super::trouble::Trouble;
 use crate::config::Downsampling;
 use crate::journal::{JournalError, Mark};
 use crate::model::NS_PER_S;
@@ -172,7 +174,7 @@ impl Reconciler {
         let from_s = self.raw_from_s(now_s).max(raw.dropped_before_s);
         // Whole hours, so that no window of any view is read in part.
         let from_s = View::Hour.floor_s(from_s + View::Hour.width_s() - 1);
-        let young = stretch.kind == Kind::Ahead && stretch.from_s >= bounds.settled_s;
+        let young = stretch.kind == StretchKind::Ahead && stretch.from_s >= bounds.settled_s;
         if young && self.downsampling == Downsampling::Client {
             AskRaw::IfMore(from_s)
         } else {
@@ -207,7 +209,7 @@ impl Reconciler {
 fn unequal(view: View, differences: &[Difference]) -> Spans {
     let foreign = differences
         .iter()
-        .filter(|difference| difference.verdict == Verdict::Foreign);
+        .filter(|difference| difference.verdict == WindowVerdict::Foreign);
     Spans::new(foreign.map(|d| (d.start_s, d.start_s + view.width_s())))
 }
 

@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::config::DeliverSettings;
 use crate::journal::Outbox;
 use crate::journal::Reader;
-use crate::live::Board;
+use crate::live::ServerPart;
 
 /// What delivery and the reconciler need to begin, each its own.
 #[derive(Debug)]
@@ -15,8 +15,8 @@ pub struct Dependencies {
     pub reader: Reader,
     /// Where the writer finds what is to be kept.
     pub outbox: Arc<Outbox>,
-    /// Where the stage shows how it stands. Its part must be there.
-    pub board: Arc<Board>,
+    /// Where the stage shows how it stands.
+    pub shown_on: ServerPart,
     /// Real time: pauses are the machine's, whatever clock the pulses stand on.
     pub clock: Arc<dyn Clock>,
     /// How to send and to retry.

@@ -1,18 +1,18 @@
 //! What all who speak with the server share: the connection, what its answers mean, how long to wait after
 //! which, how much to put into a request.
 
-pub mod backoff;
 pub mod connection;
 pub mod dependencies;
 pub mod encoding;
 pub mod failure;
 pub mod reminder;
 pub mod request_size;
+pub mod retry;
 
-pub use self::backoff::Backoff;
 pub use self::connection::{Connection, TokenLookup};
 pub use self::dependencies::Dependencies;
 pub use self::encoding::Encoding;
 pub use self::failure::{Failure, Hold};
 pub use self::reminder::{Remind, Reminder};
 pub use self::request_size::RequestSize;
+pub use self::retry::RetryPolicy;

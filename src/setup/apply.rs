@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::mark::{self, Role};
+use super::mark::{self, MarkRole};
 use super::plan::{Action, Wanted, permissions};
 use super::{installation, tasks, writer_file};
 use crate::influx::{Client, Error};
@@ -98,7 +98,7 @@ impl Applier<'_> {
                 self.client.describe_authorization(id, &description)?;
             }
             Action::CreateReader { .. } => {
-                let (_, token) = self.create_token(Role::Reader)?;
+                let (_, token) = self.create_token(MarkRole::Reader)?;
                 return Ok(Some(token));
             }
             Action::DeleteToken { id, .. } => {
@@ -116,7 +116,7 @@ impl Applier<'_> {
         let what = format!("Pulses in windows of {}", view.as_str());
         (
             script,
-            mark::describe(&what, installation, Role::Task(view)),
+            mark::describe(&what, installation, MarkRole::Task(view)),
         )
     }
 
@@ -151,7 +151,7 @@ impl Applier<'_> {
         Err(ApplyError::Blind("tasks"))
     }
 
-    fn create_token(&self, role: Role) -> Result<(String, String), ApplyError> {
+    fn create_token(&self, role: MarkRole) -> Result<(String, String), ApplyError> {
         let influx = self.wanted.influx;
         let mut ids = Vec::new();
         for level in Tier::ALL {
@@ -164,8 +164,8 @@ impl Applier<'_> {
             );
         }
         let description = match role {
-            Role::Writer => self.describe_writer(),
-            Role::Reader | Role::Task(_) => {
+            MarkRole::Writer => self.describe_writer(),
+            MarkRole::Reader | MarkRole::Task(_) => {
                 let what = "PowerLogger: read-only, for Grafana";
                 mark::describe(what, self.wanted.installation, role)
             }
@@ -197,7 +197,7 @@ impl Applier<'_> {
 
     /// The token is kept the moment it exists.
     fn create_writer(&self) -> Result<(), ApplyError> {
-        let (id, token) = self.create_token(Role::Writer)?;
+        let (id, token) = self.create_token(MarkRole::Writer)?;
         let influx = self.wanted.influx;
         let kept = writer_file::write(
             self.config_dir,

@@ -35,7 +35,7 @@ pub struct Refused {
 
 /// What is on the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Look {
+pub struct Inventory {
     /// The organisation's id.
     pub org_id: String,
     /// Its buckets.
@@ -96,8 +96,8 @@ fn unreached(error: &Error) -> String {
 ///
 /// # Errors
 /// When the server does not tell.
-pub fn look(client: &Client, org_id: &str) -> Result<Look, Error> {
-    Ok(Look {
+pub fn look(client: &Client, org_id: &str) -> Result<Inventory, Error> {
+    Ok(Inventory {
         org_id: org_id.to_owned(),
         buckets: client.buckets(org_id)?,
         tasks: client.tasks(org_id)?,

@@ -26,7 +26,7 @@ pub struct Installation {
 
 /// What the file tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub enum FoundInstallation {
     /// There is none, or what is there is no id.
     Nothing,
     /// It is this machine's.
@@ -35,12 +35,12 @@ pub enum Found {
     Elsewhere(String),
 }
 
-impl Found {
+impl FoundInstallation {
     /// The installation of this machine.
     pub fn here(self) -> Option<Installation> {
         match self {
-            Found::Here(installation) => Some(installation),
-            Found::Nothing | Found::Elsewhere(_) => None,
+            FoundInstallation::Here(installation) => Some(installation),
+            FoundInstallation::Nothing | FoundInstallation::Elsewhere(_) => None,
         }
     }
 }
@@ -99,22 +99,24 @@ impl Default for Installation {
 ///
 /// # Errors
 /// When the file is there and cannot be read.
-pub fn find(config_dir: &Path) -> io::Result<Found> {
+pub fn find(config_dir: &Path) -> io::Result<FoundInstallation> {
     let _acting = owner::as_owner_of(config_dir)?;
     let text = match fs::read_to_string(config_dir.join(ID_FILE)) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(FoundInstallation::Nothing);
+        }
         Err(error) => return Err(error),
     };
     Ok(judge(&text, &Machine::this()))
 }
 
 /// A file without a machine was written before there were any: it is taken for this one's.
-fn judge(text: &str, this: &Machine) -> Found {
+fn judge(text: &str, this: &Machine) -> FoundInstallation {
     match Installation::parse(text) {
-        None => Found::Nothing,
-        Some(known) if known.machine.differs_from(this) => Found::Elsewhere(known.id),
-        Some(known) => Found::Here(known),
+        None => FoundInstallation::Nothing,
+        Some(known) if known.machine.differs_from(this) => FoundInstallation::Elsewhere(known.id),
+        Some(known) => FoundInstallation::Here(known),
     }
 }
 
@@ -125,9 +127,9 @@ fn judge(text: &str, this: &Machine) -> Found {
 /// When it cannot be kept: without it what is made could not be found again.
 pub fn find_or_make(config_dir: &Path) -> io::Result<(Installation, Option<String>)> {
     let (known, copied_from) = match find(config_dir)? {
-        Found::Here(known) => (Some(known), None),
-        Found::Elsewhere(id) => (None, Some(id)),
-        Found::Nothing => (None, None),
+        FoundInstallation::Here(known) => (Some(known), None),
+        FoundInstallation::Elsewhere(id) => (None, Some(id)),
+        FoundInstallation::Nothing => (None, None),
     };
     let mut installation = known.clone().unwrap_or_default();
     installation.machine = Machine::this().or(&installation.machine);
@@ -181,7 +183,7 @@ mod tests {
     #[test]
     fn the_id_is_made_once() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(find(dir.path()).unwrap(), Found::Nothing);
+        assert_eq!(find(dir.path()).unwrap(), FoundInstallation::Nothing);
         let (made, _) = find_or_make(dir.path()).unwrap();
         assert!(is_id(&made.id), "{made:?}");
         assert_eq!(find_or_make(dir.path()).unwrap(), (made.clone(), None));
@@ -208,8 +210,14 @@ mod tests {
         let mut made = Installation::new();
         (made.machine, made.tokens) = (machine("a"), vec!["0a".to_owned()]);
         let text = made.text();
-        assert_eq!(judge(&text, &machine("a")), Found::Here(made.clone()));
-        assert_eq!(judge(&text, &machine("b")), Found::Elsewhere(made.id));
+        assert_eq!(
+            judge(&text, &machine("a")),
+            FoundInstallation::Here(made.clone())
+        );
+        assert_eq!(
+            judge(&text, &machine("b")),
+            FoundInstallation::Elsewhere(made.id)
+        );
         let former = judge("01234567\n", &machine("b")).here().unwrap();
         assert_eq!((former.id.as_str(), former.tokens.len()), ("01234567", 0));
     }

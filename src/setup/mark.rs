@@ -8,7 +8,7 @@ use crate::model::View;
 
 /// What a marked thing is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum MarkRole {
     /// The task of a view.
     Task(View),
     /// The token of `run`.
@@ -17,20 +17,20 @@ pub enum Role {
     Reader,
 }
 
-impl Role {
+impl MarkRole {
     fn word(self) -> String {
         match self {
-            Role::Task(view) => format!("task-{}", view.as_str()),
-            Role::Writer => "writer".to_owned(),
-            Role::Reader => "reader".to_owned(),
+            MarkRole::Task(view) => format!("task-{}", view.as_str()),
+            MarkRole::Writer => "writer".to_owned(),
+            MarkRole::Reader => "reader".to_owned(),
         }
     }
 
-    fn from_word(word: &str) -> Option<Role> {
+    fn from_word(word: &str) -> Option<MarkRole> {
         match word {
-            "writer" => Some(Role::Writer),
-            "reader" => Some(Role::Reader),
-            word => View::from_word(word.strip_prefix("task-")?).map(Role::Task),
+            "writer" => Some(MarkRole::Writer),
+            "reader" => Some(MarkRole::Reader),
+            word => View::from_word(word.strip_prefix("task-")?).map(MarkRole::Task),
         }
     }
 }
@@ -38,16 +38,16 @@ impl Role {
 const BEGIN: &str = "[powerlogger:";
 
 /// A description that bears our mark.
-pub fn describe(what: &str, installation: &str, role: Role) -> String {
+pub fn describe(what: &str, installation: &str, role: MarkRole) -> String {
     format!("{what} {BEGIN}{installation}:{}]", role.word())
 }
 
 /// Whose a described thing is, and what for; None: it bears no mark of any PowerLogger.
-pub fn read(description: &str) -> Option<(&str, Role)> {
+pub fn read(description: &str) -> Option<(&str, MarkRole)> {
     let (_, rest) = description.rsplit_once(BEGIN)?;
     let (mark, _) = rest.split_once(']')?;
     let (installation, role) = mark.split_once(':')?;
-    Some((installation, Role::from_word(role)?))
+    Some((installation, MarkRole::from_word(role)?))
 }
 
 /// What an installation writes.
@@ -66,7 +66,7 @@ const SERIES: &str = "series ";
 pub fn describe_writer(installation: &str, series: &Series) -> String {
     let series = json!(series);
     let what = format!("PowerLogger: writes pulses and reads them back, {SERIES}{series}");
-    describe(&what, installation, Role::Writer)
+    describe(&what, installation, MarkRole::Writer)
 }
 
 /// What is written with a described token; None: it does not tell, as those made by older versions.
@@ -82,7 +82,11 @@ mod tests {
 
     #[test]
     fn a_mark_is_found_again() {
-        let roles = [Role::Writer, Role::Reader, Role::Task(View::FiveMinutes)];
+        let roles = [
+            MarkRole::Writer,
+            MarkRole::Reader,
+            MarkRole::Task(View::FiveMinutes),
+        ];
         for role in roles {
             let description = describe("what [it] is", "01ab23cd", role);
             assert_eq!(read(&description), Some(("01ab23cd", role)));
@@ -102,9 +106,9 @@ mod tests {
             };
             let description = describe_writer("01ab23cd", &series);
             assert_eq!(super::series(&description), Some(series));
-            assert_eq!(read(&description), Some(("01ab23cd", Role::Writer)));
+            assert_eq!(read(&description), Some(("01ab23cd", MarkRole::Writer)));
         }
-        let former = describe("PowerLogger: writes pulses", "01ab23cd", Role::Writer);
+        let former = describe("PowerLogger: writes pulses", "01ab23cd", MarkRole::Writer);
         assert_eq!(super::series(&former), None);
     }
 }

@@ -1,8 +1,8 @@
 //! What is there, what is wanted, and what is to be done about it. Pure.
 
 pub use super::action::{Action, days};
-use super::inspect::Look;
-use super::mark::{self, Role, Series};
+use super::inspect::Inventory;
+use super::mark::{self, MarkRole, Series};
 use super::sharing::{self, Other, Overlap};
 use super::tasks;
 use crate::config::{Downsampling, InfluxSettings};
@@ -79,7 +79,7 @@ pub struct Plan {
 }
 
 /// Makes the plan.
-pub fn plan(look: &Look, wanted: &Wanted<'_>) -> Plan {
+pub fn plan(look: &Inventory, wanted: &Wanted<'_>) -> Plan {
     let mut plan = Plan::default();
     let others = sharing::others(look, wanted.influx, wanted.installation);
     plan.overlaps = sharing::overlaps(&others, &wanted.series());
@@ -95,7 +95,7 @@ pub fn plan(look: &Look, wanted: &Wanted<'_>) -> Plan {
 
 /// The ids of the four buckets; None: one of them is to be made.
 fn plan_buckets(
-    look: &Look,
+    look: &Inventory,
     wanted: &Wanted<'_>,
     others: &[Other],
     plan: &mut Plan,
@@ -133,13 +133,13 @@ fn plan_buckets(
 }
 
 /// Things that bear our mark with this role.
-fn is_ours(description: &str, wanted: &Wanted<'_>, role: Role) -> bool {
+fn is_ours(description: &str, wanted: &Wanted<'_>, role: MarkRole) -> bool {
     mark::read(description) == Some((wanted.installation, role))
 }
 
-fn plan_tasks(look: &Look, wanted: &Wanted<'_>, plan: &mut Plan) {
+fn plan_tasks(look: &Inventory, wanted: &Wanted<'_>, plan: &mut Plan) {
     for view in View::ALL {
-        let role = Role::Task(view);
+        let role = MarkRole::Task(view);
         let ours = look
             .tasks
             .iter()
@@ -183,7 +183,7 @@ fn plan_tasks(look: &Look, wanted: &Wanted<'_>, plan: &mut Plan) {
     }
 }
 
-fn plan_conflicts(look: &Look, wanted: &Wanted<'_>, plan: &mut Plan) {
+fn plan_conflicts(look: &Inventory, wanted: &Wanted<'_>, plan: &mut Plan) {
     plan.conflicts = conflicts(look, wanted.influx);
     if wanted.take_over {
         let deactivate = plan.conflicts.iter().map(|conflict| Action::Deactivate {
@@ -195,7 +195,7 @@ fn plan_conflicts(look: &Look, wanted: &Wanted<'_>, plan: &mut Plan) {
 }
 
 /// Active tasks that no PowerLogger has made and that write into one of the four buckets.
-pub fn conflicts(look: &Look, influx: &InfluxSettings) -> Vec<Conflict> {
+pub fn conflicts(look: &Inventory, influx: &InfluxSettings) -> Vec<Conflict> {
     let writers = foreign_writers(look, influx).into_iter();
     let active = writers.filter(|(task, _)| task.is_active());
     active
@@ -209,7 +209,10 @@ pub fn conflicts(look: &Look, influx: &InfluxSettings) -> Vec<Conflict> {
 
 /// Foreign tasks that write into one of our buckets or have done so, with its name. Those of another PowerLogger are
 /// none: they count the same windows from the same points, so that it does not matter whose comes last.
-pub fn foreign_writers<'a>(look: &'a Look, influx: &'a InfluxSettings) -> Vec<(&'a Task, &'a str)> {
+pub fn foreign_writers<'a>(
+    look: &'a Inventory,
+    influx: &'a InfluxSettings,
+) -> Vec<(&'a Task, &'a str)> {
     let foreign = look
         .tasks
         .iter()
@@ -223,10 +226,10 @@ pub fn foreign_writers<'a>(look: &'a Look, influx: &'a InfluxSettings) -> Vec<(&
 }
 
 /// What a token of ours may do with the four buckets.
-pub fn permissions(role: Role, bucket_ids: &[String]) -> Vec<Permission> {
+pub fn permissions(role: MarkRole, bucket_ids: &[String]) -> Vec<Permission> {
     let actions: &[&str] = match role {
-        Role::Writer => &["read", "write"],
-        Role::Reader | Role::Task(_) => &["read"],
+        MarkRole::Writer => &["read", "write"],
+        MarkRole::Reader | MarkRole::Task(_) => &["read"],
     };
     let mut permissions: Vec<Permission> = actions
         .iter()
@@ -242,18 +245,23 @@ pub fn permissions(role: Role, bucket_ids: &[String]) -> Vec<Permission> {
     permissions
 }
 
-fn plan_tokens(look: &Look, wanted: &Wanted<'_>, bucket_ids: Option<&[String]>, plan: &mut Plan) {
+fn plan_tokens(
+    look: &Inventory,
+    wanted: &Wanted<'_>,
+    bucket_ids: Option<&[String]>,
+    plan: &mut Plan,
+) {
     let of_role = |role| {
         let ours = look.authorizations.iter();
         let ours = ours.filter(move |entry| is_ours(&entry.description, wanted, role));
         ours.collect::<Vec<&Authorization>>()
     };
-    plan_writer(&of_role(Role::Writer), wanted, bucket_ids, plan);
-    plan_readers(of_role(Role::Reader), wanted, bucket_ids, plan);
+    plan_writer(&of_role(MarkRole::Writer), wanted, bucket_ids, plan);
+    plan_readers(of_role(MarkRole::Reader), wanted, bucket_ids, plan);
 }
 
 /// Whether a token's entry is in force, and for the four buckets and nothing else.
-fn is_good(entry: &Authorization, role: Role, bucket_ids: Option<&[String]>) -> bool {
+fn is_good(entry: &Authorization, role: MarkRole, bucket_ids: Option<&[String]>) -> bool {
     let permissions = bucket_ids.map(|ids| permissions(role, ids));
     entry.active && Some(&entry.permissions) == permissions.as_ref()
 }
@@ -283,7 +291,7 @@ fn plan_writer(
     let current = writers
         .iter()
         .find(|entry| Some(entry.id.as_str()) == wanted.writer_id);
-    let keep = current.filter(|entry| is_good(entry, Role::Writer, bucket_ids));
+    let keep = current.filter(|entry| is_good(entry, MarkRole::Writer, bucket_ids));
     match (current, keep) {
         (_, Some(entry)) => {
             plan.kept
@@ -317,7 +325,7 @@ fn plan_readers(
 ) {
     let (good, bad): (Vec<_>, Vec<_>) = readers
         .into_iter()
-        .partition(|entry| is_good(entry, Role::Reader, bucket_ids));
+        .partition(|entry| is_good(entry, MarkRole::Reader, bucket_ids));
     match (good.is_empty(), bad.is_empty()) {
         _ if wanted.new_read_token => plan.actions.push(Action::CreateReader {
             why: "you asked for a new one",

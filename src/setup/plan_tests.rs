@@ -31,7 +31,7 @@ fn series(meters: &[&str]) -> Series {
 }
 
 /// A server on which everything is as it should be.
-fn complete(influx: &InfluxSettings) -> Look {
+fn complete(influx: &InfluxSettings) -> Inventory {
     let days = [30, 90, 365, 0];
     let buckets = Tier::ALL.iter().zip(days).map(|(level, days)| Bucket {
         id: format!("id-{}", level.as_str()),
@@ -45,27 +45,31 @@ fn complete(influx: &InfluxSettings) -> Look {
         name: tasks::name(view, US),
         flux: tasks::script(influx, view, US),
         status: "active".to_owned(),
-        description: mark::describe("x", US, Role::Task(view)),
+        description: mark::describe("x", US, MarkRole::Task(view)),
         ..Task::default()
     });
     let token = |id: &str, role| Authorization {
         id: id.to_owned(),
         description: match role {
-            Role::Writer => mark::describe_writer(US, &series(&["Import"])),
+            MarkRole::Writer => mark::describe_writer(US, &series(&["Import"])),
             role => mark::describe("x", US, role),
         },
         active: true,
         permissions: permissions(role, &ids),
     };
-    Look {
+    Inventory {
         org_id: "org".to_owned(),
-        authorizations: vec![token("w", Role::Writer), token("r", Role::Reader)],
+        authorizations: vec![token("w", MarkRole::Writer), token("r", MarkRole::Reader)],
         tasks: tasks.to_vec(),
         buckets,
     }
 }
 
-fn plan_for(look: &Look, influx: &InfluxSettings, change: impl FnOnce(&mut Wanted<'_>)) -> Plan {
+fn plan_for(
+    look: &Inventory,
+    influx: &InfluxSettings,
+    change: impl FnOnce(&mut Wanted<'_>),
+) -> Plan {
     let made_here = ["w", "r"].map(str::to_owned);
     let meters = ["Import".to_owned()];
     let mut wanted = Wanted {
@@ -83,7 +87,7 @@ fn plan_for(look: &Look, influx: &InfluxSettings, change: impl FnOnce(&mut Wante
 }
 
 /// The kinds of the actions after a change to a complete server.
-fn kinds(change: impl FnOnce(&mut Look)) -> Vec<&'static str> {
+fn kinds(change: impl FnOnce(&mut Inventory)) -> Vec<&'static str> {
     let influx = settings();
     let mut look = complete(&influx);
     change(&mut look);
@@ -93,7 +97,7 @@ fn kinds(change: impl FnOnce(&mut Look)) -> Vec<&'static str> {
 
 #[test]
 fn an_empty_server_gets_everything_and_a_complete_one_nothing() {
-    let plan = plan_for(&Look::default(), &settings(), |wanted| {
+    let plan = plan_for(&Inventory::default(), &settings(), |wanted| {
         wanted.writer_id = None
     });
     let kinds_of: Vec<_> = plan.actions.iter().map(Action::kind).collect();
@@ -177,7 +181,7 @@ fn a_token_that_nobody_has_is_replaced() {
 const OTHER: &str = "89abcdef";
 
 /// The same server, used by another installation with these meters, too.
-fn shared(influx: &InfluxSettings, meters: &[&str]) -> Look {
+fn shared(influx: &InfluxSettings, meters: &[&str]) -> Inventory {
     let mut look = complete(influx);
     for view in View::ALL {
         look.tasks.push(Task {
@@ -185,7 +189,7 @@ fn shared(influx: &InfluxSettings, meters: &[&str]) -> Look {
             name: tasks::name(view, OTHER),
             flux: tasks::script(influx, view, OTHER),
             status: "active".to_owned(),
-            description: mark::describe("x", OTHER, Role::Task(view)),
+            description: mark::describe("x", OTHER, MarkRole::Task(view)),
             ..Task::default()
         });
     }
@@ -197,10 +201,10 @@ fn shared(influx: &InfluxSettings, meters: &[&str]) -> Look {
         permissions: permissions(role, &ids),
     };
     let writer = mark::describe_writer(OTHER, &series(meters));
-    let reader = mark::describe("x", OTHER, Role::Reader);
+    let reader = mark::describe("x", OTHER, MarkRole::Reader);
     look.authorizations.extend([
-        token("other-w", writer, Role::Writer),
-        token("other-r", reader, Role::Reader),
+        token("other-w", writer, MarkRole::Writer),
+        token("other-r", reader, MarkRole::Reader),
     ]);
     look
 }
@@ -274,7 +278,8 @@ fn a_retention_that_another_installation_shares_is_never_shortened() {
 fn meters_of_one_name_in_the_same_buckets_are_told() {
     let influx = settings();
     let look = shared(&influx, &["Heat pump", "Import", "import"]);
-    let overlaps = |look: &Look, influx: &InfluxSettings| plan_for(look, influx, |_| {}).overlaps;
+    let overlaps =
+        |look: &Inventory, influx: &InfluxSettings| plan_for(look, influx, |_| {}).overlaps;
     let found = overlaps(&look, &influx);
     let [overlap] = &found[..] else {
         panic!("{found:?}");
@@ -300,7 +305,7 @@ fn meters_of_one_name_in_the_same_buckets_are_told() {
     assert!(overlaps(&inactive, &influx).is_empty());
     // Of a former version's token it is not known.
     let mut former = look;
-    former.authorizations[2].description = mark::describe("writes", OTHER, Role::Writer);
+    former.authorizations[2].description = mark::describe("writes", OTHER, MarkRole::Writer);
     assert!(overlaps(&former, &influx).is_empty());
     let others = sharing::others(&former, &influx, US);
     assert_eq!(others[0].tokens, [("other-w".to_owned(), None)]);

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::inspect::Look;
-use super::mark::{self, Role, Series};
+use super::inspect::Inventory;
+use super::mark::{self, MarkRole, Series};
 use super::tasks;
 use crate::config::InfluxSettings;
 use crate::influx::management::{Bucket, Task};
@@ -46,7 +46,7 @@ impl Overlap {
 }
 
 /// The levels into whose buckets a task writes.
-pub fn written_by(task: &Task, look: &Look, influx: &InfluxSettings) -> Vec<Tier> {
+pub fn written_by(task: &Task, look: &Inventory, influx: &InfluxSettings) -> Vec<Tier> {
     let mut levels = Tier::ALL.to_vec();
     levels.retain(|level| {
         let name = influx.bucket(*level);
@@ -57,16 +57,16 @@ pub fn written_by(task: &Task, look: &Look, influx: &InfluxSettings) -> Vec<Tier
 }
 
 /// All others that write into our buckets, by id.
-pub fn others(look: &Look, influx: &InfluxSettings, installation: &str) -> Vec<Other> {
+pub fn others(look: &Inventory, influx: &InfluxSettings, installation: &str) -> Vec<Other> {
     let mut others: BTreeMap<&str, Other> = BTreeMap::new();
     for task in look.tasks.iter().filter(|task| task.is_active()) {
-        if let Some((whose, Role::Task(_))) = mark::read(&task.description) {
+        if let Some((whose, MarkRole::Task(_))) = mark::read(&task.description) {
             let levels = written_by(task, look, influx);
             others.entry(whose).or_default().levels.extend(levels);
         }
     }
     for entry in look.authorizations.iter().filter(|entry| entry.active) {
-        let Some((whose, Role::Writer)) = mark::read(&entry.description) else {
+        let Some((whose, MarkRole::Writer)) = mark::read(&entry.description) else {
             continue;
         };
         let writes = |id: &str| {

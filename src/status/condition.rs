@@ -4,7 +4,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::Status;
 use super::line::Daemon;
-use crate::live::Notice;
+use crate::model::Notice;
 use crate::model::{LossCause, NS_PER_S};
 
 /// A backlog whose oldest pulse is older than this is a condition of its own, also where delivery works.
@@ -135,6 +135,7 @@ impl Condition {
                 Notice::ConfigurationWrong(_) => "configuration_wrong",
                 Notice::ConfigurationDiffers(_) => "configuration_differs",
                 Notice::ServerUnusable(_) => "server_unusable",
+                Notice::PageNotReachable(_) => "page_not_reachable",
             },
         }
     }
@@ -172,7 +173,9 @@ impl Condition {
             | Condition::WindowsNotCompared
             | Condition::ClockUnknown => Severity::Warning,
             Condition::Configuration(notice) => match notice {
-                Notice::ConfigurationWrong(_) | Notice::ServerUnusable(_) => Severity::Warning,
+                Notice::ConfigurationWrong(_)
+                | Notice::ServerUnusable(_)
+                | Notice::PageNotReachable(_) => Severity::Warning,
                 Notice::ConfigurationDiffers(_) => Severity::Info,
             },
         }
@@ -223,7 +226,8 @@ impl Condition {
             Condition::Configuration(
                 Notice::ConfigurationWrong(text)
                 | Notice::ConfigurationDiffers(text)
-                | Notice::ServerUnusable(text),
+                | Notice::ServerUnusable(text)
+                | Notice::PageNotReachable(text),
             ) => return text.clone(),
         }
         .to_owned()

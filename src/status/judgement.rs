@@ -1,9 +1,10 @@
 //! Whether a meter's filter fits what comes on its line: most of what looks like pulses is counted, and
 //! what is counted is no more than can flow through the meter. Pure.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::condition::Rejection;
+use super::words;
 use crate::model::FilterTally;
 
 /// More than one of so many that look like pulses is rejected: a few per cent.
@@ -16,14 +17,14 @@ const REJECTED_MIN: u64 = 10;
 const NONE_COUNTED_MIN: u64 = 100;
 
 /// What the daemon's filter made of the latest hundreds that look like pulses, since it started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilterStatus {
     /// How many looked like pulses.
     pub judged: u64,
     /// How many of them were rejected.
     pub rejected: u64,
     /// Why most of these were, where they are too many to be interference.
-    #[serde(serialize_with = "as_cause")]
+    #[serde(serialize_with = "as_cause", deserialize_with = "words::rejection")]
     pub too_many: Option<Rejection>,
     /// The power in watts that the latest pulses mean, where it is more than can flow through the meter.
     pub excess_w: Option<u32>,

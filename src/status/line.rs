@@ -1,6 +1,6 @@
 //! How a meter's line stands, from what the daemon has told of it and whether that daemon still runs. Pure.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::journal::Holder;
 use crate::model::WallNs;
@@ -23,6 +23,12 @@ pub enum Daemon {
     Unseen,
 }
 
+impl Daemon {
+    pub(super) fn running() -> Daemon {
+        Daemon::Running
+    }
+}
+
 impl From<Holder> for Daemon {
     fn from(holder: Holder) -> Daemon {
         match holder {
@@ -34,7 +40,7 @@ impl From<Holder> for Daemon {
 }
 
 /// A meter's line.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LineStatus {
     /// Whether it is read: else nothing is counted on it.
     pub is_read: bool,

@@ -2,34 +2,39 @@
 //! of the live board where a daemon runs in this process, else read from the journal; both give the same. The
 //! log, systemd, the command line and the page only render it.
 
+mod clock;
 pub mod condition;
 pub mod judgement;
 pub mod line;
 pub mod log_line;
 pub mod systemd_text;
+mod words;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::energy::register;
 use crate::journal::JournalError;
 use crate::journal::Reader;
 use crate::journal::remedy;
 use crate::live::{
-    ClockLive, DeliveryLive, JournalLive, MeterLive, MetersLive, Notice, Snapshot, TierLive,
-    ViewsLive, silence,
+    ClockLive, DeliveryLive, JournalLive, MeterLive, MetersLive, Snapshot, TierLive, ViewsLive,
+    silence,
 };
-use crate::model::{DeliveryState, LineNow, NS_PER_S, ViewsState, WallNs};
+use crate::model::{DeliveryState, LineNow, Loss, LossCause, NS_PER_S, Notice, ViewsState, WallNs};
+pub use clock::clock_words;
 pub use condition::{Condition, Severity};
 use line::{Daemon, LineStatus, line_status};
+use words::Word;
 
 /// The state of the whole, at one time.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// When it was taken, in nanoseconds since 1970.
     pub at_ns: WallNs,
-    /// Whether a daemon runs.
-    #[serde(skip)]
+    /// Whether a daemon runs. Only one that does sends a snapshot.
+    #[serde(skip, default = "Daemon::running")]
     pub daemon: Daemon,
     /// The pulses are made up: by the simulated house, or from a recording.
     pub simulated: bool,
@@ -54,7 +59,7 @@ pub struct Status {
 }
 
 /// One meter.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MeterStatus {
     /// Its name.
     pub name: String,
@@ -90,19 +95,21 @@ pub struct Wanted<'a> {
 }
 
 /// The clock of the newest pulses.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClockStatus {
     /// `synchronised`, `rtc`, `assumed`, or `provisional`.
-    pub trust: &'static str,
+    #[serde(deserialize_with = "words::trust")]
+    pub trust: Word,
     /// Whether pulses are held, not delivered, until their time is known.
     pub holding: bool,
 }
 
 /// Losses of one meter for one cause.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LossStatus {
     /// Why.
-    pub cause: &'static str,
+    #[serde(deserialize_with = "words::cause")]
+    pub cause: Word,
     /// Whether it is a filter at work rather than a pulse gone missing.
     pub filter: bool,
     /// Whether a pulse has gone missing by it: neither rejected on purpose nor put back by number.
@@ -116,7 +123,7 @@ pub struct LossStatus {
 }
 
 /// How delivery stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeliveryStatus {
     /// The destination.
     pub destination: String,
@@ -137,7 +144,7 @@ pub struct DeliveryStatus {
 }
 
 /// How far the server's buckets have been compared with the journal.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ViewsStatus {
     /// `ok`, a kind of failure, or empty before the first comparison.
     pub state: ViewsState,
@@ -146,13 +153,15 @@ pub struct ViewsStatus {
     /// Since when it is so.
     pub since_ns: WallNs,
     /// By level: everything before this, in seconds since 1970, has been compared.
+    #[serde(deserialize_with = "words::by_level")]
     pub until_s: BTreeMap<&'static str, i64>,
     /// The same levels, with what can be said of them.
+    #[serde(deserialize_with = "words::by_level")]
     pub levels: BTreeMap<&'static str, LevelStatus>,
 }
 
 /// What can be said of a level: only of what was compared by the last look.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LevelStatus {
     /// What the last look has compared begins here, in seconds since 1970; None: it is still to come.
     pub from_s: Option<i64>,
@@ -304,16 +313,24 @@ impl Told {
     }
 }
 
-impl MeterStatus {
-    fn of(meter: &MeterLive, told: &Told, at_ns: WallNs) -> MeterStatus {
-        let losses = meter.losses.iter().map(|(cause, loss)| LossStatus {
+impl LossStatus {
+    /// A loss for this cause.
+    pub fn of(cause: LossCause, loss: Loss) -> LossStatus {
+        LossStatus {
             cause: cause.as_str(),
             filter: cause.is_filter(),
             lost: cause.is_loss(),
             pulses: loss.pulses,
             first_ns: loss.first_ns,
             last_ns: loss.last_ns,
-        });
+        }
+    }
+}
+
+impl MeterStatus {
+    fn of(meter: &MeterLive, told: &Told, at_ns: WallNs) -> MeterStatus {
+        let losses = meter.losses.iter();
+        let losses = losses.map(|(cause, loss)| LossStatus::of(*cause, *loss));
         let silent = meter
             .usual_silence_s
             .zip(meter.last_pulse_ns)
@@ -322,7 +339,7 @@ impl MeterStatus {
             name: meter.name.to_string(),
             pulses: meter.pulses,
             last_pulse_ns: meter.last_pulse_ns,
-            register_kwh: meter.register.map(|base| base.kwh(meter.pulses)),
+            register_kwh: register::kwh(meter.register.as_slice(), meter.pulses),
             usual_silence_s: meter.usual_silence_s,
             is_configured: meter.is_configured,
             line: told.line(&meter.name).filter(|_| meter.is_configured),

@@ -23,7 +23,7 @@ use powerlogger::journal::salvage::{Arrival, Foreign, KnownSegments, would_raise
 use powerlogger::journal::{Journal, Reader, Registers, open_database};
 use powerlogger::model::{Edge, EdgeKind, MeterId};
 use powerlogger::model::{FilterState, Reading, View};
-use powerlogger::server::backoff::Backoff;
+use powerlogger::server::RetryPolicy;
 use powerlogger::server::connection::failure;
 use powerlogger::server::encoding::Encoding;
 use powerlogger::server::failure::{Failure, judge};
@@ -224,7 +224,7 @@ fn error_texts_corpus() -> Vec<Vec<u8>> {
 
 /// The bytes as an answer's text, as `Retry-After`, and as where a redirect leads.
 pub(crate) fn error_texts(bytes: &[u8]) {
-    const BACKOFF: Backoff = Backoff {
+    const BACKOFF: RetryPolicy = RetryPolicy {
         retries_max: 8,
         interval: Duration::from_secs(10),
     };

@@ -13,11 +13,11 @@ use powerlogger::model::{NS_PER_MS, NS_PER_S, WallNs};
 use serde::{Deserialize, Serialize};
 
 use super::found::{Found, Point, points};
-use super::support::wait::wait_until;
-use super::support_gpio::{self, Ground, Rig};
 use super::tape::{self, Tape};
 use super::works::{self, Hand, METERS, Made, Watch};
 use super::{blank_disk, ext4_disk, option, seed, tool};
+use crate::support::gpio::{self, Ground, Rig};
+use crate::support::wait::wait_until;
 
 /// Cuts in the ordinary run.
 const CUTS: u64 = 20;
@@ -114,7 +114,7 @@ impl Disks {
         blank_disk(&self.found, TAPE_BYTES);
         let disks = [&self.journal, &self.held, &self.made, &self.found].map(PathBuf::as_path);
         let job = serde_json::to_string(&job).unwrap();
-        rig.run(name, support_gpio::Place::REAL, &disks, &[(JOB, &job)])
+        rig.run(name, gpio::Place::REAL, &disks, &[(JOB, &job)])
     }
 }
 

@@ -14,10 +14,10 @@ use powerlogger::journal::Journal;
 
 use super::found::{Found, Point, points};
 use super::log_writes::{BLOCK, Entry, Log, Part, Player};
-use super::support_gpio::{self, Ground, Rig, SimChip};
 use super::tape::{self, Tape};
 use super::works::{self, Hand, METERS, Made, Watch};
 use super::{blank_disk, ext4_disk, option, seed, tool};
+use crate::support::gpio::{self, Ground, Rig, SimChip};
 
 /// Images in the ordinary run.
 const IMAGES: u64 = 50;
@@ -58,9 +58,9 @@ pub(crate) fn outside(rig: &Rig, name: &str, dir: &Path) {
     blank_disk(&log, LOG_BYTES);
     blank_disk(&held, TAPE_BYTES);
     blank_disk(&made, TAPE_BYTES);
-    let place = support_gpio::Place {
+    let place = gpio::Place {
         timeout_s: 3_000,
-        ..support_gpio::Place::REAL
+        ..gpio::Place::REAL
     };
     rig.assert_passes(name, place, &[&disk, &before, &log, &held, &made]);
 }

@@ -1,5 +1,5 @@
 //! Power cuts: the true binary on real lines, with its journal on an ext4 disk, whose power goes at
-//! any moment (`support_gpio` says where: only a guest can be cut off).
+//! any moment (`support::gpio` says where: only a guest can be cut off).
 //!
 //! * [`cuts`]: the guest is stopped at once, again and again on the same disk. What the page cache held
 //!   is lost.
@@ -18,12 +18,14 @@
               figures are printed"
 )]
 
-#[path = "../support/mod.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "it uses a part of it"
+)]
+#[path = "../it/support/mod.rs"]
 mod support;
-#[path = "../support_daemon/mod.rs"]
-mod support_daemon;
-#[path = "../support_gpio/mod.rs"]
-mod support_gpio;
 
 mod cuts;
 mod found;
@@ -35,9 +37,9 @@ mod works;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::gpio::{Ground, Rig, guest_ground, skip, test_path};
+use crate::support::program::find;
 use powerlogger::clock::{Clock, SystemClock};
-use support::program::find;
-use support_gpio::{Ground, Rig, guest_ground, skip};
 
 /// Where a test is.
 enum Place {
@@ -114,7 +116,7 @@ fn seed(test: &str) -> u64 {
 
 #[test]
 fn power_cuts_cost_at_most_the_sync_interval() {
-    let name = "power_cuts_cost_at_most_the_sync_interval";
+    let name = test_path!("power_cuts_cost_at_most_the_sync_interval");
     match place(name, &["mkfs.ext4"]) {
         None => {}
         Some(Place::Outside(rig, dir)) => cuts::campaign(&rig, name, dir.path()),
@@ -124,7 +126,7 @@ fn power_cuts_cost_at_most_the_sync_interval() {
 
 #[test]
 fn a_disk_that_reorders_writes_between_flushes_is_enough() {
-    let name = "a_disk_that_reorders_writes_between_flushes_is_enough";
+    let name = test_path!("a_disk_that_reorders_writes_between_flushes_is_enough");
     match place(name, &["mkfs.ext4", "dmsetup", "losetup"]) {
         None => {}
         Some(Place::Outside(rig, dir)) => images::outside(&rig, name, dir.path()),

@@ -10,12 +10,12 @@ use std::time::Duration;
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::model::{Level, NS_PER_MS, WallNs};
 
-use super::support::fake_influx::store::Notebook;
-use super::support::fake_influx::{FakeInflux, Store};
-use super::support::influxd::ORG;
-use super::support_daemon::Daemon;
-use super::support_gpio::{SimChip, Wire};
 use super::tape::Tape;
+use crate::support::daemon::Daemon;
+use crate::support::fake_influx::store::Notebook;
+use crate::support::fake_influx::{FakeInflux, Store};
+use crate::support::gpio::{SimChip, Wire};
+use crate::support::influxd::ORG;
 
 const BUCKET: &str = "PowerLogger_raw";
 

@@ -33,7 +33,13 @@
     reason = "the seed is printed; a test that cannot go on may panic"
 )]
 
-#[path = "../support/mod.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "it uses a part of it"
+)]
+#[path = "../it/support/mod.rs"]
 mod support;
 
 mod model;

@@ -134,3 +134,49 @@ fn a_wrong_date_at_the_start_leads_no_comparison_astray() {
     let ops = ops.chain(counted).chain(sent);
     holds(true, 5_000, ops.collect());
 }
+
+/// A time that contradicts the boot's own is held. Set right again, but killed and cut off before that was kept,
+/// its pulse was put just before the next boot, however long the machine was off, or left at the wrong time.
+#[test]
+fn a_time_that_was_contradicted_when_the_boot_ended_is_not_guessed() {
+    let pulse = Op::Pulses { meter: 0, count: 1 };
+    for (days, minutes) in [(3, 0), (3, 2_900), (-3, 0), (-3, 2_900)] {
+        let wrong = Op::WrongYears { days, says: false };
+        let cut = Op::PowerCut {
+            minutes,
+            in_1970: false,
+        };
+        let began = [Op::Capture, Op::Commit, wrong, pulse.clone(), Op::Capture];
+        let ended = [Op::Commit, Op::Ntp, Op::Crash, cut];
+        holds(true, 5_000, began.into_iter().chain(ended).collect());
+    }
+}
+
+/// What leaves a full disk was delivered to the server as it is spelt now, not as it was.
+#[test]
+fn pulses_leave_that_the_server_has_under_its_new_name() {
+    let ops = vec![
+        Op::Pulses {
+            meter: 0,
+            count: 1_117,
+        },
+        Op::Capture,
+        Op::Commit,
+        Op::DiskStall,
+        Op::Ntp,
+        Op::Respell,
+        Op::Deliver,
+        Op::Pulses {
+            meter: 1,
+            count: 22,
+        },
+        Op::Commit,
+        Op::WrongYears {
+            days: 3,
+            says: false,
+        },
+        Op::DiskFull(true),
+        Op::Commit,
+    ];
+    holds(false, 5_000, ops);
+}

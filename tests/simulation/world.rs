@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use powerlogger::capture::{Capture, Signal};
-use powerlogger::clock::segment::{EARLIEST_WALL_NS, MAX_WAIT_NS, Rules, Trust};
+use powerlogger::clock::segment::{EARLIEST_WALL_NS, Rules, Trust};
 use powerlogger::clock::{Clock, VirtualClock};
 use powerlogger::config::{
     DeliverSettings, Downsampling, FilterSettings, JournalSettings, LineName, LineSettings,
     MeterSettings,
 };
-use powerlogger::deliver::{Deliverer, Step};
+use powerlogger::deliver::{DeliverStep, Deliverer};
 use powerlogger::intake::{Intake, PULSES_MAX};
 use powerlogger::journal::IdRanges;
 use powerlogger::journal::Journal;
@@ -21,11 +21,11 @@ use powerlogger::journal::Marks;
 use powerlogger::journal::Writer;
 use powerlogger::journal::{Durable, Flush};
 use powerlogger::journal::{Reader, StoredPulse};
-use powerlogger::live::Board;
+use powerlogger::live::{Board, ServerPart};
 use powerlogger::model::{Bias, CountedEdge, EdgeKind, Level, LossCause, NS_PER_MS, NS_PER_S};
 
 use powerlogger::model::{TASK_OFFSET_S, Tier, View};
-use powerlogger::reconcile::{self, Reconciler, Writers};
+use powerlogger::reconcile::{ReconcileStep, Reconciler, Writers};
 use powerlogger::server::Dependencies;
 
 use crate::model::{Op, Run};
@@ -37,6 +37,12 @@ pub(crate) const METERS: [&str; 2] = ["Import", "Export"];
 /// Before so much time has passed no pulse is older than the raw retention.
 const LEAVE_NS: i64 = 29 * 86_400 * NS_PER_S;
 const GOOD_WALL_NS: i64 = EARLIEST_WALL_NS + 200 * 86_400 * NS_PER_S;
+
+/// After so long a plausible time is assumed to be right, as without configuration.
+const MAX_WAIT_NS: i64 = 600 * NS_PER_S;
+
+/// What the monotonic clock shows when the program starts after a power cut.
+const BOOTING_NS: i64 = NS_PER_S;
 
 const DAY_NS: i64 = 86_400 * NS_PER_S;
 
@@ -113,6 +119,8 @@ struct World {
     backup: Option<Store>,
     /// How often the server was spelt in another way.
     spellings: u32,
+    /// The journal's row of the server as it is spelt now.
+    destination: i64,
     /// Pulses that another logger has written: meter and stamp.
     others: BTreeSet<(usize, i64)>,
     house: Option<House>,
@@ -173,6 +181,7 @@ impl World {
             server,
             backup: None,
             spellings: 0,
+            destination: 0,
             others: BTreeSet::new(),
             house: None,
             disk_full: false,
@@ -243,6 +252,7 @@ impl World {
         let row = journal
             .destination(&format!("influx {}", self.spellings))
             .unwrap();
+        self.destination = row;
         let marks = Arc::new(Marks::at(journal.newest()).on(Arc::clone(&board)));
         let delivered = Reader::open(dir).unwrap().delivered(row).unwrap();
         let durable = Durable::open(dir, Arc::clone(&marks), Arc::clone(&clock), 1_000).unwrap();
@@ -264,12 +274,12 @@ impl World {
         let name = format!("influx {}", self.spellings);
         let bounds = board.snapshot().journal.bounds;
         let mut reader = Reader::open(dir).unwrap();
-        let (delivery, views) = reader.delivery_live(&name, bounds).unwrap().unzip();
-        board.set_delivery(delivery, views);
+        let (delivery, views) = reader.delivery_live(&name, bounds).unwrap().unwrap();
+        let shown_on = ServerPart::begin(&board, delivery, views);
         let dependencies = || Dependencies {
             reader: Reader::open(dir).unwrap(),
             outbox: writer.outbox(),
-            board: Arc::clone(&board),
+            shown_on: shown_on.clone(),
             clock: Arc::clone(&clock),
             settings: self.deliver_settings(),
             retention_d: 30,
@@ -370,7 +380,7 @@ impl World {
             let of_view = of_view.map_err(|error| error.to_string())?;
             windows.extend(of_view.into_iter().map(|w| (view, w.start_s, w.meter)));
         }
-        let (ids, row) = (reader.bounds(), reader.delivered(1));
+        let (ids, row) = (reader.bounds(), reader.delivered(self.destination));
         Ok(There {
             windows,
             oldest: ids
@@ -636,7 +646,7 @@ impl World {
         self.server_clock.jump_wall(off_ns);
     }
 
-    fn deliver(&mut self) -> Result<Step, String> {
+    fn deliver(&mut self) -> Result<DeliverStep, String> {
         self.set_server_clock();
         let house = self.house();
         let mark = house.marks.now();
@@ -649,7 +659,7 @@ impl World {
             .map_err(|error| error.to_string())
     }
 
-    fn reconcile(&mut self) -> Result<reconcile::Step, String> {
+    fn reconcile(&mut self) -> Result<ReconcileStep, String> {
         self.set_server_clock();
         let house = self.house();
         let mark = house.marks.now();
@@ -736,10 +746,11 @@ impl World {
         drop((self.house.take().expect("it runs"), self.watcher.take()));
         copy(self.on_disk.path(), self.dir.path());
         let shown_ns = self.clock.wall_ns();
-        let true_ns =
-            self.clock.mono_ns() + self.true_offset_ns + i64::from(minutes) * 60 * NS_PER_S;
+        // The monotonic clock begins with the boot, not before the power was cut.
+        let away_ns = i64::from(minutes) * 60 * NS_PER_S + BOOTING_NS;
+        let true_ns = self.clock.mono_ns() + self.true_offset_ns + away_ns;
         let wall_ns = match (self.rtc, in_1970) {
-            (true, _) => shown_ns + i64::from(minutes) * 60 * NS_PER_S,
+            (true, _) => shown_ns + away_ns,
             (false, true) => 0,
             (false, false) => shown_ns,
         };
@@ -753,6 +764,7 @@ impl World {
             self.years = self.years.filter(|_| !in_1970);
         }
         self.clock.boot(wall_ns);
+        assert_eq!(self.clock.mono_ns(), BOOTING_NS);
         if let Some((_, since_ns)) = &mut self.years {
             *since_ns = self.clock.mono_ns();
         }
@@ -888,11 +900,11 @@ impl World {
     fn come_to_rest(&mut self) -> Checked {
         for _ in 0..100_000 {
             match self.deliver()? {
-                Step::Again => {}
-                Step::Pause(pause) => {
+                DeliverStep::Again => {}
+                DeliverStep::Pause(pause) => {
                     self.clock.advance(i64::try_from(pause.as_nanos()).unwrap());
                 }
-                Step::Idle => return Ok(()),
+                DeliverStep::Idle => return Ok(()),
             }
         }
         Err("delivery does not come to rest".to_owned())
@@ -911,8 +923,8 @@ impl World {
                 .map_err(|error| error.to_string())?;
             self.write()?;
             match self.reconcile()? {
-                reconcile::Step::Again => at_rest = 0,
-                reconcile::Step::Pause(_) => at_rest += 1,
+                ReconcileStep::Again => at_rest = 0,
+                ReconcileStep::Pause(_) => at_rest += 1,
             }
             if at_rest > 5 {
                 return Ok(());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 use thiserror::Error;
 
-use super::handover::{FORMER_CONSUMER, request_of};
+use super::consumer::{FORMER_CONSUMER, request_of};
 
 /// Why a line cannot be found, requested or read.
 #[derive(Debug, Error)]

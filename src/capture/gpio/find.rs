@@ -67,7 +67,7 @@ pub(super) struct Scan {
 
 /// A line that has been found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct FoundLine {
     /// The device file of its chip.
     pub(super) device: PathBuf,
     /// The label of its chip.
@@ -123,7 +123,7 @@ pub(super) fn choose(
     scan: &Scan,
     wanted: &LineSettings,
     resolve: impl Fn(&str) -> Option<PathBuf>,
-) -> Result<Found, GpioError> {
+) -> Result<FoundLine, GpioError> {
     let chips = candidates(scan, wanted, resolve)?;
     let (name, number) = match &wanted.line {
         LineName::Name(name) => (name.clone(), None),
@@ -180,7 +180,7 @@ fn by_offset(
     chips: &[&ChipView],
     wanted: &LineSettings,
     number: u32,
-) -> Result<Found, GpioError> {
+) -> Result<FoundLine, GpioError> {
     let header = chips.iter().any(|chip| chip.is_header());
     let lawful = |chip: &&ChipView| {
         wanted.chip.is_some() || chip.is_header() || (!header && !chip.is_board())
@@ -221,13 +221,13 @@ fn named<'a>(
     lines.filter_map(move |(offset, line)| (line == name).then_some((chip, offset)))
 }
 
-fn found(chip: &ChipView, offset: u32) -> Found {
+fn found(chip: &ChipView, offset: u32) -> FoundLine {
     let name = usize::try_from(offset)
         .ok()
         .and_then(|offset| chip.names.get(offset))
         .filter(|name| !name.is_empty());
     let place = format!("line {offset} of {}", shown(chip));
-    Found {
+    FoundLine {
         device: chip.path.clone(),
         label: chip.label.clone(),
         offset,

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 
-use super::find::Found;
+use super::find::FoundLine;
 use crate::config::LineSettings;
 use crate::model::Bias;
 use crate::system::systemd::StoredDescriptor;
@@ -13,31 +13,40 @@ use crate::system::systemd::StoredDescriptor;
 /// What names of lines in the store begin with.
 const BEGIN: &str = "line-";
 
-/// What names of line requests at the kernel (their consumer, in `gpioinfo`) begin with.
-const CONSUMER_BEGIN: &str = "powerlogger-";
-
-/// The consumer of requests that former versions made; a request keeps it over an upgrade.
-pub const FORMER_CONSUMER: &str = "powerlogger";
-
 /// The name of a request in the store: its id, which the journal keeps beside the line's state, the
-/// settings it was made with, and its place. (Names are ASCII without colons, of at most 255 characters.)
-pub(super) fn name(request_id: u64, settings: &LineSettings, found: &Found) -> String {
+/// settings it has, and its place. (Names are ASCII without colons, of at most 255 characters.)
+pub(super) fn name(request_id: u64, settings: &LineSettings, found: &FoundLine) -> String {
     format!("{}-{}", begin(request_id, settings), place(found))
 }
 
 /// A name without the place: former versions gave such.
 fn begin(request_id: u64, settings: &LineSettings) -> String {
+    format!("{BEGIN}{request_id:016x}-{}", settings_of(settings))
+}
+
+/// The settings of a request, as names tell them.
+fn settings_of(settings: &LineSettings) -> String {
     let bias = match settings.bias {
         Bias::Up => 'u',
         Bias::Down => 'd',
         Bias::None => 'n',
     };
-    let debounce_us = settings.kernel_debounce_us;
-    format!("{BEGIN}{request_id:016x}-{bias}{debounce_us}")
+    format!("{bias}{}", settings.kernel_debounce_us)
+}
+
+/// What a name tells of this request: its settings, the kernel's debounce among them, and its place, if it does.
+fn named(name: &str, request_id: u64) -> Option<(&str, u32, Option<&str>)> {
+    let rest = name.strip_prefix(&format!("{BEGIN}{request_id:016x}-"))?;
+    let (settings, place) = match rest.split_once('-') {
+        Some((settings, place)) => (settings, Some(place)),
+        None => (rest, None),
+    };
+    let debounce_us = settings.strip_prefix(['u', 'd', 'n'])?.parse().ok()?;
+    Some((settings, debounce_us, place))
 }
 
 /// Offset, device and label: a chip keeps them as long as a request of it lives.
-fn place(found: &Found) -> String {
+fn place(found: &FoundLine) -> String {
     let device = found.device.file_name().unwrap_or_default();
     let (device, label) = (plain(&device.to_string_lossy()), plain(&found.label));
     format!("{}.{device}.{label}", found.offset)
@@ -63,61 +72,70 @@ pub fn is_line(kept: &StoredDescriptor) -> bool {
     request_id(&kept.name).is_some()
 }
 
-/// The name of a request at the kernel: whoever knows the id knows whose it is.
-pub(super) fn consumer(request_id: u64) -> String {
-    format!("{CONSUMER_BEGIN}{request_id:016x}")
+/// Whether a request that was kept can go on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// As it is.
+    AsItIs,
+    /// When it is given the settings of the configuration; until then the kernel debounces for so long.
+    Otherwise {
+        /// In microseconds; 0: it does not.
+        kernel_debounce_us: u32,
+    },
+    /// It cannot.
+    No {
+        /// For people.
+        why: String,
+    },
 }
 
-/// The id of the request that has a line under this name; None: it is not a PowerLogger's, or a former
-/// version's.
-pub fn request_of(consumer: &str) -> Option<u64> {
-    u64::from_str_radix(consumer.strip_prefix(CONSUMER_BEGIN)?, 16).ok()
-}
-
-/// Why a request that was kept cannot go on.
-pub(super) fn unfit(
+/// Whether a request that was kept is of the line that was found, and has its settings.
+pub(super) fn fit(
     kept: &StoredDescriptor,
     request_id: u64,
     settings: &LineSettings,
-    found: &Found,
-) -> Option<String> {
-    let told = match line_of(&kept.file) {
-        Ok(told) => told,
-        Err(error) => return Some(format!("it is no line request: {error}")),
-    };
-    differs(&kept.name, &told, request_id, settings, found).map(str::to_owned)
+    found: &FoundLine,
+) -> Fit {
+    let fit = line_of(&kept.file)
+        .map_err(|error| format!("it is no line request: {error}"))
+        .and_then(|told| {
+            fit_of(&kept.name, &told, request_id, settings, found).map_err(str::to_owned)
+        });
+    fit.unwrap_or_else(|why| Fit::No { why })
 }
 
 /// The same, of what its name says and what the kernel has told.
-fn differs(
+fn fit_of(
     name: &str,
     told: &Told,
     request_id: u64,
     settings: &LineSettings,
-    found: &Found,
-) -> Option<&'static str> {
-    let begin = begin(request_id, settings);
-    let named = match name.strip_prefix(begin.as_str()) {
-        Some("") => None,
-        Some(rest) if rest.starts_with('-') => Some(&rest[1..]),
-        _ => return Some("the line's settings have changed"),
-    };
+    found: &FoundLine,
+) -> Result<Fit, &'static str> {
+    let (had, kernel_debounce_us, named_place) =
+        named(name, request_id).ok_or("its name does not tell its settings")?;
     let device = found.device.file_name().map(|name| name.to_string_lossy());
     if told
         .chip
         .as_deref()
         .is_some_and(|chip| Some(chip) != device.as_deref())
     {
-        return Some("it is of another chip");
+        return Err("it is of another chip");
     }
     if told.line.is_some_and(|line| line != found.offset) {
-        return Some("it is of another line");
+        return Err("it is of another line");
     }
-    match named {
-        Some(named) if named != place(found) => Some("it is of another line or chip"),
-        Some(_) => None,
-        None if told.chip.is_some() && told.line.is_some() => None,
-        None => Some("nothing tells which line it is of"),
+    match named_place {
+        Some(named) if named != place(found) => return Err("it is of another line or chip"),
+        None if told.chip.is_none() || told.line.is_none() => {
+            return Err("nothing tells which line it is of");
+        }
+        _ => {}
+    }
+    if had == settings_of(settings) {
+        Ok(Fit::AsItIs)
+    } else {
+        Ok(Fit::Otherwise { kernel_debounce_us })
     }
 }
 
@@ -166,8 +184,8 @@ mod tests {
         }
     }
 
-    fn found(offset: u32, device: &str, label: &str) -> Found {
-        Found {
+    fn found(offset: u32, device: &str, label: &str) -> FoundLine {
+        FoundLine {
             device: format!("/dev/{device}").into(),
             label: label.to_owned(),
             offset,
@@ -222,8 +240,9 @@ mod tests {
             found(20, "gpiochip0", "pinctrl-bcm2711"),
         );
         let silent = Told::default();
-        let fits =
-            |name: &str, told: &Told, found: &Found| differs(name, told, ID, &up, found).is_none();
+        let fits = |name: &str, told: &Told, found: &FoundLine| {
+            fit_of(name, told, ID, &up, found) == Ok(Fit::AsItIs)
+        };
         let ours = name(ID, &up, &here);
         assert!(fits(&ours, &silent, &here));
         assert!(fits(&ours, &told("gpiochip0", 20), &here));
@@ -253,7 +272,7 @@ mod tests {
             found(20, "gpiochip0", "pinctrl-bcm2711"),
         );
         let former = "line-0000000000001234-u0";
-        let fits = |told: &Told| differs(former, told, ID, &up, &here).is_none();
+        let fits = |told: &Told| fit_of(former, told, ID, &up, &here) == Ok(Fit::AsItIs);
         assert!(fits(&told("gpiochip0", 20)));
         assert!(!fits(&Told::default()));
         let half = Told {
@@ -261,24 +280,31 @@ mod tests {
             ..told("gpiochip0", 20)
         };
         assert!(!fits(&half));
-        assert!(
-            differs(
-                "line-0000000000001234-u00",
-                &told("gpiochip0", 20),
-                ID,
-                &up,
-                &here
-            )
-            .is_some()
-        );
+        let other = "line-0000000000001234-u00";
+        let other = fit_of(other, &told("gpiochip0", 20), ID, &up, &here);
+        assert_ne!(other, Ok(Fit::AsItIs));
     }
 
     #[test]
-    fn a_consumer_tells_the_request() {
-        let name = consumer(u64::MAX);
-        assert!(name.len() <= 31, "the kernel cuts it there");
-        assert_eq!(request_of(&name), Some(u64::MAX));
-        assert_eq!(request_of(FORMER_CONSUMER), None);
-        assert_eq!(request_of("powerlogger-x"), None);
+    fn a_request_with_other_settings_goes_on_with_those_of_the_configuration() {
+        let (up, here) = (settings(Bias::Up), found(20, "gpiochip0", "a-label"));
+        let debounced = LineSettings {
+            kernel_debounce_us: 3_000,
+            ..settings(Bias::Down)
+        };
+        let (told, silent) = (told("gpiochip0", 20), Told::default());
+        let ours = name(ID, &debounced, &here);
+        let otherwise = Ok(Fit::Otherwise {
+            kernel_debounce_us: 3_000,
+        });
+        assert_eq!(fit_of(&ours, &told, ID, &up, &here), otherwise);
+        assert_eq!(fit_of(&ours, &silent, ID, &up, &here), otherwise);
+        let moved = found(26, "gpiochip0", "a-label");
+        assert!(fit_of(&ours, &told, ID, &up, &moved).is_err());
+        assert!(fit_of(&ours, &told, ID + 1, &up, &here).is_err());
+        for unreadable in ["x0", "u", "u-1", "u99999999999", ""] {
+            let name = format!("line-0000000000001234-{unreadable}");
+            assert!(fit_of(&name, &told, ID, &up, &here).is_err(), "{name}");
+        }
     }
 }

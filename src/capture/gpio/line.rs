@@ -14,7 +14,10 @@ use std::time::Duration;
 use gpiocdev::Request;
 use gpiocdev::chip::Chip;
 use gpiocdev::line;
-use gpiocdev_uapi::v2::{LineEdgeEvent, LineEdgeEventKind, LineValues, get_line_values};
+use gpiocdev_uapi::v2::{
+    LineConfig, LineEdgeEvent, LineEdgeEventKind, LineFlags, LineValues, get_line_values,
+    set_line_config,
+};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::OFlags;
 
@@ -24,7 +27,7 @@ use crate::model::{Bias, EdgeKind, Level, MonoNs, NS_PER_MS};
 use crate::owner::chip_rights;
 
 use super::error::{GpioError, kernel_error, uapi_error};
-use super::find::Found;
+use super::find::FoundLine;
 
 /// Edges the kernel keeps for a line; it gives no more (a larger number is cut silently).
 pub(super) const KERNEL_BUFFER_EVENTS: u32 = 1024;
@@ -46,39 +49,55 @@ pub(super) struct RawEdge {
 
 /// A line that is ours.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct RequestedLine {
     file: File,
     /// What the kernel's debounce adds to each stamp: it stamps when the level has stayed for
     /// the period, not when it changed.
     stamp_delay_ns: i64,
-    found: Found,
+    found: FoundLine,
 }
 
-impl Line {
+impl RequestedLine {
     /// Requests the line under a name that `gpioinfo` shows.
     pub(super) fn request(
-        found: Found,
+        found: FoundLine,
         settings: &LineSettings,
         name: &str,
-    ) -> Result<Line, GpioError> {
+    ) -> Result<RequestedLine, GpioError> {
         let requested = request(&found, settings, name).map_err(|error| {
             let busy = || consumer(&found);
             GpioError::from_kernel("request", &found.shown, &found.device, error, busy)
         })?;
-        Ok(Line {
+        Ok(RequestedLine {
             file: requested,
             stamp_delay_ns: i64::from(settings.kernel_debounce_us) * 1_000,
             found,
         })
     }
 
-    /// Goes on with a request that another process has made.
-    pub(super) fn adopt(found: Found, settings: &LineSettings, file: File) -> Line {
-        Line {
+    /// Goes on with a request that another process has made, where the kernel debounces for so long.
+    pub(super) fn adopt(found: FoundLine, kernel_debounce_us: u32, file: File) -> RequestedLine {
+        RequestedLine {
             file,
-            stamp_delay_ns: i64::from(settings.kernel_debounce_us) * 1_000,
+            stamp_delay_ns: i64::from(kernel_debounce_us) * 1_000,
             found,
         }
+    }
+
+    /// Gives the request other settings. It stays the same: its edges count on, and what the kernel has kept of
+    /// them is read before, appended to `edges`. An edge within the moment that it takes (some 0.1 ms, and
+    /// the former debounce) may be missing: the next one is like the one before then.
+    pub(super) fn reconfigure(
+        &mut self,
+        settings: &LineSettings,
+        buffer: &mut EventBuffer,
+        edges: &mut Vec<RawEdge>,
+    ) -> Result<(), GpioError> {
+        self.read(buffer, edges)?;
+        set_line_config(&self.file, config(settings))
+            .map_err(|error| self.failed("reconfigure", uapi_error(error)))?;
+        self.stamp_delay_ns = i64::from(settings.kernel_debounce_us) * 1_000;
+        Ok(())
     }
 
     /// The descriptor, to be kept over a restart.
@@ -92,7 +111,7 @@ impl Line {
     }
 
     /// Whether this is the line at that place.
-    pub(super) fn is_at(&self, found: &Found) -> bool {
+    pub(super) fn is_at(&self, found: &FoundLine) -> bool {
         self.found.device == found.device && self.found.offset == found.offset
     }
 
@@ -207,7 +226,7 @@ impl EventBuffer {
     }
 }
 
-fn request(found: &Found, settings: &LineSettings, name: &str) -> io::Result<File> {
+fn request(found: &FoundLine, settings: &LineSettings, name: &str) -> io::Result<File> {
     let _rights = chip_rights();
     let mut builder = Request::builder();
     builder
@@ -234,8 +253,25 @@ fn request(found: &Found, settings: &LineSettings, name: &str) -> io::Result<Fil
     Ok(file)
 }
 
+/// What [`request`] asks of a line, for a request that is there.
+fn config(settings: &LineSettings) -> LineConfig {
+    let bias = match settings.bias {
+        Bias::Up => LineFlags::BIAS_PULL_UP,
+        Bias::Down => LineFlags::BIAS_PULL_DOWN,
+        Bias::None => LineFlags::BIAS_DISABLED,
+    };
+    let mut config = LineConfig {
+        flags: LineFlags::INPUT | LineFlags::EDGE_RISING | LineFlags::EDGE_FALLING | bias,
+        ..LineConfig::default()
+    };
+    if settings.kernel_debounce_us > 0 {
+        config.add_debounce(settings.kernel_debounce_us, 1);
+    }
+    config
+}
+
 /// The name under which somebody else has the line.
-fn consumer(found: &Found) -> Option<String> {
+fn consumer(found: &FoundLine) -> Option<String> {
     let _rights = chip_rights();
     let chip = Chip::from_path(&found.device).ok()?;
     let info = chip.line_info(found.offset).ok()?;

@@ -5,13 +5,15 @@
 //! line that cannot be had, or no longer, is let go of and tried again, a chip found anew each
 //! time: put back while its old descriptor is held, a chip gets another number.
 
-mod backoff;
+mod adopted;
+mod consumer;
 mod error;
 mod find;
 mod handover;
 mod line;
 mod merge;
 mod probe;
+mod retry;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -21,23 +23,20 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::clock::Clock;
 use crate::clock::kernel::ClockSet;
 use crate::config::{LineSettings, MeterSettings};
-use crate::model::{MeterId, MonoNs, NS_PER_S};
+use crate::model::{MeterId, MonoNs};
 use crate::system::systemd::{self, StoredDescriptor};
 
-use self::backoff::Backoff;
-use self::line::{EventBuffer, Line, RawEdge};
+use self::line::{EventBuffer, RawEdge, RequestedLine};
 use self::merge::Merge;
+use self::retry::LineRetry;
 use super::waker::{Waker, timespec};
 use super::{Polled, Signal, Source};
 
+pub use self::consumer::{FORMER_CONSUMER, request_of};
 pub use self::error::GpioError;
 pub use self::find::HEADER_LABELS;
-pub use self::handover::{FORMER_CONSUMER, is_line, request_of};
+pub use self::handover::is_line;
 pub use self::probe::{Probe, probe};
-
-/// systemd closes a descriptor that it is to keep no longer within milliseconds; a busy line is no matter
-/// to be told before this is over.
-const RELEASE_NS: i64 = 2 * NS_PER_S;
 
 /// The GPIO lines of all meters.
 #[derive(Debug)]
@@ -62,8 +61,8 @@ struct Slot {
     meter: MeterId,
     name: String,
     settings: LineSettings,
-    line: LineState,
-    backoff: Backoff,
+    line: LineRead,
+    backoff: LineRetry,
     /// A request that an earlier run has left, with its id.
     kept: Option<(u64, StoredDescriptor)>,
     /// The name under which the present one is kept.
@@ -71,8 +70,8 @@ struct Slot {
 }
 
 #[derive(Debug)]
-enum LineState {
-    Up(Line),
+enum LineRead {
+    Up(RequestedLine),
     Down {
         retry_at: MonoNs,
         /// The reason last told; None: none yet.
@@ -98,11 +97,11 @@ impl GpioSource {
             meter: MeterId(index),
             name: meter.name.clone(),
             settings: meter.line.clone(),
-            line: LineState::Down {
+            line: LineRead::Down {
                 retry_at: now_ns,
                 told: None,
             },
-            backoff: Backoff::new(),
+            backoff: LineRetry::new(),
             kept: None,
             kept_as: None,
         });
@@ -119,55 +118,6 @@ impl GpioSource {
             raw: Vec::new(),
             merge: Merge::default(),
         }
-    }
-
-    /// Goes on with the requests that an earlier run has left, where the journal remembers their ids.
-    /// `remembered`: by meter. The others are released. Returns by meter whether its request is there.
-    pub fn inherit(
-        &mut self,
-        kept: Vec<StoredDescriptor>,
-        remembered: &[Option<u64>],
-    ) -> Vec<bool> {
-        for kept in kept {
-            let Some(id) = handover::request_id(&kept.name) else {
-                continue;
-            };
-            let slots = self.slots.iter_mut().zip(remembered);
-            match slots.into_iter().find(|(_, known)| **known == Some(id)) {
-                Some((slot, _)) => slot.kept = Some((id, kept)),
-                None => {
-                    tracing::warn!(
-                        request = kept.name,
-                        "the journal does not know this line request of an earlier run: it is released, and \
-                         what came on its line meanwhile is not known"
-                    );
-                    self.release(id, &kept);
-                }
-            }
-        }
-        self.slots.iter().map(|slot| slot.kept.is_some()).collect()
-    }
-
-    /// Asks systemd to keep a request no longer. It closes its descriptor a moment later.
-    fn release(&mut self, request_id: u64, kept: &StoredDescriptor) {
-        systemd::forget(&kept.name);
-        let until_ns = self.clock.mono_ns() + RELEASE_NS;
-        self.releasing.push((request_id, until_ns));
-    }
-
-    /// Whether the line is busy only until systemd has closed what it was asked to.
-    fn is_releasing(&self, error: &GpioError) -> bool {
-        let GpioError::Busy { consumer, .. } = error else {
-            return false;
-        };
-        let now_ns = self.clock.mono_ns();
-        let of_former = consumer == FORMER_CONSUMER;
-        let holder = request_of(consumer);
-        let mut still = self
-            .releasing
-            .iter()
-            .filter(|(_, until_ns)| now_ns < *until_ns);
-        still.any(|(id, _)| of_former || holder == Some(*id))
     }
 
     /// Tries all lines whose time has come, over one look at the machine's chips.
@@ -199,17 +149,9 @@ impl GpioSource {
             let (line, meter) = (found.shown, other.name.clone());
             return Err(GpioError::Shared { line, meter });
         }
-        let slot = &mut self.slots[index];
-        if let Some((request_id, kept)) = slot.kept.take() {
-            match handover::unfit(&kept, request_id, &slot.settings, &found) {
-                None => {
-                    self.adopt(index, found, request_id, kept, signals);
-                    return Ok(());
-                }
-                Some(why) => {
-                    tracing::warn!(meter = slot.name, why, "the line is requested again");
-                    self.release(request_id, &kept);
-                }
+        if let Some((request_id, kept)) = self.slots[index].kept.take() {
+            if self.go_on(index, &found, request_id, kept, signals) {
+                return Ok(());
             }
         }
         // The journal keeps it in 63 bits; 0 is left to mean none.
@@ -218,12 +160,11 @@ impl GpioSource {
         let name = handover::name(request_id, &slot.settings, &found);
         // Before the request, so that no edge of the line is older.
         let mono_ns = self.clock.mono_ns();
-        let line = Line::request(found, &slot.settings, &handover::consumer(request_id))?;
+        let line = RequestedLine::request(found, &slot.settings, &consumer::consumer(request_id))?;
         self.raw.clear();
         let level = line.level_at_request(&mut self.buffer, &mut self.raw)?;
         tracing::info!(meter = slot.name, line = line.shown(), "line requested");
         systemd::keep(&name, line.descriptor());
-        slot.kept_as = Some(name);
         signals.push(Signal::LineUp {
             meter: slot.meter,
             request_id,
@@ -231,32 +172,8 @@ impl GpioSource {
             mono_ns,
         });
         self.merge.take(slot.meter, &mut self.raw);
-        slot.backoff.succeeded(mono_ns);
-        slot.line = LineState::Up(line);
+        slot.take(line, name, mono_ns);
         Ok(())
-    }
-
-    /// Goes on with a request of an earlier run: the kernel has kept its edges meanwhile.
-    fn adopt(
-        &mut self,
-        index: usize,
-        found: find::Found,
-        request_id: u64,
-        kept: StoredDescriptor,
-        signals: &mut Vec<Signal>,
-    ) {
-        let slot = &mut self.slots[index];
-        let mono_ns = self.clock.mono_ns();
-        let line = Line::adopt(found, &slot.settings, kept.file);
-        tracing::info!(meter = slot.name, line = line.shown(), "line taken over");
-        signals.push(Signal::LineAdopted {
-            meter: slot.meter,
-            request_id,
-            mono_ns,
-        });
-        slot.kept_as = Some(kept.name);
-        slot.backoff.succeeded(mono_ns);
-        slot.line = LineState::Up(line);
     }
 
     /// Drops the line's descriptor and says so, if that is news.
@@ -274,7 +191,7 @@ impl GpioSource {
                 reason,
                 "the line is being released"
             );
-            self.slots[index].line = LineState::Down {
+            self.slots[index].line = LineRead::Down {
                 retry_at,
                 told: None,
             };
@@ -282,8 +199,8 @@ impl GpioSource {
         }
         let slot = &mut self.slots[index];
         let known = match &slot.line {
-            LineState::Down { told, .. } => told.as_ref() == Some(&reason),
-            LineState::Up(_) => false,
+            LineRead::Down { told, .. } => told.as_ref() == Some(&reason),
+            LineRead::Up(_) => false,
         };
         if !known {
             tracing::debug!(meter = slot.name, kind = error.kind(), reason, "line down");
@@ -292,7 +209,7 @@ impl GpioSource {
                 reason: reason.clone(),
             });
         }
-        slot.line = LineState::Down {
+        slot.line = LineRead::Down {
             retry_at,
             told: Some(reason),
         };
@@ -309,7 +226,7 @@ impl GpioSource {
         let first_line = fds.len();
         let mut up = Vec::with_capacity(self.slots.len());
         for (index, slot) in self.slots.iter().enumerate() {
-            if let LineState::Up(line) = &slot.line {
+            if let LineRead::Up(line) = &slot.line {
                 fds.push(line.poll_fd());
                 up.push(index);
             }
@@ -342,7 +259,7 @@ impl GpioSource {
         let mut lost = Vec::new();
         for &(index, flags) in ready {
             let slot = &self.slots[index];
-            let LineState::Up(line) = &slot.line else {
+            let LineRead::Up(line) = &slot.line else {
                 continue;
             };
             self.raw.clear();
@@ -406,15 +323,22 @@ impl Source for GpioSource {
 }
 
 impl Slot {
+    /// Its line is had, and its request is kept under this name.
+    fn take(&mut self, line: RequestedLine, kept_as: String, now_ns: MonoNs) {
+        self.kept_as = Some(kept_as);
+        self.backoff.succeeded(now_ns);
+        self.line = LineRead::Up(line);
+    }
+
     /// Whether it is that line that it reads.
-    fn reads(&self, found: &find::Found) -> bool {
-        matches!(&self.line, LineState::Up(line) if line.is_at(found))
+    fn reads(&self, found: &find::FoundLine) -> bool {
+        matches!(&self.line, LineRead::Up(line) if line.is_at(found))
     }
 
     fn retry_at(&self) -> Option<MonoNs> {
         match &self.line {
-            LineState::Up(_) => None,
-            LineState::Down { retry_at, .. } => Some(*retry_at),
+            LineRead::Up(_) => None,
+            LineRead::Down { retry_at, .. } => Some(*retry_at),
         }
     }
 }

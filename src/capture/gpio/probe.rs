@@ -5,7 +5,7 @@ use crate::model::{Level, NS_PER_MS};
 
 use super::error::GpioError;
 use super::find::{choose, resolve_device, scan};
-use super::line::Line;
+use super::line::RequestedLine;
 use crate::capture::waker::Waker;
 
 /// A pulse is over within this (S0 outputs: 30 to 120 ms).
@@ -31,7 +31,7 @@ pub struct Probe {
 /// [`GpioError::Busy`].
 pub fn probe(settings: &LineSettings) -> Result<Probe, GpioError> {
     let found = choose(&scan(), settings, resolve_device)?;
-    let line = Line::request(found, settings, NAME)?;
+    let line = RequestedLine::request(found, settings, NAME)?;
     let pause = Waker::new().ok();
     let mut levels = Vec::new();
     for _ in 0..LOOKS {

@@ -1,21 +1,18 @@
 //! What `import` says of a file before, and of what is to be done after.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
 
-use anyhow::Result;
-
-use super::Surveyed;
-use crate::cli::names::width;
-use crate::cli::numbers::{count, grouped};
+use crate::cli::table::{Column, Table};
 use crate::cli::time;
 use crate::config::{Influx, Loaded};
-use crate::import::bring::{Inherited, MeterOf, Outcome};
-use crate::import::survey::Found;
+use crate::import::bring::{BroughtPulses, Inherited, MeterOf};
+use crate::import::source::FileKind;
+use crate::import::survey::{FoundPulses, Surveyed};
+use crate::text::numbers::{count, grouped};
 
 /// Says what a file is and holds.
-pub(super) fn describe(file: &Surveyed, out: &mut dyn Write) -> Result<()> {
+pub(super) fn describe(file: &Surveyed, out: &mut dyn Write) -> io::Result<()> {
     let Surveyed { source, survey } = file;
     writeln!(
         out,
@@ -61,27 +58,21 @@ pub(super) fn describe(file: &Surveyed, out: &mut dyn Write) -> Result<()> {
 pub(super) fn tell_meters(
     file: &Surveyed,
     (names, meter_of): (&[String], &MeterOf),
-    outcomes: &BTreeMap<u16, Outcome>,
+    outcomes: &BTreeMap<u16, BroughtPulses>,
     out: &mut dyn Write,
-) -> Result<()> {
+) -> io::Result<()> {
     // Two meters there may be one here.
-    let mut here: BTreeMap<Option<u16>, Vec<(&str, &Found)>> = BTreeMap::new();
+    let mut here: BTreeMap<Option<u16>, Vec<(&str, &FoundPulses)>> = BTreeMap::new();
     for (theirs, found) in &file.survey.meters {
         let position = meter_of.get(theirs).copied().flatten();
         here.entry(position).or_default().push((theirs, found));
     }
     let shown = |position: u16| names[usize::from(position)].as_str();
-    let positions = here.keys().flatten().map(|position| shown(*position));
-    let without = here
-        .get(&None)
-        .into_iter()
-        .flatten()
-        .map(|(theirs, _)| *theirs);
-    let column = width(positions.chain(without), 12);
+    let mut table = Table::new("  ", &[Column::Left(12)]);
     for (position, found) in &here {
         let Some(position) = position else {
             for (theirs, found) in found {
-                writeln!(out, "  {theirs:<column$} {}: left out", period(&[*found]))?;
+                table.row(&[theirs], format!("{}: left out", period(&[*found])));
             }
             continue;
         };
@@ -95,8 +86,8 @@ pub(super) fn tell_meters(
             [] => String::new(),
             others => format!(" (there {})", others.join(", ")),
         };
-        let found: Vec<&Found> = found.iter().map(|(_, found)| *found).collect();
-        let Outcome {
+        let found: Vec<&FoundPulses> = found.iter().map(|(_, found)| *found).collect();
+        let BroughtPulses {
             new,
             known,
             repeated,
@@ -106,19 +97,19 @@ pub(super) fn tell_meters(
             0 => String::new(),
             n => format!(", {} more than once in the file", grouped(n)),
         };
-        writeln!(
-            out,
-            "  {name:<column$} {}{called}: {} new, {} in the journal already{twice}",
+        let came = format!(
+            "{}{called}: {} new, {} in the journal already{twice}",
             period(&found),
             grouped(new),
             grouped(known)
-        )?;
+        );
+        table.row(&[name], came);
     }
-    Ok(())
+    table.write(out)
 }
 
 /// How many pulses, from when to when.
-fn period(found: &[&Found]) -> String {
+fn period(found: &[&FoundPulses]) -> String {
     let pulses: u64 = found.iter().map(|found| found.pulses).sum();
     let first_ns = found.iter().map(|found| found.first_ns).min();
     let last_ns = found.iter().map(|found| found.last_ns).max();
@@ -131,7 +122,7 @@ fn period(found: &[&Found]) -> String {
 }
 
 /// Says at the end that rows are missing, and what can be done.
-pub(super) fn tell_not_understood(files: &[Surveyed], out: &mut dyn Write) -> Result<()> {
+pub(super) fn tell_not_understood(files: &[Surveyed], out: &mut dyn Write) -> io::Result<()> {
     for Surveyed { source, survey } in files.iter().filter(|file| file.survey.unclear > 0) {
         writeln!(
             out,
@@ -153,7 +144,7 @@ pub(super) fn tell_inherited(
     inherited: Inherited,
     would: bool,
     out: &mut dyn Write,
-) -> Result<()> {
+) -> io::Result<()> {
     let (are, was, were) = if would {
         ("would be", "would be", "would be")
     } else {
@@ -185,11 +176,11 @@ pub(super) fn tell_inherited(
 /// one of those that were exported from there; with `--simulated` that is said.
 pub(super) fn among_simulated(
     loaded: &Loaded,
-    kinds: &[(&Path, bool)],
+    files: &[Surveyed],
     out: &mut dyn Write,
-) -> Result<()> {
+) -> io::Result<()> {
     let meant = !loaded.is_simulated() || loaded.options().simulated_dir;
-    if meant || kinds.iter().all(|(_, simulated)| *simulated) {
+    if meant || files.iter().all(|file| file.source.is_simulated()) {
         return Ok(());
     }
     writeln!(
@@ -207,7 +198,7 @@ pub(super) fn closing(
     counted: i64,
     files: &[Surveyed],
     out: &mut dyn Write,
-) -> Result<()> {
+) -> io::Result<()> {
     if counted == 0 {
         return Ok(());
     }
@@ -224,14 +215,8 @@ pub(super) fn closing(
     )?;
     let found = files.iter().flat_map(|file| file.survey.meters.values());
     let first_ns = found.map(|found| found.first_ns).min().unwrap_or_default();
-    let kinds: BTreeSet<&str> = files
-        .iter()
-        .map(|file| file.source.kind().as_str())
-        .collect();
-    if kinds
-        .iter()
-        .any(|kind| *kind != crate::import::source::Kind::Journal.as_str())
-    {
+    let mut kinds = files.iter().map(|file| file.source.kind());
+    if kinds.any(|kind| *kind != FileKind::Journal) {
         let day = time::local(first_ns);
         let day = day.split(' ').next().unwrap_or_default().to_owned();
         writeln!(

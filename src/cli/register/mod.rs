@@ -6,17 +6,20 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use self::said::{tell, why_refused, words};
-use super::names::{meant, shell_word, width};
+use super::asking::from_daemon;
+use super::names::{meant, shell_word};
 use super::simulated::NOTE;
+use super::table::{Column, Table};
 use super::time::{self, Moment};
+use crate::answers::registers::{self, Register};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
 use crate::energy::register::{Drift, NewReading, drift, kwh, outdated_imp_per_kwh, parse_kwh};
 use crate::import::tidy::give_to_owner;
-use crate::journal::{MeterTotals, Reader, Registers};
+use crate::journal::{Reader, Registers};
 use crate::model::Reading;
 
 /// Options of `register`.
@@ -91,12 +94,14 @@ pub fn register(args: &RegisterArgs, loaded: &Loaded, out: &mut dyn Write) -> Re
 }
 
 fn show(only: Option<&str>, as_json: bool, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
-    let reader = Reader::open(&loaded.settings.journal.dir)?;
-    let mut shown = reader.totals()?;
+    let mut shown: Vec<Register> = match from_daemon("/api/v1/registers", loaded) {
+        Some(registers) => registers,
+        None => registers::take(&Reader::open(&loaded.settings.journal.dir)?)?,
+    };
     if let Some(only) = only {
-        let name = meant(only, shown.iter().map(|totals| totals.name.as_str()));
-        let known: Vec<String> = shown.iter().map(|totals| totals.name.clone()).collect();
-        shown.retain(|totals| totals.name == name);
+        let name = meant(only, shown.iter().map(|register| register.meter.as_str()));
+        let known: Vec<String> = shown.iter().map(|of| of.meter.clone()).collect();
+        shown.retain(|register| register.meter == name);
         if shown.is_empty() {
             bail!(
                 "the journal has no meter \"{only}\"; it has {}",
@@ -104,81 +109,47 @@ fn show(only: Option<&str>, as_json: bool, loaded: &Loaded, out: &mut dyn Write)
             );
         }
     }
-    let column = width(shown.iter().map(|totals| totals.name.as_str()), 10);
-    let simulated = reader.is_simulated()?;
-    if simulated && !as_json {
+    if as_json {
+        writeln!(out, "{:#}", serde_json::to_value(&shown)?)?;
+        return Ok(());
+    }
+    if shown.iter().any(|register| register.simulated) {
         writeln!(out, "{NOTE}")?;
     }
-    let mut all = Vec::new();
-    for totals in shown {
-        let readings = reader.readings(&totals.name)?;
-        if as_json {
-            let mut of_meter = to_json(&totals, &readings);
-            of_meter["simulated"] = simulated.into();
-            all.push(of_meter);
-        } else {
-            show_meter(&totals, &readings, loaded, column, out)?;
-        }
+    let mut table = Table::new("", &[Column::Left(10)]);
+    for register in &shown {
+        show_meter(register, loaded, &mut table);
     }
-    if as_json {
-        writeln!(out, "{:#}", Value::from(all))?;
-    }
+    table.write(out)?;
     Ok(())
 }
 
-fn to_json(totals: &MeterTotals, readings: &[Reading]) -> Value {
-    let entries = readings.iter().map(|reading| {
-        json!({
-            "at_ns": reading.at_ns, "kwh": reading.kwh, "pulses": reading.pulses,
-            "imp_per_kwh": reading.imp_per_kwh, "adopted": reading.adopted,
-        })
-    });
-    let entries: Vec<Value> = entries.collect();
-    json!({
-        "meter": totals.name, "pulses": totals.pulses, "kwh": kwh(readings, totals.pulses),
-        "readings": entries,
-    })
-}
-
-fn show_meter(
-    totals: &MeterTotals,
-    readings: &[Reading],
-    loaded: &Loaded,
-    column: usize,
-    out: &mut dyn Write,
-) -> Result<()> {
-    let name = &totals.name;
-    let Some(now) = kwh(readings, totals.pulses) else {
-        writeln!(
-            out,
-            "{name:<column$} no reading yet: `powerlogger register set {} 12345.6`",
-            shell_word(name)
-        )?;
-        return Ok(());
+fn show_meter(register: &Register, loaded: &Loaded, table: &mut Table) {
+    let (name, readings) = (&register.meter, &register.readings);
+    let Some(now) = register.kwh else {
+        let word = shell_word(name);
+        let set = format!("no reading yet: `powerlogger register set {word} 12345.6`");
+        table.row(&[name], set);
+        return;
     };
-    writeln!(out, "{name:<column$} {now:.3} kWh")?;
+    table.row(&[name], format!("{now:.3} kWh"));
     for (n, reading) in readings.iter().enumerate() {
         let what = if reading.adopted { "read" } else { "noted" };
         let at = time::local(reading.at_ns);
         let differs = drift(&readings[..n], reading, 0)
             .map_or(String::new(), |by| format!(", {}", words(&by)));
-        writeln!(
-            out,
-            "{:column$} {what} {at}: {} kWh{differs}",
-            "", reading.kwh
-        )?;
+        let kwh = reading.kwh;
+        table.row(&[""], format!("{what} {at}: {kwh} kWh{differs}"));
     }
     if let Some(now) = imp_per_kwh(loaded, name) {
         if let Some(counted) = outdated_imp_per_kwh(readings, now) {
-            writeln!(
-                out,
-                "{:column$} ⚠ counted with {counted} imp/kWh, as configured at that reading; now it is {now}: \
-                 enter a new reading with --adopt",
-                ""
-            )?;
+            let outdated = format!(
+                "⚠ counted with {counted} imp/kWh, as configured at that reading; now it is {now}: \
+                 enter a new reading with --adopt"
+            );
+            table.row(&[""], outdated);
         }
     }
-    Ok(())
 }
 
 fn imp_per_kwh(loaded: &Loaded, name: &str) -> Option<f64> {

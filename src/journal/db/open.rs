@@ -1,34 +1,25 @@
-//! Opens the database: pragmas with their reasons, numbered migrations, the lock.
+//! Opens the database: pragmas with their reasons, numbered migrations.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
-use tracing::{error, warn};
 
+use crate::journal::db::aside::{finish_move_aside, set_aside};
+use crate::journal::db::file::{escape_uri, file_in, wal_of};
 use crate::journal::db::migrations::MIGRATIONS;
 use crate::journal::db::older;
-use crate::journal::{JournalError, OpContext, file_in};
+use crate::journal::db::wal::{WAL_BYTES, checkpoint};
+use crate::journal::{JournalError, OpContext};
 use crate::model::WallNs;
 
 /// Bytes a page. 512 makes the commit of a pulse and of its line's state two frames of together
 /// 1 KiB in the WAL; with 1024 or 4096 more reaches the card (docs/performance.md).
 pub(in crate::journal) const PAGE_BYTES: u32 = 512;
 
-/// The WAL is grown to this once and reused ever after: growing it costs a journal write of the
-/// file system a commit. Also where the checkpointer begins to work. Not larger, because after a
-/// kill all of it is read before the journal is open.
-pub(in crate::journal) const WAL_BYTES: i64 = 256 << 10;
-
 /// How long a connection waits for another's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How the names of journals begin that were moved aside.
-const DAMAGED: &str = "journal.damaged-";
-const SIMULATED: &str = "journal.simulated-";
 
 /// An open journal.
 #[derive(Debug)]
@@ -61,42 +52,6 @@ pub fn open(dir: &Path, now_ns: WallNs) -> Result<Opened, JournalError> {
         }
         opened => opened,
     }
-}
-
-/// Moves a damaged journal aside, and says so. Nobody may have it open for writing.
-///
-/// # Errors
-/// When it cannot be renamed.
-pub fn set_aside(
-    dir: &Path,
-    now_ns: WallNs,
-    why: &dyn std::fmt::Display,
-) -> Result<PathBuf, JournalError> {
-    let aside = move_aside(dir, DAMAGED, now_ns)?;
-    error!(
-        error = %why, moved_to = %aside.display(),
-        "the journal is damaged; it was moved aside and a new one is started; `powerlogger import {}` \
-         brings in what can be read of it",
-        aside.display()
-    );
-    Ok(aside)
-}
-
-/// Moves a journal of simulated pulses out of the way of real ones, and says so.
-///
-/// # Errors
-/// When it cannot be renamed.
-pub(in crate::journal) fn set_simulated_aside(
-    dir: &Path,
-    now_ns: WallNs,
-) -> Result<(), JournalError> {
-    let aside = move_aside(dir, SIMULATED, now_ns)?;
-    warn!(
-        moved_to = %aside.display(),
-        "the journal that was here holds SIMULATED pulses: it was moved aside, and a new one is started for the \
-         real ones"
-    );
-    Ok(())
 }
 
 fn open_writer(dir: &Path) -> Result<Opened, JournalError> {
@@ -163,36 +118,6 @@ fn move_all(connection: &Connection) -> Result<bool, JournalError> {
         Err(failed) if failed.kind() == "disk_full" => Ok(true),
         moved => moved.map(|moved| !moved.is_busy),
     }
-}
-
-/// What a checkpoint has come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::journal) struct Checkpointed {
-    /// Something was in the way of it: a reader, or a commit at that moment.
-    pub(in crate::journal) is_busy: bool,
-    /// Frames in the WAL.
-    pub(in crate::journal) frames: i64,
-    /// How many of them are in the database.
-    pub(in crate::journal) moved: i64,
-}
-
-/// Moves commits from the WAL into the database.
-///
-/// # Errors
-/// When the disk does not take it.
-pub(in crate::journal) fn checkpoint(
-    connection: &Connection,
-    mode: &str,
-) -> Result<Checkpointed, JournalError> {
-    connection
-        .query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
-            Ok(Checkpointed {
-                is_busy: row.get(0)?,
-                frames: row.get(1)?,
-                moved: row.get(2)?,
-            })
-        })
-        .op("be checkpointed")
 }
 
 /// Reads what the daemon needs to begin and to go on: the small tables, and the ends of the large ones.
@@ -269,9 +194,7 @@ pub(in crate::journal) fn open_raw(dir: &Path) -> Result<Connection, JournalErro
     }
     // A copy without its WAL, where none may be made: nobody writes to it, and all of it is in the file.
     drop(connection);
-    let name = crate::journal::salvage::file::escape_uri(&file);
-    let uri = format!("file:{name}?immutable=1");
-    connect(Path::new(&uri), flags | OpenFlags::SQLITE_OPEN_URI)
+    connect_immutable(&file, flags)
 }
 
 /// A connection for a command that adds a row to a table which no thread of the daemon writes to. Its commits
@@ -309,6 +232,15 @@ pub(in crate::journal) fn open_checkpointer(dir: &Path) -> Result<Connection, Jo
     Ok(connection)
 }
 
+/// A connection to a file that does not change, and beside which nothing is made.
+pub(in crate::journal) fn connect_immutable(
+    file: &Path,
+    flags: OpenFlags,
+) -> Result<Connection, JournalError> {
+    let uri = format!("file:{}?immutable=1", escape_uri(file));
+    connect(Path::new(&uri), flags | OpenFlags::SQLITE_OPEN_URI)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place that opens the database"
@@ -329,12 +261,6 @@ pub(in crate::journal) fn connect(
         .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
         .op("be set up")?;
     Ok(connection)
-}
-
-fn wal_of(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push("-wal");
-    PathBuf::from(name)
 }
 
 fn check_version(connection: &Connection) -> Result<usize, JournalError> {
@@ -365,87 +291,10 @@ fn migrate(connection: &mut Connection) -> Result<(), JournalError> {
     transaction.commit().op("be migrated")
 }
 
-/// Commits that grow the WAL in one go: a millisecond or so, so that pulses hardly wait.
-const PREALLOCATE_COMMITS: i64 = 10;
-
-/// Grows the WAL towards [`WAL_BYTES`] by commits that change nothing worth keeping; the next
-/// checkpoint lets it be used again from its beginning. True if there is more to do.
-///
-/// # Errors
-/// When the disk has no room for it; the journal works without.
-pub(in crate::journal) fn preallocate_wal(connection: &Connection) -> Result<bool, JournalError> {
-    let path = connection.path().unwrap_or_default();
-    let wal_bytes = std::fs::metadata(format!("{path}-wal")).map_or(0, |meta| meta.len());
-    if i64::try_from(wal_bytes).unwrap_or(i64::MAX) >= WAL_BYTES {
-        return Ok(false);
-    }
-    let mut update = connection
-        .prepare_cached("INSERT OR REPLACE INTO journal VALUES ('preallocate', ?1)")
-        .op("grow its WAL")?;
-    for n in 0..PREALLOCATE_COMMITS {
-        update.execute([n]).op("grow its WAL")?;
-    }
-    Ok(true)
-}
-
-/// Renames the database with its WAL, so that the name is free.
-fn move_aside(dir: &Path, kind: &str, now_ns: WallNs) -> Result<PathBuf, JournalError> {
-    let failed = |source| JournalError::Directory {
-        path: dir.to_owned(),
-        source,
-    };
-    let at = Timestamp::from_nanosecond(i128::from(now_ns)).unwrap_or_default();
-    let name = format!("{kind}{}", at.strftime("%Y%m%dT%H%M%SZ"));
-    let mut aside = dir.join(format!("{name}.sqlite"));
-    let mut no = 1;
-    // A clock that was not set says the same again and again.
-    while aside.exists() {
-        no += 1;
-        aside = dir.join(format!("{name}-{no}.sqlite"));
-    }
-    std::fs::rename(file_in(dir), &aside).map_err(failed)?;
-    for suffix in ["-wal", "-shm"] {
-        let from = dir.join(format!("{}{suffix}", crate::journal::FILE_NAME));
-        if from.exists() {
-            let mut to = aside.clone().into_os_string();
-            to.push(suffix);
-            std::fs::rename(from, to).map_err(failed)?;
-        }
-    }
-    Ok(aside)
-}
-
-/// Brings the WAL after a database that was moved aside, should the power have gone in between: SQLite
-/// would delete it beside a new database, with commits that can be salvaged.
-fn finish_move_aside(dir: &Path) -> Result<(), JournalError> {
-    let failed = |source| JournalError::Directory {
-        path: dir.to_owned(),
-        source,
-    };
-    let wal = dir.join(format!("{}-wal", crate::journal::FILE_NAME));
-    if file_in(dir).exists() || !wal.exists() {
-        return Ok(());
-    }
-    let mut aside: Option<OsString> = None;
-    for entry in std::fs::read_dir(dir).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        let is_aside = name.to_str().is_some_and(|name| {
-            (name.starts_with(DAMAGED) || name.starts_with(SIMULATED))
-                && name.ends_with(".sqlite")
-                && !dir.join(format!("{name}-wal")).exists()
-        });
-        if is_aside {
-            aside = aside.max(Some(name));
-        }
-    }
-    let Some(mut to) = aside else { return Ok(()) };
-    to.push("-wal");
-    std::fs::rename(wal, dir.join(to)).map_err(failed)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::db::wal::preallocate_wal;
 
     #[test]
     fn a_new_journal_is_made_and_opened_again() {

@@ -6,11 +6,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
+use crate::journal::db::file::beside;
+use crate::journal::db::kind::IS_MARKED;
 use crate::journal::db::open;
+use crate::journal::salvage::damage::around_damage;
 use crate::journal::salvage::first_page::Patched;
-use crate::journal::salvage::rows::around_damage;
 use crate::journal::{JournalError, OpContext};
 
 /// How an SQLite file begins.
@@ -33,7 +35,7 @@ pub enum Holds {
 /// An SQLite file that is not our journal.
 #[derive(Debug)]
 pub struct Foreign {
-    pub(in crate::journal) connection: Connection,
+    pub(super) connection: Connection,
     path: PathBuf,
     /// Dropped after the connection.
     _copy: Option<Patched>,
@@ -71,8 +73,7 @@ impl Foreign {
         let pending = ["-wal", "-journal"].map(|suffix| beside(path, suffix).exists());
         let connection = if pending == [false, false] {
             // All is in the file. So nothing is made beside it, and it may lie where nothing can be.
-            let uri = format!("file:{}?immutable=1", escape_uri(path));
-            open::connect(Path::new(&uri), flags | OpenFlags::SQLITE_OPEN_URI)?
+            open::connect_immutable(path, flags)?
         } else {
             open::connect(path, flags)?
         };
@@ -128,6 +129,23 @@ impl Foreign {
         } else {
             Holds::Other
         })
+    }
+
+    /// Whether the pulses in it are simulated: by its mark, or, where that cannot be read or an earlier version has
+    /// made it, by its clock segments.
+    pub fn is_simulated(&self) -> bool {
+        let by_mark = self
+            .connection
+            .query_row(IS_MARKED, [], |row| row.get::<_, bool>(0));
+        let by_segments = || {
+            let select =
+                "SELECT min(boot_id = 'simulated') FROM clock_segment WHERE boot_id <> 'import'";
+            let found = self
+                .connection
+                .query_row(select, [], |row| row.get::<_, Option<bool>>(0));
+            found.optional().ok().flatten().flatten().unwrap_or(false)
+        };
+        by_mark.unwrap_or(false) || by_segments()
     }
 
     /// Reads the Python edition's queue in order, a page at a time: the rows, and how much is read, of
@@ -187,22 +205,4 @@ fn queue_row(row: &Row<'_>) -> rusqlite::Result<QueueRow> {
         bucket: text(1)?,
         lp: text(2)?,
     })
-}
-
-/// The WAL that belongs to a database.
-pub fn wal_of(path: &Path) -> PathBuf {
-    beside(path, "-wal")
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-pub(in crate::journal) fn escape_uri(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    text.replace('%', "%25")
-        .replace('?', "%3f")
-        .replace('#', "%23")
 }

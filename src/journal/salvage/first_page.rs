@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
+use crate::journal::db::file::wal_of;
 use crate::journal::db::migrations::MIGRATIONS;
 use crate::journal::db::open;
-use crate::journal::salvage::file::wal_of;
 use crate::journal::salvage::schema_rows::{self, SchemaRow};
 use crate::journal::{JournalError, OpContext};
 
@@ -23,7 +23,7 @@ const FRAME_HEADER: usize = 24;
 
 /// A copy under a new first page, in a directory of its own that goes with it.
 #[derive(Debug)]
-pub(in crate::journal) struct Patched {
+pub(super) struct Patched {
     dir: PathBuf,
 }
 
@@ -32,7 +32,7 @@ impl Patched {
     ///
     /// # Errors
     /// When there is no room beside it, or it cannot be a journal.
-    pub(in crate::journal) fn make(path: &Path) -> Result<Patched, JournalError> {
+    pub(super) fn make(path: &Path) -> Result<Patched, JournalError> {
         let failed = |source| JournalError::Directory {
             path: path.to_owned(),
             source,
@@ -58,7 +58,7 @@ impl Patched {
     }
 
     /// The copy.
-    pub(in crate::journal) fn file(&self) -> PathBuf {
+    pub(super) fn file(&self) -> PathBuf {
         self.dir.join("copy.sqlite")
     }
 
@@ -226,7 +226,7 @@ mod tests {
     use super::*;
     use crate::journal::file_in;
     use crate::journal::handles::journal::Journal;
-    use crate::journal::salvage::arrivals::Arrival;
+    use crate::journal::salvage::arrival::Arrival;
     use crate::journal::salvage::file::{Foreign, Holds};
     use crate::journal::salvage::kinship::KnownSegments;
 

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::journal::handles::reader::Reader;
+use crate::journal::salvage::damage::each_row;
 use crate::journal::salvage::file::Foreign;
-use crate::journal::salvage::rows::each_row;
 use crate::journal::tables::segments::SEGMENT_SLOTS;
 use crate::model::MonoNs;
 
@@ -25,7 +25,7 @@ const OLDEST_ID: &str = "SELECT boot_id || ' ' || begins_ns FROM clock_segment
      WHERE boot_id <> 'import' ORDER BY id LIMIT 1";
 
 /// What tells this journal from all others; None: nothing does, or it cannot be read.
-pub(in crate::journal) fn journal_id(connection: &Connection) -> Option<String> {
+pub(super) fn journal_id(connection: &Connection) -> Option<String> {
     [ID, OLD_ID, OLDEST_ID].iter().find_map(|select| {
         let id = connection.query_row(select, [], |row| row.get(0));
         id.optional().ok().flatten()
@@ -34,7 +34,7 @@ pub(in crate::journal) fn journal_id(connection: &Connection) -> Option<String> 
 
 /// Whether two ids are those of one journal, at two times maybe: a copy that was made before a line was
 /// watched lacks that part.
-pub(in crate::journal) fn is_same(one: &str, other: &str) -> bool {
+pub(super) fn is_same(one: &str, other: &str) -> bool {
     let begins = |long: &str, short: &str| {
         let rest = long.strip_prefix(short);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
@@ -44,7 +44,7 @@ pub(in crate::journal) fn is_same(one: &str, other: &str) -> bool {
 
 /// A clock segment.
 #[derive(Debug, Clone)]
-struct SegmentRow {
+struct ClockSegment {
     id: i64,
     boot_id: String,
     begins_ns: MonoNs,
@@ -53,7 +53,7 @@ struct SegmentRow {
     is_final: bool,
 }
 
-fn segment_rows(connection: &Connection) -> Vec<SegmentRow> {
+fn segment_rows(connection: &Connection) -> Vec<ClockSegment> {
     let mut found = Vec::new();
     // Older journals do not know how long the machine slept.
     for slept in ["slept_ns", "0"] {
@@ -62,7 +62,7 @@ fn segment_rows(connection: &Connection) -> Vec<SegmentRow> {
             "SELECT id, boot_id, begins_ns, offset_ns, {slept}, trust > 0 FROM clock_segment ORDER BY id"
         );
         let read = |row: &rusqlite::Row<'_>| {
-            Ok(SegmentRow {
+            Ok(ClockSegment {
                 id: row.get(0)?,
                 boot_id: row.get(1)?,
                 begins_ns: row.get(2)?,
@@ -81,18 +81,18 @@ fn segment_rows(connection: &Connection) -> Vec<SegmentRow> {
 
 /// What the stamps of another journal's segment are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::journal) struct Offsets {
+pub(super) struct Offsets {
     /// From monotonic to wall time there.
-    pub(in crate::journal) theirs_ns: i64,
+    pub(super) theirs_ns: i64,
     /// In this journal, if it has the same segment.
-    pub(in crate::journal) here_ns: i64,
+    pub(super) here_ns: i64,
 }
 
 /// This journal's clock segments, by which pulses of another one are known again: the same boot, begin and
 /// monotonic time are the same pulse, whatever its wall time was settled to.
 #[derive(Debug, Clone, Default)]
 pub struct KnownSegments {
-    by_boot: HashMap<String, Vec<SegmentRow>>,
+    by_boot: HashMap<String, Vec<ClockSegment>>,
 }
 
 /// Whether it names one boot, as the kernel does; the name of a simulation, of imported pulses, or of a boot
@@ -105,16 +105,16 @@ fn is_boot(boot_id: &str) -> bool {
 }
 
 impl KnownSegments {
-    fn find(&self, theirs: &SegmentRow) -> Option<&SegmentRow> {
+    fn find(&self, theirs: &ClockSegment) -> Option<&ClockSegment> {
         let of_boot = self.by_boot.get(&theirs.boot_id)?;
-        let same = |row: &&SegmentRow| row.begins_ns == theirs.begins_ns;
+        let same = |row: &&ClockSegment| row.begins_ns == theirs.begins_ns;
         // There may be two of one begin where a journal was damaged and its successor restored.
         let same_id = of_boot.iter().filter(same).find(|row| row.id == theirs.id);
         same_id.or_else(|| of_boot.iter().find(same))
     }
 
     /// The offsets of another journal's segment, or why its time is not known.
-    fn offsets(&self, theirs: &SegmentRow) -> Result<Offsets, &'static str> {
+    fn offsets(&self, theirs: &ClockSegment) -> Result<Offsets, &'static str> {
         let here = self.find(theirs);
         let settled = here.filter(|row| row.is_final);
         if theirs.is_final {
@@ -137,7 +137,7 @@ impl KnownSegments {
     }
 
     /// The offset that a later segment of the boot would have settled it to.
-    fn settled_later(&self, theirs: &SegmentRow) -> Result<i64, &'static str> {
+    fn settled_later(&self, theirs: &ClockSegment) -> Result<i64, &'static str> {
         let of_boot = self.by_boot.get(&theirs.boot_id);
         let settled = || of_boot.into_iter().flatten().filter(|row| row.is_final);
         let by = settled()
@@ -163,7 +163,7 @@ impl Foreign {
     }
 
     /// What the stamps of its segments are, or why that is not known; by row.
-    pub(in crate::journal) fn offsets(
+    pub(super) fn offsets(
         &self,
         here: &KnownSegments,
     ) -> BTreeMap<i64, Result<Offsets, &'static str>> {
@@ -191,7 +191,7 @@ impl Reader {
 
     /// This journal's clock segments.
     pub fn segments(&self) -> KnownSegments {
-        let mut by_boot: HashMap<String, Vec<SegmentRow>> = HashMap::new();
+        let mut by_boot: HashMap<String, Vec<ClockSegment>> = HashMap::new();
         let rows = segment_rows(&self.connection).into_iter();
         for row in rows.filter(|row| is_boot(&row.boot_id)) {
             by_boot.entry(row.boot_id.clone()).or_default().push(row);

@@ -1,15 +1,23 @@
 //! What comes from other files: journals that were moved aside, damaged ones, the queue of the Python edition.
 
-pub(in crate::journal) mod arrivals;
-pub(in crate::journal) mod file;
-pub(in crate::journal) mod first_page;
-pub(in crate::journal) mod kinship;
-pub(in crate::journal) mod rows;
-pub(in crate::journal) mod schema_rows;
-pub(in crate::journal) mod takeover;
+mod arrival;
+mod arrivals;
+mod damage;
+mod file;
+mod first_page;
+mod hours;
+mod kinship;
+mod presence;
+mod readings;
+mod rows;
+mod schema_rows;
+mod takeover;
 
-pub use arrivals::{ARRIVALS_A_COMMIT, Arrival, Expiry, Presence};
-pub use file::{Foreign, Holds, QueueRow, is_sqlite, wal_of};
+pub use super::db::file::wal_of;
+pub use arrival::Arrival;
+pub use arrivals::{ARRIVALS_A_COMMIT, Expiry};
+pub use file::{Foreign, Holds, QueueRow, is_sqlite};
 pub use kinship::KnownSegments;
+pub use presence::Presence;
 pub use rows::Salvaged;
 pub use takeover::{ArrivedHours, TheirLoss, would_raise};

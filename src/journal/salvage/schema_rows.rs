@@ -8,21 +8,21 @@ const TABLE_LEAF: u8 = 13;
 
 /// A table or an index, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::journal) struct SchemaRow {
+pub(super) struct SchemaRow {
     /// `table` or `index`.
-    pub(in crate::journal) kind: String,
+    pub(super) kind: String,
     /// Its name.
-    pub(in crate::journal) name: String,
+    pub(super) name: String,
     /// The table that it belongs to.
-    pub(in crate::journal) table: String,
+    pub(super) table: String,
     /// The number of its first page.
-    pub(in crate::journal) root: i64,
+    pub(super) root: i64,
     /// How it was made; None: SQLite has made it on its own.
-    pub(in crate::journal) sql: Option<String>,
+    pub(super) sql: Option<String>,
 }
 
 /// Finds the schema's rows in the pages of a file, by name. `page_of` gives a page by its number, from 1.
-pub(in crate::journal) fn find(
+pub(super) fn find(
     pages: u32,
     page_of: &mut dyn FnMut(u32) -> Option<Vec<u8>>,
 ) -> BTreeMap<String, SchemaRow> {

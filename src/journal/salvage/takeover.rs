@@ -1,17 +1,19 @@
 //! What a journal takes over from another one, besides the pulses: the counts of windows whose pulses are
-//! gone, and the ledger. ([`crate::journal::tables::readings`] takes the readings.)
+//! gone, and the ledger. ([`crate::journal::salvage::readings`] takes the readings.)
 
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use crate::journal::handles::journal::{Journal, lose};
+use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::salvage::file::Foreign;
 use crate::journal::salvage::kinship::{is_same, journal_id};
+use crate::journal::salvage::readings::count_window;
 use crate::journal::tables::compared::note_change;
 use crate::journal::tables::hours::{Hours, hours_of, months};
-use crate::journal::tables::readings::count_window;
+use crate::journal::tables::ledger::lose;
+use crate::journal::tables::windows::add_to_window;
 use crate::journal::{JournalError, OpContext};
 use crate::model::hour::{HourCounts, Part};
 use crate::model::{Loss, LossCause, NS_PER_S};
@@ -78,8 +80,7 @@ impl Journal {
         mark(&transaction, id)?;
         for (position, cause, loss) in &more {
             let row = self.meters[usize::from(*position)];
-            let seen = (loss.first_ns, loss.last_ns);
-            lose(&transaction, row, *cause, loss.pulses, seen)?;
+            lose(&transaction, row, *cause, *loss)?;
         }
         transaction.commit().op("commit")?;
         Ok(true)
@@ -170,7 +171,7 @@ fn add_part(
     let start_s = hour_s + part.after_s;
     for coarser in View::ALL.into_iter().filter(|other| *other >= part.view) {
         let window = (coarser, coarser.floor_s(start_s), meter);
-        add_to_window(transaction, window, part.pulses)?;
+        raise_window(transaction, window, part.pulses)?;
     }
     let until_ns = (start_s + part.view.width_s()) * NS_PER_S;
     count_window(transaction, meter, until_ns, part.pulses)?;
@@ -184,18 +185,12 @@ fn add_part(
     Ok(())
 }
 
-fn add_to_window(
+fn raise_window(
     transaction: &Transaction<'_>,
     (view, start_s, meter): (View, i64, i64),
     pulses: i64,
 ) -> Result<(), JournalError> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO window VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO UPDATE SET pulses = pulses + excluded.pulses",
-        )
-        .and_then(|mut put| put.execute((view.width_s(), start_s, meter, pulses)))
-        .op("keep a window")?;
+    add_to_window(transaction, (view, start_s, meter), pulses)?;
     // No daemon runs meanwhile that could take this change for the last one it has rolled.
     let roll = transaction
         .prepare_cached("SELECT coalesce(sum(last_id - first_id + 1), 0) FROM rolled")
@@ -268,10 +263,11 @@ impl Reader {
             return Ok(hours);
         };
         for (first, last) in self.rolled()?.gaps(oldest, newest) {
-            self.each_page((first, last), &mut |entry| {
+            self.each_pulse((first, last), &mut |entry| {
                 let hour_s = View::Hour.start_of(entry.wall_ns);
                 let counts = hours.entry((hour_s, entry.meter)).or_default();
                 counts.add_pulse(entry.wall_ns);
+                Ok::<(), JournalError>(())
             })?;
         }
         Ok(hours)

@@ -12,8 +12,9 @@ use rusqlite::Connection;
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
+use crate::journal::db::file::{file_in, wal_of};
 use crate::journal::db::open;
-use crate::journal::db::open::{Checkpointed, WAL_BYTES};
+use crate::journal::db::wal::{Checkpointed, WAL_BYTES, checkpoint};
 use crate::journal::refusal::{Refusal, is_read_only};
 use crate::journal::stages::marks::{Mark, Marks};
 use crate::journal::{JournalError, OpContext};
@@ -110,7 +111,7 @@ impl Durable {
         let page_bytes = connection
             .pragma_query_value(None, "page_size", |row| row.get(0))
             .op("be measured")?;
-        let wal_path = dir.join(format!("{}-wal", crate::journal::FILE_NAME));
+        let wal_path = wal_of(&file_in(dir));
         let interval_ns = i64::try_from(interval_ms).unwrap_or(i64::MAX / NS_PER_MS) * NS_PER_MS;
         let (wal, broken) = (None, false);
         let (retry, restart) = (Pause::default(), Pause::default());
@@ -138,7 +139,7 @@ impl Durable {
     /// # Errors
     /// When the journal cannot be looked at.
     pub fn prove_first(&mut self) -> Result<(), JournalError> {
-        self.unproven = Some(open::checkpoint(&self.connection, "NOOP")?.frames);
+        self.unproven = Some(checkpoint(&self.connection, "NOOP")?.frames);
         Ok(())
     }
 
@@ -230,7 +231,7 @@ impl Durable {
 
     /// After a failure: all of the WAL into the database, and a new WAL. False: something is in the way.
     fn write_all_out(&mut self) -> Result<bool, JournalError> {
-        let done = open::checkpoint(&self.connection, "TRUNCATE")?;
+        let done = checkpoint(&self.connection, "TRUNCATE")?;
         if done.is_busy {
             self.tell_kept();
         } else {
@@ -244,7 +245,7 @@ impl Durable {
         let Some(wanted) = self.unproven else {
             return Ok(true);
         };
-        let done = open::checkpoint(&self.connection, "PASSIVE")?;
+        let done = checkpoint(&self.connection, "PASSIVE")?;
         // A WAL that has begun anew had been moved before.
         let is_proven = done.moved >= wanted || done.frames < wanted;
         if is_proven {
@@ -291,7 +292,7 @@ impl Durable {
     /// When the disk does not take it.
     pub fn finish(&mut self) -> Result<(), JournalError> {
         self.step()?;
-        open::checkpoint(&self.connection, "PASSIVE").map(|_| ())
+        checkpoint(&self.connection, "PASSIVE").map(|_| ())
     }
 
     fn sync(&mut self) -> Result<(), JournalError> {
@@ -310,13 +311,13 @@ impl Durable {
     fn checkpoint_if_large(&mut self) -> Result<bool, JournalError> {
         let frame_bytes = self.page_bytes + 24;
         let is_large = |state: Checkpointed| state.frames * frame_bytes >= RESTART_BYTES;
-        let before = open::checkpoint(&self.connection, "NOOP")?;
+        let before = checkpoint(&self.connection, "NOOP")?;
         let unmoved = (before.frames - before.moved) * frame_bytes;
         let now_ns = self.clock.mono_ns();
         if (!is_large(before) && unmoved < CHECKPOINT_BYTES) || !self.restart.is_over(now_ns) {
             return Ok(false);
         }
-        let done = open::checkpoint(&self.connection, "PASSIVE")?;
+        let done = checkpoint(&self.connection, "PASSIVE")?;
         if done.moved < before.frames && done.frames >= before.frames {
             // A reader stands at an older commit.
             self.restart.prolong(now_ns, PAUSE_MAX_NS);
@@ -338,7 +339,7 @@ impl Durable {
     /// Brings the WAL back to its beginning; false: something was in the way each time.
     fn begin_anew(&self) -> Result<bool, JournalError> {
         for _ in 0..RESTART_TRIES {
-            if !open::checkpoint(&self.connection, "RESTART")?.is_busy {
+            if !checkpoint(&self.connection, "RESTART")?.is_busy {
                 return Ok(true);
             }
             std::thread::park_timeout(RESTART_BETWEEN);

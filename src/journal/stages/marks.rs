@@ -53,7 +53,12 @@ impl Mark {
 #[derive(Debug, Default)]
 pub struct Marks {
     mark: Mutex<Mark>,
+    /// A commit is there, and none before it waits for the disk.
+    unsynced: Condvar,
+    /// More is durable, or closed, or damaged.
     changed: Condvar,
+    /// All waits end.
+    rung: Condvar,
     board: Arc<Board>,
 }
 
@@ -101,9 +106,12 @@ impl Marks {
         mark.committed = newest;
         mark.commits += 1;
         mark.segments_settled += u64::from(settled);
+        let is_first = mark.unsynced_since_ns.is_none();
         mark.unsynced_since_ns.get_or_insert(now_ns);
         self.publish(&mark);
-        self.changed.notify_all();
+        if is_first {
+            self.unsynced.notify_all();
+        }
     }
 
     /// So late it surely is now.
@@ -171,10 +179,28 @@ impl Marks {
             .0
     }
 
+    /// Waits until a commit is not durable yet, or `timeout` is over, or it is `over` and that was rung.
+    pub fn wait_for_commit(&self, timeout: Duration, over: impl Fn() -> bool) {
+        let mark = self.lock();
+        if mark.unsynced_since_ns.is_none() && !over() {
+            drop(self.unsynced.wait_timeout(mark, timeout));
+        }
+    }
+
+    /// Waits until `timeout` is over or it is `over` and that was rung, whatever is committed meanwhile.
+    pub fn pause(&self, timeout: Duration, over: impl Fn() -> bool) {
+        let mark = self.lock();
+        if !over() {
+            drop(self.rung.wait_timeout(mark, timeout));
+        }
+    }
+
     /// Ends all waits.
     pub fn ring(&self) {
         let _mark = self.lock();
-        self.changed.notify_all();
+        for waiting in [&self.unsynced, &self.changed, &self.rung] {
+            waiting.notify_all();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Mark> {

@@ -1,11 +1,14 @@
 //! What is done with the journal while the daemon runs.
 
+mod board_sync;
+pub(super) mod commit;
 pub(super) mod durable;
 pub(super) mod marks;
 pub(super) mod outbox;
 pub(super) mod publisher;
 pub(super) mod retention;
 pub(super) mod roller;
+mod room;
 pub(super) mod unsynced;
 pub(super) mod unused;
 pub(super) mod writer;

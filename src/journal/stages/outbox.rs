@@ -1,8 +1,9 @@
 //! What delivery and the reconciler have to tell, on its way to the one writer.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::intake::Intake;
 use crate::journal::tables::compared::Reconciled;
 use crate::journal::tables::deliveries::DeliveryNews;
 use crate::model::Tier;
@@ -12,9 +13,19 @@ use crate::model::Tier;
 pub struct Outbox {
     news: Mutex<DeliveryNews>,
     comparing: Mutex<BTreeMap<i64, i64>>,
+    /// Where the writer waits.
+    intake: Option<Arc<Intake>>,
 }
 
 impl Outbox {
+    /// One that wakes the writer, which waits at `intake`, for news that are urgent.
+    pub(super) fn waking(intake: Arc<Intake>) -> Outbox {
+        Outbox {
+            intake: Some(intake),
+            ..Outbox::default()
+        }
+    }
+
     /// Leaves news; newer ranges and states replace older ones.
     pub fn leave(&self, news: DeliveryNews) {
         let mut waiting = self.news.lock().unwrap_or_else(PoisonError::into_inner);
@@ -37,6 +48,11 @@ impl Outbox {
                 _ => waiting.reconciled.push(reconciled),
             }
         }
+        let urgent = is_urgent(&waiting);
+        drop(waiting);
+        if let Some(intake) = self.intake.as_ref().filter(|_| urgent) {
+            intake.wake();
+        }
     }
 
     /// Says before windows of a level up to `until_s` are compared for the first time: how they change
@@ -58,13 +74,7 @@ impl Outbox {
     /// Takes what is there. Ranges, and how far was compared, are left until `also_ranges`.
     pub(in crate::journal) fn collect(&self, also_ranges: bool) -> Option<DeliveryNews> {
         let mut waiting = self.news.lock().unwrap_or_else(PoisonError::into_inner);
-        let urgent = waiting.much
-            || waiting.state.is_some()
-            || waiting.views.is_some()
-            || !waiting.refused.is_empty()
-            || !waiting.expired.is_empty()
-            || !waiting.released.is_empty()
-            || waiting.reconciled.iter().any(Reconciled::is_urgent);
+        let urgent = is_urgent(&waiting);
         let ranges = waiting.delivered.is_some() || !waiting.reconciled.is_empty();
         if urgent || (also_ranges && ranges) {
             return Some(std::mem::take(&mut waiting));
@@ -85,4 +95,15 @@ impl Outbox {
         taken.released.extend(since.released);
         *waiting = taken;
     }
+}
+
+/// Whether it cannot wait until the next time that what was delivered is saved.
+fn is_urgent(news: &DeliveryNews) -> bool {
+    news.much
+        || news.state.is_some()
+        || news.views.is_some()
+        || !news.refused.is_empty()
+        || !news.expired.is_empty()
+        || !news.released.is_empty()
+        || news.reconciled.iter().any(Reconciled::is_urgent)
 }

@@ -6,14 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tracing::debug;
-
 use crate::intake::Pending;
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::{FILE_NAME, JournalError};
 use crate::live::Board;
-use crate::model::{MeterId, MonoNs, NS_PER_S, WallNs};
+use crate::model::{MeterId, MonoNs, NS_PER_S, Pulse, WallNs};
 
 /// What a meter's usual silence is changes slowly, and costs a read of four weeks.
 const SILENCE_EVERY_NS: i64 = 3_600 * NS_PER_S;
@@ -62,7 +60,7 @@ impl Publisher {
             configured: configured.map(Option::unwrap_or_default).collect(),
             reader,
             board: Arc::clone(board),
-            wal: journal.dir().join(format!("{}-wal", FILE_NAME)),
+            wal: journal.dir().join(format!("{FILE_NAME}-wal")),
             provisional: HashSet::new(),
             is_stale: false,
             silence_ns: now_ns,
@@ -114,21 +112,28 @@ impl Publisher {
     /// `pending` is committed; its newest pulse is `newest`.
     pub(super) fn committed(&mut self, journal: &Journal, pending: &Pending, newest: i64) {
         self.is_stale |= !pending.segments.is_empty();
-        let stamps = pending.pulses.iter().map(|pulse| {
-            let row = journal.segments.get(&pulse.segment).copied();
+        // Of each meter: how many pulses, and the last one.
+        let mut counted: BTreeMap<MeterId, (i64, Pulse)> = BTreeMap::new();
+        for pulse in &pending.pulses {
+            let (pulses, last) = counted.entry(pulse.meter).or_insert((0, *pulse));
+            (*pulses, *last) = (*pulses + 1, *pulse);
+        }
+        let counted = counted.into_values().map(|(pulses, last)| {
+            let row = journal.segments.get(&last.segment).copied();
             let offset_ns = row.and_then(|row| self.final_offset_ns(row));
             (
-                pulse.meter,
-                offset_ns.map(|offset_ns| pulse.mono_ns + offset_ns),
+                last.meter,
+                pulses,
+                offset_ns.map(|offset_ns| last.mono_ns + offset_ns),
             )
         });
-        let stamps: Vec<(MeterId, Option<WallNs>)> = stamps.collect();
+        let counted: Vec<(MeterId, i64, Option<WallNs>)> = counted.collect();
         let name = |meter: &MeterId| self.configured[meter.index()].as_str();
         self.board.publish_meters(|meters| {
-            for (meter, stamp_ns) in &stamps {
+            for (meter, pulses, last_ns) in &counted {
                 let meter = meters.entry(name(meter));
-                meter.pulses += 1;
-                meter.last_pulse_ns = *stamp_ns;
+                meter.pulses += pulses;
+                meter.last_pulse_ns = *last_ns;
             }
             for ((meter, cause), loss) in &pending.losses {
                 meters.entry(name(meter)).lose(*cause, *loss);
@@ -153,7 +158,10 @@ impl Publisher {
         if self.provisional.contains(&segment) {
             return None;
         }
-        let offset_ns = self.reader.final_offset_ns(segment).ok().flatten();
+        let Ok(offset_ns) = self.reader.final_offset_ns(segment) else {
+            self.is_stale = true;
+            return None;
+        };
         if offset_ns.is_none() {
             self.provisional.insert(segment);
         }
@@ -161,11 +169,13 @@ impl Publisher {
     }
 
     /// Looks at what no commit tells, when it is time to. `commits`: so many were made.
-    pub(super) fn look(&mut self, commits: u64, (now_ns, wall_ns): (MonoNs, WallNs)) {
-        if let Err(failed) = self.try_look(commits, (now_ns, wall_ns)) {
-            debug!(error = %failed, "the board is brought up to date later");
-            self.is_stale = true;
-        }
+    ///
+    /// # Errors
+    /// When the journal cannot be read; the next look reads everything.
+    pub(super) fn look(&mut self, commits: u64, now: (MonoNs, WallNs)) -> Result<(), JournalError> {
+        let looked = self.try_look(commits, now);
+        self.is_stale |= looked.is_err();
+        looked
     }
 
     fn try_look(

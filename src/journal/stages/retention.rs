@@ -1,13 +1,15 @@
 //! What leaves the journal, and when: delivered pulses after the raw retention; the oldest of
 //! all when the disk bound bites, with a count that stays.
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::Transaction;
 
-use crate::journal::handles::journal::{Journal, lose};
+use crate::journal::handles::journal::Journal;
 use crate::journal::ids::IdRanges;
+use crate::journal::tables::ledger::lose;
+use crate::journal::tables::size::used_bytes;
 use crate::journal::tables::thinned::thin;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{LossCause, WallNs};
+use crate::model::{Loss, LossCause, WallNs};
 
 /// Rows a step: large batches write least (75 bytes a pulse, 345 in batches of 20), and this
 /// many take some milliseconds, so that new pulses hardly wait.
@@ -18,17 +20,6 @@ const PRUNE_ROWS_MIN: i64 = 1_000;
 
 /// When the disk bound bites, room is made down to this share of it.
 const ROOM_PERCENT: u64 = 95;
-
-/// Bytes that hold data.
-pub(in crate::journal) fn used_bytes(connection: &Connection) -> Result<u64, JournalError> {
-    let number = |pragma| {
-        connection
-            .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
-            .op("be measured")
-    };
-    let pages = number("page_count")? - number("freelist_count")?;
-    Ok(pages.unsigned_abs() * number("page_size")?.unsigned_abs())
-}
 
 impl Journal {
     /// Deletes up to [`PRUNE_ROWS`] of the oldest pulses that are delivered, counted in windows (up
@@ -59,7 +50,7 @@ impl Journal {
             .min(self.newest() - 1);
         // The first one that is too young ends it; wall time may run backwards over a step.
         let young: Option<i64> = self
-            .connection()
+            .connection
             .query_row(
                 "SELECT min(p.id) FROM pulse p JOIN clock_segment s ON s.id = p.segment
                  WHERE p.id BETWEEN ?1 AND ?2
@@ -73,14 +64,6 @@ impl Journal {
             return Ok(0);
         }
         self.delete(first, last, None)
-    }
-
-    /// Whether the disk bound bites.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub fn is_above(&self, max_bytes: u64) -> Result<bool, JournalError> {
-        Ok(used_bytes(self.connection())? > max_bytes)
     }
 
     /// Makes room: deletes up to [`PRUNE_ROWS`] of the oldest pulses, whatever they are, unless
@@ -97,7 +80,7 @@ impl Journal {
         before_ns: WallNs,
         now_ns: WallNs,
     ) -> Result<i64, JournalError> {
-        if used_bytes(self.connection())? <= max_bytes / 100 * ROOM_PERCENT {
+        if used_bytes(&self.connection)? <= max_bytes / 100 * ROOM_PERCENT {
             return Ok(0);
         }
         let Some(first) = self.oldest()? else {
@@ -116,7 +99,7 @@ impl Journal {
     fn leaving(&self, first: i64, before_ns: WallNs) -> Result<i64, JournalError> {
         let last = (first + PRUNE_ROWS - 1).min(self.newest() - 1);
         let young: Option<i64> = self
-            .connection()
+            .connection
             .query_row(
                 "SELECT min(p.id) FROM pulse p JOIN clock_segment s ON s.id = p.segment
                  WHERE p.id BETWEEN ?1 AND ?2 AND s.trust > 0 AND p.mono_ns + s.offset_ns >= ?3",
@@ -140,7 +123,7 @@ impl Journal {
     }
 
     fn oldest(&self) -> Result<Option<i64>, JournalError> {
-        self.connection()
+        self.connection
             .query_row("SELECT min(id) FROM pulse", [], |row| row.get(0))
             .op("be read")
     }
@@ -153,7 +136,7 @@ impl Journal {
         lost: Option<(&[(i64, i64)], WallNs)>,
     ) -> Result<i64, JournalError> {
         let transaction = self
-            .connection()
+            .connection
             .unchecked_transaction()
             .op("begin a commit")?;
         if let Some((ranges, now_ns)) = lost {
@@ -191,14 +174,12 @@ fn count_lost(
         })
         .op("be read")?;
     for (meter, pulses, first_ns, last_ns) in lost {
-        let seen = (first_ns, last_ns);
-        lose(
-            transaction,
-            meter,
-            LossCause::DiskBound,
-            pulses.unsigned_abs(),
-            seen,
-        )?;
+        let loss = Loss {
+            pulses: pulses.unsigned_abs(),
+            first_ns,
+            last_ns,
+        };
+        lose(transaction, meter, LossCause::DiskBound, loss)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use rusqlite::params;
 
 use crate::journal::handles::journal::Journal;
 use crate::journal::ids::IdRanges;
-use crate::journal::salvage::arrivals::IMPORT_BOOT;
+use crate::journal::tables::segments::IMPORT_BOOT;
 use crate::journal::{JournalError, OpContext};
 
 /// As long as there are fewer nothing is done.
@@ -63,7 +63,7 @@ impl Journal {
     /// The newest segment, if there are many.
     fn many_segments(&self) -> Result<Option<i64>, JournalError> {
         let (count, last): (i64, Option<i64>) = self
-            .connection()
+            .connection
             .prepare_cached("SELECT count(*), max(id) FROM clock_segment")
             .and_then(|mut select| select.query_row([], |row| row.try_into()))
             .op("be read")?;
@@ -73,7 +73,7 @@ impl Journal {
     /// Looks at some more pulses; true if there are more.
     fn look_for_used(&self, search: &mut Search) -> Result<bool, JournalError> {
         let found: Vec<(i64, i64, i64)> = self
-            .connection()
+            .connection
             .prepare_cached(
                 "SELECT segment, max(id), count(*) FROM (
                      SELECT id, segment FROM pulse WHERE id > ?1 ORDER BY id LIMIT ?2)
@@ -96,7 +96,7 @@ impl Journal {
     /// Deletes what no pulse was found of, but for what tells how the clock of this boot stands.
     fn delete_unused(&self, search: &Search) -> Result<(), JournalError> {
         let unused: Vec<i64> = self
-            .connection()
+            .connection
             .prepare_cached(
                 "SELECT id FROM clock_segment s WHERE id <= ?1 AND trust > 0 AND boot_id <> ?2
                      AND NOT EXISTS (SELECT 1 FROM line WHERE last_segment = s.id)
@@ -117,7 +117,7 @@ impl Journal {
             .into_iter()
             .filter(|id| !search.used.contains(*id) && !known(id));
         let transaction = self
-            .connection()
+            .connection
             .unchecked_transaction()
             .op("begin a commit")?;
         for id in unused.take(LEAVE_SEGMENTS) {

@@ -10,8 +10,9 @@ use crate::clock::Clock;
 use crate::config::JournalSettings;
 use crate::intake::Intake;
 use crate::journal::JournalError;
+use crate::journal::db::file::file_in;
 use crate::journal::db::reserve::Reserve;
-use crate::journal::handles::journal::Journal;
+use crate::journal::handles::journal::{Comparing, Journal};
 use crate::journal::ids::IdRanges;
 use crate::journal::refusal::Refusal;
 use crate::journal::stages::marks::Marks;
@@ -20,10 +21,7 @@ use crate::journal::stages::publisher::Publisher;
 use crate::journal::stages::roller::Roller;
 use crate::journal::stages::unsynced::{Carryover, Tail};
 use crate::journal::stages::unused::UnusedSegments;
-use crate::journal::tables::compared::Comparing;
-use crate::journal::tables::lines::Lines;
-use crate::model::View;
-use crate::model::{MeterId, MonoNs, NS_PER_DAY, NS_PER_S, WallNs, Watched};
+use crate::model::{Backoff, MonoNs, NS_PER_S, View, Watched};
 
 /// What was delivered is saved this often: after a crash so many seconds are sent again, which is
 /// harmless, and the card is spared a write a second.
@@ -39,15 +37,15 @@ const ELAPSED_SAVE_NS: i64 = 600 * NS_PER_S;
 const ROLL_MIN_NS: i64 = NS_PER_S;
 
 /// Waits between tries while the disk does not take commits.
-const RETRY_MIN: Duration = Duration::from_millis(50);
+const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// Retention keeps the journal below its bound; a burst that outruns it ends at twice the bound
 /// and this, which is more than one commit of all that can wait in memory.
 const HARD_BOUND_EXTRA_BYTES: u64 = 64 << 20;
 
-/// With nothing to do the writer looks again after this.
-const IDLE_WAIT: Duration = Duration::from_secs(1);
+/// With nothing to do the writer looks again after this; what is to be committed at once wakes it.
+const IDLE_WAIT: Duration = Duration::from_secs(5);
 
 /// Minutes that are over: their windows are counted as soon as the pulses in them are durable.
 #[derive(Debug)]
@@ -60,32 +58,32 @@ struct Closing {
 #[derive(Debug)]
 pub struct Writer {
     // Dependencies.
-    journal: Journal,
-    intake: Arc<Intake>,
-    marks: Arc<Marks>,
+    pub(super) journal: Journal,
+    pub(super) intake: Arc<Intake>,
+    pub(super) marks: Arc<Marks>,
     outbox: Arc<Outbox>,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     // Settings.
-    settings: JournalSettings,
-    destination: Option<i64>,
+    pub(super) settings: JournalSettings,
+    pub(super) destination: Option<i64>,
     // State.
-    reserve: Reserve,
+    pub(super) reserve: Reserve,
     unused: UnusedSegments,
-    publisher: Publisher,
-    roller: Roller,
+    pub(super) publisher: Publisher,
+    pub(super) roller: Roller,
     tail: Tail,
     closing: Option<Closing>,
     looked_minute_s: i64,
     rolled_ns: MonoNs,
-    delivered: IdRanges,
+    pub(super) delivered: IdRanges,
     saved_ns: MonoNs,
     /// What is kept of the lines: the version, and whether the clock was trusted then.
-    lines: (u64, bool),
+    pub(super) lines: (u64, bool),
     looked_ns: MonoNs,
     elapsed_ns: MonoNs,
     pruning: bool,
     preallocating: bool,
-    retry: Duration,
+    retry: Backoff,
 }
 
 impl Writer {
@@ -121,9 +119,9 @@ impl Writer {
             looked_minute_s: 0,
             rolled_ns: now_ns - ROLL_MIN_NS,
             journal,
+            outbox: Arc::new(Outbox::waking(Arc::clone(&intake))),
             intake,
             marks,
-            outbox: Arc::default(),
             clock,
             settings,
             destination,
@@ -134,7 +132,7 @@ impl Writer {
             elapsed_ns: now_ns - ELAPSED_SAVE_NS,
             pruning: false,
             preallocating: false,
-            retry: RETRY_MIN,
+            retry: Backoff::new(RETRY_MIN, RETRY_MAX),
         })
     }
 
@@ -163,13 +161,12 @@ impl Writer {
                 if let Some(kind) = self.marks.failing(None, self.clock.mono_ns()) {
                     info!(kind, "the journal takes commits again");
                 }
-                self.retry = RETRY_MIN;
+                self.retry.reset();
                 wait
             }
             Err(failed) => {
                 self.complain(&failed);
-                self.retry = (self.retry * 2).min(RETRY_MAX);
-                self.retry
+                self.retry.failed()
             }
         }
     }
@@ -197,7 +194,7 @@ impl Writer {
             standing: self.journal.standing(),
             segments: self.journal.segments.clone(),
             tail: self.tail,
-            file: crate::journal::file_in(self.journal.dir()),
+            file: file_in(self.journal.dir()),
         }
     }
 
@@ -227,8 +224,7 @@ impl Writer {
         }
         self.preallocating = self.preallocating && self.grow_wal();
         let rolling = self.roll(watched)?;
-        let commits = self.marks.now().commits;
-        self.publisher.look(commits, (now_ns, self.clock.wall_ns()));
+        self.bring_board_up_to_date(now_ns);
         let busy = self.pruning || self.preallocating || rolling;
         Ok(if busy { Duration::ZERO } else { IDLE_WAIT })
     }
@@ -242,27 +238,6 @@ impl Writer {
             self.journal.keep_elapsed(&kept)?;
             self.elapsed_ns = now_ns;
         }
-        Ok(())
-    }
-
-    /// Keeps how the lines stand, when that has changed.
-    fn keep_lines(&mut self, watched: &Watched) -> Result<(), JournalError> {
-        let is_timed = watched.looked_ns.is_some();
-        let (capture, ended) = (self.intake.board().snapshot().capture, self.intake.ended());
-        let version = capture.lines_version;
-        if ended.is_empty() && self.lines == (version, is_timed) {
-            return Ok(());
-        }
-        let now = capture.lines.iter().map(|line| line.now.clone());
-        let lines = Lines {
-            now: (0..).map(MeterId).zip(now).collect(),
-            ended,
-        };
-        self.journal.keep_lines(&lines, is_timed)?;
-        self.intake.ended_kept(lines.ended.len());
-        self.lines = (version, is_timed);
-        self.marks
-            .committed(self.journal.newest(), false, self.clock.mono_ns());
         Ok(())
     }
 
@@ -303,7 +278,7 @@ impl Writer {
     }
 
     /// Counts some of the pulses up to id `newest` in windows; true if there is more to do.
-    fn count_windows(&mut self, newest: i64) -> Result<bool, JournalError> {
+    pub(super) fn count_windows(&mut self, newest: i64) -> Result<bool, JournalError> {
         if let Some(destination) = self.destination {
             let until_s = self.outbox.compared_until_s();
             self.journal.comparing = Comparing {
@@ -364,88 +339,12 @@ impl Writer {
         Ok(())
     }
 
-    /// One bounded piece of retention; true if there is more to do.
-    fn prune(&mut self) -> Result<bool, JournalError> {
-        if self.journal.is_above(self.settings.max_bytes)? {
-            return Ok(self.make_room(self.settings.max_bytes)? > 0);
-        }
-        // Nobody has received anything, or nobody knows what time it surely is: everything stays while there
-        // is room.
-        let Some(sure_ns) = self
-            .intake
-            .watched()
-            .sure_ns
-            .filter(|_| self.destination.is_some())
-        else {
-            return Ok(false);
-        };
-        let keep_ns = i64::from(self.settings.raw_retention_d) * NS_PER_DAY;
-        let counted = self.roller.counted_until();
-        let pruned = self
-            .journal
-            .prune(&self.delivered, counted, sure_ns - keep_ns)?;
-        if pruned > 0 {
-            self.publisher.is_outdated();
-        }
-        Ok(pruned > 0)
-    }
-
-    /// The disk, or our own bound, is full: deletes so that new pulses find room in the file, which need
-    /// not grow then. Our bound: the oldest leave. The disk: those that the server has.
-    fn make_room_on_disk(&mut self) -> Result<(), JournalError> {
-        self.reserve.release();
-        if self.prune()? || self.destination.is_none() {
-            return Ok(());
-        }
-        let counted = self.roller.counted_until();
-        self.journal.prune(&self.delivered, counted, WallNs::MAX)?;
-        self.publisher.is_outdated();
-        Ok(())
-    }
-
     /// One bounded piece of growing the WAL; true if there is more to do.
     fn grow_wal(&self) -> bool {
         self.journal.preallocate().unwrap_or_else(|failed| {
             warn!(error = %failed, "the journal's WAL is not preallocated; it works without");
             false
         })
-    }
-
-    /// Pulses in windows that a task still recomputes stay: what the task does not find in the raw bucket
-    /// it takes out of its window. Far above the bound, on a full disk, or while nobody knows what time it
-    /// is, they leave as well; their windows are put right when no task reaches them any more.
-    fn thinned_before_ns(&self, max_bytes: u64) -> Result<WallNs, JournalError> {
-        let full = self.marks.now().failing == Some("disk_full");
-        let far_above = self.journal.is_above(max_bytes.saturating_mul(2))?;
-        let Watched {
-            looked_ns, sure_ns, ..
-        } = self.intake.watched();
-        let Some(now_ns) = sure_ns.or(looked_ns).filter(|_| !full && !far_above) else {
-            return Ok(WallNs::MAX);
-        };
-        let now_s = now_ns.div_euclid(NS_PER_S);
-        Ok(View::Hour.settled_before_s(now_s) * NS_PER_S)
-    }
-
-    fn make_room(&mut self, max_bytes: u64) -> Result<i64, JournalError> {
-        let before_ns = self.thinned_before_ns(max_bytes)?;
-        // Pulses leave, their windows stay.
-        if let Some(last) = self.journal.leaving_next(before_ns)? {
-            while self.count_windows(last)? {}
-        }
-        let delivered = self.destination.map(|_| &self.delivered);
-        let now_ns = self.clock.wall_ns();
-        let left = self
-            .journal
-            .make_room(delivered, max_bytes, before_ns, now_ns)?;
-        if left > 0 {
-            self.publisher.is_outdated();
-            warn!(
-                pulses = left,
-                max_bytes, "the journal's disk bound: the oldest pulses left"
-            );
-        }
-        Ok(left)
     }
 
     fn complain(&mut self, failed: &JournalError) {

@@ -1,10 +1,8 @@
 //! How far the server has been compared with the journal's windows, and what has changed since.
 
-use std::collections::BTreeMap;
-
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use crate::journal::handles::journal::Journal;
+use crate::journal::handles::journal::{Comparing, Journal};
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
 use crate::live::TierLive;
@@ -130,16 +128,6 @@ impl Compared {
 /// The kinds of `compare_span`.
 const TO_LOOK: i64 = 0;
 const UNEQUAL: i64 = 1;
-
-/// What the reconciler is comparing, or has compared and not yet kept: by code of the level, up to
-/// where. A window that changes meanwhile counts as changed after it was compared.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::journal) struct Comparing {
-    /// The row of the destination.
-    pub(in crate::journal) destination: i64,
-    /// In seconds since 1970.
-    pub(in crate::journal) until_s: BTreeMap<i64, i64>,
-}
 
 impl Journal {
     /// A window that was compared with the server's, or is at this moment, is different now.

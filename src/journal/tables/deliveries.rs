@@ -3,14 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use crate::journal::handles::journal::{Journal, lose};
+use crate::journal::handles::journal::Journal;
+use crate::journal::handles::reader::Reader;
 use crate::journal::ids::IdRanges;
 use crate::journal::tables::compared::{Reconciled, put_reconciled};
+use crate::journal::tables::ledger::lose;
 use crate::journal::tables::quarantine::release;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{LossCause, WallNs};
+use crate::model::{Loss, LossCause, WallNs};
 
 /// A point that a destination refused for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,6 +155,22 @@ impl Journal {
     }
 }
 
+/// What a destination has acknowledged.
+pub(in crate::journal) fn delivered(
+    connection: &Connection,
+    destination: i64,
+) -> Result<IdRanges, JournalError> {
+    connection
+        .prepare_cached("SELECT first_id, last_id FROM delivered WHERE destination = ?1")
+        .and_then(|mut select| {
+            let ranges = select.query_map([destination], |row| row.try_into())?;
+            ranges.collect::<Result<Vec<_>, _>>()
+        })
+        .map(IdRanges::from_ranges)
+        .op("be read")
+}
+
+/// Keeps what a destination has acknowledged.
 pub(in crate::journal) fn put_delivered(
     transaction: &Transaction<'_>,
     destination: i64,
@@ -207,8 +225,12 @@ fn put_expired(
         );
     }
     for (meter, (pulses, first_ns, last_ns)) in meters {
-        let seen = (first_ns, last_ns);
-        lose(transaction, meter, LossCause::Retention, pulses, seen)?;
+        let loss = Loss {
+            pulses,
+            first_ns,
+            last_ns,
+        };
+        lose(transaction, meter, LossCause::Retention, loss)?;
     }
     let put = transaction.execute("DELETE FROM expired", []);
     put.op("note what is in windows only")?;
@@ -251,11 +273,74 @@ fn put_refused(
             ],
         )
         .op("keep a refused point")?;
-    lose(
-        transaction,
-        refused.meter,
-        LossCause::Refused,
-        1,
-        (refused.wall_ns, refused.wall_ns),
-    )
+    let loss = Loss::at(1, refused.wall_ns);
+    lose(transaction, refused.meter, LossCause::Refused, loss)
+}
+
+impl Reader {
+    /// What `destination` has acknowledged.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn delivered(&self, destination: i64) -> Result<IdRanges, JournalError> {
+        delivered(&self.connection, destination)
+    }
+
+    /// Whether a destination gets the pulses themselves.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn sends_raw(&self, destination: i64) -> Result<bool, JournalError> {
+        self.connection
+            .prepare_cached("SELECT raw FROM destination WHERE id = ?1")
+            .and_then(|mut select| select.query_row([destination], |row| row.get(0)).optional())
+            .op("be read")
+            .map(|raw| raw.unwrap_or(true))
+    }
+
+    /// Destinations by row: name and state.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn destinations(&self) -> Result<Vec<(i64, String, DestinationState)>, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT id, name, state, message, since_ns FROM destination ORDER BY id",
+            )
+            .and_then(|mut select| {
+                let destinations = select.query_map([], |row| {
+                    let state = DestinationState {
+                        state: row.get(2)?,
+                        message: row.get(3)?,
+                        since_ns: row.get(4)?,
+                    };
+                    Ok((row.get(0)?, row.get(1)?, state))
+                })?;
+                destinations.collect()
+            })
+            .op("be read")
+    }
+
+    /// How the comparison of a destination stands.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn views_state(&self, destination: i64) -> Result<DestinationState, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT views_state, views_message, views_since_ns FROM destination WHERE id = ?1",
+            )
+            .and_then(|mut select| {
+                let state = select.query_row([destination], |row| {
+                    Ok(DestinationState {
+                        state: row.get(0)?,
+                        message: row.get(1)?,
+                        since_ns: row.get(2)?,
+                    })
+                });
+                state.optional()
+            })
+            .op("be read")
+            .map(Option::unwrap_or_default)
+    }
 }

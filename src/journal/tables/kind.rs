@@ -1,70 +1,9 @@
-//! Of which kind a journal is: real pulses and simulated ones are never in one journal. A simulated one bears a mark
-//! (the key `simulated` of the table `journal`), because stamps and numbers look alike.
+//! Whether the pulses of a journal are simulated: asked, and marked.
 
-use std::path::Path;
-
-use rusqlite::{Connection, OptionalExtension};
-
+use crate::journal::db::kind::{HAS_PULSES, IS_MARKED, MARK, ask};
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
-use crate::journal::salvage::file::Foreign;
 use crate::journal::{JournalError, OpContext};
-
-/// In the place of a boot's id: what counts was made up by the simulated house, or read from a recording.
-pub const SIMULATED_BOOT: &str = "simulated";
-
-/// Whether it bears the mark.
-const IS_MARKED: &str = "SELECT EXISTS (SELECT 1 FROM journal WHERE key = 'simulated')";
-
-/// Whether it has ever held a pulse.
-const HAS_PULSES: &str = "SELECT EXISTS (SELECT 1 FROM pulse) OR EXISTS (SELECT 1 FROM window)
-    OR EXISTS (SELECT 1 FROM line WHERE pulses > 0)";
-
-const MARK: &str = "INSERT OR IGNORE INTO journal VALUES ('simulated', 1)";
-
-fn ask(connection: &Connection, select: &str) -> Result<bool, JournalError> {
-    connection
-        .query_row(select, [], |row| row.get(0))
-        .op("be read")
-}
-
-/// What an opened journal is for a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::journal) enum Admitted {
-    /// The run may write into it.
-    Yes,
-    /// It holds simulated pulses, and the run counts real ones.
-    InTheWay,
-}
-
-/// Lets a run write into a journal of its kind. An empty one becomes of the kind of the run.
-///
-/// # Errors
-/// When simulated pulses are to go into a journal that holds real ones.
-pub(in crate::journal) fn admit(
-    connection: &Connection,
-    dir: &Path,
-    boot_id: &str,
-) -> Result<Admitted, JournalError> {
-    let is_marked = ask(connection, IS_MARKED)?;
-    if boot_id != SIMULATED_BOOT {
-        // An import has no boot, and says itself what it brings.
-        let in_the_way = is_marked && !boot_id.is_empty();
-        return Ok(if in_the_way {
-            Admitted::InTheWay
-        } else {
-            Admitted::Yes
-        });
-    }
-    if !is_marked {
-        if ask(connection, HAS_PULSES)? {
-            let path = dir.to_owned();
-            return Err(JournalError::HoldsReal { path });
-        }
-        connection.execute(MARK, []).op("be marked")?;
-    }
-    Ok(Admitted::Yes)
-}
 
 impl Reader {
     /// Whether the pulses in it are simulated, or come from a recording.
@@ -94,29 +33,14 @@ impl Journal {
     }
 }
 
-impl Foreign {
-    /// Whether the pulses in it are simulated: by its mark, or, where that cannot be read or an earlier version has
-    /// made it, by its clock segments.
-    pub fn is_simulated(&self) -> bool {
-        let by_mark = self
-            .connection
-            .query_row(IS_MARKED, [], |row| row.get::<_, bool>(0));
-        let by_segments = || {
-            let select =
-                "SELECT min(boot_id = 'simulated') FROM clock_segment WHERE boot_id <> 'import'";
-            let found = self
-                .connection
-                .query_row(select, [], |row| row.get::<_, Option<bool>>(0));
-            found.optional().ok().flatten().flatten().unwrap_or(false)
-        };
-        by_mark.unwrap_or(false) || by_segments()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::journal::db::kind::SIMULATED_BOOT;
     use crate::journal::db::open;
+    use crate::journal::salvage::Foreign;
 
     const METERS: [&str; 1] = ["Import"];
 

@@ -2,12 +2,36 @@
 
 use std::collections::BTreeMap;
 
-use tracing::debug;
+use rusqlite::{Transaction, params};
 
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
+use crate::journal::tables::windows::put_watched;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{LineNow, MeterId, NS_PER_S, WatchedStretch};
+use crate::model::{FilterState, LineNow, LineState, MeterId, NS_PER_S, WatchedStretch};
+
+/// Keeps the state of a meter's line.
+pub(in crate::journal) fn put_line(
+    transaction: &Transaction<'_>,
+    meter: i64,
+    state: &LineState,
+) -> Result<(), JournalError> {
+    let filter = serde_json::to_string(&state.filter).expect("numbers and flags");
+    let tally = serde_json::to_string(&state.tally).expect("numbers");
+    #[expect(clippy::cast_possible_wrap, reason = "an id: only its bits matter")]
+    let request = state.request_id as i64;
+    transaction
+        .prepare_cached(
+            "INSERT INTO line (meter, request_id, line_seqno, filter, tally)
+             VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (meter) DO UPDATE SET request_id = excluded.request_id,
+                 line_seqno = excluded.line_seqno, filter = excluded.filter,
+                 tally = excluded.tally",
+        )
+        .and_then(|mut put| put.execute(params![meter, request, state.line_seqno, filter, tally]))
+        .op("keep a line's state")?;
+    Ok(())
+}
 
 /// How the lines stand, as it is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,18 +43,6 @@ pub(in crate::journal) struct Lines {
 }
 
 impl Journal {
-    /// Forgets how the lines of an earlier run stood. A disk that does not take that now is no reason not to count: what
-    /// this run tells replaces it.
-    pub(in crate::journal) fn forget_lines(&self) {
-        let known = "SELECT EXISTS (SELECT 1 FROM line_now)";
-        let known = self.connection.query_row(known, [], |row| row.get(0));
-        if known.unwrap_or(false) {
-            if let Err(failed) = self.connection.execute("DELETE FROM line_now", []) {
-                debug!(error = %failed, "how the lines stood is not forgotten yet");
-            }
-        }
-    }
-
     /// Keeps how the lines stand, and the stretches over which they were watched. `is_timed`: the clock can be
     /// trusted. Then the journal knows from now on that every line is to be watched: a line that was never
     /// read is not watched since then.
@@ -66,19 +78,36 @@ impl Journal {
             let since_ns = watch.since_ns.max(self.vouches_from_ns);
             let begins_s = since_ns.div_euclid(NS_PER_S) + 1;
             let ends_s = watch.until_ns.div_euclid(NS_PER_S).max(begins_s);
-            transaction
-                .prepare_cached(
-                    "INSERT INTO watched VALUES (?1, ?2, ?3)
-                     ON CONFLICT DO UPDATE SET ends_s = max(ends_s, excluded.ends_s)",
-                )
-                .and_then(|mut put| put.execute((self.meters[meter.index()], begins_s, ends_s)))
-                .op("keep what was watched")?;
+            put_watched(&transaction, self.meters[meter.index()], (begins_s, ends_s))?;
         }
         transaction.commit().op("commit")
     }
 }
 
 impl Reader {
+    /// Where each meter's line stood at the last commit: its name, the id of its request, the filter's
+    /// memory.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn lines(&self) -> Result<Vec<(String, u64, FilterState)>, JournalError> {
+        let rows: Vec<(String, i64, String)> = self
+            .connection
+            .prepare_cached(
+                "SELECT name, request_id, filter FROM line JOIN meter ON meter.id = meter
+                 WHERE request_id IS NOT NULL AND filter IS NOT NULL",
+            )
+            .and_then(|mut select| select.query_map([], |row| row.try_into())?.collect())
+            .op("be read")?;
+        let line = |(name, request_id, filter): (String, i64, String)| {
+            #[expect(clippy::cast_sign_loss, reason = "an id: only its bits matter")]
+            let request_id = request_id as u64;
+            // What an older version has written and this one cannot read is not remembered.
+            Some((name, request_id, serde_json::from_str(&filter).ok()?))
+        };
+        Ok(rows.into_iter().filter_map(line).collect())
+    }
+
     /// How the lines of the running daemon stand, by meter's name. Of a daemon that has ended: how they stood.
     ///
     /// # Errors

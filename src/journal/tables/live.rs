@@ -6,10 +6,9 @@ use crate::journal::JournalError;
 use crate::journal::handles::reader::Reader;
 use crate::live::silence;
 use crate::live::{
-    ClockLive, DeliveryLive, JournalLive, JournalPhase, MeterLive, MetersLive, RegisterBase,
-    ViewsLive,
+    ClockLive, DeliveryLive, JournalLive, JournalPhase, MeterLive, MetersLive, ViewsLive,
 };
-use crate::model::{DeliveryState, NS_PER_S, Tier, View, ViewsState, WallNs};
+use crate::model::{DeliveryState, NS_PER_S, Reading, Tier, View, ViewsState, WallNs};
 
 impl Reader {
     /// What is counted of each meter, without its usual silence. `configured`: the meters that the configuration lists.
@@ -35,18 +34,13 @@ impl Reader {
         Ok(meters)
     }
 
-    /// What the meter's register is counted from: the last reading that was adopted. None: none was.
+    /// The reading from which the meter's register is counted: the last that was adopted. None: none was.
     pub(in crate::journal) fn register_base(
         &self,
         meter: &str,
-    ) -> Result<Option<RegisterBase>, JournalError> {
+    ) -> Result<Option<Reading>, JournalError> {
         let readings = self.readings(meter)?;
-        let base = readings.iter().rev().find(|reading| reading.adopted);
-        Ok(base.map(|base| RegisterBase {
-            kwh: base.kwh,
-            pulses: base.pulses,
-            imp_per_kwh: base.imp_per_kwh,
-        }))
+        Ok(readings.into_iter().rev().find(|reading| reading.adopted))
     }
 
     /// For how many seconds each meter may be silent, by its history; without those of which too little is known.
@@ -68,7 +62,7 @@ impl Reader {
         Ok(usual.collect())
     }
 
-    /// What is there, on which clock. The marks are those of a journal that nobody writes to.
+    /// What is there, on which clock. The marks are those of a journal without a writer.
     ///
     /// # Errors
     /// When the journal cannot be read.

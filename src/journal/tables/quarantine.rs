@@ -103,6 +103,29 @@ impl Reader {
             .op("be read")
     }
 
+    /// Points of a time that a destination refused for good: (pulse's id, meter's row, stamp).
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn quarantined(
+        &self,
+        destination: i64,
+        from_ns: WallNs,
+        to_ns: WallNs,
+    ) -> Result<Vec<(i64, i64, WallNs)>, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT pulse, meter, wall_ns FROM quarantine
+                 WHERE destination = ?1 AND wall_ns >= ?2 AND wall_ns < ?3",
+            )
+            .and_then(|mut select| {
+                select
+                    .query_map((destination, from_ns, to_ns), |row| row.try_into())?
+                    .collect()
+            })
+            .op("be read")
+    }
+
     /// The pulses of a destination that are marked to be sent again.
     ///
     /// # Errors

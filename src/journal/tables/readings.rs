@@ -4,12 +4,9 @@
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use crate::journal::db::open;
-use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
-use crate::journal::salvage::arrivals::Arrival;
-use crate::journal::tables::hours::hours_of;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{NS_PER_S, Reading, View, WallNs};
+use crate::model::{Reading, WallNs};
 
 /// A connection that adds readings, beside a running daemon or alone: nothing that the journal's one writer
 /// keeps is touched.
@@ -97,7 +94,12 @@ impl Registers {
     }
 }
 
-fn insert(transaction: &Transaction<'_>, meter: i64, kept: Reading) -> Result<(), JournalError> {
+/// Keeps a reading.
+pub(in crate::journal) fn insert(
+    transaction: &Transaction<'_>,
+    meter: i64,
+    kept: Reading,
+) -> Result<(), JournalError> {
     let (at_ns, pulses, kwh) = (kept.at_ns, kept.pulses, kept.kwh);
     transaction
         .execute(
@@ -109,147 +111,7 @@ fn insert(transaction: &Transaction<'_>, meter: i64, kept: Reading) -> Result<()
     Ok(())
 }
 
-impl Journal {
-    /// Takes over another journal's readings, after its pulses and windows; those that are here already are
-    /// left as they are. How many pulses belong to a reading is counted anew, from the windows, to the minute
-    /// (older than the windows of a minute are kept: to the hour). Returns how many are new here.
-    ///
-    /// # Errors
-    /// When the disk does not take it; nothing is added then.
-    pub fn inherit_readings(&mut self, readings: &[(u16, Reading)]) -> Result<u64, JournalError> {
-        let transaction = self
-            .connection
-            .unchecked_transaction()
-            .op("begin a commit")?;
-        let mut new = 0;
-        for (position, reading) in readings {
-            let row = self.meters[usize::from(*position)];
-            if is_here(&transaction, row, reading)? {
-                continue;
-            }
-            let total: i64 = transaction
-                .query_row(
-                    "SELECT coalesce((SELECT pulses FROM line WHERE meter = ?1), 0)",
-                    [row],
-                    |row| row.get(0),
-                )
-                .op("be read")?;
-            let pulses = total - counted_after(&transaction, row, reading.at_ns)?;
-            insert(&transaction, row, Reading { pulses, ..*reading })?;
-            new += 1;
-        }
-        transaction.commit().op("commit")?;
-        Ok(new)
-    }
-}
-
-/// Whether a meter has this reading already. Two that were taken at one nanosecond are one.
-fn is_here(connection: &Connection, meter: i64, reading: &Reading) -> Result<bool, JournalError> {
-    connection
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM register
-             WHERE meter = ?1 AND at_ns = ?2 AND kwh = ?3 AND adopted = ?4)",
-        )
-        .and_then(|mut select| {
-            let key = (meter, reading.at_ns, reading.kwh, reading.adopted);
-            select.query_row(key, |row| row.get(0))
-        })
-        .op("be read")
-}
-
-/// How many pulses of a meter are in windows that begin at `at_ns` or later. An hour's window tells all of
-/// the hour; within the hour of `at_ns` the finest that is still kept tells it.
-fn counted_after(connection: &Connection, meter: i64, at_ns: WallNs) -> Result<i64, JournalError> {
-    let at_s = at_ns.div_euclid(NS_PER_S);
-    let hour_s = View::Hour.floor_s(at_s);
-    let next_s = hour_s + View::Hour.width_s();
-    let later: i64 = connection
-        .query_row(
-            "SELECT coalesce(sum(pulses), 0) FROM window
-             WHERE view = ?1 AND meter = ?2 AND start_s >= ?3",
-            (View::Hour.width_s(), meter, next_s),
-            |row| row.get(0),
-        )
-        .op("be read")?;
-    let hours = hours_of(connection, (hour_s, next_s), Some(meter))?;
-    let of_hour = hours.values().map(|counts| counts.from(at_s - hour_s));
-    Ok(later + of_hour.sum::<i64>())
-}
-
-/// Pulses from elsewhere have come into the journal. Those that were made before a reading are in its
-/// register already.
-pub(in crate::journal) fn count_arrivals(
-    transaction: &Transaction<'_>,
-    meters: &[i64],
-    arrivals: &[Arrival],
-) -> Result<(), JournalError> {
-    for (position, row) in meters.iter().enumerate() {
-        let of_meter = arrivals.iter().filter(|a| usize::from(a.meter) == position);
-        let stamps: Vec<WallNs> = of_meter.map(|arrival| arrival.wall_ns).collect();
-        if stamps.is_empty() {
-            continue;
-        }
-        let readings: Vec<(i64, WallNs)> = transaction
-            .prepare_cached("SELECT id, at_ns FROM register WHERE meter = ?1")
-            .and_then(|mut select| select.query_map([row], |row| row.try_into())?.collect())
-            .op("be read")?;
-        for (id, at_ns) in readings {
-            let before = stamps.iter().filter(|stamp| **stamp <= at_ns).count();
-            let before = i64::try_from(before).expect("few");
-            transaction
-                .execute(
-                    "UPDATE register SET pulses = pulses + ?2 WHERE id = ?1",
-                    (id, before),
-                )
-                .op("keep a reading")?;
-        }
-    }
-    Ok(())
-}
-
-/// The same for pulses of which only their window is known, which ends at `until_ns`.
-pub(in crate::journal) fn count_window(
-    transaction: &Transaction<'_>,
-    meter: i64,
-    until_ns: WallNs,
-    pulses: i64,
-) -> Result<(), JournalError> {
-    transaction
-        .execute(
-            "UPDATE register SET pulses = pulses + ?3 WHERE meter = ?1 AND at_ns >= ?2",
-            (meter, until_ns, pulses),
-        )
-        .op("keep a reading")?;
-    Ok(())
-}
-
 impl Reader {
-    /// How many of another journal's readings are not here. `rows`: the meters' rows by position.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub fn new_readings(
-        &self,
-        readings: &[(u16, Reading)],
-        rows: &[Option<i64>],
-    ) -> Result<u64, JournalError> {
-        let knows_any = self
-            .connection
-            .prepare("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'register')")
-            .and_then(|mut select| select.query_row([], |row| row.get::<_, bool>(0)))
-            .op("be read")?;
-        if !knows_any {
-            return Ok(u64::try_from(readings.len()).unwrap_or(0));
-        }
-        let mut new = 0;
-        for (position, reading) in readings {
-            let row = rows.get(usize::from(*position)).copied().flatten();
-            let here = row.map_or(Ok(false), |row| is_here(&self.connection, row, reading))?;
-            new += u64::from(!here);
-        }
-        Ok(new)
-    }
-
     /// All readings of a meter, in the order in which they were taken.
     ///
     /// # Errors

@@ -6,20 +6,16 @@ use tracing::warn;
 use crate::clock::elapsed::Known;
 use crate::clock::segment::{EARLIEST_WALL_NS, Remembered, STEP_MIN_NS, Segment, Stood, Trust};
 use crate::journal::handles::reader::Reader;
-use crate::journal::salvage::arrivals::IMPORT_BOOT;
 use crate::journal::tables::thinned::MINUTE_NS;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{MonoNs, NS_PER_S, SegmentNo, WallNs};
+use crate::model::{NS_PER_S, SegmentNo, WallNs};
+
+/// In place of a boot's id: the one segment whose pulses hold wall time as it is, offset 0.
+pub(in crate::journal) const IMPORT_BOOT: &str = "import";
 
 /// `offset_ns` of a segment is congruent to its row id modulo this: see the format in
 /// [`crate::journal`]. Equal to the step of stamps.
 pub(in crate::journal) const SEGMENT_SLOTS: i64 = crate::model::STAMP_STEP_NS;
-
-/// The newest time that was once synchronised is kept this often.
-const CONFIRMED_EVERY_S: i64 = 3_600;
-
-/// Where it is kept, in seconds since 1970.
-const CONFIRMED_KEY: &str = "confirmed_s";
 
 /// Between the last pulse before a boot whose time was never known and the first one in it.
 const AFTER_NS: i64 = NS_PER_S;
@@ -80,11 +76,14 @@ fn slotted(offset: &str) -> String {
 struct Former {
     boot_id: String,
     first_id: i64,
-    first_ns: MonoNs,
-    last_ns: MonoNs,
+    /// From the boot to its first and its last pulse, sleep included.
+    first_ns: i64,
+    last_ns: i64,
     pulses: i64,
-    /// As its clock showed it, trusted or not.
-    offset_ns: i64,
+    /// When it began, as its clock showed it, trusted or not.
+    shown_ns: WallNs,
+    /// When it began, by the newest time of the boot that was final: what was shown later contradicted that.
+    known_ns: Option<WallNs>,
 }
 
 /// Gives the pulses of former boots whose time was never known the most likely one, marked as assumed:
@@ -104,22 +103,22 @@ pub(in crate::journal) fn settle_former_boots(
             )
             .optional()
             .op("be read")?;
-        let offset_ns = likely_offset_ns(&former, before_ns, boot_wall_ns);
-        let offset = slotted("?2");
+        let began_ns = likely_begin_ns(&former, before_ns, boot_wall_ns);
+        let offset = slotted("(?2 + slept_ns)");
         transaction
             .execute(
                 &format!(
                     "UPDATE clock_segment SET trust = ?3, offset_ns = {offset}
                      WHERE boot_id = ?1 AND trust = 0"
                 ),
-                params![former.boot_id, offset_ns, Trust::Assumed.as_code()],
+                params![former.boot_id, began_ns, Trust::Assumed.as_code()],
             )
             .op("keep a clock segment")?;
         if former.pulses > 0 {
             warn!(
                 pulses = former.pulses,
-                from = shown(former.first_ns + offset_ns),
-                to = shown(former.last_ns + offset_ns),
+                from = shown(former.first_ns + began_ns),
+                to = shown(former.last_ns + began_ns),
                 "the clock of an earlier boot was never known to be right: its pulses are taken for these"
             );
         }
@@ -148,8 +147,11 @@ fn former_boots(transaction: &Transaction<'_>, boot_id: &str) -> Result<Vec<Form
                  SELECT segment, id AS first_id, mono_ns AS first_ns, mono_ns AS last_ns, 1 AS pulses FROM pulse
                  UNION ALL
                  SELECT segment, first_id, minute * ?2, (minute + 1) * ?2, pulses FROM thinned)
-             SELECT s.boot_id, coalesce(min(first_id), 0), coalesce(min(first_ns), 0),
-                 coalesce(max(last_ns), 0), coalesce(sum(pulses), 0), max(s.offset_ns)
+             SELECT s.boot_id, coalesce(min(first_id), 0), coalesce(min(first_ns + s.slept_ns), 0),
+                 coalesce(max(last_ns + s.slept_ns), 0), coalesce(sum(pulses), 0),
+                 max(s.offset_ns - s.slept_ns),
+                 (SELECT k.offset_ns - k.slept_ns FROM clock_segment k
+                  WHERE k.boot_id = s.boot_id AND k.trust > 0 ORDER BY k.id DESC LIMIT 1)
              FROM clock_segment s LEFT JOIN known ON known.segment = s.id
              WHERE s.trust = 0 AND s.boot_id <> ?1 GROUP BY s.boot_id ORDER BY min(s.id)",
         )
@@ -161,7 +163,8 @@ fn former_boots(transaction: &Transaction<'_>, boot_id: &str) -> Result<Vec<Form
                     first_ns: row.get(2)?,
                     last_ns: row.get(3)?,
                     pulses: row.get(4)?,
-                    offset_ns: row.get(5)?,
+                    shown_ns: row.get(5)?,
+                    known_ns: row.get(6)?,
                 })
             })?;
             former.collect()
@@ -169,21 +172,21 @@ fn former_boots(transaction: &Transaction<'_>, boot_id: &str) -> Result<Vec<Form
         .op("be read")
 }
 
-/// What its clock showed, if that lies between what was before and the present boot; else as early as
-/// can be: machines are off for less time than they run. Without anything before, just before this boot.
-fn likely_offset_ns(former: &Former, before_ns: Option<WallNs>, boot_wall_ns: WallNs) -> i64 {
+/// When a former boot began: what its clock showed, if that lies between what was before and the present boot, or
+/// what had been final in it, if that boot would be over by now, whichever is later: machines are off for less time
+/// than they run. Else as early as can be; without anything before, just before the present boot.
+fn likely_begin_ns(former: &Former, before_ns: Option<WallNs>, boot_wall_ns: WallNs) -> WallNs {
     let earliest_ns = before_ns.unwrap_or(EARLIEST_WALL_NS);
-    let fits = |offset_ns: i64| {
-        former.first_ns + offset_ns > earliest_ns && former.last_ns + offset_ns < boot_wall_ns
-    };
-    let shown = former.offset_ns;
-    let after = before_ns.map(|before_ns| before_ns + AFTER_NS - former.first_ns);
-    let latest = boot_wall_ns - AFTER_NS - former.last_ns;
-    [Some(shown), after]
-        .into_iter()
-        .flatten()
-        .find(|offset_ns| fits(*offset_ns))
-        .unwrap_or(latest)
+    let is_over = |began_ns: &WallNs| began_ns + former.last_ns < boot_wall_ns;
+    let fits = |began_ns: &WallNs| began_ns + former.first_ns > earliest_ns && is_over(began_ns);
+    let shown_ns = Some(former.shown_ns).filter(fits);
+    // The pulses before those in doubt have left under this time.
+    let known_ns = former.known_ns.filter(is_over);
+    let after_ns = before_ns.map(|before_ns| before_ns + AFTER_NS - former.first_ns);
+    shown_ns
+        .max(known_ns)
+        .or(after_ns.filter(fits))
+        .unwrap_or(boot_wall_ns - AFTER_NS - former.last_ns)
 }
 
 /// How the clock stood at the end of the last run of a boot, from its segments, newest first.
@@ -209,21 +212,6 @@ fn stood(segments: &[Segment]) -> Option<Stood> {
             trust: segment.trust,
         }),
     })
-}
-
-/// Keeps that the clock was right at a time, now and then.
-pub(in crate::journal) fn put_confirmed(
-    transaction: &Transaction<'_>,
-    at_ns: WallNs,
-) -> Result<(), JournalError> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO journal VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE
-             SET value = excluded.value WHERE value NOT BETWEEN excluded.value - ?3 AND excluded.value",
-        )
-        .and_then(|mut put| put.execute((CONFIRMED_KEY, at_ns / NS_PER_S, CONFIRMED_EVERY_S)))
-        .op("keep the time")?;
-    Ok(())
 }
 
 impl Reader {
@@ -256,23 +244,6 @@ impl Reader {
             elapsed: self.elapsed(boot_id)?,
         };
         Ok((remembered != Remembered::default()).then_some(remembered))
-    }
-
-    /// The newest time at which the clock was synchronised, to the hour; None: it never was.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub fn confirmed_ns(&self) -> Result<Option<WallNs>, JournalError> {
-        let confirmed_s: Option<i64> = self
-            .connection
-            .query_row(
-                "SELECT value FROM journal WHERE key = ?1",
-                [CONFIRMED_KEY],
-                |row| row.get(0),
-            )
-            .optional()
-            .op("be read")?;
-        Ok(confirmed_s.map(|s| s * NS_PER_S))
     }
 
     /// On which clock the newest pulses stand: the trust of the newest segment, and the number of

@@ -35,20 +35,6 @@ pub(in crate::journal) fn thin(
     Ok(())
 }
 
-/// A number that grows with every change of windows: no two changes of one are taken for the same. `rolled`:
-/// what is counted, which does not grow by what was thinned.
-pub(in crate::journal) fn roll_number(
-    transaction: &Transaction<'_>,
-    rolled: &IdRanges,
-) -> Result<i64, JournalError> {
-    let thinned: i64 = transaction
-        .prepare_cached("SELECT coalesce(max(value), 0) FROM journal WHERE key = 'thinned'")
-        .and_then(|mut select| select.query_row([], |row| row.get(0)))
-        .op("be read")?;
-    let counted: i64 = rolled.ranges().iter().map(|r| r.1 - r.0 + 1).sum();
-    Ok(counted + thinned)
-}
-
 impl Journal {
     /// Counts some of the thinned pulses whose time is known by now. `rolled`: the pulses that are counted
     /// already. True if there may be more.

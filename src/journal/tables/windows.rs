@@ -1,13 +1,11 @@
 //! The tables of windows, both sides: what the roller writes, what the reconciler reads.
 
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, Transaction};
 
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::ids::IdRanges;
-use crate::journal::tables::deliveries::DestinationState;
-use crate::journal::tables::segments::put_confirmed;
-use crate::journal::tables::thinned::roll_number;
+use crate::journal::tables::confirmed::put_confirmed;
 use crate::journal::{JournalError, OpContext};
 use crate::model::{NS_PER_S, WallNs, Watched};
 use crate::model::{Tier, View, WindowCounts};
@@ -38,6 +36,38 @@ pub struct Window {
     pub meter: i64,
     /// Pulses in it.
     pub pulses: i64,
+}
+
+/// Adds pulses to a window: its view, its start in seconds since 1970, the meter's row.
+pub(in crate::journal) fn add_to_window(
+    transaction: &Transaction<'_>,
+    (view, start_s, meter): (View, i64, i64),
+    pulses: i64,
+) -> Result<(), JournalError> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO window VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET pulses = pulses + excluded.pulses",
+        )
+        .and_then(|mut put| put.execute((view.width_s(), start_s, meter, pulses)))
+        .op("keep a window")?;
+    Ok(())
+}
+
+/// Keeps that a meter's line was watched from one second to another (not included).
+pub(in crate::journal) fn put_watched(
+    transaction: &Transaction<'_>,
+    meter: i64,
+    (begins_s, ends_s): (i64, i64),
+) -> Result<(), JournalError> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO watched VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET ends_s = max(ends_s, excluded.ends_s)",
+        )
+        .and_then(|mut put| put.execute((meter, begins_s, ends_s)))
+        .op("keep what was watched")?;
+    Ok(())
 }
 
 impl Journal {
@@ -86,13 +116,7 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let roll = roll_number(transaction, rolled)?;
         for ((view, start_s, meter), pulses) in tally.windows() {
-            transaction
-                .prepare_cached(
-                    "INSERT INTO window VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT DO UPDATE SET pulses = pulses + excluded.pulses",
-                )
-                .and_then(|mut put| put.execute((view.width_s(), start_s, meter, pulses)))
-                .op("keep a window")?;
+            add_to_window(transaction, (view, start_s, meter), pulses)?;
             self.note_change(transaction, Tier::View(view), start_s, roll)?;
             if view == Tier::Raw.windows() {
                 self.note_change(transaction, Tier::Raw, start_s, roll)?;
@@ -125,13 +149,7 @@ impl Journal {
                 continue;
             }
             let row = self.meters[meter.index()];
-            transaction
-                .prepare_cached(
-                    "INSERT INTO watched VALUES (?1, ?2, ?3)
-                     ON CONFLICT DO UPDATE SET ends_s = max(ends_s, excluded.ends_s)",
-                )
-                .and_then(|mut put| put.execute((row, begins_s, ends_s)))
-                .op("keep what was watched")?;
+            put_watched(&transaction, row, (begins_s, ends_s))?;
         }
         transaction.commit().op("commit")
     }
@@ -167,6 +185,17 @@ impl Journal {
         }
         Ok(more)
     }
+}
+
+/// A number that grows with every change of windows: no two changes of one are taken for the same. `rolled`:
+/// what is counted, which does not grow by what was thinned.
+fn roll_number(transaction: &Transaction<'_>, rolled: &IdRanges) -> Result<i64, JournalError> {
+    let thinned: i64 = transaction
+        .prepare_cached("SELECT coalesce(max(value), 0) FROM journal WHERE key = 'thinned'")
+        .and_then(|mut select| select.query_row([], |row| row.get(0)))
+        .op("be read")?;
+    let counted: i64 = rolled.ranges().iter().map(|r| r.1 - r.0 + 1).sum();
+    Ok(counted + thinned)
 }
 
 fn first_window(connection: &Connection, view: View) -> Result<Option<i64>, JournalError> {
@@ -312,52 +341,6 @@ impl Reader {
             .and_then(|mut select| {
                 select
                     .query_map((from_s, to_s), |row| row.try_into())?
-                    .collect()
-            })
-            .op("be read")
-    }
-
-    /// How the comparison of a destination stands.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub fn views_state(&self, destination: i64) -> Result<DestinationState, JournalError> {
-        self.connection
-            .prepare_cached(
-                "SELECT views_state, views_message, views_since_ns FROM destination WHERE id = ?1",
-            )
-            .and_then(|mut select| {
-                let state = select.query_row([destination], |row| {
-                    Ok(DestinationState {
-                        state: row.get(0)?,
-                        message: row.get(1)?,
-                        since_ns: row.get(2)?,
-                    })
-                });
-                state.optional()
-            })
-            .op("be read")
-            .map(Option::unwrap_or_default)
-    }
-
-    /// Points of a time that a destination refused for good: (pulse's id, meter's row, stamp).
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub fn quarantined(
-        &self,
-        destination: i64,
-        from_ns: WallNs,
-        to_ns: WallNs,
-    ) -> Result<Vec<(i64, i64, WallNs)>, JournalError> {
-        self.connection
-            .prepare_cached(
-                "SELECT pulse, meter, wall_ns FROM quarantine
-                 WHERE destination = ?1 AND wall_ns >= ?2 AND wall_ns < ?3",
-            )
-            .and_then(|mut select| {
-                select
-                    .query_map((destination, from_ns, to_ns), |row| row.try_into())?
                     .collect()
             })
             .op("be read")

@@ -8,7 +8,7 @@ use crate::clock::segment::Trust;
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::ids::IdRanges;
-use crate::journal::salvage::arrivals::{Arrival, Expiry, Presence};
+use crate::journal::salvage::{Arrival, Expiry, Presence};
 use crate::journal::tests::{WALL, pending, segment};
 use crate::model::View;
 use crate::model::{MeterId, NS_PER_S, Pulse, SegmentNo};

@@ -7,7 +7,8 @@ use rusqlite::Connection;
 
 use crate::clock::segment::Trust;
 use crate::clock::{Clock, SystemClock, VirtualClock};
-use crate::journal::db::open::{WAL_BYTES, open_raw};
+use crate::journal::db::open::open_raw;
+use crate::journal::db::wal::WAL_BYTES;
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::stages::durable::Durable;

@@ -459,7 +459,7 @@ fn a_commit_that_fails_loses_nothing() {
     ));
     bench.writer.step();
     let limit = |bench: &Bench, pages: i64| {
-        let connection = bench.writer.journal().connection();
+        let connection = &bench.writer.journal().connection;
         connection
             .pragma_update(None, "max_page_count", pages)
             .unwrap();

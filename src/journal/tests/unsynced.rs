@@ -126,7 +126,7 @@ fn after_an_error(count: i64, is_there: bool, imported: bool) -> (u64, i64) {
     bench.writer.step();
     commit(&mut bench, 3, 10);
     let read_only = |bench: &Bench, on: bool| {
-        let connection = bench.writer.journal().connection();
+        let connection = &bench.writer.journal().connection;
         connection.pragma_update(None, "query_only", on).unwrap();
     };
     read_only(&bench, true);

@@ -196,6 +196,61 @@ fn pulses_that_had_to_leave_in_a_former_boot_are_counted() {
     );
 }
 
+/// A boot whose first time was final, and then one that contradicted it by `days`; and the stamps of the latter's
+/// pulses when the next boot, which begins an hour after [`WALL`], knows the time.
+fn contradicted_by(days: i64) -> Vec<i64> {
+    let mut bench = Bench::new(|_| {});
+    let known = segment(0, WALL, Trust::Rtc);
+    let wrong = segment(1, WALL + days * DAY_NS, Trust::Provisional);
+    bench.push(pending(vec![known, wrong], pulses(0, 1, 2)));
+    bench.writer.step();
+    let mut bench = bench.reboot("the next");
+    let right = segment(0, WALL + 3_600 * NS_PER_S, Trust::Synchronised);
+    bench.push(pending(vec![right], Vec::new()));
+    bench.writer.step();
+    let stamps = bench.stamps();
+    stamps.into_iter().map(|(_, wall_ns)| wall_ns).collect()
+}
+
+#[test]
+fn pulses_of_a_time_that_cannot_be_get_that_of_their_boot() {
+    for days in [3, 4_000, -3, -4_000] {
+        let off = contradicted_by(days).into_iter().zip([1_024, 2_048]);
+        for (stamp, mono_ns) in off {
+            assert!(
+                // Each offset is lowered to its row's slot.
+                (stamp - WALL - mono_ns).abs() <= 2 * 1_024,
+                "{days}: {stamp} is not {mono_ns} after {WALL}"
+            );
+        }
+    }
+}
+
+/// A former boot that slept before its time was known: its pulses stay as far apart as they were.
+#[test]
+fn the_sleep_of_a_boot_of_unknown_time_is_between_its_pulses() {
+    let mut bench = Bench::new(|_| {});
+    let awake = segment(0, 0, Trust::Provisional);
+    let mut rested = segment(1, 600 * NS_PER_S, Trust::Provisional);
+    rested.slept_ns = 600 * NS_PER_S;
+    let both = [pulses(0, 0, 1), pulses(1, 1, 1)].concat();
+    bench.push(pending(vec![awake, rested], both));
+    bench.writer.step();
+    let mut bench = bench.reboot("the next");
+    let right = segment(0, WALL, Trust::Synchronised);
+    bench.push(pending(vec![right], Vec::new()));
+    bench.writer.step();
+    let stamps = bench.stamps();
+    let [(1, before_ns), (2, after_ns)] = stamps[..] else {
+        panic!("{stamps:?}");
+    };
+    assert!(
+        (after_ns - before_ns - 600 * NS_PER_S).abs() <= 2 * 1_024,
+        "{stamps:?}"
+    );
+    assert!(after_ns < WALL, "before the present boot");
+}
+
 /// The bound bites again and again, and some of the pulses are of a known time.
 #[test]
 fn what_was_thinned_changes_a_window_that_was_compared() {
@@ -266,7 +321,7 @@ fn segments_that_no_pulse_belongs_to_leave() {
     let rows: i64 = bench
         .writer
         .journal()
-        .connection()
+        .connection
         .query_row("SELECT count(*) FROM clock_segment", [], |row| row.get(0))
         .unwrap();
     assert!(

@@ -1,0 +1,139 @@
+//! How a command asks the daemon that runs: one GET over its unix socket, with a deadline for all of it. A daemon that
+//! does not answer, or has other settings than the files, is as good as none: the journal says the same.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use super::socket;
+use crate::config::described::Described;
+
+/// How long the daemon may take.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+
+/// An answer is no longer than this.
+const ANSWER_BYTES_MAX: u64 = 16 << 20;
+
+/// Header lines of an answer.
+const HEADERS_MAX: usize = 32;
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked<T> {
+    /// The daemon has answered.
+    Answered(T),
+    /// No daemon runs that has these settings.
+    NoDaemon,
+    /// One runs, and has not answered in time.
+    Silent,
+}
+
+/// Asks the daemon of the journal in `dir` for `path`. `settings`: what the files say; a daemon with other ones refuses.
+pub fn ask<T: DeserializeOwned>(path: &str, dir: &Path, settings: &Described) -> Asked<T> {
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\nIf-Match: {}\r\nConnection: close\r\n\r\n",
+        socket::tag(settings)
+    );
+    for candidate in socket::candidates(dir) {
+        match within(PATIENCE, candidate, request.clone()) {
+            Asked::Answered(body) => match serde_json::from_slice(&body) {
+                Ok(answer) => return Asked::Answered(answer),
+                // Of another version.
+                Err(_) => return Asked::NoDaemon,
+            },
+            Asked::NoDaemon => {}
+            Asked::Silent => return Asked::Silent,
+        }
+    }
+    Asked::NoDaemon
+}
+
+/// In a thread of its own: connecting waits without end where the daemon stands still.
+fn within(patience: Duration, socket: PathBuf, request: String) -> Asked<Vec<u8>> {
+    let (told, heard) = channel();
+    let asking = std::thread::Builder::new().name("ask".to_owned());
+    let spawned = asking.spawn(move || drop(told.send(exchange(&socket, &request))));
+    if spawned.is_err() {
+        return Asked::NoDaemon;
+    }
+    match heard.recv_timeout(patience) {
+        Ok(Some(body)) => Asked::Answered(body),
+        Ok(None) => Asked::NoDaemon,
+        Err(_) => Asked::Silent,
+    }
+}
+
+/// The body of a 200; None: there is no daemon, or it refuses.
+fn exchange(socket: &Path, request: &str) -> Option<Vec<u8>> {
+    let (path, _open) = socket::short(socket).ok()?;
+    let mut stream = UnixStream::connect(path).ok()?;
+    // Nothing is left hanging behind a command that has given up.
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream.set_write_timeout(Some(PATIENCE)).ok()?;
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = Vec::new();
+    let mut all = stream.take(ANSWER_BYTES_MAX);
+    all.read_to_end(&mut answer).ok()?;
+    body(answer)
+}
+
+/// The body of an answer that is whole and good.
+fn body(mut answer: Vec<u8>) -> Option<Vec<u8>> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut head = httparse::Response::new(&mut headers);
+    let begins = match head.parse(&answer).ok()? {
+        httparse::Status::Complete(begins) => begins,
+        httparse::Status::Partial => return None,
+    };
+    let length = head.headers.iter().find(|header| {
+        let is_length = header.name.eq_ignore_ascii_case("content-length");
+        is_length
+    });
+    let length: usize = std::str::from_utf8(length?.value).ok()?.parse().ok()?;
+    if head.code != Some(200) || answer.len() - begins != length {
+        return None;
+    }
+    Some(answer.split_off(begins))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_answer_counts() {
+        let of = |text: &str| {
+            body(text.as_bytes().to_vec()).map(|body| String::from_utf8(body).unwrap())
+        };
+        let good = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]";
+        assert_eq!(of(good).as_deref(), Some("[]"));
+        for bad in [
+            "",
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n[]",
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n[]",
+            "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n[]",
+            "HTTP/1.1 200 OK\r\n\r\n[]",
+            "HTTP/1.1 412 Precondition Failed\r\nContent-Length: 2\r\n\r\n[]",
+            "no http",
+        ] {
+            assert_eq!(of(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_daemon_that_stands_still_is_given_up_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let _listens =
+            std::os::unix::net::UnixListener::bind(dir.path().join(socket::SOCKET)).unwrap();
+        let asked: Asked<Vec<u8>> = ask("/", dir.path(), &Described::new());
+        assert_eq!(asked, Asked::Silent);
+        let nobody = tempfile::tempdir().unwrap();
+        let asked: Asked<Vec<u8>> = ask("/", nobody.path(), &Described::new());
+        assert_eq!(asked, Asked::NoDaemon);
+    }
+}

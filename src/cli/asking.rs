@@ -1,0 +1,32 @@
+//! Asks the daemon that runs, before the journal is read.
+
+use std::io::Write;
+
+use serde::de::DeserializeOwned;
+
+use crate::answers::ask::{Asked, PATIENCE, ask};
+use crate::config::Loaded;
+use crate::config::described::describe;
+
+/// What the daemon of this configuration answers; None: none runs that has just these settings, or it does not answer,
+/// which is told.
+pub(super) fn from_daemon<T: DeserializeOwned>(path: &str, loaded: &Loaded) -> Option<T> {
+    // What is understood of files that are wrong is not what a daemon has been given.
+    if !loaded.problems.is_empty() {
+        return None;
+    }
+    let settings = describe(&loaded.settings, &loaded.config_dir);
+    match ask(path, &loaded.settings.journal.dir, &settings) {
+        Asked::Answered(answer) => Some(answer),
+        Asked::NoDaemon => None,
+        Asked::Silent => {
+            let seconds = PATIENCE.as_secs();
+            // Beside the answer. That it cannot be told is no reason not to answer.
+            let _ = writeln!(
+                std::io::stderr(),
+                "powerlogger: the daemon does not answer within {seconds} s; this is what the journal says"
+            );
+            None
+        }
+    }
+}

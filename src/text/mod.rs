@@ -1,0 +1,5 @@
+//! Numbers, names and records as people read and write them. Pure.
+
+pub mod csv;
+pub mod names;
+pub mod numbers;

@@ -1,0 +1,86 @@
+//! Sums of several meters, and what is derived of them: signed, ratios of sums, nothing where a meter is lacking. Pure.
+
+use serde::Serialize;
+
+use crate::energy::derived::{Balance, Role};
+
+/// Pulses, and the energy that they mean.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Count {
+    pub(super) pulses: i64,
+    energy_wh: Option<f64>,
+    pub(super) watched_s: i64,
+}
+
+impl Count {
+    pub(super) fn of(pulses: i64, imp_per_kwh: Option<f64>, watched_s: i64) -> Count {
+        Count {
+            pulses,
+            energy_wh: energy_wh(pulses, imp_per_kwh),
+            watched_s,
+        }
+    }
+}
+
+/// Of so many pulses; None: what one is worth is not known.
+pub(super) fn energy_wh(pulses: i64, imp_per_kwh: Option<f64>) -> Option<f64> {
+    imp_per_kwh.map(|imp_per_kwh| pulses as f64 * 1_000.0 / imp_per_kwh)
+}
+
+/// What is derived of the sums of a span.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Derived {
+    house_wh: Option<f64>,
+    self_wh: Option<f64>,
+    autarky: Option<f64>,
+    self_rate: Option<f64>,
+    meters_disagree: bool,
+    why: Option<&'static str>,
+}
+
+impl Derived {
+    pub(super) fn of(balance: &Balance, roles: &[Role]) -> Derived {
+        let wh = |kwh: Option<f64>| kwh.map(|kwh| kwh * 1_000.0);
+        Derived {
+            house_wh: wh(balance.house_kwh()),
+            self_wh: wh(balance.self_consumption_kwh()),
+            autarky: balance.autarky(),
+            self_rate: balance.self_consumption_rate(),
+            meters_disagree: balance.disagreement().is_some(),
+            why: why(roles),
+        }
+    }
+}
+
+/// Why there are no sums of several meters; None: there are.
+pub(super) fn why(roles: &[Role]) -> Option<&'static str> {
+    let has = |role| roles.contains(&role);
+    match (has(Role::Import), has(Role::Export), has(Role::Generation)) {
+        (true, true, true) => None,
+        (true, false, false) => Some("one_meter"),
+        (false, ..) => Some("no_import_meter"),
+        (_, false, _) => Some("no_export_meter"),
+        (.., false) => Some("no_generation_meter"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_meter_that_lacks_is_named() {
+        use Role::{Export, Generation, Import};
+        assert_eq!(why(&[Import, Export, Generation]), None);
+        assert_eq!(why(&[Import]), Some("one_meter"));
+        assert_eq!(why(&[Import, Generation]), Some("no_export_meter"));
+        assert_eq!(why(&[Import, Export]), Some("no_generation_meter"));
+        assert_eq!(why(&[Generation]), Some("no_import_meter"));
+    }
+
+    #[test]
+    fn energy_is_known_where_a_pulse_is_worth_something() {
+        assert_eq!(energy_wh(1_500, Some(2_000.0)), Some(750.0));
+        assert_eq!(energy_wh(1, None), None);
+    }
+}

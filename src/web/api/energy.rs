@@ -1,0 +1,348 @@
+//! Energy of a local day, week, month or year, or of all years, in its parts.
+
+use axum::extract::State;
+use axum::http::Uri;
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::derived::{Count, Derived, energy_wh, why};
+use super::head::{Head, rfc3339};
+use super::{Api, Json};
+use crate::energy::derived::{Balance, Role};
+use crate::energy::periods::{Calendar, Period, PeriodUnit};
+use crate::energy::quantity::{PulseWorth, Quantity};
+use crate::journal::CountedParts;
+use crate::model::{NS_PER_S, View};
+use crate::web::present::{Present, role_word};
+use crate::web::problem::{Problem, WRONG_PARAMETER};
+use crate::web::query::Query;
+use crate::web::source::Source;
+
+/// Seconds at the edges of what is watched that are not known.
+const EDGES_S: i64 = 5;
+
+/// The whole answer.
+#[derive(Debug, Serialize)]
+pub(super) struct Energy {
+    #[serde(flatten)]
+    head: Head,
+    #[serde(flatten)]
+    span: EnergySpan,
+    today: String,
+    first_date: Option<String>,
+    compared: Option<EnergySpan>,
+}
+
+#[derive(Debug, Serialize)]
+struct EnergySpan {
+    period: &'static str,
+    date: Option<String>,
+    from: String,
+    to: String,
+    part: &'static str,
+    starts_s: Vec<i64>,
+    dates: Vec<String>,
+    complete: bool,
+    meters: Vec<EnergyMeter>,
+    house_wh: Option<Vec<Option<f64>>>,
+    self_wh: Option<Vec<Option<f64>>>,
+    derived: Derived,
+    money: Option<()>,
+}
+
+#[derive(Debug, Serialize)]
+struct EnergyMeter {
+    meter: String,
+    role: &'static str,
+    imp_per_kwh: Option<f64>,
+    pulses: Vec<Option<i64>>,
+    energy_wh: Vec<Option<f64>>,
+    watched_s: Vec<i64>,
+    total: Count,
+    restored: i64,
+    min_w: Option<f64>,
+    max_w: Option<f64>,
+}
+
+/// A span in its parts, before it is counted.
+#[derive(Debug, Clone)]
+struct Parts {
+    period: &'static str,
+    date: Option<Date>,
+    part: &'static str,
+    starts_s: Vec<i64>,
+    dates: Vec<Date>,
+}
+
+pub(super) async fn energy(State(api): State<Api>, uri: Uri) -> Result<Json<Energy>, Problem> {
+    let query = Query::of(&uri, &["period", "date", "compare"])?;
+    let source = &api.source;
+    let (calendar, now_ns) = (source.calendar(), source.wall_ns());
+    let now_s = now_ns.div_euclid(NS_PER_S);
+    let today = calendar.date_at(now_s);
+    let first_s = source
+        .ask(|reader, _| reader.first_window(View::Hour))
+        .await?;
+    let first_date = first_s.map(|first_s| calendar.date_at(first_s));
+    let unit = unit(query.get("period"))?;
+    let date = date(&query, unit, today)?;
+    let parts = match unit {
+        Some(unit) => Parts::of(&calendar, Period::containing(unit, date)),
+        None => Parts::total(&calendar, first_date, today),
+    };
+    let compared = compared(&query, &calendar, unit, date)?;
+    let span = counted(source, parts, now_s).await?;
+    let compared = match compared {
+        Some(period) => Some(counted(source, Parts::of(&calendar, period), now_s).await?),
+        None => None,
+    };
+    Ok(Json(Energy {
+        head: source.head(now_ns, source.status().simulated),
+        span,
+        today: today.to_string(),
+        first_date: first_date.map(|date| date.to_string()),
+        compared,
+    }))
+}
+
+/// None: all years.
+fn unit(word: Option<&str>) -> Result<Option<PeriodUnit>, Problem> {
+    match word.unwrap_or("day") {
+        "total" => Ok(None),
+        word => PeriodUnit::from_word(word).map(Some).ok_or_else(|| {
+            let detail = format!("\"{word}\" is none of day, week, month, year, total");
+            Problem::of_parameter(WRONG_PARAMETER, "period", detail)
+        }),
+    }
+}
+
+fn date(query: &Query, unit: Option<PeriodUnit>, today: Date) -> Result<Date, Problem> {
+    let wrong = |detail: String| Problem::of_parameter(WRONG_PARAMETER, "date", detail);
+    let Some(text) = query.get("date") else {
+        return Ok(today);
+    };
+    if unit.is_none() {
+        return Err(wrong("all years have no date".to_owned()));
+    }
+    let is_plain = text.len() == 10
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let date = text
+        .parse::<Date>()
+        .ok()
+        .filter(|date| is_plain && (1970..=9998).contains(&date.year()));
+    date.ok_or_else(|| wrong(format!("\"{text}\" is no date such as 2026-10-25")))
+}
+
+fn compared(
+    query: &Query,
+    calendar: &Calendar,
+    unit: Option<PeriodUnit>,
+    date: Date,
+) -> Result<Option<Period>, Problem> {
+    let Some(word) = query.get("compare") else {
+        return Ok(None);
+    };
+    let wrong = |detail: String| Problem::of_parameter(WRONG_PARAMETER, "compare", detail);
+    let Some(unit) = unit else {
+        return Err(wrong("all years are compared with nothing".to_owned()));
+    };
+    let period = Period::containing(unit, date);
+    match word {
+        "previous" => Ok(Some(calendar.previous(period))),
+        "year" => Ok(period.year_before()),
+        "week" if unit == PeriodUnit::Day => {
+            let before = Period::containing(PeriodUnit::Week, date).previous();
+            let weekday = usize::try_from(date.weekday().to_monday_zero_offset()).unwrap_or(0);
+            Ok(before.split(PeriodUnit::Day).nth(weekday))
+        }
+        "week" => Err(wrong("\"week\" compares days".to_owned())),
+        word => Err(wrong(format!("\"{word}\" is none of previous, week, year"))),
+    }
+}
+
+impl Parts {
+    fn of(calendar: &Calendar, period: Period) -> Parts {
+        let unit = period.unit();
+        let span = calendar.span(period);
+        let named = |part, starts: Vec<(i64, Date)>| Parts {
+            period: unit.as_str(),
+            date: Some(period.first()),
+            part,
+            dates: starts.iter().map(|(_, date)| *date).collect(),
+            starts_s: starts
+                .iter()
+                .map(|(start_s, _)| *start_s)
+                .chain([span.end_s])
+                .collect(),
+        };
+        let part = match unit {
+            PeriodUnit::Day => {
+                let hours = calendar.hours(period.first());
+                let hours = hours.iter().map(|hour| (hour.start_s, period.first()));
+                return named("hour", hours.collect());
+            }
+            PeriodUnit::Week | PeriodUnit::Month => PeriodUnit::Day,
+            PeriodUnit::Year => PeriodUnit::Month,
+        };
+        let spans = calendar.spans(period, part);
+        named(
+            part.as_str(),
+            spans
+                .map(|span| (span.start_s, span.period.first()))
+                .collect(),
+        )
+    }
+
+    /// All years with data.
+    fn total(calendar: &Calendar, first: Option<Date>, today: Date) -> Parts {
+        let year = |date| Period::containing(PeriodUnit::Year, date);
+        let years = first.map(|first| {
+            let years = std::iter::successors(Some(year(first)), |year| Some(year.next()));
+            years
+                .take_while(|year| year.first() <= today)
+                .collect::<Vec<_>>()
+        });
+        let years = years.unwrap_or_default();
+        let spans: Vec<_> = calendar.spans_of(years.iter().copied()).collect();
+        let end_s = spans.last().map(|span| span.end_s);
+        Parts {
+            period: "total",
+            date: spans.first().map(|span| span.period.first()),
+            part: "year",
+            dates: spans.iter().map(|span| span.period.first()).collect(),
+            starts_s: spans.iter().map(|span| span.start_s).chain(end_s).collect(),
+        }
+    }
+}
+
+async fn counted(source: &Source, parts: Parts, now_s: i64) -> Result<EnergySpan, Problem> {
+    let starts_s = parts.starts_s.clone();
+    let read = source.ask(move |reader, _| {
+        let from_s = starts_s.first().copied().unwrap_or(now_s);
+        let to_s = starts_s.last().copied().unwrap_or(now_s);
+        let counted = reader.counted_parts(&starts_s, now_s)?;
+        Ok((counted, reader.restored_between(from_s, to_s)?))
+    });
+    let (counted, restored) = read.await?;
+    let present = source.present();
+    let meters = present.meters.iter().filter_map(|meter| {
+        let counted = counted.iter().find(|counted| counted.meter == meter.name)?;
+        let role = (meter.role, meter.imp_per_kwh, meter.is_read);
+        let restored = restored.get(&meter.name).copied().unwrap_or(0);
+        Some(EnergyMeter::of(
+            counted,
+            role,
+            restored,
+            &parts.starts_s,
+            now_s,
+        ))
+    });
+    let meters: Vec<EnergyMeter> = meters.collect();
+    Ok(EnergySpan::of(parts, meters, &present, now_s))
+}
+
+impl EnergyMeter {
+    fn of(
+        counted: &CountedParts,
+        (role, imp_per_kwh, is_read): (Option<Role>, Option<f64>, bool),
+        restored: i64,
+        starts_s: &[i64],
+        now_s: i64,
+    ) -> EnergyMeter {
+        let spans = starts_s.windows(2);
+        // What was watched last is saved now and then.
+        let live_s = |from_s: i64, to_s: i64| {
+            let since_s = counted.watched_until_s.max(from_s);
+            if is_read && counted.watched_until_s > 0 {
+                (now_s.min(to_s) - since_s).max(0)
+            } else {
+                0
+            }
+        };
+        let watched_s: Vec<i64> = spans
+            .zip(&counted.watched_s)
+            .map(|(span, watched_s)| watched_s + live_s(span[0], span[1]))
+            .collect();
+        let parts = counted.pulses.iter().zip(&watched_s);
+        // Pulses that were brought in have no line that was watched.
+        let pulses =
+            parts.map(|(pulses, watched_s)| (*pulses > 0 || *watched_s > 0).then_some(*pulses));
+        let pulses: Vec<Option<i64>> = pulses.collect();
+        EnergyMeter {
+            meter: counted.meter.clone(),
+            role: role_word(role),
+            imp_per_kwh,
+            energy_wh: pulses
+                .iter()
+                .map(|pulses| energy_wh((*pulses)?, imp_per_kwh))
+                .collect(),
+            total: Count::of(
+                pulses.iter().flatten().sum(),
+                imp_per_kwh,
+                watched_s.iter().sum(),
+            ),
+            pulses,
+            watched_s,
+            restored,
+            min_w: None,
+            max_w: None,
+        }
+    }
+}
+
+impl EnergySpan {
+    fn of(parts: Parts, meters: Vec<EnergyMeter>, present: &Present, now_s: i64) -> EnergySpan {
+        let from_s = parts.starts_s.first().copied().unwrap_or(now_s);
+        let to_s = parts.starts_s.last().copied().unwrap_or(now_s);
+        let roles: Vec<Role> = present
+            .meters
+            .iter()
+            .filter_map(|meter| meter.role)
+            .collect();
+        let passed_s = (now_s.min(to_s) - from_s).max(0);
+        let balance_of = |pulses: &dyn Fn(&EnergyMeter) -> Option<i64>| {
+            let mut balance = Balance::default();
+            for meter in &meters {
+                let role = present.get(&meter.meter).and_then(|meter| meter.role);
+                let worth = meter.imp_per_kwh.map(|pulses_per_unit| PulseWorth {
+                    quantity: Quantity::KilowattHours,
+                    pulses_per_unit,
+                });
+                if let (Some(role), Some(worth), Some(pulses)) = (role, worth, pulses(meter)) {
+                    balance.add(role, pulses, worth);
+                }
+            }
+            balance
+        };
+        let by_part: Vec<Balance> = (0..parts.dates.len())
+            .map(|part| balance_of(&|meter| meter.pulses.get(part).copied().flatten()))
+            .collect();
+        let wh = |of: fn(&Balance) -> Option<f64>| {
+            let sums = by_part
+                .iter()
+                .map(|balance| of(balance).map(|kwh| kwh * 1_000.0));
+            why(&roles).is_none().then(|| sums.collect())
+        };
+        let whole = balance_of(&|meter| Some(meter.total.pulses));
+        EnergySpan {
+            period: parts.period,
+            date: parts.date.map(|date| date.to_string()),
+            from: rfc3339(from_s * NS_PER_S),
+            to: rfc3339(to_s * NS_PER_S),
+            part: parts.part,
+            dates: parts.dates.iter().map(ToString::to_string).collect(),
+            complete: !meters.is_empty()
+                && meters
+                    .iter()
+                    .all(|meter| meter.total.watched_s + EDGES_S >= passed_s),
+            house_wh: wh(Balance::house_kwh),
+            self_wh: wh(Balance::self_consumption_kwh),
+            derived: Derived::of(&whole, &roles),
+            money: None,
+            starts_s: parts.starts_s,
+            meters,
+        }
+    }
+}

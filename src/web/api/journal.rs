@@ -1,0 +1,77 @@
+//! What commands ask, too: status, losses, registers, and what is not as it should be.
+
+use axum::extract::State;
+use axum::http::Uri;
+use serde::Serialize;
+
+use super::head::Head;
+use super::health::shown;
+use super::{Api, Json};
+use crate::answers::losses::Losses;
+use crate::answers::registers::{self, Register};
+use crate::answers::status::{ConditionAnswer, StatusAnswer};
+use crate::config::MeterSettings;
+use crate::status::line::Daemon;
+use crate::web::problem::{INTERNAL, NO_METER, Problem};
+use crate::web::query::Query;
+
+pub(super) async fn status(
+    State(api): State<Api>,
+    uri: Uri,
+) -> Result<Json<StatusAnswer>, Problem> {
+    Query::of(&uri, &[])?;
+    let (status, dir) = (api.source.status(), api.source.in_use().dir.clone());
+    // The directory is looked at: that may wait for the disk.
+    let answer = api
+        .source
+        .beside(move || StatusAnswer::of(status, &dir))
+        .await?;
+    let failed = |error: serde_json::Error| Problem::new(INTERNAL, error.to_string());
+    answer.map(Json).map_err(failed)
+}
+
+pub(super) async fn losses(State(api): State<Api>, uri: Uri) -> Result<Json<Losses>, Problem> {
+    Query::of(&uri, &[])?;
+    let name = |meter: &MeterSettings| meter.name.clone();
+    let meters: Vec<String> = api.source.in_use().meters.iter().map(name).collect();
+    let take = move |reader: &mut _, _: &_| Losses::take(reader, &meters, Daemon::Running);
+    api.source.ask(take).await.map(Json)
+}
+
+pub(super) async fn registers(
+    State(api): State<Api>,
+    uri: Uri,
+) -> Result<Json<Vec<Register>>, Problem> {
+    let query = Query::of(&uri, &["meter"])?;
+    let mut all = api.source.ask(|reader, _| registers::take(reader)).await?;
+    if let Some(meter) = query.get("meter") {
+        all.retain(|register| register.meter == meter);
+        if all.is_empty() {
+            let detail = format!("there is no meter \"{meter}\"");
+            return Err(Problem::of_parameter(NO_METER, "meter", detail));
+        }
+    }
+    Ok(Json(all))
+}
+
+/// What is not as it should be, the worst first.
+#[derive(Debug, Serialize)]
+pub(super) struct Conditions {
+    #[serde(flatten)]
+    head: Head,
+    conditions: Vec<ConditionAnswer>,
+}
+
+pub(super) async fn conditions(
+    State(api): State<Api>,
+    uri: Uri,
+) -> Result<Json<Conditions>, Problem> {
+    Query::of(&uri, &[])?;
+    let status = api.source.status();
+    let mut conditions = status.conditions();
+    conditions.sort_by_key(|condition| std::cmp::Reverse(condition.severity()));
+    Ok(Json(Conditions {
+        head: api.source.head(status.at_ns, status.simulated),
+        conditions: conditions.iter().filter_map(shown).collect(),
+    }))
+}

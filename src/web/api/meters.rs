@@ -1,0 +1,142 @@
+//! Each meter with its line, register, filter and losses.
+
+use axum::extract::State;
+use axum::http::Uri;
+use serde::Serialize;
+
+use super::derived::Count;
+use super::head::{Head, rfc3339};
+use super::now::{Now, day};
+use super::{Api, Json};
+use crate::answers::registers::{self, Register};
+use crate::config::MeterSettings;
+use crate::energy::register::base;
+use crate::model::NS_PER_S;
+use crate::status::line::LineStatus;
+use crate::status::{LossStatus, MeterStatus, Status, judgement::FilterStatus};
+use crate::web::present::{Present, role_of, role_word};
+use crate::web::problem::Problem;
+use crate::web::query::Query;
+
+/// The whole answer.
+#[derive(Debug, Serialize)]
+pub(super) struct Meters {
+    #[serde(flatten)]
+    head: Head,
+    can_write: bool,
+    meters: Vec<Meter>,
+}
+
+#[derive(Debug, Serialize)]
+struct Meter {
+    meter: String,
+    role: &'static str,
+    is_configured: bool,
+    chip: Option<String>,
+    line: Option<String>,
+    imp_per_kwh: Option<f64>,
+    pulses: i64,
+    last_pulse: Option<String>,
+    power_w: Option<f64>,
+    is_bound: bool,
+    today: Count,
+    register: Option<RegisterNow>,
+    usual_silence_s: Option<i64>,
+    is_silent: bool,
+    line_status: Option<LineStatus>,
+    filter: Option<FilterStatus>,
+    losses: Vec<LossStatus>,
+    gap_s: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct RegisterNow {
+    kwh: f64,
+    read_kwh: f64,
+    read_at: String,
+    pulses: i64,
+    imp_per_kwh: f64,
+}
+
+pub(super) async fn meters(State(api): State<Api>, uri: Uri) -> Result<Json<Meters>, Problem> {
+    Query::of(&uri, &[])?;
+    let source = &api.source;
+    let registers = source.ask(|reader, _| registers::take(reader)).await?;
+    let day = day(source).await;
+    let (status, present, in_use) = (source.status(), source.present(), source.in_use());
+    let now = Now::of(source, day.as_deref(), false);
+    // As configured, then those that only the journal knows.
+    let position = |name: &str| {
+        let mut configured = in_use.meters.iter();
+        configured
+            .position(|meter| meter.name == name)
+            .unwrap_or(usize::MAX)
+    };
+    let Status {
+        meters: mut known,
+        simulated,
+        ..
+    } = status;
+    known.sort_by_key(|meter| position(&meter.name));
+    let meters = known.into_iter().map(|meter| {
+        let settings = in_use
+            .meters
+            .iter()
+            .find(|settings| settings.name == meter.name);
+        let register = registers
+            .iter()
+            .find(|register| register.meter == meter.name);
+        Meter::of(meter, settings, register, &present, &now)
+    });
+    Ok(Json(Meters {
+        head: source.head(source.wall_ns(), simulated),
+        can_write: false,
+        meters: meters.collect(),
+    }))
+}
+
+impl Meter {
+    fn of(
+        meter: MeterStatus,
+        settings: Option<&MeterSettings>,
+        register: Option<&Register>,
+        present: &Present,
+        now: &Now,
+    ) -> Meter {
+        let (power_w, is_bound, today) = now.of_meter(&meter.name);
+        let known = present
+            .get(&meter.name)
+            .and_then(|known| known.rate.as_ref());
+        let gap_ns = known.and_then(|rate| rate.usual_gap_ns(present.now_ns));
+        let register = register.and_then(|register| {
+            let base = base(&register.readings)?;
+            Some(RegisterNow {
+                kwh: register.kwh?,
+                read_kwh: base.kwh,
+                read_at: rfc3339(base.at_ns),
+                pulses: register.pulses - base.pulses,
+                imp_per_kwh: base.imp_per_kwh,
+            })
+        });
+        Meter {
+            role: role_word(role_of(&meter.name)),
+            is_configured: meter.is_configured,
+            chip: settings.and_then(|settings| settings.line.chip.clone()),
+            line: settings.map(|settings| settings.line.line.to_string()),
+            imp_per_kwh: settings.and_then(|settings| settings.imp_per_kwh),
+            pulses: meter.pulses,
+            last_pulse: meter.last_pulse_ns.map(rfc3339),
+            power_w,
+            is_bound,
+            today,
+            register,
+            usual_silence_s: meter.usual_silence_s,
+            is_silent: meter.is_silent,
+            line_status: meter.line,
+            filter: meter.filter,
+            losses: meter.losses,
+            gap_s: gap_ns.map(|gap_ns| gap_ns as f64 / NS_PER_S as f64),
+            meter: meter.name,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The routes, a file an answer. What each gives is described by `openapi.yaml`.
+
+mod about;
+mod derived;
+mod energy;
+mod events;
+mod head;
+mod health;
+mod journal;
+mod meters;
+pub(super) mod now;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Serialize;
+use tokio::sync::{Semaphore, watch};
+
+use super::guard::{Guard, guard};
+use super::problem::{INTERNAL, Problem};
+use super::source::Source;
+use super::{assets, health as probes, metrics};
+
+/// What the handlers share.
+#[derive(Debug, Clone)]
+pub(super) struct Api {
+    pub(super) source: Source,
+    /// Streams that may still be opened.
+    streams: Arc<Semaphore>,
+    /// The daemon ends.
+    ending: watch::Receiver<bool>,
+}
+
+/// All routes, behind the guard.
+pub(super) fn router(source: Source, of: Guard, ending: watch::Receiver<bool>) -> Router {
+    let api = Api {
+        source,
+        streams: Arc::new(Semaphore::new(events::STREAMS_MAX)),
+        ending,
+    };
+    let mut router = Router::new()
+        .route("/api/v1/now", get(now::now))
+        .route("/api/v1/events", get(events::events))
+        .route("/api/v1/energy", get(energy::energy))
+        .route("/api/v1/meters", get(meters::meters))
+        .route("/api/v1/status", get(journal::status))
+        .route("/api/v1/losses", get(journal::losses))
+        .route("/api/v1/registers", get(journal::registers))
+        .route("/api/v1/conditions", get(journal::conditions))
+        .route("/api/v1/openapi.json", get(assets::openapi))
+        .route("/problems/{word}", get(about::problem))
+        .route("/livez", get(probes::livez))
+        .route("/readyz", get(probes::readyz))
+        .route("/healthz", get(probes::healthz))
+        .route("/metrics", get(metrics::metrics))
+        .route("/assets/{hash}/{*name}", get(assets::asset));
+    for view in [
+        "/",
+        "/energy",
+        "/energy/{*rest}",
+        "/history",
+        "/meters",
+        "/health",
+    ] {
+        router = router.route(view, get(assets::document));
+    }
+    router
+        .with_state(api)
+        .layer(from_fn_with_state(Arc::new(of), guard))
+}
+
+/// An answer in JSON.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        let json = HeaderValue::from_static("application/json");
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => ([(CONTENT_TYPE, json)], body).into_response(),
+            Err(failed) => Problem::new(INTERNAL, failed.to_string()).into_response(),
+        }
+    }
+}

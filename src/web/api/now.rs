@@ -1,0 +1,313 @@
+//! How things stand at this moment: power of each meter, the house, today, and the state of health.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header::ACCEPT;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse, Response};
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::derived::{Count, Derived};
+use super::head::{Head, rfc3339};
+use super::health::Health;
+use super::{Api, Json, events};
+use crate::energy::derived::{Balance, LivePower, MeanPower, Role, live_power};
+use crate::energy::periods::{Period, PeriodUnit};
+use crate::journal::CountedParts;
+use crate::model::{NS_PER_S, View, WallNs};
+use crate::status::Status;
+use crate::web::present::{Present, PresentMeter, role_word};
+use crate::web::problem::Problem;
+use crate::web::query::Query;
+use crate::web::source::Source;
+
+/// What was counted of the day is read again after this.
+const TODAY_KEPT_NS: i64 = 60 * NS_PER_S;
+
+/// Seconds at the edges of what is watched that are not known.
+const EDGES_S: i64 = 5;
+
+/// The whole answer.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Now {
+    #[serde(flatten)]
+    head: Head,
+    site: Option<String>,
+    clock_trusted: bool,
+    today: Today,
+    meters: Vec<NowMeter>,
+    flow: Flow,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<Health>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Today {
+    date: String,
+    from: String,
+    to: String,
+    complete: bool,
+    derived: Derived,
+    money: Option<()>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct NowMeter {
+    meter: String,
+    role: &'static str,
+    imp_per_kwh: Option<f64>,
+    pulses: i64,
+    last_pulse: Option<String>,
+    power_w: Option<f64>,
+    is_bound: bool,
+    is_read: bool,
+    today: Count,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Flow {
+    span_s: i64,
+    import_w: Option<f64>,
+    export_w: Option<f64>,
+    generation_w: Option<f64>,
+    self_w: Option<f64>,
+    house_w: Option<f64>,
+    why: Option<&'static str>,
+}
+
+/// What was counted of the local day when the journal was read.
+#[derive(Debug, Clone)]
+pub(in crate::web) struct DayRead {
+    pub(in crate::web) date: Date,
+    pub(in crate::web) from_s: i64,
+    pub(in crate::web) to_s: i64,
+    /// When counting began; None: nothing is counted yet.
+    pub(in crate::web) since_s: Option<i64>,
+    /// Seconds since then in which a line was not watched.
+    pub(in crate::web) unwatched_s: i64,
+    read_ns: WallNs,
+    meters: BTreeMap<String, CountedParts>,
+}
+
+pub(super) async fn now(
+    State(api): State<Api>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    Query::of(&uri, &[])?;
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    if accept.is_some_and(|accept| accept.contains("text/event-stream")) {
+        return events::stream(api);
+    }
+    let day = day(&api.source).await;
+    Ok(Json(Now::of(&api.source, day.as_deref(), true)).into_response())
+}
+
+/// The local day as it was read last, or is read now; None: the journal cannot be read.
+pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
+    let now_ns = source.wall_ns();
+    let calendar = source.calendar();
+    let date = calendar.date_at(now_ns.div_euclid(NS_PER_S));
+    let known = source.day().filter(|day| day.date == date);
+    if known
+        .as_ref()
+        .is_some_and(|day| now_ns - day.read_ns < TODAY_KEPT_NS)
+    {
+        return known;
+    }
+    let span = calendar.span(Period::containing(PeriodUnit::Day, date));
+    let starts_s = [span.start_s, span.end_s];
+    let read = source.ask(move |reader, _| {
+        let counted = reader.counted_parts(&starts_s, now_ns.div_euclid(NS_PER_S))?;
+        Ok((
+            counted,
+            reader.first_window(View::Hour)?,
+            reader.unwatched()?,
+        ))
+    });
+    let Ok((counted, since_s, unwatched)) = read.await else {
+        return known;
+    };
+    let stretches = unwatched
+        .iter()
+        .map(|stretch| (stretch.from_s, stretch.until_s));
+    let day = Arc::new(DayRead {
+        date,
+        from_s: span.start_s,
+        to_s: span.end_s,
+        since_s,
+        unwatched_s: union_s(stretches.collect()),
+        read_ns: now_ns,
+        meters: counted
+            .into_iter()
+            .map(|counted| (counted.meter.clone(), counted))
+            .collect(),
+    });
+    source.set_day(Arc::clone(&day));
+    Some(day)
+}
+
+/// How many seconds are in one of the stretches or several.
+fn union_s(mut stretches: Vec<(i64, i64)>) -> i64 {
+    stretches.sort_unstable();
+    let (mut sum_s, mut reached_s) = (0, i64::MIN);
+    for (from_s, until_s) in stretches {
+        sum_s += (until_s - from_s.max(reached_s)).max(0);
+        reached_s = reached_s.max(until_s);
+    }
+    sum_s
+}
+
+impl Now {
+    /// How things stand, with what was read of the day.
+    pub(super) fn of(source: &Source, day: Option<&DayRead>, with_health: bool) -> Now {
+        let (status, present) = (source.status(), source.present());
+        let now_ns = source.wall_ns();
+        let now_s = now_ns.div_euclid(NS_PER_S);
+        let meters: Vec<NowMeter> = present
+            .meters
+            .iter()
+            .map(|meter| NowMeter::of(meter, &status, &present, day, now_s))
+            .collect();
+        let mut balance = Balance::default();
+        for (meter, now) in present.meters.iter().zip(&meters) {
+            if let (Some(role), Some(rate)) = (meter.role, &meter.rate) {
+                balance.add(role, now.today.pulses, rate.worth());
+            }
+        }
+        let passed_s = day.map_or(0, |day| now_s - day.from_s);
+        let is_whole = |meter: &NowMeter| meter.today.watched_s + EDGES_S >= passed_s;
+        let roles: Vec<Role> = present
+            .meters
+            .iter()
+            .filter_map(|meter| meter.role)
+            .collect();
+        Now {
+            head: source.head(now_ns, status.simulated),
+            site: source.site(),
+            clock_trusted: status.clock.as_ref().is_none_or(|clock| !clock.holding),
+            today: Today {
+                date: day.map_or_else(String::new, |day| day.date.to_string()),
+                from: rfc3339(day.map_or(now_s, |day| day.from_s) * NS_PER_S),
+                to: rfc3339(day.map_or(now_s, |day| day.to_s) * NS_PER_S),
+                complete: day.is_some() && meters.iter().all(is_whole),
+                derived: Derived::of(&balance, &roles),
+                money: None,
+            },
+            flow: Flow::of(&present, &roles),
+            meters,
+            health: with_health.then(|| Health::of(&status, day)),
+        }
+    }
+}
+
+impl Now {
+    /// The power of a meter, whether it is a bound, and what it has counted today.
+    pub(super) fn of_meter(&self, name: &str) -> (Option<f64>, bool, Count) {
+        let mut meters = self.meters.iter();
+        match meters.find(|meter| meter.meter == name) {
+            Some(meter) => (meter.power_w, meter.is_bound, meter.today.clone()),
+            None => (None, false, Count::of(0, None, 0)),
+        }
+    }
+
+    /// What must have changed to be told again: not the time.
+    pub(super) fn state(&self) -> String {
+        let of_meter = |meter: &NowMeter| {
+            (
+                meter.pulses,
+                meter.today.pulses,
+                meter.power_w,
+                meter.is_read,
+            )
+        };
+        let meters: Vec<_> = self.meters.iter().map(of_meter).collect();
+        format!("{meters:?} {} {}", self.today.date, self.clock_trusted)
+    }
+}
+
+impl NowMeter {
+    fn of(
+        meter: &PresentMeter,
+        status: &Status,
+        present: &Present,
+        day: Option<&DayRead>,
+        now_s: i64,
+    ) -> NowMeter {
+        let known = status.meters.iter().find(|known| known.name == meter.name);
+        let pulses = known.map_or(0, |known| known.pulses);
+        let rate = meter.rate.as_ref().map(|rate| rate.at(present.now_ns));
+        let power_w = present.power_w(&meter.name);
+        // The last interval said more than is shown.
+        let is_bound = rate.is_some_and(|rate| power_w.is_some() && rate.at_most == power_w);
+        let counted = day.and_then(|day| day.meters.get(&meter.name));
+        let today = counted.map_or(0, |counted| {
+            counted.pulses.iter().sum::<i64>() + pulses - counted.total
+        });
+        let watched_s = counted.map_or(0, |counted| {
+            let saved_s: i64 = counted.watched_s.iter().sum();
+            let since_s = now_s
+                - counted
+                    .watched_until_s
+                    .max(day.map_or(now_s, |day| day.from_s));
+            if meter.is_read {
+                saved_s + since_s.max(0)
+            } else {
+                saved_s
+            }
+        });
+        NowMeter {
+            meter: meter.name.clone(),
+            role: role_word(meter.role),
+            imp_per_kwh: meter.imp_per_kwh,
+            pulses,
+            last_pulse: known.and_then(|known| known.last_pulse_ns).map(rfc3339),
+            power_w: power_w.map(|power_w| (power_w * 10.0).round() / 10.0),
+            is_bound,
+            is_read: meter.is_read,
+            today: Count::of(today.max(0), meter.imp_per_kwh, watched_s),
+        }
+    }
+}
+
+impl Flow {
+    fn of(present: &Present, roles: &[Role]) -> Flow {
+        let meters: Vec<_> = present
+            .meters
+            .iter()
+            .filter_map(|meter| Some((meter.role?, meter.rate.as_ref()?)))
+            .collect();
+        let LivePower {
+            span_ns,
+            import,
+            export,
+            generation,
+            house,
+            self_consumption,
+        } = live_power(&meters, present.now_ns);
+        let watts = |power: Option<MeanPower>| power.map(|power| (power.w * 10.0).round() / 10.0);
+        Flow {
+            span_s: span_ns / NS_PER_S,
+            import_w: watts(import),
+            export_w: watts(export),
+            generation_w: watts(generation),
+            self_w: watts(self_consumption),
+            house_w: watts(house),
+            why: super::derived::why(roles).or(house.is_none().then_some("not_watched")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_that_two_meters_lack_count_once() {
+        assert_eq!(union_s(vec![(10, 20), (0, 5), (15, 30), (16, 18)]), 25);
+        assert_eq!(union_s(Vec::new()), 0);
+    }
+}

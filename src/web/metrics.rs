@@ -1,0 +1,308 @@
+//! For Prometheus: the state of the board as text, version 0.0.4, or OpenMetrics where it is asked for.
+//!
+//! Counters start from the journal, so they go on over a restart. 1 pulse is 3.6e6 / imp_per_kwh joules; where that
+//! factor is not known a meter has neither energy nor power.
+
+use std::fmt::Write as _;
+
+use axum::extract::State;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, Uri};
+use axum::response::{IntoResponse, Response};
+
+use super::api::Api;
+use super::present::Present;
+use super::problem::Problem;
+use super::query::Query;
+use crate::model::NS_PER_S;
+use crate::status::Status;
+
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Joules in a kilowatt-hour.
+const J_PER_KWH: f64 = 3.6e6;
+
+/// Conditions that are shown also while they do not hold.
+const CONDITIONS: [(&str, &str); 19] = [
+    ("line_not_read", "critical"),
+    ("journal_fails", "critical"),
+    ("disk_stalled", "critical"),
+    ("rejected_bounce", "warning"),
+    ("rejected_width", "warning"),
+    ("rejected_long", "warning"),
+    ("rejected_interval", "warning"),
+    ("rejected_merged", "warning"),
+    ("power_implausible", "warning"),
+    ("meter_silent", "warning"),
+    ("delivery_fails", "warning"),
+    ("backlog_old", "warning"),
+    ("windows_not_compared", "warning"),
+    ("clock_unknown", "warning"),
+    ("configuration_wrong", "warning"),
+    ("server_unusable", "warning"),
+    ("page_not_reachable", "warning"),
+    ("configuration_differs", "info"),
+    ("not_running", "critical"),
+];
+
+pub(super) async fn metrics(
+    State(api): State<Api>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    Query::of(&uri, &[])?;
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    let form = match accept {
+        Some(accept) if accept.contains("application/openmetrics-text") => Form::OpenMetrics,
+        _ => Form::Text,
+    };
+    let status = api.source.status();
+    let text = rendered(&status, &api.source.present(), &api.source.served(), form);
+    let content_type = match form {
+        Form::Text => TEXT,
+        Form::OpenMetrics => OPENMETRICS,
+    };
+    let content_type = HeaderValue::from_static(content_type);
+    Ok(([(CONTENT_TYPE, content_type)], text).into_response())
+}
+
+/// How it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    OpenMetrics,
+}
+
+/// What has been served, and since when.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Served {
+    /// When the process began, in seconds since 1970.
+    pub(super) started_s: f64,
+    /// Answers by their status.
+    pub(super) answers: Vec<(u16, u64)>,
+}
+
+/// The lines so far.
+struct Lines {
+    text: String,
+    form: Form,
+}
+
+impl Lines {
+    /// A family: `kind` is `counter` or `gauge`; a counter's name ends in `_total`.
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        let bare = match self.form {
+            Form::OpenMetrics => name.trim_end_matches("_total"),
+            Form::Text => name,
+        };
+        let _ = write!(self.text, "# HELP {bare} {help}\n# TYPE {bare} {kind}\n");
+        let unit = ["seconds", "joules", "watts", "bytes"];
+        let unit = unit.iter().find(|unit| bare.ends_with(&format!("_{unit}")));
+        if let (Form::OpenMetrics, Some(unit)) = (self.form, unit) {
+            let _ = writeln!(self.text, "# UNIT {bare} {unit}");
+        }
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
+        self.text.push_str(name);
+        for (n, (label, value)) in labels.iter().enumerate() {
+            let before = if n == 0 { '{' } else { ',' };
+            let _ = write!(self.text, "{before}{label}=\"{}\"", escaped(value));
+        }
+        if !labels.is_empty() {
+            self.text.push('}');
+        }
+        let _ = writeln!(self.text, " {value}");
+    }
+}
+
+fn escaped(value: &str) -> String {
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
+/// A whole number as a sample: exact up to 9e15.
+fn exact(number: impl TryInto<i64>) -> f64 {
+    number.try_into().map_or(f64::NAN, |number| number as f64)
+}
+
+fn rendered(status: &Status, present: &Present, served: &Served, form: Form) -> String {
+    let mut lines = Lines {
+        text: String::new(),
+        form,
+    };
+    of_build(&mut lines, served);
+    of_meters(&mut lines, status, present);
+    of_losses(&mut lines, status);
+    of_delivery(&mut lines, status);
+    of_conditions(&mut lines, status);
+    if form == Form::OpenMetrics {
+        lines.text.push_str("# EOF\n");
+    }
+    lines.text
+}
+
+fn of_build(lines: &mut Lines, served: &Served) {
+    let name = "powerlogger_build_info";
+    lines.family(name, "gauge", "The version that runs.");
+    let build = env!("POWERLOGGER_BUILD");
+    let commit = build.split(' ').nth(1).unwrap_or_default();
+    let commit = if build.starts_with("commit ") {
+        commit
+    } else {
+        "unknown"
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    lines.sample(name, &[("version", version), ("commit", commit)], 1.0);
+    let name = "process_start_time_seconds";
+    lines.family(
+        name,
+        "gauge",
+        "When the process was started, in seconds since 1970.",
+    );
+    lines.sample(name, &[], served.started_s);
+    let name = "powerlogger_requests_total";
+    lines.family(name, "counter", "Answers over HTTP, by their status.");
+    for (status, answers) in &served.answers {
+        let status = status.to_string();
+        lines.sample(name, &[("status", &status)], exact(*answers));
+    }
+}
+
+fn of_meters(lines: &mut Lines, status: &Status, present: &Present) {
+    let meters = &status.meters;
+    let name = "powerlogger_pulses_total";
+    lines.family(
+        name,
+        "counter",
+        "Pulses that the journal has counted, ever.",
+    );
+    for meter in meters {
+        lines.sample(name, &[("meter", &meter.name)], exact(meter.pulses));
+    }
+    let factor = |meter: &str| present.imp_per_kwh(meter);
+    let name = "powerlogger_energy_joules_total";
+    lines.family(
+        name,
+        "counter",
+        "The energy of these pulses at the present imp_per_kwh; kWh: / 3.6e6.",
+    );
+    for meter in meters {
+        if let Some(imp_per_kwh) = factor(&meter.name) {
+            let joules = exact(meter.pulses) * J_PER_KWH / imp_per_kwh;
+            lines.sample(name, &[("meter", &meter.name)], joules);
+        }
+    }
+    let name = "powerlogger_power_watts";
+    lines.family(
+        name,
+        "gauge",
+        "Power by the last interval, or what the silence since allows.",
+    );
+    for meter in meters {
+        if let Some(power_w) = present.power_w(&meter.name) {
+            lines.sample(name, &[("meter", &meter.name)], power_w);
+        }
+    }
+    let name = "powerlogger_register_kwh";
+    lines.family(name, "gauge", "What the face of the meter shows.");
+    for meter in meters {
+        if let Some(kwh) = meter.register_kwh {
+            lines.sample(name, &[("meter", &meter.name)], kwh);
+        }
+    }
+    let name = "powerlogger_meter_impulses_per_kwh";
+    lines.family(name, "gauge", "Pulses for one kWh, as configured.");
+    for meter in meters {
+        if let Some(imp_per_kwh) = factor(&meter.name) {
+            lines.sample(name, &[("meter", &meter.name)], imp_per_kwh);
+        }
+    }
+    let name = "powerlogger_last_pulse_timestamp_seconds";
+    lines.family(
+        name,
+        "gauge",
+        "When the last pulse came, in seconds since 1970.",
+    );
+    for meter in meters {
+        if let Some(last_ns) = meter.last_pulse_ns {
+            let seconds = exact(last_ns.div_euclid(1_000_000)) / 1e3;
+            lines.sample(name, &[("meter", &meter.name)], seconds);
+        }
+    }
+}
+
+fn of_losses(lines: &mut Lines, status: &Status) {
+    let losses = || {
+        let meters = status.meters.iter();
+        meters.flat_map(|meter| {
+            meter
+                .losses
+                .iter()
+                .map(move |loss| (meter.name.as_str(), loss))
+        })
+    };
+    let name = "powerlogger_pulses_lost_total";
+    lines.family(
+        name,
+        "counter",
+        "Pulses that were not kept, or not delivered as points.",
+    );
+    for (meter, loss) in losses().filter(|(_, loss)| loss.lost) {
+        lines.sample(
+            name,
+            &[("meter", meter), ("cause", loss.cause)],
+            exact(loss.pulses),
+        );
+    }
+    let name = "powerlogger_edges_rejected_total";
+    lines.family(
+        name,
+        "counter",
+        "Edges that a filter did not take for pulses.",
+    );
+    for (meter, loss) in losses().filter(|(_, loss)| loss.filter) {
+        lines.sample(
+            name,
+            &[("meter", meter), ("cause", loss.cause)],
+            exact(loss.pulses),
+        );
+    }
+}
+
+fn of_delivery(lines: &mut Lines, status: &Status) {
+    if let Some(delivery) = &status.delivery {
+        let name = "powerlogger_delivery_backlog_pulses";
+        lines.family(
+            name,
+            "gauge",
+            "Pulses that the server has not acknowledged.",
+        );
+        lines.sample(name, &[], exact(delivery.backlog));
+        let name = "powerlogger_delivery_lag_seconds";
+        lines.family(name, "gauge", "The age of the oldest of them.");
+        let lag_ns = delivery.lag_ns.unwrap_or(0);
+        lines.sample(name, &[], exact(lag_ns) / NS_PER_S as f64);
+    }
+    let name = "powerlogger_journal_size_bytes";
+    lines.family(name, "gauge", "Bytes of the journal that hold data.");
+    lines.sample(name, &[], exact(status.journal_bytes));
+}
+
+fn of_conditions(lines: &mut Lines, status: &Status) {
+    let name = "powerlogger_condition";
+    lines.family(name, "gauge", "1 while something is not as it should be.");
+    let found = status.conditions();
+    for (word, severity) in CONDITIONS {
+        let holds = found.iter().any(|condition| condition.word() == word);
+        let labels = [("condition", word), ("severity", severity)];
+        lines.sample(name, &labels, f64::from(u8::from(holds)));
+    }
+}
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;

@@ -1,0 +1,92 @@
+//! The rules of Prometheus's own linter (promlint), and what a name with quotes becomes.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::live::Snapshot;
+use crate::model::{Loss, LossCause};
+
+const WITHOUT: &str = "W\"\u{e4}rme\\x";
+
+fn state() -> (Status, Present) {
+    let mut now = Snapshot::default();
+    let meters = std::sync::Arc::make_mut(&mut now.meters);
+    let meter = meters.entry(WITHOUT);
+    (meter.pulses, meter.last_pulse_ns) = (1_500, Some(1_792_936_992_250_000_000));
+    meter.lose(LossCause::Bounce, Loss::at(3, 1));
+    meter.lose(LossCause::Refused, Loss::at(2, 1));
+    let status = Status::from_board(&now, 1_792_936_993_000_000_000);
+    (status, Present::of(&now, &[], 0))
+}
+
+fn text(form: Form) -> String {
+    let served = Served {
+        started_s: 1.5,
+        answers: vec![(200, 7)],
+    };
+    let (status, present) = state();
+    rendered(&status, &present, &served, form)
+}
+
+#[test]
+fn promlint_has_nothing_to_say() {
+    let text = text(Form::Text);
+    let mut helped = BTreeSet::new();
+    let mut kinds = std::collections::BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            let (name, help) = rest.split_once(' ').unwrap();
+            assert!(!help.is_empty() && helped.insert(name.to_owned()), "{line}");
+            continue;
+        }
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            assert!(helped.contains(name), "{line}");
+            kinds.insert(name.to_owned(), kind.to_owned());
+            let is_counter = kind == "counter";
+            assert_eq!(is_counter, name.ends_with("_total"), "{line}");
+            for wrong in [
+                "hours", "kilo", "milli", "_count", "_gauge", "_counter", "_ms", "_ns",
+            ] {
+                assert!(!name.contains(wrong), "{line}");
+            }
+            assert!(
+                name.chars().all(|c| c.is_ascii_lowercase() || c == '_'),
+                "{line}"
+            );
+            continue;
+        }
+        assert!(!line.starts_with('#'), "{line}");
+        let (series, value) = line.rsplit_once(' ').unwrap();
+        let name = series.split('{').next().unwrap();
+        assert!(kinds.contains_key(name), "{line}");
+        assert!(value.parse::<f64>().unwrap().is_finite(), "{line}");
+        assert!(seen.insert(series.to_owned()), "twice: {line}");
+    }
+    assert!(text.ends_with('\n'));
+}
+
+#[test]
+fn names_are_escaped_and_numbers_exact() {
+    let text = text(Form::Text);
+    assert!(
+        text.contains("powerlogger_pulses_total{meter=\"W\\\"ärme\\\\x\"} 1500\n"),
+        "{text}"
+    );
+    assert!(text.contains("cause=\"refused\"} 2\n") && text.contains("cause=\"bounce\"} 3\n"));
+    assert!(text.contains("timestamp_seconds{meter=\"W\\\"ärme\\\\x\"} 1792936992.25\n"));
+    assert!(
+        !text.contains("powerlogger_energy_joules_total{"),
+        "the factor is not known"
+    );
+    assert!(text.contains("powerlogger_requests_total{status=\"200\"} 7\n"));
+}
+
+#[test]
+fn openmetrics_names_families_without_total_and_ends() {
+    let text = text(Form::OpenMetrics);
+    assert!(text.contains("# TYPE powerlogger_pulses counter\n"));
+    assert!(text.contains("# UNIT powerlogger_energy_joules joules\n"));
+    assert!(text.contains("\npowerlogger_pulses_total{") && text.ends_with("# EOF\n"));
+}

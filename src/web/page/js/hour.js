@@ -1,0 +1,57 @@
+// The last sixty minutes of each meter: asked for once, then appended to by the stream.
+
+import { get } from "./api.js";
+import { nowMs } from "./store.js";
+
+const MINUTES = 60;
+
+/** @typedef {import("./types").HistoryMeter} HistoryMeter */
+
+export class Hour {
+  constructor() {
+    /** By meter, mean power of each minute. @type {Map<string, (number | null)[]>} */
+    this.watts = new Map();
+    this.endS = 0;
+  }
+
+  async load() {
+    const to = Math.floor(nowMs() / 60_000) * 60;
+    /** @type {import("./types").History} */
+    const answer = await get("history", { from: to - MINUTES * 60, to, window: "1m" });
+    this.endS = to;
+    for (const meter of answer.meters) {
+      if ("mean_w" in meter) this.watts.set(meter.meter, meter.mean_w.slice(-MINUTES));
+    }
+  }
+
+  /** @param {import("./types").Minute} minute */
+  append(minute) {
+    if (this.watts.size === 0 || minute.start_s < this.endS) return;
+    const missed = Math.min(MINUTES, Math.floor((minute.start_s - this.endS) / 60));
+    for (const [name, watts] of this.watts) {
+      for (let n = 0; n < missed; n += 1) watts.push(null);
+      watts.push(minute.meters.find((meter) => meter.meter === name)?.mean_w ?? null);
+      watts.splice(0, Math.max(0, watts.length - MINUTES));
+    }
+    this.endS = minute.start_s + 60;
+  }
+
+  /** The house, over five minutes: below that a pulse of each meter is more than what is to be seen. @param {import("./types").NowMeter[]} meters */
+  house(meters) {
+    /** @type {(number | null)[]} */
+    const means = [];
+    const sign = { import: 1, generation: 1, export: -1, other: 0 };
+    for (let n = 0; n < MINUTES; n += 5) {
+      /** @type {number | null} */
+      let sum = 0;
+      for (const meter of meters) {
+        const part = (this.watts.get(meter.meter) ?? []).slice(n, n + 5).filter((watts) => watts !== null);
+        if (sign[meter.role] === 0) continue;
+        if (part.length === 0 || sum === null) sum = null;
+        else sum += sign[meter.role] * part.reduce((a, b) => a + b, 0) / part.length;
+      }
+      for (let k = 0; k < 5; k += 1) means.push(sum === null ? null : Math.max(0, sum));
+    }
+    return means;
+  }
+}

@@ -1,0 +1,110 @@
+// Numbers as people read them: power, energy, money, ratios, a register's digits. Pure.
+
+/** Between a number and its unit: narrow, and no line break. */
+const GAP = "\u202f";
+const MINUS = "\u2212";
+
+/** @type {Map<string, Intl.NumberFormat>} */
+const formats = new Map();
+
+/**
+ * A number with so many decimals; never "-0", and with a true minus sign.
+ * @param {number} value @param {number} decimals @param {string} locale @param {boolean} [grouped]
+ */
+export function plain(value, decimals, locale, grouped = true) {
+  const key = `${locale}/${decimals}/${grouped}`;
+  let format = formats.get(key);
+  if (!format) {
+    format = new Intl.NumberFormat(locale, {
+      minimumFractionDigits: decimals,
+      maximumFractionDigits: decimals,
+      useGrouping: grouped,
+    });
+    formats.set(key, format);
+  }
+  const half = 0.5 / 10 ** decimals;
+  const shown = format.format(Math.abs(value) < half ? 0 : value);
+  return shown.replace("-", MINUS);
+}
+
+/** Whole numbers. @param {number} value @param {string} locale */
+export function count(value, locale) {
+  return plain(Math.round(value), 0, locale);
+}
+
+/**
+ * Power with its unit. Watts below 1 kW, then kW with two decimals, one from 10 kW. `before` is the unit that was shown
+ * last: near 1 kW it stays, so that the unit does not flap.
+ * @param {number} watts @param {string} locale @param {string} [before]
+ * @returns {{number: string, unit: "W" | "kW"}}
+ */
+export function powerParts(watts, locale, before = "W") {
+  const size = Math.abs(Math.round(watts));
+  if (size < (before === "kW" ? 950 : 1000)) {
+    return { number: plain(Math.round(watts), 0, locale), unit: "W" };
+  }
+  return { number: plain(watts / 1000, size < 9995 ? 2 : 1, locale), unit: "kW" };
+}
+
+/** @param {number | null | undefined} watts @param {string} locale @param {string} [before] */
+export function power(watts, locale, before) {
+  if (watts === null || watts === undefined) return "–";
+  const { number, unit } = powerParts(watts, locale, before);
+  return number + GAP + unit;
+}
+
+/** How many decimals an energy in kWh is shown with. @param {number} kwh */
+export function energyDecimals(kwh) {
+  const size = Math.abs(kwh);
+  if (size < 9.995) return 2;
+  return size < 99.95 ? 1 : 0;
+}
+
+/** Energy in kWh. @param {number | null | undefined} wh @param {string} locale @param {number} [decimals] */
+export function energy(wh, locale, decimals) {
+  if (wh === null || wh === undefined) return "–";
+  const kwh = wh / 1000;
+  return plain(kwh, decimals ?? energyDecimals(kwh), locale) + GAP + "kWh";
+}
+
+/**
+ * A ratio in whole per cent. Clamped: a sum of three meters' pulses may be a pulse or two outside.
+ * @param {number | null | undefined} ratio @param {string} locale
+ */
+export function percent(ratio, locale) {
+  if (ratio === null || ratio === undefined) return "–";
+  const within = Math.min(1, Math.max(0, ratio));
+  return plain(Math.round(within * 100), 0, locale) + GAP + "%";
+}
+
+/** @param {string | null | undefined} amount decimal @param {string} currency @param {string} locale */
+export function money(amount, currency, locale) {
+  if (amount === null || amount === undefined) return "–";
+  const value = Number(amount);
+  const isCode = /^[A-Za-z]{3}$/.test(currency);
+  if (!isCode) return plain(value, 2, locale) + GAP + currency;
+  const shown = new Intl.NumberFormat(locale, { style: "currency", currency });
+  return shown.format(Math.abs(value) < 0.005 ? 0 : value).replace("-", MINUS);
+}
+
+/** Bytes. @param {number} bytes @param {string} locale */
+export function bytes(bytes, locale) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let n = 0;
+  let value = bytes;
+  while (value >= 1024 && n < units.length - 1) {
+    value /= 1024;
+    n += 1;
+  }
+  return plain(value, n === 0 || value >= 100 ? 0 : 1, locale) + GAP + units[n];
+}
+
+/**
+ * The digits of a register as on the face of a meter: five or more whole ones, one decimal, cut off, never rounded up.
+ * @param {number} kwh
+ */
+export function registerDigits(kwh) {
+  const tenths = Math.floor(Math.abs(kwh) * 10 + 1e-6);
+  const whole = String(Math.floor(tenths / 10)).padStart(5, "0");
+  return { whole: [...whole], tenth: String(tenths % 10) };
+}

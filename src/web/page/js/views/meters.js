@@ -1,0 +1,228 @@
+// Meters: does the face of the meter agree?
+
+import { get, post, url, Refused } from "../api.js";
+import { announce } from "../announce.js";
+import { el, fill, say, svg } from "../dom.js";
+import { clock, dateTime, shortDay, span } from "../moment.js";
+import { count, energy, plain, power, registerDigits } from "../number.js";
+import { isAborted, problemCard } from "../problem.js";
+import { nowMs, on, state, zone } from "../store.js";
+import { locale, t, words } from "../text.js";
+import { shownPower } from "../tiles.js";
+
+/** @typedef {import("../types").Meter} Meter */
+/** @typedef {import("../types").Meters} Meters */
+
+/** The token, for as long as the page lives. */
+let token = "";
+
+/** @param {HTMLElement} place */
+export function metersView(place) {
+  const cards = el("div", { class: "meter-cards" });
+  fill(place, el("h1", null, t("view.meters")), cards);
+  let isSeen = false;
+  /** @type {AbortController | null} */
+  let asking = null;
+  /** @type {Map<string, {power: HTMLElement, silence: HTMLElement, meter: Meter}>} */
+  const live = new Map();
+  let isEntering = false;
+
+  const load = async () => {
+    asking?.abort();
+    const control = new AbortController();
+    asking = control;
+    try {
+      /** @type {Meters} */
+      const answer = await get("meters", {}, control.signal);
+      if (!isEntering) draw(answer);
+    } catch (failed) {
+      if (!isAborted(failed)) fill(cards, problemCard(failed, load));
+    }
+  };
+
+  /** @param {Meters} answer */
+  const draw = (answer) => {
+    live.clear();
+    fill(cards, answer.meters.map((meter) => card(meter, answer)));
+    tick();
+  };
+
+  /** @param {Meter} meter @param {Meters} answer */
+  const card = (meter, answer) => {
+    const l = locale();
+    const watts = el("b", null, power(meter.power_w, l));
+    const silence = el("dd");
+    live.set(meter.meter, { power: watts, silence, meter });
+    const where = meter.chip ? t("chip.line", { line: meter.line ?? "?", chip: meter.chip }) : t("line.of", { line: meter.line ?? "?" });
+    const facts = el("dl", { class: "facts" },
+      fact(t("today"), energy(meter.today.energy_wh, l)),
+      fact(t("counted"), count(meter.pulses, l)),
+      el("div", null, el("dt", null, t("last.pulse.name")), silence),
+      fact(t("filter.of"), meter.filter && meter.filter.judged > 0 ? t("filter.text", { rejected: count(meter.filter.rejected, l), judged: count(meter.filter.judged, l) }) : t("filter.none")));
+    return el("article", { class: `card meter ${meter.is_configured ? "" : "former"}` },
+      el("header", { class: "meter-head" },
+        el("h2", null, el("i", { class: `dot ${meter.role}`, "aria-hidden": "true" }), meter.meter),
+        el("p", { class: "muted" }, meter.is_configured ? [where, " · ", meter.imp_per_kwh ? t("imp", { n: plain(meter.imp_per_kwh, Number.isInteger(meter.imp_per_kwh) ? 0 : 2, l) }) : t("imp.none")].join("") : t("former"))),
+      meter.line_status && !meter.line_status.is_read && el("p", { class: "note bad" }, `✖ ${t("not.read")}: ${meter.line_status.why}`),
+      el("p", { class: "meter-power" }, watts),
+      face(meter),
+      facts,
+      widths(meter),
+      losses(meter),
+      answer.can_write && meter.is_configured && reading(meter));
+  };
+
+  /** @param {Meter} meter */
+  const reading = (meter) => {
+    const open = el("button", { type: "button", class: "button" }, t("enter.reading"));
+    const at = el("div", { class: "reading-place" }, open);
+    open.addEventListener("click", () => {
+      isEntering = true;
+      const done = () => {
+        isEntering = false;
+        fill(at, open);
+        load();
+      };
+      const form = readingForm(meter, done);
+      fill(at, form);
+      form.querySelector("input")?.focus();
+    });
+    return at;
+  };
+
+  const tick = () => {
+    const now = state.now;
+    for (const [name, { power: watts, silence, meter }] of live) {
+      const one = now?.meters.find((other) => other.meter === name);
+      if (one) say(watts, power(shownPower(one), locale()));
+      say(silence, silenceText(meter, one?.last_pulse ?? meter.last_pulse));
+      silence.classList.toggle("warn", meter.is_silent);
+    }
+  };
+  on("tick", () => isSeen && tick());
+  on("now", () => isSeen && tick());
+  on("minute", () => isSeen && load());
+  on("health", () => isSeen && load());
+
+  return {
+    show() {
+      isSeen = true;
+      load();
+    },
+    hide() {
+      isSeen = false;
+      asking?.abort();
+    },
+    csv: () => url("meters.csv", {}),
+  };
+}
+
+/** @param {string} name @param {string} value */
+function fact(name, value) {
+  return el("div", null, el("dt", null, name), el("dd", null, value));
+}
+
+/** "14:03, usual gap 8 s, now 3 min". @param {Meter} meter @param {string | null} last */
+function silenceText(meter, last) {
+  if (last === null) return "–";
+  const ms = Date.parse(last);
+  const ageS = Math.max(0, (nowMs() - ms) / 1000);
+  const at = ageS < 86_400 ? clock(ms, zone(), locale()) : dateTime(ms, zone(), locale());
+  const now = span(ageS, words());
+  if (meter.is_silent) return `${at}, ▲ ${t("silence.bad", { now, usual: span(meter.usual_silence_s ?? 0, words()) })}`;
+  return meter.gap_s ? `${at}, ${t("silence", { gap: span(meter.gap_s, words()), now })}` : `${at} (${now})`;
+}
+
+/** The register like the face of the meter. @param {Meter} meter */
+function face(meter) {
+  const l = locale();
+  const register = meter.register;
+  if (!register) {
+    return el("div", { class: "face-place" }, el("p", { class: "muted" }, t("register.none")), el("p", { class: "muted small" }, t("register.how", { meter: meter.meter })));
+  }
+  const { whole, tenth } = registerDigits(register.kwh);
+  return el("div", { class: "face-place" },
+    el("p", { class: "face", role: "img", "aria-label": `${t("register")} ${whole.join("")}.${tenth} kWh` },
+      whole.map((digit) => el("span", { class: "digit", "aria-hidden": "true" }, digit)),
+      el("span", { class: "digit tenth", "aria-hidden": "true" }, tenth),
+      el("span", { class: "unit", "aria-hidden": "true" }, "kWh")),
+    el("p", { class: "muted small" }, t("register.of", {
+      kwh: plain(register.read_kwh, 1, l), date: shortDay(Date.parse(register.read_at), zone(), l), n: count(register.pulses, l),
+    })));
+}
+
+/** How long the latest pulses were, as a strip of bars. @param {Meter} meter */
+function widths(meter) {
+  const all = meter.widths_ms ?? [];
+  if (all.length < 3) return null;
+  const sorted = [...all].sort((a, b) => a - b);
+  const top = sorted[sorted.length - 1];
+  const usual = sorted[Math.floor(sorted.length / 2)];
+  const l = locale();
+  const said = t("widths.of", { low: plain(sorted[0], 0, l), high: plain(top, 0, l), usual: plain(usual, 0, l) });
+  const step = 100 / all.length;
+  return el("div", { class: "widths" }, el("p", { class: "label" }, t("widths")),
+    svg("svg", { class: "width-strip", viewBox: "0 0 100 24", preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false" },
+      all.map((ms, n) => svg("rect", { x: (n * step).toFixed(2), width: (step * 0.7).toFixed(2), y: (24 - (ms / top) * 22).toFixed(1), height: ((ms / top) * 22).toFixed(1) }))),
+    el("p", { class: "muted small" }, said));
+}
+
+/** @param {Meter} meter */
+function losses(meter) {
+  const l = locale();
+  if (meter.losses.length === 0) return el("p", { class: "muted small" }, `✓ ${t("nothing.lost")}`);
+  return el("ul", { class: "plain losses", "aria-label": t("losses") }, meter.losses.map((loss) => el("li", { class: loss.lost ? "bad" : "" },
+    `${loss.lost ? "✖ " : "• "}${t(`cause.${loss.cause}`)}: ${count(loss.pulses, l)}`)));
+}
+
+/** @param {Meter} meter @param {() => void} done */
+function readingForm(meter, done) {
+  const kwh = el("input", { name: "kwh", inputmode: "decimal", required: true, pattern: "[0-9]{1,9}([.,][0-9]{1,4})?", autocomplete: "off" });
+  const adopt = el("input", { name: "adopt", type: "checkbox" });
+  const secret = el("input", { name: "token", type: "password", required: true, autocomplete: "off", value: token });
+  const result = el("div", { role: "status" });
+  let isConfirmed = false;
+  const keep = el("button", { type: "submit", class: "button primary" }, t("reading.keep"));
+  const isClear = location.protocol === "http:" && !["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+  const form = el("form", { class: "reading-form" },
+    el("label", null, t("reading.kwh"), kwh),
+    el("label", null, t("reading.token"), secret),
+    el("label", { class: "check" }, adopt, t("reading.adopt")),
+    isClear && el("p", { class: "note" }, `▲ ${t("reading.clear")}`),
+    result,
+    el("div", { class: "row" }, keep, el("button", { type: "button", class: "button", onclick: done }, t("reading.cancel"))));
+  kwh.addEventListener("input", () => {
+    isConfirmed = false;
+    keep.textContent = t("reading.keep");
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    token = secret.value;
+    keep.disabled = true;
+    try {
+      const kept = await post("registers", { meter: meter.meter, kwh: kwh.value.replace(",", "."), adopt: adopt.checked, confirm: isConfirmed }, token);
+      const said = [t("reading.kept"), kept.drift ? driftText(kept.kwh, kept.drift) : ""].join(" ");
+      fill(result, el("p", { class: "note" }, `✓ ${said}`));
+      announce(said);
+      setTimeout(done, 2500);
+    } catch (failed) {
+      keep.disabled = false;
+      if (failed instanceof Refused && failed.problem.status === 409) {
+        isConfirmed = failed.problem.type.endsWith("reading-implausible");
+        if (isConfirmed) keep.textContent = t("reading.anyway");
+      }
+      const problem = failed instanceof Refused ? failed.problem : null;
+      const said = [problem?.title, problem?.detail, problem?.remedy].filter(Boolean).join(". ");
+      fill(result, el("p", { class: "note bad" }, `▲ ${said}`));
+    }
+  });
+  return form;
+}
+
+/** @param {number} kwh @param {{expected_kwh: number, pulses: number, is_rounding: boolean}} drift */
+function driftText(kwh, drift) {
+  const l = locale();
+  const n = count(Math.abs(drift.pulses), l);
+  const by = drift.is_rounding ? t("reading.same") : t(drift.pulses > 0 ? "reading.more" : "reading.less", { n });
+  return t("reading.drift", { kwh: plain(kwh, 1, l), expected: plain(drift.expected_kwh, 1, l), by });
+}

@@ -1,0 +1,96 @@
+//! What is known of each configured meter at this moment: its role, its factor, its power. Pure, from the board.
+
+use crate::config::MeterSettings;
+use crate::energy::derived::Role;
+use crate::energy::power::PulseRate;
+use crate::energy::quantity::{PulseWorth, Quantity};
+use crate::live::{LineLive, Snapshot};
+use crate::model::MonoNs;
+
+/// All configured meters, in the order of the configuration.
+#[derive(Debug, Clone)]
+pub(super) struct Present {
+    pub(super) meters: Vec<PresentMeter>,
+    /// By the clock that stamps the pulses.
+    pub(super) now_ns: MonoNs,
+}
+
+/// One of them.
+#[derive(Debug, Clone)]
+pub(super) struct PresentMeter {
+    pub(super) name: String,
+    pub(super) role: Option<Role>,
+    pub(super) imp_per_kwh: Option<f64>,
+    /// Its line is read.
+    pub(super) is_read: bool,
+    /// Its latest pulses; None: what one is worth is not known.
+    pub(super) rate: Option<PulseRate>,
+}
+
+impl Present {
+    /// `now_ns`: by the clock that stamps the pulses.
+    pub(super) fn of(now: &Snapshot, meters: &[MeterSettings], now_ns: MonoNs) -> Present {
+        let of_meter = |settings: &MeterSettings| {
+            let mut lines = now.capture.lines.iter();
+            let line = lines.find(|line| *line.meter == *settings.name);
+            let worth = settings.imp_per_kwh.map(|pulses_per_unit| PulseWorth {
+                quantity: Quantity::KilowattHours,
+                pulses_per_unit,
+            });
+            PresentMeter {
+                name: settings.name.clone(),
+                role: role_of(&settings.name),
+                imp_per_kwh: settings.imp_per_kwh,
+                is_read: line.is_some_and(LineLive::is_read),
+                rate: worth.zip(line).map(|(worth, line)| rate_of(worth, line)),
+            }
+        };
+        Present {
+            meters: meters.iter().map(of_meter).collect(),
+            now_ns,
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&PresentMeter> {
+        self.meters.iter().find(|meter| meter.name == name)
+    }
+
+    /// Pulses for one kWh of a meter, where that is known.
+    pub(super) fn imp_per_kwh(&self, name: &str) -> Option<f64> {
+        self.get(name)?.imp_per_kwh
+    }
+
+    /// Its power, where the line is read and an interval is known.
+    pub(super) fn power_w(&self, name: &str) -> Option<f64> {
+        let meter = self.get(name).filter(|meter| meter.is_read)?;
+        meter.rate.as_ref()?.at(self.now_ns).shown
+    }
+}
+
+/// Of the stamps that the board keeps.
+fn rate_of(worth: PulseWorth, line: &LineLive) -> PulseRate {
+    let first_ns = line.stamps.iter().next().unwrap_or(0);
+    let mut rate = PulseRate::new(worth, 0, first_ns);
+    line.stamps.iter().for_each(|stamp_ns| rate.pulse(stamp_ns));
+    rate
+}
+
+/// What a meter counts, by its name; None: a load of its own.
+pub(super) fn role_of(name: &str) -> Option<Role> {
+    match name.to_lowercase().as_str() {
+        "import" => Some(Role::Import),
+        "export" => Some(Role::Export),
+        "generate" | "generation" => Some(Role::Generation),
+        _ => None,
+    }
+}
+
+/// A role as a word.
+pub(super) fn role_word(role: Option<Role>) -> &'static str {
+    match role {
+        Some(Role::Import) => "import",
+        Some(Role::Export) => "export",
+        Some(Role::Generation) => "generation",
+        None => "other",
+    }
+}

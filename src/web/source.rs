@@ -1,0 +1,276 @@
+//! What the answers are made from: what the daemon tells of itself, and the journal, read on at most two threads.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+
+use super::api::now::DayRead;
+use super::metrics::Served;
+use super::present::Present;
+use super::problem::{BUSY, INTERNAL, JOURNAL, Problem};
+use crate::answers::socket;
+use crate::clock::{Clock, SystemClock};
+use crate::config::described::Described;
+use crate::config::{MeterSettings, SiteSettings};
+use crate::energy::periods::Calendar;
+use crate::journal::{JournalError, Reader, Refusal};
+use crate::live::{Board, Subscription};
+use crate::model::{MonoNs, Notice, WallNs};
+use crate::status::Status;
+
+/// Questions to the journal at a time.
+const QUERIES_MAX: usize = 2;
+
+/// How long a question waits for its turn, and then for its answer: whoever asks has given up by then.
+const TURN_MAX: Duration = Duration::from_secs(2);
+const ANSWER_MAX: Duration = Duration::from_secs(20);
+
+/// What the daemon tells of the settings it uses.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InUse {
+    /// The journal's directory.
+    pub dir: PathBuf,
+    /// Its meters.
+    pub meters: Vec<MeterSettings>,
+    /// The place they are at.
+    pub site: SiteSettings,
+    /// All settings as words.
+    pub described: Described,
+}
+
+/// How its loops move, as the main thread saw it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Loops {
+    /// When it looked; 0: never yet.
+    pub looked_ns: MonoNs,
+    /// For how long capture has not moved, in nanoseconds.
+    pub capture_ns: i64,
+    /// For how long the journal's writer has not moved: it waits for the disk.
+    pub journal_ns: i64,
+}
+
+/// What the answers are made from. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Source {
+    board: Arc<Board>,
+    /// Stamps the pulses.
+    clock: Arc<dyn Clock>,
+    told: Arc<Mutex<Told>>,
+    queries: Arc<Semaphore>,
+    changes: Arc<Changes>,
+}
+
+/// What streams wait for, fed by the board.
+#[derive(Debug)]
+struct Changes(
+    watch::Sender<u64>,
+    #[expect(dead_code, reason = "it ends when it is dropped")] Subscription,
+);
+
+impl Changes {
+    fn of(board: &Board) -> Changes {
+        let sender = watch::Sender::new(0);
+        let told = sender.clone();
+        let subscription = board.subscribe(move || {
+            // Nobody listens, most of the time.
+            if told.receiver_count() > 0 {
+                told.send_modify(|version| *version += 1);
+            }
+        });
+        Changes(sender, subscription)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    in_use: Arc<InUse>,
+    tag: String,
+    loops: Loops,
+    /// Doors that are not open: which, and why.
+    doors: BTreeMap<String, String>,
+    /// What was counted of the local day, as read last.
+    day: Option<Arc<DayRead>>,
+    /// Answers by their status.
+    answers: BTreeMap<u16, u64>,
+    started_ns: WallNs,
+}
+
+impl Default for Source {
+    fn default() -> Source {
+        Source::new(Arc::default(), Arc::new(SystemClock))
+    }
+}
+
+impl Source {
+    /// What `board` shows; all else is told. `clock`: the one that stamps the pulses.
+    pub fn new(board: Arc<Board>, clock: Arc<dyn Clock>) -> Source {
+        let told = Told {
+            started_ns: SystemClock.wall_ns(),
+            ..Told::default()
+        };
+        Source {
+            changes: Arc::new(Changes::of(&board)),
+            board,
+            clock,
+            told: Arc::new(Mutex::new(told)),
+            queries: Arc::new(Semaphore::new(QUERIES_MAX)),
+        }
+    }
+
+    /// These are the settings from here on.
+    pub fn use_settings(&self, in_use: InUse) {
+        let tag = socket::tag(&in_use.described);
+        self.with(|told| {
+            told.in_use = Arc::new(in_use);
+            told.tag = tag;
+        });
+    }
+
+    /// So the loops move.
+    pub fn tell_loops(&self, loops: Loops) {
+        self.with(|told| told.loops = loops);
+    }
+
+    /// A door is open, or (with the reason) is not.
+    pub(super) fn tell_door(&self, door: &str, closed: Option<String>) {
+        self.with(|told| match closed {
+            Some(why) => drop(told.doors.insert(door.to_owned(), why)),
+            None => drop(told.doors.remove(door)),
+        });
+    }
+
+    pub(super) fn in_use(&self) -> Arc<InUse> {
+        self.with(|told| Arc::clone(&told.in_use))
+    }
+
+    pub(super) fn loops(&self) -> Loops {
+        self.with(|told| told.loops)
+    }
+
+    /// The name of the settings: whoever asks about others is refused.
+    pub(super) fn tag(&self) -> String {
+        self.with(|told| told.tag.clone())
+    }
+
+    /// Counts up whenever anything changes on the board, as long as any of these is there.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.0.subscribe()
+    }
+
+    /// The wall clock of the pulses: another one than the machine's where they are made up.
+    pub(super) fn wall_ns(&self) -> WallNs {
+        self.clock.wall_ns()
+    }
+
+    /// What is known of each configured meter at this moment.
+    pub(super) fn present(&self) -> Present {
+        let meters = &self.in_use().meters;
+        Present::of(&self.board.snapshot(), meters, self.clock.mono_ns())
+    }
+
+    /// The zone of local days.
+    pub(super) fn calendar(&self) -> Calendar {
+        let zone = self.in_use().site.time_zone.clone();
+        Calendar::new(zone.unwrap_or_else(TimeZone::system))
+    }
+
+    /// What the place is called.
+    pub(super) fn site(&self) -> Option<String> {
+        self.in_use().site.name.clone()
+    }
+
+    /// What was counted of the local day, as read last.
+    pub(super) fn day(&self) -> Option<Arc<DayRead>> {
+        self.with(|told| told.day.clone())
+    }
+
+    /// This is what was counted of it.
+    pub(super) fn set_day(&self, day: Arc<DayRead>) {
+        self.with(|told| told.day = Some(day));
+    }
+
+    /// An answer was given.
+    pub(super) fn count_answer(&self, status: u16) {
+        self.with(|told| *told.answers.entry(status).or_default() += 1);
+    }
+
+    /// What was served so far.
+    pub(super) fn served(&self) -> Served {
+        self.with(|told| Served {
+            started_s: (told.started_ns / 1_000_000) as f64 / 1e3,
+            answers: told
+                .answers
+                .iter()
+                .map(|(status, answers)| (*status, *answers))
+                .collect(),
+        })
+    }
+
+    /// How things stand by the board, with what is told of the doors. No disk is asked.
+    pub(super) fn status(&self) -> Status {
+        let mut status = Status::from_board(&self.board.snapshot(), SystemClock.wall_ns());
+        let closed = self.with(|told| told.doors.values().cloned().collect::<Vec<_>>());
+        let closed = closed.into_iter().map(Notice::PageNotReachable);
+        status.notices.extend(closed);
+        status
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Told) -> T) -> T {
+        // What is in it is whole, whoever has died while holding it.
+        look(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks the journal, on a thread that may wait for the disk.
+    ///
+    /// # Errors
+    /// When it is busy with other questions, or cannot be read.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Reader, &InUse) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let in_use = self.in_use();
+        let answer = self.beside(move || {
+            // Opened each time: a journal that is let go must not be held open by questions.
+            let answer =
+                Reader::open(&in_use.dir).and_then(|mut reader| question(&mut reader, &in_use));
+            answer.map_err(|failed| unreadable(&failed, &in_use))
+        });
+        answer.await?
+    }
+
+    /// Does what may wait for the disk, on a thread for that.
+    ///
+    /// # Errors
+    /// When it is busy with other questions, or the disk does not answer.
+    pub(super) async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let busy = || Problem::new(BUSY, "two questions are being answered").retry_after(2);
+        let turn = Arc::clone(&self.queries).acquire_owned();
+        let turn = timeout(TURN_MAX, turn).await.map_err(|_| busy())?;
+        let answering = tokio::task::spawn_blocking(move || {
+            // Held until the disk has answered, however long ago everybody gave up.
+            let _turn = turn;
+            work()
+        });
+        let silent = |_| {
+            let detail = format!("the disk has not answered for {} s", ANSWER_MAX.as_secs());
+            Problem::new(JOURNAL, detail).retry_after(10)
+        };
+        let answered = timeout(ANSWER_MAX, answering).await.map_err(silent)?;
+        answered.map_err(|_| Problem::new(INTERNAL, "the question has failed"))
+    }
+}
+
+fn unreadable(failed: &JournalError, in_use: &InUse) -> Problem {
+    let Refusal { kind, remedy } = Refusal::of(failed, &in_use.dir);
+    Problem::new(JOURNAL, format!("{failed} ({kind})"))
+        .remedy(remedy)
+        .retry_after(5)
+}

@@ -1,0 +1,281 @@
+//! The true binary delivers to a server over real HTTP, whatever the server does: a fake with every
+//! kind of fault, a real InfluxDB 2, a VictoriaMetrics. Real time, real sockets, short pauses.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "real servers need real time; figures are printed"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::time::Duration;
+
+use crate::support::daemon::Daemon;
+use crate::support::fake_influx::{FakeInflux, Fault, Store};
+use crate::support::influxd::{Influxd, ORG};
+use crate::support::wait::wait_until;
+use powerlogger::journal::Reader;
+use powerlogger::model::LossCause;
+
+const BUCKET: &str = "simulated_raw";
+const METERS: [&str; 3] = ["Import", "Export", "Generate"];
+
+/// Everything quick, so that a test takes seconds.
+const QUICK: &str = "
+[journal]
+sync_interval_ms = 20
+[deliver]
+flush_ms = 10
+batch_lines_max = 400
+replay_interval_ms = 60
+[influx]
+timeout_ms = 400
+";
+
+fn dotenv(url: &str, token: &str) -> String {
+    // Simulated pulses are delivered only to buckets that are named for them.
+    format!(
+        "INFLUX_HOST={url}\nINFLUX_ORG={ORG}\nINFLUX_TOKEN={token}\nRAW_BUCKET={BUCKET}\n\
+         B1M_BUCKET=simulated_1m\nB5M_BUCKET=simulated_5m\nB1H_BUCKET=simulated_1h\n"
+    )
+}
+
+fn fake() -> FakeInflux {
+    let mut store = Store::new(ORG);
+    let bucket = store.create_bucket(ORG, BUCKET, 0);
+    store.add_token("writer", &[bucket.as_str()]);
+    FakeInflux::start(store)
+}
+
+fn wait_for(what: &str, holds: impl FnMut() -> bool) {
+    wait_until(what, Duration::from_secs(60), holds);
+}
+
+/// The stamps of a meter at the fake.
+fn there(server: &FakeInflux, meter: &str) -> BTreeSet<i64> {
+    let series = format!("PowerPulse,PulseType={meter}");
+    let store = server.store();
+    let of_series = store
+        .points(BUCKET)
+        .keys()
+        .filter(|(of, _)| **of == *series);
+    of_series.map(|(_, time_ns)| *time_ns).collect()
+}
+
+/// The stamps of a meter in the journal.
+fn here(daemon: &Daemon, meter: &str) -> BTreeSet<i64> {
+    let mut reader = Reader::open(daemon.dir()).unwrap();
+    let names = reader.meter_names().unwrap();
+    let page = reader.page(1, i64::MAX, usize::MAX).unwrap();
+    let of_meter = page
+        .entries
+        .iter()
+        .filter(|entry| names[&entry.meter] == meter);
+    of_meter.map(|entry| entry.wall_ns).collect()
+}
+
+fn refused(daemon: &Daemon) -> u64 {
+    let ledger = Reader::open(daemon.dir()).unwrap().ledger().unwrap();
+    let refused = ledger
+        .iter()
+        .filter(|(_, cause, _)| *cause == LossCause::Refused);
+    refused.map(|(_, _, loss)| loss.pulses).sum()
+}
+
+#[test]
+fn every_fault_ends_with_every_pulse_delivered_once() {
+    let mut server = fake();
+    let args = ["--simulate", "--speed", "3000", "--from", "-20 days"];
+    let mut daemon = Daemon::start_with_env(QUICK, &dotenv(&server.url(), "writer"), &args);
+    for fault in [
+        Fault::LoseRequest,
+        Fault::LoseReply,
+        Fault::TooMany { retry_after_s: 1 },
+        Fault::Unavailable {
+            retry_after_s: None,
+        },
+        Fault::Unavailable {
+            retry_after_s: Some(1),
+        },
+        Fault::Poison {
+            contains: "77".to_owned(),
+        },
+        Fault::Unauthorized,
+        Fault::TooLarge {
+            body_bytes_max: 300,
+        },
+        Fault::Stall,
+        Fault::CloseMidBody,
+        Fault::HtmlPage200,
+        Fault::CorruptGzip,
+    ] {
+        let (before, arrived) = (server.writes_seen(), server.store().count(BUCKET));
+        server.set_fault(Some(fault.clone()));
+        wait_for(&format!("three requests that meet {fault:?}"), || {
+            server.writes_seen() >= before + 3
+        });
+        if matches!(fault, Fault::Poison { .. }) {
+            daemon.wait_for("a line in quarantine", |d| d.log().contains("quarantine"));
+        }
+        server.set_fault(None);
+        let more = || server.store().count(BUCKET) > arrived;
+        wait_for(&format!("points after {fault:?}"), more);
+    }
+    daemon.stop();
+    let refused = refused(&daemon);
+    let (mut absent, mut pulses) = (0, 0);
+    for meter in METERS {
+        let (here, there) = (here(&daemon, meter), there(&server, meter));
+        pulses += here.len();
+        assert_eq!(
+            there.difference(&here).count(),
+            0,
+            "{meter}: nothing that is not here"
+        );
+        absent += here.difference(&there).count();
+    }
+    assert!(pulses > 300, "{pulses} pulses");
+    assert!(refused > 0, "the poison was found");
+    // One that was stored before its reply was lost may be refused when it is sent again.
+    assert!(
+        absent as u64 <= refused,
+        "{absent} did not arrive, {refused} in quarantine"
+    );
+    let log = daemon.log();
+    for word in [
+        "unauthorized",
+        "quarantine",
+        "INFLUX_HOST",
+        "delivery works",
+    ] {
+        assert!(log.contains(word), "the log tells of {word}\n{log}");
+    }
+}
+
+#[test]
+fn a_server_that_is_away_is_waited_for() {
+    let mut server = fake();
+    server.stop();
+    let args = ["--simulate", "--speed", "3000", "--from", "-20 days"];
+    let mut daemon = Daemon::start_with_env(QUICK, &dotenv(&server.url(), "writer"), &args);
+    daemon.wait_for_pulses(300);
+    let status = daemon.ask(&["status"]);
+    assert!(status.contains("powerlogger is running"), "{status}");
+    assert!(status.contains("FAILS (unreachable)"), "{status}");
+    // Killed and started again, it still knows what is not delivered.
+    daemon.kill();
+    daemon.start_again();
+    server.start_again();
+    wait_for("points", || server.store().count(BUCKET) > 300);
+    daemon.stop();
+    for meter in METERS {
+        assert_eq!(here(&daemon, meter), there(&server, meter), "{meter}");
+    }
+    let status: serde_json::Value =
+        serde_json::from_str(&daemon.ask(&["status", "--json"])).unwrap();
+    assert_eq!(status["running"], false);
+    assert_eq!(status["delivery"]["backlog"], 0, "{status:#}");
+    assert_eq!(status["delivery"]["state"], "ok");
+}
+
+#[test]
+fn new_pulses_do_not_wait_behind_a_backlog() {
+    let mut server = fake();
+    server.set_fault(Some(Fault::Unavailable {
+        retry_after_s: None,
+    }));
+    let config = QUICK.replace("batch_lines_max = 400", "batch_lines_max = 5");
+    let args = ["--simulate", "--speed", "30000", "--from", "-20 days"];
+    let mut daemon = Daemon::start_with_env(&config, &dotenv(&server.url(), "writer"), &args);
+    daemon.wait_for_pulses(10_000);
+    let oldest_live = *here(&daemon, "Import").last().unwrap();
+    server.set_fault(None);
+    // A small request carries little: the newest are there long before the oldest are done.
+    wait_for("new pulses", || {
+        there(&server, "Import")
+            .last()
+            .is_some_and(|t| *t > oldest_live)
+    });
+    let arrived: usize = METERS.iter().map(|meter| there(&server, meter).len()).sum();
+    assert!(arrived < 9_000, "they overtook: {arrived} had arrived");
+    daemon.kill();
+}
+
+#[test]
+fn a_day_arrives_at_a_real_influxdb_whatever_happens_to_it() {
+    let name = "a_day_arrives_at_a_real_influxdb_whatever_happens_to_it";
+    let Some(mut server) = Influxd::start(name) else {
+        return;
+    };
+    let bucket = server.create_bucket(BUCKET, 30 * 86_400);
+    let first = server.create_authorization(&["write"], &[bucket.as_str()]);
+    // A day in 24 s, and then it ends by itself.
+    let args = [
+        "--simulate",
+        "--speed",
+        "3600",
+        "--from",
+        "-25 hours",
+        "--for",
+        "24 hours",
+    ];
+    let config = QUICK.replace("timeout_ms = 400", "timeout_ms = 5000");
+    let mut daemon = Daemon::start_with_env(&config, &dotenv(&server.url(), &first.token), &args);
+    let arrived = |server: &Influxd| count(server).values().sum::<usize>();
+    wait_for("points", || arrived(&server) > 100);
+
+    server.kill();
+    daemon.wait_for("the outage in the log", |d| {
+        d.log().contains("kind=\"unreachable\"")
+    });
+    server.restart();
+    let before = arrived(&server);
+    wait_for("points after the outage", || {
+        arrived(&server) > before + 100
+    });
+
+    // The bucket is deleted with all that is in it, and made again: the token names the old one.
+    server.delete_bucket(&bucket);
+    daemon.wait_for("the missing bucket in the log", |d| {
+        d.log().contains("kind=\"not_found\"")
+    });
+    let bucket = server.create_bucket(BUCKET, 30 * 86_400);
+    daemon.wait_for("the refusal in the log", |d| {
+        d.log().contains("kind=\"forbidden\"")
+    });
+    let second = server.create_authorization(&["write"], &[bucket.as_str()]);
+    fs::write(
+        daemon.dir().join(".env"),
+        dotenv(&server.url(), &second.token),
+    )
+    .unwrap();
+    wait_for("the day so far, sent again", || arrived(&server) > before);
+    server.delete_authorization(&first);
+
+    // The token is revoked.
+    server.delete_authorization(&second);
+    daemon.wait_for("the revocation in the log", |d| {
+        d.log().contains("kind=\"unauthorized\"")
+    });
+    let third = server.create_authorization(&["write"], &[bucket.as_str()]);
+    fs::write(
+        daemon.dir().join(".env"),
+        dotenv(&server.url(), &third.token),
+    )
+    .unwrap();
+
+    assert_eq!(daemon.wait_for_exit(), Some(0), "{}", daemon.log());
+    let kept = METERS.map(|meter| (meter.to_owned(), here(&daemon, meter).len()));
+    let kept = BTreeMap::from(kept);
+    assert_eq!(count(&server), kept, "every pulse once");
+    assert!(kept.values().all(|pulses| *pulses > 100), "{kept:?}");
+    let exported = daemon.ask(&["export", "--format", "lp"]);
+    assert_eq!(exported.lines().count(), kept.values().sum::<usize>());
+    eprintln!("a day: {kept:?}");
+}
+
+/// Points at the server by meter.
+fn count(server: &Influxd) -> BTreeMap<String, usize> {
+    server.count_by(BUCKET, "Pulse", "PulseType")
+}

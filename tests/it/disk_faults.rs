@@ -1,0 +1,672 @@
+//! Disks that are full, read-only, failing or slow, under the true binary on real lines, while pulses come
+//! and a backlog drains to a server over real HTTP: every pulse is kept, once, stamped when it was, or it
+//! is counted where memory was bounded; nothing is sent that the disk has not kept.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "edges are paced by sleeping, all else waits on conditions with deadlines; figures \
+              are printed"
+)]
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use powerlogger::clock::{Clock, SystemClock};
+use powerlogger::journal::Reader;
+use powerlogger::model::{EdgeKind, LossCause, MonoNs, NS_PER_S};
+
+use crate::support::daemon::Daemon;
+use crate::support::disk::{Disk, missing_tools};
+use crate::support::fake_influx::{FakeInflux, Fault, Store};
+use crate::support::gpio::{
+    DISK, Done, Ground, Hand, Place, STAMP_SLACK_NS, SimChip, ground, skip, test_path,
+};
+use crate::support::influxd::ORG;
+
+const METERS: [(&str, u32); 2] = [("Import", 20), ("Export", 26)];
+
+const CONFIG: &str = r#"
+[journal]
+sync_interval_ms = 100
+[deliver]
+flush_ms = 10
+batch_lines_max = 100
+replay_interval_ms = 60
+[influx]
+timeout_ms = 2000
+downsampling = "off"
+[[meter]]
+name = "Import"
+line = 20
+bias = "down"
+bounce_ms = 0
+min_interval_ms = 0
+[[meter]]
+name = "Export"
+line = 26
+bias = "down"
+bounce_ms = 0
+min_interval_ms = 0
+"#;
+
+const BUCKET: &str = "PowerLogger_raw";
+
+/// A guest with a disk. The ext4 on it has some 25 MiB.
+const PLACE: Place = Place {
+    timeout_s: 200,
+    disk_mib: 32,
+    ..Place::REAL
+};
+
+/// Points of a backlog that has drained: a full batch.
+const DRAINED_MIN: usize = 100;
+
+/// What systemd is told within, here: a stall of 10 s is to this as one of 40 s is to the unit's.
+const WATCHDOG: Duration = Duration::from_secs(15);
+
+/// systemd's ear: what was said, and when.
+struct Ear {
+    _dir: tempfile::TempDir,
+    env: Vec<(String, String)>,
+    heard: Arc<Mutex<Vec<(MonoNs, String)>>>,
+}
+
+impl Ear {
+    fn new() -> Ear {
+        let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+        let path = dir.path().join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        let heard: Arc<Mutex<Vec<(MonoNs, String)>>> = Arc::default();
+        let hearing = Arc::clone(&heard);
+        // It ends with the test's process.
+        thread::spawn(move || {
+            let mut text = [0; 4096];
+            while let Ok(bytes) = socket.recv(&mut text) {
+                let said = String::from_utf8_lossy(&text[..bytes]).into_owned();
+                let now_ns = SystemClock.mono_ns();
+                hearing.lock().unwrap().push((now_ns, said));
+            }
+        });
+        let env = [
+            ("NOTIFY_SOCKET", path.display().to_string()),
+            ("WATCHDOG_USEC", WATCHDOG.as_micros().to_string()),
+        ];
+        Ear {
+            _dir: dir,
+            env: env.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+            heard,
+        }
+    }
+
+    fn has_heard(&self, word: &str) -> bool {
+        let heard = self.heard.lock().unwrap();
+        heard.iter().any(|(_, said)| said.contains(word))
+    }
+
+    /// The newest line of state.
+    fn status(&self) -> String {
+        let heard = self.heard.lock().unwrap();
+        let status = heard.iter().rev().find_map(|(_, said)| {
+            let line = said.lines().find_map(|line| line.strip_prefix("STATUS="));
+            line.map(str::to_owned)
+        });
+        status.unwrap_or_default()
+    }
+
+    /// The longest time between two signs of life since `since_ns`.
+    fn longest_silence_ns(&self, since_ns: MonoNs) -> i64 {
+        let heard = self.heard.lock().unwrap();
+        let fed = heard.iter().filter(|(_, said)| said.contains("WATCHDOG=1"));
+        let mut times: Vec<MonoNs> = fed.map(|(at_ns, _)| *at_ns).collect();
+        times.push(SystemClock.mono_ns());
+        let gaps = times.windows(2).filter(|gap| gap[1] >= since_ns);
+        gaps.map(|gap| gap[1] - gap[0]).max().unwrap()
+    }
+}
+
+/// Lines that are toggled until told to stop.
+struct Toggling {
+    stop: Arc<AtomicBool>,
+    made: Arc<AtomicUsize>,
+    hands: Vec<JoinHandle<Hand>>,
+}
+
+impl Toggling {
+    fn start(chip: &SimChip, pauses_ms: [u64; 2]) -> Toggling {
+        let stop: Arc<AtomicBool> = Arc::default();
+        let made: Arc<AtomicUsize> = Arc::default();
+        let start = |((_, line), pause_ms): (&(&str, u32), u64)| {
+            let mut hand = Hand::on(chip, *line);
+            let (stop, made) = (Arc::clone(&stop), Arc::clone(&made));
+            thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    hand.toggles(2, Duration::from_millis(pause_ms));
+                    made.fetch_add(1, Ordering::Relaxed);
+                }
+                hand
+            })
+        };
+        let hands = METERS.iter().zip(pauses_ms).map(start).collect();
+        Toggling { stop, made, hands }
+    }
+
+    /// None at all.
+    fn none() -> Toggling {
+        Toggling {
+            stop: Arc::default(),
+            made: Arc::default(),
+            hands: Vec::new(),
+        }
+    }
+
+    fn made(&self) -> usize {
+        self.made.load(Ordering::Relaxed)
+    }
+
+    fn stop(self) -> Vec<Vec<Done>> {
+        self.stop.store(true, Ordering::Relaxed);
+        let hands = self.hands.into_iter().map(|hand| hand.join().unwrap());
+        hands.map(|hand| rising(&hand)).collect()
+    }
+}
+
+fn rising(hand: &Hand) -> Vec<Done> {
+    let done = hand.done.iter().copied();
+    done.filter(|done| done.kind == EdgeKind::Rising).collect()
+}
+
+/// Everything that a fault needs.
+struct Scene {
+    disk: Disk,
+    server: FakeInflux,
+    ear: Ear,
+    daemon: Daemon,
+    toggling: Toggling,
+    _chip: SimChip,
+    _ground: Ground,
+}
+
+/// Brings a test to its place, if there is one, with the tools for a disk.
+fn place(name: &str) -> Option<(Ground, Disk)> {
+    if let Some(why) = missing_tools() {
+        skip(name, &why);
+        return None;
+    }
+    let ground = ground(name, PLACE)?;
+    Some((ground, Disk::on(DISK)))
+}
+
+fn fake() -> FakeInflux {
+    let mut store = Store::new(ORG);
+    let bucket = store.create_bucket(ORG, BUCKET, 0);
+    store.add_token("writer", &[bucket.as_str()]);
+    FakeInflux::start(store)
+}
+
+impl Scene {
+    /// Pulses come; the server is away.
+    fn begin(ground: Ground, disk: Disk, config: &str, pauses_ms: [u64; 2]) -> Scene {
+        let chip = ground.chip("pinctrl-bcm2711", 32);
+        let (mut server, ear) = (fake(), Ear::new());
+        server.set_fault(Some(Fault::Unavailable {
+            retry_after_s: None,
+        }));
+        let url = server.url();
+        let dotenv = format!("INFLUX_HOST={url}\nINFLUX_ORG={ORG}\nINFLUX_TOKEN=writer\n");
+        let mut daemon = Daemon::start_on(Some(&disk.queue()), config, &dotenv, &[], &ear.env);
+        daemon.wait_for("lines", |daemon| {
+            daemon.log().matches("counting on line").count() == METERS.len()
+        });
+        let toggling = Toggling::start(&chip, pauses_ms);
+        Scene {
+            disk,
+            server,
+            ear,
+            daemon,
+            toggling,
+            _chip: chip,
+            _ground: ground,
+        }
+    }
+
+    /// A backlog has built up, and so much of it is durable that it drains whatever becomes of the disk: what
+    /// was offered to the server is.
+    fn wait_for_backlog(&mut self) {
+        self.daemon.wait_for_pulses(150);
+        let server = &self.server;
+        self.daemon.wait_for("a durable backlog", |_| {
+            server.most_lines_seen() >= DRAINED_MIN
+        });
+    }
+
+    fn wait_for_log(&mut self, words: &str) {
+        self.daemon
+            .wait_for(words, |daemon| daemon.log().contains(words));
+    }
+
+    /// So many more pulses have been made.
+    fn wait_for_more(&mut self, pulses: usize) {
+        let enough = self.toggling.made() + pulses;
+        let made = Arc::clone(&self.toggling.made);
+        self.daemon
+            .wait_for("more pulses", |_| made.load(Ordering::Relaxed) >= enough);
+    }
+
+    /// systemd was told that it counts.
+    fn wait_until_ready(&mut self) {
+        let ear = &self.ear;
+        self.daemon.wait_for("ready", |_| ear.has_heard("READY=1"));
+    }
+
+    fn wait_for_status(&mut self, what: &str, holds: impl Fn(&str) -> bool) {
+        let ear = &self.ear;
+        self.daemon.wait_for(what, |_| holds(&ear.status()));
+    }
+
+    /// The server is there again: the backlog drains, as slowly as the machine wants as long as it does.
+    fn let_the_backlog_drain(&mut self) {
+        self.let_it_drain_or(|_| false);
+    }
+
+    /// The same, unless it cannot.
+    fn let_it_drain_or(&mut self, cannot: impl Fn(&Daemon) -> bool) {
+        self.server.set_fault(None);
+        let (server, drained) = (&self.server, Cell::new(0));
+        let points = || server.store().count(BUCKET);
+        while drained.get() < DRAINED_MIN && !cannot(&self.daemon) {
+            let more = |daemon: &Daemon| points() > drained.get() || cannot(daemon);
+            self.daemon.wait_for("more points", more);
+            drained.set(points());
+        }
+    }
+
+    /// The longest time without a commit within so many seconds: none leaves the time of its WAL as it was,
+    /// and to look at that asks nothing of the disk.
+    fn longest_pause_ns(&mut self, seconds: i64) -> i64 {
+        let wal = self.disk.queue().join("journal.sqlite-wal");
+        let began_ns = SystemClock.mono_ns();
+        let (longest_ns, seen) = (Cell::new(0), Cell::new((None, began_ns)));
+        self.daemon.wait_for("the time to pass", |_| {
+            let (changed, since_ns) = seen.get();
+            let now_ns = SystemClock.mono_ns();
+            longest_ns.set(longest_ns.get().max(now_ns - since_ns));
+            let time = fs::metadata(&wal).unwrap().modified().ok();
+            if time != changed {
+                seen.set((time, now_ns));
+            }
+            now_ns - began_ns >= seconds * NS_PER_S
+        });
+        longest_ns.get()
+    }
+
+    /// Everything is well again: every pulse that was made is in the journal, once, stamped when it was
+    /// made, but for those in the ledger for `memory_full`; the server has them all. Returns how many.
+    fn end(mut self) -> usize {
+        self.wait_for_more(20);
+        let made = self.toggling.stop();
+        let all: usize = made.iter().map(Vec::len).sum();
+        let here = |daemon: &Daemon| {
+            let kept: usize = stamps(daemon).values().map(Vec::len).sum();
+            kept + usize::try_from(lost(daemon)).unwrap()
+        };
+        self.daemon
+            .wait_for("all pulses in the journal", |daemon| here(daemon) >= all);
+        self.daemon.stop();
+        let (kept, offset_ns) = (stamps(&self.daemon), SystemClock.offset_ns());
+        for ((meter, _), made) in METERS.iter().zip(&made) {
+            let kept = &kept[*meter];
+            let fell = lost_of(&self.daemon, meter);
+            let (kept_or_fell, log) = (kept.len() as u64 + fell, self.daemon.log());
+            assert_eq!(
+                kept_or_fell,
+                made.len() as u64,
+                "{meter}: kept and made\n{log}"
+            );
+            // Those that fell are missing; all others are there in order.
+            let mut next = made.iter();
+            for stamp in kept {
+                let found = next.any(|done| fits(done, *stamp, offset_ns));
+                assert!(found, "{meter}: {stamp} was not made, or came twice\n{log}");
+            }
+            let there = there(&self.server, meter);
+            let here: BTreeSet<i64> = kept.iter().copied().collect();
+            assert_eq!(there, here, "{meter}: server and journal");
+        }
+        eprintln!("{all} pulses made; {}", self.ear.status());
+        all
+    }
+}
+
+/// Whether a pulse stamped at `wall_ns` is that of the edge that was made.
+fn fits(done: &Done, wall_ns: i64, offset_ns: i64) -> bool {
+    let mono_ns = wall_ns - offset_ns;
+    (done.before_ns - STAMP_SLACK_NS..=done.after_ns + STAMP_SLACK_NS).contains(&mono_ns)
+}
+
+/// The stamps in the journal, in its order, by meter.
+fn stamps(daemon: &Daemon) -> BTreeMap<String, Vec<i64>> {
+    let mut stamps: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    let page = Reader::open(daemon.dir()).and_then(|mut reader| {
+        let names = reader.meter_names()?;
+        Ok((names, reader.page(1, i64::MAX, usize::MAX)?))
+    });
+    let Ok((names, page)) = page else {
+        return stamps;
+    };
+    for entry in page.entries {
+        let name = names[&entry.meter].clone();
+        stamps.entry(name).or_default().push(entry.wall_ns);
+    }
+    stamps
+}
+
+fn lost_of(daemon: &Daemon, meter: &str) -> u64 {
+    let ledger = Reader::open(daemon.dir()).and_then(|reader| reader.ledger());
+    let ledger = ledger.unwrap_or_default();
+    let fell = ledger
+        .iter()
+        .filter(|(name, cause, _)| name == meter && *cause == LossCause::MemoryFull);
+    fell.map(|(_, _, loss)| loss.pulses).sum()
+}
+
+fn lost(daemon: &Daemon) -> u64 {
+    METERS.iter().map(|(name, _)| lost_of(daemon, name)).sum()
+}
+
+/// The stamps of a meter at the server.
+fn there(server: &FakeInflux, meter: &str) -> BTreeSet<i64> {
+    let series = format!("PowerPulse,PulseType={meter}");
+    let store = server.store();
+    let of_series = store
+        .points(BUCKET)
+        .keys()
+        .filter(|(of, _)| **of == *series);
+    of_series.map(|(_, time_ns)| *time_ns).collect()
+}
+
+/// The newest stamp at the server.
+fn newest_there(server: &FakeInflux) -> i64 {
+    let newest = METERS
+        .iter()
+        .filter_map(|(name, _)| there(server, name).last().copied());
+    newest.max().unwrap_or(0)
+}
+
+#[test]
+fn a_full_disk_costs_no_pulse() {
+    let Some((ground, disk)) = place(test_path!("a_full_disk_costs_no_pulse")) else {
+        return;
+    };
+    let mut scene = Scene::begin(ground, disk, CONFIG, [5, 7]);
+    scene.wait_for_log("room on the disk is reserved");
+    scene.wait_for_backlog();
+    scene.disk.fill();
+    scene.wait_for_log("the reserved room is used");
+    assert!(!scene.disk.queue().join("reserve").exists());
+    // That room goes, too.
+    scene.disk.fill();
+    scene.wait_for_log("the journal does not take commits");
+    scene.wait_for_status("the full disk", |status| status.contains("disk_full"));
+    scene.wait_for_more(100);
+    scene.let_the_backlog_drain();
+    let told = scene.daemon.ask(&["status"]);
+    assert!(told.contains("running"), "{told}");
+    let log = scene.daemon.log();
+    assert!(log.contains("df -h"), "the remedy\n{log}");
+    scene.disk.free();
+    scene.wait_for_log("the journal takes commits again");
+    scene.wait_for_status("all well", |status| !status.contains("disk_full"));
+    scene.end();
+}
+
+#[test]
+fn a_start_on_a_full_disk_counts_in_memory() {
+    let Some((ground, disk)) = place(test_path!("a_start_on_a_full_disk_counts_in_memory")) else {
+        return;
+    };
+    fs::create_dir(disk.queue()).unwrap();
+    disk.fill();
+    let mut scene = Scene::begin(ground, disk, CONFIG, [10, 13]);
+    scene.wait_for_log("the journal cannot be opened");
+    assert!(scene.daemon.log().contains("df -h"), "the remedy");
+    scene.wait_for_status("counting in memory", |status| {
+        status.contains("in memory alone") && status.contains("disk_full")
+    });
+    scene.wait_until_ready();
+    scene.wait_for_more(50);
+    scene.disk.free();
+    scene.wait_for_log("the journal can be opened again");
+    scene.let_the_backlog_drain();
+    scene.end();
+}
+
+#[test]
+fn what_memory_cannot_hold_is_counted() {
+    let Some((ground, disk)) = place(test_path!("what_memory_cannot_hold_is_counted")) else {
+        return;
+    };
+    fs::create_dir(disk.queue()).unwrap();
+    disk.fill();
+    let config = CONFIG.replace("[journal]", "[journal]\nwaiting_pulses_max = 1000");
+    let mut scene = Scene::begin(ground, disk, &config, [1, 1]);
+    scene.wait_for_log("the journal cannot be opened");
+    scene.wait_for_more(1_500);
+    scene.disk.free();
+    scene.wait_for_log("journal open");
+    scene.let_the_backlog_drain();
+    scene.daemon.wait_for("losses", |daemon| lost(daemon) > 0);
+    for (meter, _) in METERS {
+        assert!(lost_of(&scene.daemon, meter) > 0, "{meter}");
+    }
+    let told = scene.daemon.ask(&["losses"]);
+    assert!(told.contains("memory_full"), "{told}");
+    scene.end();
+}
+
+#[test]
+fn a_disk_that_turns_read_only_costs_no_pulse() {
+    let Some((ground, disk)) = place(test_path!("a_disk_that_turns_read_only_costs_no_pulse"))
+    else {
+        return;
+    };
+    let mut scene = Scene::begin(ground, disk, CONFIG, [10, 13]);
+    scene.wait_for_backlog();
+    scene.disk.make_read_only();
+    scene.wait_for_log("remount,rw");
+    scene.wait_for_status("the read-only disk", |status| status.contains("read_only"));
+    scene.let_the_backlog_drain();
+    scene.wait_for_log("the journal is closed");
+    scene.wait_for_log("the journal cannot be opened");
+    scene.wait_for_status("counting in memory", |status| {
+        status.contains("in memory alone") && status.contains("read_only")
+    });
+    scene.disk.make_writable();
+    scene.wait_for_log("the journal can be opened again");
+    scene.wait_for_status("all well", |status| !status.contains("read_only"));
+    scene.end();
+}
+
+#[test]
+fn a_start_on_a_read_only_disk_counts_in_memory() {
+    let Some((ground, disk)) = place(test_path!("a_start_on_a_read_only_disk_counts_in_memory"))
+    else {
+        return;
+    };
+    fs::create_dir(disk.queue()).unwrap();
+    disk.unmount();
+    disk.mount("ro");
+    let mut scene = Scene::begin(ground, disk, CONFIG, [10, 13]);
+    scene.wait_for_log("the journal cannot be opened");
+    assert!(scene.daemon.log().contains("remount,rw"), "the remedy");
+    scene.wait_for_status("counting in memory", |status| {
+        status.contains("in memory alone") && status.contains("read_only")
+    });
+    scene.wait_until_ready();
+    scene.wait_for_more(50);
+    scene.disk.make_writable();
+    scene.wait_for_log("the journal can be opened again");
+    scene.let_the_backlog_drain();
+    scene.end();
+}
+
+#[test]
+fn a_disk_that_fails_is_let_go_and_costs_no_pulse() {
+    let Some((ground, disk)) = place(test_path!("a_disk_that_fails_is_let_go_and_costs_no_pulse"))
+    else {
+        return;
+    };
+    let mut scene = Scene::begin(ground, disk, CONFIG, [10, 13]);
+    scene.wait_for_backlog();
+    scene.disk.fail();
+    let failed_ns = SystemClock.wall_ns();
+    scene.wait_for_log("nothing new is durable");
+    scene.let_the_backlog_drain();
+    scene.wait_for_log("the journal cannot be opened");
+    let newest = newest_there(&scene.server);
+    assert!(
+        newest < failed_ns,
+        "nothing is sent that the disk has not kept"
+    );
+    assert!(scene.daemon.log().contains("fsck"), "the remedy");
+    scene.wait_for_status("counting in memory", |status| {
+        status.contains("in memory alone")
+    });
+    // An ext4 that has given up its journal stays so until it is mounted anew.
+    scene.disk.heal();
+    scene.disk.unmount();
+    scene.wait_for_log("is its disk mounted?");
+    scene.disk.check();
+    scene.disk.mount("errors=continue");
+    scene.wait_for_log("the journal can be opened again");
+    scene.end();
+}
+
+#[test]
+fn writes_that_fail_for_a_while_cost_no_pulse() {
+    let Some((ground, disk)) = place(test_path!("writes_that_fail_for_a_while_cost_no_pulse"))
+    else {
+        return;
+    };
+    // The file system's own journal is not written meanwhile: it would give up at once.
+    disk.unmount();
+    disk.mount("errors=continue,commit=300");
+    let mut scene = Scene::begin(ground, disk, CONFIG, [20, 30]);
+    scene.wait_for_backlog();
+    scene.disk.fail_writes();
+    let failed_ns = SystemClock.wall_ns();
+    scene.wait_for_log("nothing new is durable");
+    // Pages of files that were never written out before are lost with the write that fails: then the journal cannot
+    // be read until the disk takes it again.
+    scene.let_it_drain_or(|daemon| daemon.log().contains("the journal cannot be read"));
+    scene.wait_for_more(10);
+    let newest = newest_there(&scene.server);
+    assert!(
+        newest < failed_ns,
+        "nothing is sent that the disk has not kept"
+    );
+    scene.disk.heal();
+    // Where it could not be read it is opened again. Should the file system have wanted to write its own all the
+    // same, it has given up.
+    let aborted = "the journal cannot be opened";
+    let ended = [
+        "the disk takes the journal again",
+        "the journal was opened again",
+        aborted,
+    ];
+    scene.daemon.wait_for("the disk", |daemon| {
+        let log = daemon.log();
+        ended.iter().any(|words| log.contains(words))
+    });
+    if scene.daemon.log().contains(aborted) {
+        scene.disk.unmount();
+        scene.disk.check();
+        scene.disk.mount("errors=continue");
+        scene.wait_for_log("the journal can be opened again");
+    }
+    scene.end();
+}
+
+#[test]
+fn stalls_of_ten_seconds_cost_no_pulse_and_no_sign_of_life() {
+    let Some((ground, disk)) = place(test_path!(
+        "stalls_of_ten_seconds_cost_no_pulse_and_no_sign_of_life"
+    )) else {
+        return;
+    };
+    let mut scene = Scene::begin(ground, disk, CONFIG, [10, 13]);
+    scene.wait_for_backlog();
+    let began_ns = SystemClock.mono_ns();
+    // A card that takes 10 s for each write and each flush. Commits go on for some seconds, then they wait as
+    // well (for the file system's own journal, it seems, which ext4 writes every 5 s); capture never does.
+    scene.disk.slow_down(10_000);
+    let slow_ns = SystemClock.wall_ns();
+    scene.let_the_backlog_drain();
+    let slow_pause_ns = scene.longest_pause_ns(8);
+    let newest = newest_there(&scene.server);
+    assert!(
+        newest < slow_ns,
+        "nothing is sent that the disk has not kept"
+    );
+    let slow_pause_ns = slow_pause_ns.max(scene.longest_pause_ns(4));
+    scene.disk.heal();
+    // A card that answers nothing at all for 10 s.
+    scene.disk.stall();
+    let pause_ns = scene.longest_pause_ns(10);
+    scene.disk.go_on();
+    let pauses_ms = [slow_pause_ns, pause_ns].map(|ns| ns / 1_000_000);
+    eprintln!("longest pauses between commits (ms): {pauses_ms:?}");
+    let silence_ns = scene.ear.longest_silence_ns(began_ns);
+    let limit_ns = i64::try_from(WATCHDOG.as_nanos()).unwrap();
+    eprintln!("longest silence {} ms", silence_ns / 1_000_000);
+    assert!(silence_ns < limit_ns, "{} ms", silence_ns / 1_000_000);
+    scene.end();
+}
+
+#[test]
+fn a_start_on_a_disk_that_does_not_answer_counts_in_memory() {
+    let Some((ground, disk)) = place(test_path!(
+        "a_start_on_a_disk_that_does_not_answer_counts_in_memory"
+    )) else {
+        return;
+    };
+    let mut scene = Scene::begin(ground, disk, CONFIG, [20, 30]);
+    scene.wait_for_backlog();
+    // What was made so far has an end of its own: the next run requests its lines anew.
+    let made = std::mem::replace(&mut scene.toggling, Toggling::none());
+    let made: usize = made.stop().iter().map(Vec::len).sum();
+    scene.daemon.wait_for_pulses(i64::try_from(made).unwrap());
+    scene.daemon.stop();
+    scene.disk.unmount();
+    scene.disk.mount("errors=continue");
+    fs::write("/proc/sys/vm/drop_caches", "3").unwrap();
+    scene.disk.stall();
+    scene.daemon.start_again();
+    scene.daemon.wait_for("lines", |daemon| {
+        daemon.log().matches("counting on line").count() == METERS.len()
+    });
+    let ear = &scene.ear;
+    scene.daemon.wait_for("the stall told", |_| {
+        ear.status().contains("the disk does not answer")
+    });
+    let mut hands: Vec<Hand> = METERS
+        .iter()
+        .map(|(_, line)| Hand::on(&scene._chip, *line))
+        .collect();
+    for hand in &mut hands {
+        hand.toggles(40, Duration::from_millis(10));
+    }
+    scene.disk.go_on();
+    scene
+        .daemon
+        .wait_for_pulses(i64::try_from(made + 40).unwrap());
+    scene.daemon.stop();
+    let kept: usize = stamps(&scene.daemon).values().map(Vec::len).sum();
+    assert_eq!(kept, made + 40, "{}", scene.daemon.log());
+}

@@ -1,0 +1,33 @@
+//! All tests of the program from outside that are not campaigns, linked once: a module for each subject, whose first
+//! lines say what it shows.
+
+mod support;
+
+mod client_faults;
+mod clock;
+mod daemon;
+mod daemon_gpio;
+mod dashboard;
+mod delivery;
+mod disk_faults;
+mod export;
+mod fake_influx_management;
+mod fake_influx_store;
+mod gpio;
+mod import;
+mod influx_contract;
+mod influx_management_contract;
+mod install;
+mod main_job;
+mod packages;
+mod register;
+mod restart;
+mod root;
+mod settings;
+mod setup;
+mod simulated;
+mod status;
+mod victoria_metrics;
+mod views;
+mod views_healing;
+mod web;

@@ -1,0 +1,266 @@
+//! The true binary as a child process, with its configuration, its journal and its log.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "waits have deadlines"
+)]
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use powerlogger::clock::{Clock, SystemClock};
+use powerlogger::journal::Reader;
+use powerlogger::model::NS_PER_S;
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long a condition may take to come true.
+const PATIENCE_NS: i64 = 60 * NS_PER_S;
+
+/// A daemon and its directory, which goes with it.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    dir: tempfile::TempDir,
+    queue: PathBuf,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    child: Child,
+}
+
+impl Daemon {
+    /// `powerlogger run` with this `powerlogger.toml`, further arguments, and nothing else.
+    pub(crate) fn start(config: &str, args: &[&str]) -> Daemon {
+        Daemon::start_with_env(config, "", args)
+    }
+
+    /// The same, with a `.env`.
+    pub(crate) fn start_with_env(config: &str, dotenv: &str, args: &[&str]) -> Daemon {
+        Daemon::start_on(None, config, dotenv, args, &[])
+    }
+
+    /// The same with its journal elsewhere than beside its configuration, and with this in its
+    /// environment.
+    pub(crate) fn start_on(
+        queue: Option<&Path>,
+        config: &str,
+        dotenv: &str,
+        args: &[&str],
+        env: &[(String, String)],
+    ) -> Daemon {
+        // In memory where there is such a place: what a process has written there survives its
+        // death as on any disk, and a slow disk stalls nobody.
+        let shm = Path::new("/dev/shm");
+        let dir = if shm.is_dir() {
+            tempfile::tempdir_in(shm)
+        } else {
+            tempfile::tempdir()
+        };
+        let dir = dir.unwrap();
+        fs::write(dir.path().join("powerlogger.toml"), config).unwrap();
+        fs::write(dir.path().join(".env"), dotenv).unwrap();
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let queue = queue.unwrap_or(dir.path()).to_owned();
+        let env = env.to_vec();
+        let child = spawn(dir.path(), &queue, &args, &env);
+        Daemon {
+            dir,
+            queue,
+            args,
+            env,
+            child,
+        }
+    }
+
+    /// Starts it again after its end, on the same directory; the log begins anew.
+    pub(crate) fn start_again(&mut self) {
+        self.child = spawn(self.dir.path(), &self.queue, &self.args, &self.env);
+    }
+
+    /// Its journal's directory.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.queue
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has logged since its last start.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(log_in(self.dir.path())).unwrap_or_default()
+    }
+
+    /// Runs another command of the binary on the same configuration; its standard output.
+    pub(crate) fn ask(&self, args: &[&str]) -> String {
+        let output = command(self.dir.path(), &self.queue)
+            .args(args)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {stderr}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The same, whatever its exit code, which is returned with the answer.
+    pub(crate) fn answer(&self, args: &[&str]) -> (Option<i32>, String) {
+        let output = command(self.dir.path(), &self.queue)
+            .args(args)
+            .output()
+            .unwrap();
+        let answer = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), answer)
+    }
+
+    /// Waits until `holds`.
+    pub(crate) fn wait_for(&mut self, what: &str, holds: impl Fn(&Daemon) -> bool) {
+        let deadline_ns = SystemClock.mono_ns() + PATIENCE_NS;
+        while !holds(self) {
+            let ended = self.child.try_wait().unwrap();
+            assert!(
+                ended.is_none(),
+                "ended ({ended:?}) before {what}\n{}",
+                self.log()
+            );
+            let patient = SystemClock.mono_ns() < deadline_ns;
+            assert!(patient, "no {what}\n{}", self.log());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until the journal is open and it has said `lines` times that it requested a line.
+    pub(crate) fn wait_for_lines(&mut self, lines: usize) {
+        self.wait_for("an open journal", |daemon| {
+            daemon.log().contains("journal open")
+        });
+        self.wait_for("lines", |daemon| {
+            daemon.log().matches("counting on line").count() >= lines
+        });
+    }
+
+    /// Waits until the journal has so many pulses in all.
+    pub(crate) fn wait_for_pulses(&mut self, pulses: i64) {
+        self.wait_for("pulses", |daemon| daemon.pulses() >= pulses);
+    }
+
+    /// Pulses in the journal, of all meters.
+    pub(crate) fn pulses(&self) -> i64 {
+        let Ok(reader) = Reader::open(self.dir()) else {
+            return 0;
+        };
+        reader
+            .totals()
+            .map_or(0, |totals| totals.iter().map(|meter| meter.pulses).sum())
+    }
+
+    /// Stops it with SIGTERM and waits for a good end.
+    pub(crate) fn stop(&mut self) {
+        self.signal(Signal::TERM);
+        let code = self.wait_for_exit();
+        assert_eq!(code, Some(0), "{}", self.log());
+    }
+
+    /// Waits for its end; its exit code.
+    pub(crate) fn wait_for_exit(&mut self) -> Option<i32> {
+        let deadline_ns = SystemClock.mono_ns() + 3 * PATIENCE_NS;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(
+                SystemClock.mono_ns() < deadline_ns,
+                "no end\n{}",
+                self.log()
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Takes its processor time away; all its threads stand still when this returns.
+    pub(crate) fn freeze(&mut self) {
+        self.signal(Signal::STOP);
+        self.wait_for("standstill", |daemon| {
+            let tasks = fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap();
+            tasks.flatten().all(|task| {
+                let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+                // The state stands behind the name, which ends in the last bracket.
+                stat.rsplit(") ")
+                    .next()
+                    .is_some_and(|rest| rest.starts_with('T'))
+            })
+        });
+    }
+
+    /// Gives it back.
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The binary, told of this directory and of nothing in the environment. `PROGRAM` names another one, in
+/// words: one that is installed, or is run by qemu.
+fn command(dir: &Path, queue: &Path) -> Command {
+    let named = std::env::var("PROGRAM").unwrap_or_default();
+    let mut words = named.split_whitespace();
+    let program = words.next().unwrap_or(env!("CARGO_BIN_EXE_powerlogger"));
+    let mut command = if ignores_hangup() {
+        let mut env = Command::new("env");
+        env.args(["--default-signal=HUP", program]);
+        env
+    } else {
+        Command::new(program)
+    };
+    command.args(words);
+    for (name, _) in std::env::vars() {
+        if name.starts_with("INFLUX") || name.starts_with("GPIO_") || name == "QUEUE_DIR" {
+            command.env_remove(name);
+        }
+    }
+    command
+        .arg("--config-dir")
+        .arg(dir)
+        .arg("--queue-dir")
+        .arg(queue)
+        .stdin(Stdio::null());
+    command
+}
+
+/// Whether the tests run under `nohup` or the like, which children inherit and the daemon respects.
+fn ignores_hangup() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 != 0)
+}
+
+fn spawn(dir: &Path, queue: &Path, args: &[String], env: &[(String, String)]) -> Child {
+    let log = File::create(log_in(dir)).unwrap();
+    let mut run = command(dir, queue);
+    run.arg("run").args(args).env("NO_COLOR", "1");
+    run.envs(env.iter().cloned());
+    run.stdout(Stdio::null()).stderr(log).spawn().unwrap()
+}
+
+fn log_in(dir: &Path) -> PathBuf {
+    dir.join("log")
+}

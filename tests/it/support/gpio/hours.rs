@@ -1,0 +1,55 @@
+//! Tests run again under other clocks: no test may depend on the hour, the date or the season.
+
+use super::{IN_RIG, Place, Rig, skip};
+
+/// Moments at which a test that looks at the clock may break, in seconds since 1970.
+const MOMENTS: [(&str, i64); 10] = [
+    // A November evening: the house has given to the grid for hours.
+    ("2026-11-26T23:36:00Z", 1_795_736_160),
+    ("2026-12-31T23:59:59Z", 1_798_761_599),
+    ("2026-06-21T00:30:00Z", 1_782_001_800),
+    ("2026-06-21T05:30:00Z", 1_782_019_800),
+    ("2026-06-21T11:30:00Z", 1_782_041_400),
+    ("2026-11-26T16:30:00Z", 1_795_710_600),
+    ("2026-11-26T20:30:00Z", 1_795_725_000),
+    // Summer time begins and ends in Berlin half an hour later.
+    ("2027-03-28T00:30:00Z", 1_806_193_800),
+    ("2026-10-25T00:30:00Z", 1_792_888_200),
+    ("2028-02-29T12:00:00Z", 1_835_438_400),
+];
+
+/// Runs these tests of this binary in guests whose clocks begin at the moments above: all with `HOURS=all`,
+/// else the first test at the first two. `name` is the test that asks for it; all are [`test_path`](super::test_path)s.
+pub(crate) fn at_other_hours(name: &str, tests: &[&str]) {
+    if std::env::var_os(IN_RIG).is_some() {
+        return;
+    }
+    let Some(rig) = Rig::of_machine() else {
+        skip(name, "no GPIO_RIG, whose clock can be set");
+        return;
+    };
+    let all = std::env::var("HOURS").is_ok_and(|hours| hours == "all");
+    let (moments, tests) = if all {
+        (&MOMENTS[..], tests)
+    } else {
+        (&MOMENTS[..2], &tests[..1])
+    };
+    for (moment, start_s) in moments {
+        let place = Place {
+            start_s: Some(*start_s),
+            ..Place::REAL
+        };
+        for test in tests {
+            eprintln!("{test} at {moment}");
+            rig.assert_passes(test, place, &[]);
+        }
+    }
+}
+
+#[test]
+fn the_moments_are_those_they_are_called() {
+    for (moment, start_s) in MOMENTS {
+        let named: jiff::Timestamp = moment.parse().unwrap();
+        assert_eq!(named.as_second(), start_s, "{moment}");
+    }
+}

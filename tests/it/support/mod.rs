@@ -1,0 +1,25 @@
+//! What tests share: an InfluxDB 2 that is a fake, and one that is real; the daemon, real lines, failing disks.
+
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    reason = "nothing outside the tests sees it"
+)]
+
+pub mod daemon;
+pub mod disk;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the simulation and the power cuts use the rest"
+)]
+pub mod fake_influx;
+pub mod gpio;
+pub mod influxd;
+pub mod management_cases;
+pub mod program;
+pub mod remote;
+pub mod tls;
+pub mod views;
+pub mod wait;
+pub mod write_cases;

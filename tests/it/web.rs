@@ -1,0 +1,689 @@
+//! The daemon's HTTP server with the true binary on a simulated house: over the unix socket and over TCP, for programs,
+//! browsers, and those who mean ill.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on may panic; waits have deadlines"
+)]
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::support::daemon::Daemon;
+use serde_json::Value;
+
+const METERS: &str = "[[meter]]\nname = \"Import\"\nline = 20\nimp_per_kwh = 1000\n\
+    [[meter]]\nname = \"Generate\"\nline = 21\nimp_per_kwh = 1000\n";
+
+/// A day that has passed in a moment, and goes on.
+const HOUSE: [&str; 3] = ["--simulate", "--speed", "50"];
+
+/// No answer takes so long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn socket(daemon: &Daemon) -> PathBuf {
+    daemon.dir().join("api.sock")
+}
+
+/// A configuration that serves on a port which is free now.
+fn config() -> String {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    listening(&free.local_addr().unwrap().to_string())
+}
+
+fn listening(address: &str) -> String {
+    format!("{METERS}[web]\nlisten = \"{address}\"\n")
+}
+
+/// A daemon that counts and serves; the port it serves at.
+fn house() -> (Daemon, u16) {
+    house_with(&config())
+}
+
+fn house_with(config: &str) -> (Daemon, u16) {
+    let mut daemon = Daemon::start(config, &HOUSE);
+    daemon.wait_for_pulses(20);
+    daemon.wait_for("an open door", |daemon| {
+        port(daemon).is_some() && UnixStream::connect(socket(daemon)).is_ok()
+    });
+    let port = port(&daemon).unwrap();
+    (daemon, port)
+}
+
+fn port(daemon: &Daemon) -> Option<u16> {
+    let log = daemon.log();
+    let (_, rest) = log.split_once("http://127.0.0.1:")?;
+    rest.split_once('/')?.0.parse().ok()
+}
+
+/// An answer, taken apart.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn read(mut from: impl Read) -> Answer {
+        let mut all = Vec::new();
+        match from.read_to_end(&mut all) {
+            Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("{error}"),
+            _ => {}
+        }
+        let end = all.windows(4).position(|four| four == b"\r\n\r\n");
+        let end = end.unwrap_or_else(|| panic!("no head: {:?}", String::from_utf8_lossy(&all)));
+        let head = String::from_utf8(all[..end].to_vec()).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let body = all.split_off(end + 4);
+        Answer {
+            status,
+            head: head.to_ascii_lowercase(),
+            body,
+        }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().skip(1);
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&self.body)))
+    }
+
+    /// The end of a problem's address.
+    fn problem(&self) -> String {
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json"),
+            "{}",
+            self.head
+        );
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status);
+        assert!(!problem["remedy"].as_str().unwrap().is_empty(), "{problem}");
+        let word = problem["type"].as_str().unwrap();
+        word.strip_prefix("/problems/").unwrap().to_owned()
+    }
+}
+
+fn over_tcp(port: u16, request: &str) -> Answer {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    Answer::read(stream)
+}
+
+fn over_unix(daemon: &Daemon, request: &str) -> Answer {
+    let mut stream = UnixStream::connect(socket(daemon)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    Answer::read(stream)
+}
+
+fn get(path: &str) -> String {
+    asked("GET", path, "localhost", "")
+}
+
+fn asked(method: &str, path: &str, host: &str, headers: &str) -> String {
+    format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{headers}Connection: close\r\n\r\n")
+}
+
+#[test]
+fn both_doors_give_what_the_commands_print() {
+    let (mut daemon, port) = house();
+    let of = |answer: Answer| {
+        assert_eq!(answer.status, 200, "{}", answer.head);
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        answer.json()
+    };
+    let status = of(over_tcp(port, &get("/api/v1/status")));
+    assert_eq!(
+        (&status["simulated"], &status["running"]),
+        (&Value::from(true), &Value::from(true))
+    );
+    assert_eq!(status["journal_dir"], daemon.dir().to_str().unwrap());
+    assert!(
+        status["meters"][0]["pulses"].as_i64().unwrap()
+            + status["meters"][1]["pulses"].as_i64().unwrap()
+            >= 20
+    );
+    for path in [
+        "/api/v1/status",
+        "/api/v1/losses",
+        "/api/v1/registers",
+        "/api/v1/conditions",
+        "/healthz",
+        "/livez",
+    ] {
+        assert_eq!(over_unix(&daemon, &get(path)).status, 200, "{path}");
+    }
+    // What a command prints while the daemon runs has the very keys that it prints when it has ended.
+    let commands: [&[&str]; 3] = [
+        &["status", "--json"],
+        &["losses", "--json"],
+        &["register", "--json"],
+    ];
+    let said =
+        || commands.map(|command| serde_json::from_str::<Value>(&daemon.ask(command)).unwrap());
+    let asked = said();
+    assert_eq!(asked[0]["running"], true);
+    for (path, command) in ["status", "losses", "registers"].iter().zip(&asked) {
+        let answer = of(over_unix(&daemon, &get(&format!("/api/v1/{path}"))));
+        assert_eq!(keys(&answer), keys(command), "{path}");
+    }
+    daemon.stop();
+    assert!(!socket(&daemon).exists());
+    let read = commands.map(|command| serde_json::from_str::<Value>(&daemon.ask(command)).unwrap());
+    for (asked, read) in asked.iter().zip(&read) {
+        assert_eq!(keys(asked), keys(read));
+    }
+}
+
+/// The keys of the JSON, however deep, of the first of each list; what is null or a number is the same.
+fn keys(value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(all) => {
+            let below = all.iter().flat_map(|(key, value)| {
+                let deeper = keys(value);
+                let named = deeper
+                    .into_iter()
+                    .map(move |below| format!("{key}.{below}"));
+                named.chain([key.clone()]).collect::<Vec<_>>()
+            });
+            // A condition, or a line's state, may have come or gone in between.
+            below
+                .filter(|key| {
+                    !key.starts_with("conditions.")
+                        && !key.contains("line.")
+                        && !key.contains("filter.")
+                })
+                .collect()
+        }
+        Value::Array(all) => all.first().map(keys).unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn only_its_user_and_group_may_use_the_socket() {
+    let (daemon, _) = house();
+    let mode = std::fs::metadata(socket(&daemon))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o660);
+}
+
+#[test]
+fn a_dead_daemons_socket_is_replaced_and_a_living_ones_is_not() {
+    let (mut daemon, _) = house();
+    // A second one ends, and the first one is asked as before.
+    let (code, _) = daemon.answer(&["run", "--simulate"]);
+    assert_eq!(code, Some(75));
+    assert_eq!(over_unix(&daemon, &get("/livez")).status, 200);
+    daemon.kill();
+    assert!(UnixStream::connect(socket(&daemon)).is_err());
+    daemon.start_again();
+    daemon.wait_for("a new socket", |daemon| {
+        UnixStream::connect(socket(daemon)).is_ok()
+    });
+    assert_eq!(over_unix(&daemon, &get("/livez")).status, 200);
+}
+
+#[test]
+fn a_port_in_use_is_told_and_counting_goes_on() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut daemon = Daemon::start(&listening(&address), &HOUSE);
+    daemon.wait_for_pulses(20);
+    daemon.wait_for("the complaint", |daemon| {
+        daemon.log().contains("another program has the port")
+    });
+    let conditions = over_unix(&daemon, &get("/api/v1/conditions")).json();
+    let words = conditions["conditions"].as_array().unwrap().iter();
+    assert!(
+        words
+            .clone()
+            .any(|wrong| wrong["word"] == "page_not_reachable"),
+        "{conditions}"
+    );
+    drop(taken);
+    daemon.wait_for("an open door", |daemon| port(daemon).is_some());
+    let so_far = daemon.pulses();
+    daemon.wait_for_pulses(so_far + 10);
+}
+
+#[test]
+fn a_daemon_that_stands_still_holds_up_no_command() {
+    let (mut daemon, _) = house();
+    daemon.freeze();
+    let started = std::time::Instant::now();
+    let said = daemon.ask(&["register"]);
+    assert!(said.contains("Import"), "{said}");
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        started.elapsed()
+    );
+    daemon.thaw();
+}
+
+#[test]
+fn a_daemon_with_other_settings_is_not_asked() {
+    let (daemon, _) = house();
+    let answer = over_unix(
+        &daemon,
+        &asked("GET", "/api/v1/status", "x", "If-Match: \"00\"\r\n"),
+    );
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (412, "other-settings")
+    );
+}
+
+#[test]
+fn whatever_is_refused_says_what_to_do() {
+    let (_daemon, port) = house();
+    let of = |request: &str| {
+        let answer = over_tcp(port, request);
+        (answer.status, answer.problem())
+    };
+    let refused = |status: u16, word: &str| (status, word.to_owned());
+    assert_eq!(of(&get("/api/v1/nothing")), refused(404, "not-found"));
+    assert_eq!(
+        of(&get("/api/v1/status?x=1")),
+        refused(400, "unknown-parameter")
+    );
+    assert_eq!(
+        of(&get("/api/v1/registers?meter=x")),
+        refused(404, "no-meter")
+    );
+    assert_eq!(
+        of(&asked("GET", "/", "evil.example", "")),
+        refused(421, "wrong-host")
+    );
+    assert_eq!(
+        of(&asked("DELETE", "/api/v1/status", "localhost", "")),
+        refused(405, "method-not-allowed")
+    );
+    assert_eq!(
+        of(&asked(
+            "POST",
+            "/api/v1/status",
+            "localhost",
+            "Content-Length: 0\r\n"
+        )),
+        refused(405, "method-not-allowed")
+    );
+    let origin = "Origin: http://evil.example\r\n";
+    assert_eq!(
+        of(&asked("GET", "/api/v1/status", "localhost", origin)),
+        refused(403, "cross-site")
+    );
+    let page = over_tcp(
+        port,
+        &asked("GET", "/x", "<b>.example", "Accept: text/html\r\n"),
+    );
+    assert_eq!(page.status, 421);
+    let page = over_tcp(
+        port,
+        &asked("GET", "/", "evil.example", "Accept: text/html\r\n"),
+    );
+    let text = String::from_utf8(page.body.clone()).unwrap();
+    assert!(
+        page.status == 421 && text.contains("hosts = &quot;evil.example&quot;"),
+        "{text}"
+    );
+    let about = over_tcp(port, &get("/problems/wrong-host"));
+    assert_eq!(
+        about.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    assert_eq!(
+        over_tcp(port, &asked("HEAD", "/api/v1/status", "localhost", "")).body,
+        b""
+    );
+    for answer in [
+        over_tcp(port, &get("/livez")),
+        over_tcp(port, &get("/api/v1/nothing")),
+    ] {
+        assert!(
+            answer
+                .header("content-security-policy")
+                .unwrap()
+                .starts_with("default-src 'none'")
+        );
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert!(!answer.head.contains("access-control"));
+    }
+}
+
+#[test]
+fn heads_that_are_too_large_or_no_http_end_the_connection_alone() {
+    let (daemon, port) = house();
+    let long = "x".repeat(20_000);
+    let heads = [
+        format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {long}\r\n\r\n"),
+        "\0\u{1}\u{2}\r\n\r\n".to_owned(),
+        "GET / HTTP/9.9\r\n\r\n".to_owned(),
+        "GET  / HTTP/1.1\r\n\r\n".to_owned(),
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(),
+    ];
+    for head in heads {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        // It may be closed before all is sent.
+        let _ = stream.write_all(head.as_bytes());
+        let mut said = Vec::new();
+        let _ = stream.read_to_end(&mut said);
+        let said = String::from_utf8_lossy(&said);
+        assert!(said.is_empty() || said.starts_with("HTTP/1.1 4"), "{said}");
+    }
+    assert_eq!(over_unix(&daemon, &get("/livez")).status, 200);
+}
+
+#[test]
+fn connections_that_do_nothing_lock_nobody_out_for_long() {
+    let (mut daemon, port) = house();
+    let connect = |_| TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let mut idle: Vec<TcpStream> = (0..128).map(connect).collect();
+    for (n, stream) in idle.iter_mut().enumerate() {
+        // Half of them have sent half a head.
+        let head: &[u8] = if n % 2 == 0 {
+            b"GET / HTTP/1.1\r\nHo"
+        } else {
+            b""
+        };
+        stream.write_all(head).unwrap();
+    }
+    daemon.wait_for("a refusal", |_| {
+        let answer = over_tcp(port, &get("/livez"));
+        answer.status == 503 && answer.header("retry-after").is_some()
+    });
+    // The commands' door is another one.
+    assert_eq!(over_unix(&daemon, &get("/livez")).status, 200);
+    let so_far = daemon.pulses();
+    daemon.wait_for_pulses(so_far + 10);
+    // Heads must be there within seconds; then there is room again.
+    daemon.wait_for("room", |_| over_tcp(port, &get("/livez")).status == 200);
+    drop(idle);
+}
+
+#[test]
+fn a_hanging_server_is_no_daemon() {
+    // Something else listens where the socket would be, and says nothing.
+    let dir = tempfile::tempdir().unwrap();
+    let _listens = UnixListener::bind(dir.path().join("api.sock")).unwrap();
+    std::fs::write(dir.path().join("powerlogger.toml"), METERS).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_powerlogger"))
+        .env_clear()
+        .args(["--queue-dir", ".", "status"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("does not answer within 2 s"), "{stderr}");
+    assert!(stderr.contains("no journal"), "{stderr}");
+}
+
+/// Reads from a stream until `found` finds something in it.
+fn read_until(stream: &mut TcpStream, found: impl Fn(&str) -> bool) -> String {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (mut all, mut some) = (Vec::new(), [0; 4096]);
+    loop {
+        let text = String::from_utf8_lossy(&all).into_owned();
+        if found(&text) {
+            return text;
+        }
+        match stream.read(&mut some).unwrap() {
+            0 => panic!("it ended: {text}"),
+            read => all.extend(&some[..read]),
+        }
+    }
+}
+
+#[test]
+fn the_page_is_served_compressed_and_kept() {
+    let (_daemon, port) = house();
+    for view in [
+        "/",
+        "/energy/day/2026-10-25",
+        "/history?from=1",
+        "/meters",
+        "/health",
+    ] {
+        let plain = over_tcp(port, &get(view));
+        assert_eq!(plain.header("cache-control"), Some("no-cache"), "{view}");
+        assert!(
+            String::from_utf8(plain.body)
+                .unwrap()
+                .starts_with("<!doctype html>")
+        );
+    }
+    let gzip = over_tcp(
+        port,
+        &asked("GET", "/", "localhost", "Accept-Encoding: gzip\r\n"),
+    );
+    assert_eq!(gzip.header("content-encoding"), Some("gzip"));
+    assert_eq!(gzip.body[..2], [0x1f, 0x8b]);
+    let etag = gzip.header("etag").unwrap();
+    let again = over_tcp(
+        port,
+        &asked(
+            "GET",
+            "/",
+            "localhost",
+            &format!("If-None-Match: {etag}\r\n"),
+        ),
+    );
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    let index = String::from_utf8(over_tcp(port, &get("/")).body).unwrap();
+    let (_, style) = index.split_once("rel=\"stylesheet\" href=\"").unwrap();
+    let style = over_tcp(port, &get(style.split('"').next().unwrap()));
+    assert_eq!(
+        style.header("content-type"),
+        Some("text/css; charset=utf-8")
+    );
+    assert!(
+        style
+            .header("cache-control")
+            .unwrap()
+            .ends_with("immutable")
+    );
+    assert_eq!(
+        over_tcp(port, &get("/assets/0/page.css")).problem(),
+        "not-found"
+    );
+    let description = over_tcp(port, &get("/api/v1/openapi.json")).json();
+    assert!(description["paths"]["/api/v1/now"].is_object());
+}
+
+#[test]
+fn metrics_are_clean_and_count_what_the_journal_counts() {
+    let (daemon, port) = house();
+    let answer = over_tcp(port, &get("/metrics"));
+    assert!(
+        answer
+            .header("content-type")
+            .unwrap()
+            .starts_with("text/plain; version=0.0.4")
+    );
+    let text = String::from_utf8(answer.body).unwrap();
+    let of = |meter: &str| {
+        let series = format!("powerlogger_pulses_total{{meter=\"{meter}\"}} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&series));
+        line.unwrap_or_else(|| panic!("{text}"))
+            .parse::<i64>()
+            .unwrap()
+    };
+    let seen = of("Import") + of("Generate");
+    assert!(seen >= 20 && seen <= daemon.pulses(), "{seen}");
+    let accept = "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n";
+    let answer = over_tcp(port, &asked("GET", "/metrics", "localhost", accept));
+    assert!(answer.body.ends_with(b"# EOF\n"));
+    let promtool = std::process::Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(std::process::Stdio::piped())
+        .spawn();
+    match promtool {
+        Ok(mut child) => {
+            child
+                .stdin
+                .take()
+                .unwrap()
+                .write_all(text.as_bytes())
+                .unwrap();
+            assert!(child.wait().unwrap().success());
+        }
+        Err(_) => skipped(
+            "metrics_are_clean_and_count_what_the_journal_counts",
+            "promtool check metrics: no promtool",
+        ),
+    }
+}
+
+/// Says what was not run.
+#[expect(clippy::print_stderr, reason = "the one line that is left of it")]
+fn skipped(test: &str, why: &str) {
+    eprintln!("skipped: {test} ({why})");
+}
+
+#[test]
+fn now_is_what_the_meters_do() {
+    let (_daemon, port) = house();
+    let now = over_tcp(port, &get("/api/v1/now")).json();
+    assert_eq!(now["simulated"], true);
+    let meters = now["meters"].as_array().unwrap();
+    let roles: Vec<&str> = meters
+        .iter()
+        .map(|meter| meter["role"].as_str().unwrap())
+        .collect();
+    assert_eq!(roles, ["import", "generation"]);
+    assert!(
+        meters.iter().any(|meter| meter["power_w"]
+            .as_f64()
+            .is_some_and(|power_w| power_w > 0.0)),
+        "{now}"
+    );
+    assert!(
+        meters
+            .iter()
+            .any(|meter| meter["today"]["pulses"].as_i64().unwrap() > 0),
+        "{now}"
+    );
+    assert_eq!(now["today"]["derived"]["why"], "no_export_meter");
+    assert!(now["health"]["sentence"].is_string() && now["today"]["date"].is_string());
+}
+
+#[test]
+fn streams_tell_each_change_and_no_more_than_64_are_open() {
+    let (mut daemon, port) = house();
+    let open = |_| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let request = "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
+    };
+    let mut streams: Vec<TcpStream> = (0..64).map(open).collect();
+    for stream in &mut streams {
+        let begun = read_until(stream, |text| text.contains("\"health\""));
+        let head = begun.to_lowercase();
+        assert!(
+            head.contains("content-type: text/event-stream; charset=utf-8")
+                && head.contains("x-accel-buffering: no")
+        );
+        assert!(begun.contains("retry: 2000") && begun.contains("event: now"));
+    }
+    let one_more = over_tcp(port, &get("/api/v1/events"));
+    assert_eq!(
+        (one_more.status, one_more.problem().as_str()),
+        (503, "too-many-streams")
+    );
+    assert!(one_more.header("retry-after").is_some());
+    // 63 of them read nothing any more; the last one hears of every change, and counting goes on.
+    let so_far = daemon.pulses();
+    for _ in 0..3 {
+        read_until(&mut streams[0], |text| text.contains("event: now"));
+    }
+    daemon.wait_for_pulses(so_far + 10);
+    let ending = std::thread::spawn({
+        let mut stream = streams.remove(0);
+        move || read_until(&mut stream, |text| text.contains("event: bye"))
+    });
+    daemon.stop();
+    assert!(ending.join().unwrap().contains("\"retry_ms\":1000"));
+}
+
+#[test]
+fn a_day_is_the_sum_of_its_hours_and_what_the_journal_counted() {
+    let mut daemon = Daemon::start(&config(), &["--simulate", "--from=-30h", "--speed", "3000"]);
+    daemon.wait_for_pulses(3_000);
+    daemon.wait_for("an open door", |daemon| {
+        UnixStream::connect(socket(daemon)).is_ok()
+    });
+    let counted = daemon.pulses();
+    let ask = |path: &str| over_unix(&daemon, &get(path));
+    let total = ask("/api/v1/energy?period=total").json();
+    let meters = total["meters"].as_array().unwrap();
+    let sum: i64 = meters
+        .iter()
+        .map(|meter| meter["total"]["pulses"].as_i64().unwrap())
+        .sum();
+    let counted_later = daemon.pulses();
+    assert!(
+        (counted..=counted_later).contains(&sum),
+        "{counted} {sum} {counted_later}: {total}"
+    );
+    let mut of_days = 0;
+    let first = total["first_date"]
+        .as_str()
+        .unwrap()
+        .parse::<jiff::civil::Date>()
+        .unwrap();
+    for days in 0..4 {
+        let date = first.checked_add(jiff::Span::new().days(days)).unwrap();
+        let day = ask(&format!(
+            "/api/v1/energy?period=day&date={date}&compare=previous"
+        ))
+        .json();
+        assert!(
+            (23..=25).contains(&day["dates"].as_array().unwrap().len()),
+            "{day}"
+        );
+        for meter in day["meters"].as_array().unwrap() {
+            let parts: i64 = meter["pulses"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter_map(Value::as_i64)
+                .sum();
+            assert_eq!(parts, meter["total"]["pulses"].as_i64().unwrap());
+            of_days += parts;
+        }
+        assert_eq!(day["compared"]["period"], "day");
+    }
+    assert!(of_days >= counted, "{of_days} of {counted}");
+    for (query, word) in [
+        ("period=decade", "wrong-parameter"),
+        ("date=2026-02-30", "wrong-parameter"),
+        ("period=total&date=2026-01-01", "wrong-parameter"),
+        ("from=1", "unknown-parameter"),
+    ] {
+        assert_eq!(
+            ask(&format!("/api/v1/energy?{query}")).problem(),
+            word,
+            "{query}"
+        );
+    }
+    let meters = ask("/api/v1/meters").json();
+    assert_eq!(meters["meters"][0]["meter"], "Import");
+    assert_eq!(meters["meters"][0]["line"], "GPIO20");
+}

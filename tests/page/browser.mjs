@@ -1,0 +1,346 @@
+// Walks the page in Chromium, served by anything that speaks the contract:
+//   CHROMIUM=/usr/bin/chromium PAGE_TOOLS=DIR node tests/page/browser.mjs http://127.0.0.1:8077
+// PAGE_TOOLS is a directory with the npm packages puppeteer-core and axe-core. SHOTS=DIR keeps pictures of every view.
+// Exit code 1: something was found; each finding is a line.
+
+import { createRequire } from "node:module";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const base = process.argv[2];
+if (!base) {
+  console.error("usage: node browser.mjs BASE_URL");
+  process.exit(2);
+}
+const require = createRequire(join(process.env.PAGE_TOOLS ?? process.cwd(), "x.js"));
+const puppeteer = require("puppeteer-core");
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+const shots = process.env.SHOTS;
+if (shots) mkdirSync(shots, { recursive: true });
+
+const findings = [];
+const found = (where, what) => {
+  findings.push(`${where}: ${what}`);
+  console.log(`✖ ${where}: ${what}`);
+};
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits for a condition in the page, with a deadline. */
+async function until(page, where, what, condition, ...args) {
+  const end = Date.now() + 10_000;
+  while (Date.now() < end) {
+    if (await page.evaluate(condition, ...args)) return true;
+    await pause(50);
+  }
+  found(where, `not within 10 s: ${what}`);
+  return false;
+}
+
+const SIZES = { phone: { width: 390, height: 844, deviceScaleFactor: 2, isMobile: true, hasTouch: true }, wide: { width: 1440, height: 900 } };
+const VIEWS = ["/", "/energy", "/energy/week", "/energy/month", "/energy/year", "/energy/total", "/history", "/meters", "/health"];
+
+const browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+
+/** A page that notes what must not be. */
+async function open(size, theme = "light", more = []) {
+  const page = await browser.newPage();
+  await page.setViewport(SIZES[size]);
+  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }, ...more]);
+  await page.evaluateOnNewDocument(() => {
+    window.seen = { shift: 0, shifts: [], csp: [], streams: [] };
+    addEventListener("securitypolicyviolation", (event) => window.seen.csp.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) {
+        if (entry.hadRecentInput) continue;
+        window.seen.shift += entry.value;
+        window.seen.shifts.push(`${entry.value.toFixed(4)} ${entry.sources.map((source) => source.node?.id || source.node?.className || source.node?.nodeName).join(" ")}`);
+      }
+    }).observe({ type: "layout-shift", buffered: true });
+    const Source = window.EventSource;
+    window.EventSource = class extends Source {
+      constructor(...all) {
+        super(...all);
+        window.seen.streams.push(this);
+      }
+    };
+  });
+  page.where = size;
+  page.on("console", (message) => ["error", "warn", "warning"].includes(message.type()) && found(page.where, `console: ${message.text()} ${message.location()?.url ?? ""}`));
+  page.on("pageerror", (error) => found(page.where, `error: ${error.message} ${error.stack?.split("\n")[1] ?? ""}`));
+  return page;
+}
+
+/** The view is there when the stream lives and its main part is filled. */
+async function settled(page, where) {
+  await until(page, where, "live", () => document.querySelector("#live")?.classList.contains("is-live"));
+  await until(page, where, "filled", () => [...document.querySelectorAll("main")].find((main) => !main.hidden)?.querySelector(".tiles, .bars rect, canvas, .meter, .sums, .empty, .problem, .card p"));
+  await pause(500);
+}
+
+async function checks(page, where) {
+  const seen = await page.evaluate(() => ({ ...window.seen, streams: 0, wide: document.documentElement.scrollWidth - document.documentElement.clientWidth }));
+  if (seen.csp.length > 0) found(where, `CSP: ${seen.csp.join(", ")}`);
+  if (seen.shift > 0.005) found(where, `layout shift ${seen.shift.toFixed(4)}: ${seen.shifts.join("; ")}`);
+  if (seen.wide > 0) found(where, `${seen.wide} px wider than the window`);
+}
+
+async function accessible(page, where) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  for (const violation of violations) found(where, `axe ${violation.id}: ${violation.nodes.slice(0, 3).map((node) => `${node.target} ${node.failureSummary?.split("\n")[1]?.trim() ?? ""}`).join("; ")}`);
+}
+
+/** Every view, both sizes, both themes. */
+async function walk() {
+  for (const size of Object.keys(SIZES)) {
+    for (const theme of ["light", "dark"]) {
+      const page = await open(size, theme);
+      for (const view of VIEWS) {
+        const where = `${size} ${theme} ${view}`;
+        page.where = where;
+        await page.goto(base + view, { waitUntil: "domcontentloaded" });
+        await settled(page, where);
+        await checks(page, where);
+        if (theme === "light" || view === "/") await accessible(page, where);
+        if (shots) await page.screenshot({ path: join(shots, `${size}-${theme}${view.replaceAll("/", "_")}.png`), fullPage: true });
+      }
+      await page.close();
+    }
+  }
+}
+
+const at = (page) => page.evaluate(() => location.pathname + location.search);
+
+async function expectAt(page, key, wanted) {
+  await page.keyboard.press(key);
+  const ok = await until(page, `key ${key}`, `at ${wanted}`, (pattern) => new RegExp(pattern).test(location.pathname + location.search), wanted.source);
+  if (!ok) console.log(`  is at ${await at(page)}`);
+}
+
+async function keys() {
+  const page = await open("wide");
+  page.where = "keys";
+  await page.goto(base, { waitUntil: "domcontentloaded" });
+  await settled(page, "keys");
+  await expectAt(page, "2", /^\/energy$/);
+  await until(page, "keys", "a period", () => document.querySelector("#view-energy .bars text"));
+  await expectAt(page, "ArrowLeft", /^\/energy\/day\/\d{4}-\d\d-\d\d/);
+  const yesterday = await at(page);
+  await page.reload({ waitUntil: "domcontentloaded" });
+  await settled(page, "keys");
+  if ((await at(page)) !== yesterday) found("keys", "a reload shows something else");
+  await expectAt(page, "w", /^\/energy\/week/);
+  await expectAt(page, "m", /^\/energy\/month/);
+  await expectAt(page, "c", /compare=year/);
+  await expectAt(page, "c", /compare=off/);
+  await expectAt(page, "c", /^\/energy\/month[^?]*$/);
+  await expectAt(page, "y", /^\/energy\/year/);
+  await expectAt(page, "a", /^\/energy\/total/);
+  await page.goBack();
+  await until(page, "keys", "back", () => location.pathname.startsWith("/energy/year"));
+  await expectAt(page, "d", /^\/energy(\/day.*)?$/);
+  await expectAt(page, "t", /^\/energy$/);
+  await until(page, "keys", "bars", () => document.querySelector("#view-energy .bars text") && !document.querySelector("#view-energy [aria-busy]"));
+  await page.focus("#view-energy figure");
+  await page.keyboard.press("Home");
+  await page.keyboard.press("ArrowRight");
+  await until(page, "keys", "the reading of a bar", () => /01:00/.test(document.querySelector("#view-energy .reading")?.textContent ?? ""));
+  await until(page, "keys", "it is spoken", () => /01:00/.test(document.querySelector("#said")?.textContent ?? ""));
+  await expectAt(page, "Enter", /^\/history\?from=/);
+  await until(page, "keys", "a chart", () => document.querySelector(".history-plot canvas"));
+  await page.focus("#view-history figure");
+  await page.keyboard.press("End");
+  await page.keyboard.press("ArrowLeft");
+  await until(page, "keys", "the reading of a point", () => /\d\d:\d\d:\d\d/.test(document.querySelector("#view-history .reading")?.textContent ?? ""));
+  await page.evaluate(() => document.activeElement.blur());
+  const before = await at(page);
+  await page.keyboard.press("-");
+  await until(page, "keys", "zoomed out", (before) => location.search !== new URL(before, location.origin).search, before);
+  await expectAt(page, "e", /as=energy/);
+  await expectAt(page, "4", /^\/meters$/);
+  await expectAt(page, "5", /^\/health$/);
+  await expectAt(page, "3", /^\/history/);
+  await expectAt(page, "1", /^\/$/);
+  await page.keyboard.press("s");
+  await until(page, "keys", "the state is said", () => /\d/.test(document.querySelector("#said")?.textContent ?? ""));
+  const client = await page.createCDPSession();
+  await client.send("Page.enable");
+  await client.send("Page.setDownloadBehavior", { behavior: "deny" });
+  let csv = "";
+  client.on("Page.downloadWillBegin", (event) => (csv = event.url));
+  await page.keyboard.press("x");
+  for (let n = 0; n < 100 && csv === ""; n += 1) await pause(50);
+  if (!csv.includes(".csv")) found("keys", `x loads ${csv || "nothing"}`);
+  await page.keyboard.press("?");
+  await until(page, "keys", "the list", () => document.querySelector("#keys").open);
+  await accessible(page, "the list of keys");
+  await page.keyboard.press("Escape");
+  await until(page, "keys", "the list is gone", () => !document.querySelector("#keys").open);
+  await checks(page, "keys");
+  await page.close();
+}
+
+/** The table says what the bars show. */
+async function tables() {
+  const page = await open("wide");
+  page.where = "tables";
+  for (const [view, rows] of [["/energy/year", 12], ["/energy/week", 7]]) {
+    await page.goto(base + view, { waitUntil: "domcontentloaded" });
+    await settled(page, view);
+    await page.click("#view-energy button[aria-pressed=false].button");
+    await until(page, view, `${rows} rows`, (rows) => document.querySelectorAll("#view-energy tbody tr").length === rows, rows);
+  }
+  await accessible(page, "table");
+  await page.goto(`${base}/history`, { waitUntil: "domcontentloaded" });
+  await settled(page, "history table");
+  await page.evaluate(() => document.querySelectorAll("#view-history .history-head button")[1].click());
+  await until(page, "history table", "at most 48 rows", () => {
+    const n = document.querySelectorAll("#view-history tbody tr").length;
+    return n > 0 && n <= 48;
+  });
+  await page.close();
+}
+
+/** No stream while the page is hidden, one when it is seen again. */
+async function hidden() {
+  const page = await open("phone");
+  page.where = "hidden";
+  await page.goto(base, { waitUntil: "domcontentloaded" });
+  await settled(page, "hidden");
+  const become = (state) => page.evaluate((state) => {
+    Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, state);
+  const alive = () => page.evaluate(() => window.seen.streams.filter((stream) => stream.readyState !== 2).length);
+  if ((await alive()) !== 1) found("hidden", `${await alive()} streams are open`);
+  await become("hidden");
+  if ((await alive()) !== 0) found("hidden", "a stream is open while the page is hidden");
+  await become("visible");
+  const start = Date.now();
+  await until(page, "hidden", "live again", () => document.querySelector("#live").classList.contains("is-live"));
+  if (Date.now() - start > 1_000) found("hidden", `live only after ${Date.now() - start} ms`);
+  if ((await alive()) !== 1) found("hidden", `${await alive()} streams are open after it`);
+  await page.close();
+}
+
+/** Fingers: along the period's bar, on a chart, two of them. */
+async function touch() {
+  const page = await open("phone");
+  page.where = "touch";
+  const client = await page.createCDPSession();
+  const fire = (type, points) => client.send("Input.dispatchTouchEvent", { type, touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
+  const move = async (...steps) => {
+    await fire("touchStart", steps[0]);
+    for (const step of steps.slice(1)) {
+      await fire("touchMove", step);
+      await pause(20);
+    }
+    await fire("touchEnd", []);
+  };
+  const boxOf = (selector) => page.evaluate((selector) => {
+    const { x, y, width, height } = document.querySelector(selector).getBoundingClientRect();
+    return { x, y, width, height };
+  }, selector);
+  await page.goto(`${base}/energy/week`, { waitUntil: "domcontentloaded" });
+  await settled(page, "touch");
+  const bar = await boxOf(".pager");
+  const y = bar.y + bar.height / 2;
+  await move([[120, y]], [[180, y]], [[240, y]], [[290, y]]);
+  await until(page, "touch", "a swipe goes to the week before", () => /^\/energy\/week\/\d{4}-W\d\d/.test(location.pathname));
+  await page.goto(`${base}/history`, { waitUntil: "domcontentloaded" });
+  await settled(page, "touch");
+  await until(page, "touch", "a chart", () => document.querySelector(".u-over"));
+  const over = await boxOf(".u-over");
+  const middle = over.y + over.height / 2;
+  await move([[over.x + 100, middle]], [[over.x + 120, middle]], [[over.x + 160, middle]]);
+  await until(page, "touch", "a finger reads", () => /\d\d:\d\d/.test(document.querySelector("#view-history .reading").textContent));
+  const two = (apart) => [[over.x + over.width / 2 - apart, middle], [over.x + over.width / 2 + apart, middle]];
+  await move(two(40), two(60), two(80), two(110));
+  await until(page, "touch", "two fingers zoom", () => {
+    const asked = new URLSearchParams(location.search);
+    const seconds = (Date.parse(asked.get("to")) - Date.parse(asked.get("from"))) / 1000;
+    return seconds > 3600 && seconds < 60_000;
+  });
+  await checks(page, "touch");
+  await page.close();
+}
+
+/** What some need: no motion, forced colours, large text, paper; the other language. */
+async function needs() {
+  for (const [name, features] of [["reduced motion", [{ name: "prefers-reduced-motion", value: "reduce" }]], ["more contrast", [{ name: "prefers-contrast", value: "more" }]]]) {
+    const page = await open("phone", "light", name === "more contrast" ? [] : features).catch(() => null);
+    if (!page) continue;
+    page.where = name;
+    await page.goto(base, { waitUntil: "domcontentloaded" });
+    await settled(page, name);
+    const moving = await page.evaluate(() => document.getAnimations().length + [...document.querySelectorAll("*")].filter((one) => getComputedStyle(one).transitionDuration !== "0s").length);
+    if (name === "reduced motion" && moving > 0) found(name, `${moving} elements may move`);
+    await page.close();
+  }
+  const page = await open("wide");
+  page.where = "forced colours";
+  const client = await page.createCDPSession();
+  await client.send("Emulation.setEmulatedMedia", { features: [{ name: "forced-colors", value: "active" }] });
+  await page.goto(base, { waitUntil: "domcontentloaded" });
+  await settled(page, "forced colours");
+  if (shots) await page.screenshot({ path: join(shots, "forced-colours.png"), fullPage: true });
+  await client.send("Emulation.setEmulatedMedia", { features: [], media: "print" });
+  if (shots) await page.screenshot({ path: join(shots, "print.png"), fullPage: true });
+  await client.send("Emulation.setEmulatedMedia", { features: [], media: "" });
+  await page.setViewport({ width: 320, height: 640 });
+  for (const view of VIEWS) {
+    page.where = `320 px ${view}`;
+    await page.goto(base + view, { waitUntil: "domcontentloaded" });
+    await settled(page, page.where);
+    await checks(page, page.where);
+  }
+  await page.setViewport(SIZES.phone);
+  page.where = "German";
+  await page.evaluate(() => localStorage.setItem("powerlogger.language", "de"));
+  for (const view of VIEWS) {
+    page.where = `German ${view}`;
+    await page.goto(base + view, { waitUntil: "domcontentloaded" });
+    await settled(page, page.where);
+    await checks(page, page.where);
+  }
+  if ((await page.evaluate(() => document.documentElement.lang)) !== "de") found("German", "the document is not marked");
+  await accessible(page, "German");
+  await page.close();
+}
+
+/** Zooming, panning and going between views for a while leaves nothing behind. */
+async function leaks() {
+  const page = await open("wide");
+  page.where = "leaks";
+  await page.goto(base, { waitUntil: "domcontentloaded" });
+  await settled(page, "leaks");
+  const client = await page.createCDPSession();
+  const round = async () => {
+    for (const key of ["3", "+", "+", "-", "ArrowLeft", "2", "w", "m", "1", "5", "4", "1"]) {
+      await page.keyboard.press(key);
+      await pause(120);
+    }
+    await client.send("HeapProfiler.collectGarbage");
+    const { nodes, documents } = await client.send("Memory.getDOMCounters");
+    return { nodes, documents };
+  };
+  await round();
+  await round();
+  const first = await round();
+  for (let n = 0; n < 6; n += 1) await round();
+  const last = await round();
+  if (last.nodes > first.nodes * 1.3 + 500) found("leaks", `${first.nodes} nodes became ${last.nodes}`);
+  await page.close();
+}
+
+const parts = { walk, keys, tables, hidden, touch, needs, leaks };
+const wanted = process.argv.slice(3);
+for (const [name, part] of Object.entries(parts)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  const start = Date.now();
+  await part().catch((failed) => found(name, failed.stack));
+  console.log(`${name}: ${((Date.now() - start) / 1000).toFixed(0)} s`);
+}
+await browser.close();
+console.log(findings.length === 0 ? "✓ nothing found" : `${findings.length} found`);
+process.exit(findings.length === 0 ? 0 : 1);

@@ -1,0 +1,150 @@
+// The page's files: texts in both languages, contrast of the colours, weight, and what the CSP would refuse.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import de from "../../src/web/page/texts/de.js";
+import en from "../../src/web/page/texts/en.js";
+
+const ROOT = fileURLToPath(new URL("../../src/web/page/", import.meta.url));
+const files = readdirSync(ROOT, { recursive: true }).map(String).filter((name) => /\.\w+$/.test(name));
+const read = (name) => readFileSync(join(ROOT, name), "utf8");
+const own = files.filter((name) => name.endsWith(".js") && !name.startsWith("vendor"));
+
+test("both languages have the same texts with the same places to fill", () => {
+  assert.deepEqual(Object.keys(de).sort(), Object.keys(en).sort());
+  const places = (text) => [...new Set(text.match(/\{[a-z]+\}/g) ?? [])].sort();
+  for (const key of Object.keys(en)) {
+    if (key === "condition") continue;
+    assert.deepEqual(places(de[key]), places(en[key]), key);
+    assert.equal(de[key].includes(" | "), en[key].includes(" | "), key);
+  }
+});
+
+test("every text that is asked for exists, and every text is asked for", () => {
+  const all = [...own.filter((name) => name.startsWith("js")).map(read), read("index.html")].join("\n");
+  const keys = Object.keys(en);
+  for (const [, key] of all.matchAll(/\bt\("([^"]+)"/g)) assert.ok(keys.includes(key), key);
+  for (const [, key] of all.matchAll(/data-(?:t|label)="([^"]+)"/g)) assert.ok(keys.includes(key), key);
+  const made = [...all.matchAll(/`((?:[a-z]+\.)+)\$\{/g)].map((match) => match[1]);
+  const unused = keys.filter((key) => !all.includes(`"${key}"`) && !made.some((start) => key.startsWith(start)) && !all.includes(`words.${key}`));
+  assert.deepEqual(unused.filter((key) => !["locale", "condition", "noscript"].includes(key)), []);
+});
+
+test("the daemon's words for what is wrong are known in German", () => {
+  const described = readFileSync(join(ROOT, "../openapi.yaml"), "utf8");
+  const words = /examples: \[(not_running[^\]]*)\]/.exec(described)[1].split(/[,\s]+/);
+  assert.ok(words.length > 10);
+  for (const word of words) assert.equal(de.condition[word]?.length, 2, word);
+});
+
+/**
+ * A module as it is served: without the lines that are comments alone. What is vendored keeps its licence.
+ */
+function served(name) {
+  const text = read(name);
+  if (!name.endsWith(".js") || name.startsWith("vendor")) return readFileSync(join(ROOT, name));
+  let isComment = false;
+  const kept = text.split("\n").filter((line) => {
+    const start = line.trimStart();
+    if (isComment) isComment = !line.trimEnd().endsWith("*/");
+    else if (start.startsWith("/**")) {
+      isComment = !start.includes("*/");
+      return start.includes("*/") && !start.trimEnd().endsWith("*/");
+    } else return !start.startsWith("//");
+    return false;
+  });
+  return Buffer.from(kept.join("\n"));
+}
+
+test("modules are whole without their comments", () => {
+  const dir = mkdtempSync(join(tmpdir(), "page-"));
+  try {
+    for (const name of own) {
+      const text = served(name).toString();
+      assert.ok(!/^\s*(\/\/|\*|\/\*\*$)/m.test(text), name);
+      const path = join(dir, `${name.replaceAll("/", "_")}.mjs`);
+      writeFileSync(path, text);
+      execFileSync(process.execPath, ["--check", path]);
+    }
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
+
+/** The colours of a theme. */
+function tokens(css, selector) {
+  const body = css.slice(css.indexOf(selector) + selector.length);
+  return Object.fromEntries([...body.slice(0, body.indexOf("}")).matchAll(/--([a-z-]+): (#[0-9a-f]{6})/g)].map((match) => [match[1], match[2]]));
+}
+const light = (hex) => {
+  const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const contrast = (a, b) => {
+  const [high, low] = [light(a), light(b)].sort((x, y) => y - x);
+  return (high + 0.05) / (low + 0.05);
+};
+
+test("contrast of every role in both themes", () => {
+  const css = read("page.css");
+  const dark = tokens(css, ':root[data-theme="dark"] {');
+  for (const theme of [tokens(css, ":root {"), dark]) {
+    for (const role of ["ink", "muted", "import", "export", "generation", "house", "self", "other", "ok", "warn", "bad"]) {
+      for (const ground of ["page", "card"]) assert.ok(contrast(theme[role], theme[ground]) >= 4.5, `${role} on ${ground}: ${contrast(theme[role], theme[ground])}`);
+    }
+    for (const role of ["import", "export", "self"]) assert.ok(contrast(theme["on-area"], theme[role]) >= 4.5, role);
+    for (const ground of ["page", "card"]) assert.ok(contrast(theme.control, theme[ground]) >= 3, "control");
+    assert.ok(contrast(theme.muted, theme.tint) >= 4.5, "muted on tint");
+    assert.ok(contrast(theme.focus, theme.card) >= 3 && contrast(theme.focus, theme.page) >= 3, "focus");
+  }
+});
+
+test("no type smaller than 14 px but on axes", () => {
+  const css = read("page.css");
+  const sizes = [...css.matchAll(/([^{}]*)\{[^}]*font-size: (\d+)px/g)].filter(([, , size]) => Number(size) < 14);
+  assert.deepEqual(sizes.map(([, selector]) => selector.trim().split("\n").at(-1)), [".axis", ".plot-unit"]);
+});
+
+test("weight: 60 KB for the first view, 100 KB in all, in one language", () => {
+  const size = (name) => gzipSync(served(name), { level: 9 }).length;
+  const all = files.filter((name) => /\.(html|css|js|svg|png|webmanifest)$/.test(name));
+  const later = (name) => name.startsWith("vendor") || /js\/(plot|columns|overview|timeline|zoom)\.js|js\/views\/(energy|history|meters|health)\.js|\.png$/.test(name);
+  const languages = files.filter((name) => name.startsWith("texts")).map(size);
+  const spared = languages.reduce((a, b) => a + b) - Math.max(...languages);
+  const sum = (names) => names.reduce((bytes, name) => bytes + size(name), -spared);
+  const [first, whole] = [sum(all.filter((name) => !later(name))), sum(all)];
+  assert.ok(first <= 60 * 1024, `first view ${first}`);
+  console.log(`first view ${first} bytes, all ${whole} bytes`);
+  assert.ok(whole <= 100 * 1024, `all ${whole}`);
+});
+
+test("nothing that the CSP refuses, nothing from elsewhere", () => {
+  for (const name of own) {
+    const text = read(name);
+    for (const refused of ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", 'setAttribute("style"', "navigator.language)"]) {
+      assert.ok(!text.includes(refused), `${name}: ${refused}`);
+    }
+  }
+  const html = read("index.html");
+  assert.ok(!/\sstyle=|\son[a-z]+=|<script>|<style/.test(html));
+  for (const name of [...own, "index.html", "page.css"]) {
+    for (const [address] of read(name).matchAll(/https?:\/\/[^\s"'`)]+/g)) assert.equal(address, "http://www.w3.org/2000/svg", name);
+  }
+});
+
+test("each module says what it is for, and is short", () => {
+  for (const name of own.filter((name) => name.startsWith("js"))) {
+    assert.match(read(name), /^\/\/ [A-Z]/, name);
+    assert.ok(read(name).split("\n").length <= 460, name);
+  }
+});
+
+test("uPlot is what was published at its commit", () => {
+  execFileSync(fileURLToPath(new URL("../../scripts/uplot.sh", import.meta.url)), ["--check"]);
+});

@@ -1,0 +1,214 @@
+// Decay of power, the flow bar, sums and comparisons, zoom, addresses, columns, marks.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { columns, indexAt, starts } from "../../src/web/page/js/columns.js";
+import { dayPower } from "../../src/web/page/js/day_power.js";
+import { ageMs, powerNow } from "../../src/web/page/js/decay.js";
+import { fromSun, parts } from "../../src/web/page/js/flow.js";
+import * as route from "../../src/web/page/js/route.js";
+import { paths } from "../../src/web/page/js/spark.js";
+import * as sums from "../../src/web/page/js/sums.js";
+import { marks } from "../../src/web/page/js/timeline.js";
+import * as zoom from "../../src/web/page/js/zoom.js";
+
+const flow = (import_w, export_w, generation_w) => ({ import_w, export_w, generation_w, self_w: generation_w - export_w, why: null });
+const close = (a, b) => assert.ok(Math.abs(a - b) < 1e-9, `${a} ${b}`);
+
+test("power falls while no pulse comes, and never rises", () => {
+  const meter = { power_w: 3600, imp_per_kwh: 1000 };
+  assert.equal(powerNow(meter, 1_000), 3600);
+  // What is but late does not make it flap.
+  assert.equal(powerNow(meter, 2_400), 3600);
+  let before = Infinity;
+  for (let age = 0; age < 600_000; age += 700) {
+    const watts = powerNow(meter, age);
+    assert.ok(watts <= before && watts > 0);
+    before = watts;
+  }
+  assert.ok(before < 7);
+  assert.equal(powerNow({ power_w: null, imp_per_kwh: 1000 }, 1), null);
+  assert.equal(powerNow({ power_w: 80, imp_per_kwh: null }, 1e9), 80);
+});
+
+test("the age of a pulse compares no clocks", () => {
+  assert.equal(ageMs("2026-10-25T12:00:00Z", "2026-10-25T12:00:03Z", 500), 3_500);
+  assert.equal(ageMs("2026-10-25T12:00:05Z", "2026-10-25T12:00:03Z", 0), 0);
+  assert.equal(ageMs(null, "2026-10-25T12:00:03Z", 0), null);
+});
+
+test("the flow bar's parts are true to scale and clamped", () => {
+  const all = parts(flow(420, 1020, 3120));
+  assert.deepEqual(all.map((part) => [part.role, part.watts]), [["import", 420], ["self", 2100], ["export", 1020]]);
+  close(all.reduce((sum, part) => sum + part.share, 0), 1);
+  close(fromSun(all), 2100 / 2520);
+  // Export beyond generation by a pulse: no negative bar.
+  assert.deepEqual(parts(flow(0, 1010, 1000)).map((part) => part.watts), [0, 0, 1010]);
+  assert.equal(fromSun(parts(flow(0, 1010, 1000))), null);
+  // What is left of a pulse an hour ago is no import.
+  assert.equal(parts(flow(1, 2000, 3000))[0].watts, 0);
+  // But a standby at night is one.
+  assert.equal(parts(flow(3, 0, 0))[0].watts, 3);
+  assert.equal(parts({ ...flow(1, 1, 1), why: "not_watched" }), null);
+  assert.deepEqual(parts(flow(0, 0, 0)).map((part) => part.share), [0, 0, 0]);
+});
+
+const span = (wh, starts, more = {}) => ({
+  starts_s: starts, dates: wh.map(() => "2026-10-25"), house_wh: wh, self_wh: wh.map(() => 0),
+  derived: { why: null, house_wh: wh.reduce((a, b) => a + (b ?? 0), 0) },
+  meters: [{ meter: "Import", role: "import", energy_wh: wh, watched_s: wh.map((_, n) => starts[n + 1] - starts[n]), total: { energy_wh: 1 } }], ...more,
+});
+
+test("a running period is compared over the parts that have passed in both", () => {
+  const here = span([1000, 2000, 400, null], [0, 10, 20, 30, 40]);
+  const there = span([1000, 1000, 9000, 9000], [0, 10, 20, 30, 40]);
+  const by = sums.change(here, there, 25);
+  close(by.ratio, 0.5);
+  assert.equal(by.isRunning, true);
+  assert.equal(by.untilS, 20);
+  assert.equal(sums.change(here, there, 5), null);
+  close(sums.change(span([1000, 2000], [0, 10, 20]), span([2000, 2000], [0, 10, 20]), 99).ratio, -0.25);
+  assert.equal(sums.change(here, span([0, 0, 0, 0], [0, 10, 20, 30, 40]), 25), null);
+});
+
+test("without an export meter nothing is stacked", () => {
+  const of = span([1, 2], [0, 10, 20], { house_wh: null, self_wh: null, derived: { why: "no_export_meter" } });
+  assert.equal(sums.series(of).stacked, false);
+  assert.equal(sums.series(span([1, 2], [0, 10, 20])).stacked, true);
+  assert.equal(sums.main(of).role, "import");
+});
+
+test("a part that was not watched all the while is marked; what runs has some slack", () => {
+  const of = span([1, 1, 1], [0, 3600, 7200, 10800]);
+  of.meters[0].watched_s = [3600, 3000, 1700];
+  assert.deepEqual([0, 1, 2].map((n) => sums.isWatched(of, n, 9000)), [true, false, true]);
+  assert.equal(sums.isWatched(of, 1, 9000, "2026-10-24"), false);
+  assert.equal(sums.isWatched(of, 1, 9000, "2026-10-25"), true, "the day on which counting began");
+});
+
+test("columns add up, null only where all are", () => {
+  assert.deepEqual(sums.added([[1, null, null], [2, 3, null]]), [3, 3, null]);
+  assert.equal(sums.most([null, 0, 3, 5, 5]), 3);
+  assert.equal(sums.most([null, 0]), null);
+});
+
+test("ticks are round and within", () => {
+  for (const [low, high] of [[0, 1], [-2.8, 0.6], [0, 1234], [-0.02, 0.09]]) {
+    const all = sums.ticks(low, high, 4);
+    assert.ok(all.length >= 2 && all.length <= 10, JSON.stringify(all));
+    assert.ok(all.every((tick) => tick >= low - 1e-6 && tick <= high + 1e-6));
+    assert.ok(all.some((tick) => Math.abs(tick) < 1e-9));
+  }
+  assert.deepEqual(sums.ticks(0, 0, 4), [0]);
+});
+
+const BOUNDS = { from: 0, to: 1_000_000 };
+
+test("zoom keeps what is under the pointer and stays within", () => {
+  const to = zoom.zoom({ from: 400_000, to: 600_000 }, 0.5, 0.25, BOUNDS);
+  close(to.from + 0.25 * (to.to - to.from), 450_000);
+  close(to.to - to.from, 100_000);
+  assert.deepEqual(zoom.zoom({ from: 0, to: 1_000_000 }, 9, 0.5, BOUNDS), BOUNDS);
+  const least = zoom.zoom({ from: 500, to: 520 }, 0.001, 0.5, BOUNDS);
+  close(least.to - least.from, zoom.SHORTEST_S);
+});
+
+test("any order of zooms and pans stays within the bounds", () => {
+  let seed = 7;
+  const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+  let at = { from: 1000, to: 5000 };
+  for (let n = 0; n < 5000; n += 1) {
+    at = n % 3 === 0 ? zoom.pan(at, random() * 4 - 2, BOUNDS) : n % 3 === 1 ? zoom.zoom(at, 0.2 + random() * 3, random(), BOUNDS)
+      : zoom.pinch(at, [random(), random()].sort(), [random(), random()].sort(), BOUNDS);
+    assert.ok(at.from >= BOUNDS.from - 1e-6 && at.to <= BOUNDS.to + 1e-6 && at.to - at.from >= zoom.SHORTEST_S - 1e-6, JSON.stringify(at));
+  }
+});
+
+test("two fingers hold what is under them", () => {
+  const from = { from: 400_000, to: 600_000 };
+  const to = zoom.pinch(from, [0.25, 0.75], [0.1, 0.9], BOUNDS);
+  const under = (span, share) => span.from + share * (span.to - span.from);
+  close(under(from, 0.25), under(to, 0.1));
+  close(under(from, 0.75), under(to, 0.9));
+});
+
+test("panning past the end stops without stretching", () => {
+  assert.deepEqual(zoom.pan({ from: 900_000, to: 950_000 }, 100, BOUNDS), { from: 950_000, to: 1_000_000 });
+});
+
+test("what ends now follows now, what was panned away stays", () => {
+  assert.deepEqual(zoom.follow({ from: 0, to: 3600 }, 3600, 3660), { from: 60, to: 3660 });
+  const away = { from: 0, to: 3000 };
+  assert.equal(zoom.follow(away, 3600, 3660), away);
+});
+
+test("addresses and what they show are the same", () => {
+  for (const address of ["/", "/energy", "/energy/day/2026-10-25", "/energy/week/2026-W43", "/energy/month/2026-10?compare=year", "/energy/year/2026?compare=off", "/energy/total", "/energy/week",
+    "/history", "/history?from=2026-10-25T00:00:00Z&to=2026-10-26T00:00:00Z&as=energy", "/meters", "/health"]) {
+    const [path, query = ""] = address.split("?");
+    assert.equal(route.address(route.parse(path, query)), address);
+  }
+  for (const address of ["/x", "/energy/decade", "/energy/day/2026-02-30", "/energy/day/2026-10-25/x", "/meters/x", "/now"]) assert.equal(route.parse(address, ""), null, address);
+  const swapped = route.parse("/history", "from=2026-10-26T00:00:00Z&to=2026-10-25T00:00:00Z");
+  assert.equal(swapped.from, null);
+});
+
+const windows = (extra = {}) => ({
+  level: "5m", width_s: 300, start_s: 600, starts_s: null,
+  meters: [{ meter: "a", role: "import", imp_per_kwh: 1000, pulses: [25, null, 50], mean_w: [300, null, 600], min_w: [200, null, 600], max_w: [400, null, 600], watched_s: [300, 0, 300] }], ...extra,
+});
+
+test("windows become steps that reach to the last window's end, gaps stay gaps", () => {
+  const all = columns(windows(), "power");
+  assert.deepEqual(all.x, [600, 900, 1200, 1500]);
+  assert.deepEqual(all.meters[0].value, [0.3, null, 0.6, 0.6]);
+  assert.deepEqual(all.unwatched, [[900, 1200]]);
+  assert.deepEqual(columns(windows(), "energy").meters[0].value, [0.025, null, 0.05, 0.05]);
+});
+
+test("local days of 25 hours are drawn from begin to begin", () => {
+  const all = windows({ level: "1d", width_s: null, start_s: null, starts_s: [0, 86_400, 176_400, 262_800] });
+  assert.deepEqual(starts(all), [0, 86_400, 176_400]);
+  assert.equal(columns(all, "power").x.at(-1), 262_800);
+});
+
+test("the power of an interval stands from the pulse before to the pulse that ends it", () => {
+  const raw = { level: "raw", meters: [
+    { meter: "a", role: "import", imp_per_kwh: 1000, at_ms: [1000, 4000, 5000], power_w: [null, 1200, 3600], is_estimated: [false, false, false], unwatched_s: [] },
+    { meter: "b", role: "export", imp_per_kwh: 1000, at_ms: [2000], power_w: [null], is_estimated: [false] }] };
+  const all = columns(raw, "power");
+  assert.deepEqual(all.x, [1, 2, 4, 5]);
+  assert.deepEqual(all.meters[0].value, [1.2, 1.2, 3.6, 3.6]);
+  assert.deepEqual(all.meters[1].value, [null, null, null, null]);
+});
+
+test("no window, no pulse: nothing breaks", () => {
+  const none = columns({ level: "1m", width_s: 60, start_s: 0, starts_s: null, meters: [] }, "power");
+  assert.deepEqual(none.x, []);
+  assert.deepEqual(columns({ level: "raw", meters: [] }, "power").x, []);
+  assert.equal(indexAt([], 5), -1);
+});
+
+test("the window that an instant is in", () => {
+  assert.deepEqual([5, 10, 19, 20, 99].map((s) => indexAt([10, 20, 30], s)), [-1, 0, 0, 1, 2]);
+});
+
+test("the day's power: self-consumption is never negative, the base load is of the night", () => {
+  const meter = (role, mean_w) => ({ meter: role, role, imp_per_kwh: 1000, pulses: [], mean_w, min_w: [], max_w: [], watched_s: [] });
+  const history = { start_s: 0, width_s: 3600, meters: [meter("import", [300, 0, 50, null]), meter("export", [0, 510, 0, 0]), meter("generation", [0, 500, 100, 0])] };
+  const shown = dayPower(history, true, (role) => role, (s) => s / 3600 + 4);
+  assert.deepEqual(shown.series.map((one) => one.watts), [[0, 0, 100, null], [300, 0, 50, null], [0, 510, 0, 0]]);
+  assert.equal(shown.base, 300);
+  assert.equal(dayPower(history, false, (role) => role, () => 0).isStacked, false);
+});
+
+test("a sparkline has a gap where nothing is known", () => {
+  const { outline } = paths([1, null, 2], 30, 10);
+  assert.equal(outline.match(/M/g).length, 2);
+  assert.equal(paths([], 30, 10).outline, "");
+});
+
+test("a loss of a moment is seen on the line of years", () => {
+  const all = marks({ unwatched: [{ meter: "a", from_s: 50, until_s: null }], entries: [{ meter: "a", cause: "restored", lost: false, first_ns: 25e9, last_ns: 25e9 }, { meter: "a", cause: "bounce", lost: false, first_ns: 1, last_ns: 2 }] }, 0, 100);
+  assert.deepEqual(all, [{ kind: "unwatched", meter: "a", from: 0.5, to: 1 }, { kind: "restored", meter: "a", from: 0.25, to: 0.25 }]);
+});
