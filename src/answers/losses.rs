@@ -9,7 +9,7 @@ use crate::status::line::{Daemon, line_status};
 
 /// The whole answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Losses {
+pub struct LossesAnswer {
     /// The pulses are made up: by the simulated house, or from a recording.
     pub simulated: bool,
     /// Pulses that are lost for good.
@@ -19,10 +19,10 @@ pub struct Losses {
     /// By meter and cause.
     pub entries: Vec<LossEntry>,
     /// When lines were not watched: what came then is not known.
-    pub unwatched: Vec<Stretch>,
+    pub unwatched: Vec<UnwatchedStretch>,
 }
 
-/// Losses of a meter for one cause.
+/// LossesAnswer of a meter for one cause.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LossEntry {
     /// The meter's name.
@@ -34,7 +34,7 @@ pub struct LossEntry {
 
 /// A stretch over which a meter's line was not watched, or is not now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stretch {
+pub struct UnwatchedStretch {
     /// The meter's name.
     pub meter: String,
     /// Its begin, in seconds since 1970; None: it was never watched, and nobody knows since when it should be.
@@ -53,7 +53,7 @@ impl LossEntry {
     }
 }
 
-impl Losses {
+impl LossesAnswer {
     /// Takes the answer from the journal. `configured`: the meters whose lines are to be watched.
     ///
     /// # Errors
@@ -62,7 +62,7 @@ impl Losses {
         reader: &Reader,
         configured: &[String],
         daemon: Daemon,
-    ) -> Result<Losses, JournalError> {
+    ) -> Result<LossesAnswer, JournalError> {
         let ledger = reader.ledger()?;
         let entries: Vec<LossEntry> = ledger
             .into_iter()
@@ -72,14 +72,17 @@ impl Losses {
             })
             .collect();
         let lost = entries.iter().filter(|entry| entry.loss.lost);
-        let closed = reader.unwatched()?.into_iter().map(|stretch| Stretch {
-            meter: stretch.meter,
-            from_s: Some(stretch.from_s),
-            until_s: Some(stretch.until_s),
-            why: None,
-        });
+        let closed = reader
+            .unwatched()?
+            .into_iter()
+            .map(|stretch| UnwatchedStretch {
+                meter: stretch.meter,
+                from_s: Some(stretch.from_s),
+                until_s: Some(stretch.until_s),
+                why: None,
+            });
         let open = open_stretches(reader, configured, daemon)?;
-        Ok(Losses {
+        Ok(LossesAnswer {
             simulated: reader.is_simulated()?,
             lost: lost.map(|entry| entry.loss.pulses).sum(),
             // Windows of an hour are kept for ever: the first one is when counting began.
@@ -95,7 +98,7 @@ fn open_stretches(
     reader: &Reader,
     configured: &[String],
     daemon: Daemon,
-) -> Result<Vec<Stretch>, JournalError> {
+) -> Result<Vec<UnwatchedStretch>, JournalError> {
     let until_s = reader.watched_until_s()?;
     let mut lines = reader.lines_now()?;
     let is_simulated = reader.is_simulated()?;
@@ -105,7 +108,7 @@ fn open_stretches(
         let told = lines.remove(meter).map(|told| (told.since_ns, told.why));
         let line = line_status(daemon, is_simulated, told, until_ns)?;
         let since_s = line.since_ns.map(|since_ns| since_ns.div_euclid(NS_PER_S));
-        (!line.is_read).then(|| Stretch {
+        (!line.is_read).then(|| UnwatchedStretch {
             meter: meter.clone(),
             from_s: until_s.or(since_s),
             until_s: None,

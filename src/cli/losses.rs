@@ -11,7 +11,7 @@ use super::numbers::{count, grouped};
 use super::simulated::NOTE;
 use super::table::{Column, Table};
 use super::time;
-use crate::answers::losses::{LossEntry, Losses, Stretch};
+use crate::answers::losses::{LossEntry, LossesAnswer, UnwatchedStretch};
 use crate::config::destination_name;
 use crate::config::in_use::configured_meters;
 use crate::config::{Influx, Loaded};
@@ -91,11 +91,15 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
 }
 
 /// The same as the daemon answers, read from the journal.
-fn from_journal(loaded: &Loaded) -> Result<Losses> {
+fn from_journal(loaded: &Loaded) -> Result<LossesAnswer> {
     let dir = &loaded.settings.journal.dir;
     let daemon = Daemon::from(holder(dir));
     let configured = configured_meters(loaded);
-    Ok(Losses::take(&Reader::open(dir)?, &configured, daemon)?)
+    Ok(LossesAnswer::take(
+        &Reader::open(dir)?,
+        &configured,
+        daemon,
+    )?)
 }
 
 /// Marks the quarantine of the configured server to be sent again.
@@ -209,7 +213,7 @@ fn print_entries(ledger: &[LossEntry], out: &mut dyn Write) -> Result<()> {
 }
 
 /// When nobody counted: the machine was off, the program stopped, the line not readable.
-fn print_unwatched(all: &[Stretch], out: &mut dyn Write) -> Result<()> {
+fn print_unwatched(all: &[UnwatchedStretch], out: &mut dyn Write) -> Result<()> {
     if all.is_empty() {
         return Ok(());
     }

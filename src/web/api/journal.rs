@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::head::Head;
 use super::health::shown;
 use super::{Api, Json};
-use crate::answers::losses::Losses;
+use crate::answers::losses::LossesAnswer;
 use crate::answers::registers::{self, Register};
 use crate::answers::status::{ConditionAnswer, StatusAnswer};
 use crate::config::MeterSettings;
@@ -30,11 +30,14 @@ pub(super) async fn status(
     answer.map(Json).map_err(failed)
 }
 
-pub(super) async fn losses(State(api): State<Api>, uri: Uri) -> Result<Json<Losses>, Problem> {
+pub(super) async fn losses(
+    State(api): State<Api>,
+    uri: Uri,
+) -> Result<Json<LossesAnswer>, Problem> {
     Query::of(&uri, &[])?;
     let name = |meter: &MeterSettings| meter.name.clone();
     let meters: Vec<String> = api.source.in_use().meters.iter().map(name).collect();
-    let take = move |reader: &mut _, _: &_| Losses::take(reader, &meters, Daemon::Running);
+    let take = move |reader: &mut _, _: &_| LossesAnswer::take(reader, &meters, Daemon::Running);
     api.source.ask(take).await.map(Json)
 }
 
