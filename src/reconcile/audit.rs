@@ -84,7 +84,7 @@ impl LevelReport {
 }
 
 /// How far an audit is: what level, and which share of all (0 to 1).
-pub type Progress<'a> = &'a mut dyn FnMut(Tier, f64);
+pub type AuditProgress<'a> = &'a mut dyn FnMut(Tier, f64);
 
 /// Audits.
 ///
@@ -95,7 +95,7 @@ pub fn audit(
     examiner: &mut Examiner<'_>,
     server: &mut dyn Server,
     options: &Options,
-    progress: Progress<'_>,
+    progress: AuditProgress<'_>,
 ) -> Result<Vec<LevelReport>, Trouble> {
     let whole_from_s = match options.raw_from_s.filter(|_| options.from_raw) {
         Some(raw_from_s) => Some(raw_begins(server, raw_from_s, options.now_s)?),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::audit::{LevelReport, Options, Progress, Totals, audit};
+use super::audit::{AuditProgress, LevelReport, Options, Totals, audit};
 use super::compare::{Difference, WindowVerdict};
 use super::examine::{Examiner, Trouble};
 use super::influx_server::InfluxServer;
@@ -95,7 +95,7 @@ pub fn audit_period(
     loaded: &Loaded,
     influx: &InfluxSettings,
     request: &AuditRequest,
-    progress: Progress<'_>,
+    progress: AuditProgress<'_>,
 ) -> Result<Vec<LevelReport>, AuditError> {
     let mut reader = match Reader::open(&loaded.settings.journal.dir) {
         Ok(reader) => Some(reader),
