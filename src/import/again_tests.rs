@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 
 use super::bring::{Bringer, Inherited, MeterOf, inherit, would_inherit};
-use super::source::{Context, Source};
+use super::source::{Context, ImportFile};
 use super::survey::Survey;
 use crate::clock::segment::{EARLIEST_WALL_NS, Segment, Trust};
 use crate::intake::Pending;
@@ -93,7 +93,7 @@ fn restore(dir: &Path, backup: &Path) -> (tempfile::TempDir, PathBuf) {
 
 /// What an import brings: new pulses, and what comes besides. `really`: else it only looks.
 fn import_or_look(dir: &Path, file: &Path, really: bool) -> (u64, Inherited) {
-    let source = Source::open(file).unwrap();
+    let source = ImportFile::open(file).unwrap();
     let mut reader = Reader::open(dir).ok();
     let mut context = Context::of_defaults(NOW);
     context.here = reader.as_ref().map(Reader::segments).unwrap_or_default();

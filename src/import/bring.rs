@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Taken;
-use super::source::{Context, Source, SourceError};
+use super::source::{Context, ImportFile, SourceError};
 use super::survey::Survey;
 use crate::journal::salvage::{
     Arrival, ArrivedHours, Expiry, Foreign, Presence, TheirLoss, would_raise,
@@ -79,7 +79,7 @@ impl Bringer<'_> {
     /// again goes on there.
     pub fn bring(
         &mut self,
-        source: &Source,
+        source: &ImportFile,
         survey: &Survey,
         mut journal: Option<&mut Journal>,
         progress: &mut dyn FnMut(f64),
@@ -109,7 +109,7 @@ impl Bringer<'_> {
     /// The pulses of whole hours, in order, each stamp once.
     fn read_slice(
         &self,
-        source: &Source,
+        source: &ImportFile,
         (from_s, to_s): (i64, i64),
         outcomes: &mut BTreeMap<u16, BroughtPulses>,
         share: &mut dyn FnMut(f64),
@@ -213,7 +213,7 @@ struct Heirloom<'a> {
 
 impl Heirloom<'_> {
     /// None: the source is no journal.
-    fn of<'a>(source: &'a Source, meter_of: &MeterOf) -> Option<Heirloom<'a>> {
+    fn of<'a>(source: &'a ImportFile, meter_of: &MeterOf) -> Option<Heirloom<'a>> {
         let theirs = source.journal()?;
         let names = theirs.meters().into_iter();
         let rows: BTreeMap<i64, u16> = names
@@ -238,7 +238,7 @@ impl Heirloom<'_> {
 /// # Errors
 /// When the disk does not take it.
 pub fn inherit(
-    source: &Source,
+    source: &ImportFile,
     meter_of: &MeterOf,
     moved: &ArrivedHours,
     journal: &mut Journal,
@@ -263,7 +263,7 @@ pub fn inherit(
 /// # Errors
 /// When the journal cannot be read.
 pub fn would_inherit(
-    source: &Source,
+    source: &ImportFile,
     bringer: &mut Bringer<'_>,
 ) -> Result<Inherited, JournalError> {
     let Some(heirloom) = Heirloom::of(source, bringer.meter_of) else {

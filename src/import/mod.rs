@@ -3,8 +3,10 @@
 //! journal what is not there yet, [`run`] does all this in order. docs/development/import.md tells why it is done this way.
 
 pub mod bring;
+mod context;
 pub mod csv;
 pub mod error;
+mod file_kind;
 pub mod line;
 pub mod meters;
 mod reading;
@@ -60,7 +62,7 @@ pub type Unclear = String;
 
 /// One row of a source.
 #[derive(Debug)]
-pub struct Row<'a> {
+pub struct ImportRow<'a> {
     /// Its number: of the line in a file, of the row in a queue, of the pulse in a journal.
     pub number: i64,
     /// How much of the source is read with it, of 1.

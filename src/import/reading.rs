@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::path::Path;
 
+use super::context::Context;
 use super::csv::{self, Columns};
-use super::source::{Context, FileKind, SourceError};
+use super::file_kind::{FileKind, SourceError};
 use super::text::TextLines;
 use super::{Taken, Unclear, line};
 use crate::model::TAG;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::bring::{Bringer, BroughtPulses, Inherited, MeterOf, inherit, would_inherit};
 use super::error::ImportError;
 use super::meters::{Choice, meters};
-use super::source::{Context, Source};
+use super::source::{Context, ImportFile};
 use super::survey::{Survey, Surveyed};
 use super::tidy;
 use crate::clock::elapsed::ElapsedRecord;
@@ -171,7 +171,7 @@ pub fn import(
 
 /// Reads all files once.
 fn survey(
-    sources: Vec<Source>,
+    sources: Vec<ImportFile>,
     context: &Context,
     tell: &mut Tell<'_>,
 ) -> Result<Vec<Surveyed>, ImportError> {
@@ -217,10 +217,10 @@ fn age_by(reader: Option<&Reader>) -> Result<WallNs, JournalError> {
 
 /// Opens the files, each with no more rights than the owner of its directory: what another user put there may be a
 /// link.
-fn open_sources(files: &[PathBuf]) -> Result<Vec<Source>, ImportError> {
+fn open_sources(files: &[PathBuf]) -> Result<Vec<ImportFile>, ImportError> {
     let open = |path: &PathBuf| {
         let _acting = as_owner(directory_of(path))?;
-        Ok(Source::open(path)?)
+        Ok(ImportFile::open(path)?)
     };
     files.iter().map(open).collect()
 }

@@ -8,127 +8,17 @@ use std::path::{Path, PathBuf};
 use super::reading::{TextReading, text_kind};
 use super::records::Records;
 use super::text;
-use super::{Row, Taken, Unclear, check_stamp, line};
-use crate::civil::Zone;
-use crate::config::InfluxSettings;
+use super::{ImportRow, Taken, Unclear, check_stamp, line};
 use crate::journal::JournalError;
-use crate::journal::salvage::{Foreign, Holds, KnownSegments, QueueRow, is_sqlite};
+use crate::journal::salvage::{Foreign, Holds, QueueRow, is_sqlite};
 use crate::model::WallNs;
 
-/// What cannot be imported at all.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// The file cannot be read.
-    #[error("cannot read {}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// SQLite cannot read it.
-    #[error("cannot read {}", path.display())]
-    Database {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite says.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// It is something else.
-    #[error("{} cannot be imported: {why}", path.display())]
-    Unknown {
-        /// The file.
-        path: PathBuf,
-        /// What was looked for.
-        why: String,
-    },
-}
-
-impl SourceError {
-    /// Of a database that is not our journal: only what SQLite says of it.
-    fn database(path: &Path, failed: JournalError) -> SourceError {
-        let path = path.to_owned();
-        let source = match failed {
-            JournalError::Sql { source, .. } => source.into(),
-            other => other.into(),
-        };
-        SourceError::Database { path, source }
-    }
-}
-
-/// What a file is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FileKind {
-    /// The queue of the Python edition.
-    PythonQueue,
-    /// A journal of ours.
-    Journal,
-    /// Comma-separated.
-    Csv,
-    /// Line protocol.
-    LineProtocol,
-}
-
-impl FileKind {
-    /// What it is, for people.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            FileKind::PythonQueue => "queue of the Python edition",
-            FileKind::Journal => "PowerLogger journal",
-            FileKind::Csv => "comma-separated values",
-            FileKind::LineProtocol => "line protocol",
-        }
-    }
-}
-
-/// What rows are judged by.
-#[derive(Debug, Clone)]
-pub struct Context {
-    /// The measurement of lines that are ours.
-    pub measurement: String,
-    /// The bucket whose lines are pulses.
-    pub raw_bucket: String,
-    /// The buckets whose lines are windows.
-    pub view_buckets: Vec<String>,
-    /// The zone of times without an offset.
-    pub zone: Zone,
-    /// The clock segments of the journal here: by them its pulses are known in another one.
-    pub here: KnownSegments,
-    /// The time: nothing has come after it.
-    pub now_ns: WallNs,
-}
-
-impl Context {
-    /// With the buckets and the measurement of a server.
-    pub fn of_server(influx: &InfluxSettings, now_ns: WallNs) -> Context {
-        let views = [&influx.b1m_bucket, &influx.b5m_bucket, &influx.b1h_bucket];
-        Context {
-            measurement: influx.measurement.clone(),
-            raw_bucket: influx.raw_bucket.clone(),
-            view_buckets: views.into_iter().cloned().collect(),
-            zone: Zone::system(),
-            here: KnownSegments::default(),
-            now_ns,
-        }
-    }
-
-    /// With the names that are default.
-    pub fn of_defaults(now_ns: WallNs) -> Context {
-        let views = ["PowerLogger_1m", "PowerLogger_5m", "PowerLogger_1h"];
-        Context {
-            measurement: "PowerPulse".to_owned(),
-            raw_bucket: "PowerLogger_raw".to_owned(),
-            view_buckets: views.map(str::to_owned).to_vec(),
-            zone: Zone::system(),
-            here: KnownSegments::default(),
-            now_ns,
-        }
-    }
-}
+pub use super::context::Context;
+pub use super::file_kind::{FileKind, SourceError};
 
 /// A file with pulses.
 #[derive(Debug)]
-pub struct Source {
+pub struct ImportFile {
     path: PathBuf,
     kind: FileKind,
     foreign: Option<Foreign>,
@@ -137,12 +27,12 @@ pub struct Source {
     is_simulated: bool,
 }
 
-impl Source {
+impl ImportFile {
     /// Opens a file and looks what it is.
     ///
     /// # Errors
     /// When it cannot be read, or is nothing that can be imported.
-    pub fn open(path: &Path) -> Result<Source, SourceError> {
+    pub fn open(path: &Path) -> Result<ImportFile, SourceError> {
         let io = |source| SourceError::Io {
             path: path.to_owned(),
             source,
@@ -185,7 +75,7 @@ impl Source {
             None => text::is_simulated(path).map_err(io)?,
         };
         let path = path.to_owned();
-        Ok(Source {
+        Ok(ImportFile {
             path,
             kind,
             foreign,
@@ -223,7 +113,7 @@ impl Source {
     pub fn read(
         &self,
         context: &Context,
-        each: &mut dyn FnMut(Row<'_>),
+        each: &mut dyn FnMut(ImportRow<'_>),
     ) -> Result<i64, SourceError> {
         let database = |failed| SourceError::database(&self.path, failed);
         match (&self.kind, &self.foreign) {
@@ -243,7 +133,7 @@ impl Source {
         &self,
         foreign: &Foreign,
         context: &Context,
-        each: &mut dyn FnMut(Row<'_>),
+        each: &mut dyn FnMut(ImportRow<'_>),
     ) -> Result<i64, JournalError> {
         let meters = foreign.meters();
         foreign.pulses(&context.here, &mut |pulses, share| {
@@ -266,7 +156,7 @@ impl Source {
                     estimated: pulse.estimated,
                 });
                 let (number, text) = (pulse.id, meter);
-                each(Row {
+                each(ImportRow {
                     number,
                     share,
                     taken,
@@ -290,7 +180,7 @@ impl Source {
     fn read_text(
         &self,
         context: &Context,
-        each: &mut dyn FnMut(Row<'_>),
+        each: &mut dyn FnMut(ImportRow<'_>),
     ) -> Result<(), SourceError> {
         let io = |source| SourceError::Io {
             path: self.path.clone(),
@@ -306,7 +196,7 @@ impl Source {
             let number = record.number;
             let mut say = |taken: Result<Taken<'_>, Unclear>, text: &str| {
                 let taken = taken.and_then(|taken| check(taken, context.now_ns));
-                each(Row {
+                each(ImportRow {
                     number,
                     share,
                     taken,
@@ -325,9 +215,9 @@ impl Source {
 }
 
 /// A row of the queue: one line, or more.
-fn queue_row(row: &QueueRow, share: f64, context: &Context, each: &mut dyn FnMut(Row<'_>)) {
+fn queue_row(row: &QueueRow, share: f64, context: &Context, each: &mut dyn FnMut(ImportRow<'_>)) {
     let mut say = |taken: Result<Taken<'_>, Unclear>, text: &str| {
-        each(Row {
+        each(ImportRow {
             number: row.id,
             share,
             taken,

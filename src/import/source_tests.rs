@@ -14,7 +14,7 @@ fn a_quoted_newline_is_a_cells_own_and_a_bad_row_is_named_by_its_line() {
                 1767268803,\"never closed,Import\n\
                 1767268804,,Import\n";
     std::fs::write(&path, text).unwrap();
-    let source = Source::open(&path).unwrap();
+    let source = ImportFile::open(&path).unwrap();
     let context = Context::of_defaults(2_000_000_000 * NS_PER_S);
     let survey = Survey::take(&source, &context, &mut |_| {}).unwrap();
     let found = survey.meters["Import"];

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::source::{Context, Source, SourceError};
-use super::{Row, Taken};
+use super::source::{Context, ImportFile, SourceError};
+use super::{ImportRow, Taken};
 use crate::model::View;
 use crate::model::WallNs;
 
@@ -57,7 +57,7 @@ pub struct Survey {
 #[derive(Debug)]
 pub struct Surveyed {
     /// The file.
-    pub source: Source,
+    pub source: ImportFile,
     /// What it holds.
     pub survey: Survey,
 }
@@ -68,7 +68,7 @@ impl Survey {
     /// # Errors
     /// When it cannot be read.
     pub fn take(
-        source: &Source,
+        source: &ImportFile,
         context: &Context,
         progress: &mut dyn FnMut(f64),
     ) -> Result<Survey, SourceError> {
@@ -81,7 +81,7 @@ impl Survey {
     }
 
     /// Adds a row.
-    pub fn add(&mut self, row: &Row<'_>) {
+    pub fn add(&mut self, row: &ImportRow<'_>) {
         match &row.taken {
             Ok(Taken::Pulses {
                 meter,

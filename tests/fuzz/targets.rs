@@ -15,7 +15,7 @@ use powerlogger::capture::waker::Waker;
 use powerlogger::capture::{Polled, Source as _};
 use powerlogger::clock::{Clock, SystemClock, VirtualClock};
 use powerlogger::config::{self, LoadOptions, MeterSettings, address};
-use powerlogger::import::source::{Context, Source};
+use powerlogger::import::source::{Context, ImportFile};
 use powerlogger::import::survey::Survey;
 use powerlogger::influx::error::{Error, retry_after};
 use powerlogger::influx::{flux, proxy};
@@ -454,7 +454,7 @@ pub(crate) fn files_to_import(bytes: &[u8]) {
     let file = dir.path().join("file");
     let context = Context::of_defaults(WALL);
     fs::write(&file, bytes).unwrap();
-    let Ok(source) = Source::open(&file) else {
+    let Ok(source) = ImportFile::open(&file) else {
         return;
     };
     let Ok(survey) = Survey::take(&source, &context, &mut |_| {}) else {
