@@ -24,7 +24,7 @@ use crate::journal::{Refusal, is_read_only};
 use crate::model::{DeliveryState, NS_PER_S, Tier, ViewsState};
 use crate::status::line::NOT_RUNNING;
 use crate::status::{
-    DeliveryStatus, LevelStatus, MeterStatus, Status, ViewsStatus, Wanted, clock_words,
+    DeliveryStatus, LevelStatus, MeterStatus, Status, StatusOf, ViewsStatus, clock_words,
 };
 
 /// Options of `status`.
@@ -100,7 +100,7 @@ fn from_journal(loaded: &Loaded) -> Result<(StatusAnswer, Holder)> {
     let running = holder == Holder::Somebody;
     let taken = Reader::open(dir).and_then(|mut reader| {
         let noted = reader.noted_settings()?;
-        let wanted = Wanted {
+        let wanted = StatusOf {
             destination: destination.as_deref(),
             meters: &in_use::meter_names(loaded, &noted),
             daemon: holder.into(),

@@ -23,7 +23,7 @@ use crate::model::{Loss, LossCause, MeterId, NS_PER_S, Pulse, Reading, SegmentNo
 use crate::server::Dependencies;
 use crate::server::failure::Failure;
 use crate::status::line::Daemon;
-use crate::status::{Status, Wanted};
+use crate::status::{Status, StatusOf};
 
 const WALL: i64 = EARLIEST_WALL_NS + 40 * 86_400 * NS_PER_S;
 
@@ -507,7 +507,7 @@ fn both_ways(bench: &mut Bench) -> [serde_json::Value; 2] {
     let now_ns = bench.clock.wall_ns();
     let by_board = Status::from_board(&bench.intake.board().snapshot(), now_ns);
     let mut reader = Reader::open(bench.dir.path()).unwrap();
-    let wanted = Wanted {
+    let wanted = StatusOf {
         destination: Some("influx"),
         meters: &["Import".to_owned()],
         daemon: Daemon::Running,

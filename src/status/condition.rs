@@ -2,13 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::Status;
-use super::line::Daemon;
-use crate::model::Notice;
-use crate::model::{LossCause, NS_PER_S};
-
-/// A backlog whose oldest pulse is older than this is a condition of its own, also where delivery works.
-const BACKLOG_OLD_NS: i64 = 3_600 * NS_PER_S;
+use crate::model::{LossCause, Notice};
 
 /// How grave a condition is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -287,56 +281,6 @@ impl Condition {
             "" => self.sentence(),
             remedy => format!("{}; {remedy}", self.sentence()),
         }
-    }
-
-    /// All that is not as it should be.
-    pub fn all(status: &Status) -> Vec<Condition> {
-        let mut found = Vec::new();
-        let is_stopped = status.daemon == Daemon::Stopped;
-        if is_stopped && status.unread().next().is_some() {
-            found.push(Condition::NotRunning);
-        }
-        for (meter, line) in status.unread().filter(|_| !is_stopped) {
-            found.push(Condition::LineNotRead {
-                meter: meter.to_owned(),
-                why: line.why.clone(),
-            });
-        }
-        found.extend(status.disk.clone());
-        for meter in &status.meters {
-            let name = || meter.name.clone();
-            if let Some(rejection) = meter.filter.as_ref().and_then(|filter| filter.too_many) {
-                let meter = name();
-                found.push(Condition::Rejected { meter, rejection });
-            }
-            if meter.filter.as_ref().is_some_and(|f| f.excess_w.is_some()) {
-                found.push(Condition::PowerImplausible { meter: name() });
-            }
-        }
-        let silent = status.meters.iter().filter(|meter| meter.is_silent);
-        found.extend(silent.map(|meter| Condition::MeterSilent {
-            meter: meter.name.clone(),
-        }));
-        if let Some(delivery) = &status.delivery {
-            if delivery.state.is_failing() {
-                found.push(Condition::DeliveryFails);
-            }
-            if delivery
-                .lag_ns
-                .is_some_and(|lag_ns| lag_ns > BACKLOG_OLD_NS)
-            {
-                found.push(Condition::BacklogOld);
-            }
-            if delivery.views.state.is_failing() {
-                found.push(Condition::WindowsNotCompared);
-            }
-        }
-        if status.clock.as_ref().is_some_and(|clock| clock.holding) {
-            found.push(Condition::ClockUnknown);
-        }
-        let notices = status.notices.iter().cloned();
-        found.extend(notices.map(Condition::Configuration));
-        found
     }
 }
 

@@ -20,7 +20,7 @@ use crate::journal::{JournalError, file_in};
 use crate::journal::{holder, is_locked};
 use crate::model::{DeliveryState, ViewsState};
 use crate::status::line::Daemon;
-use crate::status::{Status, Wanted, clock_words};
+use crate::status::{Status, StatusOf, clock_words};
 use crate::text::numbers::{count, size};
 
 /// With less than this the journal is soon full.
@@ -260,7 +260,7 @@ fn newest(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), VerifyError> {
         Influx::Configured(influx) => Some(crate::config::destination_name(influx)),
         Influx::NotConfigured(_) => None,
     };
-    let wanted = Wanted {
+    let wanted = StatusOf {
         destination: destination.as_deref(),
         meters: &configured_meters(loaded),
         daemon: holder(&loaded.settings.journal.dir).into(),
