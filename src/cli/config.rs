@@ -6,7 +6,8 @@ use anyhow::Result;
 use clap::Subcommand;
 use serde_json::json;
 
-use crate::config::key::{Key, catalogue};
+use crate::config::catalogue::catalogue;
+use crate::config::key::Key;
 use crate::config::problem::Value;
 use crate::config::{Influx, LoadOptions, Loaded, load};
 use crate::influx::proxy;

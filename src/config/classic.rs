@@ -4,7 +4,7 @@
 use super::given::Given;
 use super::key::env_key;
 use super::problem::{Origin, Value};
-use super::raw::Table;
+use super::raw_table::RawTable;
 use super::section::Section;
 
 /// The Python edition's meters, on its lines.
@@ -47,9 +47,9 @@ fn read_pull_up(root: &mut Section<'_>) {
 
 impl ClassicMeters {
     /// Import, Export and Generate, as tables.
-    pub(super) fn meters(self) -> Vec<Table> {
+    pub(super) fn meters(self) -> Vec<RawTable> {
         let table = |(name, line): (&str, Given)| {
-            let mut table = Table::default();
+            let mut table = RawTable::default();
             let (text, origin) = (name.to_owned(), Origin::Default);
             table.set("name", Value { text, origin });
             let (text, origin) = (line.text, line.origin);

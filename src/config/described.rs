@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::key::part_of;
+use super::catalogue::part_of;
 use super::problem::ConfigPart;
-use super::{CountedEdge, Influx, InfluxSettings, MeterSettings, Settings};
-use crate::model::{Bias, Level};
+use super::{Influx, InfluxSettings, MeterSettings, Settings};
+use crate::model::{Bias, CountedEdge, Level};
 
 /// Settings by key, as in the configuration.
 pub type Described = BTreeMap<String, String>;

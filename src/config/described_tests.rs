@@ -82,7 +82,7 @@ fn every_key() -> String {
 #[test]
 fn every_key_but_secrets_is_compared() {
     let described = described(&every_key().replace("ca.pem", "/ca.pem"), CONNECTED);
-    for form in &crate::config::key::catalogue().tables {
+    for form in &crate::config::catalogue::catalogue().tables {
         for (own, key) in form.written_keys().filter(|(_, key)| !key.secret) {
             let name = if form.is_many {
                 format!("meter \"Import\" {own}")

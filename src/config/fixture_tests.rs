@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use super::load::{LoadOptions, Loaded, load};
+use super::load::{Loaded, load};
+use super::options::LoadOptions;
 use super::problem::{ConfigError, DOTENV_FILE, TOML_FILE};
 use super::{Influx, Token};
 

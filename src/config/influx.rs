@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use super::address;
 use super::given::Given;
 use super::key::{Key, env_key, key};
+use super::lacking::{Lacking, is_placeholder};
+use super::secret::Token;
 use super::section::Section;
-use super::server::Lacking;
-use super::server::is_placeholder;
 use super::text::invisible;
-use super::token::Token;
 use crate::model::{Tier, View};
 
 /// The InfluxDB 2 to send to.

@@ -1,11 +1,7 @@
 //! What is known of each key: its names, its default, what it takes, what it means. It is declared in the one
 //! line of its section that reads it; this is the form in which messages, `config show` and tests see it.
 
-use std::path::Path;
-use std::sync::LazyLock;
-
 use super::problem::{ConfigPart, Origin};
-use super::{section::Section, sections};
 
 /// What the value of a key is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,39 +195,3 @@ impl Form {
         own.chain(below).collect()
     }
 }
-
-/// The whole configuration: its tables, and the keys that stand in none.
-pub fn catalogue() -> &'static Form {
-    // Reading nothing names every key: none is asked for only where another has a certain value.
-    static CATALOGUE: LazyLock<Form> =
-        LazyLock::new(|| Section::describe(|root| sections::read(root, Path::new(""))));
-    &CATALOGUE
-}
-
-/// What a key concerns, by the table before the dot.
-pub fn part_of(name: &str) -> ConfigPart {
-    let table = name.split_once('.').map_or(name, |(table, _)| table);
-    catalogue()
-        .table(table)
-        .map_or(ConfigPart::Counting, |table| table.part)
-}
-
-/// The key with this name in `.env` and the environment, and what it concerns.
-pub fn by_env(name: &str) -> Option<(&'static Key, ConfigPart)> {
-    let all = catalogue().all_keys();
-    all.into_iter().find(|(key, _)| key.env == Some(name))
-}
-
-/// All names in `.env` and the environment.
-pub fn env_names() -> impl Iterator<Item = &'static str> {
-    let all = catalogue().all_keys();
-    all.into_iter().filter_map(|(key, _)| key.env)
-}
-
-#[cfg(test)]
-#[path = "key_tests.rs"]
-mod tests;
-
-#[cfg(test)]
-#[path = "reference_tests.rs"]
-mod reference;

@@ -1,69 +1,28 @@
 //! Reads the files, finds the directories, and puts everything together.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::given::Filled;
+use super::influx::InfluxSettings;
+use super::lacking::is_placeholder;
 use super::merge::{Merged, part_of_name};
+use super::options::{LoadOptions, SYSTEM_DIR, config_dir, is_system_dir};
 use super::problem::{
-    ConfigError, ConfigPart, DOTENV_FILE, Findings, Origin, Problem, TOML_FILE, Value,
+    ConfigError, ConfigPart, ConfigProblem, DOTENV_FILE, Findings, Origin, TOML_FILE, Value,
 };
-use super::section::{Done, Section, Shared};
+use super::secret::{Secret, Token};
+use super::section::{Done, Section, SectionContext};
 use super::sections::{self, Sections};
-use super::server::is_placeholder;
+use super::server::{self, Influx};
+use super::settings::Settings;
 use super::syntax::part_of_line;
 use super::text::{Decoded, decode, is_bad_in_comment};
-use super::{Influx, InfluxSettings, Secret, Settings, Token, dotenv, journal, server, token};
-
-/// The configuration's place on an installed system.
-const SYSTEM_DIR: &str = "/etc/powerlogger";
+use super::{dotenv, journal, token};
 
 /// The journal of simulated pulses, in the directory of the other.
 const SIMULATED_DIR: &str = "simulated";
-
-/// Where to look.
-#[derive(Debug, Clone)]
-pub struct LoadOptions {
-    /// The directory of the files, if it was named.
-    pub config_dir: Option<PathBuf>,
-    /// The directory of the journal, if it was named.
-    pub queue_dir: Option<PathBuf>,
-    /// The pulses are simulated, or come from a recording: they go to no server but into buckets that are named
-    /// for it.
-    pub simulated: bool,
-    /// The journal is the one of simulated pulses that lies in the directory of the other.
-    pub simulated_dir: bool,
-    /// The environment.
-    pub env: BTreeMap<String, String>,
-    /// The current directory.
-    pub cwd: PathBuf,
-}
-
-impl LoadOptions {
-    /// With the environment and the current directory of the process.
-    ///
-    /// # Errors
-    /// When the current directory is gone.
-    pub fn from_process(
-        config_dir: Option<PathBuf>,
-        queue_dir: Option<PathBuf>,
-    ) -> io::Result<LoadOptions> {
-        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
-        let env = std::env::vars_os().filter_map(text).collect();
-        Ok(LoadOptions {
-            config_dir,
-            queue_dir,
-            simulated: false,
-            simulated_dir: false,
-            env,
-            cwd: std::env::current_dir()?,
-        })
-    }
-}
 
 /// The configuration, and where it came from.
 #[derive(Debug, Clone)]
@@ -73,7 +32,7 @@ pub struct Loaded {
     /// What is worth knowing about it.
     pub notes: Vec<String>,
     /// What is wrong with it, in parts that counting does not depend on.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ConfigProblem>,
     /// The directory of the two files.
     pub config_dir: PathBuf,
     /// Which of the two files are there.
@@ -197,7 +156,7 @@ pub fn load_what_can_be_read(options: &LoadOptions) -> Loaded {
         merged.env.insert("QUEUE_DIR", Value { text, origin });
     }
     token::put_web_token(&mut merged, &options.env, &dir);
-    let mut shared = Shared::new(merged.env, merged.findings);
+    let mut shared = SectionContext::new(merged.env, merged.findings);
     let mut root = Section::root(&mut shared, merged.toml);
     let sections = sections::read(&mut root, &dir);
     let Done {
@@ -220,13 +179,13 @@ fn read_files(options: &LoadOptions, dir: &Path) -> (Merged, Vec<&'static str>) 
         let message = format!("--config-dir {}: there is no such directory", dir.display());
         files
             .problems
-            .push(Problem::new(Origin::CommandLine, message));
+            .push(ConfigProblem::new(Origin::CommandLine, message));
     }
     let toml = files.read(dir, TOML_FILE, Origin::Toml);
     let dotenv = files.read(dir, DOTENV_FILE, Origin::Dotenv);
     let mut merged = Merged::new(&toml, &dotenv, &options.env);
     // A line that cannot be read has one fault, not another one for what is understood of it.
-    let is_read = |problem: &Problem| {
+    let is_read = |problem: &ConfigProblem| {
         files
             .problems
             .iter()
@@ -282,20 +241,6 @@ fn finish(
     }
 }
 
-fn config_dir(options: &LoadOptions) -> PathBuf {
-    if let Some(dir) = &options.config_dir {
-        return options.cwd.join(dir);
-    }
-    let here = [TOML_FILE, DOTENV_FILE]
-        .iter()
-        .any(|name| options.cwd.join(name).exists());
-    if here {
-        options.cwd.clone()
-    } else {
-        PathBuf::from(SYSTEM_DIR)
-    }
-}
-
 /// The file of the configuration that is there and that this user may not read.
 pub fn unreadable(options: &LoadOptions) -> Option<PathBuf> {
     let dir = config_dir(options);
@@ -308,17 +253,11 @@ pub fn unreadable(options: &LoadOptions) -> Option<PathBuf> {
     })
 }
 
-/// Whether this is the directory of the installed service, however it is spelt.
-pub(super) fn is_system_dir(dir: &Path) -> bool {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    real(dir) == real(Path::new(SYSTEM_DIR))
-}
-
 /// The two files, as they are read.
 #[derive(Default)]
 struct ConfigFiles {
     found: Vec<&'static str>,
-    problems: Vec<Problem>,
+    problems: Vec<ConfigProblem>,
 }
 
 impl ConfigFiles {
@@ -329,7 +268,7 @@ impl ConfigFiles {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return String::new(),
             Err(error) => {
                 let message = format!("cannot be read: {error}");
-                self.problems.push(Problem::new(origin(0), message));
+                self.problems.push(ConfigProblem::new(origin(0), message));
                 return String::new();
             }
         };
@@ -342,7 +281,7 @@ impl ConfigFiles {
         if is_utf16 {
             let message = "this is UTF-16: save it as UTF-8 (it is read all the same)";
             self.problems
-                .push(Problem::new(origin(0), message).of(ConfigPart::Aside));
+                .push(ConfigProblem::new(origin(0), message).of(ConfigPart::Aside));
         }
         for number in bad_lines {
             let line = text.lines().nth(number - 1).unwrap_or_default();
@@ -355,7 +294,7 @@ impl ConfigFiles {
             };
             let message = "a letter on this line is not UTF-8: save the file as UTF-8";
             self.problems
-                .push(Problem::new(origin(number), message).of(part));
+                .push(ConfigProblem::new(origin(number), message).of(part));
         }
         text
     }

@@ -1,9 +1,12 @@
 //! The configuration as a whole: defaults, samples, directories, problems.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::config::LineName;
+use crate::config::catalogue::catalogue;
 use crate::config::fixture::{CONNECTED, Dir, counts_without_server, problems, told};
-use crate::config::key::{Key, catalogue};
+use crate::config::key::Key;
 use crate::model::{Bias, CountedEdge, Level, NS_PER_MS};
 
 #[test]

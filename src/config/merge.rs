@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use super::catalogue::{by_env, env_names};
 use super::dotenv;
 use super::given::as_flag;
-use super::key::{by_env, env_names};
 use super::misspelt::{misspelt, part_of_env};
-use super::problem::{ConfigPart, Findings, Origin, Problem, Value};
-use super::raw::{self, Table};
+use super::problem::{ConfigPart, ConfigProblem, Findings, Origin, Value};
+use super::raw;
+use super::raw_table::RawTable;
 use super::text;
 
 /// What was written, each value with the place it came from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Merged {
     /// What `powerlogger.toml` says.
-    pub toml: Table,
+    pub toml: RawTable,
     /// What `.env` and the environment say, by the name that the key has there.
     pub env: BTreeMap<&'static str, Value>,
     /// What is wrong, and what is worth knowing.
@@ -59,7 +60,7 @@ impl Merged {
                 Ok(assignment) => assignment,
                 Err(bad) => {
                     let part = bad.key.as_deref().map_or(ConfigPart::Aside, part_of_name);
-                    let problem = Problem::new(Origin::Dotenv(bad.line), bad.why);
+                    let problem = ConfigProblem::new(Origin::Dotenv(bad.line), bad.why);
                     self.findings.problems.push(problem.of(part));
                     continue;
                 }
@@ -69,7 +70,7 @@ impl Merged {
                 let text = assignment.value;
                 self.put(name, Value { text, origin });
             } else if let Some((message, part)) = misspelt(&assignment.key) {
-                let problem = Problem::new(origin, message).of(part);
+                let problem = ConfigProblem::new(origin, message).of(part);
                 self.findings.problems.push(problem);
             }
         }
@@ -84,7 +85,7 @@ impl Merged {
             let message = format!(
                 "{name}: the value stands between typographic quotes: write it without, or between \""
             );
-            let problem = Problem::new(value.origin.clone(), message);
+            let problem = ConfigProblem::new(value.origin.clone(), message);
             self.findings.add(problem.of(part_of_env(name)));
         }
         self.env.insert(name, value);

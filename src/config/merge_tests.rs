@@ -4,13 +4,13 @@ use std::path::Path;
 
 use super::*;
 use crate::config::given::Filled;
-use crate::config::section::{Section, Shared};
+use crate::config::section::{Section, SectionContext};
 use crate::config::sections;
 
 /// What comes of it: the values of all tables, and what was found while merging; notes of reading, too.
 struct Seen {
     filled: Filled,
-    problems: Vec<Problem>,
+    problems: Vec<ConfigProblem>,
     notes: Vec<String>,
 }
 
@@ -32,7 +32,7 @@ fn merge(toml: &str, dotenv: &str, env: &[(&str, &str)]) -> Seen {
         .collect();
     let merged = Merged::new(toml, dotenv, &env);
     let problems = merged.findings.problems.clone();
-    let mut shared = Shared::new(merged.env, merged.findings);
+    let mut shared = SectionContext::new(merged.env, merged.findings);
     let mut root = Section::root(&mut shared, merged.toml);
     sections::read(&mut root, Path::new(""));
     Seen {

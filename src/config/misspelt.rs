@@ -1,6 +1,6 @@
 //! Keys of `.env` that are not ours: which of ours is meant, and what of the program they concern. Pure.
 
-use super::key::{by_env, env_names};
+use super::catalogue::{by_env, env_names};
 use super::nearest::nearest;
 use super::problem::ConfigPart;
 

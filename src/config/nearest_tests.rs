@@ -1,7 +1,7 @@
 //! Names that are meant.
 
 use super::*;
-use crate::config::key::catalogue;
+use crate::config::catalogue::catalogue;
 
 #[test]
 fn the_nearest_key_is_found_and_a_far_one_is_not() {

@@ -70,7 +70,7 @@ pub enum ConfigPart {
 
 /// Something that is wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct ConfigProblem {
     /// What it concerns.
     pub part: ConfigPart,
     /// Where.
@@ -79,10 +79,10 @@ pub struct Problem {
     pub message: String,
 }
 
-impl Problem {
+impl ConfigProblem {
     /// A problem of lines, meters or the journal, at a place.
-    pub fn new(origin: Origin, message: impl Into<String>) -> Problem {
-        Problem {
+    pub fn new(origin: Origin, message: impl Into<String>) -> ConfigProblem {
+        ConfigProblem {
             part: ConfigPart::Counting,
             origin,
             message: message.into(),
@@ -90,13 +90,13 @@ impl Problem {
     }
 
     /// The same, of another part.
-    pub fn of(mut self, part: ConfigPart) -> Problem {
+    pub fn of(mut self, part: ConfigPart) -> ConfigProblem {
         self.part = part;
         self
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.origin, self.message)
     }
@@ -106,14 +106,14 @@ impl fmt::Display for Problem {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
     /// What is wrong.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ConfigProblem>,
     /// What is worth knowing.
     pub notes: Vec<String>,
 }
 
 impl Findings {
     /// Adds a problem, once.
-    pub fn add(&mut self, problem: Problem) {
+    pub fn add(&mut self, problem: ConfigProblem) {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
@@ -131,7 +131,7 @@ impl Findings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     /// The problems, file by file, line by line.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ConfigProblem>,
     /// The directory that the files are in.
     pub dir: std::path::PathBuf,
 }

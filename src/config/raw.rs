@@ -1,66 +1,35 @@
 //! `powerlogger.toml` as written: tables of values with their lines, and everything that is no key. Pure.
 
-use std::collections::BTreeMap;
-
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::key::{Form, Key, Takes, catalogue};
+use super::catalogue::catalogue;
+use super::key::{Form, Key, Takes};
 use super::nearest::did_you_mean;
-use super::problem::{ConfigPart, Origin, Problem, Value};
+use super::problem::{ConfigPart, ConfigProblem, Origin, Value};
+use super::raw_table::RawTable;
 use super::syntax::{self, part_of_line, part_of_stray, part_of_table};
-
-/// A table of the file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Table {
-    /// The line it begins at; 0: it is not written.
-    pub line: usize,
-    /// Its values, by the names of their keys in it.
-    pub values: BTreeMap<&'static str, Value>,
-    /// The tables in it, by name. There may be several of one name where their [`Form`] says so.
-    pub tables: BTreeMap<&'static str, Vec<Table>>,
-}
-
-impl Table {
-    /// Sets a value, by the name of its key in the table.
-    pub(super) fn set(&mut self, name: &'static str, value: Value) {
-        self.values.insert(name, value);
-    }
-
-    /// Leaves out what is written at a place, here and in the tables in it.
-    fn forget(&mut self, origin: &Origin) {
-        self.values.retain(|_, value| value.origin != *origin);
-        for table in self.tables.values_mut().flatten() {
-            table.forget(origin);
-        }
-    }
-
-    /// How many tables of a name are in it.
-    pub(super) fn count(&self, name: &str) -> usize {
-        self.tables.get(name).map_or(0, Vec::len)
-    }
-}
 
 /// What the file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Raw {
     /// The tables.
-    pub root: Table,
+    pub root: RawTable,
     /// What is wrong.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ConfigProblem>,
 }
 
 /// Reads the text; goes on after each problem.
 pub(super) fn parse(text: &str) -> Raw {
     let lines = LineNumbers(text);
     let (document, errors) = DeTable::parse_recoverable(text);
-    let broken: Vec<Problem> = errors
+    let broken: Vec<ConfigProblem> = errors
         .iter()
         .map(|error| {
             let line = error.span().map_or(1, |span| lines.number(span.start));
             let written = text.lines().nth(line - 1).unwrap_or_default();
             let message = syntax::explain(written, error.message());
-            Problem::new(Origin::Toml(line), message).of(part_of_line(text, line))
+            ConfigProblem::new(Origin::Toml(line), message).of(part_of_line(text, line))
         })
         .collect();
     let mut reader = TableReader {
@@ -92,14 +61,14 @@ pub(super) fn parse(text: &str) -> Raw {
 /// Reads tables by their forms.
 struct TableReader<'a> {
     lines: LineNumbers<'a>,
-    problems: Vec<Problem>,
+    problems: Vec<ConfigProblem>,
 }
 
 impl TableReader<'_> {
-    fn table(&mut self, form: &'static Form, line: usize, entries: DeTable<'_>) -> Table {
-        let mut table = Table {
+    fn table(&mut self, form: &'static Form, line: usize, entries: DeTable<'_>) -> RawTable {
+        let mut table = RawTable {
             line,
-            ..Table::default()
+            ..RawTable::default()
         };
         for (name, value) in entries {
             let origin = Origin::Toml(self.lines.number(name.span().start));
@@ -125,7 +94,7 @@ impl TableReader<'_> {
         form: &'static Form,
         origin: &Origin,
         value: Spanned<DeValue<'_>>,
-    ) -> Vec<Table> {
+    ) -> Vec<RawTable> {
         let begin = self.lines.number(value.span().start);
         match value.into_inner() {
             DeValue::Table(entries) if !form.is_many => vec![self.table(form, begin, entries)],
@@ -147,14 +116,14 @@ impl TableReader<'_> {
                         form.header()
                     )
                 };
-                let problem = Problem::new(origin.clone(), message);
+                let problem = ConfigProblem::new(origin.clone(), message);
                 self.problems.push(problem.of(form.part));
                 Vec::new()
             }
         }
     }
 
-    fn entry(&mut self, form: &'static Form, entry: Spanned<DeValue<'_>>) -> Option<Table> {
+    fn entry(&mut self, form: &'static Form, entry: Spanned<DeValue<'_>>) -> Option<RawTable> {
         let begin = self.lines.number(entry.span().start);
         if let DeValue::Table(entries) = entry.into_inner() {
             return Some(self.table(form, begin, entries));
@@ -164,7 +133,7 @@ impl TableReader<'_> {
             form.name,
             form.header()
         );
-        let problem = Problem::new(Origin::Toml(begin), message);
+        let problem = ConfigProblem::new(Origin::Toml(begin), message);
         self.problems.push(problem.of(form.part));
         None
     }
@@ -205,7 +174,8 @@ impl TableReader<'_> {
                 (form.part, message)
             }
         };
-        self.problems.push(Problem::new(origin, message).of(part));
+        self.problems
+            .push(ConfigProblem::new(origin, message).of(part));
     }
 
     /// A plain value as text, and a list as its texts with commas between; what it must be is judged when the
@@ -234,7 +204,7 @@ impl TableReader<'_> {
                 format!("\"{name}\" takes one plain value, not {}", value.type_str())
             };
             self.problems
-                .push(Problem::new(origin.clone(), message).of(form.part));
+                .push(ConfigProblem::new(origin.clone(), message).of(form.part));
         }
         found
     }

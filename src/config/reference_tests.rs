@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::config::key::Takes;
 
 const REFERENCE: &str = include_str!("../../docs/usage/configuration.md");
 

@@ -8,14 +8,14 @@ use std::str::FromStr;
 
 use super::given::{FLAGS, Filled, Given};
 use super::key::{Form, Key, Takes};
-use super::problem::{ConfigPart, Findings, Origin, Problem, Value};
-use super::raw::Table;
+use super::problem::{ConfigPart, ConfigProblem, Findings, Origin, Value};
+use super::raw_table::RawTable;
 use super::seconds;
 use super::size::parse_bytes;
 
 /// What all sections share.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(super) struct SectionContext {
     /// What `.env`, the environment and the command line set, by the name in `.env`.
     pub env: BTreeMap<&'static str, Value>,
     /// What is wrong, and what is worth knowing.
@@ -24,10 +24,10 @@ pub(super) struct Shared {
     is_description: bool,
 }
 
-impl Shared {
+impl SectionContext {
     /// With what `.env` and others set, and what has been found so far.
-    pub(super) fn new(env: BTreeMap<&'static str, Value>, findings: Findings) -> Shared {
-        Shared {
+    pub(super) fn new(env: BTreeMap<&'static str, Value>, findings: Findings) -> SectionContext {
+        SectionContext {
             env,
             findings,
             is_description: false,
@@ -49,30 +49,30 @@ pub(super) struct Done {
 /// A table that is being read.
 #[derive(Debug)]
 pub(super) struct Section<'a> {
-    shared: &'a mut Shared,
-    written: Table,
+    shared: &'a mut SectionContext,
+    written: RawTable,
     done: Done,
     is_wrong: bool,
 }
 
 impl<'a> Section<'a> {
     /// The whole of the configuration.
-    pub(super) fn root(shared: &'a mut Shared, written: Table) -> Section<'a> {
+    pub(super) fn root(shared: &'a mut SectionContext, written: RawTable) -> Section<'a> {
         Section::new(shared, written, Form::new("", false, ConfigPart::Counting))
     }
 
     /// The tables and keys that `read` asks for.
     pub(super) fn describe<T>(read: impl FnOnce(&mut Section<'_>) -> T) -> Form {
-        let mut shared = Shared {
+        let mut shared = SectionContext {
             is_description: true,
-            ..Shared::default()
+            ..SectionContext::default()
         };
-        let mut root = Section::root(&mut shared, Table::default());
+        let mut root = Section::root(&mut shared, RawTable::default());
         read(&mut root);
         root.done.form
     }
 
-    fn new(shared: &'a mut Shared, written: Table, form: Form) -> Section<'a> {
+    fn new(shared: &'a mut SectionContext, written: RawTable, form: Form) -> Section<'a> {
         let done = Done {
             form,
             filled: Filled::new(),
@@ -105,9 +105,9 @@ impl<'a> Section<'a> {
     }
 
     /// The tables of this name, for [`Section::entry`] one by one.
-    pub(super) fn take_tables(&mut self, name: &str) -> Vec<Table> {
+    pub(super) fn take_tables(&mut self, name: &str) -> Vec<RawTable> {
         if self.shared.is_description {
-            return vec![Table::default()];
+            return vec![RawTable::default()];
         }
         self.written.tables.remove(name).unwrap_or_default()
     }
@@ -117,7 +117,7 @@ impl<'a> Section<'a> {
         &mut self,
         name: &'static str,
         part: ConfigPart,
-        written: Table,
+        written: RawTable,
         read: impl FnOnce(&mut Section<'_>) -> T,
     ) -> T {
         let (value, filled) = self.inner(Form::new(name, true, part), written, read);
@@ -128,7 +128,7 @@ impl<'a> Section<'a> {
     fn inner<T>(
         &mut self,
         form: Form,
-        written: Table,
+        written: RawTable,
         read: impl FnOnce(&mut Section<'_>) -> T,
     ) -> (T, Filled) {
         let mut section = Section::new(self.shared, written, form);
@@ -172,7 +172,7 @@ impl<'a> Section<'a> {
     /// Adds a problem; once, however many tables have it.
     pub(super) fn problem(&mut self, origin: &Origin, message: impl Into<String>) {
         self.is_wrong = true;
-        let problem = Problem::new(origin.clone(), message);
+        let problem = ConfigProblem::new(origin.clone(), message);
         self.shared.findings.add(problem.of(self.done.form.part));
     }
 

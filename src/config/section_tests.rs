@@ -9,7 +9,7 @@ fn read<T>(
     env: &[(&'static str, &str)],
     read: impl FnOnce(&mut Section<'_>) -> T,
 ) -> (T, Vec<String>, Filled) {
-    let mut table = Table::default();
+    let mut table = RawTable::default();
     for (line, (name, text)) in (1..).zip(values) {
         let (text, origin) = ((*text).to_owned(), Origin::Toml(line));
         table.set(name, Value { text, origin });
@@ -18,7 +18,7 @@ fn read<T>(
         let (text, origin) = ((*text).to_owned(), Origin::Dotenv(line));
         (*name, Value { text, origin })
     });
-    let mut shared = Shared::new(env.collect(), Findings::default());
+    let mut shared = SectionContext::new(env.collect(), Findings::default());
     let mut root = Section::root(&mut shared, table);
     let value = read(&mut root);
     let filled = root.finish().filled;
@@ -102,14 +102,14 @@ fn the_environment_wins_over_the_file_and_names_the_key_its_own_way() {
 #[test]
 fn of_several_tables_each_has_its_own_and_the_environment_is_for_the_rest() {
     let table = |text: &str| {
-        let mut table = Table::default();
+        let mut table = RawTable::default();
         let (text, origin) = (text.to_owned(), Origin::Toml(1));
         table.set("a_ms", Value { text, origin });
         table
     };
     let env = [("A", "0.003")];
     let (values, problems, _) = read(&[], &env, |s| {
-        let tables = [table("1"), Table::default()];
+        let tables = [table("1"), RawTable::default()];
         tables.map(|table| {
             s.entry("t", ConfigPart::Aside, table, |s| {
                 s.number(key("a_ms", "a").env_in_seconds("A"), 7.0, 0.0..=9.0)
@@ -121,7 +121,7 @@ fn of_several_tables_each_has_its_own_and_the_environment_is_for_the_rest() {
 
 #[test]
 fn a_problem_of_all_tables_is_told_once_with_what_it_concerns() {
-    let mut shared = Shared::new(
+    let mut shared = SectionContext::new(
         BTreeMap::from([(
             "A",
             Value {
@@ -131,9 +131,9 @@ fn a_problem_of_all_tables_is_told_once_with_what_it_concerns() {
         )]),
         Findings::default(),
     );
-    let mut root = Section::root(&mut shared, Table::default());
+    let mut root = Section::root(&mut shared, RawTable::default());
     for _ in 0..3 {
-        root.entry("t", ConfigPart::Server, Table::default(), |s| {
+        root.entry("t", ConfigPart::Server, RawTable::default(), |s| {
             s.number(key("a", "a").env("A"), 1, 1..=9)
         });
     }

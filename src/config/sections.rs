@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use super::lacking::Lacking;
 use super::problem::ConfigPart;
 use super::section::Section;
-use super::server::Lacking;
 use super::site::SiteSettings;
 use super::web::WebSettings;
 use super::{

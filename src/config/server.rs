@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::given::Filled;
 use super::influx::InfluxSettings;
-use super::load::LoadOptions;
-use super::problem::{ConfigPart, DOTENV_FILE, Findings, Origin, Problem};
+use super::lacking::{Lacking, is_placeholder};
+use super::options::LoadOptions;
+use super::problem::{ConfigPart, ConfigProblem, DOTENV_FILE, Findings, Origin};
 use super::token;
 
 /// Where the ways of installing put the example of `.env`.
@@ -18,9 +19,6 @@ const EXAMPLES: [&str; 2] = [
 /// What a file of certificates holds.
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
-/// The places where a value of the original's example was not replaced.
-const PLACEHOLDERS: [&str; 3] = ["paste_your_token_here", "your_influx", "your-host"];
-
 /// Whether there is a server to send to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Influx {
@@ -28,24 +26,6 @@ pub enum Influx {
     Configured(Box<InfluxSettings>),
     /// Not yet; the text says what is missing and what to do.
     NotConfigured(String),
-}
-
-/// A key that is needed and not there, or still holds what the example says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Lacking {
-    /// Its name in `.env`.
-    pub name: &'static str,
-    /// Whether it holds what the example says.
-    pub is_placeholder: bool,
-}
-
-/// Whether this is what the example file says, and was not chosen.
-pub(super) fn is_placeholder(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    text.starts_with("your_")
-        || PLACEHOLDERS
-            .iter()
-            .any(|placeholder| text.contains(placeholder))
 }
 
 /// The server, if there is all of it and nothing is wrong with it. `dir`: where the files are.
@@ -62,7 +42,7 @@ pub(super) fn find(
         findings.problems.push(problem);
         None
     });
-    let of_server = |problem: &&Problem| problem.part == ConfigPart::Server;
+    let of_server = |problem: &&ConfigProblem| problem.part == ConfigPart::Server;
     let wrong = findings.problems.iter().filter(of_server);
     let wrong: Vec<String> = wrong.map(ToString::to_string).collect();
     if !wrong.is_empty() {
@@ -147,7 +127,7 @@ fn check_ca_file(values: &Filled, findings: &mut Findings, settings: &InfluxSett
         "{name}: {}: {why}; put the certificate there, or correct the path",
         path.display()
     );
-    findings.add(Problem::new(origin, message).of(ConfigPart::Server));
+    findings.add(ConfigProblem::new(origin, message).of(ConfigPart::Server));
 }
 
 #[cfg(test)]

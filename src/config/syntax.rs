@@ -1,6 +1,6 @@
 //! What is no TOML: told in words for people, with what it concerns. Pure.
 
-use super::key::{catalogue, part_of};
+use super::catalogue::{catalogue, part_of};
 use super::problem::ConfigPart;
 
 /// What is between quotes that TOML does not know.

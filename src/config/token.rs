@@ -3,18 +3,17 @@
 //! `web.token`, `[web] token`.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::InfluxSettings;
 use super::given::Filled;
-use super::load::is_system_dir;
+use super::influx::InfluxSettings;
+use super::lacking::{Lacking, is_placeholder};
 use super::merge::Merged;
-use super::problem::{ConfigPart, Origin, Problem, TOML_FILE, Value};
-use super::server::{Lacking, is_placeholder};
-use super::text::invisible;
+use super::options::is_system_dir;
+use super::problem::{ConfigPart, ConfigProblem, Origin, TOML_FILE, Value};
+use super::secret::{Secret, Token, TokenSource, check_carried};
 
 /// Written by `setup` beside the configuration.
 pub const WRITER_FILE: &str = "writer.token";
@@ -28,50 +27,6 @@ const OF_THE_SERVICE: &str = "/run/credentials/powerlogger.service";
 /// The name of the page's token: of its file beside the configuration, and of the credential.
 pub const WEB_TOKEN: &str = "web.token";
 
-/// A token and where it came from.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Token {
-    /// The secret itself.
-    pub secret: Secret,
-    /// Where it was found.
-    pub source: TokenSource,
-}
-
-/// Where the token of `run` comes from; the first that is there wins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TokenSource {
-    /// A systemd credential (`$CREDENTIALS_DIRECTORY/influx-token`).
-    Credential,
-    /// `INFLUX_WRITER_TOKEN`.
-    WriterEnv,
-    /// `writer.token` beside the configuration, written by `setup`.
-    WriterFile,
-    /// `INFLUX_TOKEN`.
-    AdminEnv,
-}
-
-/// A secret: cannot be printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes a secret into custody.
-    pub fn new(secret: impl Into<String>) -> Secret {
-        Secret(secret.into())
-    }
-
-    /// The secret itself, for the one place that sends it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
-
 /// Finds the token. What is worth knowing about a file that is not used goes into `notes`.
 ///
 /// # Errors
@@ -82,7 +37,7 @@ pub(super) fn find(
     dir: &Path,
     influx: &InfluxSettings,
     notes: &mut Vec<String>,
-) -> Result<Option<Token>, Problem> {
+) -> Result<Option<Token>, ConfigProblem> {
     if let Some((path, text)) = credential(env, dir, influx, notes) {
         return sound(&text, TokenSource::Credential, Origin::File(path)).map(Some);
     }
@@ -111,7 +66,7 @@ fn is_set(text: &str) -> bool {
     !text.is_empty() && !is_placeholder(text)
 }
 
-fn sound(text: &str, source: TokenSource, origin: Origin) -> Result<Token, Problem> {
+fn sound(text: &str, source: TokenSource, origin: Origin) -> Result<Token, ConfigProblem> {
     let name = match source {
         TokenSource::Credential => "the credential",
         TokenSource::WriterEnv => "INFLUX_WRITER_TOKEN",
@@ -123,28 +78,10 @@ fn sound(text: &str, source: TokenSource, origin: Origin) -> Result<Token, Probl
             let secret = Secret::new(text);
             Ok(Token { secret, source })
         }
-        Err(why) => Err(Problem::new(origin, format!("{name}: {why}")).of(ConfigPart::Server)),
+        Err(why) => {
+            Err(ConfigProblem::new(origin, format!("{name}: {why}")).of(ConfigPart::Server))
+        }
     }
-}
-
-/// A token that a header can carry: what was copied with a quote, a mark or a blank that cannot be seen is told
-/// here, with its place, and not by a server that does not know it.
-pub(super) fn check_carried(text: &str) -> Result<&str, String> {
-    let text = text.trim();
-    let Some(odd) = text.chars().find(|c| !matches!(c, ' '..='~')) else {
-        return Ok(text);
-    };
-    let at = text.chars().take_while(|c| matches!(c, ' '..='~')).count() + 1;
-    let code = u32::from(odd);
-    let shown = if invisible(&odd.to_string()).is_some() || odd.is_whitespace() {
-        "an invisible character".to_owned()
-    } else {
-        format!("\"{odd}\"")
-    };
-    Err(format!(
-        "{shown} (U+{code:04X}, its character {at}) cannot be in a token: copy it once more, without \
-         quotes around it"
-    ))
 }
 
 /// Puts the page's token into `[web]`, from the first place that has one.
@@ -168,7 +105,7 @@ pub(super) fn put_web_token(merged: &mut Merged, env: &BTreeMap<String, String>,
             origin: Origin::File(path),
         };
         if web.is_empty() {
-            web.push(super::raw::Table::default());
+            web.push(super::raw_table::RawTable::default());
         }
         web[0].set("token", value);
         return;

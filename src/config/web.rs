@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::given::Given;
 use super::key::key;
 use super::nearest::nearest;
+use super::secret::{Secret, check_carried};
 use super::section::Section;
-use super::token::{Secret, check_carried};
 
 /// The port of the page where none is written.
 pub const WEB_PORT: u16 = 8077;

@@ -1,0 +1,70 @@
+//! A meter as the configuration knows it: its line, and what counts as a pulse on it.
+
+use std::fmt;
+
+use crate::model::{Bias, CountedEdge, Level};
+
+/// One meter: a name, a line, and what counts as a pulse on it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeterSettings {
+    /// The name; also the value of the tag `PulseType`.
+    pub name: String,
+    /// The line it is wired to.
+    pub line: LineSettings,
+    /// What counts as a pulse.
+    pub filter: FilterSettings,
+    /// Pulses for one kilowatt-hour, as printed on the meter's face. None: not known.
+    pub imp_per_kwh: Option<f64>,
+    /// The most power that can flow through it, in watts: pulses that mean more are interference.
+    pub max_power_w: f64,
+}
+
+/// Which GPIO line, and how to request it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineSettings {
+    /// The chip: a label (`pinctrl-bcm2711`), a name (`gpiochip0`) or a path. None: any chip
+    /// that has the line.
+    pub chip: Option<String>,
+    /// The line on it.
+    pub line: LineName,
+    /// The resistor to switch on.
+    pub bias: Bias,
+    /// Debounce period of the kernel in microseconds; 0: none, all edges are seen.
+    pub kernel_debounce_us: u32,
+}
+
+/// A line by its name or by its number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LineName {
+    /// The chip's own name for the line, such as `GPIO20`.
+    Name(String),
+    /// A GPIO number: the line named `GPIO<number>`, else the offset on the chip.
+    Number(u32),
+}
+
+impl fmt::Display for LineName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LineName::Name(name) => f.write_str(name),
+            LineName::Number(number) => write!(f, "GPIO{number}"),
+        }
+    }
+}
+
+/// What counts as a pulse: the settings of the pure filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FilterSettings {
+    /// Which transitions count.
+    pub counted: CountedEdge,
+    /// The level of the line while the meter's output is active; its duration is the width.
+    pub active: Level,
+    /// How long a level must stay to be believed, in nanoseconds; 0: every edge is believed.
+    pub bounce_ns: i64,
+    /// The shortest active phase that is a pulse, in nanoseconds; 0: any.
+    pub min_width_ns: i64,
+    /// The longest active phase that is a pulse, in nanoseconds; 0: any. A meter's LED that is lit
+    /// steadily while there is no load gives none.
+    pub max_width_ns: i64,
+    /// The shortest time between two pulses, in nanoseconds; 0: any.
+    pub min_interval_ns: i64,
+}
