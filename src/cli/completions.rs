@@ -3,10 +3,8 @@
 use std::io::Write;
 
 use anyhow::Result;
-use clap::{Args, Command, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
-
-use super::Cli;
 
 /// What `completions` is told.
 #[derive(Debug, Args)]
@@ -15,21 +13,20 @@ pub struct CompletionsArgs {
     shell: Shell,
 }
 
-/// Writes the completions.
+/// Writes the completions of `program`.
 ///
 /// # Errors
 /// When they cannot be written.
-pub fn completions(args: &CompletionsArgs, out: &mut dyn Write) -> Result<()> {
+pub fn completions(args: &CompletionsArgs, program: &Command, out: &mut dyn Write) -> Result<()> {
     // In memory first: the generator panics where a pipe breaks.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut shown(), "powerlogger", &mut script);
+    clap_complete::generate(args.shell, &mut shown(program), "powerlogger", &mut script);
     out.write_all(&script)?;
     Ok(())
 }
 
 /// The commands without those that are hidden: the generators offer these, too.
-fn shown() -> Command {
-    let all = Cli::command();
+fn shown(all: &Command) -> Command {
     let shown = all.get_subcommands().filter(|below| !below.is_hide_set());
     Command::new("powerlogger")
         .version(env!("CARGO_PKG_VERSION"))

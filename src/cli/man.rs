@@ -7,10 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::{Args, Command, CommandFactory};
+use clap::{Args, Command};
 use clap_mangen::Man;
-
-use super::Cli;
 
 /// What the definitions do not know, for the first page.
 const FILES: &str = r#".SH FILES
@@ -41,14 +39,14 @@ pub struct ManArgs {
     dir: PathBuf,
 }
 
-/// Writes the pages: `powerlogger.1`, `powerlogger-run.1` and so on.
+/// Writes the pages of `program`: `powerlogger.1`, `powerlogger-run.1` and so on.
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn man(args: &ManArgs) -> Result<()> {
+pub fn man(args: &ManArgs, program: Command) -> Result<()> {
     fs::create_dir_all(&args.dir).with_context(|| args.dir.display().to_string())?;
     // The same pages go into the packages of all architectures: they name no build.
-    let mut command = Cli::command()
+    let mut command = program
         .version(env!("CARGO_PKG_VERSION"))
         .disable_help_subcommand(true);
     command.build();

@@ -16,43 +16,30 @@ pub mod time;
 pub mod verify;
 
 mod asking;
+mod exit;
 mod log;
 mod new_file;
 mod progress;
 mod rights;
 mod simulated;
 mod table;
+mod version;
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::load::load_what_can_be_read;
 use crate::config::{ConfigError, LoadOptions, Loaded};
-use crate::daemon::RunError;
-use crate::journal::JournalError;
 use crate::journal::{Holder, holder};
 use crate::owner::Keep;
 use crate::owner::rights::{judge_as_daemon, work_as_owner};
 use crate::text::{names, numbers};
 
-/// Something failed.
-pub const EXIT_FAILED: u8 = 1;
-/// Not now; a later try may go better (EX_TEMPFAIL of sysexits.h).
-pub const EXIT_TRY_LATER: u8 = 75;
-/// The configuration is wrong, or the journal is of a newer version; trying again is of no use (EX_CONFIG
-/// of sysexits.h).
-pub const EXIT_CONFIG: u8 = 78;
-
-/// What `--version` names: version, commit and build; `build.rs` knows the last two.
-pub const VERSION: &str = concat!(
-    env!("CARGO_PKG_VERSION"),
-    " (",
-    env!("POWERLOGGER_BUILD"),
-    ")"
-);
+pub use exit::{EXIT_CONFIG, EXIT_FAILED, EXIT_TRY_LATER, exit_code, explain};
+pub use version::VERSION;
 
 const EXIT_CODES: &str =
     "Exit codes: 0 ok, 1 failed, 2 usage, 75 try later, 78 configuration or a newer journal.";
@@ -156,8 +143,8 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             return import::import(&args, &simulated::load_known(&options)?, out);
         }
         Command::Config(command) => config::config(&command, &options, out)?,
-        Command::Completions(args) => completions::completions(&args, out)?,
-        Command::Man(args) => man::man(&args)?,
+        Command::Completions(args) => completions::completions(&args, &Cli::command(), out)?,
+        Command::Man(args) => man::man(&args, Cli::command())?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -188,54 +175,5 @@ fn load_beside_daemon(options: &LoadOptions, wrong: anyhow::Error) -> anyhow::Re
     match holder(dir) {
         Holder::Somebody => Ok(loaded),
         _ => Err(wrong),
-    }
-}
-
-/// The exit code that an error deserves.
-pub fn exit_code(error: &anyhow::Error) -> ExitCode {
-    let journal = match error.downcast_ref::<RunError>() {
-        Some(RunError::Journal(error)) => Some(error),
-        _ => error.downcast_ref::<JournalError>(),
-    };
-    let temporary = error
-        .downcast_ref::<RunError>()
-        .is_some_and(RunError::is_temporary);
-    let code = match journal.map(JournalError::kind) {
-        _ if error.is::<ConfigError>() => EXIT_CONFIG,
-        Some("newer_schema" | "holds_real") => EXIT_CONFIG,
-        Some("in_use") => EXIT_TRY_LATER,
-        _ if temporary => EXIT_TRY_LATER,
-        _ => EXIT_FAILED,
-    };
-    ExitCode::from(code)
-}
-
-/// The chain of an error, a line a cause.
-pub fn explain(error: &anyhow::Error) -> String {
-    let mut lines = vec![format!("powerlogger: {error}")];
-    lines.extend(
-        error
-            .chain()
-            .skip(1)
-            .map(|cause| format!("  because: {cause}")),
-    );
-    lines.join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_newer_journal_is_not_tried_again() {
-        let newer = || JournalError::NewerSchema { found: 9, known: 3 };
-        for error in [
-            anyhow::Error::from(newer()),
-            anyhow::Error::from(RunError::Journal(newer())),
-        ] {
-            assert_eq!(exit_code(&error), ExitCode::from(EXIT_CONFIG));
-        }
-        let no_line = anyhow::Error::from(RunError::NoLine);
-        assert_eq!(exit_code(&no_line), ExitCode::from(EXIT_TRY_LATER));
     }
 }

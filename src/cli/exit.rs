@@ -1,0 +1,64 @@
+//! What a command ends with: its exit code, and the words about an error.
+
+use std::process::ExitCode;
+
+use crate::config::ConfigError;
+use crate::daemon::RunError;
+use crate::journal::JournalError;
+
+/// Something failed.
+pub const EXIT_FAILED: u8 = 1;
+/// Not now; a later try may go better (EX_TEMPFAIL of sysexits.h).
+pub const EXIT_TRY_LATER: u8 = 75;
+/// The configuration is wrong, or the journal is of a newer version; trying again is of no use (EX_CONFIG
+/// of sysexits.h).
+pub const EXIT_CONFIG: u8 = 78;
+
+/// The exit code that an error deserves.
+pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let journal = match error.downcast_ref::<RunError>() {
+        Some(RunError::Journal(error)) => Some(error),
+        _ => error.downcast_ref::<JournalError>(),
+    };
+    let temporary = error
+        .downcast_ref::<RunError>()
+        .is_some_and(RunError::is_temporary);
+    let code = match journal.map(JournalError::kind) {
+        _ if error.is::<ConfigError>() => EXIT_CONFIG,
+        Some("newer_schema" | "holds_real") => EXIT_CONFIG,
+        Some("in_use") => EXIT_TRY_LATER,
+        _ if temporary => EXIT_TRY_LATER,
+        _ => EXIT_FAILED,
+    };
+    ExitCode::from(code)
+}
+
+/// The chain of an error, a line a cause.
+pub fn explain(error: &anyhow::Error) -> String {
+    let mut lines = vec![format!("powerlogger: {error}")];
+    lines.extend(
+        error
+            .chain()
+            .skip(1)
+            .map(|cause| format!("  because: {cause}")),
+    );
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_journal_is_not_tried_again() {
+        let newer = || JournalError::NewerSchema { found: 9, known: 3 };
+        for error in [
+            anyhow::Error::from(newer()),
+            anyhow::Error::from(RunError::Journal(newer())),
+        ] {
+            assert_eq!(exit_code(&error), ExitCode::from(EXIT_CONFIG));
+        }
+        let no_line = anyhow::Error::from(RunError::NoLine);
+        assert_eq!(exit_code(&no_line), ExitCode::from(EXIT_TRY_LATER));
+    }
+}
