@@ -192,10 +192,23 @@ mod tests {
     }
 
     #[test]
-    fn asking_sets_nothing_and_works() {
-        let _ = is_synchronised();
+    fn asking_sets_nothing_and_the_watch_stays_armed() {
+        use rustix::event::{PollFd, PollFlags, poll};
+        use rustix::time::timerfd_gettime;
         let set = ClockSet::watch().unwrap();
+        let is_armed = || timerfd_gettime(&set.0).unwrap().it_value.tv_sec > 0;
+        let was_set = || {
+            let mut watched = [PollFd::new(&set, PollFlags::IN)];
+            poll(&mut watched, Some(&Timespec::default())).unwrap() > 0
+        };
+        assert!(is_armed());
+        let said = is_synchronised();
+        for _ in 0..100 {
+            assert_eq!(is_synchronised(), said);
+        }
+        assert!(!was_set(), "the question set the clock");
         set.clear();
+        assert!(is_armed() && !was_set());
     }
 
     /// Where the child of the next test writes what its monotonic clock shows.

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod cli_output;
 mod client_faults;
 mod clock;
 mod daemon;

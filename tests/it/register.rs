@@ -71,6 +71,21 @@ impl Home {
         (pulses, all[0]["kwh"].as_f64())
     }
 
+    /// The flat's pulses, when its register is that of the last reading and of the pulses counted since, by one answer.
+    fn flat_since_reading(&self) -> (i64, f64) {
+        let (code, said) = self.ask(&["register", "--json"]);
+        assert_eq!(code, 0, "{said}");
+        let all: Value = serde_json::from_str(&said).unwrap();
+        let flat = &all[0];
+        let reading = flat["readings"].as_array().unwrap().last().unwrap();
+        let pulses = flat["pulses"].as_i64().unwrap();
+        let since = pulses - reading["pulses"].as_i64().unwrap();
+        let want_kwh = reading["kwh"].as_f64().unwrap() + since as f64 / 1_000.0;
+        let kwh = flat["kwh"].as_f64().unwrap();
+        assert!(since >= 0 && (kwh - want_kwh).abs() < 1e-6, "{flat:#}");
+        (pulses, kwh)
+    }
+
     /// The daemon on a flat that lives a minute a quarter of a second.
     fn run(&self) -> Program {
         let log: PathBuf = self.0.path().join("log");
@@ -88,19 +103,22 @@ fn readings_are_kept_beside_the_daemon_and_survive_its_death() {
     let home = Home::new();
     let daemon = home.run();
     home.wait_for_pulses(10);
+    let known = home.flat().0;
     let said = home.set(&["Flat", "12345.6"]);
     assert!(
         said.contains("12345.6 kWh, and counted from here on"),
         "{said}"
     );
-    let (base, kwh) = home.flat();
-    // It counts on while we ask.
-    let near = |kwh: Option<f64>, pulses: i64| {
-        let want = 12_345.6 + pulses as f64 / 1_000.0;
-        (kwh.unwrap() - want).abs() < 0.5
-    };
-    assert!(near(kwh, 0), "{kwh:?}");
+    let (base, kwh) = home.flat_since_reading();
+    let counted_kwh = (base - known) as f64 / 1_000.0;
+    assert!(
+        (12_345.6 - 1e-6..=12_345.6 + counted_kwh + 1e-6).contains(&kwh),
+        "the reading was not taken now: {kwh}, {counted_kwh} kWh counted meanwhile"
+    );
     home.wait_for_pulses(base + 50);
+    let (later, grown) = home.flat_since_reading();
+    let counted_kwh = (later - base) as f64 / 1_000.0;
+    assert!((grown - kwh - counted_kwh).abs() < 1e-6, "{kwh} {grown}");
     daemon.end(Signal::KILL, PATIENCE);
     let (killed_at, before) = home.flat();
     let daemon = home.run();
