@@ -16,10 +16,9 @@ use super::pace::{self, Due, Pace, Script};
 use super::waker::Waker;
 use super::{Polled, Signal, Source};
 use crate::config::MeterSettings;
-use crate::model::{CountedEdge, Edge, EdgeKind, Level, MeterId, MonoNs, NS_PER_MS, NS_PER_S};
-
-/// Pulses for one kilowatt-hour where the configuration does not say: the most usual meter.
-const IMP_PER_KWH_DEFAULT: f64 = 1000.0;
+use crate::model::{
+    CountedEdge, Edge, EdgeKind, Level, MeterId, MonoNs, NS_PER_MS, NS_PER_S, SIMULATED_IMP_PER_KWH,
+};
 
 /// More than any meter has; bounds the edges of one step.
 const IMP_PER_KWH_MAX: f64 = 1_000_000.0;
@@ -207,7 +206,7 @@ impl Line {
         let imp_per_kwh = meter
             .imp_per_kwh
             .filter(|imp| imp.is_finite() && *imp > 0.0)
-            .unwrap_or(IMP_PER_KWH_DEFAULT);
+            .unwrap_or(SIMULATED_IMP_PER_KWH);
         Line {
             id,
             feed: Feed::of(&meter.name, seed),

@@ -11,3 +11,6 @@ impl MeterId {
         usize::from(self.0)
     }
 }
+
+/// Pulses for one kilowatt-hour of a simulated meter where the configuration does not say: the most usual one.
+pub const SIMULATED_IMP_PER_KWH: f64 = 1000.0;

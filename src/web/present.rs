@@ -5,7 +5,7 @@ use crate::energy::derived::Role;
 use crate::energy::power::PulseRate;
 use crate::energy::quantity::{PulseWorth, Quantity};
 use crate::live::{LineLive, Snapshot};
-use crate::model::MonoNs;
+use crate::model::{MonoNs, NS_PER_S, SIMULATED_IMP_PER_KWH};
 
 /// All configured meters, in the order of the configuration.
 #[derive(Debug, Clone)]
@@ -23,8 +23,22 @@ pub(super) struct PresentMeter {
     pub(super) imp_per_kwh: Option<f64>,
     /// Its line is read.
     pub(super) is_read: bool,
+    /// Since when, in seconds since 1970.
+    since_s: i64,
     /// Its latest pulses; None: what one is worth is not known.
     pub(super) rate: Option<PulseRate>,
+}
+
+impl PresentMeter {
+    /// For how many seconds of `from_s..to_s` its line was watched that are not saved yet. `saved_until_s`: the end
+    /// of what is. What is watched now began when the line was last requested; before that there may be a gap.
+    pub(super) fn live_s(&self, saved_until_s: i64, (from_s, to_s): (i64, i64)) -> i64 {
+        if !self.is_read {
+            return 0;
+        }
+        let since_s = self.since_s.max(saved_until_s).max(from_s);
+        (to_s - since_s).max(0)
+    }
 }
 
 impl Present {
@@ -33,15 +47,18 @@ impl Present {
         let of_meter = |settings: &MeterSettings| {
             let mut lines = now.capture.lines.iter();
             let line = lines.find(|line| *line.meter == *settings.name);
-            let worth = settings.imp_per_kwh.map(|pulses_per_unit| PulseWorth {
+            let simulated = now.journal.simulated.then_some(SIMULATED_IMP_PER_KWH);
+            let imp_per_kwh = settings.imp_per_kwh.or(simulated);
+            let worth = imp_per_kwh.map(|pulses_per_unit| PulseWorth {
                 quantity: Quantity::KilowattHours,
                 pulses_per_unit,
             });
             PresentMeter {
                 name: settings.name.clone(),
                 role: role_of(&settings.name),
-                imp_per_kwh: settings.imp_per_kwh,
+                imp_per_kwh,
                 is_read: line.is_some_and(LineLive::is_read),
+                since_s: line.map_or(0, |line| line.now.since_ns.div_euclid(NS_PER_S)),
                 rate: worth.zip(line).map(|(worth, line)| rate_of(worth, line)),
             }
         };

@@ -13,7 +13,7 @@ use crate::energy::periods::{Calendar, Period, PeriodUnit};
 use crate::energy::quantity::{PulseWorth, Quantity};
 use crate::journal::CountedParts;
 use crate::model::{NS_PER_S, View};
-use crate::web::present::{Present, role_word};
+use crate::web::present::{Present, PresentMeter, role_word};
 use crate::web::problem::{Problem, WRONG_PARAMETER};
 use crate::web::query::Query;
 use crate::web::source::Source;
@@ -229,11 +229,10 @@ async fn counted(source: &Source, parts: Parts, now_s: i64) -> Result<EnergySpan
     let present = source.present();
     let meters = present.meters.iter().filter_map(|meter| {
         let counted = counted.iter().find(|counted| counted.meter == meter.name)?;
-        let role = (meter.role, meter.imp_per_kwh, meter.is_read);
         let restored = restored.get(&meter.name).copied().unwrap_or(0);
         Some(EnergyMeter::of(
             counted,
-            role,
+            meter,
             restored,
             &parts.starts_s,
             now_s,
@@ -246,7 +245,7 @@ async fn counted(source: &Source, parts: Parts, now_s: i64) -> Result<EnergySpan
 impl EnergyMeter {
     fn of(
         counted: &CountedParts,
-        (role, imp_per_kwh, is_read): (Option<Role>, Option<f64>, bool),
+        present: &PresentMeter,
         restored: i64,
         starts_s: &[i64],
         now_s: i64,
@@ -254,12 +253,7 @@ impl EnergyMeter {
         let spans = starts_s.windows(2);
         // What was watched last is saved now and then.
         let live_s = |from_s: i64, to_s: i64| {
-            let since_s = counted.watched_until_s.max(from_s);
-            if is_read && counted.watched_until_s > 0 {
-                (now_s.min(to_s) - since_s).max(0)
-            } else {
-                0
-            }
+            present.live_s(counted.watched_until_s, (from_s, to_s.min(now_s)))
         };
         let watched_s: Vec<i64> = spans
             .zip(&counted.watched_s)
@@ -272,15 +266,15 @@ impl EnergyMeter {
         let pulses: Vec<Option<i64>> = pulses.collect();
         EnergyMeter {
             meter: counted.meter.clone(),
-            role: role_word(role),
-            imp_per_kwh,
+            role: role_word(present.role),
+            imp_per_kwh: present.imp_per_kwh,
             energy_wh: pulses
                 .iter()
-                .map(|pulses| energy_wh((*pulses)?, imp_per_kwh))
+                .map(|pulses| energy_wh((*pulses)?, present.imp_per_kwh))
                 .collect(),
             total: Count::of(
                 pulses.iter().flatten().sum(),
-                imp_per_kwh,
+                present.imp_per_kwh,
                 watched_s.iter().sum(),
             ),
             pulses,

@@ -249,15 +249,8 @@ impl NowMeter {
         });
         let watched_s = counted.map_or(0, |counted| {
             let saved_s: i64 = counted.watched_s.iter().sum();
-            let since_s = now_s
-                - counted
-                    .watched_until_s
-                    .max(day.map_or(now_s, |day| day.from_s));
-            if meter.is_read {
-                saved_s + since_s.max(0)
-            } else {
-                saved_s
-            }
+            let from_s = day.map_or(now_s, |day| day.from_s);
+            saved_s + meter.live_s(counted.watched_until_s, (from_s, now_s))
         });
         NowMeter {
             meter: meter.name.clone(),
