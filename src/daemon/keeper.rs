@@ -91,6 +91,7 @@ impl<'a> JournalKeeper<'a> {
                 }
             }
             Action::Close => {
+                self.in_use.use_directory(false);
                 if let Some(stages) = self.stages.take() {
                     self.carryover = Some(stages.close()?);
                 }
@@ -150,6 +151,7 @@ impl<'a> JournalKeeper<'a> {
         self.in_use.take_up();
         match JournalStages::start(self.in_use, journal, self.run.intake, self.wakeup) {
             Ok(stages) => {
+                self.in_use.use_directory(true);
                 self.stages = Some(stages);
                 Ok(None)
             }

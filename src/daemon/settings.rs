@@ -263,6 +263,11 @@ impl InUse {
         wrong.into_iter().chain(restart).collect()
     }
 
+    /// Whether files beside the journal may be open: not while it is closed.
+    pub(super) fn use_directory(&self, is_used: bool) {
+        self.web.use_directory(is_used);
+    }
+
     fn tell(&self) {
         let unusable = self.unusable.as_ref();
         let unusable =

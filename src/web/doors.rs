@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 use super::guard::Peer;
-use super::listen::{self, Closed};
+use super::listen::{self, Closed, UnixDoor};
 use super::server::{Seat, Shared, connect, refuse};
 use super::source::Source;
 
@@ -92,11 +92,27 @@ fn remedy(closed: &Closed) -> &'static str {
     }
 }
 
-/// Serves the unix socket in `dir`, until it is aborted.
+/// Serves the unix socket in `dir`, until it is aborted; not while the journal is closed, because a socket keeps
+/// the file system busy that is to be unmounted.
 pub(super) async fn keep_unix(dir: PathBuf, shared: Arc<Shared>, source: Source) {
+    let mut directory = source.directory();
+    while directory.wait_for(|is_used| *is_used).await.is_ok() {
+        let (door, listener) = open_unix(&dir, source.clone()).await;
+        tokio::select! {
+            () = accept_unix(&listener, &shared) => {}
+            _ = directory.wait_for(|is_used| !*is_used) => {}
+        }
+        drop(listener);
+        // The disk may hang.
+        let _ = tokio::task::spawn_blocking(move || drop(door)).await;
+    }
+}
+
+/// Opens the unix socket, however often that fails.
+async fn open_unix(dir: &Path, source: Source) -> (UnixDoor, UnixListener) {
     let mut trying = Trying::new("unix", source);
-    let (_door, listener) = loop {
-        let dir = dir.clone();
+    let open = loop {
+        let dir = dir.to_owned();
         // A disk that does not answer is waited for elsewhere.
         let opening = tokio::task::spawn_blocking(move || listen::unix(&dir)).await;
         let failed = |error| Closed::Refused("the unix socket".to_owned(), error);
@@ -111,11 +127,15 @@ pub(super) async fn keep_unix(dir: PathBuf, shared: Arc<Shared>, source: Source)
         }
     };
     trying.opened();
+    open
+}
+
+async fn accept_unix(listener: &UnixListener, shared: &Arc<Shared>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => match Arc::clone(&shared.over_unix).try_acquire_owned() {
-                Ok(permit) => connect(stream, Peer::Unix, permit, None, &shared),
-                Err(_) => refuse(stream, &shared),
+                Ok(permit) => connect(stream, Peer::Unix, permit, None, shared),
+                Err(_) => refuse(stream, shared),
             },
             Err(error) => not_accepted(&error).await,
         }

@@ -63,6 +63,8 @@ pub struct Source {
     told: Arc<Mutex<Told>>,
     queries: Arc<Semaphore>,
     changes: Arc<Changes>,
+    /// Whether the journal's directory may be used: not while the journal is closed.
+    directory: Arc<watch::Sender<bool>>,
 }
 
 /// What streams wait for, fed by the board.
@@ -107,6 +109,17 @@ impl Default for Source {
 }
 
 impl Source {
+    /// The journal was closed because of its disk, or is open: a file system that is to be unmounted must not be
+    /// kept busy by a socket.
+    pub fn use_directory(&self, is_used: bool) {
+        self.directory.send_replace(is_used);
+    }
+
+    /// Tells whether the journal's directory may be used.
+    pub(super) fn directory(&self) -> watch::Receiver<bool> {
+        self.directory.subscribe()
+    }
+
     /// What `board` shows; all else is told. `clock`: the one that stamps the pulses.
     pub fn new(board: Arc<Board>, clock: Arc<dyn Clock>) -> Source {
         let told = Told {
@@ -115,6 +128,7 @@ impl Source {
         };
         Source {
             changes: Arc::new(Changes::of(&board)),
+            directory: Arc::new(watch::Sender::new(true)),
             board,
             clock,
             told: Arc::new(Mutex::new(told)),

@@ -1,6 +1,6 @@
 //! Keeps the live board up to date with what the writer does, so that nothing is read to say how things stand.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,6 +36,8 @@ pub(super) struct Publisher {
     // State.
     /// Segments that were not final at the last look.
     provisional: HashSet<i64>,
+    /// Offsets of segments that are: they never change, so a commit asks nothing.
+    finals: HashMap<i64, i64>,
     /// Something has changed that has to be read again.
     is_stale: bool,
     silence_ns: MonoNs,
@@ -62,6 +64,7 @@ impl Publisher {
             board: Arc::clone(board),
             wal: journal.dir().join(format!("{FILE_NAME}-wal")),
             provisional: HashSet::new(),
+            finals: HashMap::new(),
             is_stale: false,
             silence_ns: now_ns,
             bytes_ns: now_ns,
@@ -158,12 +161,16 @@ impl Publisher {
         if self.provisional.contains(&segment) {
             return None;
         }
+        if let Some(offset_ns) = self.finals.get(&segment) {
+            return Some(*offset_ns);
+        }
         let Ok(offset_ns) = self.reader.final_offset_ns(segment) else {
             self.is_stale = true;
             return None;
         };
-        if offset_ns.is_none() {
-            self.provisional.insert(segment);
+        match offset_ns {
+            Some(offset_ns) => drop(self.finals.insert(segment, offset_ns)),
+            None => drop(self.provisional.insert(segment)),
         }
         offset_ns
     }
