@@ -1,13 +1,14 @@
 //! Energy of a local day, week, month or year, or of all years, in its parts.
 
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse, Response};
 use jiff::civil::Date;
 use serde::Serialize;
 
 use super::derived::{Count, Derived, energy_wh, why};
 use super::head::{Head, rfc3339};
-use super::{Api, Json};
+use super::{Api, Json, csv};
 use crate::energy::derived::{Balance, Role};
 use crate::energy::periods::{Calendar, Period, PeriodUnit};
 use crate::energy::quantity::{PulseWorth, Quantity};
@@ -74,7 +75,11 @@ struct Parts {
     dates: Vec<Date>,
 }
 
-pub(super) async fn energy(State(api): State<Api>, uri: Uri) -> Result<Json<Energy>, Problem> {
+pub(super) async fn energy(
+    State(api): State<Api>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let query = Query::of(&uri, &["period", "date", "compare"])?;
     let source = &api.source;
     let (calendar, now_ns) = (source.calendar(), source.wall_ns());
@@ -96,13 +101,17 @@ pub(super) async fn energy(State(api): State<Api>, uri: Uri) -> Result<Json<Ener
         Some(period) => Some(counted(source, Parts::of(&calendar, period), now_s).await?),
         None => None,
     };
-    Ok(Json(Energy {
+    if csv::is_wanted(&uri, &headers) {
+        return Ok(span.table(&calendar));
+    }
+    let energy = Energy {
         head: source.head(now_ns, source.status().simulated),
         span,
         today: today.to_string(),
         first_date: first_date.map(|date| date.to_string()),
         compared,
-    }))
+    };
+    Ok(Json(energy).into_response())
 }
 
 /// None: all years.
@@ -293,6 +302,32 @@ impl EnergyMeter {
 }
 
 impl EnergySpan {
+    /// A row a part.
+    fn table(&self, calendar: &Calendar) -> Response {
+        let mut header = vec!["start".to_owned()];
+        for meter in &self.meters {
+            let name = csv::name(&meter.meter);
+            let columns = ["pulses", "Wh", "watched s"];
+            header.extend(columns.map(|column| format!("{name} {column}")));
+        }
+        let sums = [("house Wh", &self.house_wh), ("self Wh", &self.self_wh)];
+        let sums = sums.map(|(name, sum)| sum.as_ref().map(|sum| (name, sum)));
+        header.extend(sums.iter().flatten().map(|(name, _)| (*name).to_owned()));
+        let mut table = csv::Table::new(header);
+        for part in 0..self.dates.len() {
+            let mut row = vec![csv::local(self.starts_s[part] * 1_000, calendar.zone())];
+            for meter in &self.meters {
+                row.push(csv::number(meter.pulses[part]));
+                row.push(csv::number(meter.energy_wh[part]));
+                row.push(meter.watched_s[part].to_string());
+            }
+            row.extend(sums.iter().flatten().map(|(_, sum)| csv::number(sum[part])));
+            table.row(row);
+        }
+        let date = self.date.as_deref().unwrap_or("none");
+        table.response(&format!("energy-{}-{date}", self.period))
+    }
+
     fn of(parts: Parts, meters: Vec<EnergyMeter>, present: &Present, now_s: i64) -> EnergySpan {
         let from_s = parts.starts_s.first().copied().unwrap_or(now_s);
         let to_s = parts.starts_s.last().copied().unwrap_or(now_s);

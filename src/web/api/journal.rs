@@ -5,7 +5,6 @@ use axum::http::Uri;
 use serde::Serialize;
 
 use super::head::Head;
-use super::health::shown;
 use super::{Api, Json};
 use crate::answers::losses::Losses;
 use crate::answers::registers::{self, Register};
@@ -72,6 +71,9 @@ pub(super) async fn conditions(
     conditions.sort_by_key(|condition| std::cmp::Reverse(condition.severity()));
     Ok(Json(Conditions {
         head: api.source.head(status.at_ns, status.simulated),
-        conditions: conditions.iter().filter_map(shown).collect(),
+        conditions: conditions
+            .iter()
+            .filter_map(|condition| ConditionAnswer::try_from(condition).ok())
+            .collect(),
     }))
 }
