@@ -106,6 +106,21 @@ impl Reader {
         self.at_one_moment(|reader| reader.pulses_now(from_s, to_s, most))
     }
 
+    /// When counting began, in seconds since 1970: with the first hour that has pulses, or in it, where lines were watched
+    /// from then on. None: nothing is counted yet.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn counting_since_s(&self) -> Result<Option<i64>, JournalError> {
+        let Some(first_s) = self.first_window(View::Hour)? else {
+            return Ok(None);
+        };
+        let watched = self.watched(i64::MIN, i64::MAX)?;
+        let begins_s = watched.iter().map(|(_, begins_s, _)| *begins_s).min();
+        let is_in_it = |begins_s: &i64| View::Hour.floor_s(*begins_s) == first_s;
+        Ok(Some(begins_s.filter(is_in_it).unwrap_or(first_s)))
+    }
+
     fn at_one_moment<T>(
         &mut self,
         read: impl FnOnce(&mut Reader) -> Result<T, JournalError>,

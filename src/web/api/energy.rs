@@ -13,7 +13,7 @@ use crate::energy::derived::{Balance, Role};
 use crate::energy::periods::{Calendar, Period, PeriodUnit};
 use crate::energy::quantity::{PulseWorth, Quantity};
 use crate::journal::CountedParts;
-use crate::model::{NS_PER_S, View};
+use crate::model::NS_PER_S;
 use crate::web::present::{Present, role_word};
 use crate::web::problem::{Problem, WRONG_PARAMETER};
 use crate::web::query::Query;
@@ -85,9 +85,7 @@ pub(super) async fn energy(
     let (calendar, now_ns) = (source.calendar(), source.wall_ns());
     let now_s = now_ns.div_euclid(NS_PER_S);
     let today = calendar.date_at(now_s);
-    let first_s = source
-        .ask(|reader, _| reader.first_window(View::Hour))
-        .await?;
+    let first_s = source.ask(|reader, _| reader.counting_since_s()).await?;
     let first_date = first_s.map(|first_s| calendar.date_at(first_s));
     let unit = unit(query.get("period"))?;
     let date = date(&query, unit, today)?;
@@ -96,9 +94,11 @@ pub(super) async fn energy(
         None => Parts::total(&calendar, first_date, today),
     };
     let compared = compared(&query, &calendar, unit, date)?;
-    let span = counted(source, parts, now_s).await?;
+    let span = counted(source, parts, (now_s, first_s)).await?;
     let compared = match compared {
-        Some(period) => Some(counted(source, Parts::of(&calendar, period), now_s).await?),
+        Some(period) => {
+            Some(counted(source, Parts::of(&calendar, period), (now_s, first_s)).await?)
+        }
         None => None,
     };
     if csv::is_wanted(&uri, &headers) {
@@ -226,7 +226,11 @@ impl Parts {
     }
 }
 
-async fn counted(source: &Source, parts: Parts, now_s: i64) -> Result<EnergySpan, Problem> {
+async fn counted(
+    source: &Source,
+    parts: Parts,
+    (now_s, first_s): (i64, Option<i64>),
+) -> Result<EnergySpan, Problem> {
     let starts_s = parts.starts_s.clone();
     let read = source.ask(move |reader, _| {
         let from_s = starts_s.first().copied().unwrap_or(now_s);
@@ -249,7 +253,7 @@ async fn counted(source: &Source, parts: Parts, now_s: i64) -> Result<EnergySpan
         ))
     });
     let meters: Vec<EnergyMeter> = meters.collect();
-    Ok(EnergySpan::of(parts, meters, &present, now_s))
+    Ok(EnergySpan::of(parts, meters, &present, (now_s, first_s)))
 }
 
 impl EnergyMeter {
@@ -328,7 +332,12 @@ impl EnergySpan {
         table.response(&format!("energy-{}-{date}", self.period))
     }
 
-    fn of(parts: Parts, meters: Vec<EnergyMeter>, present: &Present, now_s: i64) -> EnergySpan {
+    fn of(
+        parts: Parts,
+        meters: Vec<EnergyMeter>,
+        present: &Present,
+        (now_s, first_s): (i64, Option<i64>),
+    ) -> EnergySpan {
         let from_s = parts.starts_s.first().copied().unwrap_or(now_s);
         let to_s = parts.starts_s.last().copied().unwrap_or(now_s);
         let roles: Vec<Role> = present
@@ -336,7 +345,7 @@ impl EnergySpan {
             .iter()
             .filter_map(|meter| meter.role)
             .collect();
-        let passed_s = (now_s.min(to_s) - from_s).max(0);
+        let passed_s = (now_s.min(to_s) - from_s.max(first_s.unwrap_or(now_s))).max(0);
         let balance_of = |pulses: &dyn Fn(&EnergyMeter) -> Option<i64>| {
             let mut balance = Balance::default();
             for meter in &meters {

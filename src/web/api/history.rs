@@ -11,7 +11,7 @@ use super::history_columns::{MeterColumns, MeterSteps, Windows};
 use super::{Api, Json, csv};
 use crate::energy::periods::Calendar;
 use crate::journal::MeterPulses;
-use crate::model::{NS_PER_S, View};
+use crate::model::NS_PER_S;
 use crate::web::present::{Present, role_word};
 use crate::web::problem::Problem;
 use crate::web::query::Query;
@@ -61,9 +61,7 @@ pub(super) async fn history(
     let asked = Asked::of(&query)?;
     let source = &api.source;
     let now_s = source.wall_ns().div_euclid(NS_PER_S);
-    let first_s = source
-        .ask(|reader, _| reader.first_window(View::Hour))
-        .await?;
+    let first_s = source.ask(|reader, _| reader.counting_since_s()).await?;
     let calendar = source.calendar();
     let mut history = None;
     if asked.may_be_raw() {
