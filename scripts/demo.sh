@@ -12,6 +12,7 @@ echo
 # By daylight, so that there is something to generate and export.
 morning=$(date -u -d yesterday +%Y-%m-%dT09:00:00Z)
 echo "A simulated house, 60 times as fast as life. Every 5 s a line says what has been counted."
+echo "The page: http://127.0.0.1:8077/ (where another program has that port, the log says so)"
 echo "Ctrl-C ends it, and then shows the status. (DEMO_SPAN=1h ends it after an hour of its time.)"
 echo
 trap : INT

@@ -27,6 +27,35 @@ pub struct CountedParts {
     pub total: i64,
 }
 
+/// The pulses of one meter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MeterPulses {
+    /// The meter's name.
+    pub meter: String,
+    /// The last one before the span, where it was found.
+    pub before_ns: Option<i64>,
+    /// Their wall times, and whether those are estimated; in order.
+    pub stamps: Vec<(i64, bool)>,
+    /// When its line was watched, ever, as ranges of seconds since 1970; in order.
+    pub watched_s: Vec<(i64, i64)>,
+}
+
+impl MeterPulses {
+    fn cut(&mut self, from_ns: i64, to_ns: i64) {
+        self.stamps.sort_unstable();
+        self.stamps.dedup();
+        self.watched_s.sort_unstable();
+        let begin = self.stamps.partition_point(|(at_ns, _)| *at_ns < from_ns);
+        self.before_ns = self
+            .stamps
+            .drain(..begin)
+            .next_back()
+            .map(|(at_ns, _)| at_ns);
+        let end = self.stamps.partition_point(|(at_ns, _)| *at_ns < to_ns);
+        self.stamps.truncate(end);
+    }
+}
+
 impl Reader {
     /// What was counted in the parts that begin at `starts_s` (in seconds since 1970, in order; the last one is where the
     /// last part ends), at one moment.
@@ -38,11 +67,116 @@ impl Reader {
         starts_s: &[i64],
         now_s: i64,
     ) -> Result<Vec<CountedParts>, JournalError> {
+        let (from_s, to_s) = starts_s.first().zip(starts_s.last()).unwrap_or((&0, &0));
+        let view = finest(*from_s, *to_s, now_s);
+        self.at_one_moment(|reader| reader.counted_now(starts_s, view))
+    }
+
+    /// What was counted in each window of a view from `from_s` to `to_s` (in seconds since 1970), at one moment. Memory is
+    /// used for each window of each meter: the span should not be longer than the journal.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn counted_windows(
+        &mut self,
+        view: View,
+        from_s: i64,
+        to_s: i64,
+    ) -> Result<(Vec<i64>, Vec<CountedParts>), JournalError> {
+        let width_s = view.width_s();
+        let windows = (to_s - view.floor_s(from_s)).div_euclid(width_s) + 1;
+        let starts_s: Vec<i64> = (0..=windows.max(1))
+            .map(|n| view.floor_s(from_s) + n * width_s)
+            .collect();
+        let counted = self.at_one_moment(|reader| reader.counted_now(&starts_s, view))?;
+        Ok((starts_s, counted))
+    }
+
+    /// The pulses of a span in order of time, with the pulse before it where that was found, by the meter's name, and when
+    /// its line was watched as ranges of seconds. None: more than `most` would have to be looked at.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn pulses_between(
+        &mut self,
+        from_s: i64,
+        to_s: i64,
+        most: usize,
+    ) -> Result<Option<Vec<MeterPulses>>, JournalError> {
+        self.at_one_moment(|reader| reader.pulses_now(from_s, to_s, most))
+    }
+
+    /// When counting began, in seconds since 1970: with the first hour that has pulses, or in it, where lines were watched
+    /// from then on. None: nothing is counted yet.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn counting_since_s(&self) -> Result<Option<i64>, JournalError> {
+        let Some(first_s) = self.first_window(View::Hour)? else {
+            return Ok(None);
+        };
+        let watched = self.watched(i64::MIN, i64::MAX)?;
+        let begins_s = watched.iter().map(|(_, begins_s, _)| *begins_s).min();
+        let is_in_it = |begins_s: &i64| View::Hour.floor_s(*begins_s) == first_s;
+        Ok(Some(begins_s.filter(is_in_it).unwrap_or(first_s)))
+    }
+
+    fn at_one_moment<T>(
+        &mut self,
+        read: impl FnOnce(&mut Reader) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
         self.connection.execute_batch("BEGIN").op("be read")?;
-        let counted = self.counted_now(starts_s, now_s);
+        let found = read(self);
         // Nothing was written.
         let _ = self.connection.execute_batch("ROLLBACK");
-        counted
+        found
+    }
+
+    fn pulses_now(
+        &mut self,
+        from_s: i64,
+        to_s: i64,
+        most: usize,
+    ) -> Result<Option<Vec<MeterPulses>>, JournalError> {
+        let mut ranges: Vec<(i64, i64)> = self.ids_between(from_s, to_s)?.into_iter().collect();
+        let counted = ranges.first().copied();
+        if let Some((first, last)) = self.bounds()? {
+            let gaps = self.rolled()?.gaps(first, last);
+            // Those inside of what is counted are read with it.
+            ranges.extend(gaps.into_iter().filter(|(first, last)| {
+                counted.is_none_or(|counted| *first < counted.0 || *last > counted.1)
+            }));
+        }
+        let wanted: i64 = ranges.iter().map(|(first, last)| last - first + 1).sum();
+        if usize::try_from(wanted).is_ok_and(|wanted| wanted > most) {
+            return Ok(None);
+        }
+        let names = self.meter_names()?;
+        let mut found: BTreeMap<i64, MeterPulses> = BTreeMap::new();
+        for (row, meter) in names {
+            let pulses = MeterPulses {
+                meter,
+                ..MeterPulses::default()
+            };
+            found.insert(row, pulses);
+        }
+        for (first, last) in ranges {
+            for pulse in self.page(first, last, most)?.entries {
+                if let Some(pulses) = found.get_mut(&pulse.meter) {
+                    pulses.stamps.push((pulse.wall_ns, pulse.estimated));
+                }
+            }
+        }
+        for (row, begins_s, ends_s) in self.watched(i64::MIN, i64::MAX)? {
+            if let Some(pulses) = found.get_mut(&row) {
+                pulses.watched_s.push((begins_s, ends_s));
+            }
+        }
+        let mut found: Vec<MeterPulses> = found.into_values().collect();
+        for pulses in &mut found {
+            pulses.cut(from_s * NS_PER_S, to_s * NS_PER_S);
+        }
+        Ok(Some(found))
     }
 
     /// How many of the pulses of a span were put back by number, by the meter's name, as far as the pulses themselves are
@@ -81,7 +215,7 @@ impl Reader {
     fn counted_now(
         &mut self,
         starts_s: &[i64],
-        now_s: i64,
+        view: View,
     ) -> Result<Vec<CountedParts>, JournalError> {
         let names = self.meter_names()?;
         let totals = self.totals()?;
@@ -101,7 +235,6 @@ impl Reader {
         let (Some(from_s), Some(to_s)) = (starts_s.first(), starts_s.last()) else {
             return Ok(found.into_values().collect());
         };
-        let view = finest(*from_s, *to_s, now_s);
         for window in self.windows(view, *from_s, *to_s)? {
             add(
                 &mut found,

@@ -83,7 +83,7 @@ pub use error::JournalError;
 pub(in crate::journal) use error::OpContext;
 pub use handles::journal::Journal;
 pub use handles::reader::Reader;
-pub use history::CountedParts;
+pub use history::{CountedParts, MeterPulses};
 pub use ids::IdRanges;
 pub use refusal::{Refusal, is_read_only, remedy};
 pub use stages::durable::{Durable, Flush};

@@ -227,7 +227,7 @@ impl Source {
 
     /// How things stand by the board, with what is told of the doors. No disk is asked.
     pub(super) fn status(&self) -> Status {
-        let mut status = Status::from_board(&self.board.snapshot(), SystemClock.wall_ns());
+        let mut status = Status::from_board(&self.board.snapshot(), self.wall_ns());
         let closed = self.with(|told| told.doors.values().cloned().collect::<Vec<_>>());
         let closed = closed.into_iter().map(Notice::PageNotReachable);
         status.notices.extend(closed);

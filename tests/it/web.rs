@@ -687,3 +687,83 @@ fn a_day_is_the_sum_of_its_hours_and_what_the_journal_counted() {
     assert_eq!(meters["meters"][0]["meter"], "Import");
     assert_eq!(meters["meters"][0]["line"], "GPIO20");
 }
+
+#[test]
+fn history_is_what_was_counted_as_fine_as_it_is_wanted() {
+    let (_daemon, port) = house();
+    let now = over_tcp(port, &get("/api/v1/now")).json();
+    let at: jiff::Timestamp = now["as_of"].as_str().unwrap().parse().unwrap();
+    let to_s = at.as_second() + 1;
+    let from_s = to_s - 7_200;
+    let ask = |more: &str| {
+        let path = format!("/api/v1/history?from={from_s}&to={to_s}{more}");
+        over_tcp(port, &get(&path))
+    };
+    let answer = ask("");
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let raw = answer.json();
+    assert_eq!(
+        (&raw["level"], &raw["width_s"]),
+        (&"raw".into(), &Value::Null)
+    );
+    let minutes = ask("&window=1m").json();
+    assert_eq!(
+        (&minutes["level"], &minutes["width_s"]),
+        (&"1m".into(), &60.into())
+    );
+    assert_eq!(ask("&points=10").json()["level"], "15m");
+    for (pulses, windows) in raw["meters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(minutes["meters"].as_array().unwrap())
+    {
+        let stamps = pulses["at_ms"].as_array().unwrap().len();
+        let counted = windows["pulses"].as_array().unwrap();
+        let sum: i64 = counted.iter().filter_map(Value::as_i64).sum();
+        // It goes on counting in between.
+        assert!(sum >= i64::try_from(stamps).unwrap(), "{sum} {stamps}");
+        // What was not watched is not known.
+        assert!(counted[0].is_null() && windows["mean_w"][0].is_null());
+        assert_eq!(
+            counted.len(),
+            windows["watched_s"].as_array().unwrap().len()
+        );
+    }
+    let table = ask("&window=1m").head;
+    assert!(table.contains("application/json"));
+    let path = format!("/api/v1/history.csv?from={from_s}&to={to_s}&window=1m");
+    let table = over_tcp(port, &get(&path));
+    assert!(
+        table
+            .header("content-type")
+            .unwrap()
+            .starts_with("text/csv")
+    );
+    let rows = String::from_utf8(table.body).unwrap();
+    assert!(
+        rows.starts_with("start,Import pulses,Import mean W,"),
+        "{rows}"
+    );
+    assert!(rows.lines().count() >= 121 && rows.ends_with("\r\n"));
+    for wrong in [
+        format!("from={to_s}&to={from_s}"),
+        format!("from={}&to={to_s}&window=1m", to_s - 864_000),
+        format!("from={from_s}"),
+        format!("from={from_s}&to={to_s}&x=1"),
+    ] {
+        let answer = over_tcp(port, &get(&format!("/api/v1/history?{wrong}")));
+        assert_eq!(answer.status, 400, "{wrong}");
+        answer.problem();
+    }
+    for table in ["energy", "meters", "losses"] {
+        let answer = over_tcp(port, &get(&format!("/api/v1/{table}.csv")));
+        assert_eq!(answer.status, 200, "{table}");
+        assert!(
+            answer
+                .header("content-disposition")
+                .unwrap()
+                .contains(table)
+        );
+    }
+}

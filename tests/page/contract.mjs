@@ -5,6 +5,7 @@
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 
 const base = process.argv[2];
 if (!base) {
@@ -93,7 +94,7 @@ for (const path of ["/livez", "/readyz", "/healthz"]) {
   if (![200, 503].includes(response.status)) tell(path, `status ${response.status}`);
 }
 const served = await ask("/api/v1/openapi.json");
-if (JSON.stringify(served.paths) !== JSON.stringify(description.paths)) tell("openapi.json", "is not openapi.yaml");
+if (!isDeepStrictEqual(served.paths, description.paths)) tell("openapi.json", "is not openapi.yaml");
 
 // The stream: everything at once, each event as described.
 const stream = await fetch(`${base}/api/v1/events`);

@@ -1,18 +1,19 @@
 //! Energy of a local day, week, month or year, or of all years, in its parts.
 
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse, Response};
 use jiff::civil::Date;
 use serde::Serialize;
 
 use super::derived::{Count, Derived, energy_wh, why};
 use super::head::{Head, rfc3339};
-use super::{Api, Json};
+use super::{Api, Json, csv};
 use crate::energy::derived::{Balance, Role};
 use crate::energy::periods::{Calendar, Period, PeriodUnit};
 use crate::energy::quantity::{PulseWorth, Quantity};
 use crate::journal::CountedParts;
-use crate::model::{NS_PER_S, View};
+use crate::model::NS_PER_S;
 use crate::web::present::{Present, PresentMeter, role_word};
 use crate::web::problem::{Problem, WRONG_PARAMETER};
 use crate::web::query::Query;
@@ -74,15 +75,17 @@ struct Parts {
     dates: Vec<Date>,
 }
 
-pub(super) async fn energy(State(api): State<Api>, uri: Uri) -> Result<Json<Energy>, Problem> {
+pub(super) async fn energy(
+    State(api): State<Api>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let query = Query::of(&uri, &["period", "date", "compare"])?;
     let source = &api.source;
     let (calendar, now_ns) = (source.calendar(), source.wall_ns());
     let now_s = now_ns.div_euclid(NS_PER_S);
     let today = calendar.date_at(now_s);
-    let first_s = source
-        .ask(|reader, _| reader.first_window(View::Hour))
-        .await?;
+    let first_s = source.ask(|reader, _| reader.counting_since_s()).await?;
     let first_date = first_s.map(|first_s| calendar.date_at(first_s));
     let unit = unit(query.get("period"))?;
     let date = date(&query, unit, today)?;
@@ -91,18 +94,24 @@ pub(super) async fn energy(State(api): State<Api>, uri: Uri) -> Result<Json<Ener
         None => Parts::total(&calendar, first_date, today),
     };
     let compared = compared(&query, &calendar, unit, date)?;
-    let span = counted(source, parts, now_s).await?;
+    let span = counted(source, parts, (now_s, first_s)).await?;
     let compared = match compared {
-        Some(period) => Some(counted(source, Parts::of(&calendar, period), now_s).await?),
+        Some(period) => {
+            Some(counted(source, Parts::of(&calendar, period), (now_s, first_s)).await?)
+        }
         None => None,
     };
-    Ok(Json(Energy {
+    if csv::is_wanted(&uri, &headers) {
+        return Ok(span.table(&calendar));
+    }
+    let energy = Energy {
         head: source.head(now_ns, source.status().simulated),
         span,
         today: today.to_string(),
         first_date: first_date.map(|date| date.to_string()),
         compared,
-    }))
+    };
+    Ok(Json(energy).into_response())
 }
 
 /// None: all years.
@@ -217,7 +226,11 @@ impl Parts {
     }
 }
 
-async fn counted(source: &Source, parts: Parts, now_s: i64) -> Result<EnergySpan, Problem> {
+async fn counted(
+    source: &Source,
+    parts: Parts,
+    (now_s, first_s): (i64, Option<i64>),
+) -> Result<EnergySpan, Problem> {
     let starts_s = parts.starts_s.clone();
     let read = source.ask(move |reader, _| {
         let from_s = starts_s.first().copied().unwrap_or(now_s);
@@ -239,7 +252,7 @@ async fn counted(source: &Source, parts: Parts, now_s: i64) -> Result<EnergySpan
         ))
     });
     let meters: Vec<EnergyMeter> = meters.collect();
-    Ok(EnergySpan::of(parts, meters, &present, now_s))
+    Ok(EnergySpan::of(parts, meters, &present, (now_s, first_s)))
 }
 
 impl EnergyMeter {
@@ -287,7 +300,38 @@ impl EnergyMeter {
 }
 
 impl EnergySpan {
-    fn of(parts: Parts, meters: Vec<EnergyMeter>, present: &Present, now_s: i64) -> EnergySpan {
+    /// A row a part.
+    fn table(&self, calendar: &Calendar) -> Response {
+        let mut header = vec!["start".to_owned()];
+        for meter in &self.meters {
+            let name = csv::name(&meter.meter);
+            let columns = ["pulses", "Wh", "watched s"];
+            header.extend(columns.map(|column| format!("{name} {column}")));
+        }
+        let sums = [("house Wh", &self.house_wh), ("self Wh", &self.self_wh)];
+        let sums = sums.map(|(name, sum)| sum.as_ref().map(|sum| (name, sum)));
+        header.extend(sums.iter().flatten().map(|(name, _)| (*name).to_owned()));
+        let mut table = csv::Table::new(header);
+        for part in 0..self.dates.len() {
+            let mut row = vec![csv::local(self.starts_s[part] * 1_000, calendar.zone())];
+            for meter in &self.meters {
+                row.push(csv::number(meter.pulses[part]));
+                row.push(csv::number(meter.energy_wh[part]));
+                row.push(meter.watched_s[part].to_string());
+            }
+            row.extend(sums.iter().flatten().map(|(_, sum)| csv::number(sum[part])));
+            table.row(row);
+        }
+        let date = self.date.as_deref().unwrap_or("none");
+        table.response(&format!("energy-{}-{date}", self.period))
+    }
+
+    fn of(
+        parts: Parts,
+        meters: Vec<EnergyMeter>,
+        present: &Present,
+        (now_s, first_s): (i64, Option<i64>),
+    ) -> EnergySpan {
         let from_s = parts.starts_s.first().copied().unwrap_or(now_s);
         let to_s = parts.starts_s.last().copied().unwrap_or(now_s);
         let roles: Vec<Role> = present
@@ -295,7 +339,7 @@ impl EnergySpan {
             .iter()
             .filter_map(|meter| meter.role)
             .collect();
-        let passed_s = (now_s.min(to_s) - from_s).max(0);
+        let passed_s = (now_s.min(to_s) - from_s.max(first_s.unwrap_or(now_s))).max(0);
         let balance_of = |pulses: &dyn Fn(&EnergyMeter) -> Option<i64>| {
             let mut balance = Balance::default();
             for meter in &meters {

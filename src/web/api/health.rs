@@ -49,8 +49,8 @@ impl Health {
         let restored = restored.filter(|loss| loss.cause == LossCause::Restored.as_str());
         Health {
             level: match worst {
-                Some(Severity::Critical) => "bad",
-                Some(Severity::Warning) => "warn",
+                Some(Severity::Critical) => "critical",
+                Some(Severity::Warning) => "warning",
                 Some(Severity::Info) | None => "ok",
             },
             sentence: sentence(status, worst),
@@ -71,7 +71,10 @@ impl Health {
                 trust: clock.trust,
                 holding: clock.holding,
             }),
-            conditions: conditions.iter().filter_map(shown).collect(),
+            conditions: conditions
+                .iter()
+                .filter_map(|condition| ConditionAnswer::try_from(condition).ok())
+                .collect(),
         }
     }
 
@@ -83,18 +86,6 @@ impl Health {
         }
         essence
     }
-}
-
-/// A condition in the words of the API.
-pub(super) fn shown(condition: &crate::status::Condition) -> Option<ConditionAnswer> {
-    let mut answer = ConditionAnswer::try_from(condition).ok()?;
-    match condition.severity() {
-        Severity::Critical => "bad",
-        Severity::Warning => "warn",
-        Severity::Info => "note",
-    }
-    .clone_into(&mut answer.severity);
-    Some(answer)
 }
 
 /// The one sentence.

@@ -1,12 +1,13 @@
 //! What commands ask, too: status, losses, registers, and what is not as it should be.
 
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse, Response};
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::head::Head;
-use super::health::shown;
-use super::{Api, Json};
+use super::{Api, Json, csv};
 use crate::answers::losses::LossesAnswer;
 use crate::answers::registers::{self, Register};
 use crate::answers::status::{ConditionAnswer, StatusAnswer};
@@ -33,12 +34,48 @@ pub(super) async fn status(
 pub(super) async fn losses(
     State(api): State<Api>,
     uri: Uri,
-) -> Result<Json<LossesAnswer>, Problem> {
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     Query::of(&uri, &[])?;
     let name = |meter: &MeterSettings| meter.name.clone();
     let meters: Vec<String> = api.source.in_use().meters.iter().map(name).collect();
     let take = move |reader: &mut _, _: &_| LossesAnswer::take(reader, &meters, Daemon::Running);
-    api.source.ask(take).await.map(Json)
+    let losses = api.source.ask(take).await?;
+    if csv::is_wanted(&uri, &headers) {
+        return Ok(table(&losses, api.source.calendar().zone()));
+    }
+    Ok(Json(losses).into_response())
+}
+
+/// A row a meter and cause, then the stretches that were not watched.
+fn table(losses: &LossesAnswer, zone: &TimeZone) -> Response {
+    let mut table = csv::Table::new(["meter", "cause", "lost", "pulses", "first", "last"]);
+    let at = |at_ns: i64| csv::local(at_ns.div_euclid(1_000_000), zone);
+    for entry in &losses.entries {
+        let loss = &entry.loss;
+        table.row([
+            csv::name(&entry.meter),
+            loss.cause.to_string(),
+            loss.lost.to_string(),
+            loss.pulses.to_string(),
+            at(loss.first_ns),
+            at(loss.last_ns),
+        ]);
+    }
+    for stretch in &losses.unwatched {
+        let of = |at_s: Option<i64>| {
+            at_s.map_or_else(String::new, |at_s| csv::local(at_s * 1_000, zone))
+        };
+        table.row([
+            csv::name(&stretch.meter),
+            "unwatched".to_owned(),
+            String::new(),
+            String::new(),
+            of(stretch.from_s),
+            of(stretch.until_s),
+        ]);
+    }
+    table.response("losses")
 }
 
 pub(super) async fn registers(
@@ -75,6 +112,9 @@ pub(super) async fn conditions(
     conditions.sort_by_key(|condition| std::cmp::Reverse(condition.severity()));
     Ok(Json(Conditions {
         head: api.source.head(status.at_ns, status.simulated),
-        conditions: conditions.iter().filter_map(shown).collect(),
+        conditions: conditions
+            .iter()
+            .filter_map(|condition| ConditionAnswer::try_from(condition).ok())
+            .collect(),
     }))
 }

@@ -1,13 +1,14 @@
 //! Each meter with its line, register, filter and losses.
 
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::derived::Count;
 use super::head::{Head, rfc3339};
 use super::now::{Now, day};
-use super::{Api, Json};
+use super::{Api, Json, csv};
 use crate::answers::registers::{self, Register};
 use crate::config::MeterSettings;
 use crate::energy::register::base;
@@ -58,7 +59,11 @@ struct RegisterNow {
     imp_per_kwh: f64,
 }
 
-pub(super) async fn meters(State(api): State<Api>, uri: Uri) -> Result<Json<Meters>, Problem> {
+pub(super) async fn meters(
+    State(api): State<Api>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     Query::of(&uri, &[])?;
     let source = &api.source;
     let registers = source.ask(|reader, _| registers::take(reader)).await?;
@@ -88,11 +93,48 @@ pub(super) async fn meters(State(api): State<Api>, uri: Uri) -> Result<Json<Mete
             .find(|register| register.meter == meter.name);
         Meter::of(meter, settings, register, &present, &now)
     });
-    Ok(Json(Meters {
+    let meters: Vec<Meter> = meters.collect();
+    if csv::is_wanted(&uri, &headers) {
+        return Ok(table(&meters));
+    }
+    let answer = Meters {
         head: source.head(source.wall_ns(), simulated),
         can_write: false,
-        meters: meters.collect(),
-    }))
+        meters,
+    };
+    Ok(Json(answer).into_response())
+}
+
+/// A row a meter.
+fn table(meters: &[Meter]) -> Response {
+    let mut table = csv::Table::new([
+        "meter",
+        "role",
+        "chip",
+        "line",
+        "imp/kWh",
+        "pulses",
+        "last pulse",
+        "power W",
+        "today pulses",
+        "register kWh",
+    ]);
+    for meter in meters {
+        let text = |text: &Option<String>| csv::name(text.as_deref().unwrap_or_default());
+        table.row([
+            csv::name(&meter.meter),
+            meter.role.to_owned(),
+            text(&meter.chip),
+            text(&meter.line),
+            csv::number(meter.imp_per_kwh),
+            meter.pulses.to_string(),
+            meter.last_pulse.clone().unwrap_or_default(),
+            csv::number(meter.power_w),
+            meter.today.pulses.to_string(),
+            csv::number(meter.register.as_ref().map(|register| register.kwh)),
+        ]);
+    }
+    table.response("meters")
 }
 
 impl Meter {

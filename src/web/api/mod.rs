@@ -1,11 +1,15 @@
 //! The routes, a file an answer. What each gives is described by `openapi.yaml`.
 
 mod about;
+mod csv;
 mod derived;
 mod energy;
 mod events;
 mod head;
 mod health;
+mod history;
+mod history_asked;
+mod history_columns;
 mod journal;
 mod meters;
 pub(super) mod now;
@@ -46,9 +50,14 @@ pub(super) fn router(source: Source, of: Guard, ending: watch::Receiver<bool>) -
         .route("/api/v1/now", get(now::now))
         .route("/api/v1/events", get(events::events))
         .route("/api/v1/energy", get(energy::energy))
+        .route("/api/v1/energy.csv", get(energy::energy))
+        .route("/api/v1/history", get(history::history))
+        .route("/api/v1/history.csv", get(history::history))
         .route("/api/v1/meters", get(meters::meters))
+        .route("/api/v1/meters.csv", get(meters::meters))
         .route("/api/v1/status", get(journal::status))
         .route("/api/v1/losses", get(journal::losses))
+        .route("/api/v1/losses.csv", get(journal::losses))
         .route("/api/v1/registers", get(journal::registers))
         .route("/api/v1/conditions", get(journal::conditions))
         .route("/api/v1/openapi.json", get(assets::openapi))

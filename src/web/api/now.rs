@@ -17,7 +17,7 @@ use super::{Api, Json, events};
 use crate::energy::derived::{Balance, LivePower, MeanPower, Role, live_power};
 use crate::energy::periods::{Period, PeriodUnit};
 use crate::journal::CountedParts;
-use crate::model::{NS_PER_S, View, WallNs};
+use crate::model::{NS_PER_S, WallNs};
 use crate::status::Status;
 use crate::web::present::{Present, PresentMeter, role_word};
 use crate::web::problem::Problem;
@@ -122,11 +122,7 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
     let starts_s = [span.start_s, span.end_s];
     let read = source.ask(move |reader, _| {
         let counted = reader.counted_parts(&starts_s, now_ns.div_euclid(NS_PER_S))?;
-        Ok((
-            counted,
-            reader.first_window(View::Hour)?,
-            reader.unwatched()?,
-        ))
+        Ok((counted, reader.counting_since_s()?, reader.unwatched()?))
     });
     let Ok((counted, since_s, unwatched)) = read.await else {
         return known;
@@ -178,7 +174,9 @@ impl Now {
                 balance.add(role, now.today.pulses, rate.worth());
             }
         }
-        let passed_s = day.map_or(0, |day| now_s - day.from_s);
+        let passed_s = day.map_or(0, |day| {
+            now_s - day.from_s.max(day.since_s.unwrap_or(now_s))
+        });
         let is_whole = |meter: &NowMeter| meter.today.watched_s + EDGES_S >= passed_s;
         let roles: Vec<Role> = present
             .meters

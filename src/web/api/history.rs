@@ -1,0 +1,260 @@
+//! Power over any span: single pulses, or windows as fine as they are kept and as many as are wanted.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::head::{Head, rfc3339};
+use super::history_asked::{Asked, Level};
+use super::history_columns::{MeterColumns, MeterSteps, Windows};
+use super::{Api, Json, csv};
+use crate::energy::periods::Calendar;
+use crate::journal::MeterPulses;
+use crate::model::NS_PER_S;
+use crate::web::present::{Present, role_word};
+use crate::web::problem::Problem;
+use crate::web::query::Query;
+use crate::web::source::Source;
+
+/// Pulses that may be looked at for the single ones of a span.
+const RAW_READ_MAX: usize = 20_000;
+
+/// The whole answer.
+#[derive(Debug, Serialize)]
+struct History {
+    #[serde(flatten)]
+    head: Head,
+    from: String,
+    to: String,
+    level: &'static str,
+    width_s: Option<i64>,
+    start_s: Option<i64>,
+    starts_s: Option<Vec<i64>>,
+    first: Option<String>,
+    complete: bool,
+    meters: Vec<Meter>,
+}
+
+#[derive(Debug, Serialize)]
+struct Meter {
+    meter: String,
+    role: &'static str,
+    imp_per_kwh: Option<f64>,
+    #[serde(flatten)]
+    columns: Columns,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Columns {
+    Windows(MeterColumns),
+    Pulses(MeterSteps),
+}
+
+pub(super) async fn history(
+    State(api): State<Api>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let query = Query::of(&uri, &["from", "to", "points", "window"])?;
+    let asked = Asked::of(&query)?;
+    let source = &api.source;
+    let now_s = source.wall_ns().div_euclid(NS_PER_S);
+    let first_s = source.ask(|reader, _| reader.counting_since_s()).await?;
+    let calendar = source.calendar();
+    let mut history = None;
+    if asked.may_be_raw() {
+        history = raw(source, asked, now_s, first_s).await?;
+    }
+    let history = match history {
+        Some(history) => history,
+        None if asked.window == Some(Level::Raw) => return Err(asked.too_long()),
+        None => windows(source, &calendar, asked, (now_s, first_s)).await?,
+    };
+    if csv::is_wanted(&uri, &headers) {
+        return Ok(history.table(&calendar));
+    }
+    Ok(Json(history).into_response())
+}
+
+/// Single pulses; None: there are too many.
+async fn raw(
+    source: &Source,
+    asked: Asked,
+    now_s: i64,
+    first_s: Option<i64>,
+) -> Result<Option<History>, Problem> {
+    let read =
+        source.ask(move |reader, _| reader.pulses_between(asked.from_s, asked.to_s, RAW_READ_MAX));
+    let Some(found) = read.await? else {
+        return Ok(None);
+    };
+    let most = usize::try_from(asked.points).unwrap_or(0);
+    if found.iter().any(|pulses| pulses.stamps.len() > most) {
+        return Ok(None);
+    }
+    let span_s = passed(asked, now_s, first_s);
+    let steps = |mut pulses: MeterPulses, is_read: bool, imp_per_kwh| {
+        if let Some(last) = pulses.watched_s.last_mut().filter(|_| is_read) {
+            last.1 = last.1.max(now_s);
+        }
+        MeterSteps::of(&pulses, imp_per_kwh, span_s)
+    };
+    let present = source.present();
+    let meters = of_meters(
+        &present,
+        found,
+        |pulses| &pulses.meter,
+        |pulses, of| Columns::Pulses(steps(pulses, of.0, of.1)),
+    );
+    let complete = meters.iter().all(|meter| match &meter.columns {
+        Columns::Pulses(steps) => steps.unwatched_s.is_empty(),
+        Columns::Windows(_) => true,
+    });
+    let mut history = History::of(source, asked, (Level::Raw, first_s));
+    (history.meters, history.complete) = (meters, complete && first_s.is_some());
+    Ok(Some(history))
+}
+
+async fn windows(
+    source: &Source,
+    calendar: &Calendar,
+    asked: Asked,
+    (now_s, first_s): (i64, Option<i64>),
+) -> Result<History, Problem> {
+    let mut levels: Vec<Level> = Level::ALL[1..].iter().map(|(_, level)| *level).collect();
+    levels.retain(|level| asked.window.is_none_or(|window| window == *level));
+    let mut levels = levels.into_iter();
+    let found = levels.find_map(|level| Some((level, asked.starts_s(level, calendar, now_s)?)));
+    let (level, starts_s) = found.ok_or_else(|| asked.too_long())?;
+    if starts_s.len() > 2_001 || (asked.window.is_some() && is_merged(&starts_s)) {
+        return Err(asked.too_long());
+    }
+    let view = asked.view(level, now_s);
+    let begin_s = starts_s.first().copied().unwrap_or(asked.from_s);
+    let end_s = starts_s.last().copied().unwrap_or(asked.to_s);
+    // Nothing was counted before the first window, and nothing will be known of what is to come.
+    let counted_s = (begin_s.max(first_s.unwrap_or(now_s)), end_s.min(now_s + 1));
+    let read = source.ask(move |reader, _| {
+        reader.counted_windows(view, counted_s.0, counted_s.1.max(counted_s.0 + 1))
+    });
+    let (base_s, found) = read.await?;
+    let present = source.present();
+    let windows = Windows {
+        starts_s: &starts_s,
+        base_s: &base_s,
+        now_s,
+    };
+    let meters = of_meters(
+        &present,
+        found,
+        |counted| &counted.meter,
+        |counted, of| Columns::Windows(windows.columns(&counted, of.0, of.1)),
+    );
+    let (from_s, to_s) = passed(asked, now_s, first_s);
+    let complete = first_s.is_some()
+        && meters.iter().all(|meter| match &meter.columns {
+            Columns::Windows(columns) => columns.is_complete(&starts_s, (from_s, to_s)),
+            Columns::Pulses(_) => true,
+        });
+    let mut history = History::of(source, asked, (level, first_s));
+    (history.meters, history.complete) = (meters, complete);
+    match level {
+        Level::Windows(width_s) => {
+            (history.width_s, history.start_s) = (Some(width_s), Some(begin_s));
+        }
+        Level::Raw | Level::Days => history.starts_s = Some(starts_s),
+    }
+    Ok(history)
+}
+
+/// Some of these days are several.
+fn is_merged(starts_s: &[i64]) -> bool {
+    starts_s.windows(2).any(|two| two[1] - two[0] > 2 * 86_400)
+}
+
+/// The part of the span that has passed since counting began.
+fn passed(asked: Asked, now_s: i64, first_s: Option<i64>) -> (i64, i64) {
+    let from_s = asked.from_s.max(first_s.unwrap_or(now_s));
+    (from_s, asked.to_s.min(now_s).max(from_s))
+}
+
+/// The configured meters that the journal knows. `of`: whether the line is read, and what a pulse is worth.
+fn of_meters<T>(
+    present: &Present,
+    mut found: Vec<T>,
+    name: impl Fn(&T) -> &String,
+    columns: impl Fn(T, (bool, Option<f64>)) -> Columns,
+) -> Vec<Meter> {
+    let meters = present.meters.iter().filter_map(|meter| {
+        let at = found.iter().position(|found| *name(found) == meter.name)?;
+        let of = (meter.is_read, meter.imp_per_kwh);
+        Some(Meter {
+            meter: meter.name.clone(),
+            role: role_word(meter.role),
+            imp_per_kwh: meter.imp_per_kwh,
+            columns: columns(found.swap_remove(at), of),
+        })
+    });
+    meters.collect()
+}
+
+impl History {
+    fn of(source: &Source, asked: Asked, (level, first_s): (Level, Option<i64>)) -> History {
+        History {
+            head: source.head(source.wall_ns(), source.status().simulated),
+            from: rfc3339(asked.from_s * NS_PER_S),
+            to: rfc3339(asked.to_s * NS_PER_S),
+            level: level.word(),
+            width_s: None,
+            start_s: None,
+            starts_s: None,
+            first: first_s.map(|first_s| rfc3339(first_s * NS_PER_S)),
+            complete: false,
+            meters: Vec::new(),
+        }
+    }
+
+    /// A row a window, or a row a pulse.
+    fn table(&self, calendar: &Calendar) -> Response {
+        let zone = calendar.zone();
+        let mut rows: Vec<(i64, Vec<String>)> = Vec::new();
+        let mut header = vec!["start".to_owned()];
+        for meter in &self.meters {
+            let name = csv::name(&meter.meter);
+            match &meter.columns {
+                Columns::Windows(columns) => {
+                    header.extend(MeterColumns::NAMES.map(|column| format!("{name} {column}")));
+                    rows.resize(columns.pulses.len(), (0, Vec::new()));
+                    for (n, (start_s, row)) in rows.iter_mut().enumerate() {
+                        *start_s = match (&self.starts_s, self.start_s, self.width_s) {
+                            (Some(starts_s), ..) => starts_s[n],
+                            (_, Some(start_s), Some(width_s)) => {
+                                start_s + width_s * i64::try_from(n).unwrap_or(0)
+                            }
+                            _ => 0,
+                        } * 1_000;
+                        row.extend(columns.cells(n));
+                    }
+                }
+                Columns::Pulses(steps) => {
+                    let cells = steps.cells(&name);
+                    rows.extend(cells.map(|(at_ms, cells)| (at_ms, cells.to_vec())));
+                }
+            }
+        }
+        if self.level == "raw" {
+            header = ["at", "meter", "power W", "estimated"]
+                .map(str::to_owned)
+                .to_vec();
+            rows.sort_by_key(|(at_ms, _)| *at_ms);
+        }
+        let mut table = csv::Table::new(header);
+        for (at_ms, cells) in rows {
+            table.row([csv::local(at_ms, zone)].into_iter().chain(cells));
+        }
+        let from = self.from.get(..10).unwrap_or_default();
+        table.response(&format!("history-{}-{from}", self.level))
+    }
+}

@@ -1,0 +1,260 @@
+//! The columns of the history: means and extremes of windows, and the power between pulses. Pure.
+
+use serde::Serialize;
+
+use super::csv;
+use crate::energy::power::steps;
+use crate::energy::quantity::{PulseWorth, Quantity};
+use crate::journal::{CountedParts, MeterPulses};
+use crate::model::NS_PER_S;
+
+/// Seconds at the edges of what is watched that are not known; over less nothing is said of power.
+const EDGES_S: i64 = 5;
+
+/// One meter in windows.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct MeterColumns {
+    pub(super) pulses: Vec<Option<i64>>,
+    mean_w: Vec<Option<f64>>,
+    min_w: Vec<Option<f64>>,
+    max_w: Vec<Option<f64>>,
+    pub(super) watched_s: Vec<i64>,
+}
+
+/// One meter pulse by pulse.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct MeterSteps {
+    at_ms: Vec<i64>,
+    power_w: Vec<Option<f64>>,
+    is_estimated: Vec<bool>,
+    pub(super) unwatched_s: Vec<[i64; 2]>,
+}
+
+/// The windows to fill, and the finer ones that were counted: begins, and last the end of the last one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Windows<'a> {
+    pub(super) starts_s: &'a [i64],
+    pub(super) base_s: &'a [i64],
+    pub(super) now_s: i64,
+}
+
+impl Windows<'_> {
+    /// Merges what was counted: pulses are added, means are by the time that was watched, extremes stay.
+    pub(super) fn columns(
+        self,
+        counted: &CountedParts,
+        is_read: bool,
+        imp_per_kwh: Option<f64>,
+    ) -> MeterColumns {
+        let windows = self.starts_s.len().saturating_sub(1);
+        let mut columns = MeterColumns {
+            pulses: vec![None; windows],
+            mean_w: vec![None; windows],
+            min_w: vec![None; windows],
+            max_w: vec![None; windows],
+            watched_s: vec![0; windows],
+        };
+        let parts = self.base_s.windows(2).zip(&counted.pulses);
+        for ((base, pulses), saved_s) in parts.zip(&counted.watched_s) {
+            // What was watched last is saved now and then.
+            let since_s = counted.watched_until_s.max(base[0]);
+            let is_live = is_read && counted.watched_until_s > 0;
+            let live_s = if is_live {
+                self.now_s.min(base[1]) - since_s
+            } else {
+                0
+            };
+            let watched_s = saved_s + live_s.max(0);
+            let after = self.starts_s.partition_point(|start_s| *start_s <= base[0]);
+            let Some(n) = after.saturating_sub(1).checked_rem(windows.max(1)) else {
+                continue;
+            };
+            if after == 0 || after > windows || (*pulses == 0 && watched_s == 0) {
+                continue;
+            }
+            columns.pulses[n] = Some(columns.pulses[n].unwrap_or(0) + pulses);
+            columns.watched_s[n] += watched_s;
+            // A moment that was watched says little about a window.
+            if watched_s * 2 >= base[1] - base[0] {
+                let power_w = watts(*pulses, watched_s, imp_per_kwh);
+                columns.min_w[n] = merged(columns.min_w[n], power_w, f64::min);
+                columns.max_w[n] = merged(columns.max_w[n], power_w, f64::max);
+            }
+        }
+        for n in 0..windows {
+            let watched_s = columns.watched_s[n];
+            columns.mean_w[n] = columns.pulses[n]
+                .filter(|_| watched_s >= EDGES_S)
+                .and_then(|pulses| watts(pulses, watched_s, imp_per_kwh));
+            columns.min_w[n] = merged(columns.min_w[n], columns.mean_w[n], f64::min);
+            columns.max_w[n] = merged(columns.max_w[n], columns.mean_w[n], f64::max);
+        }
+        columns
+    }
+}
+
+impl MeterColumns {
+    /// What [`MeterColumns::cells`] are.
+    pub(super) const NAMES: [&'static str; 5] = ["pulses", "mean W", "min W", "max W", "watched s"];
+
+    /// A row of a table.
+    pub(super) fn cells(&self, n: usize) -> [String; 5] {
+        [
+            csv::number(self.pulses[n]),
+            csv::number(self.mean_w[n]),
+            csv::number(self.min_w[n]),
+            csv::number(self.max_w[n]),
+            self.watched_s[n].to_string(),
+        ]
+    }
+
+    /// Each window was watched for as long as it lies between `from_s` and `to_s`.
+    pub(super) fn is_complete(&self, starts_s: &[i64], (from_s, to_s): (i64, i64)) -> bool {
+        let mut windows = starts_s.windows(2).zip(&self.watched_s);
+        windows.all(|(window, watched_s)| {
+            watched_s + EDGES_S >= window[1].min(to_s) - window[0].max(from_s)
+        })
+    }
+}
+
+impl MeterSteps {
+    /// The pulses between two times, in seconds, and what power they mean.
+    pub(super) fn of(
+        pulses: &MeterPulses,
+        imp_per_kwh: Option<f64>,
+        (from_s, to_s): (i64, i64),
+    ) -> MeterSteps {
+        let unwatched_s = gaps(&pulses.watched_s, pulses.before_ns, (from_s, to_s));
+        let stamps = pulses.stamps.iter().map(|(at_ns, _)| *at_ns);
+        let mut power_w = vec![None; pulses.stamps.len()];
+        if let Some(pulses_per_unit) = imp_per_kwh {
+            let worth = PulseWorth {
+                quantity: Quantity::KilowattHours,
+                pulses_per_unit,
+            };
+            let mut n = 0;
+            for step in steps(worth, pulses.before_ns.into_iter().chain(stamps.clone())) {
+                while pulses
+                    .stamps
+                    .get(n)
+                    .is_some_and(|(at_ns, _)| *at_ns < step.to_ns)
+                {
+                    n += 1;
+                }
+                let is_watched = unwatched_s.iter().all(|[begin_s, end_s]| {
+                    step.to_ns <= begin_s * NS_PER_S || step.from_ns >= end_s * NS_PER_S
+                });
+                if let Some(power_w) = power_w.get_mut(n).filter(|_| is_watched) {
+                    *power_w = Some(rounded(step.rate));
+                }
+            }
+        }
+        MeterSteps {
+            at_ms: stamps.map(|at_ns| at_ns.div_euclid(1_000_000)).collect(),
+            power_w,
+            is_estimated: pulses.stamps.iter().map(|(_, is)| *is).collect(),
+            unwatched_s: unwatched_s
+                .into_iter()
+                .map(|[begin_s, end_s]| [begin_s.max(from_s), end_s.min(to_s)])
+                .filter(|[begin_s, end_s]| begin_s < end_s)
+                .collect(),
+        }
+    }
+
+    /// The rows of a table: when, in milliseconds, and the meter's name, power, and whether it is estimated.
+    pub(super) fn cells(&self, name: &str) -> impl Iterator<Item = (i64, [String; 3])> {
+        let pulses = self.at_ms.iter().zip(&self.power_w).zip(&self.is_estimated);
+        pulses.map(move |((at_ms, power_w), is)| {
+            (
+                *at_ms,
+                [name.to_owned(), csv::number(*power_w), is.to_string()],
+            )
+        })
+    }
+}
+
+/// When a line was not watched, from the pulse before a span to its end.
+fn gaps(
+    watched_s: &[(i64, i64)],
+    before_ns: Option<i64>,
+    (from_s, to_s): (i64, i64),
+) -> Vec<[i64; 2]> {
+    let before_s = before_ns.map(|before_ns| before_ns.div_euclid(NS_PER_S));
+    let mut reached_s = before_s.unwrap_or(from_s).min(from_s);
+    let mut found = Vec::new();
+    for (begins_s, ends_s) in watched_s.iter().copied().chain([(to_s, to_s)]) {
+        let begins_s = begins_s.min(to_s);
+        if begins_s - reached_s >= EDGES_S {
+            found.push([reached_s, begins_s]);
+        }
+        reached_s = reached_s.max(ends_s);
+    }
+    found
+}
+
+fn watts(pulses: i64, watched_s: i64, imp_per_kwh: Option<f64>) -> Option<f64> {
+    let imp_per_kwh = imp_per_kwh.filter(|_| watched_s > 0)?;
+    Some(rounded(
+        pulses as f64 * 3.6e6 / (imp_per_kwh * watched_s as f64),
+    ))
+}
+
+/// To a tenth of a watt.
+fn rounded(power_w: f64) -> f64 {
+    (power_w * 10.0).round() / 10.0
+}
+
+fn merged(one: Option<f64>, other: Option<f64>, of: fn(f64, f64) -> f64) -> Option<f64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(of(one, other)),
+        (one, other) => one.or(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peaks_survive_and_what_was_not_watched_is_not_known() {
+        let counted = CountedParts {
+            meter: "Import".to_owned(),
+            pulses: vec![1, 3, 0, 0, 0, 0],
+            watched_s: vec![60, 60, 0, 0, 60, 0],
+            watched_until_s: 300,
+            total: 4,
+        };
+        let windows = Windows {
+            starts_s: &[0, 120, 240, 360],
+            base_s: &[0, 60, 120, 180, 240, 300, 360],
+            now_s: 330,
+        };
+        let columns = windows.columns(&counted, false, Some(1_000.0));
+        assert_eq!(columns.pulses, [Some(4), None, Some(0)]);
+        assert_eq!(columns.mean_w, [Some(120.0), None, Some(0.0)]);
+        assert_eq!(columns.min_w, [Some(60.0), None, Some(0.0)]);
+        assert_eq!(columns.max_w, [Some(180.0), None, Some(0.0)]);
+        assert_eq!(columns.watched_s, [120, 0, 60]);
+        // The line is read until now, which is not saved yet.
+        let live = windows.columns(&counted, true, Some(1_000.0));
+        assert_eq!(live.watched_s, [120, 0, 90]);
+        assert!(!live.is_complete(windows.starts_s, (0, 330)));
+        assert!(live.is_complete(windows.starts_s, (240, 330)));
+    }
+
+    #[test]
+    fn an_interval_that_was_not_watched_all_the_while_has_no_power() {
+        let s = NS_PER_S;
+        let pulses = MeterPulses {
+            meter: "Import".to_owned(),
+            before_ns: Some(90 * s),
+            stamps: vec![(100 * s, false), (140 * s, true), (150 * s, false)],
+            watched_s: vec![(80, 105), (125, 200)],
+        };
+        let steps = MeterSteps::of(&pulses, Some(1_000.0), (95, 160));
+        assert_eq!(steps.at_ms, [100_000, 140_000, 150_000]);
+        assert_eq!(steps.power_w, [Some(360.0), None, Some(360.0)]);
+        assert_eq!(steps.is_estimated, [false, true, false]);
+        assert_eq!(steps.unwatched_s, [[105, 125]]);
+    }
+}
