@@ -19,7 +19,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use crate::capture::waker::Waker;
-use crate::capture::{Capture, Polled, Source, Trusting};
+use crate::capture::{Capture, EdgeSource, Polled, Trusting};
 use crate::clock::segment::Rules;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded, Settings};
@@ -52,7 +52,7 @@ const TRUSTING_PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Parts {
     /// Where edges come from.
-    pub source: Box<dyn Source>,
+    pub source: Box<dyn EdgeSource>,
     /// The clock that stamps them.
     pub clock: Arc<dyn Clock>,
     /// Wakes the source.
@@ -241,7 +241,7 @@ impl RunContext<'_> {
 
 /// What of the [`Parts`] capture takes.
 struct CaptureParts {
-    source: Box<dyn Source>,
+    source: Box<dyn EdgeSource>,
     clock: Arc<dyn Clock>,
     waker: Waker,
     trusting: Receiver<Trusting>,
