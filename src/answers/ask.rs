@@ -89,10 +89,9 @@ fn body(mut answer: Vec<u8>) -> Option<Vec<u8>> {
         httparse::Status::Complete(begins) => begins,
         httparse::Status::Partial => return None,
     };
-    let length = head.headers.iter().find(|header| {
-        let is_length = header.name.eq_ignore_ascii_case("content-length");
-        is_length
-    });
+    let is_length =
+        |header: &&httparse::Header<'_>| header.name.eq_ignore_ascii_case("content-length");
+    let length = head.headers.iter().find(is_length);
     let length: usize = std::str::from_utf8(length?.value).ok()?.parse().ok()?;
     if head.code != Some(200) || answer.len() - begins != length {
         return None;

@@ -1,4 +1,4 @@
-//! Edges in, pulses out. One thread waits on a [`Source`], feeds each edge to its meter's
+//! Edges in, pulses out. One thread waits on an [`EdgeSource`], feeds each edge to its meter's
 //! filter, and hands what counts to the journal's [`Intake`]. It never waits for disk or network:
 //! behind it stands the kernel's buffer of 1024 edges a line, before it a queue in memory.
 
@@ -23,7 +23,7 @@ use std::sync::mpsc::Receiver;
 
 use tracing::{info, warn};
 
-pub use source::{Polled, Signal, Source};
+pub use source::{EdgeSource, Polled, Signal};
 
 use crate::clock::Clock;
 use crate::clock::segment::{ClockLook, Remembered, Rules, Segments, Trust};
@@ -50,7 +50,7 @@ pub type Trusting = (Rules, Option<Remembered>);
 #[derive(Debug)]
 pub struct Capture {
     // Dependencies.
-    source: Box<dyn Source>,
+    source: Box<dyn EdgeSource>,
     clock: Arc<dyn Clock>,
     intake: Arc<Intake>,
     // Settings.
@@ -71,7 +71,7 @@ pub struct Capture {
 impl Capture {
     /// Sets the stage up; nothing is read before the first [`Capture::step`].
     pub fn new(
-        source: Box<dyn Source>,
+        source: Box<dyn EdgeSource>,
         clock: Arc<dyn Clock>,
         intake: Arc<Intake>,
         meters: &[MeterSettings],

@@ -150,7 +150,7 @@ pub(crate) trait Script {
     fn take(&mut self) -> Option<Signal>;
 }
 
-/// [`super::Source::poll`] for a script at a pace.
+/// [`super::EdgeSource::poll`] for a script at a pace.
 pub(crate) fn poll(
     pace: &Pace,
     waker: &Waker,

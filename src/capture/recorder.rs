@@ -8,7 +8,7 @@ use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
 use super::recorded::HEADER;
-use super::{Polled, Signal, Source};
+use super::{EdgeSource, Polled, Signal};
 use crate::clock::Clock;
 use crate::config::MeterSettings;
 use crate::model::{EdgeKind, Level, MonoNs, NS_PER_MS, NS_PER_S};
@@ -128,7 +128,7 @@ pub(super) fn escape(text: &str) -> String {
 
 /// A source and a recording of all it tells.
 pub struct RecordingSource<W: Write> {
-    inner: Box<dyn Source>,
+    inner: Box<dyn EdgeSource>,
     clock: Arc<dyn Clock>,
     /// None: it could not be written any more.
     recorder: Option<Recorder<W>>,
@@ -137,7 +137,7 @@ pub struct RecordingSource<W: Write> {
 impl<W: Write> RecordingSource<W> {
     /// Records what `inner` tells; `clock` is the one that `inner` was made with.
     pub fn new(
-        inner: Box<dyn Source>,
+        inner: Box<dyn EdgeSource>,
         clock: Arc<dyn Clock>,
         recorder: Recorder<W>,
     ) -> RecordingSource<W> {
@@ -158,7 +158,7 @@ impl<W: Write> fmt::Debug for RecordingSource<W> {
     }
 }
 
-impl<W: Write + Send> Source for RecordingSource<W> {
+impl<W: Write + Send> EdgeSource for RecordingSource<W> {
     fn poll(&mut self, deadline_ns: Option<MonoNs>, signals: &mut Vec<Signal>) -> Polled {
         let known = signals.len();
         let polled = self.inner.poll(deadline_ns, signals);

@@ -38,7 +38,7 @@ struct Ticking {
     polled: Polled,
 }
 
-impl Source for Ticking {
+impl EdgeSource for Ticking {
     fn poll(&mut self, _: Option<MonoNs>, signals: &mut Vec<Signal>) -> Polled {
         self.clock.advance(NS_PER_S / 4);
         signals.push(Signal::Edge(Edge {

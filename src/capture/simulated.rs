@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use super::household::{HousePower, Household, SubMeter};
 use super::pace::{self, Due, Pace, Script};
 use super::waker::Waker;
-use super::{Polled, Signal, Source};
+use super::{EdgeSource, Polled, Signal};
 use crate::config::MeterSettings;
 use crate::model::{
     CountedEdge, Edge, EdgeKind, Level, MeterId, MonoNs, NS_PER_MS, NS_PER_S, SIMULATED_IMP_PER_KWH,
@@ -65,7 +65,7 @@ impl SimulatedSource {
     }
 }
 
-impl Source for SimulatedSource {
+impl EdgeSource for SimulatedSource {
     fn poll(&mut self, deadline_ns: Option<MonoNs>, signals: &mut Vec<Signal>) -> Polled {
         pace::poll(
             &self.pace,

@@ -39,7 +39,7 @@ pub enum Signal {
     },
 }
 
-/// Why [`Source::poll`] returned.
+/// Why [`EdgeSource::poll`] returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Polled {
     /// There are new signals.
@@ -53,7 +53,7 @@ pub enum Polled {
 }
 
 /// Where edges come from: GPIO lines, the simulated house, a recording.
-pub trait Source: Debug + Send {
+pub trait EdgeSource: Debug + Send {
     /// Waits until there are signals, `deadline_ns` has come, or the waker was used, and
     /// appends what there is to `signals`. Edges of one line come in their order; stamps are
     /// those of the [`crate::clock::Clock`] the source was made with.

@@ -23,7 +23,7 @@ struct Played {
     until_ns: Arc<AtomicI64>,
 }
 
-impl Source for Played {
+impl EdgeSource for Played {
     fn poll(&mut self, deadline_ns: Option<MonoNs>, signals: &mut Vec<Signal>) -> Polled {
         let now_ns = self.clock.mono_ns();
         let deadline_ns = deadline_ns.expect("capture sets one");

@@ -1,4 +1,4 @@
-//! A wake-up descriptor: ends the wait of a [`super::Source`] from another thread.
+//! A wake-up descriptor: ends the wait of an [`super::EdgeSource`] from another thread.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use tracing::{error, info};
 
+use super::context::RunContext;
+use super::error::RunError;
 use super::journal_state::Stopped;
 use super::loops::{deliver, reconcile, report, sync, write};
 use super::prepare::Prepared;
-use super::settings::InUse;
+use super::settings::DaemonSettings;
 use super::stages::{AtEnd, Returned, Stages, THREAD_ENDS};
 use super::watchdog::Watchdog;
-use super::{RunContext, RunError};
 use crate::clock::{Clock, SystemClock};
 use crate::intake::Intake;
 use crate::journal::{Carryover, Durable, Journal, Marks, Writer};
@@ -53,7 +54,7 @@ impl JournalStages {
     /// # Errors
     /// When the disk refuses, or the machine gives no thread.
     pub(super) fn start(
-        in_use: &mut InUse,
+        in_use: &mut DaemonSettings,
         journal: Journal,
         intake: &Arc<Intake>,
         wakeup: &Wakeup,
@@ -112,7 +113,7 @@ impl JournalStages {
     pub(super) fn watch(
         &self,
         run: &RunContext<'_>,
-        in_use: &mut InUse,
+        in_use: &mut DaemonSettings,
         watchdog: &mut Watchdog,
         wakeup: &mut Wakeup,
     ) -> Result<Stopped, RunError> {

@@ -54,7 +54,7 @@ pub(super) enum Event {
 
 /// What is to be done, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
+pub(super) enum JournalAction {
     /// Open the journal; make one where there is none. Leads to an event.
     Open,
     /// Open the journal, which must be there. Leads to an event.
@@ -107,22 +107,26 @@ pub(super) struct JournalMachine {
 
 impl JournalMachine {
     /// The machine of a run that begins, and what is to be done first.
-    pub(super) fn begin() -> (JournalMachine, &'static [Action]) {
+    pub(super) fn begin() -> (JournalMachine, &'static [JournalAction]) {
         let machine = JournalMachine {
             state: JournalState::Opening,
             doubted_ns: None,
         };
-        (machine, &[Action::Open])
+        (machine, &[JournalAction::Open])
     }
 
     /// The next state after `event` at `now_ns`, and what is to be done. Nothing more happens after actions of
     /// which none leads to an event: that is the end.
-    pub(super) fn next(self, event: Event, now_ns: MonoNs) -> (JournalMachine, &'static [Action]) {
-        use Action as Do;
+    pub(super) fn next(
+        self,
+        event: Event,
+        now_ns: MonoNs,
+    ) -> (JournalMachine, &'static [JournalAction]) {
+        use JournalAction as Do;
         use JournalState as State;
 
         let mut next = self;
-        let (state, actions): (State, &'static [Action]) = match (event, self.state) {
+        let (state, actions): (State, &'static [JournalAction]) = match (event, self.state) {
             (Event::NotOpened, _) => (State::Ended, &[Do::SayWhatIsLost]),
             // What this run has counted before is in the one that was moved aside.
             (Event::Opened { moved_aside: true }, State::Closed) => (

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::model::NS_PER_S;
-use Action as Do;
+use JournalAction as Do;
 use JournalState as State;
 
 const NOW_NS: MonoNs = 1_000 * NS_PER_S;
@@ -39,20 +39,20 @@ fn every_event_leads_to_one_state_and_its_actions() {
     const DAMAGED: Event = Event::Stopped(Stopped::JournalDamaged);
     const REFUSES: Event = Event::Stopped(Stopped::DiskRefuses);
     const CHANGED: Event = Event::Stopped(Stopped::SettingsChanged);
-    let use_it: &[Action] = &[Do::GiveBack, Do::Start, Do::Watch];
-    let use_new: &[Action] = &[Do::VouchFromNow, Do::GiveBack, Do::Start, Do::Watch];
-    let doubt: &[Action] = &[Do::Close, Do::Say(SEEMS_DAMAGED), Do::Reopen];
-    let mend: &[Action] = &[Do::Close, Do::Say(CLOSED_FOR_DISK), Do::Reopen];
-    let replace: &[Action] = &[Do::Close, Do::PutBackStanding, Do::MoveAside];
-    let retry: &[Action] = &[Do::Complain(UNUSABLE), Do::Pause, Do::Reopen];
-    let stuck: &[Action] = &[
+    let use_it: &[JournalAction] = &[Do::GiveBack, Do::Start, Do::Watch];
+    let use_new: &[JournalAction] = &[Do::VouchFromNow, Do::GiveBack, Do::Start, Do::Watch];
+    let doubt: &[JournalAction] = &[Do::Close, Do::Say(SEEMS_DAMAGED), Do::Reopen];
+    let mend: &[JournalAction] = &[Do::Close, Do::Say(CLOSED_FOR_DISK), Do::Reopen];
+    let replace: &[JournalAction] = &[Do::Close, Do::PutBackStanding, Do::MoveAside];
+    let retry: &[JournalAction] = &[Do::Complain(UNUSABLE), Do::Pause, Do::Reopen];
+    let stuck: &[JournalAction] = &[
         Do::Complain(IMMOVABLE),
         Do::Pause,
         Do::VouchFromNow,
         Do::Open,
     ];
     #[rustfmt::skip]
-    let table: &[(State, Doubt, Event, State, &[Action])] = &[
+    let table: &[(State, Doubt, Event, State, &[JournalAction])] = &[
         // Before it is open for the first time, or in place of a damaged one.
         (State::Opening, Doubt::Any, OPENED, State::Open, use_it),
         (State::Opening, Doubt::Any, REPLACED, State::Open, use_it),
@@ -102,7 +102,7 @@ struct Things {
 }
 
 /// Performs `actions` until one leads to an event; returns every event that may come, with what there is then.
-fn perform(mut things: Things, actions: &[Action]) -> Vec<(Event, Things)> {
+fn perform(mut things: Things, actions: &[JournalAction]) -> Vec<(Event, Things)> {
     let mut may_come = Vec::new();
     let refused = |things: Things| {
         let closed = Things {

@@ -3,12 +3,13 @@
 
 use tracing::{error, warn};
 
+use super::context::{JOURNAL_RETRY, RunContext};
+use super::error::RunError;
 use super::journal_stages::{JournalStages, say_what_is_lost};
-use super::journal_state::{Action, Event, JournalMachine};
+use super::journal_state::{Event, JournalAction, JournalMachine};
 use super::opening::Opening;
-use super::settings::InUse;
+use super::settings::DaemonSettings;
 use super::watchdog::Watchdog;
-use super::{JOURNAL_RETRY, RunContext, RunError};
 use crate::clock::{Clock, SystemClock};
 use crate::journal::{self, Carryover, Journal, JournalError};
 use crate::model::WallNs;
@@ -18,7 +19,7 @@ use crate::system::signals::Wakeup;
 pub(super) struct JournalKeeper<'a> {
     // Dependencies.
     run: &'a RunContext<'a>,
-    in_use: &'a mut InUse,
+    in_use: &'a mut DaemonSettings,
     watchdog: &'a mut Watchdog,
     wakeup: &'a mut Wakeup,
     // State.
@@ -36,7 +37,7 @@ impl<'a> JournalKeeper<'a> {
     /// One that has opened nothing yet.
     pub(super) fn new(
         run: &'a RunContext<'a>,
-        in_use: &'a mut InUse,
+        in_use: &'a mut DaemonSettings,
         watchdog: &'a mut Watchdog,
         wakeup: &'a mut Wakeup,
     ) -> JournalKeeper<'a> {
@@ -67,7 +68,7 @@ impl<'a> JournalKeeper<'a> {
     }
 
     /// Performs the actions in order, up to the first that leads to an event.
-    fn perform(&mut self, actions: &[Action]) -> Result<Option<Event>, RunError> {
+    fn perform(&mut self, actions: &[JournalAction]) -> Result<Option<Event>, RunError> {
         for action in actions {
             let event = self.act(*action)?;
             if event.is_some() {
@@ -77,39 +78,39 @@ impl<'a> JournalKeeper<'a> {
         Ok(None)
     }
 
-    fn act(&mut self, action: Action) -> Result<Option<Event>, RunError> {
+    fn act(&mut self, action: JournalAction) -> Result<Option<Event>, RunError> {
         match action {
-            Action::Open => return self.open(false).map(Some),
-            Action::Reopen => return self.open(true).map(Some),
-            Action::GiveBack => return Ok(self.give_back()),
-            Action::Start => return self.start(),
-            Action::Watch => {
+            JournalAction::Open => return self.open(false).map(Some),
+            JournalAction::Reopen => return self.open(true).map(Some),
+            JournalAction::GiveBack => return Ok(self.give_back()),
+            JournalAction::Start => return self.start(),
+            JournalAction::Watch => {
                 if let Some(stages) = &self.stages {
                     let (watchdog, wakeup) = (&mut *self.watchdog, &mut *self.wakeup);
                     let stopped = stages.watch(self.run, self.in_use, watchdog, wakeup)?;
                     return Ok(Some(Event::Stopped(stopped)));
                 }
             }
-            Action::Close => {
+            JournalAction::Close => {
                 self.in_use.use_directory(false);
                 if let Some(stages) = self.stages.take() {
                     self.carryover = Some(stages.close()?);
                 }
             }
-            Action::PutBackStanding => {
+            JournalAction::PutBackStanding => {
                 if let Some(carryover) = self.carryover.take() {
                     let intake = self.run.intake;
                     intake.put_back(carryover.into_standing(), SystemClock.wall_ns());
                 }
             }
-            Action::MoveAside => return Ok(Some(self.move_aside())),
-            Action::VouchFromNow => self.vouches_from_ns = self.run.clock.wall_ns(),
-            Action::Pause => {
+            JournalAction::MoveAside => return Ok(Some(self.move_aside())),
+            JournalAction::VouchFromNow => self.vouches_from_ns = self.run.clock.wall_ns(),
+            JournalAction::Pause => {
                 self.wakeup.wait(JOURNAL_RETRY);
             }
-            Action::Say(text) => warn!("{text}"),
-            Action::Complain(text) => self.complain(text),
-            Action::SayWhatIsLost => {
+            JournalAction::Say(text) => warn!("{text}"),
+            JournalAction::Complain(text) => self.complain(text),
+            JournalAction::SayWhatIsLost => {
                 let carried = self.carryover.as_ref().map_or(0, Carryover::pulses);
                 say_what_is_lost(self.run.intake.len() + carried);
             }

@@ -1,12 +1,15 @@
 //! The assembly: starts capture first, which depends on nothing else, keeps the journal open for the stages behind
 //! it, and ends everything in order.
 
+mod context;
+mod error;
 mod journal_stages;
 mod journal_state;
 mod keeper;
 mod loops;
 mod opening;
 mod prepare;
+mod remote;
 mod settings;
 mod stages;
 mod watchdog;
@@ -19,31 +22,30 @@ use std::time::Duration;
 use tracing::warn;
 
 use crate::capture::waker::Waker;
-use crate::capture::{Capture, Polled, Source, Trusting};
+use crate::capture::{Capture, EdgeSource, Polled, Trusting};
 use crate::clock::segment::Rules;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded, Settings};
-use crate::deliver::sink::Sink;
 use crate::intake::Intake;
-use crate::journal::JournalError;
 use crate::live::Board;
-use crate::model::{FilterState, MonoNs, NS_PER_MS};
-use crate::reconcile::server::Server;
+use crate::model::{FilterState, NS_PER_MS};
 use crate::system::signals::{Shutdown, Wakeup};
 use crate::system::systemd;
 use crate::web::source::Source as WebSource;
 use crate::web::{Doors, Web};
+use context::RunContext;
 use keeper::JournalKeeper;
 use opening::Opening;
-use settings::{InUse, SettingsWatch};
+use settings::{DaemonSettings, SettingsWatch};
 use stages::{Stage, Stages};
 use watchdog::Watchdog;
 
+pub use context::UntilLearnt;
+pub use error::RunError;
+pub use remote::{Remote, RemoteMaker};
+
 /// A patient source is held back while more pulses than this wait for the journal.
 const PATIENT_ABOVE: usize = 50_000;
-
-/// Between tries to open a journal that cannot be opened.
-const JOURNAL_RETRY: Duration = Duration::from_secs(5);
 
 /// For so long capture waits for what the disk tells of the clock: at 10 pulses/s the kernel keeps the edges of 50 s.
 const TRUSTING_PATIENCE: Duration = Duration::from_secs(2);
@@ -52,7 +54,7 @@ const TRUSTING_PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Parts {
     /// Where edges come from.
-    pub source: Box<dyn Source>,
+    pub source: Box<dyn EdgeSource>,
     /// The clock that stamps them.
     pub clock: Arc<dyn Clock>,
     /// Wakes the source.
@@ -72,80 +74,6 @@ pub struct Parts {
     pub patient: bool,
     /// The directory of the API's unix socket.
     pub socket_dir: PathBuf,
-}
-
-/// The server, as the stages behind the journal see it.
-#[derive(Debug, Default)]
-pub struct Remote {
-    /// Where batches go; None: nowhere.
-    pub sink: Option<Box<dyn Sink>>,
-    /// Whose buckets are kept equal to the journal; None: no server's.
-    pub server: Option<Box<dyn Server>>,
-}
-
-/// Makes a [`Remote`] for the server that the settings name, or says why that cannot be used.
-pub struct RemoteMaker(pub Box<MakeRemote>);
-
-type MakeRemote = dyn Fn(&Settings) -> Result<Remote, String>;
-
-impl std::fmt::Debug for RemoteMaker {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("RemoteMaker")
-    }
-}
-
-/// Waits so long at most for what the disk tells of earlier runs; true: all is known, and this thread may open the
-/// journal.
-pub struct UntilLearnt(pub Box<WaitUntilLearnt>);
-
-type WaitUntilLearnt = dyn FnMut(Duration) -> bool;
-
-impl std::fmt::Debug for UntilLearnt {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("UntilLearnt")
-    }
-}
-
-/// Why `run` ended other than by a signal or at the end of its source.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// No line could be requested.
-    #[error(
-        "no GPIO line could be requested for 60 s: nothing would be counted (see the log above)"
-    )]
-    NoLine,
-    /// The journal is in use or too new.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The journal cannot be read now, and systemd keeps line requests that only the journal can go on with.
-    /// They stay as long as systemd means to start us again.
-    #[error(
-        "the journal cannot be read: {failed}; the kernel counts on for {kept} line requests that systemd \
-         keeps, and their pulses are taken as soon as the journal can be read"
-    )]
-    LinesKept {
-        /// How many requests are kept.
-        kept: usize,
-        /// Why it cannot be read.
-        failed: String,
-    },
-    /// A part of the program has died.
-    #[error("the {0} thread has died; this is a defect, please report it with the log")]
-    Died(&'static str),
-    /// The machine refuses something that is never refused.
-    #[error("cannot start")]
-    Start(#[from] std::io::Error),
-}
-
-impl RunError {
-    /// Whether a later try may go better.
-    pub fn is_temporary(&self) -> bool {
-        match self {
-            RunError::NoLine | RunError::LinesKept { .. } => true,
-            RunError::Journal(error) => error.kind() == "in_use",
-            RunError::Died(_) | RunError::Start(_) => false,
-        }
-    }
 }
 
 /// Runs until a signal comes or the source ends, then drains.
@@ -188,7 +116,7 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
     let mut beside = Stages::default();
     let watching = SettingsWatch::begin(loaded, &mut beside, &wakeup)?;
     let web_source = WebSource::new(Arc::clone(&board), Arc::clone(&clock));
-    let mut in_use = InUse::new(loaded, watching, parts.remote, board, web_source.clone());
+    let mut in_use = DaemonSettings::new(loaded, watching, parts.remote, board, web_source.clone());
     let web = begin_web(settings, parts.socket_dir, web_source.clone());
     let mut watchdog = Watchdog::new(systemd::watchdog(), web_source);
     Opening::new(&context, false).wait_until_learnt(parts.learning, &mut watchdog);
@@ -221,27 +149,9 @@ fn begin_web(settings: &Settings, unix_dir: PathBuf, source: WebSource) -> Optio
         .ok()
 }
 
-/// What all parts of one run share.
-struct RunContext<'a> {
-    settings: &'a Settings,
-    boot_id: &'a str,
-    clock: &'a dyn Clock,
-    shutdown: &'a Shutdown,
-    intake: &'a Arc<Intake>,
-    capture: &'a Stage,
-    started_ns: MonoNs,
-}
-
-impl RunContext<'_> {
-    /// Whether it is to end: a signal came, or the source has ended.
-    fn is_over(&self) -> bool {
-        self.shutdown.is_requested() || self.capture.is_finished()
-    }
-}
-
 /// What of the [`Parts`] capture takes.
 struct CaptureParts {
-    source: Box<dyn Source>,
+    source: Box<dyn EdgeSource>,
     clock: Arc<dyn Clock>,
     waker: Waker,
     trusting: Receiver<Trusting>,

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
+use super::context::{JOURNAL_RETRY, RunContext, UntilLearnt};
+use super::error::RunError;
 use super::stages::{Stage, THREAD_ENDS};
 use super::watchdog::Watchdog;
-use super::{JOURNAL_RETRY, RunContext, RunError, UntilLearnt};
 use crate::clock::{Clock, SystemClock};
 use crate::journal::{Journal, JournalError, Refusal};
 use crate::live::JournalPhase;

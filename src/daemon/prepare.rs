@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use super::Remote;
-use super::settings::InUse;
+use super::remote::Remote;
+use super::settings::DaemonSettings;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Downsampling, Influx, Settings, destination_name};
 use crate::deliver::Deliverer;
@@ -36,7 +36,7 @@ impl Prepared {
     /// # Errors
     /// When the disk refuses; the journal is closed then.
     pub(super) fn new(
-        in_use: &mut InUse,
+        in_use: &mut DaemonSettings,
         journal: Journal,
         intake: &Arc<Intake>,
     ) -> Result<Prepared, JournalError> {

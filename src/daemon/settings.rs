@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
+use super::error::RunError;
+use super::remote::{Remote, RemoteMaker};
 use super::stages::{AtEnd, Stages};
-use super::{Remote, RemoteMaker, RunError};
 use crate::config::described::{Described, KEEPS, OFF, describe, differences};
 use crate::config::watch::{FileChange, FileWatch};
 use crate::config::{ConfigError, Influx, Loaded, Settings};
@@ -93,7 +94,7 @@ fn certificates(loaded: &Loaded) -> Option<Vec<u8>> {
 }
 
 /// The settings that the stages behind the intake are built with, and what there is to say of the files.
-pub(super) struct InUse {
+pub(super) struct DaemonSettings {
     // Dependencies.
     watch: SettingsWatch,
     maker: RemoteMaker,
@@ -111,15 +112,15 @@ pub(super) struct InUse {
     wanted: Option<Settings>,
 }
 
-impl InUse {
+impl DaemonSettings {
     pub(super) fn new(
         loaded: &Loaded,
         watch: SettingsWatch,
         maker: RemoteMaker,
         board: Arc<Board>,
         web: Source,
-    ) -> InUse {
-        let mut in_use = InUse {
+    ) -> DaemonSettings {
+        let mut in_use = DaemonSettings {
             watch,
             maker,
             board,

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::RunError;
+use super::error::RunError;
 use crate::clock::{Clock, SystemClock};
 use crate::model::MonoNs;
 use crate::system::signals::{Shutdown, Wakeup};

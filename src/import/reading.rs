@@ -15,7 +15,7 @@ pub(super) enum TextReading {
     /// Line protocol.
     Lines,
     /// CSV: the separator if it was declared, the columns if they are known.
-    Csv(Option<char>, Option<Columns>),
+    Csv(Option<char>, Option<Box<Columns>>),
 }
 
 impl TextReading {
@@ -31,7 +31,7 @@ impl TextReading {
     pub(super) fn columns(&self) -> Option<&Columns> {
         match self {
             TextReading::Lines => None,
-            TextReading::Csv(_, columns) => columns.as_ref(),
+            TextReading::Csv(_, columns) => columns.as_deref(),
         }
     }
 
@@ -61,16 +61,16 @@ impl TextReading {
             }
             None => match Columns::from_first(text, *declared) {
                 Ok((columns, true)) => {
-                    *known = Some(columns);
+                    *known = Some(Box::new(columns));
                     return;
                 }
-                Ok((columns, false)) => known.insert(columns),
+                Ok((columns, false)) => known.insert(Box::new(columns)),
                 Err(why) => return say(Err(why), text),
             },
             Some(columns) => columns,
         };
         if let Some(again) = columns.again(text) {
-            *columns = again;
+            **columns = again;
             return;
         }
         match csv::parse(text, columns, &context.zone) {

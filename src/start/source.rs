@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use super::learn::Learning;
 use super::request::{Counted, StartError};
-use crate::capture::Source;
+use crate::capture::EdgeSource;
 use crate::capture::gpio::{GpioSource, is_line};
 use crate::capture::pace::Pace;
 use crate::capture::recorded::RecordedSource;
@@ -27,14 +27,14 @@ const SIMULATED_START_NS: i64 = NS_PER_S;
 
 /// What is counted, and on which clock.
 pub(super) struct Started {
-    pub(super) source: Box<dyn Source>,
+    pub(super) source: Box<dyn EdgeSource>,
     pub(super) clock: Arc<dyn Clock>,
     /// What an earlier run has left of each meter's line.
     pub(super) remembered: Vec<Option<FilterState>>,
 }
 
 impl Started {
-    fn unremembered(source: Box<dyn Source>, clock: Arc<dyn Clock>) -> Started {
+    fn unremembered(source: Box<dyn EdgeSource>, clock: Arc<dyn Clock>) -> Started {
         Started {
             source,
             clock,
@@ -130,10 +130,10 @@ pub(super) fn no_chip(dev: &Path) -> Option<&'static str> {
 pub(super) fn record(
     path: PathBuf,
     file: File,
-    source: Box<dyn Source>,
+    source: Box<dyn EdgeSource>,
     clock: &Arc<dyn Clock>,
     meters: &[MeterSettings],
-) -> Result<Box<dyn Source>, StartError> {
+) -> Result<Box<dyn EdgeSource>, StartError> {
     let recorder = match Recorder::new(file, meters, clock.offset_ns()) {
         Ok(recorder) => recorder,
         Err(source) => return Err(StartError::Record { path, source }),

@@ -11,9 +11,9 @@ use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
+use super::connections::{Seat, Shared, connect, refuse};
 use super::guard::Peer;
 use super::listen::{self, Closed, UnixDoor};
-use super::server::{Seat, Shared, connect, refuse};
 use super::source::Source;
 
 /// A peer that acknowledges nothing for so long is gone, in milliseconds.

@@ -180,7 +180,7 @@ fn check_origin(request: &Request, host: &str) -> Result<(), Problem> {
     if headers.contains_key(ORIGIN) {
         let origin = text(&ORIGIN).unwrap_or_default();
         let of = origin.split_once("://").map(|(_, host)| host);
-        if !of.is_some_and(|of| without_port(of) == without_port(host)) {
+        if of.is_none_or(|of| without_port(of) != without_port(host)) {
             return refused(format!("Origin is \"{origin}\""));
         }
     }
@@ -272,7 +272,7 @@ fn is_bare(response: &Response) -> bool {
 }
 
 fn of_status(status: StatusCode) -> Problem {
-    let kind: Kind = match status {
+    let kind: &'static Kind = match status {
         StatusCode::NOT_FOUND => NOT_FOUND,
         StatusCode::METHOD_NOT_ALLOWED => METHOD_NOT_ALLOWED,
         StatusCode::PAYLOAD_TOO_LARGE => TOO_LARGE,

@@ -14,6 +14,7 @@ use super::api::Api;
 use super::present::Present;
 use super::problem::Problem;
 use super::query::Query;
+use super::served::Served;
 use crate::model::NS_PER_S;
 use crate::status::Status;
 
@@ -72,15 +73,6 @@ pub(super) async fn metrics(
 enum Form {
     Text,
     OpenMetrics,
-}
-
-/// What has been served, and since when.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Served {
-    /// When the process began, in seconds since 1970.
-    pub(super) started_s: f64,
-    /// Answers by their status.
-    pub(super) answers: Vec<(u16, u64)>,
 }
 
 /// The lines so far.

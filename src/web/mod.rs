@@ -9,6 +9,8 @@ pub mod source;
 
 mod api;
 mod assets;
+mod connections;
+mod day_read;
 mod deadline;
 mod doors;
 mod guard;
@@ -19,6 +21,7 @@ mod networks;
 mod present;
 mod problem;
 mod query;
+mod served;
 mod server;
 
 pub use server::{Doors, Web};

@@ -26,9 +26,9 @@ const fn kind(word: &'static str, status: u16, title: &'static str, remedy: &'st
 
 macro_rules! kinds {
     ($($name:ident = $word:literal, $status:literal, $title:literal, $remedy:literal;)*) => {
-        $(pub(super) const $name: Kind = kind($word, $status, $title, $remedy);)*
+        $(pub(super) const $name: &Kind = &kind($word, $status, $title, $remedy);)*
         /// All kinds there are.
-        pub(super) const KINDS: &[Kind] = &[$($name),*];
+        pub(super) const KINDS: &[&Kind] = &[$($name),*];
     };
 }
 
@@ -79,7 +79,7 @@ kinds! {
 /// What is refused, and why.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Problem {
-    pub(super) kind: Kind,
+    pub(super) kind: &'static Kind,
     pub(super) detail: String,
     pub(super) remedy: Option<String>,
     pub(super) errors: Vec<ParameterError>,
@@ -95,7 +95,7 @@ pub(super) struct ParameterError {
 }
 
 impl Problem {
-    pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Problem {
+    pub(super) fn new(kind: &'static Kind, detail: impl Into<String>) -> Problem {
         Problem {
             kind,
             detail: detail.into(),
@@ -116,7 +116,11 @@ impl Problem {
     }
 
     /// A parameter that is wrong.
-    pub(super) fn of_parameter(kind: Kind, parameter: &str, detail: impl Into<String>) -> Problem {
+    pub(super) fn of_parameter(
+        kind: &'static Kind,
+        parameter: &str,
+        detail: impl Into<String>,
+    ) -> Problem {
         let detail = detail.into();
         let mut problem = Problem::new(kind, format!("{parameter}: {detail}"));
         problem.errors.push(ParameterError {
@@ -186,7 +190,7 @@ impl IntoResponse for Problem {
 }
 
 /// The page about a kind of problem, with these paragraphs.
-pub(super) fn page(kind: Kind, paragraphs: &[&str]) -> String {
+pub(super) fn page(kind: &'static Kind, paragraphs: &[&str]) -> String {
     let body: String = paragraphs
         .iter()
         .map(|text| format!("<p>{}</p>\n", escaped(text)))

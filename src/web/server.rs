@@ -1,61 +1,27 @@
-//! The thread `web`: doors, connections and their limits, and the end of it all.
+//! The thread `web`: what is served in it, and the end of it all.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
-use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
-use tracing::{debug, error};
+use tracing::error;
 
 use super::api;
-use super::deadline::{Deadline, WRITE_MAX};
+use super::connections::{Shared, over};
 use super::doors::{keep_tcp, keep_unix};
-use super::guard::{Guard, Peer};
+use super::guard::Guard;
 use super::source::Source;
 use crate::config::{Listen, WebSettings};
-
-/// A head must be there within this, also the next one on a connection that is kept.
-const HEAD_MAX: Duration = Duration::from_secs(5);
-
-/// Bytes of a head; hyper takes no less.
-const HEAD_BYTES_MAX: usize = 8 * 1024;
-
-/// Connections over TCP, those of one peer among them, and those over the unix socket, which the others cannot use up.
-const CONNECTIONS_MAX: usize = 128;
-const OF_A_PEER_MAX: usize = 32;
-const OVER_UNIX_MAX: usize = 32;
-
-/// Connections that are told at a time that there are too many.
-const REFUSALS_MAX: usize = 16;
-
-/// How long such a refusal may take.
-const REFUSAL_MAX: Duration = Duration::from_secs(1);
 
 /// How long the end waits for answers that are under way.
 const END_MAX: Duration = Duration::from_millis(500);
 
 /// Threads that may wait for the disk: two questions, and a door that is being opened.
 const BLOCKING_MAX: usize = 4;
-
-/// Too many connections.
-const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n\
-Retry-After: 5\r\nConnection: close\r\nContent-Length: 180\r\n\r\n\
-{\"type\":\"/problems/busy\",\"title\":\"The daemon is busy with other questions\",\"status\":503,\
-\"detail\":\"as many connections are open as may be\",\"remedy\":\"Ask again in some seconds.\"}   \n";
 
 /// Where to listen, and who may ask.
 #[derive(Debug, Clone)]
@@ -104,16 +70,6 @@ impl Web {
     }
 }
 
-/// What all connections have in common.
-pub(super) struct Shared {
-    service: TowerToHyperService<Router>,
-    ending: watch::Receiver<bool>,
-    pub(super) over_tcp: Arc<Semaphore>,
-    pub(super) over_unix: Arc<Semaphore>,
-    refusals: Arc<Semaphore>,
-    peers: Mutex<HashMap<IpAddr, usize>>,
-}
-
 async fn serve(source: Source, doors: Doors, mut ending: watch::Receiver<bool>) {
     let machine = rustix::system::uname();
     let machine = machine.nodename().to_string_lossy().into_owned();
@@ -125,14 +81,7 @@ async fn serve(source: Source, doors: Doors, mut ending: watch::Receiver<bool>) 
         source.clone(),
     );
     let router = api::router(source.clone(), guard, ending.clone());
-    let shared = Arc::new(Shared {
-        service: TowerToHyperService::new(router),
-        ending: ending.clone(),
-        over_tcp: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
-        over_unix: Arc::new(Semaphore::new(OVER_UNIX_MAX)),
-        refusals: Arc::new(Semaphore::new(REFUSALS_MAX)),
-        peers: Mutex::default(),
-    });
+    let shared = Arc::new(Shared::new(router, ending.clone()));
     let unix = keep_unix(doors.unix_dir.clone(), Arc::clone(&shared), source.clone());
     let mut tasks = vec![tokio::spawn(unix)];
     for address in settings.listen.addresses() {
@@ -148,150 +97,5 @@ async fn serve(source: Source, doors: Doors, mut ending: watch::Receiver<bool>) 
         task.abort();
         let _ = task.await;
     }
-    let all = [
-        (&shared.over_tcp, CONNECTIONS_MAX),
-        (&shared.over_unix, OVER_UNIX_MAX),
-    ];
-    let closed = async {
-        for (semaphore, most) in all {
-            let most = u32::try_from(most).expect("a small number");
-            let _ = semaphore.acquire_many(most).await;
-        }
-    };
-    let _ = timeout(END_MAX, closed).await;
-}
-
-/// Waits for the end. That whoever could ask for it is gone is the end, too.
-async fn over(ending: &mut watch::Receiver<bool>) {
-    let _ = ending.wait_for(|ended| *ended).await;
-}
-
-/// One of the connections that a peer may have.
-pub(super) struct Seat {
-    peer: IpAddr,
-    shared: Arc<Shared>,
-}
-
-impl Seat {
-    /// None: the peer is this machine, and may have all. Err: it has as many as it may have.
-    pub(super) fn take(peer: IpAddr, shared: &Arc<Shared>) -> Result<Option<Seat>, ()> {
-        if peer.is_loopback() {
-            return Ok(None);
-        }
-        let peer = household(peer);
-        let mut peers = shared.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = peers.entry(peer).or_default();
-        if *taken >= OF_A_PEER_MAX {
-            return Err(());
-        }
-        *taken += 1;
-        let shared = Arc::clone(shared);
-        Ok(Some(Seat { peer, shared }))
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let peers = &self.shared.peers;
-        let mut peers = peers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(taken) = peers.get_mut(&self.peer) {
-            *taken -= 1;
-            if *taken == 0 {
-                peers.remove(&self.peer);
-            }
-        }
-    }
-}
-
-/// A machine has as many IPv6 addresses of its network as it likes.
-fn household(peer: IpAddr) -> IpAddr {
-    match peer {
-        IpAddr::V4(_) => peer,
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) >> 64 << 64)),
-    }
-}
-
-/// Serves a connection in a task of its own.
-pub(super) fn connect<S>(
-    stream: S,
-    peer: Peer,
-    permit: OwnedSemaphorePermit,
-    seat: Option<Seat>,
-    shared: &Arc<Shared>,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (inner, mut ending) = (shared.service.clone(), shared.ending.clone());
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        inner.call(request)
-    });
-    tokio::spawn(async move {
-        let _held = (permit, seat);
-        let io = TokioIo::new(Deadline::new(stream, WRITE_MAX));
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_MAX)
-            .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(io, service);
-        let mut connection = pin!(connection);
-        let ended = tokio::select! {
-            served = connection.as_mut() => served,
-            () = over(&mut ending) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = ended {
-            debug!(%error, "a connection has ended");
-        }
-    });
-}
-
-/// Tells a connection that there are too many, as far as there is room for that.
-pub(super) fn refuse<S>(mut stream: S, shared: &Arc<Shared>)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let Ok(permit) = Arc::clone(&shared.refusals).try_acquire_owned() else {
-        return;
-    };
-    tokio::spawn(async move {
-        let _held = permit;
-        let told = async {
-            stream.write_all(TOO_MANY).await?;
-            stream.shutdown().await?;
-            // What was sent is read: closing a socket with unread bytes takes the answer back.
-            let mut rest = [0; 1024];
-            while stream.read(&mut rest).await? > 0 {}
-            io::Result::Ok(())
-        };
-        let _ = timeout(REFUSAL_MAX, told).await;
-    });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_refusal_is_as_long_as_it_says() {
-        let text = std::str::from_utf8(TOO_MANY).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(
-            head.contains(&format!("Content-Length: {}", body.len())),
-            "{}",
-            body.len()
-        );
-        let problem: serde_json::Value = serde_json::from_str(body).unwrap();
-        assert_eq!(problem["status"], 503);
-    }
-
-    #[test]
-    fn one_household_is_one_peer() {
-        let of = |text: &str| household(text.parse().unwrap());
-        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
-        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
-        assert_ne!(of("192.168.1.1"), of("192.168.1.2"));
-    }
+    let _ = timeout(END_MAX, shared.closed()).await;
 }

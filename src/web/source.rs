@@ -9,10 +9,10 @@ use jiff::tz::TimeZone;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
-use super::api::now::DayRead;
-use super::metrics::Served;
+use super::day_read::DayRead;
 use super::present::Present;
 use super::problem::{BUSY, INTERNAL, JOURNAL, Problem};
+use super::served::Served;
 use crate::answers::socket;
 use crate::clock::{Clock, SystemClock};
 use crate::config::described::Described;

@@ -12,7 +12,7 @@ use powerlogger::capture::filter::Filter;
 use powerlogger::capture::gpio::GpioSource;
 use powerlogger::capture::recorded::RecordedSource;
 use powerlogger::capture::waker::Waker;
-use powerlogger::capture::{Polled, Source as _};
+use powerlogger::capture::{EdgeSource as _, Polled};
 use powerlogger::clock::{Clock, SystemClock, VirtualClock};
 use powerlogger::config::{self, LoadOptions, MeterSettings, address};
 use powerlogger::import::source::{Context, ImportFile};

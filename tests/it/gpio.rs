@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use powerlogger::capture::gpio::GpioSource;
 use powerlogger::capture::waker::Waker;
-use powerlogger::capture::{Polled, Signal, Source};
+use powerlogger::capture::{EdgeSource, Polled, Signal};
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::config::{FilterSettings, LineName, LineSettings, MeterSettings};
 use powerlogger::model::{Bias, CountedEdge, Edge, EdgeKind, Level, MeterId, NS_PER_MS, NS_PER_S};

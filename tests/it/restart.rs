@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crate::support::gpio::{Done, Hand, Place, STAMP_SLACK_NS, SimChip, ground, test_path};
 use command_fds::{CommandFdExt, FdMapping};
-use powerlogger::capture::{Capture, Polled, Signal as Told, Source};
+use powerlogger::capture::{Capture, EdgeSource, Polled, Signal as Told};
 use powerlogger::clock::segment::Rules;
 use powerlogger::clock::{Clock, SystemClock, VirtualClock};
 use powerlogger::config::LoadOptions;
@@ -530,7 +530,7 @@ fn changes_cost_no_pulse(name: &str, place: Place, kernel_ms: u32) {
 #[derive(Debug)]
 struct Script(Vec<Told>);
 
-impl Source for Script {
+impl EdgeSource for Script {
     fn poll(&mut self, _: Option<i64>, signals: &mut Vec<Told>) -> Polled {
         signals.append(&mut self.0);
         Polled::Signals

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use powerlogger::capture::{Polled, Signal, Source};
+use powerlogger::capture::{EdgeSource, Polled, Signal};
 use powerlogger::model::{Edge, EdgeKind, Level, MeterId};
 
 use crate::world::METERS;
@@ -79,7 +79,7 @@ impl Wires {
 #[derive(Debug)]
 pub(crate) struct WireSource(pub(crate) Arc<Mutex<Wires>>);
 
-impl Source for WireSource {
+impl EdgeSource for WireSource {
     fn poll(&mut self, _: Option<i64>, signals: &mut Vec<Signal>) -> Polled {
         let mut wires = self.0.lock().unwrap();
         let before = signals.len();

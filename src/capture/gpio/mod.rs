@@ -30,7 +30,7 @@ use self::line::{EventBuffer, RawEdge, RequestedLine};
 use self::merge::Merge;
 use self::retry::LineRetry;
 use super::waker::{Waker, timespec};
-use super::{Polled, Signal, Source};
+use super::{EdgeSource, Polled, Signal};
 
 pub use self::consumer::{FORMER_CONSUMER, request_of};
 pub use self::error::GpioError;
@@ -89,7 +89,7 @@ struct Ready {
 
 impl GpioSource {
     /// A source of the edges of `meters`; a [`MeterId`] is the position among them. Lines are
-    /// requested by the first [`Source::poll`]. `clock` must be the machine's own: the kernel
+    /// requested by the first [`EdgeSource::poll`]. `clock` must be the machine's own: the kernel
     /// stamps with it.
     pub fn new(meters: &[MeterSettings], clock: Arc<dyn Clock>, waker: Waker) -> GpioSource {
         let now_ns = clock.mono_ns();
@@ -282,7 +282,7 @@ impl GpioSource {
     }
 }
 
-impl Source for GpioSource {
+impl EdgeSource for GpioSource {
     fn outlives(&self) -> bool {
         systemd::keeps_descriptors()
     }

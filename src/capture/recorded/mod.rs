@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 use super::pace::{self, Due, Pace, Script};
 use super::waker::Waker;
-use super::{Polled, Signal, Source};
+use super::{EdgeSource, Polled, Signal};
 use crate::clock::Clock;
 use crate::config::MeterSettings;
 use crate::model::{MonoNs, NS_PER_S};
@@ -143,7 +143,7 @@ impl RecordedSource {
     }
 }
 
-impl Source for RecordedSource {
+impl EdgeSource for RecordedSource {
     fn poll(&mut self, deadline_ns: Option<MonoNs>, signals: &mut Vec<Signal>) -> Polled {
         pace::poll(
             &self.pace,

@@ -7,7 +7,7 @@ use crate::web::problem::{KINDS, NOT_FOUND, Problem, page};
 
 pub(super) async fn problem(Path(word): Path<String>) -> Response {
     match KINDS.iter().find(|kind| kind.word == word) {
-        Some(kind) => Html(page(*kind, &[kind.remedy])).into_response(),
+        Some(kind) => Html(page(kind, &[kind.remedy])).into_response(),
         None => Problem::new(NOT_FOUND, "there is no such problem").into_response(),
     }
 }

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::head::rfc3339;
-use super::now::DayRead;
 use crate::answers::status::ConditionAnswer;
 use crate::model::{LossCause, NS_PER_S};
 use crate::status::{Severity, Status};
+use crate::web::day_read::DayRead;
 
 /// The state of health.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -13,31 +13,21 @@ mod history_columns;
 mod journal;
 mod meters;
 pub(super) mod now;
+mod now_or_stream;
+mod shared;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
 
 use super::guard::{Guard, guard};
-use super::problem::{INTERNAL, Problem};
 use super::source::Source;
 use super::{assets, health as probes, metrics};
 
-/// What the handlers share.
-#[derive(Debug, Clone)]
-pub(super) struct Api {
-    pub(super) source: Source,
-    /// Streams that may still be opened.
-    streams: Arc<Semaphore>,
-    /// The daemon ends.
-    ending: watch::Receiver<bool>,
-}
+pub(super) use shared::{Api, Json};
 
 /// All routes, behind the guard.
 pub(super) fn router(source: Source, of: Guard, ending: watch::Receiver<bool>) -> Router {
@@ -47,7 +37,7 @@ pub(super) fn router(source: Source, of: Guard, ending: watch::Receiver<bool>) -
         ending,
     };
     let mut router = Router::new()
-        .route("/api/v1/now", get(now::now))
+        .route("/api/v1/now", get(now_or_stream::now))
         .route("/api/v1/events", get(events::events))
         .route("/api/v1/energy", get(energy::energy))
         .route("/api/v1/energy.csv", get(energy::energy))
@@ -80,17 +70,4 @@ pub(super) fn router(source: Source, of: Guard, ending: watch::Receiver<bool>) -
     router
         .with_state(api)
         .layer(from_fn_with_state(Arc::new(of), guard))
-}
-
-/// An answer in JSON.
-pub(super) struct Json<T>(pub(super) T);
-
-impl<T: Serialize> IntoResponse for Json<T> {
-    fn into_response(self) -> Response {
-        let json = HeaderValue::from_static("application/json");
-        match serde_json::to_vec(&self.0) {
-            Ok(body) => ([(CONTENT_TYPE, json)], body).into_response(),
-            Err(failed) => Problem::new(INTERNAL, failed.to_string()).into_response(),
-        }
-    }
 }

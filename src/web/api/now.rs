@@ -1,27 +1,18 @@
 //! How things stand at this moment: power of each meter, the house, today, and the state of health.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::http::header::ACCEPT;
-use axum::http::{HeaderMap, Uri};
-use axum::response::{IntoResponse, Response};
-use jiff::civil::Date;
 use serde::Serialize;
 
 use super::derived::{Count, Derived};
 use super::head::{Head, rfc3339};
 use super::health::Health;
-use super::{Api, Json, events};
 use crate::energy::derived::{Balance, LivePower, MeanPower, Role, live_power};
 use crate::energy::periods::{Period, PeriodUnit};
-use crate::journal::CountedParts;
-use crate::model::{NS_PER_S, WallNs};
+use crate::model::NS_PER_S;
 use crate::status::Status;
+use crate::web::day_read::DayRead;
 use crate::web::present::{Present, PresentMeter, role_word};
-use crate::web::problem::Problem;
-use crate::web::query::Query;
 use crate::web::source::Source;
 
 /// What was counted of the day is read again after this.
@@ -76,34 +67,6 @@ struct Flow {
     self_w: Option<f64>,
     house_w: Option<f64>,
     why: Option<&'static str>,
-}
-
-/// What was counted of the local day when the journal was read.
-#[derive(Debug, Clone)]
-pub(in crate::web) struct DayRead {
-    pub(in crate::web) date: Date,
-    pub(in crate::web) from_s: i64,
-    pub(in crate::web) to_s: i64,
-    /// When counting began; None: nothing is counted yet.
-    pub(in crate::web) since_s: Option<i64>,
-    /// Seconds since then in which a line was not watched.
-    pub(in crate::web) unwatched_s: i64,
-    read_ns: WallNs,
-    meters: BTreeMap<String, CountedParts>,
-}
-
-pub(super) async fn now(
-    State(api): State<Api>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    Query::of(&uri, &[])?;
-    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    if accept.is_some_and(|accept| accept.contains("text/event-stream")) {
-        return events::stream(api);
-    }
-    let day = day(&api.source).await;
-    Ok(Json(Now::of(&api.source, day.as_deref(), true)).into_response())
 }
 
 /// The local day as it was read last, or is read now; None: the journal cannot be read.
