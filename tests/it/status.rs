@@ -83,7 +83,7 @@ fn a_meter_that_was_renamed_is_not_silent() {
     let config = "[[meter]]\nname = \"Flat 2, new\"\nline = 20\n";
     std::fs::write(dir.path().join("powerlogger.toml"), config).unwrap();
     assert!(silent(&dir).is_empty());
-    let said = ask(&dir, &[test_path!("status")]);
+    let said = ask(&dir, &["status"]);
     assert!(said.contains("no longer configured"), "{said}");
 }
 
@@ -204,7 +204,7 @@ fn no_good_news_while_no_daemon_runs() {
     .unwrap();
     let (code, said) = answer(&["import", "old.csv"]);
     assert_eq!(code, Some(0), "{said}");
-    let (code, said) = answer(&[test_path!("status")]);
+    let (code, said) = answer(&["status"]);
     assert_eq!(code, Some(0), "that none runs is an answer: {said}");
     assert!(said.starts_with("powerlogger is not running\n"), "{said}");
     assert!(
@@ -217,7 +217,7 @@ fn no_good_news_while_no_daemon_runs() {
     assert_eq!(code, Some(0));
     assert_eq!(json["conditions"][0]["word"], "not_running");
     assert_eq!(json["meters"][0]["line"]["is_read"], false);
-    let (_, losses) = answer(&[test_path!("losses")]);
+    let (_, losses) = answer(&["losses"]);
     assert!(
         losses.contains("until now: powerlogger is not running"),
         "{losses}"

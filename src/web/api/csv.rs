@@ -8,12 +8,12 @@ use jiff::tz::TimeZone;
 
 /// A table that is being written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Table(String);
+pub(super) struct CsvTable(String);
 
-impl Table {
+impl CsvTable {
     /// A table with these columns.
-    pub(super) fn new<T: AsRef<str>>(header: impl IntoIterator<Item = T>) -> Table {
-        let mut table = Table(String::new());
+    pub(super) fn new<T: AsRef<str>>(header: impl IntoIterator<Item = T>) -> CsvTable {
+        let mut table = CsvTable(String::new());
         table.row(header);
         table
     }
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn cells_are_quoted_and_formulas_are_not_run() {
-        let mut table = Table::new(["start", &name("=1+1,\"x\"")]);
+        let mut table = CsvTable::new(["start", &name("=1+1,\"x\"")]);
         table.row([number(Some(1.5)), number::<i64>(None)]);
         assert_eq!(table.0, "start,\"'=1+1,\"\"x\"\"\"\r\n1.5,\r\n");
         for formula in ["+a", "-a", "@a"] {

@@ -311,7 +311,7 @@ impl EnergySpan {
         let sums = [("house Wh", &self.house_wh), ("self Wh", &self.self_wh)];
         let sums = sums.map(|(name, sum)| sum.as_ref().map(|sum| (name, sum)));
         header.extend(sums.iter().flatten().map(|(name, _)| (*name).to_owned()));
-        let mut table = csv::Table::new(header);
+        let mut table = csv::CsvTable::new(header);
         for part in 0..self.dates.len() {
             let mut row = vec![csv::local(self.starts_s[part] * 1_000, calendar.zone())];
             for meter in &self.meters {

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::head::{Head, rfc3339};
-use super::history_asked::{Asked, Level};
+use super::history_asked::{HistoryAsked, HistoryLevel};
 use super::history_columns::{MeterColumns, MeterSteps, Windows};
 use super::{Api, Json, csv};
 use crate::energy::periods::Calendar;
@@ -58,7 +58,7 @@ pub(super) async fn history(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let query = Query::of(&uri, &["from", "to", "points", "window"])?;
-    let asked = Asked::of(&query)?;
+    let asked = HistoryAsked::of(&query)?;
     let source = &api.source;
     let now_s = source.wall_ns().div_euclid(NS_PER_S);
     let first_s = source.ask(|reader, _| reader.counting_since_s()).await?;
@@ -69,7 +69,7 @@ pub(super) async fn history(
     }
     let history = match history {
         Some(history) => history,
-        None if asked.window == Some(Level::Raw) => return Err(asked.too_long()),
+        None if asked.window == Some(HistoryLevel::Raw) => return Err(asked.too_long()),
         None => windows(source, &calendar, asked, (now_s, first_s)).await?,
     };
     if csv::is_wanted(&uri, &headers) {
@@ -81,7 +81,7 @@ pub(super) async fn history(
 /// Single pulses; None: there are too many.
 async fn raw(
     source: &Source,
-    asked: Asked,
+    asked: HistoryAsked,
     now_s: i64,
     first_s: Option<i64>,
 ) -> Result<Option<History>, Problem> {
@@ -112,7 +112,7 @@ async fn raw(
         Columns::Pulses(steps) => steps.unwatched_s.is_empty(),
         Columns::Windows(_) => true,
     });
-    let mut history = History::of(source, asked, (Level::Raw, first_s));
+    let mut history = History::of(source, asked, (HistoryLevel::Raw, first_s));
     (history.meters, history.complete) = (meters, complete && first_s.is_some());
     Ok(Some(history))
 }
@@ -120,10 +120,13 @@ async fn raw(
 async fn windows(
     source: &Source,
     calendar: &Calendar,
-    asked: Asked,
+    asked: HistoryAsked,
     (now_s, first_s): (i64, Option<i64>),
 ) -> Result<History, Problem> {
-    let mut levels: Vec<Level> = Level::ALL[1..].iter().map(|(_, level)| *level).collect();
+    let mut levels: Vec<HistoryLevel> = HistoryLevel::ALL[1..]
+        .iter()
+        .map(|(_, level)| *level)
+        .collect();
     levels.retain(|level| asked.window.is_none_or(|window| window == *level));
     let mut levels = levels.into_iter();
     let found = levels.find_map(|level| Some((level, asked.starts_s(level, calendar, now_s)?)));
@@ -161,10 +164,10 @@ async fn windows(
     let mut history = History::of(source, asked, (level, first_s));
     (history.meters, history.complete) = (meters, complete);
     match level {
-        Level::Windows(width_s) => {
+        HistoryLevel::Windows(width_s) => {
             (history.width_s, history.start_s) = (Some(width_s), Some(begin_s));
         }
-        Level::Raw | Level::Days => history.starts_s = Some(starts_s),
+        HistoryLevel::Raw | HistoryLevel::Days => history.starts_s = Some(starts_s),
     }
     Ok(history)
 }
@@ -175,7 +178,7 @@ fn is_merged(starts_s: &[i64]) -> bool {
 }
 
 /// The part of the span that has passed since counting began.
-fn passed(asked: Asked, now_s: i64, first_s: Option<i64>) -> (i64, i64) {
+fn passed(asked: HistoryAsked, now_s: i64, first_s: Option<i64>) -> (i64, i64) {
     let from_s = asked.from_s.max(first_s.unwrap_or(now_s));
     (from_s, asked.to_s.min(now_s).max(from_s))
 }
@@ -201,7 +204,11 @@ fn of_meters<T>(
 }
 
 impl History {
-    fn of(source: &Source, asked: Asked, (level, first_s): (Level, Option<i64>)) -> History {
+    fn of(
+        source: &Source,
+        asked: HistoryAsked,
+        (level, first_s): (HistoryLevel, Option<i64>),
+    ) -> History {
         History {
             head: source.head(source.wall_ns(), source.status().simulated),
             from: rfc3339(asked.from_s * NS_PER_S),
@@ -250,7 +257,7 @@ impl History {
                 .to_vec();
             rows.sort_by_key(|(at_ms, _)| *at_ms);
         }
-        let mut table = csv::Table::new(header);
+        let mut table = csv::CsvTable::new(header);
         for (at_ms, cells) in rows {
             table.row([csv::local(at_ms, zone)].into_iter().chain(cells));
         }

@@ -25,25 +25,25 @@ const BY_FIVE_MINUTES_MAX_S: i64 = 40 * 86_400;
 
 /// How fine the answer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Level {
+pub(super) enum HistoryLevel {
     Raw,
     /// Windows in UTC of so many seconds.
     Windows(i64),
     Days,
 }
 
-impl Level {
-    pub(super) const ALL: [(&'static str, Level); 6] = [
-        ("raw", Level::Raw),
-        ("1m", Level::Windows(60)),
-        ("5m", Level::Windows(300)),
-        ("15m", Level::Windows(900)),
-        ("1h", Level::Windows(3_600)),
-        ("1d", Level::Days),
+impl HistoryLevel {
+    pub(super) const ALL: [(&'static str, HistoryLevel); 6] = [
+        ("raw", HistoryLevel::Raw),
+        ("1m", HistoryLevel::Windows(60)),
+        ("5m", HistoryLevel::Windows(300)),
+        ("15m", HistoryLevel::Windows(900)),
+        ("1h", HistoryLevel::Windows(3_600)),
+        ("1d", HistoryLevel::Days),
     ];
 
     pub(super) fn word(self) -> &'static str {
-        let mut all = Level::ALL.iter();
+        let mut all = HistoryLevel::ALL.iter();
         all.find(|(_, level)| *level == self)
             .map_or("raw", |(word, _)| word)
     }
@@ -51,15 +51,15 @@ impl Level {
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct HistoryAsked {
     pub(super) from_s: i64,
     pub(super) to_s: i64,
     pub(super) points: i64,
-    pub(super) window: Option<Level>,
+    pub(super) window: Option<HistoryLevel>,
 }
 
-impl Asked {
-    pub(super) fn of(query: &Query) -> Result<Asked, Problem> {
+impl HistoryAsked {
+    pub(super) fn of(query: &Query) -> Result<HistoryAsked, Problem> {
         let wrong =
             |name: &str, detail: String| Err(Problem::of_parameter(WRONG_PARAMETER, name, detail));
         let (from_s, to_s) = (moment(query, "from")?, moment(query, "to")?);
@@ -72,7 +72,7 @@ impl Asked {
             Some(_) if query.get("points").is_some() => {
                 return wrong("window", "not both of window and points".to_owned());
             }
-            Some(word) => match Level::ALL.iter().find(|(known, _)| *known == word) {
+            Some(word) => match HistoryLevel::ALL.iter().find(|(known, _)| *known == word) {
                 Some((_, level)) => Some(*level),
                 None => {
                     let detail = format!("\"{word}\" is none of raw, 1m, 5m, 15m, 1h, 1d");
@@ -90,7 +90,7 @@ impl Asked {
                 }
             },
         };
-        let asked = Asked {
+        let asked = HistoryAsked {
             from_s,
             to_s,
             points: if window.is_some() { POINTS_MAX } else { points },
@@ -103,7 +103,8 @@ impl Asked {
     }
 
     pub(super) fn may_be_raw(self) -> bool {
-        matches!(self.window, None | Some(Level::Raw)) && self.to_s - self.from_s <= RAW_MAX_S
+        matches!(self.window, None | Some(HistoryLevel::Raw))
+            && self.to_s - self.from_s <= RAW_MAX_S
     }
 
     pub(super) fn too_long(self) -> Problem {
@@ -116,11 +117,11 @@ impl Asked {
     /// kept for so long.
     pub(super) fn starts_s(
         self,
-        level: Level,
+        level: HistoryLevel,
         calendar: &Calendar,
         now_s: i64,
     ) -> Option<Vec<i64>> {
-        let Level::Windows(width_s) = level else {
+        let HistoryLevel::Windows(width_s) = level else {
             return Some(self.days(calendar));
         };
         let view = if width_s < 300 {
@@ -162,12 +163,12 @@ impl Asked {
 
     /// The view from which windows of a level are counted: finer than they are, so that peaks are seen, where it is kept and
     /// not too much.
-    pub(super) fn view(self, level: Level, now_s: i64) -> View {
+    pub(super) fn view(self, level: HistoryLevel, now_s: i64) -> View {
         let span_s = self.to_s - self.from_s;
         let is_short = |most_s| span_s <= most_s;
         let finest = match level {
-            Level::Windows(60) => View::Minute,
-            Level::Windows(width_s) if width_s < 3_600 => {
+            HistoryLevel::Windows(60) => View::Minute,
+            HistoryLevel::Windows(width_s) if width_s < 3_600 => {
                 if is_short(BY_MINUTES_MAX_S) {
                     View::Minute
                 } else {
@@ -207,11 +208,11 @@ mod tests {
     use super::*;
     use jiff::tz::TimeZone;
 
-    fn of(query: &str) -> Result<Asked, &'static str> {
+    fn of(query: &str) -> Result<HistoryAsked, &'static str> {
         let uri: axum::http::Uri = format!("/x?{query}").parse().unwrap();
         let query = Query::of(&uri, &["from", "to", "points", "window"]);
         query
-            .and_then(|query| Asked::of(&query))
+            .and_then(|query| HistoryAsked::of(&query))
             .map_err(|problem| problem.kind.word)
     }
 
@@ -239,29 +240,32 @@ mod tests {
     fn as_many_windows_as_are_wanted_and_no_finer_than_they_are_kept() {
         let calendar = Calendar::new(TimeZone::get("Europe/Berlin").unwrap());
         let now_s = 1_792_936_800;
-        let asked = |days: i64, points| Asked {
+        let asked = |days: i64, points| HistoryAsked {
             from_s: now_s - days * 86_400,
             to_s: now_s,
             points,
             window: None,
         };
-        let count = |asked: Asked, level| {
+        let count = |asked: HistoryAsked, level| {
             let starts_s = asked.starts_s(level, &calendar, now_s);
             starts_s.map(|starts_s| starts_s.len() - 1)
         };
-        assert_eq!(count(asked(1, 1_440), Level::Windows(60)), Some(1_440));
-        assert_eq!(count(asked(1, 1_439), Level::Windows(60)), None);
-        let old = Asked {
+        assert_eq!(
+            count(asked(1, 1_440), HistoryLevel::Windows(60)),
+            Some(1_440)
+        );
+        assert_eq!(count(asked(1, 1_439), HistoryLevel::Windows(60)), None);
+        let old = HistoryAsked {
             to_s: now_s - 400 * 86_400 + 60,
             ..asked(400, 2_000)
         };
-        assert_eq!(count(old, Level::Windows(300)), None);
-        assert_eq!(count(old, Level::Windows(3_600)), Some(1));
+        assert_eq!(count(old, HistoryLevel::Windows(300)), None);
+        assert_eq!(count(old, HistoryLevel::Windows(3_600)), Some(1));
         let years = asked(3_652, 400);
-        let days = count(years, Level::Days).unwrap();
+        let days = count(years, HistoryLevel::Days).unwrap();
         assert!((300..=400).contains(&days), "{days}");
         let week = asked(7, 100)
-            .starts_s(Level::Days, &calendar, now_s)
+            .starts_s(HistoryLevel::Days, &calendar, now_s)
             .unwrap();
         assert_eq!(week.len(), 9);
         assert!(week[0] <= now_s - 7 * 86_400 && week[8] >= now_s);

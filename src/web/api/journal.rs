@@ -49,7 +49,7 @@ pub(super) async fn losses(
 
 /// A row a meter and cause, then the stretches that were not watched.
 fn table(losses: &LossesAnswer, zone: &TimeZone) -> Response {
-    let mut table = csv::Table::new(["meter", "cause", "lost", "pulses", "first", "last"]);
+    let mut table = csv::CsvTable::new(["meter", "cause", "lost", "pulses", "first", "last"]);
     let at = |at_ns: i64| csv::local(at_ns.div_euclid(1_000_000), zone);
     for entry in &losses.entries {
         let loss = &entry.loss;

@@ -107,7 +107,7 @@ pub(super) async fn meters(
 
 /// A row a meter.
 fn table(meters: &[Meter]) -> Response {
-    let mut table = csv::Table::new([
+    let mut table = csv::CsvTable::new([
         "meter",
         "role",
         "chip",
