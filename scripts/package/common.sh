@@ -70,7 +70,7 @@ put() { # MODE FROM TO
 
 # Everything that there is to read, laid out as in the clone: links and pictures find each other.
 documentation() { # DIRECTORY
-	for page in README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md docs/*.md docs/usage/*.md docs/usage/images/* docs/development/*.md; do
+	for page in README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md docs/*.md docs/usage/*.md docs/usage/images/* docs/images/* docs/development/*.md; do
 		put 0644 "$page" "$1/$page"
 	done
 }

@@ -21,6 +21,7 @@ mod influx_management_contract;
 mod install;
 mod main_job;
 mod packages;
+mod page;
 mod register;
 mod restart;
 mod root;
