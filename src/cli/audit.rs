@@ -49,7 +49,7 @@ pub struct AuditArgs {
     #[arg(long)]
     repair: bool,
 
-    /// What to repair from. `raw`: 1m, 5m and 1h are computed anew from the server's own raw points
+    /// What to repair from. `raw`: 1m, 5m and 1h are recomputed from the server's own raw points
     /// where the journal knows less, such as from before PowerLogger was installed.
     #[arg(long, value_enum, default_value_t = RepairFrom::Journal)]
     from: RepairFrom,

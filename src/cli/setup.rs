@@ -106,7 +106,7 @@ pub fn setup(args: &SetupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
     let recomputed = if args.take_over {
         let late = !foreign_writers(&look, influx).is_empty();
         recompute(loaded, influx, &token, (args, late), out)
-            .context("the views are not computed anew; `powerlogger setup --take-over` goes on")
+            .context("the views are not recomputed; `powerlogger setup --take-over` goes on")
     } else {
         Ok(())
     };
@@ -131,7 +131,7 @@ fn here(args: &SetupArgs, loaded: &Loaded) -> Result<(Installation, Option<Strin
     session::here(&loaded.config_dir, args.dry_run).with_context(|| {
         let path = loaded.config_dir.join(ID_FILE);
         format!(
-            "cannot read or write {}: run it as somebody who may write there (sudo)",
+            "cannot read or write {}: run it as a user who may write there (sudo)",
             path.display()
         )
     })
@@ -298,10 +298,7 @@ fn recompute(
     }
     for report in &reports {
         let (level, repaired) = (report.level.as_str(), report.repaired);
-        writeln!(
-            out,
-            "  ✓ {level}: {repaired} windows computed anew from raw"
-        )?;
+        writeln!(out, "  ✓ {level}: {repaired} windows recomputed from raw")?;
         let left = report.differences.iter();
         let left = left.filter(|difference| difference.verdict == WindowVerdict::Foreign);
         match left.count() {

@@ -231,7 +231,7 @@ fn queue_row(row: &QueueRow, share: f64, context: &Context, each: &mut dyn FnMut
         (_, Err(why)) => return say(Err(format!("its line: {why}")), ""),
     };
     if context.view_buckets.contains(bucket) {
-        let why = "lines of windows (views are counted anew from the pulses)";
+        let why = "lines of windows (views are counted from the pulses)";
         return say(Ok(Taken::LeftOut(why)), lp);
     }
     if *bucket != context.raw_bucket {

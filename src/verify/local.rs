@@ -221,7 +221,7 @@ pub(super) fn service(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), Ve
         (Some("active"), true) => Check::good("service", "active; it holds the journal"),
         (Some("active"), false) => Check::bad(
             "service",
-            "active, but nobody has the journal of this configuration",
+            "active, but no daemon holds the journal of this configuration",
             "the service uses another configuration: see `systemctl cat powerlogger`, or look with \
              --config-dir /etc/powerlogger",
         ),

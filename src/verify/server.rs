@@ -130,7 +130,7 @@ fn token(
         ),
         Err(Error::Status { status: 403, .. }) => {
             let seen = format!(
-                "from {of}: forbidden, it may not write to the raw bucket (one that was made anew needs a new token)"
+                "from {of}: forbidden, it may not write to the raw bucket (a recreated bucket needs a new token)"
             );
             (Check::bad(what, seen, replace_token(source.as_ref())), true)
         }

@@ -979,7 +979,7 @@ fn check_the_python_edition_is_taken_over(server: &Remote) {
     let (_, said) = place.run(&["verify"]);
     assert!(said.contains("✗ foreign task \"PowerLogger_5m\""), "{said}");
     let said = place.good(&["setup", "--take-over"]);
-    assert!(said.contains("computed anew from raw"), "{said}");
+    assert!(said.contains("recomputed from raw"), "{said}");
     let active = all_tasks(server).into_iter().filter(Task::is_active);
     let names: Vec<String> = active.map(|task| task.name).collect();
     assert!(
@@ -999,7 +999,7 @@ fn check_the_python_edition_is_taken_over(server: &Remote) {
     }
     let said = place.good(&["setup", "--take-over"]);
     assert!(
-        said.contains("1h: 0 windows computed anew"),
+        said.contains("1h: 0 windows recomputed"),
         "again, nothing to do: {said}"
     );
 }

@@ -228,7 +228,7 @@ fn enter(args: &SetArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) ->
 fn open_registers(loaded: &Loaded) -> Result<Registers> {
     Registers::open(&loaded.settings.journal.dir).map_err(|failed| match failed.kind() {
         "read_only" => anyhow::Error::new(failed)
-            .context("nothing was kept: run it as somebody who may write to the journal (sudo)"),
+            .context("nothing was kept: run it as a user who may write to the journal (sudo)"),
         _ => failed.into(),
     })
 }
