@@ -16,8 +16,9 @@ use crate::model::{MeterId, MonoNs, NS_PER_S, Pulse, WallNs};
 /// What a meter's usual silence is changes slowly, and costs a read of four weeks.
 const SILENCE_EVERY_NS: i64 = 3_600 * NS_PER_S;
 
-/// How much of the file holds data is looked at this often, if anything was committed.
-const BYTES_EVERY_NS: i64 = 60 * NS_PER_S;
+/// Everything is read again this often, if anything was committed: how much of the file holds data, and whether all
+/// that is shown can still be read, because a journal that is damaged must be noticed.
+const TOTALS_EVERY_NS: i64 = 30 * NS_PER_S;
 
 /// Commands beside the daemon write, too: readings of registers, points to be sent again. Whether any has is
 /// looked at this often, by the stamp of the WAL.
@@ -41,8 +42,8 @@ pub(super) struct Publisher {
     /// Something has changed that has to be read again.
     is_stale: bool,
     silence_ns: MonoNs,
-    bytes_ns: MonoNs,
-    bytes_commits: u64,
+    totals_ns: MonoNs,
+    totals_commits: u64,
     others_ns: MonoNs,
     wal_changed: Option<SystemTime>,
     looks_again: bool,
@@ -67,8 +68,8 @@ impl Publisher {
             finals: HashMap::new(),
             is_stale: false,
             silence_ns: now_ns,
-            bytes_ns: now_ns,
-            bytes_commits: 0,
+            totals_ns: now_ns,
+            totals_commits: 0,
             others_ns: now_ns,
             wal_changed: None,
             looks_again: false,
@@ -201,10 +202,9 @@ impl Publisher {
         if std::mem::take(&mut self.is_stale) {
             return self.read_totals();
         }
-        if now_ns - self.bytes_ns >= BYTES_EVERY_NS && commits != self.bytes_commits {
-            (self.bytes_ns, self.bytes_commits) = (now_ns, commits);
-            let bytes = self.reader.used_bytes()?;
-            self.board.publish_journal(|journal| journal.bytes = bytes);
+        if now_ns - self.totals_ns >= TOTALS_EVERY_NS && commits != self.totals_commits {
+            (self.totals_ns, self.totals_commits) = (now_ns, commits);
+            return self.read_totals();
         }
         Ok(())
     }
