@@ -3,7 +3,7 @@
 //! `web.token`, `[web] token`.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -160,11 +160,22 @@ fn from_file(path: &Path, influx: &InfluxSettings, notes: &mut Vec<String>) -> O
     of_this_server(&text, path, influx, notes)
 }
 
-/// The text of a file that nobody else can read.
+/// Whether only its owner can read a file: no other one is a place for a token.
+pub fn is_private(meta: &Metadata) -> bool {
+    meta.mode() & 0o077 == 0
+}
+
+/// What `writer.token` says: a name and a value a line.
+pub fn writer_fields(text: &str) -> BTreeMap<&str, &str> {
+    let lines = text.lines();
+    lines.filter_map(|line| line.split_once('=')).collect()
+}
+
+/// The text of a file that only its owner can read.
 fn private_text(path: &Path, notes: &mut Vec<String>) -> Option<String> {
     let shown = path.display();
     let meta = fs::metadata(path).ok()?;
-    if meta.mode() & 0o077 != 0 {
+    if !is_private(&meta) {
         notes.push(format!(
             "{shown} is ignored: others can read it; chmod 600 {shown}"
         ));
@@ -187,19 +198,16 @@ fn of_this_server(
     notes: &mut Vec<String>,
 ) -> Option<String> {
     let shown = path.display();
-    let fields: BTreeMap<&str, &str> = text
-        .lines()
-        .filter_map(|line| line.split_once('='))
-        .collect();
+    let mut fields = writer_fields(text);
     for (name, wanted) in [("host", &influx.host), ("org", &influx.org)] {
-        if fields.get(name).is_some_and(|found| found != wanted) {
+        if fields.get(name).is_some_and(|found| *found != wanted) {
             notes.push(format!(
                 "{shown} is ignored: it is for another {name}; run setup again"
             ));
             return None;
         }
     }
-    fields.get("token").map(|token| (*token).to_owned())
+    fields.remove("token").map(str::to_owned)
 }
 
 #[cfg(test)]

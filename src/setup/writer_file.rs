@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::config::token::WRITER_FILE;
+use crate::config::token::{self, WRITER_FILE};
 use crate::owner;
 use crate::owner::files::Dir;
 
@@ -19,26 +18,26 @@ pub fn path(config_dir: &Path) -> PathBuf {
 /// organisation: it does not take one that others can read.
 pub fn authorization_id(config_dir: &Path, host: &str, org: &str) -> Option<String> {
     let _acting = owner::as_owner_of(config_dir).ok()?;
-    let fields = fields_for(config_dir, host, org)?;
-    let others_read = fs::metadata(path(config_dir)).ok()?.mode() & 0o077 != 0;
-    if others_read || fields.get("token").is_none_or(String::is_empty) {
+    let path = path(config_dir);
+    let text = fs::read_to_string(&path).ok()?;
+    let fields = fields_for(&text, host, org)?;
+    let is_private = token::is_private(&fs::metadata(&path).ok()?);
+    if !is_private || fields.get("token").is_none_or(|token| token.is_empty()) {
         return None;
     }
-    fields.get("authorization_id").cloned()
+    fields.get("authorization_id").map(|id| (*id).to_owned())
 }
 
 /// Whether there is one, and for this host and organisation.
 pub fn is_for(config_dir: &Path, host: &str, org: &str) -> bool {
-    fields_for(config_dir, host, org).is_some()
+    let text = fs::read_to_string(path(config_dir));
+    text.is_ok_and(|text| fields_for(&text, host, org).is_some())
 }
 
-fn fields_for(config_dir: &Path, host: &str, org: &str) -> Option<BTreeMap<String, String>> {
-    let text = fs::read_to_string(path(config_dir)).ok()?;
-    let lines = text.lines().filter_map(|line| line.split_once('='));
-    let fields: BTreeMap<String, String> = lines
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    let is = |name: &str, wanted: &str| fields.get(name).is_some_and(|found| found == wanted);
+/// What the file says, if it is for this host and organisation.
+fn fields_for<'a>(text: &'a str, host: &str, org: &str) -> Option<BTreeMap<&'a str, &'a str>> {
+    let fields = token::writer_fields(text);
+    let is = |name: &str, wanted: &str| fields.get(name).is_some_and(|found| *found == wanted);
     (is("host", host) && is("org", org)).then_some(fields)
 }
 
@@ -83,7 +82,7 @@ pub fn remove(config_dir: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     use super::*;
 
