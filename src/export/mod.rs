@@ -18,9 +18,6 @@ pub use request::{ExportError, ExportFormat, ExportRequest};
 use request::measurement;
 use writer::PulseWriter;
 
-/// Pulses a read: short transactions, so that a running daemon's WAL can be reused.
-const PAGE_PULSES: usize = 10_000;
-
 /// Writes what is asked for and returns how many pulses or windows that are. `progress` is told how much of 1 is
 /// read.
 ///
@@ -56,18 +53,16 @@ fn write_pulses(
     let Some((first, last)) = reader.bounds()? else {
         return Ok(0);
     };
-    let (mut next, mut written) = (first, 0);
-    while next <= last {
-        let page = reader.page(next, last, PAGE_PULSES)?;
+    let mut written = 0;
+    reader.each_page((first, last), &mut |page, reached| {
         for entry in &page.entries {
             if period.contains(&entry.wall_ns) {
                 written += u64::from(writer.write(entry)?);
             }
         }
-        let reached = page.covered.iter().chain(&page.held).map(|range| range.1);
-        next = reached.max().unwrap_or(last) + 1;
-        progress((next - first) as f64 / (last - first + 1) as f64);
-    }
+        progress((reached + 1 - first) as f64 / (last - first + 1) as f64);
+        Ok::<(), ExportError>(())
+    })?;
     Ok(written)
 }
 
@@ -80,18 +75,15 @@ pub fn held(reader: &mut Reader) -> Result<i64, JournalError> {
         return Ok(0);
     };
     let mut held = 0;
-    for (first, last) in reader.rolled()?.gaps(oldest, newest) {
-        let mut next = first;
-        while next <= last {
-            let page = reader.page(next, last, PAGE_PULSES)?;
+    for ids in reader.rolled()?.gaps(oldest, newest) {
+        reader.each_page(ids, &mut |page, _| {
             held += page
                 .held
                 .iter()
-                .map(|range| range.1 - range.0 + 1)
+                .map(|(first, last)| last - first + 1)
                 .sum::<i64>();
-            let reached = page.covered.iter().chain(&page.held).map(|range| range.1);
-            next = reached.max().unwrap_or(last) + 1;
-        }
+            Ok::<(), JournalError>(())
+        })?;
     }
     Ok(held)
 }

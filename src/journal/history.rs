@@ -9,9 +9,6 @@ use crate::model::{LossCause, NS_PER_S, View};
 /// Windows of five minutes are taken for spans up to this; longer ones are counted from hours.
 const FINE_MAX_S: i64 = 40 * 86_400;
 
-/// Pulses that are in no window yet are read so many at a time.
-const PAGE: usize = 4_096;
-
 /// What was counted of one meter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CountedParts {
@@ -263,19 +260,12 @@ impl Reader {
         let Some((first, last)) = self.bounds()? else {
             return Ok(());
         };
-        for (mut next, end) in self.rolled()?.gaps(first, last) {
-            while next <= end {
-                let page = self.page(next, end, PAGE)?;
-                let reached = page.covered.iter().chain(&page.held).map(|ids| ids.1).max();
-                for pulse in &page.entries {
-                    let at_s = pulse.wall_ns.div_euclid(NS_PER_S);
-                    add(found, starts_s, (pulse.meter, at_s), 1);
-                }
-                match reached {
-                    Some(reached) if reached >= next => next = reached + 1,
-                    _ => break,
-                }
-            }
+        for ids in self.rolled()?.gaps(first, last) {
+            self.each_pulse(ids, &mut |pulse| {
+                let at_s = pulse.wall_ns.div_euclid(NS_PER_S);
+                add(found, starts_s, (pulse.meter, at_s), 1);
+                Ok::<(), JournalError>(())
+            })?;
         }
         Ok(())
     }

@@ -80,15 +80,31 @@ impl Reader {
     /// When the journal cannot be read, or `each` fails.
     pub fn each_pulse<E: From<JournalError>>(
         &mut self,
-        (first, last): (i64, i64),
+        ids: (i64, i64),
         each: &mut dyn FnMut(&StoredPulse) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.each_page(ids, &mut |page, _| {
+            page.entries.iter().try_for_each(&mut *each)
+        })
+    }
+
+    /// Reads a range of ids in pages, each with the last id that it reaches: short transactions, so that a running
+    /// daemon's WAL can be reused.
+    ///
+    /// # Errors
+    /// When the journal cannot be read, or `each` fails.
+    pub fn each_page<E: From<JournalError>>(
+        &mut self,
+        (first, last): (i64, i64),
+        each: &mut dyn FnMut(&Page, i64) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut next = first;
         while next <= last {
             let page = self.page(next, last, PAGE_PULSES)?;
-            page.entries.iter().try_for_each(&mut *each)?;
             let reached = page.covered.iter().chain(&page.held).map(|range| range.1);
-            next = reached.max().unwrap_or(last) + 1;
+            let reached = reached.max().unwrap_or(last);
+            each(&page, reached)?;
+            next = reached + 1;
         }
         Ok(())
     }
