@@ -1,5 +1,6 @@
 //! What is said to a user who may not read the configuration or the journal.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Result, bail};
@@ -20,11 +21,18 @@ pub(super) fn may_read_config(options: &LoadOptions) -> Result<()> {
     }
 }
 
-/// Makes sure that this user may read the journal, as far as there is one.
+/// Makes sure that this user may read the journal, as far as there is one, and that its place is a directory.
 ///
 /// # Errors
 /// With what to do about it.
 pub(super) fn may_read_journal(dir: &Path) -> Result<()> {
+    // A file lacks the right that a directory needs, whoever asks.
+    if fs::metadata(dir).is_ok_and(|meta| !meta.is_dir()) {
+        bail!(
+            "{} is not a directory: --queue-dir (QUEUE_DIR) names the one of the journal",
+            dir.display()
+        );
+    }
     // They are asked for, never opened: closing a file of a database takes SQLite's locks with it.
     let asked = [
         (dir.to_owned(), Access::READ_OK | Access::EXEC_OK),

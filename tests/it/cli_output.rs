@@ -234,6 +234,7 @@ fn what_is_said_where_nothing_can_be_done() {
         "import none.csv",
         "run --replay none.txt",
         "status --config-dir none",
+        "status --queue-dir powerlogger.toml",
         "status --nope",
         "statsu",
         "run --speed fast --simulate",
