@@ -1,10 +1,6 @@
 //! The true binary and what is around it: its log, its terminal, other commands at the same time. No line and no
 //! server is needed.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "all waits are for conditions with deadlines"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use std::fs::{self, File};
 use std::path::Path;

@@ -3,9 +3,7 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "edges are paced by sleeping, all else waits on conditions with deadlines; figures \
-              are printed"
+    reason = "edges are paced by sleeping, all else waits on conditions with deadlines"
 )]
 
 use std::collections::BTreeMap;
@@ -14,12 +12,10 @@ use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::journal::Reader;
-use powerlogger::model::{EdgeKind, LossCause, NS_PER_MS, NS_PER_S};
+use powerlogger::model::{LossCause, NS_PER_MS, NS_PER_S};
 
 use crate::support::daemon::Daemon;
-use crate::support::gpio::{
-    Done, Ground, Hand, Place, STAMP_SLACK_NS, SimChip, ground, play, test_path,
-};
+use crate::support::gpio::{Ground, Hand, Place, SimChip, ground, play, test_path};
 
 const METERS: [(&str, u32); 3] = [("Import", 20), ("Export", 26), ("Generate", 21)];
 
@@ -80,28 +76,14 @@ fn newest(daemon: &Daemon) -> i64 {
         .map_or(0, |(_, newest)| newest)
 }
 
-/// Whether a pulse stamped at `wall_ns` is that of the edge that was made.
-fn fits(done: &Done, wall_ns: i64, offset_ns: i64) -> bool {
-    let mono_ns = wall_ns - offset_ns;
-    (done.before_ns - STAMP_SLACK_NS..=done.after_ns + STAMP_SLACK_NS).contains(&mono_ns)
-}
-
-fn rising(hand: &Hand) -> Vec<Done> {
-    hand.done
-        .iter()
-        .copied()
-        .filter(|done| done.kind == EdgeKind::Rising)
-        .collect()
-}
-
 /// The journal has exactly the pulses that were made, in order, stamped when they were made.
 fn assert_all_there(daemon: &Daemon, meter: &str, hand: &Hand) {
-    let (made, kept) = (rising(hand), stamps(daemon, meter));
+    let (made, kept) = (hand.rising(), stamps(daemon, meter));
     assert_eq!(kept.len(), made.len(), "{meter}: pulses kept and made");
     let offset_ns = SystemClock.offset_ns();
     for (number, (done, wall_ns)) in made.iter().zip(&kept).enumerate() {
         assert!(
-            fits(done, *wall_ns, offset_ns),
+            done.is_at(*wall_ns - offset_ns),
             "{meter} {number}: {done:?} {wall_ns}"
         );
     }
@@ -278,7 +260,7 @@ fn an_overflow_is_put_back_to_the_pulse() {
     busy.toggles(20, Duration::from_millis(2));
     daemon.stop();
     let (made, kept) = (
-        rising(&busy).len() as u64,
+        busy.rising().len() as u64,
         stamps(&daemon, "Import").len() as u64,
     );
     assert_eq!(kept, made, "the number is exact");
@@ -445,7 +427,7 @@ fn what_was_read_survives_kill_minus_nine() {
         let offset_ns = SystemClock.offset_ns();
         let mut kept = stamps_after(&daemon, known);
         for ((name, _), (hand, _)) in METERS.iter().zip(&hands) {
-            let (made, mut kept) = (rising(hand), kept.remove(*name).unwrap_or_default());
+            let (made, mut kept) = (hand.rising(), kept.remove(*name).unwrap_or_default());
             made_in_all += made.len();
             kept_in_all += kept.len();
             for done in made
@@ -454,13 +436,13 @@ fn what_was_read_survives_kill_minus_nine() {
             {
                 let found = kept
                     .iter()
-                    .filter(|stamp| fits(done, **stamp, offset_ns))
+                    .filter(|stamp| done.is_at(**stamp - offset_ns))
                     .count();
                 let (age_us, log) = ((killed_ns - done.after_ns) / 1_000, daemon.log());
                 let told = format!("{done:?} made {age_us} us before the kill\n{log}");
                 assert_eq!(found, 1, "kill {kill}, {name}: {told}");
             }
-            let strange = |stamp: &i64| !made.iter().any(|done| fits(done, *stamp, offset_ns));
+            let strange = |stamp: &i64| !made.iter().any(|done| done.is_at(*stamp - offset_ns));
             assert_eq!(
                 kept.iter().find(|stamp| strange(stamp)),
                 None,

@@ -1,19 +1,15 @@
 //! The true binary delivers to a server over real HTTP, whatever the server does: a fake with every
-//! kind of fault, a real InfluxDB 2, a VictoriaMetrics. Real time, real sockets, short pauses.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "real servers need real time; figures are printed"
-)]
+//! kind of fault, a real InfluxDB 2. Real time, real sockets, short pauses.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
 use crate::support::daemon::Daemon;
-use crate::support::fake_influx::{FakeInflux, Fault, Store};
-use crate::support::influxd::{Influxd, ORG};
+use crate::support::fake_influx::Fault;
+use crate::support::influxd::Influxd;
+use crate::support::remote::{self, ORG, start_fake_with_raw};
 use crate::support::wait::wait_until;
 use powerlogger::journal::Reader;
 use powerlogger::model::LossCause;
@@ -41,26 +37,8 @@ fn dotenv(url: &str, token: &str) -> String {
     )
 }
 
-fn fake() -> FakeInflux {
-    let mut store = Store::new(ORG);
-    let bucket = store.create_bucket(ORG, BUCKET, 0);
-    store.add_token("writer", &[bucket.as_str()]);
-    FakeInflux::start(store)
-}
-
 fn wait_for(what: &str, holds: impl FnMut() -> bool) {
     wait_until(what, Duration::from_secs(60), holds);
-}
-
-/// The stamps of a meter at the fake.
-fn there(server: &FakeInflux, meter: &str) -> BTreeSet<i64> {
-    let series = format!("PowerPulse,PulseType={meter}");
-    let store = server.store();
-    let of_series = store
-        .points(BUCKET)
-        .keys()
-        .filter(|(of, _)| **of == *series);
-    of_series.map(|(_, time_ns)| *time_ns).collect()
 }
 
 /// The stamps of a meter in the journal.
@@ -85,7 +63,7 @@ fn refused(daemon: &Daemon) -> u64 {
 
 #[test]
 fn every_fault_ends_with_every_pulse_delivered_once() {
-    let mut server = fake();
+    let mut server = start_fake_with_raw(BUCKET);
     let args = ["--simulate", "--speed", "3000", "--from", "-20 days"];
     let mut daemon = Daemon::start_with_env(QUICK, &dotenv(&server.url(), "writer"), &args);
     for fault in [
@@ -126,7 +104,7 @@ fn every_fault_ends_with_every_pulse_delivered_once() {
     let refused = refused(&daemon);
     let (mut absent, mut pulses) = (0, 0);
     for meter in METERS {
-        let (here, there) = (here(&daemon, meter), there(&server, meter));
+        let (here, there) = (here(&daemon, meter), remote::stamps(&server, BUCKET, meter));
         pulses += here.len();
         assert_eq!(
             there.difference(&here).count(),
@@ -155,7 +133,7 @@ fn every_fault_ends_with_every_pulse_delivered_once() {
 
 #[test]
 fn a_server_that_is_away_is_waited_for() {
-    let mut server = fake();
+    let mut server = start_fake_with_raw(BUCKET);
     server.stop();
     let args = ["--simulate", "--speed", "3000", "--from", "-20 days"];
     let mut daemon = Daemon::start_with_env(QUICK, &dotenv(&server.url(), "writer"), &args);
@@ -170,7 +148,11 @@ fn a_server_that_is_away_is_waited_for() {
     wait_for("points", || server.store().count(BUCKET) > 300);
     daemon.stop();
     for meter in METERS {
-        assert_eq!(here(&daemon, meter), there(&server, meter), "{meter}");
+        assert_eq!(
+            here(&daemon, meter),
+            remote::stamps(&server, BUCKET, meter),
+            "{meter}"
+        );
     }
     let status: serde_json::Value =
         serde_json::from_str(&daemon.ask(&["status", "--json"])).unwrap();
@@ -181,7 +163,7 @@ fn a_server_that_is_away_is_waited_for() {
 
 #[test]
 fn new_pulses_do_not_wait_behind_a_backlog() {
-    let mut server = fake();
+    let mut server = start_fake_with_raw(BUCKET);
     server.set_fault(Some(Fault::Unavailable {
         retry_after_s: None,
     }));
@@ -193,11 +175,14 @@ fn new_pulses_do_not_wait_behind_a_backlog() {
     server.set_fault(None);
     // A request carries one pulse: the newest are there long before the oldest are done, however fast the machine.
     wait_for("new pulses", || {
-        there(&server, "Import")
+        remote::stamps(&server, BUCKET, "Import")
             .last()
             .is_some_and(|t| *t > oldest_live)
     });
-    let arrived: usize = METERS.iter().map(|meter| there(&server, meter).len()).sum();
+    let arrived: usize = METERS
+        .iter()
+        .map(|meter| remote::stamps(&server, BUCKET, meter).len())
+        .sum();
     assert!(arrived < 9_000, "they overtook: {arrived} had arrived");
     daemon.kill();
 }

@@ -2,11 +2,9 @@
 //! and a backlog drains to a server over real HTTP: every pulse is kept, once, stamped when it was, or it
 //! is counted where memory was bounded; nothing is sent that the disk has not kept.
 #![allow(
-    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "edges are paced by sleeping, all else waits on conditions with deadlines; figures \
-              are printed"
+    reason = "a test that cannot go on may panic; figures are printed"
 )]
 
 use std::cell::Cell;
@@ -20,15 +18,14 @@ use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::journal::Reader;
-use powerlogger::model::{EdgeKind, LossCause, MonoNs, NS_PER_S};
+use powerlogger::model::{LossCause, MonoNs, NS_PER_S};
 
 use crate::support::daemon::Daemon;
 use crate::support::disk::{Disk, missing_tools};
-use crate::support::fake_influx::{FakeInflux, Fault, Store};
-use crate::support::gpio::{
-    DISK, Done, Ground, Hand, Place, STAMP_SLACK_NS, SimChip, ground, skip, test_path,
-};
-use crate::support::influxd::ORG;
+use crate::support::fake_influx::{FakeInflux, Fault};
+use crate::support::gpio::{DISK, Done, Ground, Hand, Place, SimChip, ground, test_path};
+use crate::support::program::skip;
+use crate::support::remote::{self, ORG, start_fake_with_raw};
 
 const METERS: [(&str, u32); 2] = [("Import", 20), ("Export", 26)];
 
@@ -173,13 +170,8 @@ impl Toggling {
     fn stop(self) -> Vec<Vec<Done>> {
         self.stop.store(true, Ordering::Relaxed);
         let hands = self.hands.into_iter().map(|hand| hand.join().unwrap());
-        hands.map(|hand| rising(&hand)).collect()
+        hands.map(|hand| hand.rising()).collect()
     }
-}
-
-fn rising(hand: &Hand) -> Vec<Done> {
-    let done = hand.done.iter().copied();
-    done.filter(|done| done.kind == EdgeKind::Rising).collect()
 }
 
 /// Everything that a fault needs.
@@ -203,18 +195,11 @@ fn place(name: &str) -> Option<(Ground, Disk)> {
     Some((ground, Disk::on(DISK)))
 }
 
-fn fake() -> FakeInflux {
-    let mut store = Store::new(ORG);
-    let bucket = store.create_bucket(ORG, BUCKET, 0);
-    store.add_token("writer", &[bucket.as_str()]);
-    FakeInflux::start(store)
-}
-
 impl Scene {
     /// Pulses come; the server is away.
     fn begin(ground: Ground, disk: Disk, config: &str, pauses_ms: [u64; 2]) -> Scene {
         let chip = ground.chip("pinctrl-bcm2711", 32);
-        let (mut server, ear) = (fake(), Ear::new());
+        let (mut server, ear) = (start_fake_with_raw(BUCKET), Ear::new());
         server.set_fault(Some(Fault::Unavailable {
             retry_after_s: None,
         }));
@@ -332,22 +317,16 @@ impl Scene {
             // Those that fell are missing; all others are there in order.
             let mut next = made.iter();
             for stamp in kept {
-                let found = next.any(|done| fits(done, *stamp, offset_ns));
+                let found = next.any(|done| done.is_at(*stamp - offset_ns));
                 assert!(found, "{meter}: {stamp} was not made, or came twice\n{log}");
             }
-            let there = there(&self.server, meter);
+            let there = remote::stamps(&self.server, BUCKET, meter);
             let here: BTreeSet<i64> = kept.iter().copied().collect();
             assert_eq!(there, here, "{meter}: server and journal");
         }
         eprintln!("{all} pulses made; {}", self.ear.status());
         all
     }
-}
-
-/// Whether a pulse stamped at `wall_ns` is that of the edge that was made.
-fn fits(done: &Done, wall_ns: i64, offset_ns: i64) -> bool {
-    let mono_ns = wall_ns - offset_ns;
-    (done.before_ns - STAMP_SLACK_NS..=done.after_ns + STAMP_SLACK_NS).contains(&mono_ns)
 }
 
 /// The stamps in the journal, in its order, by meter.
@@ -380,22 +359,11 @@ fn lost(daemon: &Daemon) -> u64 {
     METERS.iter().map(|(name, _)| lost_of(daemon, name)).sum()
 }
 
-/// The stamps of a meter at the server.
-fn there(server: &FakeInflux, meter: &str) -> BTreeSet<i64> {
-    let series = format!("PowerPulse,PulseType={meter}");
-    let store = server.store();
-    let of_series = store
-        .points(BUCKET)
-        .keys()
-        .filter(|(of, _)| **of == *series);
-    of_series.map(|(_, time_ns)| *time_ns).collect()
-}
-
 /// The newest stamp at the server.
 fn newest_there(server: &FakeInflux) -> i64 {
     let newest = METERS
         .iter()
-        .filter_map(|(name, _)| there(server, name).last().copied());
+        .filter_map(|(name, _)| remote::stamps(server, BUCKET, name).last().copied());
     newest.max().unwrap_or(0)
 }
 

@@ -11,6 +11,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::support::program::outcome;
+
 const METERS: [&str; 5] = ["Haus;1", "Haus", " a\"b, c ", "#1=x", "Zähler 'ü'"];
 
 struct Home(tempfile::TempDir);
@@ -38,16 +40,14 @@ impl Home {
 
     /// Its exit code and what it said.
     fn ask_in(&self, zone: &str, args: &[&str]) -> (i32, String) {
-        let output = Command::new(env!("CARGO_BIN_EXE_powerlogger"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_powerlogger"));
+        command
             .args(["--queue-dir", "queue"])
             .args(args)
             .current_dir(self.0.path())
             .env_clear()
-            .env("TZ", zone)
-            .output()
-            .unwrap();
-        let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
-        (output.status.code().unwrap(), said.concat())
+            .env("TZ", zone);
+        outcome(&mut command)
     }
 
     fn ask(&self, args: &[&str]) -> (i32, String) {

@@ -21,9 +21,8 @@ use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::config::{FilterSettings, LineName, LineSettings, MeterSettings};
 use powerlogger::model::{Bias, CountedEdge, Edge, EdgeKind, Level, MeterId, NS_PER_MS, NS_PER_S};
 
-use crate::support::gpio::{
-    Done, Ground, Hand, Place, STAMP_SLACK_NS, SimChip, ground, play, skip, test_path,
-};
+use crate::support::gpio::{Done, Ground, Hand, Place, SimChip, ground, play, test_path};
+use crate::support::program::skip;
 
 /// A Raspberry Pi 4's header.
 fn pi4(ground: &Ground) -> SimChip {
@@ -147,11 +146,7 @@ fn assert_same(told: &[Edge], done: &[Done]) -> Vec<i64> {
         .map(|(number, (edge, done))| {
             assert_eq!(edge.line_seqno, number);
             assert_eq!(edge.kind, done.kind, "edge {number}");
-            let lawful = done.before_ns - STAMP_SLACK_NS..=done.after_ns + STAMP_SLACK_NS;
-            assert!(
-                lawful.contains(&edge.mono_ns),
-                "edge {number}: {edge:?} {done:?}"
-            );
+            assert!(done.is_at(edge.mono_ns), "edge {number}: {edge:?} {done:?}");
             edge.mono_ns - done.before_ns
         })
         .collect()

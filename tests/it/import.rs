@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::support::gpio::{at_other_hours, test_path, without_chips};
 use crate::support::influxd::Influxd;
-use crate::support::program::Program;
+use crate::support::program::{Program, outcome};
 use crate::support::remote::{OPERATOR, ORG, Remote, of_fake, start_fake};
 use crate::support::wait::wait_until;
 use powerlogger::clock::{Clock, SystemClock};
@@ -81,9 +81,7 @@ impl Home {
     /// Its exit code and what it said.
     fn ask(&self, args: &[&str]) -> (i32, String) {
         let _lines = without_chips();
-        let output = self.command(args).output().unwrap();
-        let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
-        (output.status.code().unwrap(), said.concat())
+        outcome(&mut self.command(args))
     }
 
     fn import(&self, args: &[&str]) -> String {

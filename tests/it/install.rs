@@ -1,17 +1,14 @@
 //! `make install`, `uninstall` and the service targets, from this clone, against stand-ins for what
 //! belongs to other systems: package managers, systemctl, sudo.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test that cannot go on may panic; what is skipped is said"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use crate::support::program::{good, skip};
 
 const CLONE: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -92,14 +89,8 @@ impl Place {
             &[what],
             &[("DESTDIR", root.to_str().unwrap())],
         );
-        (root, said(&output))
+        (root, good(&output))
     }
-}
-
-fn said(output: &Output) -> String {
-    let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
-    assert!(output.status.success(), "{said:?}");
-    said.concat()
 }
 
 /// Every file below a directory, with its mode.
@@ -191,19 +182,19 @@ fn pages_and_completions_are_well_formed() {
     let pages = place.path("man");
     let powerlogger = |arguments: &[&str]| {
         let binary = env!("CARGO_BIN_EXE_powerlogger");
-        said(&Command::new(binary).args(arguments).output().unwrap())
+        good(&Command::new(binary).args(arguments).output().unwrap())
     };
     powerlogger(&["man", pages.to_str().unwrap()]);
     for page in files(&pages).keys() {
         let man = ["--warnings", "-E", "UTF-8", "-l"];
         let path = pages.join(page);
         let Ok(shown) = Command::new("man").args(man).arg(path).output() else {
-            eprintln!("skipped: pages_and_completions_are_well_formed (no man)");
+            skip("pages_and_completions_are_well_formed", "no man");
             return;
         };
         let warnings = String::from_utf8_lossy(&shown.stderr);
         assert_eq!(warnings, "", "{page}");
-        assert!(said(&shown).contains(page.trim_end_matches(".1")), "{page}");
+        assert!(good(&shown).contains(page.trim_end_matches(".1")), "{page}");
     }
     let first = fs::read_to_string(pages.join("powerlogger.1")).unwrap();
     assert!(!first.contains("man\\-"), "a hidden command has no page");
@@ -215,7 +206,7 @@ fn pages_and_completions_are_well_formed() {
         assert!(!words.any(|word| word == "man"), "{shell}: it is hidden");
         fs::write(&script, offered).unwrap();
         if let Ok(checked) = Command::new(shell).arg("-n").arg(&script).output() {
-            said(&checked);
+            good(&checked);
         }
     }
     let version = powerlogger(&["--version"]);
@@ -228,7 +219,7 @@ fn the_unit_starts_the_binary_where_it_was_put() {
     let place = Place::new();
     let root = place.path("root");
     let env = [("DESTDIR", root.to_str().unwrap()), ("PREFIX", "/opt/pl")];
-    said(&place.run("install.sh", &["install"], &env));
+    good(&place.run("install.sh", &["install"], &env));
     let unit = fs::read_to_string(root.join("etc/systemd/system/powerlogger.service")).unwrap();
     assert!(unit.contains("ExecStart=/opt/pl/bin/powerlogger --config-dir /etc/powerlogger run\n"));
     assert!(root.join("opt/pl/bin/powerlogger").exists());
@@ -249,7 +240,7 @@ fn each_package_manager_is_asked_for_a_compiler_in_its_own_words() {
         place.stand_in(manager, "");
         place.stand_in("cargo", "echo 'cargo 1.99.0 (stand-in)'");
         place.stand_in("sudo", "exec \"$@\"");
-        let said = said(&place.run("toolchain.sh", &[], &[]));
+        let said = good(&place.run("toolchain.sh", &[], &[]));
         assert!(
             said.contains(place.bin().join("cargo").to_str().unwrap()),
             "{said}"
@@ -272,7 +263,7 @@ fn the_service_targets_call_systemd() {
         ("status", "systemctl status --no-pager powerlogger"),
         ("logs", "journalctl -u powerlogger -f -n 100"),
     ] {
-        said(&place.run("service.sh", &[word], &[]));
+        good(&place.run("service.sh", &[word], &[]));
         let calls = place.calls();
         assert!(
             calls.lines().any(|call| call.ends_with(want)),
@@ -318,7 +309,7 @@ fn every_target_of_the_original_is_there() {
         .arg("help")
         .output();
     let Ok(shown) = shown else {
-        eprintln!("skipped: every_target_of_the_original_is_there (no make)");
+        skip("every_target_of_the_original_is_there", "no make");
         return;
     };
     assert!(String::from_utf8_lossy(&shown.stdout).contains("setup-influxdb"));
@@ -344,7 +335,7 @@ fn the_unit_is_valid_and_hardened() {
         .arg(&unit)
         .output();
     let Ok(rated) = rated else {
-        eprintln!("skipped: the_unit_is_valid_and_hardened (no systemd-analyze)");
+        skip("the_unit_is_valid_and_hardened", "no systemd-analyze");
         return;
     };
     let said = String::from_utf8_lossy(&rated.stdout);
@@ -355,7 +346,10 @@ fn the_unit_is_valid_and_hardened() {
         .and_then(|number| number.parse::<f64>().ok());
     let Some(exposure) = exposure else {
         // Versions before 250 cannot rate a file.
-        eprintln!("skipped: the_unit_is_valid_and_hardened (systemd-analyze rates no files)");
+        skip(
+            "the_unit_is_valid_and_hardened",
+            "systemd-analyze rates no files",
+        );
         return;
     };
     assert!(exposure <= 2.0, "exposure {exposure}");
@@ -390,8 +384,8 @@ fn the_scripts_are_clean() {
         .output()
     {
         Ok(output) => {
-            said(&output);
+            good(&output);
         }
-        Err(_) => eprintln!("skipped: the_scripts_are_clean (no shellcheck)"),
+        Err(_) => skip("the_scripts_are_clean", "no shellcheck"),
     }
 }

@@ -2,8 +2,6 @@
 //! daemon and the server killed in between.
 #![allow(
     clippy::disallowed_methods,
-    clippy::unwrap_used,
-    clippy::print_stderr,
     reason = "edges are paced by sleeping, all else waits on conditions with deadlines"
 )]
 
@@ -15,7 +13,6 @@ use crate::support::gpio::{Hand, Place, ground, play, test_path};
 use crate::support::influxd::{Influxd, ORG};
 use crate::support::wait::wait_until;
 use powerlogger::journal::Reader;
-use powerlogger::model::EdgeKind;
 
 const BUCKET: &str = "PowerLogger_raw";
 const METERS: [(&str, u32); 3] = [("Import", 20), ("Export", 26), ("Generate", 21)];
@@ -60,12 +57,7 @@ fn what_is_toggled_is_counted_at_influxdb() {
             if hand.done.len() % 2 == 1 {
                 hand.toggle();
             }
-            let pulses = hand
-                .done
-                .iter()
-                .filter(|done| done.kind == EdgeKind::Rising)
-                .count();
-            *made.entry(meter.to_owned()).or_default() += pulses;
+            *made.entry(meter.to_owned()).or_default() += hand.rising().len();
         }
         // What is in the journal stays there, whatever comes.
         let total = i64::try_from(made.values().sum::<usize>()).unwrap();

@@ -1,24 +1,16 @@
 //! The Debian package, made from the program that the tests have built already: what is in it, with which
 //! rights, and what its scripts do. `make package-check` installs the real ones.
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test that cannot go on may panic; what is skipped is said"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
+
+use crate::support::program::{good, skip};
 
 const CLONE: &str = env!("CARGO_MANIFEST_DIR");
-
-fn said(output: &Output) -> String {
-    let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
-    assert!(output.status.success(), "{said:?}");
-    said.concat()
-}
 
 fn has(tool: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -36,15 +28,15 @@ impl Package {
     fn make(test: &str) -> Option<Package> {
         for tool in ["dpkg-deb", "dpkg", "objdump", "md5sum", "gzip"] {
             if !has(tool) {
-                eprintln!("skipped: {test} (no {tool})");
+                skip(test, &format!("no {tool}"));
                 return None;
             }
         }
         let asked = Command::new("dpkg").arg("--print-architecture").output();
-        let architecture = said(&asked.unwrap());
+        let architecture = good(&asked.unwrap());
         let architecture = architecture.trim();
         if !["amd64", "arm64", "armhf"].contains(&architecture) {
-            eprintln!("skipped: {test} (no packages for {architecture})");
+            skip(test, &format!("no packages for {architecture}"));
             return None;
         }
         let dir = tempfile::tempdir().unwrap();
@@ -60,7 +52,7 @@ impl Package {
             .env("SOURCE_DATE_EPOCH", "1764000000")
             .output()
             .unwrap();
-        said(&made);
+        good(&made);
         let name = format!("powerlogger_0.1.0~test_{architecture}.deb");
         let file = dir.path().join(name);
         let unpacked = dir.path().join("root");
@@ -68,7 +60,7 @@ impl Package {
             .arg("-R")
             .args([&file, &unpacked])
             .output();
-        said(&raw.unwrap());
+        good(&raw.unwrap());
         Some(Package { dir, file })
     }
 
@@ -83,7 +75,7 @@ impl Package {
     /// Every entry: name → rights and owner, as `dpkg -c` shows them.
     fn listed(&self) -> BTreeMap<String, String> {
         let output = Command::new("dpkg-deb").arg("-c").arg(&self.file).output();
-        let listing = said(&output.unwrap());
+        let listing = good(&output.unwrap());
         let entries = listing.lines().map(|line| {
             let words: Vec<&str> = line.split_whitespace().collect();
             let name = words[5].trim_start_matches("./").to_owned();
@@ -167,7 +159,7 @@ fn has_what_it_needs_and_no_more(package: &Package) {
         .args(["--check", "--quiet", "DEBIAN/md5sums"])
         .current_dir(package.path(""))
         .output();
-    said(&checked.unwrap());
+    good(&checked.unwrap());
 }
 
 fn says_the_truth_about_itself(package: &Package) {
@@ -214,10 +206,10 @@ fn says_the_truth_about_itself(package: &Package) {
 fn has_clean_maintainer_scripts(package: &Package) {
     for name in ["postinst", "prerm", "postrm"] {
         let script = package.path("DEBIAN").join(name);
-        said(&Command::new("sh").arg("-n").arg(&script).output().unwrap());
+        good(&Command::new("sh").arg("-n").arg(&script).output().unwrap());
         match Command::new("shellcheck").arg(&script).output() {
-            Ok(checked) => drop(said(&checked)),
-            Err(_) => eprintln!("skipped: a_package_is_complete_true_and_clean (no shellcheck)"),
+            Ok(checked) => drop(good(&checked)),
+            Err(_) => skip("a_package_is_complete_true_and_clean", "no shellcheck"),
         }
     }
     // A stop would empty the descriptor store: only a removal may.
@@ -245,7 +237,7 @@ fn removing_leaves_the_journal_and_purging_leaves_nothing() {
             .env("DPKG_ROOT", root.path())
             .env("PATH", tools.path())
             .output();
-        said(&done.unwrap());
+        good(&done.unwrap());
     };
     postrm("remove");
     postrm("upgrade");
@@ -277,7 +269,7 @@ fn the_container_files_fit_together() {
         .args(&entry[1..])
         .args(["run", "--help"])
         .output();
-    said(&shown.unwrap());
+    good(&shown.unwrap());
 
     let compose = read("compose.yaml");
     let example = read("env.example");

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::gpio::skip;
+use crate::support::program::skip;
 
 #[test]
 fn the_page_passes_its_own_tests() {

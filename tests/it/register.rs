@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::support::gpio::{at_other_hours, test_path};
-use crate::support::program::Program;
+use crate::support::program::{Program, outcome};
 use crate::support::wait::wait_until;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -49,9 +49,7 @@ impl Home {
 
     /// Its exit code and what it said.
     fn ask(&self, args: &[&str]) -> (i32, String) {
-        let output = self.command(args).output().unwrap();
-        let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
-        (output.status.code().unwrap(), said.concat())
+        outcome(&mut self.command(args))
     }
 
     fn set(&self, args: &[&str]) -> String {

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::support::gpio::{Done, Hand, Place, STAMP_SLACK_NS, SimChip, ground, test_path};
+use crate::support::gpio::{Hand, Place, SimChip, ground, test_path};
 use command_fds::{CommandFdExt, FdMapping};
 use powerlogger::capture::{Capture, EdgeSource, Polled, Signal as Told};
 use powerlogger::clock::segment::Rules;
@@ -230,11 +230,6 @@ fn pulses(dir: &Path, meter: &str) -> Vec<(i64, bool)> {
         .collect()
 }
 
-fn rising(hand: &Hand) -> Vec<Done> {
-    let done = hand.done.iter().copied();
-    done.filter(|done| done.kind == EdgeKind::Rising).collect()
-}
-
 /// Rounds of a kill or a stop and a start.
 fn rounds() -> u32 {
     let rounds = std::env::var("RESTARTS").ok();
@@ -280,7 +275,7 @@ fn round(supervisor: &mut Supervisor, child: Child, number: u32, orders: &Orders
 /// Returns how many are estimated.
 fn judge(supervisor: &Supervisor, hand: &Hand, meter: &str) -> usize {
     let pulses = pulses(&supervisor.path("queue"), meter);
-    let made = rising(hand);
+    let made = hand.rising();
     assert_eq!(pulses.len(), made.len(), "{meter}\n{}", supervisor.log());
     let mut stamps: Vec<i64> = pulses.iter().map(|(stamp, _)| *stamp).collect();
     stamps.sort_unstable();
@@ -289,9 +284,8 @@ fn judge(supervisor: &Supervisor, hand: &Hand, meter: &str) -> usize {
     let offset_ns = SystemClock.offset_ns();
     for (number, ((wall_ns, estimated), done)) in pulses.iter().zip(&made).enumerate() {
         let mono_ns = wall_ns - offset_ns;
-        let near = done.before_ns - STAMP_SLACK_NS..=done.after_ns + STAMP_SLACK_NS;
         assert!(
-            *estimated || near.contains(&mono_ns),
+            *estimated || done.is_at(mono_ns),
             "{meter} {number}: {mono_ns}, made {done:?}"
         );
     }
@@ -321,7 +315,7 @@ fn kills_and_stops_cost_no_pulse() {
     }
     orders.stop.store(true, Ordering::Relaxed);
     let hands = hands.map(|hand| hand.join().unwrap());
-    let made = hands.iter().map(|hand| rising(hand).len()).sum();
+    let made = hands.iter().map(|hand| hand.rising().len()).sum();
     supervisor.wait_for_pulses(made);
     end(child, Signal::TERM);
     assert_eq!(
@@ -360,14 +354,14 @@ fn what_overflows_while_away_is_put_back_to_the_pulse() {
     supervisor.wait_until_ready();
     let mut hand = Hand::on(&chip, 20);
     hand.toggles(50, Duration::from_millis(2));
-    supervisor.wait_for_pulses(rising(&hand).len());
+    supervisor.wait_for_pulses(hand.rising().len());
     end(child, Signal::KILL);
     supervisor.hear();
     hand.toggles(3_000, Duration::from_micros(100));
     child = supervisor.start();
     supervisor.wait_until_ready();
     hand.toggles(20, Duration::from_millis(2));
-    supervisor.wait_for_pulses(rising(&hand).len());
+    supervisor.wait_for_pulses(hand.rising().len());
     end(child, Signal::TERM);
     let guessed = judge(&supervisor, &hand, "Import");
     assert!(guessed >= (3_000 - 1_024) / 2, "{guessed}");

@@ -1,10 +1,6 @@
 //! The true binary as root, in directories of another user who has planted links: nothing behind them changes, and
 //! what root makes is that user's. Skipped where the tests are not run by root.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "a test that cannot go on may panic"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
@@ -14,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use crate::support::gpio::without_chips;
-use crate::support::program::skipped;
+use crate::support::program::{said, skip};
 use crate::support::remote::{OPERATOR, ORG, of_fake, start_fake};
 use crate::support::wait::wait_for;
 use rustix::process::{Pid, Signal, kill_process};
@@ -65,7 +61,7 @@ impl Place {
     /// A home of another user, with configuration and the journal's directory; None: we are not root.
     fn new(test: &str, url: &str) -> Option<Place> {
         if !rustix::process::geteuid().is_root() {
-            skipped(test, "needs root");
+            skip(test, "needs root");
             return None;
         }
         let top = tempfile::tempdir().unwrap();
@@ -156,10 +152,8 @@ impl Place {
     }
 }
 
-fn said(output: &Output) -> String {
-    let all = [&output.stdout, &output.stderr];
-    let all = all.map(|text| String::from_utf8_lossy(text).into_owned());
-    format!("{:?}\n{}", output.status, all.concat())
+fn ended(output: &Output) -> String {
+    format!("{:?}\n{}", output.status, said(output))
 }
 
 /// All that a file is: what it holds, whose it is, what may be done with it.
@@ -200,8 +194,8 @@ fn what_root_makes_belongs_to_whoever_owns_the_directory() {
         .gid(ANOTHER)
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", said(&output));
-    assert!(!said(&output).contains("denied"), "{}", said(&output));
+    assert!(output.status.success(), "{}", ended(&output));
+    assert!(!ended(&output).contains("denied"), "{}", ended(&output));
 }
 
 #[test]

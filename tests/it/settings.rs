@@ -1,16 +1,13 @@
 //! Settings that are written, broken and mended while the daemon runs: counting never stops, what concerns the
 //! server is taken up without a restart, and the commands say what the daemon uses. True binary, real sockets.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "real servers need real time; waits have deadlines"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use std::fs;
 use std::process::Command;
 
 use crate::support::daemon::Daemon;
 use crate::support::gpio::without_chips;
+use crate::support::program::outcome;
 use crate::support::remote::{OPERATOR, ORG, Remote, of_fake, on_both, start_fake};
 use crate::support::tls::Authority;
 use powerlogger::influx::flux;
@@ -42,15 +39,9 @@ fn tell(daemon: &Daemon, args: &[&str]) -> (i32, String) {
     let path = std::env::var_os("PATH").unwrap_or_default();
     command.env_clear().env("PATH", path).args(args);
     let dir = daemon.dir();
-    let output = command
-        .arg("--config-dir")
-        .arg(dir)
-        .arg("--queue-dir")
-        .arg(dir)
-        .output()
-        .unwrap();
-    let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
-    (output.status.code().unwrap(), said.concat())
+    command.arg("--config-dir").arg(dir);
+    command.arg("--queue-dir").arg(dir);
+    outcome(&mut command)
 }
 
 /// What a check of `verify` has shown, and its words.

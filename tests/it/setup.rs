@@ -1,10 +1,6 @@
 //! `setup`, `verify` and `delete-buckets` against the fake and a real InfluxDB 2: made, repaired, interrupted at
 //! every step, beside other people's things, and taken over from the Python edition.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "real servers need real time; a test that cannot go on may panic"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,6 +11,7 @@ use std::time::Duration;
 
 use crate::support::gpio::without_chips;
 use crate::support::influxd::Influxd;
+use crate::support::program::outcome;
 use crate::support::remote::{OPERATOR, ORG, Remote, of_fake, on_both, start_fake};
 use crate::support::wait::wait_until;
 use powerlogger::clock::{Clock, SystemClock};
@@ -58,15 +55,13 @@ impl Place {
 
     fn run_with(&self, args: &[&str], env: &[(&str, &str)]) -> (i32, String) {
         let _lines = without_chips();
-        let output = Command::new(env!("CARGO_BIN_EXE_powerlogger"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_powerlogger"));
+        command
             .args(args)
             .current_dir(self.dir())
             .env_clear()
-            .envs(env.iter().copied())
-            .output()
-            .unwrap();
-        let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
-        (output.status.code().unwrap(), said.concat())
+            .envs(env.iter().copied());
+        outcome(&mut command)
     }
 
     fn run(&self, args: &[&str]) -> (i32, String) {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::program::{Program, find, skipped};
+use crate::support::program::{Program, find, skip};
 use crate::support::wait::wait_for;
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::influx::gzip::Gzip;
@@ -56,7 +56,7 @@ fn start(binary: &std::path::Path, dir: &std::path::Path) -> (Program, Client) {
 fn a_foreign_server_takes_lines_and_gzip() {
     let Some(binary) = find(None, "victoria-metrics") else {
         let why = "no victoria-metrics on PATH";
-        return skipped("a_foreign_server_takes_lines_and_gzip", why);
+        return skip("a_foreign_server_takes_lines_and_gzip", why);
     };
     let dir = tempfile::tempdir().unwrap();
     let (_server, client) = start(&binary, dir.path());

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::support::daemon::Daemon;
+use crate::support::program::skip;
 use serde_json::Value;
 
 const METERS: &str = "[[meter]]\nname = \"Import\"\nline = 20\nimp_per_kwh = 1000\n\
@@ -543,17 +544,11 @@ fn metrics_are_clean_and_count_what_the_journal_counts() {
                 .unwrap();
             assert!(child.wait().unwrap().success());
         }
-        Err(_) => skipped(
+        Err(_) => skip(
             "metrics_are_clean_and_count_what_the_journal_counts",
             "promtool check metrics: no promtool",
         ),
     }
-}
-
-/// Says what was not run.
-#[expect(clippy::print_stderr, reason = "the one line that is left of it")]
-fn skipped(test: &str, why: &str) {
-    eprintln!("skipped: {test} ({why})");
 }
 
 #[test]

@@ -37,8 +37,8 @@ mod works;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::gpio::{Ground, Rig, guest_ground, skip, test_path};
-use crate::support::program::find;
+use crate::support::gpio::{Ground, Rig, guest_ground, test_path};
+use crate::support::program::{find, skip};
 use powerlogger::clock::{Clock, SystemClock};
 
 /// Where a test is.

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::program::{Program, find, skipped};
+use super::program::{Program, find, skip};
 pub use super::remote::{OPERATOR, ORG};
 use super::remote::{Remote, text};
 
@@ -35,7 +35,7 @@ impl Influxd {
     /// none, which has been said on standard error.
     pub fn start(test: &str) -> Option<Influxd> {
         let Some(binary) = find(Some("INFLUXD"), "influxd") else {
-            skipped(test, "no INFLUXD and no influxd on PATH");
+            skip(test, "no INFLUXD and no influxd on PATH");
             return None;
         };
         let dir = tempfile::tempdir().expect("a temporary directory");

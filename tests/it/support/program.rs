@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -20,13 +20,36 @@ pub fn find(variable: Option<&str>, name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// Says that a test has not been run, so that nobody takes it for one that passed.
+/// Says that a test has not run, on a line that begins so and can be counted.
 #[expect(
     clippy::print_stderr,
     reason = "the one line that a skipped test leaves"
 )]
-pub fn skipped(test: &str, why: &str) {
-    eprintln!("skipped: {test} ({why})");
+pub fn skip(test: &str, why: &str) {
+    // With one test thread the test's name stands on the line already.
+    eprintln!("\nskipped: {test} ({why})");
+}
+
+/// What a command that has ended said, on both ways.
+pub fn said(output: &Output) -> String {
+    let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    said.concat()
+}
+
+/// The same of one that must have succeeded.
+pub fn good(output: &Output) -> String {
+    let said = said(output);
+    assert!(output.status.success(), "{said}");
+    said
+}
+
+/// Runs a command; its exit code and what it said.
+pub fn outcome(command: &mut Command) -> (i32, String) {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let code = output.status.code();
+    (code.expect("no signal ends it"), said(&output))
 }
 
 /// A running program.

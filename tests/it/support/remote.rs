@@ -1,6 +1,6 @@
 //! A server of InfluxDB's kind, real or fake, as its operator sees it over HTTP.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use powerlogger::influx::{Client, ClientSettings};
@@ -45,6 +45,23 @@ pub fn start_fake() -> FakeInflux {
     store.add_operator(OPERATOR);
     store.create_bucket(ORG, "first", 0);
     FakeInflux::start(store)
+}
+
+/// A fake with a bucket for pulses, and the token `writer`, which may write there.
+pub fn start_fake_with_raw(bucket: &str) -> FakeInflux {
+    let mut store = Store::new(ORG);
+    let id = store.create_bucket(ORG, bucket, 0);
+    store.add_token("writer", &[id.as_str()]);
+    FakeInflux::start(store)
+}
+
+/// The stamps of a meter's pulses in a bucket of a fake.
+pub fn stamps(server: &FakeInflux, bucket: &str, meter: &str) -> BTreeSet<i64> {
+    let series = format!("PowerPulse,PulseType={meter}");
+    let store = server.store();
+    let points = store.points(bucket).keys();
+    let of_meter = points.filter(|(of, _)| **of == *series);
+    of_meter.map(|(_, time_ns)| *time_ns).collect()
 }
 
 /// The fake as its operator sees it.

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::fake_influx::{FakeInflux, Store};
 use super::influxd::Influxd;
+use super::program::outcome;
 use super::remote::{OPERATOR, ORG, Remote};
 use super::wait::wait_until;
 
@@ -60,15 +61,13 @@ pub(crate) fn set_up(server: &Remote, config: &str) -> tempfile::TempDir {
 }
 
 pub(crate) fn powerlogger(dir: &tempfile::TempDir, args: &[&str]) -> (i32, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_powerlogger"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_powerlogger"));
+    command
         .args(["--queue-dir", "queue"])
         .args(args)
         .current_dir(dir.path())
-        .env_clear()
-        .output()
-        .unwrap();
-    let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
-    (output.status.code().unwrap(), said.concat())
+        .env_clear();
+    outcome(&mut command)
 }
 
 /// A simulated day that began so many hours ago, as fast as it goes, delivered or not.

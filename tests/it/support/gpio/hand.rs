@@ -9,7 +9,7 @@ use powerlogger::model::{EdgeKind, Level, MonoNs, NS_PER_MS};
 use super::{SimChip, Wire};
 
 /// How far a stamp may lie outside the two readings of the clock around its edge.
-pub(crate) const STAMP_SLACK_NS: i64 = NS_PER_MS / 5;
+const STAMP_SLACK_NS: i64 = NS_PER_MS / 5;
 
 /// A wire that is known to be low, and what was done to it.
 #[derive(Debug)]
@@ -26,6 +26,13 @@ pub(crate) struct Done {
     pub(crate) kind: EdgeKind,
     pub(crate) before_ns: MonoNs,
     pub(crate) after_ns: MonoNs,
+}
+
+impl Done {
+    /// Whether a stamp of the machine's monotonic clock is that of this edge.
+    pub(crate) fn is_at(&self, mono_ns: MonoNs) -> bool {
+        (self.before_ns - STAMP_SLACK_NS..=self.after_ns + STAMP_SLACK_NS).contains(&mono_ns)
+    }
 }
 
 impl Hand {
@@ -48,6 +55,12 @@ impl Hand {
             before_ns,
             after_ns: SystemClock.mono_ns(),
         });
+    }
+
+    /// The edges that were made upwards, in order.
+    pub(crate) fn rising(&self) -> Vec<Done> {
+        let done = self.done.iter().copied();
+        done.filter(|done| done.kind == EdgeKind::Rising).collect()
     }
 
     /// Toggles with a pause after each.

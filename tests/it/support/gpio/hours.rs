@@ -1,6 +1,7 @@
 //! Tests run again under other clocks: no test may depend on the hour, the date or the season.
 
-use super::{IN_RIG, Place, Rig, skip};
+use super::{IN_RIG, Place, Rig};
+use crate::support::program::skip;
 
 /// Moments at which a test that looks at the clock may break, in seconds since 1970.
 const MOMENTS: [(&str, i64); 10] = [

@@ -24,8 +24,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::program::skip;
+
 pub(crate) use self::chip::{SimChip, Wire};
-pub(crate) use self::hand::{Done, Hand, STAMP_SLACK_NS, play};
+pub(crate) use self::hand::{Done, Hand, play};
 pub(crate) use self::hours::at_other_hours;
 
 /// Set inside the guest: the test is where it wanted to be.
@@ -177,12 +179,6 @@ impl Rig {
         let passed = output.status.success() && stdout.contains("1 passed");
         assert!(passed, "in the rig: {}\n{stdout}", output.status);
     }
-}
-
-/// Says that a test has not run, on a line that begins so and can be counted.
-pub(crate) fn skip(name: &str, why: &str) {
-    // With one test thread the test's name stands on the line already.
-    eprintln!("\nskipped: {name} ({why})");
 }
 
 impl Ground {
