@@ -11,6 +11,17 @@ use super::section::Section;
 use super::text::invisible;
 use crate::model::{Tier, View};
 
+/// The measurement of all points, where none is configured.
+pub const MEASUREMENT: &str = "PowerPulse";
+
+/// The buckets of raw, 1m, 5m and 1h, where none are configured.
+pub const BUCKETS: [&str; 4] = [
+    "PowerLogger_raw",
+    "PowerLogger_1m",
+    "PowerLogger_5m",
+    "PowerLogger_1h",
+];
+
 /// The InfluxDB 2 to send to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InfluxSettings {
@@ -102,13 +113,13 @@ pub(super) fn read(s: &mut Section<'_>, dir: &Path) -> (InfluxSettings, Vec<Lack
         .secret(),
     );
     let raw = key("influx.raw_bucket", "one point a pulse").env("RAW_BUCKET");
-    let raw = bucket(s, raw, "PowerLogger_raw");
+    let raw = bucket(s, raw, BUCKETS[0]);
     let b1m = key("influx.b1m_bucket", "pulses a minute").env("B1M_BUCKET");
-    let b1m = bucket(s, b1m, "PowerLogger_1m");
+    let b1m = bucket(s, b1m, BUCKETS[1]);
     let b5m = key("influx.b5m_bucket", "pulses in 5 minutes").env("B5M_BUCKET");
-    let b5m = bucket(s, b5m, "PowerLogger_5m");
+    let b5m = bucket(s, b5m, BUCKETS[2]);
     let b1h = key("influx.b1h_bucket", "pulses an hour").env("B1H_BUCKET");
-    let b1h = bucket(s, b1h, "PowerLogger_1h");
+    let b1h = bucket(s, b1h, BUCKETS[3]);
     let measurement = measurement(s);
     check_buckets_differ(s, [&raw, &b1m, &b5m, &b1h]);
     let (downsampling, is_raw) = downsampling(s);
@@ -222,7 +233,7 @@ fn check_buckets_differ(s: &mut Section<'_>, buckets: [&Given; 4]) {
 
 fn measurement(s: &mut Section<'_>) -> String {
     let measurement = key("influx.measurement", "measurement of all points").env("MEASUREMENT");
-    let measurement = s.text(measurement, "PowerPulse");
+    let measurement = s.text(measurement, MEASUREMENT);
     check_carried(s, &measurement);
     if measurement.text.contains('\\') || measurement.text.starts_with('#') {
         let message = "line protocol can carry neither a backslash nor a # at the beginning";

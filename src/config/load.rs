@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use super::given::Filled;
 use super::influx::InfluxSettings;
-use super::lacking::is_placeholder;
 use super::merge::{Merged, part_of_name};
 use super::options::{LoadOptions, SYSTEM_DIR, config_dir, is_system_dir};
 use super::problem::{
@@ -50,8 +49,7 @@ impl Loaded {
     /// The token of somebody who may set the server up (`INFLUX_TOKEN`), if it is there.
     pub fn admin_token(&self) -> Option<Secret> {
         let text = self.values.get("INFLUX_TOKEN")?.text.trim();
-        let there = !text.is_empty() && !is_placeholder(text);
-        there.then(|| Secret::new(text))
+        token::is_set(text).then(|| Secret::new(text))
     }
 
     /// Whether any of the keys that a server needs is set, be it to a placeholder: then one is meant.

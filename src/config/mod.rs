@@ -54,7 +54,7 @@ pub use clock::ClockSettings;
 pub use deliver::DeliverSettings;
 pub use destination::destination_name;
 pub use given::Filled;
-pub use influx::{Downsampling, InfluxSettings};
+pub use influx::{BUCKETS, Downsampling, InfluxSettings, MEASUREMENT};
 pub use journal::JournalSettings;
 pub use load::{Loaded, load, unreadable};
 pub use log::LogSettings;

@@ -57,14 +57,18 @@ impl MeterSettings {
     /// The most power that can be counted with the meter's filter, in watts; None: any, or nothing is known
     /// of what a pulse is worth.
     pub fn countable_w(&self) -> Option<f64> {
-        let kernel_ns = i64::from(self.line.kernel_debounce_us) * 1_000;
-        let phase_ns = self.filter.bounce_ns.max(kernel_ns);
-        let mean_ns = self.filter.spacing_of_phases(phase_ns).mean_ns();
+        let mean_ns = self.filter.spacing_of_phases(self.phase_ns()).mean_ns();
         // A filter without times counts whatever the kernel can stamp.
         let filters = mean_ns > 1_000;
         self.imp_per_kwh
             .filter(|_| filters)
             .map(|imp| power_w(imp, mean_ns))
+    }
+
+    /// No shorter phase is seen: the kernel or the filter takes it for bounce.
+    fn phase_ns(&self) -> i64 {
+        let kernel_ns = i64::from(self.line.kernel_debounce_us) * 1_000;
+        self.filter.bounce_ns.max(kernel_ns)
     }
 
     /// Which of the filter's keys bounds that power.
@@ -77,14 +81,13 @@ impl MeterSettings {
             min_width_ns: 0,
             ..self.filter
         };
-        let kernel_ns = i64::from(self.line.kernel_debounce_us) * 1_000;
-        let phase_ns = self.filter.bounce_ns.max(kernel_ns);
+        let phase_ns = self.phase_ns();
         let mean_ns = |filter: FilterSettings| filter.spacing_of_phases(phase_ns).mean_ns();
         if mean_ns(without) < mean_ns(self.filter) {
             "min_interval_ms"
         } else if mean_ns(narrow) < mean_ns(self.filter) {
             "min_width_ms"
-        } else if kernel_ns > self.filter.bounce_ns {
+        } else if phase_ns > self.filter.bounce_ns {
             "kernel_debounce_ms"
         } else {
             "bounce_ms"

@@ -60,8 +60,8 @@ pub(super) fn may_be_in_file(dir: &Path, lacking: &[Lacking]) -> bool {
     !lacking.is_empty() && dir.join(WRITER_FILE).exists()
 }
 
-/// Whether this is a token that somebody has chosen.
-fn is_set(text: &str) -> bool {
+/// Whether this is a token, and neither nothing nor what stands in the example.
+pub(super) fn is_set(text: &str) -> bool {
     let text = text.trim();
     !text.is_empty() && !is_placeholder(text)
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::config::{Influx, Loaded};
+use crate::config::{Influx, Loaded, MEASUREMENT};
 use crate::influx::line_protocol::LineError;
 use crate::journal::JournalError;
 use crate::model::{View, WallNs};
@@ -62,6 +62,6 @@ pub enum ExportError {
 pub(super) fn measurement(loaded: &Loaded) -> &str {
     match &loaded.settings.influx {
         Influx::Configured(influx) => &influx.measurement,
-        Influx::NotConfigured(_) => "PowerPulse",
+        Influx::NotConfigured(_) => MEASUREMENT,
     }
 }

@@ -1,7 +1,7 @@
 //! What the rows of a file are judged by.
 
 use crate::civil::Zone;
-use crate::config::InfluxSettings;
+use crate::config::{BUCKETS, InfluxSettings, MEASUREMENT};
 use crate::journal::salvage::KnownSegments;
 use crate::model::WallNs;
 
@@ -38,10 +38,10 @@ impl Context {
 
     /// With the names that are default.
     pub fn of_defaults(now_ns: WallNs) -> Context {
-        let views = ["PowerLogger_1m", "PowerLogger_5m", "PowerLogger_1h"];
+        let [raw, views @ ..] = BUCKETS;
         Context {
-            measurement: "PowerPulse".to_owned(),
-            raw_bucket: "PowerLogger_raw".to_owned(),
+            measurement: MEASUREMENT.to_owned(),
+            raw_bucket: raw.to_owned(),
             view_buckets: views.map(str::to_owned).to_vec(),
             zone: Zone::system(),
             here: KnownSegments::default(),
