@@ -24,20 +24,27 @@ pub(super) struct PresentMeter {
     /// Its line is read.
     pub(super) is_read: bool,
     /// Since when, in seconds since 1970.
-    since_s: i64,
+    pub(super) since_s: i64,
     /// Its latest pulses; None: what one is worth is not known.
     pub(super) rate: Option<PulseRate>,
 }
 
 impl PresentMeter {
-    /// For how many seconds of `from_s..to_s` its line was watched that are not saved yet. `saved_until_s`: the end
-    /// of what is. What is watched now began when the line was last requested; before that there may be a gap.
-    pub(super) fn live_s(&self, saved_until_s: i64, (from_s, to_s): (i64, i64)) -> i64 {
-        if !self.is_read {
-            return 0;
-        }
+    /// What of `from_s..to_s` its line was watched and is not saved yet. `saved_until_s`: the end of what is. What is
+    /// watched now began when the line was last requested; before that there may be a gap.
+    pub(super) fn live(
+        &self,
+        saved_until_s: i64,
+        (from_s, to_s): (i64, i64),
+    ) -> Option<(i64, i64)> {
         let since_s = self.since_s.max(saved_until_s).max(from_s);
-        (to_s - since_s).max(0)
+        (self.is_read && since_s < to_s).then_some((since_s, to_s))
+    }
+
+    /// For how many seconds that is.
+    pub(super) fn live_s(&self, saved_until_s: i64, span_s: (i64, i64)) -> i64 {
+        let live = self.live(saved_until_s, span_s);
+        live.map_or(0, |(since_s, to_s)| to_s - since_s)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::energy::power::steps;
 use crate::energy::quantity::{PulseWorth, Quantity};
 use crate::journal::{CountedParts, MeterPulses};
 use crate::model::NS_PER_S;
+use crate::web::present::PresentMeter;
 
 /// Seconds at the edges of what is watched that are not known; over less nothing is said of power.
 const EDGES_S: i64 = 5;
@@ -40,12 +41,7 @@ pub(super) struct Windows<'a> {
 
 impl Windows<'_> {
     /// Merges what was counted: pulses are added, means are by the time that was watched, extremes stay.
-    pub(super) fn columns(
-        self,
-        counted: &CountedParts,
-        is_read: bool,
-        imp_per_kwh: Option<f64>,
-    ) -> MeterColumns {
+    pub(super) fn columns(self, counted: &CountedParts, meter: &PresentMeter) -> MeterColumns {
         let windows = self.starts_s.len().saturating_sub(1);
         let mut columns = MeterColumns {
             pulses: vec![None; windows],
@@ -57,14 +53,8 @@ impl Windows<'_> {
         let parts = self.base_s.windows(2).zip(&counted.pulses);
         for ((base, pulses), saved_s) in parts.zip(&counted.watched_s) {
             // What was watched last is saved now and then.
-            let since_s = counted.watched_until_s.max(base[0]);
-            let is_live = is_read && counted.watched_until_s > 0;
-            let live_s = if is_live {
-                self.now_s.min(base[1]) - since_s
-            } else {
-                0
-            };
-            let watched_s = saved_s + live_s.max(0);
+            let base_s = (base[0], base[1].min(self.now_s));
+            let watched_s = saved_s + meter.live_s(counted.watched_until_s, base_s);
             let after = self.starts_s.partition_point(|start_s| *start_s <= base[0]);
             let Some(n) = after.saturating_sub(1).checked_rem(windows.max(1)) else {
                 continue;
@@ -76,7 +66,7 @@ impl Windows<'_> {
             columns.watched_s[n] += watched_s;
             // A moment that was watched says little about a window.
             if watched_s * 2 >= base[1] - base[0] {
-                let power_w = watts(*pulses, watched_s, imp_per_kwh);
+                let power_w = watts(*pulses, watched_s, meter.imp_per_kwh);
                 columns.min_w[n] = merged(columns.min_w[n], power_w, f64::min);
                 columns.max_w[n] = merged(columns.max_w[n], power_w, f64::max);
             }
@@ -85,7 +75,7 @@ impl Windows<'_> {
             let watched_s = columns.watched_s[n];
             columns.mean_w[n] = columns.pulses[n]
                 .filter(|_| watched_s >= EDGES_S)
-                .and_then(|pulses| watts(pulses, watched_s, imp_per_kwh));
+                .and_then(|pulses| watts(pulses, watched_s, meter.imp_per_kwh));
             columns.min_w[n] = merged(columns.min_w[n], columns.mean_w[n], f64::min);
             columns.max_w[n] = merged(columns.max_w[n], columns.mean_w[n], f64::max);
         }
@@ -215,6 +205,18 @@ fn merged(one: Option<f64>, other: Option<f64>, of: fn(f64, f64) -> f64) -> Opti
 mod tests {
     use super::*;
 
+    /// Of a line that is read since then, or is not.
+    fn present(since_s: Option<i64>) -> PresentMeter {
+        PresentMeter {
+            name: "Import".to_owned(),
+            role: None,
+            imp_per_kwh: Some(1_000.0),
+            is_read: since_s.is_some(),
+            since_s: since_s.unwrap_or(0),
+            rate: None,
+        }
+    }
+
     #[test]
     fn peaks_survive_and_what_was_not_watched_is_not_known() {
         let counted = CountedParts {
@@ -229,17 +231,21 @@ mod tests {
             base_s: &[0, 60, 120, 180, 240, 300, 360],
             now_s: 330,
         };
-        let columns = windows.columns(&counted, false, Some(1_000.0));
+        let columns = windows.columns(&counted, &present(None));
         assert_eq!(columns.pulses, [Some(4), None, Some(0)]);
         assert_eq!(columns.mean_w, [Some(120.0), None, Some(0.0)]);
         assert_eq!(columns.min_w, [Some(60.0), None, Some(0.0)]);
         assert_eq!(columns.max_w, [Some(180.0), None, Some(0.0)]);
         assert_eq!(columns.watched_s, [120, 0, 60]);
         // The line is read until now, which is not saved yet.
-        let live = windows.columns(&counted, true, Some(1_000.0));
+        let live = windows.columns(&counted, &present(Some(50)));
         assert_eq!(live.watched_s, [120, 0, 90]);
         assert!(!live.is_complete(windows.starts_s, (0, 330)));
         assert!(live.is_complete(windows.starts_s, (240, 330)));
+        // It was requested again: what lies between was not watched.
+        let again = windows.columns(&counted, &present(Some(320)));
+        assert_eq!(again.watched_s, [120, 0, 70]);
+        assert!(!again.is_complete(windows.starts_s, (240, 330)));
     }
 
     #[test]
