@@ -121,15 +121,14 @@ fn union_s(mut stretches: Vec<(i64, i64)>) -> i64 {
 }
 
 impl Now {
-    /// How things stand, with what was read of the day.
-    pub(super) fn of(source: &Source, day: Option<&DayRead>, with_health: bool) -> Now {
-        let (status, present) = (source.status(), source.present());
-        let now_ns = source.wall_ns();
+    /// How things stand, with what was read of the day; without the state of health.
+    pub(super) fn of(source: &Source, status: &Status, day: Option<&DayRead>) -> Now {
+        let (present, now_ns) = (source.present(), source.wall_ns());
         let now_s = now_ns.div_euclid(NS_PER_S);
         let meters: Vec<NowMeter> = present
             .meters
             .iter()
-            .map(|meter| NowMeter::of(meter, &status, &present, day, now_s))
+            .map(|meter| NowMeter::of(meter, status, &present, day, now_s))
             .collect();
         let mut balance = Balance::default();
         for (meter, now) in present.meters.iter().zip(&meters) {
@@ -160,12 +159,18 @@ impl Now {
             },
             flow: Flow::of(&present, &roles),
             meters,
-            health: with_health.then(|| Health::of(&status, day)),
+            health: None,
         }
     }
-}
 
-impl Now {
+    /// With the state of health, too.
+    pub(super) fn with_health(self, health: Health) -> Now {
+        Now {
+            health: Some(health),
+            ..self
+        }
+    }
+
     /// The power of a meter, whether it is a bound, and what it has counted today.
     pub(super) fn of_meter(&self, name: &str) -> (Option<f64>, bool, Count) {
         let mut meters = self.meters.iter();
