@@ -4,13 +4,10 @@ use serde::Serialize;
 
 use super::csv;
 use crate::energy::power::steps;
-use crate::energy::quantity::{PulseWorth, Quantity};
+use crate::energy::quantity::PulseWorth;
 use crate::journal::{CountedParts, MeterPulses};
 use crate::model::NS_PER_S;
-use crate::web::present::PresentMeter;
-
-/// Seconds at the edges of what is watched that are not known; over less nothing is said of power.
-const EDGES_S: i64 = 5;
+use crate::web::present::{EDGES_S, PresentMeter, rounded};
 
 /// One meter in windows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -73,6 +70,7 @@ impl Windows<'_> {
         }
         for n in 0..windows {
             let watched_s = columns.watched_s[n];
+            // Over less nothing is said of power.
             columns.mean_w[n] = columns.pulses[n]
                 .filter(|_| watched_s >= EDGES_S)
                 .and_then(|pulses| watts(pulses, watched_s, meter.imp_per_kwh));
@@ -117,11 +115,8 @@ impl MeterSteps {
         let unwatched_s = gaps(&pulses.watched_s, pulses.before_ns, (from_s, to_s));
         let stamps = pulses.stamps.iter().map(|(at_ns, _)| *at_ns);
         let mut power_w = vec![None; pulses.stamps.len()];
-        if let Some(pulses_per_unit) = imp_per_kwh {
-            let worth = PulseWorth {
-                quantity: Quantity::KilowattHours,
-                pulses_per_unit,
-            };
+        if let Some(imp_per_kwh) = imp_per_kwh {
+            let worth = PulseWorth::of_kwh(imp_per_kwh);
             let mut n = 0;
             for step in steps(worth, pulses.before_ns.into_iter().chain(stamps.clone())) {
                 while pulses
@@ -184,14 +179,10 @@ fn gaps(
 
 fn watts(pulses: i64, watched_s: i64, imp_per_kwh: Option<f64>) -> Option<f64> {
     let imp_per_kwh = imp_per_kwh.filter(|_| watched_s > 0)?;
+    let over_ns = watched_s as f64 * NS_PER_S as f64;
     Some(rounded(
-        pulses as f64 * 3.6e6 / (imp_per_kwh * watched_s as f64),
+        PulseWorth::of_kwh(imp_per_kwh).rate(pulses as f64, over_ns),
     ))
-}
-
-/// To a tenth of a watt.
-fn rounded(power_w: f64) -> f64 {
-    (power_w * 10.0).round() / 10.0
 }
 
 fn merged(one: Option<f64>, other: Option<f64>, of: fn(f64, f64) -> f64) -> Option<f64> {

@@ -12,14 +12,11 @@ use crate::energy::periods::{Period, PeriodUnit};
 use crate::model::NS_PER_S;
 use crate::status::Status;
 use crate::web::day_read::DayRead;
-use crate::web::present::{Present, PresentMeter, role_word};
+use crate::web::present::{EDGES_S, Present, PresentMeter, role_word, rounded};
 use crate::web::source::Source;
 
 /// What was counted of the day is read again after this.
 const TODAY_KEPT_NS: i64 = 60 * NS_PER_S;
-
-/// Seconds at the edges of what is watched that are not known.
-const EDGES_S: i64 = 5;
 
 /// The whole answer.
 #[derive(Debug, Clone, Serialize)]
@@ -140,11 +137,7 @@ impl Now {
             now_s - day.from_s.max(day.since_s.unwrap_or(now_s))
         });
         let is_whole = |meter: &NowMeter| meter.today.watched_s + EDGES_S >= passed_s;
-        let roles: Vec<Role> = present
-            .meters
-            .iter()
-            .filter_map(|meter| meter.role)
-            .collect();
+        let roles = present.roles();
         Now {
             head: source.head(now_ns, status.simulated),
             site: source.site(),
@@ -224,7 +217,7 @@ impl NowMeter {
             imp_per_kwh: meter.imp_per_kwh,
             pulses,
             last_pulse: known.and_then(|known| known.last_pulse_ns).map(rfc3339),
-            power_w: power_w.map(|power_w| (power_w * 10.0).round() / 10.0),
+            power_w: power_w.map(rounded),
             is_bound,
             is_read: meter.is_read,
             today: Count::of(today.max(0), meter.imp_per_kwh, watched_s),
@@ -247,7 +240,7 @@ impl Flow {
             house,
             self_consumption,
         } = live_power(&meters, present.now_ns);
-        let watts = |power: Option<MeanPower>| power.map(|power| (power.w * 10.0).round() / 10.0);
+        let watts = |power: Option<MeanPower>| power.map(|power| rounded(power.w));
         Flow {
             span_s: span_ns / NS_PER_S,
             import_w: watts(import),
