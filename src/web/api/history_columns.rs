@@ -6,7 +6,7 @@ use super::csv;
 use crate::energy::power::steps;
 use crate::energy::quantity::PulseWorth;
 use crate::journal::{CountedParts, MeterPulses};
-use crate::model::NS_PER_S;
+use crate::model::{NS_PER_S, Spans};
 use crate::web::present::{EDGES_S, PresentMeter, rounded};
 
 /// One meter in windows.
@@ -126,7 +126,7 @@ impl MeterSteps {
                 {
                     n += 1;
                 }
-                let is_watched = unwatched_s.iter().all(|[begin_s, end_s]| {
+                let is_watched = unwatched_s.iter().all(|(begin_s, end_s)| {
                     step.to_ns <= begin_s * NS_PER_S || step.from_ns >= end_s * NS_PER_S
                 });
                 if let Some(power_w) = power_w.get_mut(n).filter(|_| is_watched) {
@@ -139,9 +139,9 @@ impl MeterSteps {
             power_w,
             is_estimated: pulses.stamps.iter().map(|(_, is)| *is).collect(),
             unwatched_s: unwatched_s
-                .into_iter()
-                .map(|[begin_s, end_s]| [begin_s.max(from_s), end_s.min(to_s)])
-                .filter(|[begin_s, end_s]| begin_s < end_s)
+                .within(from_s, to_s)
+                .iter()
+                .map(Into::into)
                 .collect(),
         }
     }
@@ -159,22 +159,16 @@ impl MeterSteps {
 }
 
 /// When a line was not watched, from the pulse before a span to its end.
-fn gaps(
-    watched_s: &[(i64, i64)],
-    before_ns: Option<i64>,
-    (from_s, to_s): (i64, i64),
-) -> Vec<[i64; 2]> {
+fn gaps(watched_s: &[(i64, i64)], before_ns: Option<i64>, (from_s, to_s): (i64, i64)) -> Spans {
     let before_s = before_ns.map(|before_ns| before_ns.div_euclid(NS_PER_S));
-    let mut reached_s = before_s.unwrap_or(from_s).min(from_s);
-    let mut found = Vec::new();
-    for (begins_s, ends_s) in watched_s.iter().copied().chain([(to_s, to_s)]) {
-        let begins_s = begins_s.min(to_s);
-        if begins_s - reached_s >= EDGES_S {
-            found.push([reached_s, begins_s]);
-        }
-        reached_s = reached_s.max(ends_s);
+    let mut gaps = Spans::new([(before_s.unwrap_or(from_s).min(from_s), to_s)]);
+    for (begins_s, ends_s) in watched_s {
+        gaps.remove(*begins_s, *ends_s);
     }
-    found
+    Spans::new(
+        gaps.iter()
+            .filter(|(from_s, to_s)| to_s - from_s >= EDGES_S),
+    )
 }
 
 fn watts(pulses: i64, watched_s: i64, imp_per_kwh: Option<f64>) -> Option<f64> {

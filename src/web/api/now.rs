@@ -9,7 +9,7 @@ use super::head::{Head, rfc3339};
 use super::health::Health;
 use crate::energy::derived::{Balance, LivePower, MeanPower, Role, live_power};
 use crate::energy::periods::{Period, PeriodUnit};
-use crate::model::NS_PER_S;
+use crate::model::{NS_PER_S, Spans};
 use crate::status::Status;
 use crate::web::day_read::DayRead;
 use crate::web::present::{EDGES_S, Present, PresentMeter, role_word, rounded};
@@ -95,7 +95,8 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
         from_s: span.start_s,
         to_s: span.end_s,
         since_s,
-        unwatched_s: union_s(stretches.collect()),
+        // Seconds that several meters lack count once.
+        unwatched_s: Spans::new(stretches).length_s(),
         read_ns: now_ns,
         meters: counted
             .into_iter()
@@ -104,17 +105,6 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
     });
     source.set_day(Arc::clone(&day));
     Some(day)
-}
-
-/// How many seconds are in one of the stretches or several.
-fn union_s(mut stretches: Vec<(i64, i64)>) -> i64 {
-    stretches.sort_unstable();
-    let (mut sum_s, mut reached_s) = (0, i64::MIN);
-    for (from_s, until_s) in stretches {
-        sum_s += (until_s - from_s.max(reached_s)).max(0);
-        reached_s = reached_s.max(until_s);
-    }
-    sum_s
 }
 
 impl Now {
@@ -250,16 +240,5 @@ impl Flow {
             house_w: watts(house),
             why: super::derived::why(roles).or(house.is_none().then_some("not_watched")),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn seconds_that_two_meters_lack_count_once() {
-        assert_eq!(union_s(vec![(10, 20), (0, 5), (15, 30), (16, 18)]), 25);
-        assert_eq!(union_s(Vec::new()), 0);
     }
 }
