@@ -75,6 +75,14 @@ pub struct PulseWorth {
 }
 
 impl PulseWorth {
+    /// Of an electric meter with so many pulses for one kilowatt-hour.
+    pub fn of_kwh(imp_per_kwh: f64) -> PulseWorth {
+        PulseWorth {
+            quantity: Quantity::KilowattHours,
+            pulses_per_unit: imp_per_kwh,
+        }
+    }
+
     /// The amount of so many pulses, in units of the quantity.
     pub fn amount(&self, pulses: i64) -> f64 {
         pulses as f64 / self.pulses_per_unit

@@ -94,6 +94,13 @@ mod tests {
         assert_eq!(spans.length_s(), 28);
     }
 
+    #[test]
+    fn seconds_in_several_count_once() {
+        let spans = Spans::new([(10, 20), (0, 5), (15, 30), (16, 18)]);
+        assert_eq!(spans.length_s(), 25);
+        assert_eq!(Spans::new([]).length_s(), 0);
+    }
+
     proptest! {
         #[test]
         fn agree_with_a_set(ops in prop::collection::vec((any::<bool>(), 0i64..60, 0i64..20), 0..40)) {

@@ -3,9 +3,12 @@
 use crate::config::MeterSettings;
 use crate::energy::derived::Role;
 use crate::energy::power::PulseRate;
-use crate::energy::quantity::{PulseWorth, Quantity};
+use crate::energy::quantity::PulseWorth;
 use crate::live::{LineLive, Snapshot};
 use crate::model::{MonoNs, NS_PER_S, SIMULATED_IMP_PER_KWH};
+
+/// Seconds at the edges of what is watched that are not known.
+pub(super) const EDGES_S: i64 = 5;
 
 /// All configured meters, in the order of the configuration.
 #[derive(Debug, Clone)]
@@ -24,20 +27,27 @@ pub(super) struct PresentMeter {
     /// Its line is read.
     pub(super) is_read: bool,
     /// Since when, in seconds since 1970.
-    since_s: i64,
+    pub(super) since_s: i64,
     /// Its latest pulses; None: what one is worth is not known.
     pub(super) rate: Option<PulseRate>,
 }
 
 impl PresentMeter {
-    /// For how many seconds of `from_s..to_s` its line was watched that are not saved yet. `saved_until_s`: the end
-    /// of what is. What is watched now began when the line was last requested; before that there may be a gap.
-    pub(super) fn live_s(&self, saved_until_s: i64, (from_s, to_s): (i64, i64)) -> i64 {
-        if !self.is_read {
-            return 0;
-        }
+    /// What of `from_s..to_s` its line was watched and is not saved yet. `saved_until_s`: the end of what is. What is
+    /// watched now began when the line was last requested; before that there may be a gap.
+    pub(super) fn live(
+        &self,
+        saved_until_s: i64,
+        (from_s, to_s): (i64, i64),
+    ) -> Option<(i64, i64)> {
         let since_s = self.since_s.max(saved_until_s).max(from_s);
-        (to_s - since_s).max(0)
+        (self.is_read && since_s < to_s).then_some((since_s, to_s))
+    }
+
+    /// For how many seconds that is.
+    pub(super) fn live_s(&self, saved_until_s: i64, span_s: (i64, i64)) -> i64 {
+        let live = self.live(saved_until_s, span_s);
+        live.map_or(0, |(since_s, to_s)| to_s - since_s)
     }
 }
 
@@ -49,10 +59,7 @@ impl Present {
             let line = lines.find(|line| *line.meter == *settings.name);
             let simulated = now.journal.simulated.then_some(SIMULATED_IMP_PER_KWH);
             let imp_per_kwh = settings.imp_per_kwh.or(simulated);
-            let worth = imp_per_kwh.map(|pulses_per_unit| PulseWorth {
-                quantity: Quantity::KilowattHours,
-                pulses_per_unit,
-            });
+            let worth = imp_per_kwh.map(PulseWorth::of_kwh);
             PresentMeter {
                 name: settings.name.clone(),
                 role: role_of(&settings.name),
@@ -72,6 +79,11 @@ impl Present {
         self.meters.iter().find(|meter| meter.name == name)
     }
 
+    /// The roles that the meters have.
+    pub(super) fn roles(&self) -> Vec<Role> {
+        self.meters.iter().filter_map(|meter| meter.role).collect()
+    }
+
     /// Pulses for one kWh of a meter, where that is known.
     pub(super) fn imp_per_kwh(&self, name: &str) -> Option<f64> {
         self.get(name)?.imp_per_kwh
@@ -82,6 +94,11 @@ impl Present {
         let meter = self.get(name).filter(|meter| meter.is_read)?;
         meter.rate.as_ref()?.at(self.now_ns).shown
     }
+}
+
+/// A power to a tenth of a watt.
+pub(super) fn rounded(power_w: f64) -> f64 {
+    (power_w * 10.0).round() / 10.0
 }
 
 /// Of the stamps that the board keeps.

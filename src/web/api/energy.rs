@@ -9,18 +9,15 @@ use serde::Serialize;
 use super::derived::{Count, Derived, energy_wh, why};
 use super::head::{Head, rfc3339};
 use super::{Api, Json, csv};
-use crate::energy::derived::{Balance, Role};
+use crate::energy::derived::Balance;
 use crate::energy::periods::{Calendar, Period, PeriodUnit};
-use crate::energy::quantity::{PulseWorth, Quantity};
+use crate::energy::quantity::PulseWorth;
 use crate::journal::CountedParts;
 use crate::model::NS_PER_S;
-use crate::web::present::{Present, PresentMeter, role_word};
+use crate::web::present::{EDGES_S, Present, PresentMeter, role_word};
 use crate::web::problem::{Problem, WRONG_PARAMETER};
 use crate::web::query::Query;
 use crate::web::source::Source;
-
-/// Seconds at the edges of what is watched that are not known.
-const EDGES_S: i64 = 5;
 
 /// The whole answer.
 #[derive(Debug, Serialize)]
@@ -334,20 +331,13 @@ impl EnergySpan {
     ) -> EnergySpan {
         let from_s = parts.starts_s.first().copied().unwrap_or(now_s);
         let to_s = parts.starts_s.last().copied().unwrap_or(now_s);
-        let roles: Vec<Role> = present
-            .meters
-            .iter()
-            .filter_map(|meter| meter.role)
-            .collect();
+        let roles = present.roles();
         let passed_s = (now_s.min(to_s) - from_s.max(first_s.unwrap_or(now_s))).max(0);
         let balance_of = |pulses: &dyn Fn(&EnergyMeter) -> Option<i64>| {
             let mut balance = Balance::default();
             for meter in &meters {
                 let role = present.get(&meter.meter).and_then(|meter| meter.role);
-                let worth = meter.imp_per_kwh.map(|pulses_per_unit| PulseWorth {
-                    quantity: Quantity::KilowattHours,
-                    pulses_per_unit,
-                });
+                let worth = meter.imp_per_kwh.map(PulseWorth::of_kwh);
                 if let (Some(role), Some(worth), Some(pulses)) = (role, worth, pulses(meter)) {
                     balance.add(role, pulses, worth);
                 }

@@ -128,9 +128,9 @@ impl Told {
     /// What is new.
     async fn news(&mut self, api: &Api) -> String {
         let day = day(&api.source).await;
-        let is_first = self.health.is_none();
-        let now = Now::of(&api.source, day.as_deref(), is_first);
-        let health = Health::of(&api.source.status(), day.as_deref());
+        let (is_first, status) = (self.health.is_none(), api.source.status());
+        let mut now = Now::of(&api.source, &status, day.as_deref());
+        let health = Health::of(&status, day.as_deref());
         let mut text = String::new();
         if let Some(day) = day {
             let date = day.date.to_string();
@@ -142,7 +142,9 @@ impl Told {
             self.date = date;
         }
         let essence = health.essence();
-        if !is_first && self.health.as_ref() != Some(&essence) {
+        if is_first {
+            now = now.with_health(health);
+        } else if self.health.as_ref() != Some(&essence) {
             text.push_str(&event("health", &health));
         }
         self.health = Some(essence);

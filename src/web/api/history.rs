@@ -12,7 +12,7 @@ use super::{Api, Json, csv};
 use crate::energy::periods::Calendar;
 use crate::journal::MeterPulses;
 use crate::model::NS_PER_S;
-use crate::web::present::{Present, role_word};
+use crate::web::present::{Present, PresentMeter, role_word};
 use crate::web::problem::Problem;
 use crate::web::query::Query;
 use crate::web::source::Source;
@@ -95,18 +95,18 @@ async fn raw(
         return Ok(None);
     }
     let span_s = passed(asked, now_s, first_s);
-    let steps = |mut pulses: MeterPulses, is_read: bool, imp_per_kwh| {
-        if let Some(last) = pulses.watched_s.last_mut().filter(|_| is_read) {
-            last.1 = last.1.max(now_s);
-        }
-        MeterSteps::of(&pulses, imp_per_kwh, span_s)
+    let steps = |mut pulses: MeterPulses, meter: &PresentMeter| {
+        let saved_until_s = pulses.watched_s.iter().map(|(_, ends_s)| *ends_s).max();
+        let live = meter.live(saved_until_s.unwrap_or(0), (0, now_s));
+        pulses.watched_s.extend(live);
+        MeterSteps::of(&pulses, meter.imp_per_kwh, span_s)
     };
     let present = source.present();
     let meters = of_meters(
         &present,
         found,
         |pulses| &pulses.meter,
-        |pulses, of| Columns::Pulses(steps(pulses, of.0, of.1)),
+        |pulses, meter| Columns::Pulses(steps(pulses, meter)),
     );
     let complete = meters.iter().all(|meter| match &meter.columns {
         Columns::Pulses(steps) => steps.unwatched_s.is_empty(),
@@ -153,7 +153,7 @@ async fn windows(
         &present,
         found,
         |counted| &counted.meter,
-        |counted, of| Columns::Windows(windows.columns(&counted, of.0, of.1)),
+        |counted, meter| Columns::Windows(windows.columns(&counted, meter)),
     );
     let (from_s, to_s) = passed(asked, now_s, first_s);
     let complete = first_s.is_some()
@@ -183,21 +183,20 @@ fn passed(asked: HistoryAsked, now_s: i64, first_s: Option<i64>) -> (i64, i64) {
     (from_s, asked.to_s.min(now_s).max(from_s))
 }
 
-/// The configured meters that the journal knows. `of`: whether the line is read, and what a pulse is worth.
+/// The configured meters that the journal knows.
 fn of_meters<T>(
     present: &Present,
     mut found: Vec<T>,
     name: impl Fn(&T) -> &String,
-    columns: impl Fn(T, (bool, Option<f64>)) -> Columns,
+    columns: impl Fn(T, &PresentMeter) -> Columns,
 ) -> Vec<Meter> {
     let meters = present.meters.iter().filter_map(|meter| {
         let at = found.iter().position(|found| *name(found) == meter.name)?;
-        let of = (meter.is_read, meter.imp_per_kwh);
         Some(Meter {
             meter: meter.name.clone(),
             role: role_word(meter.role),
             imp_per_kwh: meter.imp_per_kwh,
-            columns: columns(found.swap_remove(at), of),
+            columns: columns(found.swap_remove(at), meter),
         })
     });
     meters.collect()

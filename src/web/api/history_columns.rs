@@ -4,12 +4,10 @@ use serde::Serialize;
 
 use super::csv;
 use crate::energy::power::steps;
-use crate::energy::quantity::{PulseWorth, Quantity};
+use crate::energy::quantity::PulseWorth;
 use crate::journal::{CountedParts, MeterPulses};
-use crate::model::NS_PER_S;
-
-/// Seconds at the edges of what is watched that are not known; over less nothing is said of power.
-const EDGES_S: i64 = 5;
+use crate::model::{NS_PER_S, Spans};
+use crate::web::present::{EDGES_S, PresentMeter, rounded};
 
 /// One meter in windows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -40,12 +38,7 @@ pub(super) struct Windows<'a> {
 
 impl Windows<'_> {
     /// Merges what was counted: pulses are added, means are by the time that was watched, extremes stay.
-    pub(super) fn columns(
-        self,
-        counted: &CountedParts,
-        is_read: bool,
-        imp_per_kwh: Option<f64>,
-    ) -> MeterColumns {
+    pub(super) fn columns(self, counted: &CountedParts, meter: &PresentMeter) -> MeterColumns {
         let windows = self.starts_s.len().saturating_sub(1);
         let mut columns = MeterColumns {
             pulses: vec![None; windows],
@@ -57,14 +50,8 @@ impl Windows<'_> {
         let parts = self.base_s.windows(2).zip(&counted.pulses);
         for ((base, pulses), saved_s) in parts.zip(&counted.watched_s) {
             // What was watched last is saved now and then.
-            let since_s = counted.watched_until_s.max(base[0]);
-            let is_live = is_read && counted.watched_until_s > 0;
-            let live_s = if is_live {
-                self.now_s.min(base[1]) - since_s
-            } else {
-                0
-            };
-            let watched_s = saved_s + live_s.max(0);
+            let base_s = (base[0], base[1].min(self.now_s));
+            let watched_s = saved_s + meter.live_s(counted.watched_until_s, base_s);
             let after = self.starts_s.partition_point(|start_s| *start_s <= base[0]);
             let Some(n) = after.saturating_sub(1).checked_rem(windows.max(1)) else {
                 continue;
@@ -76,16 +63,17 @@ impl Windows<'_> {
             columns.watched_s[n] += watched_s;
             // A moment that was watched says little about a window.
             if watched_s * 2 >= base[1] - base[0] {
-                let power_w = watts(*pulses, watched_s, imp_per_kwh);
+                let power_w = watts(*pulses, watched_s, meter.imp_per_kwh);
                 columns.min_w[n] = merged(columns.min_w[n], power_w, f64::min);
                 columns.max_w[n] = merged(columns.max_w[n], power_w, f64::max);
             }
         }
         for n in 0..windows {
             let watched_s = columns.watched_s[n];
+            // Over less nothing is said of power.
             columns.mean_w[n] = columns.pulses[n]
                 .filter(|_| watched_s >= EDGES_S)
-                .and_then(|pulses| watts(pulses, watched_s, imp_per_kwh));
+                .and_then(|pulses| watts(pulses, watched_s, meter.imp_per_kwh));
             columns.min_w[n] = merged(columns.min_w[n], columns.mean_w[n], f64::min);
             columns.max_w[n] = merged(columns.max_w[n], columns.mean_w[n], f64::max);
         }
@@ -127,11 +115,8 @@ impl MeterSteps {
         let unwatched_s = gaps(&pulses.watched_s, pulses.before_ns, (from_s, to_s));
         let stamps = pulses.stamps.iter().map(|(at_ns, _)| *at_ns);
         let mut power_w = vec![None; pulses.stamps.len()];
-        if let Some(pulses_per_unit) = imp_per_kwh {
-            let worth = PulseWorth {
-                quantity: Quantity::KilowattHours,
-                pulses_per_unit,
-            };
+        if let Some(imp_per_kwh) = imp_per_kwh {
+            let worth = PulseWorth::of_kwh(imp_per_kwh);
             let mut n = 0;
             for step in steps(worth, pulses.before_ns.into_iter().chain(stamps.clone())) {
                 while pulses
@@ -141,7 +126,7 @@ impl MeterSteps {
                 {
                     n += 1;
                 }
-                let is_watched = unwatched_s.iter().all(|[begin_s, end_s]| {
+                let is_watched = unwatched_s.iter().all(|(begin_s, end_s)| {
                     step.to_ns <= begin_s * NS_PER_S || step.from_ns >= end_s * NS_PER_S
                 });
                 if let Some(power_w) = power_w.get_mut(n).filter(|_| is_watched) {
@@ -154,9 +139,9 @@ impl MeterSteps {
             power_w,
             is_estimated: pulses.stamps.iter().map(|(_, is)| *is).collect(),
             unwatched_s: unwatched_s
-                .into_iter()
-                .map(|[begin_s, end_s]| [begin_s.max(from_s), end_s.min(to_s)])
-                .filter(|[begin_s, end_s]| begin_s < end_s)
+                .within(from_s, to_s)
+                .iter()
+                .map(Into::into)
                 .collect(),
         }
     }
@@ -174,34 +159,24 @@ impl MeterSteps {
 }
 
 /// When a line was not watched, from the pulse before a span to its end.
-fn gaps(
-    watched_s: &[(i64, i64)],
-    before_ns: Option<i64>,
-    (from_s, to_s): (i64, i64),
-) -> Vec<[i64; 2]> {
+fn gaps(watched_s: &[(i64, i64)], before_ns: Option<i64>, (from_s, to_s): (i64, i64)) -> Spans {
     let before_s = before_ns.map(|before_ns| before_ns.div_euclid(NS_PER_S));
-    let mut reached_s = before_s.unwrap_or(from_s).min(from_s);
-    let mut found = Vec::new();
-    for (begins_s, ends_s) in watched_s.iter().copied().chain([(to_s, to_s)]) {
-        let begins_s = begins_s.min(to_s);
-        if begins_s - reached_s >= EDGES_S {
-            found.push([reached_s, begins_s]);
-        }
-        reached_s = reached_s.max(ends_s);
+    let mut gaps = Spans::new([(before_s.unwrap_or(from_s).min(from_s), to_s)]);
+    for (begins_s, ends_s) in watched_s {
+        gaps.remove(*begins_s, *ends_s);
     }
-    found
+    Spans::new(
+        gaps.iter()
+            .filter(|(from_s, to_s)| to_s - from_s >= EDGES_S),
+    )
 }
 
 fn watts(pulses: i64, watched_s: i64, imp_per_kwh: Option<f64>) -> Option<f64> {
     let imp_per_kwh = imp_per_kwh.filter(|_| watched_s > 0)?;
+    let over_ns = watched_s as f64 * NS_PER_S as f64;
     Some(rounded(
-        pulses as f64 * 3.6e6 / (imp_per_kwh * watched_s as f64),
+        PulseWorth::of_kwh(imp_per_kwh).rate(pulses as f64, over_ns),
     ))
-}
-
-/// To a tenth of a watt.
-fn rounded(power_w: f64) -> f64 {
-    (power_w * 10.0).round() / 10.0
 }
 
 fn merged(one: Option<f64>, other: Option<f64>, of: fn(f64, f64) -> f64) -> Option<f64> {
@@ -214,6 +189,18 @@ fn merged(one: Option<f64>, other: Option<f64>, of: fn(f64, f64) -> f64) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of a line that is read since then, or is not.
+    fn present(since_s: Option<i64>) -> PresentMeter {
+        PresentMeter {
+            name: "Import".to_owned(),
+            role: None,
+            imp_per_kwh: Some(1_000.0),
+            is_read: since_s.is_some(),
+            since_s: since_s.unwrap_or(0),
+            rate: None,
+        }
+    }
 
     #[test]
     fn peaks_survive_and_what_was_not_watched_is_not_known() {
@@ -229,17 +216,21 @@ mod tests {
             base_s: &[0, 60, 120, 180, 240, 300, 360],
             now_s: 330,
         };
-        let columns = windows.columns(&counted, false, Some(1_000.0));
+        let columns = windows.columns(&counted, &present(None));
         assert_eq!(columns.pulses, [Some(4), None, Some(0)]);
         assert_eq!(columns.mean_w, [Some(120.0), None, Some(0.0)]);
         assert_eq!(columns.min_w, [Some(60.0), None, Some(0.0)]);
         assert_eq!(columns.max_w, [Some(180.0), None, Some(0.0)]);
         assert_eq!(columns.watched_s, [120, 0, 60]);
         // The line is read until now, which is not saved yet.
-        let live = windows.columns(&counted, true, Some(1_000.0));
+        let live = windows.columns(&counted, &present(Some(50)));
         assert_eq!(live.watched_s, [120, 0, 90]);
         assert!(!live.is_complete(windows.starts_s, (0, 330)));
         assert!(live.is_complete(windows.starts_s, (240, 330)));
+        // It was requested again: what lies between was not watched.
+        let again = windows.columns(&counted, &present(Some(320)));
+        assert_eq!(again.watched_s, [120, 0, 70]);
+        assert!(!again.is_complete(windows.starts_s, (240, 330)));
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub(super) async fn meters(
     let registers = source.ask(|reader, _| registers::take(reader)).await?;
     let day = day(source).await;
     let (status, present, in_use) = (source.status(), source.present(), source.in_use());
-    let now = Now::of(source, day.as_deref(), false);
+    let now = Now::of(source, &status, day.as_deref());
     // As configured, then those that only the journal knows.
     let position = |name: &str| {
         let mut configured = in_use.meters.iter();

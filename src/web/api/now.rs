@@ -9,17 +9,14 @@ use super::head::{Head, rfc3339};
 use super::health::Health;
 use crate::energy::derived::{Balance, LivePower, MeanPower, Role, live_power};
 use crate::energy::periods::{Period, PeriodUnit};
-use crate::model::NS_PER_S;
+use crate::model::{NS_PER_S, Spans};
 use crate::status::Status;
 use crate::web::day_read::DayRead;
-use crate::web::present::{Present, PresentMeter, role_word};
+use crate::web::present::{EDGES_S, Present, PresentMeter, role_word, rounded};
 use crate::web::source::Source;
 
 /// What was counted of the day is read again after this.
 const TODAY_KEPT_NS: i64 = 60 * NS_PER_S;
-
-/// Seconds at the edges of what is watched that are not known.
-const EDGES_S: i64 = 5;
 
 /// The whole answer.
 #[derive(Debug, Clone, Serialize)]
@@ -98,7 +95,8 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
         from_s: span.start_s,
         to_s: span.end_s,
         since_s,
-        unwatched_s: union_s(stretches.collect()),
+        // Seconds that several meters lack count once.
+        unwatched_s: Spans::new(stretches).length_s(),
         read_ns: now_ns,
         meters: counted
             .into_iter()
@@ -109,27 +107,15 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
     Some(day)
 }
 
-/// How many seconds are in one of the stretches or several.
-fn union_s(mut stretches: Vec<(i64, i64)>) -> i64 {
-    stretches.sort_unstable();
-    let (mut sum_s, mut reached_s) = (0, i64::MIN);
-    for (from_s, until_s) in stretches {
-        sum_s += (until_s - from_s.max(reached_s)).max(0);
-        reached_s = reached_s.max(until_s);
-    }
-    sum_s
-}
-
 impl Now {
-    /// How things stand, with what was read of the day.
-    pub(super) fn of(source: &Source, day: Option<&DayRead>, with_health: bool) -> Now {
-        let (status, present) = (source.status(), source.present());
-        let now_ns = source.wall_ns();
+    /// How things stand, with what was read of the day; without the state of health.
+    pub(super) fn of(source: &Source, status: &Status, day: Option<&DayRead>) -> Now {
+        let (present, now_ns) = (source.present(), source.wall_ns());
         let now_s = now_ns.div_euclid(NS_PER_S);
         let meters: Vec<NowMeter> = present
             .meters
             .iter()
-            .map(|meter| NowMeter::of(meter, &status, &present, day, now_s))
+            .map(|meter| NowMeter::of(meter, status, &present, day, now_s))
             .collect();
         let mut balance = Balance::default();
         for (meter, now) in present.meters.iter().zip(&meters) {
@@ -141,11 +127,7 @@ impl Now {
             now_s - day.from_s.max(day.since_s.unwrap_or(now_s))
         });
         let is_whole = |meter: &NowMeter| meter.today.watched_s + EDGES_S >= passed_s;
-        let roles: Vec<Role> = present
-            .meters
-            .iter()
-            .filter_map(|meter| meter.role)
-            .collect();
+        let roles = present.roles();
         Now {
             head: source.head(now_ns, status.simulated),
             site: source.site(),
@@ -160,12 +142,18 @@ impl Now {
             },
             flow: Flow::of(&present, &roles),
             meters,
-            health: with_health.then(|| Health::of(&status, day)),
+            health: None,
         }
     }
-}
 
-impl Now {
+    /// With the state of health, too.
+    pub(super) fn with_health(self, health: Health) -> Now {
+        Now {
+            health: Some(health),
+            ..self
+        }
+    }
+
     /// The power of a meter, whether it is a bound, and what it has counted today.
     pub(super) fn of_meter(&self, name: &str) -> (Option<f64>, bool, Count) {
         let mut meters = self.meters.iter();
@@ -219,7 +207,7 @@ impl NowMeter {
             imp_per_kwh: meter.imp_per_kwh,
             pulses,
             last_pulse: known.and_then(|known| known.last_pulse_ns).map(rfc3339),
-            power_w: power_w.map(|power_w| (power_w * 10.0).round() / 10.0),
+            power_w: power_w.map(rounded),
             is_bound,
             is_read: meter.is_read,
             today: Count::of(today.max(0), meter.imp_per_kwh, watched_s),
@@ -242,7 +230,7 @@ impl Flow {
             house,
             self_consumption,
         } = live_power(&meters, present.now_ns);
-        let watts = |power: Option<MeanPower>| power.map(|power| (power.w * 10.0).round() / 10.0);
+        let watts = |power: Option<MeanPower>| power.map(|power| rounded(power.w));
         Flow {
             span_s: span_ns / NS_PER_S,
             import_w: watts(import),
@@ -252,16 +240,5 @@ impl Flow {
             house_w: watts(house),
             why: super::derived::why(roles).or(house.is_none().then_some("not_watched")),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn seconds_that_two_meters_lack_count_once() {
-        assert_eq!(union_s(vec![(10, 20), (0, 5), (15, 30), (16, 18)]), 25);
-        assert_eq!(union_s(Vec::new()), 0);
     }
 }

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 
 use super::events;
+use super::health::Health;
 use super::now::{Now, day};
 use super::{Api, Json};
 use crate::web::problem::Problem;
@@ -22,5 +23,7 @@ pub(super) async fn now(
         return events::stream(api);
     }
     let day = day(&api.source).await;
-    Ok(Json(Now::of(&api.source, day.as_deref(), true)).into_response())
+    let (status, day) = (api.source.status(), day.as_deref());
+    let health = Health::of(&status, day);
+    Ok(Json(Now::of(&api.source, &status, day).with_health(health)).into_response())
 }
