@@ -133,7 +133,6 @@ fn probe(connection: &Connection) -> Result<(), JournalError> {
         "SELECT max(last_id) FROM delivered",
         "SELECT max(at_ns) FROM quarantine",
         "SELECT max(last_id) FROM expired",
-        "SELECT max(pulses) FROM register",
         "SELECT max(last_id) FROM rolled",
         "SELECT max(ends_s) FROM watched",
         "SELECT max(since_ns) FROM line_now",
