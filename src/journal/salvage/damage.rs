@@ -1,19 +1,19 @@
 //! Reads rows around the pages that are damaged.
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Params, Row};
 
 /// Ids that are tried one by one without finding a row.
 pub(super) const BLIND_IDS: i64 = 20_000;
 
 /// Reads rows until they end or one cannot be read.
 pub(super) fn each_row<T>(
-    connection: &Connection,
-    select: &str,
+    (connection, select): (&Connection, &str),
+    asked: impl Params,
     read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
     mut each: impl FnMut(T),
 ) -> rusqlite::Result<()> {
     let mut select = connection.prepare(select)?;
-    let mut rows = select.query([])?;
+    let mut rows = select.query(asked)?;
     while let Some(row) = rows.next()? {
         each(read(row)?);
     }

@@ -35,8 +35,8 @@ impl Foreign {
         let mut found = BTreeMap::new();
         let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
         let _ = each_row(
-            &self.connection,
-            "SELECT id, name FROM meter",
+            (&self.connection, "SELECT id, name FROM meter"),
+            [],
             read,
             |row| {
                 found.insert(row.0, row.1);
@@ -135,7 +135,8 @@ impl Foreign {
             Ok((row.get::<_, i64>(0)?, LossCause::from_word(&cause), loss))
         };
         let select = "SELECT meter, cause, pulses, first_ns, last_ns FROM ledger";
-        let _ = each_row(&self.connection, select, read, |(meter, cause, loss)| {
+        let select = (&self.connection, select);
+        let _ = each_row(select, [], read, |(meter, cause, loss)| {
             found.extend(cause.map(|cause| (meter, cause, loss)));
         });
         found
@@ -157,7 +158,7 @@ impl Foreign {
         let select =
             "SELECT meter, at_ns, pulses, kwh, imp_per_kwh, adopted FROM register ORDER BY id";
         // An older journal has no such table.
-        let _ = each_row(&self.connection, select, read, |row| found.push(row));
+        let _ = each_row((&self.connection, select), [], read, |row| found.push(row));
         found
     }
 }

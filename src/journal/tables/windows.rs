@@ -1,6 +1,6 @@
 //! The tables of windows, both sides: what the roller writes, what the reconciler reads.
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, Row, Transaction};
 
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
@@ -36,6 +36,36 @@ pub struct Window {
     pub meter: i64,
     /// Pulses in it.
     pub pulses: i64,
+}
+
+/// The windows of a view (?1) from a time (?2) to another (?3), in order.
+pub(in crate::journal) const SELECT: &str = "SELECT start_s, meter, pulses FROM window
+     WHERE view = ?1 AND start_s >= ?2 AND start_s < ?3 ORDER BY start_s, meter";
+
+impl Window {
+    /// From a row of [`SELECT`].
+    pub(in crate::journal) fn of(row: &Row<'_>) -> rusqlite::Result<Window> {
+        Ok(Window {
+            start_s: row.get(0)?,
+            meter: row.get(1)?,
+            pulses: row.get(2)?,
+        })
+    }
+}
+
+/// The windows of a view with `from_s <= start < to_s`, in order.
+pub(in crate::journal) fn windows_of(
+    connection: &Connection,
+    view: View,
+    (from_s, to_s): (i64, i64),
+) -> Result<Vec<Window>, JournalError> {
+    connection
+        .prepare_cached(SELECT)
+        .and_then(|mut select| {
+            let windows = select.query_map((view.width_s(), from_s, to_s), Window::of)?;
+            windows.collect()
+        })
+        .op("be read")
 }
 
 /// Adds pulses to a window: its view, its start in seconds since 1970, the meter's row.
@@ -226,22 +256,7 @@ impl Reader {
     /// # Errors
     /// When the journal cannot be read.
     pub fn windows(&self, view: View, from_s: i64, to_s: i64) -> Result<Vec<Window>, JournalError> {
-        self.connection
-            .prepare_cached(
-                "SELECT start_s, meter, pulses FROM window
-                 WHERE view = ?1 AND start_s >= ?2 AND start_s < ?3 ORDER BY start_s, meter",
-            )
-            .and_then(|mut select| {
-                let windows = select.query_map((view.width_s(), from_s, to_s), |row| {
-                    Ok(Window {
-                        start_s: row.get(0)?,
-                        meter: row.get(1)?,
-                        pulses: row.get(2)?,
-                    })
-                })?;
-                windows.collect()
-            })
-            .op("be read")
+        windows_of(&self.connection, view, (from_s, to_s))
     }
 
     /// The start of the oldest window of a view; None: there is none.
