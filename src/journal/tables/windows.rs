@@ -6,6 +6,7 @@ use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::ids::IdRanges;
 use crate::journal::tables::confirmed::put_confirmed;
+use crate::journal::tables::deliveries::ranges_of;
 use crate::journal::{JournalError, OpContext};
 use crate::model::{NS_PER_S, WallNs, Watched};
 use crate::model::{Tier, View, WindowCounts};
@@ -224,8 +225,7 @@ fn roll_number(transaction: &Transaction<'_>, rolled: &IdRanges) -> Result<i64, 
         .prepare_cached("SELECT coalesce(max(value), 0) FROM journal WHERE key = 'thinned'")
         .and_then(|mut select| select.query_row([], |row| row.get(0)))
         .op("be read")?;
-    let counted: i64 = rolled.ranges().iter().map(|r| r.1 - r.0 + 1).sum();
-    Ok(counted + thinned)
+    Ok(rolled.len() + thinned)
 }
 
 fn first_window(connection: &Connection, view: View) -> Result<Option<i64>, JournalError> {
@@ -241,14 +241,8 @@ impl Reader {
     /// # Errors
     /// When the journal cannot be read.
     pub fn rolled(&self) -> Result<IdRanges, JournalError> {
-        self.connection
-            .prepare_cached("SELECT first_id, last_id FROM rolled")
-            .and_then(|mut select| {
-                let ranges = select.query_map([], |row| row.try_into())?;
-                ranges.collect::<Result<Vec<_>, _>>()
-            })
-            .map(IdRanges::from_ranges)
-            .op("be read")
+        let select = "SELECT first_id, last_id FROM rolled";
+        ranges_of(&self.connection, select, [])
     }
 
     /// The windows of a view with `from_s <= start < to_s`, in order.
