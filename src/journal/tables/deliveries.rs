@@ -70,6 +70,25 @@ pub struct DeliveryNews {
     pub views: Option<DestinationState>,
 }
 
+impl DeliveryNews {
+    /// Adds what came later: newer ranges and states replace older ones.
+    pub(in crate::journal) fn append(&mut self, later: DeliveryNews) {
+        self.delivered = later.delivered.or(self.delivered.take());
+        self.state = later.state.or(self.state.take());
+        self.views = later.views.or(self.views.take());
+        self.much |= later.much;
+        self.refused.extend(later.refused);
+        self.expired.extend(later.expired);
+        self.released.extend(later.released);
+        for reconciled in later.reconciled {
+            match self.reconciled.last_mut() {
+                Some(last) if last.takes(&reconciled) => last.merge(reconciled),
+                _ => self.reconciled.push(reconciled),
+            }
+        }
+    }
+}
+
 impl Journal {
     /// The row of the destination called `name`, made if it is new.
     ///
