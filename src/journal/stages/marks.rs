@@ -58,7 +58,7 @@ pub struct Marks {
     /// More is durable, or closed, or damaged.
     changed: Condvar,
     /// All waits end.
-    rung: Condvar,
+    ended: Condvar,
     board: Arc<Board>,
 }
 
@@ -166,7 +166,7 @@ impl Marks {
         self.changed.notify_all();
     }
 
-    /// Waits until `wanted` holds or `timeout` is over or somebody rang; returns the marks.
+    /// Waits until `wanted` holds or `timeout` is over or [`Marks::end_waits`] is called; returns the marks.
     pub fn wait(&self, timeout: Duration, wanted: impl Fn(&Mark) -> bool) -> Mark {
         let mark = self.lock();
         if wanted(&mark) {
@@ -179,7 +179,8 @@ impl Marks {
             .0
     }
 
-    /// Waits until a commit is not durable yet, or `timeout` is over, or it is `over` and that was rung.
+    /// Waits until a commit is not durable yet, or `timeout` is over, or it is `over` and [`Marks::end_waits`]
+    /// is called.
     pub fn wait_for_commit(&self, timeout: Duration, over: impl Fn() -> bool) {
         let mark = self.lock();
         if mark.unsynced_since_ns.is_none() && !over() {
@@ -187,18 +188,19 @@ impl Marks {
         }
     }
 
-    /// Waits until `timeout` is over or it is `over` and that was rung, whatever is committed meanwhile.
+    /// Waits until `timeout` is over or it is `over` and [`Marks::end_waits`] is called, whatever is committed
+    /// meanwhile.
     pub fn pause(&self, timeout: Duration, over: impl Fn() -> bool) {
         let mark = self.lock();
         if !over() {
-            drop(self.rung.wait_timeout(mark, timeout));
+            drop(self.ended.wait_timeout(mark, timeout));
         }
     }
 
     /// Ends all waits.
-    pub fn ring(&self) {
+    pub fn end_waits(&self) {
         let _mark = self.lock();
-        for waiting in [&self.unsynced, &self.changed, &self.rung] {
+        for waiting in [&self.unsynced, &self.changed, &self.ended] {
             waiting.notify_all();
         }
     }
