@@ -14,7 +14,7 @@ use crate::owner::files::Dir;
 /// The file that is locked.
 const FILE_NAME: &str = "lock";
 
-/// Whoever only asks whether the journal is in use ([`holder`]) holds the lock for a moment: that must not be
+/// A process that only asks whether the journal is in use ([`holder`]) holds the lock for a moment: that must not be
 /// taken for a writer, so the lock is tried this often,
 const TRIES: u32 = 100;
 

@@ -13,7 +13,7 @@ use crate::model::{NS_PER_S, Reading, View, WallNs};
 
 impl Journal {
     /// Takes over another journal's readings, after its pulses and windows; those that are here already are
-    /// left as they are. How many pulses belong to a reading is counted anew, from the windows, to the minute
+    /// left as they are. How many pulses belong to a reading is counted again, from the windows, to the minute
     /// (older than the windows of a minute are kept: to the hour). Returns how many are new here.
     ///
     /// # Errors

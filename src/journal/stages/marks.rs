@@ -25,7 +25,7 @@ pub struct Mark {
     pub unsynced_since_ns: Option<MonoNs>,
     /// Windows that end up to this, in seconds since 1970, are counted whole; 0: none yet.
     pub closed_s: i64,
-    /// So late it surely is: only by that anything is old enough to be given up. None: nobody knows.
+    /// So late it surely is: only by that anything is old enough to be given up. None: it is not known.
     pub sure_ns: Option<WallNs>,
     /// The journal is damaged: it takes no more commits, or cannot be read.
     pub damaged: bool,
@@ -35,7 +35,7 @@ pub struct Mark {
     pub failing: Option<&'static str>,
     /// How making them durable fails now; None: it does not.
     pub unsyncable: Option<&'static str>,
-    /// Since when one of the two fails in a way that only opening the journal anew may end.
+    /// Since when one of the two fails in a way that only opening the journal again may end.
     pub refused_since_ns: Option<MonoNs>,
 }
 
@@ -119,7 +119,7 @@ impl Marks {
         self.lock().sure_ns = sure_ns;
     }
 
-    /// The writer has finished a round. Nobody waits for that.
+    /// The writer has finished a round. No thread waits for that.
     pub fn round(&self) {
         self.lock().rounds += 1;
     }

@@ -47,7 +47,7 @@ impl Outbox {
         comparing.insert(level.as_code(), until_s);
     }
 
-    /// Up to where each level (by its code) is being compared or has been, and nobody has kept it yet.
+    /// Up to where each level (by its code) is being compared or has been, and is not kept yet.
     pub(in crate::journal) fn compared_until_s(&self) -> BTreeMap<i64, i64> {
         let comparing = self.comparing.lock();
         comparing.unwrap_or_else(PoisonError::into_inner).clone()

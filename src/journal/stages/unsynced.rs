@@ -123,7 +123,7 @@ impl Attempts {
     }
 }
 
-/// What a journal that was let go leaves to the one that is opened in its place.
+/// What a journal that was closed leaves to the one that is opened in its place.
 #[derive(Debug)]
 pub struct Carryover {
     /// The newest id that it knows to have committed.
@@ -162,7 +162,7 @@ impl Carryover {
     ) -> Result<usize, JournalError> {
         journal.know_segments(&self.segments)?;
         // A commit that was thought to have failed may be found when the WAL is read again. Other pulses may have
-        // come from an import, while the journal was let go.
+        // come from an import, while the journal was closed.
         let since = journal.stamps_since(self.newest)?;
         let survived = self.survived(journal)?;
         let ours = intake.begins_with(&since);

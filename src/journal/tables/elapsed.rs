@@ -43,7 +43,7 @@ impl Journal {
 }
 
 impl Reader {
-    /// What had surely passed when the last run ended, for one in the boot `boot_id`; None: nobody knows, also
+    /// What had surely passed when the last run ended, for one in the boot `boot_id`; None: it is not known, also
     /// in a journal that was written before this was kept.
     ///
     /// # Errors

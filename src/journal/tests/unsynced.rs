@@ -119,7 +119,7 @@ fn a_commit_that_only_seemed_to_fail_is_found() {
 }
 
 /// Losses and pulses after a commit was answered with an error, and others came since. `is_there`: it is in the
-/// journal all the same; `imported`: an import has added a pulse while the journal was let go.
+/// journal all the same; `imported`: an import has added a pulse while the journal was closed.
 fn after_an_error(count: i64, is_there: bool, imported: bool) -> (u64, i64) {
     let mut bench = Bench::new(|_| {});
     bench.push(pending(vec![segment(0, WALL, Trust::Assumed)], Vec::new()));
