@@ -93,7 +93,7 @@ impl Filter {
         Filter { settings, state }
     }
 
-    /// The line was requested anew: what was under way is over, the numbers start again.
+    /// The line was requested again: what was under way is over, the numbers start again.
     /// The last pulse stays, for the interval.
     pub fn line_up(&mut self, level: Level, now_ns: MonoNs, out: &mut Vec<Decision>) {
         self.conclude(out);

@@ -34,7 +34,7 @@ impl Pace {
         }
     }
 
-    /// The clock, for whoever needs the time of this source.
+    /// The clock, for what needs the time of this source.
     pub fn clock(&self) -> Arc<dyn Clock> {
         match self {
             Pace::Scaled(clock) => Arc::new(clock.clone()),

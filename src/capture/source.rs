@@ -1,4 +1,4 @@
-//! What capture hears of lines, whoever reads them: GPIO, the simulated house, a recording.
+//! What capture is told of lines, whatever reads them: GPIO, the simulated house, a recording.
 
 use std::fmt::Debug;
 

@@ -8,7 +8,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use crate::model::NS_PER_S;
 
-/// Wakes whoever polls its descriptor. Clones share one descriptor.
+/// Wakes the thread that polls its descriptor. Clones share one descriptor.
 #[derive(Debug, Clone)]
 pub struct Waker(Arc<OwnedFd>);
 

@@ -173,7 +173,7 @@ fn load_beside_daemon(options: &LoadOptions, wrong: anyhow::Error) -> anyhow::Re
     let dir = &loaded.settings.journal.dir;
     work_as_owner(dir, Keep::Nothing)?;
     match holder(dir) {
-        Holder::Somebody => Ok(loaded),
+        Holder::InUse => Ok(loaded),
         _ => Err(wrong),
     }
 }

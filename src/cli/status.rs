@@ -45,7 +45,7 @@ pub struct StatusArgs {
 pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<ExitCode> {
     let dir = &loaded.settings.journal.dir;
     let (answer, holder) = match from_daemon::<StatusAnswer>("/api/v1/status", loaded) {
-        Some(answer) => (answer, Holder::Somebody),
+        Some(answer) => (answer, Holder::InUse),
         None => from_journal(loaded)?,
     };
     let status = &answer.status;
@@ -97,7 +97,7 @@ fn from_journal(loaded: &Loaded) -> Result<(StatusAnswer, Holder)> {
         Influx::NotConfigured(_) => None,
     };
     let holder = holder(dir);
-    let running = holder == Holder::Somebody;
+    let running = holder == Holder::InUse;
     let taken = Reader::open(dir).and_then(|mut reader| {
         let noted = reader.noted_settings()?;
         let wanted = StatusOf {
@@ -133,18 +133,18 @@ fn to_import(dir: &Path, out: &mut dyn Write) -> Result<()> {
 /// Whether the daemon runs, as far as that was seen, and counts.
 fn state(holder: Holder, unread: usize, meters: usize, dir: &Path) -> String {
     let state = match holder {
-        Holder::Somebody if unread > 0 => {
+        Holder::InUse if unread > 0 => {
             return format!("running and does NOT COUNT {unread} of {meters} meters");
         }
-        Holder::Somebody => "running",
+        Holder::InUse => "running",
         Holder::Unknown => {
             "not seen: this user may not look whether it is running (sudo, or the group powerlogger)"
         }
-        Holder::Nobody if is_read_only(dir) => {
+        Holder::Free if is_read_only(dir) => {
             "not running, or counting in memory: the journal's disk is READ-ONLY \
              (`systemctl status powerlogger` tells which)"
         }
-        Holder::Nobody => "not running",
+        Holder::Free => "not running",
     };
     state.to_owned()
 }

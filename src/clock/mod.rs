@@ -1,9 +1,9 @@
-//! Time comes in by the door: the only room that asks what time it is.
+//! The clocks: the only module that asks what time it is.
 //!
-//! Two clocks matter. The monotonic one (`CLOCK_MONOTONIC`) stamps edges and measures waits; it
-//! stands still in suspend and is never set. It is the machine's, also in a time namespace: the kernel stamps
-//! edges by that. The wall clock is what people mean; it may be
-//! wrong at boot and may be set at any moment. [`segment`] ties the one to the other.
+//! Two clocks matter. The monotonic one (`CLOCK_MONOTONIC`) stamps edges and measures waits; it stands still in
+//! suspend and is never set. It is the machine's, also in a time namespace: the kernel stamps edges by that. The
+//! wall clock is what people mean; it may be wrong at boot and may be set at any moment. [`segment`] ties the one to
+//! the other.
 
 pub mod elapsed;
 pub mod kernel;
@@ -28,7 +28,7 @@ pub trait Clock: Debug + Send + Sync {
     /// The wall clock, in nanoseconds since 1970.
     fn wall_ns(&self) -> WallNs;
 
-    /// Wall minus monotonic time. Constant while nobody sets the wall clock (NTP slews move
+    /// Wall minus monotonic time. Constant while the wall clock is not set (NTP slews move
     /// both clocks alike).
     fn offset_ns(&self) -> i64;
 
@@ -201,8 +201,8 @@ impl VirtualClock {
         self.jump_wall(ns);
     }
 
-    /// The machine boots: the monotonic clock begins anew, nobody has looked at the wall clock yet,
-    /// which shows `wall_ns`.
+    /// The machine boots: the monotonic clock begins again, and NTP has not looked at the wall clock
+    /// yet, which shows `wall_ns`.
     pub fn boot(&self, wall_ns: WallNs) {
         self.mono_ns.store(NS_PER_S, Ordering::SeqCst);
         self.offset_ns.store(wall_ns - NS_PER_S, Ordering::SeqCst);

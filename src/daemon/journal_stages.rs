@@ -231,7 +231,7 @@ impl OnMarks<'_> {
         work: impl FnOnce(&Marks, &Shutdown) -> T + Send + 'static,
     ) -> Result<Returned<T>, RunError> {
         let (marks, woken) = (Arc::clone(self.marks), Arc::clone(self.marks));
-        let wake = move || woken.ring();
+        let wake = move || woken.end_waits();
         self.stages
             .add(name, at_end, self.wakeup, wake, move |shutdown| {
                 work(&marks, shutdown)

@@ -48,7 +48,7 @@ const SAVE_POINTS: u64 = 50_000;
 /// The same where nothing is left to send.
 const SAVE_WHEN_IDLE_POINTS: u64 = 500;
 
-/// How often is looked whether somebody wants points of the quarantine sent again.
+/// How often is looked whether points of the quarantine are to be sent again.
 const AGAIN_LOOK_NS: i64 = 5 * NS_PER_S;
 
 /// What [`Deliverer::step`] did, and when to call it again.
@@ -255,7 +255,7 @@ impl Deliverer {
         DeliverStep::Idle
     }
 
-    /// Points of the quarantine that somebody wants sent again are delivered no longer.
+    /// Points of the quarantine that are to be sent again are delivered no longer.
     fn send_quarantine_again(&mut self, now_ns: MonoNs) -> Result<(), JournalError> {
         if now_ns - self.looked_again_ns < AGAIN_LOOK_NS {
             return Ok(());

@@ -16,7 +16,7 @@ pub enum Organisation {
 /// A bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bucket {
-    /// Its id: a bucket that is made anew has another.
+    /// Its id: a bucket that is recreated has another.
     pub id: String,
     /// Its name.
     pub name: String,

@@ -47,8 +47,8 @@ impl Refusal {
         }
     }
 
-    /// Whether a journal that is refused like this is better let go and opened anew: a disk that fails
-    /// can be unmounted, checked and mounted again only when nobody has files open on it.
+    /// Whether a journal that is refused like this is better closed and opened again: a disk that fails
+    /// can be unmounted, checked and mounted again only when no process has files open on it.
     pub fn should_reopen(kind: &str) -> bool {
         !matches!(kind, "disk_full" | "busy" | "corrupt")
     }
@@ -86,7 +86,7 @@ pub fn remedy(kind: &str) -> &'static str {
 
 /// SQLite says no more than that it cannot open a file, or not write to it: why, the files' rights tell. They
 /// are asked for, never opened: a file of the database that this process closes takes all of SQLite's locks on
-/// it with it (POSIX), and whoever closes the database next may take it for the last one.
+/// it with it (POSIX), and the process that closes the database next may take it for the last one.
 fn how_it_cannot_be_read(dir: &Path) -> Option<&'static str> {
     let asked = |path: &Path, access| accessat(CWD, path, access, AtFlags::EACCESS);
     let beside = ["", "-wal", "-shm"].map(|suffix| dir.join(format!("{FILE_NAME}{suffix}")));

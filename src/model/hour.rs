@@ -281,7 +281,7 @@ mod tests {
             prop_assert!(here.hour <= i64::try_from(union).unwrap(), "counted twice");
             prop_assert!(here.hour >= theirs.hour, "lost");
             prop_assert_eq!(here.raise(&theirs), []);
-            // Whoever is asked for the parts is told of each pulse once.
+            // The parts tell of each pulse once.
             let parts: i64 = here.told_windows().iter().map(|part| part.pulses).sum();
             prop_assert_eq!(parts, here.hour);
             prop_assert_eq!(here.from(0), here.hour);

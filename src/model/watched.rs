@@ -19,7 +19,7 @@ pub struct WatchedStretch {
 pub struct Watched {
     /// By the wall clock; None: it cannot be trusted yet.
     pub looked_ns: Option<WallNs>,
-    /// So late it surely was then: only by that anything is old enough to be deleted. None: nobody knows.
+    /// So late it surely was then: only by that anything is old enough to be deleted. None: it is not known.
     pub sure_ns: Option<WallNs>,
     /// Whether the clock is synchronised, so that this is a time nobody was before.
     pub synchronised: bool,

@@ -1,4 +1,4 @@
-//! Views computed anew from raw, where that knows more than the journal: from before PowerLogger was
+//! Views recomputed from raw, where that knows more than the journal: from before PowerLogger was
 //! installed. Pure.
 //!
 //! A window becomes what the journal or raw counts, whichever is more, as far as raw reaches. The Python

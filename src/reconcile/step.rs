@@ -99,7 +99,7 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Begins a look of a lane. `catch_up`: nobody has written its windows for a while.
+    /// Begins a look of a lane. `catch_up`: its windows have not been written for a while.
     fn look_back(&mut self, index: usize, mark: Mark, catch_up: bool) -> Result<(), JournalError> {
         let level = self.lanes[index].level;
         let now_s = self.clock.wall_ns().div_euclid(NS_PER_S);

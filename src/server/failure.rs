@@ -134,7 +134,7 @@ impl Hold {
         }
     }
 
-    /// Whether the bucket may have been made anew meanwhile, so that what it had received is gone.
+    /// Whether the bucket may have been recreated meanwhile, so that what it had received is gone.
     pub fn may_lose_bucket(self) -> bool {
         matches!(self, Hold::NotFound | Hold::Forbidden)
     }

@@ -32,8 +32,8 @@ impl Daemon {
 impl From<Holder> for Daemon {
     fn from(holder: Holder) -> Daemon {
         match holder {
-            Holder::Somebody => Daemon::Running,
-            Holder::Nobody => Daemon::Stopped,
+            Holder::InUse => Daemon::Running,
+            Holder::Free => Daemon::Stopped,
             Holder::Unknown => Daemon::Unseen,
         }
     }

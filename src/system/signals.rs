@@ -113,7 +113,7 @@ impl Wakeup {
         }
     }
 
-    /// Forgets what has rung so far.
+    /// Forgets what has woken it so far.
     pub fn clear(&mut self) {
         while self.wait(Duration::ZERO) != Woken::TimedOut {}
     }

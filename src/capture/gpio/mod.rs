@@ -1,9 +1,9 @@
-//! [`GpioSource`]: edges of real lines, by the kernel's GPIO character device. The only room
+//! [`GpioSource`]: edges of real lines, by the kernel's GPIO character device. The only module
 //! that speaks GPIO.
 //!
 //! One thread waits in poll(2) over all line descriptors and the waker, and reads in bulk. A
-//! line that cannot be had, or no longer, is let go of and tried again, a chip found anew each
-//! time: put back while its old descriptor is held, a chip gets another number.
+//! line that cannot be had, or no longer, is released and tried again, a chip is looked for
+//! again each time: put back while its old descriptor is held, a chip gets another number.
 
 mod adopted;
 mod consumer;

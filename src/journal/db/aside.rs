@@ -14,7 +14,7 @@ use crate::model::WallNs;
 const DAMAGED: &str = "journal.damaged-";
 const SIMULATED: &str = "journal.simulated-";
 
-/// Moves a damaged journal aside, and says so. Nobody may have it open for writing.
+/// Moves a damaged journal aside, and says so. No process may have it open for writing.
 ///
 /// # Errors
 /// When it cannot be renamed.

@@ -14,7 +14,7 @@ use crate::owner::files::Dir;
 /// The file that is locked.
 const FILE_NAME: &str = "lock";
 
-/// Whoever only asks whether the journal is in use ([`holder`]) holds the lock for a moment: that must not be
+/// A process that only asks whether the journal is in use ([`holder`]) holds the lock for a moment: that must not be
 /// taken for a writer, so the lock is tried this often,
 const TRIES: u32 = 100;
 
@@ -31,9 +31,9 @@ pub struct Lock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holder {
     /// One has: a daemon runs, or an import.
-    Somebody,
+    InUse,
     /// None has.
-    Nobody,
+    Free,
     /// The lock may not be looked at.
     Unknown,
 }
@@ -68,18 +68,18 @@ pub(in crate::journal) fn lock(dir: &Path) -> Result<Lock, JournalError> {
 pub fn holder(dir: &Path) -> Holder {
     match File::open(dir.join(FILE_NAME)) {
         Ok(file) => match flock(&file, FlockOperation::NonBlockingLockShared) {
-            Ok(()) => Holder::Nobody,
-            Err(Errno::WOULDBLOCK) => Holder::Somebody,
+            Ok(()) => Holder::Free,
+            Err(Errno::WOULDBLOCK) => Holder::InUse,
             Err(_) => Holder::Unknown,
         },
-        Err(failed) if failed.kind() == ErrorKind::NotFound => Holder::Nobody,
+        Err(failed) if failed.kind() == ErrorKind::NotFound => Holder::Free,
         Err(_) => Holder::Unknown,
     }
 }
 
 /// Whether a process is known to have the journal in `dir` open for writing: a daemon is running.
 pub fn is_locked(dir: &Path) -> bool {
-    holder(dir) == Holder::Somebody
+    holder(dir) == Holder::InUse
 }
 
 #[cfg(test)]
@@ -93,9 +93,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let held = lock(dir.path()).unwrap();
         assert_eq!(lock(dir.path()).unwrap_err().kind(), "in_use");
-        assert_eq!(holder(dir.path()), Holder::Somebody);
+        assert_eq!(holder(dir.path()), Holder::InUse);
         drop(held);
-        assert_eq!(holder(dir.path()), Holder::Nobody);
+        assert_eq!(holder(dir.path()), Holder::Free);
         lock(dir.path()).unwrap();
     }
 
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_held_by_nobody() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(holder(dir.path()), Holder::Nobody);
+        assert_eq!(holder(dir.path()), Holder::Free);
         let file = dir.path().join("file");
         std::fs::write(&file, "no directory").unwrap();
         assert_eq!(holder(&file), Holder::Unknown);

@@ -129,6 +129,16 @@ mod tests {
             assert_eq!(reader.totals().unwrap()[0].pulses, 2);
             assert_eq!(reader.page(1, 9, 9).unwrap().entries[1].wall_ns, 1078);
             assert!(reader.readings("Import").unwrap().is_empty());
+            let theirs = crate::model::Reading {
+                at_ns: 1,
+                pulses: 1,
+                kwh: 1.0,
+                imp_per_kwh: 1.0,
+                adopted: true,
+            };
+            assert_eq!(reader.new_readings(&[(0, theirs)], &[Some(1)]).unwrap(), 1);
+            assert!(reader.tallies().unwrap().is_empty());
+            assert_eq!(reader.elapsed("boot").unwrap(), None);
             assert!(reader.windows(View::Hour, 0, 9).unwrap().is_empty());
             assert!(reader.unwatched().unwrap().is_empty());
             assert_eq!(reader.views_state(1).unwrap().state, "");

@@ -133,7 +133,6 @@ fn probe(connection: &Connection) -> Result<(), JournalError> {
         "SELECT max(last_id) FROM delivered",
         "SELECT max(at_ns) FROM quarantine",
         "SELECT max(last_id) FROM expired",
-        "SELECT max(pulses) FROM register",
         "SELECT max(last_id) FROM rolled",
         "SELECT max(ends_s) FROM watched",
         "SELECT max(since_ns) FROM line_now",
@@ -166,7 +165,7 @@ pub(in crate::journal) fn open_reader(dir: &Path) -> Result<Connection, JournalE
     let connection = open_raw(dir)?;
     let steps = check_version(&connection)?;
     if steps == 0 {
-        // Somebody is about to make it.
+        // Another process is about to make it.
         return Err(JournalError::Missing {
             path: dir.to_owned(),
         });
@@ -192,7 +191,7 @@ pub(in crate::journal) fn open_raw(dir: &Path) -> Result<Connection, JournalErro
     if seen.is_ok() || wal_of(&file).try_exists().unwrap_or(true) {
         return Ok(connection);
     }
-    // A copy without its WAL, where none may be made: nobody writes to it, and all of it is in the file.
+    // A copy without its WAL, where none may be made: it is not written to, and all of it is in the file.
     drop(connection);
     connect_immutable(&file, flags)
 }
@@ -217,7 +216,7 @@ pub(in crate::journal) fn open_beside(dir: &Path) -> Result<Connection, JournalE
     Ok(connection)
 }
 
-/// A second connection for the durable thread. It waits for nobody: a checkpoint that waits for a reader does
+/// A second connection for the durable thread. It waits for no other: a checkpoint that waits for a reader does
 /// so with the writer's lock held, and commits would wait as long.
 pub(in crate::journal) fn open_checkpointer(dir: &Path) -> Result<Connection, JournalError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -256,7 +255,7 @@ pub(in crate::journal) fn connect(
         .pragma_update(None, "cache_size", -256)
         .op("be set up")?;
     // The WAL stays when the last connection closes: other users can then read the journal of a
-    // stopped daemon without the right to write in its directory, and it need not grow anew.
+    // stopped daemon without the right to write in its directory, and it need not grow again.
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
         .op("be set up")?;

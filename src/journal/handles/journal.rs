@@ -40,7 +40,7 @@ pub struct Journal {
     pub(in crate::journal) meters: Vec<i64>,
     /// Row ids of this run's segments.
     pub(in crate::journal) segments: HashMap<SegmentNo, i64>,
-    /// Rows that segments had in a journal that was let go. They get the same ones here, because a stamp
+    /// Rows that segments had in a journal that was closed meanwhile. They get the same ones here, because a stamp
     /// depends on them: a pulse that is in both journals must be the same one.
     pub(in crate::journal) wanted: HashMap<SegmentNo, i64>,
     /// This run's segments and lines as last committed, should another journal have to go on.
@@ -121,7 +121,7 @@ impl Journal {
         })
     }
 
-    /// Opens it again after it was let go: the same, not a new one, which would be hidden when the disk is
+    /// Opens it again after it was closed: the same, not a new one, which would be hidden when the disk is
     /// mounted over its directory.
     ///
     /// # Errors

@@ -1,28 +1,57 @@
 //! Reads rows around the pages that are damaged.
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Params, Row, Statement};
 
 /// Ids that are tried one by one without finding a row.
 pub(super) const BLIND_IDS: i64 = 20_000;
 
 /// Reads rows until they end or one cannot be read.
 pub(super) fn each_row<T>(
-    connection: &Connection,
-    select: &str,
+    (connection, select): (&Connection, &str),
+    asked: impl Params,
     read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
     mut each: impl FnMut(T),
 ) -> rusqlite::Result<()> {
     let mut select = connection.prepare(select)?;
-    let mut rows = select.query([])?;
+    let mut rows = select.query(asked)?;
     while let Some(row) = rows.next()? {
         each(read(row)?);
     }
     Ok(())
 }
 
+/// Rows a read.
+const PAGE_ROWS: i64 = 10_000;
+
+/// Reads the rows from the first id (1 if it is not known) to the last (as far as there are any) around what is
+/// damaged, a page at a time: the rows, and how much is read, of 1. `select` is asked for rows from ?1 to ?2, at
+/// most ?3 of them. Returns how many ids are lost.
+pub(super) fn each_page<T>(
+    select: &mut Statement<'_>,
+    (first, last): (Option<i64>, Option<i64>),
+    row: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+    id_of: impl Fn(&T) -> i64,
+    each: &mut dyn FnMut(&[T], f64),
+) -> i64 {
+    let first = first.unwrap_or(1);
+    let share = |id: i64| {
+        let last = last.unwrap_or(id).max(first.saturating_add(1));
+        id.saturating_sub(first) as f64 / last.saturating_sub(first) as f64
+    };
+    let mut read = |first: i64, last: i64| {
+        let rows = select.query_map((first, last, PAGE_ROWS), &row)?;
+        rows.collect::<rusqlite::Result<Vec<_>>>()
+    };
+    let mut emit = |rows: Vec<T>| {
+        let at = rows.last().map_or(0.0, |row| share(id_of(row)));
+        each(&rows, at);
+    };
+    around_damage((first, last), PAGE_ROWS, &mut read, &id_of, &mut emit)
+}
+
 /// Reads rows by ranges of ids, of which `read` gives at most `limit`, around what cannot be read: a
 /// range that fails is halved until what is damaged stands alone. Returns how many ids are lost.
-pub(super) fn around_damage<T>(
+fn around_damage<T>(
     (first, last): (i64, Option<i64>),
     limit: i64,
     read: &mut dyn FnMut(i64, i64) -> rusqlite::Result<Vec<T>>,

@@ -11,15 +11,12 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use crate::journal::db::file::beside;
 use crate::journal::db::kind::IS_MARKED;
 use crate::journal::db::open;
-use crate::journal::salvage::damage::around_damage;
+use crate::journal::salvage::damage::each_page;
 use crate::journal::salvage::first_page::Patched;
 use crate::journal::{JournalError, OpContext};
 
 /// How an SQLite file begins.
 const MAGIC: &[u8] = b"SQLite format 3\0";
-
-/// Rows a read.
-const PAGE_ROWS: i64 = 10_000;
 
 /// What an SQLite file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,26 +162,13 @@ impl Foreign {
                 .query_row(&select, [], |row| row.get::<_, Option<i64>>(0));
             found.map(Option::unwrap_or_default)
         };
-        let first = bound("min").unwrap_or(1);
-        let last = bound("max").ok();
-        let share = move |id: i64| {
-            let last = last.unwrap_or(id).max(first.saturating_add(1));
-            id.saturating_sub(first) as f64 / last.saturating_sub(first) as f64
-        };
-        let mut read = |first: i64, last: i64| {
-            let rows = select.query_map((first, last, PAGE_ROWS), queue_row)?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
-        };
-        let mut emit = |rows: Vec<QueueRow>| {
-            let at = rows.last().map_or(0.0, |row| share(row.id));
-            each(&rows, at);
-        };
-        Ok(around_damage(
-            (first, last),
-            PAGE_ROWS,
-            &mut read,
+        let bounds = (bound("min").ok(), bound("max").ok());
+        Ok(each_page(
+            &mut select,
+            bounds,
+            queue_row,
             |row| row.id,
-            &mut emit,
+            each,
         ))
     }
 }

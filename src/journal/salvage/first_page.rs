@@ -140,7 +140,7 @@ fn put_first(copy: &mut File, mut first: Vec<u8>) -> io::Result<()> {
     copy.write_all(&first)
 }
 
-/// A database of our page size that nobody else knows.
+/// A database of our page size that no other process knows.
 fn open(file: &Path) -> Result<Connection, JournalError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -193,7 +193,7 @@ fn enter<'a>(file: &Path, rows: impl Iterator<Item = &'a SchemaRow>) -> Result<(
 
 impl Drop for Patched {
     fn drop(&mut self) {
-        // What stays is in nobody's way.
+        // What stays is in no one's way: the next copy replaces it.
         let _ = fs::remove_dir_all(&self.dir);
     }
 }

@@ -1,10 +1,9 @@
 //! What another journal counts in windows, by the hour.
 
-use rusqlite::Row;
-
 use crate::journal::salvage::damage::each_row;
 use crate::journal::salvage::file::Foreign;
-use crate::journal::tables::hours::{Hours, SELECT, WindowRow, add};
+use crate::journal::tables::hours::{Hours, add};
+use crate::journal::tables::windows::{SELECT, Window};
 use crate::model::View;
 
 /// Windows after the year 2262 are damage.
@@ -36,12 +35,8 @@ impl Foreign {
     pub(super) fn hours(&self, (from_s, to_s): (i64, i64)) -> Hours {
         let mut hours = Hours::new();
         for view in View::ALL {
-            let select = SELECT
-                .replace("?1", &view.width_s().to_string())
-                .replace("?2", &from_s.to_string())
-                .replace("?3", &to_s.to_string());
-            let read = |row: &Row<'_>| row.try_into();
-            let _ = each_row(&self.connection, &select, read, |window: WindowRow| {
+            let asked = (view.width_s(), from_s, to_s);
+            let _ = each_row((&self.connection, SELECT), asked, Window::of, |window| {
                 add(&mut hours, view, window);
             });
         }

@@ -71,7 +71,7 @@ fn segment_rows(connection: &Connection) -> Vec<ClockSegment> {
                 is_final: row.get(5)?,
             })
         };
-        let done = each_row(connection, &select, read, |row| found.push(row));
+        let done = each_row((connection, &select), [], read, |row| found.push(row));
         if done.is_ok() || !found.is_empty() {
             break;
         }

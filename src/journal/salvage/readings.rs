@@ -13,7 +13,7 @@ use crate::model::{NS_PER_S, Reading, View, WallNs};
 
 impl Journal {
     /// Takes over another journal's readings, after its pulses and windows; those that are here already are
-    /// left as they are. How many pulses belong to a reading is counted anew, from the windows, to the minute
+    /// left as they are. How many pulses belong to a reading is counted again, from the windows, to the minute
     /// (older than the windows of a minute are kept: to the hour). Returns how many are new here.
     ///
     /// # Errors
@@ -55,14 +55,6 @@ impl Reader {
         readings: &[(u16, Reading)],
         rows: &[Option<i64>],
     ) -> Result<u64, JournalError> {
-        let knows_any = self
-            .connection
-            .prepare("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'register')")
-            .and_then(|mut select| select.query_row([], |row| row.get::<_, bool>(0)))
-            .op("be read")?;
-        if !knows_any {
-            return Ok(u64::try_from(readings.len()).unwrap_or(0));
-        }
         let mut new = 0;
         for (position, reading) in readings {
             let row = rows.get(usize::from(*position)).copied().flatten();

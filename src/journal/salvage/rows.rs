@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 
 use rusqlite::Row;
 
-use crate::journal::salvage::damage::{BLIND_IDS, around_damage, each_row};
+use crate::journal::salvage::damage::{BLIND_IDS, each_page, each_row};
 use crate::journal::salvage::file::Foreign;
 use crate::journal::salvage::kinship::KnownSegments;
+use crate::journal::tables::readings::reading;
 use crate::journal::{JournalError, OpContext};
 use crate::model::{Loss, LossCause, Reading, WallNs};
-
-/// Rows a read.
-const PAGE_ROWS: i64 = 10_000;
 
 /// A pulse of another journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +33,8 @@ impl Foreign {
         let mut found = BTreeMap::new();
         let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
         let _ = each_row(
-            &self.connection,
-            "SELECT id, name FROM meter",
+            (&self.connection, "SELECT id, name FROM meter"),
+            [],
             read,
             |row| {
                 found.insert(row.0, row.1);
@@ -82,30 +80,18 @@ impl Foreign {
                 estimated: row.get(4)?,
             })
         };
-        let mut read = |first: i64, last: i64| {
-            let rows = select.query_map((first, last, PAGE_ROWS), salvaged)?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
-        };
-        let (first, last) = self.pulse_bounds();
-        let share = |id: i64| {
-            let last = last.unwrap_or(id).max(first.saturating_add(1));
-            id.saturating_sub(first) as f64 / last.saturating_sub(first) as f64
-        };
-        let mut emit = |rows: Vec<Salvaged>| {
-            let at = rows.last().map_or(0.0, |row| share(row.id));
-            each(&rows, at);
-        };
-        Ok(around_damage(
-            (first, last),
-            PAGE_ROWS,
-            &mut read,
-            |row| row.id,
-            &mut emit,
+        let bounds = self.pulse_bounds();
+        Ok(each_page(
+            &mut select,
+            bounds,
+            salvaged,
+            |pulse| pulse.id,
+            each,
         ))
     }
 
-    /// The least id, and the greatest if anything tells it.
-    fn pulse_bounds(&self) -> (i64, Option<i64>) {
+    /// The least id and the greatest, if anything tells them.
+    fn pulse_bounds(&self) -> (Option<i64>, Option<i64>) {
         let ask = |what: &str| {
             let found = self
                 .connection
@@ -117,7 +103,7 @@ impl Foreign {
         let last = ask("SELECT max(id) FROM pulse");
         let counted = ask("SELECT max(last_id) FROM rolled");
         (
-            first.unwrap_or(1),
+            first,
             last.or(counted.map(|id| id.saturating_add(BLIND_IDS))),
         )
     }
@@ -135,7 +121,8 @@ impl Foreign {
             Ok((row.get::<_, i64>(0)?, LossCause::from_word(&cause), loss))
         };
         let select = "SELECT meter, cause, pulses, first_ns, last_ns FROM ledger";
-        let _ = each_row(&self.connection, select, read, |(meter, cause, loss)| {
+        let select = (&self.connection, select);
+        let _ = each_row(select, [], read, |(meter, cause, loss)| {
             found.extend(cause.map(|cause| (meter, cause, loss)));
         });
         found
@@ -144,20 +131,11 @@ impl Foreign {
     /// Another journal's readings of registers, as many as can be read: the meter's row there, reading.
     pub fn readings(&self) -> Vec<(i64, Reading)> {
         let mut found = Vec::new();
-        let read = |row: &Row<'_>| {
-            let reading = Reading {
-                at_ns: row.get(1)?,
-                pulses: row.get(2)?,
-                kwh: row.get(3)?,
-                imp_per_kwh: row.get(4)?,
-                adopted: row.get(5)?,
-            };
-            Ok((row.get::<_, i64>(0)?, reading))
-        };
+        let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, reading(row, 1)?));
         let select =
             "SELECT meter, at_ns, pulses, kwh, imp_per_kwh, adopted FROM register ORDER BY id";
         // An older journal has no such table.
-        let _ = each_row(&self.connection, select, read, |row| found.push(row));
+        let _ = each_row((&self.connection, select), [], read, |row| found.push(row));
         found
     }
 }

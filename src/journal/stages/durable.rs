@@ -246,7 +246,7 @@ impl Durable {
             return Ok(true);
         };
         let done = checkpoint(&self.connection, "PASSIVE")?;
-        // A WAL that has begun anew had been moved before.
+        // A WAL that has begun again had been moved before.
         let is_proven = done.moved >= wanted || done.frames < wanted;
         if is_proven {
             self.unproven = None;
@@ -327,7 +327,7 @@ impl Durable {
             return Ok(true);
         }
         self.restart = Pause::default();
-        if is_large(done) && !self.begin_anew()? {
+        if is_large(done) && !self.begin_again()? {
             return Ok(true);
         }
         if std::mem::take(&mut self.kept) {
@@ -337,7 +337,7 @@ impl Durable {
     }
 
     /// Brings the WAL back to its beginning; false: something was in the way each time.
-    fn begin_anew(&self) -> Result<bool, JournalError> {
+    fn begin_again(&self) -> Result<bool, JournalError> {
         for _ in 0..RESTART_TRIES {
             if !checkpoint(&self.connection, "RESTART")?.is_busy {
                 return Ok(true);

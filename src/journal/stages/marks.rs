@@ -25,7 +25,7 @@ pub struct Mark {
     pub unsynced_since_ns: Option<MonoNs>,
     /// Windows that end up to this, in seconds since 1970, are counted whole; 0: none yet.
     pub closed_s: i64,
-    /// So late it surely is: only by that anything is old enough to be given up. None: nobody knows.
+    /// So late it surely is: only by that anything is old enough to be given up. None: it is not known.
     pub sure_ns: Option<WallNs>,
     /// The journal is damaged: it takes no more commits, or cannot be read.
     pub damaged: bool,
@@ -35,7 +35,7 @@ pub struct Mark {
     pub failing: Option<&'static str>,
     /// How making them durable fails now; None: it does not.
     pub unsyncable: Option<&'static str>,
-    /// Since when one of the two fails in a way that only opening the journal anew may end.
+    /// Since when one of the two fails in a way that only opening the journal again may end.
     pub refused_since_ns: Option<MonoNs>,
 }
 
@@ -58,7 +58,7 @@ pub struct Marks {
     /// More is durable, or closed, or damaged.
     changed: Condvar,
     /// All waits end.
-    rung: Condvar,
+    ended: Condvar,
     board: Arc<Board>,
 }
 
@@ -119,7 +119,7 @@ impl Marks {
         self.lock().sure_ns = sure_ns;
     }
 
-    /// The writer has finished a round. Nobody waits for that.
+    /// The writer has finished a round. No thread waits for that.
     pub fn round(&self) {
         self.lock().rounds += 1;
     }
@@ -166,7 +166,7 @@ impl Marks {
         self.changed.notify_all();
     }
 
-    /// Waits until `wanted` holds or `timeout` is over or somebody rang; returns the marks.
+    /// Waits until `wanted` holds or `timeout` is over or [`Marks::end_waits`] is called; returns the marks.
     pub fn wait(&self, timeout: Duration, wanted: impl Fn(&Mark) -> bool) -> Mark {
         let mark = self.lock();
         if wanted(&mark) {
@@ -179,7 +179,8 @@ impl Marks {
             .0
     }
 
-    /// Waits until a commit is not durable yet, or `timeout` is over, or it is `over` and that was rung.
+    /// Waits until a commit is not durable yet, or `timeout` is over, or it is `over` and [`Marks::end_waits`]
+    /// is called.
     pub fn wait_for_commit(&self, timeout: Duration, over: impl Fn() -> bool) {
         let mark = self.lock();
         if mark.unsynced_since_ns.is_none() && !over() {
@@ -187,18 +188,19 @@ impl Marks {
         }
     }
 
-    /// Waits until `timeout` is over or it is `over` and that was rung, whatever is committed meanwhile.
+    /// Waits until `timeout` is over or it is `over` and [`Marks::end_waits`] is called, whatever is committed
+    /// meanwhile.
     pub fn pause(&self, timeout: Duration, over: impl Fn() -> bool) {
         let mark = self.lock();
         if !over() {
-            drop(self.rung.wait_timeout(mark, timeout));
+            drop(self.ended.wait_timeout(mark, timeout));
         }
     }
 
     /// Ends all waits.
-    pub fn ring(&self) {
+    pub fn end_waits(&self) {
         let _mark = self.lock();
-        for waiting in [&self.unsynced, &self.changed, &self.rung] {
+        for waiting in [&self.unsynced, &self.changed, &self.ended] {
             waiting.notify_all();
         }
     }

@@ -29,25 +29,7 @@ impl Outbox {
     /// Leaves news; newer ranges and states replace older ones.
     pub fn leave(&self, news: DeliveryNews) {
         let mut waiting = self.news.lock().unwrap_or_else(PoisonError::into_inner);
-        if news.delivered.is_some() {
-            waiting.delivered = news.delivered;
-        }
-        if news.state.is_some() {
-            waiting.state = news.state;
-        }
-        if news.views.is_some() {
-            waiting.views = news.views;
-        }
-        waiting.much |= news.much;
-        waiting.refused.extend(news.refused);
-        waiting.expired.extend(news.expired);
-        waiting.released.extend(news.released);
-        for reconciled in news.reconciled {
-            match waiting.reconciled.last_mut() {
-                Some(last) if last.takes(&reconciled) => last.merge(reconciled),
-                _ => waiting.reconciled.push(reconciled),
-            }
-        }
+        waiting.append(news);
         let urgent = is_urgent(&waiting);
         drop(waiting);
         if let Some(intake) = self.intake.as_ref().filter(|_| urgent) {
@@ -65,7 +47,7 @@ impl Outbox {
         comparing.insert(level.as_code(), until_s);
     }
 
-    /// Up to where each level (by its code) is being compared or has been, and nobody has kept it yet.
+    /// Up to where each level (by its code) is being compared or has been, and is not kept yet.
     pub(in crate::journal) fn compared_until_s(&self) -> BTreeMap<i64, i64> {
         let comparing = self.comparing.lock();
         comparing.unwrap_or_else(PoisonError::into_inner).clone()
@@ -85,14 +67,7 @@ impl Outbox {
     /// Gives back what could not be kept, below what has come since.
     pub(in crate::journal) fn put_back(&self, mut taken: DeliveryNews) {
         let mut waiting = self.news.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = std::mem::take(&mut *waiting);
-        taken.delivered = since.delivered.or(taken.delivered);
-        taken.state = since.state.or(taken.state);
-        taken.views = since.views.or(taken.views);
-        taken.reconciled.extend(since.reconciled);
-        taken.refused.extend(since.refused);
-        taken.expired.extend(since.expired);
-        taken.released.extend(since.released);
+        taken.append(std::mem::take(&mut *waiting));
         *waiting = taken;
     }
 }
@@ -106,4 +81,33 @@ fn is_urgent(news: &DeliveryNews) -> bool {
         || !news.expired.is_empty()
         || !news.released.is_empty()
         || news.reconciled.iter().any(Reconciled::is_urgent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::ids::IdRanges;
+
+    #[test]
+    fn what_is_put_back_lies_below_what_has_come_since() {
+        let outbox = Outbox::default();
+        let news = |last, much| DeliveryNews {
+            delivered: Some(IdRanges::from_ranges([(1, last)])),
+            much,
+            released: vec![last],
+            ..DeliveryNews::default()
+        };
+        outbox.leave(news(5, false));
+        let taken = outbox.collect(true).unwrap();
+        outbox.leave(news(9, true));
+        outbox.put_back(taken);
+        let all = outbox.collect(false).unwrap();
+        assert_eq!(
+            all,
+            DeliveryNews {
+                released: vec![5, 9],
+                ..news(9, true)
+            }
+        );
+    }
 }

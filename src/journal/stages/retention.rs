@@ -68,7 +68,7 @@ impl Journal {
 
     /// Makes room: deletes up to [`PRUNE_ROWS`] of the oldest pulses, whatever they are, unless
     /// the journal is well below `max_bytes`, but none that is not older than `before_ns` (the first such
-    /// ends it). Those that nobody has received are counted in the ledger, those whose time is not known by
+    /// ends it). Those that no server has received are counted in the ledger, those whose time is not known by
     /// minutes of the monotonic clock, so that they come into their windows. Returns how many left.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ impl Writer {
         if self.journal.is_above(self.settings.max_bytes)? {
             return Ok(self.make_room(self.settings.max_bytes)? > 0);
         }
-        // Nobody has received anything, or nobody knows what time it surely is: everything stays while there
+        // No server has received anything, or it is not known what time it surely is: everything stays while there
         // is room.
         let Some(sure_ns) = self
             .intake
@@ -48,8 +48,8 @@ impl Writer {
     }
 
     /// Pulses in windows that a task still recomputes stay: what the task does not find in the raw bucket
-    /// it takes out of its window. Far above the bound, on a full disk, or while nobody knows what time it
-    /// is, they leave as well; their windows are put right when no task reaches them any more.
+    /// it takes out of its window. Far above the bound, on a full disk, or while it is not known what
+    /// time it is, they leave as well; their windows are put right when no task reaches them any more.
     fn thinned_before_ns(&self, max_bytes: u64) -> Result<WallNs, JournalError> {
         let full = self.marks.now().failing == Some("disk_full");
         let far_above = self.journal.is_above(max_bytes.saturating_mul(2))?;

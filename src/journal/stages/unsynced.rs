@@ -29,13 +29,13 @@ struct Kept {
 
 /// The commits that are not durable yet, oldest first.
 #[derive(Debug, Default)]
-pub(in crate::journal) struct Tail {
+pub(in crate::journal) struct Unsynced {
     commits: VecDeque<Kept>,
     pulses: usize,
     attempts: Attempts,
 }
 
-impl Tail {
+impl Unsynced {
     /// Keeps what commit number `commit` has made; its newest id is `newest`.
     pub(in crate::journal) fn keep(&mut self, commit: u64, newest: i64, pending: Pending) {
         // None of those that failed before can be found any more.
@@ -123,7 +123,7 @@ impl Attempts {
     }
 }
 
-/// What a journal that was let go leaves to the one that is opened in its place.
+/// What a journal that was closed leaves to the one that is opened in its place.
 #[derive(Debug)]
 pub struct Carryover {
     /// The newest id that it knows to have committed.
@@ -132,7 +132,7 @@ pub struct Carryover {
     pub(in crate::journal) standing: Pending,
     /// Rows of this run's segments.
     pub(in crate::journal) segments: HashMap<SegmentNo, i64>,
-    pub(in crate::journal) tail: Tail,
+    pub(in crate::journal) unsynced: Unsynced,
     /// What it had seen of the clock and the lines is in here too.
     pub(in crate::journal) file: PathBuf,
 }
@@ -140,7 +140,7 @@ pub struct Carryover {
 impl Carryover {
     /// How many pulses it holds.
     pub fn pulses(&self) -> usize {
-        self.tail.pulses
+        self.unsynced.pulses
     }
 
     /// What a new journal needs to go on where this one stood, when this one is set aside with all that
@@ -162,15 +162,15 @@ impl Carryover {
     ) -> Result<usize, JournalError> {
         journal.know_segments(&self.segments)?;
         // A commit that was thought to have failed may be found when the WAL is read again. Other pulses may have
-        // come from an import, while the journal was let go.
+        // come from an import, while the journal was closed.
         let since = journal.stamps_since(self.newest)?;
         let survived = self.survived(journal)?;
         let ours = intake.begins_with(&since);
-        let attempt = self.tail.attempts.found(journal, ours)?;
+        let attempt = self.unsynced.attempts.found(journal, ours)?;
         let losses = attempt.map(|attempt| &attempt.rest.losses);
         let found = intake.drop_found(ours, losses.unwrap_or(&Losses::new()));
         let mut missing = std::mem::take(&mut self.standing);
-        for kept in self.tail.commits.drain(..).skip(survived) {
+        for kept in self.unsynced.commits.drain(..).skip(survived) {
             let first = kept.newest - i64::try_from(kept.pending.pulses.len()).expect("few") + 1;
             let known = usize::try_from(journal.newest() - first + 1).unwrap_or(0);
             let pulses = kept.pending.pulses.iter().skip(known);
@@ -192,7 +192,7 @@ impl Carryover {
 
     /// How many of the kept commits the journal still has.
     fn survived(&self, journal: &Journal) -> Result<usize, JournalError> {
-        for (at, kept) in self.tail.commits.iter().enumerate().rev() {
+        for (at, kept) in self.unsynced.commits.iter().enumerate().rev() {
             let there = kept.newest <= journal.newest()
                 && if kept.pending.lines.is_empty() {
                     !kept.pending.pulses.is_empty()
@@ -207,7 +207,7 @@ impl Carryover {
         let known =
             |kept: &Kept| kept.newest <= journal.newest() && !kept.pending.pulses.is_empty();
         Ok(self
-            .tail
+            .unsynced
             .commits
             .iter()
             .rposition(known)

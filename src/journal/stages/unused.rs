@@ -36,7 +36,7 @@ impl UnusedSegments {
     /// One bounded piece of it.
     ///
     /// # Errors
-    /// When the disk does not take it; the search begins anew then.
+    /// When the disk does not take it; the search begins again then.
     pub(in crate::journal) fn step(&mut self, journal: &Journal) -> Result<(), JournalError> {
         let mut search = match self.search.take() {
             Some(search) => search,

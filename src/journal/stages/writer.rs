@@ -19,7 +19,7 @@ use crate::journal::stages::marks::Marks;
 use crate::journal::stages::outbox::Outbox;
 use crate::journal::stages::publisher::Publisher;
 use crate::journal::stages::roller::Roller;
-use crate::journal::stages::unsynced::{Carryover, Tail};
+use crate::journal::stages::unsynced::{Carryover, Unsynced};
 use crate::journal::stages::unused::UnusedSegments;
 use crate::model::{Backoff, MonoNs, NS_PER_S, View, Watched};
 
@@ -71,7 +71,7 @@ pub struct Writer {
     unused: UnusedSegments,
     pub(super) publisher: Publisher,
     pub(super) roller: Roller,
-    tail: Tail,
+    unsynced: Unsynced,
     closing: Option<Closing>,
     looked_minute_s: i64,
     rolled_ns: MonoNs,
@@ -114,7 +114,7 @@ impl Writer {
             unused: UnusedSegments::default(),
             publisher: Publisher::open(&journal, intake.board(), (now_ns, clock.wall_ns()))?,
             roller: Roller::open(&journal)?,
-            tail: Tail::default(),
+            unsynced: Unsynced::default(),
             closing: None,
             looked_minute_s: 0,
             rolled_ns: now_ns - ROLL_MIN_NS,
@@ -193,7 +193,7 @@ impl Writer {
             newest: self.journal.newest(),
             standing: self.journal.standing(),
             segments: self.journal.segments.clone(),
-            tail: self.tail,
+            unsynced: self.unsynced,
             file: file_in(self.journal.dir()),
         }
     }
@@ -302,12 +302,12 @@ impl Writer {
                 let mark = self.marks.now();
                 self.publisher.committed(&self.journal, &pending, newest);
                 self.intake.settled();
-                self.tail.keep(mark.commits, newest, pending);
-                self.tail.durable(mark.durable_commits);
+                self.unsynced.keep(mark.commits, newest, pending);
+                self.unsynced.durable(mark.durable_commits);
                 Ok(())
             }
             Err(failed) => {
-                self.tail.failed(&pending);
+                self.unsynced.failed(&pending);
                 self.intake.put_back(pending, self.clock.wall_ns());
                 Err(failed)
             }

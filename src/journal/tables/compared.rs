@@ -299,25 +299,6 @@ impl Reader {
         })
     }
 
-    /// Up to where a level of a destination has been compared; None: not at all.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub fn reconciled_until_s(
-        &self,
-        destination: i64,
-        level: Tier,
-    ) -> Result<Option<i64>, JournalError> {
-        self.connection
-            .prepare_cached("SELECT until_s FROM reconciled WHERE destination = ?1 AND level = ?2")
-            .and_then(|mut select| {
-                select
-                    .query_row((destination, level.as_code()), |row| row.get(0))
-                    .optional()
-            })
-            .op("be read")
-    }
-
     /// Windows before `before_s` that have changed since they were compared, oldest first.
     ///
     /// # Errors

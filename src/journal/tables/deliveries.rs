@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Params, Transaction, params};
 
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
@@ -68,6 +68,25 @@ pub struct DeliveryNews {
     pub reconciled: Vec<Reconciled>,
     /// A change of the state of its views.
     pub views: Option<DestinationState>,
+}
+
+impl DeliveryNews {
+    /// Adds what came later: newer ranges and states replace older ones.
+    pub(in crate::journal) fn append(&mut self, later: DeliveryNews) {
+        self.delivered = later.delivered.or(self.delivered.take());
+        self.state = later.state.or(self.state.take());
+        self.views = later.views.or(self.views.take());
+        self.much |= later.much;
+        self.refused.extend(later.refused);
+        self.expired.extend(later.expired);
+        self.released.extend(later.released);
+        for reconciled in later.reconciled {
+            match self.reconciled.last_mut() {
+                Some(last) if last.takes(&reconciled) => last.merge(reconciled),
+                _ => self.reconciled.push(reconciled),
+            }
+        }
+    }
 }
 
 impl Journal {
@@ -160,10 +179,20 @@ pub(in crate::journal) fn delivered(
     connection: &Connection,
     destination: i64,
 ) -> Result<IdRanges, JournalError> {
+    let select = "SELECT first_id, last_id FROM delivered WHERE destination = ?1";
+    ranges_of(connection, select, [destination])
+}
+
+/// The ranges of ids that a statement tells, each in a row.
+pub(in crate::journal) fn ranges_of(
+    connection: &Connection,
+    select: &str,
+    asked: impl Params,
+) -> Result<IdRanges, JournalError> {
     connection
-        .prepare_cached("SELECT first_id, last_id FROM delivered WHERE destination = ?1")
+        .prepare_cached(select)
         .and_then(|mut select| {
-            let ranges = select.query_map([destination], |row| row.try_into())?;
+            let ranges = select.query_map(asked, |row| row.try_into())?;
             ranges.collect::<Result<Vec<_>, _>>()
         })
         .map(IdRanges::from_ranges)
@@ -198,15 +227,8 @@ fn put_expired(
     transaction: &Transaction<'_>,
     expired: &[ExpiredPulse],
 ) -> Result<(), JournalError> {
-    let mut known: IdRanges = transaction
-        .prepare_cached("SELECT first_id, last_id FROM expired")
-        .and_then(|mut select| {
-            let ranges = select.query_map([], |row| row.try_into())?;
-            ranges.collect::<Result<Vec<_>, _>>()
-        })
-        .map(IdRanges::from_ranges)
-        .op("be read")?;
-    let mut meters: BTreeMap<i64, (u64, WallNs, WallNs)> = BTreeMap::new();
+    let mut known = ranges_of(transaction, "SELECT first_id, last_id FROM expired", [])?;
+    let mut meters: BTreeMap<i64, Loss> = BTreeMap::new();
     for ExpiredPulse {
         pulse,
         meter,
@@ -217,19 +239,13 @@ fn put_expired(
             continue;
         }
         known.add(*pulse, *pulse);
-        let of_meter = meters.entry(*meter).or_insert((0, *wall_ns, *wall_ns));
-        *of_meter = (
-            of_meter.0 + 1,
-            of_meter.1.min(*wall_ns),
-            of_meter.2.max(*wall_ns),
-        );
+        let one = Loss::at(1, *wall_ns);
+        meters
+            .entry(*meter)
+            .and_modify(|loss| loss.merge(one))
+            .or_insert(one);
     }
-    for (meter, (pulses, first_ns, last_ns)) in meters {
-        let loss = Loss {
-            pulses,
-            first_ns,
-            last_ns,
-        };
+    for (meter, loss) in meters {
         lose(transaction, meter, LossCause::Retention, loss)?;
     }
     let put = transaction.execute("DELETE FROM expired", []);

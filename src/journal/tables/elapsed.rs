@@ -43,23 +43,12 @@ impl Journal {
 }
 
 impl Reader {
-    /// What had surely passed when the last run ended, for one in the boot `boot_id`; None: nobody knows, also
+    /// What had surely passed when the last run ended, for one in the boot `boot_id`; None: it is not known, also
     /// in a journal that was written before this was kept.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub fn elapsed(&self, boot_id: &str) -> Result<Option<ElapsedRecord>, JournalError> {
-        let is_there: bool = self
-            .connection
-            .query_row(
-                "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'elapsed')",
-                [],
-                |row| row.get(0),
-            )
-            .op("be read")?;
-        if !is_there {
-            return Ok(None);
-        }
         self.connection
             .query_row(
                 "SELECT boot_id, mono_ns, sure_ns, shown_ns, over_a_boot, steady_boot_ns, steady_wall_ns,

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use crate::journal::{JournalError, OpContext};
+use crate::journal::JournalError;
+use crate::journal::tables::windows::{Window, windows_of};
 use crate::model::View;
 use crate::model::hour::HourCounts;
 
 /// Seconds of windows a read, whole hours.
-pub(in crate::journal) const MONTH_S: i64 = 30 * 86_400;
+const MONTH_S: i64 = 30 * 86_400;
 
 /// More pulses than any meter makes in an hour: such a count is damage.
 const PULSES_MAX: i64 = 1 << 32;
@@ -17,41 +18,26 @@ const PULSES_MAX: i64 = 1 << 32;
 /// What is counted, by the start of the hour and the meter's row.
 pub(in crate::journal) type Hours = BTreeMap<(i64, i64), HourCounts>;
 
-/// Start, the meter's row, pulses.
-pub(in crate::journal) type WindowRow = (i64, i64, i64);
-
-/// The windows of a view (?1) from a time (?2) to another (?3).
-pub(in crate::journal) const SELECT: &str = "SELECT start_s, meter, pulses FROM window
-     WHERE view = ?1 AND start_s >= ?2 AND start_s < ?3 ORDER BY start_s, meter";
-
 /// Adds a window to its hour; one that cannot be is left out.
-pub(in crate::journal) fn add(hours: &mut Hours, view: View, (start_s, meter, pulses): WindowRow) {
-    if !(0..PULSES_MAX).contains(&pulses) {
+pub(in crate::journal) fn add(hours: &mut Hours, view: View, window: Window) {
+    if !(0..PULSES_MAX).contains(&window.pulses) {
         return;
     }
-    let hour_s = View::Hour.floor_s(start_s);
-    let counts = hours.entry((hour_s, meter)).or_default();
-    counts.add(view, start_s, pulses);
+    let hour_s = View::Hour.floor_s(window.start_s);
+    let counts = hours.entry((hour_s, window.meter)).or_default();
+    counts.add(view, window.start_s, window.pulses);
 }
 
 /// What this journal counts in hours with `from_s <= start < to_s`, of all meters or of one.
 pub(in crate::journal) fn hours_of(
     connection: &Connection,
-    (from_s, to_s): (i64, i64),
+    span: (i64, i64),
     meter: Option<i64>,
 ) -> Result<Hours, JournalError> {
     let mut hours = Hours::new();
     for view in View::ALL {
-        let windows = connection
-            .prepare_cached(SELECT)
-            .and_then(|mut select| {
-                let windows =
-                    select.query_map((view.width_s(), from_s, to_s), |row| row.try_into())?;
-                windows.collect::<rusqlite::Result<Vec<WindowRow>>>()
-            })
-            .op("be read")?;
-        for window in windows {
-            if meter.is_none_or(|meter| meter == window.1) {
+        for window in windows_of(connection, view, span)? {
+            if meter.is_none_or(|meter| meter == window.meter) {
                 add(&mut hours, view, window);
             }
         }

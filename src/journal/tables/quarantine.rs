@@ -1,4 +1,4 @@
-//! Points that a destination has refused: listed, and sent again when somebody asks for it.
+//! Points that a destination has refused: listed, and sent again on request.
 //!
 //! What is to be sent again is marked beside a running daemon; its delivery finds the mark, takes the pulses
 //! out of what it holds for delivered, and the writer takes them out of quarantine and ledger in the same

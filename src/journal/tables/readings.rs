@@ -1,7 +1,7 @@
 //! Readings of the meters' registers: what stood on a meter's face, and how many pulses the journal had
 //! counted of it by then.
 
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 use crate::journal::db::open;
 use crate::journal::handles::reader::Reader;
@@ -71,27 +71,32 @@ impl Registers {
                  FROM register r JOIN meter ON meter.id = r.meter WHERE name = ?1 ORDER BY r.id DESC LIMIT 1",
                 [meter],
                 |row| {
-                    let reading = Reading {
-                        at_ns: row.get(1)?,
-                        pulses: row.get(2)?,
-                        kwh: row.get(3)?,
-                        imp_per_kwh: row.get(4)?,
-                        adopted: row.get(5)?,
-                    };
-                    Ok((row.get::<_, i64>(0)?, reading))
+                    Ok((row.get::<_, i64>(0)?, reading(row, 1)?))
                 },
             )
             .optional()
             .op("be read")?;
-        let Some((id, reading)) = last else {
+        let Some((id, taken)) = last else {
             return Ok(None);
         };
         transaction
             .execute("DELETE FROM register WHERE id = ?1", [id])
             .op("take a reading back")?;
         transaction.commit().op("commit")?;
-        Ok(Some(reading))
+        Ok(Some(taken))
     }
+}
+
+/// A reading from a row whose column number `from` begins with its time: then pulses, kWh, pulses a kWh, and
+/// whether the register is counted from it.
+pub(in crate::journal) fn reading(row: &Row<'_>, from: usize) -> rusqlite::Result<Reading> {
+    Ok(Reading {
+        at_ns: row.get(from)?,
+        pulses: row.get(from + 1)?,
+        kwh: row.get(from + 2)?,
+        imp_per_kwh: row.get(from + 3)?,
+        adopted: row.get(from + 4)?,
+    })
 }
 
 /// Keeps a reading.
@@ -123,15 +128,7 @@ impl Reader {
                  FROM register r JOIN meter ON meter.id = r.meter WHERE name = ?1 ORDER BY at_ns, r.id",
             )
             .and_then(|mut select| {
-                let readings = select.query_map([meter], |row| {
-                    Ok(Reading {
-                        at_ns: row.get(0)?,
-                        pulses: row.get(1)?,
-                        kwh: row.get(2)?,
-                        imp_per_kwh: row.get(3)?,
-                        adopted: row.get(4)?,
-                    })
-                })?;
+                let readings = select.query_map([meter], |row| reading(row, 0))?;
                 readings.collect()
             })
             .op("be read")

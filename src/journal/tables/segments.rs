@@ -20,9 +20,9 @@ pub(in crate::journal) const SEGMENT_SLOTS: i64 = crate::model::STAMP_STEP_NS;
 /// Between the last pulse before a boot whose time was never known and the first one in it.
 const AFTER_NS: i64 = NS_PER_S;
 
-/// Keeps a segment; `known`: its row, `wanted`: the one it had in another journal. A final one settles the provisional ones of the same boot that an earlier
-/// run left behind: the monotonic clock has run on since, but for the suspends between. What is final
-/// already is at most trusted more.
+/// Keeps a segment; `known`: its row, `wanted`: the one it had in another journal. A final one settles the
+/// provisional ones of the same boot that an earlier run left behind: the monotonic clock has run on since, but
+/// for the suspends between. What is final already is at most trusted more.
 pub(in crate::journal) fn put_segment(
     transaction: &Transaction<'_>,
     segment: Segment,

@@ -12,17 +12,6 @@ impl Reader {
     /// # Errors
     /// When the journal cannot be read.
     pub fn tallies(&self) -> Result<BTreeMap<String, FilterTally>, JournalError> {
-        let known: bool = self
-            .connection
-            .query_row(
-                "SELECT count(*) FROM pragma_table_info('line') WHERE name = 'tally'",
-                [],
-                |row| row.get(0),
-            )
-            .op("be read")?;
-        if !known {
-            return Ok(BTreeMap::new());
-        }
         let rows: Vec<(String, String)> = self
             .connection
             .prepare_cached(

@@ -1,11 +1,12 @@
 //! The tables of windows, both sides: what the roller writes, what the reconciler reads.
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, Row, Transaction};
 
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::ids::IdRanges;
 use crate::journal::tables::confirmed::put_confirmed;
+use crate::journal::tables::deliveries::ranges_of;
 use crate::journal::{JournalError, OpContext};
 use crate::model::{NS_PER_S, WallNs, Watched};
 use crate::model::{Tier, View, WindowCounts};
@@ -36,6 +37,36 @@ pub struct Window {
     pub meter: i64,
     /// Pulses in it.
     pub pulses: i64,
+}
+
+/// The windows of a view (?1) from a time (?2) to another (?3), in order.
+pub(in crate::journal) const SELECT: &str = "SELECT start_s, meter, pulses FROM window
+     WHERE view = ?1 AND start_s >= ?2 AND start_s < ?3 ORDER BY start_s, meter";
+
+impl Window {
+    /// From a row of [`SELECT`].
+    pub(in crate::journal) fn of(row: &Row<'_>) -> rusqlite::Result<Window> {
+        Ok(Window {
+            start_s: row.get(0)?,
+            meter: row.get(1)?,
+            pulses: row.get(2)?,
+        })
+    }
+}
+
+/// The windows of a view with `from_s <= start < to_s`, in order.
+pub(in crate::journal) fn windows_of(
+    connection: &Connection,
+    view: View,
+    (from_s, to_s): (i64, i64),
+) -> Result<Vec<Window>, JournalError> {
+    connection
+        .prepare_cached(SELECT)
+        .and_then(|mut select| {
+            let windows = select.query_map((view.width_s(), from_s, to_s), Window::of)?;
+            windows.collect()
+        })
+        .op("be read")
 }
 
 /// Adds pulses to a window: its view, its start in seconds since 1970, the meter's row.
@@ -194,8 +225,7 @@ fn roll_number(transaction: &Transaction<'_>, rolled: &IdRanges) -> Result<i64, 
         .prepare_cached("SELECT coalesce(max(value), 0) FROM journal WHERE key = 'thinned'")
         .and_then(|mut select| select.query_row([], |row| row.get(0)))
         .op("be read")?;
-    let counted: i64 = rolled.ranges().iter().map(|r| r.1 - r.0 + 1).sum();
-    Ok(counted + thinned)
+    Ok(rolled.len() + thinned)
 }
 
 fn first_window(connection: &Connection, view: View) -> Result<Option<i64>, JournalError> {
@@ -211,14 +241,8 @@ impl Reader {
     /// # Errors
     /// When the journal cannot be read.
     pub fn rolled(&self) -> Result<IdRanges, JournalError> {
-        self.connection
-            .prepare_cached("SELECT first_id, last_id FROM rolled")
-            .and_then(|mut select| {
-                let ranges = select.query_map([], |row| row.try_into())?;
-                ranges.collect::<Result<Vec<_>, _>>()
-            })
-            .map(IdRanges::from_ranges)
-            .op("be read")
+        let select = "SELECT first_id, last_id FROM rolled";
+        ranges_of(&self.connection, select, [])
     }
 
     /// The windows of a view with `from_s <= start < to_s`, in order.
@@ -226,22 +250,7 @@ impl Reader {
     /// # Errors
     /// When the journal cannot be read.
     pub fn windows(&self, view: View, from_s: i64, to_s: i64) -> Result<Vec<Window>, JournalError> {
-        self.connection
-            .prepare_cached(
-                "SELECT start_s, meter, pulses FROM window
-                 WHERE view = ?1 AND start_s >= ?2 AND start_s < ?3 ORDER BY start_s, meter",
-            )
-            .and_then(|mut select| {
-                let windows = select.query_map((view.width_s(), from_s, to_s), |row| {
-                    Ok(Window {
-                        start_s: row.get(0)?,
-                        meter: row.get(1)?,
-                        pulses: row.get(2)?,
-                    })
-                })?;
-                windows.collect()
-            })
-            .op("be read")
+        windows_of(&self.connection, view, (from_s, to_s))
     }
 
     /// The start of the oldest window of a view; None: there is none.

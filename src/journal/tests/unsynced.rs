@@ -110,7 +110,7 @@ fn a_commit_that_only_seemed_to_fail_is_found() {
     let (dir, _, mut left) = story();
     // As if the last commit, of four pulses, had been answered with an error.
     left.newest -= 4;
-    left.tail = crate::journal::stages::unsynced::Tail::default();
+    left.unsynced = crate::journal::stages::unsynced::Unsynced::default();
     let intake = Intake::new(PULSES_MAX, Default::default());
     intake.push(pending(Vec::new(), pulses(1, 0, 5)), WALL);
     let mut journal = Journal::open_again(dir.path(), &names(), "boot", WALL).unwrap();
@@ -119,7 +119,7 @@ fn a_commit_that_only_seemed_to_fail_is_found() {
 }
 
 /// Losses and pulses after a commit was answered with an error, and others came since. `is_there`: it is in the
-/// journal all the same; `imported`: an import has added a pulse while the journal was let go.
+/// journal all the same; `imported`: an import has added a pulse while the journal was closed.
 fn after_an_error(count: i64, is_there: bool, imported: bool) -> (u64, i64) {
     let mut bench = Bench::new(|_| {});
     bench.push(pending(vec![segment(0, WALL, Trust::Assumed)], Vec::new()));
@@ -210,13 +210,13 @@ fn a_pulse_that_is_in_both_journals_has_one_stamp() {
     let mut old = open("boot");
     let new = || pending(vec![first], pulses(0, 0, 3));
     old.commit(&new()).unwrap();
-    let mut tail = crate::journal::stages::unsynced::Tail::default();
-    tail.keep(1, old.newest(), new());
+    let mut unsynced = crate::journal::stages::unsynced::Unsynced::default();
+    unsynced.keep(1, old.newest(), new());
     let mut left = Carryover {
         newest: old.newest(),
         standing: old.standing(),
         segments: old.segments.clone(),
-        tail,
+        unsynced,
         file: dir.path().to_owned(),
     };
     let before = stamps();

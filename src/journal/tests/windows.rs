@@ -447,7 +447,7 @@ fn a_compared_window_that_changes_is_noted_until_it_is_compared_again() {
     bench.writer.step();
     let changed = |bench: &Bench| {
         let reader = bench.reader();
-        assert_eq!(reader.reconciled_until_s(1, minute).unwrap(), Some(until_s));
+        assert_eq!(reader.compared(1, minute).unwrap().until_s, Some(until_s));
         reader.changed_windows(1, minute, i64::MAX, 10).unwrap()
     };
     assert!(changed(&bench).is_empty());
