@@ -4,31 +4,17 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock::{Clock, ScaledClock, VirtualClock};
-use crate::config::{FilterSettings, LineName, LineSettings};
-use crate::model::{Bias, WallNs};
+use crate::model::WallNs;
 
 /// 2024-06-21T08:00Z.
 const MORNING_NS: WallNs = (1_718_928_000 + 8 * 3600) * NS_PER_S;
 
 fn meter(name: &str, counted: CountedEdge, imp_per_kwh: Option<f64>) -> MeterSettings {
+    let mut meter = MeterSettings::plain(name);
+    meter.filter.counted = counted;
     MeterSettings {
-        name: name.to_owned(),
-        line: LineSettings {
-            chip: None,
-            line: LineName::Number(20),
-            bias: Bias::Up,
-            kernel_debounce_us: 0,
-        },
-        filter: FilterSettings {
-            counted,
-            active: Level::Low,
-            bounce_ns: 0,
-            min_width_ns: 0,
-            max_width_ns: 0,
-            min_interval_ns: 0,
-        },
         imp_per_kwh,
-        max_power_w: 44_000.0,
+        ..meter
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::*;
 use crate::clock::VirtualClock;
-use crate::config::{FilterSettings, LineName, LineSettings};
-use crate::model::{Bias, CountedEdge, EdgeKind, Level, STAMP_STEP_NS};
+use crate::config::FilterSettings;
+use crate::model::{CountedEdge, EdgeKind, Level, STAMP_STEP_NS};
 
 const METER: MeterId = MeterId(0);
 
@@ -56,18 +56,9 @@ impl EdgeSource for Played {
 }
 
 fn meter(filter: FilterSettings, kernel_debounce_ms: u32) -> MeterSettings {
-    MeterSettings {
-        name: "Import".to_owned(),
-        line: LineSettings {
-            chip: None,
-            line: LineName::Number(20),
-            bias: Bias::Up,
-            kernel_debounce_us: kernel_debounce_ms * 1_000,
-        },
-        filter,
-        imp_per_kwh: None,
-        max_power_w: 44_000.0,
-    }
+    let mut meter = MeterSettings::plain("Import");
+    meter.line.kernel_debounce_us = kernel_debounce_ms * 1_000;
+    MeterSettings { filter, ..meter }
 }
 
 fn filter(counted: CountedEdge, bounce_ms: i64, width_ms: i64) -> FilterSettings {

@@ -169,28 +169,13 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{FilterSettings, LineName, LineSettings};
-    use crate::model::{Bias, CountedEdge, EdgeKind, MeterId, NS_PER_MS};
+    use crate::model::{EdgeKind, MeterId, NS_PER_MS};
 
     fn tally(imp_per_kwh: Option<f64>, max_power_w: f64) -> Tally {
         Tally::new(&MeterSettings {
-            name: "Import".to_owned(),
-            line: LineSettings {
-                chip: None,
-                line: LineName::Number(20),
-                bias: Bias::Up,
-                kernel_debounce_us: 0,
-            },
-            filter: FilterSettings {
-                counted: CountedEdge::Rising,
-                active: Level::Low,
-                bounce_ns: 0,
-                min_width_ns: 0,
-                max_width_ns: 0,
-                min_interval_ns: 0,
-            },
             imp_per_kwh,
             max_power_w,
+            ..MeterSettings::plain("Import")
         })
     }
 

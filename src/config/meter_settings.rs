@@ -19,6 +19,32 @@ pub struct MeterSettings {
     pub max_power_w: f64,
 }
 
+#[cfg(test)]
+impl MeterSettings {
+    /// A meter on GPIO20 of which each rising edge is a pulse.
+    pub(crate) fn plain(name: &str) -> MeterSettings {
+        MeterSettings {
+            name: name.to_owned(),
+            line: LineSettings {
+                chip: None,
+                line: LineName::Number(20),
+                bias: Bias::Up,
+                kernel_debounce_us: 0,
+            },
+            filter: FilterSettings {
+                counted: CountedEdge::Rising,
+                active: Level::Low,
+                bounce_ns: 0,
+                min_width_ns: 0,
+                max_width_ns: 0,
+                min_interval_ns: 0,
+            },
+            imp_per_kwh: None,
+            max_power_w: 44_000.0,
+        }
+    }
+}
+
 /// Which GPIO line, and how to request it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineSettings {

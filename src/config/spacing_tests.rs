@@ -1,8 +1,7 @@
 //! How close pulses come.
 
 use super::*;
-use crate::config::{LineName, LineSettings};
-use crate::model::{Bias, Level, NS_PER_MS};
+use crate::model::{Level, NS_PER_MS};
 
 fn filter(counted: CountedEdge, bounce: i64, width: i64, interval: i64) -> FilterSettings {
     FilterSettings {
@@ -16,17 +15,12 @@ fn filter(counted: CountedEdge, bounce: i64, width: i64, interval: i64) -> Filte
 }
 
 fn meter(filter: FilterSettings, imp_per_kwh: Option<f64>, debounce_ms: u32) -> MeterSettings {
+    let mut meter = MeterSettings::plain("Import");
+    meter.line.kernel_debounce_us = debounce_ms * 1_000;
     MeterSettings {
-        name: "Import".to_owned(),
-        line: LineSettings {
-            chip: None,
-            line: LineName::Number(20),
-            bias: Bias::Up,
-            kernel_debounce_us: debounce_ms * 1_000,
-        },
         filter,
         imp_per_kwh,
-        max_power_w: 44_000.0,
+        ..meter
     }
 }
 

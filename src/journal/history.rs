@@ -274,10 +274,7 @@ impl Reader {
 /// The view whose windows are there for all of a span, and not too many.
 fn finest(from_s: i64, to_s: i64, now_s: i64) -> View {
     let fine = View::FiveMinutes;
-    let is_kept = fine
-        .kept_from_s(now_s)
-        .is_none_or(|kept_s| from_s >= kept_s);
-    if is_kept && to_s - from_s <= FINE_MAX_S {
+    if fine.is_kept_since(from_s, now_s) && to_s - from_s <= FINE_MAX_S {
         fine
     } else {
         View::Hour

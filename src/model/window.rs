@@ -88,6 +88,12 @@ impl View {
         let kept_s = i64::from(self.retention_d()?) * S_PER_DAY;
         Some(self.floor_s(now_s - kept_s) + self.width_s())
     }
+
+    /// Whether all windows from the second `from_s` on are kept.
+    pub fn is_kept_since(self, from_s: i64, now_s: i64) -> bool {
+        let kept_s = self.kept_from_s(now_s);
+        kept_s.is_none_or(|kept_s| from_s >= kept_s)
+    }
 }
 
 /// A bucket of the server as the reconciler sees it: the raw pulses or a view.

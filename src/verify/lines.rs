@@ -146,30 +146,6 @@ pub(super) fn filters(status: &Status, checks: &mut Checks<'_>) -> Result<(), Ve
 mod tests {
     use super::super::check::CheckOutcome;
     use super::*;
-    use crate::config::{FilterSettings, LineName, LineSettings};
-    use crate::model::{Bias, CountedEdge, Level};
-
-    fn meter(name: &str) -> MeterSettings {
-        MeterSettings {
-            name: name.to_owned(),
-            line: LineSettings {
-                chip: None,
-                line: LineName::Number(20),
-                bias: Bias::Up,
-                kernel_debounce_us: 0,
-            },
-            filter: FilterSettings {
-                counted: CountedEdge::Rising,
-                active: Level::Low,
-                bounce_ns: 0,
-                min_width_ns: 0,
-                max_width_ns: 0,
-                min_interval_ns: 0,
-            },
-            imp_per_kwh: None,
-            max_power_w: 44_000.0,
-        }
-    }
 
     #[test]
     fn a_busy_line_is_well_only_where_this_meter_of_this_daemon_has_it() {
@@ -181,7 +157,7 @@ mod tests {
         let look = |name, consumer, running| {
             busy(
                 String::new(),
-                &meter(name),
+                &MeterSettings::plain(name),
                 "GPIO20",
                 consumer,
                 &known(running),

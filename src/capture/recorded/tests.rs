@@ -6,30 +6,13 @@ use super::*;
 use crate::capture::recorder::{Recorder, RecordingSource};
 use crate::capture::simulated::{SimulatedOptions, SimulatedSource};
 use crate::clock::VirtualClock;
-use crate::config::{FilterSettings, LineName, LineSettings};
-use crate::model::{Bias, CountedEdge, Edge, EdgeKind, Level, MeterId};
+use crate::model::{Edge, EdgeKind, Level, MeterId};
 
 fn meters(names: &[&str]) -> Vec<MeterSettings> {
-    let meter = |name: &&str| MeterSettings {
-        name: (*name).to_owned(),
-        line: LineSettings {
-            chip: None,
-            line: LineName::Number(20),
-            bias: Bias::Up,
-            kernel_debounce_us: 0,
-        },
-        filter: FilterSettings {
-            counted: CountedEdge::Rising,
-            active: Level::Low,
-            bounce_ns: 0,
-            min_width_ns: 0,
-            max_width_ns: 0,
-            min_interval_ns: 0,
-        },
-        imp_per_kwh: None,
-        max_power_w: 44_000.0,
-    };
-    names.iter().map(meter).collect()
+    names
+        .iter()
+        .map(|name| MeterSettings::plain(name))
+        .collect()
 }
 
 fn read(text: &str, names: &[&str]) -> Result<RecordedSource, RecordingError> {

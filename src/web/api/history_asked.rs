@@ -131,9 +131,7 @@ impl HistoryAsked {
         } else {
             View::Hour
         };
-        let is_kept = view
-            .kept_from_s(now_s)
-            .is_none_or(|kept_s| self.from_s >= kept_s);
+        let is_kept = view.is_kept_since(self.from_s, now_s);
         let begin_s = self.from_s.div_euclid(width_s) * width_s;
         let windows = (self.to_s - begin_s + width_s - 1).div_euclid(width_s);
         let is_wanted = windows <= self.points && (is_kept || self.window.is_some());
@@ -178,10 +176,7 @@ impl HistoryAsked {
             _ if is_short(BY_FIVE_MINUTES_MAX_S) => View::FiveMinutes,
             _ => View::Hour,
         };
-        let is_kept = |view: &View| {
-            let kept_s = view.kept_from_s(now_s);
-            *view >= finest && kept_s.is_none_or(|kept_s| self.from_s >= kept_s)
-        };
+        let is_kept = |view: &View| *view >= finest && view.is_kept_since(self.from_s, now_s);
         View::ALL.into_iter().find(is_kept).unwrap_or(View::Hour)
     }
 }
