@@ -23,6 +23,7 @@ mod install;
 mod main_job;
 mod packages;
 mod page;
+mod prometheus;
 mod register;
 mod restart;
 mod root;
