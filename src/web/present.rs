@@ -1,11 +1,10 @@
 //! What is known of each configured meter at this moment: its role, its factor, its power. Pure, from the board.
 
 use crate::config::MeterSettings;
-use crate::energy::derived::Role;
 use crate::energy::power::PulseRate;
 use crate::energy::quantity::PulseWorth;
 use crate::live::{LineLive, Snapshot};
-use crate::model::{MonoNs, NS_PER_S, SIMULATED_IMP_PER_KWH};
+use crate::model::{MonoNs, NS_PER_S, Role, SIMULATED_IMP_PER_KWH};
 
 /// Seconds at the edges of what is watched that are not known.
 pub(super) const EDGES_S: i64 = 5;
@@ -62,7 +61,7 @@ impl Present {
             let worth = imp_per_kwh.map(PulseWorth::of_kwh);
             PresentMeter {
                 name: settings.name.clone(),
-                role: role_of(&settings.name),
+                role: settings.role,
                 imp_per_kwh,
                 is_read: line.is_some_and(LineLive::is_read),
                 since_s: line.map_or(0, |line| line.now.since_ns.div_euclid(NS_PER_S)),
@@ -107,16 +106,6 @@ fn rate_of(worth: PulseWorth, line: &LineLive) -> PulseRate {
     let mut rate = PulseRate::new(worth, 0, first_ns);
     line.stamps.iter().for_each(|stamp_ns| rate.pulse(stamp_ns));
     rate
-}
-
-/// What a meter counts, by its name; None: a load of its own.
-pub(super) fn role_of(name: &str) -> Option<Role> {
-    match name.to_lowercase().as_str() {
-        "import" => Some(Role::Import),
-        "export" => Some(Role::Export),
-        "generate" | "generation" => Some(Role::Generation),
-        _ => None,
-    }
 }
 
 /// A role as a word.
