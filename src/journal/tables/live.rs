@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::journal::JournalError;
 use crate::journal::handles::reader::Reader;
+use crate::journal::{JournalError, OpContext};
 use crate::live::silence;
 use crate::live::{
-    ClockLive, DeliveryLive, JournalLive, JournalPhase, MeterLive, MetersLive, ViewsLive,
+    ClockLive, DeliveryLive, JournalLive, JournalPhase, MeterLive, MetersLive, Stamps, ViewsLive,
 };
 use crate::model::{
     DeliveryState, IdRange, MeterRow, NS_PER_S, PulseId, Reading, Tier, View, ViewsState, WallNs,
 };
+
+/// Among so many newest pulses the last ones of each meter are looked for.
+const NEWEST: i64 = 20_000;
 
 impl Reader {
     /// What is counted of each meter, without its usual silence. `configured`: the meters that the configuration lists.
@@ -43,6 +46,32 @@ impl Reader {
     ) -> Result<Option<Reading>, JournalError> {
         let readings = self.readings(meter)?;
         Ok(readings.into_iter().rev().find(|reading| reading.adopted))
+    }
+
+    /// The stamps of the last pulses of each meter in this boot, by its name, as far as they are among the newest of all.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(in crate::journal) fn newest_stamps(
+        &self,
+        boot_id: &str,
+    ) -> Result<BTreeMap<String, Stamps>, JournalError> {
+        let mut newest: BTreeMap<String, Stamps> = BTreeMap::new();
+        self.connection
+            .prepare_cached(
+                "SELECT m.name, p.mono_ns FROM pulse p JOIN clock_segment s ON s.id = p.segment
+                     JOIN meter m ON m.id = p.meter
+                 WHERE p.id > (SELECT max(id) FROM pulse) - ?1 AND s.boot_id = ?2 ORDER BY p.id",
+            )
+            .and_then(|mut select| {
+                let mut rows = select.query((NEWEST, boot_id))?;
+                while let Some(row) = rows.next()? {
+                    newest.entry(row.get(0)?).or_default().push(row.get(1)?);
+                }
+                Ok(())
+            })
+            .op("be read")?;
+        Ok(newest)
     }
 
     /// For how many seconds each meter may be silent, by its history; without those of which too little is known.
