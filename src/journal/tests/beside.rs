@@ -15,7 +15,7 @@ use crate::journal::stages::durable::Durable;
 use crate::journal::stages::marks::Marks;
 use crate::journal::tables::readings::Registers;
 use crate::journal::tests::{Bench, WALL, names, pending, pulses, segment};
-use crate::model::{NS_PER_S, Reading};
+use crate::model::{NS_PER_S, PulseId, Reading};
 
 /// What waits for a reader takes 5 s, each time. A machine that is busy may let other things take long, but not always.
 const AT_ONCE_NS: i64 = 3 * NS_PER_S;
@@ -54,7 +54,7 @@ fn a_reader_does_not_keep_the_journal_from_being_opened_and_nothing_is_called_du
     let opened = openings.find(|(_, took_ns)| *took_ns < AT_ONCE_NS);
     let journal = opened.expect("it does not wait for the reader").0;
     assert!(!journal.is_proven());
-    assert_eq!(journal.newest(), 7);
+    assert_eq!(journal.newest(), PulseId(7));
 
     let clock = VirtualClock::at(WALL);
     let marks = Arc::new(Marks::unproven(journal.newest(), clock.mono_ns()));
@@ -65,14 +65,14 @@ fn a_reader_does_not_keep_the_journal_from_being_opened_and_nothing_is_called_du
         clock.advance(60 * NS_PER_S);
         durable.step().unwrap();
         let mark = marks.now();
-        assert_eq!((mark.durable, mark.unsyncable), (0, None));
+        assert_eq!((mark.durable.0, mark.unsyncable), (0, None));
         let wait = durable.due_in().unwrap();
         assert!(!wait.is_zero(), "it is not tried without a pause");
     }
     drop(reader);
     clock.advance(60 * NS_PER_S);
     durable.step().unwrap();
-    assert_eq!(marks.now().durable, 7);
+    assert_eq!(marks.now().durable, PulseId(7));
     drop(journal);
     assert!(open().unwrap().is_proven(), "nobody reads any more");
 }
@@ -103,7 +103,11 @@ fn a_reader_that_keeps_the_wal_holds_up_no_commit() {
         let (done, took_ns) = took_ns(|| bench.durable.step());
         done.unwrap();
         took.push(took_ns);
-        assert_eq!(bench.marks.now().durable, made, "what is synced is durable");
+        assert_eq!(
+            bench.marks.now().durable.0,
+            made,
+            "what is synced is durable"
+        );
     }
     assert!(
         took.iter().min() < Some(&AT_ONCE_NS),

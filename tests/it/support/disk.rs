@@ -84,6 +84,11 @@ impl Disk {
         }
     }
 
+    /// The same once; whether it is unmounted.
+    pub(crate) fn try_unmount(&self) -> bool {
+        try_admin(&["umount", MOUNTED]).is_ok()
+    }
+
     /// Checks it as an administrator does, who lets all be repaired.
     pub(crate) fn check(&self) {
         // 1: repaired.
