@@ -33,3 +33,4 @@ mod victoria_metrics;
 mod views;
 mod views_healing;
 mod web;
+mod web_readings;

@@ -31,7 +31,7 @@ fn socket(daemon: &Daemon) -> PathBuf {
 }
 
 /// A configuration that serves on a port which is free now.
-fn config() -> String {
+pub(crate) fn config() -> String {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     listening(&free.local_addr().unwrap().to_string())
 }
@@ -41,11 +41,11 @@ fn listening(address: &str) -> String {
 }
 
 /// A daemon that counts and serves; the port it serves at.
-fn house() -> (Daemon, u16) {
+pub(crate) fn house() -> (Daemon, u16) {
     house_with(&config())
 }
 
-fn house_with(config: &str) -> (Daemon, u16) {
+pub(crate) fn house_with(config: &str) -> (Daemon, u16) {
     let mut daemon = Daemon::start(config, &HOUSE);
     daemon.wait_for_pulses(20);
     daemon.wait_for("an open door", |daemon| {
@@ -63,9 +63,9 @@ fn port(daemon: &Daemon) -> Option<u16> {
 
 /// An answer, taken apart.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
-    head: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
     body: Vec<u8>,
 }
 
@@ -88,18 +88,18 @@ impl Answer {
         }
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().skip(1);
         lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&self.body)))
     }
 
     /// The end of a problem's address.
-    fn problem(&self) -> String {
+    pub(crate) fn problem(&self) -> String {
         assert_eq!(
             self.header("content-type"),
             Some("application/problem+json"),
@@ -114,21 +114,21 @@ impl Answer {
     }
 }
 
-fn over_tcp(port: u16, request: &str) -> Answer {
+pub(crate) fn over_tcp(port: u16, request: &str) -> Answer {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     Answer::read(stream)
 }
 
-fn over_unix(daemon: &Daemon, request: &str) -> Answer {
+pub(crate) fn over_unix(daemon: &Daemon, request: &str) -> Answer {
     let mut stream = UnixStream::connect(socket(daemon)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     Answer::read(stream)
 }
 
-fn get(path: &str) -> String {
+pub(crate) fn get(path: &str) -> String {
     asked("GET", path, "localhost", "")
 }
 
