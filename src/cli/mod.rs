@@ -150,7 +150,7 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 }
 
 fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
-    crate::config::load(options)
+    crate::config::load(options).map(simulated::in_its_zone)
 }
 
 /// The configuration, for a command that looks at nothing but the journal afterwards.
@@ -169,7 +169,7 @@ fn load_beside_daemon(options: &LoadOptions, wrong: anyhow::Error) -> anyhow::Re
     if !wrong.is::<ConfigError>() {
         return Err(wrong);
     }
-    let loaded = load_what_can_be_read(options);
+    let loaded = simulated::in_its_zone(load_what_can_be_read(options));
     let dir = &loaded.settings.journal.dir;
     work_as_owner(dir, Keep::Nothing)?;
     match holder(dir) {

@@ -98,7 +98,7 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
             from_ns: args
                 .from
                 .unwrap_or(Moment::FromNow(0))
-                .resolve(SystemClock.wall_ns()),
+                .resolve(SystemClock.wall_ns())?,
             past_ns: args.past_ns.unwrap_or(0),
             span_ns: args.span_ns,
             speed,

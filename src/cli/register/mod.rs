@@ -190,7 +190,7 @@ fn enter(args: &SetArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) ->
     let now_ns = SystemClock.wall_ns();
     let (read_kwh, decimals) = args.kwh;
     let new = NewReading {
-        at_ns: args.at.resolve(now_ns),
+        at_ns: args.at.resolve(now_ns)?,
         is_now: matches!(args.at, Moment::FromNow(0)),
         kwh: read_kwh,
         adopt: args.adopt,
