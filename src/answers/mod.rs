@@ -5,7 +5,11 @@
 //! `/api/v1/status`, `/losses` and `/registers`.
 
 pub mod ask;
+pub mod events;
 pub mod losses;
+pub mod now;
+pub mod overview;
+pub mod reach;
 pub mod registers;
 pub mod socket;
 pub mod status;

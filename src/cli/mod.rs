@@ -19,10 +19,12 @@ mod asking;
 mod exit;
 mod log;
 mod new_file;
+mod paint;
 mod progress;
 mod rights;
 mod simulated;
 mod table;
+mod terminal;
 mod version;
 
 use std::io::Write;

@@ -48,6 +48,16 @@ pub enum Role {
 }
 
 impl Role {
+    /// By the name of a meter; None: a load of its own.
+    pub fn of_name(name: &str) -> Option<Role> {
+        match name.to_lowercase().as_str() {
+            "import" => Some(Role::Import),
+            "export" => Some(Role::Export),
+            "generate" | "generation" => Some(Role::Generation),
+            _ => None,
+        }
+    }
+
     fn index(self) -> usize {
         match self {
             Role::Import => 0,

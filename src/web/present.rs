@@ -111,12 +111,7 @@ fn rate_of(worth: PulseWorth, line: &LineLive) -> PulseRate {
 
 /// What a meter counts, by its name; None: a load of its own.
 pub(super) fn role_of(name: &str) -> Option<Role> {
-    match name.to_lowercase().as_str() {
-        "import" => Some(Role::Import),
-        "export" => Some(Role::Export),
-        "generate" | "generation" => Some(Role::Generation),
-        _ => None,
-    }
+    Role::of_name(name)
 }
 
 /// A role as a word.

@@ -254,4 +254,26 @@ fn a_past_is_counted_first_and_is_the_same_house() {
     let (alone, past) = (exported("alone"), exported("past"));
     assert!(alone.lines().count() > 10_000);
     assert_eq!(past, alone, "the same pulses, to the nanosecond");
+    let status = home.good(&["--queue-dir", "past", "status", "--json"]);
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let (overview, pulses) = (
+        &status["overview"],
+        status["journal_pulses"].as_i64().unwrap(),
+    );
+    let counted: i64 = overview["meters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|meter| meter["month"]["pulses"].as_i64().unwrap())
+        .sum();
+    assert_eq!(
+        counted, pulses,
+        "all is in windows or about to be: {overview:#}"
+    );
+    for period in ["yesterday", "month"] {
+        assert_eq!(
+            overview["meters"][0][period]["complete"], true,
+            "{overview:#}"
+        );
+    }
 }
