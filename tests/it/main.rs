@@ -34,3 +34,4 @@ mod victoria_metrics;
 mod views;
 mod views_healing;
 mod web;
+mod welcome;
