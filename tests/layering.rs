@@ -58,6 +58,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "text", "model", "clock", "config", "journal", "influx", "import",
         ],
     ),
+    ("backup", &["model", "journal", "owner"]),
     ("setup", &["model", "config", "influx", "owner"]),
     (
         "answers",
@@ -132,6 +133,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "server",
             "import",
             "export",
+            "backup",
             "system",
             "owner",
             "setup",

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::model::WallNs;
+use crate::model::{Role, WallNs};
 
 /// The state of a moment.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -33,6 +33,8 @@ pub struct NowDay {
 pub struct NowMeterAnswer {
     /// Its name.
     pub meter: String,
+    /// What it is to the house: `import`, `export`, `generation` or `other`.
+    pub role: String,
     /// How many of its pulses are a kWh; None: not known.
     pub imp_per_kwh: Option<f64>,
     /// Its power in watts; None: not known.
@@ -60,6 +62,13 @@ pub struct FlowAnswer {
     /// Why that is not known.
     #[serde(default)]
     pub why: Option<String>,
+}
+
+impl NowMeterAnswer {
+    /// What it is to the house; None: a load of its own.
+    pub fn house_role(&self) -> Option<Role> {
+        Role::of_name(&self.role)
+    }
 }
 
 impl NowAnswer {

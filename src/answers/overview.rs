@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::now::{NowAnswer, NowMeterAnswer};
 use crate::config::MeterSettings;
-use crate::energy::derived::{Balance, Role};
+use crate::energy::derived::Balance;
 use crate::energy::periods::{Calendar, Period, PeriodUnit};
 use crate::energy::quantity::PulseWorth;
 use crate::journal::{JournalError, Reader};
-use crate::model::{NS_PER_S, SIMULATED_IMP_PER_KWH, WallNs};
+use crate::model::{NS_PER_S, Role, SIMULATED_IMP_PER_KWH, WallNs};
 
 /// Seconds at the edges of what is watched that are not known.
 const EDGES_S: i64 = 5;
@@ -43,6 +43,9 @@ pub struct ByPeriod<T> {
 pub struct MeterOverview {
     /// Its name.
     pub meter: String,
+    /// What it is to the house; None: a load of its own.
+    #[serde(skip)]
+    pub role: Option<Role>,
     /// How many of its pulses are a kWh; None: not known.
     pub imp_per_kwh: Option<f64>,
     /// Its power in watts; None: not known, such as while no daemon runs.
@@ -170,6 +173,7 @@ impl Overview {
             });
             MeterOverview {
                 meter: meter.meter.clone(),
+                role: meter.house_role(),
                 imp_per_kwh: meter.imp_per_kwh,
                 power_w: meter.power_w,
                 is_bound: meter.is_bound,
@@ -242,6 +246,7 @@ impl Overview {
         };
         let meters = meters.iter().map(|meter| MeterOverview {
             meter: meter.name.clone(),
+            role: meter.role,
             imp_per_kwh: worth(meter),
             power_w: None,
             is_bound: false,
@@ -303,7 +308,7 @@ impl Overview {
 fn has_all_roles(meters: &[MeterOverview]) -> bool {
     let has = |role| {
         let mut meters = meters.iter();
-        meters.any(|meter| Role::of_name(&meter.meter) == Some(role))
+        meters.any(|meter| meter.role == Some(role))
     };
     has(Role::Import) && has(Role::Export) && has(Role::Generation)
 }
@@ -331,7 +336,7 @@ impl HouseEnergy {
         }
         for meter in meters {
             let worth = meter.imp_per_kwh.map(PulseWorth::of_kwh);
-            if let Some((role, worth)) = Role::of_name(&meter.meter).zip(worth) {
+            if let Some((role, worth)) = meter.role.zip(worth) {
                 balance.add(role, pulses(meter).unwrap_or(0), worth);
             }
         }
@@ -359,7 +364,7 @@ mod tests {
         let meters = ["Import", "Export", "Generate"].into_iter().zip(today);
         let meters: Vec<_> = meters
             .map(|(meter, pulses)| {
-                json!({"meter": meter, "imp_per_kwh": 1000.0, "power_w": 500.0, "is_bound": false,
+                json!({"meter": meter, "role": meter.to_lowercase(), "imp_per_kwh": 1000.0, "power_w": 500.0, "is_bound": false,
                     "today": {"pulses": pulses}, "of a version to come": 1})
             })
             .collect();

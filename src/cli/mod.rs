@@ -1,6 +1,7 @@
 //! The command line: one file a command. Doc comments are the help.
 
 pub mod audit;
+pub mod backup;
 pub mod completions;
 pub mod config;
 pub mod delete_buckets;
@@ -91,6 +92,8 @@ enum Command {
     Losses(losses::LossesArgs),
     /// Write the journal's pulses of a period as line protocol or CSV.
     Export(export::ExportArgs),
+    /// Write a copy of the journal, checked and whole, while `run` runs.
+    Backup(backup::BackupArgs),
     /// Bring pulses in: the Python edition's queue, CSV or line protocol files, damaged journals.
     Import(import::ImportArgs),
     /// Show or check the configuration.
@@ -147,6 +150,7 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Export(args) => {
             return export::export(&args, &simulated::load_known(&options)?, out);
         }
+        Command::Backup(args) => backup::backup(&args, &of_journal(&options)?, out)?,
         Command::Import(args) => {
             return import::import(&args, &simulated::load_known(&options)?, out);
         }

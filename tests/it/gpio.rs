@@ -32,6 +32,7 @@ fn pi4(ground: &Ground) -> SimChip {
 fn meter(line: LineSettings) -> MeterSettings {
     MeterSettings {
         name: line.line.to_string(),
+        role: None,
         line,
         filter: FilterSettings {
             counted: CountedEdge::Rising,

@@ -12,10 +12,10 @@ use super::{Api, Json, csv};
 use crate::answers::registers::{self, Register};
 use crate::config::MeterSettings;
 use crate::energy::register::base;
-use crate::model::NS_PER_S;
+use crate::model::{NS_PER_S, Role};
 use crate::status::line::LineStatus;
 use crate::status::{LossStatus, MeterStatus, Status, judgement::FilterStatus};
-use crate::web::present::{Present, role_of, role_word};
+use crate::web::present::{Present, role_word};
 use crate::web::problem::Problem;
 use crate::web::query::Query;
 
@@ -161,7 +161,11 @@ impl Meter {
             })
         });
         Meter {
-            role: role_word(role_of(&meter.name)),
+            role: role_word(settings.map_or_else(
+                // The journal knows it, the configuration no longer.
+                || Role::of_name(&meter.name),
+                |settings| settings.role,
+            )),
             is_configured: meter.is_configured,
             chip: settings.and_then(|settings| settings.line.chip.clone()),
             line: settings.map(|settings| settings.line.line.to_string()),

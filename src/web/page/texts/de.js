@@ -39,6 +39,7 @@ export default {
   "why.no_export_meter": "Haus und Autarkie brauchen einen Zähler für die Einspeisung: was das Haus verlässt, ist nicht bekannt.",
   "why.no_generation_meter": "Haus und Autarkie brauchen einen Zähler für die Erzeugung.",
   "why.one_meter": "Ein Zähler: Haus und Autarkie sind nicht bekannt.",
+  "why.too_few_pulses": "Haus und Autarkie sind bekannt, sobald jeder Zähler zwei Impulse gegeben hat.",
   "why.not_watched": "Haus und Autarkie sind nicht bekannt: eine Leitung wird nicht gelesen.",
   "not.read": "nicht gelesen",
   "last.pulse": "letzter Impuls {time}", "last.pulse.name": "Letzter Impuls",

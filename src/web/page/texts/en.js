@@ -39,6 +39,7 @@ export default {
   "why.no_export_meter": "House and autarky need a meter of the export: what leaves the house is not known.",
   "why.no_generation_meter": "House and autarky need a meter of the generation.",
   "why.one_meter": "One meter: house and autarky are not known.",
+  "why.too_few_pulses": "House and autarky are known once each meter has given two pulses.",
   "why.not_watched": "House and autarky are not known: a line is not read.",
   "not.read": "not read",
   "last.pulse": "last pulse {time}", "last.pulse.name": "Last pulse",
