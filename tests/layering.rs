@@ -75,7 +75,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "verify",
         &[
             "text", "civil", "model", "clock", "config", "capture", "journal", "influx", "owner",
-            "import", "setup", "status",
+            "import", "setup", "status", "answers",
         ],
     ),
     (

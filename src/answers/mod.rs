@@ -8,7 +8,11 @@
 
 pub mod ask;
 pub mod entering;
+pub mod events;
 pub mod losses;
+pub mod now;
+pub mod overview;
+pub mod reach;
 pub mod registers;
 pub mod socket;
 pub mod status;

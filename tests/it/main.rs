@@ -36,3 +36,4 @@ mod views;
 mod views_healing;
 mod web;
 mod web_readings;
+mod welcome;

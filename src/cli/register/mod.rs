@@ -192,7 +192,7 @@ fn enter(args: &SetArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) ->
         meter: &name,
         imp_per_kwh,
         new: NewReading {
-            at_ns: args.at.resolve(now_ns),
+            at_ns: args.at.resolve(now_ns)?,
             is_now: matches!(args.at, Moment::FromNow(0)),
             kwh: read_kwh,
             adopt: args.adopt,
