@@ -33,6 +33,10 @@ const RETENTION_LOOK_NS: i64 = 60 * NS_PER_S;
 /// What has surely passed is kept this often.
 const ELAPSED_SAVE_NS: i64 = 600 * NS_PER_S;
 
+/// With no pulse and no server, how far the lines were watched is kept this often: after a crash that much is not
+/// known to be watched. A reconciler needs to know of each minute.
+const WATCHED_SAVE_NS: i64 = 600 * NS_PER_S;
+
 /// Windows are counted at most this often, whatever the clock that capture stands on.
 const ROLL_MIN_NS: i64 = NS_PER_S;
 
@@ -75,6 +79,8 @@ pub struct Writer {
     closing: Option<Closing>,
     looked_minute_s: i64,
     rolled_ns: MonoNs,
+    /// When how far the lines were watched was kept, and the newest pulse then.
+    watched_kept: Option<(MonoNs, i64)>,
     pub(super) delivered: IdRanges,
     saved_ns: MonoNs,
     /// What is kept of the lines: the version, and whether the clock was trusted then.
@@ -118,6 +124,7 @@ impl Writer {
             closing: None,
             looked_minute_s: 0,
             rolled_ns: now_ns - ROLL_MIN_NS,
+            watched_kept: None,
             journal,
             outbox: Arc::new(Outbox::waking(Arc::clone(&intake))),
             intake,
@@ -267,7 +274,7 @@ impl Writer {
                 return unfinished;
             }
         }
-        self.journal.keep_watched(&closing.watched)?;
+        self.keep_watched(&closing, now_ns)?;
         self.rolled_ns = now_ns;
         self.marks.closed(self.looked_minute_s);
         // A clock that is wrong must not delete.
@@ -275,6 +282,20 @@ impl Writer {
             Some(sure_ns) => self.journal.prune_windows(sure_ns),
             None => Ok(false),
         }
+    }
+
+    /// Keeps how far the lines were watched, if that is worth a write.
+    fn keep_watched(&mut self, closing: &Closing, now_ns: MonoNs) -> Result<(), JournalError> {
+        let newest = closing.newest;
+        let is_known = self
+            .watched_kept
+            .is_some_and(|(kept_ns, known)| known == newest && now_ns - kept_ns < WATCHED_SAVE_NS);
+        if self.destination.is_none() && is_known {
+            return Ok(());
+        }
+        self.journal.keep_watched(&closing.watched)?;
+        self.watched_kept = Some((now_ns, newest));
+        Ok(())
     }
 
     /// Counts some of the pulses up to id `newest` in windows; true if there is more to do.
