@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use tracing::info;
 
 use super::remote::Remote;
@@ -71,6 +72,8 @@ impl Prepared {
             settings.journal.clone(),
             delivered,
         )?;
+        let zone = settings.site.time_zone.clone();
+        writer.count_days_in(&zone.unwrap_or_else(TimeZone::system))?;
         writer.preallocate();
         let reporter = Reporter::new(Arc::clone(board), real);
         let outbox = writer.outbox();

@@ -5,7 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use super::gaps::{PulseGaps, WindowCount};
 use super::time::{NS_PER_S, S_PER_DAY, WallNs};
+
+/// Seconds in a quarter of an hour. The journal keeps quarters for ever beside the views: every local day begins with one,
+/// and no server has them.
+pub const QUARTER_S: i64 = 900;
 
 /// One of the three widths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -139,17 +144,19 @@ impl Tier {
     }
 }
 
-/// How many pulses each window of each view holds, by meter's row in the journal.
+/// What each window of each view and each quarter of an hour holds, by meter's row in the journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WindowCounts {
-    counts: BTreeMap<(View, i64, i64), i64>,
+    counts: BTreeMap<(View, i64, i64), WindowCount>,
+    quarters: BTreeMap<(i64, i64), WindowCount>,
     hours: BTreeMap<i64, (i64, i64)>,
 }
 
 impl WindowCounts {
-    /// Counts a pulse: its id, the meter's row, its wall time.
-    pub fn add(&mut self, id: i64, meter: i64, wall_ns: WallNs) {
-        self.add_pulses(meter, wall_ns, 1);
+    /// Counts a pulse: its id, the meter's row, its wall time, and the time since the pulse before it, where that is known.
+    pub fn add(&mut self, id: i64, meter: i64, wall_ns: WallNs, gap_ns: Option<i64>) {
+        let gaps = gap_ns.map(PulseGaps::of);
+        self.count(meter, wall_ns, WindowCount { pulses: 1, gaps });
         let hour = self.hours.entry(View::Hour.start_of(wall_ns));
         let ids = hour.or_insert((id, id));
         *ids = (ids.0.min(id), ids.1.max(id));
@@ -157,17 +164,27 @@ impl WindowCounts {
 
     /// Counts pulses that have no id any more.
     pub fn add_pulses(&mut self, meter: i64, wall_ns: WallNs, pulses: i64) {
-        for view in View::ALL {
-            let window = (view, view.start_of(wall_ns), meter);
-            *self.counts.entry(window).or_default() += pulses;
-        }
+        self.count(meter, wall_ns, WindowCount { pulses, gaps: None });
     }
 
-    /// Windows: (view, start, meter's row), and their pulses.
-    pub fn windows(&self) -> impl Iterator<Item = ((View, i64, i64), i64)> + '_ {
-        self.counts
-            .iter()
-            .map(|(window, pulses)| (*window, *pulses))
+    fn count(&mut self, meter: i64, wall_ns: WallNs, count: WindowCount) {
+        for view in View::ALL {
+            let window = (view, view.start_of(wall_ns), meter);
+            self.counts.entry(window).or_default().add(count);
+        }
+        let wall_s = wall_ns.div_euclid(NS_PER_S);
+        let quarter = (wall_s - wall_s.rem_euclid(QUARTER_S), meter);
+        self.quarters.entry(quarter).or_default().add(count);
+    }
+
+    /// Windows: (view, start, meter's row), and what they hold.
+    pub fn windows(&self) -> impl Iterator<Item = ((View, i64, i64), WindowCount)> + '_ {
+        self.counts.iter().map(|(window, count)| (*window, *count))
+    }
+
+    /// Quarters of an hour: (start, meter's row), and what they hold.
+    pub fn quarters(&self) -> impl Iterator<Item = ((i64, i64), WindowCount)> + '_ {
+        self.quarters.iter().map(|(at, count)| (*at, *count))
     }
 
     /// The starts of hours, and the least and the greatest id among their pulses.
@@ -211,14 +228,19 @@ mod tests {
         let mut tally = WindowCounts::default();
         let hour_s = 1_767_268_800;
         for (id, s) in [(4, 0), (5, 59), (6, 60), (7, 3_599), (3, 300)] {
-            tally.add(id, 1, (hour_s + s) * NS_PER_S);
+            tally.add(id, 1, (hour_s + s) * NS_PER_S, None);
         }
         let of = |view| tally.windows().filter(move |((of, ..), _)| *of == view);
         for view in View::ALL {
-            assert_eq!(of(view).map(|(_, pulses)| pulses).sum::<i64>(), 5);
+            assert_eq!(of(view).map(|(_, count)| count.pulses).sum::<i64>(), 5);
         }
+        let quarters: Vec<_> = tally
+            .quarters()
+            .map(|((s, meter), count)| (s - hour_s, meter, count.pulses))
+            .collect();
+        assert_eq!(quarters, [(0, 1, 4), (2_700, 1, 1)]);
         let minutes: Vec<_> = of(View::Minute)
-            .map(|((_, s, _), n)| (s - hour_s, n))
+            .map(|((_, s, _), n)| (s - hour_s, n.pulses))
             .collect();
         assert_eq!(minutes, [(0, 2), (60, 1), (300, 1), (3_540, 1)]);
         assert_eq!(tally.hours().collect::<Vec<_>>(), [(hour_s, (3, 7))]);

@@ -6,10 +6,13 @@ use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::ids::IdRanges;
 use crate::journal::tables::confirmed::put_confirmed;
+use crate::journal::tables::counts::{MERGE_GAPS, columns};
+use crate::journal::tables::days::put_days;
 use crate::journal::tables::deliveries::ranges_of;
+use crate::journal::tables::quarters::add_to_quarter;
 use crate::journal::{JournalError, OpContext};
 use crate::model::{NS_PER_S, WallNs, Watched};
-use crate::model::{Tier, View, WindowCounts};
+use crate::model::{Tier, View, WindowCount, WindowCounts};
 
 /// Windows that leave in one commit, at most so many seconds of them.
 const PRUNE_S: i64 = 86_400;
@@ -69,18 +72,29 @@ pub(in crate::journal) fn windows_of(
         .op("be read")
 }
 
-/// Adds pulses to a window: its view, its start in seconds since 1970, the meter's row.
+/// Adds what is counted to a window: its view, its start in seconds since 1970, the meter's row.
 pub(in crate::journal) fn add_to_window(
     transaction: &Transaction<'_>,
     (view, start_s, meter): (View, i64, i64),
-    pulses: i64,
+    count: WindowCount,
 ) -> Result<(), JournalError> {
+    let (shortest_ms, longest_ms) = columns(count.gaps);
     transaction
-        .prepare_cached(
-            "INSERT INTO window VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO UPDATE SET pulses = pulses + excluded.pulses",
-        )
-        .and_then(|mut put| put.execute((view.width_s(), start_s, meter, pulses)))
+        .prepare_cached(&format!(
+            "INSERT INTO window VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT DO UPDATE SET pulses = pulses + excluded.pulses, {MERGE_GAPS}"
+        ))
+        .and_then(|mut put| {
+            let window = (view.width_s(), start_s, meter);
+            put.execute((
+                window.0,
+                window.1,
+                window.2,
+                count.pulses,
+                shortest_ms,
+                longest_ms,
+            ))
+        })
         .op("keep a window")?;
     Ok(())
 }
@@ -146,14 +160,17 @@ impl Journal {
         rolled: &IdRanges,
     ) -> Result<(), JournalError> {
         let roll = roll_number(transaction, rolled)?;
-        for ((view, start_s, meter), pulses) in tally.windows() {
-            add_to_window(transaction, (view, start_s, meter), pulses)?;
+        for ((view, start_s, meter), count) in tally.windows() {
+            add_to_window(transaction, (view, start_s, meter), count)?;
             self.note_change(transaction, Tier::View(view), start_s, roll)?;
             if view == Tier::Raw.windows() {
                 self.note_change(transaction, Tier::Raw, start_s, roll)?;
             }
         }
-        Ok(())
+        for ((start_s, meter), count) in tally.quarters() {
+            add_to_quarter(transaction, (start_s, meter), count)?;
+        }
+        put_days(transaction, self.day_zone.as_ref(), tally)
     }
 
     /// Keeps when the meters' lines were watched.
