@@ -282,22 +282,49 @@ fn questions(dir: &Path, zone: &TimeZone) {
     let hour = format!("from={}&to={NOW_S}", NOW_S - 3_600);
     let asked = [
         ("now", "now".to_owned()),
-        ("energy day", "energy?period=day&date=2026-10-24&compare=year".to_owned()),
-        ("energy week", "energy?period=week&date=2026-10-19&compare=previous".to_owned()),
-        ("energy month", "energy?period=month&date=2026-10-01&compare=year".to_owned()),
-        ("energy year", "energy?period=year&date=2026-01-01&compare=year".to_owned()),
+        (
+            "energy day",
+            "energy?period=day&date=2026-10-24&compare=year".to_owned(),
+        ),
+        (
+            "energy week",
+            "energy?period=week&date=2026-10-19&compare=previous".to_owned(),
+        ),
+        (
+            "energy month",
+            "energy?period=month&date=2026-10-01&compare=year".to_owned(),
+        ),
+        (
+            "energy year",
+            "energy?period=year&date=2026-01-01&compare=year".to_owned(),
+        ),
         ("energy total", "energy?period=total".to_owned()),
         ("history 1 h, pulses", format!("history?{hour}&window=raw")),
         ("history 1 day", format!("history?{}", ago(1))),
-        ("history 1 day, 2000 points", format!("history?{}&points=2000", ago(1))),
+        (
+            "history 1 day, 2000 points",
+            format!("history?{}&points=2000", ago(1)),
+        ),
         ("history 1 week", format!("history?{}", ago(7))),
-        ("history 20 days of quarters", format!("history?{}&window=15m", ago(20))),
+        (
+            "history 20 days of quarters",
+            format!("history?{}&window=15m", ago(20)),
+        ),
         ("history 1 month", format!("history?{}", ago(31))),
-        ("history 80 days of hours", format!("history?{}&window=1h", ago(80))),
+        (
+            "history 80 days of hours",
+            format!("history?{}&window=1h", ago(80)),
+        ),
         ("history 1 year", format!("history?{}", ago(366))),
-        ("history 10 years", format!("history?{}&points=2000", ago(3_650))),
+        (
+            "history 10 years",
+            format!("history?{}&points=2000", ago(3_650)),
+        ),
     ];
-    println!("{:<30} {:>8} {:>8} {:>6} {:>9}", "", "ms", "budget", "ratio", "bytes");
+    println!(
+        "{:<30} {:>8} {:>8} {:>6} {:>9}",
+        "", "ms", "budget", "ratio", "bytes"
+    );
     for (what, path) in asked {
         let mut spent: Vec<f64> = Vec::new();
         let mut bytes = 0;
@@ -325,7 +352,8 @@ fn ask(unix_dir: &Path, path: &str) -> usize {
         }
         std::thread::sleep(Duration::from_millis(5));
     };
-    let head = format!("GET /api/v1/{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let head =
+        format!("GET /api/v1/{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();

@@ -71,6 +71,7 @@ mod history;
 mod ids;
 mod refusal;
 pub mod salvage;
+mod sql;
 mod stages;
 mod tables;
 #[cfg(test)]

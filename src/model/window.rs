@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::gaps::{PulseGaps, WindowCount};
+use super::ids::{IdRange, MeterRow, PulseId};
 use super::time::{NS_PER_S, S_PER_DAY, WallNs};
 
 /// Seconds in a quarter of an hour. The journal keeps quarters for ever beside the views: every local day begins with one,
@@ -144,32 +145,48 @@ impl Tier {
     }
 }
 
-/// What each window of each view and each quarter of an hour holds, by meter's row in the journal.
+/// A window of one meter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WindowKey {
+    /// Its width.
+    pub view: View,
+    /// Its start, in seconds since 1970.
+    pub start_s: i64,
+    /// The row of the meter.
+    pub meter: MeterRow,
+}
+
+/// What each window of each view and each quarter of an hour holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WindowCounts {
-    counts: BTreeMap<(View, i64, i64), WindowCount>,
-    quarters: BTreeMap<(i64, i64), WindowCount>,
-    hours: BTreeMap<i64, (i64, i64)>,
+    counts: BTreeMap<WindowKey, WindowCount>,
+    quarters: BTreeMap<(i64, MeterRow), WindowCount>,
+    hours: BTreeMap<i64, IdRange>,
 }
 
 impl WindowCounts {
-    /// Counts a pulse: its id, the meter's row, its wall time, and the time since the pulse before it, where that is known.
-    pub fn add(&mut self, id: i64, meter: i64, wall_ns: WallNs, gap_ns: Option<i64>) {
+    /// Counts a pulse. `gap_ns`: the time since the pulse before it, where that is known.
+    pub fn add(&mut self, id: PulseId, meter: MeterRow, wall_ns: WallNs, gap_ns: Option<i64>) {
         let gaps = gap_ns.map(PulseGaps::of);
         self.count(meter, wall_ns, WindowCount { pulses: 1, gaps });
         let hour = self.hours.entry(View::Hour.start_of(wall_ns));
-        let ids = hour.or_insert((id, id));
-        *ids = (ids.0.min(id), ids.1.max(id));
+        let ids = hour.or_insert(IdRange::one(id));
+        *ids = IdRange::new(ids.first.min(id), ids.last.max(id));
     }
 
     /// Counts pulses that have no id any more.
-    pub fn add_pulses(&mut self, meter: i64, wall_ns: WallNs, pulses: i64) {
+    pub fn add_pulses(&mut self, meter: MeterRow, wall_ns: WallNs, pulses: i64) {
         self.count(meter, wall_ns, WindowCount { pulses, gaps: None });
     }
 
-    fn count(&mut self, meter: i64, wall_ns: WallNs, count: WindowCount) {
+    fn count(&mut self, meter: MeterRow, wall_ns: WallNs, count: WindowCount) {
         for view in View::ALL {
-            let window = (view, view.start_of(wall_ns), meter);
+            let start_s = view.start_of(wall_ns);
+            let window = WindowKey {
+                view,
+                start_s,
+                meter,
+            };
             self.counts.entry(window).or_default().add(count);
         }
         let wall_s = wall_ns.div_euclid(NS_PER_S);
@@ -177,18 +194,18 @@ impl WindowCounts {
         self.quarters.entry(quarter).or_default().add(count);
     }
 
-    /// Windows: (view, start, meter's row), and what they hold.
-    pub fn windows(&self) -> impl Iterator<Item = ((View, i64, i64), WindowCount)> + '_ {
+    /// Windows, and what they hold.
+    pub fn windows(&self) -> impl Iterator<Item = (WindowKey, WindowCount)> + '_ {
         self.counts.iter().map(|(window, count)| (*window, *count))
     }
 
-    /// Quarters of an hour: (start, meter's row), and what they hold.
-    pub fn quarters(&self) -> impl Iterator<Item = ((i64, i64), WindowCount)> + '_ {
+    /// Quarters of an hour (start, in seconds since 1970, and the meter's row), and what they hold.
+    pub fn quarters(&self) -> impl Iterator<Item = ((i64, MeterRow), WindowCount)> + '_ {
         self.quarters.iter().map(|(at, count)| (*at, *count))
     }
 
-    /// The starts of hours, and the least and the greatest id among their pulses.
-    pub fn hours(&self) -> impl Iterator<Item = (i64, (i64, i64))> + '_ {
+    /// The starts of hours in seconds since 1970, and from the least to the greatest id among their pulses.
+    pub fn hours(&self) -> impl Iterator<Item = (i64, IdRange)> + '_ {
         self.hours.iter().map(|(hour_s, ids)| (*hour_s, *ids))
     }
 }
@@ -228,22 +245,27 @@ mod tests {
         let mut tally = WindowCounts::default();
         let hour_s = 1_767_268_800;
         for (id, s) in [(4, 0), (5, 59), (6, 60), (7, 3_599), (3, 300)] {
-            tally.add(id, 1, (hour_s + s) * NS_PER_S, None);
+            tally.add(PulseId(id), MeterRow(1), (hour_s + s) * NS_PER_S, None);
         }
-        let of = |view| tally.windows().filter(move |((of, ..), _)| *of == view);
+        let of = |view| {
+            tally
+                .windows()
+                .filter(move |(window, _)| window.view == view)
+        };
         for view in View::ALL {
             assert_eq!(of(view).map(|(_, count)| count.pulses).sum::<i64>(), 5);
         }
         let quarters: Vec<_> = tally
             .quarters()
-            .map(|((s, meter), count)| (s - hour_s, meter, count.pulses))
+            .map(|((s, meter), count)| (s - hour_s, meter.0, count.pulses))
             .collect();
         assert_eq!(quarters, [(0, 1, 4), (2_700, 1, 1)]);
         let minutes: Vec<_> = of(View::Minute)
-            .map(|((_, s, _), n)| (s - hour_s, n.pulses))
+            .map(|(window, n)| (window.start_s - hour_s, n.pulses))
             .collect();
         assert_eq!(minutes, [(0, 2), (60, 1), (300, 1), (3_540, 1)]);
-        assert_eq!(tally.hours().collect::<Vec<_>>(), [(hour_s, (3, 7))]);
+        let ids = IdRange::new(PulseId(3), PulseId(7));
+        assert_eq!(tally.hours().collect::<Vec<_>>(), [(hour_s, ids)]);
     }
 
     #[test]

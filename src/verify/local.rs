@@ -18,7 +18,7 @@ use crate::journal::Reader;
 use crate::journal::Refusal;
 use crate::journal::{JournalError, file_in};
 use crate::journal::{holder, is_locked};
-use crate::model::{DeliveryState, ViewsState};
+use crate::model::{DeliveryState, IdRange, ViewsState};
 use crate::status::line::Daemon;
 use crate::status::{Status, StatusOf, clock_words};
 use crate::text::numbers::{count, size};
@@ -70,7 +70,7 @@ pub(super) fn journal(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), Ve
     let check = match Reader::open(dir) {
         Ok(reader) => match reader.quick_check() {
             Ok(None) => {
-                let pulses = reader.bounds()?.map_or(0, |(first, last)| last - first + 1);
+                let pulses = reader.bounds()?.map_or(0, IdRange::len);
                 let pulses = count(pulses, "pulse");
                 let seen = format!("{}, {pulses}, intact", file_in(dir).display());
                 if reader.is_simulated()? {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::journal::Reader;
-use powerlogger::model::{LossCause, NS_PER_MS, NS_PER_S};
+use powerlogger::model::{IdRange, LossCause, NS_PER_MS, NS_PER_S, PulseId};
 
 use crate::support::daemon::Daemon;
 use crate::support::gpio::{Ground, Hand, Place, SimChip, ground, play, test_path};
@@ -49,14 +49,20 @@ fn chip(ground: &Ground) -> SimChip {
 
 /// The wall stamps of a meter's pulses, in the journal's order.
 fn stamps(daemon: &Daemon, meter: &str) -> Vec<i64> {
-    stamps_after(daemon, 0).remove(meter).unwrap_or_default()
+    stamps_after(daemon, PulseId::default())
+        .remove(meter)
+        .unwrap_or_default()
 }
 
 /// The same for all meters, of pulses after an id.
-fn stamps_after(daemon: &Daemon, id: i64) -> BTreeMap<String, Vec<i64>> {
+fn stamps_after(daemon: &Daemon, id: PulseId) -> BTreeMap<String, Vec<i64>> {
     let mut reader = Reader::open(daemon.dir()).unwrap();
     let names = reader.meter_names().unwrap();
-    let page = reader.page(id + 1, i64::MAX, usize::MAX).unwrap();
+    let later = IdRange {
+        first: id.next(),
+        ..IdRange::ALL
+    };
+    let page = reader.page(later, usize::MAX).unwrap();
     assert!(page.held.is_empty(), "the clock is known");
     let mut stamps: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for entry in page.entries {
@@ -68,12 +74,12 @@ fn stamps_after(daemon: &Daemon, id: i64) -> BTreeMap<String, Vec<i64>> {
     stamps
 }
 
-fn newest(daemon: &Daemon) -> i64 {
+fn newest(daemon: &Daemon) -> PulseId {
     Reader::open(daemon.dir())
         .unwrap()
         .bounds()
         .unwrap()
-        .map_or(0, |(_, newest)| newest)
+        .map_or(PulseId::default(), |ids| ids.last)
 }
 
 /// The journal has exactly the pulses that were made, in order, stamped when they were made.
@@ -269,7 +275,7 @@ fn an_overflow_is_put_back_to_the_pulse() {
         (2_000 - 1_024) / 2
     );
     let mut reader = Reader::open(daemon.dir()).unwrap();
-    let page = reader.page(1, i64::MAX, usize::MAX).unwrap();
+    let page = reader.page(IdRange::ALL, usize::MAX).unwrap();
     let estimated = page.entries.iter().filter(|entry| entry.estimated).count();
     assert_eq!(
         estimated,
@@ -457,7 +463,7 @@ fn what_was_read_survives_kill_minus_nine() {
     daemon.wait_for_lines(3);
     daemon.stop();
     assert_eq!(
-        usize::try_from(newest(&daemon)).unwrap(),
+        usize::try_from(newest(&daemon).0).unwrap(),
         kept_in_all,
         "what was kept stays"
     );

@@ -12,7 +12,7 @@ use crate::support::influxd::Influxd;
 use crate::support::remote::{self, ORG, start_fake_with_raw};
 use crate::support::wait::wait_until;
 use powerlogger::journal::Reader;
-use powerlogger::model::LossCause;
+use powerlogger::model::{IdRange, LossCause};
 
 const BUCKET: &str = "simulated_raw";
 const METERS: [&str; 3] = ["Import", "Export", "Generate"];
@@ -45,7 +45,7 @@ fn wait_for(what: &str, holds: impl FnMut() -> bool) {
 fn here(daemon: &Daemon, meter: &str) -> BTreeSet<i64> {
     let mut reader = Reader::open(daemon.dir()).unwrap();
     let names = reader.meter_names().unwrap();
-    let page = reader.page(1, i64::MAX, usize::MAX).unwrap();
+    let page = reader.page(IdRange::ALL, usize::MAX).unwrap();
     let of_meter = page
         .entries
         .iter()

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::journal::Reader;
-use powerlogger::model::{LossCause, MonoNs, NS_PER_S};
+use powerlogger::model::{IdRange, LossCause, MonoNs, NS_PER_S};
 
 use crate::support::daemon::Daemon;
 use crate::support::disk::{Disk, missing_tools};
@@ -334,7 +334,7 @@ fn stamps(daemon: &Daemon) -> BTreeMap<String, Vec<i64>> {
     let mut stamps: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     let page = Reader::open(daemon.dir()).and_then(|mut reader| {
         let names = reader.meter_names()?;
-        Ok((names, reader.page(1, i64::MAX, usize::MAX)?))
+        Ok((names, reader.page(IdRange::ALL, usize::MAX)?))
     });
     let Ok((names, page)) = page else {
         return stamps;

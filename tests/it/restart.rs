@@ -28,7 +28,7 @@ use powerlogger::clock::{Clock, SystemClock, VirtualClock};
 use powerlogger::config::LoadOptions;
 use powerlogger::intake::Intake;
 use powerlogger::journal::Reader;
-use powerlogger::model::{Edge, EdgeKind, Level, MeterId, NS_PER_MS, NS_PER_S};
+use powerlogger::model::{Edge, EdgeKind, IdRange, Level, MeterId, NS_PER_MS, NS_PER_S};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -220,7 +220,7 @@ fn toggling(
 fn pulses(dir: &Path, meter: &str) -> Vec<(i64, bool)> {
     let mut reader = Reader::open(dir).unwrap();
     let names = reader.meter_names().unwrap();
-    let page = reader.page(1, i64::MAX, usize::MAX).unwrap();
+    let page = reader.page(IdRange::ALL, usize::MAX).unwrap();
     let of_meter = page
         .entries
         .iter()

@@ -9,14 +9,14 @@ use crate::journal::salvage::damage::each_row;
 use crate::journal::salvage::file::Foreign;
 use crate::journal::tables::fill::{Quarters, fill_quarters};
 use crate::journal::{JournalError, OpContext};
-use crate::model::{PulseGaps, View};
+use crate::model::{MeterRow, PulseGaps, View};
 
 /// More pulses than any meter makes in a quarter of an hour, and a longer gap than any journal: such numbers are damage.
 const PULSES_MAX: i64 = 1 << 32;
 const GAP_MAX_MS: i64 = 1 << 42;
 
 /// A window's width in seconds, start and meter's row, and the gaps in it; a width of 0: a quarter of an hour.
-type GapRow = (i64, i64, i64, Option<i64>, Option<i64>);
+type GapRow = (i64, i64, MeterRow, Option<i64>, Option<i64>);
 
 impl Foreign {
     /// Pulses that are known to be in quarters with `from_s <= start < to_s`, by rows of meters here, as much as can be read.
@@ -24,14 +24,14 @@ impl Foreign {
     fn quarters(
         &self,
         (from_s, to_s): (i64, i64),
-        row_of: &BTreeMap<i64, i64>,
-        but: &BTreeSet<(i64, i64)>,
+        row_of: &BTreeMap<MeterRow, MeterRow>,
+        but: &BTreeSet<(i64, MeterRow)>,
     ) -> Quarters {
         let mut found = Quarters::new();
         let select = "SELECT start_s, meter, pulses - coarse FROM quarter
              WHERE start_s >= ?1 AND start_s < ?2";
         let read = |row: &Row<'_>| row.try_into();
-        let each = |(start_s, meter, pulses): (i64, i64, i64)| {
+        let each = |(start_s, meter, pulses): (i64, MeterRow, i64)| {
             let row = row_of.get(&meter);
             let row = row.filter(|row| !but.contains(&(View::Hour.floor_s(start_s), **row)));
             if let (Some(row), 0..PULSES_MAX) = (row, pulses) {
@@ -74,8 +74,8 @@ impl Foreign {
         &self,
         transaction: &Transaction<'_>,
         span_s: (i64, i64),
-        row_of: &BTreeMap<i64, i64>,
-        moved: &BTreeSet<(i64, i64)>,
+        row_of: &BTreeMap<MeterRow, MeterRow>,
+        moved: &BTreeSet<(i64, MeterRow)>,
     ) -> Result<bool, JournalError> {
         fill_quarters(transaction, span_s, &self.quarters(span_s, row_of, moved))?;
         let mut is_changed = false;
@@ -95,7 +95,7 @@ impl Foreign {
 /// Keeps gaps with the ones of a window or a quarter (a width of 0) that is there. True if that changes it.
 fn merge_gaps(
     transaction: &Transaction<'_>,
-    (width_s, start_s, meter): (i64, i64, i64),
+    (width_s, start_s, meter): (i64, i64, MeterRow),
     gaps: PulseGaps,
 ) -> Result<bool, JournalError> {
     let (table, which) = match width_s {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use crate::journal::JournalError;
 use crate::journal::handles::reader::Reader;
 use crate::journal::tables::pulses::StoredPulse;
-use crate::model::{NS_PER_S, STAMP_STEP_NS, WallNs};
+use crate::model::{IdRange, MeterRow, NS_PER_S, PulseId, STAMP_STEP_NS, WallNs};
 
 /// So many ids back the pulses before the first ones of a page are looked for.
 const LOOK_BACK: i64 = 5_000;
@@ -19,16 +19,16 @@ const LOOK_BACK: i64 = 5_000;
 #[derive(Debug, Default)]
 pub(super) struct Neighbours {
     /// By the meter's row.
-    last: BTreeMap<i64, WallNs>,
+    last: BTreeMap<MeterRow, WallNs>,
     /// The id up to which `last` knows of all pulses.
-    until: i64,
+    until: PulseId,
 }
 
 /// Since when lines are watched without a break up to now, by the meter's row.
-pub(in crate::journal) type WatchedSince = BTreeMap<i64, WallNs>;
+pub(in crate::journal) type WatchedSince = BTreeMap<MeterRow, WallNs>;
 
 impl Neighbours {
-    /// The gaps before these pulses, in nanoseconds, None where one is not known. `first..=last`: the ids that they stand for.
+    /// The gaps before these pulses, in nanoseconds, None where one is not known. `ids`: those that they stand for.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -36,17 +36,18 @@ impl Neighbours {
         &mut self,
         reader: &mut Reader,
         entries: &[StoredPulse],
-        (first, last): (i64, i64),
+        ids: IdRange,
         since: &WatchedSince,
     ) -> Result<Vec<Option<i64>>, JournalError> {
-        if self.until + 1 != first {
+        if self.until.next() != ids.first {
             self.last.clear();
-            let before = reader.page(first - LOOK_BACK, first - 1, usize::MAX)?;
+            let before = IdRange::new(ids.first - LOOK_BACK, ids.first.previous());
+            let before = reader.page(before, usize::MAX)?;
             for pulse in &before.entries {
                 self.last.insert(pulse.meter, pulse.wall_ns);
             }
         }
-        self.until = last;
+        self.until = ids.last;
         let watched = Watches::of(reader, entries, &self.last, since)?;
         let gaps = entries.iter().map(|pulse| {
             let before_ns = self.last.insert(pulse.meter, pulse.wall_ns)?;
@@ -62,7 +63,7 @@ impl Neighbours {
 
 /// Stretches over which lines were watched, by the meter's row.
 struct Watches<'a> {
-    kept: BTreeMap<i64, Vec<(WallNs, WallNs)>>,
+    kept: BTreeMap<MeterRow, Vec<(WallNs, WallNs)>>,
     since: &'a WatchedSince,
 }
 
@@ -71,10 +72,10 @@ impl Watches<'_> {
     fn of<'a>(
         reader: &Reader,
         entries: &[StoredPulse],
-        before: &BTreeMap<i64, WallNs>,
+        before: &BTreeMap<MeterRow, WallNs>,
         since: &'a WatchedSince,
     ) -> Result<Watches<'a>, JournalError> {
-        let mut kept: BTreeMap<i64, Vec<(WallNs, WallNs)>> = BTreeMap::new();
+        let mut kept: BTreeMap<MeterRow, Vec<(WallNs, WallNs)>> = BTreeMap::new();
         let stamps = || {
             let pulses = entries.iter().map(|pulse| pulse.wall_ns);
             pulses.chain(before.values().copied())
@@ -95,7 +96,7 @@ impl Watches<'_> {
         Ok(Watches { kept, since })
     }
 
-    fn covers(&self, meter: i64, from_ns: WallNs, to_ns: WallNs) -> bool {
+    fn covers(&self, meter: MeterRow, from_ns: WallNs, to_ns: WallNs) -> bool {
         let is_live = self
             .since
             .get(&meter)

@@ -11,7 +11,7 @@ use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::{FILE_NAME, JournalError};
 use crate::live::Board;
-use crate::model::{MeterId, MonoNs, NS_PER_S, Pulse, WallNs};
+use crate::model::{IdRange, MeterId, MonoNs, NS_PER_S, Pulse, PulseId, SegmentRow, WallNs};
 
 /// What a meter's usual silence is changes slowly, and costs a read of four weeks.
 const SILENCE_EVERY_NS: i64 = 3_600 * NS_PER_S;
@@ -36,9 +36,9 @@ pub(super) struct Publisher {
     configured: Vec<String>,
     // State.
     /// Segments that were not final at the last look.
-    provisional: HashSet<i64>,
+    provisional: HashSet<SegmentRow>,
     /// Offsets of segments that are: they never change, so a commit asks nothing.
-    finals: HashMap<i64, i64>,
+    finals: HashMap<SegmentRow, i64>,
     /// Something has changed that has to be read again.
     is_stale: bool,
     silence_ns: MonoNs,
@@ -114,7 +114,7 @@ impl Publisher {
     }
 
     /// `pending` is committed; its newest pulse is `newest`.
-    pub(super) fn committed(&mut self, journal: &Journal, pending: &Pending, newest: i64) {
+    pub(super) fn committed(&mut self, journal: &Journal, pending: &Pending, newest: PulseId) {
         self.is_stale |= !pending.segments.is_empty();
         // Of each meter: how many pulses, and the last one.
         let mut counted: BTreeMap<MeterId, (i64, Pulse)> = BTreeMap::new();
@@ -151,14 +151,14 @@ impl Publisher {
             self.board.publish_journal(|journal| {
                 let first = journal
                     .bounds
-                    .map_or(newest + 1 - count, |(first, _)| first);
-                journal.bounds = Some((first, newest));
+                    .map_or(newest - (count - 1), |bounds| bounds.first);
+                journal.bounds = Some(IdRange::new(first, newest));
             });
         }
     }
 
     /// The offset of a segment, if it is final.
-    fn final_offset_ns(&mut self, segment: i64) -> Option<i64> {
+    fn final_offset_ns(&mut self, segment: SegmentRow) -> Option<i64> {
         if self.provisional.contains(&segment) {
             return None;
         }

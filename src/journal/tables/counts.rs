@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row};
 
 use crate::journal::{JournalError, OpContext};
-use crate::model::{PulseGaps, View, WindowCount};
+use crate::model::{MeterRow, PulseGaps, View, WindowCount};
 
 /// In an upsert: the gaps of both.
 pub(in crate::journal) const MERGE_GAPS: &str = "
@@ -18,7 +18,7 @@ pub struct MeterCount {
     /// When it begins, in seconds since 1970.
     pub start_s: i64,
     /// The row of the meter.
-    pub meter: i64,
+    pub meter: MeterRow,
     /// What was counted.
     pub count: WindowCount,
 }

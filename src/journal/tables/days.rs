@@ -11,7 +11,7 @@ use crate::journal::handles::reader::Reader;
 use crate::journal::tables::counts::{MERGE_GAPS, MeterCount, columns};
 use crate::journal::tables::quarters::{quarters_from_s, quarters_of};
 use crate::journal::{JournalError, OpContext};
-use crate::model::{WindowCount, WindowCounts};
+use crate::model::{MeterRow, WindowCount, WindowCounts};
 
 /// From when on quarters and days are all there. What is before is still to be filled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(in crate::journal) fn put_days(
     let Some(zone) = zone else {
         return forget_days(transaction);
     };
-    let mut days: BTreeMap<(i64, i64), WindowCount> = BTreeMap::new();
+    let mut days: BTreeMap<(i64, MeterRow), WindowCount> = BTreeMap::new();
     let mut day_s = (i64::MAX, i64::MAX);
     for ((start_s, meter), count) in tally.quarters() {
         if !(day_s.0..day_s.1).contains(&start_s) {
@@ -72,7 +72,7 @@ pub(in crate::journal) fn put_days(
 fn put_day(
     transaction: &Transaction<'_>,
     zone: i64,
-    (start_s, meter): (i64, i64),
+    (start_s, meter): (i64, MeterRow),
     count: WindowCount,
 ) -> Result<(), JournalError> {
     let (shortest_ms, longest_ms) = columns(count.gaps);
@@ -107,7 +107,7 @@ pub(in crate::journal) fn fill_days(
         .prepare_cached("DELETE FROM day WHERE zone = ?1 AND start_s >= ?2 AND start_s < ?3")
         .and_then(|mut delete| delete.execute((zone.row, from_s, to_s)))
         .op("fill days")?;
-    let mut tally: BTreeMap<(i64, i64), WindowCount> = BTreeMap::new();
+    let mut tally: BTreeMap<(i64, MeterRow), WindowCount> = BTreeMap::new();
     let mut day_s = (i64::MAX, i64::MAX);
     for quarter in quarters_of(transaction, (from_s, to_s))? {
         if !(day_s.0..day_s.1).contains(&quarter.start_s) {

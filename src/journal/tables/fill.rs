@@ -6,13 +6,13 @@ use rusqlite::{Connection, Transaction};
 
 use crate::journal::tables::windows::windows_of;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{QUARTER_S, View};
+use crate::model::{MeterRow, QUARTER_S, View};
 
 /// Quarters in an hour.
 const A_HOUR: usize = 4;
 
 /// What is counted in quarters, by start and the meter's row.
-pub(in crate::journal) type Quarters = BTreeMap<(i64, i64), i64>;
+pub(in crate::journal) type Quarters = BTreeMap<(i64, MeterRow), i64>;
 
 /// What is known of the quarters of one meter's hour.
 #[derive(Debug, Default)]
@@ -48,13 +48,13 @@ pub(in crate::journal) fn fill_quarters(
     (from_s, to_s): (i64, i64),
     theirs: &Quarters,
 ) -> Result<(), JournalError> {
-    let mut hours: BTreeMap<(i64, i64), HourSplit> = BTreeMap::new();
+    let mut hours: BTreeMap<(i64, MeterRow), HourSplit> = BTreeMap::new();
     for window in windows_of(transaction, View::Hour, (from_s, to_s))? {
         let split = hours.entry((window.start_s, window.meter)).or_default();
         split.pulses = window.pulses;
     }
     // What hours do not tell of is damage.
-    let place = |start_s: i64, meter: i64| {
+    let place = |start_s: i64, meter: MeterRow| {
         let hour_s = View::Hour.floor_s(start_s);
         let quarter = usize::try_from((start_s - hour_s) / QUARTER_S).unwrap_or(0);
         ((hour_s, meter), quarter)
@@ -75,7 +75,9 @@ pub(in crate::journal) fn fill_quarters(
     for split in hours.values_mut() {
         split.finer = split.fine;
     }
-    for ((start_s, meter), pulses) in theirs.range((from_s, i64::MIN)..(to_s, i64::MIN)) {
+    for ((start_s, meter), pulses) in
+        theirs.range((from_s, MeterRow(i64::MIN))..(to_s, MeterRow(i64::MIN)))
+    {
         let (hour, quarter) = place(*start_s, *meter);
         if let Some(split) = hours.get_mut(&hour) {
             split.finer[quarter] = split.finer[quarter].max(*pulses);
@@ -94,7 +96,7 @@ pub(in crate::journal) fn fill_quarters(
 
 fn put_quarter(
     transaction: &Transaction<'_>,
-    (start_s, meter): (i64, i64),
+    (start_s, meter): (i64, MeterRow),
     (pulses, coarse): (i64, i64),
 ) -> Result<(), JournalError> {
     transaction
@@ -111,7 +113,7 @@ fn put_quarter(
 fn quarter_rows(
     connection: &Connection,
     span_s: (i64, i64),
-) -> Result<Vec<(i64, i64, i64, i64)>, JournalError> {
+) -> Result<Vec<(i64, MeterRow, i64, i64)>, JournalError> {
     connection
         .prepare_cached(
             "SELECT start_s, meter, pulses, coarse FROM quarter WHERE start_s >= ?1 AND start_s < ?2",

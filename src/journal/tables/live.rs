@@ -8,7 +8,9 @@ use crate::live::silence;
 use crate::live::{
     ClockLive, DeliveryLive, JournalLive, JournalPhase, MeterLive, MetersLive, ViewsLive,
 };
-use crate::model::{DeliveryState, NS_PER_S, Reading, Tier, View, ViewsState, WallNs};
+use crate::model::{
+    DeliveryState, IdRange, MeterRow, NS_PER_S, PulseId, Reading, Tier, View, ViewsState, WallNs,
+};
 
 impl Reader {
     /// What is counted of each meter, without its usual silence. `configured`: the meters that the configuration lists.
@@ -50,7 +52,7 @@ impl Reader {
     pub fn usual_silences_s(&self, now_ns: WallNs) -> Result<BTreeMap<String, i64>, JournalError> {
         let now_s = now_ns.div_euclid(NS_PER_S);
         let names = self.meter_names()?;
-        let mut hours: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        let mut hours: BTreeMap<MeterRow, Vec<i64>> = BTreeMap::new();
         for window in self.windows(View::Hour, silence::history_from_s(now_s), now_s)? {
             if window.pulses > 0 {
                 hours.entry(window.meter).or_default().push(window.start_s);
@@ -68,7 +70,7 @@ impl Reader {
     /// When the journal cannot be read.
     pub fn journal_live(&self) -> Result<JournalLive, JournalError> {
         let bounds = self.bounds()?;
-        let newest = bounds.map_or(0, |(_, last)| last);
+        let newest = bounds.map_or(PulseId::default(), |ids| ids.last);
         let clock = self.clock_trust()?;
         Ok(JournalLive {
             phase: JournalPhase::Open,
@@ -92,7 +94,7 @@ impl Reader {
     pub fn delivery_live(
         &mut self,
         name: &str,
-        bounds: Option<(i64, i64)>,
+        bounds: Option<IdRange>,
     ) -> Result<Option<(DeliveryLive, ViewsLive)>, JournalError> {
         let destinations = self.destinations()?;
         let known = destinations.into_iter().find(|(_, known, _)| known == name);
@@ -107,11 +109,11 @@ impl Reader {
             since_ns: state.since_ns,
             ..DeliveryLive::default()
         };
-        if let Some((first, last)) = bounds.filter(|_| delivery.raw) {
+        if let Some(ids) = bounds.filter(|_| delivery.raw) {
             let delivered = self.delivered(row)?;
-            (delivery.missing, delivery.seen) = (delivered.missing(first, last), last);
-            if let Some(gap) = delivered.gaps(first, last).first() {
-                delivery.oldest_ns = self.stamp_of(gap.0)?;
+            (delivery.missing, delivery.seen) = (delivered.missing(ids), ids.last);
+            if let Some(gap) = delivered.gaps(ids).first() {
+                delivery.oldest_ns = self.stamp_of(gap.first)?;
             }
         }
         let state = self.views_state(row)?;
@@ -133,8 +135,8 @@ impl Reader {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn stamp_of(&mut self, id: i64) -> Result<Option<WallNs>, JournalError> {
-        let page = self.page(id, id, 1)?;
+    pub fn stamp_of(&mut self, id: PulseId) -> Result<Option<WallNs>, JournalError> {
+        let page = self.page(IdRange::one(id), 1)?;
         Ok(page.entries.first().map(|entry| entry.wall_ns))
     }
 }

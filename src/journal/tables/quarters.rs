@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 use crate::journal::handles::reader::Reader;
 use crate::journal::tables::counts::{MERGE_GAPS, MeterCount, columns};
 use crate::journal::{JournalError, OpContext};
-use crate::model::{View, WindowCount};
+use crate::model::{MeterRow, View, WindowCount};
 
 /// The key of the journal that tells from when on all quarters are there, in seconds since 1970.
 pub(in crate::journal) const QUARTERS_FROM: &str = "quarters_from_s";
@@ -14,7 +14,7 @@ pub(in crate::journal) const QUARTERS_FROM: &str = "quarters_from_s";
 /// Adds what is counted to a quarter: its start in seconds since 1970, the meter's row.
 pub(in crate::journal) fn add_to_quarter(
     transaction: &Transaction<'_>,
-    (start_s, meter): (i64, i64),
+    (start_s, meter): (i64, MeterRow),
     count: WindowCount,
 ) -> Result<(), JournalError> {
     let (shortest_ms, longest_ms) = columns(count.gaps);

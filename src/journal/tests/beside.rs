@@ -15,7 +15,7 @@ use crate::journal::stages::durable::Durable;
 use crate::journal::stages::marks::Marks;
 use crate::journal::tables::readings::Registers;
 use crate::journal::tests::{Bench, WALL, names, pending, pulses, segment};
-use crate::model::{NS_PER_S, Reading};
+use crate::model::{NS_PER_S, PulseId, Reading};
 
 /// What must not wait for a reader may take so long on a busy machine; the wait would be 5 s.
 const AT_ONCE_NS: i64 = 3 * NS_PER_S;
@@ -53,7 +53,7 @@ fn a_reader_does_not_keep_the_journal_from_being_opened_and_nothing_is_called_du
     let journal = opened.unwrap();
     assert!(took_ns < AT_ONCE_NS, "{took_ns} ns");
     assert!(!journal.is_proven());
-    assert_eq!(journal.newest(), 7);
+    assert_eq!(journal.newest(), PulseId(7));
 
     let clock = VirtualClock::at(WALL);
     let marks = Arc::new(Marks::unproven(journal.newest(), clock.mono_ns()));
@@ -64,14 +64,14 @@ fn a_reader_does_not_keep_the_journal_from_being_opened_and_nothing_is_called_du
         clock.advance(60 * NS_PER_S);
         durable.step().unwrap();
         let mark = marks.now();
-        assert_eq!((mark.durable, mark.unsyncable), (0, None));
+        assert_eq!((mark.durable.0, mark.unsyncable), (0, None));
         let wait = durable.due_in().unwrap();
         assert!(!wait.is_zero(), "it is not tried without a pause");
     }
     drop(reader);
     clock.advance(60 * NS_PER_S);
     durable.step().unwrap();
-    assert_eq!(marks.now().durable, 7);
+    assert_eq!(marks.now().durable, PulseId(7));
     drop(journal);
     assert!(open().unwrap().is_proven(), "nobody reads any more");
 }
@@ -104,7 +104,11 @@ fn a_reader_that_keeps_the_wal_holds_up_no_commit() {
             took_ns < AT_ONCE_NS,
             "{took_ns} ns, with the lock of the writer held"
         );
-        assert_eq!(bench.marks.now().durable, made, "what is synced is durable");
+        assert_eq!(
+            bench.marks.now().durable.0,
+            made,
+            "what is synced is durable"
+        );
     }
     drop(reader);
     bench.clock.advance(120 * NS_PER_S);

@@ -17,8 +17,8 @@ use crate::journal::handles::journal::Journal;
 use crate::journal::salvage::Foreign;
 use crate::journal::tests::{Bench, WALL, names, pending, pulses, segment};
 use crate::model::{
-    MeterId, NS_PER_S, Pulse, PulseGaps, QUARTER_S, S_PER_DAY, STAMP_STEP_NS, SegmentNo, View,
-    Watched, WatchedStretch,
+    MeterId, MeterRow, NS_PER_S, Pulse, PulseGaps, QUARTER_S, S_PER_DAY, STAMP_STEP_NS, SegmentNo,
+    View, Watched, WatchedStretch,
 };
 
 fn zone(name: &str) -> TimeZone {
@@ -26,9 +26,9 @@ fn zone(name: &str) -> TimeZone {
 }
 
 /// Pulses by start and meter.
-type Sums = BTreeMap<(i64, i64), i64>;
+type Sums = BTreeMap<(i64, MeterRow), i64>;
 
-fn sums(stamps: &[(i64, i64)], start_s: impl Fn(i64) -> i64) -> Sums {
+fn sums(stamps: &[(MeterRow, i64)], start_s: impl Fn(i64) -> i64) -> Sums {
     let mut sums = Sums::new();
     for (meter, wall_ns) in stamps {
         let at_s = wall_ns.div_euclid(NS_PER_S);
@@ -57,7 +57,7 @@ fn days(bench: &Bench, zone: &TimeZone) -> Sums {
 }
 
 /// Quarters and days are a recount of the pulses, which are all there.
-fn check(bench: &Bench, zone: &TimeZone, stamps: &[(i64, i64)]) {
+fn check(bench: &Bench, zone: &TimeZone, stamps: &[(MeterRow, i64)]) {
     let counted = sums(stamps, |at_s| at_s - at_s.rem_euclid(QUARTER_S));
     assert_eq!(quarters(bench), counted);
     let calendar = Calendar::new(zone.clone());
@@ -228,10 +228,10 @@ fn what_is_known_by_the_hour_alone_is_marked_and_counted_once() {
     assert!(!reader.has_coarse_quarters(hour_s, i64::MAX).unwrap());
     let late_s = (WALL / NS_PER_S + 3_000) / QUARTER_S * QUARTER_S;
     if late_s % 3_600 != 0 {
-        assert_eq!(found[&(late_s, 1)], 5, "to the quarter");
+        assert_eq!(found[&(late_s, MeterRow(1))], 5, "to the quarter");
     }
     for hour in reader.windows(View::Hour, 0, i64::MAX).unwrap() {
-        let of_hour = found.range((hour.start_s, 0)..(hour.start_s + 3_600, 0));
+        let of_hour = found.range((hour.start_s, MeterRow(0))..(hour.start_s + 3_600, MeterRow(0)));
         let of_hour = of_hour.filter(|((_, meter), _)| *meter == hour.meter);
         assert_eq!(of_hour.map(|(_, n)| n).sum::<i64>(), hour.pulses);
     }
@@ -410,7 +410,7 @@ fn another_journals_quarters_are_taken_over_with_its_windows() {
         .unwrap();
     let theirs = Foreign::open(&file_in(old.dir.path())).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let meter_of = [(1, 0), (2, 1)].into();
+    let meter_of = [(MeterRow(1), 0), (MeterRow(2), 1)].into();
     for added in [720, 0] {
         let mut journal = Journal::open(dir.path(), &names(), "", WALL).unwrap();
         journal.count_days_in(&zone).unwrap();
