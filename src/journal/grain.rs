@@ -3,7 +3,7 @@
 
 use super::handles::reader::Reader;
 use super::tables::counts::{MeterCount, view_counts};
-use super::tables::days::Filled;
+use super::tables::days::FilledFrom;
 use super::{JournalError, OpContext};
 use crate::model::{QUARTER_S, S_PER_DAY, View};
 
@@ -47,7 +47,7 @@ impl Grain {
     }
 
     /// Whether all of the time from `from_s` on is told by it at `now_s`.
-    pub fn tells_since(self, from_s: i64, now_s: i64, filled: Filled) -> bool {
+    pub fn tells_since(self, from_s: i64, now_s: i64, filled: FilledFrom) -> bool {
         match self {
             Grain::Minute => View::Minute.is_kept_since(from_s, now_s),
             Grain::FiveMinutes => View::FiveMinutes.is_kept_since(from_s, now_s),
@@ -64,7 +64,7 @@ fn pieces(
     grain: Grain,
     (from_s, to_s): (i64, i64),
     now_s: i64,
-    filled: Filled,
+    filled: FilledFrom,
 ) -> Vec<(Grain, (i64, i64))> {
     if !matches!(grain, Grain::Quarter | Grain::Day) {
         return vec![(grain, (from_s, to_s))];
@@ -100,7 +100,7 @@ impl Reader {
         grain: Grain,
         (from_s, to_s): (i64, i64),
         now_s: i64,
-        filled: Filled,
+        filled: FilledFrom,
     ) -> Result<Vec<MeterCount>, JournalError> {
         let mut all = Vec::new();
         let view = |view, span_s| view_counts(&self.connection, view, span_s);
@@ -143,8 +143,8 @@ mod tests {
 
     const NOW_S: i64 = 2_000_000_000;
 
-    fn filled(quarters_from_s: i64, days_from_s: i64) -> Filled {
-        Filled {
+    fn filled(quarters_from_s: i64, days_from_s: i64) -> FilledFrom {
+        FilledFrom {
             quarters_from_s,
             days_from_s,
             zone: Some(1),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::grain::Grain;
 use super::handles::reader::Reader;
-use super::tables::days::Filled;
+use super::tables::days::FilledFrom;
 use super::{JournalError, OpContext};
 use crate::model::{IdRange, LossCause, MeterRow, NS_PER_S, PulseGaps, View, WindowCount};
 
@@ -65,7 +65,7 @@ impl Reader {
         &mut self,
         starts_s: &[i64],
         grain: Grain,
-        (now_s, filled): (i64, Filled),
+        (now_s, filled): (i64, FilledFrom),
     ) -> Result<Vec<CountedParts>, JournalError> {
         self.at_one_moment(|reader| reader.counted_now(starts_s, grain, (now_s, filled)))
     }
@@ -183,7 +183,7 @@ impl Reader {
         &mut self,
         starts_s: &[i64],
         grain: Grain,
-        (now_s, filled): (i64, Filled),
+        (now_s, filled): (i64, FilledFrom),
     ) -> Result<Vec<CountedParts>, JournalError> {
         let names = self.meter_names()?;
         let totals = self.totals()?;

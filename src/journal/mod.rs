@@ -100,7 +100,7 @@ pub use stages::unsynced::Carryover;
 pub use stages::writer::Writer;
 pub use tables::compared::{Changed, Compared, Looked, Reconciled};
 pub use tables::counts::MeterCount;
-pub use tables::days::Filled;
+pub use tables::days::FilledFrom;
 pub use tables::deliveries::{DeliveryNews, DestinationState, ExpiredPulse, RefusedPulse};
 pub use tables::ledger::LedgerEntry;
 pub use tables::meters::MeterTotals;

@@ -15,7 +15,7 @@ use crate::model::{MeterRow, WindowCount, WindowCounts};
 
 /// From when on quarters and days are all there. What is before is still to be filled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Filled {
+pub struct FilledFrom {
     /// Quarters, in seconds since 1970; [`i64::MAX`]: none are yet.
     pub quarters_from_s: i64,
     /// Days of the zone that was asked for.
@@ -24,10 +24,10 @@ pub struct Filled {
     pub(in crate::journal) zone: Option<i64>,
 }
 
-impl Filled {
+impl FilledFrom {
     /// Of a journal whose days are not kept.
-    pub fn of_quarters(quarters_from_s: i64) -> Filled {
-        Filled {
+    pub fn of_quarters(quarters_from_s: i64) -> FilledFrom {
+        FilledFrom {
             quarters_from_s,
             days_from_s: i64::MAX,
             zone: None,
@@ -158,7 +158,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn filled(&self, zone: &TimeZone) -> Result<Filled, JournalError> {
+    pub fn filled(&self, zone: &TimeZone) -> Result<FilledFrom, JournalError> {
         // A zone that was left may have a row for a while.
         let newest: Option<(i64, String, i64)> = self
             .connection
@@ -166,8 +166,8 @@ impl Reader {
             .and_then(|mut select| select.query_row([], |row| row.try_into()).optional())
             .op("be read")?;
         let known = newest.filter(|(_, name, _)| name == name_of(zone));
-        let none = Filled::of_quarters(quarters_from_s(&self.connection)?);
-        Ok(known.map_or(none, |(id, _, days_from_s)| Filled {
+        let none = FilledFrom::of_quarters(quarters_from_s(&self.connection)?);
+        Ok(known.map_or(none, |(id, _, days_from_s)| FilledFrom {
             days_from_s,
             zone: Some(id),
             ..none
@@ -181,7 +181,7 @@ impl Reader {
     /// When the journal cannot be read.
     pub fn days(
         &self,
-        filled: Filled,
+        filled: FilledFrom,
         from_s: i64,
         to_s: i64,
     ) -> Result<Vec<MeterCount>, JournalError> {

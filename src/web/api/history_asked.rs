@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::energy::days::LocalDays;
 use crate::energy::periods::Calendar;
-use crate::journal::{Filled, Grain};
+use crate::journal::{FilledFrom, Grain};
 use crate::web::problem::{Problem, SPAN_TOO_LONG, WRONG_PARAMETER};
 use crate::web::query::Query;
 
@@ -50,7 +50,7 @@ impl HistoryLevel {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct HistoryKept {
     pub(super) now_s: i64,
-    pub(super) filled: Filled,
+    pub(super) filled: FilledFrom,
     /// Of some pulses only the hour is known.
     pub(super) has_coarse: bool,
 }
@@ -279,7 +279,7 @@ mod tests {
     fn kept(has_coarse: bool, quarters_from_s: i64) -> HistoryKept {
         HistoryKept {
             now_s: NOW_S,
-            filled: Filled::of_quarters(quarters_from_s),
+            filled: FilledFrom::of_quarters(quarters_from_s),
             has_coarse,
         }
     }
