@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
 use tracing::info;
 
 use super::remote::Remote;
@@ -73,8 +72,7 @@ impl Prepared {
             settings.journal.clone(),
             delivered,
         )?;
-        let zone = settings.site.time_zone.clone();
-        writer.count_days_in(&zone.unwrap_or_else(TimeZone::system))?;
+        writer.count_days_in(&settings.site.zone())?;
         writer.preallocate();
         let reporter = Reporter::new(Arc::clone(board), real);
         let outbox = writer.outbox();

@@ -63,6 +63,7 @@
 //! of the process. The [`Durable`] thread syncs the WAL and publishes the **durable mark**, the
 //! newest id that survives a power cut. Only up to that mark anything is sent.
 
+mod backup;
 mod db;
 mod error;
 mod grain;
@@ -77,6 +78,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+pub use backup::{JournalCopy, JournalSnapshot, beside_copy};
 pub use db::aside::set_aside;
 pub use db::file::{FILE_NAME, file_in};
 pub use db::kind::SIMULATED_BOOT;

@@ -25,7 +25,7 @@ pub use self::gaps::{PulseGaps, WindowCount};
 pub use self::ids::{DestinationRow, IdRange, MeterRow, PulseId, SegmentRow};
 pub use self::line::{FilterState, FilterTally, LineNow, LineState};
 pub use self::loss::{Loss, LossCause, Losses};
-pub use self::meter::{MeterId, SIMULATED_IMP_PER_KWH};
+pub use self::meter::{MeterId, Role, SIMULATED_IMP_PER_KWH};
 pub use self::notice::Notice;
 pub use self::point::{FIELD, TAG};
 pub use self::pulse::{Pulse, SegmentNo};

@@ -1216,6 +1216,7 @@ fn meters() -> Vec<MeterSettings> {
         .zip(20..)
         .map(|(name, number)| MeterSettings {
             name: (*name).to_owned(),
+            role: None,
             line: LineSettings {
                 chip: None,
                 line: LineName::Number(number),

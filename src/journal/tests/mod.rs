@@ -487,3 +487,26 @@ fn a_commit_that_fails_loses_nothing() {
     assert_eq!(bench.marks.now().failing, None);
     assert_eq!(bench.stamps().len(), 5_010);
 }
+
+#[test]
+fn the_board_begins_with_the_last_pulses_of_this_boot() {
+    let mut bench = Bench::new(|_| {});
+    let trusted = vec![segment(0, WALL, Trust::Assumed)];
+    let all = [pulses(0, 0, 40), pulses(1, 0, 2)].concat();
+    bench.push(pending(trusted, all));
+    bench.writer.step();
+    let shown = |bench: &Bench, meter: &str| {
+        let meters = Arc::clone(&bench.intake.board().snapshot().meters);
+        let meter = meters.get(meter).expect("it is configured");
+        meter.earlier.iter().collect::<Vec<_>>()
+    };
+    let nothing: Vec<i64> = Vec::new();
+    assert_eq!(shown(&bench, "Import"), nothing);
+    let bench = bench.reboot("boot");
+    let stamps = shown(&bench, "Import");
+    assert_eq!(stamps.len(), 32, "as many as are kept");
+    assert!(stamps.is_sorted());
+    assert_eq!(shown(&bench, "Export").len(), 2);
+    let bench = bench.reboot("another boot");
+    assert_eq!(shown(&bench, "Import"), nothing, "of another clock");
+}
