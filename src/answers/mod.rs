@@ -2,7 +2,7 @@
 //! journal, and how a command asks the daemon that runs for it ([`ask`]).
 //!
 //! Field by field they are the JSON of `powerlogger status --json`, `losses --json` and `register --json`, and of
-//! `/api/v1/status`, `/losses` and `/registers`.
+//! `/api/v1/status`, `/losses` and `/registers`; what a person wants first ([`overview`]) is put together from others.
 
 pub mod ask;
 pub mod events;

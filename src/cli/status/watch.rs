@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::overview::{self, last_hour, power};
-use super::seen::{Seen, see};
+use super::seen::{StatusNow, see};
 use super::spark::spark;
 use super::trust;
 use crate::answers::events::{StreamEnd, follow};
@@ -44,7 +44,7 @@ const BESIDE_BARS: usize = 34;
 /// What the threads tell.
 enum News {
     /// A look at all of it.
-    Seen(Result<Box<View>>),
+    Looked(Result<Box<Screenful>>),
     /// What the daemon tells of this moment.
     Now(Box<NowAnswer>),
     /// Its stream has ended.
@@ -52,8 +52,8 @@ enum News {
 }
 
 /// All that is shown.
-struct View {
-    seen: Seen,
+struct Screenful {
+    seen: StatusNow,
     /// Power of each minute of the last hour, by meter.
     hour: Vec<Vec<Option<f64>>>,
 }
@@ -64,7 +64,7 @@ struct View {
 /// When there is no journal, or the output is gone.
 pub(super) fn watch(loaded: &Loaded, is_json: bool, out: &mut dyn Write) -> Result<()> {
     let shown = Shown {
-        view: View::look(loaded)?,
+        view: Screenful::look(loaded)?,
         trouble: None,
         is_stale: false,
         is_new: true,
@@ -170,8 +170,8 @@ fn looks(loaded: &Loaded, tell: &Sender<News>, asked: &Receiver<()>) {
             Err(RecvTimeoutError::Disconnected) => return,
         }
         asked.try_iter().for_each(drop);
-        let seen = View::look(loaded).map(Box::new);
-        if tell.send(News::Seen(seen)).is_err() {
+        let seen = Screenful::look(loaded).map(Box::new);
+        if tell.send(News::Looked(seen)).is_err() {
             return;
         }
     }
@@ -204,12 +204,12 @@ fn pause(length: Duration) {
     thread::sleep(length);
 }
 
-impl View {
-    fn look(loaded: &Loaded) -> Result<View> {
+impl Screenful {
+    fn look(loaded: &Loaded) -> Result<Screenful> {
         let seen = see(loaded, true)?;
         let hour = seen.overview.as_ref();
         let hour = hour.and_then(|overview| last_hour(loaded, overview).ok());
-        Ok(View {
+        Ok(Screenful {
             seen,
             hour: hour.unwrap_or_default(),
         })
@@ -218,7 +218,7 @@ impl View {
 
 /// What is shown, and what is to be done about it.
 struct Shown {
-    view: View,
+    view: Screenful,
     /// Why the last look has failed.
     trouble: Option<String>,
     /// It is to be looked at again.
@@ -231,12 +231,12 @@ impl Shown {
     fn take(&mut self, news: News) {
         self.is_new = true;
         match news {
-            News::Seen(Ok(view)) => {
+            News::Looked(Ok(view)) => {
                 let was_live = self.view.seen.is_answered;
                 (self.view, self.trouble) = (*view, None);
                 self.is_stale |= was_live != self.view.seen.is_answered;
             }
-            News::Seen(Err(failed)) => self.trouble = Some(format!("{failed:#}")),
+            News::Looked(Err(failed)) => self.trouble = Some(format!("{failed:#}")),
             News::Now(now) => {
                 let overview = self.view.seen.overview.as_mut();
                 let is_taken = overview.is_some_and(|overview| overview.take(&now));
