@@ -69,7 +69,10 @@ impl Present {
                 since_s: line.map_or(0, |line| line.now.since_ns.div_euclid(NS_PER_S)),
                 rate: worth.zip(line).map(|(worth, line)| {
                     let mut rate = rate_of(settings, worth, &earlier, line);
-                    if !line.is_read() {
+                    if line.is_read() {
+                        // Else the house is not known all night, for want of sun.
+                        rate.presume_rest(now_ns);
+                    } else {
                         // What flows there is not known, nor what several meters make together.
                         rate.interrupted(now_ns);
                     }

@@ -9,29 +9,23 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::daemon::Daemon;
+use crate::support::port::Port;
 use crate::support::program::{Program, find, skip};
-use crate::support::wait::wait_for;
+use crate::support::wait::{PATIENCE, wait_for};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use powerlogger::influx::{Client, ClientSettings};
 use serde_json::Value;
-
-/// A busy machine takes its time; nothing is waited for that takes a minute on a quiet one.
-const LONGEST: Duration = Duration::from_secs(180);
 
 /// How often a query is asked again: a scrape comes once a second.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The recording is longer than all waits together.
 const RECORDED_S: u64 = 1_800;
-
-/// Another program may take a free port first.
-const TRIES: usize = 10;
 
 /// A meter: its name, pulses a kWh, microseconds from pulse to pulse, and the watts that this means.
 const METERS: [(&str, u64, u64, f64); 3] = [
@@ -75,23 +69,13 @@ fn recording() -> String {
     text
 }
 
-/// A daemon that counts the recording, and the port it serves at.
-fn counting(recording: &Path) -> (Daemon, u16) {
+/// A daemon that counts the recording, at this port.
+fn counting(recording: &Path, port: u16) -> Daemon {
     let args = ["--replay", recording.to_str().unwrap()];
-    for _ in 0..TRIES {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        let mut daemon = Daemon::start(&config(port), &args);
-        let url = format!("http://127.0.0.1:{port}/");
-        daemon.wait_for("a door, open or taken", |daemon| {
-            daemon.log().contains(&url) || daemon.log().contains("cannot listen")
-        });
-        if daemon.log().contains(&url) {
-            return (daemon, port);
-        }
-    }
-    panic!("no free port in {TRIES} tries");
+    let mut daemon = Daemon::start(&config(port), &args);
+    let url = format!("http://127.0.0.1:{port}/");
+    daemon.wait_for("an open door", |daemon| daemon.log().contains(&url));
+    daemon
 }
 
 fn client(port: u16) -> Client {
@@ -100,7 +84,7 @@ fn client(port: u16) -> Client {
         org: String::new(),
         token: None,
         ca_file: None,
-        timeout: LONGEST,
+        timeout: PATIENCE,
     };
     Client::new(&settings).expect("no CA file")
 }
@@ -128,9 +112,9 @@ impl Prometheus {
             .arg(format!("--storage.tsdb.path={}", path("data")))
             .arg("--web.listen-address=127.0.0.1:0");
         let program = Program::start(&mut command, &dir.path().join("log"));
-        let port = wait_for("a listening port", LONGEST, || program.listening_port());
+        let port = wait_for("a listening port", PATIENCE, || program.listening_port());
         let client = client(port);
-        wait_for("a Prometheus that is ready", LONGEST, || {
+        wait_for("a Prometheus that is ready", PATIENCE, || {
             let answer = client.request("GET", "/-/ready", &[], b"").ok()?;
             (answer.status == 200).then_some(())
         });
@@ -178,7 +162,7 @@ impl Prometheus {
                 return;
             }
             assert!(
-                started.elapsed() < LONGEST,
+                started.elapsed() < PATIENCE,
                 "{query} is {found:?}, and is to be {wanted:?}"
             );
             std::thread::sleep(LOOK_EVERY);
@@ -195,7 +179,9 @@ fn a_true_prometheus_gives_what_flows() {
     let dir = tempfile::tempdir().unwrap();
     let edges = dir.path().join("edges");
     fs::write(&edges, recording()).unwrap();
-    let (mut daemon, port) = counting(&edges);
+    let kept = Port::keep();
+    let port = kept.number();
+    let mut daemon = counting(&edges, port);
     daemon.wait_for_pulses(50);
     lints(&promtool, &client(port));
 
