@@ -76,12 +76,10 @@ pub(super) fn watch(loaded: &Loaded, is_json: bool, out: &mut dyn Write) -> Resu
     })?;
     begin("follow", loaded, &tell, follows)?;
     let threads = Threads { news, again };
-    if is_json {
-        return lines(shown, &threads, out, Shown::json);
-    }
-    match Terminal::take()? {
-        Some(terminal) => screen(shown, &threads, loaded, (terminal, out)),
-        None => lines(shown, &threads, out, Shown::line),
+    match (is_json, Terminal::is_there()) {
+        (true, _) => lines(shown, &threads, out, Shown::json),
+        (false, true) => screen(shown, &threads, loaded, out),
+        (false, false) => lines(shown, &threads, out, Shown::line),
     }
 }
 
@@ -92,15 +90,11 @@ struct Threads {
 }
 
 /// On a terminal.
-fn screen(
-    mut shown: Shown,
-    threads: &Threads,
-    loaded: &Loaded,
-    (terminal, out): (Terminal, &mut dyn Write),
-) -> Result<()> {
+fn screen(mut shown: Shown, threads: &Threads, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     // A signal ends it like a key: the terminal is put right first.
     let shutdown = Shutdown::default();
     let _signals = Wakeup::new(&shutdown).context("cannot take over signals")?;
+    let terminal = Terminal::take()?;
     let (paint, glyphs) = (Paint::of_stdout(), Glyphs::of_locale());
     let mut drawn_ns = 0;
     while !shutdown.is_requested() {
