@@ -26,7 +26,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "journal",
-        &["model", "clock", "config", "live", "intake", "owner"],
+        &[
+            "model", "clock", "config", "energy", "live", "intake", "owner",
+        ],
     ),
     ("energy", &["model"]),
     ("influx", &["text"]),
