@@ -91,12 +91,14 @@ accompany() {
 
 daemon=
 companion=
+# The last that was shown is on the screen.
+is_shown=
 finish() {
 	trap - EXIT
 	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
 	[ -z "$daemon" ] || wait "$daemon" 2>/dev/null || true
 	[ -z "$companion" ] || wait "$companion" 2>/dev/null || true
-	[ "${1:-0}" != 0 ] || powerlogger status || true
+	[ "${1:-0}" != 0 ] || [ -n "$is_shown" ] || powerlogger status || true
 	echo
 	echo "The demo has ended. All it leaves is $dir (\`rm -r $dir\`)."
 	exit "${1:-0}"
@@ -123,6 +125,7 @@ if [ -t 0 ] && [ -t 1 ]; then
 		cat "$dir/log" >&2
 		finish 1
 	}
+	is_shown=1
 	finish 0
 fi
 echo "Ctrl-C ends it, and then shows the status."
