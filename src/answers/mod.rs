@@ -4,7 +4,7 @@
 //! [`entering`] has the rules of a reading that is entered, whoever enters it.
 //!
 //! Field by field they are the JSON of `powerlogger status --json`, `losses --json` and `register --json`, and of
-//! `/api/v1/status`, `/losses` and `/registers`.
+//! `/api/v1/status`, `/losses` and `/registers`; what a person wants first ([`overview`]) is put together from others.
 
 pub mod ask;
 pub mod entering;
