@@ -181,6 +181,7 @@ do_service() {
 	as_root systemctl daemon-reload
 	as_root systemctl enable --now powerlogger
 	say "the service runs, now and at every boot; \`make service-status\` shows it"
+	say "the page: http://127.0.0.1:8077/ on this machine; \`powerlogger verify\` says how a phone reaches it"
 }
 
 do_uninstall() {

@@ -26,7 +26,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "journal",
-        &["model", "clock", "config", "live", "intake", "owner"],
+        &[
+            "model", "clock", "config", "energy", "live", "intake", "owner",
+        ],
     ),
     ("energy", &["model"]),
     ("influx", &["text"]),
@@ -75,7 +77,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "verify",
         &[
             "text", "civil", "model", "clock", "config", "capture", "journal", "influx", "owner",
-            "import", "setup", "status",
+            "import", "setup", "status", "answers",
         ],
     ),
     (

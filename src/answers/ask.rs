@@ -32,6 +32,16 @@ pub enum Asked<T> {
     Silent,
 }
 
+impl<T> Asked<T> {
+    /// The answer, if there is one.
+    pub fn answered(self) -> Option<T> {
+        match self {
+            Asked::Answered(answer) => Some(answer),
+            Asked::NoDaemon | Asked::Silent => None,
+        }
+    }
+}
+
 /// Asks the daemon of the journal in `dir` for `path`. `settings`: what the files say; a daemon with other ones refuses.
 pub fn ask<T: DeserializeOwned>(path: &str, dir: &Path, settings: &Described) -> Asked<T> {
     let request = format!(

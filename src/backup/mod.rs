@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::journal::{JournalCopy, JournalError, JournalSnapshot, beside_copy};
-use crate::model::WallNs;
+use crate::model::{PulseId, WallNs};
 use crate::owner::rights::{RightsError, as_owner, directory_of};
 
 use names::{is_copy_name, name_at, part_name};
@@ -32,8 +32,8 @@ pub struct BackupDone {
     pub path: PathBuf,
     /// Its size.
     pub bytes: u64,
-    /// The newest pulse in it; 0: none.
-    pub newest: i64,
+    /// The newest pulse in it; the default: none.
+    pub newest: PulseId,
     /// Older copies that were deleted.
     pub deleted: Vec<PathBuf>,
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::clock::segment::{EARLIEST_WALL_NS, Segment, Trust};
 use crate::intake::Pending;
 use crate::journal::{Journal, Reader};
-use crate::model::{MeterId, NS_PER_S, Pulse, SegmentNo};
+use crate::model::{IdRange, MeterId, NS_PER_S, Pulse, SegmentNo};
 
 const COPIES: usize = 20;
 
@@ -64,7 +64,7 @@ fn restored(copy: &Path) -> Vec<i64> {
 
 fn stamps(dir: &Path) -> Vec<i64> {
     let mut reader = Reader::open(dir).unwrap();
-    let page = reader.page(crate::model::IdRange::ALL, usize::MAX).unwrap();
+    let page = reader.page(IdRange::ALL, usize::MAX).unwrap();
     page.entries.iter().map(|entry| entry.wall_ns).collect()
 }
 
@@ -92,7 +92,7 @@ fn each_copy_that_is_made_while_pulses_come_is_a_beginning_of_the_truth() {
             }
             made
         });
-        let mut newest = 0;
+        let mut newest = PulseId::default();
         for copy in 0..COPIES {
             let path = to.path().join(format!("{copy}.sqlite"));
             let done = back_up(dir.path(), &request(&path, None), NOW, &mut |_| {}).unwrap();
@@ -139,7 +139,7 @@ fn so_many_stay_and_nothing_else_is_touched() {
             &mut |_| {},
         )
         .unwrap();
-        assert_eq!(done.newest, 2 + copy);
+        assert_eq!(done.newest, PulseId(2 + copy));
         assert!(done.path.exists());
         deleted.extend(done.deleted);
     }
@@ -149,7 +149,7 @@ fn so_many_stay_and_nothing_else_is_touched() {
     let left: Vec<i64> = files(to.path())
         .iter()
         .filter_map(|name| JournalCopy::look(&to.path().join(name)).ok())
-        .map(|copy| copy.newest)
+        .map(|copy| copy.newest.0)
         .collect();
     assert_eq!(
         left,

@@ -55,7 +55,7 @@ pub fn backup(args: &BackupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         let answer = json!({
             "path": done.path,
             "bytes": done.bytes,
-            "newest_pulse": done.newest,
+            "newest_pulse": done.newest.0,
             "deleted": done.deleted,
             "simulated": loaded.is_simulated(),
         });
@@ -72,7 +72,7 @@ pub fn backup(args: &BackupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         "{simulated}{}: {}, up to pulse {}, read again and sound",
         done.path.display(),
         size(done.bytes),
-        grouped(done.newest)
+        grouped(done.newest.0)
     )?;
     if !done.deleted.is_empty() {
         let older = i128::try_from(done.deleted.len()).unwrap_or(i128::MAX);

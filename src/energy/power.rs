@@ -60,7 +60,7 @@ pub struct PulseRate {
     passes: Option<f64>,
     // State.
     watched_from_ns: MonoNs,
-    /// The rate before a short while in which the line was not watched; it stands until two pulses have come.
+    /// The rate that stands until two pulses have come: that of before a short while in which the line was not watched, say.
     before: Option<f64>,
     counted: u64,
     stamps: Ring<MonoNs, STAMPS>,
@@ -136,6 +136,15 @@ impl PulseRate {
         let before = self.at(from_ns).shown;
         self.interrupted(from_ns);
         self.before = before;
+    }
+
+    /// Treats a meter that has not given two pulses, and has been silent for [`SPAN_MAX_NS`], as one that rests: what the
+    /// silence allows stands for its rate.
+    pub fn presume_rest(&mut self, now_ns: MonoNs) {
+        let now = self.at(now_ns);
+        if now.shown.is_none() && now.age_ns >= SPAN_MAX_NS {
+            self.before = now.at_most;
+        }
     }
 
     /// The rate at `now_ns`.

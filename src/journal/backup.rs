@@ -14,6 +14,7 @@ use crate::journal::db::file::{beside, wal_of};
 use crate::journal::db::open::{check_version, connect, connect_immutable, open_raw};
 use crate::journal::salvage::journal_id;
 use crate::journal::{JournalError, OpContext};
+use crate::model::PulseId;
 
 /// Pages a step, after which progress is told: 1 MiB.
 const STEP_PAGES: i32 = 2_048;
@@ -23,8 +24,8 @@ const STEP_PAGES: i32 = 2_048;
 pub struct JournalCopy {
     /// Tells the journal from all others; its copies have it, too.
     pub id: Option<String>,
-    /// The newest pulse; 0: none.
-    pub newest: i64,
+    /// The newest pulse; the default: none.
+    pub newest: PulseId,
 }
 
 impl JournalCopy {
@@ -134,6 +135,6 @@ fn look(connection: &Connection) -> Result<JournalCopy, JournalError> {
         .op("be read")?;
     Ok(JournalCopy {
         id: journal_id(connection),
-        newest,
+        newest: PulseId(newest),
     })
 }

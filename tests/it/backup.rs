@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use powerlogger::journal::{JournalCopy, Reader};
-use powerlogger::model::IdRange;
+use powerlogger::model::{IdRange, MeterRow, PulseId};
 
 use crate::support::daemon::Daemon;
 
@@ -24,12 +24,12 @@ line = 21
 const COUNTING: [&str; 5] = ["--simulate", "--speed", "500", "--from", "-300d"];
 
 /// Meters and stamps of all pulses.
-fn pulses(dir: &Path) -> Vec<(i64, i64)> {
+fn pulses(dir: &Path) -> Vec<(MeterRow, i64)> {
     let mut reader = Reader::open(dir).unwrap();
     let page = reader.page(IdRange::ALL, usize::MAX).unwrap();
     page.entries
         .iter()
-        .map(|entry| (entry.meter.0, entry.wall_ns))
+        .map(|entry| (entry.meter, entry.wall_ns))
         .collect()
 }
 
@@ -81,7 +81,7 @@ fn a_copy_in_the_place_of_the_journal_goes_on() {
     daemon.stop();
     let copy = Path::new(said["path"].as_str().unwrap());
     let newest = said["newest_pulse"].as_i64().unwrap();
-    assert_eq!(JournalCopy::look(copy).unwrap().newest, newest);
+    assert_eq!(JournalCopy::look(copy).unwrap().newest, PulseId(newest));
 
     for name in ["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"] {
         let _ = fs::remove_file(daemon.dir().join(name));

@@ -35,3 +35,5 @@ mod victoria_metrics;
 mod views;
 mod views_healing;
 mod web;
+mod web_readings;
+mod welcome;

@@ -23,7 +23,7 @@ const METERS: &str = "[[meter]]\nname = \"Import\"\nline = 20\nimp_per_kwh = 100
     [[meter]]\nname = \"Generate\"\nline = 21\nimp_per_kwh = 1000\n";
 
 /// A day that has passed in a moment, and goes on.
-const HOUSE: [&str; 3] = ["--simulate", "--speed", "50"];
+pub(crate) const HOUSE: [&str; 3] = ["--simulate", "--speed", "50"];
 
 fn socket(daemon: &Daemon) -> PathBuf {
     daemon.dir().join("api.sock")
@@ -35,20 +35,21 @@ fn listening(port: u16) -> String {
 }
 
 /// A daemon that counts and serves at a port of its own.
-struct House {
-    daemon: Daemon,
-    port: u16,
+pub(crate) struct House {
+    pub(crate) daemon: Daemon,
+    pub(crate) port: u16,
     _kept: Port,
 }
 
-fn house() -> House {
-    house_with(&HOUSE)
+pub(crate) fn house() -> House {
+    house_with("", &HOUSE)
 }
 
-fn house_with(args: &[&str]) -> House {
+/// With more lines in the table `[web]`, counting in this way.
+pub(crate) fn house_with(web: &str, args: &[&str]) -> House {
     let kept = Port::keep();
     let port = kept.number();
-    let mut daemon = Daemon::start(&listening(port), args);
+    let mut daemon = Daemon::start(&format!("{}{web}", listening(port)), args);
     daemon.wait_for_pulses(20);
     wait_for_doors(&mut daemon);
     House {
@@ -69,9 +70,9 @@ fn wait_for_doors(daemon: &mut Daemon) {
 
 /// An answer, taken apart.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
-    head: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
     body: Vec<u8>,
 }
 
@@ -94,18 +95,18 @@ impl Answer {
         }
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().skip(1);
         lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&self.body)))
     }
 
     /// The end of a problem's address.
-    fn problem(&self) -> String {
+    pub(crate) fn problem(&self) -> String {
         assert_eq!(
             self.header("content-type"),
             Some("application/problem+json"),
@@ -120,7 +121,7 @@ impl Answer {
     }
 }
 
-fn over_tcp(port: u16, request: &str) -> Answer {
+pub(crate) fn over_tcp(port: u16, request: &str) -> Answer {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
@@ -139,14 +140,14 @@ fn tried_over_tcp(port: u16, request: &str) -> Option<Answer> {
     is_whole.then(|| Answer::read(&all[..]))
 }
 
-fn over_unix(daemon: &Daemon, request: &str) -> Answer {
+pub(crate) fn over_unix(daemon: &Daemon, request: &str) -> Answer {
     let mut stream = UnixStream::connect(socket(daemon)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     Answer::read(stream)
 }
 
-fn get(path: &str) -> String {
+pub(crate) fn get(path: &str) -> String {
     asked("GET", path, "localhost", "")
 }
 
@@ -658,7 +659,8 @@ fn streams_tell_each_change_and_no_more_than_64_are_open() {
 
 #[test]
 fn a_day_is_the_sum_of_its_hours_and_what_the_journal_counted() {
-    let House { mut daemon, .. } = house_with(&["--simulate", "--from=-30h", "--speed", "3000"]);
+    let House { mut daemon, .. } =
+        house_with("", &["--simulate", "--from=-30h", "--speed", "3000"]);
     daemon.wait_for_pulses(3_000);
     let counted = daemon.pulses();
     let ask = |path: &str| over_unix(&daemon, &get(path));

@@ -75,7 +75,7 @@ impl Publisher {
             looks_again: false,
         };
         publisher.read_totals()?;
-        publisher.read_newest(&journal.boot_id)?;
+        publisher.read_newest(&journal.boot_id, (now_ns, wall_ns))?;
         publisher.read_silences(wall_ns)?;
         Ok(publisher)
     }
@@ -101,8 +101,8 @@ impl Publisher {
     }
 
     /// The last pulses of earlier runs: power is known before the next ones come.
-    fn read_newest(&mut self, boot_id: &str) -> Result<(), JournalError> {
-        let newest = self.reader.newest_stamps(boot_id)?;
+    fn read_newest(&mut self, boot_id: &str, now: (MonoNs, WallNs)) -> Result<(), JournalError> {
+        let newest = self.reader.newest_stamps(boot_id, now)?;
         self.board.publish_meters(|meters| {
             for (name, stamps) in newest {
                 meters.entry(&name).earlier = stamps;

@@ -94,6 +94,19 @@ impl Daemon {
         self.child = spawn(self.dir.path(), &self.queue, &self.args, &self.env);
     }
 
+    /// The same with other arguments.
+    pub(crate) fn start_again_with(&mut self, args: &[&str]) {
+        self.args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        self.start_again();
+    }
+
+    /// Another command of the binary on the same configuration.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = command(self.dir.path(), &self.queue);
+        command.args(args);
+        command
+    }
+
     /// Its journal's directory.
     pub(crate) fn dir(&self) -> &Path {
         &self.queue
