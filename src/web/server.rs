@@ -16,6 +16,7 @@ use super::doors::{keep_tcp, keep_unix};
 use super::guard::Guard;
 use super::source::Source;
 use crate::config::{Listen, WebSettings};
+use crate::system::priority;
 
 /// How long the end waits for answers that are under way.
 const END_MAX: Duration = Duration::from_millis(500);
@@ -54,6 +55,7 @@ impl Web {
         let (ending, ended) = watch::channel(false);
         let thread = std::thread::Builder::new().name("web".to_owned());
         let thread = thread.spawn(move || {
+            priority::give_way();
             runtime.block_on(serve(source, doors, ended));
             // A disk that does not answer keeps its threads, and holds up nobody.
             runtime.shutdown_background();
