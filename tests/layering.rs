@@ -70,6 +70,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "web",
         &[
             "model", "clock", "config", "energy", "live", "journal", "owner", "status", "answers",
+            "system",
         ],
     ),
     ("status", &["model", "clock", "energy", "journal", "live"]),
