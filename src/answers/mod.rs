@@ -2,9 +2,10 @@
 //! journal, and how a command asks the daemon that runs for it ([`ask`]).
 //!
 //! Field by field they are the JSON of `powerlogger status --json`, `losses --json` and `register --json`, and of
-//! `/api/v1/status`, `/losses` and `/registers`.
+//! `/api/v1/status`, `/losses` and `/registers`; `/api/v1/lines` is what `watch` and `tune` read.
 
 pub mod ask;
+pub mod lines;
 pub mod losses;
 pub mod registers;
 pub mod socket;

@@ -16,7 +16,7 @@ pub(super) fn from_daemon<T: DeserializeOwned>(path: &str, loaded: &Loaded) -> O
         return None;
     }
     let settings = describe(&loaded.settings, &loaded.config_dir);
-    match ask(path, &loaded.settings.journal.dir, &settings) {
+    match ask(path, &loaded.settings.journal.dir, Some(&settings)) {
         Asked::Answered(answer) => Some(answer),
         Asked::NoDaemon => None,
         Asked::Silent => {
