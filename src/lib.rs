@@ -17,6 +17,7 @@
 //! | [`civil`] | Times as people write and read them, and their zone. |
 //! | [`clock`] | Asks the time; ties monotonic stamps to wall time by clock segments. |
 //! | [`capture`] | Edges in, pulses out: sources, the filter, gaps. |
+//! | [`tune`] | Which settings fit what comes on a line: findings, recommendation, meters that are known. |
 //! | [`live`] | How everything stands now: one board in memory, which all stages publish to. |
 //! | [`intake`] | The queue in memory between capture and the journal. |
 //! | [`energy`] | What pulses mean: power and flow, house load, local days, money, the register. |
@@ -63,5 +64,6 @@ pub mod start;
 pub mod status;
 pub mod system;
 pub mod text;
+pub mod tune;
 pub mod verify;
 pub mod web;

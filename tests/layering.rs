@@ -29,6 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["model", "clock", "config", "live", "intake", "owner"],
     ),
     ("energy", &["model"]),
+    ("tune", &["text", "model", "config", "capture"]),
     ("influx", &["text"]),
     (
         "server",
@@ -142,6 +143,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "daemon",
             "start",
             "answers",
+            "tune",
         ],
     ),
 ];
