@@ -32,6 +32,7 @@
 //! | [`status`] | One snapshot of truth and its conditions; the line of state in the log, and systemd's. |
 //! | [`verify`] | Checks from the wire to the server, with what to do. |
 //! | [`answers`] | The answers that commands and the API share, and how a command asks the daemon that runs. |
+//! | [`watch`] | What comes on lines at this moment: free ones, and through the daemon its own. |
 //! | [`web`] | The daemon's HTTP server: the page, its API, metrics and health. |
 //! | [`system`] | systemd (ready, alive, descriptors kept over a restart) and signals. |
 //! | [`owner`] | Whose a directory is, and how root works in it. |
@@ -66,4 +67,5 @@ pub mod system;
 pub mod text;
 pub mod tune;
 pub mod verify;
+pub mod watch;
 pub mod web;

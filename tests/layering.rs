@@ -78,6 +78,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "import", "setup", "status",
         ],
     ),
+    ("watch", &["model", "clock", "config", "capture", "answers"]),
     (
         "daemon",
         &[
@@ -144,6 +145,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "start",
             "answers",
             "tune",
+            "watch",
         ],
     ),
 ];
