@@ -59,6 +59,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "text", "model", "clock", "config", "journal", "influx", "import",
         ],
     ),
+    ("backup", &["model", "journal", "owner"]),
     ("setup", &["model", "config", "influx", "owner"]),
     (
         "answers",
@@ -75,7 +76,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "verify",
         &[
             "text", "civil", "model", "clock", "config", "capture", "journal", "influx", "owner",
-            "import", "setup", "status",
+            "import", "setup", "status", "answers",
         ],
     ),
     ("watch", &["model", "clock", "config", "capture", "answers"]),
@@ -134,6 +135,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "server",
             "import",
             "export",
+            "backup",
             "system",
             "owner",
             "setup",

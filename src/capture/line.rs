@@ -68,6 +68,11 @@ impl MeterLine {
         self.filter.settings().bounce_ns + self.stamp_delay_ns
     }
 
+    /// Since when its request watches it: one that an earlier run has left was watched by the kernel meanwhile.
+    pub(super) fn requested_ns(&self) -> MonoNs {
+        self.filter.requested_ns().unwrap_or(self.up_since_ns)
+    }
+
     /// What the journal is to keep beside the pulses that it led to.
     pub(super) fn state(&self) -> LineState {
         LineState {

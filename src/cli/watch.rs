@@ -2,13 +2,14 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::table::{Column, Table};
-use super::terminal::Screen;
+use super::terminal::Terminal;
 use super::time;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
@@ -103,7 +104,7 @@ pub fn watch(args: &WatchArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
     // Signals end the wait below as they come.
     let _signals = Wakeup::new(&shutdown).context("cannot take signals")?;
     let mut feeds = Feeds::open(&options, &loaded.settings.meters);
-    let screen = if args.json { None } else { Screen::begin() };
+    let screen = if args.json { None } else { Terminal::take()? };
     if screen.is_none() {
         introduce(&feeds, args.json, out)?;
     }
@@ -114,7 +115,7 @@ pub fn watch(args: &WatchArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
         let is_over = args
             .span_ns
             .is_some_and(|span_ns| now_ns - began_ns >= span_ns);
-        if is_over || screen.as_ref().is_some_and(Screen::wants_to_end) {
+        if is_over || screen.is_some() && Terminal::wants_to_end(Duration::ZERO) {
             break;
         }
         for news in feeds.wait(LOOK_NS) {
@@ -122,9 +123,10 @@ pub fn watch(args: &WatchArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
                 tell(&feeds, news, args.json, out)?;
             }
         }
-        if let Some(screen) = screen.as_ref().filter(|_| now_ns >= draw_ns) {
+        if screen.is_some() && now_ns >= draw_ns {
             draw_ns = now_ns + DRAW_NS;
-            screen.draw(&format!("{}\nq ends it.\n", table(&feeds)?))?;
+            let lines: Vec<String> = table(&feeds)?.lines().map(str::to_owned).collect();
+            Terminal::draw(&lines, "q ends it")?;
         }
     }
     drop(screen);

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::config::Downsampling;
 use crate::journal::{JournalError, Outbox, Reader};
 use crate::live::ServerPart;
-use crate::model::{MonoNs, Tier};
+use crate::model::{DestinationRow, MeterRow, MonoNs, Tier};
 use crate::server::reminder::Reminder;
 use crate::server::{Dependencies, RetryPolicy};
 
@@ -36,11 +36,11 @@ pub struct Reconciler {
     pub(super) backoff: RetryPolicy,
     pub(super) retention_d: u32,
     pub(super) measurement: String,
-    pub(super) destination: i64,
+    pub(super) destination: DestinationRow,
     pub(super) downsampling: Downsampling,
     // State.
     pub(super) lanes: Vec<Lane>,
-    pub(super) names: BTreeMap<i64, String>,
+    pub(super) names: BTreeMap<MeterRow, String>,
     /// The server answers queries; known false only where the daemon writes all windows anyway, and until
     /// the next look.
     pub(super) readable: bool,

@@ -6,14 +6,11 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::cli::new_file::NewFile;
-use crate::config::Loaded;
 use crate::config::edit::{NewText, NewValue, with_meter_keys};
+use crate::config::{Loaded, TOML_FILE};
 use crate::text::diff::{DiffLine, diff};
 use crate::tune::LineReport;
 use crate::tune::settings::KeyValue;
-
-/// The file.
-const FILE: &str = "powerlogger.toml";
 
 /// Shows the change, asks, and writes.
 pub(super) fn write(
@@ -46,7 +43,7 @@ pub(super) fn write(
             },
         })
         .collect();
-    let path = loaded.config_dir.join(FILE);
+    let path = loaded.config_dir.join(TOML_FILE);
     let old = read(&path)?;
     let new = with_meter_keys(&old, &report.meter, &keys, &loaded.settings.meters)?;
     show(&path, &old, &new, out)?;

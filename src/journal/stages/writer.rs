@@ -21,7 +21,7 @@ use crate::journal::stages::publisher::Publisher;
 use crate::journal::stages::roller::Roller;
 use crate::journal::stages::unsynced::{Carryover, Unsynced};
 use crate::journal::stages::unused::UnusedSegments;
-use crate::model::{Backoff, MonoNs, NS_PER_S, View, Watched};
+use crate::model::{Backoff, DestinationRow, MonoNs, NS_PER_S, PulseId, View, Watched};
 
 /// What was delivered is saved this often: after a crash so many seconds are sent again, which is
 /// harmless, and the card is spared a write a second.
@@ -51,7 +51,7 @@ const IDLE_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 struct Closing {
     watched: Watched,
-    newest: i64,
+    newest: PulseId,
 }
 
 /// The stage.
@@ -65,7 +65,7 @@ pub struct Writer {
     pub(super) clock: Arc<dyn Clock>,
     // Settings.
     pub(super) settings: JournalSettings,
-    pub(super) destination: Option<i64>,
+    pub(super) destination: Option<DestinationRow>,
     // State.
     pub(super) reserve: Reserve,
     unused: UnusedSegments,
@@ -98,7 +98,7 @@ impl Writer {
         marks: Arc<Marks>,
         clock: Arc<dyn Clock>,
         settings: JournalSettings,
-        destination: Option<(i64, IdRanges)>,
+        destination: Option<(DestinationRow, IdRanges)>,
     ) -> Result<Writer, JournalError> {
         let now_ns = clock.mono_ns();
         let hard_bound = settings
@@ -278,7 +278,7 @@ impl Writer {
     }
 
     /// Counts some of the pulses up to id `newest` in windows; true if there is more to do.
-    pub(super) fn count_windows(&mut self, newest: i64) -> Result<bool, JournalError> {
+    pub(super) fn count_windows(&mut self, newest: PulseId) -> Result<bool, JournalError> {
         if let Some(destination) = self.destination {
             let until_s = self.outbox.compared_until_s();
             self.journal.comparing = Comparing {
