@@ -104,7 +104,10 @@ pub fn watch(args: &WatchArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
     // Signals end the wait below as they come.
     let _signals = Wakeup::new(&shutdown).context("cannot take signals")?;
     let mut feeds = Feeds::open(&options, &loaded.settings.meters);
-    let screen = if args.json { None } else { Terminal::take()? };
+    let screen = match !args.json && Terminal::is_there() {
+        true => Some(Terminal::take()?),
+        false => None,
+    };
     if screen.is_none() {
         introduce(&feeds, args.json, out)?;
     }
