@@ -8,7 +8,7 @@ use crate::model::{NS_PER_S, WallNs};
 
 /// An instant for people: local time, to the second; where the time zone is not known, UTC, and said so.
 pub fn local(wall_ns: WallNs) -> String {
-    let Ok(timestamp) = Timestamp::from_nanosecond(i128::from(wall_ns)) else {
+    let Ok(timestamp) = Timestamp::from_nanosecond(i128::from(wall_ns.0)) else {
         return format!("{wall_ns} ns");
     };
     let (zone, form) = match Zone::system().known() {
@@ -36,7 +36,7 @@ pub fn span(ns: i64) -> String {
 
 /// How long ago an instant was; a clock that is behind it is said so.
 pub fn ago(wall_ns: WallNs, now_ns: WallNs) -> String {
-    match now_ns.saturating_sub(wall_ns) {
+    match now_ns.saturating_since(wall_ns) {
         ns if ns >= 0 => format!("{} ago", span(ns)),
         ns if ns > -NS_PER_S => "now".to_owned(),
         ns => format!("{} ahead of this machine's clock", span(-ns)),
@@ -58,11 +58,13 @@ mod tests {
             "no seconds beside hours"
         );
         assert_eq!(span((86_400 + 59) * NS_PER_S), "1 d");
-        assert_eq!(ago(0, 61 * NS_PER_S), "1 min 1 s ago");
+        let (epoch, minute) = (WallNs(0), WallNs::of_s(61));
+        assert_eq!(ago(epoch, minute), "1 min 1 s ago");
         assert_eq!(
-            ago(61 * NS_PER_S, 0),
+            ago(minute, epoch),
             "1 min 1 s ahead of this machine's clock"
         );
-        assert_eq!((ago(1, 0).as_str(), ago(0, 0).as_str()), ("now", "0 s ago"));
+        assert_eq!(ago(WallNs(1), epoch), "now");
+        assert_eq!(ago(epoch, epoch), "0 s ago");
     }
 }

@@ -14,7 +14,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
 use crate::export::{self, ExportError, ExportFormat, ExportRequest};
 use crate::journal::Reader;
-use crate::model::View;
+use crate::model::{View, WallNs};
 use crate::owner::rights;
 use crate::text::numbers::count;
 
@@ -102,8 +102,8 @@ enum Format {
 /// When the journal cannot be read, or the output cannot be written; nothing is left of a file then.
 pub fn export(args: &ExportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<ExitCode> {
     let now_ns = SystemClock.wall_ns();
-    let from_ns = args.from.map_or(i64::MIN, |from| from.resolve(now_ns));
-    let to_ns = args.to.map_or(i64::MAX, |to| to.resolve(now_ns));
+    let from_ns = args.from.map_or(WallNs::MIN, |from| from.resolve(now_ns));
+    let to_ns = args.to.map_or(WallNs::MAX, |to| to.resolve(now_ns));
     if from_ns >= to_ns {
         let (from, to) = (super::time::local(from_ns), super::time::local(to_ns));
         bail!(

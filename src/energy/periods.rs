@@ -10,7 +10,7 @@ use jiff::civil::{Date, ISOWeekDate, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{NS_PER_S, WallNs};
+use crate::model::WallNs;
 
 const S_PER_H: i64 = 3_600;
 
@@ -268,7 +268,7 @@ impl Calendar {
 
     /// The period that holds the instant `wall_ns`.
     pub fn period_at(&self, unit: PeriodUnit, wall_ns: WallNs) -> Period {
-        Period::containing(unit, self.date_at(wall_ns.div_euclid(NS_PER_S)))
+        Period::containing(unit, self.date_at(wall_ns.s()))
     }
 
     /// The instants of a period. It is empty for a date that was left out.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::capture::recorded::RecordingError;
 use crate::daemon::RunError;
+use crate::model::WallNs;
 use crate::system::systemd::StoredDescriptor;
 
 /// What a run counts.
@@ -20,8 +21,8 @@ pub enum Counted {
     Simulated {
         /// The same seed and start give the same pulses.
         seed: u64,
-        /// When it begins, by its own wall clock, in nanoseconds since 1970.
-        from_ns: i64,
+        /// When it begins, by its own wall clock.
+        from_ns: WallNs,
         /// It ends after so much of its own time, in nanoseconds; None: it goes on.
         span_ns: Option<i64>,
         /// How many times faster than real time; None: as fast as it goes.

@@ -59,7 +59,11 @@ pub(super) fn start(
             span_ns,
             speed,
         } => {
-            let pace = Pace::starting(SIMULATED_START_NS, from_ns - SIMULATED_START_NS, speed);
+            let pace = Pace::starting(
+                SIMULATED_START_NS,
+                from_ns.ahead_of(SIMULATED_START_NS),
+                speed,
+            );
             let clock = pace.clock();
             let options = SimulatedOptions { seed, span_ns };
             let household = SimulatedSource::new(meters, pace, waker.clone(), options);

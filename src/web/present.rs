@@ -5,7 +5,7 @@ use crate::energy::derived::Role;
 use crate::energy::power::PulseRate;
 use crate::energy::quantity::PulseWorth;
 use crate::live::{LineLive, Snapshot};
-use crate::model::{MonoNs, NS_PER_S, SIMULATED_IMP_PER_KWH};
+use crate::model::{MonoNs, SIMULATED_IMP_PER_KWH};
 
 /// Seconds at the edges of what is watched that are not known.
 pub(super) const EDGES_S: i64 = 5;
@@ -65,7 +65,7 @@ impl Present {
                 role: role_of(&settings.name),
                 imp_per_kwh,
                 is_read: line.is_some_and(LineLive::is_read),
-                since_s: line.map_or(0, |line| line.now.since_ns.div_euclid(NS_PER_S)),
+                since_s: line.map_or(0, |line| line.now.since_ns.s()),
                 rate: worth.zip(line).map(|(worth, line)| rate_of(worth, line)),
             }
         };

@@ -9,7 +9,7 @@ use crate::live::{
     ClockLive, DeliveryLive, JournalLive, JournalPhase, MeterLive, MetersLive, ViewsLive,
 };
 use crate::model::{
-    DeliveryState, IdRange, MeterRow, NS_PER_S, PulseId, Reading, Tier, View, ViewsState, WallNs,
+    DeliveryState, IdRange, MeterRow, PulseId, Reading, Tier, View, ViewsState, WallNs,
 };
 
 impl Reader {
@@ -50,7 +50,7 @@ impl Reader {
     /// # Errors
     /// When the journal cannot be read.
     pub fn usual_silences_s(&self, now_ns: WallNs) -> Result<BTreeMap<String, i64>, JournalError> {
-        let now_s = now_ns.div_euclid(NS_PER_S);
+        let now_s = now_ns.s();
         let names = self.meter_names()?;
         let mut hours: BTreeMap<MeterRow, Vec<i64>> = BTreeMap::new();
         for window in self.windows(View::Hour, silence::history_from_s(now_s), now_s)? {

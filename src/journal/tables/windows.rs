@@ -9,7 +9,7 @@ use crate::journal::sql::{id_range, id_range_if_any};
 use crate::journal::tables::confirmed::put_confirmed;
 use crate::journal::tables::deliveries::ranges_of;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{IdRange, MeterRow, NS_PER_S, WallNs, Watched, WindowKey};
+use crate::model::{IdRange, MeterRow, WallNs, Watched, WindowKey};
 use crate::model::{Tier, View, WindowCounts};
 
 /// Windows that leave in one commit, at most so many seconds of them.
@@ -178,8 +178,8 @@ impl Journal {
         for (meter, watch) in &watched.meters {
             // Inwards to whole seconds: what is said to be watched was.
             let since_ns = watch.since_ns.max(self.vouches_from_ns);
-            let begins_s = since_ns.div_euclid(NS_PER_S) + 1;
-            let ends_s = watch.until_ns.div_euclid(NS_PER_S);
+            let begins_s = since_ns.s() + 1;
+            let ends_s = watch.until_ns.s();
             if begins_s >= ends_s {
                 continue;
             }
@@ -197,7 +197,7 @@ impl Journal {
         &mut self,
         now_ns: WallNs,
     ) -> Result<bool, JournalError> {
-        let now_s = now_ns.div_euclid(NS_PER_S);
+        let now_s = now_ns.s();
         let mut more = false;
         for view in View::ALL {
             let Some(keep_s) = view.kept_from_s(now_s) else {
