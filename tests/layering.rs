@@ -26,7 +26,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "journal",
-        &["model", "clock", "config", "live", "intake", "owner"],
+        &[
+            "model", "clock", "config", "energy", "live", "intake", "owner",
+        ],
     ),
     ("energy", &["model"]),
     ("influx", &["text"]),
@@ -58,6 +60,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "text", "model", "clock", "config", "journal", "influx", "import",
         ],
     ),
+    ("backup", &["model", "journal", "owner"]),
     ("setup", &["model", "config", "influx", "owner"]),
     (
         "answers",
@@ -74,7 +77,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "verify",
         &[
             "text", "civil", "model", "clock", "config", "capture", "journal", "influx", "owner",
-            "import", "setup", "status",
+            "import", "setup", "status", "answers",
         ],
     ),
     (
@@ -132,6 +135,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "server",
             "import",
             "export",
+            "backup",
             "system",
             "owner",
             "setup",

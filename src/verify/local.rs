@@ -8,6 +8,7 @@ use super::check::{Check, Checks};
 use super::error::VerifyError;
 use super::installed;
 use super::unlisted::unlisted;
+use crate::answers::reach::{Reach, how_to_open};
 use crate::civil::local;
 use crate::clock::kernel;
 use crate::clock::segment::EARLIEST_WALL_NS;
@@ -189,6 +190,22 @@ pub(super) fn clock(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), Veri
              delivered once the time is known: switch NTP on (`timedatectl set-ntp true`), set the clock \
              by hand, or set clock.without_ntp = \"assume\"",
         )
+    })
+}
+
+/// Where the page is, or will be.
+pub(super) fn page(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), VerifyError> {
+    let (what, listen) = ("page", &loaded.settings.web.listen);
+    let reach = Reach::look();
+    let pages = reach.pages(listen).join(" ");
+    checks.add(match how_to_open(listen, &loaded.config_dir, &reach) {
+        _ if pages.is_empty() => Check::off(
+            what,
+            "off",
+            "listen = \"loopback\" or \"lan\" below [web] in powerlogger.toml serves it",
+        ),
+        Some(how) => Check::note(what, format!("{pages} on this machine"), how),
+        None => Check::good(what, pages),
     })
 }
 

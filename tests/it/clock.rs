@@ -376,7 +376,7 @@ fn a_clock_that_is_never_left_alone() {
     let hours = std::env::var("CLOCK_HOURS").ok();
     let hours: i64 = hours.map_or(8, |hours| hours.parse().expect("CLOCK_HOURS is a number"));
     let place = Place {
-        timeout_s: 120 + 20 * u32::try_from(hours).expect("some weeks"),
+        timeout_s: 1_200 + 120 * u32::try_from(hours).expect("some weeks"),
         ..Place::TIME_TRAVEL
     };
     let Some(ground) = ground(name, place) else {

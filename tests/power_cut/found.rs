@@ -57,13 +57,13 @@ impl Found {
         assert_eq!(totals, pulses.len() as i64, "totals belong to their pulses");
         let known: BTreeSet<&Point> = pulses.iter().collect();
         assert_eq!(known.len(), pulses.len(), "no two share meter and stamp");
-        let destinations = reader.destinations().unwrap();
-        let delivered = destinations
-            .iter()
-            .flat_map(|(row, ..)| reader.delivered(*row).unwrap().ranges().to_vec())
-            .map(|range| (range.first.0, range.last.0))
-            .collect();
+        let delivered = delivered(&reader);
         Found { pulses, delivered }
+    }
+
+    /// What the journal in `dir` says was delivered, while the daemon uses it.
+    pub(crate) fn delivered_in(dir: &Path) -> Vec<(i64, i64)> {
+        delivered(&Reader::open(dir).unwrap())
     }
 
     /// As it lies on the disk: the files are read elsewhere, so that nothing is mended on the way.
@@ -159,6 +159,15 @@ impl Found {
             }
         }
     }
+}
+
+fn delivered(reader: &Reader) -> Vec<(i64, i64)> {
+    let destinations = reader.destinations().unwrap();
+    destinations
+        .iter()
+        .flat_map(|(row, ..)| reader.delivered(*row).unwrap().ranges().to_vec())
+        .map(|range| (range.first.0, range.last.0))
+        .collect()
 }
 
 /// The points in what a server was sent.

@@ -148,6 +148,9 @@ fn probe(connection: &Connection) -> Result<(), JournalError> {
         "SELECT pulses FROM window WHERE view = 60 ORDER BY start_s DESC LIMIT 1",
         "SELECT pulses FROM window WHERE view = 300 ORDER BY start_s DESC LIMIT 1",
         "SELECT pulses FROM window WHERE view = 3600 ORDER BY start_s DESC LIMIT 1",
+        "SELECT pulses FROM quarter ORDER BY start_s DESC LIMIT 1",
+        "SELECT max(days_from_s) FROM zone",
+        "SELECT pulses FROM day ORDER BY zone DESC, start_s DESC LIMIT 1",
     ] {
         connection
             .query_row(select, [], |row| row.get::<_, Option<i64>>(0))
@@ -262,7 +265,8 @@ pub(in crate::journal) fn connect(
     Ok(connection)
 }
 
-fn check_version(connection: &Connection) -> Result<usize, JournalError> {
+/// The migrations that the journal has seen; an error if it is of a newer program.
+pub(in crate::journal) fn check_version(connection: &Connection) -> Result<usize, JournalError> {
     let found: i64 = connection
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .op("be read")?;

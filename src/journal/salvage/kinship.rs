@@ -25,7 +25,7 @@ const OLDEST_ID: &str = "SELECT boot_id || ' ' || begins_ns FROM clock_segment
      WHERE boot_id <> 'import' ORDER BY id LIMIT 1";
 
 /// What tells this journal from all others; None: nothing does, or it cannot be read.
-pub(super) fn journal_id(connection: &Connection) -> Option<String> {
+pub(in crate::journal) fn journal_id(connection: &Connection) -> Option<String> {
     [ID, OLD_ID, OLDEST_ID].iter().find_map(|select| {
         let id = connection.query_row(select, [], |row| row.get(0));
         id.optional().ok().flatten()

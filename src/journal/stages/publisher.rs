@@ -75,6 +75,7 @@ impl Publisher {
             looks_again: false,
         };
         publisher.read_totals()?;
+        publisher.read_newest(&journal.boot_id, (now_ns, wall_ns))?;
         publisher.read_silences(wall_ns)?;
         Ok(publisher)
     }
@@ -87,6 +88,7 @@ impl Publisher {
             for meter in &mut meters.all {
                 let before = known.get(&meter.name);
                 meter.usual_silence_s = before.and_then(|before| before.usual_silence_s);
+                meter.earlier = before.map(|before| before.earlier).unwrap_or_default();
             }
             *known = meters;
         });
@@ -95,6 +97,17 @@ impl Publisher {
             (journal.simulated, journal.clock) = (read.simulated, read.clock);
         });
         self.is_stale = false;
+        Ok(())
+    }
+
+    /// The last pulses of earlier runs: power is known before the next ones come.
+    fn read_newest(&mut self, boot_id: &str, now: (MonoNs, WallNs)) -> Result<(), JournalError> {
+        let newest = self.reader.newest_stamps(boot_id, now)?;
+        self.board.publish_meters(|meters| {
+            for (name, stamps) in newest {
+                meters.entry(&name).earlier = stamps;
+            }
+        });
         Ok(())
     }
 

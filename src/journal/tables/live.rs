@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use crate::journal::JournalError;
+use crate::journal::db::kind::SIMULATED_BOOT;
 use crate::journal::handles::reader::Reader;
+use crate::journal::{JournalError, OpContext};
 use crate::live::silence;
 use crate::live::{
-    ClockLive, DeliveryLive, JournalLive, JournalPhase, MeterLive, MetersLive, ViewsLive,
+    ClockLive, DeliveryLive, JournalLive, JournalPhase, MeterLive, MetersLive, Stamps, ViewsLive,
 };
 use crate::model::{
-    DeliveryState, IdRange, MeterRow, PulseId, Reading, Tier, View, ViewsState, WallNs,
+    DeliveryState, IdRange, MeterRow, MonoNs, NS_PER_S, PulseId, Reading, Tier, View, ViewsState,
+    WallNs,
 };
+
+/// Among so many newest pulses the last ones of each meter are looked for.
+const NEWEST: i64 = 20_000;
 
 impl Reader {
     /// What is counted of each meter, without its usual silence. `configured`: the meters that the configuration lists.
@@ -43,6 +48,35 @@ impl Reader {
     ) -> Result<Option<Reading>, JournalError> {
         let readings = self.readings(meter)?;
         Ok(readings.into_iter().rev().find(|reading| reading.adopted))
+    }
+
+    /// The stamps of the last pulses of each meter in this boot, by its name, as far as they are among the newest of all.
+    /// Each simulated run begins its clock again: there they are placed by wall time.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(in crate::journal) fn newest_stamps(
+        &self,
+        boot_id: &str,
+        (now_ns, wall_ns): (MonoNs, WallNs),
+    ) -> Result<BTreeMap<String, Stamps>, JournalError> {
+        let is_simulated = boot_id == SIMULATED_BOOT;
+        let mut newest: BTreeMap<String, Stamps> = BTreeMap::new();
+        self.connection
+            .prepare_cached(
+                "SELECT m.name, p.mono_ns + CASE WHEN ?3 THEN s.offset_ns - ?4 ELSE 0 END AS at_ns
+                 FROM pulse p JOIN clock_segment s ON s.id = p.segment JOIN meter m ON m.id = p.meter
+                 WHERE p.id > (SELECT max(id) FROM pulse) - ?1 AND s.boot_id = ?2 AND at_ns <= ?5 ORDER BY p.id",
+            )
+            .and_then(|mut select| {
+                let mut rows = select.query((NEWEST, boot_id, is_simulated, wall_ns - now_ns, now_ns))?;
+                while let Some(row) = rows.next()? {
+                    newest.entry(row.get(0)?).or_default().push(row.get(1)?);
+                }
+                Ok(())
+            })
+            .op("be read")?;
+        Ok(newest)
     }
 
     /// For how many seconds each meter may be silent, by its history; without those of which too little is known.

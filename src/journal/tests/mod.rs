@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod beside;
+mod quarters;
 mod readings;
 mod unsynced;
 mod windows;
@@ -110,6 +111,11 @@ impl Bench {
 
     /// Everything up to now has been seen and is durable; the writer counts what it can.
     pub(in crate::journal) fn close(&mut self) {
+        self.close_in(|bench| while bench.writer.step() == Duration::ZERO {});
+    }
+
+    /// The same, but the writer's steps are taken by `steps`.
+    pub(in crate::journal) fn close_in(&mut self, steps: impl FnOnce(&mut Bench)) {
         self.clock.advance(60 * NS_PER_S);
         self.intake.note_watched(Watched {
             looked_ns: Some(self.clock.wall_ns()),
@@ -119,7 +125,7 @@ impl Bench {
         });
         self.writer.step();
         self.durable.step().unwrap();
-        while self.writer.step() == Duration::ZERO {}
+        steps(self);
     }
 
     pub(in crate::journal) fn reader(&self) -> Reader {
@@ -482,4 +488,27 @@ fn a_commit_that_fails_loses_nothing() {
     bench.writer.step();
     assert_eq!(bench.marks.now().failing, None);
     assert_eq!(bench.stamps().len(), 5_010);
+}
+
+#[test]
+fn the_board_begins_with_the_last_pulses_of_this_boot() {
+    let mut bench = Bench::new(|_| {});
+    let trusted = vec![segment(0, WALL, Trust::Assumed)];
+    let all = [pulses(0, 0, 40), pulses(1, 0, 2)].concat();
+    bench.push(pending(trusted, all));
+    bench.writer.step();
+    let shown = |bench: &Bench, meter: &str| {
+        let meters = Arc::clone(&bench.intake.board().snapshot().meters);
+        let meter = meters.get(meter).expect("it is configured");
+        meter.earlier.iter().collect::<Vec<_>>()
+    };
+    let nothing: Vec<i64> = Vec::new();
+    assert_eq!(shown(&bench, "Import"), nothing);
+    let bench = bench.reboot("boot");
+    let stamps = shown(&bench, "Import");
+    assert_eq!(stamps.len(), 32, "as many as are kept");
+    assert!(stamps.is_sorted());
+    assert_eq!(shown(&bench, "Export").len(), 2);
+    let bench = bench.reboot("another boot");
+    assert_eq!(shown(&bench, "Import"), nothing, "of another clock");
 }

@@ -7,9 +7,10 @@ use serde::Serialize;
 use super::derived::{Count, Derived};
 use super::head::{Head, rfc3339};
 use super::health::Health;
-use crate::energy::derived::{Balance, LivePower, MeanPower, Role, live_power};
+use crate::energy::derived::{Balance, LivePower, MeanPower, live_power};
 use crate::energy::periods::{Period, PeriodUnit};
-use crate::model::{NS_PER_S, Spans, WallNs};
+use crate::journal::Grain;
+use crate::model::{NS_PER_S, Role, Spans, WallNs};
 use crate::status::Status;
 use crate::web::day_read::DayRead;
 use crate::web::present::{EDGES_S, Present, PresentMeter, role_word, rounded};
@@ -80,8 +81,10 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
     }
     let span = calendar.span(Period::containing(PeriodUnit::Day, date));
     let starts_s = [span.start_s, span.end_s];
+    let zone = calendar.zone().clone();
     let read = source.ask(move |reader, _| {
-        let counted = reader.counted_parts(&starts_s, now_ns.s())?;
+        let known = (now_ns.s(), reader.filled(&zone)?);
+        let counted = reader.counted_parts(&starts_s, Grain::Day, known)?;
         Ok((counted, reader.counting_since_s()?, reader.unwatched()?))
     });
     let Ok((counted, since_s, unwatched)) = read.await else {
@@ -215,6 +218,11 @@ impl NowMeter {
     }
 }
 
+/// A meter of the house whose line is not read.
+fn is_unread(meter: &PresentMeter) -> bool {
+    meter.role.is_some() && !meter.is_read
+}
+
 impl Flow {
     fn of(present: &Present, roles: &[Role]) -> Flow {
         let meters: Vec<_> = present
@@ -238,7 +246,11 @@ impl Flow {
             generation_w: watts(generation),
             self_w: watts(self_consumption),
             house_w: watts(house),
-            why: super::derived::why(roles).or(house.is_none().then_some("not_watched")),
+            why: super::derived::why(roles).or_else(|| match house {
+                Some(_) => None,
+                None if present.meters.iter().any(is_unread) => Some("not_watched"),
+                None => Some("too_few_pulses"),
+            }),
         }
     }
 }

@@ -1,13 +1,13 @@
 //! A server of InfluxDB's kind, real or fake, as its operator sees it over HTTP.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use powerlogger::influx::{Client, ClientSettings};
 use serde_json::{Value, json};
 
 use super::fake_influx::{FakeInflux, Store};
 use super::influxd::Influxd;
+use super::wait::PATIENCE;
 
 /// The organisation.
 pub const ORG: &str = "home";
@@ -93,7 +93,7 @@ impl Remote {
             org: ORG.to_owned(),
             token: token.map(str::to_owned),
             ca_file: None,
-            timeout: Duration::from_secs(30),
+            timeout: PATIENCE,
         };
         Client::new(&settings).expect("no CA file")
     }

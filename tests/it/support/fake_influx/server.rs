@@ -16,6 +16,7 @@ use super::fault::Fault;
 use super::http::{self, Request};
 use super::reply::Reply;
 use super::store::{Store, Write};
+use crate::support::port::{Port, close};
 
 #[derive(Debug, Default)]
 struct State {
@@ -49,8 +50,8 @@ struct Shared {
 #[derive(Debug)]
 pub struct FakeInflux {
     shared: Arc<Shared>,
-    port: u16,
-    listening: Option<JoinHandle<()>>,
+    port: Port,
+    listening: Option<(TcpListener, JoinHandle<()>)>,
 }
 
 impl FakeInflux {
@@ -68,7 +69,7 @@ impl FakeInflux {
         });
         let mut server = FakeInflux {
             shared,
-            port: 0,
+            port: Port::keep(),
             listening: None,
         };
         server.start_again();
@@ -82,7 +83,7 @@ impl FakeInflux {
         } else {
             "http"
         };
-        format!("{scheme}://127.0.0.1:{}", self.port)
+        format!("{scheme}://127.0.0.1:{}", self.port.number())
     }
 
     /// The store.
@@ -175,7 +176,7 @@ impl FakeInflux {
 
     /// Breaks all connections; new ones are refused.
     pub fn stop(&mut self) {
-        let Some(listening) = self.listening.take() else {
+        let Some((listener, thread)) = self.listening.take() else {
             return;
         };
         {
@@ -186,9 +187,8 @@ impl FakeInflux {
                 let _ = stream.shutdown(Shutdown::Both);
             }
         }
-        // The listener waits in accept: this wakes it.
-        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
-        listening.join().expect("the listener ends by itself");
+        close(&listener);
+        thread.join().expect("the listener ends by itself");
     }
 
     /// Listens again, on the same port. The ticks of its tasks that fell due meanwhile are lost.
@@ -197,13 +197,14 @@ impl FakeInflux {
             return;
         }
         let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).expect("the port is ours");
-        self.port = listener.local_addr().expect("it is bound").port();
+            TcpListener::bind((Ipv4Addr::LOCALHOST, self.port.number())).expect("the port is ours");
         self.shared.state().stopping = false;
         let now_ns = self.shared.now_ns();
         self.shared.store().skip_ticks(now_ns);
         let shared = Arc::clone(&self.shared);
-        self.listening = Some(std::thread::spawn(move || accept(&listener, &shared)));
+        let copy = listener.try_clone().expect("a descriptor");
+        let thread = std::thread::spawn(move || accept(&listener, &shared));
+        self.listening = Some((copy, thread));
     }
 }
 
@@ -225,12 +226,12 @@ impl Shared {
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     for stream in listener.incoming() {
-        let Ok(stream) = stream else { continue };
         let id = {
             let mut state = shared.state();
             if state.stopping {
                 return;
             }
+            let Ok(stream) = &stream else { continue };
             state.connections_seen += 1;
             let id = state.connections_seen;
             let Ok(handle) = stream.try_clone() else {
@@ -239,6 +240,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             state.open.insert(id, handle);
             id
         };
+        let Ok(stream) = stream else { continue };
         let shared = Arc::clone(shared);
         std::thread::spawn(move || {
             let closer = stream.try_clone();
