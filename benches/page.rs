@@ -25,7 +25,7 @@ use powerlogger::config::{
 };
 use powerlogger::intake::{Intake, PULSES_MAX};
 use powerlogger::journal::{Journal, Marks, Reader, Writer, file_in};
-use powerlogger::model::{Bias, CountedEdge, Level, NS_PER_S};
+use powerlogger::model::{Bias, CountedEdge, Level, NS_PER_S, Role};
 use powerlogger::web::source::{InUse, Source};
 use powerlogger::web::{Doors, Web};
 use rusqlite::{Connection, Transaction, params};
@@ -253,6 +253,7 @@ fn meter(name: &str) -> MeterSettings {
         },
         imp_per_kwh: Some(1_000.0),
         max_power_w: 30_000.0,
+        role: Role::of_name(name),
     }
 }
 

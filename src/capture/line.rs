@@ -1,5 +1,7 @@
 //! One meter's line: its filter, and how it is read.
 
+use std::sync::Arc;
+
 use tracing::{debug, warn};
 
 use super::filter::{Decision, Filter};
@@ -7,7 +9,7 @@ use super::tally::Tally;
 use crate::clock::segment::Segments;
 use crate::config::MeterSettings;
 use crate::intake::Pending;
-use crate::live::LineLive;
+use crate::live::{LineLive, RecentEdge};
 use crate::model::{
     Edge, FilterState, Level, LineNow, LineState, Loss, LossCause, MeterId, MonoNs, NS_PER_S,
     Pulse, STAMP_STEP_NS, WallNs,
@@ -98,8 +100,19 @@ impl MeterLine {
         }
     }
 
+    /// The line was requested, and had this level.
+    pub(super) fn saw_request(&mut self, level: Level) {
+        (self.live.level, self.is_news) = (Some(level), true);
+        Arc::make_mut(&mut self.live.recent).clear();
+    }
+
     /// An edge was read.
     pub(super) fn saw_edge(&mut self, edge: Edge) {
+        Arc::make_mut(&mut self.live.recent).push(RecentEdge {
+            kind: edge.kind,
+            mono_ns: edge.mono_ns,
+            line_seqno: edge.line_seqno,
+        });
         self.is_news = true;
         self.live.edges += 1;
         self.live.last_edge_ns = Some(edge.mono_ns);

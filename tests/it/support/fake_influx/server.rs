@@ -11,12 +11,12 @@ use powerlogger::clock::{Clock, SystemClock};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 
-use super::api;
 use super::fault::Fault;
 use super::http::{self, Request};
 use super::reply::Reply;
 use super::store::{Store, Write};
 use crate::support::port::{Port, close};
+use super::{api, queries};
 
 #[derive(Debug, Default)]
 struct State {
@@ -209,8 +209,13 @@ impl FakeInflux {
 }
 
 impl Drop for FakeInflux {
+    /// Fails the test whose program has sent a script that the fake does not know.
     fn drop(&mut self) {
         self.stop();
+        if !std::thread::panicking() {
+            let refused = std::mem::take(&mut self.store().refused);
+            assert!(refused.is_empty(), "not known to the fake: {refused:#?}");
+        }
     }
 }
 
@@ -372,9 +377,7 @@ impl Shared {
         };
         let is_answered = request.path == "/api/v2/query" && reply.status == 200;
         if let (Some(Fault::QueryError { message }), true) = (fault, is_answered) {
-            reply
-                .body
-                .push_str(&api::data::error_table(request, message));
+            reply.body.push_str(&queries::error(message));
         }
         reply
     }
