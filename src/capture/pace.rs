@@ -8,7 +8,7 @@ use tracing::info;
 use super::waker::Waker;
 use super::{Polled, Signal};
 use crate::clock::{Clock, ScaledClock, VirtualClock};
-use crate::model::{MonoNs, NS_PER_S};
+use crate::model::{MonoNs, NS_PER_S, WallNs};
 
 /// The most signals in one answer: about what one bulk read of a line brings.
 const BATCH_SIGNALS_MAX: usize = 256;
@@ -29,7 +29,7 @@ impl Pace {
         match speed {
             Some(speed) => Pace::Scaled(ScaledClock::starting(start_ns, offset_ns, speed)),
             None => {
-                let clock = VirtualClock::at(offset_ns + NS_PER_S);
+                let clock = VirtualClock::at(WallNs::of_mono(NS_PER_S, offset_ns));
                 clock.advance(start_ns - clock.mono_ns());
                 Pace::Free(clock)
             }
