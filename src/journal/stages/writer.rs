@@ -83,7 +83,7 @@ pub struct Writer {
     looked_minute_s: i64,
     rolled_ns: MonoNs,
     /// When how far the lines were watched was kept, and the newest pulse then.
-    watched_kept: Option<(MonoNs, i64)>,
+    watched_kept: Option<(MonoNs, PulseId)>,
     pub(super) delivered: IdRanges,
     saved_ns: MonoNs,
     /// What is kept of the lines: the version, and whether the clock was trusted then.
