@@ -11,7 +11,7 @@ CARGO = $$(scripts/toolchain.sh)
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
-demo: ## Build and run the true daemon on a simulated house (no hardware, no server)
+demo: ## Build and run the true daemon on a simulated house, a summer evening with a month behind it
 	@scripts/demo.sh
 
 install: ## Build and install binary, unit, user, directories; creates .env if there is none

@@ -14,7 +14,8 @@ DESTDIR=${DESTDIR:-}
 bin=$DESTDIR$PREFIX/bin/powerlogger
 conf=$DESTDIR/etc/powerlogger
 state=$DESTDIR/var/lib/powerlogger
-unit=$DESTDIR/etc/systemd/system/powerlogger.service
+units=$DESTDIR/etc/systemd/system
+unit=$units/powerlogger.service
 udev=$DESTDIR/etc/udev/rules.d/60-powerlogger-gpio.rules
 sysusers=$DESTDIR/usr/lib/sysusers.d/powerlogger.conf
 tmpfiles=$DESTDIR/usr/lib/tmpfiles.d/powerlogger.conf
@@ -63,10 +64,12 @@ put_once() { # MODE FROM TO: what somebody may have edited is left alone
 	fi
 }
 
-put_unit() {
+put_units() {
 	new=$(mktemp)
-	sed "s|^ExecStart=/usr/local/bin/|ExecStart=$PREFIX/bin/|" dist/systemd/powerlogger.service >"$new"
-	put 0644 "$new" "$unit"
+	for name in powerlogger.service powerlogger-backup.service powerlogger-backup.timer; do
+		sed "s|^ExecStart=/usr/local/bin/|ExecStart=$PREFIX/bin/|" "dist/systemd/$name" >"$new"
+		put 0644 "$new" "$units/$name"
+	done
 	rm -f "$new"
 }
 
@@ -131,7 +134,7 @@ configuration() {
 do_install() {
 	build
 	put 0755 "$BINARY" "$bin"
-	put_unit
+	put_units
 	put_manual
 	put 0644 dist/sysusers.d/powerlogger.conf "$sysusers"
 	put 0644 dist/tmpfiles.d/powerlogger.conf "$tmpfiles"
@@ -178,13 +181,14 @@ do_service() {
 	as_root systemctl daemon-reload
 	as_root systemctl enable --now powerlogger
 	say "the service runs, now and at every boot; \`make service-status\` shows it"
+	say "the page: http://127.0.0.1:8077/ on this machine; \`powerlogger verify\` says how a phone reaches it"
 }
 
 do_uninstall() {
 	if have_systemd && as_root test -e "$unit"; then
-		as_root systemctl disable --now powerlogger || true
+		as_root systemctl disable --now powerlogger powerlogger-backup.timer || true
 	fi
-	for file in "$bin" "$unit" "$udev" "$sysusers" "$tmpfiles" "$bash" "$zsh" "$fish" \
+	for file in "$bin" "$unit" "$units/powerlogger-backup.service" "$units/powerlogger-backup.timer" "$udev" "$sysusers" "$tmpfiles" "$bash" "$zsh" "$fish" \
 		"$man/powerlogger.1" "$man"/powerlogger-*.1; do
 		if as_root test -e "$file"; then
 			as_root rm -f "$file"

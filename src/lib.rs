@@ -27,6 +27,7 @@
 //! | [`reconcile`] | Makes the server's raw bucket and views equal to the journal. |
 //! | [`import`] | Pulses from elsewhere: the Python edition's queue, files, damaged journals. |
 //! | [`export`] | Pulses or windows of a period as text. |
+//! | [`backup`] | Copies of the journal, made while the daemon goes on. |
 //! | [`setup`] | Makes and repairs the server's buckets, tasks and tokens, by plan. |
 //! | [`status`] | One snapshot of truth and its conditions; the line of state in the log, and systemd's. |
 //! | [`verify`] | Checks from the wire to the server, with what to do. |
@@ -40,6 +41,7 @@
 //! | [`cli`] | The command line. |
 
 pub mod answers;
+pub mod backup;
 pub mod capture;
 pub mod civil;
 pub mod cli;

@@ -58,6 +58,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "text", "model", "clock", "config", "journal", "influx", "import",
         ],
     ),
+    ("backup", &["model", "journal", "owner"]),
     ("setup", &["model", "config", "influx", "owner"]),
     (
         "answers",
@@ -75,7 +76,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "verify",
         &[
             "text", "civil", "model", "clock", "config", "capture", "journal", "influx", "owner",
-            "import", "setup", "status",
+            "import", "setup", "status", "answers",
         ],
     ),
     (
@@ -133,6 +134,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "server",
             "import",
             "export",
+            "backup",
             "system",
             "owner",
             "setup",

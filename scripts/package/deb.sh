@@ -47,6 +47,9 @@ programs() { # ARCHITECTURE BINARY
 system_files() {
 	sed 's|^ExecStart=/usr/local/bin/|ExecStart=/usr/bin/|' dist/systemd/powerlogger.service >"$work/unit"
 	put 0644 "$work/unit" usr/lib/systemd/system/powerlogger.service
+	sed 's|^ExecStart=/usr/local/bin/|ExecStart=/usr/bin/|' dist/systemd/powerlogger-backup.service >"$work/unit"
+	put 0644 "$work/unit" usr/lib/systemd/system/powerlogger-backup.service
+	put 0644 dist/systemd/powerlogger-backup.timer usr/lib/systemd/system/powerlogger-backup.timer
 	put 0644 dist/sysusers.d/powerlogger.conf usr/lib/sysusers.d/powerlogger.conf
 	put 0644 dist/tmpfiles.d/powerlogger.conf usr/lib/tmpfiles.d/powerlogger.conf
 	put 0644 dist/udev/60-powerlogger-gpio.rules usr/lib/udev/rules.d/60-powerlogger-gpio.rules

@@ -32,7 +32,9 @@ done
 put 0644 "$work/bash" usr/local/share/bash-completion/completions/powerlogger
 put 0644 "$work/zsh" usr/local/share/zsh/site-functions/_powerlogger
 put 0644 "$work/fish" usr/local/share/fish/vendor_completions.d/powerlogger.fish
-put 0644 dist/systemd/powerlogger.service usr/local/lib/systemd/system/powerlogger.service
+for unit in powerlogger.service powerlogger-backup.service powerlogger-backup.timer; do
+	put 0644 "dist/systemd/$unit" "usr/local/lib/systemd/system/$unit"
+done
 put 0644 dist/sysusers.d/powerlogger.conf usr/local/lib/sysusers.d/powerlogger.conf
 put 0644 dist/tmpfiles.d/powerlogger.conf usr/local/lib/tmpfiles.d/powerlogger.conf
 put 0644 dist/udev/60-powerlogger-gpio.rules usr/local/lib/udev/rules.d/60-powerlogger-gpio.rules

@@ -32,6 +32,16 @@ pub enum Asked<T> {
     Silent,
 }
 
+impl<T> Asked<T> {
+    /// The answer, if there is one.
+    pub fn answered(self) -> Option<T> {
+        match self {
+            Asked::Answered(answer) => Some(answer),
+            Asked::NoDaemon | Asked::Silent => None,
+        }
+    }
+}
+
 /// Asks the daemon of the journal in `dir` for `path`. `settings`: what the files say; a daemon with other ones refuses.
 pub fn ask<T: DeserializeOwned>(path: &str, dir: &Path, settings: &Described) -> Asked<T> {
     let request = format!(
@@ -131,8 +141,10 @@ mod tests {
             std::os::unix::net::UnixListener::bind(dir.path().join(socket::SOCKET)).unwrap();
         let asked: Asked<Vec<u8>> = ask("/", dir.path(), &Described::new());
         assert_eq!(asked, Asked::Silent);
+        // A machine that gives the asking thread no turn for so long is told from a daemon by another try.
         let nobody = tempfile::tempdir().unwrap();
-        let asked: Asked<Vec<u8>> = ask("/", nobody.path(), &Described::new());
-        assert_eq!(asked, Asked::NoDaemon);
+        let mut asked = (0..100).map(|_| ask("/", nobody.path(), &Described::new()));
+        let told: Option<Asked<Vec<u8>>> = asked.find(|asked| *asked != Asked::Silent);
+        assert_eq!(told, Some(Asked::NoDaemon));
     }
 }

@@ -1,11 +1,18 @@
 //! The answers that commands and the daemon's API have in common: one type an answer, how it is taken from the
 //! journal, and how a command asks the daemon that runs for it ([`ask`]).
 //!
+//! [`entering`] has the rules of a reading that is entered, whoever enters it.
+//!
 //! Field by field they are the JSON of `powerlogger status --json`, `losses --json` and `register --json`, and of
 //! `/api/v1/status`, `/losses` and `/registers`.
 
 pub mod ask;
+pub mod entering;
+pub mod events;
 pub mod losses;
+pub mod now;
+pub mod overview;
+pub mod reach;
 pub mod registers;
 pub mod socket;
 pub mod status;

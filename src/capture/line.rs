@@ -82,6 +82,11 @@ impl MeterLine {
         self.must_keep || self.news || rides
     }
 
+    /// Since when its request watches it: one that an earlier run has left was watched by the kernel meanwhile.
+    pub(super) fn requested_ns(&self) -> MonoNs {
+        self.filter.requested_ns().unwrap_or(self.up_since_ns)
+    }
+
     /// What the journal is to keep beside the pulses that it led to.
     pub(super) fn hand_on(&mut self, now_ns: MonoNs) -> LineState {
         (self.touched, self.must_keep, self.handed_on_ns) = (false, false, now_ns);

@@ -176,9 +176,7 @@ impl Capture {
             &self.lines
         };
         for (index, line) in lines.iter().enumerate().filter(|(_, line)| line.up) {
-            // A request that an earlier run has left was watched by the kernel meanwhile.
-            let requested_ns = line.filter.requested_ns().unwrap_or(line.up_since_ns);
-            let since_ns = requested_ns.max(runs_since_ns);
+            let since_ns = line.requested_ns().max(runs_since_ns);
             if line.up_since_ns.max(since_ns) < seen_ns {
                 let meter = MeterId(u16::try_from(index).expect("at most 64 meters"));
                 let (since_ns, until_ns) = (wall(since_ns), wall(seen_ns));
@@ -279,7 +277,7 @@ impl Capture {
                 info!(meter = line.name, ?level, "counting on line");
                 (line.up, line.request_id, line.news) = (true, request_id, true);
                 (line.live.level, line.is_news) = (Some(level), true);
-                line.up_since_ns = mono_ns;
+                (line.up_since_ns, line.live.watched_from_ns) = (mono_ns, mono_ns);
                 line.tally.interrupted();
                 if let Some(state) = line.remembered.take() {
                     // Its request does not go on: what was undecided is decided now.
@@ -302,6 +300,9 @@ impl Capture {
                 if let Some(state) = line.remembered.take() {
                     line.filter = Filter::resume(line.filter.settings(), state);
                 }
+                // The kernel has watched it since it was requested.
+                line.live.watched_from_ns = line.requested_ns();
+                line.is_news = true;
                 self.note_line(meter, None);
             }
             Signal::LineDown { meter, reason } => {

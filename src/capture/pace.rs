@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use tracing::info;
+
 use super::waker::Waker;
 use super::{Polled, Signal};
 use crate::clock::{Clock, ScaledClock, VirtualClock};
@@ -42,6 +44,22 @@ impl Pace {
         }
     }
 
+    /// The same with a past: up to `runs_from_ns` as fast as possible, and only from there at its speed.
+    pub fn with_past(
+        start_ns: MonoNs,
+        offset_ns: i64,
+        speed: Option<f64>,
+        runs_from_ns: MonoNs,
+    ) -> Pace {
+        match speed {
+            Some(speed) => {
+                let clock = ScaledClock::held(start_ns, offset_ns, speed, runs_from_ns);
+                Pace::Scaled(clock)
+            }
+            None => Pace::starting(start_ns, offset_ns, None),
+        }
+    }
+
     /// Where the story begins. For a scaled clock that is where it stood when it was made, not
     /// where it stands now: else two runs would differ by how long the start took.
     pub(crate) fn start_ns(&self) -> MonoNs {
@@ -74,6 +92,17 @@ impl Pace {
     fn wait_until(&self, target_ns: MonoNs, waker: &Waker) -> bool {
         match self {
             Pace::Scaled(clock) => loop {
+                if let Some(until_ns) = clock.held_until_ns() {
+                    if waker.wait(Some(0)) {
+                        return false;
+                    }
+                    if clock.carry_to(target_ns) {
+                        info!("what is past has been counted; from here on time runs at its speed");
+                    }
+                    if target_ns < until_ns {
+                        return true;
+                    }
+                }
                 let left_ns = target_ns - clock.mono_ns();
                 if left_ns <= 0 {
                     return !waker.take();
@@ -95,8 +124,9 @@ impl Pace {
     /// [`super::EdgeSource::rest`]; a clock that does not run by itself stays where it is.
     pub(super) fn rest(&self, until_ns: MonoNs, waker: &Waker) {
         if let Pace::Scaled(clock) = self {
+            // What is past passes at once.
             let left_ns = until_ns - clock.mono_ns();
-            if left_ns > 0 {
+            if left_ns > 0 && clock.held_until_ns().is_none() {
                 waker.rest(Some(real_wait_ns(clock, left_ns)));
             }
         }
@@ -104,15 +134,22 @@ impl Pace {
 
     /// Moves a clock that does not run by itself; never back.
     fn advance_to(&self, target_ns: MonoNs) {
-        if let Pace::Free(clock) = self {
-            clock.advance((target_ns - clock.mono_ns()).max(0));
+        match self {
+            Pace::Free(clock) => clock.advance((target_ns - clock.mono_ns()).max(0)),
+            // The last stretch is waited for.
+            Pace::Scaled(clock) => {
+                let until_ns = clock.held_until_ns();
+                if until_ns.is_some_and(|until_ns| target_ns < until_ns) {
+                    clock.carry_to(target_ns);
+                }
+            }
         }
     }
 
     /// Up to which stamp signals have come now that the first of them has.
     fn reached_ns(&self) -> MonoNs {
         match self {
-            Pace::Scaled(clock) => clock.mono_ns(),
+            Pace::Scaled(clock) => clock.held_until_ns().unwrap_or_else(|| clock.mono_ns()),
             Pace::Free(_) => MonoNs::MAX,
         }
     }
@@ -269,6 +306,61 @@ mod tests {
         signals.clear();
         poll(&pace, &waker, &mut script, None, &mut signals);
         assert_eq!(signals.len(), BATCH_SIGNALS_MAX);
+    }
+
+    #[test]
+    fn a_past_passes_at_once_and_then_time_runs() {
+        let runs_from_ns = 90_000 * NS_PER_S;
+        let pace = Pace::with_past(NS_PER_S, 7, Some(1.0), runs_from_ns);
+        let (clock, waker) = (pace.clock(), Waker::new().unwrap());
+        let late_ns = runs_from_ns + NS_PER_MS;
+        let stamps = [2 * NS_PER_S, 80_000 * NS_PER_S, late_ns];
+        let mut script = Told(stamps.map(Due::Signal).to_vec());
+        let mut signals = Vec::new();
+        let mut step = |deadline_ns, signals: &mut Vec<Signal>| {
+            poll(&pace, &waker, &mut script, deadline_ns, signals)
+        };
+        // A deadline in the past is kept, too.
+        assert_eq!(step(Some(NS_PER_S), &mut signals), Polled::TimedOut);
+        assert_eq!(step(None, &mut signals), Polled::Signals);
+        assert_eq!(
+            (signals.len(), clock.mono_ns()),
+            (2, stamps[1]),
+            "not beyond it"
+        );
+        assert_eq!(clock.mono_ns(), stamps[1], "it stands still");
+        let before_ns = SystemClock.mono_ns();
+        assert_eq!(step(None, &mut signals), Polled::Signals);
+        assert_eq!(signals.len(), 3);
+        assert!(
+            SystemClock.mono_ns() - before_ns >= NS_PER_MS,
+            "it was waited for"
+        );
+        let now_ns = clock.mono_ns();
+        assert!(now_ns >= late_ns);
+        while clock.mono_ns() <= now_ns {
+            std::hint::spin_loop();
+        }
+        assert_eq!(clock.wall_ns() - clock.mono_ns(), 7);
+    }
+
+    #[test]
+    fn a_past_without_signals_ends_where_time_runs() {
+        let runs_from_ns = 90_000 * NS_PER_S;
+        let pace = Pace::with_past(NS_PER_S, 0, Some(1e6), runs_from_ns);
+        let waker = Waker::new().unwrap();
+        let mut script = Told(vec![
+            Due::NotBefore(80_000 * NS_PER_S),
+            Due::End(runs_from_ns),
+        ]);
+        let mut signals = Vec::new();
+        let deadline = Some(70_000 * NS_PER_S);
+        let polled = poll(&pace, &waker, &mut script, deadline, &mut signals);
+        assert_eq!(polled, Polled::TimedOut);
+        assert_eq!(pace.clock().mono_ns(), 70_000 * NS_PER_S);
+        waker.wake();
+        let polled = poll(&pace, &waker, &mut script, None, &mut signals);
+        assert_eq!(polled, Polled::Woken, "a waker wins in the past, too");
     }
 
     #[test]

@@ -17,7 +17,8 @@ use super::waker::Waker;
 use super::{EdgeSource, Polled, Signal};
 use crate::config::MeterSettings;
 use crate::model::{
-    CountedEdge, Edge, EdgeKind, Level, MeterId, MonoNs, NS_PER_MS, NS_PER_S, SIMULATED_IMP_PER_KWH,
+    CountedEdge, Edge, EdgeKind, Level, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Role,
+    SIMULATED_IMP_PER_KWH,
 };
 
 /// More than any meter has; bounds the edges of one step.
@@ -165,12 +166,12 @@ enum Feed {
 }
 
 impl Feed {
-    fn of(name: &str, seed: u64) -> Feed {
-        match name.to_ascii_lowercase().as_str() {
-            "import" => Feed::Import,
-            "export" => Feed::Export,
-            "generate" => Feed::Generate,
-            other => Feed::Sub(SubMeter::new(seed, other)),
+    fn of(meter: &MeterSettings, seed: u64) -> Feed {
+        match meter.role {
+            Some(Role::Import) => Feed::Import,
+            Some(Role::Export) => Feed::Export,
+            Some(Role::Generation) => Feed::Generate,
+            None => Feed::Sub(SubMeter::new(seed, &meter.name.to_ascii_lowercase())),
         }
     }
 
@@ -213,7 +214,7 @@ impl Line {
             .unwrap_or(SIMULATED_IMP_PER_KWH);
         Line {
             id,
-            feed: Feed::of(&meter.name, seed),
+            feed: Feed::of(meter, seed),
             imp_per_kwh: imp_per_kwh.min(IMP_PER_KWH_MAX),
             toggles: meter.filter.counted == CountedEdge::Both,
             level: meter.filter.active.inverted(),

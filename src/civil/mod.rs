@@ -3,20 +3,46 @@
 
 mod shown;
 
+use std::sync::OnceLock;
+
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ZonedDateTime};
 
 use crate::model::{NS_PER_DAY, NS_PER_S, S_PER_DAY, WallNs};
 
-pub use shown::{ago, local, span};
+pub use shown::{ago, local, span, to_the_minute};
 
 /// The zone of times that are written without an offset; or why it is not known. Nothing is taken as UTC
 /// because the zone is not known.
 #[derive(Debug, Clone)]
 pub struct Zone(Result<TimeZone, String>);
 
+/// The zone that the configuration names, once it is known.
+static CONFIGURED: OnceLock<TimeZone> = OnceLock::new();
+
+/// From here on times are shown in this zone, the one of the configuration, and not in the system's.
+pub fn show_in(zone: TimeZone) {
+    // It is told once; all files of a process say the same.
+    let _ = CONFIGURED.set(zone);
+}
+
 impl Zone {
+    /// The one in which times are shown: of the configuration where it names one, else the system's.
+    pub fn shown() -> Zone {
+        CONFIGURED
+            .get()
+            .cloned()
+            .map_or_else(Zone::system, Zone::of)
+    }
+
+    /// Whether it is that of the configuration.
+    pub fn is_configured(&self) -> bool {
+        CONFIGURED
+            .get()
+            .is_some_and(|zone| self.0.as_ref() == Ok(zone))
+    }
+
     /// As `TZ` or the system say it.
     pub fn system() -> Zone {
         Zone(TimeZone::try_system().map_err(|failed| {
@@ -70,23 +96,55 @@ impl Zone {
     }
 }
 
+/// A time as it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WrittenTime {
+    /// With its offset: this instant.
+    At(WallNs),
+    /// Local time.
+    Local(DateTime),
+}
+
+impl WrittenTime {
+    /// Reads it, as [`parse`] does.
+    ///
+    /// # Errors
+    /// A sentence about what is not understood.
+    pub fn read(text: &str) -> Result<WrittenTime, String> {
+        let with_offset = text
+            .parse::<Timestamp>()
+            .or_else(|_| text.parse::<ZonedDateTime>().map(|zoned| zoned.timestamp()));
+        match with_offset {
+            Ok(instant) => kept(instant, text).map(WrittenTime::At),
+            Err(_) => civil(text).map(WrittenTime::Local),
+        }
+    }
+
+    /// The instant, of local time that of `zone`.
+    ///
+    /// # Errors
+    /// A sentence, also where the clock showed the time twice or never.
+    pub fn instant(self, zone: &Zone) -> Result<WallNs, String> {
+        match self {
+            WrittenTime::At(at_ns) => Ok(at_ns),
+            WrittenTime::Local(civil) => kept(zone.instant(civil)?, &civil.to_string()),
+        }
+    }
+}
+
+fn kept(instant: Timestamp, text: &str) -> Result<WallNs, String> {
+    nanoseconds(instant)
+        .ok_or_else(|| format!("{text} is too far away: years 1678 to 2261 can be kept"))
+}
+
 /// Reads an instant: with an offset, or local time of `zone`; `2026-06-21T12:00:00Z`, `2026-06-21 12:00`,
 /// `2026-06-21`, `21.06.2026 12:00`.
 ///
 /// # Errors
 /// A sentence about what is not understood.
 pub fn parse(text: &str, zone: &Zone) -> Result<WallNs, String> {
-    let with_offset = text
-        .parse::<Timestamp>()
-        .or_else(|_| text.parse::<ZonedDateTime>().map(|zoned| zoned.timestamp()));
-    let instant = match with_offset {
-        Ok(instant) => instant,
-        Err(_) => zone
-            .instant(civil(text)?)
-            .map_err(|why| why.replacen('T', " ", usize::from(!text.contains('T'))))?,
-    };
-    nanoseconds(instant)
-        .ok_or_else(|| format!("{text} is too far away: years 1678 to 2261 can be kept"))
+    let instant = WrittenTime::read(text)?.instant(zone);
+    instant.map_err(|why| why.replacen('T', " ", usize::from(!text.contains('T'))))
 }
 
 /// The instant in nanoseconds since 1970, if it can be kept.

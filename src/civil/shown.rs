@@ -8,14 +8,25 @@ use crate::model::{NS_PER_S, WallNs};
 
 /// An instant for people: local time, to the second; where the time zone is not known, UTC, and said so.
 pub fn local(wall_ns: WallNs) -> String {
+    shown(wall_ns, "%Y-%m-%d %H:%M:%S")
+}
+
+/// The same, to the minute.
+pub fn to_the_minute(wall_ns: WallNs) -> String {
+    shown(wall_ns, "%Y-%m-%d %H:%M")
+}
+
+fn shown(wall_ns: WallNs, form: &str) -> String {
     let Ok(timestamp) = Timestamp::from_nanosecond(i128::from(wall_ns)) else {
         return format!("{wall_ns} ns");
     };
-    let (zone, form) = match Zone::system().known() {
-        Ok(zone) => (zone.clone(), "%Y-%m-%d %H:%M:%S"),
-        Err(_) => (TimeZone::UTC, "%Y-%m-%d %H:%M:%S UTC"),
+    let zone = Zone::shown();
+    let (zone, suffix) = match zone.known() {
+        Ok(zone) => (zone.clone(), ""),
+        Err(_) => (TimeZone::UTC, " UTC"),
     };
-    timestamp.to_zoned_datetime(zone).strftime(form).to_string()
+    let zoned = timestamp.to_zoned_datetime(zone);
+    format!("{}{suffix}", zoned.strftime(form))
 }
 
 /// A duration for people: its largest unit, and the next smaller one if there is any of it.

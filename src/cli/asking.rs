@@ -4,19 +4,14 @@ use std::io::Write;
 
 use serde::de::DeserializeOwned;
 
-use crate::answers::ask::{Asked, PATIENCE, ask};
+use crate::answers::ask::{self, Asked, PATIENCE};
 use crate::config::Loaded;
 use crate::config::described::describe;
 
 /// What the daemon of this configuration answers; None: none runs that has just these settings, or it does not answer,
 /// which is told.
 pub(super) fn from_daemon<T: DeserializeOwned>(path: &str, loaded: &Loaded) -> Option<T> {
-    // What is understood of files that are wrong is not what a daemon has been given.
-    if !loaded.problems.is_empty() {
-        return None;
-    }
-    let settings = describe(&loaded.settings, &loaded.config_dir);
-    match ask(path, &loaded.settings.journal.dir, &settings) {
+    match ask(path, loaded) {
         Asked::Answered(answer) => Some(answer),
         Asked::NoDaemon => None,
         Asked::Silent => {
@@ -29,4 +24,14 @@ pub(super) fn from_daemon<T: DeserializeOwned>(path: &str, loaded: &Loaded) -> O
             None
         }
     }
+}
+
+/// The same without a word.
+pub(super) fn ask<T: DeserializeOwned>(path: &str, loaded: &Loaded) -> Asked<T> {
+    // What is understood of files that are wrong is not what a daemon has been given.
+    if !loaded.problems.is_empty() {
+        return Asked::NoDaemon;
+    }
+    let settings = describe(&loaded.settings, &loaded.config_dir);
+    ask::ask(path, &loaded.settings.journal.dir, &settings)
 }

@@ -95,7 +95,7 @@ pub fn audit(args: &AuditArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
         }
     };
     let now_ns = SystemClock.wall_ns();
-    let (from_ns, to_ns) = (args.since.resolve(now_ns), args.until.resolve(now_ns));
+    let (from_ns, to_ns) = (args.since.resolve(now_ns)?, args.until.resolve(now_ns)?);
     if from_ns >= to_ns {
         bail!("the period is empty: --since must be before --until");
     }

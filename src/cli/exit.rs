@@ -8,6 +8,8 @@ use crate::journal::JournalError;
 
 /// Something failed.
 pub const EXIT_FAILED: u8 = 1;
+/// The command line is not understood, or names no command: what clap ends with.
+pub const EXIT_USAGE: u8 = 2;
 /// Not now; a later try may go better (EX_TEMPFAIL of sysexits.h).
 pub const EXIT_TRY_LATER: u8 = 75;
 /// The configuration is wrong, or the journal is of a newer version; trying again is of no use (EX_CONFIG

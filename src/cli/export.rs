@@ -102,8 +102,11 @@ enum Format {
 /// When the journal cannot be read, or the output cannot be written; nothing is left of a file then.
 pub fn export(args: &ExportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<ExitCode> {
     let now_ns = SystemClock.wall_ns();
-    let from_ns = args.from.map_or(i64::MIN, |from| from.resolve(now_ns));
-    let to_ns = args.to.map_or(i64::MAX, |to| to.resolve(now_ns));
+    let resolved = |moment: Option<Moment>, else_ns| match moment {
+        Some(moment) => moment.resolve(now_ns),
+        None => Ok(else_ns),
+    };
+    let (from_ns, to_ns) = (resolved(args.from, i64::MIN)?, resolved(args.to, i64::MAX)?);
     if from_ns >= to_ns {
         let (from, to) = (super::time::local(from_ns), super::time::local(to_ns));
         bail!(

@@ -136,7 +136,7 @@ fn list_refused(points: &[Quarantined], json: bool, out: &mut dyn Write) -> Resu
     if json {
         let points = points.iter().map(|point| {
             json!({
-                "destination": point.destination, "meter": point.meter, "pulse": point.pulse,
+                "destination": point.destination, "meter": point.meter, "pulse": point.pulse.0,
                 "wall_ns": point.wall_ns, "refused_ns": point.at_ns, "message": point.message,
                 "in_journal": point.kept, "is_sent_again": point.again,
             })

@@ -1,6 +1,7 @@
 //! The command line: one file a command. Doc comments are the help.
 
 pub mod audit;
+pub mod backup;
 pub mod completions;
 pub mod config;
 pub mod delete_buckets;
@@ -19,11 +20,14 @@ mod asking;
 mod exit;
 mod log;
 mod new_file;
+mod paint;
 mod progress;
 mod rights;
 mod simulated;
 mod table;
+mod terminal;
 mod version;
+mod welcome;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -38,7 +42,7 @@ use crate::owner::Keep;
 use crate::owner::rights::{judge_as_daemon, work_as_owner};
 use crate::text::{names, numbers};
 
-pub use exit::{EXIT_CONFIG, EXIT_FAILED, EXIT_TRY_LATER, exit_code, explain};
+pub use exit::{EXIT_CONFIG, EXIT_FAILED, EXIT_TRY_LATER, EXIT_USAGE, exit_code, explain};
 pub use version::VERSION;
 
 const EXIT_CODES: &str =
@@ -46,7 +50,8 @@ const EXIT_CODES: &str =
 
 /// Counts the pulses of electricity meters, keeps every one, delivers them to InfluxDB 2.
 #[derive(Debug, Parser)]
-#[command(name = "powerlogger", version = VERSION, about, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "powerlogger", version = VERSION, about, after_help = EXIT_CODES, max_term_width = 100,
+    override_usage = welcome::USAGE)]
 pub struct Cli {
     /// The directory of `.env` and `powerlogger.toml` [default: ./ if it holds one of them, else
     /// /etc/powerlogger].
@@ -64,7 +69,7 @@ pub struct Cli {
     simulated: bool,
 
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -87,6 +92,8 @@ enum Command {
     Losses(losses::LossesArgs),
     /// Write the journal's pulses of a period as line protocol or CSV.
     Export(export::ExportArgs),
+    /// Write a copy of the journal, checked and whole, while `run` runs.
+    Backup(backup::BackupArgs),
     /// Bring pulses in: the Python edition's queue, CSV or line protocol files, damaged journals.
     Import(import::ImportArgs),
     /// Show or check the configuration.
@@ -107,14 +114,18 @@ enum Command {
 pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut options = LoadOptions::from_process(cli.config_dir, cli.queue_dir)?;
     options.simulated_dir = cli.simulated;
+    let Some(command) = cli.command else {
+        welcome::welcome(&options, &mut std::io::stderr())?;
+        return Ok(ExitCode::from(EXIT_USAGE));
+    };
     let needs_config = !matches!(
-        cli.command,
+        command,
         Command::Run(_) | Command::Completions(_) | Command::Man(_)
     );
     if needs_config {
         rights::may_read_config(&options)?;
     }
-    match cli.command {
+    match command {
         Command::Run(args) => {
             let makes_pulses = args.makes_time();
             run::run(&args, &simulated::load_for_run(options, makes_pulses)?)?;
@@ -139,6 +150,7 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Export(args) => {
             return export::export(&args, &simulated::load_known(&options)?, out);
         }
+        Command::Backup(args) => backup::backup(&args, &of_journal(&options)?, out)?,
         Command::Import(args) => {
             return import::import(&args, &simulated::load_known(&options)?, out);
         }
@@ -150,7 +162,7 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 }
 
 fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
-    crate::config::load(options)
+    crate::config::load(options).map(simulated::in_its_zone)
 }
 
 /// The configuration, for a command that looks at nothing but the journal afterwards.
@@ -169,7 +181,7 @@ fn load_beside_daemon(options: &LoadOptions, wrong: anyhow::Error) -> anyhow::Re
     if !wrong.is::<ConfigError>() {
         return Err(wrong);
     }
-    let loaded = load_what_can_be_read(options);
+    let loaded = simulated::in_its_zone(load_what_can_be_read(options));
     let dir = &loaded.settings.journal.dir;
     work_as_owner(dir, Keep::Nothing)?;
     match holder(dir) {

@@ -48,6 +48,11 @@ pub struct RunArgs {
     )]
     from: Option<Moment>,
 
+    /// Count so much of the simulated house's past first, as fast as it goes, such as "30 days"; it ends where the
+    /// simulation begins.
+    #[arg(long = "past", value_name = "SPAN", requires = "simulate", value_parser = time::parse_span_ns)]
+    past_ns: Option<i64>,
+
     /// End after this much simulated time, such as 24h or "7 days" [default: go on].
     #[arg(long = "for", value_name = "SPAN", requires = "simulate", value_parser = time::parse_span_ns)]
     span_ns: Option<i64>,
@@ -93,7 +98,8 @@ pub fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<()> {
             from_ns: args
                 .from
                 .unwrap_or(Moment::FromNow(0))
-                .resolve(SystemClock.wall_ns()),
+                .resolve(SystemClock.wall_ns())?,
+            past_ns: args.past_ns.unwrap_or(0),
             span_ns: args.span_ns,
             speed,
         },

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use super::rights;
+use crate::civil::show_in;
 use crate::config::{LoadOptions, Loaded, load};
 use crate::journal::Reader;
 use crate::owner::rights::as_owner;
@@ -23,7 +24,7 @@ pub(super) fn load_for_run(mut options: LoadOptions, makes_pulses: bool) -> Resu
         bail!("real pulses do not go into the journal of simulated ones: leave --simulated out");
     }
     options.simulated = makes_pulses;
-    let loaded = match load(&options) {
+    let loaded = match load(&options).map(in_its_zone) {
         Ok(loaded) => loaded,
         // What is wrong with it is that it is not for this user.
         Err(wrong) => return rights::may_read_config(&options).and_then(|()| Err(wrong.into())),
@@ -41,7 +42,7 @@ pub(super) fn load_for_run(mut options: LoadOptions, makes_pulses: bool) -> Resu
 /// # Errors
 /// When the configuration is wrong.
 pub(super) fn load_known(options: &LoadOptions) -> Result<Loaded> {
-    let loaded = load(options)?;
+    let loaded = in_its_zone(load(options)?);
     rights::may_read_journal(&loaded.settings.journal.dir)?;
     if !is_simulated(&loaded.settings.journal.dir)? {
         return Ok(loaded);
@@ -53,6 +54,14 @@ pub(super) fn load_known(options: &LoadOptions) -> Result<Loaded> {
     let mut options = options.clone();
     options.simulated = true;
     Ok(load(&options)?)
+}
+
+/// The configuration; from here on times are shown in its zone.
+pub(super) fn in_its_zone(loaded: Loaded) -> Loaded {
+    if let Some(zone) = &loaded.settings.site.time_zone {
+        show_in(zone.clone());
+    }
+    loaded
 }
 
 /// Whether the journal in `dir` is one of simulated pulses; one that is not there, or cannot be read, is not.

@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-/// How a column is set, and how wide it is at least, in characters.
+use unicode_width::UnicodeWidthStr;
+
+/// How a column is set, and how wide it is at least, in cells of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {
     /// Words.
@@ -57,14 +59,37 @@ impl Table {
         self.lines.push(TableLine::Text(text.into()));
     }
 
-    /// How wide a column is, in characters.
+    /// How wide a column is, in cells of a terminal.
     fn width(&self, at: usize) -> usize {
         let cells = self.lines.iter().filter_map(|line| match line {
             TableLine::Row(cells, _) => cells.get(at),
             TableLine::Text(_) => None,
         });
-        let widths = cells.map(|cell| cell.chars().count());
+        let widths = cells.map(|cell| cell.width());
         widths.max().unwrap_or(0).max(self.columns[at].least())
+    }
+
+    /// All lines.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let widths: Vec<usize> = (0..self.columns.len()).map(|at| self.width(at)).collect();
+        let row = |cells: &[String], rest: &str| {
+            let mut line = self.indent.to_owned();
+            for ((cell, column), width) in cells.iter().zip(&self.columns).zip(&widths) {
+                let blanks = " ".repeat(width.saturating_sub(cell.width()));
+                match column {
+                    Column::Left(_) => line.extend([cell, blanks.as_str(), " "]),
+                    Column::Right(_) => line.extend([blanks.as_str(), cell, " "]),
+                }
+            }
+            line.push_str(rest);
+            line.truncate(line.trim_end().len());
+            line
+        };
+        let lines = self.lines.iter().map(|line| match line {
+            TableLine::Row(cells, rest) => row(cells, rest),
+            TableLine::Text(text) => text.clone(),
+        });
+        lines.collect()
     }
 
     /// Writes all lines.
@@ -72,31 +97,27 @@ impl Table {
     /// # Errors
     /// When the output cannot be written.
     pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let widths: Vec<usize> = (0..self.columns.len()).map(|at| self.width(at)).collect();
-        for line in &self.lines {
-            let (cells, rest) = match line {
-                TableLine::Row(cells, rest) => (cells, rest),
-                TableLine::Text(text) => {
-                    writeln!(out, "{text}")?;
-                    continue;
-                }
-            };
-            write!(out, "{}", self.indent)?;
-            for ((cell, column), width) in cells.iter().zip(&self.columns).zip(&widths) {
-                match column {
-                    Column::Left(_) => write!(out, "{cell:<width$} ")?,
-                    Column::Right(_) => write!(out, "{cell:>width$} ")?,
-                }
-            }
-            writeln!(out, "{rest}")?;
-        }
-        Ok(())
+        self.lines()
+            .iter()
+            .try_for_each(|line| writeln!(out, "{line}"))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wide_characters_take_two_cells_and_marks_take_none() {
+        let mut table = Table::new("", &[Column::Left(4), Column::Right(4)]);
+        for name in ["電力量", "Nu\u{308}ll", "a"] {
+            table.row(&[name, "7"], "");
+        }
+        assert_eq!(
+            table.lines(),
+            ["電力量    7", "Nu\u{308}ll      7", "a         7"]
+        );
+    }
 
     #[test]
     fn columns_line_up_by_characters_whatever_stands_in_them() {

@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use jiff::{SignedDuration, Span, Timestamp, ToSpan};
 
-use crate::civil::{self, Zone};
-pub(super) use crate::civil::{ago, local, span};
+use crate::civil::{self, WrittenTime, Zone};
+pub(super) use crate::civil::{ago, local, span, to_the_minute};
 use crate::clock::{Clock, SystemClock};
 use crate::model::WallNs;
 
@@ -14,17 +14,37 @@ use crate::model::WallNs;
 pub enum Moment {
     /// At this instant.
     At(WallNs),
+    /// Local time of the system, that of `at_ns`; where the configuration names a zone it is one of that.
+    Local {
+        /// As it is written.
+        written: WrittenTime,
+        /// In the system's zone.
+        at_ns: WallNs,
+    },
+    /// When the local day began that was so many days before today.
+    Day {
+        /// How many.
+        days_ago: i64,
+    },
     /// So many nanoseconds from now; negative: ago.
     FromNow(i64),
 }
 
 impl Moment {
     /// The instant, if it is `now_ns`.
-    pub fn resolve(self, now_ns: WallNs) -> WallNs {
-        match self {
-            Moment::At(at) => at,
-            Moment::FromNow(ns) => now_ns + ns,
-        }
+    ///
+    /// # Errors
+    /// When the configured zone never had that time, or had it twice.
+    pub fn resolve(self, now_ns: WallNs) -> anyhow::Result<WallNs> {
+        let zone = Zone::shown();
+        let instant = match self {
+            Moment::At(at) => Ok(at),
+            Moment::FromNow(ns) => Ok(now_ns.saturating_add(ns)),
+            Moment::Day { days_ago } => day(days_ago, &zone, now_ns),
+            Moment::Local { at_ns, .. } if !zone.is_configured() => Ok(at_ns),
+            Moment::Local { written, .. } => written.instant(&zone),
+        };
+        instant.map_err(anyhow::Error::msg)
     }
 }
 
@@ -34,21 +54,23 @@ impl FromStr for Moment {
     /// `2026-06-21T12:00:00Z`, `2026-06-21 12:00`, `21.06.2026 12:00` or `2026-06-21` in local time, `now`,
     /// `today`, `yesterday`, `-36h`, `2 hours ago`.
     fn from_str(text: &str) -> Result<Moment, String> {
-        parse(text, &Zone::system(), SystemClock.wall_ns())
+        let moment = parse(text, &Zone::system())?;
+        if let Moment::Day { days_ago } = moment {
+            // A zone that is not known is told before anything is done.
+            day(days_ago, &Zone::system(), SystemClock.wall_ns())?;
+        }
+        Ok(moment)
     }
 }
 
-/// Reads a moment; `now_ns` tells which day is today.
-fn parse(text: &str, zone: &Zone, now_ns: WallNs) -> Result<Moment, String> {
+/// Reads a moment; what has no offset must be one in `zone`.
+fn parse(text: &str, zone: &Zone) -> Result<Moment, String> {
     let text = text.trim();
-    let days_ago = match text.to_ascii_lowercase().as_str() {
+    match text.to_ascii_lowercase().as_str() {
         "now" => return Ok(Moment::FromNow(0)),
-        "today" => Some(0),
-        "yesterday" => Some(1),
-        _ => None,
-    };
-    if let Some(days) = days_ago {
-        return day(days, zone, now_ns).map(Moment::At);
+        "today" => return Ok(Moment::Day { days_ago: 0 }),
+        "yesterday" => return Ok(Moment::Day { days_ago: 1 }),
+        _ => {}
     }
     let ago = text.strip_prefix('-').or_else(|| text.strip_suffix(" ago"));
     if let Some(ago) = ago {
@@ -58,7 +80,11 @@ fn parse(text: &str, zone: &Zone, now_ns: WallNs) -> Result<Moment, String> {
         Some(_) => format!("{why}; try 2026-06-21T12:00:00Z, 2026-06-21, today, now or -36h"),
         None => why,
     };
-    civil::parse(text, zone).map(Moment::At).map_err(hint)
+    let at_ns = civil::parse(text, zone).map_err(hint)?;
+    Ok(match WrittenTime::read(text)? {
+        WrittenTime::At(at_ns) => Moment::At(at_ns),
+        written @ WrittenTime::Local(_) => Moment::Local { written, at_ns },
+    })
 }
 
 /// When the day began that was so many days before today.
@@ -105,20 +131,21 @@ mod tests {
     fn moments_as_people_write_them() {
         // 2026-03-29T22:30:00Z: the 30th, after a day of 23 hours.
         let now_ns = 1_774_823_400 * NS_PER_S;
-        let at = |text: &str| parse(text, &berlin(), now_ns);
-        assert_eq!(at("1970-01-01T00:00:01Z"), Ok(Moment::At(NS_PER_S)));
-        assert_eq!(at("1970-01-01T01:00:01+01:00"), Ok(Moment::At(NS_PER_S)));
-        assert_eq!(at("now"), Ok(Moment::FromNow(0)));
-        assert_eq!(at("-1 day"), Ok(Moment::FromNow(-86_400 * NS_PER_S)));
-        assert_eq!(at("-36h").unwrap().resolve(0), -36 * 3_600 * NS_PER_S);
-        assert_eq!(at("2026-06-21"), Ok(Moment::At(1_781_992_800 * NS_PER_S)));
+        let at = |text: &str| match parse(text, &berlin())? {
+            Moment::At(at_ns) | Moment::Local { at_ns, .. } => Ok(at_ns),
+            Moment::FromNow(ns) => Ok(now_ns + ns),
+            Moment::Day { days_ago } => day(days_ago, &berlin(), now_ns),
+        };
+        assert_eq!(at("1970-01-01T00:00:01Z"), Ok(NS_PER_S));
+        assert_eq!(at("1970-01-01T01:00:01+01:00"), Ok(NS_PER_S));
+        assert_eq!(at("now"), Ok(now_ns));
+        assert_eq!(at("-1 day"), Ok(now_ns - 86_400 * NS_PER_S));
+        assert_eq!(at("-36h"), Ok(now_ns - 36 * 3_600 * NS_PER_S));
+        assert_eq!(at("2026-06-21"), Ok(1_781_992_800 * NS_PER_S));
         assert_eq!(at("21.06.2026 00:00"), at("2026-06-21"));
-        assert_eq!(at("2 hours ago"), Ok(Moment::FromNow(-7_200 * NS_PER_S)));
-        assert_eq!(at("today"), Ok(Moment::At(1_774_821_600 * NS_PER_S)));
-        assert_eq!(
-            at("Yesterday"),
-            Ok(Moment::At((1_774_821_600 - 23 * 3_600) * NS_PER_S))
-        );
+        assert_eq!(at("2 hours ago"), Ok(now_ns - 7_200 * NS_PER_S));
+        assert_eq!(at("today"), Ok(1_774_821_600 * NS_PER_S));
+        assert_eq!(at("Yesterday"), Ok((1_774_821_600 - 23 * 3_600) * NS_PER_S));
         assert!(at("yesterday-ish").unwrap_err().contains("try"));
         assert!(at("9999-01-01").is_err());
     }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
+use crate::answers::reach::Reach;
 use crate::config::{Influx, Loaded};
 use crate::journal::is_locked;
 use crate::verify::{self, Check, CheckOutcome, Report, VerifyError, installed};
@@ -94,7 +95,10 @@ fn summary(report: &Report, loaded: &Loaded, out: &mut dyn Write) -> Result<()> 
     if !is_locked(&loaded.settings.journal.dir) {
         writeln!(out, "  • start counting: {}", installed::start())?;
     }
-    writeln!(out, "  • watch it count: `powerlogger status`")?;
+    writeln!(out, "  • watch it count: `powerlogger status --watch`")?;
+    if let Some(page) = Reach::look().pages(&loaded.settings.web.listen).first() {
+        writeln!(out, "  • or on the page: {page}")?;
+    }
     if matches!(loaded.settings.influx, Influx::Configured(_)) {
         writeln!(
             out,

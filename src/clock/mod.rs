@@ -111,28 +111,52 @@ impl Clock for SystemClock {
 }
 
 /// A clock that runs faster than the machine's from a chosen start: time of the simulated
-/// house, so that a day can pass in a minute. Its wall and monotonic hands move alike. Clones
-/// share one offset.
+/// house, so that a day can pass in a minute. Its wall and monotonic hands move alike. Until another instant it can be
+/// moved by hand first: a past that passes as fast as it goes. Clones share the hands.
 #[derive(Debug, Clone)]
 pub struct ScaledClock {
     real: SystemClock,
-    real_start_ns: MonoNs,
     start_ns: MonoNs,
+    /// Up to here it is moved by hand.
+    runs_from_ns: MonoNs,
     speed: f64,
-    offset_ns: Arc<AtomicI64>,
+    hands: Arc<ScaledHands>,
 }
+
+#[derive(Debug)]
+struct ScaledHands {
+    /// Where the monotonic hand stands while it is moved by hand; [`RUNS`]: it runs.
+    held_ns: AtomicI64,
+    /// When it began to run, by the machine's clock.
+    real_start_ns: AtomicI64,
+    offset_ns: AtomicI64,
+}
+
+/// See [`ScaledHands::held_ns`].
+const RUNS: MonoNs = MonoNs::MAX;
 
 impl ScaledClock {
     /// A clock whose monotonic hand stands at `start_ns` now and whose wall hand is
     /// `offset_ns` ahead of it: the clock of a recording.
     pub fn starting(start_ns: MonoNs, offset_ns: i64, speed: f64) -> ScaledClock {
+        ScaledClock::held(start_ns, offset_ns, speed, start_ns)
+    }
+
+    /// The same, but it is moved by hand ([`ScaledClock::carry_to`]) until it has reached `runs_from_ns`, and runs from
+    /// there.
+    pub fn held(start_ns: MonoNs, offset_ns: i64, speed: f64, runs_from_ns: MonoNs) -> ScaledClock {
         let real = SystemClock;
+        let is_held = start_ns < runs_from_ns;
         ScaledClock {
             real,
-            real_start_ns: real.mono_ns(),
             start_ns,
+            runs_from_ns: runs_from_ns.max(start_ns),
             speed,
-            offset_ns: Arc::new(AtomicI64::new(offset_ns)),
+            hands: Arc::new(ScaledHands {
+                held_ns: AtomicI64::new(if is_held { start_ns } else { RUNS }),
+                real_start_ns: AtomicI64::new(real.mono_ns()),
+                offset_ns: AtomicI64::new(offset_ns),
+            }),
         }
     }
 
@@ -141,9 +165,32 @@ impl ScaledClock {
         self.start_ns
     }
 
+    /// Up to where it is to be moved by hand; None: it runs.
+    pub fn held_until_ns(&self) -> Option<MonoNs> {
+        (self.hands.held_ns.load(Ordering::SeqCst) != RUNS).then_some(self.runs_from_ns)
+    }
+
+    /// Moves a clock that does not run yet to an instant, never back; one that has come to where it runs is let run. True:
+    /// it begins to run by this.
+    pub fn carry_to(&self, mono_ns: MonoNs) -> bool {
+        if self.held_until_ns().is_none() {
+            return false;
+        }
+        if mono_ns < self.runs_from_ns {
+            self.hands.held_ns.fetch_max(mono_ns, Ordering::SeqCst);
+            return false;
+        }
+        let hands = &self.hands;
+        let now_ns = self.real.mono_ns();
+        hands.real_start_ns.store(now_ns, Ordering::SeqCst);
+        // Whoever sees that it runs sees from when on, too.
+        hands.held_ns.store(RUNS, Ordering::SeqCst);
+        true
+    }
+
     /// Sets the wall clock `ns` forward (or back), for all clones.
     pub fn jump_wall(&self, ns: i64) {
-        self.offset_ns.fetch_add(ns, Ordering::SeqCst);
+        self.hands.offset_ns.fetch_add(ns, Ordering::SeqCst);
     }
 
     /// How long the machine must wait until this clock has advanced by `scaled_ns`.
@@ -156,9 +203,14 @@ impl ScaledClock {
 
 impl Clock for ScaledClock {
     fn mono_ns(&self) -> MonoNs {
+        let held_ns = self.hands.held_ns.load(Ordering::SeqCst);
+        if held_ns != RUNS {
+            return held_ns;
+        }
+        let real_ns = self.real.mono_ns() - self.hands.real_start_ns.load(Ordering::SeqCst);
         #[expect(clippy::cast_possible_truncation, reason = "far below 2^63 ns")]
-        let passed = ((self.real.mono_ns() - self.real_start_ns) as f64 * self.speed) as i64;
-        self.start_ns.saturating_add(passed)
+        let passed = (real_ns as f64 * self.speed) as i64;
+        self.runs_from_ns.saturating_add(passed)
     }
 
     fn wall_ns(&self) -> WallNs {
@@ -166,7 +218,7 @@ impl Clock for ScaledClock {
     }
 
     fn offset_ns(&self) -> i64 {
-        self.offset_ns.load(Ordering::SeqCst)
+        self.hands.offset_ns.load(Ordering::SeqCst)
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::catalogue::part_of;
+use super::meters::ROLES;
 use super::problem::ConfigPart;
 use super::{Influx, InfluxSettings, MeterSettings, Settings};
 use crate::model::{Bias, CountedEdge, Level};
@@ -115,6 +116,8 @@ fn describe_meter(meter: &MeterSettings, put: &mut dyn FnMut(&str, String)) {
     put(&line_of(&meter.name), meter.line.line.to_string());
     let mut of_meter =
         |key: &str, value: String| put(&format!("meter \"{}\" {key}", meter.name), value);
+    let role = ROLES.iter().find(|(_, role)| *role == meter.role);
+    of_meter("role", role.map_or("none", |(word, _)| word).to_owned());
     if let Some(chip) = &meter.line.chip {
         of_meter("chip", chip.clone());
     }

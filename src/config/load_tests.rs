@@ -7,7 +7,7 @@ use crate::config::LineName;
 use crate::config::catalogue::catalogue;
 use crate::config::fixture::{CONNECTED, Dir, counts_without_server, problems, told};
 use crate::config::key::Key;
-use crate::model::{Bias, CountedEdge, Level, NS_PER_MS};
+use crate::model::{Bias, CountedEdge, Level, NS_PER_MS, Role};
 
 #[test]
 fn no_configuration_at_all_is_valid() {
@@ -384,4 +384,25 @@ fn one_line_in_two_spellings_and_a_longest_width_below_the_shortest_are_refused(
     ] {
         assert!(failed.contains(part), "{part}\n{failed}");
     }
+}
+
+#[test]
+fn what_a_meter_is_to_the_house_is_said_or_taken_from_its_name() {
+    let toml = "[[meter]]\nname = \"import\"\nline = 20\n\
+                [[meter]]\nname = \"Generation\"\nline = 21\nrole = \"none\"\n\
+                [[meter]]\nname = \"Solar\"\nline = 22\nrole = \"generate\"\n\
+                [[meter]]\nname = \"Heat pump\"\nline = 23\n";
+    let dir = Dir::new(toml, "");
+    let settings = dir.load().settings;
+    let roles: Vec<_> = settings.meters.iter().map(|meter| meter.role).collect();
+    assert_eq!(
+        roles,
+        [Some(Role::Import), None, Some(Role::Generation), None]
+    );
+    let described = crate::config::described::describe(&settings, dir.0.path());
+    assert_eq!(described["meter \"Solar\" role"], "generate");
+    assert_eq!(described["meter \"Heat pump\" role"], "none");
+    let wrong = "[[meter]]\nname = \"a\"\nline = 20\nrole = \"solar\"\n";
+    let told = problems(wrong, "");
+    assert!(told.len() == 1 && told[0].contains("role"), "{told:?}");
 }

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-use crate::model::{Bias, CountedEdge, Level};
+use crate::model::{Bias, CountedEdge, Level, Role};
 
 /// One meter: a name, a line, and what counts as a pulse on it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MeterSettings {
     /// The name; also the value of the tag `PulseType`.
     pub name: String,
+    /// What it is to the house; None: a load of its own.
+    pub role: Option<Role>,
     /// The line it is wired to.
     pub line: LineSettings,
     /// What counts as a pulse.
@@ -25,6 +27,7 @@ impl MeterSettings {
     pub(crate) fn plain(name: &str) -> MeterSettings {
         MeterSettings {
             name: name.to_owned(),
+            role: Role::of_name(name),
             line: LineSettings {
                 chip: None,
                 line: LineName::Number(20),

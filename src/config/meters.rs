@@ -7,7 +7,7 @@ use super::problem::{ConfigPart, Origin};
 use super::section::Section;
 use super::unique::check_unique;
 use super::{FilterSettings, LineName, LineSettings, MeterSettings, line_name};
-use crate::model::{Bias, CountedEdge, Level};
+use crate::model::{Bias, CountedEdge, Level, Role};
 
 /// More than any board has lines for.
 const METERS_MAX: usize = 64;
@@ -32,6 +32,13 @@ const EDGES: &[(&str, CountedEdge)] = &[
     ("both", CountedEdge::Both),
 ];
 const LEVELS: &[(&str, Level)] = &[("high", Level::High), ("low", Level::Low)];
+
+pub(super) const ROLES: &[(&str, Option<Role>)] = &[
+    ("import", Some(Role::Import)),
+    ("export", Some(Role::Export)),
+    ("generate", Some(Role::Generation)),
+    ("none", None),
+];
 
 /// Reads the meters.
 pub(super) fn read(root: &mut Section<'_>) -> Vec<MeterSettings> {
@@ -68,6 +75,9 @@ fn meter(s: &mut Section<'_>) -> MeterSettings {
     let chip = s.text_if_set(key("chip", "label, name or path of the chip"));
     let chip = chip.map(|chip| chip.text);
     let line = line_name(s, &name, line, chip.is_some());
+    let role = key("role", "what it is to the house; unless set: by its name");
+    let role = s.choice_if_set(role, ROLES);
+    let role = role.unwrap_or_else(|| Role::of_name(&name));
     let bias = s.choice(key("bias", "resistor").env("GPIO_PULL"), BIASES);
     let filter = filter(s, &name, bias);
     let line = LineSettings {
@@ -90,6 +100,7 @@ fn meter(s: &mut Section<'_>) -> MeterSettings {
     );
     let meter = MeterSettings {
         name,
+        role,
         line,
         filter,
         imp_per_kwh,

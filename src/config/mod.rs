@@ -60,7 +60,7 @@ pub use load::{Loaded, load, unreadable};
 pub use log::LogSettings;
 pub use meter_settings::{FilterSettings, LineName, LineSettings, MeterSettings};
 pub use options::LoadOptions;
-pub use problem::ConfigError;
+pub use problem::{ConfigError, TOML_FILE};
 pub use secret::{Secret, Token, TokenSource};
 pub use server::Influx;
 pub use settings::Settings;

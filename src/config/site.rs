@@ -17,6 +17,13 @@ pub struct SiteSettings {
     pub name: Option<String>,
 }
 
+impl SiteSettings {
+    /// The zone of local days: the configured one, else the system's.
+    pub fn zone(&self) -> TimeZone {
+        self.time_zone.clone().unwrap_or_else(TimeZone::system)
+    }
+}
+
 /// Reads the table.
 pub(super) fn read(s: &mut Section<'_>) -> SiteSettings {
     let time_zone = s.text_if_set(key(

@@ -57,12 +57,17 @@ impl MeterSettings {
     /// The most power that can be counted with the meter's filter, in watts; None: any, or nothing is known
     /// of what a pulse is worth.
     pub fn countable_w(&self) -> Option<f64> {
+        let mean_ns = self.spacing_ns();
+        self.imp_per_kwh
+            .filter(|_| mean_ns > 0)
+            .map(|imp| power_w(imp, mean_ns))
+    }
+
+    /// The shortest mean time between two pulses that are counted, in nanoseconds; 0: any.
+    pub fn spacing_ns(&self) -> i64 {
         let mean_ns = self.filter.spacing_of_phases(self.phase_ns()).mean_ns();
         // A filter without times counts whatever the kernel can stamp.
-        let filters = mean_ns > 1_000;
-        self.imp_per_kwh
-            .filter(|_| filters)
-            .map(|imp| power_w(imp, mean_ns))
+        if mean_ns > 1_000 { mean_ns } else { 0 }
     }
 
     /// No shorter phase is seen: the kernel or the filter takes it for bounce.

@@ -200,7 +200,7 @@ impl JournalStages {
         let newest = writer.journal().newest();
         let delivery = self.intake.board().snapshot().delivery;
         info!(
-            newest,
+            newest = newest.0,
             backlog = delivery.map_or(0, |delivery| delivery.backlog(newest)),
             "ended; everything is kept"
         );

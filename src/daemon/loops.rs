@@ -55,10 +55,10 @@ pub(super) fn deliver(mut deliverer: Deliverer, marks: &Marks, shutdown: &Shutdo
     let mut told = false;
     while !shutdown.is_requested() {
         let mark = marks.now();
-        let (timeout, until) = match deliverer.step(mark) {
+        let (timeout, sent) = match deliverer.step(mark) {
             Ok(DeliverStep::Again) => continue,
-            Ok(DeliverStep::Pause(pause)) => (pause, i64::MAX),
-            Ok(DeliverStep::Idle) => (NOTHING_TO_SEND, mark.durable),
+            Ok(DeliverStep::Pause(pause)) => (pause, None),
+            Ok(DeliverStep::Idle) => (NOTHING_TO_SEND, Some(mark.durable)),
             Err(failed) => {
                 if failed.is_corrupt() {
                     marks.damaged();
@@ -66,13 +66,12 @@ pub(super) fn deliver(mut deliverer: Deliverer, marks: &Marks, shutdown: &Shutdo
                 if !std::mem::replace(&mut told, true) {
                     error!(error = %failed, "the journal cannot be read; trying again");
                 }
-                (RETRY, i64::MAX)
+                (RETRY, None)
             }
         };
-        if until == i64::MAX {
-            pause(marks, shutdown, timeout);
-        } else {
-            wait(marks, shutdown, timeout, |mark| mark.durable > until);
+        match sent {
+            Some(sent) => wait(marks, shutdown, timeout, |mark| mark.durable > sent),
+            None => pause(marks, shutdown, timeout),
         }
     }
     deliverer

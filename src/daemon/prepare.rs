@@ -13,6 +13,7 @@ use crate::deliver::Deliverer;
 use crate::intake::Intake;
 use crate::journal::{Durable, IdRanges, Journal, JournalError, Marks, Outbox, Reader, Writer};
 use crate::live::{Board, JournalPhase, ServerPart};
+use crate::model::{DestinationRow, IdRange};
 use crate::reconcile::{Reconciler, Writers};
 use crate::server::Dependencies;
 use crate::status::log_line::Reporter;
@@ -28,7 +29,7 @@ pub(super) struct Prepared {
 }
 
 /// A server and bucket, as the journal knows them: the row, and the name.
-type Destination = Option<(i64, String)>;
+type Destination = Option<(DestinationRow, String)>;
 
 impl Prepared {
     /// Makes them for what is configured. All that they ask of the disk to begin with is asked here.
@@ -43,7 +44,7 @@ impl Prepared {
         let remote = in_use.connect();
         let settings = in_use.settings();
         let dir = journal.dir().to_owned();
-        info!(dir = %dir.display(), newest = journal.newest(), "journal open");
+        info!(dir = %dir.display(), newest = journal.newest().0, "journal open");
         in_use.note(&journal)?;
         let real: Arc<dyn Clock> = Arc::new(SystemClock);
         let board = intake.board();
@@ -55,7 +56,7 @@ impl Prepared {
                 Some((*row, Reader::open(&dir)?.delivered(*row)?))
             }
             // No pulses are sent, only their windows are compared: none waits.
-            Some((row, _)) => Some((*row, IdRanges::from_ranges([(1, i64::MAX / 2)]))),
+            Some((row, _)) => Some((*row, IdRanges::from_ranges([IdRange::ALL]))),
             None => None,
         };
         let sync_ms = settings.journal.sync_interval_ms;
@@ -156,7 +157,7 @@ fn writers(settings: &Settings) -> Writers {
 fn dependencies(
     settings: &Settings,
     dir: &Path,
-    destination: i64,
+    destination: DestinationRow,
     outbox: Arc<Outbox>,
     shown_on: ServerPart,
 ) -> Result<Dependencies, JournalError> {

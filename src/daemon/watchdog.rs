@@ -43,6 +43,8 @@ pub(super) struct Watchdog {
     /// Within how long systemd wants to hear of us.
     interval: Option<Duration>,
     ready: bool,
+    /// systemd was told so.
+    told_ready: bool,
     stuck: bool,
     /// For how long the disk had not answered at the last look; 0: it does.
     stalled_ns: i64,
@@ -60,6 +62,7 @@ impl Watchdog {
             interval,
             web,
             ready: false,
+            told_ready: false,
             stuck: false,
             stalled_ns: 0,
             capture: Heartbeat::default(),
@@ -88,8 +91,7 @@ impl Watchdog {
     pub(super) fn tell(&mut self, board: &Board) {
         let now = (SystemClock.mono_ns(), SystemClock.wall_ns());
         if let Some(text) = status_text(&board.snapshot(), now) {
-            if text != self.said {
-                systemd::status(&text);
+            if text != self.said && systemd::status(&text) {
                 self.said = text;
             }
         }
@@ -103,8 +105,9 @@ impl Watchdog {
         (steps, rounds): (u64, u64),
         now_ns: MonoNs,
     ) {
-        if counting && !std::mem::replace(&mut self.ready, true) {
-            systemd::ready();
+        self.ready |= counting;
+        if self.ready && !self.told_ready {
+            self.told_ready = systemd::ready();
         }
         self.capture.look(steps, now_ns);
         self.journal.look(rounds, now_ns);

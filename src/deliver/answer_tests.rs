@@ -19,7 +19,9 @@ use crate::journal::Registers;
 use crate::journal::Writer;
 use crate::journal::{Mark, Marks};
 use crate::live::{Board, ServerPart};
-use crate::model::{Loss, LossCause, MeterId, NS_PER_S, Pulse, Reading, SegmentNo, Watched};
+use crate::model::{
+    IdRange, Loss, LossCause, MeterId, NS_PER_S, Pulse, PulseId, Reading, SegmentNo, Watched,
+};
 use crate::server::Dependencies;
 use crate::server::failure::Failure;
 use crate::status::line::Daemon;
@@ -109,7 +111,7 @@ impl Bench {
         let journal = Journal::open(dir.path(), &["Import".to_owned()], "boot", WALL).unwrap();
         let destination = journal.destination("influx").unwrap();
         let board = Arc::<Board>::default();
-        let marks = Arc::new(Marks::at(0).on(Arc::clone(&board)));
+        let marks = Arc::new(Marks::at(PulseId::default()).on(Arc::clone(&board)));
         let intake = Arc::new(Intake::new(1_000_000, Arc::clone(&board)));
         let settings = JournalSettings {
             dir: dir.path().to_owned(),
@@ -219,7 +221,7 @@ impl Bench {
     fn waiting(&self) -> i64 {
         self.deliverer
             .delivered
-            .missing(1, self.marks.now().committed)
+            .missing(IdRange::up_to(self.marks.now().committed))
     }
 
     fn taken(&self) -> usize {
@@ -409,7 +411,7 @@ fn a_day_that_holds_another_type_waits_and_all_others_go() {
     assert_eq!((bench.word(), bench.refused()), ("field_type", 0));
     assert!(!bench.deliverer.is_failing, "the others go");
     // New pulses go out at once, and the state stays as it is.
-    let since_ns = bench.writer.journal().newest();
+    let newest = bench.writer.journal().newest().0;
     let told = |bench: &Bench| {
         let reader = Reader::open(bench.dir.path()).unwrap();
         reader.destinations().unwrap().remove(0).2
@@ -421,7 +423,7 @@ fn a_day_that_holds_another_type_waits_and_all_others_go() {
         before.message
     );
     for n in 1..=50 {
-        bench.push(Vec::new(), (since_ns + n)..=(since_ns + n), 600);
+        bench.push(Vec::new(), (newest + n)..=(newest + n), 600);
         assert!(!bench.run(3));
     }
     assert_eq!((bench.taken(), bench.waiting()), (770, 144));

@@ -9,7 +9,7 @@ use super::held_days::by_day;
 use super::suspects::Ruling;
 use super::{DeliverStep, Deliverer};
 use crate::journal::{DeliveryNews, JournalError, Page, RefusedPulse};
-use crate::model::WallNs;
+use crate::model::{IdRange, WallNs};
 use crate::server::failure::{Failure, Hold, Verdict, judge};
 use crate::server::reminder::Remind;
 
@@ -67,7 +67,7 @@ impl Deliverer {
             .map_or(WallNs::MIN, |sure_ns| sure_ns - self.retention_ns);
         if let Some(first) = self.reader.first_since(since_ns)? {
             warn!(
-                first,
+                first = first.0,
                 "the bucket may be a new one: what the journal holds is sent again"
             );
             self.delivered.rewind(first);
@@ -160,7 +160,8 @@ impl Deliverer {
     fn isolate(&mut self, certain: bool, failure: &Failure, batch: &Batch) -> DeliverStep {
         if let [first, .., last] = batch.entries.as_slice() {
             let middle = batch.entries[batch.entries.len() / 2].id;
-            self.suspects.halve(first.id, middle, last.id);
+            let stretch = IdRange::new(first.id, last.id);
+            self.suspects.halve(stretch, middle);
             return DeliverStep::Again;
         }
         let entry = batch.entries[0];
@@ -213,12 +214,12 @@ impl Deliverer {
 
     fn quarantine(&mut self, point: RefusedPulse) {
         warn!(
-            pulse = point.pulse,
+            pulse = point.pulse.0,
             why = point.message,
             "the server refuses this point; it goes into quarantine"
         );
         let alone = Page {
-            covered: vec![(point.pulse, point.pulse)],
+            covered: vec![IdRange::one(point.pulse)],
             ..Page::default()
         };
         self.outbox.leave(DeliveryNews {

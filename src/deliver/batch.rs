@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::influx::gzip::Gzip;
 use crate::influx::line_protocol::LineEncoder;
 use crate::journal::{ExpiredPulse, JournalError, Reader, RefusedPulse, StoredPulse};
-use crate::model::{FIELD, TAG, WallNs};
+use crate::model::{FIELD, MeterRow, TAG, WallNs};
 
 /// Entries on their way.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Batch {
 pub struct Encoder {
     measurement: String,
     /// By row of the meter; an error where line protocol cannot carry the name.
-    meters: HashMap<i64, Result<LineEncoder, String>>,
+    meters: HashMap<MeterRow, Result<LineEncoder, String>>,
     gzip: Gzip,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::civil::{dates, day_of};
 use crate::journal::{IdRanges, Page, StoredPulse};
-use crate::model::{MonoNs, WallNs};
+use crate::model::{IdRange, MonoNs, WallNs};
 
 /// The days, each with the time of the next try.
 #[derive(Debug, Default)]
@@ -15,10 +15,10 @@ pub struct HeldDays {
 }
 
 /// Where the day changes: stretches of ids whose entries are of one day each.
-pub fn by_day(entries: &[StoredPulse]) -> Vec<(i64, i64)> {
+pub fn by_day(entries: &[StoredPulse]) -> Vec<IdRange> {
     entries
         .chunk_by(|one, next| day_of(one.wall_ns) == day_of(next.wall_ns))
-        .filter_map(|day| Some((day.first()?.id, day.last()?.id)))
+        .filter_map(|day| Some(IdRange::new(day.first()?.id, day.last()?.id)))
         .collect()
 }
 
@@ -70,8 +70,8 @@ impl HeldDays {
             let day = self.days.get(&day_of(entry.wall_ns));
             let held = day.is_some_and(|until_ns| *until_ns > now_ns);
             if held {
-                covered.remove(entry.id, entry.id);
-                self.ids.add(entry.id, entry.id);
+                covered.remove(IdRange::one(entry.id));
+                self.ids.add(IdRange::one(entry.id));
             }
             !held
         });
@@ -87,12 +87,12 @@ impl HeldDays {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::NS_PER_DAY;
+    use crate::model::{MeterRow, NS_PER_DAY, PulseId};
 
     fn entry(id: i64, day: i64) -> StoredPulse {
         StoredPulse {
-            id,
-            meter: 1,
+            id: PulseId(id),
+            meter: MeterRow(1),
             wall_ns: day * NS_PER_DAY + id,
             estimated: false,
         }
@@ -100,7 +100,7 @@ mod tests {
 
     fn page(days: &[i64]) -> Page {
         let entries: Vec<StoredPulse> = (1..).zip(days).map(|(id, day)| entry(id, *day)).collect();
-        let covered = vec![(1, entries.len() as i64)];
+        let covered = vec![IdRange::of(1, entries.len() as i64)];
         Page {
             entries,
             covered,
@@ -114,14 +114,15 @@ mod tests {
         let all = [20_000, 20_001, 20_001, 20_002, 20_001];
         assert_eq!(
             by_day(&page(&all).entries),
-            [(1, 1), (2, 3), (4, 4), (5, 5)]
+            [(1, 1), (2, 3), (4, 4), (5, 5)].map(|(first, last)| IdRange::of(first, last))
         );
         days.hold(20_001 * NS_PER_DAY, 100);
         let mut seen = page(&all);
         days.take_out(&mut seen, 99);
-        let ids: Vec<i64> = seen.entries.iter().map(|entry| entry.id).collect();
-        assert_eq!((ids, seen.covered), (vec![1, 4], vec![(1, 1), (4, 4)]));
-        assert_eq!(days.ids().ranges(), [(2, 3), (5, 5)]);
+        let ids: Vec<i64> = seen.entries.iter().map(|entry| entry.id.0).collect();
+        let covered = vec![IdRange::of(1, 1), IdRange::of(4, 4)];
+        assert_eq!((ids, seen.covered), (vec![1, 4], covered));
+        assert_eq!(days.ids().ranges(), [IdRange::of(2, 3), IdRange::of(5, 5)]);
         assert_eq!(days.dates(), "2024-10-05");
         days.hold(20_007 * NS_PER_DAY, 100);
         assert_eq!(days.dates(), "2 days from 2024-10-05 to 2024-10-11");
@@ -134,7 +135,7 @@ mod tests {
         let all = [20_001, 20_002];
         days.take_out(&mut page(&all), 0);
         days.look(99);
-        assert_eq!(days.ids().ranges(), [(1, 1)]);
+        assert_eq!(days.ids().ranges(), [IdRange::of(1, 1)]);
         days.look(100);
         assert!(days.ids().ranges().is_empty() && days.any());
         let mut seen = page(&all);

@@ -27,7 +27,10 @@ use crate::journal::Outbox;
 use crate::journal::{DeliveryNews, DestinationState};
 use crate::journal::{Page, Reader};
 use crate::live::ServerPart;
-use crate::model::{DeliveryState, MonoNs, NS_PER_DAY, NS_PER_MS, NS_PER_S, WallNs};
+use crate::model::{
+    DeliveryState, DestinationRow, IdRange, MonoNs, NS_PER_DAY, NS_PER_MS, NS_PER_S, PulseId,
+    WallNs,
+};
 use crate::server::{Dependencies, Encoding, Hold, Remind, Reminder, RequestSize, RetryPolicy};
 use batch::Encoder;
 use held_days::HeldDays;
@@ -75,7 +78,7 @@ pub struct Deliverer {
     flush_ns: i64,
     backoff: RetryPolicy,
     retention_ns: i64,
-    destination: i64,
+    destination: DestinationRow,
     encoder: Encoder,
     // State.
     delivered: IdRanges,
@@ -201,10 +204,8 @@ impl Deliverer {
                 return Ok(pause(flush_due_ns - now_ns));
             }
             let lines = self.size.lines();
-            let mut page = self.reader.page(span.first, span.last, lines)?;
-            for (first, last) in &page.held {
-                self.held.add(*first, *last);
-            }
+            let mut page = self.reader.page(span.ids, lines)?;
+            self.held.extend(page.held.iter().copied());
             self.days.take_out(&mut page, now_ns);
             let batch = self.encoder.encode(&page.entries, &self.reader)?;
             self.keep_unsendable(&batch);
@@ -223,29 +224,21 @@ impl Deliverer {
     }
 
     /// What to send next: first what is suspected of a line that the server refuses.
-    fn next_span(&mut self, newest: i64, now_ns: MonoNs) -> Option<Span> {
-        if let Some((first, last)) = self.suspects.next_stretch() {
-            return Some(Span {
-                first,
-                last,
-                live: false,
-            });
+    fn next_span(&mut self, newest: PulseId, now_ns: MonoNs) -> Option<Span> {
+        if let Some(ids) = self.suspects.next_stretch() {
+            return Some(Span { ids, live: false });
         }
         let mut done = self.delivered.clone();
         let put_off = [&self.held, self.days.ids()];
-        for (first, last) in put_off.into_iter().flat_map(IdRanges::ranges) {
-            done.add(*first, *last);
-        }
-        for id in self.suspects.waiting() {
-            done.add(id, id);
-        }
+        done.extend(put_off.into_iter().flat_map(IdRanges::ranges).copied());
+        done.extend(self.suspects.waiting().map(IdRange::one));
         let lines = i64::try_from(self.size.lines()).unwrap_or(i64::MAX);
         let live_due = now_ns - self.live_sent_ns >= LIVE_EVERY_NS;
         lanes::next(&done, newest, lines, live_due)
     }
 
     /// All that may be sent is sent.
-    fn nothing_left(&mut self, durable: i64, now_ns: MonoNs) -> DeliverStep {
+    fn nothing_left(&mut self, durable: PulseId, now_ns: MonoNs) -> DeliverStep {
         if self.suspects.why().is_some() {
             return self.ask_with_a_known_line();
         }
@@ -274,7 +267,7 @@ impl Deliverer {
             "points of the quarantine are sent again"
         );
         for pulse in &released {
-            self.delivered.remove(*pulse, *pulse);
+            self.delivered.remove(IdRange::one(*pulse));
         }
         self.leave(DeliveryNews {
             released,
@@ -292,9 +285,7 @@ impl Deliverer {
     }
 
     fn acknowledge(&mut self, page: &Page, points: usize) {
-        for (first, last) in &page.covered {
-            self.delivered.add(*first, *last);
-        }
+        self.delivered.extend(page.covered.iter().copied());
         let points = u64::try_from(points).unwrap_or(0);
         self.unsaved_points += points;
         self.shown.points += points;

@@ -2,7 +2,7 @@
 
 use crate::journal::{IdRanges, JournalError, Mark, Reader};
 use crate::live::ServerPart;
-use crate::model::{MonoNs, NS_PER_S, WallNs};
+use crate::model::{IdRange, MonoNs, NS_PER_S, PulseId, WallNs};
 
 /// While a backlog goes, how old the rest of it is is looked up this often.
 const OLDEST_EVERY_NS: i64 = NS_PER_S;
@@ -11,15 +11,15 @@ const OLDEST_EVERY_NS: i64 = NS_PER_S;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Shown {
     /// The durable mark up to which nothing was left to send.
-    pub(super) idle_at: i64,
+    pub(super) idle_at: PulseId,
     /// Points acknowledged since the start.
     pub(super) points: u64,
     missing: i64,
-    seen: i64,
+    seen: PulseId,
     is_failing: bool,
     failures: u64,
     /// The oldest pulse that is not acknowledged, and its stamp, where its time was known by then.
-    oldest: Option<(i64, Option<WallNs>)>,
+    oldest: Option<(PulseId, Option<WallNs>)>,
     /// At which number of settled segments it was looked up, and when.
     settled: u64,
     looked_ns: MonoNs,
@@ -55,13 +55,13 @@ impl Shown {
     ) -> Result<(), JournalError> {
         let before = self.clone();
         let bounds = board.snapshot().journal.bounds;
-        let first = bounds.map_or(now.mark.durable + 1, |(first, _)| first);
-        let gaps = now.delivered.gaps(first, now.mark.durable);
-        self.missing = gaps.iter().map(|gap| gap.1 - gap.0 + 1).sum();
+        let first = bounds.map_or(now.mark.durable.next(), |ids| ids.first);
+        let gaps = now.delivered.gaps(IdRange::new(first, now.mark.durable));
+        self.missing = gaps.iter().map(|gap| gap.len()).sum();
         self.seen = now.mark.durable;
         self.is_failing = now.is_failing;
         self.failures = now.failures;
-        self.look_up_oldest(gaps.first().map(|gap| gap.0), now, reader)?;
+        self.look_up_oldest(gaps.first().map(|gap| gap.first), now, reader)?;
         if *self == before {
             return Ok(());
         }
@@ -76,7 +76,7 @@ impl Shown {
 
     fn look_up_oldest(
         &mut self,
-        oldest: Option<i64>,
+        oldest: Option<PulseId>,
         now: &Standing<'_>,
         reader: &mut Reader,
     ) -> Result<(), JournalError> {

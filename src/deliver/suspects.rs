@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::journal::RefusedPulse;
+use crate::model::{IdRange, PulseId};
 
 /// So many lines refused alone, one after another, with nothing going through: the fault is not the lines'.
 const IN_A_ROW_MAX: usize = 20;
@@ -32,23 +33,26 @@ pub enum Ruling {
 #[derive(Debug, Default)]
 pub struct Suspects {
     /// To be tried, the last one first.
-    stretches: Vec<(i64, i64)>,
+    stretches: Vec<IdRange>,
     alone: Vec<Alone>,
     /// Lines that are tried again, after another one went through.
-    again: BTreeSet<i64>,
+    again: BTreeSet<PulseId>,
     /// The later half is tried first: the earlier one has led nowhere.
     newest_first: bool,
 }
 
 impl Suspects {
     /// What to try next; None: nothing is suspected.
-    pub fn next_stretch(&mut self) -> Option<(i64, i64)> {
+    pub fn next_stretch(&mut self) -> Option<IdRange> {
         self.stretches.pop()
     }
 
-    /// A stretch from `first` to `last` was refused; `middle` begins its second half.
-    pub fn halve(&mut self, first: i64, middle: i64, last: i64) {
-        let mut halves = [(middle, last), (first, middle - 1)];
+    /// A stretch was refused; `middle` begins its second half.
+    pub fn halve(&mut self, stretch: IdRange, middle: PulseId) {
+        let mut halves = [
+            IdRange::new(middle, stretch.last),
+            IdRange::new(stretch.first, middle.previous()),
+        ];
         if self.newest_first {
             halves.reverse();
         }
@@ -56,7 +60,7 @@ impl Suspects {
     }
 
     /// Stretches to be tried one by one, in this order.
-    pub fn one_by_one(&mut self, stretches: &[(i64, i64)]) {
+    pub fn one_by_one(&mut self, stretches: &[IdRange]) {
         self.stretches.extend(stretches.iter().rev());
     }
 
@@ -84,14 +88,14 @@ impl Suspects {
                 quarantine.push(point);
             } else {
                 self.again.insert(point.pulse);
-                self.stretches.push((point.pulse, point.pulse));
+                self.stretches.push(IdRange::one(point.pulse));
             }
         }
         quarantine
     }
 
     /// Ids that wait for another one to go through: not to be sent meanwhile.
-    pub fn waiting(&self) -> impl Iterator<Item = i64> {
+    pub fn waiting(&self) -> impl Iterator<Item = PulseId> {
         self.alone.iter().map(|alone| alone.point.pulse)
     }
 
@@ -111,12 +115,13 @@ impl Suspects {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::MeterRow;
 
-    fn point(pulse: i64) -> RefusedPulse {
+    fn point(pulse: PulseId) -> RefusedPulse {
         RefusedPulse {
             pulse,
-            meter: 1,
-            wall_ns: pulse * 1_000,
+            meter: MeterRow(1),
+            wall_ns: pulse.0 * 1_000,
             message: "no".to_owned(),
         }
     }
@@ -129,17 +134,17 @@ mod tests {
         mut takes: impl FnMut(i64, i64) -> bool,
     ) -> (Vec<i64>, bool) {
         let (mut suspects, mut quarantine) = (Suspects::default(), Vec::new());
-        suspects.one_by_one(&[(1, newest)]);
-        while let Some((first, last)) = suspects.next_stretch() {
-            if takes(first, last) {
+        suspects.one_by_one(&[IdRange::of(1, newest)]);
+        while let Some(stretch) = suspects.next_stretch() {
+            if takes(stretch.first.0, stretch.last.0) {
                 let given = suspects.went_through();
-                quarantine.extend(given.iter().map(|point| point.pulse));
-            } else if first < last {
-                suspects.halve(first, first + (last - first + 1) / 2, last);
+                quarantine.extend(given.iter().map(|point| point.pulse.0));
+            } else if stretch.len() > 1 {
+                suspects.halve(stretch, stretch.first + stretch.len() / 2);
             } else {
-                match suspects.alone(point(first), certain) {
+                match suspects.alone(point(stretch.first), certain) {
                     Ruling::Wait => {}
-                    Ruling::Quarantine(point) => quarantine.push(point.pulse),
+                    Ruling::Quarantine(point) => quarantine.push(point.pulse.0),
                     Ruling::NotTheLines => return (quarantine, true),
                 }
             }
@@ -182,19 +187,22 @@ mod tests {
     #[test]
     fn after_a_hold_the_other_end_is_tried_first() {
         let mut suspects = Suspects::default();
-        for id in 1..=19 {
+        for id in (1..=19).map(PulseId) {
             assert_eq!(suspects.alone(point(id), true), Ruling::Wait);
         }
         assert_eq!(suspects.waiting().count(), 19);
-        assert_eq!(suspects.alone(point(20), true), Ruling::NotTheLines);
+        assert_eq!(
+            suspects.alone(point(PulseId(20)), true),
+            Ruling::NotTheLines
+        );
         assert_eq!(
             (suspects.next_stretch(), suspects.waiting().count()),
             (None, 0)
         );
-        suspects.halve(1, 51, 100);
-        assert_eq!(suspects.next_stretch(), Some((51, 100)));
+        suspects.halve(IdRange::of(1, 100), PulseId(51));
+        assert_eq!(suspects.next_stretch(), Some(IdRange::of(51, 100)));
         assert!(suspects.went_through().is_empty());
-        suspects.halve(1, 25, 50);
-        assert_eq!(suspects.next_stretch(), Some((1, 24)));
+        suspects.halve(IdRange::of(1, 50), PulseId(25));
+        assert_eq!(suspects.next_stretch(), Some(IdRange::of(1, 24)));
     }
 }

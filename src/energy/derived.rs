@@ -13,7 +13,7 @@
 
 use super::power::{PulseRate, SPAN_MAX_NS};
 use super::quantity::PulseWorth;
-use crate::model::{MonoNs, NS_PER_S};
+use crate::model::{MonoNs, NS_PER_S, Role};
 
 /// The shortest span over which live power is derived.
 pub const SPAN_MIN_NS: i64 = 30 * NS_PER_S;
@@ -36,24 +36,12 @@ const FLOWS_PULSES: i64 = 2;
 /// From this many pulses a kWh a minute is long enough to derive the house of.
 const FINE_IMP_PER_KWH: f64 = 10_000.0;
 
-/// What a meter is to the house.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// From the grid.
-    Import,
-    /// Into the grid.
-    Export,
-    /// From a generator of the house.
-    Generation,
-}
-
-impl Role {
-    fn index(self) -> usize {
-        match self {
-            Role::Import => 0,
-            Role::Export => 1,
-            Role::Generation => 2,
-        }
+/// Where the sum of a role stands.
+fn index(role: Role) -> usize {
+    match role {
+        Role::Import => 0,
+        Role::Export => 1,
+        Role::Generation => 2,
     }
 }
 
@@ -194,7 +182,7 @@ impl Balance {
     /// for another part of the period.
     pub fn add(&mut self, role: Role, pulses: i64, worth: PulseWorth) {
         if let Some((kwh, pulse_kwh)) = worth.kwh(pulses).zip(worth.kwh(1)) {
-            self.add_energy(role.index(), RoleEnergy { kwh, pulse_kwh });
+            self.add_energy(index(role), RoleEnergy { kwh, pulse_kwh });
         }
     }
 
@@ -215,7 +203,7 @@ impl Balance {
 
     /// What the meters of a role have counted, in kWh; None: there is none.
     pub fn kwh(&self, role: Role) -> Option<f64> {
-        self.0[role.index()].map(|energy| energy.kwh)
+        self.0[index(role)].map(|energy| energy.kwh)
     }
 
     /// Import + generation − export in kWh, with its sign. None: import is not counted, or but one of generation and export.

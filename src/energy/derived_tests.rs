@@ -3,12 +3,12 @@
 use proptest::prelude::*;
 
 use super::derived::{
-    BOTH_FLOW_HINT_S, Balance, DisagreementKind, LivePower, Reason, Role, SPAN_MIN_NS, both_flow_s,
+    BOTH_FLOW_HINT_S, Balance, DisagreementKind, LivePower, Reason, SPAN_MIN_NS, both_flow_s,
     common_span_ns, live_power, shown, uncertainty_w, window_min_s,
 };
 use super::power::{PulseRate, SPAN_MAX_NS};
 use super::quantity::{PulseWorth, Quantity};
-use crate::model::NS_PER_S;
+use crate::model::{NS_PER_S, Role};
 
 fn kwh(pulses_per_unit: f64) -> PulseWorth {
     PulseWorth {

@@ -60,6 +60,8 @@ pub struct PulseRate {
     passes: Option<f64>,
     // State.
     watched_from_ns: MonoNs,
+    /// The rate that stands until two pulses have come: that of before a short while in which the line was not watched, say.
+    before: Option<f64>,
     counted: u64,
     stamps: Ring<MonoNs, STAMPS>,
     /// The last intervals over which the rate is taken: one, where it lasts a second; shorter ones until they do; never one of
@@ -77,6 +79,7 @@ impl PulseRate {
             worth,
             passes: (spacing_ns > 0).then(|| worth.rate(1.0, spacing_ns as f64)),
             watched_from_ns: from_ns,
+            before: None,
             counted: 0,
             stamps: Ring::new(),
             averaged: 0,
@@ -121,9 +124,27 @@ impl PulseRate {
     /// The line was not watched until `from_ns`, or another clock stamps: nothing is known from before.
     pub fn interrupted(&mut self, from_ns: MonoNs) {
         self.watched_from_ns = from_ns;
+        self.before = None;
         self.stamps.clear();
         self.averaged = 0;
         self.marks.clear();
+    }
+
+    /// The line was not watched for a short while until `from_ns`: what flowed before is taken to flow on, and is at most
+    /// what the silence since then allows.
+    pub fn resumed(&mut self, from_ns: MonoNs) {
+        let before = self.at(from_ns).shown;
+        self.interrupted(from_ns);
+        self.before = before;
+    }
+
+    /// Treats a meter that has not given two pulses, and has been silent for [`SPAN_MAX_NS`], as one that rests: what the
+    /// silence allows stands for its rate.
+    pub fn presume_rest(&mut self, now_ns: MonoNs) {
+        let now = self.at(now_ns);
+        if now.shown.is_none() && now.age_ns >= SPAN_MAX_NS {
+            self.before = now.at_most;
+        }
     }
 
     /// The rate at `now_ns`.
@@ -138,8 +159,9 @@ impl PulseRate {
         let by_intervals = self
             .last_intervals()
             .map(|(pulses, over_ns)| self.worth.rate(pulses as f64, over_ns as f64));
+        let known = by_intervals.or(self.before);
         Rate {
-            shown: by_intervals.map(|rate| at_most.map_or(rate, |most| rate.min(most))),
+            shown: known.map(|rate| at_most.map_or(rate, |most| rate.min(most))),
             age_ns,
             at_most,
         }
@@ -195,11 +217,13 @@ impl PulseRate {
 
     /// The mean rate over the `span_ns` before `now_ns`, at most [`SPAN_MAX_NS`]: the energy of each interval is spread over
     /// it, that of the open one is what the last interval says, at most one pulse. Never above what the silence allows.
-    /// Of a meter that is not watched for so long, over what is known. None: there have not been two pulses yet.
+    /// Of a meter that is not watched for so long, over what is known. None: nothing is shown of it yet.
     pub fn mean(&self, now_ns: MonoNs, span_ns: i64) -> Option<f64> {
-        let last_ns = self.stamps.back(0)?;
         let now = self.at(now_ns);
-        let (pulses, over_ns) = self.last_intervals()?;
+        let Some((pulses, over_ns)) = self.last_intervals() else {
+            return now.shown;
+        };
+        let last_ns = self.stamps.back(0)?;
         let oldest_ns = self.marks.back(self.marks.len().checked_sub(1)?)?.mono_ns;
         let end_ns = now_ns.max(last_ns);
         let begin_ns = (end_ns - span_ns.clamp(1, SPAN_MAX_NS)).max(oldest_ns);

@@ -122,6 +122,34 @@ fn before_two_pulses_only_the_bound_is_known() {
 }
 
 #[test]
+fn what_was_known_before_a_short_gap_stands_until_two_pulses() {
+    let mut gone = meter(1_000.0, &[100.0, 102.0, 104.0]);
+    gone.resumed(ns(106.0));
+    assert!(near(shown(&gone, 107.0), 1_800.0));
+    assert!(near(gone.mean(ns(107.0), SPAN_MAX_NS).unwrap(), 1_800.0));
+    assert!(
+        near(shown(&gone, 116.0), 360.0),
+        "by the silence since then"
+    );
+    gone.pulse(ns(107.0));
+    assert!(near(shown(&gone, 107.5), 1_800.0), "one says nothing new");
+    gone.pulse(ns(111.0));
+    assert!(near(shown(&gone, 111.5), 900.0));
+    gone.interrupted(ns(120.0));
+    assert_eq!(gone.at(ns(121.0)).shown, None);
+}
+
+#[test]
+fn a_meter_that_is_silent_for_long_rests() {
+    let mut silent = PulseRate::new(kwh(1_000.0), 0, 0);
+    silent.presume_rest(SPAN_MAX_NS - 1);
+    assert_eq!(silent.at(SPAN_MAX_NS).shown, None);
+    silent.presume_rest(SPAN_MAX_NS);
+    assert!(near(shown(&silent, 300.0), 12.0));
+    assert!(near(silent.mean(ns(600.0), SPAN_MAX_NS).unwrap(), 6.0));
+}
+
+#[test]
 fn nothing_is_shown_that_the_filter_cannot_pass() {
     // 30 ms at 10,000 imp/kWh end at 12 kW.
     let mut meter = PulseRate::new(kwh(10_000.0), 30 * NS_PER_MS, 0);

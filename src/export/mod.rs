@@ -11,6 +11,7 @@ use crate::config::Loaded;
 use crate::import::SIMULATED_MARK;
 use crate::journal::JournalError;
 use crate::journal::Reader;
+use crate::model::{IdRange, MeterRow};
 use crate::text::names::meant;
 
 pub use request::{ExportError, ExportFormat, ExportRequest};
@@ -44,23 +45,24 @@ fn write_pulses(
     request: &ExportRequest,
     loaded: &Loaded,
     reader: &mut Reader,
-    names: BTreeMap<i64, String>,
+    names: BTreeMap<MeterRow, String>,
     out: &mut dyn Write,
     progress: &mut dyn FnMut(f64),
 ) -> Result<u64, ExportError> {
     let period = request.from_ns..request.to_ns;
     let mut writer = PulseWriter::new(request.format, measurement(loaded), names, out)?;
-    let Some((first, last)) = reader.bounds()? else {
+    let Some(bounds) = reader.bounds()? else {
         return Ok(0);
     };
     let mut written = 0;
-    reader.each_page((first, last), &mut |page, reached| {
+    reader.each_page(bounds, &mut |page, reached| {
         for entry in &page.entries {
             if period.contains(&entry.wall_ns) {
                 written += u64::from(writer.write(entry)?);
             }
         }
-        progress((reached + 1 - first) as f64 / (last - first + 1) as f64);
+        let read = IdRange::new(bounds.first, reached);
+        progress(read.len() as f64 / bounds.len() as f64);
         Ok::<(), ExportError>(())
     })?;
     Ok(written)
@@ -71,17 +73,13 @@ fn write_pulses(
 /// # Errors
 /// When the journal cannot be read.
 pub fn held(reader: &mut Reader) -> Result<i64, JournalError> {
-    let Some((oldest, newest)) = reader.bounds()? else {
+    let Some(bounds) = reader.bounds()? else {
         return Ok(0);
     };
     let mut held = 0;
-    for ids in reader.rolled()?.gaps(oldest, newest) {
+    for ids in reader.rolled()?.gaps(bounds) {
         reader.each_page(ids, &mut |page, _| {
-            held += page
-                .held
-                .iter()
-                .map(|(first, last)| last - first + 1)
-                .sum::<i64>();
+            held += page.held.iter().map(|range| range.len()).sum::<i64>();
             Ok::<(), JournalError>(())
         })?;
     }
@@ -91,8 +89,8 @@ pub fn held(reader: &mut Reader) -> Result<i64, JournalError> {
 /// The meters that are asked for, by row; all, if none is.
 fn chosen(
     asked: &[String],
-    mut names: BTreeMap<i64, String>,
-) -> Result<BTreeMap<i64, String>, ExportError> {
+    mut names: BTreeMap<MeterRow, String>,
+) -> Result<BTreeMap<MeterRow, String>, ExportError> {
     if asked.is_empty() {
         return Ok(names);
     }
@@ -118,10 +116,11 @@ mod tests {
 
     #[test]
     fn meters_are_chosen_as_their_names_are_meant() {
-        let names = || BTreeMap::from([(1, "Import".to_owned()), (4, "Wärmepumpe".to_owned())]);
+        let names = [(1, "Import"), (4, "Wärmepumpe")];
+        let names = || BTreeMap::from(names.map(|(row, name)| (MeterRow(row), name.to_owned())));
         assert_eq!(chosen(&[], names()).unwrap(), names());
         let one = chosen(&["wärmepumpe".to_owned()], names()).unwrap();
-        assert_eq!(one.into_keys().collect::<Vec<_>>(), [4]);
+        assert_eq!(one.into_keys().collect::<Vec<_>>(), [MeterRow(4)]);
         let failed = chosen(&["Gas".to_owned()], names()).unwrap_err();
         assert_eq!(
             failed.to_string(),

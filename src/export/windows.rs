@@ -11,7 +11,7 @@ use crate::config::Loaded;
 use crate::import::csv::quoted;
 use crate::influx::line_protocol::LineEncoder;
 use crate::journal::Reader;
-use crate::model::{FIELD, NS_PER_S, S_PER_DAY, TAG, View};
+use crate::model::{FIELD, MeterRow, NS_PER_S, S_PER_DAY, TAG, View};
 
 /// Windows of a meter in one read.
 const PAGE_WINDOWS: i64 = 1_440;
@@ -25,7 +25,7 @@ pub(super) fn write(
     view: View,
     loaded: &Loaded,
     reader: &Reader,
-    names: &BTreeMap<i64, String>,
+    names: &BTreeMap<MeterRow, String>,
     out: &mut dyn Write,
     progress: &mut dyn FnMut(f64),
 ) -> Result<u64, ExportError> {

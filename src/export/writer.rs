@@ -9,14 +9,14 @@ use super::request::{ExportError, ExportFormat};
 use crate::import::csv::quoted;
 use crate::influx::line_protocol::LineEncoder;
 use crate::journal::StoredPulse;
-use crate::model::{FIELD, TAG};
+use crate::model::{FIELD, MeterRow, TAG};
 
 /// Writes pulses of the meters that are wanted.
 pub(super) struct PulseWriter<'a> {
     out: &'a mut dyn Write,
     /// By the meter's row; None: as CSV.
-    lines: BTreeMap<i64, Option<LineEncoder>>,
-    names: BTreeMap<i64, String>,
+    lines: BTreeMap<MeterRow, Option<LineEncoder>>,
+    names: BTreeMap<MeterRow, String>,
     buffer: Vec<u8>,
 }
 
@@ -24,7 +24,7 @@ impl<'a> PulseWriter<'a> {
     pub(super) fn new(
         format: ExportFormat,
         measurement: &str,
-        names: BTreeMap<i64, String>,
+        names: BTreeMap<MeterRow, String>,
         out: &'a mut dyn Write,
     ) -> Result<PulseWriter<'a>, ExportError> {
         let mut lines = BTreeMap::new();

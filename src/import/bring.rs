@@ -9,7 +9,7 @@ use crate::journal::salvage::{
     Arrival, ArrivedHours, Expiry, Foreign, Presence, TheirLoss, would_raise,
 };
 use crate::journal::{Journal, JournalError, Reader};
-use crate::model::View;
+use crate::model::{MeterRow, SegmentRow, View};
 use crate::model::{Reading, WallNs};
 
 /// Pulses in memory at a time: 32 MiB.
@@ -158,7 +158,7 @@ impl Bringer<'_> {
     fn new_of(
         &mut self,
         arrivals: &[Arrival],
-        lent: &HashMap<i64, i64>,
+        lent: &HashMap<SegmentRow, i64>,
         outcomes: &mut BTreeMap<u16, BroughtPulses>,
     ) -> Result<Vec<Arrival>, JournalError> {
         let known = match &mut self.reader {
@@ -205,7 +205,7 @@ pub struct Inherited {
 /// What a journal knows besides its pulses, of the meters that are known here.
 struct Heirloom<'a> {
     theirs: &'a Foreign,
-    rows: BTreeMap<i64, u16>,
+    rows: BTreeMap<MeterRow, u16>,
     id: Option<String>,
     losses: Vec<TheirLoss>,
     readings: Vec<(u16, Reading)>,
@@ -216,7 +216,7 @@ impl Heirloom<'_> {
     fn of<'a>(source: &'a ImportFile, meter_of: &MeterOf) -> Option<Heirloom<'a>> {
         let theirs = source.journal()?;
         let names = theirs.meters().into_iter();
-        let rows: BTreeMap<i64, u16> = names
+        let rows: BTreeMap<MeterRow, u16> = names
             .filter_map(|(row, name)| Some((row, (*meter_of.get(&name)?)?)))
             .collect();
         let losses = theirs.losses().into_iter();

@@ -143,7 +143,7 @@ impl ImportFile {
                     Some(name) => name,
                     // Its name is damaged: it can be given one by --map.
                     None => {
-                        unnamed = format!("#{}", pulse.meter);
+                        unnamed = format!("#{}", pulse.meter.0);
                         &unnamed
                     }
                 };
@@ -155,7 +155,7 @@ impl ImportFile {
                     pulses: 1,
                     estimated: pulse.estimated,
                 });
-                let (number, text) = (pulse.id, meter);
+                let (number, text) = (pulse.id.0, meter);
                 each(ImportRow {
                     number,
                     share,

@@ -94,6 +94,12 @@ pub enum JournalError {
         /// What it says.
         source: rusqlite::Error,
     },
+    /// A copy of it is not what it was copied from.
+    #[error("the copy of the journal is not sound ({found}): is the disk that it was written to?")]
+    Miscopied {
+        /// What SQLite found.
+        found: String,
+    },
     /// The WAL cannot be synced.
     #[error("the journal's last commits cannot be made durable")]
     Sync {
@@ -119,6 +125,7 @@ impl JournalError {
                 std::io::ErrorKind::PermissionDenied => "permission",
                 _ => "directory",
             },
+            JournalError::Miscopied { .. } => "miscopied",
             JournalError::Sync { .. } => "sync",
             JournalError::Sql { source, .. } => match source.sqlite_error_code() {
                 Some(C::DiskFull) => "disk_full",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::handles::reader::Reader;
 use super::{JournalError, OpContext};
-use crate::model::{LossCause, NS_PER_S, View};
+use crate::model::{IdRange, LossCause, MeterRow, NS_PER_S, View};
 
 /// Windows of five minutes are taken for spans up to this; longer ones are counted from hours.
 const FINE_MAX_S: i64 = 40 * 86_400;
@@ -135,21 +135,21 @@ impl Reader {
         to_s: i64,
         most: usize,
     ) -> Result<Option<Vec<MeterPulses>>, JournalError> {
-        let mut ranges: Vec<(i64, i64)> = self.ids_between(from_s, to_s)?.into_iter().collect();
+        let mut ranges: Vec<IdRange> = self.ids_between(from_s, to_s)?.into_iter().collect();
         let counted = ranges.first().copied();
-        if let Some((first, last)) = self.bounds()? {
-            let gaps = self.rolled()?.gaps(first, last);
+        if let Some(bounds) = self.bounds()? {
+            let gaps = self.rolled()?.gaps(bounds);
             // Those inside of what is counted are read with it.
-            ranges.extend(gaps.into_iter().filter(|(first, last)| {
-                counted.is_none_or(|counted| *first < counted.0 || *last > counted.1)
+            ranges.extend(gaps.into_iter().filter(|gap| {
+                counted.is_none_or(|counted| gap.first < counted.first || gap.last > counted.last)
             }));
         }
-        let wanted: i64 = ranges.iter().map(|(first, last)| last - first + 1).sum();
+        let wanted: i64 = ranges.iter().map(|range| range.len()).sum();
         if usize::try_from(wanted).is_ok_and(|wanted| wanted > most) {
             return Ok(None);
         }
         let names = self.meter_names()?;
-        let mut found: BTreeMap<i64, MeterPulses> = BTreeMap::new();
+        let mut found: BTreeMap<MeterRow, MeterPulses> = BTreeMap::new();
         for (row, meter) in names {
             let pulses = MeterPulses {
                 meter,
@@ -157,8 +157,8 @@ impl Reader {
             };
             found.insert(row, pulses);
         }
-        for (first, last) in ranges {
-            for pulse in self.page(first, last, most)?.entries {
+        for range in ranges {
+            for pulse in self.page(range, most)?.entries {
                 if let Some(pulses) = found.get_mut(&pulse.meter) {
                     pulses.stamps.push((pulse.wall_ns, pulse.estimated));
                 }
@@ -191,7 +191,7 @@ impl Reader {
         let has_some = self.ledger()?.iter().any(|(_, cause, loss)| {
             *cause == LossCause::Restored && loss.first_ns < to_ns && loss.last_ns >= from_ns
         });
-        let Some((first, last)) = self.ids_between(from_s, to_s)?.filter(|_| has_some) else {
+        let Some(ids) = self.ids_between(from_s, to_s)?.filter(|_| has_some) else {
             return Ok(BTreeMap::new());
         };
         self.connection
@@ -203,7 +203,7 @@ impl Reader {
                  GROUP BY name",
             )
             .and_then(|mut select| {
-                let counts = select.query_map((first, last, from_ns, to_ns), |row| row.try_into())?;
+                let counts = select.query_map((ids.first, ids.last, from_ns, to_ns), |row| row.try_into())?;
                 counts.collect()
             })
             .op("be read")
@@ -217,7 +217,7 @@ impl Reader {
         let names = self.meter_names()?;
         let totals = self.totals()?;
         let parts = starts_s.len().saturating_sub(1);
-        let mut found: BTreeMap<i64, CountedParts> = BTreeMap::new();
+        let mut found: BTreeMap<MeterRow, CountedParts> = BTreeMap::new();
         for (row, name) in names {
             let of_meter = totals.iter().find(|totals| totals.name == name);
             let counted = CountedParts {
@@ -254,13 +254,13 @@ impl Reader {
     /// Adds the pulses that no window has yet.
     fn add_uncounted(
         &mut self,
-        found: &mut BTreeMap<i64, CountedParts>,
+        found: &mut BTreeMap<MeterRow, CountedParts>,
         starts_s: &[i64],
     ) -> Result<(), JournalError> {
-        let Some((first, last)) = self.bounds()? else {
+        let Some(bounds) = self.bounds()? else {
             return Ok(());
         };
-        for ids in self.rolled()?.gaps(first, last) {
+        for ids in self.rolled()?.gaps(bounds) {
             self.each_pulse(ids, &mut |pulse| {
                 let at_s = pulse.wall_ns.div_euclid(NS_PER_S);
                 add(found, starts_s, (pulse.meter, at_s), 1);
@@ -282,9 +282,9 @@ fn finest(from_s: i64, to_s: i64, now_s: i64) -> View {
 }
 
 fn add(
-    found: &mut BTreeMap<i64, CountedParts>,
+    found: &mut BTreeMap<MeterRow, CountedParts>,
     starts_s: &[i64],
-    (row, at_s): (i64, i64),
+    (row, at_s): (MeterRow, i64),
     pulses: i64,
 ) {
     let after = starts_s.partition_point(|start_s| *start_s <= at_s);

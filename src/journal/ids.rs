@@ -4,30 +4,30 @@
 //! The end of the first range is the cursor: everything up to it is done. Further ranges appear
 //! while a backlog is worked off beside live data, and close up when it is done.
 
-/// Disjoint ranges of ids, both ends included, in order, never touching.
+use crate::model::{IdRange, PulseId};
+
+/// Disjoint ranges of ids, in order, never touching.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IdRanges {
-    ranges: Vec<(i64, i64)>,
+    ranges: Vec<IdRange>,
 }
 
 impl IdRanges {
     /// From ranges in any order.
-    pub fn from_ranges(ranges: impl IntoIterator<Item = (i64, i64)>) -> IdRanges {
-        let mut delivered = IdRanges::default();
-        for (first, last) in ranges {
-            delivered.add(first, last);
-        }
-        delivered
+    pub fn from_ranges(ranges: impl IntoIterator<Item = IdRange>) -> IdRanges {
+        let mut all = IdRanges::default();
+        all.extend(ranges);
+        all
     }
 
     /// The ranges, in order.
-    pub fn ranges(&self) -> &[(i64, i64)] {
+    pub fn ranges(&self) -> &[IdRange] {
         &self.ranges
     }
 
     /// How many ids there are.
     pub fn len(&self) -> i64 {
-        self.ranges.iter().map(|range| range.1 - range.0 + 1).sum()
+        self.ranges.iter().map(|range| range.len()).sum()
     }
 
     /// Whether there is none.
@@ -36,76 +36,87 @@ impl IdRanges {
     }
 
     /// Whether `id` is in one of them.
-    pub fn contains(&self, id: i64) -> bool {
-        let at = self.ranges.partition_point(|range| range.1 < id);
-        self.ranges.get(at).is_some_and(|range| range.0 <= id)
+    pub fn contains(&self, id: PulseId) -> bool {
+        let at = self.ranges.partition_point(|range| range.last < id);
+        self.ranges.get(at).is_some_and(|range| range.first <= id)
     }
 
-    /// Adds `first..=last`.
-    pub fn add(&mut self, first: i64, last: i64) {
-        if first > last {
+    /// Adds a range.
+    pub fn add(&mut self, added: IdRange) {
+        if added.is_empty() {
             return;
         }
         // Those that overlap or touch become one with the new range.
-        let from = self.ranges.partition_point(|range| range.1 < first - 1);
-        let to = self.ranges.partition_point(|range| range.0 <= last + 1);
-        let mut merged = (first, last);
+        let from = self
+            .ranges
+            .partition_point(|range| range.last < added.first.previous());
+        let to = self
+            .ranges
+            .partition_point(|range| range.first <= added.last.next());
+        let mut merged = added;
         if from < to {
-            merged.0 = first.min(self.ranges[from].0);
-            merged.1 = last.max(self.ranges[to - 1].1);
+            merged.first = added.first.min(self.ranges[from].first);
+            merged.last = added.last.max(self.ranges[to - 1].last);
         }
         self.ranges.splice(from..to, [merged]);
     }
 
-    /// Takes back `first..=last`.
-    pub fn remove(&mut self, first: i64, last: i64) {
-        if first > last {
+    /// Adds ranges.
+    pub fn extend(&mut self, added: impl IntoIterator<Item = IdRange>) {
+        added.into_iter().for_each(|range| self.add(range));
+    }
+
+    /// Takes back a range.
+    pub fn remove(&mut self, removed: IdRange) {
+        if removed.is_empty() {
             return;
         }
-        let from = self.ranges.partition_point(|range| range.1 < first);
-        let to = self.ranges.partition_point(|range| range.0 <= last);
+        let IdRange { first, last } = removed;
+        let from = self.ranges.partition_point(|range| range.last < first);
+        let to = self.ranges.partition_point(|range| range.first <= last);
         let cut = self.ranges.get(from..to).unwrap_or_default();
-        let before = cut.first().map(|range| (range.0, first - 1));
-        let after = cut.last().map(|range| (last + 1, range.1));
+        let before = cut
+            .first()
+            .map(|range| IdRange::new(range.first, first.previous()));
+        let after = cut
+            .last()
+            .map(|range| IdRange::new(last.next(), range.last));
         let left = [before, after].into_iter().flatten();
-        let left: Vec<_> = left.filter(|range| range.0 <= range.1).collect();
+        let left: Vec<_> = left.filter(|range| !range.is_empty()).collect();
         self.ranges.splice(from..to.max(from), left);
     }
 
     /// Takes back everything from `first` on.
-    pub fn rewind(&mut self, first: i64) {
-        self.ranges.retain(|range| range.0 < first);
+    pub fn rewind(&mut self, first: PulseId) {
+        self.ranges.retain(|range| range.first < first);
         if let Some(range) = self.ranges.last_mut() {
-            range.1 = range.1.min(first - 1);
+            range.last = range.last.min(first.previous());
         }
     }
 
-    /// The parts of `first..=last` that are not in here, oldest first.
-    pub fn gaps(&self, first: i64, last: i64) -> Vec<(i64, i64)> {
+    /// The parts of a range that are not in here, oldest first.
+    pub fn gaps(&self, within: IdRange) -> Vec<IdRange> {
         let mut gaps = Vec::new();
-        let mut next = first;
+        let mut next = within.first;
         for range in self
             .ranges
             .iter()
-            .filter(|range| range.1 >= first && range.0 <= last)
+            .filter(|range| range.last >= within.first && range.first <= within.last)
         {
-            if range.0 > next {
-                gaps.push((next, range.0 - 1));
+            if range.first > next {
+                gaps.push(IdRange::new(next, range.first.previous()));
             }
-            next = range.1 + 1;
+            next = range.last.next();
         }
-        if next <= last {
-            gaps.push((next, last));
+        if next <= within.last {
+            gaps.push(IdRange::new(next, within.last));
         }
         gaps
     }
 
-    /// How many of `first..=last` are not in here.
-    pub fn missing(&self, first: i64, last: i64) -> i64 {
-        self.gaps(first, last)
-            .iter()
-            .map(|gap| gap.1 - gap.0 + 1)
-            .sum()
+    /// How many ids of a range are not in here.
+    pub fn missing(&self, within: IdRange) -> i64 {
+        self.gaps(within).iter().map(|gap| gap.len()).sum()
     }
 }
 
@@ -119,14 +130,23 @@ mod tests {
 
     #[test]
     fn ranges_close_up() {
-        let mut delivered = IdRanges::from_ranges([(1, 10), (21, 30)]);
-        assert_eq!(delivered.gaps(1, 35), [(11, 20), (31, 35)]);
-        delivered.add(11, 20);
-        assert_eq!(delivered.ranges(), [(1, 30)]);
-        delivered.rewind(5);
-        assert_eq!(delivered.ranges(), [(1, 4)]);
-        delivered.rewind(1);
+        let mut delivered = IdRanges::from_ranges([IdRange::of(1, 10), IdRange::of(21, 30)]);
+        assert_eq!(
+            delivered.gaps(IdRange::of(1, 35)),
+            [IdRange::of(11, 20), IdRange::of(31, 35)]
+        );
+        delivered.add(IdRange::of(11, 20));
+        assert_eq!(delivered.ranges(), [IdRange::of(1, 30)]);
+        delivered.rewind(PulseId(5));
+        assert_eq!(delivered.ranges(), [IdRange::of(1, 4)]);
+        delivered.rewind(PulseId(1));
         assert_eq!(delivered.ranges(), []);
+    }
+
+    /// The ids in ranges, one by one.
+    fn ids(ranges: &[IdRange]) -> BTreeSet<i64> {
+        let ids = ranges.iter().flat_map(|range| range.first.0..=range.last.0);
+        ids.collect()
     }
 
     proptest! {
@@ -135,25 +155,25 @@ mod tests {
             let mut delivered = IdRanges::default();
             let mut set = BTreeSet::new();
             for (op, first, len) in ops {
+                let ids = IdRange::of(first, first + len);
                 if op == 0 {
-                    delivered.rewind(first);
+                    delivered.rewind(PulseId(first));
                     set.retain(|id| *id < first);
                 } else if op < 3 {
-                    delivered.remove(first, first + len);
-                    set.retain(|id| !(first..=first + len).contains(id));
+                    delivered.remove(ids);
+                    set.retain(|id| !ids.contains(PulseId(*id)));
                 } else {
-                    delivered.add(first, first + len);
+                    delivered.add(ids);
                     set.extend(first..=first + len);
                 }
             }
-            let listed: BTreeSet<i64> = delivered.ranges().iter().flat_map(|r| r.0..=r.1).collect();
-            prop_assert_eq!(&listed, &set);
-            prop_assert!((0..90).all(|id| delivered.contains(id) == set.contains(&id)));
-            prop_assert!(delivered.ranges().windows(2).all(|w| w[0].1 + 1 < w[1].0));
+            prop_assert_eq!(&ids(delivered.ranges()), &set);
+            prop_assert_eq!(delivered.len(), set.len() as i64);
+            prop_assert!((0..90).all(|id| delivered.contains(PulseId(id)) == set.contains(&id)));
+            prop_assert!(delivered.ranges().windows(2).all(|w| w[0].last.next() < w[1].first));
             let missing: BTreeSet<i64> = (5..=70).filter(|id| !set.contains(id)).collect();
-            let gaps: BTreeSet<i64> = delivered.gaps(5, 70).iter().flat_map(|g| g.0..=g.1).collect();
-            prop_assert_eq!(delivered.missing(5, 70), missing.len() as i64);
-            prop_assert_eq!(gaps, missing);
+            prop_assert_eq!(delivered.missing(IdRange::of(5, 70)), missing.len() as i64);
+            prop_assert_eq!(ids(&delivered.gaps(IdRange::of(5, 70))), missing);
         }
     }
 }

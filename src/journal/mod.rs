@@ -60,6 +60,7 @@
 //! of the process. The [`Durable`] thread syncs the WAL and publishes the **durable mark**, the
 //! newest id that survives a power cut. Only up to that mark anything is sent.
 
+mod backup;
 mod db;
 mod error;
 mod handles;
@@ -67,11 +68,13 @@ mod history;
 mod ids;
 mod refusal;
 pub mod salvage;
+mod sql;
 mod stages;
 mod tables;
 #[cfg(test)]
 mod tests;
 
+pub use backup::{JournalCopy, JournalSnapshot, beside_copy};
 pub use db::aside::set_aside;
 pub use db::file::{FILE_NAME, file_in};
 pub use db::kind::SIMULATED_BOOT;

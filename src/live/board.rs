@@ -225,16 +225,17 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     use super::*;
+    use crate::model::PulseId;
 
     #[test]
     fn a_snapshot_stays_as_it_was() {
         let board = Board::default();
         let before = board.snapshot();
-        board.publish_journal(|journal| journal.committed = 7);
+        board.publish_journal(|journal| journal.committed = PulseId(7));
         board.publish_waiting(3);
         let after = board.snapshot();
-        assert_eq!((before.journal.committed, before.waiting), (0, 0));
-        assert_eq!((after.journal.committed, after.waiting), (7, 3));
+        assert_eq!((before.journal.committed.0, before.waiting), (0, 0));
+        assert_eq!((after.journal.committed.0, after.waiting), (7, 3));
         assert_eq!(after.version, before.version + 2);
         board.publish_waiting(3);
         assert_eq!(board.version(), after.version, "nothing is new");
@@ -264,9 +265,12 @@ mod tests {
             ..DeliveryLive::default()
         };
         let first = ServerPart::begin(&board, delivery.clone(), ViewsLive::default());
-        first.publish_delivery(|delivery| (delivery.missing, delivery.seen) = (4, 10));
+        first.publish_delivery(|delivery| (delivery.missing, delivery.seen) = (4, PulseId(10)));
         let shown = board.snapshot().delivery.unwrap();
-        assert_eq!((shown.backlog(13), shown.backlog(9)), (7, 4));
+        assert_eq!(
+            (shown.backlog(PulseId(13)), shown.backlog(PulseId(9))),
+            (7, 4)
+        );
         let second = ServerPart::begin(&board, delivery, ViewsLive::default());
         first.publish_delivery(|delivery| delivery.is_failing = true);
         first.publish_views(|views| views.windows = 1);

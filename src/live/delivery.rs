@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{DeliveryState, Tier, ViewsState, WallNs};
+use crate::model::{DeliveryState, PulseId, Tier, ViewsState, WallNs};
 
 /// Delivery to the destination that is configured.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,11 +22,11 @@ pub struct DeliveryLive {
     /// Of the ids up to `seen` that are in the journal, so many are not acknowledged.
     pub missing: i64,
     /// The newest id that delivery has looked at.
-    pub seen: i64,
+    pub seen: PulseId,
     /// The stamp of the oldest pulse that is not acknowledged, where its time is known.
     pub oldest_ns: Option<WallNs>,
     /// The durable mark up to which nothing was left to send.
-    pub idle_at: i64,
+    pub idle_at: PulseId,
     /// Points acknowledged since the start.
     pub points: u64,
     /// Requests that ended otherwise, since the start.
@@ -36,7 +36,7 @@ pub struct DeliveryLive {
 impl DeliveryLive {
     /// Pulses up to id `newest` that are not acknowledged: also those on their way, and those that delivery has
     /// not looked at yet.
-    pub fn backlog(&self, newest: i64) -> i64 {
+    pub fn backlog(&self, newest: PulseId) -> i64 {
         if self.raw {
             self.missing + (newest - self.seen).max(0)
         } else {
@@ -45,7 +45,7 @@ impl DeliveryLive {
     }
 
     /// Whether waiting for more is of no use: all up to `durable` is delivered, or nothing goes.
-    pub fn is_done(&self, durable: i64) -> bool {
+    pub fn is_done(&self, durable: PulseId) -> bool {
         !self.raw || self.is_failing || self.idle_at >= durable
     }
 }

@@ -1,6 +1,6 @@
 //! The journal's part: what is committed and durable, how the disk does, on which clock pulses stand.
 
-use crate::model::MonoNs;
+use crate::model::{IdRange, MonoNs, PulseId};
 
 /// Whether pulses can be committed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,11 +25,11 @@ pub struct JournalLive {
     /// Whether it is open.
     pub phase: JournalPhase,
     /// The newest id that survives the death of the process.
-    pub committed: i64,
+    pub committed: PulseId,
     /// The newest id that survives a power cut.
-    pub durable: i64,
+    pub durable: PulseId,
     /// The oldest and the newest id that are there; None: no pulse at all.
-    pub bounds: Option<(i64, i64)>,
+    pub bounds: Option<IdRange>,
     /// How commits fail now, as a kind; None: they do not.
     pub failing: Option<&'static str>,
     /// How making them durable fails now; None: it does not.

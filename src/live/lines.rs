@@ -22,6 +22,8 @@ pub struct LineLive {
     pub meter: Arc<str>,
     /// Since when it is read, or is not and why.
     pub now: LineNow,
+    /// Since when it is watched without a gap, also by the kernel alone while no process read it; 0: it never was.
+    pub watched_from_ns: MonoNs,
     /// Edges read since the start.
     pub edges: u64,
     /// The stamp of the last edge; None: none came yet.
@@ -44,6 +46,7 @@ impl LineLive {
         LineLive {
             meter: meter.into(),
             now,
+            watched_from_ns: 0,
             edges: 0,
             last_edge_ns: None,
             level: None,

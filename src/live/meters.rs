@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::stamps::Stamps;
 use crate::model::{FilterTally, Loss, LossCause, Reading, WallNs};
 
 /// The meters that the journal knows, and the configured ones that it does not know yet.
@@ -23,6 +24,8 @@ pub struct MeterLive {
     pub pulses: i64,
     /// The last of them; None: none yet, or its time is not known yet.
     pub last_pulse_ns: Option<WallNs>,
+    /// The stamps of its last pulses in this boot that were in the journal when it was opened.
+    pub earlier: Stamps,
     /// What was rejected or lost, by cause, as far as it is committed.
     pub losses: BTreeMap<LossCause, Loss>,
     /// What the filter made lately of what looks like pulses, as last committed; None: nothing came yet.
@@ -41,6 +44,7 @@ impl MeterLive {
             is_configured,
             pulses: 0,
             last_pulse_ns: None,
+            earlier: Stamps::default(),
             losses: BTreeMap::new(),
             tally: None,
             register: None,

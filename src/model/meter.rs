@@ -12,5 +12,28 @@ impl MeterId {
     }
 }
 
+/// What a meter is to the house.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// From the grid.
+    Import,
+    /// Into the grid.
+    Export,
+    /// From a generator of the house.
+    Generation,
+}
+
+impl Role {
+    /// What a meter of this name is where the configuration does not say; None: a load of its own.
+    pub fn of_name(name: &str) -> Option<Role> {
+        match name.to_lowercase().as_str() {
+            "import" => Some(Role::Import),
+            "export" => Some(Role::Export),
+            "generate" | "generation" => Some(Role::Generation),
+            _ => None,
+        }
+    }
+}
+
 /// Pulses for one kilowatt-hour of a simulated meter where the configuration does not say: the most usual one.
 pub const SIMULATED_IMP_PER_KWH: f64 = 1000.0;

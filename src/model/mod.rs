@@ -4,6 +4,7 @@
 mod backoff;
 mod edge;
 pub mod hour;
+mod ids;
 mod line;
 mod loss;
 mod meter;
@@ -19,9 +20,10 @@ mod window;
 
 pub use self::backoff::Backoff;
 pub use self::edge::{Bias, CountedEdge, Edge, EdgeKind, Level};
+pub use self::ids::{DestinationRow, IdRange, MeterRow, PulseId, SegmentRow};
 pub use self::line::{FilterState, FilterTally, LineNow, LineState};
 pub use self::loss::{Loss, LossCause, Losses};
-pub use self::meter::{MeterId, SIMULATED_IMP_PER_KWH};
+pub use self::meter::{MeterId, Role, SIMULATED_IMP_PER_KWH};
 pub use self::notice::Notice;
 pub use self::point::{FIELD, TAG};
 pub use self::pulse::{Pulse, SegmentNo};
@@ -30,4 +32,4 @@ pub use self::server_state::{DeliveryState, ViewsState};
 pub use self::spans::Spans;
 pub use self::time::{MonoNs, NS_PER_DAY, NS_PER_MS, NS_PER_S, S_PER_DAY, STAMP_STEP_NS, WallNs};
 pub use self::watched::{Watched, WatchedStretch};
-pub use self::window::{SETTLE_S, TASK_OFFSET_S, Tier, View, WindowCounts};
+pub use self::window::{SETTLE_S, TASK_OFFSET_S, Tier, View, WindowCounts, WindowKey};

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::ids::{IdRange, MeterRow, PulseId};
 use super::time::{NS_PER_S, S_PER_DAY, WallNs};
 
 /// One of the three widths.
@@ -139,39 +140,55 @@ impl Tier {
     }
 }
 
-/// How many pulses each window of each view holds, by meter's row in the journal.
+/// A window of one meter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WindowKey {
+    /// Its width.
+    pub view: View,
+    /// Its start, in seconds since 1970.
+    pub start_s: i64,
+    /// The row of the meter.
+    pub meter: MeterRow,
+}
+
+/// How many pulses each window of each view holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WindowCounts {
-    counts: BTreeMap<(View, i64, i64), i64>,
-    hours: BTreeMap<i64, (i64, i64)>,
+    counts: BTreeMap<WindowKey, i64>,
+    hours: BTreeMap<i64, IdRange>,
 }
 
 impl WindowCounts {
-    /// Counts a pulse: its id, the meter's row, its wall time.
-    pub fn add(&mut self, id: i64, meter: i64, wall_ns: WallNs) {
+    /// Counts a pulse.
+    pub fn add(&mut self, id: PulseId, meter: MeterRow, wall_ns: WallNs) {
         self.add_pulses(meter, wall_ns, 1);
         let hour = self.hours.entry(View::Hour.start_of(wall_ns));
-        let ids = hour.or_insert((id, id));
-        *ids = (ids.0.min(id), ids.1.max(id));
+        let ids = hour.or_insert(IdRange::one(id));
+        *ids = IdRange::new(ids.first.min(id), ids.last.max(id));
     }
 
     /// Counts pulses that have no id any more.
-    pub fn add_pulses(&mut self, meter: i64, wall_ns: WallNs, pulses: i64) {
+    pub fn add_pulses(&mut self, meter: MeterRow, wall_ns: WallNs, pulses: i64) {
         for view in View::ALL {
-            let window = (view, view.start_of(wall_ns), meter);
+            let start_s = view.start_of(wall_ns);
+            let window = WindowKey {
+                view,
+                start_s,
+                meter,
+            };
             *self.counts.entry(window).or_default() += pulses;
         }
     }
 
-    /// Windows: (view, start, meter's row), and their pulses.
-    pub fn windows(&self) -> impl Iterator<Item = ((View, i64, i64), i64)> + '_ {
+    /// Windows, and their pulses.
+    pub fn windows(&self) -> impl Iterator<Item = (WindowKey, i64)> + '_ {
         self.counts
             .iter()
             .map(|(window, pulses)| (*window, *pulses))
     }
 
-    /// The starts of hours, and the least and the greatest id among their pulses.
-    pub fn hours(&self) -> impl Iterator<Item = (i64, (i64, i64))> + '_ {
+    /// The starts of hours in seconds since 1970, and from the least to the greatest id among their pulses.
+    pub fn hours(&self) -> impl Iterator<Item = (i64, IdRange)> + '_ {
         self.hours.iter().map(|(hour_s, ids)| (*hour_s, *ids))
     }
 }
@@ -211,17 +228,22 @@ mod tests {
         let mut tally = WindowCounts::default();
         let hour_s = 1_767_268_800;
         for (id, s) in [(4, 0), (5, 59), (6, 60), (7, 3_599), (3, 300)] {
-            tally.add(id, 1, (hour_s + s) * NS_PER_S);
+            tally.add(PulseId(id), MeterRow(1), (hour_s + s) * NS_PER_S);
         }
-        let of = |view| tally.windows().filter(move |((of, ..), _)| *of == view);
+        let of = |view| {
+            tally
+                .windows()
+                .filter(move |(window, _)| window.view == view)
+        };
         for view in View::ALL {
             assert_eq!(of(view).map(|(_, pulses)| pulses).sum::<i64>(), 5);
         }
         let minutes: Vec<_> = of(View::Minute)
-            .map(|((_, s, _), n)| (s - hour_s, n))
+            .map(|(window, n)| (window.start_s - hour_s, n))
             .collect();
         assert_eq!(minutes, [(0, 2), (60, 1), (300, 1), (3_540, 1)]);
-        assert_eq!(tally.hours().collect::<Vec<_>>(), [(hour_s, (3, 7))]);
+        let ids = IdRange::new(PulseId(3), PulseId(7));
+        assert_eq!(tally.hours().collect::<Vec<_>>(), [(hour_s, ids)]);
     }
 
     #[test]

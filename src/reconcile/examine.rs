@@ -11,9 +11,9 @@ use super::server::Server;
 pub use super::trouble::Trouble;
 use crate::influx::line_protocol::LineEncoder;
 use crate::journal::{JournalError, Reader};
-use crate::model::NS_PER_S;
-use crate::model::{FIELD, TAG};
-use crate::model::{Tier, View};
+use crate::model::{
+    DestinationRow, FIELD, IdRange, MeterRow, NS_PER_S, PulseId, TAG, Tier, View, WallNs,
+};
 use crate::server::failure::Failure;
 use crate::server::request_size::RequestSize;
 
@@ -67,9 +67,9 @@ pub struct Examiner<'a> {
     /// The journal; None: there is none yet.
     pub reader: Option<&'a mut Reader>,
     /// The row of the destination; None: it has never been delivered to.
-    pub destination: Option<i64>,
+    pub destination: Option<DestinationRow>,
     /// Names by row.
-    pub names: &'a BTreeMap<i64, String>,
+    pub names: &'a BTreeMap<MeterRow, String>,
     /// The measurement.
     pub measurement: &'a str,
     /// Lines in a request.
@@ -167,7 +167,11 @@ impl Examiner<'_> {
         Ok((raw, differences))
     }
 
-    fn refused(&self, from_s: i64, to_s: i64) -> Result<Vec<(i64, i64, i64)>, JournalError> {
+    fn refused(
+        &self,
+        from_s: i64,
+        to_s: i64,
+    ) -> Result<Vec<(PulseId, MeterRow, WallNs)>, JournalError> {
         match (&self.reader, self.destination) {
             (Some(reader), Some(row)) => {
                 reader.quarantined(row, from_s * NS_PER_S, to_s * NS_PER_S)
@@ -234,11 +238,11 @@ impl Examiner<'_> {
             return Ok(0);
         }
         let refused = self.refused(from_s, to_s)?;
-        let refused: HashSet<i64> = refused.into_iter().map(|(pulse, ..)| pulse).collect();
+        let refused: HashSet<PulseId> = refused.into_iter().map(|(pulse, ..)| pulse).collect();
         let lines = LineEncoders {
             measurement: self.measurement,
         };
-        let lines: BTreeMap<i64, LineEncoder> = self
+        let lines: BTreeMap<MeterRow, LineEncoder> = self
             .names
             .iter()
             .filter_map(|(row, name)| Some((*row, lines.of(name)?)))
@@ -246,7 +250,7 @@ impl Examiner<'_> {
         let Some(reader) = self.reader.as_mut() else {
             return Ok(0);
         };
-        let ids = reader.ids_between(from_s, to_s)?.unwrap_or((1, 0));
+        let ids = reader.ids_between(from_s, to_s)?.unwrap_or(IdRange::NONE);
         let mut hopeless: BTreeSet<usize> = lacking.values().copied().collect();
         let mut queue = PointQueue::new(server, Tier::Raw, self.size);
         reader.each_pulse(ids, &mut |entry| {

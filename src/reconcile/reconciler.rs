@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::config::Downsampling;
 use crate::journal::{JournalError, Outbox, Reader};
 use crate::live::ServerPart;
-use crate::model::{MonoNs, Tier};
+use crate::model::{DestinationRow, MeterRow, MonoNs, Tier};
 use crate::server::reminder::Reminder;
 use crate::server::{Dependencies, RetryPolicy};
 
@@ -25,7 +25,7 @@ pub struct Writers {
 
 /// What decides whether there is something to compare: while it is the same nothing is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct ComparedAt {
     pub(super) commits: u64,
     pub(super) closed_s: i64,
     /// The minute of the wall clock: windows settle, and what is held comes up again, by the minute.
@@ -45,11 +45,11 @@ pub struct Reconciler {
     pub(super) backoff: RetryPolicy,
     pub(super) retention_d: u32,
     pub(super) measurement: String,
-    pub(super) destination: i64,
+    pub(super) destination: DestinationRow,
     pub(super) downsampling: Downsampling,
     // State.
     pub(super) lanes: Vec<Lane>,
-    pub(super) names: BTreeMap<i64, String>,
+    pub(super) names: BTreeMap<MeterRow, String>,
     /// The server answers queries; known false only where the daemon writes all windows anyway, and until
     /// the next look.
     pub(super) readable: bool,
@@ -57,7 +57,7 @@ pub struct Reconciler {
     pub(super) looked_ns: Option<MonoNs>,
     pub(super) saw_failing: bool,
     /// What there was to compare with when there was nothing left to do; None: there may be something.
-    pub(super) nothing_left: Option<Seen>,
+    pub(super) nothing_left: Option<ComparedAt>,
     pub(super) condition: Reminder,
     pub(super) random: fastrand::Rng,
 }

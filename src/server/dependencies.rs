@@ -7,6 +7,7 @@ use crate::config::DeliverSettings;
 use crate::journal::Outbox;
 use crate::journal::Reader;
 use crate::live::ServerPart;
+use crate::model::DestinationRow;
 
 /// What delivery and the reconciler need to begin, each its own.
 #[derive(Debug)]
@@ -26,5 +27,5 @@ pub struct Dependencies {
     /// The measurement of the points.
     pub measurement: String,
     /// The destination's row in the journal.
-    pub destination: i64,
+    pub destination: DestinationRow,
 }

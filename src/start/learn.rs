@@ -163,8 +163,8 @@ impl Learning {
             }
             systemd::alive();
             let slow = SystemClock.mono_ns() - began_ns >= READY_NS;
-            if slow && !std::mem::replace(&mut ready, true) {
-                systemd::ready();
+            if slow && !ready {
+                ready = systemd::ready();
             }
         }
         if told {

@@ -17,6 +17,7 @@ use crate::journal::SIMULATED_BOOT;
 use crate::owner::Keep;
 
 pub use request::{Counted, RunRequest, StartError};
+pub use source::has_chip;
 
 use learn::Learning;
 use remote::remote;

@@ -20,8 +20,10 @@ pub enum Counted {
     Simulated {
         /// The same seed and start give the same pulses.
         seed: u64,
-        /// When it begins, by its own wall clock, in nanoseconds since 1970.
+        /// From when on it runs at its speed, by its own wall clock, in nanoseconds since 1970.
         from_ns: i64,
+        /// So much of its past is counted first, as fast as it goes, in nanoseconds.
+        past_ns: i64,
         /// It ends after so much of its own time, in nanoseconds; None: it goes on.
         span_ns: Option<i64>,
         /// How many times faster than real time; None: as fast as it goes.

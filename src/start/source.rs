@@ -56,16 +56,26 @@ pub(super) fn start(
         Counted::Simulated {
             seed,
             from_ns,
+            past_ns,
             span_ns,
             speed,
         } => {
-            let pace = Pace::starting(SIMULATED_START_NS, from_ns - SIMULATED_START_NS, speed);
+            let begin_ns = from_ns.saturating_sub(past_ns);
+            let pace = Pace::with_past(
+                SIMULATED_START_NS,
+                begin_ns - SIMULATED_START_NS,
+                speed,
+                past_ns.saturating_add(SIMULATED_START_NS),
+            );
             let clock = pace.clock();
-            let options = SimulatedOptions { seed, span_ns };
+            let options = SimulatedOptions {
+                seed,
+                span_ns: span_ns.map(|span_ns| past_ns.saturating_add(span_ns)),
+            };
             let household = SimulatedSource::new(meters, pace, waker.clone(), options);
             warn!(
                 seed,
-                from = local(from_ns),
+                from = local(begin_ns),
                 "the pulses are SIMULATED, not yours"
             );
             Ok(Started::unremembered(Box::new(household), clock))
@@ -117,13 +127,17 @@ fn lines(
 
 /// What to say at once on a machine that has no GPIO chip in `dev`; None: it has one.
 pub(super) fn no_chip(dev: &Path) -> Option<&'static str> {
-    let entries = std::fs::read_dir(dev).into_iter().flatten().flatten();
-    let mut names = entries.map(|entry| entry.file_name());
-    let has_one = names.any(|name| name.to_string_lossy().starts_with("gpiochip"));
-    (!has_one).then_some(
+    (!has_chip(dev)).then_some(
         "there is no GPIO chip here (/dev/gpiochip*): powerlogger waits 60 s for one, then ends. Without meters, \
          `powerlogger run --simulate` counts a simulated house, and `make demo` shows it in a clone",
     )
+}
+
+/// Whether there is a GPIO chip in `dev`.
+pub fn has_chip(dev: &Path) -> bool {
+    let entries = std::fs::read_dir(dev).into_iter().flatten().flatten();
+    let mut names = entries.map(|entry| entry.file_name());
+    names.any(|name| name.to_string_lossy().starts_with("gpiochip"))
 }
 
 /// Writes all edges of `source` to a file, too.

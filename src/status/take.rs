@@ -14,7 +14,7 @@ use crate::live::{
     ClockLive, DeliveryLive, JournalLive, MeterLive, MetersLive, Snapshot, TierLive, ViewsLive,
     silence,
 };
-use crate::model::{LineNow, NS_PER_S, WallNs};
+use crate::model::{IdRange, LineNow, NS_PER_S, PulseId, WallNs};
 
 /// What the snapshot is to be of.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +86,7 @@ impl Status {
         told: &Told,
         at_ns: WallNs,
     ) -> Status {
-        let newest = journal.bounds.map_or(journal.committed, |(_, last)| last);
+        let newest = journal.bounds.map_or(journal.committed, |ids| ids.last);
         let meters = meters.all.iter();
         Status {
             at_ns,
@@ -99,7 +99,7 @@ impl Status {
                 .map(|meter| MeterStatus::of(meter, told, at_ns))
                 .collect(),
             journal_bytes: journal.bytes,
-            journal_pulses: journal.bounds.map_or(0, |(first, last)| last - first + 1),
+            journal_pulses: journal.bounds.map_or(0, IdRange::len),
             clock: journal.clock.map(ClockStatus::of),
             delivery: delivery
                 .map(|(delivery, views)| DeliveryStatus::of(delivery, views, newest, at_ns)),
@@ -169,7 +169,7 @@ impl DeliveryStatus {
     fn of(
         delivery: &DeliveryLive,
         views: &ViewsLive,
-        newest: i64,
+        newest: PulseId,
         at_ns: WallNs,
     ) -> DeliveryStatus {
         let backlog = delivery.backlog(newest);

@@ -17,6 +17,19 @@ pub fn grouped(number: impl Into<i128>) -> String {
     grouped
 }
 
+/// A number with so many decimals, in groups of three digits: `12,345.678`.
+pub fn grouped_to(number: f64, decimals: usize) -> String {
+    let text = format!("{number:.decimals$}");
+    let (whole, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
+    match whole.parse::<i64>() {
+        // The sign of what is rounded to nothing is left out.
+        Ok(0) if fraction.chars().all(|c| matches!(c, '.' | '0')) => format!("0{fraction}"),
+        Ok(0) => text,
+        Ok(whole) => grouped(whole) + fraction,
+        Err(_) => text,
+    }
+}
+
 /// A number of things: `1 pulse`, `2 pulses`, `12,480 pulses`.
 pub fn count(number: impl Into<i128>, one: &str) -> String {
     match number.into() {
@@ -57,6 +70,21 @@ mod tests {
             [0, 1, 12_480].map(|number| count(number, "pulse")),
             ["0 pulses", "1 pulse", "12,480 pulses"]
         );
+    }
+
+    #[test]
+    fn decimals_stand_behind_the_groups() {
+        for (number, decimals, text) in [
+            (12_345.678_9, 3, "12,345.679"),
+            (999.999, 2, "1,000.00"),
+            (0.0, 0, "0"),
+            (-0.001, 2, "0.00"),
+            (-0.5, 1, "-0.5"),
+            (-1_234.5, 1, "-1,234.5"),
+            (f64::NAN, 1, "NaN"),
+        ] {
+            assert_eq!(grouped_to(number, decimals), text);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::check::{Check, Checks};
 use super::error::VerifyError;
 use super::installed;
 use super::unlisted::unlisted;
+use crate::answers::reach::{Reach, how_to_open};
 use crate::civil::local;
 use crate::clock::kernel;
 use crate::clock::segment::EARLIEST_WALL_NS;
@@ -18,7 +19,7 @@ use crate::journal::Reader;
 use crate::journal::Refusal;
 use crate::journal::{JournalError, file_in};
 use crate::journal::{holder, is_locked};
-use crate::model::{DeliveryState, ViewsState};
+use crate::model::{DeliveryState, IdRange, ViewsState};
 use crate::status::line::Daemon;
 use crate::status::{Status, StatusOf, clock_words};
 use crate::text::numbers::{count, size};
@@ -70,7 +71,7 @@ pub(super) fn journal(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), Ve
     let check = match Reader::open(dir) {
         Ok(reader) => match reader.quick_check() {
             Ok(None) => {
-                let pulses = reader.bounds()?.map_or(0, |(first, last)| last - first + 1);
+                let pulses = reader.bounds()?.map_or(0, IdRange::len);
                 let pulses = count(pulses, "pulse");
                 let seen = format!("{}, {pulses}, intact", file_in(dir).display());
                 if reader.is_simulated()? {
@@ -189,6 +190,22 @@ pub(super) fn clock(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), Veri
              delivered once the time is known: switch NTP on (`timedatectl set-ntp true`), set the clock \
              by hand, or set clock.without_ntp = \"assume\"",
         )
+    })
+}
+
+/// Where the page is, or will be.
+pub(super) fn page(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), VerifyError> {
+    let (what, listen) = ("page", &loaded.settings.web.listen);
+    let reach = Reach::look();
+    let pages = reach.pages(listen).join(" ");
+    checks.add(match how_to_open(listen, &loaded.config_dir, &reach) {
+        _ if pages.is_empty() => Check::off(
+            what,
+            "off",
+            "listen = \"loopback\" or \"lan\" below [web] in powerlogger.toml serves it",
+        ),
+        Some(how) => Check::note(what, format!("{pages} on this machine"), how),
+        None => Check::good(what, pages),
     })
 }
 

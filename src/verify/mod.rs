@@ -49,6 +49,7 @@ pub fn verify(
     }
     local::waiting(loaded, &mut checks)?;
     running::running(loaded, &mut checks)?;
+    local::page(loaded, &mut checks)?;
     local::service(loaded, &mut checks)?;
     Ok(checks.report)
 }

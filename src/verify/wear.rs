@@ -101,7 +101,7 @@ mod tests {
         let windows: Vec<Window> = (0..2_880)
             .map(|minute| Window {
                 start_s: minute * 60,
-                meter: 1,
+                meter: crate::model::MeterRow(1),
                 pulses: 60,
             })
             .collect();

@@ -124,7 +124,7 @@ impl Drop for Seat {
 }
 
 /// A machine has as many IPv6 addresses of its network as it likes.
-fn household(peer: IpAddr) -> IpAddr {
+pub(super) fn household(peer: IpAddr) -> IpAddr {
     match peer {
         IpAddr::V4(_) => peer,
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) >> 64 << 64)),

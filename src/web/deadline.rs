@@ -100,6 +100,8 @@ mod tests {
     fn a_reader_that_is_slow_is_served_and_one_that_reads_nothing_is_not() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
+            // No time passes but by sleeping.
+            .start_paused(true)
             .build()
             .unwrap();
         runtime.block_on(async {

@@ -15,6 +15,7 @@ use super::connections::{Seat, Shared, connect, refuse};
 use super::guard::Peer;
 use super::listen::{self, Closed, UnixDoor};
 use super::source::Source;
+use crate::answers::reach::Reach;
 
 /// A peer that acknowledges nothing for so long is gone, in milliseconds.
 const UNACKNOWLEDGED_MAX_MS: u32 = 30_000;
@@ -154,8 +155,11 @@ pub(super) async fn keep_tcp(address: SocketAddr, shared: Arc<Shared>, source: S
         }
     };
     trying.opened();
-    if let Ok(at) = listener.local_addr() {
-        info!(url = %format!("http://{at}/"), "the page and the API are served");
+    let pages = listener.local_addr().map(|at| Reach::look().pages_at(at));
+    match pages.unwrap_or_default().join(" ") {
+        // For a kind of network that this machine is not in.
+        none if none.is_empty() => debug!(%address, "the page and the API are served"),
+        url => info!(url, "the page and the API are served"),
     }
     loop {
         match listener.accept().await {

@@ -184,8 +184,15 @@ fn check_origin(request: &Request, host: &str) -> Result<(), Problem> {
             return refused(format!("Origin is \"{origin}\""));
         }
     }
-    if text(&SEC_FETCH_SITE) == Some("cross-site") {
-        let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
+    let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
+    let site = text(&SEC_FETCH_SITE);
+    if !is_get && !matches!(site, None | Some("same-origin" | "none")) {
+        return refused(format!(
+            "Sec-Fetch-Site is \"{}\"",
+            site.unwrap_or_default()
+        ));
+    }
+    if site == Some("cross-site") {
         let is_visit =
             text(&SEC_FETCH_MODE) == Some("navigate") && text(&SEC_FETCH_DEST) == Some("document");
         if !(is_get && is_visit && !is_data(request.uri().path())) {

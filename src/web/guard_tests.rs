@@ -124,6 +124,17 @@ fn a_link_to_the_page_may_be_followed_and_no_data_fetched() {
 }
 
 #[test]
+fn only_the_page_itself_and_programs_may_send() {
+    let from = |site: &str| asked("localhost", "POST", "/x", &[("sec-fetch-site", site)]);
+    assert_eq!(asked("localhost", "POST", "/x", &[]), Ok(()), "a program");
+    assert_eq!((from("same-origin"), from("none")), (Ok(()), Ok(())));
+    // Another port of the same machine is the same site.
+    for site in ["same-site", "cross-site", "new-word"] {
+        assert_eq!(from(site), Err("cross-site"), "{site}");
+    }
+}
+
+#[test]
 fn other_methods_and_two_hosts_are_refused() {
     for method in ["OPTIONS", "PUT", "DELETE", "TRACE", "PATCH"] {
         assert_eq!(

@@ -23,5 +23,6 @@ mod problem;
 mod query;
 mod served;
 mod server;
+mod writers;
 
 pub use server::{Doors, Web};

@@ -1,11 +1,10 @@
 //! What is known of each configured meter at this moment: its role, its factor, its power. Pure, from the board.
 
 use crate::config::MeterSettings;
-use crate::energy::derived::Role;
-use crate::energy::power::PulseRate;
+use crate::energy::power::{PulseRate, SPAN_MAX_NS};
 use crate::energy::quantity::PulseWorth;
-use crate::live::{LineLive, Snapshot};
-use crate::model::{MonoNs, NS_PER_S, SIMULATED_IMP_PER_KWH};
+use crate::live::{LineLive, Snapshot, Stamps};
+use crate::model::{MonoNs, NS_PER_S, Role, SIMULATED_IMP_PER_KWH};
 
 /// Seconds at the edges of what is watched that are not known.
 pub(super) const EDGES_S: i64 = 5;
@@ -57,16 +56,28 @@ impl Present {
         let of_meter = |settings: &MeterSettings| {
             let mut lines = now.capture.lines.iter();
             let line = lines.find(|line| *line.meter == *settings.name);
+            let earlier = now.meters.get(&settings.name).map(|meter| meter.earlier);
+            let earlier = earlier.unwrap_or_default();
             let simulated = now.journal.simulated.then_some(SIMULATED_IMP_PER_KWH);
             let imp_per_kwh = settings.imp_per_kwh.or(simulated);
             let worth = imp_per_kwh.map(PulseWorth::of_kwh);
             PresentMeter {
                 name: settings.name.clone(),
-                role: role_of(&settings.name),
+                role: settings.role,
                 imp_per_kwh,
                 is_read: line.is_some_and(LineLive::is_read),
                 since_s: line.map_or(0, |line| line.now.since_ns.div_euclid(NS_PER_S)),
-                rate: worth.zip(line).map(|(worth, line)| rate_of(worth, line)),
+                rate: worth.zip(line).map(|(worth, line)| {
+                    let mut rate = rate_of(settings, worth, &earlier, line);
+                    if line.is_read() {
+                        // Else the house is not known all night, for want of sun.
+                        rate.presume_rest(now_ns);
+                    } else {
+                        // What flows there is not known, nor what several meters make together.
+                        rate.interrupted(now_ns);
+                    }
+                    rate
+                }),
             }
         };
         Present {
@@ -101,21 +112,41 @@ pub(super) fn rounded(power_w: f64) -> f64 {
     (power_w * 10.0).round() / 10.0
 }
 
-/// Of the stamps that the board keeps.
-fn rate_of(worth: PulseWorth, line: &LineLive) -> PulseRate {
-    let first_ns = line.stamps.iter().next().unwrap_or(0);
-    let mut rate = PulseRate::new(worth, 0, first_ns);
-    line.stamps.iter().for_each(|stamp_ns| rate.pulse(stamp_ns));
+/// Of the stamps that the board keeps: those of `earlier` runs, then those of this one.
+fn rate_of(
+    settings: &MeterSettings,
+    worth: PulseWorth,
+    earlier: &Stamps,
+    line: &LineLive,
+) -> PulseRate {
+    let watched_from_ns = line.watched_from_ns;
+    let first_ns = line.stamps.iter().next().unwrap_or(MonoNs::MAX);
+    let earlier = earlier.iter().filter(|stamp_ns| *stamp_ns < first_ns);
+    let mut rate = PulseRate::new(worth, settings.spacing_ns(), watched_from_ns);
+    // The last pulse before the line was not watched for a while.
+    let mut before_ns = None;
+    let mut is_watched = false;
+    for stamp_ns in earlier.chain(line.stamps.iter()) {
+        if stamp_ns >= watched_from_ns && !is_watched {
+            is_watched = true;
+            begin_again(&mut rate, before_ns, watched_from_ns);
+        }
+        rate.pulse(stamp_ns);
+        before_ns = Some(stamp_ns);
+    }
+    if !is_watched {
+        begin_again(&mut rate, before_ns, watched_from_ns);
+    }
     rate
 }
 
-/// What a meter counts, by its name; None: a load of its own.
-pub(super) fn role_of(name: &str) -> Option<Role> {
-    match name.to_lowercase().as_str() {
-        "import" => Some(Role::Import),
-        "export" => Some(Role::Export),
-        "generate" | "generation" => Some(Role::Generation),
-        _ => None,
+/// The line is watched again: what flowed long before says nothing.
+fn begin_again(rate: &mut PulseRate, before_ns: Option<MonoNs>, watched_from_ns: MonoNs) {
+    match before_ns {
+        Some(before_ns) if watched_from_ns - before_ns <= SPAN_MAX_NS => {
+            rate.resumed(watched_from_ns);
+        }
+        _ => rate.interrupted(watched_from_ns),
     }
 }
 
@@ -126,5 +157,83 @@ pub(super) fn role_word(role: Option<Role>) -> &'static str {
         Some(Role::Export) => "export",
         Some(Role::Generation) => "generation",
         None => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{LineNow, NS_PER_MS};
+
+    /// A meter of 1,000 imp/kWh, watched from `from_s` on, with pulses of earlier runs and of this one (in seconds).
+    fn rate(from_s: i64, earlier: &[i64], own: &[i64]) -> PulseRate {
+        let mut settings = MeterSettings::plain("Import");
+        settings.filter.min_interval_ns = 200 * NS_PER_MS;
+        let now = LineNow {
+            since_ns: 0,
+            why: None,
+        };
+        let mut line = LineLive::new("Import", now);
+        line.watched_from_ns = from_s * NS_PER_S;
+        own.iter().for_each(|s| line.stamps.push(s * NS_PER_S));
+        let mut stamps = Stamps::default();
+        earlier.iter().for_each(|s| stamps.push(s * NS_PER_S));
+        rate_of(&settings, PulseWorth::of_kwh(1_000.0), &stamps, &line)
+    }
+
+    fn watts(rate: &PulseRate, at_s: f64) -> Option<f64> {
+        rate.at((at_s * 1e9) as MonoNs).shown.map(f64::round)
+    }
+
+    #[test]
+    fn a_meter_has_power_from_the_first_moment_after_a_restart() {
+        // The kernel has watched on: an interval goes over the restart.
+        let kept = rate(10, &[100, 102, 104], &[]);
+        assert_eq!(watts(&kept, 104.5), Some(1_800.0));
+        assert_eq!(watts(&kept, 108.0), Some(900.0), "by the silence");
+        assert_eq!(watts(&rate(10, &[100, 102], &[104]), 104.5), Some(1_800.0));
+        // Nothing has watched between: the silence counts from then on, and no interval goes over it.
+        let again = rate(130, &[100, 102, 104], &[]);
+        assert_eq!(watts(&again, 130.1), Some(138.0), "as it was by 130 s");
+        let again = rate(106, &[100, 102, 104], &[]);
+        assert_eq!(watts(&again, 107.0), Some(1_800.0));
+        assert_eq!(
+            watts(&again, 116.0),
+            Some(360.0),
+            "by the silence since 106 s"
+        );
+        assert_eq!(
+            watts(&rate(106, &[100, 102, 104], &[107]), 107.1),
+            Some(1_800.0)
+        );
+        assert_eq!(
+            watts(&rate(106, &[100, 102, 104], &[107, 111]), 111.1),
+            Some(900.0)
+        );
+        // What flowed long before says nothing.
+        assert_eq!(watts(&rate(1_000, &[100, 102, 104], &[]), 1_001.0), None);
+    }
+
+    #[test]
+    fn what_was_in_the_journal_does_not_count_twice() {
+        // A journal that was opened again knows pulses of this run, too.
+        let rate = rate(10, &[96, 98, 100], &[98, 100, 102]);
+        assert_eq!(watts(&rate, 102.5), Some(1_800.0));
+    }
+
+    #[test]
+    fn no_more_is_shown_than_the_filter_lets_through() {
+        let mut settings = MeterSettings::plain("Import");
+        settings.filter.min_interval_ns = 200 * NS_PER_MS;
+        let now = LineNow {
+            since_ns: 0,
+            why: None,
+        };
+        let mut line = LineLive::new("Import", now);
+        // Some are put back by number, closer than any the filter lets through.
+        (0..20).for_each(|n| line.stamps.push(n * 100 * NS_PER_MS));
+        let worth = PulseWorth::of_kwh(1_000.0);
+        let rate = rate_of(&settings, worth, &Stamps::default(), &line);
+        assert_eq!(watts(&rate, 1.95), Some(18_000.0));
     }
 }

@@ -1,10 +1,12 @@
 //! Whatever is refused, of every kind: problem details (RFC 9457) with a remedy, and a page about each kind. Pure.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+
+use crate::answers::entering::DriftAnswer;
 
 /// A kind of problem; its word is the end of its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,12 @@ kinds! {
         "Accept application/json.";
     READING_IMPLAUSIBLE = "reading-implausible", 409, "The reading is far from what was counted",
         "Read the meter once more; if it is right, send it with `confirm`.";
+    NO_READING = "no-reading", 404, "There is no reading to take back",
+        "/api/v1/registers lists those there are.";
+    NOT_HELD = "not-held", 409, "The pulses since then are no longer kept one by one",
+        "Read the meter again, and leave out `at`.";
+    PULSE_WORTH_UNKNOWN = "pulse-worth-unknown", 409, "It is not known what a pulse is worth",
+        "Set imp_per_kwh in the [[meter]] in powerlogger.toml, as printed on the meter, and restart the daemon.";
     READING_OLDER = "reading-older", 409, "There is a later reading",
         "Enter a reading that is newer than the last one.";
     OTHER_SETTINGS = "other-settings", 412, "The daemon has other settings than those that were asked about",
@@ -83,6 +91,8 @@ pub(super) struct Problem {
     pub(super) detail: String,
     pub(super) remedy: Option<String>,
     pub(super) errors: Vec<ParameterError>,
+    /// How a reading differs from what was counted.
+    pub(super) drift: Option<DriftAnswer>,
     /// How long to wait, in seconds.
     pub(super) retry_after_s: Option<u32>,
 }
@@ -101,6 +111,7 @@ impl Problem {
             detail: detail.into(),
             remedy: None,
             errors: Vec::new(),
+            drift: None,
             retry_after_s: None,
         }
     }
@@ -112,6 +123,11 @@ impl Problem {
 
     pub(super) fn retry_after(mut self, seconds: u32) -> Problem {
         self.retry_after_s = Some(seconds);
+        self
+    }
+
+    pub(super) fn drift(mut self, drift: DriftAnswer) -> Problem {
+        self.drift = Some(drift);
         self
     }
 
@@ -147,6 +163,9 @@ impl Problem {
         if let Some(seconds) = self.retry_after_s {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if self.kind == TOKEN {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         response
     }
 
@@ -161,6 +180,8 @@ impl Problem {
             remedy: &'a str,
             #[serde(skip_serializing_if = "<[_]>::is_empty")]
             errors: &'a [ParameterError],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            drift: Option<DriftAnswer>,
         }
         let details = Details {
             r#type: format!("/problems/{}", self.kind.word),
@@ -170,6 +191,7 @@ impl Problem {
             instance: path,
             remedy: self.remedy.as_deref().unwrap_or(self.kind.remedy),
             errors: &self.errors,
+            drift: self.drift,
         };
         serde_json::to_string(&details).unwrap_or_default()
     }

@@ -282,7 +282,8 @@ impl Source {
     }
 }
 
-fn unreadable(failed: &JournalError, in_use: &InUse) -> Problem {
+/// A problem with the journal, and what to do about it.
+pub(super) fn unreadable(failed: &JournalError, in_use: &InUse) -> Problem {
     let Refusal { kind, remedy } = Refusal::of(failed, &in_use.dir);
     Problem::new(JOURNAL, format!("{failed} ({kind})"))
         .remedy(remedy)

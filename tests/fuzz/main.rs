@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use targets::{TARGETS, Target};
 
 /// One input may take so long, with two cores that are busy otherwise.
-const LONGEST: Duration = Duration::from_secs(20);
+const LONGEST: Duration = Duration::from_secs(120);
 
 /// A mutant is not larger than this.
 const BYTES_MAX: usize = 256 << 10;

@@ -21,8 +21,9 @@ use powerlogger::influx::error::{Error, retry_after};
 use powerlogger::influx::{flux, proxy};
 use powerlogger::journal::salvage::{Arrival, Foreign, KnownSegments, would_raise};
 use powerlogger::journal::{Journal, Reader, Registers, open_database};
-use powerlogger::model::{Edge, EdgeKind, MeterId};
-use powerlogger::model::{FilterState, Reading, View};
+use powerlogger::model::{
+    DestinationRow, Edge, EdgeKind, FilterState, IdRange, MeterId, MeterRow, Reading, View,
+};
 use powerlogger::server::RetryPolicy;
 use powerlogger::server::connection::failure;
 use powerlogger::server::encoding::Encoding;
@@ -367,9 +368,9 @@ pub(crate) fn journals(bytes: &[u8]) {
     let Ok(mut reader) = Reader::open(dir.path()) else {
         return;
     };
-    if let Ok(Some((first, last))) = reader.bounds() {
-        let _ = reader.page(first, last, 1_000);
-        let _ = reader.page(last, last, 1);
+    if let Ok(Some(bounds)) = reader.bounds() {
+        let _ = reader.page(bounds, 1_000);
+        let _ = reader.page(IdRange::one(bounds.last), 1);
     }
     let _ = (
         reader.totals(),
@@ -377,13 +378,16 @@ pub(crate) fn journals(bytes: &[u8]) {
         reader.lines(),
         reader.rolled(),
     );
-    let _ = (reader.windows(View::Hour, 0, i64::MAX), reader.delivered(1));
+    let _ = (
+        reader.windows(View::Hour, 0, i64::MAX),
+        reader.delivered(DestinationRow(1)),
+    );
     let _ = (
         reader.readings("Import"),
         reader.unwatched(),
         reader.pulses_after("Import", WALL),
     );
-    let rows = [Some(1), Some(2)];
+    let rows = [Some(MeterRow(1)), Some(MeterRow(2))];
     let _ = reader.known_of(&[arrival], &rows, &HashMap::new());
     drop(journal);
     salvage(&dir.path().join("journal.sqlite"));

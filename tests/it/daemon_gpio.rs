@@ -12,10 +12,12 @@ use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::journal::Reader;
-use powerlogger::model::{LossCause, NS_PER_MS, NS_PER_S};
+use powerlogger::model::{IdRange, LossCause, NS_PER_S, PulseId};
 
 use crate::support::daemon::Daemon;
-use crate::support::gpio::{Ground, Hand, Place, SimChip, ground, play, test_path};
+use crate::support::gpio::{
+    Done, Ground, Hand, Place, SimChip, ground, play, play_in_pieces, test_path,
+};
 
 const METERS: [(&str, u32); 3] = [("Import", 20), ("Export", 26), ("Generate", 21)];
 
@@ -49,14 +51,20 @@ fn chip(ground: &Ground) -> SimChip {
 
 /// The wall stamps of a meter's pulses, in the journal's order.
 fn stamps(daemon: &Daemon, meter: &str) -> Vec<i64> {
-    stamps_after(daemon, 0).remove(meter).unwrap_or_default()
+    stamps_after(daemon, PulseId::default())
+        .remove(meter)
+        .unwrap_or_default()
 }
 
 /// The same for all meters, of pulses after an id.
-fn stamps_after(daemon: &Daemon, id: i64) -> BTreeMap<String, Vec<i64>> {
+fn stamps_after(daemon: &Daemon, id: PulseId) -> BTreeMap<String, Vec<i64>> {
     let mut reader = Reader::open(daemon.dir()).unwrap();
     let names = reader.meter_names().unwrap();
-    let page = reader.page(id + 1, i64::MAX, usize::MAX).unwrap();
+    let later = IdRange {
+        first: id.next(),
+        ..IdRange::ALL
+    };
+    let page = reader.page(later, usize::MAX).unwrap();
     assert!(page.held.is_empty(), "the clock is known");
     let mut stamps: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for entry in page.entries {
@@ -68,12 +76,12 @@ fn stamps_after(daemon: &Daemon, id: i64) -> BTreeMap<String, Vec<i64>> {
     stamps
 }
 
-fn newest(daemon: &Daemon) -> i64 {
+fn newest(daemon: &Daemon) -> PulseId {
     Reader::open(daemon.dir())
         .unwrap()
         .bounds()
         .unwrap()
-        .map_or(0, |(_, newest)| newest)
+        .map_or(PulseId::default(), |ids| ids.last)
 }
 
 /// The journal has exactly the pulses that were made, in order, stamped when they were made.
@@ -97,13 +105,23 @@ fn lost(daemon: &Daemon, meter: &str, cause: LossCause) -> u64 {
     of_meter.map(|(_, _, loss)| loss.pulses).sum()
 }
 
+/// Pulses made by all hands.
+fn rising(hands: &[(Hand, Duration)]) -> i64 {
+    let made: usize = hands.iter().map(|(hand, _)| hand.rising().len()).sum();
+    i64::try_from(made).unwrap()
+}
+
 fn three_meters(ground: &Ground, edges: usize, paces: [Duration; 3]) {
     let chip = chip(ground);
     let mut daemon = Daemon::start(PLAIN, &[]);
     daemon.wait_for_lines(3);
     let hands = METERS.map(|(_, line)| Hand::on(&chip, line));
     let mut hands: Vec<(Hand, Duration)> = hands.into_iter().zip(paces).collect();
-    play(&mut hands, edges);
+    let mut before = 0;
+    play_in_pieces(&mut hands, edges, |hands| {
+        daemon.wait_for_pulses(before);
+        before = rising(hands);
+    });
     daemon.stop();
     for ((name, _), (hand, _)) in METERS.iter().zip(&hands) {
         assert_all_there(&daemon, name, hand);
@@ -130,7 +148,7 @@ fn every_toggled_pulse_is_in_the_journal() {
 fn a_simulated_day_is_in_the_journal() {
     let place = Place {
         // A minute on an idle machine.
-        timeout_s: 600,
+        timeout_s: 3_000,
         ..Place::TIME_TRAVEL
     };
     let Some(ground) = ground(test_path!("a_simulated_day_is_in_the_journal"), place) else {
@@ -269,7 +287,7 @@ fn an_overflow_is_put_back_to_the_pulse() {
         (2_000 - 1_024) / 2
     );
     let mut reader = Reader::open(daemon.dir()).unwrap();
-    let page = reader.page(1, i64::MAX, usize::MAX).unwrap();
+    let page = reader.page(IdRange::ALL, usize::MAX).unwrap();
     let estimated = page.entries.iter().filter(|entry| entry.estimated).count();
     assert_eq!(
         estimated,
@@ -342,6 +360,8 @@ fn a_line_that_is_not_read_is_told_everywhere() {
     };
     let chip = chip(&ground);
     let other = ground.chip("expander", 4);
+    let now_s = || SystemClock.wall_ns().div_euclid(NS_PER_S);
+    let started_s = now_s();
     let config = format!("{PLAIN}\n[[meter]]\nname = \"Garden\"\nchip = \"expander\"\nline = 3\n");
     let mut daemon = Daemon::start(&config, &[]);
     daemon.wait_for_lines(4);
@@ -357,7 +377,7 @@ fn a_line_that_is_not_read_is_told_everywhere() {
     assert!(!losses.contains("until now"), "{losses}");
 
     other.unplug();
-    let begin_s = SystemClock.wall_ns() / NS_PER_S;
+    let unplugged_s = now_s();
     daemon.wait_for("the exit code", |daemon| {
         daemon.answer(&["status"]).0 == Some(1)
     });
@@ -376,10 +396,9 @@ fn a_line_that_is_not_read_is_told_everywhere() {
         (&"Garden".into(), true)
     );
     let from_s = open["from_s"].as_i64().unwrap();
-    assert!(
-        (begin_s - 3..=begin_s + 2).contains(&from_s),
-        "{begin_s}: {open}"
-    );
+    assert!((started_s..=now_s()).contains(&from_s), "{open}");
+    let before_s = unplugged_s - from_s;
+    eprintln!("measured: watched until {before_s} s before the chip was unplugged");
 
     other.replug();
     daemon.wait_for("the line again", |daemon| {
@@ -396,13 +415,36 @@ fn a_line_that_is_not_read_is_told_everywhere() {
 /// Kills in the ordinary run; `KILLS` names another number.
 const KILLS: u32 = 100;
 
-/// What the process had read so long before it was killed must be in the journal.
-const GRACE_NS: i64 = 50 * NS_PER_MS;
+/// In one round of so many the journal has everything before the process is killed.
+const AT_REST_EVERY: u32 = 3;
 
+/// How many pulses of a meter are in the journal: of `made` exactly the first ones, each once, in order, stamped when it
+/// was made.
+fn kept_of(made: &[Done], kept: &[i64], offset_ns: i64, told: &str) -> usize {
+    assert!(kept.len() <= made.len(), "more than were made, {told}");
+    for (number, (done, wall_ns)) in made.iter().zip(kept).enumerate() {
+        assert!(
+            done.is_at(wall_ns - offset_ns),
+            "pulse {number} is missing and a later one is there, or one came twice: {done:?} {wall_ns}, {told}"
+        );
+    }
+    kept.len()
+}
+
+/// Median and largest.
+fn spread_ms(mut ages_ns: Vec<i64>) -> String {
+    ages_ns.sort_unstable();
+    let ms = |ns: Option<&i64>| ns.map_or(0, |ns| ns / 1_000_000);
+    let (median, most) = (ages_ns.get(ages_ns.len() / 2), ages_ns.last());
+    format!("median {} ms, most {} ms", ms(median), ms(most))
+}
+
+/// Whenever a process is killed, the journal holds of each line the first pulses that were made and lacks the last
+/// ones, if any: none once it was seen there. How old what is lost was depends on the machine, and is printed.
 #[test]
 fn what_was_read_survives_kill_minus_nine() {
     let place = Place {
-        timeout_s: 3_000,
+        timeout_s: 6_000,
         ..Place::REAL
     };
     let Some(ground) = ground(test_path!("what_was_read_survives_kill_minus_nine"), place) else {
@@ -412,7 +454,7 @@ fn what_was_read_survives_kill_minus_nine() {
     let chip = chip(&ground);
     let mut random = fastrand::Rng::with_seed(3);
     let mut daemon = Daemon::start(PLAIN, &[]);
-    let (mut made_in_all, mut kept_in_all) = (0, 0);
+    let (mut made_in_all, mut kept_in_all, mut lost_ns) = (0, 0, Vec::new());
     for kill in 0..kills {
         daemon.wait_for_lines(3);
         let known = newest(&daemon);
@@ -420,6 +462,10 @@ fn what_was_read_survives_kill_minus_nine() {
         let paces = [5, 7, 9].map(Duration::from_millis);
         let mut hands: Vec<(Hand, Duration)> = hands.into_iter().zip(paces).collect();
         play(&mut hands, random.usize(60..200));
+        let is_at_rest = kill % AT_REST_EVERY == AT_REST_EVERY - 1;
+        if is_at_rest {
+            daemon.wait_for_pulses(known.0 + rising(&hands));
+        }
         // At any moment after the last edge, also within the time of a commit.
         thread::sleep(Duration::from_micros(random.u64(0..60_000)));
         let killed_ns = SystemClock.mono_ns();
@@ -427,39 +473,26 @@ fn what_was_read_survives_kill_minus_nine() {
         let offset_ns = SystemClock.offset_ns();
         let mut kept = stamps_after(&daemon, known);
         for ((name, _), (hand, _)) in METERS.iter().zip(&hands) {
-            let (made, mut kept) = (hand.rising(), kept.remove(*name).unwrap_or_default());
+            let (made, kept) = (hand.rising(), kept.remove(*name).unwrap_or_default());
+            let told = format!("kill {kill}, {name}\n{}", daemon.log());
+            let kept = kept_of(&made, &kept, offset_ns, &told);
+            assert!(!is_at_rest || kept == made.len(), "it was there, {told}");
             made_in_all += made.len();
-            kept_in_all += kept.len();
-            for done in made
-                .iter()
-                .filter(|done| done.after_ns < killed_ns - GRACE_NS)
-            {
-                let found = kept
-                    .iter()
-                    .filter(|stamp| done.is_at(**stamp - offset_ns))
-                    .count();
-                let (age_us, log) = ((killed_ns - done.after_ns) / 1_000, daemon.log());
-                let told = format!("{done:?} made {age_us} us before the kill\n{log}");
-                assert_eq!(found, 1, "kill {kill}, {name}: {told}");
-            }
-            let strange = |stamp: &i64| !made.iter().any(|done| done.is_at(*stamp - offset_ns));
-            assert_eq!(
-                kept.iter().find(|stamp| strange(stamp)),
-                None,
-                "none that was not made"
-            );
-            let all = kept.len();
-            kept.dedup();
-            assert_eq!(kept.len(), all, "none twice");
+            kept_in_all += kept;
+            lost_ns.extend(made[kept..].iter().map(|done| killed_ns - done.after_ns));
         }
+        assert!(kept.is_empty(), "of no other meter: {kept:?}");
         daemon.start_again();
     }
     daemon.wait_for_lines(3);
     daemon.stop();
     assert_eq!(
-        usize::try_from(newest(&daemon)).unwrap(),
+        usize::try_from(newest(&daemon).0).unwrap(),
         kept_in_all,
         "what was kept stays"
     );
-    eprintln!("{kills} kills, {made_in_all} pulses made, {kept_in_all} kept");
+    eprintln!(
+        "{kills} kills, {made_in_all} pulses made, {kept_in_all} kept; the others were made before the kill: {}",
+        spread_ms(lost_ns)
+    );
 }

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use crate::support::influxd::Influxd;
 use crate::support::remote::{OPERATOR, ORG, Remote};
 use jiff::{Timestamp, ToSpan, Unit, ZonedDateTime};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const DASHBOARD: &str = include_str!("../../dist/grafana/powerlogger.json");
 
@@ -69,15 +69,27 @@ fn sent(query: &str, constants: &[(&str, &str)], from_s: i64, to_s: i64, period:
 type Row = BTreeMap<String, String>;
 
 fn ask(server: &Remote, query: &str) -> Vec<Row> {
+    asked(server, json!({ "query": query }))
+}
+
+/// The same as if it were `now_s`.
+fn ask_at(server: &Remote, query: &str, now_s: i64) -> Vec<Row> {
+    let now = Timestamp::from_second(now_s).unwrap().to_string();
+    asked(server, json!({ "query": query, "now": now }))
+}
+
+fn asked(server: &Remote, mut body: Value) -> Vec<Row> {
+    let query = body["query"].as_str().unwrap().to_owned();
+    body["dialect"] = json!({ "annotations": [] });
     assert!(!query.contains("${"), "a variable is missing: {query}");
     let path = format!("/api/v2/query?org={ORG}");
     let headers = [
-        ("Content-Type", "application/vnd.flux"),
+        ("Content-Type", "application/json"),
         ("Accept", "application/csv"),
     ];
     let answer = server
         .client(Some(OPERATOR))
-        .request("POST", &path, &headers, query.as_bytes())
+        .request("POST", &path, &headers, body.to_string().as_bytes())
         .unwrap();
     assert_eq!(answer.status, 200, "{}\n{query}", answer.body);
     let (mut rows, mut head) = (Vec::new(), Vec::new());
@@ -286,27 +298,26 @@ fn days_of_the_house_add_up(server: &Remote, now_s: i64) {
     }
 }
 
-/// What stands beside each meter in a panel of single numbers.
-fn singles(server: &Remote, title: &str, zone: &str) -> BTreeMap<String, f64> {
+/// What stands beside each meter in a panel of single numbers at `now_s`.
+fn singles(server: &Remote, title: &str, zone: &str, now_s: i64) -> BTreeMap<String, f64> {
     let query = sent(&queries(title)[0], &[("time_zone", zone)], 0, 1, "10s");
-    let rows = ask(server, &query);
+    let rows = ask_at(server, &query, now_s);
     rows.iter()
         .map(|row| (row["PulseType"].clone(), number(row, "_value")))
         .collect()
 }
 
-fn single_numbers_are_those_of_the_local_day(server: &Remote) {
+fn single_numbers_are_those_of_the_local_day(server: &Remote, now_s: i64) {
+    let now = Timestamp::from_second(now_s).unwrap();
     for zone in ["Europe/Berlin", "Asia/Kathmandu", "Pacific/Auckland"] {
-        let now = || ZonedDateTime::now().in_tz(zone).unwrap();
-        let today = now().start_of_day().unwrap();
+        let today = now.in_tz(zone).unwrap().start_of_day().unwrap();
         let month = today.first_of_month().unwrap();
         let yesterday = today.yesterday().unwrap();
-        let since =
-            |start: &ZonedDateTime| Timestamp::now().as_second() - start.timestamp().as_second();
+        let since = |start: &ZonedDateTime| now_s - start.timestamp().as_second();
         for (title, start) in [("Today", &today), ("This month", &month)] {
-            for (meter, got) in singles(server, title, zone) {
+            for (meter, got) in singles(server, title, zone, now_s) {
                 let want = kwh(&meter, since(start));
-                // Minutes under way, and what has passed since the points were made.
+                // Minutes under way.
                 let slack = kwh(&meter, 180);
                 assert!(
                     (got - want).abs() <= slack,
@@ -315,7 +326,7 @@ fn single_numbers_are_those_of_the_local_day(server: &Remote) {
             }
         }
         let day_s = today.timestamp().as_second() - yesterday.timestamp().as_second();
-        for (meter, got) in singles(server, "Yesterday", zone) {
+        for (meter, got) in singles(server, "Yesterday", zone, now_s) {
             let want = kwh(&meter, day_s);
             assert!(
                 (got - want).abs() < 1e-6,
@@ -335,12 +346,20 @@ fn every_panel_shows_what_is_so() {
     power_is_what_the_meters_take_at_every_zoom(&server, now_s);
     bars_are_whole_local_periods(&server, now_s);
     days_of_the_house_add_up(&server, now_s);
-    single_numbers_are_those_of_the_local_day(&server);
+    single_numbers_are_those_of_the_local_day(&server, now_s);
 
-    // Silence since the points were made: never more than what the meters took, and not much less.
-    for (meter, got) in singles(&server, "Power now", "UTC") {
-        let want = METERS.iter().find(|of| of.0 == meter).unwrap().2;
-        assert!(got <= want + 1e-6 && got > want / 60.0, "{meter}: {got} W");
+    // What the meters took, and less and less when no more pulses come.
+    for (silence_s, least) in [(0, 1.0 - 1e-9), (60, 1.0 / 15.0)] {
+        let power = singles(&server, "Power now", "UTC", now_s + silence_s);
+        assert_eq!(power.len(), METERS.len(), "{power:?}");
+        for (meter, got) in power {
+            let (_, apart_s, want) = METERS.iter().find(|of| of.0 == meter).unwrap();
+            let most = want * (*apart_s as f64 / silence_s as f64).min(1.0);
+            assert!(
+                (want * least..=most + 1e-6).contains(&got),
+                "{meter} after {silence_s} s: {got} W"
+            );
+        }
     }
     let cost = ask(
         &server,
@@ -365,7 +384,8 @@ fn every_panel_shows_what_is_so() {
         ) * price;
         assert!((number(row, "_value") - want).abs() < 1e-6, "{row:?}");
     }
-    let last = ask(&server, &sent(&queries("Last pulse")[0], &[], 0, 1, "10s"));
+    let last = sent(&queries("Last pulse")[0], &[], 0, 1, "10s");
+    let last = ask_at(&server, &last, now_s);
     assert_eq!(last.len(), METERS.len());
     for row in last {
         let at = row["Last pulse"].parse::<Timestamp>().unwrap().as_second();

@@ -17,7 +17,7 @@ use crate::support::gpio::{at_other_hours, test_path, without_chips};
 use crate::support::influxd::Influxd;
 use crate::support::program::{Program, outcome};
 use crate::support::remote::{OPERATOR, ORG, Remote, of_fake, start_fake};
-use crate::support::wait::wait_until;
+use crate::support::wait::{PATIENCE, wait_until};
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::model::NS_PER_S;
 use rusqlite::{Connection, params};
@@ -33,6 +33,8 @@ const DST_EDGES_S: [i64; 2] = [1_743_296_400, 1_761_440_400];
 const OF_2025_S: (i64, i64) = (1_735_689_600, 1_767_139_200);
 
 const QUICK: &str = "
+[web]
+listen = \"off\"
 [journal]
 sync_interval_ms = 20
 [deliver]
@@ -348,14 +350,10 @@ fn a_queue(server: &Remote) {
         *expected.entry(meter.clone()).or_default() += 1;
     }
     let daemon = home.run();
-    wait_until("all pulses at the server", Duration::from_secs(60), || {
+    wait_until("all pulses at the server", PATIENCE, || {
         raw_before(server, now_ns) == expected
     });
-    wait_until(
-        "windows equal to the journal",
-        Duration::from_secs(90),
-        || is_equal(&home),
-    );
+    wait_until("windows equal to the journal", PATIENCE, || is_equal(&home));
     assert_eq!(
         raw_before(server, now_ns),
         expected,
@@ -554,16 +552,14 @@ fn a_damaged_journal_is_moved_aside_and_salvaged() {
     assert_eq!(damage(&journal, "rolled", &mut random, 1.0), 1);
 
     let mut daemon = home.run();
-    let aside = daemon.wait_for_log(Duration::from_secs(30), |log| {
+    let aside = daemon.wait_for_log(PATIENCE, |log| {
         let begin = log.find("powerlogger import ")? + "powerlogger import ".len();
         let end = log[begin..].find('`')?;
         Some(log[begin..begin + end].to_owned())
     });
     assert!(aside.contains("journal.damaged-"), "{aside}");
-    daemon.wait_for_log(Duration::from_secs(30), |log| log.find("journal open"));
-    wait_until("counting to go on", Duration::from_secs(60), || {
-        !home.pulses().is_empty()
-    });
+    daemon.wait_for_log(PATIENCE, |log| log.find("journal open"));
+    wait_until("counting to go on", PATIENCE, || !home.pulses().is_empty());
     let (_, status) = home.ask(&["status"]);
     assert!(
         status.contains("TO IMPORT") && status.contains(&aside),
@@ -574,7 +570,7 @@ fn a_damaged_journal_is_moved_aside_and_salvaged() {
         code == 1 && verify.contains("✗ journal that was damaged"),
         "{verify}"
     );
-    daemon.end(rustix::process::Signal::TERM, Duration::from_secs(30));
+    daemon.end(rustix::process::Signal::TERM, PATIENCE);
     let since = home.pulses();
 
     let said = home.import(&[&aside]);
@@ -665,21 +661,19 @@ fn a_journal_that_is_damaged_while_it_is_used_is_replaced_and_counting_goes_on()
     let truth = home.pulses();
     let mut run = home.command(&["run", "--simulate", "--speed", "120", "--from=-9h"]);
     let mut daemon = Program::start(run.env("NO_COLOR", "1"), &home.path("log"));
-    daemon.wait_for_log(Duration::from_secs(30), |log| log.find("journal open"));
+    daemon.wait_for_log(PATIENCE, |log| log.find("journal open"));
 
     damage_in_use(&home.path("queue/journal.sqlite"), "ledger");
-    let aside = daemon.wait_for_log(Duration::from_secs(90), |log| {
+    let aside = daemon.wait_for_log(PATIENCE, |log| {
         let begin = log.find("powerlogger import ")? + "powerlogger import ".len();
         let end = log[begin..].find('`')?;
         Some(log[begin..begin + end].to_owned())
     });
-    daemon.wait_for_log(Duration::from_secs(30), |log| {
+    daemon.wait_for_log(PATIENCE, |log| {
         (log.matches("journal open").count() == 2).then_some(())
     });
-    wait_until("counting to go on", Duration::from_secs(60), || {
-        home.pulses().len() > 5
-    });
-    daemon.end(rustix::process::Signal::TERM, Duration::from_secs(30));
+    wait_until("counting to go on", PATIENCE, || home.pulses().len() > 5);
+    daemon.end(rustix::process::Signal::TERM, PATIENCE);
     let since = home.pulses();
     home.import(&[&aside]);
     let all = home.pulses();

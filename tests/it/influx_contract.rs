@@ -1,17 +1,17 @@
 //! The fake InfluxDB and a real one get the same requests and must give the same answers.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::support::fake_influx::{FakeInflux, Store};
 use crate::support::influxd::{Influxd, ORG};
+use crate::support::wait::PATIENCE;
 use crate::support::write_cases::{self, Case, DAY_NS};
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::influx::{Client, ClientSettings};
 
 fn client(host: &str, token: Option<String>) -> Client {
     let org = ORG.to_owned();
-    let timeout = Duration::from_secs(30);
+    let timeout = PATIENCE;
     let settings = ClientSettings {
         host: host.to_owned(),
         org,

@@ -2,12 +2,11 @@
 //! queries and deletions, one after another, and must give the same answers.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::support::influxd::Influxd;
 use crate::support::management_cases::{self, Body, Case};
 use crate::support::remote::{OPERATOR, ORG, Remote, of_fake, start_fake};
-use crate::support::wait::wait_for;
+use crate::support::wait::{PATIENCE, wait_for};
 use powerlogger::influx::{Answer, Client, ClientSettings};
 use serde_json::Value;
 
@@ -69,7 +68,7 @@ fn send(remote: &Remote, case: &Case, chosen: &Chosen) -> Answer {
         org: ORG.to_owned(),
         token,
         ca_file: None,
-        timeout: Duration::from_secs(30),
+        timeout: PATIENCE,
     };
     let client = Client::new(&settings).expect("no CA file");
     let (kind, body) = match &case.body {
@@ -95,7 +94,7 @@ fn settle(remote: &Remote, case: &Case, chosen: &Chosen) {
         return;
     }
     let path = filled(&case.path, chosen);
-    wait_for("the run to be over", Duration::from_secs(30), || {
+    wait_for("the run to be over", PATIENCE, || {
         let runs = remote.call("GET", &path, None);
         let runs = runs["runs"].as_array().expect("a list");
         let over = |run: &Value| {

@@ -119,6 +119,8 @@ fn a_staged_install_is_complete_and_can_be_repeated() {
     let want = [
         ("etc/powerlogger/.env", 0o640),
         ("etc/powerlogger/powerlogger.toml", 0o644),
+        ("etc/systemd/system/powerlogger-backup.service", 0o644),
+        ("etc/systemd/system/powerlogger-backup.timer", 0o644),
         ("etc/systemd/system/powerlogger.service", 0o644),
         ("etc/udev/rules.d/60-powerlogger-gpio.rules", 0o644),
         ("usr/lib/sysusers.d/powerlogger.conf", 0o644),
@@ -367,6 +369,27 @@ fn the_unit_is_valid_and_hardened() {
     let wrong = said.lines().filter(|line| {
         line.contains("powerlogger.service") && !line.contains("not executable") && !older(line)
     });
+    assert_eq!(wrong.collect::<Vec<_>>(), Vec::<&str>::new());
+}
+
+#[test]
+fn the_units_of_the_nightly_backup_are_valid() {
+    let units = ["powerlogger-backup.service", "powerlogger-backup.timer"];
+    let verified = Command::new("systemd-analyze")
+        .args(["verify", "--man=no"])
+        .args(units.map(|unit| Path::new(CLONE).join("dist/systemd").join(unit)))
+        .output();
+    let Ok(verified) = verified else {
+        skip(
+            "the_units_of_the_nightly_backup_are_valid",
+            "no systemd-analyze",
+        );
+        return;
+    };
+    let said = String::from_utf8_lossy(&verified.stderr);
+    let wrong = said
+        .lines()
+        .filter(|line| line.contains("powerlogger-backup") && !line.contains("not executable"));
     assert_eq!(wrong.collect::<Vec<_>>(), Vec::<&str>::new());
 }
 

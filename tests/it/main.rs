@@ -3,6 +3,7 @@
 
 mod support;
 
+mod backup;
 mod cli_output;
 mod client_faults;
 mod clock;
@@ -22,6 +23,7 @@ mod install;
 mod main_job;
 mod packages;
 mod page;
+mod prometheus;
 mod register;
 mod restart;
 mod root;
@@ -33,3 +35,5 @@ mod victoria_metrics;
 mod views;
 mod views_healing;
 mod web;
+mod web_readings;
+mod welcome;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::support::daemon::Daemon;
 use crate::support::gpio::{Hand, Place, ground, play, test_path};
 use crate::support::influxd::{Influxd, ORG};
-use crate::support::wait::wait_until;
+use crate::support::wait::{PATIENCE, wait_until};
 use powerlogger::journal::Reader;
 
 const BUCKET: &str = "PowerLogger_raw";
@@ -24,7 +24,7 @@ const CONFIG: &str = "[deliver]\nreplay_interval_ms = 500\n";
 fn what_is_toggled_is_counted_at_influxdb() {
     let name = test_path!("what_is_toggled_is_counted_at_influxdb");
     let place = Place {
-        timeout_s: 280,
+        timeout_s: 1_800,
         ..Place::REAL
     };
     let Some(ground) = ground(name, place) else {
@@ -82,9 +82,7 @@ fn what_is_toggled_is_counted_at_influxdb() {
         }
     }
     let count = || server.count_by(BUCKET, "Pulse", "PulseType");
-    wait_until("all pulses at the server", Duration::from_secs(60), || {
-        count() == made
-    });
+    wait_until("all pulses at the server", PATIENCE, || count() == made);
     daemon.stop();
     assert_eq!(count(), made, "every pulse once");
     eprintln!("toggled and counted: {made:?}");

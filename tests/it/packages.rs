@@ -133,6 +133,8 @@ fn has_what_it_needs_and_no_more(package: &Package) {
     for name in [
         "etc/powerlogger/powerlogger.toml",
         "usr/bin/powerlogger",
+        "usr/lib/systemd/system/powerlogger-backup.service",
+        "usr/lib/systemd/system/powerlogger-backup.timer",
         "usr/lib/systemd/system/powerlogger.service",
         "usr/lib/sysusers.d/powerlogger.conf",
         "usr/lib/tmpfiles.d/powerlogger.conf",

@@ -5,16 +5,12 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use crate::support::gpio::{at_other_hours, test_path};
 use crate::support::program::{Program, outcome};
-use crate::support::wait::wait_until;
+use crate::support::wait::{PATIENCE, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
-
-/// Long enough for a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 const CONFIG: &str = "
 [journal]
@@ -26,6 +22,8 @@ imp_per_kwh = 1000
 [[meter]]
 name = \"Generate\"
 line = 21
+[web]
+listen = \"off\"
 ";
 
 struct Home(tempfile::TempDir);

@@ -7,12 +7,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
 use crate::support::gpio::without_chips;
 use crate::support::program::{said, skip};
 use crate::support::remote::{OPERATOR, ORG, of_fake, start_fake};
-use crate::support::wait::wait_for;
+use crate::support::wait::{PATIENCE, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -83,7 +82,7 @@ impl Place {
         for dir in ["home", "home/queue", "root"] {
             fs::create_dir(place.at(dir)).unwrap();
         }
-        let toml = "[[meter]]\nname = \"Import\"\nline = 20\nimp_per_kwh = 1000\n\n[[meter]]\nname = \"Export\"\nline = 26\n";
+        let toml = "[[meter]]\nname = \"Import\"\nline = 20\nimp_per_kwh = 1000\n\n[[meter]]\nname = \"Export\"\nline = 26\n\n[web]\nlisten = \"off\"\n";
         fs::write(place.at("home/powerlogger.toml"), toml).unwrap();
         fs::write(place.at("pulses.csv"), CSV).unwrap();
         for theirs in ["home", "home/queue", "home/powerlogger.toml"] {
@@ -122,7 +121,7 @@ impl Place {
         let mut child = command.stderr(out).spawn().unwrap();
         let said = || fs::read_to_string(&log).unwrap();
         let mut told = false;
-        let status = wait_for("the command's end", Duration::from_secs(60), || {
+        let status = wait_for("the command's end", PATIENCE, || {
             if said().contains("remedy=") && !told {
                 told = true;
                 kill_process(Pid::from_child(&child), Signal::TERM).unwrap();

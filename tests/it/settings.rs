@@ -5,11 +5,12 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, NO_ANSWER};
 use crate::support::gpio::without_chips;
 use crate::support::program::outcome;
 use crate::support::remote::{ALL_S, OPERATOR, ORG, Remote, of_fake, on_both, start_fake};
 use crate::support::tls::Authority;
+use crate::support::wait::{PATIENCE, wait_for};
 use serde_json::Value;
 
 /// Simulated pulses go to buckets that are named for them.
@@ -31,7 +32,7 @@ fn edit(daemon: &Daemon, name: &str, text: &str) {
     fs::rename(new, daemon.dir().join(name)).unwrap();
 }
 
-/// A command beside the daemon: its exit code and its words.
+/// A command beside the daemon, which has answered it if it was asked: its exit code and its words.
 fn tell(daemon: &Daemon, args: &[&str]) -> (i32, String) {
     let _lines = without_chips();
     let mut command = Command::new(env!("CARGO_BIN_EXE_powerlogger"));
@@ -40,7 +41,10 @@ fn tell(daemon: &Daemon, args: &[&str]) -> (i32, String) {
     let dir = daemon.dir();
     command.arg("--config-dir").arg(dir);
     command.arg("--queue-dir").arg(dir);
-    outcome(&mut command)
+    wait_for("an answer", PATIENCE, || {
+        let (code, said) = outcome(&mut command);
+        (!said.contains(NO_ANSWER)).then_some((code, said))
+    })
 }
 
 /// What a check of `verify` has shown, and its words.
@@ -92,10 +96,11 @@ fn the_steps_of_the_readme_end_with_pulses_in_the_server_without_a_restart() {
             said.contains("daemon takes this up within about 10 s"),
             "{said}"
         );
-        // It waits for the daemon, which looks at the files every 10 s.
-        let (outcome, said) = verified(&daemon, "settings of the running daemon");
-        assert_eq!(outcome, "good", "{said}\n{}", daemon.log());
-        assert!(said.contains(&server.url()), "{said}");
+        // It waits for the daemon, which looks at the files every 10 s; not as long as a slow machine may take.
+        daemon.wait_for("the settings taken up", |daemon| {
+            let (outcome, said) = verified(daemon, "settings of the running daemon");
+            outcome == "good" && said.contains(&server.url())
+        });
         daemon.wait_for("points in the server", |_| points(server) > 5);
         assert_eq!(condition(&daemon, "configuration_differs"), None);
         daemon.stop();

@@ -7,7 +7,6 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use crate::support::fake_influx::shapes::{self, POINTS};
 use crate::support::gpio::without_chips;
@@ -16,7 +15,7 @@ use crate::support::program::outcome;
 use crate::support::remote::{
     ALL_S, OPERATOR, ORG, Remote, is_readable, of_fake, on_both, start_fake,
 };
-use crate::support::wait::wait_until;
+use crate::support::wait::{PATIENCE, wait_until};
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::config::{Influx, InfluxSettings, LoadOptions, load};
 use powerlogger::influx::{flux, management::Task};
@@ -1037,7 +1036,7 @@ fn check_names_may_hold_anything_that_the_server_takes(server: &Remote) {
         org: org.to_owned(),
         token: Some(OPERATOR.to_owned()),
         ca_file: None,
-        timeout: Duration::from_secs(30),
+        timeout: PATIENCE,
     })
     .unwrap();
     let minute_s = View::Minute.floor_s(now_s()) - 600;
@@ -1143,7 +1142,7 @@ fn check_the_tasks_count_every_pulse_in_its_window_at_every_level(server: &Remot
         let odd_times = [hour_s + 4_021, hour_s + 90, hour_s - 400 * 86_400 + 7];
         for scheduled_s in odd_times.map(flux::time_s) {
             server.call("POST", &path, Some(&json!({ "scheduledFor": scheduled_s })));
-            wait_until("the run to end", Duration::from_secs(60), || {
+            wait_until("the run to end", PATIENCE, || {
                 let runs = server.call("GET", &path, None);
                 let mut runs = runs["runs"].as_array().unwrap().iter();
                 runs.any(|run| {

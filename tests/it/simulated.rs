@@ -223,3 +223,57 @@ fn simulated_pulses_go_only_to_buckets_that_are_named_for_them() {
         assert!(audit.contains("PowerLogger_real"), "{audit}");
     }
 }
+
+#[test]
+fn a_past_is_counted_first_and_is_the_same_house() {
+    let home = Home::new("");
+    let since = "2026-06-20T16:30:00Z";
+    let alone = [
+        "--simulate",
+        "--since",
+        "2026-06-19T10:30:00Z",
+        "--for",
+        "30h",
+    ];
+    let queue = |name| ["--queue-dir", name, "run"];
+    home.good(&[&queue("alone")[..], &alone, &["--speed", "max"]].concat());
+    let with_past = ["--simulate", "--since", since, "--past", "30h"];
+    let then = ["--for", "2min", "--speed", "60"];
+    home.good(&[&queue("past")[..], &with_past, &then].concat());
+    let exported = |name| {
+        home.good(&[
+            "--queue-dir",
+            name,
+            "export",
+            "--format",
+            "csv",
+            "--until",
+            since,
+        ])
+    };
+    let (alone, past) = (exported("alone"), exported("past"));
+    assert!(alone.lines().count() > 10_000);
+    assert_eq!(past, alone, "the same pulses, to the nanosecond");
+    let status = home.good(&["--queue-dir", "past", "status", "--json"]);
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let (overview, pulses) = (
+        &status["overview"],
+        status["journal_pulses"].as_i64().unwrap(),
+    );
+    let counted: i64 = overview["meters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|meter| meter["month"]["pulses"].as_i64().unwrap())
+        .sum();
+    assert_eq!(
+        counted, pulses,
+        "all is in windows or about to be: {overview:#}"
+    );
+    for period in ["yesterday", "month"] {
+        assert_eq!(
+            overview["meters"][0][period]["complete"], true,
+            "{overview:#}"
+        );
+    }
+}

@@ -2,10 +2,19 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use std::fmt::Write as _;
-use std::process::Command;
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
+use crate::support::daemon::Daemon;
 use crate::support::gpio::{at_other_hours, test_path};
+use crate::support::program::{find, skip};
+use crate::support::wait::wait_for;
 use serde_json::Value;
+
+/// Nothing takes so long that is waited for.
+const LONGEST: Duration = Duration::from_secs(120);
 
 fn ask(dir: &tempfile::TempDir, args: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_powerlogger"))
@@ -223,4 +232,224 @@ fn no_good_news_while_no_daemon_runs() {
         "{losses}"
     );
     assert!(!losses.contains("0 lost"), "{losses}");
+}
+
+/// A house with all three meters in Berlin, 30 hours before midday of a day in June; its directory outlives the daemon.
+const HOUSE: &str = "[site]\ntime_zone = \"Europe/Berlin\"\n[web]\nlisten = \"off\"\n\
+    [[meter]]\nname = \"Import\"\nline = 20\nimp_per_kwh = 2000\n\
+    [[meter]]\nname = \"Export\"\nline = 21\nimp_per_kwh = 1000\n\
+    [[meter]]\nname = \"Generate\"\nline = 22\nimp_per_kwh = 1000\n\
+    [[meter]]\nname = \"\u{5730}\u{4e0b}\u{5ba4}\"\nline = 23\n";
+
+/// So many hours of the house in a moment; then it goes on, a thousand times as slow as life.
+fn house() -> Daemon {
+    let first = [
+        "--simulate",
+        "--since",
+        "2026-06-19T04:00:00Z",
+        "--for",
+        "30h",
+    ];
+    let mut daemon = Daemon::start(HOUSE, &[&first[..], &["--speed", "max"]].concat());
+    assert_eq!(daemon.wait_for_exit(), Some(0), "{}", daemon.log());
+    let then = [
+        "--simulate",
+        "--since",
+        "2026-06-20T10:00:00Z",
+        "--speed",
+        "0.001",
+    ];
+    daemon.start_again_with(&then);
+    wait_until_it_answers(&daemon);
+    daemon
+}
+
+fn wait_until_it_answers(daemon: &Daemon) {
+    wait_for("a daemon that answers", LONGEST, || {
+        let status: Value = serde_json::from_str(&daemon.ask(&["status", "--json"])).ok()?;
+        let line = &status["meters"][0]["line"]["is_read"];
+        (status["running"] == true && *line == true).then_some(())
+    });
+}
+
+/// What the overview says beside its moment, and beside what flows.
+fn counted(daemon: &Daemon) -> Value {
+    let status: Value = serde_json::from_str(&daemon.ask(&["status", "--json"])).unwrap();
+    let mut overview = status["overview"].clone();
+    overview["at_ns"].take();
+    for meter in overview["meters"].as_array_mut().unwrap() {
+        meter["power_w"].take();
+        meter["is_bound"].take();
+    }
+    for key in ["power_w", "self_w"] {
+        overview["house"][key].take();
+    }
+    overview
+}
+
+#[test]
+fn the_daemon_and_the_journal_tell_the_same_energy() {
+    let mut daemon = house();
+    let answered = counted(&daemon);
+    let said = daemon.ask(&["status"]);
+    daemon.stop();
+    assert_eq!(counted(&daemon), answered, "the journal says the same");
+
+    assert_eq!(answered["zone"], "Europe/Berlin");
+    let energy = |meter: usize, period: &str| &answered["meters"][meter][period];
+    for meter in 0..3 {
+        let pulses = |period| energy(meter, period)["pulses"].as_i64().unwrap();
+        // Counting began on the 19th: the month is these two days.
+        assert!(
+            pulses("today") > 0 && pulses("yesterday") > 0,
+            "{answered:#}"
+        );
+        assert_eq!(pulses("month"), pulses("today") + pulses("yesterday"));
+        let worth = if meter == 0 { 0.5 } else { 1.0 };
+        let wh = energy(meter, "month")["energy_wh"].as_f64().unwrap();
+        assert!((wh - pulses("month") as f64 * worth).abs() < 1e-6);
+    }
+    let wh = |meter, period: &str| energy(meter, period)["energy_wh"].as_f64().unwrap();
+    for period in ["today", "yesterday", "month"] {
+        let house = answered["house"][period]["house_wh"].as_f64().unwrap();
+        let wanted = wh(0, period) + wh(2, period) - wh(1, period);
+        assert!((house - wanted).abs() < 1e-6, "{period}: {house} {wanted}");
+        let autarky = answered["house"][period]["autarky"].as_f64().unwrap();
+        assert!((autarky - (1.0 - wh(0, period) / wanted)).abs() < 1e-9);
+    }
+    // For people: local time of the site, and the totals of all pulses.
+    assert!(said.contains("\n2026-06-20 12:00 "), "{said}");
+    let kwh = format!("{:.2} kWh", wh(2, "today") / 1_000.0);
+    assert!(said.contains(&kwh), "{kwh}: {said}");
+    let table: Vec<&str> = said
+        .lines()
+        .skip_while(|line| !line.starts_with("2026"))
+        .collect();
+    let width = |line: &str| unicode_width::UnicodeWidthStr::width(line);
+    let rows: Vec<&str> = table
+        .iter()
+        .copied()
+        .take_while(|line| !line.is_empty())
+        .collect();
+    assert!(rows.len() == 9, "{rows:?}");
+    assert!(
+        rows.iter().all(|row| width(row) == width(rows[0])),
+        "{rows:#?}"
+    );
+}
+
+/// Lines of a child's output, as they come.
+fn lines_of(child: &mut Child) -> std::sync::mpsc::Receiver<String> {
+    let (told, heard) = channel();
+    let out = child.stdout.take().unwrap();
+    std::thread::spawn(move || {
+        for line in BufReader::new(out).lines().map_while(Result::ok) {
+            let _ = told.send(line);
+        }
+    });
+    heard
+}
+
+#[test]
+fn watching_goes_on_over_a_restart() {
+    let mut daemon = house();
+    for args in [&["status", "--watch"][..], &["status", "--watch", "--json"]] {
+        let mut watch = daemon.command(args).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = lines_of(&mut watch);
+        let next = |what: &str, holds: &dyn Fn(&str) -> bool| {
+            wait_for(what, LONGEST, || lines.try_iter().find(|line| holds(line)))
+        };
+        let is_json = args.len() > 2;
+        let is_live = |line: &str| match serde_json::from_str::<Value>(line) {
+            Ok(json) => {
+                json["overview"]["meters"][0]["meter"] == "Import" && json["running"] == true
+            }
+            Err(_) => !is_json && line.contains("Import ") && line.contains("kWh today"),
+        };
+        next("a live line", &is_live);
+        daemon.stop();
+        next(
+            "its end",
+            &|line| match serde_json::from_str::<Value>(line) {
+                Ok(json) => json["running"] == false,
+                Err(_) => !is_json && line.contains("does not answer"),
+            },
+        );
+        daemon.start_again();
+        next("a live line again", &is_live);
+        watch.kill().unwrap();
+        watch.wait().unwrap();
+    }
+}
+
+/// What a terminal was sent, with the locale, until `key` has ended it, and what `stty` says afterwards.
+fn on_a_terminal(daemon: &Daemon, locale: &str, key: &[u8]) -> String {
+    let ask = daemon.command(&["status", "--watch"]);
+    let words: Vec<String> = [ask.get_program()]
+        .into_iter()
+        .chain(ask.get_args())
+        .map(|word| format!("'{}'", word.to_str().unwrap()))
+        .collect();
+    let mut script = Command::new("script")
+        .args([
+            "-qec",
+            &format!("{}; echo \"code $?\"; stty -a", words.join(" ")),
+            "/dev/null",
+        ])
+        .env("TERM", "xterm")
+        .env("LC_ALL", locale)
+        .env_remove("NO_COLOR")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = script.stdout.take().unwrap();
+    let (told, heard) = channel();
+    std::thread::spawn(move || {
+        let mut some = [0; 4096];
+        while let Ok(read @ 1..) = out.read(&mut some) {
+            let _ = told.send(some[..read].to_vec());
+        }
+    });
+    let mut shown = Vec::new();
+    let mut wait = |what: &str, holds: &dyn Fn(&str) -> bool| {
+        wait_for(what, LONGEST, || {
+            shown.extend(heard.try_iter().flatten());
+            let text = String::from_utf8_lossy(&shown).into_owned();
+            holds(&text).then_some(text)
+        })
+    };
+    wait("the last hour", &|text| text.contains("up to "));
+    script.stdin.as_mut().unwrap().write_all(key).unwrap();
+    let shown = wait("the end", &|text| text.contains("icanon"));
+    script.kill().unwrap();
+    script.wait().unwrap();
+    shown
+}
+
+#[test]
+fn a_terminal_is_put_right_when_it_was_watched() {
+    let test = "a_terminal_is_put_right_when_it_was_watched";
+    if find(None, "script").is_none() || find(None, "stty").is_none() {
+        return skip(test, "no script and stty on PATH");
+    }
+    let daemon = house();
+    for (locale, key, bar) in [("C.UTF-8", &b"q"[..], '\u{2588}'), ("C", b"\x03", '#')] {
+        let shown = on_a_terminal(&daemon, locale, key);
+        let (watched, after) = shown
+            .split_once("\x1b[?1049l")
+            .unwrap_or_else(|| panic!("{shown}"));
+        assert!(
+            watched.contains("\x1b[?1049h") && watched.contains("q quits"),
+            "{shown}"
+        );
+        assert!(watched.contains(bar), "{shown}");
+        assert!(watched.contains("\x1b[1m"), "it has colours: {shown}");
+        assert!(after.contains("code 0"), "{after}");
+        let stty = after.split_once("code 0").unwrap().1;
+        for mode in ["icanon", "isig", "echo"] {
+            let is_on = stty.split_whitespace().any(|word| word == mode);
+            assert!(is_on, "{mode}: {stty}");
+        }
+    }
 }

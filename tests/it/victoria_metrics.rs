@@ -5,17 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
-use std::time::Duration;
 
 use crate::support::program::{Program, find, skip};
-use crate::support::wait::wait_for;
+use crate::support::wait::{PATIENCE, wait_for};
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::influx::gzip::Gzip;
 use powerlogger::influx::line_protocol::LineEncoder;
 use powerlogger::influx::{Client, ClientSettings};
 use serde::Deserialize;
 
-const LONGEST: Duration = Duration::from_secs(60);
 const NS_PER_MS: i64 = 1_000_000;
 const PULSES: usize = 5_000;
 
@@ -37,16 +35,16 @@ fn start(binary: &std::path::Path, dir: &std::path::Path) -> (Program, Client) {
         "100y",
     ]);
     let program = Program::start(&mut command, &dir.join("log"));
-    let port = wait_for("a listening port", LONGEST, || program.listening_port());
+    let port = wait_for("a listening port", PATIENCE, || program.listening_port());
     let settings = ClientSettings {
         host: format!("http://127.0.0.1:{port}"),
         org: "ignored".to_owned(),
         token: None,
         ca_file: None,
-        timeout: LONGEST,
+        timeout: PATIENCE,
     };
     let client = Client::new(&settings).expect("no CA file");
-    wait_for("an answer", LONGEST, || {
+    wait_for("an answer", PATIENCE, || {
         client.request("GET", "/health", &[], b"").ok()
     });
     (program, client)

@@ -6,11 +6,10 @@
 )]
 
 use std::fs;
-use std::time::Duration;
 
 use crate::support::remote::{Remote, on_both};
 use crate::support::views::{QUICK, audit, powerlogger, start};
-use crate::support::wait::wait_until;
+use crate::support::wait::{PATIENCE, wait_until};
 use serde_json::Value;
 
 #[test]
@@ -35,7 +34,7 @@ fn check_a_server_that_comes_late(server: &Remote) {
     let (code, said) = powerlogger(&dir, &["setup"]);
     assert_eq!(code, 0, "{said}");
     let daemon = start(&dir);
-    wait_until("the audit to be content", Duration::from_secs(90), || {
+    wait_until("the audit to be content", PATIENCE, || {
         let audit = audit(&dir);
         let levels = audit["levels"].as_array().unwrap();
         let pulses = |level: &Value| {

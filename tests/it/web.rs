@@ -7,65 +7,72 @@
 )]
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::Instant;
 
 use crate::support::daemon::Daemon;
+use crate::support::port::Port;
 use crate::support::program::skip;
+use crate::support::wait::{PATIENCE, wait_for};
 use serde_json::Value;
 
 const METERS: &str = "[[meter]]\nname = \"Import\"\nline = 20\nimp_per_kwh = 1000\n\
     [[meter]]\nname = \"Generate\"\nline = 21\nimp_per_kwh = 1000\n";
 
 /// A day that has passed in a moment, and goes on.
-const HOUSE: [&str; 3] = ["--simulate", "--speed", "50"];
-
-/// No answer takes so long.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const HOUSE: [&str; 3] = ["--simulate", "--speed", "50"];
 
 fn socket(daemon: &Daemon) -> PathBuf {
     daemon.dir().join("api.sock")
 }
 
-/// A configuration that serves on a port which is free now.
-fn config() -> String {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    listening(&free.local_addr().unwrap().to_string())
+/// A configuration that serves at this port.
+fn listening(port: u16) -> String {
+    format!("{METERS}[web]\nlisten = \"127.0.0.1:{port}\"\n")
 }
 
-fn listening(address: &str) -> String {
-    format!("{METERS}[web]\nlisten = \"{address}\"\n")
+/// A daemon that counts and serves at a port of its own.
+pub(crate) struct House {
+    pub(crate) daemon: Daemon,
+    pub(crate) port: u16,
+    _kept: Port,
 }
 
-/// A daemon that counts and serves; the port it serves at.
-fn house() -> (Daemon, u16) {
-    house_with(&config())
+pub(crate) fn house() -> House {
+    house_with("", &HOUSE)
 }
 
-fn house_with(config: &str) -> (Daemon, u16) {
-    let mut daemon = Daemon::start(config, &HOUSE);
+/// With more lines in the table `[web]`, counting in this way.
+pub(crate) fn house_with(web: &str, args: &[&str]) -> House {
+    let kept = Port::keep();
+    let port = kept.number();
+    let mut daemon = Daemon::start(&format!("{}{web}", listening(port)), args);
     daemon.wait_for_pulses(20);
-    daemon.wait_for("an open door", |daemon| {
-        port(daemon).is_some() && UnixStream::connect(socket(daemon)).is_ok()
-    });
-    let port = port(&daemon).unwrap();
-    (daemon, port)
+    wait_for_doors(&mut daemon);
+    House {
+        daemon,
+        port,
+        _kept: kept,
+    }
 }
 
-fn port(daemon: &Daemon) -> Option<u16> {
-    let log = daemon.log();
-    let (_, rest) = log.split_once("http://127.0.0.1:")?;
-    rest.split_once('/')?.0.parse().ok()
+/// Waits until both doors are open.
+fn wait_for_doors(daemon: &mut Daemon) {
+    daemon.wait_for("an open door", |daemon| {
+        let log = daemon.log();
+        log.contains("the page and the API are served")
+            && UnixStream::connect(socket(daemon)).is_ok()
+    });
 }
 
 /// An answer, taken apart.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
-    head: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
     body: Vec<u8>,
 }
 
@@ -88,18 +95,18 @@ impl Answer {
         }
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().skip(1);
         lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&self.body)))
     }
 
     /// The end of a problem's address.
-    fn problem(&self) -> String {
+    pub(crate) fn problem(&self) -> String {
         assert_eq!(
             self.header("content-type"),
             Some("application/problem+json"),
@@ -114,21 +121,33 @@ impl Answer {
     }
 }
 
-fn over_tcp(port: u16, request: &str) -> Answer {
+pub(crate) fn over_tcp(port: u16, request: &str) -> Answer {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     Answer::read(stream)
 }
 
-fn over_unix(daemon: &Daemon, request: &str) -> Answer {
+/// The same, if it is answered: one who comes while there is no room, and late, finds the connection closed.
+fn tried_over_tcp(port: u16, request: &str) -> Option<Answer> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut all = Vec::new();
+    // What has come before the connection breaks counts.
+    let _ = stream.read_to_end(&mut all);
+    let is_whole = all.windows(4).any(|four| four == b"\r\n\r\n");
+    is_whole.then(|| Answer::read(&all[..]))
+}
+
+pub(crate) fn over_unix(daemon: &Daemon, request: &str) -> Answer {
     let mut stream = UnixStream::connect(socket(daemon)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     Answer::read(stream)
 }
 
-fn get(path: &str) -> String {
+pub(crate) fn get(path: &str) -> String {
     asked("GET", path, "localhost", "")
 }
 
@@ -138,7 +157,9 @@ fn asked(method: &str, path: &str, host: &str, headers: &str) -> String {
 
 #[test]
 fn both_doors_give_what_the_commands_print() {
-    let (mut daemon, port) = house();
+    let House {
+        mut daemon, port, ..
+    } = house();
     let of = |answer: Answer| {
         assert_eq!(answer.status, 200, "{}", answer.head);
         assert_eq!(answer.header("cache-control"), Some("no-store"));
@@ -214,7 +235,7 @@ fn keys(value: &Value) -> Vec<String> {
 
 #[test]
 fn only_its_user_and_group_may_use_the_socket() {
-    let (daemon, _) = house();
+    let House { daemon, .. } = house();
     let mode = std::fs::metadata(socket(&daemon))
         .unwrap()
         .permissions()
@@ -224,7 +245,7 @@ fn only_its_user_and_group_may_use_the_socket() {
 
 #[test]
 fn a_dead_daemons_socket_is_replaced_and_a_living_ones_is_not() {
-    let (mut daemon, _) = house();
+    let House { mut daemon, .. } = house();
     // A second one ends, and the first one is asked as before.
     let (code, _) = daemon.answer(&["run", "--simulate"]);
     assert_eq!(code, Some(75));
@@ -240,45 +261,48 @@ fn a_dead_daemons_socket_is_replaced_and_a_living_ones_is_not() {
 
 #[test]
 fn a_port_in_use_is_told_and_counting_goes_on() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let mut daemon = Daemon::start(&listening(&address), &HOUSE);
+    let kept = Port::keep();
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, kept.number())).unwrap();
+    let mut daemon = Daemon::start(&listening(kept.number()), &HOUSE);
     daemon.wait_for_pulses(20);
     daemon.wait_for("the complaint", |daemon| {
         daemon.log().contains("another program has the port")
     });
-    let conditions = over_unix(&daemon, &get("/api/v1/conditions")).json();
-    let words = conditions["conditions"].as_array().unwrap().iter();
-    assert!(
-        words
-            .clone()
-            .any(|wrong| wrong["word"] == "page_not_reachable"),
-        "{conditions}"
-    );
+    daemon.wait_for("the door of the commands", |daemon| {
+        UnixStream::connect(socket(daemon)).is_ok()
+    });
+    daemon.wait_for("the condition", |daemon| {
+        let conditions = over_unix(daemon, &get("/api/v1/conditions")).json();
+        let mut words = conditions["conditions"].as_array().unwrap().iter();
+        words.any(|wrong| wrong["word"] == "page_not_reachable")
+    });
     drop(taken);
-    daemon.wait_for("an open door", |daemon| port(daemon).is_some());
+    wait_for_doors(&mut daemon);
     let so_far = daemon.pulses();
     daemon.wait_for_pulses(so_far + 10);
 }
 
 #[test]
 fn a_daemon_that_stands_still_holds_up_no_command() {
-    let (mut daemon, _) = house();
+    let House { mut daemon, .. } = house();
     daemon.freeze();
-    let started = std::time::Instant::now();
-    let said = daemon.ask(&["register"]);
-    assert!(said.contains("Import"), "{said}");
-    assert!(
-        started.elapsed() < Duration::from_secs(10),
-        "{:?}",
+    let started = Instant::now();
+    // It would wait for ever: nothing thaws the daemon before it has ended.
+    let output = daemon.output(&["register"]);
+    eprintln!(
+        "measured: {:?} beside a daemon that stands still",
         started.elapsed()
     );
     daemon.thaw();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && said.contains("Import"), "{said}");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("does not answer within 2 s"), "{told}");
 }
 
 #[test]
 fn a_daemon_with_other_settings_is_not_asked() {
-    let (daemon, _) = house();
+    let House { daemon, .. } = house();
     let answer = over_unix(
         &daemon,
         &asked("GET", "/api/v1/status", "x", "If-Match: \"00\"\r\n"),
@@ -291,7 +315,11 @@ fn a_daemon_with_other_settings_is_not_asked() {
 
 #[test]
 fn whatever_is_refused_says_what_to_do() {
-    let (_daemon, port) = house();
+    let House {
+        daemon: _daemon,
+        port,
+        ..
+    } = house();
     let of = |request: &str| {
         let answer = over_tcp(port, request);
         (answer.status, answer.problem())
@@ -368,7 +396,7 @@ fn whatever_is_refused_says_what_to_do() {
 
 #[test]
 fn heads_that_are_too_large_or_no_http_end_the_connection_alone() {
-    let (daemon, port) = house();
+    let House { daemon, port, .. } = house();
     let long = "x".repeat(20_000);
     let heads = [
         format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
@@ -393,28 +421,32 @@ fn heads_that_are_too_large_or_no_http_end_the_connection_alone() {
 
 #[test]
 fn connections_that_do_nothing_lock_nobody_out_for_long() {
-    let (mut daemon, port) = house();
-    let connect = |_| TcpStream::connect(("127.0.0.1", port)).unwrap();
-    let mut idle: Vec<TcpStream> = (0..128).map(connect).collect();
-    for (n, stream) in idle.iter_mut().enumerate() {
-        // Half of them have sent half a head.
-        let head: &[u8] = if n % 2 == 0 {
-            b"GET / HTTP/1.1\r\nHo"
-        } else {
-            b""
-        };
-        stream.write_all(head).unwrap();
-    }
-    daemon.wait_for("a refusal", |_| {
-        let answer = over_tcp(port, &get("/livez"));
-        answer.status == 503 && answer.header("retry-after").is_some()
+    let House {
+        mut daemon, port, ..
+    } = house();
+    let mut idle: Vec<TcpStream> = Vec::new();
+    // Who comes late finds a connection closed, his own or those that did nothing: then all are opened again.
+    let refused = wait_for("a refusal", PATIENCE, || {
+        idle.drain(..idle.len().saturating_sub(128));
+        for n in 0..128 {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+            // Half of them have sent half a head.
+            if n % 2 == 0 {
+                let _ = stream.write_all(b"GET / HTTP/1.1\r\nHo");
+            }
+            idle.push(stream);
+        }
+        tried_over_tcp(port, &get("/livez")).filter(|answer| answer.status == 503)
     });
+    assert!(refused.header("retry-after").is_some(), "{refused:?}");
     // The commands' door is another one.
     assert_eq!(over_unix(&daemon, &get("/livez")).status, 200);
     let so_far = daemon.pulses();
     daemon.wait_for_pulses(so_far + 10);
     // Heads must be there within seconds; then there is room again.
-    daemon.wait_for("room", |_| over_tcp(port, &get("/livez")).status == 200);
+    daemon.wait_for("room", |_| {
+        tried_over_tcp(port, &get("/livez")).is_some_and(|answer| answer.status == 200)
+    });
     drop(idle);
 }
 
@@ -453,7 +485,11 @@ fn read_until(stream: &mut TcpStream, found: impl Fn(&str) -> bool) -> String {
 
 #[test]
 fn the_page_is_served_compressed_and_kept() {
-    let (_daemon, port) = house();
+    let House {
+        daemon: _daemon,
+        port,
+        ..
+    } = house();
     for view in [
         "/",
         "/energy/day/2026-10-25",
@@ -509,7 +545,7 @@ fn the_page_is_served_compressed_and_kept() {
 
 #[test]
 fn metrics_are_clean_and_count_what_the_journal_counts() {
-    let (daemon, port) = house();
+    let House { daemon, port, .. } = house();
     let answer = over_tcp(port, &get("/metrics"));
     assert!(
         answer
@@ -553,8 +589,22 @@ fn metrics_are_clean_and_count_what_the_journal_counts() {
 
 #[test]
 fn now_is_what_the_meters_do() {
-    let (_daemon, port) = house();
-    let now = over_tcp(port, &get("/api/v1/now")).json();
+    let House {
+        daemon: _daemon,
+        port,
+        ..
+    } = house();
+    // The house may use nothing for a while, and a day of its may have just begun.
+    let now = wait_for("power, and pulses of today", PATIENCE, || {
+        let now = over_tcp(port, &get("/api/v1/now")).json();
+        let mut meters = now["meters"].as_array().unwrap().iter();
+        let has_power = meters.clone().any(|meter| {
+            let power_w = meter["power_w"].as_f64();
+            power_w.is_some_and(|power_w| power_w > 0.0)
+        });
+        let has_pulses = meters.any(|meter| meter["today"]["pulses"].as_i64().unwrap() > 0);
+        (has_power && has_pulses).then_some(now)
+    });
     assert_eq!(now["simulated"], true);
     let meters = now["meters"].as_array().unwrap();
     let roles: Vec<&str> = meters
@@ -562,25 +612,15 @@ fn now_is_what_the_meters_do() {
         .map(|meter| meter["role"].as_str().unwrap())
         .collect();
     assert_eq!(roles, ["import", "generation"]);
-    assert!(
-        meters.iter().any(|meter| meter["power_w"]
-            .as_f64()
-            .is_some_and(|power_w| power_w > 0.0)),
-        "{now}"
-    );
-    assert!(
-        meters
-            .iter()
-            .any(|meter| meter["today"]["pulses"].as_i64().unwrap() > 0),
-        "{now}"
-    );
     assert_eq!(now["today"]["derived"]["why"], "no_export_meter");
     assert!(now["health"]["sentence"].is_string() && now["today"]["date"].is_string());
 }
 
 #[test]
 fn streams_tell_each_change_and_no_more_than_64_are_open() {
-    let (mut daemon, port) = house();
+    let House {
+        mut daemon, port, ..
+    } = house();
     let open = |_| {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         let request = "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -619,11 +659,9 @@ fn streams_tell_each_change_and_no_more_than_64_are_open() {
 
 #[test]
 fn a_day_is_the_sum_of_its_hours_and_what_the_journal_counted() {
-    let mut daemon = Daemon::start(&config(), &["--simulate", "--from=-30h", "--speed", "3000"]);
+    let House { mut daemon, .. } =
+        house_with("", &["--simulate", "--from=-30h", "--speed", "3000"]);
     daemon.wait_for_pulses(3_000);
-    daemon.wait_for("an open door", |daemon| {
-        UnixStream::connect(socket(daemon)).is_ok()
-    });
     let counted = daemon.pulses();
     let ask = |path: &str| over_unix(&daemon, &get(path));
     let total = ask("/api/v1/energy?period=total").json();
@@ -638,13 +676,15 @@ fn a_day_is_the_sum_of_its_hours_and_what_the_journal_counted() {
         "{counted} {sum} {counted_later}: {total}"
     );
     let mut of_days = 0;
-    let first = total["first_date"]
-        .as_str()
-        .unwrap()
-        .parse::<jiff::civil::Date>()
-        .unwrap();
-    for days in 0..4 {
-        let date = first.checked_add(jiff::Span::new().days(days)).unwrap();
+    let date = |text: &Value| {
+        let text = text.as_str().unwrap();
+        text.parse::<jiff::civil::Date>().unwrap()
+    };
+    // What was counted so far is of these days, whichever it is at now.
+    let first = date(&total["first_date"]);
+    let today = date(&ask("/api/v1/now").json()["today"]["date"]);
+    let days = jiff::Span::new().days(1);
+    for date in first.series(days).take_while(|date| *date <= today) {
         let day = ask(&format!(
             "/api/v1/energy?period=day&date={date}&compare=previous"
         ))
@@ -685,7 +725,11 @@ fn a_day_is_the_sum_of_its_hours_and_what_the_journal_counted() {
 
 #[test]
 fn history_is_what_was_counted_as_fine_as_it_is_wanted() {
-    let (_daemon, port) = house();
+    let House {
+        daemon: _daemon,
+        port,
+        ..
+    } = house();
     let now = over_tcp(port, &get("/api/v1/now")).json();
     let at: jiff::Timestamp = now["as_of"].as_str().unwrap().parse().unwrap();
     let to_s = at.as_second() + 1;

@@ -1,6 +1,7 @@
 // Walks the page in Chromium, served by anything that speaks the contract:
 //   CHROMIUM=/usr/bin/chromium PAGE_TOOLS=DIR node tests/page/browser.mjs http://127.0.0.1:8077
 // PAGE_TOOLS is a directory with the npm packages puppeteer-core and axe-core. SHOTS=DIR keeps pictures of every view.
+// TOKEN=… is that of [web]: then readings are entered, too (never beside a real journal).
 // Exit code 1: something was found; each finding is a line.
 
 import { createRequire } from "node:module";
@@ -265,6 +266,54 @@ async function touch() {
   await page.close();
 }
 
+/** A reading is entered with the token, which is asked for once, and taken back. */
+async function readings() {
+  if (!process.env.TOKEN) return;
+  for (const [size, theme] of [["phone", "light"], ["wide", "dark"]]) {
+    const page = await open(size, theme);
+    page.where = "readings";
+    // What is refused is told, and no error of ours.
+    page.removeAllListeners("console");
+    await page.goto(`${base}/meters`, { waitUntil: "domcontentloaded" });
+    await settled(page, "readings");
+    const form = () => page.waitForSelector(".reading-form", { timeout: 5_000 });
+    const type = async (name, text) => {
+      await page.$eval(`.reading-form [name=${name}]`, (input) => (input.value = ""));
+      await page.type(`.reading-form [name=${name}]`, text);
+    };
+    const press = async (selector) => {
+      // Not behind the tabs.
+      await page.$eval(selector, (button) => button.scrollIntoView({ block: "center" }));
+      await page.click(selector);
+    };
+    const keep = (pattern) => press(".reading-form .primary").then(() => until(page, "readings", `it says ${pattern}`, (pattern) => new RegExp(pattern).test(document.querySelector(".reading-form .note:not(.token *)")?.textContent ?? ""), pattern.source));
+    await press(".reading-place .button");
+    await form();
+    if (!(await page.evaluate(() => document.activeElement?.matches(".face-input")))) found("readings", "the face has not the focus");
+    await type("kwh", "12345,6");
+    await type("token", "wrong");
+    await keep(/▲ The token is missing or wrong/);
+    await type("token", process.env.TOKEN);
+    await keep(/✓/);
+    if (await page.$eval(".reading-form .token", (asked) => !asked.hidden)) found("readings", "the token is asked for again");
+    await accessible(page, "readings");
+    await checks(page, "readings");
+    await type("kwh", "99");
+    await press(".reading-form [value=adopt]");
+    await keep(/▲ 99\.0 kWh on the face/);
+    if ((await page.$eval(".reading-form .primary", (button) => button.textContent)) !== "Keep all the same") found("readings", "it cannot be kept all the same");
+    if (shots) await page.screenshot({ path: join(shots, `reading-${size}-${theme}.png`), fullPage: true });
+    await press(".reading-form p.row .button");
+    await until(page, "readings", "it is taken back", () => /✓ The reading of .* is taken back/.test(document.querySelector(".reading-form")?.textContent ?? ""));
+    // The token is in memory alone.
+    const kept = await page.evaluate(() => JSON.stringify([Object.values(localStorage), Object.values(sessionStorage), document.cookie]));
+    if (kept.includes(process.env.TOKEN)) found("readings", "the token is kept where that was not asked for");
+    await press(".reading-form .row .button:not(.primary)");
+    await until(page, "readings", "the form is closed", () => !document.querySelector(".reading-form"));
+    await page.close();
+  }
+}
+
 /** What some need: no motion, forced colours, large text, paper; the other language. */
 async function needs() {
   for (const [name, features] of [["reduced motion", [{ name: "prefers-reduced-motion", value: "reduce" }]], ["more contrast", [{ name: "prefers-contrast", value: "more" }]]]) {
@@ -333,7 +382,7 @@ async function leaks() {
   await page.close();
 }
 
-const parts = { walk, keys, tables, hidden, touch, needs, leaks };
+const parts = { walk, keys, tables, hidden, touch, readings, needs, leaks };
 const wanted = process.argv.slice(3);
 for (const [name, part] of Object.entries(parts)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;

@@ -20,7 +20,7 @@ test("both languages have the same texts with the same places to fill", () => {
   assert.deepEqual(Object.keys(de).sort(), Object.keys(en).sort());
   const places = (text) => [...new Set(text.match(/\{[a-z]+\}/g) ?? [])].sort();
   for (const key of Object.keys(en)) {
-    if (key === "condition") continue;
+    if (key === "condition" || key === "problem") continue;
     assert.deepEqual(places(de[key]), places(en[key]), key);
     assert.equal(de[key].includes(" | "), en[key].includes(" | "), key);
   }
@@ -33,7 +33,7 @@ test("every text that is asked for exists, and every text is asked for", () => {
   for (const [, key] of all.matchAll(/data-(?:t|label)="([^"]+)"/g)) assert.ok(keys.includes(key), key);
   const made = [...all.matchAll(/`((?:[a-z]+\.)+)\$\{/g)].map((match) => match[1]);
   const unused = keys.filter((key) => !all.includes(`"${key}"`) && !made.some((start) => key.startsWith(start)) && !all.includes(`words.${key}`));
-  assert.deepEqual(unused.filter((key) => !["locale", "condition", "noscript"].includes(key)), []);
+  assert.deepEqual(unused.filter((key) => !["locale", "condition", "problem", "noscript"].includes(key)), []);
 });
 
 test("the daemon's words for what is wrong are known in German", () => {
@@ -41,6 +41,13 @@ test("the daemon's words for what is wrong are known in German", () => {
   const words = /examples: \[(not_running[^\]]*)\]/.exec(described)[1].split(/[,\s]+/);
   assert.ok(words.length > 10);
   for (const word of words) assert.equal(de.condition[word]?.length, 2, word);
+});
+
+test("every kind of problem is known in German, and no other", () => {
+  const kinds = [...readFileSync(join(ROOT, "../problem.rs"), "utf8").matchAll(/^ {4}[A-Z_]+ = "([a-z-]+)", \d+,/gm)].map((match) => match[1]);
+  assert.ok(kinds.length > 20);
+  assert.deepEqual(Object.keys(de.problem).sort(), kinds.sort());
+  for (const text of Object.values(de.problem)) assert.equal(text.length, 2);
 });
 
 /**
@@ -114,7 +121,7 @@ test("no type smaller than 14 px but on axes", () => {
 test("weight: 60 KB for the first view, 100 KB in all, in one language", () => {
   const size = (name) => gzipSync(served(name), { level: 9 }).length;
   const all = files.filter((name) => /\.(html|css|js|svg|png|webmanifest)$/.test(name));
-  const later = (name) => name.startsWith("vendor") || /js\/(plot|columns|overview|timeline|zoom)\.js|js\/views\/(energy|history|meters|health)\.js|\.png$/.test(name);
+  const later = (name) => name.startsWith("vendor") || /js\/(plot|columns|overview|timeline|zoom|reading)\.js|js\/views\/(energy|history|meters|health)\.js|\.png$/.test(name);
   const languages = files.filter((name) => name.startsWith("texts")).map(size);
   const spared = languages.reduce((a, b) => a + b) - Math.max(...languages);
   const sum = (names) => names.reduce((bytes, name) => bytes + size(name), -spared);

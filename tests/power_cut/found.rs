@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use powerlogger::journal::{FILE_NAME, JournalError, Reader};
-use powerlogger::model::{NS_PER_MS, WallNs};
+use powerlogger::model::{IdRange, NS_PER_MS, PulseId, WallNs};
 use rusqlite::{Connection, OpenFlags};
 
 use super::works::Made;
@@ -40,11 +40,11 @@ impl Found {
         assert_eq!(says, "ok", "the integrity check");
         let mut reader = Reader::open(dir).unwrap();
         let names = reader.meter_names().unwrap();
-        let page = reader.page(1, i64::MAX, usize::MAX).unwrap();
+        let page = reader.page(IdRange::ALL, usize::MAX).unwrap();
         assert_eq!(page.held, [], "the clock is known");
         let mut pulses = Vec::new();
         for (entry, id) in page.entries.iter().zip(1..) {
-            assert_eq!(entry.id, id, "ids are contiguous");
+            assert_eq!(entry.id, PulseId(id), "ids are contiguous");
             assert!(!entry.estimated, "nothing can be put back by number");
             pulses.push((names[&entry.meter].clone(), entry.wall_ns));
         }
@@ -57,12 +57,13 @@ impl Found {
         assert_eq!(totals, pulses.len() as i64, "totals belong to their pulses");
         let known: BTreeSet<&Point> = pulses.iter().collect();
         assert_eq!(known.len(), pulses.len(), "no two share meter and stamp");
-        let destinations = reader.destinations().unwrap();
-        let delivered = destinations
-            .iter()
-            .flat_map(|(id, ..)| reader.delivered(*id).unwrap().ranges().to_vec())
-            .collect();
+        let delivered = delivered(&reader);
         Found { pulses, delivered }
+    }
+
+    /// What the journal in `dir` says was delivered, while the daemon uses it.
+    pub(crate) fn delivered_in(dir: &Path) -> Vec<(i64, i64)> {
+        delivered(&Reader::open(dir).unwrap())
     }
 
     /// As it lies on the disk: the files are read elsewhere, so that nothing is mended on the way.
@@ -158,6 +159,15 @@ impl Found {
             }
         }
     }
+}
+
+fn delivered(reader: &Reader) -> Vec<(i64, i64)> {
+    let destinations = reader.destinations().unwrap();
+    destinations
+        .iter()
+        .flat_map(|(row, ..)| reader.delivered(*row).unwrap().ranges().to_vec())
+        .map(|range| (range.first.0, range.last.0))
+        .collect()
 }
 
 /// The points in what a server was sent.

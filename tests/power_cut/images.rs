@@ -18,6 +18,7 @@ use super::tape::{self, Tape};
 use super::works::{self, Hand, METERS, Made, Watch};
 use super::{blank_disk, ext4_disk, option, seed, tool};
 use crate::support::gpio::{self, Ground, Rig, SimChip};
+use crate::support::wait::{PATIENCE, wait_until};
 
 /// Images in the ordinary run.
 const IMAGES: u64 = 50;
@@ -141,6 +142,7 @@ fn record(ground: &Ground, seed: u64, time: Duration) {
             }
         });
         Watch::default().sleep(time);
+        wait_until("pulses", PATIENCE, || works::held(&server) > 500);
         stop.store(true, Ordering::Relaxed);
     });
     hand.stop();

@@ -22,7 +22,10 @@ use powerlogger::journal::Writer;
 use powerlogger::journal::{Durable, Flush};
 use powerlogger::journal::{Reader, StoredPulse};
 use powerlogger::live::{Board, ServerPart};
-use powerlogger::model::{Bias, CountedEdge, EdgeKind, Level, LossCause, NS_PER_MS, NS_PER_S};
+use powerlogger::model::{
+    Bias, CountedEdge, DestinationRow, EdgeKind, IdRange, Level, LossCause, MeterRow, NS_PER_MS,
+    NS_PER_S, PulseId,
+};
 
 use powerlogger::model::{TASK_OFFSET_S, Tier, View};
 use powerlogger::reconcile::{ReconcileStep, Reconciler, Writers};
@@ -70,8 +73,8 @@ struct House {
 
 /// What can leave the journal.
 struct There {
-    windows: BTreeSet<(View, i64, i64)>,
-    oldest: i64,
+    windows: BTreeSet<(View, i64, MeterRow)>,
+    oldest: PulseId,
     delivered: IdRanges,
 }
 
@@ -120,7 +123,7 @@ struct World {
     /// How often the server was spelt in another way.
     spellings: u32,
     /// The journal's row of the server as it is spelt now.
-    destination: i64,
+    destination: DestinationRow,
     /// Pulses that another logger has written: meter and stamp.
     others: BTreeSet<(usize, i64)>,
     house: Option<House>,
@@ -128,7 +131,7 @@ struct World {
     /// Pulses that were in memory only when the process was killed.
     killed: [u64; 2],
     /// Pulses that have left the journal because the server has them: meter's row and stamp.
-    left: BTreeSet<(i64, i64)>,
+    left: BTreeSet<(MeterRow, i64)>,
     began_ns: i64,
     /// Pulses that are to come back by number.
     owed: u64,
@@ -181,7 +184,7 @@ impl World {
             server,
             backup: None,
             spellings: 0,
-            destination: 0,
+            destination: DestinationRow::default(),
             others: BTreeSet::new(),
             house: None,
             disk_full: false,
@@ -359,7 +362,7 @@ impl World {
             self.judge_what_left(&there)?;
         }
         if full {
-            let after: BTreeSet<i64> = self.entries()?.iter().map(|entry| entry.id).collect();
+            let after: BTreeSet<PulseId> = self.entries()?.iter().map(|entry| entry.id).collect();
             let gone = before
                 .into_iter()
                 .filter(|entry| !after.contains(&entry.id));
@@ -385,7 +388,7 @@ impl World {
             windows,
             oldest: ids
                 .map_err(|error| error.to_string())?
-                .map_or(0, |ids| ids.0),
+                .map_or(PulseId::default(), |ids| ids.first),
             delivered: row.map_err(|error| error.to_string())?,
         })
     }
@@ -407,8 +410,10 @@ impl World {
             }
         }
         let gone = after.oldest - before.oldest;
-        let undelivered = before.delivered.missing(before.oldest, after.oldest - 1);
-        if gone > 0 && before.oldest > 0 && undelivered > 0 {
+        let undelivered = before
+            .delivered
+            .missing(IdRange::new(before.oldest, after.oldest.previous()));
+        if gone > 0 && before.oldest >= PulseId::FIRST && undelivered > 0 {
             return Err(format!(
                 "{undelivered} of {gone} pulses have left undelivered"
             ));
@@ -419,7 +424,7 @@ impl World {
     /// The journal's pulses whose time is known.
     fn entries(&self) -> Result<Vec<StoredPulse>, String> {
         let page = Reader::open(self.dir.path())
-            .and_then(|mut reader| reader.page(1, i64::MAX, usize::MAX));
+            .and_then(|mut reader| reader.page(IdRange::ALL, usize::MAX));
         Ok(page.map_err(|error| error.to_string())?.entries)
     }
 
@@ -948,7 +953,7 @@ impl World {
     }
 
     /// Each view holds the journal's windows, and those are the journal's pulses.
-    fn judge_views(&mut self, reader: &Reader, all: &BTreeSet<(i64, i64)>) -> Checked {
+    fn judge_views(&mut self, reader: &Reader, all: &BTreeSet<(MeterRow, i64)>) -> Checked {
         let names = reader.meter_names().map_err(|e| e.to_string())?;
         for view in View::ALL {
             let mut pulses: BTreeMap<(String, i64), i64> = BTreeMap::new();
@@ -989,7 +994,7 @@ impl World {
     fn judge_times(
         &self,
         entries: &[StoredPulse],
-        names: &BTreeMap<i64, String>,
+        names: &BTreeMap<MeterRow, String>,
     ) -> Result<bool, String> {
         if self.time_is_wrong {
             return Ok(false);
@@ -1022,7 +1027,7 @@ impl World {
         let mut reader = Reader::open(self.dir.path()).map_err(|e| e.to_string())?;
         let names = reader.meter_names().map_err(|e| e.to_string())?;
         let page = reader
-            .page(1, i64::MAX, usize::MAX)
+            .page(IdRange::ALL, usize::MAX)
             .map_err(|e| e.to_string())?;
         if !page.held.is_empty() {
             return Err(format!("held though the clock is known: {:?}", page.held));
@@ -1038,7 +1043,7 @@ impl World {
             .entries
             .iter()
             .map(|entry| (entry.meter, entry.wall_ns));
-        let all: BTreeSet<(i64, i64)> = here.chain(self.left.iter().copied()).collect();
+        let all: BTreeSet<(MeterRow, i64)> = here.chain(self.left.iter().copied()).collect();
         self.judge_views(&reader, &all)?;
         let times = self.judge_times(&page.entries, &names)?;
         let refused: u64 = reader
@@ -1171,6 +1176,7 @@ fn meters() -> Vec<MeterSettings> {
         .zip(20..)
         .map(|(name, number)| MeterSettings {
             name: (*name).to_owned(),
+            role: None,
             line: LineSettings {
                 chip: None,
                 line: LineName::Number(number),

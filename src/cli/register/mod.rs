@@ -4,9 +4,8 @@ mod said;
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::{Args, Subcommand};
-use serde_json::json;
 
 use self::said::{tell, why_refused, words};
 use super::asking::from_daemon;
@@ -14,12 +13,13 @@ use super::names::{meant, shell_word};
 use super::simulated::NOTE;
 use super::table::{Column, Table};
 use super::time::{self, Moment};
+use crate::answers::entering::{self, Entry, KeptAnswer, NotKept, TakenBackAnswer};
 use crate::answers::registers::{self, Register};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
-use crate::energy::register::{Drift, NewReading, drift, kwh, outdated_imp_per_kwh, parse_kwh};
+use crate::energy::register::{Drift, NewReading, drift, outdated_imp_per_kwh, parse_kwh};
 use crate::import::tidy::give_to_owner;
-use crate::journal::{Reader, Registers};
+use crate::journal::{JournalError, Reader};
 use crate::model::Reading;
 
 /// Options of `register`.
@@ -186,58 +186,68 @@ fn configured(wanted: &str, loaded: &Loaded) -> Result<(String, f64)> {
 fn enter(args: &SetArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     let (name, imp_per_kwh) = configured(&args.meter, loaded)?;
     let dir = &loaded.settings.journal.dir;
-    let reader = Reader::open(dir)?;
     let now_ns = SystemClock.wall_ns();
     let (read_kwh, decimals) = args.kwh;
-    let new = NewReading {
-        at_ns: args.at.resolve(now_ns),
-        is_now: matches!(args.at, Moment::FromNow(0)),
-        kwh: read_kwh,
-        adopt: args.adopt,
+    let mut entry = Entry {
+        meter: &name,
+        imp_per_kwh,
+        new: NewReading {
+            at_ns: args.at.resolve(now_ns)?,
+            is_now: matches!(args.at, Moment::FromNow(0)),
+            kwh: read_kwh,
+            adopt: args.adopt,
+        },
+        decimals,
+        is_confirmed: args.yes,
     };
-    let earlier = reader.readings(&name)?;
-    new.check_time(&earlier, now_ns)
-        .map_err(|refused| anyhow::Error::msg(why_refused(&new, refused)))?;
-    let since = pulses_since(&new, &name, &reader)?;
-    let totals = reader.totals()?;
-    let counted = totals.iter().find(|totals| totals.name == name);
-    let pulses = counted.map_or(0, |totals| totals.pulses) - since;
-    let reading = new.to_reading(&earlier, pulses, imp_per_kwh);
-    if let Some(by) = drift(&earlier, &reading, decimals).filter(|_| args.adopt && !args.yes) {
-        confirm(&name, &reading, &by, out)?;
+    let mut entered = entering::enter(dir, &entry, now_ns);
+    if let Err(NotKept::Implausible(reading, by)) = &entered {
+        confirm(&name, reading, by, out)?;
+        entry.is_confirmed = true;
+        entered = entering::enter(dir, &entry, now_ns);
     }
-    let kept = open_registers(loaded)?.put(&name, reading, since)?;
+    let kept = entered.map_err(|failed| not_kept(failed, &name, &entry.new))?;
     give_to_owner(dir)?;
-    let Some(kept) = kept else {
-        bail!("the journal does not know \"{name}\" yet: start `powerlogger run` first");
-    };
-    let by = drift(&earlier, &kept, decimals);
     if as_json {
-        let by = by.map(|by| {
-            json!({ "expected_kwh": by.expected_kwh, "kwh": by.kwh, "pulses": by.pulses,
-                    "percent": by.percent, "is_rounding": by.is_rounding })
-        });
-        let said = json!({ "meter": name, "kwh": kept.kwh, "adopted": kept.adopted, "drift": by });
+        let said = serde_json::to_value(KeptAnswer::of(&name, &kept))?;
         writeln!(out, "{said:#}")?;
         return Ok(());
     }
-    tell(&name, &earlier, &kept, by.as_ref(), out)
+    tell(
+        &name,
+        &kept.earlier,
+        &kept.reading,
+        kept.drift.as_ref(),
+        out,
+    )
 }
 
-/// Opens the journal to write readings.
-fn open_registers(loaded: &Loaded) -> Result<Registers> {
-    Registers::open(&loaded.settings.journal.dir).map_err(|failed| match failed.kind() {
+/// Why a reading is not kept, in words.
+fn not_kept(failed: NotKept, name: &str, new: &NewReading) -> anyhow::Error {
+    match failed {
+        NotKept::Time(refused) => anyhow::Error::msg(why_refused(new, refused)),
+        NotKept::NotHeld => anyhow!(
+            "the journal no longer holds every pulse since {}; read the meter again and leave out --at",
+            time::local(new.at_ns)
+        ),
+        NotKept::Implausible(..) => anyhow!("nothing was kept: {failed}"),
+        NotKept::UnknownMeter => {
+            anyhow!("the journal does not know \"{name}\" yet: start `powerlogger run` first")
+        }
+        NotKept::Journal(failed) => unwritable(failed),
+    }
+}
+
+fn unwritable(failed: JournalError) -> anyhow::Error {
+    match failed.kind() {
         "read_only" => anyhow::Error::new(failed)
             .context("nothing was kept: run it as a user who may write to the journal (sudo)"),
         _ => failed.into(),
-    })
+    }
 }
 
 /// Asks whether a reading is right that pulses which were missed do not explain.
 fn confirm(name: &str, reading: &Reading, by: &Drift, out: &mut dyn Write) -> Result<()> {
-    if !by.is_implausible {
-        return Ok(());
-    }
     let differs = format!(
         "{} kWh is {} for \"{name}\": {:.3} kWh were expected",
         reading.kwh,
@@ -266,20 +276,19 @@ fn take_back(args: &UndoArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Writ
         &args.meter,
         totals.iter().map(|totals| totals.name.as_str()),
     );
-    let taken = open_registers(loaded)?.take_back(&name)?;
+    let taken = entering::take_back(dir, &name).map_err(unwritable)?;
     give_to_owner(dir)?;
-    let Some(taken) = taken else {
+    let Some((taken, now)) = taken else {
         bail!("there is no reading of \"{name}\" to take back");
     };
-    let pulses = totals.iter().find(|totals| totals.name == name);
-    let now = kwh(
-        &reader.readings(&name)?,
-        pulses.map_or(0, |totals| totals.pulses),
-    );
     if as_json {
-        let said =
-            json!({ "meter": name, "taken_back_kwh": taken.kwh, "at_ns": taken.at_ns, "kwh": now });
-        writeln!(out, "{said:#}")?;
+        let said = TakenBackAnswer {
+            meter: &name,
+            taken_back_kwh: taken.kwh,
+            at_ns: taken.at_ns,
+            kwh: now,
+        };
+        writeln!(out, "{:#}", serde_json::to_value(said)?)?;
         return Ok(());
     }
     let now = now.map_or("it has no register now".to_owned(), |now| {
@@ -292,18 +301,4 @@ fn take_back(args: &UndoArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Writ
         taken.kwh
     )?;
     Ok(())
-}
-
-/// How many pulses have come since the reading was taken.
-fn pulses_since(new: &NewReading, name: &str, reader: &Reader) -> Result<i64> {
-    if new.is_now {
-        return Ok(0);
-    }
-    match reader.pulses_after(name, new.at_ns)? {
-        Some(since) => Ok(since),
-        None => bail!(
-            "the journal no longer holds every pulse since {}; read the meter again and leave out --at",
-            time::local(new.at_ns)
-        ),
-    }
 }

@@ -43,6 +43,11 @@ pub enum Holder {
 /// # Errors
 /// When the directory cannot be used or another process has the lock.
 pub(in crate::journal) fn lock(dir: &Path) -> Result<Lock, JournalError> {
+    lock_pausing(dir, || std::thread::park_timeout(BETWEEN))
+}
+
+/// The same with this between two tries.
+fn lock_pausing(dir: &Path, mut pause: impl FnMut()) -> Result<Lock, JournalError> {
     let failed = |source| JournalError::Directory {
         path: dir.to_owned(),
         source,
@@ -54,7 +59,7 @@ pub(in crate::journal) fn lock(dir: &Path) -> Result<Lock, JournalError> {
     for left in (0..TRIES).rev() {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(Lock { _file: file }),
-            Err(Errno::WOULDBLOCK) if left > 0 => std::thread::park_timeout(BETWEEN),
+            Err(Errno::WOULDBLOCK) if left > 0 => pause(),
             Err(Errno::WOULDBLOCK) => break,
             Err(errno) => return Err(failed(errno.into())),
         }
@@ -84,8 +89,6 @@ pub fn is_locked(dir: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
-
     use super::*;
 
     #[test]
@@ -103,18 +106,17 @@ mod tests {
     fn a_look_at_the_lock_is_not_taken_for_a_writer() {
         let dir = tempfile::tempdir().unwrap();
         drop(lock(dir.path()).unwrap());
-        let (looks, looked) = mpsc::channel();
-        let path = dir.path().join(FILE_NAME);
-        let looker = std::thread::spawn(move || {
-            let file = File::open(path).unwrap();
-            flock(&file, FlockOperation::LockShared).unwrap();
-            looks.send(()).unwrap();
-            // As long as the other one is likely to have tried.
-            std::thread::park_timeout(Duration::from_millis(100));
+        let file = File::open(dir.path().join(FILE_NAME)).unwrap();
+        flock(&file, FlockOperation::LockShared).unwrap();
+        let (mut looking, mut tries) = (Some(file), 1);
+        let held = lock_pausing(dir.path(), || {
+            tries += 1;
+            if tries == 10 {
+                looking = None;
+            }
         });
-        looked.recv().unwrap();
-        lock(dir.path()).unwrap();
-        looker.join().unwrap();
+        held.unwrap();
+        assert_eq!(tries, 10);
     }
 
     #[test]

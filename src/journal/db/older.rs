@@ -94,7 +94,7 @@ mod tests {
     use super::*;
     use crate::journal::db::open;
     use crate::journal::handles::reader::Reader;
-    use crate::model::View;
+    use crate::model::{DestinationRow, IdRange, MeterRow, View};
 
     #[expect(clippy::disallowed_methods, reason = "an older program's journal")]
     fn journal_of(steps: usize) -> tempfile::TempDir {
@@ -127,7 +127,10 @@ mod tests {
             let stood = known.stood.unwrap();
             assert_eq!((stood.offset_ns, stood.slept_ns), (1000, 0), "{steps}");
             assert_eq!(reader.totals().unwrap()[0].pulses, 2);
-            assert_eq!(reader.page(1, 9, 9).unwrap().entries[1].wall_ns, 1078);
+            assert_eq!(
+                reader.page(IdRange::of(1, 9), 9).unwrap().entries[1].wall_ns,
+                1078
+            );
             assert!(reader.readings("Import").unwrap().is_empty());
             let theirs = crate::model::Reading {
                 at_ns: 1,
@@ -136,12 +139,17 @@ mod tests {
                 imp_per_kwh: 1.0,
                 adopted: true,
             };
-            assert_eq!(reader.new_readings(&[(0, theirs)], &[Some(1)]).unwrap(), 1);
+            assert_eq!(
+                reader
+                    .new_readings(&[(0, theirs)], &[Some(MeterRow(1))])
+                    .unwrap(),
+                1
+            );
             assert!(reader.tallies().unwrap().is_empty());
             assert_eq!(reader.elapsed("boot").unwrap(), None);
             assert!(reader.windows(View::Hour, 0, 9).unwrap().is_empty());
             assert!(reader.unwatched().unwrap().is_empty());
-            assert_eq!(reader.views_state(1).unwrap().state, "");
+            assert_eq!(reader.views_state(DestinationRow(1)).unwrap().state, "");
             assert_eq!(reader.quick_check().unwrap(), None);
             drop(reader);
             let found: i64 = open::open_raw(dir.path())

@@ -262,7 +262,8 @@ pub(in crate::journal) fn connect(
     Ok(connection)
 }
 
-fn check_version(connection: &Connection) -> Result<usize, JournalError> {
+/// The migrations that the journal has seen; an error if it is of a newer program.
+pub(in crate::journal) fn check_version(connection: &Connection) -> Result<usize, JournalError> {
     let found: i64 = connection
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .op("be read")?;

@@ -16,14 +16,16 @@ use crate::journal::db::open;
 use crate::journal::db::reserve::Reserve;
 use crate::journal::db::wal::preallocate_wal;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{LineState, MeterId, SegmentNo, WallNs};
+use crate::model::{
+    DestinationRow, LineState, MeterId, MeterRow, PulseId, SegmentNo, SegmentRow, WallNs,
+};
 
 /// What the reconciler is comparing, or has compared and not yet kept: by code of the level, up to
 /// where. A window that changes meanwhile counts as changed after it was compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::journal) struct Comparing {
     /// The row of the destination.
-    pub(in crate::journal) destination: i64,
+    pub(in crate::journal) destination: DestinationRow,
     /// In seconds since 1970.
     pub(in crate::journal) until_s: BTreeMap<i64, i64>,
 }
@@ -37,15 +39,15 @@ pub struct Journal {
     is_proven: bool,
     pub(in crate::journal) boot_id: String,
     /// Row ids of the configured meters, by [`MeterId`].
-    pub(in crate::journal) meters: Vec<i64>,
+    pub(in crate::journal) meters: Vec<MeterRow>,
     /// Row ids of this run's segments.
-    pub(in crate::journal) segments: HashMap<SegmentNo, i64>,
+    pub(in crate::journal) segments: HashMap<SegmentNo, SegmentRow>,
     /// Rows that segments had in a journal that was closed meanwhile. They get the same ones here, because a stamp
     /// depends on them: a pulse that is in both journals must be the same one.
-    pub(in crate::journal) wanted: HashMap<SegmentNo, i64>,
+    pub(in crate::journal) wanted: HashMap<SegmentNo, SegmentRow>,
     /// This run's segments and lines as last committed, should another journal have to go on.
     pub(in crate::journal) standing: (BTreeMap<SegmentNo, Segment>, BTreeMap<MeterId, LineState>),
-    pub(in crate::journal) newest: i64,
+    pub(in crate::journal) newest: PulseId,
     pub(in crate::journal) vouches_from_ns: WallNs,
     pub(in crate::journal) comparing: Comparing,
     _lock: Lock,
@@ -141,8 +143,8 @@ impl Journal {
         Journal::open_here(dir, meters, boot_id, now_ns)
     }
 
-    /// The newest pulse's id; 0: none yet.
-    pub fn newest(&self) -> i64 {
+    /// The newest pulse's id.
+    pub fn newest(&self) -> PulseId {
         self.newest
     }
 
@@ -185,7 +187,7 @@ impl Journal {
     }
 }
 
-fn meter_row(connection: &Connection, name: &str) -> Result<i64, JournalError> {
+fn meter_row(connection: &Connection, name: &str) -> Result<MeterRow, JournalError> {
     let row = connection
         .query_row("SELECT id FROM meter WHERE name = ?1", [name], |row| {
             row.get(0)
@@ -198,7 +200,7 @@ fn meter_row(connection: &Connection, name: &str) -> Result<i64, JournalError> {
     connection
         .execute("INSERT INTO meter (name) VALUES (?1)", [name])
         .op("keep a meter")?;
-    Ok(connection.last_insert_rowid())
+    Ok(MeterRow(connection.last_insert_rowid()))
 }
 
 /// Forgets how the lines of an earlier run stood. A disk that does not take that now is no reason not to count: what

@@ -7,13 +7,14 @@ use rusqlite::Connection;
 
 use crate::journal::JournalError;
 use crate::journal::db::open;
+use crate::model::SegmentRow;
 
 /// A connection for reading.
 #[derive(Debug)]
 pub struct Reader {
     pub(in crate::journal) connection: Connection,
     /// Offsets of segments that are final: they never change.
-    pub(in crate::journal) offsets: HashMap<i64, i64>,
+    pub(in crate::journal) offsets: HashMap<SegmentRow, i64>,
 }
 
 impl Reader {

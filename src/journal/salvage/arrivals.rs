@@ -15,7 +15,7 @@ use crate::journal::tables::deliveries::{delivered, put_delivered};
 use crate::journal::tables::pulses::put_pulse;
 use crate::journal::tables::segments::IMPORT_BOOT;
 use crate::journal::{JournalError, OpContext};
-use crate::model::WallNs;
+use crate::model::{DestinationRow, IdRange, MeterRow, SegmentRow, WallNs};
 
 /// Pulses a commit.
 pub const ARRIVALS_A_COMMIT: usize = 5_000;
@@ -25,7 +25,7 @@ pub const ARRIVALS_A_COMMIT: usize = 5_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expiry {
     /// The destination's row.
-    pub destination: i64,
+    pub destination: DestinationRow,
     /// Older pulses are not sent.
     pub before_ns: WallNs,
 }
@@ -47,12 +47,12 @@ impl Journal {
             .unchecked_transaction()
             .op("begin a commit")?;
         let segment = import_segment(&transaction)?;
-        let first = self.newest + 1;
+        let first = self.newest.next();
         let mut id = self.newest;
         let mut totals: BTreeMap<u16, (i64, WallNs)> = BTreeMap::new();
         let mut expired = 0;
         for arrival in arrivals {
-            id += 1;
+            id = id.next();
             let meter = self.meters[usize::from(arrival.meter)];
             put_pulse(
                 &transaction,
@@ -69,8 +69,8 @@ impl Journal {
         count_arrivals(&transaction, &self.meters, arrivals)?;
         if let Some(expiry) = expiry.filter(|_| expired > 0) {
             // In order of time, so that the old ones are the first.
-            let range = (expiry.destination, first, first + expired - 1);
-            mark_delivered(&transaction, range)?;
+            let old = IdRange::new(first, first + (expired - 1));
+            mark_delivered(&transaction, expiry.destination, old)?;
         }
         transaction.commit().op("commit")?;
         self.newest = id;
@@ -107,7 +107,7 @@ impl Journal {
 }
 
 /// The row of the segment of imported pulses, made if it is new.
-fn import_segment(transaction: &Transaction<'_>) -> Result<i64, JournalError> {
+fn import_segment(transaction: &Transaction<'_>) -> Result<SegmentRow, JournalError> {
     let known = transaction
         .prepare_cached("SELECT id FROM clock_segment WHERE boot_id = ?1")
         .and_then(|mut select| select.query_row([IMPORT_BOOT], |row| row.get(0)).optional())
@@ -122,13 +122,13 @@ fn import_segment(transaction: &Transaction<'_>) -> Result<i64, JournalError> {
             params![IMPORT_BOOT, Trust::Assumed.as_code()],
         )
         .op("keep a clock segment")?;
-    Ok(transaction.last_insert_rowid())
+    Ok(SegmentRow(transaction.last_insert_rowid()))
 }
 
 /// Adds to a meter's total. The last pulse stays the one that is latest by its wall time.
 fn put_total(
     transaction: &Transaction<'_>,
-    (meter, segment): (i64, i64),
+    (meter, segment): (MeterRow, SegmentRow),
     pulses: i64,
     last_ns: WallNs,
 ) -> Result<(), JournalError> {
@@ -153,9 +153,10 @@ fn put_total(
 
 fn mark_delivered(
     transaction: &Transaction<'_>,
-    (destination, first, last): (i64, i64, i64),
+    destination: DestinationRow,
+    range: IdRange,
 ) -> Result<(), JournalError> {
     let mut delivered = delivered(transaction, destination)?;
-    delivered.add(first, last);
+    delivered.add(range);
     put_delivered(transaction, destination, &delivered)
 }

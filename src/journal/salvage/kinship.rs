@@ -9,7 +9,7 @@ use crate::journal::handles::reader::Reader;
 use crate::journal::salvage::damage::each_row;
 use crate::journal::salvage::file::Foreign;
 use crate::journal::tables::segments::SEGMENT_SLOTS;
-use crate::model::MonoNs;
+use crate::model::{MonoNs, SegmentRow};
 
 /// Asks for the id that a journal was given when it was made, or by the migration that gave it one.
 const ID: &str = "SELECT value FROM journal WHERE key = 'id'";
@@ -25,7 +25,7 @@ const OLDEST_ID: &str = "SELECT boot_id || ' ' || begins_ns FROM clock_segment
      WHERE boot_id <> 'import' ORDER BY id LIMIT 1";
 
 /// What tells this journal from all others; None: nothing does, or it cannot be read.
-pub(super) fn journal_id(connection: &Connection) -> Option<String> {
+pub(in crate::journal) fn journal_id(connection: &Connection) -> Option<String> {
     [ID, OLD_ID, OLDEST_ID].iter().find_map(|select| {
         let id = connection.query_row(select, [], |row| row.get(0));
         id.optional().ok().flatten()
@@ -45,7 +45,7 @@ pub(super) fn is_same(one: &str, other: &str) -> bool {
 /// A clock segment.
 #[derive(Debug, Clone)]
 struct ClockSegment {
-    id: i64,
+    row: SegmentRow,
     boot_id: String,
     begins_ns: MonoNs,
     offset_ns: i64,
@@ -63,7 +63,7 @@ fn segment_rows(connection: &Connection) -> Vec<ClockSegment> {
         );
         let read = |row: &rusqlite::Row<'_>| {
             Ok(ClockSegment {
-                id: row.get(0)?,
+                row: row.get(0)?,
                 boot_id: row.get(1)?,
                 begins_ns: row.get(2)?,
                 offset_ns: row.get(3)?,
@@ -109,8 +109,9 @@ impl KnownSegments {
         let of_boot = self.by_boot.get(&theirs.boot_id)?;
         let same = |row: &&ClockSegment| row.begins_ns == theirs.begins_ns;
         // There may be two of one begin where a journal was damaged and its successor restored.
-        let same_id = of_boot.iter().filter(same).find(|row| row.id == theirs.id);
-        same_id.or_else(|| of_boot.iter().find(same))
+        let mut all = of_boot.iter().filter(same);
+        let same_row = all.clone().find(|segment| segment.row == theirs.row);
+        same_row.or_else(|| all.next())
     }
 
     /// The offsets of another journal's segment, or why its time is not known.
@@ -146,7 +147,8 @@ impl KnownSegments {
             .ok_or("the clock was not set before this journal ended")?;
         // Stamps of different segments differ; see the format.
         let slotted = |offset_ns: i64| {
-            offset_ns.checked_sub(offset_ns.checked_sub(theirs.id)?.rem_euclid(SEGMENT_SLOTS))
+            let above_ns = offset_ns.checked_sub(theirs.row.0)?;
+            offset_ns.checked_sub(above_ns.rem_euclid(SEGMENT_SLOTS))
         };
         by.slept_ns
             .checked_sub(theirs.slept_ns)
@@ -166,18 +168,19 @@ impl Foreign {
     pub(super) fn offsets(
         &self,
         here: &KnownSegments,
-    ) -> BTreeMap<i64, Result<Offsets, &'static str>> {
+    ) -> BTreeMap<SegmentRow, Result<Offsets, &'static str>> {
         let rows = segment_rows(&self.connection).into_iter();
-        rows.map(|row| (row.id, here.offsets(&row))).collect()
+        rows.map(|segment| (segment.row, here.offsets(&segment)))
+            .collect()
     }
 
     /// Offsets of segments that are final there and not yet here, by the row here.
-    pub fn lent_offsets(&self, here: &KnownSegments) -> HashMap<i64, i64> {
+    pub fn lent_offsets(&self, here: &KnownSegments) -> HashMap<SegmentRow, i64> {
         let rows = segment_rows(&self.connection).into_iter();
         rows.filter(|theirs| theirs.is_final)
             .filter_map(|theirs| {
-                let row = here.find(&theirs).filter(|row| !row.is_final)?;
-                Some((row.id, theirs.offset_ns))
+                let ours = here.find(&theirs).filter(|ours| !ours.is_final)?;
+                Some((ours.row, theirs.offset_ns))
             })
             .collect()
     }

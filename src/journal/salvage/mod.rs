@@ -18,6 +18,7 @@ pub use arrival::Arrival;
 pub use arrivals::{ARRIVALS_A_COMMIT, Expiry};
 pub use file::{Foreign, Holds, QueueRow, is_sqlite};
 pub use kinship::KnownSegments;
+pub(super) use kinship::journal_id;
 pub use presence::Presence;
 pub use rows::Salvaged;
 pub use takeover::{ArrivedHours, TheirLoss, would_raise};

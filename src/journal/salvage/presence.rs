@@ -8,7 +8,7 @@ use crate::journal::salvage::arrival::Arrival;
 use crate::journal::tables::hours::{hours_of, months};
 use crate::journal::{JournalError, OpContext};
 use crate::model::hour::Told;
-use crate::model::{View, WallNs};
+use crate::model::{MeterRow, SegmentRow, View, WallNs};
 
 /// Whether the journal has a pulse already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +37,8 @@ impl Reader {
     pub fn known_of(
         &mut self,
         arrivals: &[Arrival],
-        rows: &[Option<i64>],
-        lent: &HashMap<i64, i64>,
+        rows: &[Option<MeterRow>],
+        lent: &HashMap<SegmentRow, i64>,
     ) -> Result<Vec<Presence>, JournalError> {
         let mut known = vec![Presence::No; arrivals.len()];
         let stamps = || arrivals.iter().flat_map(|a| [a.wall_ns, a.here_ns]);
@@ -47,7 +47,7 @@ impl Reader {
         };
         let from_s = View::Hour.start_of(oldest_ns);
         let to_s = View::Hour.start_of(newest_ns) + View::Hour.width_s();
-        let by_row: BTreeMap<i64, u16> = (0..)
+        let by_row: BTreeMap<MeterRow, u16> = (0..)
             .zip(rows)
             .filter_map(|(meter, row)| Some(((*row)?, meter)))
             .collect();
@@ -98,13 +98,13 @@ impl Reader {
     fn held_stamps(
         &self,
         rolled: &IdRanges,
-        lent: &HashMap<i64, i64>,
-    ) -> Result<Vec<(WallNs, i64)>, JournalError> {
-        let (Some((oldest, newest)), false) = (self.bounds()?, lent.is_empty()) else {
+        lent: &HashMap<SegmentRow, i64>,
+    ) -> Result<Vec<(WallNs, MeterRow)>, JournalError> {
+        let (Some(bounds), false) = (self.bounds()?, lent.is_empty()) else {
             return Ok(Vec::new());
         };
         let mut stamps = Vec::new();
-        for range in rolled.gaps(oldest, newest) {
+        for range in rolled.gaps(bounds) {
             let mut select = self
                 .connection
                 .prepare_cached(
@@ -112,8 +112,8 @@ impl Reader {
                 )
                 .op("be read")?;
             let rows = select
-                .query_map(range, |row| row.try_into())
-                .and_then(Iterator::collect::<rusqlite::Result<Vec<(i64, i64, i64)>>>)
+                .query_map((range.first, range.last), |row| row.try_into())
+                .and_then(Iterator::collect::<rusqlite::Result<Vec<(MeterRow, SegmentRow, i64)>>>)
                 .op("be read")?;
             stamps.extend(rows.into_iter().filter_map(|(meter, segment, mono_ns)| {
                 Some((mono_ns.checked_add(*lent.get(&segment)?)?, meter))
@@ -123,7 +123,11 @@ impl Reader {
     }
 
     /// What is counted of a time, each part of it in the finest view that tells all.
-    fn counted(&self, span: (i64, i64), by_row: &BTreeMap<i64, u16>) -> Result<Gone, JournalError> {
+    fn counted(
+        &self,
+        span: (i64, i64),
+        by_row: &BTreeMap<MeterRow, u16>,
+    ) -> Result<Gone, JournalError> {
         let mut gone = Gone::default();
         for month in months(span) {
             for ((hour_s, row), counts) in hours_of(&self.connection, month, None)? {
@@ -148,12 +152,12 @@ impl Reader {
         to_s: i64,
         rolled: &IdRanges,
     ) -> Result<IdRanges, JournalError> {
-        let Some((oldest, newest)) = self.bounds()? else {
+        let Some(bounds) = self.bounds()? else {
             return Ok(IdRanges::default());
         };
-        let mut ids = IdRanges::from_ranges(rolled.gaps(oldest, newest));
-        for (first, last) in self.hours_ids(from_s, to_s)? {
-            ids.add(first.max(oldest), last.min(newest));
+        let mut ids = IdRanges::from_ranges(rolled.gaps(bounds));
+        for hour in self.hours_ids(from_s, to_s)? {
+            ids.add(hour.within(bounds));
         }
         Ok(ids)
     }

@@ -9,7 +9,7 @@ use crate::journal::salvage::arrival::Arrival;
 use crate::journal::tables::hours::hours_of;
 use crate::journal::tables::readings::insert;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{NS_PER_S, Reading, View, WallNs};
+use crate::model::{MeterRow, NS_PER_S, Reading, View, WallNs};
 
 impl Journal {
     /// Takes over another journal's readings, after its pulses and windows; those that are here already are
@@ -53,7 +53,7 @@ impl Reader {
     pub fn new_readings(
         &self,
         readings: &[(u16, Reading)],
-        rows: &[Option<i64>],
+        rows: &[Option<MeterRow>],
     ) -> Result<u64, JournalError> {
         let mut new = 0;
         for (position, reading) in readings {
@@ -66,7 +66,11 @@ impl Reader {
 }
 
 /// Whether a meter has this reading already. Two that were taken at one nanosecond are one.
-fn is_here(connection: &Connection, meter: i64, reading: &Reading) -> Result<bool, JournalError> {
+fn is_here(
+    connection: &Connection,
+    meter: MeterRow,
+    reading: &Reading,
+) -> Result<bool, JournalError> {
     connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM register
@@ -81,7 +85,11 @@ fn is_here(connection: &Connection, meter: i64, reading: &Reading) -> Result<boo
 
 /// How many pulses of a meter are in windows that begin at `at_ns` or later. An hour's window tells all of
 /// the hour; within the hour of `at_ns` the finest that is still kept tells it.
-fn counted_after(connection: &Connection, meter: i64, at_ns: WallNs) -> Result<i64, JournalError> {
+fn counted_after(
+    connection: &Connection,
+    meter: MeterRow,
+    at_ns: WallNs,
+) -> Result<i64, JournalError> {
     let at_s = at_ns.div_euclid(NS_PER_S);
     let hour_s = View::Hour.floor_s(at_s);
     let next_s = hour_s + View::Hour.width_s();
@@ -102,7 +110,7 @@ fn counted_after(connection: &Connection, meter: i64, at_ns: WallNs) -> Result<i
 /// register already.
 pub(super) fn count_arrivals(
     transaction: &Transaction<'_>,
-    meters: &[i64],
+    meters: &[MeterRow],
     arrivals: &[Arrival],
 ) -> Result<(), JournalError> {
     for (position, row) in meters.iter().enumerate() {
@@ -132,7 +140,7 @@ pub(super) fn count_arrivals(
 /// The same for pulses of which only their window is known, which ends at `until_ns`.
 pub(super) fn count_window(
     transaction: &Transaction<'_>,
-    meter: i64,
+    meter: MeterRow,
     until_ns: WallNs,
     pulses: i64,
 ) -> Result<(), JournalError> {

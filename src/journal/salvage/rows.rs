@@ -10,15 +10,15 @@ use crate::journal::salvage::file::Foreign;
 use crate::journal::salvage::kinship::KnownSegments;
 use crate::journal::tables::readings::reading;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{Loss, LossCause, Reading, WallNs};
+use crate::model::{Loss, LossCause, MeterRow, PulseId, Reading, SegmentRow, WallNs};
 
 /// A pulse of another journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Salvaged {
     /// Its id there.
-    pub id: i64,
+    pub id: PulseId,
     /// The meter's row there.
-    pub meter: i64,
+    pub meter: MeterRow,
     /// Its wall time; or why it cannot be told.
     pub wall_ns: Result<WallNs, &'static str>,
     /// What its wall time is in this journal, if it is here.
@@ -29,9 +29,9 @@ pub struct Salvaged {
 
 impl Foreign {
     /// The names of another journal's meters, by row. What cannot be read is missing.
-    pub fn meters(&self) -> BTreeMap<i64, String> {
+    pub fn meters(&self) -> BTreeMap<MeterRow, String> {
         let mut found = BTreeMap::new();
-        let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
+        let read = |row: &Row<'_>| Ok((row.get::<_, MeterRow>(0)?, row.get::<_, String>(1)?));
         let _ = each_row(
             (&self.connection, "SELECT id, name FROM meter"),
             [],
@@ -63,7 +63,7 @@ impl Foreign {
             )
             .op("be read")?;
         let salvaged = |row: &Row<'_>| {
-            let segment: i64 = row.get(2)?;
+            let segment: SegmentRow = row.get(2)?;
             let mono_ns: i64 = row.get(3)?;
             let offsets = offsets.get(&segment).copied();
             let offsets = offsets.unwrap_or(Err("its clock segment is damaged"));
@@ -85,7 +85,7 @@ impl Foreign {
             &mut select,
             bounds,
             salvaged,
-            |pulse| pulse.id,
+            |pulse| pulse.id.0,
             each,
         ))
     }
@@ -109,7 +109,7 @@ impl Foreign {
     }
 
     /// Another journal's ledger, as much as can be read: the meter's row there, cause, losses.
-    pub fn losses(&self) -> Vec<(i64, LossCause, Loss)> {
+    pub fn losses(&self) -> Vec<(MeterRow, LossCause, Loss)> {
         let mut found = Vec::new();
         let read = |row: &Row<'_>| {
             let (cause, pulses): (String, i64) = (row.get(1)?, row.get(2)?);
@@ -118,7 +118,11 @@ impl Foreign {
                 first_ns: row.get(3)?,
                 last_ns: row.get(4)?,
             };
-            Ok((row.get::<_, i64>(0)?, LossCause::from_word(&cause), loss))
+            Ok((
+                row.get::<_, MeterRow>(0)?,
+                LossCause::from_word(&cause),
+                loss,
+            ))
         };
         let select = "SELECT meter, cause, pulses, first_ns, last_ns FROM ledger";
         let select = (&self.connection, select);
@@ -129,9 +133,9 @@ impl Foreign {
     }
 
     /// Another journal's readings of registers, as many as can be read: the meter's row there, reading.
-    pub fn readings(&self) -> Vec<(i64, Reading)> {
+    pub fn readings(&self) -> Vec<(MeterRow, Reading)> {
         let mut found = Vec::new();
-        let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, reading(row, 1)?));
+        let read = |row: &Row<'_>| Ok((row.get::<_, MeterRow>(0)?, reading(row, 1)?));
         let select =
             "SELECT meter, at_ns, pulses, kwh, imp_per_kwh, adopted FROM register ORDER BY id";
         // An older journal has no such table.

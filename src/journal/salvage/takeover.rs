@@ -16,7 +16,7 @@ use crate::journal::tables::ledger::lose;
 use crate::journal::tables::windows::add_to_window;
 use crate::journal::{JournalError, OpContext};
 use crate::model::hour::{HourCounts, Part};
-use crate::model::{Loss, LossCause, NS_PER_S};
+use crate::model::{Loss, LossCause, MeterRow, NS_PER_S, WindowKey};
 use crate::model::{Tier, View};
 
 /// An entry of another journal's ledger: the meter's position in the list of names, why, how many and when.
@@ -38,7 +38,7 @@ impl Journal {
     pub fn raise_windows(
         &mut self,
         theirs: &Foreign,
-        meter_of: &BTreeMap<i64, u16>,
+        meter_of: &BTreeMap<MeterRow, u16>,
         moved: &ArrivedHours,
     ) -> Result<i64, JournalError> {
         let transaction = self
@@ -92,7 +92,7 @@ fn losses_more(
     connection: &Connection,
     id: &str,
     losses: &[TheirLoss],
-    row_of: impl Fn(u16) -> Option<i64>,
+    row_of: impl Fn(u16) -> Option<MeterRow>,
 ) -> Result<Vec<TheirLoss>, JournalError> {
     let own = journal_id(connection);
     if !own.is_some_and(|own| is_same(&own, id)) {
@@ -142,7 +142,7 @@ fn is_marked(connection: &Connection, id: &str) -> Result<bool, JournalError> {
 /// Another journal's hours by the positions of its meters here; those that have none are left out.
 fn here(
     theirs: Hours,
-    meter_of: &BTreeMap<i64, u16>,
+    meter_of: &BTreeMap<MeterRow, u16>,
     moved: &ArrivedHours,
 ) -> BTreeMap<(i64, u16), HourCounts> {
     let mut here: BTreeMap<(i64, u16), HourCounts> = BTreeMap::new();
@@ -165,12 +165,16 @@ fn here(
 /// Counts pulses in a window and those around it, in the meter's total and in the readings that came later.
 fn add_part(
     transaction: &Transaction<'_>,
-    (hour_s, meter): (i64, i64),
+    (hour_s, meter): (i64, MeterRow),
     part: Part,
 ) -> Result<(), JournalError> {
     let start_s = hour_s + part.after_s;
     for coarser in View::ALL.into_iter().filter(|other| *other >= part.view) {
-        let window = (coarser, coarser.floor_s(start_s), meter);
+        let window = WindowKey {
+            view: coarser,
+            start_s: coarser.floor_s(start_s),
+            meter,
+        };
         raise_window(transaction, window, part.pulses)?;
     }
     let until_ns = (start_s + part.view.width_s()) * NS_PER_S;
@@ -187,16 +191,16 @@ fn add_part(
 
 fn raise_window(
     transaction: &Transaction<'_>,
-    (view, start_s, meter): (View, i64, i64),
+    window: WindowKey,
     pulses: i64,
 ) -> Result<(), JournalError> {
-    add_to_window(transaction, (view, start_s, meter), pulses)?;
+    add_to_window(transaction, window, pulses)?;
     // No daemon runs meanwhile that could take this change for the last one it has rolled.
     let roll = transaction
         .prepare_cached("SELECT coalesce(sum(last_id - first_id + 1), 0) FROM rolled")
         .and_then(|mut select| select.query_row([], |row| row.get(0)))
         .op("be read")?;
-    note_change(transaction, Tier::View(view), start_s, roll)
+    note_change(transaction, Tier::View(window.view), window.start_s, roll)
 }
 
 /// How many pulses [`Journal::raise_windows`] would add to the journal that `reader` reads (None: there is
@@ -207,8 +211,8 @@ fn raise_window(
 pub fn would_raise(
     reader: Option<&mut Reader>,
     theirs: &Foreign,
-    meter_of: &BTreeMap<i64, u16>,
-    rows: &[Option<i64>],
+    meter_of: &BTreeMap<MeterRow, u16>,
+    rows: &[Option<MeterRow>],
     (arrivals, moved): (&ArrivedHours, &ArrivedHours),
 ) -> Result<i64, JournalError> {
     // What is not counted in windows yet will be by then.
@@ -250,7 +254,7 @@ impl Reader {
         &self,
         id: &str,
         losses: &[TheirLoss],
-        rows: &[Option<i64>],
+        rows: &[Option<MeterRow>],
     ) -> Result<bool, JournalError> {
         let row_of = |position: u16| rows.get(usize::from(position)).copied().flatten();
         Ok(!losses_more(&self.connection, id, losses, row_of)?.is_empty())
@@ -259,11 +263,11 @@ impl Reader {
     /// Pulses whose time is known and that are not counted in windows yet, by the hour.
     fn uncounted_hours(&mut self) -> Result<Hours, JournalError> {
         let mut hours = Hours::new();
-        let Some((oldest, newest)) = self.bounds()? else {
+        let Some(bounds) = self.bounds()? else {
             return Ok(hours);
         };
-        for (first, last) in self.rolled()?.gaps(oldest, newest) {
-            self.each_pulse((first, last), &mut |entry| {
+        for ids in self.rolled()?.gaps(bounds) {
+            self.each_pulse(ids, &mut |entry| {
                 let hour_s = View::Hour.start_of(entry.wall_ns);
                 let counts = hours.entry((hour_s, entry.meter)).or_default();
                 counts.add_pulse(entry.wall_ns);

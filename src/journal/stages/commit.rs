@@ -12,7 +12,7 @@ use crate::journal::tables::lines::put_line;
 use crate::journal::tables::pulses::{Total, add_to_total, put_pulse};
 use crate::journal::tables::segments::{put_segment, settle_former_boots};
 use crate::journal::{JournalError, OpContext};
-use crate::model::{Losses, MeterId, Pulse, SegmentNo};
+use crate::model::{Losses, MeterId, MeterRow, Pulse, PulseId, SegmentNo, SegmentRow};
 
 /// Segments of this run that are known at most, without those that are not settled: more than capture knows.
 const SEGMENTS_KEPT: usize = 4 * segment::KEPT;
@@ -108,12 +108,12 @@ impl Journal {
 
 /// Rows of this run's segments, within a commit.
 struct Rows<'a> {
-    known: &'a HashMap<SegmentNo, i64>,
-    new: HashMap<SegmentNo, i64>,
+    known: &'a HashMap<SegmentNo, SegmentRow>,
+    new: HashMap<SegmentNo, SegmentRow>,
 }
 
 impl Rows<'_> {
-    fn of(&self, no: SegmentNo) -> Option<i64> {
+    fn of(&self, no: SegmentNo) -> Option<SegmentRow> {
         self.new.get(&no).or_else(|| self.known.get(&no)).copied()
     }
 }
@@ -122,14 +122,14 @@ impl Rows<'_> {
 fn put_pulses(
     transaction: &Transaction<'_>,
     pulses: &[Pulse],
-    meters: &[i64],
+    meters: &[MeterRow],
     segments: &Rows<'_>,
-    newest: i64,
-) -> Result<i64, JournalError> {
+    newest: PulseId,
+) -> Result<PulseId, JournalError> {
     let mut id = newest;
     let mut totals: HashMap<MeterId, Total> = HashMap::new();
     for pulse in pulses {
-        id += 1;
+        id = id.next();
         let segment = segments
             .of(pulse.segment)
             .expect("capture tells of a segment before its first pulse");
@@ -150,7 +150,7 @@ fn put_pulses(
 fn put_losses(
     transaction: &Transaction<'_>,
     losses: &Losses,
-    meters: &[i64],
+    meters: &[MeterRow],
 ) -> Result<(), JournalError> {
     for ((meter, cause), loss) in losses {
         lose(transaction, meters[meter.index()], *cause, *loss)?;

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use crate::journal::refusal::Refusal;
 use crate::live::Board;
-use crate::model::{MonoNs, WallNs};
+use crate::model::{MonoNs, PulseId, WallNs};
 
 /// One look at the marks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Mark {
     /// The newest id that survives the death of the process.
-    pub committed: i64,
+    pub committed: PulseId,
     /// The newest id that survives a power cut.
-    pub durable: i64,
+    pub durable: PulseId,
     /// Rounds that the writer has finished: it is alive while they grow.
     pub rounds: u64,
     /// Commits so far, of pulses or of anything else.
@@ -64,7 +64,7 @@ pub struct Marks {
 
 impl Marks {
     /// Marks for a journal whose newest, durable id is `newest`.
-    pub fn at(newest: i64) -> Marks {
+    pub fn at(newest: PulseId) -> Marks {
         let marks = Marks::default();
         let mut mark = marks.lock();
         (mark.committed, mark.durable) = (newest, newest);
@@ -73,7 +73,7 @@ impl Marks {
     }
 
     /// Marks for a journal whose newest id is `newest`, of which it is not known yet what is on the disk.
-    pub fn unproven(newest: i64, now_ns: MonoNs) -> Marks {
+    pub fn unproven(newest: PulseId, now_ns: MonoNs) -> Marks {
         let marks = Marks::default();
         marks.committed(newest, false, now_ns);
         marks
@@ -101,7 +101,7 @@ impl Marks {
     }
 
     /// A commit has been made whose newest pulse is `newest`.
-    pub fn committed(&self, newest: i64, settled: bool, now_ns: MonoNs) {
+    pub fn committed(&self, newest: PulseId, settled: bool, now_ns: MonoNs) {
         let mut mark = self.lock();
         mark.committed = newest;
         mark.commits += 1;

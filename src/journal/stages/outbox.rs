@@ -87,14 +87,15 @@ fn is_urgent(news: &DeliveryNews) -> bool {
 mod tests {
     use super::*;
     use crate::journal::ids::IdRanges;
+    use crate::model::{IdRange, PulseId};
 
     #[test]
     fn what_is_put_back_lies_below_what_has_come_since() {
         let outbox = Outbox::default();
         let news = |last, much| DeliveryNews {
-            delivered: Some(IdRanges::from_ranges([(1, last)])),
+            delivered: Some(IdRanges::from_ranges([IdRange::up_to(PulseId(last))])),
             much,
-            released: vec![last],
+            released: vec![PulseId(last)],
             ..DeliveryNews::default()
         };
         outbox.leave(news(5, false));
@@ -105,7 +106,7 @@ mod tests {
         assert_eq!(
             all,
             DeliveryNews {
-                released: vec![5, 9],
+                released: vec![PulseId(5), PulseId(9)],
                 ..news(9, true)
             }
         );

@@ -11,7 +11,7 @@ use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::{FILE_NAME, JournalError};
 use crate::live::Board;
-use crate::model::{MeterId, MonoNs, NS_PER_S, Pulse, WallNs};
+use crate::model::{IdRange, MeterId, MonoNs, NS_PER_S, Pulse, PulseId, SegmentRow, WallNs};
 
 /// What a meter's usual silence is changes slowly, and costs a read of four weeks.
 const SILENCE_EVERY_NS: i64 = 3_600 * NS_PER_S;
@@ -36,9 +36,9 @@ pub(super) struct Publisher {
     configured: Vec<String>,
     // State.
     /// Segments that were not final at the last look.
-    provisional: HashSet<i64>,
+    provisional: HashSet<SegmentRow>,
     /// Offsets of segments that are: they never change, so a commit asks nothing.
-    finals: HashMap<i64, i64>,
+    finals: HashMap<SegmentRow, i64>,
     /// Something has changed that has to be read again.
     is_stale: bool,
     silence_ns: MonoNs,
@@ -75,6 +75,7 @@ impl Publisher {
             looks_again: false,
         };
         publisher.read_totals()?;
+        publisher.read_newest(&journal.boot_id, (now_ns, wall_ns))?;
         publisher.read_silences(wall_ns)?;
         Ok(publisher)
     }
@@ -87,6 +88,7 @@ impl Publisher {
             for meter in &mut meters.all {
                 let before = known.get(&meter.name);
                 meter.usual_silence_s = before.and_then(|before| before.usual_silence_s);
+                meter.earlier = before.map(|before| before.earlier).unwrap_or_default();
             }
             *known = meters;
         });
@@ -95,6 +97,17 @@ impl Publisher {
             (journal.simulated, journal.clock) = (read.simulated, read.clock);
         });
         self.is_stale = false;
+        Ok(())
+    }
+
+    /// The last pulses of earlier runs: power is known before the next ones come.
+    fn read_newest(&mut self, boot_id: &str, now: (MonoNs, WallNs)) -> Result<(), JournalError> {
+        let newest = self.reader.newest_stamps(boot_id, now)?;
+        self.board.publish_meters(|meters| {
+            for (name, stamps) in newest {
+                meters.entry(&name).earlier = stamps;
+            }
+        });
         Ok(())
     }
 
@@ -114,7 +127,7 @@ impl Publisher {
     }
 
     /// `pending` is committed; its newest pulse is `newest`.
-    pub(super) fn committed(&mut self, journal: &Journal, pending: &Pending, newest: i64) {
+    pub(super) fn committed(&mut self, journal: &Journal, pending: &Pending, newest: PulseId) {
         self.is_stale |= !pending.segments.is_empty();
         // Of each meter: how many pulses, and the last one.
         let mut counted: BTreeMap<MeterId, (i64, Pulse)> = BTreeMap::new();
@@ -151,14 +164,14 @@ impl Publisher {
             self.board.publish_journal(|journal| {
                 let first = journal
                     .bounds
-                    .map_or(newest + 1 - count, |(first, _)| first);
-                journal.bounds = Some((first, newest));
+                    .map_or(newest - (count - 1), |bounds| bounds.first);
+                journal.bounds = Some(IdRange::new(first, newest));
             });
         }
     }
 
     /// The offset of a segment, if it is final.
-    fn final_offset_ns(&mut self, segment: i64) -> Option<i64> {
+    fn final_offset_ns(&mut self, segment: SegmentRow) -> Option<i64> {
         if self.provisional.contains(&segment) {
             return None;
         }

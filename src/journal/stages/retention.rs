@@ -9,7 +9,7 @@ use crate::journal::tables::ledger::lose;
 use crate::journal::tables::size::used_bytes;
 use crate::journal::tables::thinned::thin;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{Loss, LossCause, WallNs};
+use crate::model::{IdRange, Loss, LossCause, MeterRow, PulseId, WallNs};
 
 /// Rows a step: large batches write least (75 bytes a pulse, 345 in batches of 20), and this
 /// many take some milliseconds, so that new pulses hardly wait.
@@ -30,26 +30,22 @@ impl Journal {
     pub fn prune(
         &mut self,
         delivered: &IdRanges,
-        counted: i64,
+        counted: PulseId,
         before_ns: WallNs,
     ) -> Result<i64, JournalError> {
         let Some(first) = self.oldest()? else {
             return Ok(0);
         };
         // The first range of delivered ids, if the oldest pulse is in it.
-        let Some(end) = delivered
-            .ranges()
-            .iter()
-            .find(|r| r.0 <= first && first <= r.1)
-        else {
+        let Some(done) = delivered.ranges().iter().find(|r| r.contains(first)) else {
             return Ok(0);
         };
         let last = (first + PRUNE_ROWS - 1)
-            .min(end.1)
+            .min(done.last)
             .min(counted)
-            .min(self.newest() - 1);
+            .min(self.newest().previous());
         // The first one that is too young ends it; wall time may run backwards over a step.
-        let young: Option<i64> = self
+        let young: Option<PulseId> = self
             .connection
             .query_row(
                 "SELECT min(p.id) FROM pulse p JOIN clock_segment s ON s.id = p.segment
@@ -59,11 +55,12 @@ impl Journal {
                 |row| row.get(0),
             )
             .op("be read")?;
-        let last = young.map_or(last, |id| id - 1);
-        if last - first + 1 < PRUNE_ROWS_MIN {
+        let last = young.map_or(last, PulseId::previous);
+        let leaving = IdRange::new(first, last);
+        if leaving.len() < PRUNE_ROWS_MIN {
             return Ok(0);
         }
-        self.delete(first, last, None)
+        self.delete(leaving, None)
     }
 
     /// Makes room: deletes up to [`PRUNE_ROWS`] of the oldest pulses, whatever they are, unless
@@ -86,19 +83,19 @@ impl Journal {
         let Some(first) = self.oldest()? else {
             return Ok(0);
         };
-        let last = self.leaving(first, before_ns)?;
-        if last < first {
+        let leaving = IdRange::new(first, self.leaving(first, before_ns)?);
+        if leaving.is_empty() {
             return Ok(0);
         }
         let nothing = IdRanges::default();
-        let lost = delivered.unwrap_or(&nothing).gaps(first, last);
-        self.delete(first, last, Some((&lost, now_ns)))
+        let lost = delivered.unwrap_or(&nothing).gaps(leaving);
+        self.delete(leaving, Some((&lost, now_ns)))
     }
 
     /// The last of the pulses that leave in one step if `first` is the oldest.
-    fn leaving(&self, first: i64, before_ns: WallNs) -> Result<i64, JournalError> {
-        let last = (first + PRUNE_ROWS - 1).min(self.newest() - 1);
-        let young: Option<i64> = self
+    fn leaving(&self, first: PulseId, before_ns: WallNs) -> Result<PulseId, JournalError> {
+        let last = (first + PRUNE_ROWS - 1).min(self.newest().previous());
+        let young: Option<PulseId> = self
             .connection
             .query_row(
                 "SELECT min(p.id) FROM pulse p JOIN clock_segment s ON s.id = p.segment
@@ -107,14 +104,14 @@ impl Journal {
                 |row| row.get(0),
             )
             .op("be read")?;
-        Ok(young.map_or(last, |id| id - 1))
+        Ok(young.map_or(last, PulseId::previous))
     }
 
     /// The newest id that the next [`Journal::make_room`] may delete; None: none.
     pub(in crate::journal) fn leaving_next(
         &self,
         before_ns: WallNs,
-    ) -> Result<Option<i64>, JournalError> {
+    ) -> Result<Option<PulseId>, JournalError> {
         let Some(first) = self.oldest()? else {
             return Ok(None);
         };
@@ -122,18 +119,17 @@ impl Journal {
         Ok((last >= first).then_some(last))
     }
 
-    fn oldest(&self) -> Result<Option<i64>, JournalError> {
+    fn oldest(&self) -> Result<Option<PulseId>, JournalError> {
         self.connection
             .query_row("SELECT min(id) FROM pulse", [], |row| row.get(0))
             .op("be read")
     }
 
-    /// Deletes `first..=last`; those among them in `lost` go into the ledger.
+    /// Deletes the pulses of a range; those among them in `lost` go into the ledger.
     fn delete(
         &mut self,
-        first: i64,
-        last: i64,
-        lost: Option<(&[(i64, i64)], WallNs)>,
+        leaving: IdRange,
+        lost: Option<(&[IdRange], WallNs)>,
     ) -> Result<i64, JournalError> {
         let transaction = self
             .connection
@@ -143,12 +139,12 @@ impl Journal {
             for range in ranges {
                 count_lost(&transaction, *range, now_ns)?;
             }
-            thin(&transaction, (first, last))?;
+            thin(&transaction, leaving)?;
         }
         let deleted = transaction
             .execute(
                 "DELETE FROM pulse WHERE id BETWEEN ?1 AND ?2",
-                (first, last),
+                (leaving.first, leaving.last),
             )
             .op("delete pulses")?;
         transaction.commit().op("commit")?;
@@ -159,10 +155,10 @@ impl Journal {
 /// Enters the pulses of a range into the ledger as given up, with their own times.
 fn count_lost(
     transaction: &Transaction<'_>,
-    range: (i64, i64),
+    range: IdRange,
     now_ns: WallNs,
 ) -> Result<(), JournalError> {
-    let lost: Vec<(i64, i64, WallNs, WallNs)> = transaction
+    let lost: Vec<(MeterRow, i64, WallNs, WallNs)> = transaction
         .prepare_cached(
             "SELECT p.meter, count(*),
                  coalesce(min(p.mono_ns + s.offset_ns), ?3), coalesce(max(p.mono_ns + s.offset_ns), ?3)
@@ -170,7 +166,7 @@ fn count_lost(
              WHERE p.id BETWEEN ?1 AND ?2 GROUP BY p.meter",
         )
         .and_then(|mut select| {
-            select.query_map((range.0, range.1, now_ns), |row| row.try_into())?.collect()
+            select.query_map((range.first, range.last, now_ns), |row| row.try_into())?.collect()
         })
         .op("be read")?;
     for (meter, pulses, first_ns, last_ns) in lost {

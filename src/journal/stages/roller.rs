@@ -8,7 +8,7 @@ use crate::journal::JournalError;
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::ids::IdRanges;
-use crate::model::WindowCounts;
+use crate::model::{IdRange, PulseId, WindowCounts};
 
 /// Pulses in one commit.
 const ROLL_PULSES: usize = 5_000;
@@ -49,7 +49,7 @@ impl Roller {
     pub(in crate::journal) fn step(
         &mut self,
         journal: &mut Journal,
-        newest: i64,
+        newest: PulseId,
         segments_settled: u64,
     ) -> Result<bool, JournalError> {
         if self.settled_seen != segments_settled {
@@ -60,38 +60,32 @@ impl Roller {
             self.thinned = journal.count_thinned(&self.rolled)?;
         }
         let mut done = self.rolled.clone();
-        for (first, last) in self.held.ranges() {
-            done.add(*first, *last);
-        }
-        let Some(&(first, last)) = done.gaps(1, newest).first() else {
+        done.extend(self.held.ranges().iter().copied());
+        let Some(&next) = done.gaps(IdRange::up_to(newest)).first() else {
             self.settled_seen = segments_settled;
             return Ok(self.thinned);
         };
-        let page = self.reader.page(first, last, ROLL_PULSES)?;
+        let page = self.reader.page(next, ROLL_PULSES)?;
         let mut tally = WindowCounts::default();
         for entry in &page.entries {
             tally.add(entry.id, entry.meter, entry.wall_ns);
         }
         let mut rolled = self.rolled.clone();
-        for (first, last) in &page.covered {
-            rolled.add(*first, *last);
-        }
+        rolled.extend(page.covered);
         if rolled != self.rolled {
             journal.keep_windows(&tally, &rolled)?;
             self.rolled = rolled;
         }
-        for (first, last) in &page.held {
-            self.held.add(*first, *last);
-        }
+        self.held.extend(page.held);
         self.settled_seen = segments_settled;
         Ok(true)
     }
 
     /// The newest id up to which every pulse is counted.
-    pub(in crate::journal) fn counted_until(&self) -> i64 {
+    pub(in crate::journal) fn counted_until(&self) -> PulseId {
         match self.rolled.ranges().first() {
-            Some((1, last)) => *last,
-            _ => 0,
+            Some(range) if range.first == PulseId::FIRST => range.last,
+            _ => PulseId::default(),
         }
     }
 }

@@ -10,7 +10,7 @@ use tracing::warn;
 use crate::intake::{Intake, Pending};
 use crate::journal::handles::journal::Journal;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{Losses, MeterId, MonoNs, SegmentNo, WallNs};
+use crate::model::{Losses, MeterId, MeterRow, MonoNs, PulseId, SegmentNo, SegmentRow, WallNs};
 
 /// The most pulses that are kept so: more than come between two syncs of a card that takes its time.
 /// Those above are in the journal all the same.
@@ -22,7 +22,7 @@ struct Kept {
     /// Its number.
     commit: u64,
     /// The newest id after it.
-    newest: i64,
+    newest: PulseId,
     /// What was committed.
     pending: Pending,
 }
@@ -37,7 +37,7 @@ pub(in crate::journal) struct Unsynced {
 
 impl Unsynced {
     /// Keeps what commit number `commit` has made; its newest id is `newest`.
-    pub(in crate::journal) fn keep(&mut self, commit: u64, newest: i64, pending: Pending) {
+    pub(in crate::journal) fn keep(&mut self, commit: u64, newest: PulseId, pending: Pending) {
         // None of those that failed before can be found any more.
         self.attempts.0.clear();
         self.pulses += pending.pulses.len();
@@ -127,11 +127,11 @@ impl Attempts {
 #[derive(Debug)]
 pub struct Carryover {
     /// The newest id that it knows to have committed.
-    pub(in crate::journal) newest: i64,
+    pub(in crate::journal) newest: PulseId,
     /// This run's segments, and the state of the lines.
     pub(in crate::journal) standing: Pending,
     /// Rows of this run's segments.
-    pub(in crate::journal) segments: HashMap<SegmentNo, i64>,
+    pub(in crate::journal) segments: HashMap<SegmentNo, SegmentRow>,
     pub(in crate::journal) unsynced: Unsynced,
     /// What it had seen of the clock and the lines is in here too.
     pub(in crate::journal) file: PathBuf,
@@ -171,8 +171,8 @@ impl Carryover {
         let found = intake.drop_found(ours, losses.unwrap_or(&Losses::new()));
         let mut missing = std::mem::take(&mut self.standing);
         for kept in self.unsynced.commits.drain(..).skip(survived) {
-            let first = kept.newest - i64::try_from(kept.pending.pulses.len()).expect("few") + 1;
-            let known = usize::try_from(journal.newest() - first + 1).unwrap_or(0);
+            let before = kept.newest - i64::try_from(kept.pending.pulses.len()).expect("few");
+            let known = usize::try_from(journal.newest() - before).unwrap_or(0);
             let pulses = kept.pending.pulses.iter().skip(known);
             missing.pulses.extend(pulses);
             for ((meter, cause), loss) in kept.pending.losses {
@@ -217,7 +217,7 @@ impl Carryover {
 
 impl Journal {
     /// Takes over the rows of segments that are still there; the others will get the rows they had.
-    fn know_segments(&mut self, rows: &HashMap<SegmentNo, i64>) -> Result<(), JournalError> {
+    fn know_segments(&mut self, rows: &HashMap<SegmentNo, SegmentRow>) -> Result<(), JournalError> {
         for (no, row) in rows {
             let boot: Option<String> = self
                 .connection
@@ -238,13 +238,13 @@ impl Journal {
     }
 
     /// Pulses above an id: meter and stamp, in their order. Pulses of meters that are not configured end them.
-    fn stamps_since(&self, id: i64) -> Result<Vec<(MeterId, MonoNs)>, JournalError> {
+    fn stamps_since(&self, id: PulseId) -> Result<Vec<(MeterId, MonoNs)>, JournalError> {
         let mut query = self
             .connection
             .prepare("SELECT meter, mono_ns FROM pulse WHERE id > ?1 ORDER BY id")
             .op("be read")?;
         let rows = query
-            .query_map([id], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))
+            .query_map([id], |row| Ok((row.get::<_, MeterRow>(0)?, row.get(1)?)))
             .op("be read")?;
         let mut found = Vec::new();
         for row in rows {

@@ -1,12 +1,14 @@
 //! Clock segments that no pulse belongs to any more. A clock that is stepped every minute makes half a million
 //! of them in a year; they are looked for when there are many, a piece at a time beside everything else.
 
+use std::collections::BTreeSet;
+
 use rusqlite::params;
 
 use crate::journal::handles::journal::Journal;
-use crate::journal::ids::IdRanges;
 use crate::journal::tables::segments::IMPORT_BOOT;
 use crate::journal::{JournalError, OpContext};
+use crate::model::{PulseId, SegmentRow};
 
 /// As long as there are fewer nothing is done.
 const SEGMENTS_MANY: i64 = 1_000;
@@ -26,10 +28,10 @@ pub(in crate::journal) struct UnusedSegments {
 #[derive(Debug)]
 struct Search {
     /// Segments after this are too new to be judged.
-    last: i64,
+    last: SegmentRow,
     /// Pulses up to this were looked at.
-    looked: i64,
-    used: IdRanges,
+    looked: PulseId,
+    used: BTreeSet<SegmentRow>,
 }
 
 impl UnusedSegments {
@@ -46,8 +48,8 @@ impl UnusedSegments {
                 };
                 Search {
                     last,
-                    looked: 0,
-                    used: IdRanges::default(),
+                    looked: PulseId::default(),
+                    used: BTreeSet::new(),
                 }
             }
         };
@@ -61,8 +63,8 @@ impl UnusedSegments {
 
 impl Journal {
     /// The newest segment, if there are many.
-    fn many_segments(&self) -> Result<Option<i64>, JournalError> {
-        let (count, last): (i64, Option<i64>) = self
+    fn many_segments(&self) -> Result<Option<SegmentRow>, JournalError> {
+        let (count, last): (i64, Option<SegmentRow>) = self
             .connection
             .prepare_cached("SELECT count(*), max(id) FROM clock_segment")
             .and_then(|mut select| select.query_row([], |row| row.try_into()))
@@ -72,7 +74,7 @@ impl Journal {
 
     /// Looks at some more pulses; true if there are more.
     fn look_for_used(&self, search: &mut Search) -> Result<bool, JournalError> {
-        let found: Vec<(i64, i64, i64)> = self
+        let found: Vec<(SegmentRow, PulseId, i64)> = self
             .connection
             .prepare_cached(
                 "SELECT segment, max(id), count(*) FROM (
@@ -86,7 +88,7 @@ impl Journal {
             .op("be read")?;
         let mut pulses = 0;
         for (segment, newest, count) in found {
-            search.used.add(segment, segment);
+            search.used.insert(segment);
             search.looked = search.looked.max(newest);
             pulses += count;
         }
@@ -95,7 +97,7 @@ impl Journal {
 
     /// Deletes what no pulse was found of, but for what tells how the clock of this boot stands.
     fn delete_unused(&self, search: &Search) -> Result<(), JournalError> {
-        let unused: Vec<i64> = self
+        let unused: Vec<SegmentRow> = self
             .connection
             .prepare_cached(
                 "SELECT id FROM clock_segment s WHERE id <= ?1 AND trust > 0 AND boot_id <> ?2
@@ -112,18 +114,18 @@ impl Journal {
                 ids.collect()
             })
             .op("be read")?;
-        let known = |id: &i64| self.segments.values().any(|row| row == id);
+        let known = |row: &SegmentRow| self.segments.values().any(|of_run| of_run == row);
         let unused = unused
             .into_iter()
-            .filter(|id| !search.used.contains(*id) && !known(id));
+            .filter(|row| !search.used.contains(row) && !known(row));
         let transaction = self
             .connection
             .unchecked_transaction()
             .op("begin a commit")?;
-        for id in unused.take(LEAVE_SEGMENTS) {
+        for row in unused.take(LEAVE_SEGMENTS) {
             transaction
                 .prepare_cached("DELETE FROM clock_segment WHERE id = ?1")
-                .and_then(|mut delete| delete.execute([id]))
+                .and_then(|mut delete| delete.execute([row]))
                 .op("delete clock segments")?;
         }
         transaction.commit().op("commit")

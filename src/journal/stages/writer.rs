@@ -21,7 +21,7 @@ use crate::journal::stages::publisher::Publisher;
 use crate::journal::stages::roller::Roller;
 use crate::journal::stages::unsynced::{Carryover, Unsynced};
 use crate::journal::stages::unused::UnusedSegments;
-use crate::model::{Backoff, MonoNs, NS_PER_S, View, Watched};
+use crate::model::{Backoff, DestinationRow, MonoNs, NS_PER_S, PulseId, View, Watched};
 
 /// What was delivered is saved this often: after a crash so many seconds are sent again, which is
 /// harmless, and the card is spared a write a second.
@@ -55,7 +55,7 @@ const IDLE_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 struct Closing {
     watched: Watched,
-    newest: i64,
+    newest: PulseId,
 }
 
 /// The stage.
@@ -69,7 +69,7 @@ pub struct Writer {
     pub(super) clock: Arc<dyn Clock>,
     // Settings.
     pub(super) settings: JournalSettings,
-    pub(super) destination: Option<i64>,
+    pub(super) destination: Option<DestinationRow>,
     // State.
     pub(super) reserve: Reserve,
     unused: UnusedSegments,
@@ -80,7 +80,7 @@ pub struct Writer {
     looked_minute_s: i64,
     rolled_ns: MonoNs,
     /// When how far the lines were watched was kept, and the newest pulse then.
-    watched_kept: Option<(MonoNs, i64)>,
+    watched_kept: Option<(MonoNs, PulseId)>,
     pub(super) delivered: IdRanges,
     saved_ns: MonoNs,
     /// What is kept of the lines: the version, and whether the clock was trusted then.
@@ -104,7 +104,7 @@ impl Writer {
         marks: Arc<Marks>,
         clock: Arc<dyn Clock>,
         settings: JournalSettings,
-        destination: Option<(i64, IdRanges)>,
+        destination: Option<(DestinationRow, IdRanges)>,
     ) -> Result<Writer, JournalError> {
         let now_ns = clock.mono_ns();
         let hard_bound = settings
@@ -274,32 +274,32 @@ impl Writer {
                 return unfinished;
             }
         }
-        self.keep_watched(&closing, now_ns)?;
+        let is_news = self.keep_watched(&closing, now_ns)?;
         self.rolled_ns = now_ns;
         self.marks.closed(self.looked_minute_s);
         // A clock that is wrong must not delete.
         match closing.watched.sure_ns {
-            Some(sure_ns) => self.journal.prune_windows(sure_ns),
-            None => Ok(false),
+            Some(sure_ns) if is_news => self.journal.prune_windows(sure_ns),
+            _ => Ok(false),
         }
     }
 
-    /// Keeps how far the lines were watched, if that is worth a write.
-    fn keep_watched(&mut self, closing: &Closing, now_ns: MonoNs) -> Result<(), JournalError> {
+    /// Keeps how far the lines were watched, if that is worth a write. False: it is not.
+    fn keep_watched(&mut self, closing: &Closing, now_ns: MonoNs) -> Result<bool, JournalError> {
         let newest = closing.newest;
         let is_known = self
             .watched_kept
             .is_some_and(|(kept_ns, known)| known == newest && now_ns - kept_ns < WATCHED_SAVE_NS);
         if self.destination.is_none() && is_known {
-            return Ok(());
+            return Ok(false);
         }
         self.journal.keep_watched(&closing.watched)?;
         self.watched_kept = Some((now_ns, newest));
-        Ok(())
+        Ok(true)
     }
 
     /// Counts some of the pulses up to id `newest` in windows; true if there is more to do.
-    pub(super) fn count_windows(&mut self, newest: i64) -> Result<bool, JournalError> {
+    pub(super) fn count_windows(&mut self, newest: PulseId) -> Result<bool, JournalError> {
         if let Some(destination) = self.destination {
             let until_s = self.outbox.compared_until_s();
             self.journal.comparing = Comparing {

@@ -6,8 +6,8 @@ use crate::journal::handles::journal::{Comparing, Journal};
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
 use crate::live::TierLive;
-use crate::model::Spans;
 use crate::model::Tier;
+use crate::model::{DestinationRow, Spans};
 
 /// A window that has changed after the server was compared with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +182,7 @@ pub(in crate::journal) fn note_change(
 /// Keeps how far a destination has been compared.
 pub(in crate::journal) fn put_reconciled(
     transaction: &Transaction<'_>,
-    destination: i64,
+    destination: DestinationRow,
     news: &Reconciled,
 ) -> Result<(), JournalError> {
     let level = news.level.as_code();
@@ -212,7 +212,7 @@ pub(in crate::journal) fn put_reconciled(
 
 fn put_looked(
     transaction: &Transaction<'_>,
-    (destination, level): (i64, i64),
+    (destination, level): (DestinationRow, i64),
     looked: &Looked,
 ) -> Result<(), JournalError> {
     let kept = "keep what was compared";
@@ -259,7 +259,7 @@ fn put_looked(
 
 fn spans(
     connection: &Connection,
-    (destination, level, kind): (i64, i64, i64),
+    (destination, level, kind): (DestinationRow, i64, i64),
 ) -> rusqlite::Result<Spans> {
     let mut select = connection.prepare_cached(
         "SELECT from_s, to_s FROM compare_span
@@ -274,7 +274,11 @@ impl Reader {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn compared(&self, destination: i64, level: Tier) -> Result<Compared, JournalError> {
+    pub fn compared(
+        &self,
+        destination: DestinationRow,
+        level: Tier,
+    ) -> Result<Compared, JournalError> {
         let code = level.as_code();
         let known: Option<(i64, i64, i64)> = self
             .connection
@@ -305,7 +309,7 @@ impl Reader {
     /// When the journal cannot be read.
     pub fn changed_windows(
         &self,
-        destination: i64,
+        destination: DestinationRow,
         level: Tier,
         before_s: i64,
         limit: usize,

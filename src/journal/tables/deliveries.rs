@@ -8,19 +8,20 @@ use rusqlite::{Connection, OptionalExtension, Params, Transaction, params};
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::ids::IdRanges;
+use crate::journal::sql::id_range;
 use crate::journal::tables::compared::{Reconciled, put_reconciled};
 use crate::journal::tables::ledger::lose;
 use crate::journal::tables::quarantine::release;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{Loss, LossCause, WallNs};
+use crate::model::{DestinationRow, IdRange, Loss, LossCause, MeterRow, PulseId, WallNs};
 
 /// A point that a destination refused for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedPulse {
     /// The pulse's id.
-    pub pulse: i64,
+    pub pulse: PulseId,
     /// The meter's row.
-    pub meter: i64,
+    pub meter: MeterRow,
     /// The pulse's stamp.
     pub wall_ns: WallNs,
     /// What the server said.
@@ -31,9 +32,9 @@ pub struct RefusedPulse {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExpiredPulse {
     /// The pulse's id.
-    pub pulse: i64,
+    pub pulse: PulseId,
     /// The meter's row.
-    pub meter: i64,
+    pub meter: MeterRow,
     /// The pulse's stamp.
     pub wall_ns: WallNs,
 }
@@ -61,7 +62,7 @@ pub struct DeliveryNews {
     /// Points the server dropped as older than its retention.
     pub expired: Vec<ExpiredPulse>,
     /// Points that are taken out of quarantine, to be sent again, by the pulse's id.
-    pub released: Vec<i64>,
+    pub released: Vec<PulseId>,
     /// A change of state.
     pub state: Option<DestinationState>,
     /// What has been compared of its buckets.
@@ -94,7 +95,7 @@ impl Journal {
     ///
     /// # Errors
     /// When the disk does not take it.
-    pub fn destination(&self, name: &str) -> Result<i64, JournalError> {
+    pub fn destination(&self, name: &str) -> Result<DestinationRow, JournalError> {
         self.connection
             .execute(
                 "INSERT OR IGNORE INTO destination (name) VALUES (?1)",
@@ -114,7 +115,7 @@ impl Journal {
     ///
     /// # Errors
     /// When the disk does not take it.
-    pub fn sends_raw(&self, destination: i64, raw: bool) -> Result<(), JournalError> {
+    pub fn sends_raw(&self, destination: DestinationRow, raw: bool) -> Result<(), JournalError> {
         self.connection
             .execute(
                 "UPDATE destination SET raw = ?2 WHERE id = ?1 AND raw <> ?2",
@@ -130,7 +131,7 @@ impl Journal {
     /// When the disk does not take it; nothing is kept then.
     pub fn keep_delivery(
         &mut self,
-        destination: i64,
+        destination: DestinationRow,
         news: &DeliveryNews,
         now_ns: WallNs,
     ) -> Result<(), JournalError> {
@@ -177,7 +178,7 @@ impl Journal {
 /// What a destination has acknowledged.
 pub(in crate::journal) fn delivered(
     connection: &Connection,
-    destination: i64,
+    destination: DestinationRow,
 ) -> Result<IdRanges, JournalError> {
     let select = "SELECT first_id, last_id FROM delivered WHERE destination = ?1";
     ranges_of(connection, select, [destination])
@@ -192,7 +193,7 @@ pub(in crate::journal) fn ranges_of(
     connection
         .prepare_cached(select)
         .and_then(|mut select| {
-            let ranges = select.query_map(asked, |row| row.try_into())?;
+            let ranges = select.query_map(asked, id_range)?;
             ranges.collect::<Result<Vec<_>, _>>()
         })
         .map(IdRanges::from_ranges)
@@ -202,7 +203,7 @@ pub(in crate::journal) fn ranges_of(
 /// Keeps what a destination has acknowledged.
 pub(in crate::journal) fn put_delivered(
     transaction: &Transaction<'_>,
-    destination: i64,
+    destination: DestinationRow,
     delivered: &IdRanges,
 ) -> Result<(), JournalError> {
     transaction
@@ -211,11 +212,11 @@ pub(in crate::journal) fn put_delivered(
             [destination],
         )
         .op("keep what was delivered")?;
-    for (first, last) in delivered.ranges() {
+    for range in delivered.ranges() {
         transaction
             .execute(
                 "INSERT INTO delivered VALUES (?1, ?2, ?3)",
-                (destination, first, last),
+                (destination, range.first, range.last),
             )
             .op("keep what was delivered")?;
     }
@@ -228,7 +229,7 @@ fn put_expired(
     expired: &[ExpiredPulse],
 ) -> Result<(), JournalError> {
     let mut known = ranges_of(transaction, "SELECT first_id, last_id FROM expired", [])?;
-    let mut meters: BTreeMap<i64, Loss> = BTreeMap::new();
+    let mut meters: BTreeMap<MeterRow, Loss> = BTreeMap::new();
     for ExpiredPulse {
         pulse,
         meter,
@@ -238,7 +239,7 @@ fn put_expired(
         if known.contains(*pulse) {
             continue;
         }
-        known.add(*pulse, *pulse);
+        known.add(IdRange::one(*pulse));
         let one = Loss::at(1, *wall_ns);
         meters
             .entry(*meter)
@@ -252,7 +253,10 @@ fn put_expired(
     put.op("note what is in windows only")?;
     for range in known.ranges() {
         transaction
-            .execute("INSERT INTO expired VALUES (?1, ?2)", *range)
+            .execute(
+                "INSERT INTO expired VALUES (?1, ?2)",
+                (range.first, range.last),
+            )
             .op("note what is in windows only")?;
     }
     Ok(())
@@ -260,7 +264,7 @@ fn put_expired(
 
 fn put_refused(
     transaction: &Transaction<'_>,
-    destination: i64,
+    destination: DestinationRow,
     refused: &RefusedPulse,
     now_ns: WallNs,
 ) -> Result<(), JournalError> {
@@ -298,7 +302,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn delivered(&self, destination: i64) -> Result<IdRanges, JournalError> {
+    pub fn delivered(&self, destination: DestinationRow) -> Result<IdRanges, JournalError> {
         delivered(&self.connection, destination)
     }
 
@@ -306,7 +310,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn sends_raw(&self, destination: i64) -> Result<bool, JournalError> {
+    pub fn sends_raw(&self, destination: DestinationRow) -> Result<bool, JournalError> {
         self.connection
             .prepare_cached("SELECT raw FROM destination WHERE id = ?1")
             .and_then(|mut select| select.query_row([destination], |row| row.get(0)).optional())
@@ -318,7 +322,9 @@ impl Reader {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn destinations(&self) -> Result<Vec<(i64, String, DestinationState)>, JournalError> {
+    pub fn destinations(
+        &self,
+    ) -> Result<Vec<(DestinationRow, String, DestinationState)>, JournalError> {
         self.connection
             .prepare_cached(
                 "SELECT id, name, state, message, since_ns FROM destination ORDER BY id",
@@ -341,7 +347,10 @@ impl Reader {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn views_state(&self, destination: i64) -> Result<DestinationState, JournalError> {
+    pub fn views_state(
+        &self,
+        destination: DestinationRow,
+    ) -> Result<DestinationState, JournalError> {
         self.connection
             .prepare_cached(
                 "SELECT views_state, views_message, views_since_ns FROM destination WHERE id = ?1",

@@ -6,8 +6,8 @@ use rusqlite::Connection;
 
 use crate::journal::JournalError;
 use crate::journal::tables::windows::{Window, windows_of};
-use crate::model::View;
 use crate::model::hour::HourCounts;
+use crate::model::{MeterRow, View};
 
 /// Seconds of windows a read, whole hours.
 const MONTH_S: i64 = 30 * 86_400;
@@ -16,7 +16,7 @@ const MONTH_S: i64 = 30 * 86_400;
 const PULSES_MAX: i64 = 1 << 32;
 
 /// What is counted, by the start of the hour and the meter's row.
-pub(in crate::journal) type Hours = BTreeMap<(i64, i64), HourCounts>;
+pub(in crate::journal) type Hours = BTreeMap<(i64, MeterRow), HourCounts>;
 
 /// Adds a window to its hour; one that cannot be is left out.
 pub(in crate::journal) fn add(hours: &mut Hours, view: View, window: Window) {
@@ -32,7 +32,7 @@ pub(in crate::journal) fn add(hours: &mut Hours, view: View, window: Window) {
 pub(in crate::journal) fn hours_of(
     connection: &Connection,
     span: (i64, i64),
-    meter: Option<i64>,
+    meter: Option<MeterRow>,
 ) -> Result<Hours, JournalError> {
     let mut hours = Hours::new();
     for view in View::ALL {

@@ -4,7 +4,7 @@ use rusqlite::{Row, Transaction};
 
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{Loss, LossCause};
+use crate::model::{Loss, LossCause, MeterRow};
 
 /// An entry of the ledger: the meter's name, why, how many and when.
 pub type LedgerEntry = (String, LossCause, Loss);
@@ -12,7 +12,7 @@ pub type LedgerEntry = (String, LossCause, Loss);
 /// Adds to the ledger.
 pub(in crate::journal) fn lose(
     transaction: &Transaction<'_>,
-    meter: i64,
+    meter: MeterRow,
     cause: LossCause,
     loss: Loss,
 ) -> Result<(), JournalError> {

@@ -8,12 +8,12 @@ use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::tables::windows::put_watched;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{FilterState, LineNow, LineState, MeterId, NS_PER_S, WatchedStretch};
+use crate::model::{FilterState, LineNow, LineState, MeterId, MeterRow, NS_PER_S, WatchedStretch};
 
 /// Keeps the state of a meter's line.
 pub(in crate::journal) fn put_line(
     transaction: &Transaction<'_>,
-    meter: i64,
+    meter: MeterRow,
     state: &LineState,
 ) -> Result<(), JournalError> {
     let filter = serde_json::to_string(&state.filter).expect("numbers and flags");

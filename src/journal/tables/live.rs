@@ -2,13 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use crate::journal::JournalError;
+use crate::journal::db::kind::SIMULATED_BOOT;
 use crate::journal::handles::reader::Reader;
+use crate::journal::{JournalError, OpContext};
 use crate::live::silence;
 use crate::live::{
-    ClockLive, DeliveryLive, JournalLive, JournalPhase, MeterLive, MetersLive, ViewsLive,
+    ClockLive, DeliveryLive, JournalLive, JournalPhase, MeterLive, MetersLive, Stamps, ViewsLive,
 };
-use crate::model::{DeliveryState, NS_PER_S, Reading, Tier, View, ViewsState, WallNs};
+use crate::model::{
+    DeliveryState, IdRange, MeterRow, MonoNs, NS_PER_S, PulseId, Reading, Tier, View, ViewsState,
+    WallNs,
+};
+
+/// Among so many newest pulses the last ones of each meter are looked for.
+const NEWEST: i64 = 20_000;
 
 impl Reader {
     /// What is counted of each meter, without its usual silence. `configured`: the meters that the configuration lists.
@@ -43,6 +50,35 @@ impl Reader {
         Ok(readings.into_iter().rev().find(|reading| reading.adopted))
     }
 
+    /// The stamps of the last pulses of each meter in this boot, by its name, as far as they are among the newest of all.
+    /// Each simulated run begins its clock again: there they are placed by wall time.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(in crate::journal) fn newest_stamps(
+        &self,
+        boot_id: &str,
+        (now_ns, wall_ns): (MonoNs, WallNs),
+    ) -> Result<BTreeMap<String, Stamps>, JournalError> {
+        let is_simulated = boot_id == SIMULATED_BOOT;
+        let mut newest: BTreeMap<String, Stamps> = BTreeMap::new();
+        self.connection
+            .prepare_cached(
+                "SELECT m.name, p.mono_ns + CASE WHEN ?3 THEN s.offset_ns - ?4 ELSE 0 END AS at_ns
+                 FROM pulse p JOIN clock_segment s ON s.id = p.segment JOIN meter m ON m.id = p.meter
+                 WHERE p.id > (SELECT max(id) FROM pulse) - ?1 AND s.boot_id = ?2 AND at_ns <= ?5 ORDER BY p.id",
+            )
+            .and_then(|mut select| {
+                let mut rows = select.query((NEWEST, boot_id, is_simulated, wall_ns - now_ns, now_ns))?;
+                while let Some(row) = rows.next()? {
+                    newest.entry(row.get(0)?).or_default().push(row.get(1)?);
+                }
+                Ok(())
+            })
+            .op("be read")?;
+        Ok(newest)
+    }
+
     /// For how many seconds each meter may be silent, by its history; without those of which too little is known.
     ///
     /// # Errors
@@ -50,7 +86,7 @@ impl Reader {
     pub fn usual_silences_s(&self, now_ns: WallNs) -> Result<BTreeMap<String, i64>, JournalError> {
         let now_s = now_ns.div_euclid(NS_PER_S);
         let names = self.meter_names()?;
-        let mut hours: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        let mut hours: BTreeMap<MeterRow, Vec<i64>> = BTreeMap::new();
         for window in self.windows(View::Hour, silence::history_from_s(now_s), now_s)? {
             if window.pulses > 0 {
                 hours.entry(window.meter).or_default().push(window.start_s);
@@ -68,7 +104,7 @@ impl Reader {
     /// When the journal cannot be read.
     pub fn journal_live(&self) -> Result<JournalLive, JournalError> {
         let bounds = self.bounds()?;
-        let newest = bounds.map_or(0, |(_, last)| last);
+        let newest = bounds.map_or(PulseId::default(), |ids| ids.last);
         let clock = self.clock_trust()?;
         Ok(JournalLive {
             phase: JournalPhase::Open,
@@ -92,7 +128,7 @@ impl Reader {
     pub fn delivery_live(
         &mut self,
         name: &str,
-        bounds: Option<(i64, i64)>,
+        bounds: Option<IdRange>,
     ) -> Result<Option<(DeliveryLive, ViewsLive)>, JournalError> {
         let destinations = self.destinations()?;
         let known = destinations.into_iter().find(|(_, known, _)| known == name);
@@ -107,11 +143,11 @@ impl Reader {
             since_ns: state.since_ns,
             ..DeliveryLive::default()
         };
-        if let Some((first, last)) = bounds.filter(|_| delivery.raw) {
+        if let Some(ids) = bounds.filter(|_| delivery.raw) {
             let delivered = self.delivered(row)?;
-            (delivery.missing, delivery.seen) = (delivered.missing(first, last), last);
-            if let Some(gap) = delivered.gaps(first, last).first() {
-                delivery.oldest_ns = self.stamp_of(gap.0)?;
+            (delivery.missing, delivery.seen) = (delivered.missing(ids), ids.last);
+            if let Some(gap) = delivered.gaps(ids).first() {
+                delivery.oldest_ns = self.stamp_of(gap.first)?;
             }
         }
         let state = self.views_state(row)?;
@@ -133,8 +169,8 @@ impl Reader {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn stamp_of(&mut self, id: i64) -> Result<Option<WallNs>, JournalError> {
-        let page = self.page(id, id, 1)?;
+    pub fn stamp_of(&mut self, id: PulseId) -> Result<Option<WallNs>, JournalError> {
+        let page = self.page(IdRange::one(id), 1)?;
         Ok(page.entries.first().map(|entry| entry.wall_ns))
     }
 }

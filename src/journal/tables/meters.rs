@@ -6,7 +6,7 @@ use rusqlite::Row;
 
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
-use crate::model::WallNs;
+use crate::model::{MeterRow, WallNs};
 
 /// One meter as the journal knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn meter_names(&self) -> Result<BTreeMap<i64, String>, JournalError> {
+    pub fn meter_names(&self) -> Result<BTreeMap<MeterRow, String>, JournalError> {
         self.connection
             .prepare_cached("SELECT id, name FROM meter")
             .and_then(|mut select| select.query_map([], |row| row.try_into())?.collect())
@@ -35,7 +35,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn meter_rows(&self, names: &[String]) -> Result<Vec<Option<i64>>, JournalError> {
+    pub fn meter_rows(&self, names: &[String]) -> Result<Vec<Option<MeterRow>>, JournalError> {
         let known = self.meter_names()?;
         let row = |name: &String| {
             known

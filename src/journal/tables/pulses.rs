@@ -5,16 +5,17 @@ use std::collections::HashSet;
 use rusqlite::{OptionalExtension, Transaction};
 
 use crate::journal::handles::reader::Reader;
+use crate::journal::sql::id_range_if_any;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{MonoNs, WallNs};
+use crate::model::{IdRange, MeterRow, MonoNs, PulseId, SegmentRow, WallNs};
 
 /// A pulse that is on the disk and has its place in the journal's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredPulse {
     /// Its id.
-    pub id: i64,
+    pub id: PulseId,
     /// The row of its meter.
-    pub meter: i64,
+    pub meter: MeterRow,
     /// Its wall time; unique among the pulses of its meter.
     pub wall_ns: WallNs,
     /// Put back by number; the stamp is a guess.
@@ -27,13 +28,13 @@ pub struct Page {
     /// Pulses whose wall time is final.
     pub entries: Vec<StoredPulse>,
     /// The ids that `entries` stand for, without those that are held.
-    pub covered: Vec<(i64, i64)>,
+    pub covered: Vec<IdRange>,
     /// Ids whose clock segment is provisional: kept, not to be sent yet.
-    pub held: Vec<(i64, i64)>,
+    pub held: Vec<IdRange>,
 }
 
 /// A row of `pulse`: id, meter, segment, mono_ns, estimated.
-pub(in crate::journal) type PulseRow = (i64, i64, i64, i64, bool);
+pub(in crate::journal) type PulseRow = (PulseId, MeterRow, SegmentRow, MonoNs, bool);
 
 /// Offsets that are remembered at most, beside those of a page: a clock may be stepped every minute for years.
 const OFFSETS_MAX: usize = 4_096;
@@ -42,7 +43,7 @@ const OFFSETS_MAX: usize = 4_096;
 const PAGE_PULSES: usize = 10_000;
 
 /// What a commit adds to a meter's line: its pulses, and the segment and stamp of the last.
-pub(in crate::journal) type Total = (i64, i64, MonoNs);
+pub(in crate::journal) type Total = (i64, SegmentRow, MonoNs);
 
 /// Keeps a pulse.
 pub(in crate::journal) fn put_pulse(
@@ -59,7 +60,7 @@ pub(in crate::journal) fn put_pulse(
 /// Adds to the total of a meter whose last pulse this commit holds.
 pub(in crate::journal) fn add_to_total(
     transaction: &Transaction<'_>,
-    meter: i64,
+    meter: MeterRow,
     (pulses, segment, mono_ns): Total,
 ) -> Result<(), JournalError> {
     transaction
@@ -80,7 +81,7 @@ impl Reader {
     /// When the journal cannot be read, or `each` fails.
     pub fn each_pulse<E: From<JournalError>>(
         &mut self,
-        ids: (i64, i64),
+        ids: IdRange,
         each: &mut dyn FnMut(&StoredPulse) -> Result<(), E>,
     ) -> Result<(), E> {
         self.each_page(ids, &mut |page, _| {
@@ -95,40 +96,44 @@ impl Reader {
     /// When the journal cannot be read, or `each` fails.
     pub fn each_page<E: From<JournalError>>(
         &mut self,
-        (first, last): (i64, i64),
-        each: &mut dyn FnMut(&Page, i64) -> Result<(), E>,
+        ids: IdRange,
+        each: &mut dyn FnMut(&Page, PulseId) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut next = first;
-        while next <= last {
-            let page = self.page(next, last, PAGE_PULSES)?;
-            let reached = page.covered.iter().chain(&page.held).map(|range| range.1);
-            let reached = reached.max().unwrap_or(last);
+        let mut left = ids;
+        while !left.is_empty() {
+            let page = self.page(left, PAGE_PULSES)?;
+            let ranges = page.covered.iter().chain(&page.held);
+            let reached = ranges.map(|range| range.last).max();
+            let reached = reached.unwrap_or(left.last);
             each(&page, reached)?;
-            next = reached + 1;
+            if reached == left.last {
+                break;
+            }
+            left.first = reached.next();
         }
         Ok(())
     }
 
-    /// Reads the pulses with `first <= id <= last`, at most `limit` of them. Ids that are not
-    /// there any more count as covered.
+    /// Reads the pulses of a range of ids, at most `limit` of them. Ids that are not there any more count as
+    /// covered.
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn page(&mut self, first: i64, last: i64, limit: usize) -> Result<Page, JournalError> {
-        let rows = self.rows(first, last, limit)?;
+    pub fn page(&mut self, ids: IdRange, limit: usize) -> Result<Page, JournalError> {
+        let rows = self.rows(ids, limit)?;
         let reached = if rows.len() < limit {
-            last
+            ids.last
         } else {
-            rows.last().map_or(last, |row| row.0)
+            rows.last().map_or(ids.last, |row| row.0)
         };
         self.learn_offsets(&rows)?;
         let mut page = Page::default();
-        let mut next = first;
+        let mut next = ids.first;
         for (id, meter, segment, mono_ns, estimated) in rows {
             let Some(offset_ns) = self.offsets.get(&segment) else {
-                cover(&mut page.covered, next, id - 1);
-                cover(&mut page.held, id, id);
-                next = id + 1;
+                cover(&mut page.covered, IdRange::new(next, id.previous()));
+                cover(&mut page.held, IdRange::one(id));
+                next = id.next();
                 continue;
             };
             page.entries.push(StoredPulse {
@@ -138,11 +143,11 @@ impl Reader {
                 estimated,
             });
         }
-        cover(&mut page.covered, next, reached);
+        cover(&mut page.covered, IdRange::new(next, reached));
         Ok(page)
     }
 
-    fn rows(&self, first: i64, last: i64, limit: usize) -> Result<Vec<PulseRow>, JournalError> {
+    fn rows(&self, ids: IdRange, limit: usize) -> Result<Vec<PulseRow>, JournalError> {
         let mut select = self
             .connection
             .prepare_cached(
@@ -152,7 +157,7 @@ impl Reader {
             .op("be read")?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = select
-            .query_map((first, last, limit), |row| row.try_into())
+            .query_map((ids.first, ids.last, limit), |row| row.try_into())
             .op("be read")?
             .collect::<Result<Vec<_>, _>>();
         rows.op("be read")
@@ -160,7 +165,7 @@ impl Reader {
 
     /// Makes sure that every final segment among `rows` is known.
     fn learn_offsets(&mut self, rows: &[PulseRow]) -> Result<(), JournalError> {
-        let wanted: HashSet<i64> = rows.iter().map(|row| row.2).collect();
+        let wanted: HashSet<SegmentRow> = rows.iter().map(|row| row.2).collect();
         if self.offsets.len() > OFFSETS_MAX {
             self.offsets.clear();
         }
@@ -173,7 +178,7 @@ impl Reader {
     /// The offset of a segment to wall time, if it is final.
     pub(in crate::journal) fn final_offset_ns(
         &mut self,
-        segment: i64,
+        segment: SegmentRow,
     ) -> Result<Option<i64>, JournalError> {
         if let Some(offset_ns) = self.offsets.get(&segment) {
             return Ok(Some(*offset_ns));
@@ -189,22 +194,15 @@ impl Reader {
         Ok(offset_ns)
     }
 
-    /// The oldest and the newest id that are there; None: no pulse at all.
+    /// From the oldest to the newest id that are there; None: no pulse at all.
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn bounds(&self) -> Result<Option<(i64, i64)>, JournalError> {
+    pub fn bounds(&self) -> Result<Option<IdRange>, JournalError> {
         // Two searches of the tree's edges; asked for both at once SQLite would read all rows.
         self.connection
             .prepare_cached("SELECT (SELECT min(id) FROM pulse), (SELECT max(id) FROM pulse)")
-            .and_then(|mut select| {
-                select.query_row([], |row| {
-                    Ok(Option::zip(
-                        row.get::<_, Option<i64>>(0)?,
-                        row.get::<_, Option<i64>>(1)?,
-                    ))
-                })
-            })
+            .and_then(|mut select| select.query_row([], id_range_if_any))
             .op("be read")
     }
 
@@ -212,7 +210,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn first_since(&self, wall_ns: WallNs) -> Result<Option<i64>, JournalError> {
+    pub fn first_since(&self, wall_ns: WallNs) -> Result<Option<PulseId>, JournalError> {
         self.connection
             .prepare_cached(
                 "SELECT p.id FROM pulse p JOIN clock_segment s ON s.id = p.segment AND s.trust > 0
@@ -224,12 +222,12 @@ impl Reader {
 }
 
 /// Adds a range, closing up with the last one where they touch.
-fn cover(ranges: &mut Vec<(i64, i64)>, first: i64, last: i64) {
-    if first > last {
+fn cover(ranges: &mut Vec<IdRange>, added: IdRange) {
+    if added.is_empty() {
         return;
     }
     match ranges.last_mut() {
-        Some(range) if range.1 + 1 == first => range.1 = last,
-        _ => ranges.push((first, last)),
+        Some(range) if range.last.next() == added.first => range.last = added.last,
+        _ => ranges.push(added),
     }
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::journal::db::open;
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{LossCause, WallNs};
+use crate::model::{DestinationRow, LossCause, MeterRow, PulseId, WallNs};
 
 /// A point in quarantine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Quarantined {
     /// The destination's name.
     pub destination: String,
     /// The pulse's id.
-    pub pulse: i64,
+    pub pulse: PulseId,
     /// The meter's name.
     pub meter: String,
     /// The pulse's stamp.
@@ -103,16 +103,16 @@ impl Reader {
             .op("be read")
     }
 
-    /// Points of a time that a destination refused for good: (pulse's id, meter's row, stamp).
+    /// Points of a time that a destination refused for good: (pulse, meter, stamp).
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub fn quarantined(
         &self,
-        destination: i64,
+        destination: DestinationRow,
         from_ns: WallNs,
         to_ns: WallNs,
-    ) -> Result<Vec<(i64, i64, WallNs)>, JournalError> {
+    ) -> Result<Vec<(PulseId, MeterRow, WallNs)>, JournalError> {
         self.connection
             .prepare_cached(
                 "SELECT pulse, meter, wall_ns FROM quarantine
@@ -130,7 +130,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn to_send_again(&self, destination: i64) -> Result<Vec<i64>, JournalError> {
+    pub fn to_send_again(&self, destination: DestinationRow) -> Result<Vec<PulseId>, JournalError> {
         self.connection
             .prepare_cached("SELECT pulse FROM quarantine WHERE destination = ?1 AND again = 1")
             .and_then(|mut select| {
@@ -144,12 +144,12 @@ impl Reader {
 /// Takes pulses out of quarantine that are sent again; they are not lost any more.
 pub(in crate::journal) fn release(
     transaction: &Transaction<'_>,
-    destination: i64,
-    pulses: &[i64],
+    destination: DestinationRow,
+    pulses: &[PulseId],
 ) -> Result<(), JournalError> {
     let cause = LossCause::Refused.as_str();
     for pulse in pulses {
-        let meters: Vec<i64> = transaction
+        let meters: Vec<MeterRow> = transaction
             .prepare_cached(
                 "DELETE FROM quarantine WHERE destination = ?1 AND pulse = ?2 AND again = 1
                  RETURNING meter",

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 use crate::journal::db::open;
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{Reading, WallNs};
+use crate::model::{MeterRow, Reading, WallNs};
 
 /// A connection that adds readings, beside a running daemon or alone: nothing that the journal's one writer
 /// keeps is touched.
@@ -37,7 +37,7 @@ impl Registers {
         pulses_since: i64,
     ) -> Result<Option<Reading>, JournalError> {
         let transaction = self.connection.transaction().op("begin a commit")?;
-        let known: Option<(i64, i64)> = transaction
+        let known: Option<(MeterRow, i64)> = transaction
             .query_row(
                 "SELECT meter.id, coalesce(pulses, 0) FROM meter LEFT JOIN line ON line.meter = meter.id
                  WHERE name = ?1",
@@ -102,7 +102,7 @@ pub(in crate::journal) fn reading(row: &Row<'_>, from: usize) -> rusqlite::Resul
 /// Keeps a reading.
 pub(in crate::journal) fn insert(
     transaction: &Transaction<'_>,
-    meter: i64,
+    meter: MeterRow,
     kept: Reading,
 ) -> Result<(), JournalError> {
     let (at_ns, pulses, kwh) = (kept.at_ns, kept.pulses, kept.kwh);

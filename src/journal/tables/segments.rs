@@ -8,7 +8,7 @@ use crate::clock::segment::{EARLIEST_WALL_NS, Remembered, STEP_MIN_NS, Segment, 
 use crate::journal::handles::reader::Reader;
 use crate::journal::tables::thinned::MINUTE_NS;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{NS_PER_S, SegmentNo, WallNs};
+use crate::model::{NS_PER_S, PulseId, SegmentNo, SegmentRow, WallNs};
 
 /// In place of a boot's id: the one segment whose pulses hold wall time as it is, offset 0.
 pub(in crate::journal) const IMPORT_BOOT: &str = "import";
@@ -26,9 +26,9 @@ const AFTER_NS: i64 = NS_PER_S;
 pub(in crate::journal) fn put_segment(
     transaction: &Transaction<'_>,
     segment: Segment,
-    (known, wanted): (Option<i64>, Option<i64>),
+    (known, wanted): (Option<SegmentRow>, Option<SegmentRow>),
     boot_id: &str,
-) -> Result<i64, JournalError> {
+) -> Result<SegmentRow, JournalError> {
     let row = if let Some(row) = known {
         row
     } else {
@@ -39,7 +39,7 @@ pub(in crate::journal) fn put_segment(
                 params![boot_id, segment.begins_ns, segment.slept_ns, wanted],
             )
             .op("keep a clock segment")?;
-        transaction.last_insert_rowid()
+        SegmentRow(transaction.last_insert_rowid())
     };
     let which = if segment.trust.is_final() {
         "trust = 0 AND boot_id = (SELECT boot_id FROM clock_segment WHERE id = ?1)"
@@ -75,7 +75,7 @@ fn slotted(offset: &str) -> String {
 /// A boot that ended before its time was known, with its pulses.
 struct Former {
     boot_id: String,
-    first_id: i64,
+    first_id: PulseId,
     /// From the boot to its first and its last pulse, sleep included.
     first_ns: i64,
     last_ns: i64,

@@ -7,8 +7,7 @@ use rusqlite::Transaction;
 use crate::journal::handles::journal::Journal;
 use crate::journal::ids::IdRanges;
 use crate::journal::{JournalError, OpContext};
-use crate::model::WindowCounts;
-use crate::model::{MonoNs, NS_PER_S};
+use crate::model::{IdRange, MeterRow, NS_PER_S, SegmentRow, WindowCounts};
 
 /// What is told apart on the monotonic clock.
 pub(in crate::journal) const MINUTE_NS: i64 = 60 * NS_PER_S;
@@ -16,10 +15,10 @@ pub(in crate::journal) const MINUTE_NS: i64 = 60 * NS_PER_S;
 /// Rows that are counted in one commit.
 const COUNT_ROWS: i64 = 1_000;
 
-/// Counts the pulses of `first..=last` whose time is not known, in the commit in which they leave.
+/// Counts the pulses of a range of ids whose time is not known, in the commit in which they leave.
 pub(in crate::journal) fn thin(
     transaction: &Transaction<'_>,
-    (first, last): (i64, i64),
+    range: IdRange,
 ) -> Result<(), JournalError> {
     transaction
         .prepare_cached(
@@ -30,7 +29,7 @@ pub(in crate::journal) fn thin(
              ON CONFLICT DO UPDATE SET pulses = pulses + excluded.pulses,
                  first_id = min(first_id, excluded.first_id)",
         )
-        .and_then(|mut put| put.execute((first, last, MINUTE_NS)))
+        .and_then(|mut put| put.execute((range.first, range.last, MINUTE_NS)))
         .op("keep how many pulses leave")?;
     Ok(())
 }
@@ -45,7 +44,7 @@ impl Journal {
         &mut self,
         rolled: &IdRanges,
     ) -> Result<bool, JournalError> {
-        let found: Vec<(i64, i64, i64, i64, MonoNs)> = self
+        let found: Vec<(SegmentRow, i64, MeterRow, i64, i64)> = self
             .connection
             .prepare_cached(
                 "SELECT t.segment, t.minute, t.meter, t.pulses, s.offset_ns

@@ -5,10 +5,11 @@ use rusqlite::{Connection, Row, Transaction};
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::ids::IdRanges;
+use crate::journal::sql::{id_range, id_range_if_any};
 use crate::journal::tables::confirmed::put_confirmed;
 use crate::journal::tables::deliveries::ranges_of;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{NS_PER_S, WallNs, Watched};
+use crate::model::{IdRange, MeterRow, NS_PER_S, WallNs, Watched, WindowKey};
 use crate::model::{Tier, View, WindowCounts};
 
 /// Windows that leave in one commit, at most so many seconds of them.
@@ -34,7 +35,7 @@ pub struct Window {
     /// Its start, in seconds since 1970.
     pub start_s: i64,
     /// The row of the meter.
-    pub meter: i64,
+    pub meter: MeterRow,
     /// Pulses in it.
     pub pulses: i64,
 }
@@ -69,10 +70,10 @@ pub(in crate::journal) fn windows_of(
         .op("be read")
 }
 
-/// Adds pulses to a window: its view, its start in seconds since 1970, the meter's row.
+/// Adds pulses to a window.
 pub(in crate::journal) fn add_to_window(
     transaction: &Transaction<'_>,
-    (view, start_s, meter): (View, i64, i64),
+    window: WindowKey,
     pulses: i64,
 ) -> Result<(), JournalError> {
     transaction
@@ -80,7 +81,9 @@ pub(in crate::journal) fn add_to_window(
             "INSERT INTO window VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT DO UPDATE SET pulses = pulses + excluded.pulses",
         )
-        .and_then(|mut put| put.execute((view.width_s(), start_s, meter, pulses)))
+        .and_then(|mut put| {
+            put.execute((window.view.width_s(), window.start_s, window.meter, pulses))
+        })
         .op("keep a window")?;
     Ok(())
 }
@@ -88,7 +91,7 @@ pub(in crate::journal) fn add_to_window(
 /// Keeps that a meter's line was watched from one second to another (not included).
 pub(in crate::journal) fn put_watched(
     transaction: &Transaction<'_>,
-    meter: i64,
+    meter: MeterRow,
     (begins_s, ends_s): (i64, i64),
 ) -> Result<(), JournalError> {
     transaction
@@ -116,14 +119,14 @@ impl Journal {
             .unchecked_transaction()
             .op("begin a commit")?;
         self.put_windows(&transaction, tally, rolled)?;
-        for (start_s, (first, last)) in tally.hours() {
+        for (start_s, ids) in tally.hours() {
             transaction
                 .prepare_cached(
                     "INSERT INTO hour_ids VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET
                          first_id = min(first_id, excluded.first_id),
                          last_id = max(last_id, excluded.last_id)",
                 )
-                .and_then(|mut put| put.execute((start_s, first, last)))
+                .and_then(|mut put| put.execute((start_s, ids.first, ids.last)))
                 .op("keep a window")?;
         }
         transaction
@@ -132,7 +135,7 @@ impl Journal {
         for range in rolled.ranges() {
             transaction
                 .prepare_cached("INSERT INTO rolled VALUES (?1, ?2)")
-                .and_then(|mut put| put.execute(*range))
+                .and_then(|mut put| put.execute((range.first, range.last)))
                 .op("keep what is rolled up")?;
         }
         transaction.commit().op("commit")
@@ -146,8 +149,9 @@ impl Journal {
         rolled: &IdRanges,
     ) -> Result<(), JournalError> {
         let roll = roll_number(transaction, rolled)?;
-        for ((view, start_s, meter), pulses) in tally.windows() {
-            add_to_window(transaction, (view, start_s, meter), pulses)?;
+        for (window, pulses) in tally.windows() {
+            let WindowKey { view, start_s, .. } = window;
+            add_to_window(transaction, window, pulses)?;
             self.note_change(transaction, Tier::View(view), start_s, roll)?;
             if view == Tier::Raw.windows() {
                 self.note_change(transaction, Tier::Raw, start_s, roll)?;
@@ -276,7 +280,11 @@ impl Reader {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn watched(&self, from_s: i64, to_s: i64) -> Result<Vec<(i64, i64, i64)>, JournalError> {
+    pub fn watched(
+        &self,
+        from_s: i64,
+        to_s: i64,
+    ) -> Result<Vec<(MeterRow, i64, i64)>, JournalError> {
         self.connection
             .prepare_cached(
                 "SELECT meter, begins_s, ends_s FROM watched WHERE begins_s < ?2 AND ends_s > ?1",
@@ -299,7 +307,7 @@ impl Reader {
         watched.sort_unstable();
         let names = self.meter_names()?;
         let mut found = Vec::new();
-        let mut last: Option<(i64, i64)> = None;
+        let mut last: Option<(MeterRow, i64)> = None;
         for (meter, begins_s, ends_s) in watched {
             let until_s = last
                 .filter(|(of, _)| *of == meter)
@@ -321,19 +329,14 @@ impl Reader {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn ids_between(&self, from_s: i64, to_s: i64) -> Result<Option<(i64, i64)>, JournalError> {
+    pub fn ids_between(&self, from_s: i64, to_s: i64) -> Result<Option<IdRange>, JournalError> {
         self.connection
             .prepare_cached(
                 "SELECT min(first_id), max(last_id) FROM hour_ids
                  WHERE start_s >= ?1 AND start_s < ?2",
             )
             .and_then(|mut select| {
-                select.query_row((View::Hour.floor_s(from_s), to_s), |row| {
-                    Ok(Option::zip(
-                        row.get::<_, Option<i64>>(0)?,
-                        row.get::<_, Option<i64>>(1)?,
-                    ))
-                })
+                select.query_row((View::Hour.floor_s(from_s), to_s), id_range_if_any)
             })
             .op("be read")
     }
@@ -342,16 +345,12 @@ impl Reader {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn hours_ids(&self, from_s: i64, to_s: i64) -> Result<Vec<(i64, i64)>, JournalError> {
+    pub fn hours_ids(&self, from_s: i64, to_s: i64) -> Result<Vec<IdRange>, JournalError> {
         self.connection
             .prepare_cached(
                 "SELECT first_id, last_id FROM hour_ids WHERE start_s >= ?1 AND start_s < ?2",
             )
-            .and_then(|mut select| {
-                select
-                    .query_map((from_s, to_s), |row| row.try_into())?
-                    .collect()
-            })
+            .and_then(|mut select| select.query_map((from_s, to_s), id_range)?.collect())
             .op("be read")
     }
 }

@@ -10,7 +10,7 @@ use crate::journal::handles::reader::Reader;
 use crate::journal::ids::IdRanges;
 use crate::journal::salvage::{Arrival, Expiry, Presence};
 use crate::journal::tests::{WALL, pending, segment};
-use crate::model::View;
+use crate::model::{IdRange, View};
 use crate::model::{MeterId, NS_PER_S, Pulse, SegmentNo};
 
 const DAY_S: i64 = 86_400;
@@ -65,8 +65,12 @@ fn stamps_are_kept_to_the_nanosecond_and_known_again() {
     assert_eq!(import(&mut journal, &stamps), 3);
     assert_eq!(import(&mut journal, &stamps), 0);
     let mut reader = Reader::open(dir.path()).unwrap();
-    let page = reader.page(1, 3, 10).unwrap();
-    let got: Vec<_> = page.entries.iter().map(|e| (e.wall_ns, e.meter)).collect();
+    let page = reader.page(IdRange::of(1, 3), 10).unwrap();
+    let got: Vec<_> = page
+        .entries
+        .iter()
+        .map(|e| (e.wall_ns, e.meter.0))
+        .collect();
     assert_eq!(got, [(WALL + 1, 1), (WALL + 1, 2), (WALL + 2, 1)]);
     let totals = reader.totals().unwrap();
     assert_eq!((totals[0].pulses, totals[0].last_ns), (2, Some(WALL + 2)));
@@ -91,7 +95,7 @@ fn a_pulse_that_was_captured_is_not_imported_beside_itself() {
     journal.commit(&pending(vec![settled], pulses)).unwrap();
     let mut reader = Reader::open(dir.path()).unwrap();
     let own: BTreeSet<Arrival> = reader
-        .page(1, 50, 50)
+        .page(IdRange::of(1, 50), 50)
         .unwrap()
         .entries
         .iter()
@@ -125,7 +129,7 @@ fn what_raw_does_not_take_is_not_sent() {
         .unwrap()
         .delivered(destination)
         .unwrap();
-    assert_eq!(delivered, IdRanges::from_ranges([(1, 3)]));
+    assert_eq!(delivered, IdRanges::from_ranges([IdRange::of(1, 3)]));
 }
 
 proptest! {
@@ -157,7 +161,7 @@ proptest! {
             all.extend(file.iter().copied());
             prop_assert_eq!(import(&mut journal, file), 0, "the same again");
             // Some of the oldest leave, as they do when they are delivered and old.
-            let gone = prune.min(journal.newest() - 1);
+            let gone = prune.min(journal.newest().previous().0);
             journal.connection.execute("DELETE FROM pulse WHERE id <= ?1", [gone]).unwrap();
             pruned |= gone > 0;
             prop_assert_eq!(import(&mut journal, file), 0, "the same again, pulses gone");
@@ -189,7 +193,9 @@ fn a_journal_does_not_vouch_for_what_is_in_another_one() {
             })
             .unwrap();
         let reader = Reader::open(dir.path()).unwrap();
-        reader.watched(0, i64::MAX).unwrap()
+        let watched = reader.watched(0, i64::MAX).unwrap().into_iter();
+        let watched = watched.map(|(meter, begins_s, ends_s)| (meter.0, begins_s, ends_s));
+        watched.collect::<Vec<_>>()
     };
     let wall_s = WALL / NS_PER_S;
     assert_eq!(watched_until(50), []);

@@ -15,10 +15,11 @@ use crate::journal::stages::durable::Durable;
 use crate::journal::stages::marks::Marks;
 use crate::journal::tables::readings::Registers;
 use crate::journal::tests::{Bench, WALL, names, pending, pulses, segment};
-use crate::model::{NS_PER_S, Reading};
+use crate::model::{NS_PER_S, PulseId, Reading};
 
-/// What must not wait for a reader may take so long on a busy machine; the wait would be 5 s.
+/// What waits for a reader takes 5 s, each time. A machine that is busy may let other things take long, but not always.
 const AT_ONCE_NS: i64 = 3 * NS_PER_S;
+const TRIES: usize = 20;
 
 /// Another process in the middle of a read.
 fn reading(dir: &std::path::Path) -> Connection {
@@ -49,11 +50,11 @@ fn a_reader_does_not_keep_the_journal_from_being_opened_and_nothing_is_called_du
         .unwrap();
     drop(before);
 
-    let (opened, took_ns) = took_ns(open);
-    let journal = opened.unwrap();
-    assert!(took_ns < AT_ONCE_NS, "{took_ns} ns");
+    let mut openings = (0..TRIES).map(|_| took_ns(|| open().unwrap()));
+    let opened = openings.find(|(_, took_ns)| *took_ns < AT_ONCE_NS);
+    let journal = opened.expect("it does not wait for the reader").0;
     assert!(!journal.is_proven());
-    assert_eq!(journal.newest(), 7);
+    assert_eq!(journal.newest(), PulseId(7));
 
     let clock = VirtualClock::at(WALL);
     let marks = Arc::new(Marks::unproven(journal.newest(), clock.mono_ns()));
@@ -64,14 +65,14 @@ fn a_reader_does_not_keep_the_journal_from_being_opened_and_nothing_is_called_du
         clock.advance(60 * NS_PER_S);
         durable.step().unwrap();
         let mark = marks.now();
-        assert_eq!((mark.durable, mark.unsyncable), (0, None));
+        assert_eq!((mark.durable.0, mark.unsyncable), (0, None));
         let wait = durable.due_in().unwrap();
         assert!(!wait.is_zero(), "it is not tried without a pause");
     }
     drop(reader);
     clock.advance(60 * NS_PER_S);
     durable.step().unwrap();
-    assert_eq!(marks.now().durable, 7);
+    assert_eq!(marks.now().durable, PulseId(7));
     drop(journal);
     assert!(open().unwrap().is_proven(), "nobody reads any more");
 }
@@ -93,19 +94,25 @@ fn a_reader_that_keeps_the_wal_holds_up_no_commit() {
         made += 100_000;
         bench.writer.step();
     }
-    for _ in 0..3 {
+    let mut took = Vec::new();
+    while took.len() < 3 || (took.len() < TRIES && took.iter().min() >= Some(&AT_ONCE_NS)) {
         bench.clock.advance(NS_PER_S);
         bench.push(pending(Vec::new(), pulses(0, 0, 1)));
         made += 1;
         bench.writer.step();
         let (done, took_ns) = took_ns(|| bench.durable.step());
         done.unwrap();
-        assert!(
-            took_ns < AT_ONCE_NS,
-            "{took_ns} ns, with the lock of the writer held"
+        took.push(took_ns);
+        assert_eq!(
+            bench.marks.now().durable.0,
+            made,
+            "what is synced is durable"
         );
-        assert_eq!(bench.marks.now().durable, made, "what is synced is durable");
     }
+    assert!(
+        took.iter().min() < Some(&AT_ONCE_NS),
+        "{took:?} ns, with the lock of the writer held"
+    );
     drop(reader);
     bench.clock.advance(120 * NS_PER_S);
     bench.push(pending(Vec::new(), pulses(0, 0, 1)));

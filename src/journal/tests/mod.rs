@@ -24,7 +24,9 @@ use crate::journal::tables::deliveries::{
     DeliveryNews, DestinationState, ExpiredPulse, RefusedPulse,
 };
 use crate::journal::tables::quarantine::Quarantine;
-use crate::model::{Loss, LossCause, MeterId, NS_PER_S, Pulse, SegmentNo, Watched};
+use crate::model::{
+    IdRange, Loss, LossCause, MeterId, MeterRow, NS_PER_S, Pulse, PulseId, SegmentNo, Watched,
+};
 
 pub(in crate::journal) const WALL: i64 = EARLIEST_WALL_NS + 1_000 * NS_PER_S;
 
@@ -124,10 +126,10 @@ impl Bench {
     }
 
     pub(in crate::journal) fn stamps(&self) -> Vec<(i64, i64)> {
-        let page = self.reader().page(1, i64::MAX, usize::MAX).unwrap();
+        let page = self.reader().page(IdRange::ALL, usize::MAX).unwrap();
         page.entries
             .iter()
-            .map(|entry| (entry.meter, entry.wall_ns))
+            .map(|entry| (entry.meter.0, entry.wall_ns))
             .collect()
     }
 }
@@ -171,13 +173,13 @@ fn committed_at_once_durable_within_the_interval() {
     bench.writer.step();
     assert_eq!(
         (bench.marks.now().committed, bench.marks.now().durable),
-        (3, 0)
+        (PulseId(3), PulseId(0))
     );
     assert_eq!(bench.durable.due_in(), Some(Duration::from_secs(1)));
     bench.clock.advance(NS_PER_S);
     assert_eq!(bench.durable.due_in(), Some(Duration::ZERO));
     bench.durable.step().unwrap();
-    assert_eq!(bench.marks.now().durable, 3);
+    assert_eq!(bench.marks.now().durable, PulseId(3));
     assert_eq!(
         bench.durable.due_in(),
         None,
@@ -232,10 +234,10 @@ fn provisional_pulses_are_kept_and_held_until_the_clock_is_known() {
         pulses(0, 1, 3),
     ));
     bench.writer.step();
-    let page = bench.reader().page(1, 5, 100).unwrap();
+    let page = bench.reader().page(IdRange::of(1, 5), 100).unwrap();
     assert_eq!(
         (page.entries.len(), page.covered, page.held),
-        (2, vec![(1, 2)], vec![(3, 5)])
+        (2, vec![IdRange::of(1, 2)], vec![IdRange::of(3, 5)])
     );
     bench.push(pending(vec![segment(1, WALL, Trust::Assumed)], vec![]));
     bench.writer.step();
@@ -251,7 +253,8 @@ fn ids_are_never_given_twice_and_totals_outlive_the_pulses() {
         pulses(0, 0, 20_000),
     ));
     while bench.writer.step() == Duration::ZERO {}
-    let (oldest, newest) = bench.reader().bounds().unwrap().unwrap();
+    let bounds = bench.reader().bounds().unwrap().unwrap();
+    let (oldest, newest) = (bounds.first.0, bounds.last.0);
     assert_eq!(newest, 20_000);
     assert!(oldest > 10_000, "the bound bit: {oldest}");
     let totals = bench.reader().totals().unwrap();
@@ -275,7 +278,7 @@ fn ids_are_never_given_twice_and_totals_outlive_the_pulses() {
     } = bench;
     drop((writer, durable));
     let journal = Journal::open(dir.path(), &names(), "boot", WALL).unwrap();
-    assert_eq!(journal.newest(), 20_000);
+    assert_eq!(journal.newest(), PulseId(20_000));
 }
 
 #[test]
@@ -286,12 +289,12 @@ fn delivered_pulses_leave_after_the_raw_retention_and_not_before() {
         pulses(0, 0, 3_000),
     ));
     bench.writer.step();
-    let oldest = |bench: &Bench| bench.reader().bounds().unwrap().unwrap().0;
+    let oldest = |bench: &Bench| bench.reader().bounds().unwrap().unwrap().first.0;
     bench.clock.advance(31 * 86_400 * NS_PER_S);
     bench.close();
     while bench.writer.step() == Duration::ZERO {}
     assert_eq!(oldest(&bench), 1, "nobody has them yet");
-    let delivered = Some(IdRanges::from_ranges([(1, 2_000)]));
+    let delivered = Some(IdRanges::from_ranges([IdRange::of(1, 2_000)]));
     bench.writer.outbox().leave(DeliveryNews {
         delivered,
         ..DeliveryNews::default()
@@ -314,8 +317,8 @@ fn what_delivery_tells_is_kept() {
     ));
     bench.writer.step();
     let refused = RefusedPulse {
-        pulse: 2,
-        meter: 2,
+        pulse: PulseId(2),
+        meter: MeterRow(2),
         wall_ns: WALL,
         message: "no".to_owned(),
     };
@@ -326,9 +329,9 @@ fn what_delivery_tells_is_kept() {
     };
     let news = DeliveryNews {
         refused: vec![refused.clone(), refused],
-        expired: vec![expired(1, WALL + 5), expired(3, WALL + 7)],
+        expired: vec![expired(PulseId(1), WALL + 5), expired(PulseId(3), WALL + 7)],
         state: Some(state.clone()),
-        delivered: Some(IdRanges::from_ranges([(1, 3)])),
+        delivered: Some(IdRanges::from_ranges([IdRange::of(1, 3)])),
         much: false,
         ..DeliveryNews::default()
     };
@@ -340,7 +343,7 @@ fn what_delivery_tells_is_kept() {
     let reader = bench.reader();
     let (row, name, kept) = reader.destinations().unwrap().remove(0);
     assert_eq!((name.as_str(), kept), ("influx", state));
-    assert_eq!(reader.delivered(row).unwrap().ranges(), [(1, 3)]);
+    assert_eq!(reader.delivered(row).unwrap().ranges(), [IdRange::of(1, 3)]);
     let lost: Vec<_> = reader
         .ledger()
         .unwrap()
@@ -358,10 +361,10 @@ fn what_delivery_tells_is_kept() {
     assert_eq!((expired.first_ns, expired.last_ns), (WALL + 5, WALL + 7));
 }
 
-fn expired(pulse: i64, wall_ns: i64) -> ExpiredPulse {
+fn expired(pulse: PulseId, wall_ns: i64) -> ExpiredPulse {
     ExpiredPulse {
         pulse,
-        meter: 2,
+        meter: MeterRow(2),
         wall_ns,
     }
 }
@@ -375,8 +378,8 @@ fn what_is_sent_again_is_out_of_quarantine_and_ledger() {
     ));
     bench.writer.step();
     let refused = |pulse| RefusedPulse {
-        pulse,
-        meter: 1,
+        pulse: PulseId(pulse),
+        meter: MeterRow(1),
         wall_ns: WALL + pulse,
         message: "no".to_owned(),
     };
@@ -391,18 +394,21 @@ fn what_is_sent_again_is_out_of_quarantine_and_ledger() {
     let mut beside = Quarantine::open(bench.dir.path()).unwrap();
     assert_eq!(beside.send_again("elsewhere").unwrap(), 0);
     assert_eq!(beside.send_again("influx").unwrap(), 2);
-    assert_eq!(bench.reader().to_send_again(row).unwrap(), [2, 4]);
+    assert_eq!(
+        bench.reader().to_send_again(row).unwrap(),
+        [2, 4].map(PulseId)
+    );
     // Twice is once, and what nobody has marked stays.
     for _ in 0..2 {
         bench.writer.outbox().leave(DeliveryNews {
-            released: vec![2, 4, 99],
+            released: [2, 4, 99].map(PulseId).to_vec(),
             ..DeliveryNews::default()
         });
         bench.writer.step();
     }
     let reader = bench.reader();
     let left = reader.quarantine().unwrap();
-    let left: Vec<_> = left.iter().map(|q| (q.pulse, q.kept, q.again)).collect();
+    let left: Vec<_> = left.iter().map(|q| (q.pulse.0, q.kept, q.again)).collect();
     assert_eq!(left, [(99, false, false)]);
     assert_eq!(reader.ledger().unwrap()[0].2.pulses, 1);
 }
@@ -436,15 +442,15 @@ fn pages_go_on_where_the_last_one_ended() {
     let mut reader = bench.reader();
     let (mut next, mut seen) = (1, 0);
     while next <= 25 {
-        let page = reader.page(next, 25, 10).unwrap();
+        let page = reader.page(IdRange::of(next, 25), 10).unwrap();
         seen += page.entries.len();
-        next = page.covered.last().unwrap().1 + 1;
+        next = page.covered.last().unwrap().last.0 + 1;
     }
     assert_eq!(seen, 25);
-    let page = reader.page(26, 40, 10).unwrap();
+    let page = reader.page(IdRange::of(26, 40), 10).unwrap();
     assert_eq!(
         (page.entries.len(), page.covered),
-        (0, vec![(26, 40)]),
+        (0, vec![IdRange::of(26, 40)]),
         "not there: covered"
     );
 }
@@ -468,10 +474,33 @@ fn a_commit_that_fails_loses_nothing() {
     bench.push(pending(vec![], pulses(1, 0, 5_000)));
     bench.writer.step();
     assert_eq!(bench.marks.now().failing, Some("disk_full"));
-    assert_eq!(bench.marks.now().committed, 10);
+    assert_eq!(bench.marks.now().committed, PulseId(10));
     assert_eq!(bench.intake.len(), 5_000);
     bench.writer.journal().limit(1 << 30).unwrap();
     bench.writer.step();
     assert_eq!(bench.marks.now().failing, None);
     assert_eq!(bench.stamps().len(), 5_010);
+}
+
+#[test]
+fn the_board_begins_with_the_last_pulses_of_this_boot() {
+    let mut bench = Bench::new(|_| {});
+    let trusted = vec![segment(0, WALL, Trust::Assumed)];
+    let all = [pulses(0, 0, 40), pulses(1, 0, 2)].concat();
+    bench.push(pending(trusted, all));
+    bench.writer.step();
+    let shown = |bench: &Bench, meter: &str| {
+        let meters = Arc::clone(&bench.intake.board().snapshot().meters);
+        let meter = meters.get(meter).expect("it is configured");
+        meter.earlier.iter().collect::<Vec<_>>()
+    };
+    let nothing: Vec<i64> = Vec::new();
+    assert_eq!(shown(&bench, "Import"), nothing);
+    let bench = bench.reboot("boot");
+    let stamps = shown(&bench, "Import");
+    assert_eq!(stamps.len(), 32, "as many as are kept");
+    assert!(stamps.is_sorted());
+    assert_eq!(shown(&bench, "Export").len(), 2);
+    let bench = bench.reboot("another boot");
+    assert_eq!(shown(&bench, "Import"), nothing, "of another clock");
 }

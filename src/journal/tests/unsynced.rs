@@ -8,7 +8,7 @@ use crate::intake::{Intake, PULSES_MAX, Pending};
 use crate::journal::handles::journal::Journal;
 use crate::journal::stages::unsynced::Carryover;
 use crate::journal::tests::{Bench, WALL, names, pending, pulses, segment};
-use crate::model::{FilterState, LineState, Loss};
+use crate::model::{FilterState, IdRange, LineState, Loss};
 use crate::model::{FilterTally, LossCause, MeterId};
 
 const FILES: [&str; 2] = ["journal.sqlite", "journal.sqlite-wal"];
@@ -94,7 +94,7 @@ fn after(held: usize) -> (i64, u64, usize) {
         .map(|(_, _, loss)| loss.pulses)
         .sum();
     assert_eq!(reader.totals().unwrap()[1].pulses, 9);
-    (journal.newest(), losses, forgotten)
+    (journal.newest().0, losses, forgotten)
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn what_the_disk_forgot_is_committed_once_more_and_nothing_twice() {
 fn a_commit_that_only_seemed_to_fail_is_found() {
     let (dir, _, mut left) = story();
     // As if the last commit, of four pulses, had been answered with an error.
-    left.newest -= 4;
+    left.newest = left.newest - 4;
     left.unsynced = crate::journal::stages::unsynced::Unsynced::default();
     let intake = Intake::new(PULSES_MAX, Default::default());
     intake.push(pending(Vec::new(), pulses(1, 0, 5)), WALL);
@@ -164,7 +164,7 @@ fn after_an_error(count: i64, is_there: bool, imported: bool) -> (u64, i64) {
     let reader = crate::journal::handles::reader::Reader::open(dir.path()).unwrap();
     let ledger = reader.ledger().unwrap();
     let losses = ledger.iter().map(|(_, _, loss)| loss.pulses).sum();
-    (losses, journal.newest())
+    (losses, journal.newest().0)
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn a_pulse_that_is_in_both_journals_has_one_stamp() {
     let open = |boot: &str| Journal::open(dir.path(), &names(), boot, WALL).unwrap();
     let stamps = || -> Vec<i64> {
         let mut reader = crate::journal::handles::reader::Reader::open(dir.path()).unwrap();
-        let page = reader.page(1, i64::MAX, usize::MAX).unwrap();
+        let page = reader.page(IdRange::ALL, usize::MAX).unwrap();
         page.entries.iter().map(|entry| entry.wall_ns).collect()
     };
     let first = segment(0, WALL, Trust::Assumed);

@@ -11,7 +11,9 @@ use crate::journal::tables::compared::{Changed, Reconciled};
 use crate::journal::tables::deliveries::DeliveryNews;
 use crate::journal::tables::windows::Unwatched;
 use crate::journal::tests::{Bench, WALL, pending, pulses, segment};
-use crate::model::{MeterId, NS_PER_S, Pulse, SegmentNo, Watched, WatchedStretch};
+use crate::model::{
+    DestinationRow, IdRange, MeterId, MeterRow, NS_PER_S, Pulse, SegmentNo, Watched, WatchedStretch,
+};
 use crate::model::{Tier, View};
 
 const DAY_NS: i64 = 86_400 * NS_PER_S;
@@ -21,7 +23,7 @@ fn sums(bench: &Bench, meter: i64) -> [i64; 3] {
     let reader = bench.reader();
     View::ALL.map(|view| {
         let windows = reader.windows(view, 0, i64::MAX).unwrap();
-        let of_meter = windows.iter().filter(|window| window.meter == meter);
+        let of_meter = windows.iter().filter(|window| window.meter.0 == meter);
         of_meter.map(|window| window.pulses).sum()
     })
 }
@@ -76,12 +78,15 @@ fn a_late_clock_adds_to_windows_whose_pulses_are_gone() {
     bench.push(pending(vec![settled], pulses(0, 0, 3_000)));
     bench.close();
     bench.writer.outbox().leave(DeliveryNews {
-        delivered: Some(IdRanges::from_ranges([(1, 3_000)])),
+        delivered: Some(IdRanges::from_ranges([IdRange::of(1, 3_000)])),
         ..DeliveryNews::default()
     });
     bench.clock.advance(2 * DAY_NS);
     bench.close();
-    assert_eq!(bench.reader().bounds().unwrap(), Some((3_000, 3_000)));
+    assert_eq!(
+        bench.reader().bounds().unwrap(),
+        Some(IdRange::of(3_000, 3_000))
+    );
     assert_eq!(sums(&bench, 1), [3_000; 3]);
 
     bench.push(pending(
@@ -104,7 +109,7 @@ fn the_disk_bound_takes_pulses_and_leaves_their_windows() {
     bench.push(pending(vec![settled], pulses(1, 0, 40_000)));
     bench.close();
     bench.close();
-    let first = |bench: &Bench| bench.reader().bounds().unwrap().unwrap().0;
+    let first = |bench: &Bench| bench.reader().bounds().unwrap().unwrap().first.0;
     assert_eq!(first(&bench), 1, "a task still recomputes their hour");
     bench.clock.advance(5 * 3_600 * NS_PER_S);
     bench.close();
@@ -120,7 +125,7 @@ fn far_above_the_disk_bound_young_pulses_leave_as_well() {
     bench.push(pending(vec![settled], pulses(1, 0, 40_000)));
     bench.close();
     bench.close();
-    let (first, _) = bench.reader().bounds().unwrap().unwrap();
+    let first = bench.reader().bounds().unwrap().unwrap().first.0;
     assert!(first > 5_000, "{first}");
     assert_eq!(sums(&bench, 2), [40_000; 3]);
 }
@@ -146,7 +151,7 @@ fn pulses_of_an_unknown_time_that_have_to_leave_are_counted_when_it_is_known() {
         while bench.writer.step() == Duration::ZERO {}
         bench.durable.step().unwrap();
     }
-    let (first, _) = bench.reader().bounds().unwrap().unwrap();
+    let first = bench.reader().bounds().unwrap().unwrap().first.0;
     assert!(first > 20_000, "the bound bit: {first}");
     assert_eq!(sums(&bench, 2), [0; 3]);
 
@@ -157,7 +162,7 @@ fn pulses_of_an_unknown_time_that_have_to_leave_are_counted_when_it_is_known() {
     assert_eq!(sums(&bench, 2), [40_000; 3]);
     assert_eq!(sums(&bench, 1), [7; 3]);
     let minutes = bench.reader().windows(View::Minute, 0, i64::MAX).unwrap();
-    let minutes: Vec<_> = minutes.iter().filter(|w| w.meter == 2).collect();
+    let minutes: Vec<_> = minutes.iter().filter(|w| w.meter.0 == 2).collect();
     assert!(
         minutes.len() >= 333,
         "five and a half hours: {}",
@@ -269,7 +274,9 @@ fn what_was_thinned_changes_a_window_that_was_compared() {
         bench.durable.step().unwrap();
     }
     let changed = |bench: &Bench| {
-        let changed = bench.reader().changed_windows(1, hour, i64::MAX, 10);
+        let changed = bench
+            .reader()
+            .changed_windows(DestinationRow(1), hour, i64::MAX, 10);
         changed.unwrap().iter().map(|c| c.roll).max()
     };
     let before = changed(&bench);
@@ -309,7 +316,7 @@ fn segments_that_no_pulse_belongs_to_leave() {
     let stamps = bench.stamps();
     assert_eq!(stamps.len(), 3_000);
     bench.writer.outbox().leave(DeliveryNews {
-        delivered: Some(IdRanges::from_ranges([(1, 2_500)])),
+        delivered: Some(IdRanges::from_ranges([IdRange::of(1, 2_500)])),
         ..DeliveryNews::default()
     });
     bench.clock.advance(3 * DAY_NS);
@@ -361,7 +368,7 @@ fn a_wall_clock_that_is_ahead_deletes_nothing() {
     bench.push(pending(vec![settled], every(60, 3_000)));
     bench.close();
     bench.writer.outbox().leave(DeliveryNews {
-        delivered: Some(IdRanges::from_ranges([(1, 3_000)])),
+        delivered: Some(IdRanges::from_ranges([IdRange::of(1, 3_000)])),
         ..DeliveryNews::default()
     });
     bench.clock.advance(11 * NS_PER_S);
@@ -382,9 +389,12 @@ fn a_wall_clock_that_is_ahead_deletes_nothing() {
         bench.clock.jump_wall(-ahead_ns);
     }
     assert_eq!(sums(&bench, 1), [3_000; 3]);
-    assert_eq!(bench.reader().bounds().unwrap(), Some((1, 3_000)));
-    let row = bench.reader().delivered(1).unwrap();
-    assert_eq!(row.ranges(), [(1, 3_000)], "it could have left");
+    assert_eq!(
+        bench.reader().bounds().unwrap(),
+        Some(IdRange::of(1, 3_000))
+    );
+    let row = bench.reader().delivered(DestinationRow(1)).unwrap();
+    assert_eq!(row.ranges(), [IdRange::of(1, 3_000)], "it could have left");
 }
 
 #[test]
@@ -447,8 +457,13 @@ fn a_compared_window_that_changes_is_noted_until_it_is_compared_again() {
     bench.writer.step();
     let changed = |bench: &Bench| {
         let reader = bench.reader();
-        assert_eq!(reader.compared(1, minute).unwrap().until_s, Some(until_s));
-        reader.changed_windows(1, minute, i64::MAX, 10).unwrap()
+        assert_eq!(
+            reader.compared(DestinationRow(1), minute).unwrap().until_s,
+            Some(until_s)
+        );
+        reader
+            .changed_windows(DestinationRow(1), minute, i64::MAX, 10)
+            .unwrap()
     };
     assert!(changed(&bench).is_empty());
 
@@ -493,7 +508,9 @@ fn a_window_that_changes_while_it_is_compared_is_noted() {
     bench.writer.outbox().comparing(minute, start_s + 60);
     bench.push(pending(Vec::new(), every(60, 2)));
     bench.close();
-    let changed = bench.reader().changed_windows(1, minute, i64::MAX, 10);
+    let changed = bench
+        .reader()
+        .changed_windows(DestinationRow(1), minute, i64::MAX, 10);
     assert_eq!(changed.unwrap(), [Changed { start_s, roll: 4 }]);
 }
 
@@ -521,9 +538,9 @@ fn what_was_watched_grows_and_begins_anew_after_a_break() {
     let wall_s = WALL / NS_PER_S;
     let watched = bench.reader().watched(wall_s, wall_s + 1_000).unwrap();
     let want = [
-        (2, wall_s + 1, wall_s + 120),
-        (2, wall_s + 151, wall_s + 180),
-        (2, wall_s + 182, wall_s + 240),
+        (MeterRow(2), wall_s + 1, wall_s + 120),
+        (MeterRow(2), wall_s + 151, wall_s + 180),
+        (MeterRow(2), wall_s + 182, wall_s + 240),
     ];
     assert_eq!(watched, want);
     let unwatched = bench.reader().unwatched().unwrap();

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::energy::derived::{Balance, Role};
+use crate::energy::derived::Balance;
+use crate::model::Role;
 
 /// Pulses, and the energy that they mean.
 #[derive(Debug, Clone, PartialEq, Serialize)]

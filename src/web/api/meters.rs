@@ -1,5 +1,6 @@
 //! Each meter with its line, register, filter and losses.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
@@ -12,10 +13,11 @@ use super::{Api, Json, csv};
 use crate::answers::registers::{self, Register};
 use crate::config::MeterSettings;
 use crate::energy::register::base;
-use crate::model::NS_PER_S;
+use crate::model::{NS_PER_S, Role};
 use crate::status::line::LineStatus;
 use crate::status::{LossStatus, MeterStatus, Status, judgement::FilterStatus};
-use crate::web::present::{Present, role_of, role_word};
+use crate::web::guard::Peer;
+use crate::web::present::{Present, role_word};
 use crate::web::problem::Problem;
 use crate::web::query::Query;
 
@@ -61,10 +63,12 @@ struct RegisterNow {
 
 pub(super) async fn meters(
     State(api): State<Api>,
+    peer: Option<Extension<Peer>>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     Query::of(&uri, &[])?;
+    let peer = peer.map_or(Peer::Unix, |Extension(peer)| peer);
     let source = &api.source;
     let registers = source.ask(|reader, _| registers::take(reader)).await?;
     let day = day(source).await;
@@ -99,7 +103,7 @@ pub(super) async fn meters(
     }
     let answer = Meters {
         head: source.head(source.wall_ns(), simulated),
-        can_write: false,
+        can_write: api.writers.is_open_to(peer),
         meters,
     };
     Ok(Json(answer).into_response())
@@ -161,7 +165,11 @@ impl Meter {
             })
         });
         Meter {
-            role: role_word(role_of(&meter.name)),
+            role: role_word(settings.map_or_else(
+                // The journal knows it, the configuration no longer.
+                || Role::of_name(&meter.name),
+                |settings| settings.role,
+            )),
             is_configured: meter.is_configured,
             chip: settings.and_then(|settings| settings.line.chip.clone()),
             line: settings.map(|settings| settings.line.line.to_string()),

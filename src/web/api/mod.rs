@@ -14,25 +14,34 @@ mod journal;
 mod meters;
 pub(super) mod now;
 mod now_or_stream;
+mod readings;
 mod shared;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::sync::{Semaphore, watch};
 
 use super::guard::{Guard, guard};
 use super::source::Source;
+use super::writers::Writers;
 use super::{assets, health as probes, metrics};
 
 pub(super) use shared::{Api, Json};
 
 /// All routes, behind the guard.
-pub(super) fn router(source: Source, of: Guard, ending: watch::Receiver<bool>) -> Router {
+pub(super) fn router(
+    source: Source,
+    writers: Writers,
+    of: Guard,
+    ending: watch::Receiver<bool>,
+) -> Router {
     let api = Api {
         source,
+        writers: Arc::new(writers),
+        writing: Arc::default(),
         streams: Arc::new(Semaphore::new(events::STREAMS_MAX)),
         ending,
     };
@@ -48,7 +57,14 @@ pub(super) fn router(source: Source, of: Guard, ending: watch::Receiver<bool>) -
         .route("/api/v1/status", get(journal::status))
         .route("/api/v1/losses", get(journal::losses))
         .route("/api/v1/losses.csv", get(journal::losses))
-        .route("/api/v1/registers", get(journal::registers))
+        .route(
+            "/api/v1/registers",
+            get(journal::registers).post(readings::enter),
+        )
+        .route(
+            "/api/v1/registers/undo",
+            post(readings::undo).fallback(readings::only_post),
+        )
         .route("/api/v1/conditions", get(journal::conditions))
         .route("/api/v1/openapi.json", get(assets::openapi))
         .route("/problems/{word}", get(about::problem))

@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::derived::{Count, Derived};
 use super::head::{Head, rfc3339};
 use super::health::Health;
-use crate::energy::derived::{Balance, LivePower, MeanPower, Role, live_power};
+use crate::energy::derived::{Balance, LivePower, MeanPower, live_power};
 use crate::energy::periods::{Period, PeriodUnit};
-use crate::model::{NS_PER_S, Spans};
+use crate::model::{NS_PER_S, Role, Spans};
 use crate::status::Status;
 use crate::web::day_read::DayRead;
 use crate::web::present::{EDGES_S, Present, PresentMeter, role_word, rounded};
@@ -215,6 +215,11 @@ impl NowMeter {
     }
 }
 
+/// A meter of the house whose line is not read.
+fn is_unread(meter: &PresentMeter) -> bool {
+    meter.role.is_some() && !meter.is_read
+}
+
 impl Flow {
     fn of(present: &Present, roles: &[Role]) -> Flow {
         let meters: Vec<_> = present
@@ -238,7 +243,11 @@ impl Flow {
             generation_w: watts(generation),
             self_w: watts(self_consumption),
             house_w: watts(house),
-            why: super::derived::why(roles).or(house.is_none().then_some("not_watched")),
+            why: super::derived::why(roles).or_else(|| match house {
+                Some(_) => None,
+                None if present.meters.iter().any(is_unread) => Some("not_watched"),
+                None => Some("too_few_pulses"),
+            }),
         }
     }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 
 use crate::web::problem::{INTERNAL, Problem};
 use crate::web::source::Source;
+use crate::web::writers::Writers;
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -16,6 +17,10 @@ pub(in crate::web) struct Api {
     pub(in crate::web) source: Source,
     /// Streams that may still be opened.
     pub(super) streams: Arc<Semaphore>,
+    /// Who may change anything.
+    pub(super) writers: Arc<Writers>,
+    /// Held by the one request that is changing something.
+    pub(super) writing: Arc<Mutex<()>>,
     /// The daemon ends.
     pub(super) ending: watch::Receiver<bool>,
 }

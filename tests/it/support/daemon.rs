@@ -7,7 +7,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -16,8 +16,14 @@ use powerlogger::journal::Reader;
 use powerlogger::model::NS_PER_S;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long a condition may take to come true.
-const PATIENCE_NS: i64 = 60 * NS_PER_S;
+/// How long a condition may take to come true: it ends a test that hangs; no machine is too slow for it.
+const PATIENCE_NS: i64 = 300 * NS_PER_S;
+
+/// What a command says that the daemon has kept waiting, and that answers by the journal alone.
+pub(crate) const NO_ANSWER: &str = "the daemon does not answer within";
+
+/// All tests' daemons cannot have the one port that is the page's where none is named.
+const NO_PORT: &str = "\n[web]\nlisten = \"off\"\n";
 
 /// A daemon and its directory, which goes with it.
 #[derive(Debug)]
@@ -30,7 +36,8 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// `powerlogger run` with this `powerlogger.toml`, further arguments, and nothing else.
+    /// `powerlogger run` with this `powerlogger.toml`, further arguments, and nothing else. It listens at no port where
+    /// there is no `[web]`.
     pub(crate) fn start(config: &str, args: &[&str]) -> Daemon {
         Daemon::start_with_env(config, "", args)
     }
@@ -58,7 +65,16 @@ impl Daemon {
             tempfile::tempdir()
         };
         let dir = dir.unwrap();
-        fs::write(dir.path().join("powerlogger.toml"), config).unwrap();
+        let port = if config.contains("[web]") {
+            ""
+        } else {
+            NO_PORT
+        };
+        fs::write(
+            dir.path().join("powerlogger.toml"),
+            format!("{config}{port}"),
+        )
+        .unwrap();
         fs::write(dir.path().join(".env"), dotenv).unwrap();
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
         let queue = queue.unwrap_or(dir.path()).to_owned();
@@ -78,6 +94,19 @@ impl Daemon {
         self.child = spawn(self.dir.path(), &self.queue, &self.args, &self.env);
     }
 
+    /// The same with other arguments.
+    pub(crate) fn start_again_with(&mut self, args: &[&str]) {
+        self.args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        self.start_again();
+    }
+
+    /// Another command of the binary on the same configuration.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = command(self.dir.path(), &self.queue);
+        command.args(args);
+        command
+    }
+
     /// Its journal's directory.
     pub(crate) fn dir(&self) -> &Path {
         &self.queue
@@ -95,21 +124,36 @@ impl Daemon {
 
     /// Runs another command of the binary on the same configuration; its standard output.
     pub(crate) fn ask(&self, args: &[&str]) -> String {
-        let output = command(self.dir.path(), &self.queue)
-            .args(args)
-            .output()
-            .unwrap();
+        let output = self.answered(args);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{args:?}: {stderr}");
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// The same, whatever its exit code, which is returned with the answer.
-    pub(crate) fn answer(&self, args: &[&str]) -> (Option<i32>, String) {
-        let output = command(self.dir.path(), &self.queue)
+    /// All that it says, even if the daemon had not the time to answer it.
+    pub(crate) fn output(&self, args: &[&str]) -> Output {
+        command(self.dir.path(), &self.queue)
             .args(args)
             .output()
-            .unwrap();
+            .unwrap()
+    }
+
+    /// The same by the daemon's own answer, if one runs.
+    fn answered(&self, args: &[&str]) -> Output {
+        let deadline_ns = SystemClock.mono_ns() + PATIENCE_NS;
+        loop {
+            let output = self.output(args);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            if !stderr.contains(NO_ANSWER) {
+                return output;
+            }
+            assert!(SystemClock.mono_ns() < deadline_ns, "{args:?}: {stderr}");
+        }
+    }
+
+    /// The same, whatever its exit code, which is returned with the answer.
+    pub(crate) fn answer(&self, args: &[&str]) -> (Option<i32>, String) {
+        let output = self.answered(args);
         let answer = String::from_utf8(output.stdout).unwrap();
         (output.status.code(), answer)
     }
@@ -162,9 +206,26 @@ impl Daemon {
         assert_eq!(code, Some(0), "{}", self.log());
     }
 
+    /// The same, again after a start, until `holds`: an end waits some seconds for the server, and what a slow machine
+    /// has not delivered by then is for the next run.
+    pub(crate) fn stop_when(&mut self, what: &str, holds: impl Fn(&Daemon) -> bool) {
+        let deadline_ns = SystemClock.mono_ns() + PATIENCE_NS;
+        loop {
+            self.stop();
+            if holds(self) {
+                return;
+            }
+            let patient = SystemClock.mono_ns() < deadline_ns;
+            assert!(patient, "no {what}\n{}", self.log());
+            let pulses = self.pulses();
+            self.start_again();
+            self.wait_for_pulses(pulses + 1);
+        }
+    }
+
     /// Waits for its end; its exit code.
     pub(crate) fn wait_for_exit(&mut self) -> Option<i32> {
-        let deadline_ns = SystemClock.mono_ns() + 3 * PATIENCE_NS;
+        let deadline_ns = SystemClock.mono_ns() + PATIENCE_NS;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();

@@ -77,11 +77,16 @@ impl Disk {
 
     /// Unmounts it, when nobody has files open on it any more.
     pub(crate) fn unmount(&self) {
-        let deadline_ns = SystemClock.mono_ns() + 30 * NS_PER_S;
+        let deadline_ns = SystemClock.mono_ns() + 300 * NS_PER_S;
         while let Err(said) = try_admin(&["umount", MOUNTED]) {
             assert!(SystemClock.mono_ns() < deadline_ns, "{said}");
             thread::sleep(Duration::from_millis(100));
         }
+    }
+
+    /// The same once; whether it is unmounted.
+    pub(crate) fn try_unmount(&self) -> bool {
+        try_admin(&["umount", MOUNTED]).is_ok()
     }
 
     /// Checks it as an administrator does, who lets all be repaired.
@@ -126,7 +131,7 @@ impl Disk {
     /// The kernel makes it read-only at once, whoever writes: as after an error in the file system.
     pub(crate) fn make_read_only(&self) {
         fs::write("/proc/sysrq-trigger", "u").unwrap();
-        let deadline_ns = SystemClock.mono_ns() + 10 * NS_PER_S;
+        let deadline_ns = SystemClock.mono_ns() + 300 * NS_PER_S;
         while !self.is_read_only() {
             assert!(SystemClock.mono_ns() < deadline_ns, "it stays writable");
             thread::sleep(Duration::from_millis(10));

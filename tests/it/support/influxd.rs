@@ -4,21 +4,16 @@ use std::fs;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
-use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::port::Port;
 use super::program::{Program, find, skip};
 pub use super::remote::{OPERATOR, ORG};
 use super::remote::{Remote, text};
-
-/// A start takes a third of a second on a quiet machine; ten times as long on a busy board.
-const START_LONGEST: Duration = Duration::from_secs(60);
-
-/// It finishes its queries and writes first.
-const STOP_LONGEST: Duration = Duration::from_secs(30);
+use super::wait::PATIENCE;
 
 /// The server, its files and its port. Killed when dropped.
 #[derive(Debug)]
@@ -26,7 +21,7 @@ pub struct Influxd {
     binary: PathBuf,
     dir: TempDir,
     program: Option<Program>,
-    port: u16,
+    port: Port,
     remote: Remote,
 }
 
@@ -43,7 +38,7 @@ impl Influxd {
             binary,
             dir,
             program: None,
-            port: 0,
+            port: Port::keep(),
             remote: Remote::default(),
         };
         influxd.restart();
@@ -56,14 +51,14 @@ impl Influxd {
         Some(influxd)
     }
 
-    /// Starts again over the same files and, after the first start, on the same port.
+    /// Starts again over the same files, on the same port.
     pub fn restart(&mut self) {
         assert!(self.program.is_none(), "it runs already");
         let path = |name: &str| self.dir.path().join(name);
         let mut command = Command::new(&self.binary);
         command
             .arg("--http-bind-address")
-            .arg(format!("127.0.0.1:{}", self.port))
+            .arg(format!("127.0.0.1:{}", self.port.number()))
             .arg("--bolt-path")
             .arg(path("bolt"))
             .arg("--sqlite-path")
@@ -73,12 +68,17 @@ impl Influxd {
             .args([
                 "--reporting-disabled",
                 "--ui-disabled",
+                // It refuses what a busy machine takes longer for.
+                "--storage-write-timeout",
+                "10m",
+                "--http-read-header-timeout",
+                "10m",
                 "--log-level",
                 "info",
             ]);
         let mut program = Program::start(&mut command, &path("log"));
-        self.port = program.wait_for_log(START_LONGEST, port_in_log);
-        self.remote.url = format!("http://127.0.0.1:{}", self.port);
+        let port = program.wait_for_log(PATIENCE, port_in_log);
+        self.remote.url = format!("http://127.0.0.1:{port}");
         self.program = Some(program);
     }
 
@@ -98,10 +98,7 @@ impl Influxd {
     }
 
     fn end(&mut self, signal: Signal) -> ExitStatus {
-        self.program
-            .take()
-            .expect("it runs")
-            .end(signal, STOP_LONGEST)
+        self.program.take().expect("it runs").end(signal, PATIENCE)
     }
 
     /// A copy of its files; it must not run meanwhile.

@@ -17,6 +17,7 @@ pub mod fake_influx;
 pub mod gpio;
 pub mod influxd;
 pub mod management_cases;
+pub mod port;
 pub mod program;
 pub mod remote;
 pub mod tls;

@@ -1,7 +1,6 @@
 //! A server of InfluxDB's kind, real or fake, as its operator sees it over HTTP.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use powerlogger::influx::{Client, ClientSettings, flux};
 use serde_json::{Value, json};
@@ -9,6 +8,7 @@ use serde_json::{Value, json};
 use super::fake_influx::shapes::{self, POINTS, READABLE};
 use super::fake_influx::{FakeInflux, Store};
 use super::influxd::Influxd;
+use super::wait::PATIENCE;
 
 /// The organisation.
 pub const ORG: &str = "home";
@@ -94,7 +94,7 @@ impl Remote {
             org: ORG.to_owned(),
             token: token.map(str::to_owned),
             ca_file: None,
-            timeout: Duration::from_secs(30),
+            timeout: PATIENCE,
         };
         Client::new(&settings).expect("no CA file")
     }

@@ -7,7 +7,6 @@
 
 use std::fs;
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -15,7 +14,7 @@ use super::fake_influx::{FakeInflux, Store};
 use super::influxd::Influxd;
 use super::program::outcome;
 use super::remote::{OPERATOR, ORG, Remote};
-use super::wait::wait_until;
+use super::wait::{PATIENCE, wait_until};
 
 /// Simulated pulses are delivered only to buckets that are named for them.
 pub(crate) const SIMULATED: &str = "RAW_BUCKET=simulated_raw
@@ -34,13 +33,15 @@ pub(crate) const BUCKETS: [&str; 4] = [
 
 /// Everything quick, so that a test takes seconds.
 pub(crate) const QUICK: &str = "
+[web]
+listen = \"off\"
 [journal]
 sync_interval_ms = 20
 [deliver]
 flush_ms = 10
 replay_interval_ms = 100
 [influx]
-timeout_ms = 5000
+timeout_ms = 60000
 ";
 
 pub(crate) fn dotenv(server: &Remote) -> String {
@@ -132,7 +133,7 @@ pub(crate) fn start(dir: &tempfile::TempDir) -> Running {
 pub(crate) fn wait_until_equal(dir: &tempfile::TempDir, what: &str) -> i64 {
     let running = start(dir);
     let mut counted = None;
-    wait_until(what, Duration::from_secs(90), || {
+    wait_until(what, PATIENCE, || {
         counted = equal(&audit(dir));
         counted.is_some()
     });

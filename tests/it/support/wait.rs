@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+/// How long a test waits for what must come. It ends a test that hangs; no machine is too slow for it.
+pub const PATIENCE: Duration = Duration::from_secs(300);
+
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 

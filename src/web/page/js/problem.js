@@ -2,18 +2,31 @@
 
 import { el } from "./dom.js";
 import { Refused } from "./api.js";
-import { t } from "./text.js";
+import { problemText, t } from "./text.js";
+
+/** @typedef {import("./types").Problem} Problem */
 
 /** @param {unknown} failed @param {() => void} again */
 export function problemCard(failed, again) {
   const problem = failed instanceof Refused ? failed.problem : null;
-  const details = problem?.errors?.map((error) => el("li", null, `${error.parameter}: ${error.detail}`)) ?? [];
+  const said = problem ? worded(problem) : { title: String(failed), detail: "", remedy: "" };
+  const details = problem?.errors?.map((error) => el("li", { lang: "en" }, `${error.parameter}: ${error.detail}`)) ?? [];
   return el("div", { class: "problem", role: "group" },
-    el("p", { class: "problem-title" }, el("span", { "aria-hidden": "true" }, "▲ "), problem?.title ?? String(failed)),
-    problem?.detail && el("p", null, problem.detail),
+    el("p", { class: "problem-title" }, el("span", { "aria-hidden": "true" }, "▲ "), said.title),
+    said.detail && el("p", { lang: "en" }, said.detail),
     details.length > 0 && el("ul", null, details),
-    problem?.remedy && el("p", null, problem.remedy),
+    said.remedy && el("p", null, said.remedy),
     el("button", { type: "button", class: "button", onclick: again }, t("again")));
+}
+
+/**
+ * What is refused and what to do: in this language where the kind is known, else as the daemon says it. Its detail is in
+ * English alone: names and numbers, which other languages show as they are.
+ * @param {Problem} problem
+ */
+export function worded(problem) {
+  const known = problemText(problem.type);
+  return { title: known?.[0] ?? problem.title, detail: problem.detail, remedy: known?.[1] ?? problem.remedy };
 }
 
 /** Whether the answer is only not wanted any more. @param {unknown} failed */

@@ -56,6 +56,11 @@ export function words() {
   return /** @type {any} */ (table);
 }
 
+/** Title and remedy of a kind of problem, by its address. @param {string} type @returns {[string, string] | undefined} */
+export function problemText(type) {
+  return table.problem[type.slice(type.lastIndexOf("/") + 1)];
+}
+
 /**
  * What is the matter and what to do: in this language where the word is known, else as the daemon says it.
  * @param {import("./types").Condition} condition

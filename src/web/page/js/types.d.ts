@@ -76,4 +76,4 @@ export interface Losses {
   simulated: boolean; lost: number; since_s: number | null; entries: (LossStatus & { meter: string })[];
   unwatched: { meter: string; from_s: number | null; until_s: number | null; why?: string }[];
 }
-export interface Problem { type: string; title: string; status: number; detail: string; remedy: string; errors?: { parameter: string; detail: string }[] }
+export interface Problem { type: string; title: string; status: number; detail: string; remedy: string; errors?: { parameter: string; detail: string }[]; drift?: { expected_kwh: number; kwh: number; pulses: number; is_rounding: boolean } }

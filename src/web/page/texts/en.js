@@ -39,6 +39,7 @@ export default {
   "why.no_export_meter": "House and autarky need a meter of the export: what leaves the house is not known.",
   "why.no_generation_meter": "House and autarky need a meter of the generation.",
   "why.one_meter": "One meter: house and autarky are not known.",
+  "why.too_few_pulses": "House and autarky are known once each meter has given two pulses.",
   "why.not_watched": "House and autarky are not known: a line is not read.",
   "not.read": "not read",
   "last.pulse": "last pulse {time}", "last.pulse.name": "Last pulse",
@@ -70,10 +71,13 @@ export default {
   "silence": "usual gap {gap}, now {now}", "silence.bad": "silent for {now}, usual are up to {usual}",
   "counted": "Pulses", "filter.of": "Filter", "filter.text": "{rejected} of {judged} rejected", "filter.none": "nothing yet",
   "nothing.lost": "nothing lost", "former": "no longer configured", "losses": "Losses",
-  "enter.reading": "Enter a reading", "reading.kwh": "Reading in kWh", "reading.adopt": "Count from this reading on", "reading.token": "Token",
+  "enter.reading": "Enter a reading", "reading.kwh": "What the face shows, in kWh", "reading.for": "What for",
+  "reading.note": "To compare: kept as a note", "reading.adopt": "To count the register from it",
+  "reading.token": "Token of [web]", "reading.token.tab": "Remember it in this tab",
+  "reading.last": "Entered last: {kwh} kWh, {date}", "reading.undo": "Take it back", "reading.undone": "The reading of {kwh} kWh is taken back.",
   "reading.keep": "Keep", "reading.anyway": "Keep all the same", "reading.cancel": "Cancel",
   "reading.clear": "This page did not come by TLS: the token travels in clear.",
-  "reading.kept": "Kept.", "reading.drift": "{kwh} kWh on the face, {expected} kWh counted: {by}", "reading.more": "{n} pulses missed", "reading.less": "{n} pulses too many", "reading.same": "as counted",
+  "reading.kept": "Kept as a note.", "reading.adopted": "The register is counted from this reading on.", "reading.drift": "{kwh} kWh on the face, {expected} kWh counted: {by}", "reading.more": "{n} pulses missed", "reading.less": "{n} pulses too many", "reading.same": "as counted",
 
   "cause.bounce": "rejected: bounce", "cause.width": "rejected: too short", "cause.long": "rejected: too long", "cause.interval": "rejected: too soon",
   "cause.merged": "rejected: interference", "cause.restored": "restored by number", "cause.memory_full": "lost: memory full",
@@ -98,5 +102,5 @@ export default {
   "said.now": "{house}. {trust}", "licence": "Charts of the history: uPlot, MIT licence",
 
   // What is not as it should be is told in English by the daemon; other languages have these words.
-  "condition": {},
+  "condition": {}, "problem": {},
 };

@@ -16,6 +16,7 @@ use super::http::{self, Request};
 use super::reply::Reply;
 use super::store::{Store, Write};
 use super::{api, queries};
+use crate::support::port::Port;
 
 #[derive(Debug, Default)]
 struct State {
@@ -49,7 +50,7 @@ struct Shared {
 #[derive(Debug)]
 pub struct FakeInflux {
     shared: Arc<Shared>,
-    port: u16,
+    port: Port,
     listening: Option<JoinHandle<()>>,
 }
 
@@ -68,7 +69,7 @@ impl FakeInflux {
         });
         let mut server = FakeInflux {
             shared,
-            port: 0,
+            port: Port::keep(),
             listening: None,
         };
         server.start_again();
@@ -82,7 +83,7 @@ impl FakeInflux {
         } else {
             "http"
         };
-        format!("{scheme}://127.0.0.1:{}", self.port)
+        format!("{scheme}://127.0.0.1:{}", self.port.number())
     }
 
     /// The store.
@@ -187,7 +188,7 @@ impl FakeInflux {
             }
         }
         // The listener waits in accept: this wakes it.
-        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
+        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port.number()));
         listening.join().expect("the listener ends by itself");
     }
 
@@ -197,8 +198,7 @@ impl FakeInflux {
             return;
         }
         let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).expect("the port is ours");
-        self.port = listener.local_addr().expect("it is bound").port();
+            TcpListener::bind((Ipv4Addr::LOCALHOST, self.port.number())).expect("the port is ours");
         self.shared.state().stopping = false;
         let now_ns = self.shared.now_ns();
         self.shared.store().skip_ticks(now_ns);

@@ -70,7 +70,7 @@ impl SimChip {
     pub(crate) fn replug(&self) {
         fs::write(self.config.join("live"), "1").unwrap();
         // The device file is made by another thread of the kernel.
-        let deadline_ns = SystemClock.mono_ns() + 10 * NS_PER_S;
+        let deadline_ns = SystemClock.mono_ns() + 300 * NS_PER_S;
         while !self.device().exists() {
             assert!(
                 SystemClock.mono_ns() < deadline_ns,

@@ -72,6 +72,25 @@ impl Hand {
     }
 }
 
+/// Edges that are made between two looks at how far the reader is: of a line the kernel keeps 1,024.
+const PIECE_EDGES: usize = 400;
+
+/// The same as [`play`] in pieces, with `catch_up` after each: it waits until what there was at the last one has been
+/// read. So a reader that gets no turn for long has never more before it than the kernel keeps.
+pub(crate) fn play_in_pieces(
+    hands: &mut [(Hand, Duration)],
+    total: usize,
+    mut catch_up: impl FnMut(&[(Hand, Duration)]),
+) {
+    let mut left = total;
+    while left > 0 {
+        let piece = left.min(PIECE_EDGES);
+        play(hands, piece);
+        left -= piece;
+        catch_up(hands);
+    }
+}
+
 /// Toggles each wire at its own pace from one thread, without bursts after falling behind.
 pub(crate) fn play(hands: &mut [(Hand, Duration)], total: usize) {
     let start_ns = SystemClock.mono_ns();

@@ -27,7 +27,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::program::skip;
 
 pub(crate) use self::chip::{SimChip, Wire};
-pub(crate) use self::hand::{Done, Hand, play};
+pub(crate) use self::hand::{Done, Hand, play, play_in_pieces};
 pub(crate) use self::hours::at_other_hours;
 
 /// Set inside the guest: the test is where it wanted to be.
@@ -44,7 +44,8 @@ const SIM: &str = "/sys/kernel/config/gpio-sim";
 pub(crate) struct Place {
     /// Sleeping takes no time: the guest's clock jumps. Only a rig can do that.
     pub(crate) time_travel: bool,
-    /// Stop the guest after so long.
+    /// Stop the guest after so long, should it hang: many times what the test takes, and longer than it waits for
+    /// anything.
     pub(crate) timeout_s: u32,
     /// An empty disk of this size in the guest, its first, [`DISK`]; 0: none. Only a rig has one to spare.
     pub(crate) disk_mib: u32,
@@ -56,14 +57,14 @@ impl Place {
     /// Real time.
     pub(crate) const REAL: Place = Place {
         time_travel: false,
-        timeout_s: 900,
+        timeout_s: 1_800,
         disk_mib: 0,
         start_s: None,
     };
     /// Simulated time.
     pub(crate) const TIME_TRAVEL: Place = Place {
         time_travel: true,
-        timeout_s: 900,
+        timeout_s: 1_800,
         disk_mib: 0,
         start_s: None,
     };

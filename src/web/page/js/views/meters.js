@@ -1,7 +1,6 @@
 // Meters: does the face of the meter agree?
 
-import { get, post, url, Refused } from "../api.js";
-import { announce } from "../announce.js";
+import { get, url } from "../api.js";
 import { el, fill, say, svg } from "../dom.js";
 import { clock, dateTime, shortDay, span } from "../moment.js";
 import { count, energy, plain, power, registerDigits } from "../number.js";
@@ -13,9 +12,6 @@ import { shownPower } from "../tiles.js";
 /** @typedef {import("../types").Meter} Meter */
 /** @typedef {import("../types").Meters} Meters */
 
-/** The token, for as long as the page lives. */
-let token = "";
-
 /** @param {HTMLElement} place */
 export function metersView(place) {
   const cards = el("div", { class: "meter-cards" });
@@ -25,7 +21,8 @@ export function metersView(place) {
   let asking = null;
   /** @type {Map<string, {power: HTMLElement, silence: HTMLElement, meter: Meter}>} */
   const live = new Map();
-  let isEntering = false;
+  /** Forms that are open: nothing is drawn over them. */
+  let entering = 0;
 
   const load = async () => {
     asking?.abort();
@@ -34,7 +31,7 @@ export function metersView(place) {
     try {
       /** @type {Meters} */
       const answer = await get("meters", {}, control.signal);
-      if (!isEntering) draw(answer);
+      if (entering === 0) draw(answer);
     } catch (failed) {
       if (!isAborted(failed)) fill(cards, problemCard(failed, load));
     }
@@ -65,7 +62,7 @@ export function metersView(place) {
         el("p", { class: "muted" }, meter.is_configured ? [where, " · ", meter.imp_per_kwh ? t("imp", { n: plain(meter.imp_per_kwh, Number.isInteger(meter.imp_per_kwh) ? 0 : 2, l) }) : t("imp.none")].join("") : t("former"))),
       meter.line_status && !meter.line_status.is_read && el("p", { class: "note bad" }, `✖ ${t("not.read")}: ${meter.line_status.why}`),
       el("p", { class: "meter-power" }, watts),
-      face(meter),
+      face(meter, answer.can_write),
       facts,
       widths(meter),
       losses(meter),
@@ -76,16 +73,19 @@ export function metersView(place) {
   const reading = (meter) => {
     const open = el("button", { type: "button", class: "button" }, t("enter.reading"));
     const at = el("div", { class: "reading-place" }, open);
-    open.addEventListener("click", () => {
-      isEntering = true;
+    open.addEventListener("click", async () => {
+      // Its code comes when it is first needed.
+      const { readingForm } = await import("../reading.js");
+      entering += 1;
       const done = () => {
-        isEntering = false;
+        entering -= 1;
         fill(at, open);
+        open.focus();
         load();
       };
       const form = readingForm(meter, done);
-      fill(at, form);
-      form.querySelector("input")?.focus();
+      fill(at, form.element);
+      form.focus();
     });
     return at;
   };
@@ -133,12 +133,12 @@ function silenceText(meter, last) {
   return meter.gap_s ? `${at}, ${t("silence", { gap: span(meter.gap_s, words()), now })}` : `${at} (${now})`;
 }
 
-/** The register like the face of the meter. @param {Meter} meter */
-function face(meter) {
+/** The register like the face of the meter. @param {Meter} meter @param {boolean} canWrite */
+function face(meter, canWrite) {
   const l = locale();
   const register = meter.register;
   if (!register) {
-    return el("div", { class: "face-place" }, el("p", { class: "muted" }, t("register.none")), el("p", { class: "muted small" }, t("register.how", { meter: meter.meter })));
+    return el("div", { class: "face-place" }, el("p", { class: "muted" }, t("register.none")), !canWrite && el("p", { class: "muted small" }, t("register.how", { meter: meter.meter })));
   }
   const { whole, tenth } = registerDigits(register.kwh);
   return el("div", { class: "face-place" },
@@ -173,56 +173,4 @@ function losses(meter) {
   if (meter.losses.length === 0) return el("p", { class: "muted small" }, `✓ ${t("nothing.lost")}`);
   return el("ul", { class: "plain losses", "aria-label": t("losses") }, meter.losses.map((loss) => el("li", { class: loss.lost ? "bad" : "" },
     `${loss.lost ? "✖ " : "• "}${t(`cause.${loss.cause}`)}: ${count(loss.pulses, l)}`)));
-}
-
-/** @param {Meter} meter @param {() => void} done */
-function readingForm(meter, done) {
-  const kwh = el("input", { name: "kwh", inputmode: "decimal", required: true, pattern: "[0-9]{1,9}([.,][0-9]{1,4})?", autocomplete: "off" });
-  const adopt = el("input", { name: "adopt", type: "checkbox" });
-  const secret = el("input", { name: "token", type: "password", required: true, autocomplete: "off", value: token });
-  const result = el("div", { role: "status" });
-  let isConfirmed = false;
-  const keep = el("button", { type: "submit", class: "button primary" }, t("reading.keep"));
-  const isClear = location.protocol === "http:" && !["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
-  const form = el("form", { class: "reading-form" },
-    el("label", null, t("reading.kwh"), kwh),
-    el("label", null, t("reading.token"), secret),
-    el("label", { class: "check" }, adopt, t("reading.adopt")),
-    isClear && el("p", { class: "note" }, `▲ ${t("reading.clear")}`),
-    result,
-    el("div", { class: "row" }, keep, el("button", { type: "button", class: "button", onclick: done }, t("reading.cancel"))));
-  kwh.addEventListener("input", () => {
-    isConfirmed = false;
-    keep.textContent = t("reading.keep");
-  });
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    token = secret.value;
-    keep.disabled = true;
-    try {
-      const kept = await post("registers", { meter: meter.meter, kwh: kwh.value.replace(",", "."), adopt: adopt.checked, confirm: isConfirmed }, token);
-      const said = [t("reading.kept"), kept.drift ? driftText(kept.kwh, kept.drift) : ""].join(" ");
-      fill(result, el("p", { class: "note" }, `✓ ${said}`));
-      announce(said);
-      setTimeout(done, 2500);
-    } catch (failed) {
-      keep.disabled = false;
-      if (failed instanceof Refused && failed.problem.status === 409) {
-        isConfirmed = failed.problem.type.endsWith("reading-implausible");
-        if (isConfirmed) keep.textContent = t("reading.anyway");
-      }
-      const problem = failed instanceof Refused ? failed.problem : null;
-      const said = [problem?.title, problem?.detail, problem?.remedy].filter(Boolean).join(". ");
-      fill(result, el("p", { class: "note bad" }, `▲ ${said}`));
-    }
-  });
-  return form;
-}
-
-/** @param {number} kwh @param {{expected_kwh: number, pulses: number, is_rounding: boolean}} drift */
-function driftText(kwh, drift) {
-  const l = locale();
-  const n = count(Math.abs(drift.pulses), l);
-  const by = drift.is_rounding ? t("reading.same") : t(drift.pulses > 0 ? "reading.more" : "reading.less", { n });
-  return t("reading.drift", { kwh: plain(kwh, 1, l), expected: plain(drift.expected_kwh, 1, l), by });
 }

@@ -1,124 +1,47 @@
-//! `powerlogger status`: the snapshot of truth, for people and programs.
+//! Whether what is shown can be relied upon: journal, clock, delivery, each meter's line, what was lost.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::Args;
 
-use super::asking::from_daemon;
-use super::numbers::{count, grouped, size};
-use super::table::{Column, Table};
-use super::time;
 use crate::answers::status::StatusAnswer;
-use crate::clock::{Clock, SystemClock};
-use crate::config::destination_name;
-use crate::config::in_use::{self, notices};
+use crate::cli::numbers::{count, grouped, size};
+use crate::cli::paint::Paint;
+use crate::cli::table::{Column, Table};
+use crate::cli::time;
 use crate::config::{Downsampling, Influx, Loaded};
-use crate::journal::JournalError;
-use crate::journal::Reader;
-use crate::journal::{Holder, holder};
-use crate::journal::{Refusal, is_read_only};
 use crate::model::{DeliveryState, NS_PER_S, Tier, ViewsState};
 use crate::status::line::NOT_RUNNING;
-use crate::status::{
-    DeliveryStatus, LevelStatus, MeterStatus, Status, StatusOf, ViewsStatus, clock_words,
-};
+use crate::status::{DeliveryStatus, LevelStatus, MeterStatus, ViewsStatus, clock_words};
 
-/// Options of `status`.
-#[derive(Debug, Args)]
-pub struct StatusArgs {
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
-}
-
-/// Prints the status.
-///
-/// The exit code is 1 while the daemon that runs does not read the line of a configured meter. That none runs is told,
-/// and no failure of this command.
-///
-/// # Errors
-/// When there is no journal or it cannot be read.
-pub fn status(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<ExitCode> {
-    let dir = &loaded.settings.journal.dir;
-    let (answer, holder) = match from_daemon::<StatusAnswer>("/api/v1/status", loaded) {
-        Some(answer) => (answer, Holder::InUse),
-        None => from_journal(loaded)?,
-    };
+/// All of it, a line each.
+pub(super) fn trust(answer: &StatusAnswer, loaded: &Loaded, paint: Paint) -> Result<Vec<String>> {
     let status = &answer.status;
-    let unread = status.unread().count();
-    let code = exit_code(answer.running == Some(true) && unread > 0);
-    if args.json {
-        writeln!(out, "{:#}", serde_json::to_value(&answer)?)?;
-        return Ok(code);
-    }
-    let configured = status
-        .meters
-        .iter()
-        .filter(|meter| meter.is_configured)
-        .count();
-    let state = state(holder, unread, configured, dir);
-    writeln!(out, "powerlogger is {state}")?;
-    if status.simulated {
-        writeln!(out, "SIMULATED  the pulses are made up, not yours")?;
-    }
-    writeln!(
-        out,
-        "journal    {}: {}, {}",
-        dir.display(),
-        count(status.journal_pulses, "pulse"),
-        size(status.journal_bytes)
-    )?;
+    let dir = &loaded.settings.journal.dir;
+    let mut text = Vec::new();
+    let out: &mut dyn Write = &mut text;
+    let (pulses, bytes) = (status.journal_pulses, status.journal_bytes);
+    let (pulses, bytes) = (count(pulses, "pulse"), size(bytes));
+    writeln!(out, "journal    {}: {pulses}, {bytes}", dir.display())?;
     if let Some(clock) = &status.clock {
         writeln!(out, "clock      {}", clock_words(clock))?;
     }
     delivery(loaded, status.delivery.as_ref(), out)?;
     let mut table = Table::new("", &[Column::Left(10)]);
     for meter in &status.meters {
-        add_meter(meter, status.at_ns, &mut table);
+        add_meter(meter, status.at_ns, paint, &mut table);
     }
     table.write(out)?;
     to_import(dir, out)?;
     for condition in &answer.conditions {
-        writeln!(out, "⚠          {}", condition.advice())?;
+        let condition = format!("⚠          {}", condition.advice());
+        writeln!(out, "{}", paint.warning(&condition))?;
     }
-    lost(status.lost(), unread, out)?;
-    Ok(code)
-}
-
-/// The same as the daemon answers, read from the journal; and whether one runs.
-fn from_journal(loaded: &Loaded) -> Result<(StatusAnswer, Holder)> {
-    let dir = &loaded.settings.journal.dir;
-    let destination = match &loaded.settings.influx {
-        Influx::Configured(influx) => Some(destination_name(influx)),
-        Influx::NotConfigured(_) => None,
-    };
-    let holder = holder(dir);
-    let running = holder == Holder::InUse;
-    let taken = Reader::open(dir).and_then(|mut reader| {
-        let noted = reader.noted_settings()?;
-        let wanted = StatusOf {
-            destination: destination.as_deref(),
-            meters: &in_use::meter_names(loaded, &noted),
-            daemon: holder.into(),
-        };
-        let mut status = Status::take(&mut reader, wanted, SystemClock.wall_ns())?;
-        status.notices = notices(loaded, Some(&noted).filter(|_| running));
-        Ok(status)
-    });
-    let status = taken.map_err(|failed| explained(failed, dir))?;
-    Ok((StatusAnswer::of(status, dir)?, holder))
-}
-
-fn exit_code(is_wrong: bool) -> ExitCode {
-    if is_wrong {
-        ExitCode::from(super::EXIT_FAILED)
-    } else {
-        ExitCode::SUCCESS
-    }
+    lost(status.lost(), status.unread().count(), paint, out)?;
+    let text = String::from_utf8_lossy(&text);
+    Ok(text.lines().map(str::to_owned).collect())
 }
 
 /// What lies beside the journal and could be brought in.
@@ -130,49 +53,20 @@ fn to_import(dir: &Path, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// Whether the daemon runs, as far as that was seen, and counts.
-fn state(holder: Holder, unread: usize, meters: usize, dir: &Path) -> String {
-    let state = match holder {
-        Holder::InUse if unread > 0 => {
-            return format!("running and does NOT COUNT {unread} of {meters} meters");
-        }
-        Holder::InUse => "running",
-        Holder::Unknown => {
-            "not seen: this user may not look whether it is running (sudo, or the group powerlogger)"
-        }
-        Holder::Free if is_read_only(dir) => {
-            "not running, or counting in memory: the journal's disk is READ-ONLY \
-             (`systemctl status powerlogger` tells which)"
-        }
-        Holder::Free => "not running",
-    };
-    state.to_owned()
-}
-
 /// Pulses that are lost for good; of a line that is not read nobody knows.
-fn lost(lost: u64, unread: usize, out: &mut dyn Write) -> Result<()> {
+fn lost(lost: u64, unread: usize, paint: Paint, out: &mut dyn Write) -> Result<()> {
     match lost {
         0 if unread > 0 => writeln!(
             out,
             "lost       not known: what comes on a line that is not read is not counted"
         )?,
         0 => writeln!(out, "lost       0 pulses")?,
-        lost => writeln!(out, "lost       {} (by cause above)", count(lost, "pulse"))?,
+        lost => {
+            let lost = format!("lost       {} (by cause above)", count(lost, "pulse"));
+            writeln!(out, "{}", paint.warning(&lost))?;
+        }
     }
     Ok(())
-}
-
-/// Why the journal cannot be read, with what to do about it.
-fn explained(failed: JournalError, dir: &Path) -> anyhow::Error {
-    let Refusal { kind, remedy } = Refusal::of(&failed, dir);
-    if matches!(kind, "missing" | "newer_schema") {
-        return failed.into();
-    }
-    anyhow::Error::from(failed).context(format!(
-        "the journal in {} cannot be read ({kind}): {remedy}. A daemon that runs counts on in memory: \
-         `systemctl status powerlogger`",
-        dir.display()
-    ))
 }
 
 fn delivery(loaded: &Loaded, status: Option<&DeliveryStatus>, out: &mut dyn Write) -> Result<()> {
@@ -320,7 +214,7 @@ fn compared(names: &[&str], levels: &BTreeMap<&'static str, LevelStatus>) -> Vec
     lines
 }
 
-fn add_meter(meter: &MeterStatus, now_ns: i64, table: &mut Table) {
+fn add_meter(meter: &MeterStatus, now_ns: i64, paint: Paint, table: &mut Table) {
     let last = match meter.last_pulse_ns {
         Some(last) => {
             format!("last {} ({})", time::local(last), time::ago(last, now_ns))
@@ -347,7 +241,8 @@ fn add_meter(meter: &MeterStatus, now_ns: i64, table: &mut Table) {
     if let Some(line) = line.filter(|line| !line.is_read && !is_told(&line.why)) {
         let since = line.since_ns.map(time::local);
         let since = since.map_or_else(String::new, |since| format!(" since {since}"));
-        table.text(format!("           NOT READ{since}: {}", line.why));
+        let text = format!("           NOT READ{since}: {}", line.why);
+        table.text(paint.warning(&text));
     }
     for loss in &meter.losses {
         let word = match (loss.filter, loss.lost) {

@@ -1,0 +1,163 @@
+//! Entering a reading of a meter's face, and taking the last one back: the same rules for the command and the API.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::energy::register::{Drift, NewReading, ReadingRefused, drift, kwh};
+use crate::journal::{JournalError, Reader, Registers};
+use crate::model::{Reading, WallNs};
+
+/// A reading that is to be entered.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Entry<'a> {
+    /// The meter's name.
+    pub meter: &'a str,
+    /// Pulses for one kWh, as configured now.
+    pub imp_per_kwh: f64,
+    /// What was read, and when.
+    pub new: NewReading,
+    /// Digits behind the point that the face has.
+    pub decimals: usize,
+    /// It is right, however far it is from what was counted.
+    pub is_confirmed: bool,
+}
+
+/// Why a reading is not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum NotKept {
+    /// Its time has not come, or a later one is there.
+    #[error("its time is wrong")]
+    Time(ReadingRefused),
+    /// Pulses since its time are no longer in the journal: its number is not known.
+    #[error("the journal no longer holds every pulse since then")]
+    NotHeld,
+    /// The register is to be counted from it, and pulses that were missed do not explain it.
+    #[error("it is far from what was counted")]
+    Implausible(Reading, Drift),
+    /// The journal has never seen the meter.
+    #[error("the journal does not know the meter yet")]
+    UnknownMeter,
+    /// The journal cannot be read or written to.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// A reading that is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// The readings before it.
+    pub earlier: Vec<Reading>,
+    /// The reading.
+    pub reading: Reading,
+    /// How it differs from what was counted; None: there is nothing to compare with.
+    pub drift: Option<Drift>,
+}
+
+/// Keeps a reading in the journal in `dir`, in a commit that is durable.
+///
+/// # Errors
+/// The rule that it breaks, or why the journal does not take it: then nothing is kept.
+pub fn enter(dir: &Path, entry: &Entry<'_>, now_ns: WallNs) -> Result<Kept, NotKept> {
+    let Entry { meter, new, .. } = *entry;
+    let reader = Reader::open(dir)?;
+    let earlier = reader.readings(meter)?;
+    new.check_time(&earlier, now_ns).map_err(NotKept::Time)?;
+    let since = if new.is_now {
+        0
+    } else {
+        let since = reader.pulses_after(meter, new.at_ns)?;
+        since.ok_or(NotKept::NotHeld)?
+    };
+    let pulses = pulses_of(&reader, meter)? - since;
+    let reading = new.to_reading(&earlier, pulses, entry.imp_per_kwh);
+    match drift(&earlier, &reading, entry.decimals) {
+        Some(by) if by.is_implausible && new.adopt && !entry.is_confirmed => {
+            return Err(NotKept::Implausible(reading, by));
+        }
+        _ => {}
+    }
+    let kept = Registers::open(dir)?.put(meter, reading, since)?;
+    let reading = kept.ok_or(NotKept::UnknownMeter)?;
+    Ok(Kept {
+        drift: drift(&earlier, &reading, entry.decimals),
+        earlier,
+        reading,
+    })
+}
+
+/// Takes the reading of a meter back that was entered last. Returns it and the register then; None: there is none.
+///
+/// # Errors
+/// When the journal cannot be read, or does not take it.
+pub fn take_back(dir: &Path, meter: &str) -> Result<Option<(Reading, Option<f64>)>, JournalError> {
+    let reader = Reader::open(dir)?;
+    let Some(taken) = Registers::open(dir)?.take_back(meter)? else {
+        return Ok(None);
+    };
+    let register = kwh(&reader.readings(meter)?, pulses_of(&reader, meter)?);
+    Ok(Some((taken, register)))
+}
+
+fn pulses_of(reader: &Reader, meter: &str) -> Result<i64, JournalError> {
+    let totals = reader.totals()?;
+    let counted = totals.iter().find(|totals| totals.name == meter);
+    Ok(counted.map_or(0, |totals| totals.pulses))
+}
+
+/// A reading that was kept, as it is answered.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct KeptAnswer<'a> {
+    meter: &'a str,
+    kwh: f64,
+    adopted: bool,
+    drift: Option<DriftAnswer>,
+}
+
+/// How a reading differs from what was counted, as it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct DriftAnswer {
+    expected_kwh: f64,
+    kwh: f64,
+    pulses: f64,
+    percent: Option<f64>,
+    is_rounding: bool,
+}
+
+/// A reading that was taken back, as it is answered.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TakenBackAnswer<'a> {
+    /// The meter's name.
+    pub meter: &'a str,
+    /// What was taken back, in kWh.
+    pub taken_back_kwh: f64,
+    /// When that was read.
+    pub at_ns: WallNs,
+    /// The register now; None: no reading is left to count it from.
+    pub kwh: Option<f64>,
+}
+
+impl<'a> KeptAnswer<'a> {
+    /// Of a reading of `meter` that was kept.
+    pub fn of(meter: &'a str, kept: &Kept) -> KeptAnswer<'a> {
+        KeptAnswer {
+            meter,
+            kwh: kept.reading.kwh,
+            adopted: kept.reading.adopted,
+            drift: kept.drift.as_ref().map(DriftAnswer::of),
+        }
+    }
+}
+
+impl DriftAnswer {
+    /// Of a difference.
+    pub fn of(by: &Drift) -> DriftAnswer {
+        DriftAnswer {
+            expected_kwh: by.expected_kwh,
+            kwh: by.kwh,
+            pulses: by.pulses,
+            percent: by.percent,
+            is_rounding: by.is_rounding,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! What a person wants to know first, as a table: power now, energy of today, yesterday and this month, registers.
+
+use crate::answers::now::NowAnswer;
+use crate::answers::overview::{
+    EnergyAnswer, HouseEnergy, HouseOverview, MeterEnergy, MeterOverview, Overview,
+};
+use crate::cli::asking::ask;
+use crate::cli::numbers::{count, grouped_to};
+use crate::cli::paint::Glyphs;
+use crate::cli::table::{Column, Table};
+use crate::cli::time;
+use crate::config::Loaded;
+use crate::energy::periods::Calendar;
+use crate::journal::{JournalError, Reader};
+use crate::model::{NS_PER_S, View, WallNs};
+use crate::status::Status;
+
+/// How far back [`last_hour`] goes, in windows of a minute.
+const MINUTES: i64 = 60;
+
+/// What is known. `is_answered`: a daemon has answered, and is asked for this, too.
+pub(super) fn overview(loaded: &Loaded, status: &Status, is_answered: bool) -> Option<Overview> {
+    let answered = || {
+        let now: NowAnswer = ask("/api/v1/now", loaded).answered()?;
+        let day = "/api/v1/energy?period=day&compare=previous";
+        let day: EnergyAnswer = ask(day, loaded).answered()?;
+        let month: EnergyAnswer = ask("/api/v1/energy?period=month", loaded).answered()?;
+        Overview::of_answers(&now, &day, &month)
+    };
+    let answered = is_answered.then(answered).flatten();
+    // A journal of another version may be without what this asks for: the rest is shown all the same.
+    answered.or_else(|| of_journal(loaded, status).ok())
+}
+
+fn of_journal(loaded: &Loaded, status: &Status) -> Result<Overview, JournalError> {
+    let settings = &loaded.settings;
+    let mut reader = Reader::open(&settings.journal.dir)?;
+    let at_ns = match status.simulated {
+        // Made-up pulses have a time of their own: where it stands still.
+        true => last_known_ns(&reader, status)?,
+        false => status.at_ns,
+    };
+    let calendar = Calendar::new(settings.site.zone());
+    Overview::of_journal(&mut reader, &settings.meters, &calendar, at_ns)
+}
+
+/// The last moment that a journal tells of.
+fn last_known_ns(reader: &Reader, status: &Status) -> Result<WallNs, JournalError> {
+    let pulses = status.meters.iter().filter_map(|meter| meter.last_pulse_ns);
+    let watched = reader.watched_until_s()?;
+    // What is watched until midnight is of the day before.
+    let watched = watched.values().map(|until_s| until_s * NS_PER_S - 1);
+    Ok(pulses.chain(watched).max().unwrap_or(status.at_ns))
+}
+
+/// Mean power of each minute of the last hour, by meter, in watts; None: not watched. Empty: what a pulse is worth is not
+/// known.
+pub(super) fn last_hour(
+    loaded: &Loaded,
+    overview: &Overview,
+) -> Result<Vec<Vec<Option<f64>>>, JournalError> {
+    let width_s = View::Minute.width_s();
+    let to_s = View::Minute.floor_s(overview.at_ns.div_euclid(NS_PER_S));
+    let mut reader = Reader::open(&loaded.settings.journal.dir)?;
+    let (starts_s, counted) =
+        reader.counted_windows(View::Minute, to_s - MINUTES * width_s, to_s)?;
+    let of_meter = |meter: &MeterOverview| {
+        let mut parts = counted.iter();
+        let parts = parts.find(|counted| counted.meter == meter.meter);
+        let (parts, imp_per_kwh) = parts.zip(meter.imp_per_kwh)?;
+        let windows = starts_s.iter().zip(&parts.pulses).zip(&parts.watched_s);
+        let watts = windows.map(|((start_s, pulses), watched_s)| {
+            // What was watched last is saved now and then.
+            let is_known = *pulses > 0 || *watched_s > 0 || *start_s >= parts.watched_until_s;
+            is_known.then(|| *pulses as f64 * 3.6e6 / (imp_per_kwh * width_s as f64))
+        });
+        let minutes = usize::try_from(MINUTES).unwrap_or(0);
+        Some(watts.take(minutes).collect())
+    };
+    let meters = overview.meters.iter();
+    Ok(meters
+        .map(|meter| of_meter(meter).unwrap_or_default())
+        .collect())
+}
+
+/// The table, a heading first.
+pub(super) fn table(overview: &Overview, status: &Status, glyphs: Glyphs) -> Vec<String> {
+    let register = |name: &str| {
+        let mut meters = status.meters.iter();
+        meters.find(|meter| meter.name == name)?.register_kwh
+    };
+    let has_registers = overview
+        .meters
+        .iter()
+        .any(|meter| register(&meter.meter).is_some());
+    let columns = [Column::Left(16)].into_iter().chain([Column::Right(10); 5]);
+    let columns: Vec<Column> = columns.take(if has_registers { 6 } else { 5 }).collect();
+    let mut table = Table::new("", &columns);
+    let mut row = |cells: &[String]| {
+        let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+        table.row(&cells[..columns.len()], "");
+    };
+    let date = time::to_the_minute(overview.at_ns);
+    let head = [
+        &date,
+        "power now",
+        "today",
+        "yesterday",
+        "this month",
+        "register",
+    ];
+    row(&head.map(str::to_owned));
+    for meter in &overview.meters {
+        let register = register(&meter.meter);
+        let register = register.map_or(glyphs.unknown().to_owned(), |kwh| {
+            format!("{} kWh", grouped_to(kwh, 3))
+        });
+        let [today, yesterday, month] = meter.counted.each().map(|energy| counted(*energy, glyphs));
+        let power = power(meter.power_w, meter.is_bound, glyphs);
+        row(&[
+            meter.meter.clone(),
+            power,
+            today,
+            yesterday,
+            month,
+            register,
+        ]);
+    }
+    overview
+        .house
+        .iter()
+        .flat_map(|house| house_rows(house, glyphs))
+        .for_each(|cells| row(&cells));
+    table.lines()
+}
+
+/// The house: what it uses, what of that is its own, and shares; no register.
+fn house_rows(house: &HouseOverview, glyphs: Glyphs) -> [[String; 6]; 4] {
+    let row = |name: &str, power: String, of: fn(&HouseEnergy) -> Option<String>| {
+        let energies = house.energy.each();
+        let cells = energies.map(|energy| of(energy).unwrap_or(glyphs.unknown().to_owned()));
+        let [today, yesterday, month] = cells;
+        let name = name.to_owned();
+        [name, power, today, yesterday, month, String::new()]
+    };
+    let power = |power_w| power(power_w, false, glyphs);
+    let none = String::new;
+    [
+        row("house", power(house.power_w), |energy| {
+            energy.house_wh.map(kwh)
+        }),
+        row("own use", power(house.self_w), |energy| {
+            energy.self_wh.map(kwh)
+        }),
+        row("own use, share", none(), |energy| {
+            energy.self_rate.map(percent)
+        }),
+        row("autarky", none(), |energy| energy.autarky.map(percent)),
+    ]
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+/// The same in one line, for a file or a pipe: the time, and all else.
+pub(super) fn line(overview: &Overview, glyphs: Glyphs) -> (String, String) {
+    let meters = overview.meters.iter().map(|meter| {
+        let power = power(meter.power_w, meter.is_bound, glyphs);
+        let today = counted(meter.counted.today, glyphs);
+        format!("{} {power}, {today} today", meter.meter)
+    });
+    let house = overview.house.iter();
+    let house = house.map(|house| format!("house {}", power(house.power_w, false, glyphs)));
+    let parts: Vec<String> = meters.chain(house).collect();
+    (time::local(overview.at_ns), parts.join("; "))
+}
+
+/// A power in watts.
+pub(super) fn power(power_w: Option<f64>, is_bound: bool, glyphs: Glyphs) -> String {
+    let Some(power_w) = power_w else {
+        return glyphs.unknown().to_owned();
+    };
+    let at_most = if is_bound {
+        format!("{} ", glyphs.at_most())
+    } else {
+        String::new()
+    };
+    format!("{at_most}{} W", grouped_to(power_w.max(0.0), 0))
+}
+
+fn counted(energy: MeterEnergy, glyphs: Glyphs) -> String {
+    let Some(pulses) = energy.pulses else {
+        return glyphs.unknown().to_owned();
+    };
+    let at_least = if energy.complete {
+        String::new()
+    } else {
+        format!("{} ", glyphs.at_least())
+    };
+    let energy = energy.energy_wh.map_or_else(|| count(pulses, "pulse"), kwh);
+    format!("{at_least}{energy}")
+}
+
+fn kwh(wh: f64) -> String {
+    format!("{} kWh", grouped_to((wh / 1_000.0).max(0.0), 2))
+}
