@@ -26,9 +26,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "journal",
-        &["model", "clock", "config", "live", "intake", "owner"],
+        &[
+            "model", "clock", "config", "energy", "live", "intake", "owner",
+        ],
     ),
     ("energy", &["model"]),
+    ("tune", &["text", "model", "config", "capture"]),
     ("influx", &["text"]),
     (
         "server",
@@ -79,6 +82,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "import", "setup", "status", "answers",
         ],
     ),
+    ("watch", &["model", "clock", "config", "capture", "answers"]),
     (
         "daemon",
         &[
@@ -145,6 +149,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "daemon",
             "start",
             "answers",
+            "tune",
+            "watch",
         ],
     ),
 ];

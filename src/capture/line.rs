@@ -1,5 +1,7 @@
 //! One meter's line: its filter, and how it is read.
 
+use std::sync::Arc;
+
 use tracing::{debug, warn};
 
 use super::filter::{Decision, Filter};
@@ -7,7 +9,7 @@ use super::tally::Tally;
 use crate::clock::segment::Segments;
 use crate::config::MeterSettings;
 use crate::intake::Pending;
-use crate::live::LineLive;
+use crate::live::{LineLive, RecentEdge};
 use crate::model::{
     Edge, FilterState, Level, LineNow, LineState, Loss, LossCause, MeterId, MonoNs, NS_PER_S,
     Pulse, STAMP_STEP_NS, WallNs,
@@ -74,17 +76,17 @@ impl MeterLine {
         self.filter.settings().bounce_ns + self.stamp_delay_ns
     }
 
+    /// Since when its request watches it: one that an earlier run has left was watched by the kernel meanwhile.
+    pub(super) fn requested_ns(&self) -> MonoNs {
+        self.filter.requested_ns().unwrap_or(self.up_since_ns)
+    }
+
     /// Whether its state is handed on at `now_ns`. Where edges were seen and nothing decided it rides along with a
     /// commit that is made anyhow (`commits`), now and then: another page for the card, and what is missing
     /// otherwise are edges that do not count.
     pub(super) fn takes_part(&self, commits: bool, now_ns: MonoNs) -> bool {
         let rides = commits && self.touched && now_ns - self.handed_on_ns >= RIDE_NS;
         self.must_keep || self.news || rides
-    }
-
-    /// Since when its request watches it: one that an earlier run has left was watched by the kernel meanwhile.
-    pub(super) fn requested_ns(&self) -> MonoNs {
-        self.filter.requested_ns().unwrap_or(self.up_since_ns)
     }
 
     /// What the journal is to keep beside the pulses that it led to.
@@ -98,8 +100,19 @@ impl MeterLine {
         }
     }
 
+    /// The line was requested, and had this level.
+    pub(super) fn saw_request(&mut self, level: Level) {
+        (self.live.level, self.is_news) = (Some(level), true);
+        Arc::make_mut(&mut self.live.recent).clear();
+    }
+
     /// An edge was read.
     pub(super) fn saw_edge(&mut self, edge: Edge) {
+        Arc::make_mut(&mut self.live.recent).push(RecentEdge {
+            kind: edge.kind,
+            mono_ns: edge.mono_ns,
+            line_seqno: edge.line_seqno,
+        });
         self.is_news = true;
         self.live.edges += 1;
         self.live.last_edge_ns = Some(edge.mono_ns);

@@ -276,7 +276,7 @@ impl Capture {
                 let line = &mut self.lines[meter.index()];
                 info!(meter = line.name, ?level, "counting on line");
                 (line.up, line.request_id, line.news) = (true, request_id, true);
-                (line.live.level, line.is_news) = (Some(level), true);
+                line.saw_request(level);
                 (line.up_since_ns, line.live.watched_from_ns) = (mono_ns, mono_ns);
                 line.tally.interrupted();
                 if let Some(state) = line.remembered.take() {

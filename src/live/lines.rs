@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::recent::RecentEdges;
 use super::stamps::Stamps;
 use crate::model::{FilterTally, Level, LineNow, LossCause, MeterId, MonoNs};
 
@@ -30,6 +31,8 @@ pub struct LineLive {
     pub last_edge_ns: Option<MonoNs>,
     /// The level after it.
     pub level: Option<Level>,
+    /// The last edges. Shared, because a snapshot is taken far more often than it is looked at.
+    pub recent: Arc<RecentEdges>,
     /// Pulses counted since the start, also those that still wait in memory.
     pub pulses: u64,
     /// When the last of them came.
@@ -50,6 +53,7 @@ impl LineLive {
             edges: 0,
             last_edge_ns: None,
             level: None,
+            recent: Arc::default(),
             pulses: 0,
             stamps: Stamps::default(),
             rejected: BTreeMap::new(),

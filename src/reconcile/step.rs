@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::lane::{self, Bounds, Stretch, StretchKind};
-use super::reconciler::{Reconciler, ComparedAt};
+use super::reconciler::{ComparedAt, Reconciler};
 use super::tell;
 use super::trouble::{Trouble, asks_for_less};
 use super::turn::Turn;

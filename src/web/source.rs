@@ -19,7 +19,7 @@ use crate::config::described::Described;
 use crate::config::{MeterSettings, SiteSettings};
 use crate::energy::periods::Calendar;
 use crate::journal::{JournalError, Reader, Refusal};
-use crate::live::{Board, Subscription};
+use crate::live::{Board, Snapshot, Subscription};
 use crate::model::{MonoNs, Notice, WallNs};
 use crate::status::Status;
 
@@ -179,6 +179,16 @@ impl Source {
     /// The wall clock of the pulses: another one than the machine's where they are made up.
     pub(super) fn wall_ns(&self) -> WallNs {
         self.clock.wall_ns()
+    }
+
+    /// The clock that stamps the edges.
+    pub(super) fn mono_ns(&self) -> MonoNs {
+        self.clock.mono_ns()
+    }
+
+    /// What the board shows.
+    pub(super) fn board(&self) -> Snapshot {
+        self.board.snapshot()
     }
 
     /// What is known of each configured meter at this moment.

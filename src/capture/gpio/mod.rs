@@ -11,6 +11,7 @@ mod error;
 mod find;
 mod handover;
 mod line;
+mod listen;
 mod merge;
 mod probe;
 mod retry;
@@ -36,6 +37,7 @@ pub use self::consumer::{FORMER_CONSUMER, request_of};
 pub use self::error::GpioError;
 pub use self::find::HEADER_LABELS;
 pub use self::handover::is_line;
+pub use self::listen::{Chips, Heard, LinePlace, Listener};
 pub use self::probe::{Probe, probe};
 
 /// The GPIO lines of all meters.

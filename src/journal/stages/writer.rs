@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
@@ -15,6 +16,7 @@ use crate::journal::db::reserve::Reserve;
 use crate::journal::handles::journal::{Comparing, Journal};
 use crate::journal::ids::IdRanges;
 use crate::journal::refusal::Refusal;
+use crate::journal::stages::backfill::Backfill;
 use crate::journal::stages::marks::Marks;
 use crate::journal::stages::outbox::Outbox;
 use crate::journal::stages::publisher::Publisher;
@@ -75,6 +77,7 @@ pub struct Writer {
     unused: UnusedSegments,
     pub(super) publisher: Publisher,
     pub(super) roller: Roller,
+    backfill: Backfill,
     unsynced: Unsynced,
     closing: Option<Closing>,
     looked_minute_s: i64,
@@ -120,6 +123,7 @@ impl Writer {
             unused: UnusedSegments::default(),
             publisher: Publisher::open(&journal, intake.board(), (now_ns, clock.wall_ns()))?,
             roller: Roller::open(&journal)?,
+            backfill: Backfill::default(),
             unsynced: Unsynced::default(),
             closing: None,
             looked_minute_s: 0,
@@ -141,6 +145,15 @@ impl Writer {
             preallocating: false,
             retry: Backoff::new(RETRY_MIN, RETRY_MAX),
         })
+    }
+
+    /// Counts the local days of this zone.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn count_days_in(&mut self, zone: &TimeZone) -> Result<(), JournalError> {
+        self.backfill = Backfill::default();
+        self.journal.count_days_in(zone)
     }
 
     /// Lets the following steps grow the WAL to its full size, for the card's sake.
@@ -231,8 +244,10 @@ impl Writer {
         }
         self.preallocating = self.preallocating && self.grow_wal();
         let rolling = self.roll(watched)?;
+        // What has come comes first.
+        let filling = !rolling && self.backfill.step(&mut self.journal, now_ns)?;
         self.bring_board_up_to_date(now_ns);
-        let busy = self.pruning || self.preallocating || rolling;
+        let busy = self.pruning || self.preallocating || rolling || filling;
         Ok(if busy { Duration::ZERO } else { IDLE_WAIT })
     }
 
@@ -308,7 +323,15 @@ impl Writer {
             };
         }
         let settled = self.marks.now().segments_settled;
-        self.roller.step(&mut self.journal, newest, settled)
+        let since = self.intake.watched().meters.into_iter();
+        let rows = &self.journal.meters;
+        let vouches_from_ns = self.journal.vouches_from_ns;
+        let since = since.map(|(meter, stretch)| {
+            let since_ns = stretch.since_ns.max(vouches_from_ns);
+            (rows[meter.index()], since_ns)
+        });
+        let since = since.collect();
+        self.roller.step(&mut self.journal, newest, settled, &since)
     }
 
     /// Commits what waits. `also_lines`: even if it is but the state of lines.
