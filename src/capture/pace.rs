@@ -345,6 +345,14 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_waited_for_in_the_past() {
+        let pace = Pace::with_past(NS_PER_S, 0, Some(1.0), 90_000 * NS_PER_S);
+        // It would take a day.
+        pace.rest(80_000 * NS_PER_S, &Waker::new().unwrap());
+        assert_eq!(pace.clock().mono_ns(), NS_PER_S);
+    }
+
+    #[test]
     fn a_past_without_signals_ends_where_time_runs() {
         let runs_from_ns = 90_000 * NS_PER_S;
         let pace = Pace::with_past(NS_PER_S, 0, Some(1e6), runs_from_ns);
