@@ -69,14 +69,20 @@ run() {
 		--speed "${DEMO_SPEED:-10}" ${DEMO_SPAN:+--for "$DEMO_SPAN"}
 }
 
-# What is done as soon as it answers: the page is opened where there is somewhere to, and, when all of the past has been
-# counted, the meters are read.
+# What is done as soon as the daemon answers: the page is opened where there is somewhere to, and, when all of the past has
+# been counted, the meters are read. It ends with the daemon.
 accompany() {
-	until is_taken "$port"; do sleep 0.2; done
+	until is_taken "$port"; do
+		kill -0 "$daemon" 2>/dev/null || return 0
+		sleep 0.2
+	done
 	if [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && [ -t 1 ] && command -v xdg-open >/dev/null 2>&1; then
-		xdg-open "$page" >/dev/null 2>&1 || true
+		xdg-open "$page" >/dev/null 2>&1 &
 	fi
-	until grep -q "what is past has been counted" "$dir/log" 2>/dev/null; do sleep 0.5; done
+	until grep -q "what is past has been counted" "$dir/log" 2>/dev/null; do
+		kill -0 "$daemon" 2>/dev/null || return 0
+		sleep 0.5
+	done
 	for reading in "Import 18250.4" "Export 6120.7" "Generate 9874.2"; do
 		# shellcheck disable=SC2086 # Name and number.
 		powerlogger register set $reading --at "$evening" >/dev/null 2>&1 || true
@@ -85,11 +91,14 @@ accompany() {
 
 daemon=
 companion=
+# The last that was shown is on the screen.
+is_shown=
 finish() {
 	trap - EXIT
-	for pid in $companion $daemon; do kill "$pid" 2>/dev/null || true; done
+	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
 	[ -z "$daemon" ] || wait "$daemon" 2>/dev/null || true
-	[ "${1:-0}" != 0 ] || powerlogger status || true
+	[ -z "$companion" ] || wait "$companion" 2>/dev/null || true
+	[ "${1:-0}" != 0 ] || [ -n "$is_shown" ] || powerlogger status || true
 	echo
 	echo "The demo has ended. All it leaves is $dir (\`rm -r $dir\`)."
 	exit "${1:-0}"
@@ -116,6 +125,7 @@ if [ -t 0 ] && [ -t 1 ]; then
 		cat "$dir/log" >&2
 		finish 1
 	}
+	is_shown=1
 	finish 0
 fi
 echo "Ctrl-C ends it, and then shows the status."

@@ -26,7 +26,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "journal",
-        &["model", "clock", "config", "live", "intake", "owner"],
+        &[
+            "model", "clock", "config", "energy", "live", "intake", "owner",
+        ],
     ),
     ("energy", &["model"]),
     ("tune", &["text", "model", "config", "capture"]),
@@ -69,6 +71,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "web",
         &[
             "model", "clock", "config", "energy", "live", "journal", "owner", "status", "answers",
+            "system",
         ],
     ),
     ("status", &["model", "clock", "energy", "journal", "live"]),

@@ -8,7 +8,7 @@ use crate::config::MeterSettings;
 use crate::energy::derived::Balance;
 use crate::energy::periods::{Calendar, Period, PeriodUnit};
 use crate::energy::quantity::PulseWorth;
-use crate::journal::{JournalError, Reader};
+use crate::journal::{Grain, JournalError, Reader};
 use crate::model::{NS_PER_S, Role, SIMULATED_IMP_PER_KWH, WallNs};
 
 /// Seconds at the edges of what is watched that are not known.
@@ -217,7 +217,9 @@ impl Overview {
         let worth = |meter: &MeterSettings| meter.imp_per_kwh.or(simulated);
         let mut counted = Vec::with_capacity(spans.len());
         for span in spans {
-            let parts = reader.counted_parts(&[span.start_s, span.end_s], at_s)?;
+            let known = (at_s, reader.filled(calendar.zone())?);
+            let starts_s = [span.start_s, span.end_s];
+            let parts = reader.counted_parts(&starts_s, Grain::Day, known)?;
             let passed_s = span.end_s.min(at_s) - span.start_s.max(since_s);
             let watched_s = |meter: &MeterSettings| {
                 let mut parts = parts.iter();

@@ -104,25 +104,29 @@ impl Pace {
                     }
                 }
                 let left_ns = target_ns - clock.mono_ns();
-                // At least a nanosecond while something is left, or the last stretch would spin.
-                let wait_ns = if left_ns > 0 {
-                    clock.real_wait_ns(left_ns).max(1)
-                } else {
-                    0
-                };
-                if waker.wait(Some(wait_ns)) {
-                    return false;
-                }
                 if left_ns <= 0 {
-                    return true;
+                    return !waker.take();
+                }
+                if waker.wait(Some(real_wait_ns(clock, left_ns))) {
+                    return false;
                 }
             },
             Pace::Free(_) => {
-                if waker.wait(Some(0)) {
+                if waker.take() {
                     return false;
                 }
                 self.advance_to(target_ns);
                 true
+            }
+        }
+    }
+
+    /// [`super::EdgeSource::rest`]; a clock that does not run by itself stays where it is.
+    pub(super) fn rest(&self, until_ns: MonoNs, waker: &Waker) {
+        if let Pace::Scaled(clock) = self {
+            let left_ns = until_ns - clock.mono_ns();
+            if left_ns > 0 {
+                waker.rest(Some(real_wait_ns(clock, left_ns)));
             }
         }
     }
@@ -148,6 +152,11 @@ impl Pace {
             Pace::Free(_) => MonoNs::MAX,
         }
     }
+}
+
+/// At least a nanosecond while something is left, or the last stretch would spin.
+fn real_wait_ns(clock: &ScaledClock, left_ns: i64) -> i64 {
+    clock.real_wait_ns(left_ns).max(1)
 }
 
 /// What a script has next.
@@ -331,7 +340,7 @@ mod tests {
         while clock.mono_ns() <= now_ns {
             std::hint::spin_loop();
         }
-        assert_eq!(clock.wall_ns() - clock.mono_ns(), 7);
+        assert_eq!(clock.offset_ns(), 7);
     }
 
     #[test]

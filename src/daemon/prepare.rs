@@ -72,6 +72,7 @@ impl Prepared {
             settings.journal.clone(),
             delivered,
         )?;
+        writer.count_days_in(&settings.site.zone())?;
         writer.preallocate();
         let reporter = Reporter::new(Arc::clone(board), real);
         let outbox = writer.outbox();

@@ -10,11 +10,9 @@ use jiff::civil::{Date, ISOWeekDate, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{NS_PER_S, WallNs};
+use crate::model::{NS_PER_S, QUARTER_S, WallNs};
 
 const S_PER_H: i64 = 3_600;
-
-const S_PER_QUARTER: i64 = 900;
 
 /// What a period is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -189,7 +187,7 @@ impl PeriodSpan {
     /// Its quarter hours by their first second: 92 to 100 in a day.
     pub fn quarters(&self) -> impl Iterator<Item = i64> + use<> {
         let end_s = self.end_s;
-        std::iter::successors(Some(self.start_s), |start_s| Some(start_s + S_PER_QUARTER))
+        std::iter::successors(Some(self.start_s), |start_s| Some(start_s + QUARTER_S))
             .take_while(move |start_s| *start_s < end_s)
     }
 }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::grain::Grain;
 use super::handles::reader::Reader;
+use super::tables::days::FilledFrom;
 use super::{JournalError, OpContext};
-use crate::model::{IdRange, LossCause, MeterRow, NS_PER_S, View};
-
-/// Windows of five minutes are taken for spans up to this; longer ones are counted from hours.
-const FINE_MAX_S: i64 = 40 * 86_400;
+use crate::model::{IdRange, LossCause, MeterRow, NS_PER_S, PulseGaps, View, WindowCount};
 
 /// What was counted of one meter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +15,8 @@ pub struct CountedParts {
     pub meter: String,
     /// Pulses in each part.
     pub pulses: Vec<i64>,
+    /// The shortest and the longest gap between them that ends in each part, where that is known.
+    pub gaps: Vec<Option<PulseGaps>>,
     /// For how many seconds of each its line was watched, as far as that is saved.
     pub watched_s: Vec<i64>,
     /// Until when its line is known to have been watched, in seconds since 1970; 0: never.
@@ -55,38 +56,18 @@ impl MeterPulses {
 
 impl Reader {
     /// What was counted in the parts that begin at `starts_s` (in seconds since 1970, in order; the last one is where the
-    /// last part ends), at one moment.
+    /// last part ends), at one moment, from what is as fine as `grain`: each part is to be some of those. Memory is used for each
+    /// part of each meter.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub fn counted_parts(
         &mut self,
         starts_s: &[i64],
-        now_s: i64,
+        grain: Grain,
+        (now_s, filled): (i64, FilledFrom),
     ) -> Result<Vec<CountedParts>, JournalError> {
-        let (from_s, to_s) = starts_s.first().zip(starts_s.last()).unwrap_or((&0, &0));
-        let view = finest(*from_s, *to_s, now_s);
-        self.at_one_moment(|reader| reader.counted_now(starts_s, view))
-    }
-
-    /// What was counted in each window of a view from `from_s` to `to_s` (in seconds since 1970), at one moment. Memory is
-    /// used for each window of each meter: the span should not be longer than the journal.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub fn counted_windows(
-        &mut self,
-        view: View,
-        from_s: i64,
-        to_s: i64,
-    ) -> Result<(Vec<i64>, Vec<CountedParts>), JournalError> {
-        let width_s = view.width_s();
-        let windows = (to_s - view.floor_s(from_s)).div_euclid(width_s) + 1;
-        let starts_s: Vec<i64> = (0..=windows.max(1))
-            .map(|n| view.floor_s(from_s) + n * width_s)
-            .collect();
-        let counted = self.at_one_moment(|reader| reader.counted_now(&starts_s, view))?;
-        Ok((starts_s, counted))
+        self.at_one_moment(|reader| reader.counted_now(starts_s, grain, (now_s, filled)))
     }
 
     /// The pulses of a span in order of time, with the pulse before it where that was found, by the meter's name, and when
@@ -116,17 +97,6 @@ impl Reader {
         let begins_s = watched.iter().map(|(_, begins_s, _)| *begins_s).min();
         let is_in_it = |begins_s: &i64| View::Hour.floor_s(*begins_s) == first_s;
         Ok(Some(begins_s.filter(is_in_it).unwrap_or(first_s)))
-    }
-
-    fn at_one_moment<T>(
-        &mut self,
-        read: impl FnOnce(&mut Reader) -> Result<T, JournalError>,
-    ) -> Result<T, JournalError> {
-        self.connection.execute_batch("BEGIN").op("be read")?;
-        let found = read(self);
-        // Nothing was written.
-        let _ = self.connection.execute_batch("ROLLBACK");
-        found
     }
 
     fn pulses_now(
@@ -212,7 +182,8 @@ impl Reader {
     fn counted_now(
         &mut self,
         starts_s: &[i64],
-        view: View,
+        grain: Grain,
+        (now_s, filled): (i64, FilledFrom),
     ) -> Result<Vec<CountedParts>, JournalError> {
         let names = self.meter_names()?;
         let totals = self.totals()?;
@@ -223,6 +194,7 @@ impl Reader {
             let counted = CountedParts {
                 meter: name,
                 pulses: vec![0; parts],
+                gaps: vec![None; parts],
                 watched_s: vec![0; parts],
                 watched_until_s: 0,
                 total: of_meter.map_or(0, |totals| totals.pulses),
@@ -232,13 +204,9 @@ impl Reader {
         let (Some(from_s), Some(to_s)) = (starts_s.first(), starts_s.last()) else {
             return Ok(found.into_values().collect());
         };
-        for window in self.windows(view, *from_s, *to_s)? {
-            add(
-                &mut found,
-                starts_s,
-                (window.meter, window.start_s),
-                window.pulses,
-            );
+        for counted in self.counts(grain, (*from_s, *to_s), now_s, filled)? {
+            let at = (counted.meter, counted.start_s);
+            add(&mut found, starts_s, at, counted.count);
         }
         self.add_uncounted(&mut found, starts_s)?;
         for (row, begins_s, ends_s) in self.watched(*from_s, i64::MAX)? {
@@ -263,7 +231,11 @@ impl Reader {
         for ids in self.rolled()?.gaps(bounds) {
             self.each_pulse(ids, &mut |pulse| {
                 let at_s = pulse.wall_ns.div_euclid(NS_PER_S);
-                add(found, starts_s, (pulse.meter, at_s), 1);
+                let one = WindowCount {
+                    pulses: 1,
+                    gaps: None,
+                };
+                add(found, starts_s, (pulse.meter, at_s), one);
                 Ok::<(), JournalError>(())
             })?;
         }
@@ -271,29 +243,25 @@ impl Reader {
     }
 }
 
-/// The view whose windows are there for all of a span, and not too many.
-fn finest(from_s: i64, to_s: i64, now_s: i64) -> View {
-    let fine = View::FiveMinutes;
-    if fine.is_kept_since(from_s, now_s) && to_s - from_s <= FINE_MAX_S {
-        fine
-    } else {
-        View::Hour
-    }
-}
-
+/// Adds what was counted from a time on to its part.
 fn add(
     found: &mut BTreeMap<MeterRow, CountedParts>,
     starts_s: &[i64],
     (row, at_s): (MeterRow, i64),
-    pulses: i64,
+    count: WindowCount,
 ) {
     let after = starts_s.partition_point(|start_s| *start_s <= at_s);
-    let part = after.checked_sub(1);
     let counted = found.get_mut(&row);
-    if let Some((counted, part)) = counted.zip(part) {
-        if let Some(sum) = counted.pulses.get_mut(part) {
-            *sum += pulses;
-        }
+    let Some((counted, part)) = counted.zip(after.checked_sub(1)) else {
+        return;
+    };
+    if let Some((pulses, gaps)) = counted.pulses.get_mut(part).zip(counted.gaps.get_mut(part)) {
+        let mut sum = WindowCount {
+            pulses: *pulses,
+            gaps: *gaps,
+        };
+        sum.add(count);
+        (*pulses, *gaps) = (sum.pulses, sum.gaps);
     }
 }
 
@@ -321,17 +289,5 @@ mod tests {
             overlaps(&starts_s, range, &mut seconds);
         }
         assert_eq!(seconds, [60, 100, 20]);
-    }
-
-    #[test]
-    fn long_spans_and_old_ones_are_counted_from_hours() {
-        let now_s = 2_000_000_000;
-        let day = 86_400;
-        assert_eq!(finest(now_s - day, now_s, now_s), View::FiveMinutes);
-        assert_eq!(finest(now_s - 60 * day, now_s, now_s), View::Hour);
-        assert_eq!(
-            finest(now_s - 500 * day, now_s - 499 * day, now_s),
-            View::Hour
-        );
     }
 }

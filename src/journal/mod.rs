@@ -24,10 +24,13 @@
 //!   harmless, a write a second to the card is not.
 //! * `quarantine(…)`: points that a server refused for good, with what it said; `again`: they are to be sent again.
 //!   `expired(first_id, last_id)`: pulses that a raw bucket was too late for.
-//! * `window(view, start_s, meter, pulses)`: how many pulses each minute, five minutes and hour
+//! * `window(view, start_s, meter, pulses, …)`: how many pulses each minute, five minutes and hour
 //!   holds, of pulses that are durable and whose time is final. `rolled(first_id, last_id)`: which
 //!   ids are counted in there. Both change in one commit, so that each pulse is counted once for
 //!   ever, whenever it comes and whether or not the pulses beside it are still there.
+//! * `quarter(start_s, meter, pulses, coarse, …)`, `day(zone, start_s, meter, pulses, …)` and `zone(id, name,
+//!   days_from_s)`: the same by quarters of an hour, and by local days of the newest zone; no server has them. Like
+//!   windows they tell the shortest and the longest gap between pulses.
 //! * `hour_ids(start_s, first_id, last_id)`: between which ids the pulses of an hour are found.
 //! * `watched(meter, begins_s, ends_s)`: when the meter's line was watched without a break: the
 //!   journal knows all of a window that lies in there.
@@ -63,6 +66,7 @@
 mod backup;
 mod db;
 mod error;
+mod grain;
 mod handles;
 mod history;
 mod ids;
@@ -84,6 +88,7 @@ pub(crate) use db::migrations::GIVE_ID;
 pub use db::open::{Opened, open as open_database};
 pub use error::JournalError;
 pub(in crate::journal) use error::OpContext;
+pub use grain::Grain;
 pub use handles::journal::Journal;
 pub use handles::reader::Reader;
 pub use history::{CountedParts, MeterPulses};
@@ -96,6 +101,8 @@ pub use stages::retention::PRUNE_ROWS;
 pub use stages::unsynced::Carryover;
 pub use stages::writer::Writer;
 pub use tables::compared::{Changed, Compared, Looked, Reconciled};
+pub use tables::counts::MeterCount;
+pub use tables::days::FilledFrom;
 pub use tables::deliveries::{DeliveryNews, DestinationState, ExpiredPulse, RefusedPulse};
 pub use tables::ledger::LedgerEntry;
 pub use tables::meters::MeterTotals;

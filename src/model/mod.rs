@@ -3,6 +3,7 @@
 
 mod backoff;
 mod edge;
+mod gaps;
 pub mod hour;
 mod ids;
 mod line;
@@ -20,6 +21,7 @@ mod window;
 
 pub use self::backoff::Backoff;
 pub use self::edge::{Bias, CountedEdge, Edge, EdgeKind, Level};
+pub use self::gaps::{PulseGaps, WindowCount};
 pub use self::ids::{DestinationRow, IdRange, MeterRow, PulseId, SegmentRow};
 pub use self::line::{FilterState, FilterTally, LineNow, LineState};
 pub use self::loss::{Loss, LossCause, Losses};
@@ -32,4 +34,4 @@ pub use self::server_state::{DeliveryState, ViewsState};
 pub use self::spans::Spans;
 pub use self::time::{MonoNs, NS_PER_DAY, NS_PER_MS, NS_PER_S, S_PER_DAY, STAMP_STEP_NS, WallNs};
 pub use self::watched::{Watched, WatchedStretch};
-pub use self::window::{SETTLE_S, TASK_OFFSET_S, Tier, View, WindowCounts, WindowKey};
+pub use self::window::{QUARTER_S, SETTLE_S, TASK_OFFSET_S, Tier, View, WindowCounts, WindowKey};

@@ -5,8 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use super::gaps::{PulseGaps, WindowCount};
 use super::ids::{IdRange, MeterRow, PulseId};
 use super::time::{NS_PER_S, S_PER_DAY, WallNs};
+
+/// Seconds in a quarter of an hour. The journal keeps quarters for ever beside the views: every local day begins with one,
+/// and no server has them.
+pub const QUARTER_S: i64 = 900;
 
 /// One of the three widths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -151,17 +156,19 @@ pub struct WindowKey {
     pub meter: MeterRow,
 }
 
-/// How many pulses each window of each view holds.
+/// What each window of each view and each quarter of an hour holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WindowCounts {
-    counts: BTreeMap<WindowKey, i64>,
+    counts: BTreeMap<WindowKey, WindowCount>,
+    quarters: BTreeMap<(i64, MeterRow), WindowCount>,
     hours: BTreeMap<i64, IdRange>,
 }
 
 impl WindowCounts {
-    /// Counts a pulse.
-    pub fn add(&mut self, id: PulseId, meter: MeterRow, wall_ns: WallNs) {
-        self.add_pulses(meter, wall_ns, 1);
+    /// Counts a pulse. `gap_ns`: the time since the pulse before it, where that is known.
+    pub fn add(&mut self, id: PulseId, meter: MeterRow, wall_ns: WallNs, gap_ns: Option<i64>) {
+        let gaps = gap_ns.map(PulseGaps::of);
+        self.count(meter, wall_ns, WindowCount { pulses: 1, gaps });
         let hour = self.hours.entry(View::Hour.start_of(wall_ns));
         let ids = hour.or_insert(IdRange::one(id));
         *ids = IdRange::new(ids.first.min(id), ids.last.max(id));
@@ -169,6 +176,10 @@ impl WindowCounts {
 
     /// Counts pulses that have no id any more.
     pub fn add_pulses(&mut self, meter: MeterRow, wall_ns: WallNs, pulses: i64) {
+        self.count(meter, wall_ns, WindowCount { pulses, gaps: None });
+    }
+
+    fn count(&mut self, meter: MeterRow, wall_ns: WallNs, count: WindowCount) {
         for view in View::ALL {
             let start_s = view.start_of(wall_ns);
             let window = WindowKey {
@@ -176,15 +187,21 @@ impl WindowCounts {
                 start_s,
                 meter,
             };
-            *self.counts.entry(window).or_default() += pulses;
+            self.counts.entry(window).or_default().add(count);
         }
+        let wall_s = wall_ns.div_euclid(NS_PER_S);
+        let quarter = (wall_s - wall_s.rem_euclid(QUARTER_S), meter);
+        self.quarters.entry(quarter).or_default().add(count);
     }
 
-    /// Windows, and their pulses.
-    pub fn windows(&self) -> impl Iterator<Item = (WindowKey, i64)> + '_ {
-        self.counts
-            .iter()
-            .map(|(window, pulses)| (*window, *pulses))
+    /// Windows, and what they hold.
+    pub fn windows(&self) -> impl Iterator<Item = (WindowKey, WindowCount)> + '_ {
+        self.counts.iter().map(|(window, count)| (*window, *count))
+    }
+
+    /// Quarters of an hour (start, in seconds since 1970, and the meter's row), and what they hold.
+    pub fn quarters(&self) -> impl Iterator<Item = ((i64, MeterRow), WindowCount)> + '_ {
+        self.quarters.iter().map(|(at, count)| (*at, *count))
     }
 
     /// The starts of hours in seconds since 1970, and from the least to the greatest id among their pulses.
@@ -228,7 +245,7 @@ mod tests {
         let mut tally = WindowCounts::default();
         let hour_s = 1_767_268_800;
         for (id, s) in [(4, 0), (5, 59), (6, 60), (7, 3_599), (3, 300)] {
-            tally.add(PulseId(id), MeterRow(1), (hour_s + s) * NS_PER_S);
+            tally.add(PulseId(id), MeterRow(1), (hour_s + s) * NS_PER_S, None);
         }
         let of = |view| {
             tally
@@ -236,10 +253,15 @@ mod tests {
                 .filter(move |(window, _)| window.view == view)
         };
         for view in View::ALL {
-            assert_eq!(of(view).map(|(_, pulses)| pulses).sum::<i64>(), 5);
+            assert_eq!(of(view).map(|(_, count)| count.pulses).sum::<i64>(), 5);
         }
+        let quarters: Vec<_> = tally
+            .quarters()
+            .map(|((s, meter), count)| (s - hour_s, meter.0, count.pulses))
+            .collect();
+        assert_eq!(quarters, [(0, 1, 4), (2_700, 1, 1)]);
         let minutes: Vec<_> = of(View::Minute)
-            .map(|(window, n)| (window.start_s - hour_s, n))
+            .map(|(window, n)| (window.start_s - hour_s, n.pulses))
             .collect();
         assert_eq!(minutes, [(0, 2), (60, 1), (300, 1), (3_540, 1)]);
         let ids = IdRange::new(PulseId(3), PulseId(7));

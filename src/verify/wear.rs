@@ -19,6 +19,10 @@ const HISTORY_MIN_S: i64 = 86_400;
 const PULSE_BYTES: i64 = 1_730;
 const POINT_BYTES: i64 = 7_020;
 
+/// For a minute with pulses of a meter: a page of its quarters of an hour and one of its days, each in the WAL and in the
+/// database. (Its windows are in what was measured.)
+const MINUTE_BYTES: i64 = 2 * (512 + 24 + 512);
+
 /// What a plain card takes of such small writes before it wears out, in GB: some terabytes.
 const CARD_GB: f64 = 5_000.0;
 
@@ -42,9 +46,10 @@ fn gb_a_year(windows: &[Window], interval_ms: u64, now_s: i64) -> Option<f64> {
     let points_max = i64::try_from(60_000 / interval_ms.max(1))
         .unwrap_or(i64::MAX)
         .max(1);
-    let bytes = windows
-        .iter()
-        .map(|window| window.pulses * PULSE_BYTES + window.pulses.min(points_max) * POINT_BYTES);
+    let bytes = windows.iter().map(|window| {
+        let points = window.pulses.min(points_max);
+        window.pulses * PULSE_BYTES + points * POINT_BYTES + MINUTE_BYTES
+    });
     Some(bytes.sum::<i64>() as f64 / 1e9 / (now_s - first_s) as f64 * YEAR_S)
 }
 

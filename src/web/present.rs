@@ -4,7 +4,7 @@ use crate::config::MeterSettings;
 use crate::energy::power::{PulseRate, SPAN_MAX_NS};
 use crate::energy::quantity::PulseWorth;
 use crate::live::{LineLive, Snapshot, Stamps};
-use crate::model::{MonoNs, NS_PER_S, Role, SIMULATED_IMP_PER_KWH};
+use crate::model::{MonoNs, NS_PER_MS, NS_PER_S, Role, SIMULATED_IMP_PER_KWH};
 
 /// Seconds at the edges of what is watched that are not known.
 pub(super) const EDGES_S: i64 = 5;
@@ -110,6 +110,13 @@ impl Present {
 /// A power to a tenth of a watt.
 pub(super) fn rounded(power_w: f64) -> f64 {
     (power_w * 10.0).round() / 10.0
+}
+
+/// The power between two pulses that are so far apart; None: what a pulse is worth is not known.
+pub(super) fn gap_power_w(gap_ms: i64, imp_per_kwh: Option<f64>) -> Option<f64> {
+    let worth = PulseWorth::of_kwh(imp_per_kwh?);
+    let gap_ns = gap_ms.max(1) as f64 * NS_PER_MS as f64;
+    Some(rounded(worth.rate(1.0, gap_ns)))
 }
 
 /// Of the stamps that the board keeps: those of `earlier` runs, then those of this one.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
+use jiff::tz::TimeZone;
 use powerlogger::capture::{Capture, Signal};
 use powerlogger::clock::segment::{EARLIEST_WALL_NS, Rules, Trust};
 use powerlogger::clock::{Clock, VirtualClock};
@@ -14,17 +15,18 @@ use powerlogger::config::{
     MeterSettings,
 };
 use powerlogger::deliver::{DeliverStep, Deliverer};
+use powerlogger::energy::periods::Calendar;
 use powerlogger::intake::{Intake, PULSES_MAX};
 use powerlogger::journal::IdRanges;
 use powerlogger::journal::Journal;
 use powerlogger::journal::Marks;
 use powerlogger::journal::Writer;
 use powerlogger::journal::{Durable, Flush};
-use powerlogger::journal::{Reader, StoredPulse};
+use powerlogger::journal::{JournalError, MeterCount, Reader, StoredPulse};
 use powerlogger::live::{Board, ServerPart};
 use powerlogger::model::{
     Bias, CountedEdge, DestinationRow, EdgeKind, IdRange, Level, LossCause, MeterRow, NS_PER_MS,
-    NS_PER_S, PulseId,
+    NS_PER_S, PulseId, QUARTER_S,
 };
 
 use powerlogger::model::{TASK_OFFSET_S, Tier, View};
@@ -265,7 +267,7 @@ impl World {
             max_bytes: 1 << 30,
             raw_retention_d: 30,
         };
-        let writer = Writer::new(
+        let mut writer = Writer::new(
             journal,
             Arc::clone(&intake),
             Arc::clone(&marks),
@@ -274,6 +276,7 @@ impl World {
             Some((row, delivered)),
         )
         .unwrap();
+        writer.count_days_in(&zone()).unwrap();
         let name = format!("influx {}", self.spellings);
         let bounds = board.snapshot().journal.bounds;
         let mut reader = Reader::open(dir).unwrap();
@@ -986,6 +989,38 @@ impl World {
             views::judge(&windows, &there, &theirs, &raw)
                 .map_err(|error| format!("{view:?}: {error}"))?;
         }
+        self.judge_quarters(reader, all)
+    }
+
+    /// Quarters of an hour and local days are a recount of all pulses.
+    fn judge_quarters(&self, reader: &Reader, all: &BTreeSet<(MeterRow, i64)>) -> Checked {
+        let calendar = Calendar::new(zone());
+        let recount = |start_s: &dyn Fn(i64) -> i64| {
+            let mut sums: BTreeMap<(i64, MeterRow), i64> = BTreeMap::new();
+            for (meter, wall_ns) in all {
+                let at_s = wall_ns.div_euclid(NS_PER_S);
+                *sums.entry((start_s(at_s), *meter)).or_default() += 1;
+            }
+            sums
+        };
+        let sums = |found: Vec<MeterCount>| -> BTreeMap<(i64, MeterRow), i64> {
+            let found = found.into_iter();
+            found
+                .map(|at| ((at.start_s, at.meter), at.count.pulses))
+                .collect()
+        };
+        let failed = |error: JournalError| error.to_string();
+        let quarters = sums(reader.quarters(i64::MIN, i64::MAX).map_err(failed)?);
+        let pulses = recount(&|at_s| at_s - at_s.rem_euclid(QUARTER_S));
+        if quarters != pulses {
+            return Err(format!("quarters {quarters:?}, pulses {pulses:?}"));
+        }
+        let filled = reader.filled(&zone()).map_err(failed)?;
+        let days = sums(reader.days(filled, i64::MIN, i64::MAX).map_err(failed)?);
+        let pulses = recount(&|at_s| calendar.day_start_s(calendar.date_at(at_s)));
+        if filled.days_from_s > 0 || days != pulses {
+            return Err(format!("days {days:?}, pulses {pulses:?}; {filled:?}"));
+        }
         Ok(())
     }
 
@@ -1091,6 +1126,11 @@ impl World {
         );
         Ok(())
     }
+}
+
+/// Its days begin off the hour.
+fn zone() -> TimeZone {
+    TimeZone::get("Asia/Kathmandu").unwrap()
 }
 
 /// In memory where there is such a place: the runs are many and the card is not the point.

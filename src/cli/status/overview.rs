@@ -11,7 +11,7 @@ use crate::cli::table::{Column, Table};
 use crate::cli::time;
 use crate::config::Loaded;
 use crate::energy::periods::Calendar;
-use crate::journal::{JournalError, Reader};
+use crate::journal::{Grain, JournalError, Reader};
 use crate::model::{NS_PER_S, View, WallNs};
 use crate::status::Status;
 
@@ -62,8 +62,9 @@ pub(super) fn last_hour(
     let width_s = View::Minute.width_s();
     let to_s = View::Minute.floor_s(overview.at_ns.div_euclid(NS_PER_S));
     let mut reader = Reader::open(&loaded.settings.journal.dir)?;
-    let (starts_s, counted) =
-        reader.counted_windows(View::Minute, to_s - MINUTES * width_s, to_s)?;
+    let starts_s: Vec<i64> = (-MINUTES..=0).map(|n| to_s + n * width_s).collect();
+    let known = (to_s, reader.filled(&loaded.settings.site.zone())?);
+    let counted = reader.counted_parts(&starts_s, Grain::Minute, known)?;
     let of_meter = |meter: &MeterOverview| {
         let mut parts = counted.iter();
         let parts = parts.find(|counted| counted.meter == meter.meter);

@@ -105,6 +105,24 @@ pub(in crate::journal) const MIGRATIONS: &[&str] = &[
         meter INTEGER PRIMARY KEY, since_ns INTEGER NOT NULL, why TEXT);
     ",
     MARK_SIMULATED,
+    // Quarters of an hour and local days. What was counted before is filled in while the daemon counts: opening takes no
+    // longer for it.
+    "
+    ALTER TABLE window ADD COLUMN shortest_gap_ms INTEGER;
+    ALTER TABLE window ADD COLUMN longest_gap_ms INTEGER;
+    CREATE TABLE quarter (
+        start_s INTEGER NOT NULL, meter INTEGER NOT NULL, pulses INTEGER NOT NULL,
+        coarse INTEGER NOT NULL, shortest_gap_ms INTEGER, longest_gap_ms INTEGER,
+        PRIMARY KEY (start_s, meter)) WITHOUT ROWID;
+    CREATE TABLE zone (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL, days_from_s INTEGER NOT NULL);
+    CREATE TABLE day (
+        zone INTEGER NOT NULL, start_s INTEGER NOT NULL, meter INTEGER NOT NULL,
+        pulses INTEGER NOT NULL, shortest_gap_ms INTEGER, longest_gap_ms INTEGER,
+        PRIMARY KEY (zone, start_s, meter)) WITHOUT ROWID;
+    INSERT OR REPLACE INTO journal SELECT 'quarters_from_s',
+        CASE WHEN EXISTS (SELECT 1 FROM window) THEN 9223372036854775807 ELSE 0 END;
+    ",
 ];
 
 /// Marks a journal that holds nothing but simulated pulses (and what was imported into it).

@@ -92,6 +92,7 @@ fn columns(connection: &Connection, table: &str) -> Result<Vec<Column>, JournalE
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::Grain;
     use crate::journal::db::open;
     use crate::journal::handles::reader::Reader;
     use crate::model::{DestinationRow, IdRange, MeterRow, View};
@@ -148,6 +149,11 @@ mod tests {
             assert!(reader.tallies().unwrap().is_empty());
             assert_eq!(reader.elapsed("boot").unwrap(), None);
             assert!(reader.windows(View::Hour, 0, 9).unwrap().is_empty());
+            let filled = reader.filled(&jiff::tz::TimeZone::UTC).unwrap();
+            let known = (9, filled);
+            let counted = reader.counted_parts(&[0, 9], Grain::Day, known).unwrap();
+            // They are in no window yet.
+            assert_eq!(counted[0].pulses, [2], "{steps}");
             assert!(reader.unwatched().unwrap().is_empty());
             assert_eq!(reader.views_state(DestinationRow(1)).unwrap().state, "");
             assert_eq!(reader.quick_check().unwrap(), None);

@@ -148,6 +148,9 @@ fn probe(connection: &Connection) -> Result<(), JournalError> {
         "SELECT pulses FROM window WHERE view = 60 ORDER BY start_s DESC LIMIT 1",
         "SELECT pulses FROM window WHERE view = 300 ORDER BY start_s DESC LIMIT 1",
         "SELECT pulses FROM window WHERE view = 3600 ORDER BY start_s DESC LIMIT 1",
+        "SELECT pulses FROM quarter ORDER BY start_s DESC LIMIT 1",
+        "SELECT max(days_from_s) FROM zone",
+        "SELECT pulses FROM day ORDER BY zone DESC, start_s DESC LIMIT 1",
     ] {
         connection
             .query_row(select, [], |row| row.get::<_, Option<i64>>(0))

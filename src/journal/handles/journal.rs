@@ -15,6 +15,7 @@ use crate::journal::db::lock::{self, Lock};
 use crate::journal::db::open;
 use crate::journal::db::reserve::Reserve;
 use crate::journal::db::wal::preallocate_wal;
+use crate::journal::handles::day_zone::DayZone;
 use crate::journal::{JournalError, OpContext};
 use crate::model::{
     DestinationRow, LineState, MeterId, MeterRow, PulseId, SegmentNo, SegmentRow, WallNs,
@@ -50,6 +51,8 @@ pub struct Journal {
     pub(in crate::journal) newest: PulseId,
     pub(in crate::journal) vouches_from_ns: WallNs,
     pub(in crate::journal) comparing: Comparing,
+    /// The zone whose days are kept; None: it is not known.
+    pub(in crate::journal) day_zone: Option<DayZone>,
     _lock: Lock,
 }
 
@@ -104,6 +107,7 @@ impl Journal {
                 |row| row.get(0),
             )
             .op("be read")?;
+        let day_zone = DayZone::load(&connection)?;
         let (dir, boot_id) = (dir.to_owned(), boot_id.to_owned());
         let (segments, wanted) = (HashMap::new(), HashMap::new());
         Ok(Journal {
@@ -119,6 +123,7 @@ impl Journal {
             newest,
             vouches_from_ns: WallNs::MIN,
             comparing: Comparing::default(),
+            day_zone,
             _lock: lock,
         })
     }

@@ -10,6 +10,7 @@ use crate::journal::db::file::{file_in, wal_of};
 use crate::journal::handles::journal::Journal;
 use crate::journal::salvage::arrival::Arrival;
 use crate::journal::salvage::readings::count_arrivals;
+use crate::journal::stages::neighbours::WatchedSince;
 use crate::journal::stages::roller::Roller;
 use crate::journal::tables::deliveries::{delivered, put_delivered};
 use crate::journal::tables::pulses::put_pulse;
@@ -86,7 +87,7 @@ impl Journal {
         self.sync()?;
         let mut roller = Roller::open(self)?;
         let newest = self.newest;
-        while roller.step(self, newest, 0)? {}
+        while roller.step(self, newest, 0, &WatchedSince::new())? {}
         Ok(())
     }
 

@@ -8,6 +8,7 @@ mod first_page;
 mod hours;
 mod kinship;
 mod presence;
+mod quarters;
 mod readings;
 mod rows;
 mod schema_rows;

@@ -11,12 +11,13 @@ use crate::journal::salvage::file::Foreign;
 use crate::journal::salvage::kinship::{is_same, journal_id};
 use crate::journal::salvage::readings::count_window;
 use crate::journal::tables::compared::note_change;
+use crate::journal::tables::days::forget_days;
 use crate::journal::tables::hours::{Hours, hours_of, months};
 use crate::journal::tables::ledger::lose;
 use crate::journal::tables::windows::add_to_window;
 use crate::journal::{JournalError, OpContext};
 use crate::model::hour::{HourCounts, Part};
-use crate::model::{Loss, LossCause, MeterRow, NS_PER_S, WindowKey};
+use crate::model::{Loss, LossCause, MeterRow, NS_PER_S, WindowCount, WindowKey};
 use crate::model::{Tier, View};
 
 /// An entry of another journal's ledger: the meter's position in the list of names, why, how many and when.
@@ -45,7 +46,14 @@ impl Journal {
             .connection
             .unchecked_transaction()
             .op("begin a commit")?;
-        let mut added = 0;
+        let rows = meter_of.iter();
+        let rows = rows.map(|(row, position)| (*row, self.meters[usize::from(*position)]));
+        let row_of: BTreeMap<MeterRow, MeterRow> = rows.collect();
+        let moved_hours = moved.keys();
+        let moved_hours =
+            moved_hours.map(|(hour_s, position)| (*hour_s, self.meters[usize::from(*position)]));
+        let moved_hours = moved_hours.collect();
+        let (mut added, mut has_changed) = (0, false);
         for month in theirs.window_span().into_iter().flat_map(months) {
             let mut ours = hours_of(&transaction, month, None)?;
             for ((hour_s, meter), theirs) in here(theirs.hours(month), meter_of, moved) {
@@ -55,6 +63,11 @@ impl Journal {
                     added += part.pulses;
                 }
             }
+            has_changed |= theirs.refine_quarters(&transaction, month, &row_of, &moved_hours)?;
+        }
+        // The daemon fills them again: which pulses a day holds may have changed, and what its peaks were.
+        if has_changed || added > 0 {
+            forget_days(&transaction)?;
         }
         transaction.commit().op("commit")?;
         Ok(added)
@@ -194,7 +207,8 @@ fn raise_window(
     window: WindowKey,
     pulses: i64,
 ) -> Result<(), JournalError> {
-    add_to_window(transaction, window, pulses)?;
+    let count = WindowCount { pulses, gaps: None };
+    add_to_window(transaction, window, count)?;
     // No daemon runs meanwhile that could take this change for the last one it has rolled.
     let roll = transaction
         .prepare_cached("SELECT coalesce(sum(last_id - first_id + 1), 0) FROM rolled")

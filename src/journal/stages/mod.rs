@@ -1,9 +1,11 @@
 //! What is done with the journal while the daemon runs.
 
+pub(super) mod backfill;
 mod board_sync;
 pub(super) mod commit;
 pub(super) mod durable;
 pub(super) mod marks;
+pub(super) mod neighbours;
 pub(super) mod outbox;
 pub(super) mod publisher;
 pub(super) mod retention;

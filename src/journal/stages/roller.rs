@@ -8,6 +8,7 @@ use crate::journal::JournalError;
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::ids::IdRanges;
+use crate::journal::stages::neighbours::{Neighbours, WatchedSince};
 use crate::model::{IdRange, PulseId, WindowCounts};
 
 /// Pulses in one commit.
@@ -23,6 +24,7 @@ pub(in crate::journal) struct Roller {
     settled_seen: u64,
     /// Pulses that have left may wait to be counted: their time may be known by now.
     thinned: bool,
+    neighbours: Neighbours,
 }
 
 impl Roller {
@@ -38,11 +40,12 @@ impl Roller {
             held: IdRanges::default(),
             settled_seen: 0,
             thinned: true,
+            neighbours: Neighbours::default(),
         })
     }
 
     /// Counts up to [`ROLL_PULSES`] of the pulses up to `newest`. `segments_settled`: how many
-    /// segments have become final so far. True if there is more to do.
+    /// segments have become final so far; `since`: since when lines are watched up to now. True if there is more to do.
     ///
     /// # Errors
     /// When the journal cannot be read or the disk does not take it.
@@ -51,6 +54,7 @@ impl Roller {
         journal: &mut Journal,
         newest: PulseId,
         segments_settled: u64,
+        since: &WatchedSince,
     ) -> Result<bool, JournalError> {
         if self.settled_seen != segments_settled {
             self.held = IdRanges::default();
@@ -66,9 +70,18 @@ impl Roller {
             return Ok(self.thinned);
         };
         let page = self.reader.page(next, ROLL_PULSES)?;
+        let reached = page
+            .covered
+            .iter()
+            .chain(&page.held)
+            .map(|range| range.last);
+        let ids = IdRange::new(next.first, reached.max().unwrap_or(next.last));
+        let gaps = self
+            .neighbours
+            .gaps(&mut self.reader, &page.entries, ids, since)?;
         let mut tally = WindowCounts::default();
-        for entry in &page.entries {
-            tally.add(entry.id, entry.meter, entry.wall_ns);
+        for (entry, gap_ns) in page.entries.iter().zip(gaps) {
+            tally.add(entry.id, entry.meter, entry.wall_ns, gap_ns);
         }
         let mut rolled = self.rolled.clone();
         rolled.extend(page.covered);

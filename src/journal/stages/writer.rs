@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
@@ -15,6 +16,7 @@ use crate::journal::db::reserve::Reserve;
 use crate::journal::handles::journal::{Comparing, Journal};
 use crate::journal::ids::IdRanges;
 use crate::journal::refusal::Refusal;
+use crate::journal::stages::backfill::Backfill;
 use crate::journal::stages::marks::Marks;
 use crate::journal::stages::outbox::Outbox;
 use crate::journal::stages::publisher::Publisher;
@@ -32,6 +34,10 @@ const RETENTION_LOOK_NS: i64 = 60 * NS_PER_S;
 
 /// What has surely passed is kept this often.
 const ELAPSED_SAVE_NS: i64 = 600 * NS_PER_S;
+
+/// With no pulse and no server, how far the lines were watched is kept this often: after a crash that much is not
+/// known to be watched. A reconciler needs to know of each minute.
+const WATCHED_SAVE_NS: i64 = 600 * NS_PER_S;
 
 /// Windows are counted at most this often, whatever the clock that capture stands on.
 const ROLL_MIN_NS: i64 = NS_PER_S;
@@ -71,10 +77,13 @@ pub struct Writer {
     unused: UnusedSegments,
     pub(super) publisher: Publisher,
     pub(super) roller: Roller,
+    backfill: Backfill,
     unsynced: Unsynced,
     closing: Option<Closing>,
     looked_minute_s: i64,
     rolled_ns: MonoNs,
+    /// When how far the lines were watched was kept, and the newest pulse then.
+    watched_kept: Option<(MonoNs, PulseId)>,
     pub(super) delivered: IdRanges,
     saved_ns: MonoNs,
     /// What is kept of the lines: the version, and whether the clock was trusted then.
@@ -114,10 +123,12 @@ impl Writer {
             unused: UnusedSegments::default(),
             publisher: Publisher::open(&journal, intake.board(), (now_ns, clock.wall_ns()))?,
             roller: Roller::open(&journal)?,
+            backfill: Backfill::default(),
             unsynced: Unsynced::default(),
             closing: None,
             looked_minute_s: 0,
             rolled_ns: now_ns - ROLL_MIN_NS,
+            watched_kept: None,
             journal,
             outbox: Arc::new(Outbox::waking(Arc::clone(&intake))),
             intake,
@@ -134,6 +145,15 @@ impl Writer {
             preallocating: false,
             retry: Backoff::new(RETRY_MIN, RETRY_MAX),
         })
+    }
+
+    /// Counts the local days of this zone.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn count_days_in(&mut self, zone: &TimeZone) -> Result<(), JournalError> {
+        self.backfill = Backfill::default();
+        self.journal.count_days_in(zone)
     }
 
     /// Lets the following steps grow the WAL to its full size, for the card's sake.
@@ -224,8 +244,10 @@ impl Writer {
         }
         self.preallocating = self.preallocating && self.grow_wal();
         let rolling = self.roll(watched)?;
+        // What has come comes first.
+        let filling = !rolling && self.backfill.step(&mut self.journal, now_ns)?;
         self.bring_board_up_to_date(now_ns);
-        let busy = self.pruning || self.preallocating || rolling;
+        let busy = self.pruning || self.preallocating || rolling || filling;
         Ok(if busy { Duration::ZERO } else { IDLE_WAIT })
     }
 
@@ -267,7 +289,7 @@ impl Writer {
                 return unfinished;
             }
         }
-        self.journal.keep_watched(&closing.watched)?;
+        self.keep_watched(&closing, now_ns)?;
         self.rolled_ns = now_ns;
         self.marks.closed(self.looked_minute_s);
         // A clock that is wrong must not delete.
@@ -275,6 +297,20 @@ impl Writer {
             Some(sure_ns) => self.journal.prune_windows(sure_ns),
             None => Ok(false),
         }
+    }
+
+    /// Keeps how far the lines were watched, if that is worth a write.
+    fn keep_watched(&mut self, closing: &Closing, now_ns: MonoNs) -> Result<(), JournalError> {
+        let newest = closing.newest;
+        let is_known = self
+            .watched_kept
+            .is_some_and(|(kept_ns, known)| known == newest && now_ns - kept_ns < WATCHED_SAVE_NS);
+        if self.destination.is_none() && is_known {
+            return Ok(());
+        }
+        self.journal.keep_watched(&closing.watched)?;
+        self.watched_kept = Some((now_ns, newest));
+        Ok(())
     }
 
     /// Counts some of the pulses up to id `newest` in windows; true if there is more to do.
@@ -287,7 +323,15 @@ impl Writer {
             };
         }
         let settled = self.marks.now().segments_settled;
-        self.roller.step(&mut self.journal, newest, settled)
+        let since = self.intake.watched().meters.into_iter();
+        let rows = &self.journal.meters;
+        let vouches_from_ns = self.journal.vouches_from_ns;
+        let since = since.map(|(meter, stretch)| {
+            let since_ns = stretch.since_ns.max(vouches_from_ns);
+            (rows[meter.index()], since_ns)
+        });
+        let since = since.collect();
+        self.roller.step(&mut self.journal, newest, settled, &since)
     }
 
     /// Commits what waits. `also_lines`: even if it is but the state of lines.

@@ -10,9 +10,10 @@ use crate::journal::{JournalError, OpContext};
 const PIECE_ROWS: usize = 5_000;
 
 /// The tables that grow with the pulses, and the columns of their keys. They are read row by row.
-const LARGE: [(&str, &[&str]); 2] = [
+const LARGE: [(&str, &[&str]); 3] = [
     ("pulse", &["id"]),
     ("window", &["view", "start_s", "meter"]),
+    ("quarter", &["start_s", "meter"]),
 ];
 
 impl Reader {

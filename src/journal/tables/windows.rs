@@ -7,10 +7,13 @@ use crate::journal::handles::reader::Reader;
 use crate::journal::ids::IdRanges;
 use crate::journal::sql::{id_range, id_range_if_any};
 use crate::journal::tables::confirmed::put_confirmed;
+use crate::journal::tables::counts::{MERGE_GAPS, columns};
+use crate::journal::tables::days::put_days;
 use crate::journal::tables::deliveries::ranges_of;
+use crate::journal::tables::quarters::add_to_quarter;
 use crate::journal::{JournalError, OpContext};
 use crate::model::{IdRange, MeterRow, NS_PER_S, WallNs, Watched, WindowKey};
-use crate::model::{Tier, View, WindowCounts};
+use crate::model::{Tier, View, WindowCount, WindowCounts};
 
 /// Windows that leave in one commit, at most so many seconds of them.
 const PRUNE_S: i64 = 86_400;
@@ -70,19 +73,27 @@ pub(in crate::journal) fn windows_of(
         .op("be read")
 }
 
-/// Adds pulses to a window.
+/// Adds what is counted to a window.
 pub(in crate::journal) fn add_to_window(
     transaction: &Transaction<'_>,
     window: WindowKey,
-    pulses: i64,
+    count: WindowCount,
 ) -> Result<(), JournalError> {
+    let (shortest_ms, longest_ms) = columns(count.gaps);
     transaction
-        .prepare_cached(
-            "INSERT INTO window VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO UPDATE SET pulses = pulses + excluded.pulses",
-        )
+        .prepare_cached(&format!(
+            "INSERT INTO window VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT DO UPDATE SET pulses = pulses + excluded.pulses, {MERGE_GAPS}"
+        ))
         .and_then(|mut put| {
-            put.execute((window.view.width_s(), window.start_s, window.meter, pulses))
+            put.execute((
+                window.view.width_s(),
+                window.start_s,
+                window.meter,
+                count.pulses,
+                shortest_ms,
+                longest_ms,
+            ))
         })
         .op("keep a window")?;
     Ok(())
@@ -149,15 +160,18 @@ impl Journal {
         rolled: &IdRanges,
     ) -> Result<(), JournalError> {
         let roll = roll_number(transaction, rolled)?;
-        for (window, pulses) in tally.windows() {
+        for (window, count) in tally.windows() {
             let WindowKey { view, start_s, .. } = window;
-            add_to_window(transaction, window, pulses)?;
+            add_to_window(transaction, window, count)?;
             self.note_change(transaction, Tier::View(view), start_s, roll)?;
             if view == Tier::Raw.windows() {
                 self.note_change(transaction, Tier::Raw, start_s, roll)?;
             }
         }
-        Ok(())
+        for ((start_s, meter), count) in tally.quarters() {
+            add_to_quarter(transaction, (start_s, meter), count)?;
+        }
+        put_days(transaction, self.day_zone.as_ref(), tally)
     }
 
     /// Keeps when the meters' lines were watched.

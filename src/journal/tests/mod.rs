@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod beside;
+mod quarters;
 mod readings;
 mod unsynced;
 mod windows;
@@ -109,6 +110,11 @@ impl Bench {
 
     /// Everything up to now has been seen and is durable; the writer counts what it can.
     pub(in crate::journal) fn close(&mut self) {
+        self.close_in(|bench| while bench.writer.step() == Duration::ZERO {});
+    }
+
+    /// The same, but the writer's steps are taken by `steps`.
+    pub(in crate::journal) fn close_in(&mut self, steps: impl FnOnce(&mut Bench)) {
         self.clock.advance(60 * NS_PER_S);
         self.intake.note_watched(Watched {
             looked_ns: Some(self.clock.wall_ns()),
@@ -118,7 +124,7 @@ impl Bench {
         });
         self.writer.step();
         self.durable.step().unwrap();
-        while self.writer.step() == Duration::ZERO {}
+        steps(self);
     }
 
     pub(in crate::journal) fn reader(&self) -> Reader {

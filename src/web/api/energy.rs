@@ -12,9 +12,9 @@ use super::{Api, Json, csv};
 use crate::energy::derived::Balance;
 use crate::energy::periods::{Calendar, Period, PeriodUnit};
 use crate::energy::quantity::PulseWorth;
-use crate::journal::CountedParts;
-use crate::model::NS_PER_S;
-use crate::web::present::{EDGES_S, Present, PresentMeter, role_word};
+use crate::journal::{CountedParts, Grain};
+use crate::model::{NS_PER_S, PulseGaps};
+use crate::web::present::{EDGES_S, Present, PresentMeter, gap_power_w, role_word};
 use crate::web::problem::{Problem, WRONG_PARAMETER};
 use crate::web::query::Query;
 use crate::web::source::Source;
@@ -201,6 +201,14 @@ impl Parts {
         )
     }
 
+    /// Of what its parts consist, as coarse as can be.
+    fn grain(&self) -> Grain {
+        match self.part {
+            "hour" => Grain::Quarter,
+            _ => Grain::Day,
+        }
+    }
+
     /// All years with data.
     fn total(calendar: &Calendar, first: Option<Date>, today: Date) -> Parts {
         let year = |date| Period::containing(PeriodUnit::Year, date);
@@ -229,10 +237,13 @@ async fn counted(
     (now_s, first_s): (i64, Option<i64>),
 ) -> Result<EnergySpan, Problem> {
     let starts_s = parts.starts_s.clone();
+    let zone = source.calendar().zone().clone();
+    let grain = parts.grain();
     let read = source.ask(move |reader, _| {
         let from_s = starts_s.first().copied().unwrap_or(now_s);
         let to_s = starts_s.last().copied().unwrap_or(now_s);
-        let counted = reader.counted_parts(&starts_s, now_s)?;
+        let filled = reader.filled(&zone)?;
+        let counted = reader.counted_parts(&starts_s, grain, (now_s, filled))?;
         Ok((counted, reader.restored_between(from_s, to_s)?))
     });
     let (counted, restored) = read.await?;
@@ -274,6 +285,11 @@ impl EnergyMeter {
         let pulses =
             parts.map(|(pulses, watched_s)| (*pulses > 0 || *watched_s > 0).then_some(*pulses));
         let pulses: Vec<Option<i64>> = pulses.collect();
+        let gaps = counted.gaps.iter().flatten().copied();
+        let gaps = gaps.reduce(PulseGaps::merged);
+        let (shortest_ms, longest_ms) =
+            gaps.map(|gaps| (gaps.shortest_ms, gaps.longest_ms)).unzip();
+        let power_w = |gap_ms: Option<i64>| gap_power_w(gap_ms?, present.imp_per_kwh);
         EnergyMeter {
             meter: counted.meter.clone(),
             role: role_word(present.role),
@@ -290,8 +306,8 @@ impl EnergyMeter {
             pulses,
             watched_s,
             restored,
-            min_w: None,
-            max_w: None,
+            min_w: power_w(longest_ms),
+            max_w: power_w(shortest_ms),
         }
     }
 }

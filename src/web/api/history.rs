@@ -6,11 +6,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::head::{Head, rfc3339};
-use super::history_asked::{HistoryAsked, HistoryLevel};
+use super::history_asked::{HistoryAsked, HistoryKept, HistoryLevel};
 use super::history_columns::{MeterColumns, MeterSteps, Windows};
 use super::{Api, Json, csv};
 use crate::energy::periods::Calendar;
-use crate::journal::MeterPulses;
+use crate::journal::{Grain, MeterPulses};
 use crate::model::NS_PER_S;
 use crate::web::present::{Present, PresentMeter, role_word};
 use crate::web::problem::Problem;
@@ -123,24 +123,31 @@ async fn windows(
     asked: HistoryAsked,
     (now_s, first_s): (i64, Option<i64>),
 ) -> Result<History, Problem> {
-    let mut levels: Vec<HistoryLevel> = HistoryLevel::ALL[1..]
-        .iter()
-        .map(|(_, level)| *level)
-        .collect();
-    levels.retain(|level| asked.window.is_none_or(|window| window == *level));
-    let mut levels = levels.into_iter();
-    let found = levels.find_map(|level| Some((level, asked.starts_s(level, calendar, now_s)?)));
-    let (level, starts_s) = found.ok_or_else(|| asked.too_long())?;
-    if starts_s.len() > 2_001 || (asked.window.is_some() && is_merged(&starts_s)) {
-        return Err(asked.too_long());
-    }
-    let view = asked.view(level, now_s);
+    let zone = calendar.zone().clone();
+    let read = source.ask(move |reader, _| {
+        Ok(HistoryKept {
+            now_s,
+            filled: reader.filled(&zone)?,
+            has_coarse: asked.may_be_quarters()
+                && reader.has_coarse_quarters(asked.from_s, asked.to_s)?,
+        })
+    });
+    let kept = read.await?;
+    let (level, starts_s) = asked.level(calendar, kept)?;
+    let grain = asked.read_from(level, kept);
     let begin_s = starts_s.first().copied().unwrap_or(asked.from_s);
     let end_s = starts_s.last().copied().unwrap_or(asked.to_s);
     // Nothing was counted before the first window, and nothing will be known of what is to come.
-    let counted_s = (begin_s.max(first_s.unwrap_or(now_s)), end_s.min(now_s + 1));
+    let counted = HistoryAsked {
+        from_s: begin_s.max(first_s.unwrap_or(now_s)),
+        to_s: end_s.min(now_s + 1).max(begin_s + 1),
+        ..asked
+    };
+    let base_s = counted.starts_s(grain, calendar);
+    let known = (now_s, kept.filled);
     let read = source.ask(move |reader, _| {
-        reader.counted_windows(view, counted_s.0, counted_s.1.max(counted_s.0 + 1))
+        let found = reader.counted_parts(&base_s, grain, known)?;
+        Ok((base_s, found))
     });
     let (base_s, found) = read.await?;
     let present = source.present();
@@ -161,20 +168,14 @@ async fn windows(
             Columns::Windows(columns) => columns.is_complete(&starts_s, (from_s, to_s)),
             Columns::Pulses(_) => true,
         });
-    let mut history = History::of(source, asked, (level, first_s));
+    let mut history = History::of(source, asked, (HistoryLevel::Of(level), first_s));
     (history.meters, history.complete) = (meters, complete);
-    match level {
-        HistoryLevel::Windows(width_s) => {
-            (history.width_s, history.start_s) = (Some(width_s), Some(begin_s));
-        }
-        HistoryLevel::Raw | HistoryLevel::Days => history.starts_s = Some(starts_s),
+    if level == Grain::Day {
+        history.starts_s = Some(starts_s);
+    } else {
+        (history.width_s, history.start_s) = (Some(level.width_s()), Some(begin_s));
     }
     Ok(history)
-}
-
-/// Some of these days are several.
-fn is_merged(starts_s: &[i64]) -> bool {
-    starts_s.windows(2).any(|two| two[1] - two[0] > 2 * 86_400)
 }
 
 /// The part of the span that has passed since counting began.

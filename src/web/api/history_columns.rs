@@ -7,7 +7,7 @@ use crate::energy::power::steps;
 use crate::energy::quantity::PulseWorth;
 use crate::journal::{CountedParts, MeterPulses};
 use crate::model::{NS_PER_S, Spans};
-use crate::web::present::{EDGES_S, PresentMeter, rounded};
+use crate::web::present::{EDGES_S, PresentMeter, gap_power_w, rounded};
 
 /// One meter in windows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -47,8 +47,10 @@ impl Windows<'_> {
             max_w: vec![None; windows],
             watched_s: vec![0; windows],
         };
-        let parts = self.base_s.windows(2).zip(&counted.pulses);
-        for ((base, pulses), saved_s) in parts.zip(&counted.watched_s) {
+        let mut extremes = vec![Extremes::default(); windows];
+        let counts = counted.pulses.iter().zip(&counted.gaps);
+        let parts = self.base_s.windows(2).zip(counts);
+        for ((base, (pulses, gaps)), saved_s) in parts.zip(&counted.watched_s) {
             // What was watched last is saved now and then.
             let base_s = (base[0], base[1].min(self.now_s));
             let watched_s = saved_s + meter.live_s(counted.watched_until_s, base_s);
@@ -62,22 +64,71 @@ impl Windows<'_> {
             columns.pulses[n] = Some(columns.pulses[n].unwrap_or(0) + pulses);
             columns.watched_s[n] += watched_s;
             // A moment that was watched says little about a window.
-            if watched_s * 2 >= base[1] - base[0] {
-                let power_w = watts(*pulses, watched_s, meter.imp_per_kwh);
-                columns.min_w[n] = merged(columns.min_w[n], power_w, f64::min);
-                columns.max_w[n] = merged(columns.max_w[n], power_w, f64::max);
-            }
+            let is_watched = watched_s * 2 >= base[1] - base[0];
+            let mean_w = watts(*pulses, watched_s, meter.imp_per_kwh).filter(|_| is_watched);
+            let gap_w = |gap_ms| gap_power_w(gap_ms, meter.imp_per_kwh);
+            let by_gaps = gaps.and_then(|gaps| gap_w(gaps.longest_ms).zip(gap_w(gaps.shortest_ms)));
+            extremes[n].add(*pulses, watched_s, (mean_w, by_gaps));
         }
-        for n in 0..windows {
+        for (n, extremes) in extremes.into_iter().enumerate() {
             let watched_s = columns.watched_s[n];
             // Over less nothing is said of power.
             columns.mean_w[n] = columns.pulses[n]
                 .filter(|_| watched_s >= EDGES_S)
                 .and_then(|pulses| watts(pulses, watched_s, meter.imp_per_kwh));
-            columns.min_w[n] = merged(columns.min_w[n], columns.mean_w[n], f64::min);
-            columns.max_w[n] = merged(columns.max_w[n], columns.mean_w[n], f64::max);
+            let (min_w, max_w) = extremes.ended(meter.imp_per_kwh);
+            columns.min_w[n] = merged(min_w, columns.mean_w[n], f64::min);
+            columns.max_w[n] = merged(max_w, columns.mean_w[n], f64::max);
         }
         columns
+    }
+}
+
+/// The least and the most power of a window: by the gaps between its pulses; where those are not known, by the means of the
+/// finer windows in it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Extremes {
+    min_w: Option<f64>,
+    max_w: Option<f64>,
+    /// Some gaps are known: what is silent before a pulse is in its gap.
+    has_gaps: bool,
+    /// Whether a finer window was silent, and for how long the last ones together were.
+    is_silent: bool,
+    silence_s: i64,
+}
+
+impl Extremes {
+    /// Adds a finer window: its pulses, how long it was watched, its mean power, the least and the most by gaps.
+    fn add(
+        &mut self,
+        pulses: i64,
+        watched_s: i64,
+        (mean_w, by_gaps): (Option<f64>, Option<(f64, f64)>),
+    ) {
+        if pulses == 0 {
+            self.is_silent |= mean_w.is_some();
+            self.silence_s += watched_s;
+            return;
+        }
+        let (min_w, max_w) = by_gaps.or(mean_w.zip(mean_w)).unzip();
+        self.min_w = merged(self.min_w, min_w, f64::min);
+        self.max_w = merged(self.max_w, max_w, f64::max);
+        self.has_gaps |= by_gaps.is_some();
+        self.silence_s = 0;
+    }
+
+    /// All are added. A silence at the end allows as much as one pulse over all of it.
+    fn ended(self, imp_per_kwh: Option<f64>) -> (Option<f64>, Option<f64>) {
+        let silent_w = if self.has_gaps {
+            watts(1, self.silence_s, imp_per_kwh)
+        } else {
+            imp_per_kwh.filter(|_| self.is_silent).map(|_| 0.0)
+        };
+        let is_all = self.max_w.is_none();
+        (
+            merged(self.min_w, silent_w, f64::min),
+            merged(self.max_w, silent_w.filter(|_| is_all), f64::max),
+        )
     }
 }
 
@@ -189,6 +240,7 @@ fn merged(one: Option<f64>, other: Option<f64>, of: fn(f64, f64) -> f64) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::PulseGaps;
 
     /// Of a line that is read since then, or is not.
     fn present(since_s: Option<i64>) -> PresentMeter {
@@ -207,6 +259,7 @@ mod tests {
         let counted = CountedParts {
             meter: "Import".to_owned(),
             pulses: vec![1, 3, 0, 0, 0, 0],
+            gaps: vec![None; 6],
             watched_s: vec![60, 60, 0, 0, 60, 0],
             watched_until_s: 300,
             total: 4,
@@ -231,6 +284,49 @@ mod tests {
         let again = windows.columns(&counted, &present(Some(320)));
         assert_eq!(again.watched_s, [120, 0, 70]);
         assert!(!again.is_complete(windows.starts_s, (240, 330)));
+    }
+
+    #[test]
+    fn gaps_tell_peaks_and_silence_how_little_there_was() {
+        let gaps = |shortest_ms, longest_ms| {
+            Some(PulseGaps {
+                shortest_ms,
+                longest_ms,
+            })
+        };
+        let counted = CountedParts {
+            meter: "Import".to_owned(),
+            pulses: vec![10, 0, 5, 0, 0, 0, 0, 3],
+            gaps: vec![
+                gaps(1_200, 7_200),
+                None,
+                gaps(3_600, 72_000),
+                None,
+                None,
+                None,
+                None,
+                gaps(100_000, 300_000),
+            ],
+            watched_s: vec![60; 8],
+            watched_until_s: 480,
+            total: 18,
+        };
+        let windows = Windows {
+            starts_s: &[0, 240, 480],
+            base_s: &[0, 60, 120, 180, 240, 300, 360, 420, 480],
+            now_s: 1_000,
+        };
+        let columns = windows.columns(&counted, &present(None));
+        // 15 pulses in 4 minutes; then a minute of silence, which allows 60 W.
+        assert_eq!(columns.mean_w, [Some(225.0), Some(45.0)]);
+        assert_eq!(columns.max_w, [Some(3_000.0), Some(45.0)]);
+        assert_eq!(columns.min_w, [Some(50.0), Some(12.0)]);
+        let silent = CountedParts {
+            pulses: [vec![10], vec![0; 7]].concat(),
+            ..counted
+        };
+        let columns = windows.columns(&silent, &present(None));
+        assert_eq!(columns.min_w, [Some(20.0), Some(0.0)]);
     }
 
     #[test]

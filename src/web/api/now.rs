@@ -9,6 +9,7 @@ use super::head::{Head, rfc3339};
 use super::health::Health;
 use crate::energy::derived::{Balance, LivePower, MeanPower, live_power};
 use crate::energy::periods::{Period, PeriodUnit};
+use crate::journal::Grain;
 use crate::model::{NS_PER_S, Role, Spans};
 use crate::status::Status;
 use crate::web::day_read::DayRead;
@@ -80,8 +81,10 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
     }
     let span = calendar.span(Period::containing(PeriodUnit::Day, date));
     let starts_s = [span.start_s, span.end_s];
+    let zone = calendar.zone().clone();
     let read = source.ask(move |reader, _| {
-        let counted = reader.counted_parts(&starts_s, now_ns.div_euclid(NS_PER_S))?;
+        let known = (now_ns.div_euclid(NS_PER_S), reader.filled(&zone)?);
+        let counted = reader.counted_parts(&starts_s, Grain::Day, known)?;
         Ok((counted, reader.counting_since_s()?, reader.unwatched()?))
     });
     let Ok((counted, since_s, unwatched)) = read.await else {
