@@ -104,7 +104,8 @@ pub fn watch(args: &WatchArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
     // Signals end the wait below as they come.
     let _signals = Wakeup::new(&shutdown).context("cannot take signals")?;
     let mut feeds = Feeds::open(&options, &loaded.settings.meters);
-    let screen = if args.json { None } else { Terminal::take()? };
+    let is_drawn = !args.json && Terminal::is_there();
+    let screen = is_drawn.then(Terminal::take).transpose()?;
     if screen.is_none() {
         introduce(&feeds, args.json, out)?;
     }
@@ -126,7 +127,7 @@ pub fn watch(args: &WatchArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
         if screen.is_some() && now_ns >= draw_ns {
             draw_ns = now_ns + DRAW_NS;
             let lines: Vec<String> = table(&feeds)?.lines().map(str::to_owned).collect();
-            Terminal::draw(&lines, "q ends it")?;
+            Terminal::draw(&lines, "q quits")?;
         }
     }
     drop(screen);
