@@ -94,7 +94,7 @@ fn a_bucket_made_anew_is_another() {
 
 #[test]
 fn the_sink_fails_as_it_is_told() {
-    let clock = VirtualClock::at(NOW_NS);
+    let clock = VirtualClock::at(WallNs(NOW_NS));
     let sink = MemorySink::new(
         Arc::new(Mutex::new(store())),
         clock,
