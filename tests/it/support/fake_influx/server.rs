@@ -15,8 +15,8 @@ use super::fault::Fault;
 use super::http::{self, Request};
 use super::reply::Reply;
 use super::store::{Store, Write};
-use crate::support::port::{Port, close};
 use super::{api, queries};
+use crate::support::port::{Port, close};
 
 #[derive(Debug, Default)]
 struct State {
