@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::model::{WallNs};
+use crate::model::WallNs;
 
 const BEGIN: &str = "powerlogger-";
 

@@ -145,7 +145,10 @@ mod tests {
         assert_eq!(at("21.06.2026 00:00"), at("2026-06-21"));
         assert_eq!(at("2 hours ago"), Ok(now_ns - 7_200 * NS_PER_S));
         assert_eq!(at("today"), Ok(WallNs::of_s(1_774_821_600)));
-        assert_eq!(at("Yesterday"), Ok(WallNs::of_s(1_774_821_600 - 23 * 3_600)));
+        assert_eq!(
+            at("Yesterday"),
+            Ok(WallNs::of_s(1_774_821_600 - 23 * 3_600))
+        );
         assert!(at("yesterday-ish").unwrap_err().contains("try"));
         assert!(at("9999-01-01").is_err());
     }

@@ -170,8 +170,8 @@ pub(super) fn role_word(role: Option<Role>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::WallNs;
     use crate::model::NS_PER_S;
+    use crate::model::WallNs;
     use crate::model::{LineNow, NS_PER_MS};
 
     /// A meter of 1,000 imp/kWh, watched from `from_s` on, with pulses of earlier runs and of this one (in seconds).

@@ -6,6 +6,7 @@ use crate::support::fake_influx::{Fault, MemorySink, Reply, Store, Write};
 use powerlogger::clock::VirtualClock;
 use powerlogger::deliver::sink::Sink;
 use powerlogger::influx::gzip::Gzip;
+use powerlogger::model::WallNs;
 use powerlogger::server::failure::Failure;
 
 const NOW_NS: i64 = 1_764_000_000_000_000_000;

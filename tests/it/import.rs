@@ -298,13 +298,18 @@ fn a_queue(server: &Remote) {
             Some(format!("Other,PulseType=Import Pulse=1i {now_ns}")),
         ),
         (raw, Some("\"'\\".to_owned())),
-        ("somewhere", Some(line(&("Import".to_owned(), (now_ns - 1).0)))),
+        (
+            "somewhere",
+            Some(line(&("Import".to_owned(), (now_ns - 1).0))),
+        ),
     ] {
         rows.insert(random.usize(0..rows.len()), odd);
     }
     make_queue(&home.queue(), &rows);
     // Some of it has been delivered before, nobody knows how much.
-    let recent = pulses.iter().filter(|(_, ns)| *ns > (now_ns - 20 * DAY_NS).0);
+    let recent = pulses
+        .iter()
+        .filter(|(_, ns)| *ns > (now_ns - 20 * DAY_NS).0);
     let before: Vec<String> = recent.step_by(3).map(line).collect();
     let path = format!("/api/v2/write?org={ORG}&bucket={raw}&precision=ns");
     let client = server.client(Some(OPERATOR));
@@ -346,7 +351,10 @@ fn a_queue(server: &Remote) {
     assert_eq!(home.windows("1h"), windows_of(&pulses, 3_600));
 
     let mut expected: BTreeMap<String, usize> = BTreeMap::new();
-    for (meter, _) in pulses.iter().filter(|(_, ns)| *ns > (now_ns - 29 * DAY_NS).0) {
+    for (meter, _) in pulses
+        .iter()
+        .filter(|(_, ns)| *ns > (now_ns - 29 * DAY_NS).0)
+    {
         *expected.entry(meter.clone()).or_default() += 1;
     }
     let daemon = home.run();

@@ -20,7 +20,7 @@ use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::config::{Influx, InfluxSettings, LoadOptions, load};
 use powerlogger::influx::{flux, management::Task};
 use powerlogger::model::{NS_PER_S, WallNs};
-use powerlogger::model::{Tier, View, WallNs};
+use powerlogger::model::{Tier, View};
 use powerlogger::setup::apply::Applier;
 use powerlogger::setup::inspect::{check, look};
 use powerlogger::setup::plan::{Action, Wanted, plan};

@@ -16,7 +16,10 @@ use crate::journal::db::open;
 use crate::journal::handles::journal::Journal;
 use crate::journal::salvage::Foreign;
 use crate::journal::tests::{Bench, WALL, names, pending, pulses, segment};
-use crate::model::{MeterId, MeterRow, NS_PER_S, Pulse, PulseGaps, QUARTER_S, STAMP_STEP_NS, S_PER_DAY, SegmentNo, View, WallNs, Watched, WatchedStretch};
+use crate::model::{
+    MeterId, MeterRow, NS_PER_S, Pulse, PulseGaps, QUARTER_S, S_PER_DAY, STAMP_STEP_NS, SegmentNo,
+    View, WallNs, Watched, WatchedStretch,
+};
 
 fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).unwrap()
@@ -28,7 +31,9 @@ type Sums = BTreeMap<(i64, MeterRow), i64>;
 fn sums(stamps: &[(i64, WallNs)], start_s: impl Fn(i64) -> i64) -> Sums {
     let mut sums = Sums::new();
     for (meter, wall_ns) in stamps {
-        *sums.entry((start_s(wall_ns.s()), MeterRow(*meter))).or_default() += 1;
+        *sums
+            .entry((start_s(wall_ns.s()), MeterRow(*meter)))
+            .or_default() += 1;
     }
     sums
 }
