@@ -187,8 +187,8 @@ impl MeterLine {
                     let offset_ns = segments.current().offset_ns;
                     let loss = Loss {
                         pulses: u64::from(pulses),
-                        first_ns: since_ns + offset_ns,
-                        last_ns: mono_ns + offset_ns,
+                        first_ns: WallNs::of_mono(since_ns, offset_ns),
+                        last_ns: WallNs::of_mono(mono_ns, offset_ns),
                     };
                     pending.lose(meter, LossCause::Restored, loss);
                 }

@@ -32,7 +32,7 @@ use crate::config::MeterSettings;
 use crate::intake::{Intake, Pending};
 use crate::live::CaptureLive;
 use crate::model::{
-    Edge, FilterState, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Watched, WatchedStretch,
+    Edge, FilterState, MeterId, MonoNs, NS_PER_MS, NS_PER_S, WallNs, Watched, WatchedStretch,
 };
 use filter::{Decision, Filter};
 use line::MeterLine;
@@ -166,7 +166,7 @@ impl Capture {
         if !segment.trust.is_final() || seen_ns < segment.begins_ns {
             return;
         }
-        let wall = |mono_ns| mono_ns + segment.offset_ns;
+        let wall = |mono_ns| WallNs::of_mono(mono_ns, segment.offset_ns);
         let runs_since_ns = self.segments.runs_since_ns();
         let mut meters = BTreeMap::new();
         // Nobody vouches for a time that may be in the future.

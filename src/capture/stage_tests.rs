@@ -130,7 +130,7 @@ struct Stage {
 
 impl Stage {
     fn new(meter: &MeterSettings, told: impl IntoIterator<Item = Told>, outlives: bool) -> Stage {
-        let clock = VirtualClock::at(1_764_000_000 * NS_PER_S);
+        let clock = VirtualClock::at(WallNs::of_s(1_764_000_000));
         Stage::on(&clock, meter, told, outlives)
     }
 
@@ -214,12 +214,12 @@ fn nothing_later_than_told_to_have_been_seen_is_handed_on() {
     let wire: Vec<i64> = (0..200).map(|n| 100 + n * 31).collect();
     let told = std::iter::once(up(NS_PER_S)).chain(edges(&wire, 20));
     let mut stage = Stage::new(&meter, told, false);
-    let mut seen_ns = 0;
+    let mut seen_ns = WallNs::default();
     let mut counted = 0;
     while stage.clock.mono_ns() < 9 * NS_PER_S {
         stage.capture.step();
         for pulse in stage.taken().pulses {
-            let wall_ns = pulse.mono_ns + stage.clock.offset_ns();
+            let wall_ns = WallNs::of_mono(pulse.mono_ns, stage.clock.offset_ns());
             assert!(
                 wall_ns >= seen_ns - STAMP_STEP_NS,
                 "{} before",

@@ -104,7 +104,7 @@ impl Clock for SystemClock {
     }
 
     fn wall_ns(&self) -> WallNs {
-        read_ns(ClockId::Realtime)
+        WallNs(read_ns(ClockId::Realtime))
     }
 
     fn offset_ns(&self) -> i64 {
@@ -225,7 +225,7 @@ impl Clock for ScaledClock {
     }
 
     fn wall_ns(&self) -> WallNs {
-        self.offset_ns() + self.mono_ns()
+        WallNs::of_mono(self.mono_ns(), self.offset_ns())
     }
 
     fn offset_ns(&self) -> i64 {
@@ -247,7 +247,7 @@ impl VirtualClock {
     pub fn at(wall_ns: WallNs) -> VirtualClock {
         VirtualClock {
             mono_ns: Arc::new(AtomicI64::new(NS_PER_S)),
-            offset_ns: Arc::new(AtomicI64::new(wall_ns - NS_PER_S)),
+            offset_ns: Arc::new(AtomicI64::new(wall_ns.ahead_of(NS_PER_S))),
             slept_ns: Arc::default(),
             synchronised: Arc::default(),
         }
@@ -268,7 +268,8 @@ impl VirtualClock {
     /// yet, which shows `wall_ns`.
     pub fn boot(&self, wall_ns: WallNs) {
         self.mono_ns.store(NS_PER_S, Ordering::SeqCst);
-        self.offset_ns.store(wall_ns - NS_PER_S, Ordering::SeqCst);
+        self.offset_ns
+            .store(wall_ns.ahead_of(NS_PER_S), Ordering::SeqCst);
         self.slept_ns.store(0, Ordering::SeqCst);
         self.synchronise(false);
     }
@@ -291,7 +292,7 @@ impl Clock for VirtualClock {
     }
 
     fn wall_ns(&self) -> WallNs {
-        self.offset_ns() + self.mono_ns()
+        WallNs::of_mono(self.mono_ns(), self.offset_ns())
     }
 
     fn offset_ns(&self) -> i64 {

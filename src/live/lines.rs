@@ -108,6 +108,7 @@ impl CaptureLive {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::WallNs;
 
     #[test]
     fn a_line_is_not_read_since_it_was_last_read_whatever_the_reason() {
@@ -116,16 +117,16 @@ mod tests {
             why: why.map(str::to_owned),
         };
         let mut capture = CaptureLive {
-            lines: vec![LineLive::new("Import", now(10, Some("busy")))],
+            lines: vec![LineLive::new("Import", now(WallNs(10), Some("busy")))],
             lines_version: 1,
         };
-        capture.note_line(MeterId(0), now(20, Some("gone")));
-        assert_eq!(capture.lines[0].now, now(10, Some("gone")));
+        capture.note_line(MeterId(0), now(WallNs(20), Some("gone")));
+        assert_eq!(capture.lines[0].now, now(WallNs(10), Some("gone")));
         let version = capture.lines_version;
-        capture.note_line(MeterId(0), now(30, Some("gone")));
+        capture.note_line(MeterId(0), now(WallNs(30), Some("gone")));
         assert_eq!(capture.lines_version, version, "nothing is new");
-        capture.note_line(MeterId(0), now(40, None));
-        assert_eq!(capture.lines[0].now, now(40, None));
+        capture.note_line(MeterId(0), now(WallNs(40), None));
+        assert_eq!(capture.lines[0].now, now(WallNs(40), None));
         assert_eq!(
             (capture.lines_up(), capture.lines_version),
             (1, version + 1)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::lane::{self, Bounds, Stretch, StretchKind};
-use super::reconciler::{Reconciler, Seen};
+use super::reconciler::{ComparedAt, Reconciler};
 use super::tell;
 use super::trouble::{Trouble, asks_for_less};
 use super::turn::Turn;
@@ -11,7 +11,7 @@ use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::config::Downsampling;
 use crate::journal::{Changed, DeliveryNews, JournalError, Looked, Mark, Reconciled};
 use crate::live::DeliveryLive;
-use crate::model::{MonoNs, NS_PER_S, Spans, Tier, View};
+use crate::model::{MonoNs, NS_PER_S, Spans, Tier, View, WallNs};
 use crate::server::failure::{Failure, Hold, Verdict, judge};
 
 /// What [`Reconciler::step`] did, and when to call it again.
@@ -46,7 +46,7 @@ impl Reconciler {
             return Ok(ReconcileStep::Pause(IDLE));
         }
         let looks = self.begin_looks(mark, now_ns)?;
-        let seen = Seen {
+        let seen = ComparedAt {
             commits: mark.commits,
             closed_s: mark.closed_s,
             minute_s: View::Minute.start_of(self.clock.wall_ns()),
@@ -120,7 +120,7 @@ impl Reconciler {
     /// Begins a look of a lane. `catch_up`: its windows have not been written for a while.
     fn look_back(&mut self, index: usize, mark: Mark, catch_up: bool) -> Result<(), JournalError> {
         let level = self.lanes[index].level;
-        let now_s = self.clock.wall_ns().div_euclid(NS_PER_S);
+        let now_s = self.clock.wall_ns().s();
         // A server that could not be read is asked again.
         self.readable = true;
         if catch_up {
@@ -144,16 +144,14 @@ impl Reconciler {
 
     /// What of a lane can be compared now; None: nothing.
     fn bounds(&self, index: usize, mark: Mark) -> Result<Option<Bounds>, JournalError> {
-        let now_s = self.clock.wall_ns().div_euclid(NS_PER_S);
+        let now_s = self.clock.wall_ns().s();
         let lane = &self.lanes[index];
         let view = lane.level.windows();
         let Some(first_s) = self.reader.first_window(view)? else {
             return Ok(None);
         };
         // A wall clock that is ahead must give up nothing.
-        let sure_s = mark
-            .sure_ns
-            .map_or(mark.closed_s, |ns| ns.div_euclid(NS_PER_S));
+        let sure_s = mark.sure_ns.map_or(mark.closed_s, WallNs::s);
         let kept_s = match lane.level {
             Tier::Raw => Some(self.raw_from_s(sure_s.min(now_s))),
             Tier::View(view) => view.kept_from_s(sure_s.min(now_s)),
@@ -221,7 +219,7 @@ impl Reconciler {
         bounds: Bounds,
         mark: Mark,
     ) -> Result<(), JournalError> {
-        let now_s = self.clock.wall_ns().div_euclid(NS_PER_S);
+        let now_s = self.clock.wall_ns().s();
         let lane = &mut self.lanes[index];
         lane.failures = 0;
         let was_away = lane.trouble.take().is_some_and(|(word, _)| is_away(word));

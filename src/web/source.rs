@@ -226,7 +226,7 @@ impl Source {
     /// What was served so far.
     pub(super) fn served(&self) -> Served {
         self.with(|told| Served {
-            started_s: (told.started_ns / 1_000_000) as f64 / 1e3,
+            started_s: told.started_ns.ms() as f64 / 1e3,
             answers: told
                 .answers
                 .iter()

@@ -95,6 +95,7 @@ mod tests {
     use crate::journal::Grain;
     use crate::journal::db::open;
     use crate::journal::handles::reader::Reader;
+    use crate::model::WallNs;
     use crate::model::{DestinationRow, IdRange, MeterRow, View};
 
     #[expect(clippy::disallowed_methods, reason = "an older program's journal")]
@@ -130,11 +131,11 @@ mod tests {
             assert_eq!(reader.totals().unwrap()[0].pulses, 2);
             assert_eq!(
                 reader.page(IdRange::of(1, 9), 9).unwrap().entries[1].wall_ns,
-                1078
+                WallNs(1078)
             );
             assert!(reader.readings("Import").unwrap().is_empty());
             let theirs = crate::model::Reading {
-                at_ns: 1,
+                at_ns: WallNs(1),
                 pulses: 1,
                 kwh: 1.0,
                 imp_per_kwh: 1.0,

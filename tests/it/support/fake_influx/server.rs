@@ -329,7 +329,9 @@ impl Shared {
     }
 
     fn now_ns(&self) -> i64 {
-        self.state().now_ns.unwrap_or_else(|| SystemClock.wall_ns())
+        self.state()
+            .now_ns
+            .unwrap_or_else(|| SystemClock.wall_ns().0)
     }
 
     fn write(&self, request: &Request, fault: Option<&Fault>) -> Reply {
