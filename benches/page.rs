@@ -252,6 +252,7 @@ fn meter(name: &str) -> MeterSettings {
             min_interval_ns: 0,
         },
         imp_per_kwh: Some(1_000.0),
+        imp_per_kwh_since: Vec::new(),
         max_power_w: 30_000.0,
     }
 }

@@ -9,6 +9,7 @@
 pub mod ask;
 pub mod entering;
 pub mod events;
+pub mod factors;
 pub mod losses;
 pub mod now;
 pub mod overview;

@@ -22,6 +22,7 @@ pub mod watch;
 
 mod classic;
 mod clock;
+mod dated_factors;
 mod deliver;
 mod destination;
 mod given;
@@ -51,6 +52,7 @@ mod unique;
 mod web;
 
 pub use clock::ClockSettings;
+pub use dated_factors::{DatedFactor, Since};
 pub use deliver::DeliverSettings;
 pub use destination::destination_name;
 pub use given::Filled;

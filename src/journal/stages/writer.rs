@@ -17,6 +17,7 @@ use crate::journal::handles::journal::{Comparing, Journal};
 use crate::journal::ids::IdRanges;
 use crate::journal::refusal::Refusal;
 use crate::journal::stages::backfill::Backfill;
+use crate::journal::stages::factor_note::FactorNote;
 use crate::journal::stages::marks::Marks;
 use crate::journal::stages::outbox::Outbox;
 use crate::journal::stages::publisher::Publisher;
@@ -60,7 +61,7 @@ struct Closing {
 #[derive(Debug)]
 pub struct Writer {
     // Dependencies.
-    pub(super) journal: Journal,
+    pub(in crate::journal) journal: Journal,
     pub(super) intake: Arc<Intake>,
     pub(super) marks: Arc<Marks>,
     outbox: Arc<Outbox>,
@@ -74,6 +75,7 @@ pub struct Writer {
     pub(super) publisher: Publisher,
     pub(super) roller: Roller,
     backfill: Backfill,
+    pub(super) factors: Option<FactorNote>,
     unsynced: Unsynced,
     closing: Option<Closing>,
     looked_minute_s: i64,
@@ -118,6 +120,7 @@ impl Writer {
             publisher: Publisher::open(&journal, intake.board(), (now_ns, clock.wall_ns()))?,
             roller: Roller::open(&journal)?,
             backfill: Backfill::default(),
+            factors: None,
             unsynced: Unsynced::default(),
             closing: None,
             looked_minute_s: 0,
@@ -283,6 +286,7 @@ impl Writer {
             }
         }
         self.journal.keep_watched(&closing.watched)?;
+        self.note_factors(closing.watched.looked_ns)?;
         self.rolled_ns = now_ns;
         self.marks.closed(self.looked_minute_s);
         // A clock that is wrong must not delete.

@@ -14,6 +14,7 @@ mod journal;
 mod meters;
 pub(super) mod now;
 mod now_or_stream;
+mod part_sums;
 mod readings;
 mod shared;
 
