@@ -75,7 +75,7 @@ pub struct Writer {
     pub(super) publisher: Publisher,
     pub(super) roller: Roller,
     backfill: Backfill,
-    pub(super) factors: Option<FactorNote>,
+    factors: FactorNote,
     unsynced: Unsynced,
     closing: Option<Closing>,
     looked_minute_s: i64,
@@ -120,7 +120,7 @@ impl Writer {
             publisher: Publisher::open(&journal, intake.board(), (now_ns, clock.wall_ns()))?,
             roller: Roller::open(&journal)?,
             backfill: Backfill::default(),
-            factors: None,
+            factors: FactorNote::default(),
             unsynced: Unsynced::default(),
             closing: None,
             looked_minute_s: 0,
@@ -150,6 +150,11 @@ impl Writer {
     pub fn count_days_in(&mut self, zone: &TimeZone) -> Result<(), JournalError> {
         self.backfill = Backfill::default();
         self.journal.count_days_in(zone)
+    }
+
+    /// Counts the meters (in the order of their names) with so many pulses for one kWh from now on.
+    pub fn count_with_factors(&mut self, imp_per_kwh: &[Option<f64>]) {
+        self.factors = FactorNote::new(imp_per_kwh, self.clock.mono_ns());
     }
 
     /// Lets the following steps grow the WAL to its full size, for the card's sake.
@@ -286,7 +291,8 @@ impl Writer {
             }
         }
         self.journal.keep_watched(&closing.watched)?;
-        self.note_factors(closing.watched.looked_ns)?;
+        self.factors
+            .note(&mut self.journal, closing.watched.looked_ns, now_ns)?;
         self.rolled_ns = now_ns;
         self.marks.closed(self.looked_minute_s);
         // A clock that is wrong must not delete.
