@@ -4,6 +4,7 @@ pub(super) mod backfill;
 mod board_sync;
 pub(super) mod commit;
 pub(super) mod durable;
+mod factor_note;
 pub(super) mod marks;
 pub(super) mod neighbours;
 pub(super) mod outbox;

@@ -17,6 +17,7 @@ use crate::journal::handles::journal::{Comparing, Journal};
 use crate::journal::ids::IdRanges;
 use crate::journal::refusal::Refusal;
 use crate::journal::stages::backfill::Backfill;
+use crate::journal::stages::factor_note::FactorNote;
 use crate::journal::stages::marks::Marks;
 use crate::journal::stages::outbox::Outbox;
 use crate::journal::stages::publisher::Publisher;
@@ -64,7 +65,7 @@ struct Closing {
 #[derive(Debug)]
 pub struct Writer {
     // Dependencies.
-    pub(super) journal: Journal,
+    pub(in crate::journal) journal: Journal,
     pub(super) intake: Arc<Intake>,
     pub(super) marks: Arc<Marks>,
     outbox: Arc<Outbox>,
@@ -78,6 +79,7 @@ pub struct Writer {
     pub(super) publisher: Publisher,
     pub(super) roller: Roller,
     backfill: Backfill,
+    factors: FactorNote,
     unsynced: Unsynced,
     closing: Option<Closing>,
     looked_minute_s: i64,
@@ -124,6 +126,7 @@ impl Writer {
             publisher: Publisher::open(&journal, intake.board(), (now_ns, clock.wall_ns()))?,
             roller: Roller::open(&journal)?,
             backfill: Backfill::default(),
+            factors: FactorNote::default(),
             unsynced: Unsynced::default(),
             closing: None,
             looked_minute_s: 0,
@@ -154,6 +157,11 @@ impl Writer {
     pub fn count_days_in(&mut self, zone: &TimeZone) -> Result<(), JournalError> {
         self.backfill = Backfill::default();
         self.journal.count_days_in(zone)
+    }
+
+    /// Counts the meters (in the order of their names) with so many pulses for one kWh from now on.
+    pub fn count_with_factors(&mut self, imp_per_kwh: &[Option<f64>]) {
+        self.factors = FactorNote::new(imp_per_kwh, self.clock.mono_ns());
     }
 
     /// Lets the following steps grow the WAL to its full size, for the card's sake.
@@ -290,6 +298,8 @@ impl Writer {
             }
         }
         let is_news = self.keep_watched(&closing, now_ns)?;
+        self.factors
+            .note(&mut self.journal, closing.watched.looked_ns, now_ns)?;
         self.rolled_ns = now_ns;
         self.marks.closed(self.looked_minute_s);
         // A clock that is wrong must not delete.
