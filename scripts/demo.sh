@@ -69,18 +69,17 @@ run() {
 		--speed "${DEMO_SPEED:-10}" ${DEMO_SPAN:+--for "$DEMO_SPAN"}
 }
 
-# What is done as soon as the daemon answers: the page is opened where there is somewhere to, and, when all of the past has
-# been counted, the meters are read. It ends with the daemon.
+# What is done as soon as it answers: the page is opened where there is somewhere to, and, when all of the past has been
+# counted, the meters are read, even if the daemon has ended by then.
 accompany() {
-	until is_taken "$port"; do
-		kill -0 "$daemon" 2>/dev/null || return 0
-		sleep 0.2
-	done
+	until is_taken "$port" || ! kill -0 "$daemon" 2>/dev/null; do sleep 0.2; done
 	if [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && [ -t 1 ] && command -v xdg-open >/dev/null 2>&1; then
 		xdg-open "$page" >/dev/null 2>&1 &
 	fi
+	ended=
 	until grep -q "what is past has been counted" "$dir/log" 2>/dev/null; do
-		kill -0 "$daemon" 2>/dev/null || return 0
+		[ -z "$ended" ] || return 0
+		kill -0 "$daemon" 2>/dev/null || ended=1
 		sleep 0.5
 	done
 	for reading in "Import 18250.4" "Export 6120.7" "Generate 9874.2"; do
@@ -138,4 +137,8 @@ tail -n +1 -f --pid="$daemon" "$dir/log" >&2
 code=0
 wait "$daemon" || code=$?
 daemon=
+if [ "$code" = 0 ]; then
+	wait "$companion" || true
+	companion=
+fi
 finish "$code"

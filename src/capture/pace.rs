@@ -124,8 +124,9 @@ impl Pace {
     /// [`super::EdgeSource::rest`]; a clock that does not run by itself stays where it is.
     pub(super) fn rest(&self, until_ns: MonoNs, waker: &Waker) {
         if let Pace::Scaled(clock) = self {
+            // What is past passes at once.
             let left_ns = until_ns - clock.mono_ns();
-            if left_ns > 0 {
+            if left_ns > 0 && clock.held_until_ns().is_none() {
                 waker.rest(Some(real_wait_ns(clock, left_ns)));
             }
         }
@@ -341,6 +342,14 @@ mod tests {
             std::hint::spin_loop();
         }
         assert_eq!(clock.offset_ns(), 7);
+    }
+
+    #[test]
+    fn nothing_is_waited_for_in_the_past() {
+        let pace = Pace::with_past(NS_PER_S, 0, Some(1.0), 90_000 * NS_PER_S);
+        // It would take a day.
+        pace.rest(80_000 * NS_PER_S, &Waker::new().unwrap());
+        assert_eq!(pace.clock().mono_ns(), NS_PER_S);
     }
 
     #[test]

@@ -104,10 +104,8 @@ pub fn watch(args: &WatchArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
     // Signals end the wait below as they come.
     let _signals = Wakeup::new(&shutdown).context("cannot take signals")?;
     let mut feeds = Feeds::open(&options, &loaded.settings.meters);
-    let screen = match !args.json && Terminal::is_there() {
-        true => Some(Terminal::take()?),
-        false => None,
-    };
+    let is_drawn = !args.json && Terminal::is_there();
+    let screen = is_drawn.then(Terminal::take).transpose()?;
     if screen.is_none() {
         introduce(&feeds, args.json, out)?;
     }
@@ -129,7 +127,7 @@ pub fn watch(args: &WatchArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
         if screen.is_some() && now_ns >= draw_ns {
             draw_ns = now_ns + DRAW_NS;
             let lines: Vec<String> = table(&feeds)?.lines().map(str::to_owned).collect();
-            Terminal::draw(&lines, "q ends it")?;
+            Terminal::draw(&lines, "q quits")?;
         }
     }
     drop(screen);
@@ -219,14 +217,14 @@ fn table(feeds: &Feeds) -> io::Result<String> {
     let mut table = Table::new(
         "",
         &[
-            Column::Left(10),
-            Column::Left(8),
+            Column::Left(6),
+            Column::Left(6),
             Column::Left(5),
-            Column::Right(7),
-            Column::Right(9),
-            Column::Right(9),
-            Column::Right(9),
-            Column::Right(9),
+            Column::Right(5),
+            Column::Right(4),
+            Column::Right(6),
+            Column::Right(6),
+            Column::Right(6),
             Column::Left(10),
         ],
     );
@@ -236,7 +234,7 @@ fn table(feeds: &Feeds) -> io::Result<String> {
             "meter",
             "level",
             "edges",
-            "a minute",
+            "/min",
             "width",
             "least",
             "median",

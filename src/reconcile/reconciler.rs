@@ -25,7 +25,7 @@ pub struct Writers {
 
 /// What decides whether there is something to compare: while it is the same nothing is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct ComparedAt {
     pub(super) commits: u64,
     pub(super) closed_s: i64,
     /// The minute of the wall clock: windows settle, and what is held comes up again, by the minute.
@@ -57,7 +57,7 @@ pub struct Reconciler {
     pub(super) looked_ns: Option<MonoNs>,
     pub(super) saw_failing: bool,
     /// What there was to compare with when there was nothing left to do; None: there may be something.
-    pub(super) nothing_left: Option<Seen>,
+    pub(super) nothing_left: Option<ComparedAt>,
     pub(super) condition: Reminder,
     pub(super) random: fastrand::Rng,
 }

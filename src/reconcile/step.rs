@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::lane::{self, Bounds, Stretch, StretchKind};
-use super::reconciler::{Reconciler, Seen};
+use super::reconciler::{ComparedAt, Reconciler};
 use super::tell;
 use super::trouble::{Trouble, asks_for_less};
 use super::turn::Turn;
@@ -46,7 +46,7 @@ impl Reconciler {
             return Ok(ReconcileStep::Pause(IDLE));
         }
         let looks = self.begin_looks(mark, now_ns)?;
-        let seen = Seen {
+        let seen = ComparedAt {
             commits: mark.commits,
             closed_s: mark.closed_s,
             minute_s: View::Minute.start_of(self.clock.wall_ns()),

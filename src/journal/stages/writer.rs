@@ -289,28 +289,28 @@ impl Writer {
                 return unfinished;
             }
         }
-        self.keep_watched(&closing, now_ns)?;
+        let is_news = self.keep_watched(&closing, now_ns)?;
         self.rolled_ns = now_ns;
         self.marks.closed(self.looked_minute_s);
         // A clock that is wrong must not delete.
         match closing.watched.sure_ns {
-            Some(sure_ns) => self.journal.prune_windows(sure_ns),
-            None => Ok(false),
+            Some(sure_ns) if is_news => self.journal.prune_windows(sure_ns),
+            _ => Ok(false),
         }
     }
 
-    /// Keeps how far the lines were watched, if that is worth a write.
-    fn keep_watched(&mut self, closing: &Closing, now_ns: MonoNs) -> Result<(), JournalError> {
+    /// Keeps how far the lines were watched, if that is worth a write. False: it is not.
+    fn keep_watched(&mut self, closing: &Closing, now_ns: MonoNs) -> Result<bool, JournalError> {
         let newest = closing.newest;
         let is_known = self
             .watched_kept
             .is_some_and(|(kept_ns, known)| known == newest && now_ns - kept_ns < WATCHED_SAVE_NS);
         if self.destination.is_none() && is_known {
-            return Ok(());
+            return Ok(false);
         }
         self.journal.keep_watched(&closing.watched)?;
         self.watched_kept = Some((now_ns, newest));
-        Ok(())
+        Ok(true)
     }
 
     /// Counts some of the pulses up to id `newest` in windows; true if there is more to do.
