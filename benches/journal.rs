@@ -13,7 +13,7 @@ use std::time::Instant;
 use powerlogger::clock::segment::{Segment, Trust};
 use powerlogger::intake::Pending;
 use powerlogger::journal::{Journal, Reader};
-use powerlogger::model::{MeterId, Pulse, SegmentNo};
+use powerlogger::model::{MeterId, Pulse, SegmentNo, WallNs};
 
 const PULSES: usize = 1_000_000;
 const SINGLE: usize = 50_000;
@@ -32,7 +32,7 @@ fn pulses(from: usize, count: usize) -> Vec<Pulse> {
 fn run(total: usize, a_commit: usize) -> (f64, f64) {
     let dir = tempfile::tempdir().unwrap();
     let names = ["Import", "Export", "Generate"].map(str::to_owned);
-    let mut journal = Journal::open(dir.path(), &names, "boot", 0).unwrap();
+    let mut journal = Journal::open(dir.path(), &names, "boot", WallNs(0)).unwrap();
     let first = Segment {
         no: SegmentNo(0),
         begins_ns: 0,

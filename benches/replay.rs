@@ -30,7 +30,7 @@ use powerlogger::influx::line_protocol::LineEncoder;
 use powerlogger::intake::Pending;
 use powerlogger::journal::{Journal, Marks, Reader};
 use powerlogger::live::ServerPart;
-use powerlogger::model::{MeterId, NS_PER_S, Pulse, SegmentNo};
+use powerlogger::model::{MeterId, NS_PER_S, Pulse, SegmentNo, WallNs};
 use powerlogger::server::Dependencies;
 use support::influxd::{Influxd, OPERATOR, ORG};
 
@@ -44,8 +44,8 @@ fn main() {
     server.create_bucket("ready", 0);
     server.create_bucket("replay", 0);
     let begin_ns = SystemClock.wall_ns() - PULSES * NS_PER_S;
-    let ready = ready_made(&server, begin_ns);
-    let replay = replay(&server, begin_ns);
+    let ready = ready_made(&server, begin_ns.0);
+    let replay = replay(&server, begin_ns.0);
     println!("ready-made      {ready:>12.0} lines/s");
     println!(
         "replay          {replay:>12.0} lines/s   {:.0} %   budget 80 %",
@@ -75,7 +75,7 @@ fn ready_made(server: &Influxd, begin_ns: i64) -> f64 {
 
 fn replay(server: &Influxd, begin_ns: i64) -> f64 {
     let dir = tempfile::tempdir().unwrap();
-    let mut journal = Journal::open(dir.path(), &["Import".to_owned()], "boot", 0).unwrap();
+    let mut journal = Journal::open(dir.path(), &["Import".to_owned()], "boot", WallNs(0)).unwrap();
     let row = journal.destination("replay").unwrap();
     let trust = Trust::Assumed;
     let segment = Segment {

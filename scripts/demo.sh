@@ -70,13 +70,18 @@ run() {
 }
 
 # What is done as soon as it answers: the page is opened where there is somewhere to, and, when all of the past has been
-# counted, the meters are read.
+# counted, the meters are read, even if the daemon has ended by then.
 accompany() {
-	until is_taken "$port"; do sleep 0.2; done
+	until is_taken "$port" || ! kill -0 "$daemon" 2>/dev/null; do sleep 0.2; done
 	if [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && [ -t 1 ] && command -v xdg-open >/dev/null 2>&1; then
-		xdg-open "$page" >/dev/null 2>&1 || true
+		xdg-open "$page" >/dev/null 2>&1 &
 	fi
-	until grep -q "what is past has been counted" "$dir/log" 2>/dev/null; do sleep 0.5; done
+	ended=
+	until grep -q "what is past has been counted" "$dir/log" 2>/dev/null; do
+		[ -z "$ended" ] || return 0
+		kill -0 "$daemon" 2>/dev/null || ended=1
+		sleep 0.5
+	done
 	for reading in "Import 18250.4" "Export 6120.7" "Generate 9874.2"; do
 		# shellcheck disable=SC2086 # Name and number.
 		powerlogger register set $reading --at "$evening" >/dev/null 2>&1 || true
@@ -85,11 +90,14 @@ accompany() {
 
 daemon=
 companion=
+# The last that was shown is on the screen.
+is_shown=
 finish() {
 	trap - EXIT
-	for pid in $companion $daemon; do kill "$pid" 2>/dev/null || true; done
+	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
 	[ -z "$daemon" ] || wait "$daemon" 2>/dev/null || true
-	[ "${1:-0}" != 0 ] || powerlogger status || true
+	[ -z "$companion" ] || wait "$companion" 2>/dev/null || true
+	[ "${1:-0}" != 0 ] || [ -n "$is_shown" ] || powerlogger status || true
 	echo
 	echo "The demo has ended. All it leaves is $dir (\`rm -r $dir\`)."
 	exit "${1:-0}"
@@ -116,6 +124,7 @@ if [ -t 0 ] && [ -t 1 ]; then
 		cat "$dir/log" >&2
 		finish 1
 	}
+	is_shown=1
 	finish 0
 fi
 echo "Ctrl-C ends it, and then shows the status."
@@ -128,4 +137,8 @@ tail -n +1 -f --pid="$daemon" "$dir/log" >&2
 code=0
 wait "$daemon" || code=$?
 daemon=
+if [ "$code" = 0 ]; then
+	wait "$companion" || true
+	companion=
+fi
 finish "$code"

@@ -17,6 +17,7 @@
 //! | [`civil`] | Times as people write and read them, and their zone. |
 //! | [`clock`] | Asks the time; ties monotonic stamps to wall time by clock segments. |
 //! | [`capture`] | Edges in, pulses out: sources, the filter, gaps. |
+//! | [`tune`] | Which settings fit what comes on a line: findings, recommendation, meters that are known. |
 //! | [`live`] | How everything stands now: one board in memory, which all stages publish to. |
 //! | [`intake`] | The queue in memory between capture and the journal. |
 //! | [`energy`] | What pulses mean: power and flow, house load, local days, money, the register. |
@@ -32,6 +33,7 @@
 //! | [`status`] | One snapshot of truth and its conditions; the line of state in the log, and systemd's. |
 //! | [`verify`] | Checks from the wire to the server, with what to do. |
 //! | [`answers`] | The answers that commands and the API share, and how a command asks the daemon that runs. |
+//! | [`watch`] | What comes on lines at this moment: free ones, and through the daemon its own. |
 //! | [`web`] | The daemon's HTTP server: the page, its API, metrics and health. |
 //! | [`system`] | systemd (ready, alive, descriptors kept over a restart) and signals. |
 //! | [`owner`] | Whose a directory is, and how root works in it. |
@@ -65,5 +67,7 @@ pub mod start;
 pub mod status;
 pub mod system;
 pub mod text;
+pub mod tune;
 pub mod verify;
+pub mod watch;
 pub mod web;

@@ -419,3 +419,52 @@ fn the_workflows_are_valid() {
         Err(_) => eprintln!("skipped: the_workflows_are_valid (no actionlint)"),
     }
 }
+
+/// The rows of the table of meters, as the catalogue has them.
+fn catalogue_rows() -> Vec<String> {
+    let list = |numbers: &[f64]| {
+        let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+        numbers.join(", ")
+    };
+    let meters = powerlogger::tune::catalogue::catalogue().iter();
+    let row = |meter: &powerlogger::tune::catalogue::CatalogueMeter| {
+        let output = match meter.output {
+            powerlogger::tune::catalogue::PulseOutput::S0 => "S0",
+            powerlogger::tune::catalogue::PulseOutput::Led => "LED",
+            powerlogger::tune::catalogue::PulseOutput::Reed => "reed",
+        };
+        let pulses = if meter.imp_per_kwh.is_empty() {
+            format!("{} a m³", list(&meter.imp_per_m3))
+        } else {
+            format!("{} a kWh", list(&meter.imp_per_kwh))
+        };
+        let least = if meter.is_least_width {
+            "at least "
+        } else {
+            ""
+        };
+        let width = match meter.width_ms.as_slice() {
+            [] => "–".to_owned(),
+            widths => format!("{least}{} ms", list(widths)),
+        };
+        let (name, note, source) = (&meter.name, &meter.note, &meter.source);
+        let note = if note.is_empty() {
+            String::new()
+        } else {
+            format!("{note}; ")
+        };
+        format!("| {name} | {output} | {pulses} | {width} | {note}[source]({source}) |")
+    };
+    meters.map(row).collect()
+}
+
+#[test]
+fn the_table_of_meters_is_the_catalogue() {
+    let page = read("docs/usage/tune.md");
+    let wanted = catalogue_rows();
+    let table: Vec<&str> = page
+        .lines()
+        .filter(|line| line.contains("[source]("))
+        .collect();
+    assert_eq!(table, wanted, "the table should be:\n{}", wanted.join("\n"));
+}

@@ -31,6 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("energy", &["model"]),
+    ("tune", &["text", "model", "config", "capture"]),
     ("influx", &["text"]),
     (
         "server",
@@ -70,6 +71,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "web",
         &[
             "model", "clock", "config", "energy", "live", "journal", "owner", "status", "answers",
+            "system",
         ],
     ),
     ("status", &["model", "clock", "energy", "journal", "live"]),
@@ -80,6 +82,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "import", "setup", "status", "answers",
         ],
     ),
+    ("watch", &["model", "clock", "config", "capture", "answers"]),
     (
         "daemon",
         &[
@@ -146,6 +149,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "daemon",
             "start",
             "answers",
+            "tune",
+            "watch",
         ],
     ),
 ];

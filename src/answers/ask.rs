@@ -43,10 +43,13 @@ impl<T> Asked<T> {
 }
 
 /// Asks the daemon of the journal in `dir` for `path`. `settings`: what the files say; a daemon with other ones refuses.
-pub fn ask<T: DeserializeOwned>(path: &str, dir: &Path, settings: &Described) -> Asked<T> {
+/// None: whatever it has.
+pub fn ask<T: DeserializeOwned>(path: &str, dir: &Path, settings: Option<&Described>) -> Asked<T> {
+    let if_match = settings.map_or_else(String::new, |settings| {
+        format!("If-Match: {}\r\n", socket::tag(settings))
+    });
     let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\nIf-Match: {}\r\nConnection: close\r\n\r\n",
-        socket::tag(settings)
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n{if_match}Connection: close\r\n\r\n"
     );
     for candidate in socket::candidates(dir) {
         match within(PATIENCE, candidate, request.clone()) {
@@ -139,11 +142,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let _listens =
             std::os::unix::net::UnixListener::bind(dir.path().join(socket::SOCKET)).unwrap();
-        let asked: Asked<Vec<u8>> = ask("/", dir.path(), &Described::new());
+        let asked: Asked<Vec<u8>> = ask("/", dir.path(), Some(&Described::new()));
         assert_eq!(asked, Asked::Silent);
         // A machine that gives the asking thread no turn for so long is told from a daemon by another try.
         let nobody = tempfile::tempdir().unwrap();
-        let mut asked = (0..100).map(|_| ask("/", nobody.path(), &Described::new()));
+        let mut asked = (0..100).map(|_| ask("/", nobody.path(), None));
         let told: Option<Asked<Vec<u8>>> = asked.find(|asked| *asked != Asked::Silent);
         assert_eq!(told, Some(Asked::NoDaemon));
     }

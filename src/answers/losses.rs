@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{JournalError, Reader};
-use crate::model::{LossCause, NS_PER_S, View};
+use crate::model::{LossCause, View, WallNs};
 use crate::status::LossStatus;
 use crate::status::line::{Daemon, line_status};
 
@@ -104,10 +104,10 @@ fn open_stretches(
     let is_simulated = reader.is_simulated()?;
     let open = configured.iter().filter_map(|meter| {
         let until_s = until_s.get(meter).copied();
-        let until_ns = until_s.map(|until_s| until_s * NS_PER_S);
+        let until_ns = until_s.map(WallNs::of_s);
         let told = lines.remove(meter).map(|told| (told.since_ns, told.why));
         let line = line_status(daemon, is_simulated, told, until_ns)?;
-        let since_s = line.since_ns.map(|since_ns| since_ns.div_euclid(NS_PER_S));
+        let since_s = line.since_ns.map(WallNs::s);
         (!line.is_read).then(|| UnwatchedStretch {
             meter: meter.clone(),
             from_s: until_s.or(since_s),

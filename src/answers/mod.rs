@@ -4,12 +4,14 @@
 //! [`entering`] has the rules of a reading that is entered, whoever enters it.
 //!
 //! Field by field they are the JSON of `powerlogger status --json`, `losses --json` and `register --json`, and of
-//! `/api/v1/status`, `/losses` and `/registers`.
+//! `/api/v1/status`, `/losses` and `/registers`; what a person wants first ([`overview`]) is put together from others.
+//! `/api/v1/lines` is what `watch` and `tune` read.
 
 pub mod ask;
 pub mod entering;
 pub mod events;
 pub mod factors;
+pub mod lines;
 pub mod losses;
 pub mod now;
 pub mod overview;

@@ -209,7 +209,7 @@ impl Overview {
         calendar: &Calendar,
         at_ns: WallNs,
     ) -> Result<Overview, JournalError> {
-        let at_s = at_ns.div_euclid(NS_PER_S);
+        let at_s = at_ns.s();
         let today = Period::containing(PeriodUnit::Day, calendar.date_at(at_s));
         let month = Period::containing(PeriodUnit::Month, today.first());
         let spans = [today, calendar.previous(today), month].map(|period| calendar.span(period));

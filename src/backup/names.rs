@@ -12,7 +12,7 @@ const END: &str = ".sqlite";
 
 /// `powerlogger-2026-11-27T071500Z.sqlite`: the order of the names is that of the times, and any file system takes them.
 pub(super) fn name_at(now_ns: WallNs) -> String {
-    let at = Timestamp::from_second(now_ns.div_euclid(NS_PER_S)).unwrap_or_default();
+    let at = Timestamp::from_second(now_ns.s()).unwrap_or_default();
     let at = at.to_string().replace(':', "");
     format!("{BEGIN}{at}{END}")
 }

@@ -135,6 +135,14 @@ impl Filter {
         }
     }
 
+    /// Whether that decision may be a pulse, or be followed by one.
+    pub fn may_count(&self) -> bool {
+        let level = self.raw();
+        let moves = self.state.burst_since.is_some() && level != self.stable();
+        let counts = moves && self.settings.counted.counts(EdgeKind::towards(level));
+        counts || self.state.pending.is_some()
+    }
+
     /// Takes the next edge of the line.
     pub fn edge(&mut self, edge: Edge, out: &mut Vec<Decision>) {
         let missing = edge

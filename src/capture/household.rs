@@ -7,7 +7,7 @@
 
 use std::f64::consts::TAU;
 
-use crate::model::{NS_PER_S, WallNs};
+use crate::model::NS_PER_S;
 
 /// Nanoseconds in one day.
 const NS_PER_D: i64 = 86_400 * NS_PER_S;
@@ -83,11 +83,11 @@ impl Household {
     }
 
     /// The power at a moment. Takes `&mut` only to keep the plan of the day.
-    pub fn power_w(&mut self, wall_ns: WallNs) -> HousePower {
+    pub fn power_w(&mut self, wall_ns: i64) -> HousePower {
         HousePower::balance(self.load_w(wall_ns), self.generate_w(wall_ns))
     }
 
-    fn load_w(&mut self, wall_ns: WallNs) -> f64 {
+    fn load_w(&mut self, wall_ns: i64) -> f64 {
         let day = wall_ns.div_euclid(NS_PER_D);
         if day != self.day {
             self.plan = plan(self.seed, day);
@@ -99,7 +99,7 @@ impl Household {
     }
 
     /// Standby, wandering a little, and the fridge, whose pauses differ.
-    fn standing_w(&self, wall_ns: WallNs) -> f64 {
+    fn standing_w(&self, wall_ns: i64) -> f64 {
         let wander = 0.85 + 0.3 * noise(self.seed, Salt::Standby, wall_ns, 3 * NS_PER_MIN);
         let cycle = wall_ns.div_euclid(FRIDGE_CYCLE_NS);
         let share = wall_ns.rem_euclid(FRIDGE_CYCLE_NS) as f64 / FRIDGE_CYCLE_NS as f64;
@@ -108,7 +108,7 @@ impl Household {
     }
 
     /// Lamps and screens.
-    fn people_w(&self, wall_ns: WallNs) -> f64 {
+    fn people_w(&self, wall_ns: i64) -> f64 {
         let hour = wall_ns.rem_euclid(NS_PER_D) as f64 / (3600.0 * NS_PER_S as f64);
         let awake = bump(hour, 6.5, 8.0) * 0.5 + bump(hour, 17.0, 22.5);
         let busy = 0.5 + noise(self.seed, Salt::People, wall_ns, 25 * NS_PER_MIN);
@@ -119,7 +119,7 @@ impl Household {
 
     /// Panels under the clouds. Cloud cover N dims the clear sky by 1 − 0.75·N^3.4 (Kasten and
     /// Czeplak 1980).
-    fn generate_w(&self, wall_ns: WallNs) -> f64 {
+    fn generate_w(&self, wall_ns: i64) -> f64 {
         let clear_w_m2 = clear_sky_w_m2(sun_sine(wall_ns));
         if clear_w_m2 == 0.0 {
             return 0.0;
@@ -151,7 +151,7 @@ impl SubMeter {
 
     /// The power at a moment, in watts: some standby, and a compressor that runs a share of
     /// each cycle, more in some hours than in others.
-    pub fn power_w(&self, wall_ns: WallNs) -> f64 {
+    pub fn power_w(&self, wall_ns: i64) -> f64 {
         let running_w = 400.0 + 1200.0 * unit(self.seed, Salt::SubSize, 0);
         let cycle_ns = 38 * NS_PER_MIN;
         let share = wall_ns.rem_euclid(cycle_ns) as f64 / cycle_ns as f64;
@@ -170,7 +170,7 @@ impl SubMeter {
 /// sin h = sin φ · sin δ + cos φ · cos δ · cos H with latitude φ, hour angle H (15° an hour from
 /// noon) and declination δ = 23.45° · sin(360° · (284 + n) / 365) on day n of the year (Cooper
 /// 1969). The day of the year is good to a day, the equation of time is left out.
-fn sun_sine(wall_ns: WallNs) -> f64 {
+fn sun_sine(wall_ns: i64) -> f64 {
     let days = wall_ns as f64 / NS_PER_D as f64;
     let day_of_year = 1.0 + days.rem_euclid(YEAR_D);
     let declination = 23.45_f64.to_radians() * (TAU * (284.0 + day_of_year) / 365.0).sin();
@@ -311,7 +311,7 @@ enum Salt {
 }
 
 /// Value noise in 0..1: a knot every `period_ns`, a smooth way between.
-fn noise(seed: u64, salt: Salt, wall_ns: WallNs, period_ns: i64) -> f64 {
+fn noise(seed: u64, salt: Salt, wall_ns: i64, period_ns: i64) -> f64 {
     let knot = wall_ns.div_euclid(period_ns);
     let way = smooth(wall_ns.rem_euclid(period_ns) as f64 / period_ns as f64);
     let (a, b) = (unit(seed, salt, knot), unit(seed, salt, knot + 1));
@@ -340,11 +340,11 @@ mod tests {
     use proptest::prelude::*;
 
     /// Midnights: 2024-06-21 and 2024-12-21.
-    const SUMMER_NS: WallNs = 1_718_928_000 * NS_PER_S;
-    const WINTER_NS: WallNs = 1_734_739_200 * NS_PER_S;
+    const SUMMER_NS: i64 = 1_718_928_000 * NS_PER_S;
+    const WINTER_NS: i64 = 1_734_739_200 * NS_PER_S;
 
     /// Energies of the day from `midnight_ns` on, in kWh: load, generated.
-    fn day_kwh(seed: u64, midnight_ns: WallNs) -> (f64, f64) {
+    fn day_kwh(seed: u64, midnight_ns: i64) -> (f64, f64) {
         let mut house = Household::new(seed);
         let (mut load, mut generated) = (0.0, 0.0);
         for step in 0..86_400 / 20 {

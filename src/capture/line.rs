@@ -1,5 +1,7 @@
 //! One meter's line: its filter, and how it is read.
 
+use std::sync::Arc;
+
 use tracing::{debug, warn};
 
 use super::filter::{Decision, Filter};
@@ -7,11 +9,14 @@ use super::tally::Tally;
 use crate::clock::segment::Segments;
 use crate::config::MeterSettings;
 use crate::intake::Pending;
-use crate::live::LineLive;
+use crate::live::{LineLive, RecentEdge};
 use crate::model::{
-    Edge, FilterState, Level, LineNow, LineState, Loss, LossCause, MeterId, MonoNs, Pulse,
-    STAMP_STEP_NS, WallNs,
+    Edge, FilterState, Level, LineNow, LineState, Loss, LossCause, MeterId, MonoNs, NS_PER_S,
+    Pulse, STAMP_STEP_NS, WallNs,
 };
+
+/// So old is the state of a line, at least, that is kept for the sake of edges that decided nothing.
+const RIDE_NS: i64 = NS_PER_S;
 
 /// One meter's line.
 #[derive(Debug)]
@@ -22,8 +27,11 @@ pub(super) struct MeterLine {
     pub(super) up: bool,
     /// Since when this run reads it.
     pub(super) up_since_ns: MonoNs,
-    /// Something was decided, or an edge seen, that the next commit is to carry.
+    /// An edge was seen since its state was handed on.
     pub(super) touched: bool,
+    /// Something was decided since then.
+    pub(super) must_keep: bool,
+    handed_on_ns: MonoNs,
     last_stamp_ns: MonoNs,
     /// The line's request, or what is kept of it, is news to the journal: it is committed at once.
     pub(super) news: bool,
@@ -53,6 +61,8 @@ impl MeterLine {
             up: false,
             up_since_ns: now_ns,
             touched: false,
+            must_keep: false,
+            handed_on_ns: now_ns,
             news: false,
             tally: Tally::new(meter),
             stamp_delay_ns: i64::from(meter.line.kernel_debounce_us) * 1_000,
@@ -71,8 +81,17 @@ impl MeterLine {
         self.filter.requested_ns().unwrap_or(self.up_since_ns)
     }
 
+    /// Whether its state is handed on at `now_ns`. Where edges were seen and nothing decided it rides along with a
+    /// commit that is made anyhow (`commits`), now and then: another page for the card, and what is missing
+    /// otherwise are edges that do not count.
+    pub(super) fn takes_part(&self, commits: bool, now_ns: MonoNs) -> bool {
+        let rides = commits && self.touched && now_ns - self.handed_on_ns >= RIDE_NS;
+        self.must_keep || self.news || rides
+    }
+
     /// What the journal is to keep beside the pulses that it led to.
-    pub(super) fn state(&self) -> LineState {
+    pub(super) fn hand_on(&mut self, now_ns: MonoNs) -> LineState {
+        (self.touched, self.must_keep, self.handed_on_ns) = (false, false, now_ns);
         LineState {
             request_id: self.request_id,
             line_seqno: self.filter.line_seqno(),
@@ -81,8 +100,19 @@ impl MeterLine {
         }
     }
 
+    /// The line was requested, and had this level.
+    pub(super) fn saw_request(&mut self, level: Level) {
+        (self.live.level, self.is_news) = (Some(level), true);
+        Arc::make_mut(&mut self.live.recent).clear();
+    }
+
     /// An edge was read.
     pub(super) fn saw_edge(&mut self, edge: Edge) {
+        Arc::make_mut(&mut self.live.recent).push(RecentEdge {
+            kind: edge.kind,
+            mono_ns: edge.mono_ns,
+            line_seqno: edge.line_seqno,
+        });
         self.is_news = true;
         self.live.edges += 1;
         self.live.last_edge_ns = Some(edge.mono_ns);
@@ -157,8 +187,8 @@ impl MeterLine {
                     let offset_ns = segments.current().offset_ns;
                     let loss = Loss {
                         pulses: u64::from(pulses),
-                        first_ns: since_ns + offset_ns,
-                        last_ns: mono_ns + offset_ns,
+                        first_ns: WallNs::of_mono(since_ns, offset_ns),
+                        last_ns: WallNs::of_mono(mono_ns, offset_ns),
                     };
                     pending.lose(meter, LossCause::Restored, loss);
                 }

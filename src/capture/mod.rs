@@ -16,6 +16,7 @@ mod line;
 mod published;
 mod source;
 mod tally;
+mod timing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ use crate::config::MeterSettings;
 use crate::intake::{Intake, Pending};
 use crate::live::CaptureLive;
 use crate::model::{
-    Edge, FilterState, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Watched, WatchedStretch,
+    Edge, FilterState, MeterId, MonoNs, NS_PER_MS, NS_PER_S, WallNs, Watched, WatchedStretch,
 };
 use filter::{Decision, Filter};
 use line::MeterLine;
@@ -39,9 +40,6 @@ use line::MeterLine;
 /// An edge stamped this long ago has been read: the time from the interrupt to the buffer is
 /// tens of microseconds (measured: median 43), even on a busy board far below this.
 const READ_LAG_MAX_NS: i64 = 2 * NS_PER_MS;
-
-/// The clocks are looked at this often when nothing happens, to notice that the wall clock was set.
-const CLOCK_LOOK_NS: i64 = NS_PER_S;
 
 /// When the machine's clock is believed, and how earlier runs have left it.
 pub type Trusting = (Rules, Option<Remembered>);
@@ -64,6 +62,8 @@ pub struct Capture {
     /// Where [`Trusting`] comes from, when the disk has not told it yet.
     trusting: Option<Receiver<Trusting>>,
     announced: bool,
+    /// When a pulse was last handed on.
+    counted_ns: MonoNs,
     signals: Vec<Signal>,
     outcomes: Vec<Decision>,
 }
@@ -102,6 +102,7 @@ impl Capture {
             began,
             trusting: None,
             announced: false,
+            counted_ns: now_ns - NS_PER_S,
             signals: Vec::new(),
             outcomes: Vec::new(),
         }
@@ -123,6 +124,7 @@ impl Capture {
     pub fn step(&mut self) -> Polled {
         self.intake.board().capture_moved();
         let mut pending = Pending::default();
+        self.rest();
         let before_ns = self.clock.mono_ns();
         self.look_at_clocks(before_ns, &mut pending);
         let mut signals = std::mem::take(&mut self.signals);
@@ -135,7 +137,7 @@ impl Capture {
         self.signals = signals;
         match polled {
             // Edges may lie unread that are older than this step: their absence says nothing.
-            Polled::Woken => self.hand_on(pending),
+            Polled::Woken => self.hand_on(pending, before_ns),
             Polled::Ended => self.settle(i64::MAX / 2, before_ns, pending),
             Polled::Signals | Polled::TimedOut => self.settle(before_ns, before_ns, pending),
         }
@@ -151,7 +153,7 @@ impl Capture {
             line.filter.settle(seen_ns, &mut self.outcomes);
             self.judge(index, &mut pending);
         }
-        self.hand_on(pending);
+        self.hand_on(pending, now_ns);
         self.note_watched(now_ns - READ_LAG_MAX_NS - self.decide_ns);
     }
 
@@ -164,7 +166,7 @@ impl Capture {
         if !segment.trust.is_final() || seen_ns < segment.begins_ns {
             return;
         }
-        let wall = |mono_ns| mono_ns + segment.offset_ns;
+        let wall = |mono_ns| WallNs::of_mono(mono_ns, segment.offset_ns);
         let runs_since_ns = self.segments.runs_since_ns();
         let mut meters = BTreeMap::new();
         // Nobody vouches for a time that may be in the future.
@@ -207,7 +209,7 @@ impl Capture {
         }
         if self.source.outlives() {
             for line in &mut self.lines {
-                line.touched |= line.up;
+                line.must_keep |= line.up || line.touched;
             }
             self.settle(now_ns, now_ns, pending);
             return;
@@ -215,17 +217,11 @@ impl Capture {
         for index in 0..self.lines.len() {
             self.lines[index].filter.conclude(&mut self.outcomes);
             self.judge(index, &mut pending);
+            let line = &mut self.lines[index];
+            line.must_keep |= line.touched;
         }
-        self.hand_on(pending);
+        self.hand_on(pending, now_ns);
         self.note_watched(now_ns);
-    }
-
-    /// The next time something must be decided or looked at.
-    fn deadline_ns(&self, now_ns: MonoNs) -> MonoNs {
-        let due = |line: &MeterLine| Some(line.filter.due_ns()? + line.stamp_delay_ns);
-        let due = self.lines.iter().filter_map(due).min();
-        let look = now_ns + CLOCK_LOOK_NS;
-        due.map_or(look, |due| look.min(due + READ_LAG_MAX_NS))
     }
 
     fn look_at_clocks(&mut self, now_ns: MonoNs, pending: &mut Pending) {
@@ -280,7 +276,7 @@ impl Capture {
                 let line = &mut self.lines[meter.index()];
                 info!(meter = line.name, ?level, "counting on line");
                 (line.up, line.request_id, line.news) = (true, request_id, true);
-                (line.live.level, line.is_news) = (Some(level), true);
+                line.saw_request(level);
                 (line.up_since_ns, line.live.watched_from_ns) = (mono_ns, mono_ns);
                 line.tally.interrupted();
                 if let Some(state) = line.remembered.take() {
@@ -353,21 +349,24 @@ impl Capture {
         let meter = MeterId(u16::try_from(index).expect("the configuration allows 64 meters"));
         for outcome in self.outcomes.drain(..) {
             let line = &mut self.lines[index];
-            // What time has decided, too: else the next process would decide it once more.
-            line.touched = true;
+            // Or else the next process would decide it once more.
+            line.must_keep = true;
             let wall_ns = self.clock.wall_ns();
             line.judged(outcome, meter, (&self.segments, wall_ns), pending);
         }
     }
 
-    fn hand_on(&mut self, mut pending: Pending) {
+    fn hand_on(&mut self, mut pending: Pending, now_ns: MonoNs) {
         self.publish();
+        if !pending.pulses.is_empty() {
+            self.counted_ns = now_ns;
+        }
+        let commits = pending.is_urgent();
         for (index, line) in self.lines.iter_mut().enumerate() {
-            let news = std::mem::take(&mut line.news);
-            if std::mem::take(&mut line.touched) || news {
+            if line.takes_part(commits, now_ns) {
                 let meter = MeterId(u16::try_from(index).expect("at most 64 meters"));
-                pending.requested |= news;
-                pending.lines.insert(meter, line.state());
+                pending.requested |= std::mem::take(&mut line.news);
+                pending.lines.insert(meter, line.hand_on(now_ns));
             }
         }
         if pending != Pending::default() {

@@ -8,7 +8,7 @@ use tracing::info;
 use super::waker::Waker;
 use super::{Polled, Signal};
 use crate::clock::{Clock, ScaledClock, VirtualClock};
-use crate::model::{MonoNs, NS_PER_S};
+use crate::model::{MonoNs, NS_PER_S, WallNs};
 
 /// The most signals in one answer: about what one bulk read of a line brings.
 const BATCH_SIGNALS_MAX: usize = 256;
@@ -29,7 +29,7 @@ impl Pace {
         match speed {
             Some(speed) => Pace::Scaled(ScaledClock::starting(start_ns, offset_ns, speed)),
             None => {
-                let clock = VirtualClock::at(offset_ns + NS_PER_S);
+                let clock = VirtualClock::at(WallNs::of_mono(NS_PER_S, offset_ns));
                 clock.advance(start_ns - clock.mono_ns());
                 Pace::Free(clock)
             }
@@ -104,25 +104,30 @@ impl Pace {
                     }
                 }
                 let left_ns = target_ns - clock.mono_ns();
-                // At least a nanosecond while something is left, or the last stretch would spin.
-                let wait_ns = if left_ns > 0 {
-                    clock.real_wait_ns(left_ns).max(1)
-                } else {
-                    0
-                };
-                if waker.wait(Some(wait_ns)) {
-                    return false;
-                }
                 if left_ns <= 0 {
-                    return true;
+                    return !waker.take();
+                }
+                if waker.wait(Some(real_wait_ns(clock, left_ns))) {
+                    return false;
                 }
             },
             Pace::Free(_) => {
-                if waker.wait(Some(0)) {
+                if waker.take() {
                     return false;
                 }
                 self.advance_to(target_ns);
                 true
+            }
+        }
+    }
+
+    /// [`super::EdgeSource::rest`]; a clock that does not run by itself stays where it is.
+    pub(super) fn rest(&self, until_ns: MonoNs, waker: &Waker) {
+        if let Pace::Scaled(clock) = self {
+            // What is past passes at once.
+            let left_ns = until_ns - clock.mono_ns();
+            if left_ns > 0 && clock.held_until_ns().is_none() {
+                waker.rest(Some(real_wait_ns(clock, left_ns)));
             }
         }
     }
@@ -148,6 +153,11 @@ impl Pace {
             Pace::Free(_) => MonoNs::MAX,
         }
     }
+}
+
+/// At least a nanosecond while something is left, or the last stretch would spin.
+fn real_wait_ns(clock: &ScaledClock, left_ns: i64) -> i64 {
+    clock.real_wait_ns(left_ns).max(1)
 }
 
 /// What a script has next.
@@ -331,7 +341,15 @@ mod tests {
         while clock.mono_ns() <= now_ns {
             std::hint::spin_loop();
         }
-        assert_eq!(clock.wall_ns() - clock.mono_ns(), 7);
+        assert_eq!(clock.offset_ns(), 7);
+    }
+
+    #[test]
+    fn nothing_is_waited_for_in_the_past() {
+        let pace = Pace::with_past(NS_PER_S, 0, Some(1.0), 90_000 * NS_PER_S);
+        // It would take a day.
+        pace.rest(80_000 * NS_PER_S, &Waker::new().unwrap());
+        assert_eq!(pace.clock().mono_ns(), NS_PER_S);
     }
 
     #[test]

@@ -172,6 +172,10 @@ impl<W: Write + Send> EdgeSource for RecordingSource<W> {
         polled
     }
 
+    fn rest(&mut self, until_ns: MonoNs) {
+        self.inner.rest(until_ns);
+    }
+
     fn outlives(&self) -> bool {
         self.inner.outlives()
     }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::*;
 use crate::clock::VirtualClock;
-use crate::model::{Edge, MeterId};
+use crate::model::{Edge, MeterId, WallNs};
 
 /// A file in memory that can be looked at and can be full.
 #[derive(Debug, Clone, Default)]
@@ -52,7 +52,7 @@ impl EdgeSource for Ticking {
 }
 
 fn recording(polled: Polled) -> (RecordingSource<Disk>, Disk, VirtualClock) {
-    let (disk, clock) = (Disk::default(), VirtualClock::at(0));
+    let (disk, clock) = (Disk::default(), VirtualClock::at(WallNs(0)));
     let mut recorder = Recorder::new(disk.clone(), &[], clock.offset_ns()).unwrap();
     recorder.flush(clock.mono_ns()).unwrap();
     let inner = Box::new(Ticking {

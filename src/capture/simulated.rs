@@ -76,6 +76,10 @@ impl EdgeSource for SimulatedSource {
             signals,
         )
     }
+
+    fn rest(&mut self, until_ns: MonoNs) {
+        self.pace.rest(until_ns, &self.waker);
+    }
 }
 
 /// What happens in the house, step by step.

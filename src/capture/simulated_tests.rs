@@ -7,7 +7,7 @@ use crate::clock::{Clock, ScaledClock, VirtualClock};
 use crate::model::WallNs;
 
 /// 2024-06-21T08:00Z.
-const MORNING_NS: WallNs = (1_718_928_000 + 8 * 3600) * NS_PER_S;
+const MORNING_NS: WallNs = WallNs::of_s(1_718_928_000 + 8 * 3600);
 
 fn meter(name: &str, counted: CountedEdge, imp_per_kwh: Option<f64>) -> MeterSettings {
     let mut meter = MeterSettings::plain(name);
@@ -115,8 +115,8 @@ fn counts_are_energy_times_pulses_for_a_kilowatt_hour() {
     let mut joules = [0.0; 4];
     for s in 0..DAY_S {
         let wall_ns = MORNING_NS + s * NS_PER_S;
-        let p = house.power_w(wall_ns);
-        let watts = [p.import_w, p.export_w, p.generate_w, sub.power_w(wall_ns)];
+        let p = house.power_w(wall_ns.0);
+        let watts = [p.import_w, p.export_w, p.generate_w, sub.power_w(wall_ns.0)];
         for (sum, watts) in joules.iter_mut().zip(watts) {
             *sum += watts;
         }
@@ -180,7 +180,7 @@ fn without_meters_time_passes_all_the_same() {
 fn a_scaled_clock_gives_the_same_edges() {
     let (mut fast, _) = free(&meters(), options(3, 600));
     let wanted = edges(&run(&mut fast));
-    let clock = ScaledClock::starting(NS_PER_S, MORNING_NS - NS_PER_S, 20_000.0);
+    let clock = ScaledClock::starting(NS_PER_S, MORNING_NS.ahead_of(NS_PER_S), 20_000.0);
     let pace = Pace::Scaled(clock.clone());
     let waker = Waker::new().unwrap();
     let mut source = SimulatedSource::new(&meters(), pace, waker, options(3, 600));

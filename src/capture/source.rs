@@ -59,6 +59,10 @@ pub trait EdgeSource: Debug + Send {
     /// those of the [`crate::clock::Clock`] the source was made with.
     fn poll(&mut self, deadline_ns: Option<MonoNs>, signals: &mut Vec<Signal>) -> Polled;
 
+    /// Waits until `until_ns` whatever comes on the lines; the next [`EdgeSource::poll`] tells of it. The waker, and
+    /// a clock that is set, end it. A source without time of its own does not wait.
+    fn rest(&mut self, _until_ns: MonoNs) {}
+
     /// Whether its lines are watched on after the end of this run, for the next one to go on with.
     fn outlives(&self) -> bool {
         false

@@ -21,6 +21,17 @@ struct Played {
     outlives: bool,
     /// The wait is cut short then.
     until_ns: Arc<AtomicI64>,
+    /// How often time passed while it waited.
+    waits: Arc<AtomicI64>,
+}
+
+impl Played {
+    fn pass(&self, until_ns: MonoNs) {
+        let wait_ns = (until_ns - self.clock.mono_ns()).max(0);
+        self.clock.advance(wait_ns);
+        self.waits
+            .fetch_add(i64::from(wait_ns > 0), Ordering::Relaxed);
+    }
 }
 
 impl EdgeSource for Played {
@@ -31,7 +42,7 @@ impl EdgeSource for Played {
         let is_next = |at_ns: MonoNs| at_ns <= deadline_ns.max(now_ns) && at_ns <= until_ns;
         match self.told.front() {
             Some((at_ns, _)) if is_next(*at_ns) => {
-                self.clock.advance((at_ns - now_ns).max(0));
+                self.pass(*at_ns);
                 let (_, signal) = self.told.pop_front().expect("there is one");
                 let Some(signal) = signal else {
                     return Polled::Woken;
@@ -40,14 +51,18 @@ impl EdgeSource for Played {
                 Polled::Signals
             }
             _ if until_ns < deadline_ns => {
-                self.clock.advance((until_ns - now_ns).max(0));
+                self.pass(until_ns);
                 Polled::Woken
             }
             _ => {
-                self.clock.advance((deadline_ns - now_ns).max(0));
+                self.pass(deadline_ns);
                 Polled::TimedOut
             }
         }
+    }
+
+    fn rest(&mut self, until_ns: MonoNs) {
+        self.pass(until_ns.min(self.until_ns.load(Ordering::Relaxed)));
     }
 
     fn outlives(&self) -> bool {
@@ -110,11 +125,12 @@ struct Stage {
     intake: Arc<Intake>,
     capture: Capture,
     until_ns: Arc<AtomicI64>,
+    waits: Arc<AtomicI64>,
 }
 
 impl Stage {
     fn new(meter: &MeterSettings, told: impl IntoIterator<Item = Told>, outlives: bool) -> Stage {
-        let clock = VirtualClock::at(1_764_000_000 * NS_PER_S);
+        let clock = VirtualClock::at(WallNs::of_s(1_764_000_000));
         Stage::on(&clock, meter, told, outlives)
     }
 
@@ -126,8 +142,10 @@ impl Stage {
     ) -> Stage {
         let intake = Arc::new(Intake::new(1_000, Arc::default()));
         let until_ns = Arc::new(AtomicI64::new(i64::MAX));
+        let waits = Arc::new(AtomicI64::new(0));
         let source = Played {
             until_ns: Arc::clone(&until_ns),
+            waits: Arc::clone(&waits),
             clock: clock.clone(),
             told: told.into_iter().collect(),
             outlives,
@@ -144,6 +162,7 @@ impl Stage {
             intake,
             capture,
             until_ns,
+            waits,
         }
     }
 
@@ -195,12 +214,12 @@ fn nothing_later_than_told_to_have_been_seen_is_handed_on() {
     let wire: Vec<i64> = (0..200).map(|n| 100 + n * 31).collect();
     let told = std::iter::once(up(NS_PER_S)).chain(edges(&wire, 20));
     let mut stage = Stage::new(&meter, told, false);
-    let mut seen_ns = 0;
+    let mut seen_ns = WallNs::default();
     let mut counted = 0;
     while stage.clock.mono_ns() < 9 * NS_PER_S {
         stage.capture.step();
         for pulse in stage.taken().pulses {
-            let wall_ns = pulse.mono_ns + stage.clock.offset_ns();
+            let wall_ns = WallNs::of_mono(pulse.mono_ns, stage.clock.offset_ns());
             assert!(
                 wall_ns >= seen_ns - STAMP_STEP_NS,
                 "{} before",
@@ -365,4 +384,66 @@ fn what_the_disk_tells_late_settles_what_was_counted_before() {
     let settled = stage.taken().segments;
     assert!(!settled.is_empty() && settled.iter().all(|s| s.trust.is_final()));
     assert_eq!(settled.last().unwrap().no, taken.pulses[0].segment);
+}
+
+#[test]
+fn an_edge_that_decides_nothing_costs_no_wake_up_of_its_own() {
+    // A contact that bounces three times each way, ten times a second; the rising edge counts.
+    let wire: Vec<i64> = (0..100)
+        .flat_map(|n| [0, 1, 2, 40, 41, 42].map(|ms| n * 100 + 50 + ms))
+        .collect();
+    for counted in [CountedEdge::Rising, CountedEdge::Falling] {
+        let meter = meter(filter(counted, 5, 0), 0);
+        let told = std::iter::once(up(NS_PER_S)).chain(edges(&wire, 0));
+        let mut stage = Stage::new(&meter, told, false);
+        stage.run_until(11_000);
+        assert_eq!(stage.taken().pulses.len(), 100);
+        // The first edge that may count, the end of its bounce time, the decision after the bounces read then; three
+        // edges on the way back; and the looks. Each edge and each decision would be eight.
+        let waits = stage.waits.load(Ordering::Relaxed);
+        assert!(waits <= 100 * 6 + 20, "{waits}");
+    }
+}
+
+#[test]
+fn a_pulse_is_handed_on_within_ten_milliseconds_of_its_edge() {
+    // Alone, and dense enough to wait for the next one.
+    for apart_ms in [15, 31, 49, 51, 900] {
+        let wire: Vec<i64> = (0..100)
+            .flat_map(|n| [n * apart_ms + 100, n * apart_ms + 107])
+            .collect();
+        let meter = meter(filter(CountedEdge::Rising, 5, 0), 0);
+        let told = std::iter::once(up(NS_PER_S)).chain(edges(&wire, 0));
+        let mut stage = Stage::new(&meter, told, false);
+        let mut counted = 0;
+        while stage.clock.mono_ns() < 100 * NS_PER_S {
+            stage.capture.step();
+            for pulse in stage.taken().pulses {
+                let late_ns = stage.clock.mono_ns() - pulse.mono_ns;
+                assert!(late_ns < 19 * NS_PER_MS / 2, "{apart_ms} {late_ns}");
+                counted += 1;
+            }
+        }
+        assert_eq!(counted, 100);
+    }
+}
+
+#[test]
+fn the_state_of_a_line_rides_along_only_when_it_is_old() {
+    let meter = meter(filter(CountedEdge::Rising, 5, 0), 0);
+    let told = std::iter::once(up(NS_PER_S)).chain(edges(&[100, 200, 400], 0));
+    let mut stage = Stage::new(&meter, told, true);
+    stage.run_until(300);
+    let taken = stage.taken();
+    assert_eq!((taken.pulses.len(), taken.lines[&METER].line_seqno), (1, 2));
+    // An edge that decides nothing is not handed on by itself,
+    stage.run_until(5_000);
+    assert_eq!(stage.taken(), Pending::default());
+    let line = &stage.capture.lines[0];
+    let now_ns = stage.clock.mono_ns();
+    assert!(line.takes_part(true, now_ns) && !line.takes_part(false, now_ns));
+    assert!(!line.takes_part(true, NS_PER_S + 900 * NS_PER_MS));
+    // but at the end.
+    stage.capture.finish();
+    assert_eq!(stage.taken().lines[&METER].line_seqno, 3);
 }

@@ -9,7 +9,7 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ZonedDateTime};
 
-use crate::model::{NS_PER_DAY, NS_PER_S, S_PER_DAY, WallNs};
+use crate::model::{NS_PER_S, S_PER_DAY, WallNs};
 
 pub use shown::{ago, local, span, to_the_minute};
 
@@ -149,7 +149,7 @@ pub fn parse(text: &str, zone: &Zone) -> Result<WallNs, String> {
 
 /// The instant in nanoseconds since 1970, if it can be kept.
 pub fn nanoseconds(instant: Timestamp) -> Option<WallNs> {
-    i64::try_from(instant.as_nanosecond()).ok()
+    i64::try_from(instant.as_nanosecond()).ok().map(WallNs)
 }
 
 /// A date and time without an offset.
@@ -215,7 +215,7 @@ pub fn since_1970(text: &str) -> Option<Result<WallNs, String>> {
         let part = if whole.starts_with('-') { -part } else { part };
         number.checked_mul(scale)?.checked_add(part)
     });
-    Some(scaled.ok_or_else(far))
+    Some(scaled.map(WallNs).ok_or_else(far))
 }
 
 /// Nanoseconds of the unit in which this number tells a time of our days since 1970.
@@ -231,7 +231,7 @@ pub fn scale_ns(number: i64) -> i64 {
 /// The UTC day of a stamp, in days since 1970. Groups of shards are a day long or some days long, so that what
 /// is said of a day's points is said of one shard; shorter ones there are only below two days of retention.
 pub fn day_of(wall_ns: WallNs) -> i64 {
-    wall_ns.div_euclid(NS_PER_DAY)
+    wall_ns.s().div_euclid(S_PER_DAY)
 }
 
 /// Days since 1970 as dates, in order.
@@ -278,7 +278,7 @@ mod tests {
             ("2026-10-25 02:30:00+01:00", 1_792_891_800),
             ("25.10.2026 03:00:00", 1_792_893_600),
         ] {
-            assert_eq!(parse(text, &berlin()), Ok(wall_s * NS_PER_S), "{text}");
+            assert_eq!(parse(text, &berlin()), Ok(WallNs::of_s(wall_s)), "{text}");
         }
         for (text, why) in [
             ("2026-03-29 02:30:00", "2026-03-29 02:30:00 never came"),
@@ -301,7 +301,7 @@ mod tests {
         let unknown = Zone(Err("TZ=Europe/Berlim names no time zone".to_owned()));
         assert_eq!(
             parse("2026-01-01T12:00:00Z", &unknown),
-            Ok(1_767_268_800 * NS_PER_S)
+            Ok(WallNs::of_s(1_767_268_800))
         );
         for text in ["2026-01-01 12:00:00", "2026-01-01", "1.1.2026"] {
             let said = parse(text, &unknown).unwrap_err();
@@ -322,7 +322,7 @@ mod tests {
             ("-0.5", -500_000_000),
             ("-1", -NS_PER_S),
         ] {
-            assert_eq!(since_1970(text), Some(Ok(wall_ns)), "{text}");
+            assert_eq!(since_1970(text), Some(Ok(WallNs(wall_ns))), "{text}");
         }
         for text in [
             "",

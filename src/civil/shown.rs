@@ -17,7 +17,7 @@ pub fn to_the_minute(wall_ns: WallNs) -> String {
 }
 
 fn shown(wall_ns: WallNs, form: &str) -> String {
-    let Ok(timestamp) = Timestamp::from_nanosecond(i128::from(wall_ns)) else {
+    let Ok(timestamp) = Timestamp::from_nanosecond(i128::from(wall_ns.0)) else {
         return format!("{wall_ns} ns");
     };
     let zone = Zone::shown();
@@ -47,7 +47,7 @@ pub fn span(ns: i64) -> String {
 
 /// How long ago an instant was; a clock that is behind it is said so.
 pub fn ago(wall_ns: WallNs, now_ns: WallNs) -> String {
-    match now_ns.saturating_sub(wall_ns) {
+    match now_ns.saturating_since(wall_ns) {
         ns if ns >= 0 => format!("{} ago", span(ns)),
         ns if ns > -NS_PER_S => "now".to_owned(),
         ns => format!("{} ahead of this machine's clock", span(-ns)),
@@ -69,11 +69,13 @@ mod tests {
             "no seconds beside hours"
         );
         assert_eq!(span((86_400 + 59) * NS_PER_S), "1 d");
-        assert_eq!(ago(0, 61 * NS_PER_S), "1 min 1 s ago");
+        let (epoch, minute) = (WallNs(0), WallNs::of_s(61));
+        assert_eq!(ago(epoch, minute), "1 min 1 s ago");
         assert_eq!(
-            ago(61 * NS_PER_S, 0),
+            ago(minute, epoch),
             "1 min 1 s ahead of this machine's clock"
         );
-        assert_eq!((ago(1, 0).as_str(), ago(0, 0).as_str()), ("now", "0 s ago"));
+        assert_eq!(ago(WallNs(1), epoch), "now");
+        assert_eq!(ago(epoch, epoch), "0 s ago");
     }
 }

@@ -33,5 +33,5 @@ pub(super) fn ask<T: DeserializeOwned>(path: &str, loaded: &Loaded) -> Asked<T> 
         return Asked::NoDaemon;
     }
     let settings = describe(&loaded.settings, &loaded.config_dir);
-    ask::ask(path, &loaded.settings.journal.dir, &settings)
+    ask::ask(path, &loaded.settings.journal.dir, Some(&settings))
 }

@@ -12,7 +12,7 @@ use super::table::{Column, Table};
 use super::time::{Moment, local};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, InfluxSettings, Loaded};
-use crate::model::{NS_PER_S, Tier};
+use crate::model::{Tier, WallNs};
 use crate::reconcile::audit::{LevelReport, Totals};
 use crate::reconcile::compare::{Difference, Failed, WindowVerdict};
 use crate::reconcile::period::{AuditAnswer, AuditError, AuditRequest, audit_period, vanishing};
@@ -106,8 +106,8 @@ pub fn audit(args: &AuditArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<E
     }
     let request = AuditRequest {
         levels,
-        from_s: from_ns.div_euclid(NS_PER_S),
-        to_s: to_ns.div_euclid(NS_PER_S),
+        from_s: from_ns.s(),
+        to_s: to_ns.s(),
         repair: args.repair,
         from_raw: args.from == RepairFrom::Raw,
         may_lower: args.yes,
@@ -167,8 +167,8 @@ fn print(report: &LevelReport, args: &AuditArgs, out: &mut dyn Write) -> Result<
         return Ok(());
     }
     let (from, to) = (
-        local(report.from_s * NS_PER_S),
-        local(report.to_s * NS_PER_S),
+        local(WallNs::of_s(report.from_s)),
+        local(WallNs::of_s(report.to_s)),
     );
     writeln!(out, "{level:<4} {from} to {to}")?;
     if report.totals.is_empty() {
@@ -191,7 +191,7 @@ fn print(report: &LevelReport, args: &AuditArgs, out: &mut dyn Write) -> Result<
             (_, Some(raw)) if report.raw_from_s > report.from_s => {
                 format!(
                     ", raw {raw} (from {} on)",
-                    local(report.raw_from_s * NS_PER_S)
+                    local(WallNs::of_s(report.raw_from_s))
                 )
             }
             (_, Some(raw)) => format!(", raw {raw}"),
@@ -232,7 +232,7 @@ fn describe(difference: &Difference, level: Tier, repair: bool) -> String {
         strays,
         failed,
     } = difference;
-    let at = local(start_s * NS_PER_S);
+    let at = local(WallNs::of_s(*start_s));
     let raw = raw.filter(|_| level != Tier::Raw);
     let raw = raw.map_or(String::new(), |raw| format!(", raw {raw}"));
     let then = match (verdict, repair) {

@@ -14,7 +14,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
 use crate::export::{self, ExportError, ExportFormat, ExportRequest};
 use crate::journal::Reader;
-use crate::model::View;
+use crate::model::{View, WallNs};
 use crate::owner::rights;
 use crate::text::numbers::count;
 
@@ -106,7 +106,10 @@ pub fn export(args: &ExportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         Some(moment) => moment.resolve(now_ns),
         None => Ok(else_ns),
     };
-    let (from_ns, to_ns) = (resolved(args.from, i64::MIN)?, resolved(args.to, i64::MAX)?);
+    let (from_ns, to_ns) = (
+        resolved(args.from, WallNs::MIN)?,
+        resolved(args.to, WallNs::MAX)?,
+    );
     if from_ns >= to_ns {
         let (from, to) = (super::time::local(from_ns), super::time::local(to_ns));
         bail!(

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::paint;
 use crate::capture::waker::timespec;
 use crate::model::NS_PER_S;
 
@@ -42,11 +43,11 @@ pub(super) fn start(debug: bool) -> io::Result<Log> {
         .with_writer(log.lines())
         .log_internal_errors(false)
         .with_target(false);
-    let terminal = io::IsTerminal::is_terminal(&io::stderr());
+    let has_colours = io::IsTerminal::is_terminal(&io::stderr()) && paint::colours_are_wanted();
     if std::env::var_os("JOURNAL_STREAM").is_some() {
         builder.with_ansi(false).without_time().init();
     } else {
-        builder.with_ansi(terminal).init();
+        builder.with_ansi(has_colours).init();
     }
     Ok(log)
 }

@@ -18,7 +18,7 @@ use crate::config::{Influx, Loaded};
 use crate::journal::Reader;
 use crate::journal::holder;
 use crate::journal::{Quarantine, Quarantined};
-use crate::model::{LossCause, NS_PER_S};
+use crate::model::{LossCause, WallNs};
 use crate::status::line::Daemon;
 
 /// Stretches that are printed, the latest.
@@ -72,7 +72,7 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     let (lost, since_s) = (losses.lost, losses.since_s);
     let since = since_s.map_or_else(
         || "the journal began".to_owned(),
-        |since_s| time::local(since_s * NS_PER_S),
+        |since_s| time::local(WallNs::of_s(since_s)),
     );
     if losses.unwatched.is_empty() {
         writeln!(out, "{} lost since {since}", grouped(lost))?;
@@ -228,9 +228,9 @@ fn print_unwatched(all: &[UnwatchedStretch], out: &mut dyn Write) -> Result<()> 
     }
     let mut table = Table::new("  ", &[Column::Left(12)]);
     for stretch in &all[left_out..] {
-        let from_ns = stretch.from_s.map(|from_s| from_s * NS_PER_S);
+        let from_ns = stretch.from_s.map(WallNs::of_s);
         let from = from_ns.map_or_else(|| "the beginning".to_owned(), time::local);
-        let said = match stretch.until_s.map(|until_s| until_s * NS_PER_S) {
+        let said = match stretch.until_s.map(WallNs::of_s) {
             Some(until_ns) => {
                 let length = time::span(until_ns - from_ns.unwrap_or(until_ns));
                 format!("{from} to {} ({length})", time::local(until_ns))

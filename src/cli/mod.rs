@@ -14,7 +14,9 @@ pub mod run;
 pub mod setup;
 pub mod status;
 pub mod time;
+pub mod tune;
 pub mod verify;
+pub mod watch;
 
 mod asking;
 mod exit;
@@ -96,6 +98,10 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Bring pulses in: the Python edition's queue, CSV or line protocol files, damaged journals.
     Import(import::ImportArgs),
+    /// Show what comes on lines at this moment: levels, edges, widths, and who has them.
+    Watch(watch::WatchArgs),
+    /// Listen to a meter's line and say which settings fit it.
+    Tune(tune::TuneArgs),
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -154,6 +160,8 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Import(args) => {
             return import::import(&args, &simulated::load_known(&options)?, out);
         }
+        Command::Watch(args) => return watch::watch(&args, &load(&options)?, out),
+        Command::Tune(args) => return tune::tune(&args, &load(&options)?, out),
         Command::Config(command) => config::config(&command, &options, out)?,
         Command::Completions(args) => completions::completions(&args, &Cli::command(), out)?,
         Command::Man(args) => man::man(&args, Cli::command())?,

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -73,7 +73,11 @@ impl NewFile {
             shown,
         };
         if let Some(there) = there {
-            let same = new.out.get_ref().set_permissions(there.permissions());
+            let file = new.out.get_ref();
+            // Who may read a file is its group's affair, too: the daemon reads the configuration that root writes. Only root
+            // can give a file to others.
+            let _ = fchown(file, Some(there.uid()), Some(there.gid()));
+            let same = file.set_permissions(there.permissions());
             same.with_context(failed)?;
         }
         Ok(new)

@@ -10,8 +10,7 @@ pub(super) struct Paint(bool);
 impl Paint {
     /// Colours where the standard output is a terminal that has them, and nobody asks for none (`NO_COLOR`).
     pub(super) fn of_stdout() -> Paint {
-        let none = env::var_os("NO_COLOR").is_some_and(|none| !none.is_empty());
-        Paint(!none && stdout().is_terminal() && !is_dumb())
+        Paint(colours_are_wanted() && stdout().is_terminal() && !is_dumb())
     }
 
     /// A heading.
@@ -31,6 +30,11 @@ impl Paint {
             text.to_owned()
         }
     }
+}
+
+/// Whether nobody asks to do without.
+pub(super) fn colours_are_wanted() -> bool {
+    env::var_os("NO_COLOR").is_none_or(|none| none.is_empty())
 }
 
 /// Whether the terminal does nothing but print.

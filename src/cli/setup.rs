@@ -12,7 +12,7 @@ use crate::config::in_use::{SOON, SettingsInUse, configured_meters};
 use crate::config::{InfluxSettings, Loaded, Secret, Token, TokenSource};
 use crate::journal::Reader;
 use crate::journal::is_locked;
-use crate::model::{NS_PER_S, S_PER_DAY, Tier, View};
+use crate::model::{S_PER_DAY, Tier, View};
 use crate::owner::rights;
 use crate::reconcile::compare::WindowVerdict;
 use crate::reconcile::period::{AuditRequest, vanishing};
@@ -280,7 +280,7 @@ fn recompute(
         secret: Secret::new(token),
         source: TokenSource::AdminEnv,
     });
-    let now_s = SystemClock.wall_ns().div_euclid(NS_PER_S);
+    let now_s = SystemClock.wall_ns().s();
     let days = i64::from(loaded.settings.journal.raw_retention_d);
     let request = AuditRequest {
         levels: View::ALL.map(Tier::View).to_vec(),

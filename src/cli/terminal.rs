@@ -35,14 +35,16 @@ impl Drop for Terminal {
 }
 
 impl Terminal {
-    /// Takes it over; None: input or output is none, or one that only prints.
+    /// Whether input and output are one, and it does more than print.
+    pub(super) fn is_there() -> bool {
+        stdin().is_terminal() && stdout().is_terminal() && !is_dumb()
+    }
+
+    /// Takes it over.
     ///
     /// # Errors
     /// When the terminal refuses.
-    pub(super) fn take() -> io::Result<Option<Terminal>> {
-        if !stdin().is_terminal() || !stdout().is_terminal() || is_dumb() {
-            return Ok(None);
-        }
+    pub(super) fn take() -> io::Result<Terminal> {
         let before = tcgetattr(stdin())?;
         let mut keys = before.clone();
         // Single keys, not shown. Ctrl-Z would leave the terminal as it is now.
@@ -51,7 +53,7 @@ impl Terminal {
         let terminal = Terminal { before };
         write!(stdout(), "{ENTER}")?;
         stdout().flush()?;
-        Ok(Some(terminal))
+        Ok(terminal)
     }
 
     /// Columns and rows, now.

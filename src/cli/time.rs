@@ -93,7 +93,7 @@ fn day(days_ago: i64, zone: &Zone, now_ns: WallNs) -> Result<WallNs, String> {
         .known()
         .map_err(|why| format!("when a day begins is not known: {why}"))?;
     let begin = || {
-        let now = Timestamp::from_nanosecond(i128::from(now_ns)).ok()?;
+        let now = Timestamp::from_nanosecond(i128::from(now_ns.0)).ok()?;
         let date = now.to_zoned_datetime(known.clone()).date();
         let date = date.checked_sub(days_ago.days()).ok()?;
         civil::nanoseconds(date.to_zoned_datetime(known.clone()).ok()?.timestamp())

@@ -133,7 +133,7 @@ impl Elapsed {
         let steady_ns = self.note_steady(look, look.mono_ns - looked_ns);
         let boot_wall_ns = look.boot_wall_ns();
         if let Some(known) = self.known {
-            let by_ns = boot_wall_ns.saturating_sub(known.boot_wall_ns);
+            let by_ns = boot_wall_ns.saturating_since(known.boot_wall_ns);
             let wanted_ns = match known.trust {
                 Trust::Assumed => assumed_ns.min(STEADY_NS),
                 _ => STEADY_NS,
@@ -154,10 +154,13 @@ impl Elapsed {
     fn note_steady(&mut self, look: ClockLook, since_ns: i64) -> i64 {
         let (boot_wall_ns, wall_ns) = (look.boot_wall_ns(), look.wall_ns());
         let near = |steady: &Steady| {
-            (boot_wall_ns.saturating_sub(steady.boot_wall_ns)).saturating_abs() <= WANDERS_MAX_NS
+            boot_wall_ns
+                .saturating_since(steady.boot_wall_ns)
+                .saturating_abs()
+                <= WANDERS_MAX_NS
         };
         let goes_on = |steady: &Steady| {
-            let off_ns = wall_ns.saturating_sub(steady.wall_ns);
+            let off_ns = wall_ns.saturating_since(steady.wall_ns);
             (0..=LEAP_MAX_NS).contains(&off_ns)
         };
         let before = self.before.take().filter(goes_on);
@@ -184,7 +187,7 @@ impl Elapsed {
         let is_steady = steady_ns >= STEADY_NS;
         let believed = is_steady
             || self.sure_ns(look.mono_ns).is_some_and(|sure_ns| {
-                let ahead_ns = wall_ns.saturating_sub(sure_ns);
+                let ahead_ns = wall_ns.saturating_since(sure_ns);
                 ahead_ns <= 0 || (self.over_a_boot && ahead_ns <= LEAP_MAX_NS)
             });
         if believed {
@@ -203,7 +206,7 @@ impl Elapsed {
     /// Whether a wall time is so late that it cannot be what has surely passed: nothing is vouched for by it.
     pub fn is_leap(&self, wall_ns: WallNs, mono_ns: MonoNs) -> bool {
         self.sure_ns(mono_ns)
-            .is_some_and(|sure_ns| wall_ns.saturating_sub(sure_ns) > LEAP_MAX_NS)
+            .is_some_and(|sure_ns| wall_ns.saturating_since(sure_ns) > LEAP_MAX_NS)
     }
 
     /// Whether more looks may tell more, although nothing has changed.

@@ -9,7 +9,7 @@ const S: i64 = NS_PER_S;
 const H: i64 = 3_600 * S;
 const DAY: i64 = 24 * H;
 const YEAR: i64 = 365 * DAY;
-const GOOD: i64 = EARLIEST_WALL_NS + 300 * DAY;
+const GOOD: WallNs = WallNs(EARLIEST_WALL_NS.0 + 300 * DAY);
 
 /// A machine whose clock shows what the test wants; true time is `GOOD` and the monotonic clock.
 struct Machine {
@@ -34,7 +34,7 @@ impl Machine {
     fn look(&mut self) -> Trust {
         let look = ClockLook {
             mono_ns: self.mono_ns,
-            offset_ns: GOOD + self.wrong_by_ns + self.slept_ns,
+            offset_ns: GOOD.0 + self.wrong_by_ns + self.slept_ns,
             slept_ns: self.slept_ns,
             synchronised: self.trust == Trust::Synchronised,
         };
@@ -66,7 +66,7 @@ impl Machine {
             ..self.elapsed.kept(self.mono_ns)
         };
         let passed_ns = self.mono_ns + self.slept_ns + off_ns - S;
-        let ahead = |ns: i64| ns - passed_ns;
+        let ahead = |wall_ns: WallNs| wall_ns - passed_ns;
         let kept = ElapsedRecord {
             sure_ns: kept.sure_ns.map(ahead),
             shown_ns: kept.shown_ns.map(ahead),
@@ -264,7 +264,7 @@ fn sleep_is_no_contradiction_and_deletes_nothing_at_once() {
 fn an_age_that_is_judged_once_is_bounded_by_what_can_have_passed() {
     let look = |wall_ns: WallNs, mono_ns| ClockLook {
         mono_ns,
-        offset_ns: wall_ns - mono_ns,
+        offset_ns: wall_ns.ahead_of(mono_ns),
         slept_ns: 0,
         synchronised: true,
     };

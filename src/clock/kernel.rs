@@ -49,7 +49,9 @@ fn has_rtc_in(dir: &Path, wall_ns: WallNs) -> bool {
     rtcs.map(|rtc| rtc.path()).any(|rtc| {
         let read = |name: &str| fs::read_to_string(rtc.join(name)).unwrap_or_default();
         let says_s = read("since_epoch").trim().parse::<i64>().ok();
-        let says_ns = says_s.and_then(|says_s| says_s.checked_mul(NS_PER_S));
+        let says_ns = says_s
+            .and_then(|says_s| says_s.checked_mul(NS_PER_S))
+            .map(WallNs);
         let near = says_ns.is_some_and(|ns| (wall_ns - ns).abs() < RTC_DIFFERS_MAX_NS);
         read("hctosys").trim() == "1" && near
     })
@@ -157,13 +159,13 @@ mod tests {
         let has = |set: &str, says: &str| {
             fs::write(rtc.join("hctosys"), set).unwrap();
             fs::write(rtc.join("since_epoch"), says).unwrap();
-            has_rtc_in(dir.path(), 1_800_000_000 * NS_PER_S)
+            has_rtc_in(dir.path(), WallNs::of_s(1_800_000_000))
         };
         assert!(has("1\n", "1799999999\n"));
         assert!(!has("0\n", "1799999999\n"));
         assert!(!has("1\n", "86400\n"), "without a battery");
         assert!(!has("1\n", ""));
-        assert!(!has_rtc_in(&dir.path().join("none"), 0));
+        assert!(!has_rtc_in(&dir.path().join("none"), WallNs(0)));
     }
 
     #[test]

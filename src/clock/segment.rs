@@ -18,7 +18,7 @@ pub use super::trust::{ClockLook, Trust};
 use crate::model::{MonoNs, NS_PER_MS, NS_PER_S, SegmentNo, WallNs};
 
 /// No pulse can be older than this program: 2026-01-01T00:00:00Z. A wall clock before it is wrong.
-pub const EARLIEST_WALL_NS: WallNs = 1_767_225_600_000_000_000;
+pub const EARLIEST_WALL_NS: WallNs = WallNs::of_s(1_767_225_600);
 
 /// A change of the offset above this is a step. Two reads of the clocks differ by microseconds,
 /// and a second's error takes a slew minutes without moving the offset at all.
@@ -42,7 +42,7 @@ pub struct Segment {
 impl Segment {
     /// When the boot began, by this segment's offset.
     pub fn boot_wall_ns(&self) -> WallNs {
-        self.offset_ns - self.slept_ns
+        WallNs(self.offset_ns - self.slept_ns)
     }
 }
 
@@ -112,7 +112,7 @@ pub struct Stood {
 impl Stood {
     /// Whether the clock was set since; sleep does not count.
     fn is_set_since(&self, look: ClockLook) -> bool {
-        is_step(look.boot_wall_ns() - (self.offset_ns - self.slept_ns))
+        is_step(look.boot_wall_ns() - WallNs(self.offset_ns - self.slept_ns))
     }
 }
 

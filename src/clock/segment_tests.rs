@@ -7,7 +7,7 @@ const MAX_WAIT_NS: i64 = 600 * NS_PER_S;
 
 const T0: MonoNs = NS_PER_S;
 const H: i64 = 3_600 * NS_PER_S;
-const GOOD: i64 = EARLIEST_WALL_NS + 86_400 * NS_PER_S;
+const GOOD: i64 = EARLIEST_WALL_NS.0 + 86_400 * NS_PER_S;
 
 const RTC: Rules = Rules {
     earliest_wall_ns: EARLIEST_WALL_NS,
@@ -51,7 +51,7 @@ const STOOD: Stood = Stood {
 
 fn left(stood: Stood) -> Remembered {
     let known = stood.trust.is_final().then_some(Known {
-        boot_wall_ns: stood.offset_ns - stood.slept_ns,
+        boot_wall_ns: WallNs(stood.offset_ns - stood.slept_ns),
         trust: stood.trust,
     });
     Remembered {
@@ -162,7 +162,7 @@ fn who_has_no_ntp_can_have_any_plausible_time_assumed() {
 #[test]
 fn an_rtc_that_is_behind_what_is_known_waits_for_something_better() {
     let rules = Rules {
-        rtc_from_ns: Some(GOOD + 100 * H),
+        rtc_from_ns: Some(WallNs(GOOD + 100 * H)),
         ..RTC
     };
     let mut segments = Segments::begin(look(T0, GOOD), rules, None);

@@ -68,11 +68,11 @@ pub struct ClockLook {
 impl ClockLook {
     /// The wall clock.
     pub fn wall_ns(&self) -> WallNs {
-        self.mono_ns.saturating_add(self.offset_ns)
+        WallNs(self.mono_ns.saturating_add(self.offset_ns))
     }
 
     /// When the boot began, by the wall clock: setting the clock changes it, sleep does not.
     pub fn boot_wall_ns(&self) -> WallNs {
-        self.offset_ns.saturating_sub(self.slept_ns)
+        WallNs(self.offset_ns.saturating_sub(self.slept_ns))
     }
 }

@@ -375,6 +375,21 @@ fn settings_that_cannot_count_what_a_house_draws_are_noted() {
 }
 
 #[test]
+fn the_power_that_is_to_be_counted_is_what_the_configuration_says() {
+    let noted = |max_power_kw: &str| {
+        let toml = format!(
+            "[[meter]]\nname = \"LED\"\nline = 20\nimp_per_kwh = 10000\nmax_power_kw = {max_power_kw}\n"
+        );
+        let notes = Dir::new(&toml, "").load().notes;
+        notes
+            .iter()
+            .any(|note| note.contains("lets no more than 12.0 kW"))
+    };
+    assert!(!noted("9"), "a flat on one phase");
+    assert!(noted("15") && noted("100"));
+}
+
+#[test]
 fn one_line_in_two_spellings_and_a_longest_width_below_the_shortest_are_refused() {
     let toml = "[[meter]]\nname = \"A\"\nline = 20\nmax_width_ms = 4\n[[meter]]\nname = \"B\"\nline = \"GPIO20\"\n";
     let failed = Dir::new(toml, "").load_with(&[]).unwrap_err().to_string();

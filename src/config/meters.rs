@@ -5,6 +5,7 @@ use super::given::Given;
 use super::key::{Key, key};
 use super::problem::{ConfigPart, Origin};
 use super::section::Section;
+use super::spacing::MAX_POWER_W;
 use super::unique::check_unique;
 use super::{FilterSettings, LineName, LineSettings, MeterSettings, dated_factors, line_name};
 use crate::model::{Bias, CountedEdge, Level, Role};
@@ -21,9 +22,6 @@ const KERNEL_DEBOUNCE_MAX_MS: f64 = 1_000.0;
 /// A bounce time above this swallows pulses that meters really give (S0 outputs: 30 ms and more,
 /// LEDs: 10 ms and more).
 const BOUNCE_COSTLY_MS: f64 = 10.0;
-
-/// What a house draws with three phases of 35 A, in watts. A meter that cannot count so much is worth a note.
-const HOUSE_W: f64 = 24_000.0;
 
 const BIASES: &[(&str, Bias)] = &[("up", Bias::Up), ("down", Bias::Down), ("none", Bias::None)];
 const EDGES: &[(&str, CountedEdge)] = &[
@@ -103,7 +101,7 @@ fn meter(s: &mut Section<'_>) -> MeterSettings {
             "max_power_kw",
             "more power than this is reported as interference",
         ),
-        44.0,
+        MAX_POWER_W / 1_000.0,
         0.1..=1_000_000.0,
     );
     let meter = MeterSettings {
@@ -248,9 +246,10 @@ fn note_bounce(s: &mut Section<'_>, meter: &str, bounce_ms: f64) {
     s.note(note);
 }
 
-/// Says what power cannot be counted, where that is less than a house draws.
+/// Says what power cannot be counted, where that is less than can be expected.
 fn note_bound(s: &mut Section<'_>, meter: &MeterSettings) {
-    let Some(most_w) = meter.countable_w().filter(|most_w| *most_w < HOUSE_W) else {
+    let wanted_w = meter.plausible_w();
+    let Some(most_w) = meter.countable_w().filter(|most_w| *most_w < wanted_w) else {
         return;
     };
     let most_kw = most_w / 1_000.0;

@@ -11,6 +11,7 @@ pub mod address;
 pub mod catalogue;
 pub mod described;
 pub mod dotenv;
+pub mod edit;
 pub mod in_use;
 pub mod key;
 pub mod load;

@@ -7,6 +7,12 @@ use crate::model::CountedEdge;
 /// at one pulse a kilowatt-hour.
 const W_NS_PER_PULSE: f64 = 3.6e6 * 1e9;
 
+/// The default of `max_power_kw`, in watts: three phases of 63 A. Few meters see so much.
+pub const MAX_POWER_W: f64 = 44_000.0;
+
+/// What a house draws with three phases of 35 A, in watts.
+const HOUSE_W: f64 = 24_000.0;
+
 /// Pulses follow each other after these two times in turn at the closest, in nanoseconds. They differ
 /// where both edges count: one follows after the active phase, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +76,15 @@ impl MeterSettings {
         if mean_ns > 1_000 { mean_ns } else { 0 }
     }
 
+    /// The power that its filter should let through, in watts: a house's, or what the configuration says.
+    pub fn plausible_w(&self) -> f64 {
+        if self.max_power_w == MAX_POWER_W {
+            HOUSE_W
+        } else {
+            self.max_power_w
+        }
+    }
+
     /// No shorter phase is seen: the kernel or the filter takes it for bounce.
     fn phase_ns(&self) -> i64 {
         let kernel_ns = i64::from(self.line.kernel_debounce_us) * 1_000;
@@ -103,6 +118,16 @@ impl MeterSettings {
 /// The power that pulses each `apart_ns` are, in watts.
 pub fn power_w(imp_per_kwh: f64, apart_ns: i64) -> f64 {
     W_NS_PER_PULSE / (imp_per_kwh * apart_ns as f64)
+}
+
+/// The time between two pulses at so much power, in nanoseconds.
+pub fn apart_ns(imp_per_kwh: f64, power_w: f64) -> i64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a float is cut at the largest"
+    )]
+    let apart_ns = (W_NS_PER_PULSE / (imp_per_kwh * power_w)) as i64;
+    apart_ns.max(1)
 }
 
 #[cfg(test)]

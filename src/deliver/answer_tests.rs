@@ -20,14 +20,15 @@ use crate::journal::Writer;
 use crate::journal::{Mark, Marks};
 use crate::live::{Board, ServerPart};
 use crate::model::{
-    IdRange, Loss, LossCause, MeterId, NS_PER_S, Pulse, PulseId, Reading, SegmentNo, Watched,
+    IdRange, Loss, LossCause, MeterId, NS_PER_S, Pulse, PulseId, Reading, SegmentNo, WallNs,
+    Watched,
 };
 use crate::server::Dependencies;
 use crate::server::failure::Failure;
 use crate::status::line::Daemon;
 use crate::status::{Status, StatusOf};
 
-const WALL: i64 = EARLIEST_WALL_NS + 40 * 86_400 * NS_PER_S;
+const WALL: WallNs = WallNs::of_s(EARLIEST_WALL_NS.s() + 40 * 86_400);
 
 /// How a server answers: to which lines, compressed or not.
 type Answers = Box<dyn FnMut(&[String], bool) -> Result<(), Failure> + Send>;
@@ -160,7 +161,7 @@ impl Bench {
         let segment = Segment {
             no: SegmentNo(0),
             begins_ns: 0,
-            offset_ns: WALL - pulses * apart_s * NS_PER_S,
+            offset_ns: WALL.ahead_of(pulses * apart_s * NS_PER_S),
             slept_ns: 0,
             trust: Trust::Assumed,
         };
@@ -333,7 +334,7 @@ fn a_single_line_that_is_refused_waits_for_one_that_goes_through() {
     assert!(!bench.run(60), "nothing has gone through yet");
     assert_eq!((bench.refused(), bench.word()), (0, "lines_refused"));
     bench.push(Vec::new(), 2..=3, 1);
-    let first = WALL / NS_PER_S;
+    let first = WALL.s();
     bench.answer(move |lines, _| {
         if lines.iter().any(|line| second(line) == first) {
             return Err(status(400, "unable to parse 'x': bad"));
@@ -397,7 +398,7 @@ fn a_day_that_holds_another_type_waits_and_all_others_go() {
         let (_, stamp) = line.rsplit_once(' ').unwrap();
         stamp.parse::<i64>().unwrap() / (86_400 * NS_PER_S)
     };
-    let held = WALL / (86_400 * NS_PER_S) - 3;
+    let held = WALL.s() / 86_400 - 3;
     let conflict = "partial write: field type conflict: input field \"Pulse\" on measurement \
          \"PowerPulse\" is type integer, already exists as type float dropped=1";
     bench.answer(move |lines, _| {
@@ -558,9 +559,7 @@ fn the_board_and_the_journal_tell_the_same_status() {
 
     // One line is refused, a reading is entered beside the daemon, all else goes.
     bench.answer(|lines, _| {
-        let bad = lines
-            .iter()
-            .any(|line| second(line) == WALL / NS_PER_S - 25);
+        let bad = lines.iter().any(|line| second(line) == WALL.s() - 25);
         if bad {
             return Err(status(400, "unable to parse 'x'"));
         }

@@ -80,7 +80,7 @@ impl Encoder {
             }
             match self.meters.get(&entry.meter) {
                 Some(Ok(line)) => {
-                    line.push(&mut plain, 1, entry.wall_ns);
+                    line.push(&mut plain, 1, entry.wall_ns.0);
                     good.push(*entry);
                 }
                 Some(Err(why)) => unsendable.push(refused(entry, why)),

@@ -93,7 +93,7 @@ mod tests {
         StoredPulse {
             id: PulseId(id),
             meter: MeterRow(1),
-            wall_ns: day * NS_PER_DAY + id,
+            wall_ns: WallNs(day * NS_PER_DAY + id),
             estimated: false,
         }
     }
@@ -116,7 +116,7 @@ mod tests {
             by_day(&page(&all).entries),
             [(1, 1), (2, 3), (4, 4), (5, 5)].map(|(first, last)| IdRange::of(first, last))
         );
-        days.hold(20_001 * NS_PER_DAY, 100);
+        days.hold(WallNs(20_001 * NS_PER_DAY), 100);
         let mut seen = page(&all);
         days.take_out(&mut seen, 99);
         let ids: Vec<i64> = seen.entries.iter().map(|entry| entry.id.0).collect();
@@ -124,14 +124,14 @@ mod tests {
         assert_eq!((ids, seen.covered), (vec![1, 4], covered));
         assert_eq!(days.ids().ranges(), [IdRange::of(2, 3), IdRange::of(5, 5)]);
         assert_eq!(days.dates(), "2024-10-05");
-        days.hold(20_007 * NS_PER_DAY, 100);
+        days.hold(WallNs(20_007 * NS_PER_DAY), 100);
         assert_eq!(days.dates(), "2 days from 2024-10-05 to 2024-10-11");
     }
 
     #[test]
     fn a_day_is_on_trial_until_it_goes_through() {
         let mut days = HeldDays::default();
-        days.hold(20_001 * NS_PER_DAY, 100);
+        days.hold(WallNs(20_001 * NS_PER_DAY), 100);
         let all = [20_001, 20_002];
         days.take_out(&mut page(&all), 0);
         days.look(99);
@@ -146,7 +146,7 @@ mod tests {
         days.went_through(&seen.entries);
         assert!(!days.any());
         // What waited is gone: given up to the disk's bound, say.
-        days.hold(20_001 * NS_PER_DAY, 100);
+        days.hold(WallNs(20_001 * NS_PER_DAY), 100);
         days.idle(99);
         assert!(days.any());
         days.idle(100);

@@ -116,12 +116,13 @@ impl Suspects {
 mod tests {
     use super::*;
     use crate::model::MeterRow;
+    use crate::model::WallNs;
 
     fn point(pulse: PulseId) -> RefusedPulse {
         RefusedPulse {
             pulse,
             meter: MeterRow(1),
-            wall_ns: pulse.0 * 1_000,
+            wall_ns: WallNs(pulse.0 * 1_000),
             message: "no".to_owned(),
         }
     }

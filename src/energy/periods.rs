@@ -266,7 +266,7 @@ impl Calendar {
 
     /// The period that holds the instant `wall_ns`.
     pub fn period_at(&self, unit: PeriodUnit, wall_ns: WallNs) -> Period {
-        Period::containing(unit, self.date_at(wall_ns.div_euclid(NS_PER_S)))
+        Period::containing(unit, self.date_at(wall_ns.s()))
     }
 
     /// The instants of a period. It is empty for a date that was left out.

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::days::LocalDays;
 use super::periods::{Calendar, Period, PeriodUnit};
+use crate::model::WallNs;
 
 const QUARTER_S: i64 = 900;
 
@@ -343,7 +344,7 @@ proptest! {
         let zones = ["America/St_Johns", "Pacific/Apia", "Europe/Berlin", "Africa/Monrovia",
                      "America/Toronto", "Africa/Cairo"];
         let calendar = calendar(zones[zone]);
-        let period = calendar.period_at(PeriodUnit::ALL[unit], wall_s * 1_000_000_000);
+        let period = calendar.period_at(PeriodUnit::ALL[unit], WallNs::of_s(wall_s));
         let span = calendar.span(period);
         prop_assert!(span.start_s <= wall_s && wall_s < span.end_s, "{:?} {}", span, wall_s);
         prop_assert_eq!(calendar.span(period.next()).start_s, span.end_s);

@@ -10,7 +10,7 @@
 
 use super::quantity::PulseWorth;
 use super::ring::Ring;
-use crate::model::{MonoNs, NS_PER_S};
+use crate::model::{MonoNs, NS_PER_S, WallNs};
 
 /// Intervals that are shorter than this are averaged until they are as long together.
 const AVERAGED_NS: i64 = NS_PER_S;
@@ -263,18 +263,18 @@ impl PulseRate {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
     /// The pulse with which it begins.
-    pub from_ns: i64,
+    pub from_ns: WallNs,
     /// The pulse with which it ends.
-    pub to_ns: i64,
+    pub to_ns: WallNs,
     /// The rate in between.
     pub rate: f64,
 }
 
 /// The rate between pulses that are past, as a line of steps: its integral over time is the energy of the pulses after the
-/// first. `stamps_ns`: of either clock, strictly increasing, as those of a meter are; one that is not is left out.
+/// first. `stamps_ns`: strictly increasing, as those of a meter are; one that is not is left out.
 pub fn steps(
     worth: PulseWorth,
-    stamps_ns: impl IntoIterator<Item = i64>,
+    stamps_ns: impl IntoIterator<Item = WallNs>,
 ) -> impl Iterator<Item = Step> {
     let mut last_ns = None;
     stamps_ns.into_iter().filter_map(move |to_ns| {

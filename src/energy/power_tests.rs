@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::power::{PulseRate, SPAN_MAX_NS, steps};
 use super::quantity::{PulseWorth, Quantity};
-use crate::model::{MonoNs, NS_PER_MS, NS_PER_S};
+use crate::model::{MonoNs, NS_PER_MS, NS_PER_S, WallNs};
 
 fn kwh(pulses_per_unit: f64) -> PulseWorth {
     PulseWorth {
@@ -249,9 +249,9 @@ proptest! {
         let worth = kwh(imp_per_kwh);
         let mut end_ns = stamps[0];
         let mut joules = 0.0;
-        for step in steps(worth, stamps.iter().copied()) {
-            prop_assert_eq!(step.from_ns, end_ns, "no hole");
-            end_ns = step.to_ns;
+        for step in steps(worth, stamps.iter().copied().map(WallNs)) {
+            prop_assert_eq!(step.from_ns, WallNs(end_ns), "no hole");
+            end_ns = step.to_ns.0;
             joules += step.rate * (step.to_ns - step.from_ns) as f64 / 1e9;
         }
         prop_assert_eq!(end_ns, stamps[stamps.len() - 1]);

@@ -1,11 +1,11 @@
 //! Registers, drift, and the rules of a reading.
 
 use super::register::{NewReading, ReadingRefused, drift, kwh, outdated_imp_per_kwh, parse_kwh};
-use crate::model::Reading;
+use crate::model::{Reading, WallNs};
 
 fn reading(pulses: i64, kwh: f64, adopted: bool) -> Reading {
     Reading {
-        at_ns: pulses,
+        at_ns: WallNs(pulses),
         pulses,
         kwh,
         imp_per_kwh: 1_000.0,
@@ -97,7 +97,7 @@ fn readings_are_written_as_they_stand() {
 
 fn entered(at_ns: i64, is_now: bool, adopt: bool) -> NewReading {
     NewReading {
-        at_ns,
+        at_ns: WallNs(at_ns),
         is_now,
         kwh: 7.0,
         adopt,
@@ -107,17 +107,20 @@ fn entered(at_ns: i64, is_now: bool, adopt: bool) -> NewReading {
 #[test]
 fn a_reading_is_neither_of_the_future_nor_between_others() {
     let earlier = [reading(100, 1.0, true), reading(300, 2.0, false)];
-    let check = |at_ns, is_now| entered(at_ns, is_now, false).check_time(&earlier, 1_000);
+    let check = |at_ns, is_now| entered(at_ns, is_now, false).check_time(&earlier, WallNs(1_000));
     assert_eq!(check(1_000, false), Ok(()));
     assert_eq!(check(300, false), Ok(()));
     assert_eq!(check(1_001, false), Err(ReadingRefused::InFuture));
-    assert_eq!(check(299, false), Err(ReadingRefused::Older(300)));
+    assert_eq!(check(299, false), Err(ReadingRefused::Older(WallNs(300))));
     assert_eq!(
         check(200, true),
         Ok(()),
         "the clock was ahead at the last one"
     );
-    assert_eq!(entered(5, false, false).check_time(&[], 1_000), Ok(()));
+    assert_eq!(
+        entered(5, false, false).check_time(&[], WallNs(1_000)),
+        Ok(())
+    );
 }
 
 #[test]
@@ -126,7 +129,7 @@ fn the_first_reading_is_adopted_and_none_is_older_than_the_last() {
     assert!(kept.adopted);
     assert_eq!(
         (kept.at_ns, kept.pulses, kept.kwh, kept.imp_per_kwh),
-        (50, 12, 7.0, 800.0)
+        (WallNs(50), 12, 7.0, 800.0)
     );
     let note = [reading(100, 1.0, false)];
     assert!(
@@ -146,7 +149,7 @@ fn the_first_reading_is_adopted_and_none_is_older_than_the_last() {
     );
     assert_eq!(
         entered(50, true, false).to_reading(&earlier, 0, 1.0).at_ns,
-        100
+        WallNs(100)
     );
 }
 

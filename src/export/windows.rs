@@ -34,9 +34,9 @@ pub(super) fn write(
     let Some(first_s) = reader.first_window(view)? else {
         return Ok(0);
     };
-    let now_s = SystemClock.wall_ns().div_euclid(NS_PER_S);
-    let from_s = request.from_ns.div_euclid(NS_PER_S).max(first_s);
-    let end_s = request.to_ns.div_euclid(NS_PER_S).min(now_s + AHEAD_S);
+    let now_s = SystemClock.wall_ns().s();
+    let from_s = request.from_ns.s().max(first_s);
+    let end_s = request.to_ns.s().min(now_s + AHEAD_S);
     let calendar = Calendar::new(loaded.settings.site.zone());
     let kept = reader.factors()?;
     let mut lines = BTreeMap::new();

@@ -57,11 +57,11 @@ impl<'a> PulseWriter<'a> {
         match line {
             Some(line) => {
                 self.buffer.clear();
-                line.push(&mut self.buffer, 1, entry.wall_ns);
+                line.push(&mut self.buffer, 1, entry.wall_ns.0);
                 self.out.write_all(&self.buffer)?;
             }
             None => {
-                let time = Timestamp::from_nanosecond(i128::from(entry.wall_ns))?;
+                let time = Timestamp::from_nanosecond(i128::from(entry.wall_ns.0))?;
                 let (name, estimated) = (quoted(name), i32::from(entry.estimated));
                 writeln!(self.out, "{time:.9},{},{name},{estimated}", entry.wall_ns)?;
             }

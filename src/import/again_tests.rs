@@ -26,8 +26,8 @@ const BOOT: &str = "0f8e1c9a-61e5-4d5f-9c0b-0123456789ab";
 const NEXT_BOOT: &str = "7a52f4e6-0b1d-4f7e-8d3c-ba9876543210";
 
 /// A full hour.
-const START: WallNs = EARLIEST_WALL_NS - EARLIEST_WALL_NS % (3_600 * NS_PER_S) + DAY_S * NS_PER_S;
-const NOW: WallNs = START + 3_650 * DAY_S * NS_PER_S;
+const START: WallNs = WallNs::of_s(EARLIEST_WALL_NS.s() / 3_600 * 3_600 + DAY_S);
+const NOW: WallNs = WallNs::of_s(START.s() + 3_650 * DAY_S);
 
 fn names() -> Vec<String> {
     vec!["Import".to_owned(), "Export".to_owned()]
@@ -37,11 +37,11 @@ fn open_as(dir: &Path, boot: &str) -> Journal {
     Journal::open(dir, &names(), boot, NOW).unwrap()
 }
 
-fn segment(no: u32, begins_s: i64, offset_ns: i64, trust: Trust) -> Segment {
+fn segment(no: u32, begins_s: i64, zero_ns: WallNs, trust: Trust) -> Segment {
     Segment {
         no: SegmentNo(no),
         begins_ns: begins_s * NS_PER_S,
-        offset_ns,
+        offset_ns: zero_ns.0,
         slept_ns: 0,
         trust,
     }
@@ -150,7 +150,7 @@ fn counted(dir: &Path) -> [i64; 4] {
 
 /// The windows of a view that begin before so many seconds after the start have left.
 fn prune_windows(dir: &Path, view: View, after_s: i64) {
-    let before_s = START / NS_PER_S + after_s;
+    let before_s = START.s() + after_s;
     let view = view.width_s();
     sql(
         dir,
@@ -240,7 +240,7 @@ proptest! {
 fn a_backup_of_a_time_when_the_clock_was_not_known_is_known() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open_as(dir.path(), BOOT);
-    let held = segment(0, 1, 0, Trust::Provisional);
+    let held = segment(0, 1, WallNs(0), Trust::Provisional);
     commit(&mut journal, vec![held], pulses(0, 10..20));
     let (_elsewhere, file) = backup(dir.path());
     // While it is held here as well, nothing can be said of it, and nothing comes.
@@ -273,7 +273,7 @@ fn a_journal_that_goes_on_from_its_backup_takes_the_former_one_in() {
         let mut journal = open_as(dir.path(), BOOT);
         commit(
             &mut journal,
-            vec![segment(0, 1, 0, Trust::Provisional)],
+            vec![segment(0, 1, WallNs(0), Trust::Provisional)],
             pulses(0, 10..20),
         );
         let (_elsewhere, file) = backup(dir.path());
@@ -361,7 +361,7 @@ fn replace(dir: &Path, since_s: i64, standing: &Pending) -> (tempfile::TempDir, 
 }
 
 fn watched_since(dir: &Path, second: i64) {
-    let since_s = START / NS_PER_S + second;
+    let since_s = START.s() + second;
     sql(
         dir,
         &format!(

@@ -3,7 +3,7 @@
 
 use super::{ROW_PULSES_MAX, Taken, Unclear};
 use crate::civil::{self, Zone};
-use crate::model::{FIELD, TAG};
+use crate::model::{FIELD, TAG, WallNs};
 use crate::text::csv::Splitter;
 
 /// What may stand between fields, that first which stands least in other texts.
@@ -149,7 +149,7 @@ impl Columns {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CsvRow {
     meter: String,
-    wall_ns: i64,
+    wall_ns: WallNs,
     pulses: u32,
     estimated: bool,
     measurement: Option<String>,
@@ -242,7 +242,7 @@ fn count(text: &str) -> Result<u32, Unclear> {
 
 /// An instant: a number of seconds, milliseconds, microseconds or nanoseconds since 1970 by its size;
 /// with an offset; or local time.
-fn time(text: &str, separator: char, zone: &Zone) -> Result<i64, Unclear> {
+fn time(text: &str, separator: char, zone: &Zone) -> Result<WallNs, Unclear> {
     let is_decimal = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b == b',');
     let pointed;
     let text = if separator != ',' && is_decimal(text) {
@@ -288,7 +288,7 @@ mod tests {
         let header = "time,time_ns,meter,estimated";
         let line = "2026-01-01T12:00:00.123456789Z,1767268800123456789,\"a, \"\"b\"\"\",1";
         let got = row(header, line).unwrap();
-        assert_eq!(got.wall_ns, 1_767_268_800_123_456_789);
+        assert_eq!(got.wall_ns, WallNs(1_767_268_800_123_456_789));
         assert_eq!(got.meter, "a, \"b\"");
         assert!(got.estimated);
         let windows = "start,start_s,meter,pulses,energy_kwh";
@@ -321,7 +321,7 @@ mod tests {
             let got = row(header, line).unwrap();
             assert_eq!(
                 (got.wall_ns, got.meter.as_str()),
-                (1_767_268_800_000_000_000, "Import")
+                (WallNs::of_s(1_767_268_800), "Import")
             );
         }
         for (time, why) in [
@@ -375,7 +375,7 @@ mod tests {
             let got = parse(&format!("1767268800;Import;{pulses}"), &columns, &berlin()).unwrap();
             let taken = Taken::Pulses {
                 meter: "Import",
-                wall_ns: 1_767_268_800_000_000_000,
+                wall_ns: WallNs(1_767_268_800_000_000_000),
                 pulses: 3,
                 estimated: true,
             };
@@ -440,7 +440,7 @@ mod tests {
             for meter in [meter, odd] {
                 let line = format!("any,{wall_ns},{},1", quoted(&meter));
                 let got = row("time,time_ns,meter,estimated", &line).unwrap();
-                prop_assert_eq!((got.meter, got.wall_ns), (meter, wall_ns));
+                prop_assert_eq!((got.meter, got.wall_ns), (meter, WallNs(wall_ns)));
             }
         }
 

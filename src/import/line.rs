@@ -1,7 +1,7 @@
 //! One line of line protocol, as the Python edition queued it and as `powerlogger export` writes it. Pure.
 
 use super::{ROW_PULSES_MAX, Taken, Unclear};
-use crate::model::{FIELD, TAG};
+use crate::model::{FIELD, TAG, WallNs};
 
 /// A line: measurement, meter, time in nanoseconds, pulses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Line {
         }
         Ok(Taken::Pulses {
             meter: &self.meter,
-            wall_ns: self.wall_ns,
+            wall_ns: WallNs(self.wall_ns),
             pulses: self.pulses,
             estimated: self.pulses > 1,
         })
@@ -166,7 +166,7 @@ mod tests {
             line.taken("PowerPulse").unwrap(),
             Taken::Pulses {
                 meter: "Import",
-                wall_ns: line.wall_ns,
+                wall_ns: WallNs(line.wall_ns),
                 pulses: 1,
                 estimated: false
             }

@@ -31,7 +31,7 @@ const DAMAGED: &str = "journal.damaged-";
 pub const IMPORTED: &str = ".imported";
 
 /// No meter was logged before 2000-01-01T00:00:00Z: such a stamp is not one, or not in nanoseconds.
-pub const FIRST_WALL_NS: WallNs = 946_684_800_000_000_000;
+pub const FIRST_WALL_NS: WallNs = WallNs::of_s(946_684_800);
 
 /// Pulses that one row may stand for.
 pub const ROW_PULSES_MAX: u32 = 100_000;

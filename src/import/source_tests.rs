@@ -2,7 +2,6 @@
 
 use super::super::survey::Survey;
 use super::*;
-use crate::model::NS_PER_S;
 
 #[test]
 fn a_quoted_newline_is_a_cells_own_and_a_bad_row_is_named_by_its_line() {
@@ -15,11 +14,11 @@ fn a_quoted_newline_is_a_cells_own_and_a_bad_row_is_named_by_its_line() {
                 1767268804,,Import\n";
     std::fs::write(&path, text).unwrap();
     let source = ImportFile::open(&path).unwrap();
-    let context = Context::of_defaults(2_000_000_000 * NS_PER_S);
+    let context = Context::of_defaults(WallNs::of_s(2_000_000_000));
     let survey = Survey::take(&source, &context, &mut |_| {}).unwrap();
     let found = survey.meters["Import"];
     assert_eq!((survey.meters.len(), found.pulses), (1, 2));
-    let times = (found.first_ns / NS_PER_S, found.last_ns / NS_PER_S);
+    let times = (found.first_ns.s(), found.last_ns.s());
     assert_eq!(times, (1_767_268_800, 1_767_268_804));
     let bad: Vec<i64> = survey.unclear_rows.iter().map(|row| row.number).collect();
     assert_eq!(bad, [5, 6], "lines of the file");

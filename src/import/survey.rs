@@ -156,7 +156,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::NS_PER_S;
 
     proptest! {
         #[test]
@@ -166,7 +165,7 @@ mod tests {
         ) {
             let mut survey = Survey::default();
             for (hour, pulses) in &hours {
-                survey.add_pulses("Import", hour * 3_600 * NS_PER_S, *pulses);
+                survey.add_pulses("Import", WallNs::of_s(hour * 3_600), *pulses);
             }
             let slices = survey.slices(pulses_max);
             prop_assert!(slices.windows(2).all(|pair| pair[0].1 <= pair[1].0));

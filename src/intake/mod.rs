@@ -275,10 +275,10 @@ mod tests {
     #[test]
     fn order_is_kept_when_a_commit_failed() {
         let intake = Intake::new(100, Arc::default());
-        intake.push(pulses(0..3), 0);
+        intake.push(pulses(0..3), WallNs(0));
         let taken = intake.take(false).unwrap();
-        intake.push(pulses(3..5), 0);
-        intake.put_back(taken, 0);
+        intake.push(pulses(3..5), WallNs(0));
+        intake.put_back(taken, WallNs(0));
         let stamps: Vec<_> = intake
             .take(false)
             .unwrap()
@@ -292,12 +292,12 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_counted() {
         let intake = Intake::new(4, Arc::default());
-        intake.push(pulses(0..3), 7);
-        intake.push(pulses(3..6), 8);
+        intake.push(pulses(0..3), WallNs(7));
+        intake.push(pulses(3..6), WallNs(8));
         let taken = intake.take(false).unwrap();
         assert_eq!(taken.pulses.len(), 4);
         let lost = taken.losses[&(MeterId(0), LossCause::MemoryFull)];
-        assert_eq!(lost, Loss::at(2, 8));
+        assert_eq!(lost, Loss::at(2, WallNs(8)));
     }
 
     #[test]
@@ -313,11 +313,11 @@ mod tests {
             requested: true,
             ..Pending::default()
         };
-        intake.push(requested, 0);
-        intake.push(Pending::default(), 0);
+        intake.push(requested, WallNs(0));
+        intake.push(Pending::default(), WallNs(0));
         let taken = intake.take(false).unwrap();
         assert_eq!(intake.take(false), None);
-        intake.put_back(taken, 0);
+        intake.put_back(taken, WallNs(0));
         assert!(intake.take(false).unwrap().requested);
     }
 
@@ -328,11 +328,11 @@ mod tests {
             since_ns,
             until_ns: since_ns + 5,
         };
-        intake.note_ended(MeterId(1), watch(1));
+        intake.note_ended(MeterId(1), watch(WallNs(1)));
         let kept = intake.ended();
-        intake.note_ended(MeterId(1), watch(9));
+        intake.note_ended(MeterId(1), watch(WallNs(9)));
         intake.ended_kept(kept.len());
-        assert_eq!(intake.ended(), [(MeterId(1), watch(9))]);
+        assert_eq!(intake.ended(), [(MeterId(1), watch(WallNs(9)))]);
     }
 
     #[test]
@@ -340,12 +340,12 @@ mod tests {
         let board = Arc::new(Board::default());
         let intake = Intake::new(4, Arc::clone(&board));
         let waiting = || board.snapshot().waiting;
-        intake.push(pulses(0..3), 0);
+        intake.push(pulses(0..3), WallNs(0));
         assert_eq!(waiting(), 3);
         let taken = intake.take(false).unwrap();
-        intake.push(pulses(3..4), 0);
+        intake.push(pulses(3..4), WallNs(0));
         assert_eq!((waiting(), intake.len()), (4, 1), "the disk is slow");
-        intake.put_back(taken, 0);
+        intake.put_back(taken, WallNs(0));
         assert_eq!(waiting(), 4);
         intake.take(false).unwrap();
         intake.settled();
@@ -361,7 +361,7 @@ mod tests {
                 other.wait(Duration::from_secs(60));
             }
         });
-        intake.push(pulses(0..1), 0);
+        intake.push(pulses(0..1), WallNs(0));
         waiter.join().unwrap();
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::grain::{Grain, ReadFrom};
 use super::handles::reader::Reader;
 use super::{JournalError, OpContext};
-use crate::model::{IdRange, LossCause, MeterRow, NS_PER_S, PulseGaps, View, WindowCount};
+use crate::model::{IdRange, LossCause, MeterRow, PulseGaps, View, WallNs, WindowCount};
 
 /// What was counted of one meter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,15 +30,15 @@ pub struct MeterPulses {
     /// The meter's name.
     pub meter: String,
     /// The last one before the span, where it was found.
-    pub before_ns: Option<i64>,
+    pub before_ns: Option<WallNs>,
     /// Their wall times, and whether those are estimated; in order.
-    pub stamps: Vec<(i64, bool)>,
+    pub stamps: Vec<(WallNs, bool)>,
     /// When its line was watched, ever, as ranges of seconds since 1970; in order.
     pub watched_s: Vec<(i64, i64)>,
 }
 
 impl MeterPulses {
-    fn cut(&mut self, from_ns: i64, to_ns: i64) {
+    fn cut(&mut self, from_ns: WallNs, to_ns: WallNs) {
         self.stamps.sort_unstable();
         self.stamps.dedup();
         self.watched_s.sort_unstable();
@@ -140,7 +140,7 @@ impl Reader {
         }
         let mut found: Vec<MeterPulses> = found.into_values().collect();
         for pulses in &mut found {
-            pulses.cut(from_s * NS_PER_S, to_s * NS_PER_S);
+            pulses.cut(WallNs::of_s(from_s), WallNs::of_s(to_s));
         }
         Ok(Some(found))
     }
@@ -155,7 +155,7 @@ impl Reader {
         from_s: i64,
         to_s: i64,
     ) -> Result<BTreeMap<String, i64>, JournalError> {
-        let (from_ns, to_ns) = (from_s * NS_PER_S, to_s * NS_PER_S);
+        let (from_ns, to_ns) = (WallNs::of_s(from_s), WallNs::of_s(to_s));
         // Mostly there were none, and no pulse needs to be looked at.
         let has_some = self.ledger()?.iter().any(|(_, cause, loss)| {
             *cause == LossCause::Restored && loss.first_ns < to_ns && loss.last_ns >= from_ns
@@ -229,7 +229,7 @@ impl Reader {
         };
         for ids in self.rolled()?.gaps(bounds) {
             self.each_pulse(ids, &mut |pulse| {
-                let at_s = pulse.wall_ns.div_euclid(NS_PER_S);
+                let at_s = pulse.wall_ns.s();
                 let one = WindowCount {
                     pulses: 1,
                     gaps: None,

@@ -115,6 +115,7 @@ mod tests {
     use std::io;
 
     use super::*;
+    use crate::model::WallNs;
 
     #[test]
     fn a_directory_that_is_read_only_or_full_is_called_so() {
@@ -140,7 +141,7 @@ mod tests {
     fn looking_for_the_reason_leaves_the_locks_of_sqlite() {
         use std::process::{Command, Stdio};
         let dir = tempfile::tempdir().unwrap();
-        let writer = crate::journal::db::open::open(dir.path(), 0)
+        let writer = crate::journal::db::open::open(dir.path(), WallNs(0))
             .unwrap()
             .connection;
         writer.execute_batch("BEGIN IMMEDIATE").unwrap();

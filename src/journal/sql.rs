@@ -3,7 +3,7 @@
 use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-use crate::model::{DestinationRow, IdRange, MeterRow, PulseId, SegmentRow};
+use crate::model::{DestinationRow, IdRange, MeterRow, PulseId, SegmentRow, WallNs};
 
 macro_rules! integer {
     ($($id:ident),*) => {$(
@@ -21,7 +21,7 @@ macro_rules! integer {
     )*};
 }
 
-integer!(MeterRow, DestinationRow, SegmentRow, PulseId);
+integer!(WallNs, MeterRow, DestinationRow, SegmentRow, PulseId);
 
 /// A range of ids, from a row whose two columns are the first and the last.
 pub(super) fn id_range(row: &Row<'_>) -> rusqlite::Result<IdRange> {

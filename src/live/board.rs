@@ -1,8 +1,7 @@
 //! The board itself: parts that are swapped by those who publish, and snapshots for those who read.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::delivery::{DeliveryLive, ViewsLive};
 use super::journal::JournalLive;
@@ -104,7 +103,6 @@ impl std::fmt::Debug for Subscription {
 #[derive(Default)]
 pub struct Board {
     now: Mutex<Snapshot>,
-    changed: Condvar,
     subscribers: Mutex<Vec<Weak<Wake>>>,
     has_subscribers: AtomicBool,
     capture_steps: AtomicU64,
@@ -125,16 +123,6 @@ impl Board {
     /// The number of the last change.
     pub fn version(&self) -> u64 {
         self.lock().version
-    }
-
-    /// Waits until anything has changed since `version`, for so long at most; returns the number of the last
-    /// change.
-    pub fn wait_for_change(&self, version: u64, timeout: Duration) -> u64 {
-        let waited = self
-            .changed
-            .wait_timeout_while(self.lock(), timeout, |now| now.version == version);
-        let (now, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        now.version
     }
 
     /// Has `wake` called at each change, by the stage that has published it, until what is returned is dropped.
@@ -202,7 +190,6 @@ impl Board {
     fn publish(&self, mut now: MutexGuard<'_, Snapshot>) {
         now.version += 1;
         drop(now);
-        self.changed.notify_all();
         if self.has_subscribers.load(Ordering::SeqCst) {
             self.wake_subscribers();
         }
@@ -252,18 +239,6 @@ mod tests {
         assert_eq!(after.version, before.version + 2);
         board.publish_waiting(3);
         assert_eq!(board.version(), after.version, "nothing is new");
-    }
-
-    #[test]
-    fn who_waits_is_woken_by_a_change() {
-        let board = Arc::new(Board::default());
-        let known = board.version();
-        assert_eq!(board.wait_for_change(known, Duration::ZERO), known);
-        let other = Arc::clone(&board);
-        let waiter =
-            std::thread::spawn(move || other.wait_for_change(known, Duration::from_secs(60)));
-        board.publish_journal(|journal| journal.durable = PulseId(1));
-        assert_eq!(waiter.join().unwrap(), known + 1);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::recent::RecentEdges;
 use super::stamps::Stamps;
 use crate::model::{FilterTally, Level, LineNow, LossCause, MeterId, MonoNs};
 
@@ -30,6 +31,8 @@ pub struct LineLive {
     pub last_edge_ns: Option<MonoNs>,
     /// The level after it.
     pub level: Option<Level>,
+    /// The last edges. Shared, because a snapshot is taken far more often than it is looked at.
+    pub recent: Arc<RecentEdges>,
     /// Pulses counted since the start, also those that still wait in memory.
     pub pulses: u64,
     /// When the last of them came.
@@ -50,6 +53,7 @@ impl LineLive {
             edges: 0,
             last_edge_ns: None,
             level: None,
+            recent: Arc::default(),
             pulses: 0,
             stamps: Stamps::default(),
             rejected: BTreeMap::new(),
@@ -104,6 +108,7 @@ impl CaptureLive {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::WallNs;
 
     #[test]
     fn a_line_is_not_read_since_it_was_last_read_whatever_the_reason() {
@@ -112,16 +117,16 @@ mod tests {
             why: why.map(str::to_owned),
         };
         let mut capture = CaptureLive {
-            lines: vec![LineLive::new("Import", now(10, Some("busy")))],
+            lines: vec![LineLive::new("Import", now(WallNs(10), Some("busy")))],
             lines_version: 1,
         };
-        capture.note_line(MeterId(0), now(20, Some("gone")));
-        assert_eq!(capture.lines[0].now, now(10, Some("gone")));
+        capture.note_line(MeterId(0), now(WallNs(20), Some("gone")));
+        assert_eq!(capture.lines[0].now, now(WallNs(10), Some("gone")));
         let version = capture.lines_version;
-        capture.note_line(MeterId(0), now(30, Some("gone")));
+        capture.note_line(MeterId(0), now(WallNs(30), Some("gone")));
         assert_eq!(capture.lines_version, version, "nothing is new");
-        capture.note_line(MeterId(0), now(40, None));
-        assert_eq!(capture.lines[0].now, now(40, None));
+        capture.note_line(MeterId(0), now(WallNs(40), None));
+        assert_eq!(capture.lines[0].now, now(WallNs(40), None));
         assert_eq!(
             (capture.lines_up(), capture.lines_version),
             (1, version + 1)

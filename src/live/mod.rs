@@ -9,6 +9,7 @@ mod delivery;
 mod journal;
 mod lines;
 mod meters;
+mod recent;
 pub mod silence;
 mod stamps;
 
@@ -17,4 +18,5 @@ pub use self::delivery::{DeliveryLive, TierLive, ViewsLive};
 pub use self::journal::{ClockLive, JournalLive, JournalPhase};
 pub use self::lines::{CaptureLive, LineLive};
 pub use self::meters::{MeterLive, MetersLive};
+pub use self::recent::{RecentEdge, RecentEdges};
 pub use self::stamps::Stamps;

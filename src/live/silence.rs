@@ -51,8 +51,8 @@ mod tests {
             .collect();
         let usual = usual_s(&hours, 240 * H).unwrap();
         assert!((13 * H..22 * H).contains(&usual), "{usual}");
-        assert!(!is_unusual(0, usual, 14 * H * NS_PER_S));
-        assert!(is_unusual(0, usual, 24 * H * NS_PER_S));
+        assert!(!is_unusual(WallNs(0), usual, WallNs::of_s(14 * H)));
+        assert!(is_unusual(WallNs(0), usual, WallNs::of_s(24 * H)));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! coarser one, so that a finer window that is not there does not mean that nothing was counted. Only where
 //! the finer windows add up to the coarser one do they tell all.
 
-use super::{NS_PER_S, View, WallNs};
+use super::{View, WallNs};
 
 const HOUR_S: i64 = 3_600;
 const FIVES: usize = 12;
@@ -126,7 +126,7 @@ impl HourCounts {
         for view in View::ALL {
             for after_s in starts(view) {
                 let pulses = self.get(view, after_s);
-                if pulses != 0 && told.window(after_s * NS_PER_S).0 == view {
+                if pulses != 0 && told.window(WallNs::of_s(after_s)).0 == view {
                     windows.push(Part {
                         view,
                         after_s,
@@ -155,7 +155,7 @@ impl HourCounts {
         let mut missed = Vec::new();
         for view in View::ALL {
             for after_s in starts(view) {
-                let is_told = told.window(after_s * NS_PER_S).0 <= view;
+                let is_told = told.window(WallNs::of_s(after_s)).0 <= view;
                 let pulses = theirs.get(view, after_s) - self.get(view, after_s);
                 if !is_told || pulses <= 0 {
                     continue;
@@ -189,8 +189,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::NS_PER_S;
 
-    const HOUR_NS: i64 = 1_767_268_800 * NS_PER_S;
+    const HOUR_NS: WallNs = WallNs::of_s(1_767_268_800);
 
     /// Pulses at these seconds of the hour.
     fn counted(seconds: &[i64]) -> HourCounts {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::gaps::{PulseGaps, WindowCount};
 use super::ids::{IdRange, MeterRow, PulseId};
-use super::time::{NS_PER_S, S_PER_DAY, WallNs};
+use super::time::{S_PER_DAY, WallNs};
 
 /// Seconds in a quarter of an hour. The journal keeps quarters for ever beside the views: every local day begins with one,
 /// and no server has them.
@@ -76,7 +76,7 @@ impl View {
 
     /// The start of the window that holds `wall_ns`, in seconds since 1970.
     pub fn start_of(self, wall_ns: WallNs) -> i64 {
-        self.floor_s(wall_ns.div_euclid(NS_PER_S))
+        self.floor_s(wall_ns.s())
     }
 
     /// The start of the window that holds the second `wall_s`.
@@ -189,7 +189,7 @@ impl WindowCounts {
             };
             self.counts.entry(window).or_default().add(count);
         }
-        let wall_s = wall_ns.div_euclid(NS_PER_S);
+        let wall_s = wall_ns.s();
         let quarter = (wall_s - wall_s.rem_euclid(QUARTER_S), meter);
         self.quarters.entry(quarter).or_default().add(count);
     }
@@ -213,21 +213,22 @@ impl WindowCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::NS_PER_S;
 
     #[test]
     fn a_window_holds_its_start_and_not_its_end() {
         let noon_s = 1_767_268_800;
         for view in View::ALL {
-            assert_eq!(view.start_of(noon_s * NS_PER_S), noon_s);
+            assert_eq!(view.start_of(WallNs::of_s(noon_s)), noon_s);
             assert_eq!(
-                view.start_of(noon_s * NS_PER_S - 1),
+                view.start_of(WallNs::of_s(noon_s) - 1),
                 noon_s - view.width_s()
             );
             let end_s = noon_s + view.width_s();
-            assert_eq!(view.start_of(end_s * NS_PER_S - 1), noon_s);
+            assert_eq!(view.start_of(WallNs::of_s(end_s) - 1), noon_s);
             assert_eq!(View::from_word(view.as_str()), Some(view));
         }
-        assert_eq!(View::Minute.start_of(-1), -60, "also before 1970");
+        assert_eq!(View::Minute.start_of(WallNs(-1)), -60, "also before 1970");
     }
 
     #[test]
@@ -245,7 +246,7 @@ mod tests {
         let mut tally = WindowCounts::default();
         let hour_s = 1_767_268_800;
         for (id, s) in [(4, 0), (5, 59), (6, 60), (7, 3_599), (3, 300)] {
-            tally.add(PulseId(id), MeterRow(1), (hour_s + s) * NS_PER_S, None);
+            tally.add(PulseId(id), MeterRow(1), WallNs::of_s(hour_s + s), None);
         }
         let of = |view| {
             tally

@@ -15,7 +15,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::View;
-use crate::model::{NS_PER_S, WallNs};
+use crate::model::WallNs;
 
 /// Pulses by meter's name and start of the window.
 pub type Counts = BTreeMap<(String, i64), i64>;
@@ -35,7 +35,7 @@ impl ViewRead {
     pub fn add(&mut self, view: View, meter: &str, time_ns: WallNs, pulses: i64) {
         let start_s = view.start_of(time_ns);
         let window = (meter.to_owned(), start_s);
-        if time_ns != start_s * NS_PER_S && pulses != 0 {
+        if time_ns != WallNs::of_s(start_s) && pulses != 0 {
             self.strays.entry(window.clone()).or_default().push(time_ns);
         }
         *self.counts.entry(window).or_default() += pulses;
@@ -372,9 +372,9 @@ mod tests {
     #[test]
     fn a_stray_point_counts_in_its_window_and_is_to_become_nothing() {
         let mut found = ViewRead::default();
-        found.add(View::FiveMinutes, "Import", START_S * NS_PER_S, 300);
-        found.add(View::FiveMinutes, "Import", (START_S + 30) * NS_PER_S, 30);
-        found.add(View::FiveMinutes, "Import", (START_S + 40) * NS_PER_S, 0);
+        found.add(View::FiveMinutes, "Import", WallNs::of_s(START_S), 300);
+        found.add(View::FiveMinutes, "Import", WallNs::of_s(START_S + 30), 30);
+        found.add(View::FiveMinutes, "Import", WallNs::of_s(START_S + 40), 0);
         let coverage = Coverage::new([("Import".to_owned(), START_S, START_S + 300)]);
         let sides = Sides {
             view: View::FiveMinutes,
@@ -389,7 +389,7 @@ mod tests {
         let differences = sides.differences(&BTreeSet::from(["Import"]));
         assert_eq!(differences.len(), 1);
         assert_eq!(differences[0].verdict, WindowVerdict::Write(300));
-        assert_eq!(differences[0].strays, [(START_S + 30) * NS_PER_S]);
+        assert_eq!(differences[0].strays, [WallNs::of_s(START_S + 30)]);
         assert!(
             sides.differences(&BTreeSet::from(["Export"])).is_empty(),
             "not ours"

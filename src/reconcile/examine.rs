@@ -11,9 +11,7 @@ use super::server::Server;
 pub use super::trouble::Trouble;
 use crate::influx::line_protocol::LineEncoder;
 use crate::journal::{JournalError, Reader};
-use crate::model::{
-    DestinationRow, FIELD, IdRange, MeterRow, NS_PER_S, PulseId, TAG, Tier, View, WallNs,
-};
+use crate::model::{DestinationRow, FIELD, IdRange, MeterRow, PulseId, TAG, Tier, View, WallNs};
 use crate::server::failure::Failure;
 use crate::server::request_size::RequestSize;
 
@@ -174,7 +172,7 @@ impl Examiner<'_> {
     ) -> Result<Vec<(PulseId, MeterRow, WallNs)>, JournalError> {
         match (&self.reader, self.destination) {
             (Some(reader), Some(row)) => {
-                reader.quarantined(row, from_s * NS_PER_S, to_s * NS_PER_S)
+                reader.quarantined(row, WallNs::of_s(from_s), WallNs::of_s(to_s))
             }
             _ => Ok(Vec::new()),
         }
@@ -206,7 +204,7 @@ impl Examiner<'_> {
             for stray_ns in &difference.strays {
                 queue.push(&line, (0, *stray_ns), of)?;
             }
-            queue.push(&line, (pulses, difference.start_s * NS_PER_S), of)?;
+            queue.push(&line, (pulses, WallNs::of_s(difference.start_s)), of)?;
             written += 1;
         }
         let outcome = queue.finish()?;

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use crate::civil::{dates, day_of};
-use crate::model::Spans;
-use crate::model::{MonoNs, NS_PER_S};
+use crate::model::MonoNs;
+use crate::model::{Spans, WallNs};
 
 const DAY_S: i64 = 86_400;
 
@@ -23,7 +23,7 @@ impl Held {
     /// A window was refused; its day is tried again at that time, or earlier if that was said before.
     pub(super) fn hold(&mut self, (from_s, to_s): (i64, i64), now_ns: MonoNs, until_ns: MonoNs) {
         self.windows.add(from_s, to_s);
-        let next_ns = self.days.entry(day_of(from_s * NS_PER_S)).or_default();
+        let next_ns = self.days.entry(day_of(WallNs::of_s(from_s))).or_default();
         if *next_ns <= now_ns {
             *next_ns = until_ns;
         }
@@ -55,8 +55,9 @@ impl Held {
 
     /// The days with windows that were refused, for people; None: there is none.
     pub(super) fn dates(&self) -> Option<String> {
-        let of =
-            |(from_s, to_s): (i64, i64)| day_of(from_s * NS_PER_S)..=day_of((to_s - 1) * NS_PER_S);
+        let of = |(from_s, to_s): (i64, i64)| {
+            day_of(WallNs::of_s(from_s))..=day_of(WallNs::of_s(to_s - 1))
+        };
         let mut days: Vec<i64> = self.windows.iter().flat_map(of).collect();
         days.dedup();
         (!days.is_empty()).then(|| dates(days.into_iter()))

@@ -135,7 +135,7 @@ impl Server for InfluxServer {
 
 fn nanoseconds(time: &str) -> Option<WallNs> {
     let time: jiff::Timestamp = time.parse().ok()?;
-    i64::try_from(time.as_nanosecond()).ok()
+    i64::try_from(time.as_nanosecond()).ok().map(WallNs)
 }
 
 /// A number of pulses; one that somebody wrote as a float counts as well.

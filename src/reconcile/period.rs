@@ -14,7 +14,7 @@ use crate::config::{InfluxSettings, Loaded, destination_name};
 use crate::influx;
 use crate::journal::JournalError;
 use crate::journal::Reader;
-use crate::model::{NS_PER_S, S_PER_DAY, Tier, View};
+use crate::model::{S_PER_DAY, Tier, View};
 use crate::server::failure::Failure;
 use crate::server::request_size::RequestSize;
 
@@ -126,7 +126,7 @@ pub fn audit_period(
         measurement: &influx.measurement,
         size: &mut size,
     };
-    let now_s = SystemClock.wall_ns().div_euclid(NS_PER_S);
+    let now_s = SystemClock.wall_ns().s();
     let kept_s = i64::from(loaded.settings.journal.raw_retention_d) * S_PER_DAY;
     let options = Options {
         levels: request.levels.clone(),

@@ -72,7 +72,7 @@ impl<'a> PointQueue<'a> {
         (pulses, time_ns): (i64, WallNs),
         of: usize,
     ) -> Result<(), Trouble> {
-        line.push(&mut self.body, pulses, time_ns);
+        line.push(&mut self.body, pulses, time_ns.0);
         let end = self.body.len();
         self.waiting.push(Waiting { end, time_ns, of });
         if self.waiting.len() >= self.size.lines() {
@@ -205,7 +205,7 @@ mod tests {
                 return Err(self.refusal.clone());
             }
             let kept = stamps.iter().filter(|stamp| {
-                **stamp >= self.keeps_from_ns && Some(day_of(**stamp)) != self.other_type
+                **stamp >= self.keeps_from_ns && Some(day_of(WallNs(**stamp))) != self.other_type
             });
             let before = self.taken.len();
             self.taken.extend(kept);
@@ -255,7 +255,7 @@ mod tests {
             // Ten lines a difference, not in the order of time.
             for time_ns in (0..2_000).rev() {
                 let of = usize::try_from(time_ns / 10).unwrap();
-                queue.push(&line, (1, time_ns), of).unwrap();
+                queue.push(&line, (1, WallNs(time_ns)), of).unwrap();
             }
             let outcome = queue.finish().unwrap();
             assert_eq!(outcome.lines, 1_700);
@@ -280,7 +280,7 @@ mod tests {
         let mut size = RequestSize::new(8);
         let mut queue = PointQueue::new(&mut server, Tier::Raw, &mut size);
         let line = LineEncoder::new("p", &[("t", "a")], "v").unwrap();
-        queue.push(&line, (1, 7), 0).unwrap();
+        queue.push(&line, (1, WallNs(7)), 0).unwrap();
         assert!(matches!(queue.finish(), Err(Trouble::Server(_))));
     }
 
@@ -301,19 +301,19 @@ mod tests {
         // Two meters, one after the other: days come back in the request.
         for of in 0..144 {
             let hour = i64::try_from(of % 72).unwrap();
-            queue.push(&line, (1, stamp(hour)), of).unwrap();
+            queue.push(&line, (1, WallNs(stamp(hour))), of).unwrap();
         }
         let outcome = queue.finish().unwrap();
         let held = (24..48).chain(96..120).map(|of| (of, Failed::Held));
         assert_eq!(outcome.failed, held.collect());
         assert_eq!(outcome.lines, 96);
-        let days: Vec<i64> = server.taken.iter().map(|ns| day_of(*ns)).collect();
+        let days: Vec<i64> = server.taken.iter().map(|ns| day_of(WallNs(*ns))).collect();
         assert!(!days.contains(&20_001));
 
         // A request of that day alone is not sent twice.
         server.requests = 0;
         let mut queue = PointQueue::new(&mut server, Tier::Raw, &mut size);
-        queue.push(&line, (1, stamp(30)), 0).unwrap();
+        queue.push(&line, (1, WallNs(stamp(30))), 0).unwrap();
         assert_eq!(queue.finish().unwrap().failed, [(0, Failed::Held)].into());
         assert_eq!(server.requests, 1);
     }

@@ -23,6 +23,15 @@ pub struct Writers {
     pub raw: bool,
 }
 
+/// What decides whether there is something to compare: while it is the same nothing is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ComparedAt {
+    pub(super) commits: u64,
+    pub(super) closed_s: i64,
+    /// The minute of the wall clock: windows settle, and what is held comes up again, by the minute.
+    pub(super) minute_s: i64,
+}
+
 /// The stage.
 #[derive(Debug)]
 pub struct Reconciler {
@@ -47,6 +56,8 @@ pub struct Reconciler {
     /// When the last look began; None: none yet.
     pub(super) looked_ns: Option<MonoNs>,
     pub(super) saw_failing: bool,
+    /// What there was to compare with when there was nothing left to do; None: there may be something.
+    pub(super) nothing_left: Option<ComparedAt>,
     pub(super) condition: Reminder,
     pub(super) random: fastrand::Rng,
 }
@@ -93,6 +104,7 @@ impl Reconciler {
             lanes,
             readable: true,
             saw_failing: false,
+            nothing_left: None,
             condition: Reminder::default(),
             random: fastrand::Rng::new(),
         })

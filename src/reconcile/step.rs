@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::lane::{self, Bounds, Stretch, StretchKind};
-use super::reconciler::Reconciler;
+use super::reconciler::{ComparedAt, Reconciler};
 use super::tell;
 use super::trouble::{Trouble, asks_for_less};
 use super::turn::Turn;
@@ -11,7 +11,7 @@ use crate::clock::segment::EARLIEST_WALL_NS;
 use crate::config::Downsampling;
 use crate::journal::{Changed, DeliveryNews, JournalError, Looked, Mark, Reconciled};
 use crate::live::DeliveryLive;
-use crate::model::{MonoNs, NS_PER_S, Spans, Tier, View};
+use crate::model::{MonoNs, NS_PER_S, Spans, Tier, View, WallNs};
 use crate::server::failure::{Failure, Hold, Verdict, judge};
 
 /// What [`Reconciler::step`] did, and when to call it again.
@@ -45,11 +45,21 @@ impl Reconciler {
         if self.clock.wall_ns() < EARLIEST_WALL_NS || mark.closed_s == 0 {
             return Ok(ReconcileStep::Pause(IDLE));
         }
-        self.begin_looks(mark, now_ns)?;
-        let mut keeping = false;
+        let looks = self.begin_looks(mark, now_ns)?;
+        let seen = ComparedAt {
+            commits: mark.commits,
+            closed_s: mark.closed_s,
+            minute_s: View::Minute.start_of(self.clock.wall_ns()),
+        };
+        if self.nothing_left.take() == Some(seen) && !looks {
+            self.nothing_left = Some(seen);
+            return Ok(ReconcileStep::Pause(IDLE));
+        }
+        let (mut keeping, mut waiting) = (false, false);
         for index in 0..self.lanes.len() {
             let lane = &self.lanes[index];
             if lane.not_before_ns > now_ns || self.is_held_up(lane.level) {
+                waiting = true;
                 continue;
             }
             if !self.is_kept(index, mark)? {
@@ -75,14 +85,21 @@ impl Reconciler {
                 }
                 Ok(Turn::Unreadable) => return Ok(ReconcileStep::Again),
                 Err(Trouble::Journal(failed)) => return Err(failed),
-                Err(Trouble::Server(failure)) => self.trouble(index, &failure, now_ns),
+                Err(Trouble::Server(failure)) => {
+                    self.trouble(index, &failure, now_ns);
+                    waiting = true;
+                }
             }
         }
-        Ok(ReconcileStep::Pause(if keeping { KEEPING } else { IDLE }))
+        if keeping {
+            return Ok(ReconcileStep::Pause(KEEPING));
+        }
+        self.nothing_left = (!waiting).then_some(seen);
+        Ok(ReconcileStep::Pause(IDLE))
     }
 
-    /// Looks are due at the start, once a day, and when the server is back.
-    fn begin_looks(&mut self, mark: Mark, now_ns: MonoNs) -> Result<(), JournalError> {
+    /// Looks are due at the start, once a day, and when the server is back. True if they are now.
+    fn begin_looks(&mut self, mark: Mark, now_ns: MonoNs) -> Result<bool, JournalError> {
         let delivery = self.board.snapshot().delivery;
         let failing = delivery.is_some_and(|delivery| delivery.is_failing);
         let back = std::mem::replace(&mut self.saw_failing, failing) && !failing;
@@ -90,19 +107,20 @@ impl Reconciler {
             .looked_ns
             .is_some_and(|looked_ns| now_ns - looked_ns >= LOOK_EVERY_NS);
         let first = self.looked_ns.is_none();
-        if back || day || first {
+        let begin = back || day || first;
+        if begin {
             self.looked_ns = Some(now_ns);
             for index in 0..self.lanes.len() {
                 self.look_back(index, mark, back || first)?;
             }
         }
-        Ok(())
+        Ok(begin)
     }
 
     /// Begins a look of a lane. `catch_up`: its windows have not been written for a while.
     fn look_back(&mut self, index: usize, mark: Mark, catch_up: bool) -> Result<(), JournalError> {
         let level = self.lanes[index].level;
-        let now_s = self.clock.wall_ns().div_euclid(NS_PER_S);
+        let now_s = self.clock.wall_ns().s();
         // A server that could not be read is asked again.
         self.readable = true;
         if catch_up {
@@ -126,16 +144,14 @@ impl Reconciler {
 
     /// What of a lane can be compared now; None: nothing.
     fn bounds(&self, index: usize, mark: Mark) -> Result<Option<Bounds>, JournalError> {
-        let now_s = self.clock.wall_ns().div_euclid(NS_PER_S);
+        let now_s = self.clock.wall_ns().s();
         let lane = &self.lanes[index];
         let view = lane.level.windows();
         let Some(first_s) = self.reader.first_window(view)? else {
             return Ok(None);
         };
         // A wall clock that is ahead must give up nothing.
-        let sure_s = mark
-            .sure_ns
-            .map_or(mark.closed_s, |ns| ns.div_euclid(NS_PER_S));
+        let sure_s = mark.sure_ns.map_or(mark.closed_s, WallNs::s);
         let kept_s = match lane.level {
             Tier::Raw => Some(self.raw_from_s(sure_s.min(now_s))),
             Tier::View(view) => view.kept_from_s(sure_s.min(now_s)),
@@ -203,7 +219,7 @@ impl Reconciler {
         bounds: Bounds,
         mark: Mark,
     ) -> Result<(), JournalError> {
-        let now_s = self.clock.wall_ns().div_euclid(NS_PER_S);
+        let now_s = self.clock.wall_ns().s();
         let lane = &mut self.lanes[index];
         lane.failures = 0;
         let was_away = lane.trouble.take().is_some_and(|(word, _)| is_away(word));

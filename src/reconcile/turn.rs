@@ -167,7 +167,7 @@ impl Reconciler {
     /// Raw says what another writer has counted. While a window is young that is asked only where it
     /// matters at once: the window is looked at again.
     fn ask_raw(&self, stretch: &Stretch, bounds: Bounds) -> AskRaw {
-        let now_s = self.clock.wall_ns().div_euclid(NS_PER_S);
+        let now_s = self.clock.wall_ns().s();
         let Some(raw) = self.lanes.iter().find(|lane| lane.level == Tier::Raw) else {
             return AskRaw::Never;
         };

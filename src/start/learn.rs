@@ -158,7 +158,8 @@ impl Learning {
                     "the disk does not answer; the kernel counts on for the line requests of the run before"
                 );
             }
-            if let Some(text) = status_text(&Snapshot::default(), (began_ns, began_ns)) {
+            if let Some(text) = status_text(&Snapshot::default(), (began_ns, SystemClock.wall_ns()))
+            {
                 systemd::status(&text);
             }
             systemd::alive();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::capture::recorded::RecordingError;
 use crate::daemon::RunError;
+use crate::model::WallNs;
 use crate::system::systemd::StoredDescriptor;
 
 /// What a run counts.
@@ -20,8 +21,8 @@ pub enum Counted {
     Simulated {
         /// The same seed and start give the same pulses.
         seed: u64,
-        /// From when on it runs at its speed, by its own wall clock, in nanoseconds since 1970.
-        from_ns: i64,
+        /// From when on it runs at its speed, by its own wall clock.
+        from_ns: WallNs,
         /// So much of its past is counted first, as fast as it goes, in nanoseconds.
         past_ns: i64,
         /// It ends after so much of its own time, in nanoseconds; None: it goes on.

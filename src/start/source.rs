@@ -60,10 +60,10 @@ pub(super) fn start(
             span_ns,
             speed,
         } => {
-            let begin_ns = from_ns.saturating_sub(past_ns);
+            let begin_ns = from_ns.saturating_add(past_ns.saturating_neg());
             let pace = Pace::with_past(
                 SIMULATED_START_NS,
-                begin_ns - SIMULATED_START_NS,
+                begin_ns.ahead_of(SIMULATED_START_NS),
                 speed,
                 past_ns.saturating_add(SIMULATED_START_NS),
             );

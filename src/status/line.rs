@@ -87,28 +87,37 @@ mod tests {
     use super::*;
 
     fn told(why: Option<&str>) -> Option<(WallNs, Option<String>)> {
-        Some((7, why.map(str::to_owned)))
+        Some((WallNs(7), why.map(str::to_owned)))
     }
 
     #[test]
     fn a_line_is_read_only_where_the_running_daemon_says_so() {
         let is_read = |daemon, told| {
-            let line = line_status(daemon, false, told, Some(5));
+            let line = line_status(daemon, false, told, Some(WallNs(5)));
             line.map(|line| (line.is_read, line.since_ns))
         };
-        assert_eq!(is_read(Daemon::Running, told(None)), Some((true, Some(7))));
+        assert_eq!(
+            is_read(Daemon::Running, told(None)),
+            Some((true, Some(WallNs(7))))
+        );
         assert_eq!(
             is_read(Daemon::Running, told(Some("busy"))),
-            Some((false, Some(7)))
+            Some((false, Some(WallNs(7))))
         );
-        assert_eq!(is_read(Daemon::Running, None), Some((false, Some(5))));
+        assert_eq!(
+            is_read(Daemon::Running, None),
+            Some((false, Some(WallNs(5))))
+        );
         for told in [told(None), told(Some("busy")), None] {
-            assert_eq!(is_read(Daemon::Stopped, told), Some((false, Some(5))));
+            assert_eq!(
+                is_read(Daemon::Stopped, told),
+                Some((false, Some(WallNs(5))))
+            );
         }
         assert_eq!(is_read(Daemon::Unseen, told(None)), None);
         assert_eq!(
             is_read(Daemon::Unseen, told(Some("busy"))),
-            Some((false, Some(7)))
+            Some((false, Some(WallNs(7))))
         );
     }
 

@@ -103,7 +103,7 @@ mod tests {
 
     fn text(board: &Board) -> String {
         let now_ns = 100 * NS_PER_S;
-        status_text(&board.snapshot(), (now_ns, now_ns)).unwrap_or_default()
+        status_text(&board.snapshot(), (now_ns, WallNs(now_ns))).unwrap_or_default()
     }
 
     #[test]
@@ -114,7 +114,10 @@ mod tests {
             "before there are lines"
         );
         let why = Some("GPIO20 is in use".to_owned());
-        let now = LineNow { since_ns: 0, why };
+        let now = LineNow {
+            since_ns: WallNs(0),
+            why,
+        };
         board.publish_capture(|capture| capture.lines = vec![LineLive::new("Import", now)]);
         assert_eq!(text(&board), "line_not_read Import: GPIO20 is in use");
         let opening = |refused| JournalPhase::Opening {

@@ -14,7 +14,7 @@ use crate::live::{
     ClockLive, DeliveryLive, JournalLive, MeterLive, MetersLive, Snapshot, TierLive, ViewsLive,
     silence,
 };
-use crate::model::{IdRange, LineNow, NS_PER_S, PulseId, WallNs};
+use crate::model::{IdRange, LineNow, PulseId, WallNs};
 
 /// What the snapshot is to be of.
 #[derive(Debug, Clone, Copy)]
@@ -126,7 +126,7 @@ struct Told {
 
 impl Told {
     fn line(&self, meter: &str) -> Option<LineStatus> {
-        let until_ns = self.until_s.get(meter).map(|until_s| until_s * NS_PER_S);
+        let until_ns = self.until_s.get(meter).copied().map(WallNs::of_s);
         let told = self.lines.get(meter);
         let told = told.map(|told| (told.since_ns, told.why.clone()));
         line_status(self.daemon, self.is_simulated, told, until_ns)

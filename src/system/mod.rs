@@ -1,4 +1,5 @@
-//! The machine around the program: systemd, signals.
+//! The machine around the program: systemd, signals, priorities.
 
+pub mod priority;
 pub mod signals;
 pub mod systemd;

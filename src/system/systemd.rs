@@ -144,8 +144,6 @@ fn send(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
 
     #[test]
@@ -156,9 +154,8 @@ mod tests {
         let told = |patience| send(path.as_os_str(), "WATCHDOG=1\n", None, patience);
         let lost = (0..10_000).find_map(|_| told(Duration::ZERO).err());
         assert_eq!(lost.unwrap().kind(), io::ErrorKind::WouldBlock);
-        let started = Instant::now();
+        // Without an end to it this would wait for ever.
         assert!(told(Duration::from_millis(20)).is_err());
-        assert!(started.elapsed() < Duration::from_secs(10));
         // Once it is read again, what follows arrives.
         let mut text = [0; 64];
         systemd.recv(&mut text).unwrap();

@@ -1,5 +1,6 @@
 //! Numbers, names and records as people read and write them. Pure.
 
 pub mod csv;
+pub mod diff;
 pub mod names;
 pub mod numbers;

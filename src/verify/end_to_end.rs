@@ -7,7 +7,7 @@ use crate::config::InfluxSettings;
 use crate::influx::error::chain;
 use crate::influx::line_protocol::LineEncoder;
 use crate::influx::{Client, flux};
-use crate::model::{FIELD, NS_PER_S, TAG};
+use crate::model::{FIELD, TAG};
 
 /// A point goes to a series of its own, comes back, and is deleted again.
 pub(super) fn end_to_end(
@@ -23,7 +23,7 @@ pub(super) fn end_to_end(
         return Ok(());
     };
     let mut body = Vec::new();
-    line.push(&mut body, 1, wall_ns);
+    line.push(&mut body, 1, wall_ns.0);
     let began_ns = SystemClock.mono_ns();
     let check = match client.write(&influx.raw_bucket, &body, false) {
         Err(error) => {
@@ -31,7 +31,7 @@ pub(super) fn end_to_end(
             Check::bad(what, chain(&error), remedy)
         }
         Ok(()) => {
-            let now_s = wall_ns.div_euclid(NS_PER_S);
+            let now_s = wall_ns.s();
             let reading = format!(
                 "from(bucket: {}) |> range(start: {}, stop: {}) |> filter(fn: (r) => r._measurement == {} \
                  and r.{TAG} == {})",

@@ -9,6 +9,7 @@ use crate::config::{Loaded, MeterSettings};
 use crate::journal::Reader;
 use crate::journal::is_locked;
 use crate::status::{Condition, Status};
+use crate::text::names;
 
 /// The line requests that this journal knows, and whether their daemon runs.
 struct KnownRequests {
@@ -136,7 +137,12 @@ pub(super) fn filters(status: &Status, checks: &mut Checks<'_>) -> Result<(), Ve
             _ => continue,
         };
         let what = format!("pulses of {meter}");
-        let remedy = format!("{}; {}", condition.matter(), condition.remedy());
+        let tune = names::shell_word(&meter);
+        let remedy = format!(
+            "{}; {}; `powerlogger tune {tune}` finds what fits",
+            condition.matter(),
+            condition.remedy()
+        );
         checks.add(Check::bad(what, seen, remedy))?;
     }
     Ok(())

@@ -5,7 +5,6 @@ use super::error::VerifyError;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
 use crate::journal::{Reader, Window};
-use crate::model::NS_PER_S;
 use crate::model::View;
 
 /// So far back is looked.
@@ -57,7 +56,7 @@ pub(super) fn wear(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), Verif
     let Ok(reader) = Reader::open(&loaded.settings.journal.dir) else {
         return Ok(());
     };
-    let now_s = SystemClock.wall_ns() / NS_PER_S;
+    let now_s = SystemClock.wall_ns().s();
     let windows = reader.windows(View::Minute, now_s - HISTORY_S, now_s)?;
     let interval_ms = loaded.settings.journal.sync_interval_ms;
     let Some(gb) = gb_a_year(&windows, interval_ms, now_s) else {

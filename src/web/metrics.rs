@@ -221,7 +221,7 @@ fn of_meters(lines: &mut Lines, status: &Status, present: &Present) {
     );
     for meter in meters {
         if let Some(last_ns) = meter.last_pulse_ns {
-            let seconds = exact(last_ns.div_euclid(1_000_000)) / 1e3;
+            let seconds = exact(last_ns.ms()) / 1e3;
             lines.sample(name, &[("meter", &meter.name)], seconds);
         }
     }

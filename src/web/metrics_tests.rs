@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::live::Snapshot;
-use crate::model::{Loss, LossCause};
+use crate::model::{Loss, LossCause, WallNs};
 
 const WITHOUT: &str = "W\"\u{e4}rme\\x";
 
@@ -12,10 +12,10 @@ fn state() -> (Status, Present) {
     let mut now = Snapshot::default();
     let meters = std::sync::Arc::make_mut(&mut now.meters);
     let meter = meters.entry(WITHOUT);
-    (meter.pulses, meter.last_pulse_ns) = (1_500, Some(1_792_936_992_250_000_000));
-    meter.lose(LossCause::Bounce, Loss::at(3, 1));
-    meter.lose(LossCause::Refused, Loss::at(2, 1));
-    let status = Status::from_board(&now, 1_792_936_993_000_000_000);
+    (meter.pulses, meter.last_pulse_ns) = (1_500, Some(WallNs(1_792_936_992_250_000_000)));
+    meter.lose(LossCause::Bounce, Loss::at(3, WallNs(1)));
+    meter.lose(LossCause::Refused, Loss::at(2, WallNs(1)));
+    let status = Status::from_board(&now, WallNs(1_792_936_993_000_000_000));
     (status, Present::of(&now, &[], 0))
 }
 

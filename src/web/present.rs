@@ -66,7 +66,7 @@ impl Present {
                 role: settings.role,
                 imp_per_kwh,
                 is_read: line.is_some_and(LineLive::is_read),
-                since_s: line.map_or(0, |line| line.now.since_ns.div_euclid(NS_PER_S)),
+                since_s: line.map_or(0, |line| line.now.since_ns.s()),
                 rate: worth.zip(line).map(|(worth, line)| {
                     let mut rate = rate_of(settings, worth, &earlier, line);
                     if line.is_read() {

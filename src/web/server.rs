@@ -17,6 +17,7 @@ use super::guard::Guard;
 use super::source::Source;
 use super::writers::Writers;
 use crate::config::{Listen, WebSettings};
+use crate::system::priority;
 
 /// How long the end waits for answers that are under way.
 const END_MAX: Duration = Duration::from_millis(500);
@@ -55,6 +56,7 @@ impl Web {
         let (ending, ended) = watch::channel(false);
         let thread = std::thread::Builder::new().name("web".to_owned());
         let thread = thread.spawn(move || {
+            priority::give_way();
             runtime.block_on(serve(source, doors, ended));
             // A disk that does not answer keeps its threads, and holds up nobody.
             runtime.shutdown_background();

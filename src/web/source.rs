@@ -19,7 +19,7 @@ use crate::config::described::Described;
 use crate::config::{MeterSettings, SiteSettings};
 use crate::energy::periods::Calendar;
 use crate::journal::{JournalError, Reader, Refusal};
-use crate::live::{Board, Subscription};
+use crate::live::{Board, Snapshot, Subscription};
 use crate::model::{MonoNs, Notice, WallNs};
 use crate::status::Status;
 
@@ -181,6 +181,16 @@ impl Source {
         self.clock.wall_ns()
     }
 
+    /// The clock that stamps the edges.
+    pub(super) fn mono_ns(&self) -> MonoNs {
+        self.clock.mono_ns()
+    }
+
+    /// What the board shows.
+    pub(super) fn board(&self) -> Snapshot {
+        self.board.snapshot()
+    }
+
     /// What is known of each configured meter at this moment.
     pub(super) fn present(&self) -> Present {
         let meters = &self.in_use().meters;
@@ -216,7 +226,7 @@ impl Source {
     /// What was served so far.
     pub(super) fn served(&self) -> Served {
         self.with(|told| Served {
-            started_s: (told.started_ns / 1_000_000) as f64 / 1e3,
+            started_s: told.started_ns.ms() as f64 / 1e3,
             answers: told
                 .answers
                 .iter()

@@ -22,7 +22,7 @@ use powerlogger::influx::{flux, proxy};
 use powerlogger::journal::salvage::{Arrival, Foreign, KnownSegments, would_raise};
 use powerlogger::journal::{Journal, Reader, Registers, open_database};
 use powerlogger::model::{
-    DestinationRow, Edge, EdgeKind, FilterState, IdRange, MeterId, MeterRow, Reading, View,
+    DestinationRow, Edge, EdgeKind, FilterState, IdRange, MeterId, MeterRow, Reading, View, WallNs,
 };
 use powerlogger::server::RetryPolicy;
 use powerlogger::server::connection::failure;
@@ -32,7 +32,7 @@ use powerlogger::system::systemd::StoredDescriptor;
 use rusqlite::Connection;
 
 /// 2026-06-21T12:00:00Z.
-const WALL: i64 = 1_782_043_200_000_000_000;
+const WALL: WallNs = WallNs::of_s(1_782_043_200);
 
 /// A target.
 pub(crate) struct Target {

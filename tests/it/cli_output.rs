@@ -209,6 +209,24 @@ fn what_is_shown_of_a_journal() {
 }
 
 #[test]
+fn what_tune_says_of_recordings() {
+    let home = Home::new(CONFIG);
+    let waves = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/waveforms");
+    let mut shown = String::new();
+    for name in ["steady-led.txt", "2ms-flashes.txt"] {
+        fs::copy(waves.join(name), home.0.path().join(name)).unwrap();
+        shown += &home.all(&[&format!("tune Flat --recording {name}")]);
+    }
+    shown += &home.all(&[
+        "tune Flat --recording steady-led.txt --write",
+        "tune Flat --recording steady-led.txt --write --yes",
+        "tune Flat --recording steady-led.txt --load-w 1200",
+        "tune Flat --recording none.txt",
+    ]);
+    compare("tune.txt", &shown);
+}
+
+#[test]
 fn what_is_said_of_configuration_and_server() {
     let home = Home::new(CONFIG);
     let bad =

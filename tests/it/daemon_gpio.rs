@@ -92,7 +92,8 @@ fn assert_all_there(daemon: &Daemon, meter: &str, hand: &Hand) {
     for (number, (done, wall_ns)) in made.iter().zip(&kept).enumerate() {
         assert!(
             done.is_at(*wall_ns - offset_ns),
-            "{meter} {number}: {done:?} {wall_ns}"
+            "{meter} {number}: {done:?}, stamped {} ns after its begin",
+            wall_ns - offset_ns - done.before_ns
         );
     }
 }

@@ -1,10 +1,11 @@
 //! What the fake can do and a real InfluxDB 2 cannot: ticks when the test says so, faults on demand,
 //! and a loud refusal of whatever it does not know.
 
+use crate::support::fake_influx::shapes::{self, POINTS, TASK};
 use crate::support::fake_influx::store::Point;
 use crate::support::fake_influx::{FakeInflux, Fault};
-use crate::support::remote::{OPERATOR, ORG, Remote, of_fake, start_fake, text};
-use powerlogger::influx::Answer;
+use crate::support::remote::{OPERATOR, ORG, Remote, is_readable, of_fake, start_fake, text};
+use powerlogger::influx::{Answer, flux};
 use serde_json::{Value, json};
 
 const MINUTE_NS: i64 = 60_000_000_000;
@@ -12,15 +13,29 @@ const MINUTE_NS: i64 = 60_000_000_000;
 /// 2026-06-01T12:00:00Z.
 const NOON_NS: i64 = 1_780_315_200_000_000_000;
 
-/// Counts the last two whole minutes of `raw` into `sums`, ten seconds after each tick.
-const COUNTING: &str = "import \"date\"\n\
-    option task = {name: \"count\", every: 1m, offset: 10s}\n\
-    stop = date.truncate(t: now(), unit: 1m)\n\
-    start = date.sub(from: stop, d: 2m)\n\
-    from(bucket: \"raw\") |> range(start: start, stop: stop)\n\
-    |> filter(fn: (r) => r._measurement == \"m\" and r._field == \"f\")\n\
-    |> aggregateWindow(every: 1m, fn: sum, timeSrc: \"_start\", createEmpty: false)\n\
-    |> to(bucket: \"sums\", org: \"home\")";
+/// The task of a view, between these buckets: counts the last two whole minutes.
+fn counting(from: &str, to: &str, offset: &str) -> String {
+    shapes::fill(
+        TASK,
+        &[
+            ("name", "\"count\""),
+            ("every", "1m"),
+            ("offset", offset),
+            ("reach", "2m"),
+            ("bucket", &flux::string(from)),
+            ("measurement", "\"m\""),
+            ("field", "\"f\""),
+            ("to", &flux::string(to)),
+            ("org_by", "org"),
+            ("org", &flux::string(ORG)),
+        ],
+    )
+}
+
+/// Counts `raw` into `sums`, ten seconds after each tick.
+fn first_task() -> String {
+    counting("raw", "sums", "10s")
+}
 
 /// A fake whose clock stands 30 seconds before noon, with the two buckets.
 fn fake() -> (FakeInflux, Remote) {
@@ -64,7 +79,7 @@ fn tick(fake: &FakeInflux, after_noon_ns: i64) -> usize {
 #[test]
 fn tasks_run_at_aligned_ticks_after_their_offset_with_now_being_the_tick() {
     let (fake, remote) = fake();
-    let id = task(&remote, COUNTING);
+    let id = task(&remote, &first_task());
     point(&fake, 1, 1);
     point(&fake, MINUTE_NS - 1, 2);
     point(&fake, MINUTE_NS, 4);
@@ -94,7 +109,7 @@ fn tasks_run_at_aligned_ticks_after_their_offset_with_now_being_the_tick() {
 #[test]
 fn a_server_that_was_down_has_lost_its_ticks_and_says_otherwise() {
     let (mut fake, remote) = fake();
-    let id = task(&remote, COUNTING);
+    let id = task(&remote, &first_task());
     point(&fake, 1, 1);
     fake.stop();
     fake.set_now_ns(Some(NOON_NS + 10 * MINUTE_NS + 1));
@@ -110,7 +125,7 @@ fn a_server_that_was_down_has_lost_its_ticks_and_says_otherwise() {
 #[test]
 fn an_inactive_task_misses_its_ticks_for_ever() {
     let (fake, remote) = fake();
-    let path = format!("/api/v2/tasks/{}", task(&remote, COUNTING));
+    let path = format!("/api/v2/tasks/{}", task(&remote, &first_task()));
     point(&fake, 1, 1);
     remote.call("PATCH", &path, Some(&json!({ "status": "inactive" })));
     assert_eq!(tick(&fake, 5 * MINUTE_NS), 0);
@@ -125,11 +140,8 @@ fn an_inactive_task_misses_its_ticks_for_ever() {
 fn tasks_fall_due_in_the_order_of_their_times() {
     let (fake, remote) = fake();
     // Reads what the other one has written, later in the same minute.
-    let second = "option task = {name: \"second\", every: 1m, offset: 20s}\n\
-        from(bucket: \"sums\") |> range(start: -2m) |> set(key: \"_measurement\", value: \"again\")\n\
-        |> to(bucket: \"first\")";
-    task(&remote, second);
-    task(&remote, COUNTING);
+    task(&remote, &counting("sums", "first", "20s"));
+    task(&remote, &first_task());
     point(&fake, 1, 1);
     assert_eq!(tick(&fake, MINUTE_NS + 20_000_000_000), 4);
     assert_eq!(fake.store().count("first"), 1);
@@ -138,7 +150,7 @@ fn tasks_fall_due_in_the_order_of_their_times() {
 #[test]
 fn a_failed_run_says_why_and_the_next_tick_goes_on() {
     let (fake, remote) = fake();
-    let id = task(&remote, COUNTING);
+    let id = task(&remote, &first_task());
     fake.store().delete_bucket("sums");
     assert_eq!(tick(&fake, 10_000_000_000), 1);
     let told = remote.call("GET", &format!("/api/v2/tasks/{id}"), None);
@@ -218,7 +230,7 @@ fn a_fault_can_be_aimed() {
     let (fake, remote) = fake();
     fake.aim("POST", "/api/v2/tasks", Fault::LoseReply);
     assert!(make(&remote, "bucket").is_some());
-    let wanted = json!({ "orgID": remote.org_id(), "flux": COUNTING });
+    let wanted = json!({ "orgID": remote.org_id(), "flux": first_task() });
     assert!(request(&remote, "POST", "/api/v2/tasks", &wanted).is_none());
     let tasks = remote.call("GET", &format!("/api/v2/tasks?org={ORG}"), None);
     assert_eq!(tasks["tasks"].as_array().unwrap().len(), 1);
@@ -246,8 +258,16 @@ fn an_error_may_stand_among_the_tables() {
     point(&fake, 1, 1);
     let message = "out of \"memory\"".to_owned();
     fake.aim("POST", "/api/v2/query", Fault::QueryError { message });
-    let script =
-        "from(bucket: \"raw\") |> range(start: 2026-06-01T12:00:00Z, stop: 2026-06-01T13:00:00Z)";
+    let script = shapes::fill(
+        POINTS,
+        &[
+            ("bucket", "\"raw\""),
+            ("start", "2026-06-01T12:00:00Z"),
+            ("stop", "2026-06-01T13:00:00Z"),
+            ("measurement", "\"m\""),
+            ("field", "\"f\""),
+        ],
+    );
     let body = json!({ "query": script, "dialect": { "annotations": [] } });
     let answer = request(&remote, "POST", "/api/v2/query?org=home", &body).unwrap();
     assert_eq!(answer.status, 200);
@@ -261,39 +281,28 @@ fn an_error_may_stand_among_the_tables() {
 
 #[test]
 fn what_the_fake_does_not_know_fails_aloud() {
-    let (_fake, remote) = fake();
-    let ranged = "from(bucket: \"raw\") |> range(start: -1h)";
-    let with = |tail: &str| format!("{ranged} |> {tail}");
-    // The real one knows each of these.
+    let (fake, remote) = fake();
+    let known = is_readable("raw");
+    let ours = first_task();
     let scripts = [
-        with("map(fn: (r) => ({r with x: 1}))"),
-        with("sort(columns: [\"_time\"])"),
-        with("mean()"),
-        with("sum(column: \"x\")"),
-        with("first(column: \"x\")"),
-        with("limit(n: 1, offset: 1)"),
-        with("group(columns: [\"t\"], mode: \"except\")"),
-        with("filter(fn: (r) => r.t == \"x\", onEmpty: \"keep\")"),
-        with("filter(fn: (r) => r.t =~ /x/)"),
-        with("filter(fn: (r) => not r.t == \"x\")"),
-        with("keep(fn: (column) => column == \"t\")"),
-        with("aggregateWindow(every: 1m, fn: sum)"),
-        with("aggregateWindow(every: 1m, fn: mean, createEmpty: false)"),
-        with("aggregateWindow(every: 1m, offset: 1s, fn: sum, createEmpty: false)"),
-        with("to(bucket: \"sums\", tagColumns: [\"t\"])"),
-        "from(bucket: \"raw\", host: \"x\") |> range(start: -1h)".to_owned(),
-        "from(bucket: \"raw\") |> range(start: -1mo)".to_owned(),
-        format!("import \"array\"\n{ranged}"),
-        format!("option location = {{zone: \"UTC\"}}\n{ranged}"),
-        format!("x = 1 + 1\n{ranged}"),
-        format!("x = \"${{now()}}\"\n{ranged}"),
+        format!("{known} |> count()"),
+        known.replace("-1m", "-2m"),
+        known.replace("-1m", "2026-06-01T00:00:00Z"),
+        ours.replace("1m", "1h").replacen("1h", "1m", 1),
+        ours.replace("sum, timeSrc: \"_start\"", "sum"),
+        ours.replace("\"raw\"", "\"r${1}\""),
     ];
-    for script in &scripts {
+    let ask = |script: &str| {
         let body = json!({ "query": script });
-        let answer = request(&remote, "POST", "/api/v2/query?org=home", &body).unwrap();
-        assert_eq!(answer.status, 400, "{script}: {answer:?}");
+        request(&remote, "POST", "/api/v2/query?org=home", &body).unwrap()
+    };
+    for script in &scripts {
+        let answer = ask(script);
+        let told = serde_json::from_str::<Value>(&answer.body).unwrap();
+        assert_eq!(answer.status, 500, "{script}: {answer:?}");
+        assert!(text(&told["message"]).ends_with(script), "{answer:?}");
     }
-    let body = json!({ "query": ranged });
-    let answer = request(&remote, "POST", "/api/v2/query?org=home", &body).unwrap();
-    assert_eq!(answer.status, 200, "{answer:?}");
+    // Or else the test fails when the fake is dropped.
+    assert_eq!(std::mem::take(&mut fake.store().refused), scripts);
+    assert_eq!(ask(&known).status, 200);
 }

@@ -29,6 +29,9 @@ const HOUR_NS: i64 = 3_600 * NS_PER_S;
 /// 2025-03-30T01:00:00Z and 2025-10-26T01:00:00Z: summer time begins and ends in Berlin.
 const DST_EDGES_S: [i64; 2] = [1_743_296_400, 1_761_440_400];
 
+/// 2025-01-01T00:00:00Z to 2025-12-31T00:00:00Z.
+const OF_2025_S: (i64, i64) = (1_735_689_600, 1_767_139_200);
+
 const QUICK: &str = "
 [web]
 listen = \"off\"
@@ -227,16 +230,15 @@ fn home_of(server: &Remote) -> Home {
 
 /// Points of the raw bucket before `now_ns`, by meter.
 fn raw_before(server: &Remote, now_ns: i64) -> BTreeMap<String, usize> {
-    let rows = server.flux(&format!(
-        "from(bucket: \"simulated_raw\") \
-         |> range(start: 1970-01-01T00:00:00Z, stop: {}) \
-         |> filter(fn: (r) => r._field == \"Pulse\") \
-         |> group(columns: [\"PulseType\"]) |> count() |> keep(columns: [\"PulseType\", \"_value\"])",
-        jiff::Timestamp::from_nanosecond(i128::from(now_ns)).unwrap()
-    ));
-    rows.iter()
-        .map(|row| (row["PulseType"].clone(), row["_value"].parse().unwrap()))
-        .collect()
+    let now_s = now_ns.div_euclid(NS_PER_S);
+    let mut counts = BTreeMap::new();
+    for row in server.pulses("simulated_raw", (0, now_s + 1)) {
+        let time: jiff::Timestamp = row["_time"].parse().unwrap();
+        if time.as_nanosecond() < i128::from(now_ns) {
+            *counts.entry(row["PulseType"].clone()).or_default() += 1;
+        }
+    }
+    counts
 }
 
 /// Whether the settled windows of the last 29 days are equal on both sides.
@@ -360,10 +362,7 @@ fn a_queue(server: &Remote) {
     );
     // The old ones arrived in their windows, though raw would not have taken them.
     let hours: i64 = server
-        .flux(
-            "from(bucket: \"simulated_1h\") |> range(start: 2025-01-01T00:00:00Z, stop: \
-             2025-12-31T00:00:00Z) |> filter(fn: (r) => r._field == \"Pulse\") |> group() |> sum()",
-        )
+        .pulses("simulated_1h", OF_2025_S)
         .iter()
         .map(|row| row["_value"].parse::<i64>().unwrap())
         .sum();

@@ -31,6 +31,7 @@ mod settings;
 mod setup;
 mod simulated;
 mod status;
+mod tune;
 mod victoria_metrics;
 mod views;
 mod views_healing;

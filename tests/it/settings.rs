@@ -8,10 +8,9 @@ use std::process::Command;
 use crate::support::daemon::{Daemon, NO_ANSWER};
 use crate::support::gpio::without_chips;
 use crate::support::program::outcome;
-use crate::support::remote::{OPERATOR, ORG, Remote, of_fake, on_both, start_fake};
+use crate::support::remote::{ALL_S, OPERATOR, ORG, Remote, of_fake, on_both, start_fake};
 use crate::support::tls::Authority;
 use crate::support::wait::{PATIENCE, wait_for};
-use powerlogger::influx::flux;
 use serde_json::Value;
 
 /// Simulated pulses go to buckets that are named for them.
@@ -76,12 +75,7 @@ fn condition(daemon: &Daemon, word: &str) -> Option<String> {
 }
 
 fn points(server: &Remote) -> usize {
-    let script = format!(
-        "from(bucket: {}) |> range(start: 2000-01-01T00:00:00Z, stop: 2100-01-01T00:00:00Z) |> group() \
-         |> keep(columns: [\"_time\"])",
-        flux::string("simulated_raw")
-    );
-    server.flux(&script).len()
+    server.pulses("simulated_raw", ALL_S).len()
 }
 
 #[test]

@@ -338,6 +338,24 @@ fn the_daemon_and_the_journal_tell_the_same_energy() {
     );
 }
 
+#[test]
+fn power_is_there_while_the_past_is_counted() {
+    let past = [
+        "--simulate",
+        "--since",
+        "2026-06-21T16:30:00Z",
+        "--past",
+        "30 days",
+    ];
+    let daemon = Daemon::start(HOUSE, &past);
+    wait_for("power", LONGEST, || {
+        let status: Value = serde_json::from_str(&daemon.answer(&["status", "--json"]).1).ok()?;
+        let mut meters = status["overview"]["meters"].as_array()?.iter();
+        let is_there = meters.any(|meter| meter["power_w"].is_number());
+        (is_there && status["simulated"] == true).then_some(())
+    });
+}
+
 /// Lines of a child's output, as they come.
 fn lines_of(child: &mut Child) -> std::sync::mpsc::Receiver<String> {
     let (told, heard) = channel();

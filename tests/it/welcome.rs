@@ -5,13 +5,10 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use crate::support::daemon::Daemon;
 use crate::support::program::said;
-use crate::support::wait::wait_for;
-
-const LONGEST: Duration = Duration::from_secs(120);
+use crate::support::wait::{PATIENCE, wait_for};
 
 const METERS: &str = "[[meter]]\nname = \"Import\"\nline = 20\n[[meter]]\nname = \"Flat\"\nline = 21\n[web]\nlisten = \"off\"\n";
 
@@ -65,7 +62,7 @@ fn alone_it_says_what_comes_next() {
 #[test]
 fn alone_it_sees_the_daemon_that_runs() {
     let daemon = Daemon::start(METERS, &["--simulate"]);
-    let said = wait_for("a daemon that is seen", LONGEST, || {
+    let said = wait_for("a daemon that is seen", PATIENCE, || {
         let said = alone(&mut daemon.command(&[]));
         let is_seen = said.contains("counts 2 of 2 meters, SIMULATED\n");
         is_seen.then_some(said)

@@ -159,12 +159,12 @@ impl Stretch {
                 .map(|word| word.parse().unwrap())
                 .collect();
             Some(CutNote {
-                at_ns: words[0],
+                at_ns: WallNs(words[0]),
                 stalled_ns: words[1],
                 slowest_sync_ns: words[2],
             })
         });
-        let end_ns = cut.map_or(WallNs::MAX / 2, |cut| cut.at_ns);
+        let end_ns = cut.map_or(WallNs(i64::MAX / 2), |cut| cut.at_ns);
         Stretch {
             job,
             made: works::made(tape, end_ns),

@@ -113,7 +113,7 @@ impl Found {
                 ["pulse", meter, wall_ns] => {
                     found
                         .pulses
-                        .push((meter.to_owned(), wall_ns.parse().unwrap()));
+                        .push((meter.to_owned(), WallNs(wall_ns.parse().unwrap())));
                 }
                 ["delivered", first, last] => {
                     let range = (first.parse().unwrap(), last.parse().unwrap());
@@ -177,6 +177,6 @@ pub(crate) fn points(lines: &str) -> impl Iterator<Item = Point> {
         let rest = rest.unwrap_or_else(|| panic!("{line:?} was sent"));
         let (meter, rest) = rest.split_once(' ').unwrap();
         let (_, wall_ns) = rest.split_once(' ').unwrap();
-        (meter.to_owned(), wall_ns.parse().unwrap())
+        (meter.to_owned(), WallNs(wall_ns.parse().unwrap()))
     })
 }

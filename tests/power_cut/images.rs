@@ -19,6 +19,7 @@ use super::works::{self, Hand, METERS, Made, Watch};
 use super::{blank_disk, ext4_disk, option, seed, tool};
 use crate::support::gpio::{self, Ground, Rig, SimChip};
 use crate::support::wait::{PATIENCE, wait_until};
+use powerlogger::model::WallNs;
 
 /// Images in the ordinary run.
 const IMAGES: u64 = 50;
@@ -78,7 +79,7 @@ pub(crate) fn in_guest(ground: &Ground) {
     let log = Log::read(&File::open(LOG).unwrap());
     let entries = &log.entries;
     let evidence = Evidence {
-        made: works::made(&tape::read(Path::new(MADE)), i64::MAX / 2),
+        made: works::made(&tape::read(Path::new(MADE)), WallNs(i64::MAX / 2)),
         held: points(&tape::read(Path::new(HELD))).collect(),
     };
     let flushes = chosen(&log, usize::try_from(images).unwrap(), &mut random);

@@ -109,7 +109,7 @@ fn option(name: &str) -> Option<u64> {
 
 /// What is random in this run; said, so that it can be had again.
 fn seed(test: &str) -> u64 {
-    let seed = option("POWER_CUT_SEED").unwrap_or_else(|| SystemClock.wall_ns().unsigned_abs());
+    let seed = option("POWER_CUT_SEED").unwrap_or_else(|| SystemClock.wall_ns().0.unsigned_abs());
     eprintln!("{test}: POWER_CUT_SEED={seed}");
     seed
 }

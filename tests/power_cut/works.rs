@@ -44,7 +44,7 @@ pub(crate) fn server(disk: &str) -> FakeInflux {
     let bucket = store.create_bucket(ORG, BUCKET, 0);
     store.add_token("writer", &[bucket.as_str()]);
     let held = super::tape::read(Path::new(disk));
-    let reply = store.insert(BUCKET, held.as_bytes(), SystemClock.wall_ns());
+    let reply = store.insert(BUCKET, held.as_bytes(), SystemClock.wall_ns().0);
     assert_eq!(reply.status, 204, "{reply:?}");
     let tape = Mutex::new(Tape::open(disk));
     store.keep_notebook(Notebook::new(move |body| {
@@ -85,7 +85,7 @@ pub(crate) fn made(lines: &str, end_ns: WallNs) -> Vec<Made> {
     let mut made: Vec<Made> = Vec::new();
     for pulse in pulses {
         let (meter, from_ns) = pulse.split_once(' ').unwrap();
-        let from_ns = from_ns.parse().unwrap();
+        let from_ns = WallNs(from_ns.parse().unwrap());
         if let Some(before) = made.last_mut() {
             before.to_ns = from_ns;
         }

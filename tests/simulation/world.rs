@@ -26,7 +26,7 @@ use powerlogger::journal::{JournalError, MeterCount, Reader, StoredPulse};
 use powerlogger::live::{Board, ServerPart};
 use powerlogger::model::{
     Bias, CountedEdge, DestinationRow, EdgeKind, IdRange, Level, LossCause, MeterRow, NS_PER_MS,
-    NS_PER_S, PulseId, QUARTER_S,
+    NS_PER_S, PulseId, QUARTER_S, WallNs,
 };
 
 use powerlogger::model::{TASK_OFFSET_S, Tier, View};
@@ -41,7 +41,7 @@ use crate::wires::{WireSource, Wires};
 pub(crate) const METERS: [&str; 2] = ["Import", "Export"];
 /// Before so much time has passed no pulse is older than the raw retention.
 const LEAVE_NS: i64 = 29 * 86_400 * NS_PER_S;
-const GOOD_WALL_NS: i64 = EARLIEST_WALL_NS + 200 * 86_400 * NS_PER_S;
+const GOOD_WALL_NS: WallNs = WallNs::of_s(EARLIEST_WALL_NS.s() + 200 * 86_400);
 
 /// After so long a plausible time is assumed to be right, as without configuration.
 const MAX_WAIT_NS: i64 = 600 * NS_PER_S;
@@ -95,7 +95,7 @@ struct World {
     /// True time minus the monotonic clock's.
     true_offset_ns: i64,
     /// True times of the pulses on each wire.
-    true_ns: [BTreeSet<i64>; 2],
+    true_ns: [BTreeSet<WallNs>; 2],
     /// Somebody has set the clock wrong, or nobody can know the time of a boot.
     time_is_wrong: bool,
     /// The server has lost points.
@@ -133,7 +133,7 @@ struct World {
     /// Pulses that were in memory only when the process was killed.
     killed: [u64; 2],
     /// Pulses that have left the journal because the server has them: meter's row and stamp.
-    left: BTreeSet<(MeterRow, i64)>,
+    left: BTreeSet<(MeterRow, WallNs)>,
     began_ns: i64,
     /// Pulses that are to come back by number.
     owed: u64,
@@ -156,7 +156,7 @@ pub(crate) fn play(run: &Run) -> Checked {
 impl World {
     fn new(run: &Run) -> World {
         let (dir, on_disk) = (new_dir(), new_dir());
-        let clock = VirtualClock::at(if run.rtc { GOOD_WALL_NS } else { 0 });
+        let clock = VirtualClock::at(if run.rtc { GOOD_WALL_NS } else { WallNs(0) });
         let wires = Arc::new(Mutex::new(Wires::default()));
         let server_clock = VirtualClock::at(clock.wall_ns());
         let remote = remote(&server_clock);
@@ -166,7 +166,7 @@ impl World {
             dir,
             lines_max: run.lines_max,
             rtc: run.rtc,
-            true_offset_ns: GOOD_WALL_NS - clock.mono_ns(),
+            true_offset_ns: GOOD_WALL_NS.ahead_of(clock.mono_ns()),
             true_ns: Default::default(),
             time_is_wrong: false,
             points_were_lost: false,
@@ -401,7 +401,7 @@ impl World {
         let after = self.there()?;
         let true_s = (self.clock.mono_ns() + self.true_offset_ns) / NS_PER_S;
         // Stamps of a wrong year that was believed are as old as they say.
-        let judged_s = GOOD_WALL_NS / NS_PER_S - 2 * 86_400..true_s;
+        let judged_s = GOOD_WALL_NS.s() - 2 * 86_400..true_s;
         for window in before.windows.difference(&after.windows) {
             let (view, start_s, _) = window;
             let kept_s = view
@@ -583,13 +583,14 @@ impl World {
     fn others(&mut self, view: View) -> (Windows, Windows) {
         let (mut theirs, mut raw) = (Windows::new(), Windows::new());
         for (meter, stamp) in &self.others {
-            let window = (METERS[*meter].to_owned(), view.start_of(*stamp));
+            let window = (METERS[*meter].to_owned(), view.start_of(WallNs(*stamp)));
             if self.is_comparable(window.1) {
                 *theirs.entry(window).or_default() += 1;
             }
         }
         for (meter, stamp, pulses) in self.server.points(Tier::Raw).unwrap() {
-            *raw.entry((meter, view.start_of(stamp))).or_default() += pulses;
+            *raw.entry((meter, view.start_of(WallNs(stamp))))
+                .or_default() += pulses;
         }
         (theirs, raw)
     }
@@ -608,7 +609,8 @@ impl World {
         }
         wires.pulses[meter] += 1;
         drop(wires);
-        self.true_ns[meter].insert(begin + 50 * NS_PER_MS + self.true_offset_ns);
+        let wall_ns = WallNs::of_mono(begin + 50 * NS_PER_MS, self.true_offset_ns);
+        self.true_ns[meter].insert(wall_ns);
         self.clock.advance(120 * NS_PER_MS);
     }
 
@@ -680,7 +682,7 @@ impl World {
     /// The last tick of each task, if its time has come.
     fn tick(&mut self) {
         self.set_server_clock();
-        let now_s = self.server_clock.wall_ns() / NS_PER_S - TASK_OFFSET_S;
+        let now_s = self.server_clock.wall_ns().s() - TASK_OFFSET_S;
         for view in View::ALL {
             self.server.tick(view, view.floor_s(now_s));
         }
@@ -759,7 +761,7 @@ impl World {
         let true_ns = self.clock.mono_ns() + self.true_offset_ns + away_ns;
         let wall_ns = match (self.rtc, in_1970) {
             (true, _) => shown_ns + away_ns,
-            (false, true) => 0,
+            (false, true) => WallNs(0),
             (false, false) => shown_ns,
         };
         self.note_years();
@@ -800,7 +802,8 @@ impl World {
     fn ntp(&mut self) {
         self.note_years();
         self.years = None;
-        let wrong_ns = self.clock.wall_ns() - (self.clock.mono_ns() + self.true_offset_ns);
+        let wrong_ns =
+            self.clock.wall_ns() - WallNs::of_mono(self.clock.mono_ns(), self.true_offset_ns);
         self.clock.jump_wall(-wrong_ns);
         self.clock.synchronise(true);
         self.clock_was_set();
@@ -948,15 +951,16 @@ impl World {
         // Points are compared by their number: those of another logger in the same hour stand for what was lost.
         let hour_s = View::Hour.floor_s(wall_s);
         let mut others = self.others.iter();
-        if self.points_were_lost && others.any(|(_, at)| View::Hour.start_of(*at) == hour_s) {
+        if self.points_were_lost && others.any(|(_, at)| View::Hour.start_of(WallNs(*at)) == hour_s)
+        {
             return false;
         }
-        let now_s = self.clock.wall_ns() / NS_PER_S;
+        let now_s = self.clock.wall_ns().s();
         !self.years_believed || (now_s - 28 * 86_400..now_s - 4 * 3_600).contains(&wall_s)
     }
 
     /// Each view holds the journal's windows, and those are the journal's pulses.
-    fn judge_views(&mut self, reader: &Reader, all: &BTreeSet<(MeterRow, i64)>) -> Checked {
+    fn judge_views(&mut self, reader: &Reader, all: &BTreeSet<(MeterRow, WallNs)>) -> Checked {
         let names = reader.meter_names().map_err(|e| e.to_string())?;
         for view in View::ALL {
             let mut pulses: BTreeMap<(String, i64), i64> = BTreeMap::new();
@@ -1070,7 +1074,7 @@ impl World {
         let mut journal: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
         for entry in &page.entries {
             let stamps = journal.entry(names[&entry.meter].as_str()).or_default();
-            if !stamps.insert(entry.wall_ns) {
+            if !stamps.insert(entry.wall_ns.0) {
                 return Err(format!("two pulses at {}", entry.wall_ns));
             }
         }
@@ -1078,7 +1082,7 @@ impl World {
             .entries
             .iter()
             .map(|entry| (entry.meter, entry.wall_ns));
-        let all: BTreeSet<(MeterRow, i64)> = here.chain(self.left.iter().copied()).collect();
+        let all: BTreeSet<(MeterRow, WallNs)> = here.chain(self.left.iter().copied()).collect();
         self.judge_views(&reader, &all)?;
         let times = self.judge_times(&page.entries, &names)?;
         let refused: u64 = reader
@@ -1097,7 +1101,7 @@ impl World {
             let there = stamps(&self.remote, &format!("PowerPulse,PulseType={name}"));
             let known = |stamp: &i64| {
                 all.iter()
-                    .any(|(meter, at)| at == stamp && names[meter] == name)
+                    .any(|(meter, at)| at.0 == *stamp && names[meter] == name)
             };
             let theirs = |stamp: &i64| {
                 let mut others = self.others.iter();

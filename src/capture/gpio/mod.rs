@@ -11,6 +11,7 @@ mod error;
 mod find;
 mod handover;
 mod line;
+mod listen;
 mod merge;
 mod probe;
 mod retry;
@@ -36,6 +37,7 @@ pub use self::consumer::{FORMER_CONSUMER, request_of};
 pub use self::error::GpioError;
 pub use self::find::HEADER_LABELS;
 pub use self::handover::is_line;
+pub use self::listen::{Chips, Heard, LinePlace, Listener};
 pub use self::probe::{Probe, probe};
 
 /// The GPIO lines of all meters.
@@ -215,14 +217,21 @@ impl GpioSource {
         };
     }
 
+    /// What ends a wait beside the lines: the waker, and a clock that is set. Capture looks at the clocks then,
+    /// because a stamp of after a suspend must not be treated as one of before.
+    fn interrupting(&self) -> Vec<PollFd<'_>> {
+        let mut fds = Vec::with_capacity(2 + self.slots.len());
+        fds.push(PollFd::new(&self.waker, PollFlags::IN));
+        let clock_set = self.clock_set.as_ref();
+        fds.extend(clock_set.map(|set| PollFd::new(set, PollFlags::IN)));
+        fds
+    }
+
     /// Waits until `until_ns` at most (None: for ever).
     fn wait(&self, until_ns: Option<MonoNs>) -> Ready {
         let timeout = until_ns.map(|at| timespec(at.saturating_sub(self.clock.mono_ns())));
-        let mut fds = vec![PollFd::new(&self.waker, PollFlags::IN)];
-        // Whoever waits looks at the clocks then: a stamp of after a suspend must not be taken for one
-        // of before.
         let clock_set = self.clock_set.as_ref();
-        fds.extend(clock_set.map(|set| PollFd::new(set, PollFlags::IN)));
+        let mut fds = self.interrupting();
         let first_line = fds.len();
         let mut up = Vec::with_capacity(self.slots.len());
         for (index, slot) in self.slots.iter().enumerate() {
@@ -285,6 +294,12 @@ impl GpioSource {
 impl EdgeSource for GpioSource {
     fn outlives(&self) -> bool {
         systemd::keeps_descriptors()
+    }
+
+    fn rest(&mut self, until_ns: MonoNs) {
+        let timeout = timespec(until_ns.saturating_sub(self.clock.mono_ns()));
+        // Whatever has ended it is found by the poll that follows.
+        let _ = poll(&mut self.interrupting(), Some(&timeout));
     }
 
     /// A wake-up is told before edges that came at the same time; those stay in the kernel's

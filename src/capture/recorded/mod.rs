@@ -112,6 +112,15 @@ pub enum LineFault {
     NoOffset,
 }
 
+/// What a recording holds, for a look at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// The names of its meters, by [`crate::model::MeterId`].
+    pub meters: Vec<String>,
+    /// What was told of their lines, in the order of the file.
+    pub signals: Vec<Signal>,
+}
+
 /// A recording as a source of edges. Its clock shows the time of the recording.
 #[derive(Debug)]
 pub struct RecordedSource {

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::io::BufRead;
 use std::str;
 
-use super::{Entry, HEADER, LineFault, REST_NS, RecordingError, STAMP_MAX_NS, Tape, What};
+use super::{
+    Entry, HEADER, LineFault, REST_NS, Recording, RecordingError, STAMP_MAX_NS, Tape, What,
+};
 use crate::capture::Signal;
 use crate::config::MeterSettings;
 use crate::model::{Edge, EdgeKind, Level, MeterId, MonoNs, NS_PER_S};
@@ -15,7 +17,36 @@ impl Tape {
         mut file: impl BufRead,
         meters: &[MeterSettings],
     ) -> Result<Tape, RecordingError> {
-        let mut parser = Parser::new(meters);
+        let mut parser = Parser::new(Some(meters));
+        parser.read(&mut file)?;
+        parser.finish()
+    }
+}
+
+impl Recording {
+    /// Reads a file whole, whatever meters are configured.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not a recording.
+    pub fn read(mut file: impl BufRead) -> Result<Recording, RecordingError> {
+        let mut parser = Parser::new(None);
+        parser.read(&mut file)?;
+        let meters = parser.named.iter().map(|named| named.name.clone());
+        let meters = meters.collect();
+        let tape = parser.finish()?;
+        let signal = |entry: Entry| match entry.what {
+            What::Signal(signal) => Some(signal),
+            What::Offset(_) => None,
+        };
+        Ok(Recording {
+            meters,
+            signals: tape.entries.into_iter().filter_map(signal).collect(),
+        })
+    }
+}
+
+impl Parser<'_> {
+    fn read(&mut self, file: &mut impl BufRead) -> Result<(), RecordingError> {
         let mut bytes = Vec::new();
         for line in 1.. {
             bytes.clear();
@@ -29,12 +60,12 @@ impl Tape {
             let read = match str::from_utf8(&bytes) {
                 Ok(text) if line == 1 && text == HEADER => Ok(()),
                 Ok(_) if line == 1 => Err(LineFault::Header),
-                Ok(text) => parser.line(text),
+                Ok(text) => self.line(text),
                 Err(_) => Err(LineFault::NotUtf8),
             };
             read.map_err(|fault| RecordingError::Line { line, fault })?;
         }
-        parser.finish()
+        Ok(())
     }
 }
 
@@ -50,7 +81,8 @@ struct Named {
 /// Reads line by line.
 #[derive(Debug)]
 struct Parser<'a> {
-    meters: &'a [MeterSettings],
+    /// None: every meter of the file is wanted, by its place in it.
+    meters: Option<&'a [MeterSettings]>,
     named: Vec<Named>,
     /// The offset in force; None before the first.
     offset_ns: Option<i64>,
@@ -64,7 +96,7 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn new(meters: &'a [MeterSettings]) -> Parser<'a> {
+    fn new(meters: Option<&'a [MeterSettings]>) -> Parser<'a> {
         Parser {
             meters,
             named: Vec::new(),
@@ -116,13 +148,16 @@ impl<'a> Parser<'a> {
             let twice = format!("{} {}", named.index, named.name);
             return Err(LineFault::MeterTwice(twice));
         }
-        let mut places = (0..=u16::MAX).map(MeterId).zip(self.meters);
-        let id = places.find(|(_, meter)| meter.name == name);
-        self.named.push(Named {
-            index,
-            id: id.map(|(id, _)| id),
-            name,
-        });
+        let mut places = (0..=u16::MAX).map(MeterId);
+        let id = match self.meters {
+            Some(meters) => {
+                let mut configured = places.zip(meters);
+                let known = configured.find(|(_, meter)| meter.name == name);
+                known.map(|(id, _)| id)
+            }
+            None => places.nth(self.named.len()),
+        };
+        self.named.push(Named { index, id, name });
         Ok(())
     }
 
@@ -204,7 +239,8 @@ impl<'a> Parser<'a> {
         let missing = self.named.iter().filter(|named| named.id.is_none());
         let missing: Vec<String> = missing.map(|named| named.name.clone()).collect();
         if !missing.is_empty() {
-            let configured = self.meters.iter().map(|meter| meter.name.clone()).collect();
+            let configured = self.meters.unwrap_or_default().iter();
+            let configured = configured.map(|meter| meter.name.clone()).collect();
             return Err(RecordingError::UnknownMeters {
                 missing,
                 configured,

@@ -6,7 +6,7 @@ use super::*;
 use crate::capture::recorder::{Recorder, RecordingSource};
 use crate::capture::simulated::{SimulatedOptions, SimulatedSource};
 use crate::clock::VirtualClock;
-use crate::model::{Edge, EdgeKind, Level, MeterId};
+use crate::model::{Edge, EdgeKind, Level, MeterId, WallNs};
 
 fn meters(names: &[&str]) -> Vec<MeterSettings> {
     names
@@ -105,7 +105,7 @@ fn wall_stamps_are_as_recorded() {
         format!("{HEAD}7000 3 r 1\n# offset_ns -90\n9000 3 f 2\n8000 3 r 3\n# offset_ns 0\n");
     let mut source = read(&text, &["Import"]).unwrap();
     let clock = source.clock();
-    assert_eq!((clock.mono_ns(), clock.wall_ns()), (7000, 7500));
+    assert_eq!((clock.mono_ns(), clock.wall_ns()), (7000, WallNs(7500)));
     let mut signals = Vec::new();
     let mut step = |deadline| {
         let polled = source.poll(deadline, &mut signals);
@@ -125,7 +125,7 @@ fn wall_stamps_are_as_recorded() {
 #[test]
 fn a_recording_of_the_house_replays_as_it_was() {
     let meters = meters(&["Import", "Export", "Generate"]);
-    let clock = VirtualClock::at(1_718_964_000 * NS_PER_S);
+    let clock = VirtualClock::at(WallNs::of_s(1_718_964_000));
     let house = SimulatedSource::new(
         &meters,
         Pace::Free(clock.clone()),

@@ -49,7 +49,7 @@ fn last_known_ns(reader: &Reader, status: &Status) -> Result<WallNs, JournalErro
     let pulses = status.meters.iter().filter_map(|meter| meter.last_pulse_ns);
     let watched = reader.watched_until_s()?;
     // What is watched until midnight is of the day before.
-    let watched = watched.values().map(|until_s| until_s * NS_PER_S - 1);
+    let watched = watched.values().map(|until_s| WallNs::of_s(*until_s) - 1);
     Ok(pulses.chain(watched).max().unwrap_or(status.at_ns))
 }
 
@@ -60,7 +60,7 @@ pub(super) fn last_hour(
     overview: &Overview,
 ) -> Result<Vec<Vec<Option<f64>>>, JournalError> {
     let width_s = View::Minute.width_s();
-    let to_s = View::Minute.floor_s(overview.at_ns.div_euclid(NS_PER_S));
+    let to_s = View::Minute.floor_s(overview.at_ns.s());
     let mut reader = Reader::open(&loaded.settings.journal.dir)?;
     let starts_s: Vec<i64> = (-MINUTES..=0).map(|n| to_s + n * width_s).collect();
     let from = reader.read_from(&loaded.settings.site.zone(), to_s)?;

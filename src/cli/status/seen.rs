@@ -17,7 +17,7 @@ use crate::journal::{Holder, JournalError, Reader, Refusal, holder, is_read_only
 use crate::status::{Status, StatusOf};
 
 /// All that there is to show, at one moment.
-pub(super) struct Seen {
+pub(super) struct StatusNow {
     pub(super) answer: StatusAnswer,
     holder: Holder,
     /// The daemon has answered; else the journal was read.
@@ -27,7 +27,7 @@ pub(super) struct Seen {
 }
 
 /// Asks the daemon, or reads the journal. `is_quiet`: that it does not answer is not told on the terminal.
-pub(super) fn see(loaded: &Loaded, is_quiet: bool) -> Result<Seen> {
+pub(super) fn see(loaded: &Loaded, is_quiet: bool) -> Result<StatusNow> {
     let path = "/api/v1/status";
     let answered: Option<StatusAnswer> = match is_quiet {
         true => ask(path, loaded).answered(),
@@ -39,7 +39,7 @@ pub(super) fn see(loaded: &Loaded, is_quiet: bool) -> Result<Seen> {
         None => from_journal(loaded)?,
     };
     let overview = overview::overview(loaded, &answer.status, is_answered);
-    Ok(Seen {
+    Ok(StatusNow {
         answer,
         holder,
         is_answered,
@@ -47,7 +47,7 @@ pub(super) fn see(loaded: &Loaded, is_quiet: bool) -> Result<Seen> {
     })
 }
 
-impl Seen {
+impl StatusNow {
     /// A daemon runs and does not read the line of a configured meter.
     pub(super) fn counts_not(&self) -> bool {
         self.answer.running == Some(true) && self.answer.status.unread().count() > 0

@@ -12,7 +12,7 @@ use crate::cli::paint::Paint;
 use crate::cli::table::{Column, Table};
 use crate::cli::time;
 use crate::config::{Downsampling, Influx, Loaded};
-use crate::model::{DeliveryState, NS_PER_S, Tier, ViewsState};
+use crate::model::{DeliveryState, Tier, ViewsState, WallNs};
 use crate::status::line::NOT_RUNNING;
 use crate::status::{DeliveryStatus, LevelStatus, MeterStatus, ViewsStatus, clock_words};
 
@@ -148,7 +148,7 @@ fn views(loaded: &Loaded, views: &ViewsStatus, out: &mut dyn Write) -> Result<()
 
 /// What was compared, and what came of it: never more than that.
 fn compared(names: &[&str], levels: &BTreeMap<&'static str, LevelStatus>) -> Vec<String> {
-    let at = |s: i64| time::local(s * NS_PER_S);
+    let at = |s: i64| time::local(WallNs::of_s(s));
     let known: Vec<(&str, &LevelStatus)> = names
         .iter()
         .filter_map(|name| Some((*name, levels.get(name)?)))
@@ -214,7 +214,7 @@ fn compared(names: &[&str], levels: &BTreeMap<&'static str, LevelStatus>) -> Vec
     lines
 }
 
-fn add_meter(meter: &MeterStatus, now_ns: i64, paint: Paint, table: &mut Table) {
+fn add_meter(meter: &MeterStatus, now_ns: WallNs, paint: Paint, table: &mut Table) {
     let last = match meter.last_pulse_ns {
         Some(last) => {
             format!("last {} ({})", time::local(last), time::ago(last, now_ns))
@@ -290,8 +290,8 @@ mod tests {
         let good = said(level(from_s, to_s), Some(level(from_s - 99_999, to_s + 9)));
         let want = format!(
             "windows    equal to the journal from {} up to {}",
-            time::local(from_s * NS_PER_S),
-            time::local(to_s * NS_PER_S)
+            time::local(WallNs::of_s(from_s)),
+            time::local(WallNs::of_s(to_s))
         );
         assert!(good.starts_with(&want), "{good}");
         assert!(good.contains("last looked over on"), "{good}");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::overview::{self, last_hour, power};
-use super::seen::{Seen, see};
+use super::seen::{StatusNow, see};
 use super::spark::spark;
 use super::trust;
 use crate::answers::events::{StreamEnd, follow};
@@ -44,7 +44,7 @@ const BESIDE_BARS: usize = 34;
 /// What the threads tell.
 enum News {
     /// A look at all of it.
-    Seen(Result<Box<View>>),
+    Looked(Result<Box<Screenful>>),
     /// What the daemon tells of this moment.
     Now(Box<NowAnswer>),
     /// Its stream has ended.
@@ -52,8 +52,8 @@ enum News {
 }
 
 /// All that is shown.
-struct View {
-    seen: Seen,
+struct Screenful {
+    seen: StatusNow,
     /// Power of each minute of the last hour, by meter.
     hour: Vec<Vec<Option<f64>>>,
 }
@@ -64,7 +64,7 @@ struct View {
 /// When there is no journal, or the output is gone.
 pub(super) fn watch(loaded: &Loaded, is_json: bool, out: &mut dyn Write) -> Result<()> {
     let shown = Shown {
-        view: View::look(loaded)?,
+        view: Screenful::look(loaded)?,
         trouble: None,
         is_stale: false,
         is_new: true,
@@ -76,12 +76,10 @@ pub(super) fn watch(loaded: &Loaded, is_json: bool, out: &mut dyn Write) -> Resu
     })?;
     begin("follow", loaded, &tell, follows)?;
     let threads = Threads { news, again };
-    if is_json {
-        return lines(shown, &threads, out, Shown::json);
-    }
-    match Terminal::take()? {
-        Some(terminal) => screen(shown, &threads, loaded, (terminal, out)),
-        None => lines(shown, &threads, out, Shown::line),
+    match (is_json, Terminal::is_there()) {
+        (true, _) => lines(shown, &threads, out, Shown::json),
+        (false, true) => screen(shown, &threads, loaded, out),
+        (false, false) => lines(shown, &threads, out, Shown::line),
     }
 }
 
@@ -92,15 +90,11 @@ struct Threads {
 }
 
 /// On a terminal.
-fn screen(
-    mut shown: Shown,
-    threads: &Threads,
-    loaded: &Loaded,
-    (terminal, out): (Terminal, &mut dyn Write),
-) -> Result<()> {
+fn screen(mut shown: Shown, threads: &Threads, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     // A signal ends it like a key: the terminal is put right first.
     let shutdown = Shutdown::default();
     let _signals = Wakeup::new(&shutdown).context("cannot take over signals")?;
+    let terminal = Terminal::take()?;
     let (paint, glyphs) = (Paint::of_stdout(), Glyphs::of_locale());
     let mut drawn_ns = 0;
     while !shutdown.is_requested() {
@@ -170,8 +164,8 @@ fn looks(loaded: &Loaded, tell: &Sender<News>, asked: &Receiver<()>) {
             Err(RecvTimeoutError::Disconnected) => return,
         }
         asked.try_iter().for_each(drop);
-        let seen = View::look(loaded).map(Box::new);
-        if tell.send(News::Seen(seen)).is_err() {
+        let seen = Screenful::look(loaded).map(Box::new);
+        if tell.send(News::Looked(seen)).is_err() {
             return;
         }
     }
@@ -204,12 +198,12 @@ fn pause(length: Duration) {
     thread::sleep(length);
 }
 
-impl View {
-    fn look(loaded: &Loaded) -> Result<View> {
+impl Screenful {
+    fn look(loaded: &Loaded) -> Result<Screenful> {
         let seen = see(loaded, true)?;
         let hour = seen.overview.as_ref();
         let hour = hour.and_then(|overview| last_hour(loaded, overview).ok());
-        Ok(View {
+        Ok(Screenful {
             seen,
             hour: hour.unwrap_or_default(),
         })
@@ -218,7 +212,7 @@ impl View {
 
 /// What is shown, and what is to be done about it.
 struct Shown {
-    view: View,
+    view: Screenful,
     /// Why the last look has failed.
     trouble: Option<String>,
     /// It is to be looked at again.
@@ -231,12 +225,12 @@ impl Shown {
     fn take(&mut self, news: News) {
         self.is_new = true;
         match news {
-            News::Seen(Ok(view)) => {
+            News::Looked(Ok(view)) => {
                 let was_live = self.view.seen.is_answered;
                 (self.view, self.trouble) = (*view, None);
                 self.is_stale |= was_live != self.view.seen.is_answered;
             }
-            News::Seen(Err(failed)) => self.trouble = Some(format!("{failed:#}")),
+            News::Looked(Err(failed)) => self.trouble = Some(format!("{failed:#}")),
             News::Now(now) => {
                 let overview = self.view.seen.overview.as_mut();
                 let is_taken = overview.is_some_and(|overview| overview.take(&now));

@@ -56,7 +56,7 @@ fn move_aside(dir: &Path, kind: &str, now_ns: WallNs) -> Result<PathBuf, Journal
         path: dir.to_owned(),
         source,
     };
-    let at = Timestamp::from_nanosecond(i128::from(now_ns)).unwrap_or_default();
+    let at = Timestamp::from_nanosecond(i128::from(now_ns.0)).unwrap_or_default();
     let name = format!("{kind}{}", at.strftime("%Y%m%dT%H%M%SZ"));
     let mut aside = dir.join(format!("{name}.sqlite"));
     let mut no = 1;

@@ -95,7 +95,7 @@ mod tests {
     use crate::journal::db::open;
     use crate::journal::handles::reader::Reader;
     use crate::journal::{Grain, ReadFrom};
-    use crate::model::{DestinationRow, IdRange, MeterRow, Spans, View};
+    use crate::model::{DestinationRow, IdRange, MeterRow, Spans, View, WallNs};
 
     #[expect(clippy::disallowed_methods, reason = "an older program's journal")]
     fn journal_of(steps: usize) -> tempfile::TempDir {
@@ -130,11 +130,11 @@ mod tests {
             assert_eq!(reader.totals().unwrap()[0].pulses, 2);
             assert_eq!(
                 reader.page(IdRange::of(1, 9), 9).unwrap().entries[1].wall_ns,
-                1078
+                WallNs(1078)
             );
             assert!(reader.readings("Import").unwrap().is_empty());
             let theirs = crate::model::Reading {
-                at_ns: 1,
+                at_ns: WallNs(1),
                 pulses: 1,
                 kwh: 1.0,
                 imp_per_kwh: 1.0,

@@ -304,7 +304,7 @@ mod tests {
     fn a_new_journal_is_made_and_opened_again() {
         let dir = tempfile::tempdir().unwrap();
         for _ in 0..2 {
-            let opened = open(dir.path(), 0).unwrap();
+            let opened = open(dir.path(), WallNs(0)).unwrap();
             assert!(opened.aside.is_none() && opened.is_proven);
             let connection = opened.connection;
             while preallocate_wal(&connection).unwrap() {}
@@ -324,10 +324,10 @@ mod tests {
     #[test]
     fn a_newer_schema_is_refused_and_left_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
-        let connection = open(dir.path(), 0).unwrap().connection;
+        let connection = open(dir.path(), WallNs(0)).unwrap().connection;
         connection.pragma_update(None, "user_version", 99).unwrap();
         drop(connection);
-        let refused = open(dir.path(), 0).unwrap_err();
+        let refused = open(dir.path(), WallNs(0)).unwrap_err();
         assert_eq!(refused.kind(), "newer_schema");
         assert!(refused.to_string().contains("newer version"), "{refused}");
     }
@@ -344,7 +344,7 @@ mod tests {
                 let _ = std::fs::remove_file(dir.path().join(name));
             }
             std::fs::write(file_in(dir.path()), &text).unwrap();
-            let opened = open(dir.path(), 5 * crate::model::NS_PER_S).unwrap();
+            let opened = open(dir.path(), WallNs(5 * crate::model::NS_PER_S)).unwrap();
             let aside = opened.aside.unwrap();
             assert!(aside.ends_with(name), "{}", aside.display());
             assert_eq!(std::fs::read_to_string(aside).unwrap(), text);
@@ -354,13 +354,13 @@ mod tests {
     #[test]
     fn a_power_cut_while_it_is_moved_aside_costs_no_commit() {
         let dir = tempfile::tempdir().unwrap();
-        drop(open(dir.path(), 0).unwrap());
+        drop(open(dir.path(), WallNs(0)).unwrap());
         let wal = dir.path().join("journal.sqlite-wal");
         let commits = std::fs::read(&wal).unwrap();
         assert!(!commits.is_empty());
         let aside = dir.path().join("journal.damaged-19700101T000005Z.sqlite");
         std::fs::rename(file_in(dir.path()), aside).unwrap();
-        open(dir.path(), 0).unwrap();
+        open(dir.path(), WallNs(0)).unwrap();
         let kept = dir
             .path()
             .join("journal.damaged-19700101T000005Z.sqlite-wal");
@@ -371,7 +371,7 @@ mod tests {
     #[test]
     fn damage_that_would_stop_the_daemon_is_found_at_the_start() {
         let dir = tempfile::tempdir().unwrap();
-        let connection = open(dir.path(), 0).unwrap().connection;
+        let connection = open(dir.path(), WallNs(0)).unwrap().connection;
         let roots: Vec<(String, u64)> = connection
             .prepare("SELECT name, rootpage FROM sqlite_schema WHERE type = 'table'")
             .and_then(|mut select| {
@@ -395,7 +395,7 @@ mod tests {
             damaged[page..page + 512].fill(0x5a);
             std::fs::write(file_in(dir.path()), damaged).unwrap();
             let _ = std::fs::remove_file(dir.path().join("journal.sqlite-wal"));
-            let opened = open(dir.path(), 0).unwrap();
+            let opened = open(dir.path(), WallNs(0)).unwrap();
             assert!(opened.aside.is_some(), "damage of {table}");
         }
     }

@@ -57,7 +57,7 @@ impl Journal {
             let meter = self.meters[usize::from(arrival.meter)];
             put_pulse(
                 &transaction,
-                (id, meter, segment, arrival.wall_ns, arrival.estimated),
+                (id, meter, segment, arrival.wall_ns.0, arrival.estimated),
             )?;
             let total = totals.entry(arrival.meter).or_default();
             *total = (total.0 + 1, arrival.wall_ns);

@@ -260,7 +260,7 @@ mod tests {
                 stamps.extend(pulses.iter().map(|pulse| pulse.wall_ns.unwrap()));
             })
             .unwrap();
-        let want: Vec<i64> = (0..500).chain(0..7).map(|n| wall_ns + n).collect();
+        let want: Vec<_> = (0..500).chain(0..7).map(|n| wall_ns + n).collect();
         assert!(stamps == want, "{} of {}", stamps.len(), want.len());
         drop(foreign);
         assert!(!dir.path().join("aside.sqlite.salvage").exists());
@@ -294,7 +294,7 @@ mod tests {
         let wall_ns = crate::clock::segment::EARLIEST_WALL_NS;
         for steps in 1..=MIGRATIONS.len() {
             let dir = tempfile::tempdir().unwrap();
-            older(dir.path(), steps, wall_ns);
+            older(dir.path(), steps, wall_ns.0);
             let names = ["Import".to_owned()];
             let mut journal = Journal::open(dir.path(), &names, "later", wall_ns).unwrap();
             assert!(journal.moved_aside().is_none());

@@ -116,7 +116,8 @@ impl Reader {
                 .and_then(Iterator::collect::<rusqlite::Result<Vec<(MeterRow, SegmentRow, i64)>>>)
                 .op("be read")?;
             stamps.extend(rows.into_iter().filter_map(|(meter, segment, mono_ns)| {
-                Some((mono_ns.checked_add(*lent.get(&segment)?)?, meter))
+                let wall_ns = mono_ns.checked_add(*lent.get(&segment)?)?;
+                Some((WallNs(wall_ns), meter))
             }));
         }
         Ok(stamps)

@@ -9,7 +9,7 @@ use crate::journal::salvage::arrival::Arrival;
 use crate::journal::tables::hours::hours_of;
 use crate::journal::tables::readings::insert;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{MeterRow, NS_PER_S, Reading, View, WallNs};
+use crate::model::{MeterRow, Reading, View, WallNs};
 
 impl Journal {
     /// Takes over another journal's readings, after its pulses and windows; those that are here already are
@@ -90,7 +90,7 @@ fn counted_after(
     meter: MeterRow,
     at_ns: WallNs,
 ) -> Result<i64, JournalError> {
-    let at_s = at_ns.div_euclid(NS_PER_S);
+    let at_s = at_ns.s();
     let hour_s = View::Hour.floor_s(at_s);
     let next_s = hour_s + View::Hour.width_s();
     let later: i64 = connection

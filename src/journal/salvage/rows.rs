@@ -68,7 +68,7 @@ impl Foreign {
             let offsets = offsets.get(&segment).copied();
             let offsets = offsets.unwrap_or(Err("its clock segment is damaged"));
             let stamps = offsets.and_then(|offsets| {
-                let at = |offset_ns: i64| mono_ns.checked_add(offset_ns);
+                let at = |offset_ns: i64| mono_ns.checked_add(offset_ns).map(WallNs);
                 let both = at(offsets.theirs_ns).zip(at(offsets.here_ns));
                 both.ok_or("its stamp is damaged")
             });
@@ -76,7 +76,7 @@ impl Foreign {
                 id: row.get(0)?,
                 meter: row.get(1)?,
                 wall_ns: stamps.map(|(theirs_ns, _)| theirs_ns),
-                here_ns: stamps.map_or(0, |(_, here_ns)| here_ns),
+                here_ns: stamps.map_or(WallNs::default(), |(_, here_ns)| here_ns),
                 estimated: row.get(4)?,
             })
         };

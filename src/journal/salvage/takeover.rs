@@ -17,7 +17,7 @@ use crate::journal::tables::ledger::lose;
 use crate::journal::tables::windows::add_to_window;
 use crate::journal::{JournalError, OpContext};
 use crate::model::hour::{HourCounts, Part};
-use crate::model::{Loss, LossCause, MeterRow, NS_PER_S, WindowCount, WindowKey};
+use crate::model::{Loss, LossCause, MeterRow, WallNs, WindowCount, WindowKey};
 use crate::model::{Tier, View};
 
 /// An entry of another journal's ledger: the meter's position in the list of names, why, how many and when.
@@ -191,7 +191,7 @@ fn add_part(
         };
         raise_window(transaction, window, part.pulses)?;
     }
-    let until_ns = (start_s + part.view.width_s()) * NS_PER_S;
+    let until_ns = WallNs::of_s(start_s + part.view.width_s());
     count_window(transaction, meter, until_ns, part.pulses)?;
     transaction
         .prepare_cached(

@@ -2,7 +2,7 @@
 
 use crate::journal::JournalError;
 use crate::journal::handles::journal::Journal;
-use crate::model::{MeterId, MonoNs, NS_PER_S, WallNs};
+use crate::model::{MeterId, MonoNs, WallNs};
 
 /// Factors that are not noted yet.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ impl FactorNote {
             return Ok(());
         };
         let since_ns = looked_ns - (now_ns - self.since_ns);
-        journal.note_factors(&self.factors, since_ns.div_euclid(NS_PER_S))?;
+        journal.note_factors(&self.factors, since_ns.s())?;
         self.factors.clear();
         Ok(())
     }

@@ -87,9 +87,9 @@ impl Watches<'_> {
         });
         // Mostly all is of the stretch that goes on.
         if let (false, Some(first_ns), Some(last_ns)) = (is_live, stamps().min(), stamps().max()) {
-            let span_s = (first_ns / NS_PER_S, last_ns / NS_PER_S + 1);
+            let span_s = (first_ns.s(), last_ns.s() + 1);
             for (meter, begins_s, ends_s) in reader.watched(span_s.0, span_s.1)? {
-                let stretch = (begins_s * NS_PER_S, ends_s * NS_PER_S);
+                let stretch = (WallNs::of_s(begins_s), WallNs::of_s(ends_s));
                 kept.entry(meter).or_default().push(stretch);
             }
         }

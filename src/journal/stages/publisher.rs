@@ -141,7 +141,7 @@ impl Publisher {
             (
                 last.meter,
                 pulses,
-                offset_ns.map(|offset_ns| last.mono_ns + offset_ns),
+                offset_ns.map(|offset_ns| WallNs::of_mono(last.mono_ns, offset_ns)),
             )
         });
         let counted: Vec<(MeterId, i64, Option<WallNs>)> = counted.collect();

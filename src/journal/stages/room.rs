@@ -5,7 +5,7 @@ use tracing::warn;
 
 use crate::journal::JournalError;
 use crate::journal::stages::writer::Writer;
-use crate::model::{NS_PER_DAY, NS_PER_S, View, WallNs, Watched};
+use crate::model::{NS_PER_DAY, View, WallNs, Watched};
 
 impl Writer {
     /// One bounded piece of retention; true if there is more to do.
@@ -59,8 +59,8 @@ impl Writer {
         let Some(now_ns) = sure_ns.or(looked_ns).filter(|_| !full && !far_above) else {
             return Ok(WallNs::MAX);
         };
-        let now_s = now_ns.div_euclid(NS_PER_S);
-        Ok(View::Hour.settled_before_s(now_s) * NS_PER_S)
+        let now_s = now_ns.s();
+        Ok(WallNs::of_s(View::Hour.settled_before_s(now_s)))
     }
 
     fn make_room(&mut self, max_bytes: u64) -> Result<i64, JournalError> {

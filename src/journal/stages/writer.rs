@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
@@ -35,6 +34,10 @@ const RETENTION_LOOK_NS: i64 = 60 * NS_PER_S;
 
 /// What has surely passed is kept this often.
 const ELAPSED_SAVE_NS: i64 = 600 * NS_PER_S;
+
+/// With no pulse and no server, how far the lines were watched is kept this often: after a crash that much is not
+/// known to be watched. A reconciler needs to know of each minute.
+const WATCHED_SAVE_NS: i64 = 600 * NS_PER_S;
 
 /// Windows are counted at most this often, whatever the clock that capture stands on.
 const ROLL_MIN_NS: i64 = NS_PER_S;
@@ -74,12 +77,14 @@ pub struct Writer {
     unused: UnusedSegments,
     pub(super) publisher: Publisher,
     pub(super) roller: Roller,
-    backfill: Backfill,
-    factors: FactorNote,
+    pub(super) backfill: Backfill,
+    pub(super) factors: FactorNote,
     unsynced: Unsynced,
     closing: Option<Closing>,
     looked_minute_s: i64,
     rolled_ns: MonoNs,
+    /// When how far the lines were watched was kept, and the newest pulse then.
+    watched_kept: Option<(MonoNs, PulseId)>,
     pub(super) delivered: IdRanges,
     saved_ns: MonoNs,
     /// What is kept of the lines: the version, and whether the clock was trusted then.
@@ -125,6 +130,7 @@ impl Writer {
             closing: None,
             looked_minute_s: 0,
             rolled_ns: now_ns - ROLL_MIN_NS,
+            watched_kept: None,
             journal,
             outbox: Arc::new(Outbox::waking(Arc::clone(&intake))),
             intake,
@@ -141,20 +147,6 @@ impl Writer {
             preallocating: false,
             retry: Backoff::new(RETRY_MIN, RETRY_MAX),
         })
-    }
-
-    /// Counts the local days of this zone.
-    ///
-    /// # Errors
-    /// When the disk does not take it.
-    pub fn count_days_in(&mut self, zone: &TimeZone) -> Result<(), JournalError> {
-        self.backfill = Backfill::default();
-        self.journal.count_days_in(zone)
-    }
-
-    /// Counts the meters (in the order of their names) with so many pulses for one kWh from now on.
-    pub fn count_with_factors(&mut self, imp_per_kwh: &[Option<f64>]) {
-        self.factors = FactorNote::new(imp_per_kwh, self.clock.mono_ns());
     }
 
     /// Lets the following steps grow the WAL to its full size, for the card's sake.
@@ -290,16 +282,30 @@ impl Writer {
                 return unfinished;
             }
         }
-        self.journal.keep_watched(&closing.watched)?;
+        let is_news = self.keep_watched(&closing, now_ns)?;
         self.factors
             .note(&mut self.journal, closing.watched.looked_ns, now_ns)?;
         self.rolled_ns = now_ns;
         self.marks.closed(self.looked_minute_s);
         // A clock that is wrong must not delete.
         match closing.watched.sure_ns {
-            Some(sure_ns) => self.journal.prune_windows(sure_ns),
-            None => Ok(false),
+            Some(sure_ns) if is_news => self.journal.prune_windows(sure_ns),
+            _ => Ok(false),
         }
+    }
+
+    /// Keeps how far the lines were watched, if that is worth a write. False: it is not.
+    fn keep_watched(&mut self, closing: &Closing, now_ns: MonoNs) -> Result<bool, JournalError> {
+        let newest = closing.newest;
+        let is_known = self
+            .watched_kept
+            .is_some_and(|(kept_ns, known)| known == newest && now_ns - kept_ns < WATCHED_SAVE_NS);
+        if self.destination.is_none() && is_known {
+            return Ok(false);
+        }
+        self.journal.keep_watched(&closing.watched)?;
+        self.watched_kept = Some((now_ns, newest));
+        Ok(true)
     }
 
     /// Counts some of the pulses up to id `newest` in windows; true if there is more to do.
@@ -312,14 +318,7 @@ impl Writer {
             };
         }
         let settled = self.marks.now().segments_settled;
-        let since = self.intake.watched().meters.into_iter();
-        let rows = &self.journal.meters;
-        let vouches_from_ns = self.journal.vouches_from_ns;
-        let since = since.map(|(meter, stretch)| {
-            let since_ns = stretch.since_ns.max(vouches_from_ns);
-            (rows[meter.index()], since_ns)
-        });
-        let since = since.collect();
+        let since = self.watched_since();
         self.roller.step(&mut self.journal, newest, settled, &since)
     }
 

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, Transaction};
 
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{NS_PER_S, WallNs};
+use crate::model::WallNs;
 
 /// The newest time that was once synchronised is kept this often.
 const CONFIRMED_EVERY_S: i64 = 3_600;
@@ -22,7 +22,7 @@ pub(in crate::journal) fn put_confirmed(
             "INSERT INTO journal VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE
              SET value = excluded.value WHERE value NOT BETWEEN excluded.value - ?3 AND excluded.value",
         )
-        .and_then(|mut put| put.execute((CONFIRMED_KEY, at_ns / NS_PER_S, CONFIRMED_EVERY_S)))
+        .and_then(|mut put| put.execute((CONFIRMED_KEY, at_ns.s(), CONFIRMED_EVERY_S)))
         .op("keep the time")?;
     Ok(())
 }
@@ -42,6 +42,6 @@ impl Reader {
             )
             .optional()
             .op("be read")?;
-        Ok(confirmed_s.map(|s| s * NS_PER_S))
+        Ok(confirmed_s.map(WallNs::of_s))
     }
 }

@@ -6,7 +6,7 @@ use crate::clock::elapsed::{ElapsedRecord, Steady};
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
-use crate::model::MonoNs;
+use crate::model::{MonoNs, WallNs};
 
 impl Journal {
     /// Keeps what has surely passed.
@@ -56,7 +56,7 @@ impl Reader {
                 [],
                 |row| {
                     let (of, mono_ns): (String, MonoNs) = (row.get(0)?, row.get(1)?);
-                    let boot_wall_ns: Option<i64> = row.get(5)?;
+                    let boot_wall_ns: Option<WallNs> = row.get(5)?;
                     let steady = match boot_wall_ns {
                         Some(boot_wall_ns) => Some(Steady {
                             boot_wall_ns,

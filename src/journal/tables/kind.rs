@@ -41,12 +41,13 @@ mod tests {
     use crate::journal::db::kind::SIMULATED_BOOT;
     use crate::journal::db::open;
     use crate::journal::salvage::Foreign;
+    use crate::model::WallNs;
 
     const METERS: [&str; 1] = ["Import"];
 
     fn open(dir: &Path, boot_id: &str) -> Result<Journal, JournalError> {
         let names = METERS.map(str::to_owned);
-        Journal::open(dir, &names, boot_id, 1_700_000_000_000_000_000)
+        Journal::open(dir, &names, boot_id, WallNs(1_700_000_000_000_000_000))
     }
 
     fn count(journal: &Journal) {
@@ -102,7 +103,7 @@ mod tests {
             (&[], false),
         ] {
             let dir = tempfile::tempdir().unwrap();
-            let connection = open::open(dir.path(), 0).unwrap().connection;
+            let connection = open::open(dir.path(), WallNs(0)).unwrap().connection;
             for boot in boots {
                 let insert = "INSERT INTO clock_segment (boot_id, begins_ns, offset_ns, trust) VALUES (?1, 0, 0, 1)";
                 connection.execute(insert, [boot]).unwrap();

@@ -8,7 +8,7 @@ use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::tables::windows::put_watched;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{FilterState, LineNow, LineState, MeterId, MeterRow, NS_PER_S, WatchedStretch};
+use crate::model::{FilterState, LineNow, LineState, MeterId, MeterRow, WatchedStretch};
 
 /// Keeps the state of a meter's line.
 pub(in crate::journal) fn put_line(
@@ -76,8 +76,8 @@ impl Journal {
         for (meter, watch) in watched.iter().filter(|_| is_timed) {
             // Inwards to whole seconds, as all that is watched.
             let since_ns = watch.since_ns.max(self.vouches_from_ns);
-            let begins_s = since_ns.div_euclid(NS_PER_S) + 1;
-            let ends_s = watch.until_ns.div_euclid(NS_PER_S).max(begins_s);
+            let begins_s = since_ns.s() + 1;
+            let ends_s = watch.until_ns.s().max(begins_s);
             put_watched(&transaction, self.meters[meter.index()], (begins_s, ends_s))?;
         }
         transaction.commit().op("commit")
@@ -146,6 +146,7 @@ impl Reader {
 mod tests {
     use super::*;
     use crate::journal::tests::{WALL, names};
+    use crate::model::NS_PER_S;
 
     #[test]
     fn a_line_that_was_never_read_is_missed_from_the_first_second() {
@@ -163,7 +164,7 @@ mod tests {
         journal.keep_lines(&lines, true).unwrap();
         let reader = Reader::open(dir.path()).unwrap();
         assert_eq!(reader.lines_now().unwrap()["Import"].why, why);
-        let wall_s = WALL / NS_PER_S;
+        let wall_s = WALL.s();
         assert_eq!(reader.watched_until_s().unwrap()["Import"], wall_s + 1);
         // 84 s later it is read, for 20 s, within a minute.
         let up_ns = WALL + 84 * NS_PER_S;

@@ -84,7 +84,7 @@ impl Reader {
     /// # Errors
     /// When the journal cannot be read.
     pub fn usual_silences_s(&self, now_ns: WallNs) -> Result<BTreeMap<String, i64>, JournalError> {
-        let now_s = now_ns.div_euclid(NS_PER_S);
+        let now_s = now_ns.s();
         let names = self.meter_names()?;
         let mut hours: BTreeMap<MeterRow, Vec<i64>> = BTreeMap::new();
         for window in self.windows(View::Hour, silence::history_from_s(now_s), now_s)? {

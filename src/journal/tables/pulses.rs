@@ -139,7 +139,7 @@ impl Reader {
             page.entries.push(StoredPulse {
                 id,
                 meter,
-                wall_ns: mono_ns + offset_ns,
+                wall_ns: WallNs::of_mono(mono_ns, *offset_ns),
                 estimated,
             });
         }

@@ -117,8 +117,8 @@ pub(in crate::journal) fn settle_former_boots(
         if former.pulses > 0 {
             warn!(
                 pulses = former.pulses,
-                from = shown(former.first_ns + began_ns),
-                to = shown(former.last_ns + began_ns),
+                from = shown(began_ns + former.first_ns),
+                to = shown(began_ns + former.last_ns),
                 "the clock of an earlier boot was never known to be right: its pulses are taken for these"
             );
         }
@@ -127,7 +127,7 @@ pub(in crate::journal) fn settle_former_boots(
 }
 
 fn shown(wall_ns: WallNs) -> String {
-    let second = jiff::Timestamp::from_second(wall_ns.div_euclid(NS_PER_S));
+    let second = jiff::Timestamp::from_second(wall_ns.s());
     second.map_or_else(|_| wall_ns.to_string(), |second| second.to_string())
 }
 
@@ -177,8 +177,8 @@ fn former_boots(transaction: &Transaction<'_>, boot_id: &str) -> Result<Vec<Form
 /// than they run. Else as early as can be; without anything before, just before the present boot.
 fn likely_begin_ns(former: &Former, before_ns: Option<WallNs>, boot_wall_ns: WallNs) -> WallNs {
     let earliest_ns = before_ns.unwrap_or(EARLIEST_WALL_NS);
-    let is_over = |began_ns: &WallNs| began_ns + former.last_ns < boot_wall_ns;
-    let fits = |began_ns: &WallNs| began_ns + former.first_ns > earliest_ns && is_over(began_ns);
+    let is_over = |began_ns: &WallNs| *began_ns + former.last_ns < boot_wall_ns;
+    let fits = |began_ns: &WallNs| *began_ns + former.first_ns > earliest_ns && is_over(began_ns);
     let shown_ns = Some(former.shown_ns).filter(fits);
     // The pulses before those in doubt have left under this time.
     let known_ns = former.known_ns.filter(is_over);
@@ -197,7 +197,6 @@ fn stood(segments: &[Segment]) -> Option<Stood> {
     let alike = segments.iter().take_while(|segment| {
         segment.trust.is_final() && is_near(segment.offset_ns, newest.offset_ns)
     });
-    let boots = |segment: &Segment| segment.boot_wall_ns();
     let known = segments.iter().find(|segment| segment.trust.is_final());
     Some(Stood {
         first_ns: segments.iter().map(|s| s.begins_ns).min()?,
@@ -206,9 +205,11 @@ fn stood(segments: &[Segment]) -> Option<Stood> {
         slept_ns: newest.slept_ns,
         trust: newest.trust,
         synchronised: segments.iter().any(|s| s.trust == Trust::Synchronised),
-        was_set: segments.iter().any(|s| !is_near(boots(s), boots(newest))),
+        was_set: segments
+            .iter()
+            .any(|s| (s.boot_wall_ns() - newest.boot_wall_ns()).abs() >= STEP_MIN_NS),
         known: known.map(|segment| Known {
-            boot_wall_ns: boots(segment),
+            boot_wall_ns: segment.boot_wall_ns(),
             trust: segment.trust,
         }),
     })

@@ -60,12 +60,13 @@ fn noted(connection: &rusqlite::Connection) -> Result<NotedSettings, JournalErro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::WallNs;
 
     #[test]
     fn what_is_noted_is_read_beside_the_daemon() {
         let dir = tempfile::tempdir().unwrap();
         let meters = ["Import".to_owned()];
-        let journal = Journal::open(dir.path(), &meters, "boot", 0).unwrap();
+        let journal = Journal::open(dir.path(), &meters, "boot", WallNs(0)).unwrap();
         let reader = Reader::open(dir.path()).unwrap();
         assert_eq!(reader.noted_settings().unwrap(), NotedSettings::new());
         let one = NotedSettings::from([("influx.host".to_owned(), "http://db".to_owned())]);

@@ -7,7 +7,7 @@ use rusqlite::Transaction;
 use crate::journal::handles::journal::Journal;
 use crate::journal::ids::IdRanges;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{IdRange, MeterRow, NS_PER_S, SegmentRow, WindowCounts};
+use crate::model::{IdRange, MeterRow, NS_PER_S, SegmentRow, WallNs, WindowCounts};
 
 /// What is told apart on the monotonic clock.
 pub(in crate::journal) const MINUTE_NS: i64 = 60 * NS_PER_S;
@@ -69,7 +69,7 @@ impl Journal {
         for (segment, minute, meter, pulses, offset_ns) in found {
             // The middle of the minute is nearest to all of it.
             let mono_ns = minute * MINUTE_NS + MINUTE_NS / 2;
-            tally.add_pulses(meter, mono_ns + offset_ns, pulses);
+            tally.add_pulses(meter, WallNs::of_mono(mono_ns, offset_ns), pulses);
             all += pulses;
             transaction
                 .prepare_cached(

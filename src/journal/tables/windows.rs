@@ -192,8 +192,8 @@ impl Journal {
         for (meter, watch) in &watched.meters {
             // Inwards to whole seconds: what is said to be watched was.
             let since_ns = watch.since_ns.max(self.vouches_from_ns);
-            let begins_s = since_ns.div_euclid(NS_PER_S) + 1;
-            let ends_s = watch.until_ns.div_euclid(NS_PER_S);
+            let begins_s = since_ns.s() + 1;
+            let ends_s = watch.until_ns.s();
             if begins_s >= ends_s {
                 continue;
             }
@@ -211,7 +211,7 @@ impl Journal {
         &mut self,
         now_ns: WallNs,
     ) -> Result<bool, JournalError> {
-        let now_s = now_ns.div_euclid(NS_PER_S);
+        let now_s = now_ns.s();
         let mut more = false;
         for view in View::ALL {
             let Some(keep_s) = view.kept_from_s(now_s) else {

@@ -10,7 +10,7 @@ use crate::journal::handles::reader::Reader;
 use crate::journal::ids::IdRanges;
 use crate::journal::salvage::{Arrival, Expiry, Presence};
 use crate::journal::tests::{WALL, pending, segment};
-use crate::model::{IdRange, View};
+use crate::model::{IdRange, View, WallNs};
 use crate::model::{MeterId, NS_PER_S, Pulse, SegmentNo};
 
 const DAY_S: i64 = 86_400;
@@ -23,7 +23,7 @@ fn open(dir: &std::path::Path) -> Journal {
     Journal::open(dir, &names(), "boot", WALL).unwrap()
 }
 
-fn arrival(meter: u16, wall_ns: i64) -> Arrival {
+fn arrival(meter: u16, wall_ns: WallNs) -> Arrival {
     Arrival::new(meter, wall_ns, false)
 }
 
@@ -144,12 +144,12 @@ proptest! {
     ) {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = open(dir.path());
-        let begin_ns = (View::Hour.floor_s(WALL / NS_PER_S) - age_d * DAY_S) * NS_PER_S;
+        let begin_ns = WallNs::of_s(View::Hour.start_of(WALL) - age_d * DAY_S);
         let files: Vec<BTreeSet<Arrival>> = files
             .iter()
             .map(|file| {
                 let stamp = |(meter, second, ns): &(u16, i64, i64)| {
-                    arrival(*meter, begin_ns + second * 97 * NS_PER_S + ns)
+                    arrival(*meter, begin_ns + second * 97 * NS_PER_S + *ns)
                 };
                 file.iter().map(stamp).collect()
             })
@@ -197,7 +197,7 @@ fn a_journal_does_not_vouch_for_what_is_in_another_one() {
         let watched = watched.map(|(meter, begins_s, ends_s)| (meter.0, begins_s, ends_s));
         watched.collect::<Vec<_>>()
     };
-    let wall_s = WALL / NS_PER_S;
+    let wall_s = WALL.s();
     assert_eq!(watched_until(50), []);
     assert_eq!(watched_until(200), [(1, wall_s + 101, wall_s + 200)]);
     assert_eq!(watched_until(300), [(1, wall_s + 101, wall_s + 300)]);

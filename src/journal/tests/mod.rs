@@ -26,10 +26,11 @@ use crate::journal::tables::deliveries::{
 };
 use crate::journal::tables::quarantine::Quarantine;
 use crate::model::{
-    IdRange, Loss, LossCause, MeterId, MeterRow, NS_PER_S, Pulse, PulseId, SegmentNo, Watched,
+    IdRange, Loss, LossCause, MeterId, MeterRow, NS_PER_S, Pulse, PulseId, SegmentNo, WallNs,
+    Watched,
 };
 
-pub(in crate::journal) const WALL: i64 = EARLIEST_WALL_NS + 1_000 * NS_PER_S;
+pub(in crate::journal) const WALL: WallNs = WallNs::of_s(EARLIEST_WALL_NS.s() + 1_000);
 
 pub(in crate::journal) struct Bench {
     pub(in crate::journal) dir: tempfile::TempDir,
@@ -131,7 +132,7 @@ impl Bench {
         Reader::open(self.dir.path()).unwrap()
     }
 
-    pub(in crate::journal) fn stamps(&self) -> Vec<(i64, i64)> {
+    pub(in crate::journal) fn stamps(&self) -> Vec<(i64, WallNs)> {
         let page = self.reader().page(IdRange::ALL, usize::MAX).unwrap();
         page.entries
             .iter()
@@ -140,11 +141,12 @@ impl Bench {
     }
 }
 
-pub(in crate::journal) fn segment(no: u32, offset_ns: i64, trust: Trust) -> Segment {
+/// A segment; `zero_ns`: the wall time at which the monotonic clock stood at 0.
+pub(in crate::journal) fn segment(no: u32, zero_ns: WallNs, trust: Trust) -> Segment {
     Segment {
         no: SegmentNo(no),
         begins_ns: 0,
-        offset_ns,
+        offset_ns: zero_ns.0,
         slept_ns: 0,
         trust,
     }
@@ -219,7 +221,7 @@ fn provisional_pulses_are_kept_and_held_until_the_clock_is_known() {
         pulses(0, 0, 2),
     ));
     bench.push(pending(
-        vec![segment(1, 0, Trust::Provisional)],
+        vec![segment(1, WallNs(0), Trust::Provisional)],
         pulses(0, 1, 3),
     ));
     bench.push(pending(
@@ -236,7 +238,7 @@ fn provisional_pulses_are_kept_and_held_until_the_clock_is_known() {
         pulses(0, 0, 2),
     ));
     bench.push(pending(
-        vec![segment(1, 0, Trust::Provisional)],
+        vec![segment(1, WallNs(0), Trust::Provisional)],
         pulses(0, 1, 3),
     ));
     bench.writer.step();
@@ -331,7 +333,7 @@ fn what_delivery_tells_is_kept() {
     let state = DestinationState {
         state: "refused".to_owned(),
         message: "m".to_owned(),
-        since_ns: 5,
+        since_ns: WallNs(5),
     };
     let news = DeliveryNews {
         refused: vec![refused.clone(), refused],
@@ -367,7 +369,7 @@ fn what_delivery_tells_is_kept() {
     assert_eq!((expired.first_ns, expired.last_ns), (WALL + 5, WALL + 7));
 }
 
-fn expired(pulse: PulseId, wall_ns: i64) -> ExpiredPulse {
+fn expired(pulse: PulseId, wall_ns: WallNs) -> ExpiredPulse {
     ExpiredPulse {
         pulse,
         meter: MeterRow(2),
@@ -424,15 +426,15 @@ fn losses_add_up() {
     let mut bench = Bench::new(|_| {});
     for at in [9, 3, 5] {
         let mut pending = Pending::default();
-        pending.lose(MeterId(0), LossCause::Bounce, Loss::at(2, at));
+        pending.lose(MeterId(0), LossCause::Bounce, Loss::at(2, WallNs(at)));
         bench.push(pending);
         bench.writer.step();
     }
     let ledger = bench.reader().ledger().unwrap();
     let want = Loss {
         pulses: 6,
-        first_ns: 3,
-        last_ns: 9,
+        first_ns: WallNs(3),
+        last_ns: WallNs(9),
     };
     assert_eq!(ledger, [("Import".to_owned(), LossCause::Bounce, want)]);
 }

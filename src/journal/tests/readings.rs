@@ -9,9 +9,9 @@ use crate::journal::salvage::{Arrival, Foreign};
 use crate::journal::tables::readings::Registers;
 use crate::journal::tests::{Bench, WALL, pending, pulses, segment};
 use crate::journal::{JournalError, file_in};
-use crate::model::{NS_PER_S, Reading};
+use crate::model::{NS_PER_S, Reading, View, WallNs};
 
-fn reading(at_ns: i64, kwh: f64, adopted: bool) -> Reading {
+fn reading(at_ns: WallNs, kwh: f64, adopted: bool) -> Reading {
     Reading {
         at_ns,
         pulses: 0,
@@ -102,7 +102,7 @@ fn what_is_imported_from_before_a_reading_is_in_its_register_already() {
 fn a_reading_moves_with_a_journal_that_was_set_aside() {
     let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let minute = 60 * NS_PER_S;
-    let start = WALL - WALL.rem_euclid(3_600 * NS_PER_S);
+    let start = WallNs::of_s(View::Hour.start_of(WALL));
     let arrivals = |from: i64, until: i64| -> Vec<Arrival> {
         (from..until)
             .map(|n| Arrival::new(0, start + n * minute + 1, false))

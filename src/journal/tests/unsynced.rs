@@ -8,7 +8,7 @@ use crate::intake::{Intake, PULSES_MAX, Pending};
 use crate::journal::handles::journal::Journal;
 use crate::journal::stages::unsynced::Carryover;
 use crate::journal::tests::{Bench, WALL, names, pending, pulses, segment};
-use crate::model::{FilterState, IdRange, LineState, Loss};
+use crate::model::{FilterState, IdRange, LineState, Loss, WallNs};
 use crate::model::{FilterTally, LossCause, MeterId};
 
 const FILES: [&str; 2] = ["journal.sqlite", "journal.sqlite-wal"];
@@ -198,7 +198,7 @@ fn a_journal_that_is_gone_is_not_made_anew() {
 fn a_pulse_that_is_in_both_journals_has_one_stamp() {
     let dir = tempfile::tempdir().unwrap();
     let open = |boot: &str| Journal::open(dir.path(), &names(), boot, WALL).unwrap();
-    let stamps = || -> Vec<i64> {
+    let stamps = || -> Vec<WallNs> {
         let mut reader = crate::journal::handles::reader::Reader::open(dir.path()).unwrap();
         let page = reader.page(IdRange::ALL, usize::MAX).unwrap();
         page.entries.iter().map(|entry| entry.wall_ns).collect()

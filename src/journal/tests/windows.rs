@@ -12,7 +12,8 @@ use crate::journal::tables::deliveries::DeliveryNews;
 use crate::journal::tables::windows::Unwatched;
 use crate::journal::tests::{Bench, WALL, pending, pulses, segment};
 use crate::model::{
-    DestinationRow, IdRange, MeterId, MeterRow, NS_PER_S, Pulse, SegmentNo, Watched, WatchedStretch,
+    DestinationRow, IdRange, MeterId, MeterRow, NS_PER_S, Pulse, SegmentNo, WallNs, Watched,
+    WatchedStretch,
 };
 use crate::model::{Tier, View};
 
@@ -67,7 +68,7 @@ fn pulses_are_counted_when_they_are_durable_and_not_before() {
         "the hour does not begin at a full minute"
     );
     assert!(minutes[1..60].iter().all(|window| window.pulses == 3));
-    let now_s = bench.clock.wall_ns() / NS_PER_S;
+    let now_s = bench.clock.wall_ns().s();
     assert_eq!(bench.marks.now().closed_s, View::Minute.floor_s(now_s));
 }
 
@@ -90,7 +91,7 @@ fn a_late_clock_adds_to_windows_whose_pulses_are_gone() {
     assert_eq!(sums(&bench, 1), [3_000; 3]);
 
     bench.push(pending(
-        vec![segment(1, 0, Trust::Provisional)],
+        vec![segment(1, WallNs(0), Trust::Provisional)],
         pulses(0, 1, 7),
     ));
     bench.close();
@@ -144,7 +145,7 @@ fn held(no: u32, count: i64) -> Vec<Pulse> {
 #[test]
 fn pulses_of_an_unknown_time_that_have_to_leave_are_counted_when_it_is_known() {
     let mut bench = Bench::new(|settings| settings.max_bytes = 400_000);
-    let unknown = segment(0, 0, Trust::Provisional);
+    let unknown = segment(0, WallNs(0), Trust::Provisional);
     bench.push(pending(vec![unknown], held(0, 40_000)));
     for _ in 0..3 {
         bench.clock.advance(61 * NS_PER_S);
@@ -181,7 +182,7 @@ fn pulses_of_an_unknown_time_that_have_to_leave_are_counted_when_it_is_known() {
 #[test]
 fn pulses_that_had_to_leave_in_a_former_boot_are_counted() {
     let mut bench = Bench::new(|settings| settings.max_bytes = 300_000);
-    let unknown = segment(0, 0, Trust::Provisional);
+    let unknown = segment(0, WallNs(0), Trust::Provisional);
     bench.push(pending(vec![unknown], held(0, 30_000)));
     for _ in 0..3 {
         bench.clock.advance(61 * NS_PER_S);
@@ -195,15 +196,12 @@ fn pulses_that_had_to_leave_in_a_former_boot_are_counted() {
     assert_eq!(sums(&bench, 2), [30_000; 3]);
     let hours = bench.reader().windows(View::Hour, 0, i64::MAX).unwrap();
     let newest_s = hours.iter().map(|window| window.start_s).max().unwrap();
-    assert!(
-        newest_s <= WALL / NS_PER_S,
-        "not after the present boot began"
-    );
+    assert!(newest_s <= WALL.s(), "not after the present boot began");
 }
 
 /// A boot whose first time was final, and then one that contradicted it by `days`; and the stamps of the latter's
 /// pulses when the next boot, which begins an hour after [`WALL`], knows the time.
-fn contradicted_by(days: i64) -> Vec<i64> {
+fn contradicted_by(days: i64) -> Vec<WallNs> {
     let mut bench = Bench::new(|_| {});
     let known = segment(0, WALL, Trust::Rtc);
     let wrong = segment(1, WALL + days * DAY_NS, Trust::Provisional);
@@ -235,8 +233,8 @@ fn pulses_of_a_time_that_cannot_be_get_that_of_their_boot() {
 #[test]
 fn the_sleep_of_a_boot_of_unknown_time_is_between_its_pulses() {
     let mut bench = Bench::new(|_| {});
-    let awake = segment(0, 0, Trust::Provisional);
-    let mut rested = segment(1, 600 * NS_PER_S, Trust::Provisional);
+    let awake = segment(0, WallNs(0), Trust::Provisional);
+    let mut rested = segment(1, WallNs::of_s(600), Trust::Provisional);
     rested.slept_ns = 600 * NS_PER_S;
     let both = [pulses(0, 0, 1), pulses(1, 1, 1)].concat();
     bench.push(pending(vec![awake, rested], both));
@@ -261,7 +259,7 @@ fn the_sleep_of_a_boot_of_unknown_time_is_between_its_pulses() {
 fn what_was_thinned_changes_a_window_that_was_compared() {
     let mut bench = Bench::new(|settings| settings.max_bytes = 250_000);
     let known = segment(0, WALL, Trust::Assumed);
-    let unknown = segment(1, 0, Trust::Provisional);
+    let unknown = segment(1, WallNs(0), Trust::Provisional);
     bench.push(pending(vec![known], every(60, 2)));
     bench.close();
     let hour = Tier::View(View::Hour);
@@ -535,7 +533,7 @@ fn what_was_watched_grows_and_begins_anew_after_a_break() {
     watch(0, 120);
     watch(150, 180);
     watch(181, 240);
-    let wall_s = WALL / NS_PER_S;
+    let wall_s = WALL.s();
     let watched = bench.reader().watched(wall_s, wall_s + 1_000).unwrap();
     let want = [
         (MeterRow(2), wall_s + 1, wall_s + 120),

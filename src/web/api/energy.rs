@@ -15,7 +15,7 @@ use crate::energy::derived::Balance;
 use crate::energy::periods::{Calendar, Period, PeriodUnit};
 use crate::energy::quantity::PulseWorth;
 use crate::journal::Grain;
-use crate::model::NS_PER_S;
+use crate::model::WallNs;
 use crate::web::present::{EDGES_S, Present, PresentMeter, role_word};
 use crate::web::problem::{Problem, WRONG_PARAMETER};
 use crate::web::query::Query;
@@ -84,7 +84,7 @@ pub(super) async fn energy(
     let query = Query::of(&uri, &["period", "date", "compare"])?;
     let source = &api.source;
     let (calendar, now_ns) = (source.calendar(), source.wall_ns());
-    let now_s = now_ns.div_euclid(NS_PER_S);
+    let now_s = now_ns.s();
     let today = calendar.date_at(now_s);
     let first_s = source.ask(|reader, _| reader.counting_since_s()).await?;
     let first_date = first_s.map(|first_s| calendar.date_at(first_s));
@@ -353,8 +353,8 @@ impl EnergySpan {
         EnergySpan {
             period: parts.period,
             date: parts.date.map(|date| date.to_string()),
-            from: rfc3339(from_s * NS_PER_S),
-            to: rfc3339(to_s * NS_PER_S),
+            from: rfc3339(WallNs::of_s(from_s)),
+            to: rfc3339(WallNs::of_s(to_s)),
             part: parts.part,
             dates: parts.dates.iter().map(ToString::to_string).collect(),
             complete: !meters.is_empty()

@@ -21,7 +21,7 @@ use super::Api;
 use super::head::rfc3339;
 use super::health::Health;
 use super::now::{Now, day};
-use crate::model::NS_PER_S;
+use crate::model::WallNs;
 use crate::web::problem::{Problem, TOO_MANY_STREAMS};
 use crate::web::query::Query;
 
@@ -135,7 +135,10 @@ impl Told {
         if let Some(day) = day {
             let date = day.date.to_string();
             if !is_first && date != self.date {
-                let (from, to) = (rfc3339(day.from_s * NS_PER_S), rfc3339(day.to_s * NS_PER_S));
+                let (from, to) = (
+                    rfc3339(WallNs::of_s(day.from_s)),
+                    rfc3339(WallNs::of_s(day.to_s)),
+                );
                 let date = date.clone();
                 text.push_str(&event("day", &DayChange { date, from, to }));
             }

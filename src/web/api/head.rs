@@ -34,7 +34,7 @@ impl Source {
 
 /// A stamp as RFC 3339 in UTC, to the millisecond.
 pub(in crate::web) fn rfc3339(at_ns: WallNs) -> String {
-    let millis = at_ns.div_euclid(1_000_000);
+    let millis = at_ns.ms();
     let at = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH);
     format!("{at:.3}")
 }
@@ -46,9 +46,9 @@ mod tests {
     #[test]
     fn stamps_are_utc_to_the_millisecond() {
         assert_eq!(
-            rfc3339(1_792_936_992_250_999_999),
+            rfc3339(WallNs(1_792_936_992_250_999_999)),
             "2026-10-25T14:03:12.250Z"
         );
-        assert_eq!(rfc3339(-1), "1969-12-31T23:59:59.999Z");
+        assert_eq!(rfc3339(WallNs(-1)), "1969-12-31T23:59:59.999Z");
     }
 }

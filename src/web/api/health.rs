@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::head::rfc3339;
 use crate::answers::status::ConditionAnswer;
-use crate::model::{LossCause, NS_PER_S};
+use crate::model::{LossCause, NS_PER_S, WallNs};
 use crate::status::{Severity, Status};
 use crate::web::day_read::DayRead;
 
@@ -56,7 +56,7 @@ impl Health {
             sentence: sentence(status, worst),
             counting_since: day
                 .and_then(|day| day.since_s)
-                .map(|since_s| rfc3339(since_s * NS_PER_S)),
+                .map(|since_s| rfc3339(WallNs::of_s(since_s))),
             lost: status.lost(),
             restored: restored.map(|loss| loss.pulses).sum(),
             unwatched_s: day.map_or(0, |day| day.unwatched_s),

@@ -12,7 +12,7 @@ use super::{Api, Json, csv};
 use crate::answers::factors::Factors;
 use crate::energy::periods::Calendar;
 use crate::journal::{Grain, MeterPulses, ReadFrom};
-use crate::model::NS_PER_S;
+use crate::model::WallNs;
 use crate::web::present::{Present, PresentMeter, role_word};
 use crate::web::problem::Problem;
 use crate::web::query::Query;
@@ -61,7 +61,7 @@ pub(super) async fn history(
     let query = Query::of(&uri, &["from", "to", "points", "window"])?;
     let asked = HistoryAsked::of(&query)?;
     let source = &api.source;
-    let now_s = source.wall_ns().div_euclid(NS_PER_S);
+    let now_s = source.wall_ns().s();
     let first_s = source.ask(|reader, _| reader.counting_since_s()).await?;
     let calendar = source.calendar();
     let mut history = None;
@@ -226,13 +226,13 @@ impl History {
     ) -> History {
         History {
             head: source.head(source.wall_ns(), source.status().simulated),
-            from: rfc3339(asked.from_s * NS_PER_S),
-            to: rfc3339(asked.to_s * NS_PER_S),
+            from: rfc3339(WallNs::of_s(asked.from_s)),
+            to: rfc3339(WallNs::of_s(asked.to_s)),
             level: level.word(),
             width_s: None,
             start_s: None,
             starts_s: None,
-            first: first_s.map(|first_s| rfc3339(first_s * NS_PER_S)),
+            first: first_s.map(|first_s| rfc3339(WallNs::of_s(first_s))),
             complete: false,
             meters: Vec::new(),
         }

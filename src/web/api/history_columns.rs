@@ -7,7 +7,7 @@ use crate::energy::factors::FactorHistory;
 use crate::energy::power::steps;
 use crate::energy::quantity::PulseWorth;
 use crate::journal::{CountedParts, MeterPulses};
-use crate::model::{NS_PER_S, Spans};
+use crate::model::{NS_PER_S, Spans, WallNs};
 use crate::web::present::{EDGES_S, PresentMeter, gap_power_w, rounded};
 
 /// One meter in windows.
@@ -192,15 +192,15 @@ impl MeterSteps {
                 n += 1;
             }
             let is_watched = unwatched_s.iter().all(|(begin_s, end_s)| {
-                step.to_ns <= begin_s * NS_PER_S || step.from_ns >= end_s * NS_PER_S
+                step.to_ns <= WallNs::of_s(begin_s) || step.from_ns >= WallNs::of_s(end_s)
             });
-            let imp_per_kwh = factors.at(step.to_ns.div_euclid(NS_PER_S));
+            let imp_per_kwh = factors.at(step.to_ns.s());
             if let Some(power_w) = power_w.get_mut(n).filter(|_| is_watched) {
                 *power_w = imp_per_kwh.map(|imp_per_kwh| rounded(step.rate / imp_per_kwh));
             }
         }
         MeterSteps {
-            at_ms: stamps.map(|at_ns| at_ns.div_euclid(1_000_000)).collect(),
+            at_ms: stamps.map(WallNs::ms).collect(),
             power_w,
             is_estimated: pulses.stamps.iter().map(|(_, is)| *is).collect(),
             unwatched_s: unwatched_s
@@ -224,8 +224,8 @@ impl MeterSteps {
 }
 
 /// When a line was not watched, from the pulse before a span to its end.
-fn gaps(watched_s: &[(i64, i64)], before_ns: Option<i64>, (from_s, to_s): (i64, i64)) -> Spans {
-    let before_s = before_ns.map(|before_ns| before_ns.div_euclid(NS_PER_S));
+fn gaps(watched_s: &[(i64, i64)], before_ns: Option<WallNs>, (from_s, to_s): (i64, i64)) -> Spans {
+    let before_s = before_ns.map(WallNs::s);
     let mut gaps = Spans::new([(before_s.unwrap_or(from_s).min(from_s), to_s)]);
     for (begins_s, ends_s) in watched_s {
         gaps.remove(*begins_s, *ends_s);
@@ -354,8 +354,12 @@ mod tests {
         let s = NS_PER_S;
         let pulses = MeterPulses {
             meter: "Import".to_owned(),
-            before_ns: Some(90 * s),
-            stamps: vec![(100 * s, false), (140 * s, true), (150 * s, false)],
+            before_ns: Some(WallNs(90 * s)),
+            stamps: vec![
+                (WallNs(100 * s), false),
+                (WallNs(140 * s), true),
+                (WallNs(150 * s), false),
+            ],
             watched_s: vec![(80, 105), (125, 200)],
         };
         let steps = MeterSteps::of(&pulses, &factors(), (95, 160));

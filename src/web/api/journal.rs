@@ -12,6 +12,7 @@ use crate::answers::losses::LossesAnswer;
 use crate::answers::registers::{self, Register};
 use crate::answers::status::{ConditionAnswer, StatusAnswer};
 use crate::config::MeterSettings;
+use crate::model::WallNs;
 use crate::status::line::Daemon;
 use crate::web::problem::{INTERNAL, NO_METER, Problem};
 use crate::web::query::Query;
@@ -50,7 +51,7 @@ pub(super) async fn losses(
 /// A row a meter and cause, then the stretches that were not watched.
 fn table(losses: &LossesAnswer, zone: &TimeZone) -> Response {
     let mut table = csv::CsvTable::new(["meter", "cause", "lost", "pulses", "first", "last"]);
-    let at = |at_ns: i64| csv::local(at_ns.div_euclid(1_000_000), zone);
+    let at = |at_ns: WallNs| csv::local(at_ns.ms(), zone);
     for entry in &losses.entries {
         let loss = &entry.loss;
         table.row([

@@ -11,6 +11,7 @@ mod history;
 mod history_asked;
 mod history_columns;
 mod journal;
+mod lines;
 mod meters;
 pub(super) mod now;
 mod now_or_stream;
@@ -53,6 +54,7 @@ pub(super) fn router(
         .route("/api/v1/energy.csv", get(energy::energy))
         .route("/api/v1/history", get(history::history))
         .route("/api/v1/history.csv", get(history::history))
+        .route("/api/v1/lines", get(lines::lines))
         .route("/api/v1/meters", get(meters::meters))
         .route("/api/v1/meters.csv", get(meters::meters))
         .route("/api/v1/status", get(journal::status))

@@ -10,7 +10,7 @@ use super::health::Health;
 use crate::energy::derived::{Balance, LivePower, MeanPower, live_power};
 use crate::energy::periods::{Period, PeriodUnit};
 use crate::journal::Grain;
-use crate::model::{NS_PER_S, Role, Spans};
+use crate::model::{NS_PER_S, Role, Spans, WallNs};
 use crate::status::Status;
 use crate::web::day_read::DayRead;
 use crate::web::present::{EDGES_S, Present, PresentMeter, role_word, rounded};
@@ -71,7 +71,7 @@ struct Flow {
 pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
     let now_ns = source.wall_ns();
     let calendar = source.calendar();
-    let date = calendar.date_at(now_ns.div_euclid(NS_PER_S));
+    let date = calendar.date_at(now_ns.s());
     let known = source.day().filter(|day| day.date == date);
     if known
         .as_ref()
@@ -83,7 +83,7 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
     let starts_s = [span.start_s, span.end_s];
     let zone = calendar.zone().clone();
     let read = source.ask(move |reader, _| {
-        let from = reader.read_from(&zone, now_ns.div_euclid(NS_PER_S))?;
+        let from = reader.read_from(&zone, now_ns.s())?;
         let counted = reader.counted_parts(&starts_s, Grain::Day, &from)?;
         Ok((counted, reader.counting_since_s()?, reader.unwatched()?))
     });
@@ -114,7 +114,7 @@ impl Now {
     /// How things stand, with what was read of the day; without the state of health.
     pub(super) fn of(source: &Source, status: &Status, day: Option<&DayRead>) -> Now {
         let (present, now_ns) = (source.present(), source.wall_ns());
-        let now_s = now_ns.div_euclid(NS_PER_S);
+        let now_s = now_ns.s();
         let meters: Vec<NowMeter> = present
             .meters
             .iter()
@@ -137,8 +137,8 @@ impl Now {
             clock_trusted: status.clock.as_ref().is_none_or(|clock| !clock.holding),
             today: Today {
                 date: day.map_or_else(String::new, |day| day.date.to_string()),
-                from: rfc3339(day.map_or(now_s, |day| day.from_s) * NS_PER_S),
-                to: rfc3339(day.map_or(now_s, |day| day.to_s) * NS_PER_S),
+                from: rfc3339(WallNs::of_s(day.map_or(now_s, |day| day.from_s))),
+                to: rfc3339(WallNs::of_s(day.map_or(now_s, |day| day.to_s))),
                 complete: day.is_some() && meters.iter().all(is_whole),
                 derived: Derived::of(&balance, &roles),
                 money: None,

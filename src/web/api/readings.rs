@@ -129,7 +129,8 @@ fn new_reading(body: &NewReadingBody, now_ns: WallNs) -> Result<(NewReading, usi
         None => Some(now_ns),
         Some(text) => {
             let at = text.parse::<Timestamp>().ok();
-            at.and_then(|at| WallNs::try_from(at.as_nanosecond()).ok())
+            at.and_then(|at| i64::try_from(at.as_nanosecond()).ok())
+                .map(WallNs)
         }
     };
     let no_time = || {

@@ -2,7 +2,9 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
+use rustix::net::{
+    AddressFamily, Shutdown, SocketFlags, SocketType, bind, shutdown, socket_with, sockopt,
+};
 
 /// A port of the loopback that the system gives to nobody else. Who is told of it may listen there, stop, and
 /// listen again; while none listens a connection is refused.
@@ -32,6 +34,13 @@ impl Port {
     }
 }
 
+/// Ends listening at once, and whoever waits in `accept`. To drop the listener is not enough: a process that another
+/// test is about to start another program in has a copy of it until then, and a port is not had again meanwhile.
+pub fn close(listener: &TcpListener) {
+    // It may have ended.
+    let _ = shutdown(listener, Shutdown::Both);
+}
+
 #[test]
 fn a_kept_port_is_given_to_nobody_and_refuses_while_none_listens() {
     use std::net::TcpStream;
@@ -41,7 +50,11 @@ fn a_kept_port_is_given_to_nobody_and_refuses_while_none_listens() {
         assert!(TcpStream::connect(there).is_err());
         let listener = TcpListener::bind(there).expect("the port is ours");
         TcpStream::connect(there).expect("it listens");
-        drop(listener);
+        let copy = listener.try_clone().expect("a descriptor");
+        close(&listener);
+        let again = TcpListener::bind(there).expect("although a copy is open");
+        close(&again);
+        drop(copy);
     }
     let others: Vec<Port> = (0..500).map(|_| Port::keep()).collect();
     assert!(others.iter().all(|other| other.number() != port.number()));

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use powerlogger::influx::{Client, ClientSettings};
+use powerlogger::influx::{Client, ClientSettings, flux};
 use serde_json::{Value, json};
 
+use super::fake_influx::shapes::{self, POINTS, READABLE};
 use super::fake_influx::{FakeInflux, Store};
 use super::influxd::Influxd;
 use super::wait::PATIENCE;
@@ -174,7 +175,25 @@ impl Remote {
         rows(&answer.body)
     }
 
-    /// How many values the field has in a bucket, by tag (or another column).
+    /// The pulses in a bucket from one second to another; rows by column name.
+    pub fn pulses(
+        &self,
+        bucket: &str,
+        (from_s, to_s): (i64, i64),
+    ) -> Vec<BTreeMap<String, String>> {
+        self.flux(&shapes::fill(
+            POINTS,
+            &[
+                ("bucket", &flux::string(bucket)),
+                ("start", &flux::time_s(from_s)),
+                ("stop", &flux::time_s(to_s)),
+                ("measurement", "\"PowerPulse\""),
+                ("field", "\"Pulse\""),
+            ],
+        ))
+    }
+
+    /// How many values the field has in a bucket of a real server, by tag (or another column).
     pub fn count_by(&self, bucket: &str, field: &str, column: &str) -> BTreeMap<String, usize> {
         let rows = self.flux(&format!(
             "from(bucket: {bucket:?}) \
@@ -188,6 +207,14 @@ impl Remote {
             .collect()
     }
 }
+
+/// The script that asks whether a bucket may be read.
+pub fn is_readable(bucket: &str) -> String {
+    shapes::fill(READABLE, &[("bucket", &flux::string(bucket))])
+}
+
+/// Everything that a test may write, in seconds since 1970: the years 2000 to 2100.
+pub const ALL_S: (i64, i64) = (946_684_800, 4_102_444_800);
 
 pub fn text(value: &Value) -> String {
     value

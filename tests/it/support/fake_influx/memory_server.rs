@@ -2,7 +2,7 @@
 //! tasks of a real server are a call of [`MemoryServer::tick`].
 
 use powerlogger::deliver::sink::Sink;
-use powerlogger::model::NS_PER_S;
+use powerlogger::model::{NS_PER_S, WallNs};
 use powerlogger::model::{Tier, View};
 use powerlogger::reconcile::compare::{Counts, ViewRead};
 use powerlogger::reconcile::server::Server;
@@ -95,7 +95,9 @@ impl Server for MemoryServer {
     fn raw(&mut self, every: View, from_s: i64, to_s: i64) -> Result<Counts, Failure> {
         let mut counts = Counts::new();
         for (meter, time_ns, pulses) in self.read(Tier::Raw, from_s, to_s)? {
-            *counts.entry((meter, every.start_of(time_ns))).or_default() += pulses;
+            *counts
+                .entry((meter, every.start_of(WallNs(time_ns))))
+                .or_default() += pulses;
         }
         Ok(counts)
     }
@@ -103,7 +105,7 @@ impl Server for MemoryServer {
     fn view(&mut self, view: View, from_s: i64, to_s: i64) -> Result<ViewRead, Failure> {
         let mut found = ViewRead::default();
         for (meter, time_ns, pulses) in self.read(Tier::View(view), from_s, to_s)? {
-            found.add(view, &meter, time_ns, pulses);
+            found.add(view, &meter, WallNs(time_ns), pulses);
         }
         Ok(found)
     }

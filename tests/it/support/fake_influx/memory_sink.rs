@@ -129,7 +129,7 @@ impl Sink for MemorySink {
                 fault.as_ref(),
                 &mut self.store(),
                 &write,
-                now_ns,
+                now_ns.0,
             ))
         } else {
             None

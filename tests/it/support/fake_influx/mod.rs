@@ -1,6 +1,7 @@
 //! A fake InfluxDB 2 that answers a write as v2.9.1 does, and fails on demand.
 //!
-//! [`api`] answers for buckets, tasks, tokens and queries, [`flux`] knows as much of Flux as they need.
+//! [`api`] answers for buckets, tasks, tokens and queries. Of Flux it knows the scripts that the program sends
+//! ([`shapes`], answered by [`queries`]).
 //! [`store`] holds what was written and knows every answer; [`fault`] says what may go wrong;
 //! [`memory_sink`] puts both behind delivery's seam, [`memory_server`] behind the reconciler's,
 //! without sockets and in virtual time; [`server`] puts them behind a real socket.
@@ -8,16 +9,19 @@
 //! `tests/it/influx_management_contract.rs` compare its answers with those of a real server.
 
 pub mod api;
+pub mod duration;
 pub mod fault;
-pub mod flux;
 pub mod http;
 pub mod lines;
 pub mod memory_server;
 pub mod memory_sink;
+pub mod options;
+pub mod queries;
 pub mod reply;
 pub mod retention;
 pub mod rights;
 pub mod server;
+pub mod shapes;
 pub mod store;
 
 pub use fault::Fault;

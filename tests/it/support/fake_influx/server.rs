@@ -11,12 +11,12 @@ use powerlogger::clock::{Clock, SystemClock};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 
-use super::api;
 use super::fault::Fault;
 use super::http::{self, Request};
 use super::reply::Reply;
 use super::store::{Store, Write};
-use crate::support::port::Port;
+use super::{api, queries};
+use crate::support::port::{Port, close};
 
 #[derive(Debug, Default)]
 struct State {
@@ -51,7 +51,7 @@ struct Shared {
 pub struct FakeInflux {
     shared: Arc<Shared>,
     port: Port,
-    listening: Option<JoinHandle<()>>,
+    listening: Option<(TcpListener, JoinHandle<()>)>,
 }
 
 impl FakeInflux {
@@ -176,7 +176,7 @@ impl FakeInflux {
 
     /// Breaks all connections; new ones are refused.
     pub fn stop(&mut self) {
-        let Some(listening) = self.listening.take() else {
+        let Some((listener, thread)) = self.listening.take() else {
             return;
         };
         {
@@ -187,9 +187,8 @@ impl FakeInflux {
                 let _ = stream.shutdown(Shutdown::Both);
             }
         }
-        // The listener waits in accept: this wakes it.
-        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port.number()));
-        listening.join().expect("the listener ends by itself");
+        close(&listener);
+        thread.join().expect("the listener ends by itself");
     }
 
     /// Listens again, on the same port. The ticks of its tasks that fell due meanwhile are lost.
@@ -203,13 +202,20 @@ impl FakeInflux {
         let now_ns = self.shared.now_ns();
         self.shared.store().skip_ticks(now_ns);
         let shared = Arc::clone(&self.shared);
-        self.listening = Some(std::thread::spawn(move || accept(&listener, &shared)));
+        let copy = listener.try_clone().expect("a descriptor");
+        let thread = std::thread::spawn(move || accept(&listener, &shared));
+        self.listening = Some((copy, thread));
     }
 }
 
 impl Drop for FakeInflux {
+    /// Fails the test whose program has sent a script that the fake does not know.
     fn drop(&mut self) {
         self.stop();
+        if !std::thread::panicking() {
+            let refused = std::mem::take(&mut self.store().refused);
+            assert!(refused.is_empty(), "not known to the fake: {refused:#?}");
+        }
     }
 }
 
@@ -225,12 +231,12 @@ impl Shared {
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     for stream in listener.incoming() {
-        let Ok(stream) = stream else { continue };
         let id = {
             let mut state = shared.state();
             if state.stopping {
                 return;
             }
+            let Ok(stream) = &stream else { continue };
             state.connections_seen += 1;
             let id = state.connections_seen;
             let Ok(handle) = stream.try_clone() else {
@@ -239,6 +245,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             state.open.insert(id, handle);
             id
         };
+        let Ok(stream) = stream else { continue };
         let shared = Arc::clone(shared);
         std::thread::spawn(move || {
             let closer = stream.try_clone();
@@ -322,7 +329,9 @@ impl Shared {
     }
 
     fn now_ns(&self) -> i64 {
-        self.state().now_ns.unwrap_or_else(|| SystemClock.wall_ns())
+        self.state()
+            .now_ns
+            .unwrap_or_else(|| SystemClock.wall_ns().0)
     }
 
     fn write(&self, request: &Request, fault: Option<&Fault>) -> Reply {
@@ -368,9 +377,7 @@ impl Shared {
         };
         let is_answered = request.path == "/api/v2/query" && reply.status == 200;
         if let (Some(Fault::QueryError { message }), true) = (fault, is_answered) {
-            reply
-                .body
-                .push_str(&api::data::error_table(request, message));
+            reply.body.push_str(&queries::error(message));
         }
         reply
     }

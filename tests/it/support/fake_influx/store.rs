@@ -110,6 +110,8 @@ pub struct Store {
     pub(super) tokens: Tokens,
     /// The user who has made everything.
     pub(super) owner_id: String,
+    /// Scripts that were refused because the fake does not know them.
+    pub refused: Vec<String>,
     ids: u64,
     writes: u64,
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::queries::of;
 use super::{Case, ask, bucket, get, org, right, token, wide, write};
+use crate::support::fake_influx::shapes::{COUNT, POINTS, TASK};
 
 pub fn all() -> Vec<Case> {
     let mut cases = vec![
@@ -149,44 +151,22 @@ fn may(name: &'static str) -> Vec<Case> {
 
 /// Then what he may do with points.
 fn points() -> Vec<Case> {
-    let query = |source: &str| {
-        let script = format!(
-            "from({source}) |> range(start: 2026-05-01T00:00:00Z) |> keep(columns: [\"_value\"])"
-        );
-        json!({ "query": script, "now": "2026-06-01T12:00:00Z" })
+    let ask_for = |script: String| {
+        let body = json!({ "query": script, "now": "2026-06-01T12:00:00Z" });
+        ask("op", "POST /api/v2/query?org=home", body)
     };
-    let to = |target: &str| {
-        let script = format!(
-            "from(bucketID: \"$made\") |> range(start: 2026-05-01T00:00:00Z) |> to({target}) |> keep(columns: [\"_value\"])"
-        );
-        json!({ "query": script, "now": "2026-06-01T12:00:00Z" })
-    };
+    let points = |of_bucket| ask_for(of(POINTS, &[("bucket", of_bucket)]));
+    let copied = |to| ask_for(of(TASK, &[("bucket", "\"made\""), ("to", to)]));
     let delete = json!({ "start": "2020-01-01T00:00:00Z", "stop": "2020-01-02T00:00:00Z" });
     vec![
         write("made", &["m f=2i 1780313460000000000"]),
         write("other", &["m f=3i 1780313460000000000"]),
-        ask(
-            "op",
-            "POST /api/v2/query?org=home",
-            query("bucket: \"made\""),
-        ),
-        ask(
-            "op",
-            "POST /api/v2/query?org=home",
-            query("bucket: \"other\""),
-        ),
+        points("\"made\""),
+        points("\"other\""),
         // By id nobody is asked for the right to read.
-        ask(
-            "op",
-            "POST /api/v2/query?org=home",
-            query("bucketID: \"$made\""),
-        ),
-        ask(
-            "op",
-            "POST /api/v2/query?org=home",
-            to("bucketID: \"$other\""),
-        ),
-        ask("op", "POST /api/v2/query?org=home", to("bucket: \"made\"")),
+        ask_for(of(COUNT, &[("bucket", "\"$made\"")])),
+        copied("\"other\""),
+        copied("\"made\""),
         ask("op", "POST /api/v2/delete?org=home&bucket=made", delete),
     ]
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::queries::of;
 use super::{Case, ask, bucket, org, right, token, write};
+use crate::support::fake_influx::shapes::POINTS;
 
 const PREDICATES: &[&str] = &[
     "",
@@ -83,26 +85,35 @@ pub fn all() -> Vec<Case> {
     cases
 }
 
-fn delete(line: &'static str, body: Value) -> [Case; 3] {
-    let left = "from(bucket: \"d\") |> range(start: 1969-01-01T00:00:00Z) |> group() |> keep(columns: [\"_value\"])";
-    [
-        write(
-            "d",
-            &[
-                "m,t=x,u=1 f=1i 1000",
-                "m,t=x,u=1 f=2i 2000",
-                "m,t=x g=6i 2500",
-                "m,t=y f=3i 3000",
-                "m\\ n,t=a\\,\\ b\\=c f=4i 4000",
-                "n g=5i 5000",
-            ],
-        ),
-        ask("op", line, body),
-        ask(
-            "op",
-            "POST /api/v2/query?org=home",
-            json!({ "query": left }),
-        )
-        .in_any_order(),
-    ]
+/// Points, a request to delete some, and what is left of each measurement and field.
+fn delete(line: &'static str, body: Value) -> Vec<Case> {
+    let written = write(
+        "d",
+        &[
+            "m,t=x,u=1 f=1i 1000",
+            "m,t=x,u=1 f=2i 2000",
+            "m,t=x g=6i 2500",
+            "m,t=y f=3i 3000",
+            "m\\ n,t=a\\,\\ b\\=c f=4i 4000",
+            "n g=5i 5000",
+        ],
+    );
+    let left = |(measurement, field)| {
+        let values = [
+            ("bucket", "\"d\""),
+            ("start", "1969-01-01T00:00:00Z"),
+            ("measurement", measurement),
+            ("field", field),
+        ];
+        let query = json!({ "query": of(POINTS, &values) });
+        ask("op", "POST /api/v2/query?org=home", query).in_any_order()
+    };
+    let fields = [
+        ("\"m\"", "\"f\""),
+        ("\"m\"", "\"g\""),
+        ("\"m n\"", "\"f\""),
+        ("\"n\"", "\"g\""),
+    ];
+    let asked = [written, ask("op", line, body)].into_iter();
+    asked.chain(fields.map(left)).collect()
 }

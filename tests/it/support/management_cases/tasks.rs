@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Case, ask, bucket, get, org, right, token, write};
+use crate::support::fake_influx::shapes::{self, POINTS, TASK};
 
 const READING: &str = "from(bucket: \"raw\") |> range(start: -1h)";
 
@@ -145,19 +146,25 @@ fn changed() -> Vec<Case> {
 fn run() -> Vec<Case> {
     let run = |task: &'static str, time: &str| ask("op", task, json!({ "scheduledFor": time }));
     let by_hand = "POST /api/v2/tasks/$sum/runs";
-    let sum = "option task = {name: \"sum\", every: 1h}\nimport \"date\"\n\
-        stop = date.truncate(t: now(), unit: 1m)\nstart = date.sub(from: stop, d: 60m)\n\
-        from(bucket: \"raw\") |> range(start: start, stop: stop) \
-        |> filter(fn: (r) => r._measurement == \"m\" and r._field == \"f\") \
-        |> aggregateWindow(every: 5m, fn: sum, timeSrc: \"_start\", createEmpty: false) \
-        |> to(bucket: \"sums\", org: \"home\")";
-    // `import` must stand first.
-    let sum = sum.replacen(
-        "option task = {name: \"sum\", every: 1h}\nimport \"date\"\n",
-        "import \"date\"\noption task = {name: \"sum\", every: 1h}\n",
-        1,
-    );
-    let missing = "option task = {name: \"missing\", every: 1h}\nfrom(bucket: \"missing\") |> range(start: -1h)";
+    let task = |name: &str, bucket: &str| {
+        shapes::fill(
+            TASK,
+            &[
+                ("name", name),
+                ("every", "1h"),
+                ("offset", "10s"),
+                ("reach", "60m"),
+                ("bucket", bucket),
+                ("measurement", "\"m\""),
+                ("field", "\"f\""),
+                ("to", "\"sums\""),
+                ("org_by", "org"),
+                ("org", "\"home\""),
+            ],
+        )
+    };
+    let sum = task("\"sum\"", "\"raw\"");
+    let missing = task("\"missing\"", "\"missing\"");
     let make = |flux: &str| {
         ask(
             "op",
@@ -165,7 +172,17 @@ fn run() -> Vec<Case> {
             json!({ "orgID": "$org", "flux": flux }),
         )
     };
-    let sums = json!({ "query": "from(bucket: \"sums\") |> range(start: 2026-05-01T00:00:00Z, stop: 2026-07-01T00:00:00Z)" });
+    let sums = shapes::fill(
+        POINTS,
+        &[
+            ("bucket", "\"sums\""),
+            ("start", "2026-05-01T00:00:00Z"),
+            ("stop", "2026-07-01T00:00:00Z"),
+            ("measurement", "\"m\""),
+            ("field", "\"f\""),
+        ],
+    );
+    let sums = json!({ "query": sums });
     vec![
         run("POST /api/v2/tasks/$one/runs", "2026-06-01T12:00:00Z"),
         write(
@@ -177,7 +194,7 @@ fn run() -> Vec<Case> {
             ],
         ),
         make(&sum).keep("sum", "/id"),
-        make(missing).keep("missing", "/id"),
+        make(&missing).keep("missing", "/id"),
         get("/api/v2/tasks/$sum/runs"),
         run(by_hand, "x"),
         run(by_hand, "2026-06-01T12:00:00Z").by("reader"),

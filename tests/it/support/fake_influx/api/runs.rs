@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::flux::eval::{Run, run};
+use super::super::queries::{Run, run};
 use super::super::store::Store;
 use super::tasks::{Task, find, internal};
 use super::{

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::flux::options::{TaskOptions, task_options};
+use super::super::options::{TaskOptions, task_options};
 use super::super::reply::Reply;
 use super::super::rights::Resource;
 use super::super::store::Store;

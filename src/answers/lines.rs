@@ -1,0 +1,60 @@
+//! The meters' lines with what came last on them, for a look at them beside the daemon that reads them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{EdgeKind, Level, MonoNs};
+
+/// The whole answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinesAnswer {
+    /// The pulses are made up: by the simulated house, or from a recording.
+    pub simulated: bool,
+    /// What the clock shows that stamps the edges, in nanoseconds.
+    pub now_ns: MonoNs,
+    /// Wall time less that, in nanoseconds.
+    pub offset_ns: i64,
+    /// By meter, as configured.
+    pub lines: Vec<LineAnswer>,
+}
+
+/// A meter's line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineAnswer {
+    /// The meter's name.
+    pub meter: String,
+    /// The chip, as configured; None: any that has the line.
+    pub chip: Option<String>,
+    /// The line: `GPIO20`, or its name.
+    pub line: String,
+    /// The resistor that is switched on: up, down or none.
+    pub bias: String,
+    /// The kernel's debounce period in microseconds; 0: none.
+    pub kernel_debounce_us: u32,
+    /// Why it is not read; None: it is.
+    pub why: Option<String>,
+    /// Whether its level is high; None: not known yet.
+    pub is_high: Option<bool>,
+    /// Edges since the daemon began.
+    pub edges: u64,
+    /// Pulses since the daemon began.
+    pub pulses: u64,
+    /// The last edges, in order: number since the line was requested, stamp in nanoseconds, whether it rises.
+    pub recent: Vec<(u32, MonoNs, bool)>,
+}
+
+impl LineAnswer {
+    /// Its level; None: not known yet.
+    pub fn level(&self) -> Option<Level> {
+        self.is_high
+            .map(|is_high| if is_high { Level::High } else { Level::Low })
+    }
+}
+
+/// The direction of an edge that rises, or does not.
+pub fn edge_kind(rises: bool) -> EdgeKind {
+    if rises {
+        EdgeKind::Rising
+    } else {
+        EdgeKind::Falling
+    }
+}

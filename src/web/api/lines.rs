@@ -1,0 +1,61 @@
+//! The meters' lines with what came last on them, from the board alone.
+
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::{IntoResponse, Response};
+
+use super::{Api, Json};
+use crate::answers::lines::{LineAnswer, LinesAnswer};
+use crate::config::MeterSettings;
+use crate::live::LineLive;
+use crate::model::{EdgeKind, Level};
+use crate::web::problem::Problem;
+use crate::web::query::Query;
+
+pub(super) async fn lines(State(api): State<Api>, uri: Uri) -> Result<Response, Problem> {
+    Query::of(&uri, &[])?;
+    let source = &api.source;
+    let (board, meters) = (source.board(), &source.in_use().meters);
+    let known = &board.capture.lines;
+    let of_meter = |meter: &MeterSettings| {
+        let live = known.iter().find(|live| *live.meter == *meter.name);
+        line(meter, live)
+    };
+    let now_ns = source.mono_ns();
+    let answer = LinesAnswer {
+        simulated: board.journal.simulated,
+        now_ns,
+        offset_ns: source.wall_ns() - now_ns,
+        lines: meters.iter().map(of_meter).collect(),
+    };
+    Ok(Json(answer).into_response())
+}
+
+/// What is told of a meter's line. `live`: None as long as capture has not begun.
+fn line(settings: &MeterSettings, live: Option<&LineLive>) -> LineAnswer {
+    let recent = live.map(|live| {
+        let edges = live.recent.iter();
+        let told = edges.map(|edge| {
+            let rises = edge.kind == EdgeKind::Rising;
+            (edge.line_seqno, edge.mono_ns, rises)
+        });
+        told.collect()
+    });
+    LineAnswer {
+        meter: settings.name.clone(),
+        chip: settings.line.chip.clone(),
+        line: settings.line.line.to_string(),
+        bias: settings.line.bias.as_str().to_owned(),
+        kernel_debounce_us: settings.line.kernel_debounce_us,
+        why: live.map_or_else(
+            || Some("it is not requested yet".to_owned()),
+            |live| live.now.why.clone(),
+        ),
+        is_high: live
+            .and_then(|live| live.level)
+            .map(|level| level == Level::High),
+        edges: live.map_or(0, |live| live.edges),
+        pulses: live.map_or(0, |live| live.pulses),
+        recent: recent.unwrap_or_default(),
+    }
+}
