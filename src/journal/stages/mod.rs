@@ -3,6 +3,7 @@
 pub(super) mod backfill;
 mod board_sync;
 pub(super) mod commit;
+mod counting;
 pub(super) mod durable;
 mod factor_note;
 pub(super) mod marks;

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
@@ -78,8 +77,8 @@ pub struct Writer {
     unused: UnusedSegments,
     pub(super) publisher: Publisher,
     pub(super) roller: Roller,
-    backfill: Backfill,
-    factors: FactorNote,
+    pub(super) backfill: Backfill,
+    pub(super) factors: FactorNote,
     unsynced: Unsynced,
     closing: Option<Closing>,
     looked_minute_s: i64,
@@ -148,20 +147,6 @@ impl Writer {
             preallocating: false,
             retry: Backoff::new(RETRY_MIN, RETRY_MAX),
         })
-    }
-
-    /// Counts the local days of this zone.
-    ///
-    /// # Errors
-    /// When the disk does not take it.
-    pub fn count_days_in(&mut self, zone: &TimeZone) -> Result<(), JournalError> {
-        self.backfill = Backfill::default();
-        self.journal.count_days_in(zone)
-    }
-
-    /// Counts the meters (in the order of their names) with so many pulses for one kWh from now on.
-    pub fn count_with_factors(&mut self, imp_per_kwh: &[Option<f64>]) {
-        self.factors = FactorNote::new(imp_per_kwh, self.clock.mono_ns());
     }
 
     /// Lets the following steps grow the WAL to its full size, for the card's sake.
@@ -333,14 +318,7 @@ impl Writer {
             };
         }
         let settled = self.marks.now().segments_settled;
-        let since = self.intake.watched().meters.into_iter();
-        let rows = &self.journal.meters;
-        let vouches_from_ns = self.journal.vouches_from_ns;
-        let since = since.map(|(meter, stretch)| {
-            let since_ns = stretch.since_ns.max(vouches_from_ns);
-            (rows[meter.index()], since_ns)
-        });
-        let since = since.collect();
+        let since = self.watched_since();
         self.roller.step(&mut self.journal, newest, settled, &since)
     }
 
