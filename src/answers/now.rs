@@ -75,7 +75,9 @@ impl NowAnswer {
     /// Its moment, in nanoseconds since 1970; 0 where it is told in another form.
     pub fn at_ns(&self) -> WallNs {
         let at = self.as_of.parse::<Timestamp>().ok();
-        WallNs(at.and_then(|at| i64::try_from(at.as_nanosecond()).ok())
-            .unwrap_or(0))
+        WallNs(
+            at.and_then(|at| i64::try_from(at.as_nanosecond()).ok())
+                .unwrap_or(0),
+        )
     }
 }

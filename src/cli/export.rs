@@ -106,7 +106,10 @@ pub fn export(args: &ExportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         Some(moment) => moment.resolve(now_ns),
         None => Ok(else_ns),
     };
-    let (from_ns, to_ns) = (resolved(args.from, WallNs::MIN)?, resolved(args.to, WallNs::MAX)?);
+    let (from_ns, to_ns) = (
+        resolved(args.from, WallNs::MIN)?,
+        resolved(args.to, WallNs::MAX)?,
+    );
     if from_ns >= to_ns {
         let (from, to) = (super::time::local(from_ns), super::time::local(to_ns));
         bail!(

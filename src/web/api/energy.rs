@@ -13,7 +13,7 @@ use crate::energy::derived::Balance;
 use crate::energy::periods::{Calendar, Period, PeriodUnit};
 use crate::energy::quantity::PulseWorth;
 use crate::journal::{CountedParts, Grain};
-use crate::model::{NS_PER_S, PulseGaps, WallNs};
+use crate::model::{PulseGaps, WallNs};
 use crate::web::present::{EDGES_S, Present, PresentMeter, gap_power_w, role_word};
 use crate::web::problem::{Problem, WRONG_PARAMETER};
 use crate::web::query::Query;

@@ -11,7 +11,7 @@ use super::history_columns::{MeterColumns, MeterSteps, Windows};
 use super::{Api, Json, csv};
 use crate::energy::periods::Calendar;
 use crate::journal::{Grain, MeterPulses};
-use crate::model::{NS_PER_S, WallNs};
+use crate::model::WallNs;
 use crate::web::present::{Present, PresentMeter, role_word};
 use crate::web::problem::Problem;
 use crate::web::query::Query;
