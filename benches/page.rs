@@ -25,7 +25,7 @@ use powerlogger::config::{
 };
 use powerlogger::intake::{Intake, PULSES_MAX};
 use powerlogger::journal::{Journal, Marks, Reader, Writer, file_in};
-use powerlogger::model::{Bias, CountedEdge, Level, NS_PER_S, Role};
+use powerlogger::model::{Bias, CountedEdge, Level, NS_PER_S, Role, WallNs};
 use powerlogger::web::source::{InUse, Source};
 use powerlogger::web::{Doors, Web};
 use rusqlite::{Connection, Transaction, params};
@@ -73,7 +73,7 @@ fn connect(dir: &Path) -> Connection {
 
 /// Makes the journal: as an older program has left it, then filled in, then as one that has had quarters all the time.
 fn make(dir: &Path, zone: &TimeZone) {
-    drop(Journal::open(dir, &names(), "boot", NOW_S * NS_PER_S).unwrap());
+    drop(Journal::open(dir, &names(), "boot", WallNs::of_s(NOW_S)).unwrap());
     let begin = Instant::now();
     let mut connection = connect(dir);
     let transaction = connection.transaction().unwrap();
@@ -199,8 +199,8 @@ fn watched(transaction: &Transaction<'_>) -> i64 {
 
 /// Lets the writer fill in what is lacking.
 fn fill(dir: &Path, zone: &TimeZone, what: &str) {
-    let clock: Arc<dyn Clock> = Arc::new(VirtualClock::at(NOW_S * NS_PER_S));
-    let journal = Journal::open(dir, &names(), "boot", NOW_S * NS_PER_S).unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(VirtualClock::at(WallNs::of_s(NOW_S)));
+    let journal = Journal::open(dir, &names(), "boot", WallNs::of_s(NOW_S)).unwrap();
     let settings = JournalSettings {
         dir: dir.to_owned(),
         sync_interval_ms: 1_000,
@@ -259,7 +259,7 @@ fn meter(name: &str) -> MeterSettings {
 }
 
 fn questions(dir: &Path, zone: &TimeZone) {
-    let clock = Arc::new(VirtualClock::at(NOW_S * NS_PER_S));
+    let clock = Arc::new(VirtualClock::at(WallNs::of_s(NOW_S)));
     let source = Source::new(Arc::default(), clock);
     source.use_settings(InUse {
         dir: dir.to_owned(),

@@ -10,7 +10,7 @@ use crate::energy::derived::Balance;
 use crate::energy::periods::{Calendar, Period, PeriodUnit};
 use crate::energy::quantity::PulseWorth;
 use crate::journal::{Grain, JournalError, Reader};
-use crate::model::{NS_PER_S, Role, SIMULATED_IMP_PER_KWH, WallNs};
+use crate::model::{Role, SIMULATED_IMP_PER_KWH, WallNs};
 
 /// Seconds at the edges of what is watched that are not known.
 const EDGES_S: i64 = 5;
@@ -406,7 +406,7 @@ mod tests {
     #[test]
     fn answers_are_put_together() {
         let overview = overview();
-        assert_eq!(overview.at_ns, 1_781_949_600_500_000_000);
+        assert_eq!(overview.at_ns, WallNs(1_781_949_600_500_000_000));
         let import = &overview.meters[0];
         assert_eq!(
             import.counted.each().map(|energy| energy.pulses),

@@ -44,7 +44,7 @@ pub fn tag(settings: &Described) -> String {
     format!("\"{:016x}\"", hasher.finish())
 }
 
-/// FNV-1a: a name that does not change with the compiler. Nobody gains anything by a clash.
+/// FNV-1a: a name that does not change with the compiler. A clash gains an attacker nothing.
 struct Fnv(u64);
 
 impl Default for Fnv {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::model::{NS_PER_S, WallNs};
+use crate::model::WallNs;
 
 const BEGIN: &str = "powerlogger-";
 
@@ -48,10 +48,11 @@ pub(super) fn part_name(path: &Path, id: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::NS_PER_S;
 
     #[test]
     fn names_are_known_again() {
-        let name = name_at(1_795_763_700 * NS_PER_S + 5);
+        let name = name_at(WallNs(1_795_763_700 * NS_PER_S + 5));
         assert_eq!(name, "powerlogger-2026-11-27T071500Z.sqlite");
         assert!(is_copy_name(&name));
         for other in [

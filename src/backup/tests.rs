@@ -10,7 +10,7 @@ use crate::model::{IdRange, MeterId, NS_PER_S, Pulse, SegmentNo};
 
 const COPIES: usize = 20;
 
-const NOW: WallNs = EARLIEST_WALL_NS + 1_000 * NS_PER_S;
+const NOW: WallNs = WallNs::of_s(EARLIEST_WALL_NS.s() + 1_000);
 
 fn open(dir: &Path) -> Journal {
     Journal::open(dir, &["Import".to_owned()], "boot", NOW).unwrap()
@@ -20,7 +20,7 @@ fn segment() -> Segment {
     Segment {
         no: SegmentNo(0),
         begins_ns: 0,
-        offset_ns: NOW,
+        offset_ns: NOW.0,
         slept_ns: 0,
         trust: Trust::Synchronised,
     }
@@ -55,14 +55,14 @@ fn request(to: &Path, keep: Option<usize>) -> BackupRequest {
 }
 
 /// The stamps in a copy that is put in the place of a journal.
-fn restored(copy: &Path) -> Vec<i64> {
+fn restored(copy: &Path) -> Vec<WallNs> {
     let dir = tempfile::tempdir().unwrap();
     fs::copy(copy, crate::journal::file_in(dir.path())).unwrap();
     drop(open(dir.path()));
     stamps(dir.path())
 }
 
-fn stamps(dir: &Path) -> Vec<i64> {
+fn stamps(dir: &Path) -> Vec<WallNs> {
     let mut reader = Reader::open(dir).unwrap();
     let page = reader.page(IdRange::ALL, usize::MAX).unwrap();
     page.entries.iter().map(|entry| entry.wall_ns).collect()

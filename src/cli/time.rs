@@ -130,22 +130,25 @@ mod tests {
     #[test]
     fn moments_as_people_write_them() {
         // 2026-03-29T22:30:00Z: the 30th, after a day of 23 hours.
-        let now_ns = 1_774_823_400 * NS_PER_S;
+        let now_ns = WallNs::of_s(1_774_823_400);
         let at = |text: &str| match parse(text, &berlin())? {
             Moment::At(at_ns) | Moment::Local { at_ns, .. } => Ok(at_ns),
             Moment::FromNow(ns) => Ok(now_ns + ns),
             Moment::Day { days_ago } => day(days_ago, &berlin(), now_ns),
         };
-        assert_eq!(at("1970-01-01T00:00:01Z"), Ok(NS_PER_S));
-        assert_eq!(at("1970-01-01T01:00:01+01:00"), Ok(NS_PER_S));
+        assert_eq!(at("1970-01-01T00:00:01Z"), Ok(WallNs::of_s(1)));
+        assert_eq!(at("1970-01-01T01:00:01+01:00"), Ok(WallNs::of_s(1)));
         assert_eq!(at("now"), Ok(now_ns));
         assert_eq!(at("-1 day"), Ok(now_ns - 86_400 * NS_PER_S));
         assert_eq!(at("-36h"), Ok(now_ns - 36 * 3_600 * NS_PER_S));
-        assert_eq!(at("2026-06-21"), Ok(1_781_992_800 * NS_PER_S));
+        assert_eq!(at("2026-06-21"), Ok(WallNs::of_s(1_781_992_800)));
         assert_eq!(at("21.06.2026 00:00"), at("2026-06-21"));
         assert_eq!(at("2 hours ago"), Ok(now_ns - 7_200 * NS_PER_S));
-        assert_eq!(at("today"), Ok(1_774_821_600 * NS_PER_S));
-        assert_eq!(at("Yesterday"), Ok((1_774_821_600 - 23 * 3_600) * NS_PER_S));
+        assert_eq!(at("today"), Ok(WallNs::of_s(1_774_821_600)));
+        assert_eq!(
+            at("Yesterday"),
+            Ok(WallNs::of_s(1_774_821_600 - 23 * 3_600))
+        );
         assert!(at("yesterday-ish").unwrap_err().contains("try"));
         assert!(at("9999-01-01").is_err());
     }

@@ -13,7 +13,7 @@ use super::terminal::Terminal;
 use super::time;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
-use crate::model::{Bias, EdgeKind, Level, NS_PER_MS, NS_PER_S};
+use crate::model::{Bias, EdgeKind, Level, NS_PER_MS, NS_PER_S, WallNs};
 use crate::system::signals::{Shutdown, Wakeup};
 use crate::text::numbers::grouped;
 use crate::tune::words::length;
@@ -185,7 +185,7 @@ fn tell(feeds: &Feeds, news: EdgeNews, is_json: bool, out: &mut dyn Write) -> io
         let width = news.width_ns.map_or_else(String::new, |width_ns| {
             format!(", after {}", length(width_ns))
         });
-        let at = time::local(at_ns);
+        let at = time::local(WallNs(at_ns));
         let ms = at_ns.div_euclid(NS_PER_MS).rem_euclid(1_000);
         writeln!(out, "{at}.{ms:03} {} {edge}{width}", called(line))?;
     }
@@ -271,7 +271,7 @@ fn add_line(feeds: &Feeds, line: &WatchedLine, table: &mut Table) {
         if now_ns - last_ns < NS_PER_S {
             "now".to_owned()
         } else {
-            time::ago(last_ns, now_ns)
+            format!("{} ago", time::span(now_ns - last_ns))
         }
     };
     table.row(

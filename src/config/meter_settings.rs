@@ -91,7 +91,7 @@ pub struct FilterSettings {
     pub counted: CountedEdge,
     /// The level of the line while the meter's output is active; its duration is the width.
     pub active: Level,
-    /// How long a level must stay to be believed, in nanoseconds; 0: every edge is believed.
+    /// How long a level must stay to be accepted, in nanoseconds; 0: every edge is accepted.
     pub bounce_ns: i64,
     /// The shortest active phase that is a pulse, in nanoseconds; 0: any.
     pub min_width_ns: i64,

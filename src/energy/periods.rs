@@ -10,7 +10,7 @@ use jiff::civil::{Date, ISOWeekDate, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{NS_PER_S, QUARTER_S, WallNs};
+use crate::model::{QUARTER_S, WallNs};
 
 const S_PER_H: i64 = 3_600;
 

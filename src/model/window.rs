@@ -213,7 +213,6 @@ impl WindowCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::NS_PER_S;
 
     #[test]
     fn a_window_holds_its_start_and_not_its_end() {

@@ -4,7 +4,7 @@ use crate::config::MeterSettings;
 use crate::energy::power::{PulseRate, SPAN_MAX_NS};
 use crate::energy::quantity::PulseWorth;
 use crate::live::{LineLive, Snapshot, Stamps};
-use crate::model::{MonoNs, NS_PER_MS, NS_PER_S, Role, SIMULATED_IMP_PER_KWH};
+use crate::model::{MonoNs, NS_PER_MS, Role, SIMULATED_IMP_PER_KWH};
 
 /// Seconds at the edges of what is watched that are not known.
 pub(super) const EDGES_S: i64 = 5;
@@ -183,6 +183,8 @@ pub(super) fn role_word(role: Option<Role>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::NS_PER_S;
+    use crate::model::WallNs;
     use crate::model::{LineNow, NS_PER_MS};
 
     /// A meter of 1,000 imp/kWh, watched from `from_s` on, with pulses of earlier runs and of this one (in seconds).
@@ -190,7 +192,7 @@ mod tests {
         let mut settings = MeterSettings::plain("Import");
         settings.filter.min_interval_ns = 200 * NS_PER_MS;
         let now = LineNow {
-            since_ns: 0,
+            since_ns: WallNs(0),
             why: None,
         };
         let mut line = LineLive::new("Import", now);
@@ -246,7 +248,7 @@ mod tests {
         let mut settings = MeterSettings::plain("Import");
         settings.filter.min_interval_ns = 200 * NS_PER_MS;
         let now = LineNow {
-            since_ns: 0,
+            since_ns: WallNs(0),
             why: None,
         };
         let mut line = LineLive::new("Import", now);

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use powerlogger::journal::{JournalCopy, Reader};
-use powerlogger::model::{IdRange, MeterRow, PulseId};
+use powerlogger::model::{IdRange, MeterRow, PulseId, WallNs};
 
 use crate::support::daemon::Daemon;
 
@@ -24,7 +24,7 @@ line = 21
 const COUNTING: [&str; 5] = ["--simulate", "--speed", "500", "--from", "-300d"];
 
 /// Meters and stamps of all pulses.
-fn pulses(dir: &Path) -> Vec<(MeterRow, i64)> {
+fn pulses(dir: &Path) -> Vec<(MeterRow, WallNs)> {
     let mut reader = Reader::open(dir).unwrap();
     let page = reader.page(IdRange::ALL, usize::MAX).unwrap();
     page.entries

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::journal::Reader;
-use powerlogger::model::{IdRange, NS_PER_MS, NS_PER_S};
+use powerlogger::model::{IdRange, NS_PER_MS, NS_PER_S, WallNs};
 use rustix::time::{ClockId, Timespec, clock_settime};
 use serde_json::Value;
 
@@ -112,7 +112,7 @@ fn judge(daemon: &Daemon, hand: &Hand, made: &[Made]) {
     assert_eq!(page.entries.len(), rising.len(), "pulses kept and made");
     for Made { offset_ns, pulses } in made {
         for number in pulses.clone() {
-            let mono_ns = page.entries[number].wall_ns - offset_ns;
+            let mono_ns = page.entries[number].wall_ns.0 - offset_ns;
             let (from, to) = (rising[number].before_ns, rising[number].after_ns);
             let near = from - NS_PER_MS..=to + NS_PER_MS;
             assert!(
@@ -121,7 +121,7 @@ fn judge(daemon: &Daemon, hand: &Hand, made: &[Made]) {
             );
         }
     }
-    let mut stamps: Vec<i64> = page.entries.iter().map(|entry| entry.wall_ns).collect();
+    let mut stamps: Vec<WallNs> = page.entries.iter().map(|entry| entry.wall_ns).collect();
     stamps.sort_unstable();
     stamps.dedup();
     assert_eq!(stamps.len(), rising.len(), "no two share a stamp");
@@ -314,7 +314,7 @@ impl Fiddler {
     }
 
     fn now_s() -> i64 {
-        SystemClock.wall_ns() / NS_PER_S
+        SystemClock.wall_ns().s()
     }
 
     /// Steps the clock, by seconds, hours or years; not to before there was this program.
@@ -384,7 +384,7 @@ fn a_clock_that_is_never_left_alone() {
     };
     let seed = std::env::var("CLOCK_SEED").ok();
     // The guest's clock begins with the machine's; nothing else in it differs from run to run.
-    let now = SystemClock.wall_ns().unsigned_abs();
+    let now = SystemClock.wall_ns().0.unsigned_abs();
     let seed = seed.map_or(now, |seed| seed.parse().unwrap());
     eprintln!("CLOCK_SEED={seed}");
     let chip = ground.chip("pinctrl-bcm2711", 32);

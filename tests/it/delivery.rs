@@ -53,7 +53,7 @@ fn here(daemon: &Daemon, meter: &str) -> BTreeSet<i64> {
         .entries
         .iter()
         .filter(|entry| names[&entry.meter] == meter);
-    of_meter.map(|entry| entry.wall_ns).collect()
+    of_meter.map(|entry| entry.wall_ns.0).collect()
 }
 
 fn refused(daemon: &Daemon) -> u64 {

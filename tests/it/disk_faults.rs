@@ -382,7 +382,7 @@ fn pulses(daemon: &Daemon) -> BTreeMap<String, Vec<(i64, bool)>> {
     };
     for entry in page.entries {
         let name = names[&entry.meter].clone();
-        let pulse = (entry.wall_ns, entry.estimated);
+        let pulse = (entry.wall_ns.0, entry.estimated);
         pulses.entry(name).or_default().push(pulse);
     }
     pulses
@@ -543,7 +543,7 @@ fn a_disk_that_fails_is_let_go_and_costs_no_pulse() {
     scene.wait_for_log("the journal cannot be opened");
     let newest = newest_there(&scene.server);
     assert!(
-        newest < failed_ns,
+        newest < failed_ns.0,
         "nothing is sent that the disk has not kept"
     );
     assert!(scene.daemon.log().contains("fsck"), "the remedy");
@@ -584,7 +584,7 @@ fn writes_that_fail_for_a_while_cost_no_pulse() {
     scene.wait_for_more(10);
     let newest = newest_there(&scene.server);
     assert!(
-        newest < failed_ns,
+        newest < failed_ns.0,
         "nothing is sent that the disk has not kept"
     );
     scene.disk.heal();
@@ -636,7 +636,7 @@ fn stalls_of_ten_seconds_cost_no_pulse_and_no_sign_of_life() {
     // What came since can have been kept only when the disk had the time for it.
     let could_be_kept_ns = SystemClock.wall_ns() - i64::from(SLOW_MS) * NS_PER_MS;
     assert!(
-        newest < slow_ns.max(could_be_kept_ns),
+        newest < slow_ns.max(could_be_kept_ns).0,
         "nothing is sent that the disk has not kept"
     );
     let slow_pause_ns = slow_pause_ns.max(scene.longest_pause_ns(4));

@@ -6,6 +6,7 @@ use crate::support::fake_influx::{Fault, MemorySink, Reply, Store, Write};
 use powerlogger::clock::VirtualClock;
 use powerlogger::deliver::sink::Sink;
 use powerlogger::influx::gzip::Gzip;
+use powerlogger::model::WallNs;
 use powerlogger::server::failure::Failure;
 
 const NOW_NS: i64 = 1_764_000_000_000_000_000;
@@ -94,7 +95,7 @@ fn a_bucket_made_anew_is_another() {
 
 #[test]
 fn the_sink_fails_as_it_is_told() {
-    let clock = VirtualClock::at(NOW_NS);
+    let clock = VirtualClock::at(WallNs(NOW_NS));
     let sink = MemorySink::new(
         Arc::new(Mutex::new(store())),
         clock,

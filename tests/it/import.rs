@@ -264,7 +264,7 @@ fn a_queue(server: &Remote) {
     eprintln!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let now_ns = SystemClock.wall_ns();
-    let pulses = story(&mut random, now_ns, 12_000);
+    let pulses = story(&mut random, now_ns.0, 12_000);
     let raw = "simulated_raw";
     let mut rows: Vec<(&str, Option<String>)> = pulses
         .iter()
@@ -298,13 +298,18 @@ fn a_queue(server: &Remote) {
             Some(format!("Other,PulseType=Import Pulse=1i {now_ns}")),
         ),
         (raw, Some("\"'\\".to_owned())),
-        ("somewhere", Some(line(&("Import".to_owned(), now_ns - 1)))),
+        (
+            "somewhere",
+            Some(line(&("Import".to_owned(), (now_ns - 1).0))),
+        ),
     ] {
         rows.insert(random.usize(0..rows.len()), odd);
     }
     make_queue(&home.queue(), &rows);
     // Some of it has been delivered before, nobody knows how much.
-    let recent = pulses.iter().filter(|(_, ns)| *ns > now_ns - 20 * DAY_NS);
+    let recent = pulses
+        .iter()
+        .filter(|(_, ns)| *ns > (now_ns - 20 * DAY_NS).0);
     let before: Vec<String> = recent.step_by(3).map(line).collect();
     let path = format!("/api/v2/write?org={ORG}&bucket={raw}&precision=ns");
     let client = server.client(Some(OPERATOR));
@@ -346,16 +351,19 @@ fn a_queue(server: &Remote) {
     assert_eq!(home.windows("1h"), windows_of(&pulses, 3_600));
 
     let mut expected: BTreeMap<String, usize> = BTreeMap::new();
-    for (meter, _) in pulses.iter().filter(|(_, ns)| *ns > now_ns - 29 * DAY_NS) {
+    for (meter, _) in pulses
+        .iter()
+        .filter(|(_, ns)| *ns > (now_ns - 29 * DAY_NS).0)
+    {
         *expected.entry(meter.clone()).or_default() += 1;
     }
     let daemon = home.run();
     wait_until("all pulses at the server", PATIENCE, || {
-        raw_before(server, now_ns) == expected
+        raw_before(server, now_ns.0) == expected
     });
     wait_until("windows equal to the journal", PATIENCE, || is_equal(&home));
     assert_eq!(
-        raw_before(server, now_ns),
+        raw_before(server, now_ns.0),
         expected,
         "none twice:\n{}",
         daemon.log()

@@ -124,7 +124,7 @@ fn the_fake_answers_as_the_real_one() {
     let real_tokens = real(&influxd);
     let (fake, fake_tokens) = fake();
     let now = SystemClock.wall_ns();
-    let cases = write_cases::all(now);
+    let cases = write_cases::all(now.0);
     let mut differences = Vec::new();
     for case in &cases {
         let real = ask(&influxd.url(), &real_tokens, case);

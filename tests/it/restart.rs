@@ -28,7 +28,7 @@ use powerlogger::clock::{Clock, SystemClock, VirtualClock};
 use powerlogger::config::LoadOptions;
 use powerlogger::intake::Intake;
 use powerlogger::journal::Reader;
-use powerlogger::model::{Edge, EdgeKind, IdRange, Level, MeterId, NS_PER_MS, NS_PER_S};
+use powerlogger::model::{Edge, EdgeKind, IdRange, Level, MeterId, NS_PER_MS, NS_PER_S, WallNs};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -247,7 +247,7 @@ fn pulses(dir: &Path, meter: &str) -> Vec<(i64, bool)> {
         .iter()
         .filter(|entry| names[&entry.meter] == meter);
     of_meter
-        .map(|entry| (entry.wall_ns, entry.estimated))
+        .map(|entry| (entry.wall_ns.0, entry.estimated))
         .collect()
 }
 
@@ -567,7 +567,7 @@ impl EdgeSource for Script {
 /// must not decide it again.
 #[test]
 fn what_time_has_decided_is_not_decided_again() {
-    let clock = VirtualClock::at(1_764_000_000 * NS_PER_S);
+    let clock = VirtualClock::at(WallNs::of_s(1_764_000_000));
     let now_ns = clock.mono_ns();
     let empty = tempfile::tempdir().unwrap();
     let options = LoadOptions {
@@ -597,7 +597,7 @@ fn what_time_has_decided_is_not_decided_again() {
     let falls = edge(EdgeKind::Falling, now_ns + 40 * NS_PER_MS, 1);
     let rises = edge(EdgeKind::Rising, now_ns + 80 * NS_PER_MS, 2);
     let rules = Rules {
-        earliest_wall_ns: 0,
+        earliest_wall_ns: WallNs(0),
         rtc_from_ns: None,
         max_wait_ns: NS_PER_S,
         assume: false,

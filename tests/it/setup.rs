@@ -19,7 +19,7 @@ use crate::support::wait::{PATIENCE, wait_until};
 use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::config::{Influx, InfluxSettings, LoadOptions, load};
 use powerlogger::influx::{flux, management::Task};
-use powerlogger::model::NS_PER_S;
+use powerlogger::model::{NS_PER_S, WallNs};
 use powerlogger::model::{Tier, View};
 use powerlogger::setup::apply::Applier;
 use powerlogger::setup::inspect::{check, look};
@@ -148,7 +148,7 @@ fn write(server: &Remote, bucket: &str, stamps_ns: impl IntoIterator<Item = i64>
 }
 
 fn now_s() -> i64 {
-    SystemClock.wall_ns() / NS_PER_S
+    SystemClock.wall_ns().s()
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn check_the_whole_cycle(server: &Remote) {
     let reading = is_readable("PowerLogger_1h");
     reader.query(&reading, None, &mut |_| {}).unwrap();
 
-    write(server, "PowerLogger_raw", [SystemClock.wall_ns()]);
+    write(server, "PowerLogger_raw", [SystemClock.wall_ns().0]);
     let (code, said) = place.run(&["delete-buckets"]);
     assert_eq!(code, 1, "{said}");
     assert!(
@@ -1124,7 +1124,7 @@ fn check_the_tasks_count_every_pulse_in_its_window_at_every_level(server: &Remot
         for view in View::ALL {
             let mut want = BTreeMap::new();
             for pulse in pulses {
-                *want.entry(view.start_of(*pulse)).or_default() += 1;
+                *want.entry(view.start_of(WallNs(*pulse))).or_default() += 1;
             }
             assert_eq!(
                 points(server, influx.bucket(Tier::View(view))),

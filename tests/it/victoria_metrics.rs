@@ -59,7 +59,7 @@ fn a_foreign_server_takes_lines_and_gzip() {
     let dir = tempfile::tempdir().unwrap();
     let (_server, client) = start(&binary, dir.path());
     // A tenth of a second apart, with nanoseconds that the server cannot keep.
-    let first_ns = SystemClock.wall_ns() - 3_600_000 * NS_PER_MS;
+    let first_ns = SystemClock.wall_ns().0 - 3_600_000 * NS_PER_MS;
     let stamps: Vec<i64> = (0..PULSES)
         .map(|n| first_ns + i64::try_from(n).unwrap() * 100_000_007)
         .collect();

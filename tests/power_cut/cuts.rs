@@ -339,7 +339,7 @@ fn work(ground: &Ground, queue: &Path, job: Job, found: &Found) {
     if let Some(after_us) = counts_for_us {
         let hand = Hand::start(&chip, &tape, job.seed, Duration::from_millis(5));
         watch.sleep(Duration::from_micros(after_us));
-        let made = || works::made(&tape::read(Path::new(MADE)), WallNs::MAX / 2).len();
+        let made = || works::made(&tape::read(Path::new(MADE)), WallNs(i64::MAX / 2)).len();
         let wait_for_held = |pulses: usize| {
             let wanted = found.pulses.len() + pulses;
             wait_until("pulses at the server", PATIENCE, || {

@@ -997,13 +997,12 @@ impl World {
     }
 
     /// Quarters of an hour and local days are a recount of all pulses.
-    fn judge_quarters(&self, reader: &Reader, all: &BTreeSet<(MeterRow, i64)>) -> Checked {
+    fn judge_quarters(&self, reader: &Reader, all: &BTreeSet<(MeterRow, WallNs)>) -> Checked {
         let calendar = Calendar::new(zone());
         let recount = |start_s: &dyn Fn(i64) -> i64| {
             let mut sums: BTreeMap<(i64, MeterRow), i64> = BTreeMap::new();
             for (meter, wall_ns) in all {
-                let at_s = wall_ns.div_euclid(NS_PER_S);
-                *sums.entry((start_s(at_s), *meter)).or_default() += 1;
+                *sums.entry((start_s(wall_ns.s()), *meter)).or_default() += 1;
             }
             sums
         };

@@ -12,7 +12,7 @@ use crate::cli::time;
 use crate::config::Loaded;
 use crate::energy::periods::Calendar;
 use crate::journal::{Grain, JournalError, Reader};
-use crate::model::{NS_PER_S, View, WallNs};
+use crate::model::{View, WallNs};
 use crate::status::Status;
 
 /// How far back [`last_hour`] goes, in windows of a minute.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use crate::journal::JournalError;
 use crate::journal::handles::reader::Reader;
 use crate::journal::tables::pulses::StoredPulse;
-use crate::model::{IdRange, MeterRow, NS_PER_S, PulseId, STAMP_STEP_NS, WallNs};
+use crate::model::{IdRange, MeterRow, PulseId, STAMP_STEP_NS, WallNs};
 
 /// So many ids back the pulses before the first ones of a page are looked for.
 const LOOK_BACK: i64 = 5_000;

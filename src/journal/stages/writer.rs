@@ -200,7 +200,7 @@ impl Writer {
         self.journal.keep_watched(&watched)
     }
 
-    /// Lets go of the journal, so that another, or the same once more, can be opened in its place.
+    /// Closes the journal, so that another, or the same once more, can be opened in its place.
     pub fn leave(self) -> Carryover {
         Carryover {
             newest: self.journal.newest(),

@@ -10,8 +10,7 @@ use crate::live::{
     ClockLive, DeliveryLive, JournalLive, JournalPhase, MeterLive, MetersLive, Stamps, ViewsLive,
 };
 use crate::model::{
-    DeliveryState, IdRange, MeterRow, MonoNs, NS_PER_S, PulseId, Reading, Tier, View, ViewsState,
-    WallNs,
+    DeliveryState, IdRange, MeterRow, MonoNs, PulseId, Reading, Tier, View, ViewsState, WallNs,
 };
 
 /// Among so many newest pulses the last ones of each meter are looked for.

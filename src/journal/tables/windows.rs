@@ -12,7 +12,7 @@ use crate::journal::tables::days::put_days;
 use crate::journal::tables::deliveries::ranges_of;
 use crate::journal::tables::quarters::add_to_quarter;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{IdRange, MeterRow, NS_PER_S, WallNs, Watched, WindowKey};
+use crate::model::{IdRange, MeterRow, WallNs, Watched, WindowKey};
 use crate::model::{Tier, View, WindowCount, WindowCounts};
 
 /// Windows that leave in one commit, at most so many seconds of them.

@@ -19,7 +19,7 @@ use crate::journal::salvage::Foreign;
 use crate::journal::tests::{Bench, WALL, names, pending, pulses, segment};
 use crate::model::{
     MeterId, MeterRow, NS_PER_S, Pulse, PulseGaps, QUARTER_S, S_PER_DAY, STAMP_STEP_NS, SegmentNo,
-    Spans, View, Watched, WatchedStretch,
+    Spans, View, WallNs, Watched, WatchedStretch,
 };
 
 fn zone(name: &str) -> TimeZone {
@@ -29,11 +29,12 @@ fn zone(name: &str) -> TimeZone {
 /// Pulses by start and meter.
 type Sums = BTreeMap<(i64, MeterRow), i64>;
 
-fn sums(stamps: &[(i64, i64)], start_s: impl Fn(i64) -> i64) -> Sums {
+fn sums(stamps: &[(i64, WallNs)], start_s: impl Fn(i64) -> i64) -> Sums {
     let mut sums = Sums::new();
     for (meter, wall_ns) in stamps {
-        let at_s = wall_ns.div_euclid(NS_PER_S);
-        *sums.entry((start_s(at_s), MeterRow(*meter))).or_default() += 1;
+        *sums
+            .entry((start_s(wall_ns.s()), MeterRow(*meter)))
+            .or_default() += 1;
     }
     sums
 }
@@ -58,7 +59,7 @@ fn days(bench: &Bench, zone: &TimeZone) -> Sums {
 }
 
 /// Quarters and days are a recount of the pulses, which are all there.
-fn check(bench: &Bench, zone: &TimeZone, stamps: &[(i64, i64)]) {
+fn check(bench: &Bench, zone: &TimeZone, stamps: &[(i64, WallNs)]) {
     let counted = sums(stamps, |at_s| at_s - at_s.rem_euclid(QUARTER_S));
     assert_eq!(quarters(bench), counted);
     let calendar = Calendar::new(zone.clone());
@@ -116,8 +117,8 @@ proptest! {
             seconds.sort_unstable();
             seconds.dedup();
             let offset_ns = (ODD[odd].1 - 2 * S_PER_DAY + begin_s) * NS_PER_S;
-            let settled = segment(no, offset_ns, Trust::Assumed);
-            let now = if is_late { segment(no, 0, Trust::Provisional) } else { settled };
+            let settled = segment(no, WallNs(offset_ns), Trust::Assumed);
+            let now = if is_late { segment(no, WallNs(0), Trust::Provisional) } else { settled };
             late.extend(is_late.then_some(settled));
             let pulses = seconds.iter().map(|second| at(no, *second)).collect();
             bench.push(pending(vec![now], pulses));
@@ -227,7 +228,7 @@ fn what_is_known_by_the_hour_alone_is_marked_and_counted_once() {
     let reader = bench.reader();
     assert!(reader.has_coarse_quarters(hour_s - 3_600, hour_s).unwrap());
     assert!(!reader.has_coarse_quarters(hour_s, i64::MAX).unwrap());
-    let late_s = (WALL / NS_PER_S + 3_000) / QUARTER_S * QUARTER_S;
+    let late_s = (WALL.s() + 3_000) / QUARTER_S * QUARTER_S;
     if late_s % 3_600 != 0 {
         assert_eq!(found[&(late_s, MeterRow(1))], 5, "to the quarter");
     }
@@ -311,7 +312,7 @@ fn days_are_counted_again_where_the_rules_of_the_zone_have_changed() {
     check(&bench, &cairo, &stamps);
 }
 
-fn watched(bench: &Bench, since_ns: i64) -> Watched {
+fn watched(bench: &Bench, since_ns: WallNs) -> Watched {
     let until_ns = bench.clock.wall_ns();
     let stretch = WatchedStretch { since_ns, until_ns };
     Watched {
@@ -325,7 +326,7 @@ fn watched(bench: &Bench, since_ns: i64) -> Watched {
 /// The gaps of each hour, of pulses that come in so many commits and are counted after each or at the end.
 fn gaps_of(a_commit: usize, counts_each: bool) -> Vec<Option<PulseGaps>> {
     let mut bench = Bench::new(|_| {});
-    let hour_ns = View::Hour.start_of(WALL) * NS_PER_S + 3_600 * NS_PER_S;
+    let hour_ns = WallNs::of_s(View::Hour.start_of(WALL) + 3_600);
     let settled = segment(0, hour_ns, Trust::Assumed);
     // Nothing was watched for a while after the third; then a minute of silence.
     let seconds = [10, 12, 15, 700, 705, 3_500, 3_610, 3_611, 7_300, 7_301];
@@ -401,7 +402,7 @@ fn another_journals_quarters_are_taken_over_with_its_windows() {
     let mut old = Bench::new(|_| {});
     let settled = segment(0, WALL, Trust::Assumed);
     old.push(pending(vec![settled], days_of_pulses(0, 3)));
-    old.intake.note_watched(watched(&old, WALL));
+    old.intake.note_watched(watched(&old, WallNs(WALL.0)));
     old.clock.advance(3 * S_PER_DAY * NS_PER_S);
     old.close();
     let known = quarters(&old);

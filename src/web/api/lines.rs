@@ -25,7 +25,7 @@ pub(super) async fn lines(State(api): State<Api>, uri: Uri) -> Result<Response, 
     let answer = LinesAnswer {
         simulated: board.journal.simulated,
         now_ns,
-        offset_ns: source.wall_ns() - now_ns,
+        offset_ns: (source.wall_ns() - now_ns).0,
         lines: meters.iter().map(of_meter).collect(),
     };
     Ok(Json(answer).into_response())
