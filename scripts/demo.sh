@@ -118,8 +118,8 @@ if [ -t 0 ] && [ -t 1 ]; then
 	daemon=$!
 	accompany &
 	companion=$!
-	# There is something to show as soon as there is a journal.
-	while kill -0 "$daemon" 2>/dev/null && ! [ -e "$dir/journal/journal.sqlite" ]; do sleep 0.2; done
+	# There is something to show as soon as the journal can be read.
+	while kill -0 "$daemon" 2>/dev/null && ! powerlogger status >/dev/null 2>&1; do sleep 0.2; done
 	powerlogger status --watch || {
 		cat "$dir/log" >&2
 		finish 1

@@ -10,6 +10,7 @@
 pub mod ask;
 pub mod entering;
 pub mod events;
+pub mod factors;
 pub mod lines;
 pub mod losses;
 pub mod now;

@@ -41,9 +41,7 @@ pub fn count(wave: &Wave, settings: FilterSettings) -> FilterCount {
         let mut filter = Filter::new(settings, stretch.level, stretch.begin_ns);
         let mut decisions = Vec::new();
         // A line that is listened to later than it was requested has a number already.
-        let mut line_seqno = 0;
-        for edge in &stretch.edges {
-            line_seqno += 1;
+        for (line_seqno, edge) in (1..).zip(&stretch.edges) {
             let edge = crate::model::Edge {
                 line_seqno,
                 ..*edge

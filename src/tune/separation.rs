@@ -233,7 +233,8 @@ fn ratio(above: i64, below: i64) -> f64 {
 
 /// Between two lengths, by the same factor from both.
 pub(super) fn geometric_mean(below_ns: i64, above_ns: i64) -> i64 {
-    #[expect(clippy::cast_possible_truncation, reason = "between the two")]
     let mean = (below_ns as f64).sqrt() * (above_ns as f64).sqrt();
-    (mean as i64).clamp(below_ns, above_ns)
+    #[expect(clippy::cast_possible_truncation, reason = "between the two")]
+    let mean_ns = mean as i64;
+    mean_ns.clamp(below_ns, above_ns)
 }

@@ -174,7 +174,7 @@ fn clean_pulses_of_every_width_are_counted_and_nothing_is_changed_needlessly() {
         } else {
             let bounce_ns = report.recommended.unwrap().settings.filter.bounce_ns;
             assert!(
-                2 * bounce_ns <= (width_ms * 1e6) as i64,
+                2.0 * bounce_ns as f64 <= width_ms * 1e6,
                 "{width_ms}: {bounce_ns}"
             );
         }

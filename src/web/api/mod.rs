@@ -15,6 +15,7 @@ mod lines;
 mod meters;
 pub(super) mod now;
 mod now_or_stream;
+mod part_sums;
 mod readings;
 mod shared;
 
