@@ -203,7 +203,7 @@ pub struct Inherited {
 }
 
 /// What a journal knows besides its pulses, of the meters that are known here.
-struct Heirloom<'a> {
+struct Takeover<'a> {
     theirs: &'a Foreign,
     rows: BTreeMap<MeterRow, u16>,
     id: Option<String>,
@@ -211,9 +211,9 @@ struct Heirloom<'a> {
     readings: Vec<(u16, Reading)>,
 }
 
-impl Heirloom<'_> {
+impl Takeover<'_> {
     /// None: the source is no journal.
-    fn of<'a>(source: &'a ImportFile, meter_of: &MeterOf) -> Option<Heirloom<'a>> {
+    fn of<'a>(source: &'a ImportFile, meter_of: &MeterOf) -> Option<Takeover<'a>> {
         let theirs = source.journal()?;
         let names = theirs.meters().into_iter();
         let rows: BTreeMap<MeterRow, u16> = names
@@ -223,7 +223,7 @@ impl Heirloom<'_> {
         let losses = losses.filter_map(|(row, cause, loss)| Some((*rows.get(&row)?, cause, loss)));
         let readings = theirs.readings().into_iter();
         let readings = readings.filter_map(|(row, reading)| Some((*rows.get(&row)?, reading)));
-        Some(Heirloom {
+        Some(Takeover {
             theirs,
             id: theirs.journal_id(),
             losses: losses.collect(),
@@ -243,18 +243,18 @@ pub fn inherit(
     moved: &ArrivedHours,
     journal: &mut Journal,
 ) -> Result<Inherited, JournalError> {
-    let Some(heirloom) = Heirloom::of(source, meter_of) else {
+    let Some(takeover) = Takeover::of(source, meter_of) else {
         return Ok(Inherited::default());
     };
-    let pulses = journal.raise_windows(heirloom.theirs, &heirloom.rows, moved)?;
-    let ledger = match &heirloom.id {
-        Some(id) => journal.inherit_losses(id, &heirloom.losses)?,
+    let pulses = journal.raise_windows(takeover.theirs, &takeover.rows, moved)?;
+    let ledger = match &takeover.id {
+        Some(id) => journal.inherit_losses(id, &takeover.losses)?,
         None => false,
     };
     Ok(Inherited {
         pulses,
         ledger,
-        readings: journal.inherit_readings(&heirloom.readings)?,
+        readings: journal.inherit_readings(&takeover.readings)?,
     })
 }
 
@@ -266,7 +266,7 @@ pub fn would_inherit(
     source: &ImportFile,
     bringer: &mut Bringer<'_>,
 ) -> Result<Inherited, JournalError> {
-    let Some(heirloom) = Heirloom::of(source, bringer.meter_of) else {
+    let Some(takeover) = Takeover::of(source, bringer.meter_of) else {
         return Ok(Inherited::default());
     };
     let arrived = bringer.arrived.take().unwrap_or_default();
@@ -277,25 +277,25 @@ pub fn would_inherit(
     let reader = bringer.reader.as_deref_mut();
     let pulses = would_raise(
         reader,
-        heirloom.theirs,
-        &heirloom.rows,
+        takeover.theirs,
+        &takeover.rows,
         &rows,
         (&arrived, &bringer.moved),
     )?;
     let Some(reader) = &bringer.reader else {
         return Ok(Inherited {
             pulses,
-            ledger: heirloom.id.is_some() && !heirloom.losses.is_empty(),
-            readings: u64::try_from(heirloom.readings.len()).unwrap_or(0),
+            ledger: takeover.id.is_some() && !takeover.losses.is_empty(),
+            readings: u64::try_from(takeover.readings.len()).unwrap_or(0),
         });
     };
-    let ledger = match &heirloom.id {
-        Some(id) => reader.would_inherit_losses(id, &heirloom.losses, &rows)?,
+    let ledger = match &takeover.id {
+        Some(id) => reader.would_inherit_losses(id, &takeover.losses, &rows)?,
         None => false,
     };
     Ok(Inherited {
         pulses,
         ledger,
-        readings: reader.new_readings(&heirloom.readings, &rows)?,
+        readings: reader.new_readings(&takeover.readings, &rows)?,
     })
 }

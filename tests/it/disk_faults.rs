@@ -71,15 +71,15 @@ const SLOW_MS: u32 = 10_000;
 /// What systemd is told within, here: a stall of 10 s is to this as one of 40 s is to the unit's.
 const WATCHDOG: Duration = Duration::from_secs(15);
 
-/// systemd's ear: what was said, and when.
-struct Ear {
+/// In systemd's place: what the daemon told it, and when.
+struct NotifySocket {
     _dir: tempfile::TempDir,
     env: Vec<(String, String)>,
     heard: Arc<Mutex<Vec<(MonoNs, String)>>>,
 }
 
-impl Ear {
-    fn new() -> Ear {
+impl NotifySocket {
+    fn new() -> NotifySocket {
         let dir = tempfile::tempdir_in("/dev/shm").unwrap();
         let path = dir.path().join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
@@ -98,7 +98,7 @@ impl Ear {
             ("NOTIFY_SOCKET", path.display().to_string()),
             ("WATCHDOG_USEC", WATCHDOG.as_micros().to_string()),
         ];
-        Ear {
+        NotifySocket {
             _dir: dir,
             env: env.map(|(name, value)| (name.to_owned(), value)).to_vec(),
             heard,
@@ -189,7 +189,7 @@ impl Toggling {
 struct Scene {
     disk: Disk,
     server: FakeInflux,
-    ear: Ear,
+    notify: NotifySocket,
     daemon: Daemon,
     toggling: Toggling,
     _chip: SimChip,
@@ -210,13 +210,13 @@ impl Scene {
     /// Pulses come; the server is away.
     fn begin(ground: Ground, disk: Disk, config: &str, pauses_ms: [u64; 2]) -> Scene {
         let chip = ground.chip("pinctrl-bcm2711", 32);
-        let (mut server, ear) = (start_fake_with_raw(BUCKET), Ear::new());
+        let (mut server, notify) = (start_fake_with_raw(BUCKET), NotifySocket::new());
         server.set_fault(Some(Fault::Unavailable {
             retry_after_s: None,
         }));
         let url = server.url();
         let dotenv = format!("INFLUX_HOST={url}\nINFLUX_ORG={ORG}\nINFLUX_TOKEN=writer\n");
-        let mut daemon = Daemon::start_on(Some(&disk.queue()), config, &dotenv, &[], &ear.env);
+        let mut daemon = Daemon::start_on(Some(&disk.queue()), config, &dotenv, &[], &notify.env);
         daemon.wait_for("lines", |daemon| {
             daemon.log().matches("counting on line").count() == METERS.len()
         });
@@ -224,7 +224,7 @@ impl Scene {
         Scene {
             disk,
             server,
-            ear,
+            notify,
             daemon,
             toggling,
             _chip: chip,
@@ -268,21 +268,22 @@ impl Scene {
 
     /// systemd hears of the daemon from now on, too.
     fn wait_for_a_sign_of_life(&mut self) {
-        let ear = &self.ear;
-        let before = ear.signs_of_life();
+        let notify = &self.notify;
+        let before = notify.signs_of_life();
         self.daemon
-            .wait_for("a sign of life", |_| ear.signs_of_life() > before);
+            .wait_for("a sign of life", |_| notify.signs_of_life() > before);
     }
 
     /// systemd was told that it counts.
     fn wait_until_ready(&mut self) {
-        let ear = &self.ear;
-        self.daemon.wait_for("ready", |_| ear.has_heard("READY=1"));
+        let notify = &self.notify;
+        self.daemon
+            .wait_for("ready", |_| notify.has_heard("READY=1"));
     }
 
     fn wait_for_status(&mut self, what: &str, holds: impl Fn(&str) -> bool) {
-        let ear = &self.ear;
-        self.daemon.wait_for(what, |_| holds(&ear.status()));
+        let notify = &self.notify;
+        self.daemon.wait_for(what, |_| holds(&notify.status()));
     }
 
     /// The server is there again: the backlog drains, as slowly as the machine wants as long as it does.
@@ -364,7 +365,7 @@ impl Scene {
         }
         eprintln!(
             "{all} pulses made, {guessed} put back by number; {}",
-            self.ear.status()
+            self.notify.status()
         );
         all
     }
@@ -649,7 +650,7 @@ fn stalls_of_ten_seconds_cost_no_pulse_and_no_sign_of_life() {
     scene.disk.go_on();
     let pauses_ms = [slow_pause_ns, pause_ns].map(|ns| ns / 1_000_000);
     eprintln!("longest pauses between commits (ms): {pauses_ms:?}");
-    let silence_ns = scene.ear.longest_silence_ns(began_ns);
+    let silence_ns = scene.notify.longest_silence_ns(began_ns);
     eprintln!(
         "longest silence {} ms, of {} ms that systemd waits",
         silence_ns / NS_PER_MS,
@@ -680,9 +681,9 @@ fn a_start_on_a_disk_that_does_not_answer_counts_in_memory() {
     scene.daemon.wait_for("lines", |daemon| {
         daemon.log().matches("counting on line").count() == METERS.len()
     });
-    let ear = &scene.ear;
+    let notify = &scene.notify;
     scene.daemon.wait_for("the stall told", |_| {
-        ear.status().contains("the disk does not answer")
+        notify.status().contains("the disk does not answer")
     });
     let mut hands: Vec<Hand> = METERS
         .iter()
