@@ -3,6 +3,7 @@
 mod about;
 mod csv;
 mod derived;
+mod ended;
 mod energy;
 mod events;
 mod head;
@@ -13,6 +14,7 @@ mod history_columns;
 mod journal;
 mod lines;
 mod meters;
+mod minutes;
 pub(super) mod now;
 mod now_or_stream;
 mod readings;
@@ -42,6 +44,7 @@ pub(super) fn router(
     let api = Api {
         source,
         writers: Arc::new(writers),
+        minutes: Arc::default(),
         writing: Arc::default(),
         streams: Arc::new(Semaphore::new(events::STREAMS_MAX)),
         ending,
