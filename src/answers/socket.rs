@@ -44,8 +44,9 @@ pub fn tag(settings: &Described) -> String {
     format!("\"{:016x}\"", hasher.finish())
 }
 
-/// FNV-1a: a name that does not change with the compiler. A clash gains an attacker nothing.
-struct Fnv(u64);
+/// FNV-1a: a name for bytes that does not change with the compiler. A clash is of no use to anyone.
+#[derive(Debug)]
+pub struct Fnv(u64);
 
 impl Default for Fnv {
     fn default() -> Fnv {

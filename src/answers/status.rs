@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::WallNs;
 use crate::status::line::Daemon;
 use crate::status::{Condition, Status};
 
@@ -21,6 +22,18 @@ pub struct StatusAnswer {
     pub journal_dir: String,
     /// Files beside the journal that wait for `powerlogger import`.
     pub to_import: Vec<String>,
+    /// The version of the daemon that answers; None: none does, as with the following.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// The commit that it was built from.
+    #[serde(default)]
+    pub commit: Option<String>,
+    /// When it was started.
+    #[serde(default)]
+    pub started_ns: Option<WallNs>,
+    /// What it has written to the disk since then, in bytes.
+    #[serde(default)]
+    pub written_bytes: Option<u64>,
 }
 
 /// A condition as it is answered: the JSON of [`Condition`], which a command reads back.
@@ -81,6 +94,10 @@ impl StatusAnswer {
             conditions: conditions.collect::<Result<_, _>>()?,
             journal_dir: dir.display().to_string(),
             to_import: waiting.map(|path| path.display().to_string()).collect(),
+            version: None,
+            commit: None,
+            started_ns: None,
+            written_bytes: None,
             status,
         })
     }

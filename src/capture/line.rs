@@ -33,6 +33,8 @@ pub(super) struct MeterLine {
     pub(super) must_keep: bool,
     handed_on_ns: MonoNs,
     last_stamp_ns: MonoNs,
+    /// The edge with which the active phase began: its number and its stamp.
+    active_from: Option<(u32, MonoNs)>,
     /// The line's request, or what is kept of it, is news to the journal: it is committed at once.
     pub(super) news: bool,
     pub(super) tally: Tally,
@@ -67,6 +69,7 @@ impl MeterLine {
             tally: Tally::new(meter),
             stamp_delay_ns: i64::from(meter.line.kernel_debounce_us) * 1_000,
             last_stamp_ns: 0,
+            active_from: None,
             remembered: None,
         }
     }
@@ -114,9 +117,28 @@ impl MeterLine {
             line_seqno: edge.line_seqno,
         });
         self.is_news = true;
+        self.note_phase(edge);
         self.live.edges += 1;
         self.live.last_edge_ns = Some(edge.mono_ns);
         self.live.level = Some(edge.kind.level_after());
+    }
+
+    /// Notes how long an active phase was that has ended with this edge; none where edges are missing in between.
+    fn note_phase(&mut self, edge: Edge) {
+        let settings = self.filter.settings();
+        let (bounce_ns, active) = (settings.bounce_ns, settings.active);
+        if edge.kind.level_after() == active {
+            self.active_from = Some((edge.line_seqno, edge.mono_ns));
+            return;
+        }
+        let Some((seqno, from_ns)) = self.active_from.take() else {
+            return;
+        };
+        let width_ns = edge.mono_ns - from_ns;
+        // Chatter is none.
+        if edge.line_seqno == seqno.wrapping_add(1) && width_ns >= bounce_ns.max(1) {
+            self.live.note_width(width_ns);
+        }
     }
 
     /// So many edges were rejected.

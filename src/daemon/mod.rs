@@ -27,6 +27,7 @@ use crate::clock::segment::Rules;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded, Settings};
 use crate::intake::Intake;
+use crate::journal::SIMULATED_BOOT;
 use crate::live::Board;
 use crate::model::{FilterState, NS_PER_MS};
 use crate::system::signals::{Shutdown, Wakeup};
@@ -115,6 +116,9 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
     // Those that work beside the way of the pulses, all the time: counting does not depend on them.
     let mut beside = Stages::default();
     let watching = SettingsWatch::begin(loaded, &mut beside, &wakeup)?;
+    // Also before the journal says so.
+    let is_simulated = boot_id == SIMULATED_BOOT;
+    board.publish_journal(|journal| journal.simulated = is_simulated);
     let web_source = WebSource::new(Arc::clone(&board), Arc::clone(&clock));
     let mut in_use = DaemonSettings::new(loaded, watching, parts.remote, board, web_source.clone());
     let web = begin_web(settings, parts.socket_dir, web_source.clone());

@@ -33,6 +33,10 @@ const USUAL_OF: usize = 7;
 /// After a silence of so many usual gaps, and of [`SPAN_MAX_NS`], a meter rests.
 const RESTS_AFTER_GAPS: i64 = 3;
 
+/// Of a meter that may draw no more than this, in watts, it is said that it rests: what 1,000 imp/kWh allow after
+/// [`SPAN_MAX_NS`].
+const RESTS_MOST_W: f64 = 12.0;
+
 /// What is known of a meter's rate at an instant, in the unit of its quantity's rate (watts for kWh).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
@@ -138,12 +142,14 @@ impl PulseRate {
         self.before = before;
     }
 
-    /// Treats a meter that has not given two pulses, and has been silent for [`SPAN_MAX_NS`], as one that rests: what the
-    /// silence allows stands for its rate.
+    /// Treats a meter that has not given two pulses, and has been silent for [`SPAN_MAX_NS`] and so long that next to nothing
+    /// can flow, as one that rests.
     pub fn presume_rest(&mut self, now_ns: MonoNs) {
         let now = self.at(now_ns);
-        if now.shown.is_none() && now.age_ns >= SPAN_MAX_NS {
-            self.before = now.at_most;
+        let is_little = self.worth.quantity.is_electric()
+            && now.at_most.is_some_and(|most| most <= RESTS_MOST_W);
+        if now.shown.is_none() && now.age_ns >= SPAN_MAX_NS && is_little {
+            self.before = Some(0.0);
         }
     }
 

@@ -145,8 +145,19 @@ fn a_meter_that_is_silent_for_long_rests() {
     silent.presume_rest(SPAN_MAX_NS - 1);
     assert_eq!(silent.at(SPAN_MAX_NS).shown, None);
     silent.presume_rest(SPAN_MAX_NS);
-    assert!(near(shown(&silent, 300.0), 12.0));
-    assert!(near(silent.mean(ns(600.0), SPAN_MAX_NS).unwrap(), 6.0));
+    let rate = silent.at(ns(301.0));
+    assert_eq!(rate.shown, Some(0.0));
+    assert!(
+        near(rate.at_most.unwrap(), 3_600.0 / 301.0),
+        "it may be a little"
+    );
+    assert_eq!(silent.mean(ns(600.0), SPAN_MAX_NS), Some(0.0));
+    // Of a meter whose pulses are far apart that is said later.
+    let mut coarse = PulseRate::new(kwh(100.0), 0, 0);
+    coarse.presume_rest(2_999 * NS_PER_S);
+    assert_eq!(coarse.at(2_999 * NS_PER_S).shown, None);
+    coarse.presume_rest(3_000 * NS_PER_S);
+    assert_eq!(coarse.at(3_000 * NS_PER_S).shown, Some(0.0));
 }
 
 #[test]

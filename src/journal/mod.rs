@@ -111,4 +111,5 @@ pub use tables::pulses::{Page, StoredPulse};
 pub use tables::quarantine::{Quarantine, Quarantined};
 pub use tables::readings::Registers;
 pub use tables::settings::NotedSettings;
+pub use tables::span_version::SpanVersion;
 pub use tables::windows::{Unwatched, Window};

@@ -1,11 +1,14 @@
 //! Capture's part: the lines, and what has come on them since the start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::recent::RecentEdges;
 use super::stamps::Stamps;
 use crate::model::{FilterTally, Level, LineNow, LossCause, MeterId, MonoNs};
+
+/// Widths of pulses that are kept of a line.
+const WIDTHS: usize = 32;
 
 /// What capture publishes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub struct LineLive {
     pub pulses: u64,
     /// When the last of them came.
     pub stamps: Stamps,
+    /// How long its last active phases were, in nanoseconds, the newest last; shorter ones than count are left out.
+    pub widths_ns: VecDeque<i64>,
     /// Edges that the filter rejected since the start, by cause.
     pub rejected: BTreeMap<LossCause, u64>,
     /// What the filter made lately of what looks like pulses.
@@ -56,9 +61,18 @@ impl LineLive {
             recent: Arc::default(),
             pulses: 0,
             stamps: Stamps::default(),
+            widths_ns: VecDeque::new(),
             rejected: BTreeMap::new(),
             tally: FilterTally::default(),
         }
+    }
+
+    /// An active phase was so long.
+    pub fn note_width(&mut self, width_ns: i64) {
+        if self.widths_ns.len() == WIDTHS {
+            self.widths_ns.pop_front();
+        }
+        self.widths_ns.push_back(width_ns);
     }
 
     /// Whether it is read.
@@ -109,6 +123,17 @@ impl CaptureLive {
 mod tests {
     use super::*;
     use crate::model::WallNs;
+
+    #[test]
+    fn the_last_widths_are_kept() {
+        let now = LineNow {
+            since_ns: WallNs::default(),
+            why: None,
+        };
+        let mut line = LineLive::new("Import", now);
+        (1..=40).for_each(|width_ns| line.note_width(width_ns));
+        assert!(line.widths_ns.iter().copied().eq(9..=40));
+    }
 
     #[test]
     fn a_line_is_not_read_since_it_was_last_read_whatever_the_reason() {

@@ -93,7 +93,8 @@ fn listed<'a>(headers: &'a HeaderMap, name: &axum::http::HeaderName) -> Vec<&'a 
         .collect()
 }
 
-fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+/// Whether the request names this as what it has already.
+pub(super) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
     let known = listed(headers, &IF_NONE_MATCH);
     known
         .iter()

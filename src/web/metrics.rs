@@ -137,16 +137,19 @@ fn rendered(status: &Status, present: &Present, served: &Served, form: Form) -> 
     lines.text
 }
 
+/// The commit that this program was built from, or "unknown".
+pub(super) fn built_from() -> &'static str {
+    let build = env!("POWERLOGGER_BUILD");
+    let commit = build
+        .strip_prefix("commit ")
+        .and_then(|rest| rest.split(' ').next());
+    commit.unwrap_or("unknown")
+}
+
 fn of_build(lines: &mut Lines, served: &Served) {
     let name = "powerlogger_build_info";
     lines.family(name, "gauge", "The version that runs.");
-    let build = env!("POWERLOGGER_BUILD");
-    let commit = build.split(' ').nth(1).unwrap_or_default();
-    let commit = if build.starts_with("commit ") {
-        commit
-    } else {
-        "unknown"
-    };
+    let commit = built_from();
     let version = env!("CARGO_PKG_VERSION");
     lines.sample(name, &[("version", version), ("commit", commit)], 1.0);
     let name = "process_start_time_seconds";

@@ -23,6 +23,6 @@ mod problem;
 mod query;
 mod served;
 mod server;
-mod writers;
+mod write_access;
 
 pub use server::{Doors, Web};

@@ -1,5 +1,7 @@
 //! What is known of each configured meter at this moment: its role, its factor, its power. Pure, from the board.
 
+use std::collections::BTreeMap;
+
 use crate::config::MeterSettings;
 use crate::energy::power::{PulseRate, SPAN_MAX_NS};
 use crate::energy::quantity::PulseWorth;
@@ -13,6 +15,8 @@ pub(super) const EDGES_S: i64 = 5;
 #[derive(Debug, Clone)]
 pub(super) struct Present {
     pub(super) meters: Vec<PresentMeter>,
+    /// How long the latest pulses of a line were, by the meter's name, in milliseconds, the newest last.
+    pub(super) widths_ms: BTreeMap<String, Vec<f64>>,
     /// By the clock that stamps the pulses.
     pub(super) now_ns: MonoNs,
 }
@@ -82,6 +86,7 @@ impl Present {
         };
         Present {
             meters: meters.iter().map(of_meter).collect(),
+            widths_ms: now.capture.lines.iter().map(widths_ms).collect(),
             now_ns,
         }
     }
@@ -113,6 +118,13 @@ impl Present {
         let meter = self.get(name).filter(|meter| meter.is_read)?;
         meter.rate.as_ref()?.at(self.now_ns).shown
     }
+}
+
+/// A meter's name and the widths of its pulses, to the microsecond.
+fn widths_ms(line: &LineLive) -> (String, Vec<f64>) {
+    let widths = line.widths_ns.iter();
+    let widths = widths.map(|ns| (ns / 1_000) as f64 / 1e3);
+    (line.meter.to_string(), widths.collect())
 }
 
 /// A power to a tenth of a watt.

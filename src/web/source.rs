@@ -223,6 +223,11 @@ impl Source {
         self.with(|told| *told.answers.entry(status).or_default() += 1);
     }
 
+    /// When the process began.
+    pub(super) fn started_ns(&self) -> WallNs {
+        self.with(|told| told.started_ns)
+    }
+
     /// What was served so far.
     pub(super) fn served(&self) -> Served {
         self.with(|told| Served {

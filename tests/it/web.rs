@@ -658,7 +658,7 @@ fn streams_tell_each_change_and_no_more_than_64_are_open() {
         move || read_until(&mut stream, |text| text.contains("event: bye"))
     });
     daemon.stop();
-    assert!(ending.join().unwrap().contains("\"retry_ms\":1000"));
+    assert!(ending.join().unwrap().contains("\"retry_ms\":400"));
 }
 
 #[test]
@@ -725,6 +725,15 @@ fn a_day_is_the_sum_of_its_hours_and_what_the_journal_counted() {
     let meters = ask("/api/v1/meters").json();
     assert_eq!(meters["meters"][0]["meter"], "Import");
     assert_eq!(meters["meters"][0]["line"], "GPIO20");
+    let widths = meters["meters"][0]["widths_ms"].as_array().unwrap();
+    let is_pulse = |width: &Value| (1.0..2_000.0).contains(&width.as_f64().unwrap());
+    assert!(
+        widths.len() == 32 && widths.iter().all(is_pulse),
+        "{widths:?}"
+    );
+    let status = ask("/api/v1/status").json();
+    assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
+    assert!(status["started_ns"].is_i64() && status["commit"].is_string());
 }
 
 #[test]
@@ -816,5 +825,165 @@ fn history_is_what_was_counted_as_fine_as_it_is_wanted() {
                 .unwrap()
                 .contains(table)
         );
+    }
+}
+
+/// The events that a stream has told so far: name, number, data.
+fn events(text: &str) -> Vec<(String, i64, Value)> {
+    let blocks = text
+        .split("\n\n")
+        .filter(|block| block.contains("\ndata: "));
+    let of_block = |block: &str| {
+        let line = |name: &str| {
+            let found = block.lines().find_map(|line| line.strip_prefix(name));
+            found.unwrap_or_else(|| panic!("{block}")).to_owned()
+        };
+        let data = serde_json::from_str(&line("data: ")).ok()?;
+        Some((line("event: "), line("id: ").parse().unwrap(), data))
+    };
+    blocks.filter_map(of_block).collect()
+}
+
+fn minutes(text: &str) -> Vec<(i64, i64, Value)> {
+    let minutes = events(text)
+        .into_iter()
+        .filter(|(name, ..)| name == "minute");
+    let start = |data: &Value| data["start_s"].as_i64().unwrap();
+    minutes
+        .map(|(_, number, data)| (start(&data), number, data))
+        .collect()
+}
+
+/// What a stream tells from the last event on that was heard. `heard`: what of the request says so.
+fn stream_from(port: u16, path: &str, headers: &str, found: impl Fn(&str) -> bool) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    // Chunks have lines of their own between them.
+    let plain = |text: &str| text.replace("\r\n", "\n");
+    plain(&read_until(&mut stream, |text| found(&plain(text))))
+}
+
+#[test]
+fn each_minute_is_told_once_also_to_those_who_were_away() {
+    let House {
+        mut daemon, port, ..
+    } = house();
+    let path = "/api/v1/events";
+    let begun = stream_from(port, path, "", |text| minutes(text).len() >= 2);
+    let first = &events(&begun)[0];
+    assert_eq!(first.0, "now", "there is nothing to catch up with: {begun}");
+    let told = minutes(&begun);
+    let (start_s, number, data) = told.last().unwrap();
+    assert_eq!(told[told.len() - 2].0 + 60, *start_s);
+    // The history says the same.
+    let end_s = start_s + 60;
+    let history = format!("/api/v1/history?from={start_s}&to={end_s}&window=1m");
+    let history = over_tcp(port, &get(&history)).json();
+    for (told, kept) in [(0, 0), (1, 1)] {
+        let (told, kept) = (&data["meters"][told], &history["meters"][kept]);
+        assert_eq!(told["meter"], kept["meter"]);
+        assert_eq!(told["pulses"], kept["pulses"][0], "{told} {kept}");
+    }
+    // Some minutes later, and with either way to say what was heard.
+    let later_s = start_s + 300;
+    let is_later = move |text: &str| minutes(text).last().is_some_and(|last| last.0 >= later_s);
+    let now = stream_from(port, path, "", is_later);
+    let heard = format!("Last-Event-ID: {number}\r\n");
+    let asked = format!("{path}?last_event_id={number}");
+    for again in [
+        stream_from(port, path, &heard, is_later),
+        stream_from(port, &asked, "Last-Event-ID: 1\r\n", is_later),
+    ] {
+        let names: Vec<String> = events(&again).into_iter().map(|(name, ..)| name).collect();
+        assert_eq!(names[0], "minute", "they come before the state: {names:?}");
+        let starts: Vec<i64> = minutes(&again).iter().map(|minute| minute.0).collect();
+        let first_s = starts[0];
+        assert_eq!(first_s, end_s);
+        assert!(
+            starts
+                .iter()
+                .zip(0..)
+                .all(|(at, n)| *at == first_s + n * 60),
+            "{starts:?}"
+        );
+        let numbers: Vec<i64> = events(&again).iter().map(|event| event.1).collect();
+        assert!(numbers.is_sorted_by(|a, b| a < b) && numbers[0] > *number);
+    }
+    assert!(!now.contains("event: reload"));
+    for wrong in ["-1", "x", "1234567890123456789"] {
+        let refused = over_tcp(port, &get(&format!("{path}?last_event_id={wrong}")));
+        assert_eq!(
+            (refused.status, refused.problem().as_str()),
+            (400, "wrong-parameter")
+        );
+    }
+    // The simulated clock of another run is behind: what is shown must be asked for again.
+    daemon.stop();
+    daemon.start_again();
+    daemon.wait_for("an open door", |_| {
+        TcpStream::connect(("127.0.0.1", port)).is_ok()
+    });
+    let again = stream_from(port, &asked, "", |text| text.contains("event: now"));
+    assert_eq!(events(&again)[0].0, "reload", "{again}");
+}
+
+#[test]
+fn what_has_ended_is_kept_for_a_minute_and_not_sent_twice() {
+    let House {
+        mut daemon, port, ..
+    } = house_with("", &["--simulate", "--from=-30h", "--speed", "3000"]);
+    daemon.wait_for_pulses(3_000);
+    let now = over_tcp(port, &get("/api/v1/now")).json();
+    let today = now["today"]["date"].as_str().unwrap();
+    let today: jiff::civil::Date = today.parse().unwrap();
+    let past = today.yesterday().unwrap().yesterday().unwrap();
+    let (from, to) = (format!("{past}T00:00:00Z"), format!("{past}T12:00:00Z"));
+    let kept = [
+        format!("/api/v1/energy?period=day&date={past}"),
+        format!("/api/v1/energy?period=day&date={past}&compare=previous"),
+        format!("/api/v1/energy.csv?period=day&date={past}"),
+        format!("/api/v1/history?from={from}&to={to}"),
+        format!("/api/v1/history.csv?from={from}&to={to}"),
+    ];
+    let mut known = Vec::new();
+    for path in &kept {
+        let answer = over_tcp(port, &get(path));
+        assert_eq!(answer.status, 200, "{path}: {}", answer.head);
+        assert_eq!(
+            answer.header("cache-control"),
+            Some("private, max-age=60"),
+            "{path}"
+        );
+        let etag = answer.header("etag").unwrap().to_owned();
+        let again = asked(
+            "GET",
+            path,
+            "localhost",
+            &format!("If-None-Match: {etag}\r\n"),
+        );
+        let again = over_tcp(port, &again);
+        assert_eq!(
+            (again.status, again.body.len()),
+            (304, 0),
+            "{path}: {}",
+            again.head
+        );
+        assert_eq!(again.header("etag"), Some(&*etag));
+        assert_eq!(again.header("cache-control"), Some("private, max-age=60"));
+        assert!(again.header("content-security-policy").is_some());
+        let other = asked("GET", path, "localhost", "If-None-Match: \"0\"\r\n");
+        assert_eq!(over_tcp(port, &other).status, 200, "{path}");
+        assert!(!known.contains(&etag), "each has its own");
+        known.push(etag);
+    }
+    for path in [
+        "/api/v1/energy?period=day".to_owned(),
+        "/api/v1/energy?period=total".to_owned(),
+        format!("/api/v1/history?from={from}&to={today}T23:59:59Z"),
+    ] {
+        let growing = over_tcp(port, &get(&path));
+        assert_eq!(growing.header("cache-control"), Some("no-store"), "{path}");
+        assert_eq!(growing.header("etag"), None, "{path}");
     }
 }

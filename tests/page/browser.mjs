@@ -1,10 +1,12 @@
 // Walks the page in Chromium, served by anything that speaks the contract:
 //   CHROMIUM=/usr/bin/chromium PAGE_TOOLS=DIR node tests/page/browser.mjs http://127.0.0.1:8077
 // PAGE_TOOLS is a directory with the npm packages puppeteer-core and axe-core. SHOTS=DIR keeps pictures of every view.
+// RESTART=… is a command that restarts the daemon: then it is measured how soon the page lives again.
 // TOKEN=… is that of [web]: then readings are entered, too (never beside a real journal).
 // Exit code 1: something was found; each finding is a line.
 
 import { createRequire } from "node:module";
+import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -266,6 +268,59 @@ async function touch() {
   await page.close();
 }
 
+/** What the stream tells is added to what is shown: nothing is asked for again. */
+async function appended() {
+  const page = await open("wide");
+  page.where = "appended";
+  await page.goto(base, { waitUntil: "domcontentloaded" });
+  await settled(page, "appended");
+  await until(page, "appended", "all charts", () => document.querySelector(".area-chart path") && document.querySelectorAll("#view-now .bars rect").length > 0 && document.querySelector(".spark path")?.getAttribute("d"));
+  const asked = [];
+  page.on("request", (request) => /\/api\/v1\/(history|energy)/.test(request.url()) && asked.push(request.url()));
+  const drawn = () => page.evaluate(() => [...document.querySelectorAll("#view-now .spark path")].map((path) => path.getAttribute("d")).join());
+  const before = await drawn();
+  const start = Date.now();
+  while ((await drawn()) === before && Date.now() - start < 75_000) await pause(250);
+  if ((await drawn()) === before) found("appended", "no minute came within 75 s");
+  if (asked.length > 0) found("appended", `asked for ${asked.join(", ")}`);
+  // Another view and back: what was told meanwhile is there.
+  await page.keyboard.press("5");
+  await until(page, "appended", "health", () => !document.querySelector("#view-health").hidden);
+  await page.keyboard.press("1");
+  await until(page, "appended", "now", () => !document.querySelector("#view-now").hidden);
+  await pause(500);
+  if (asked.length > 0) found("appended", `asked for ${asked.join(", ")} on the way back`);
+  await checks(page, "appended");
+  await page.close();
+}
+
+/** The daemon is restarted: the page lives within a second of its return. */
+async function restart() {
+  if (!process.env.RESTART) return;
+  const page = await open("wide");
+  page.removeAllListeners("console");
+  page.where = "restart";
+  await page.goto(base, { waitUntil: "domcontentloaded" });
+  await settled(page, "restart");
+  const isLive = () => page.evaluate(() => document.querySelector("#live").classList.contains("is-live"));
+  for (let n = 0; n < 3; n += 1) {
+    const done = new Promise((resolve) => execFile("sh", ["-c", process.env.RESTART], resolve));
+    await until(page, "restart", "the stream is over", () => !document.querySelector("#live").classList.contains("is-live"));
+    const answers = () => fetch(`${base}/livez`).then((response) => response.ok, () => false);
+    const end = Date.now() + 20_000;
+    while (!(await answers()) && Date.now() < end) await pause(10);
+    const back = Date.now();
+    while (!(await isLive()) && Date.now() < end) await pause(10);
+    const ms = Date.now() - back;
+    console.log(`  live ${ms} ms after the daemon`);
+    if (ms > 1_000) found("restart", `live only ${ms} ms after the daemon is back`);
+    await done;
+    await pause(1_500);
+  }
+  await checks(page, "restart");
+  await page.close();
+}
+
 /** A reading is entered with the token, which is asked for once, and taken back. */
 async function readings() {
   if (!process.env.TOKEN) return;
@@ -314,16 +369,37 @@ async function readings() {
   }
 }
 
-/** What some need: no motion, forced colours, large text, paper; the other language. */
+/** What some need: no motion, more contrast, forced colours, large text, paper; the other language. */
 async function needs() {
-  for (const [name, features] of [["reduced motion", [{ name: "prefers-reduced-motion", value: "reduce" }]], ["more contrast", [{ name: "prefers-contrast", value: "more" }]]]) {
-    const page = await open("phone", "light", name === "more contrast" ? [] : features).catch(() => null);
-    if (!page) continue;
-    page.where = name;
+  const still = await open("phone", "light", [{ name: "prefers-reduced-motion", value: "reduce" }]);
+  still.where = "reduced motion";
+  await still.goto(base, { waitUntil: "domcontentloaded" });
+  await settled(still, "reduced motion");
+  const moving = await still.evaluate(() => document.getAnimations().length + [...document.querySelectorAll("*")].filter((one) => getComputedStyle(one).transitionDuration !== "0s").length);
+  if (moving > 0) found("reduced motion", `${moving} elements may move`);
+  await still.close();
+  for (const theme of ["light", "dark"]) {
+    const where = `more contrast ${theme}`;
+    const page = await open("phone", theme);
+    // Puppeteer does not know this feature.
+    const client = await page.createCDPSession();
+    const ask = (value) => client.send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: theme }, { name: "prefers-contrast", value }] });
+    page.where = where;
     await page.goto(base, { waitUntil: "domcontentloaded" });
-    await settled(page, name);
-    const moving = await page.evaluate(() => document.getAnimations().length + [...document.querySelectorAll("*")].filter((one) => getComputedStyle(one).transitionDuration !== "0s").length);
-    if (name === "reduced motion" && moving > 0) found(name, `${moving} elements may move`);
+    await settled(page, where);
+    const lowest = {};
+    for (const value of ["no-preference", "more"]) {
+      await ask(value);
+      if ((await page.evaluate(() => matchMedia("(prefers-contrast: more)").matches)) !== (value === "more")) found(where, "it is not emulated");
+      lowest[value] = await page.evaluate(contrasts);
+    }
+    // All text as WCAG's AAA asks; a border tells where each card ends.
+    if (lowest.more.text < 7) found(where, `text of ${lowest.more.text.toFixed(2)}: ${lowest.more.of}`);
+    if (lowest.more.border < 3) found(where, `a card's border of ${lowest.more.border.toFixed(2)}`);
+    if (lowest.more.text <= lowest["no-preference"].text) found(where, "it makes no difference");
+    await checks(page, where);
+    await accessible(page, where);
+    if (shots) await page.screenshot({ path: join(shots, `more-contrast-${theme}.png`), fullPage: true });
     await page.close();
   }
   const page = await open("wide");
@@ -357,6 +433,35 @@ async function needs() {
   await page.close();
 }
 
+/** The least contrast of text and of a card's border, as it is drawn. Runs in the page. */
+function contrasts() {
+  const rgb = (text) => (text.match(/[\d.]+/g) ?? []).map(Number);
+  const light = (colour) => colour.slice(0, 3).map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)).reduce((sum, c, n) => sum + c * [0.2126, 0.7152, 0.0722][n], 0);
+  const ratio = (a, b) => {
+    const [high, low] = [light(a), light(b)].sort((x, y) => y - x);
+    return (high + 0.05) / (low + 0.05);
+  };
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = rgb(getComputedStyle(at).backgroundColor);
+      if (colour.length === 3 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+  };
+  let [text, of] = [21, ""];
+  for (const element of document.querySelectorAll("body *")) {
+    const hasText = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    const box = element.getBoundingClientRect();
+    if (!hasText || box.width <= 1 || box.height <= 1 || element.closest("[hidden], .hidden, .part, dialog, :disabled")) continue;
+    const style = getComputedStyle(element);
+    const isSvg = element instanceof SVGElement;
+    const is = ratio(rgb(isSvg ? style.fill : style.color), ground(element));
+    if (is < text) [text, of] = [is, `${element.className.baseVal ?? element.className} "${element.textContent.trim().slice(0, 30)}"`];
+  }
+  const card = [...document.querySelectorAll(".card")].find((one) => one.getBoundingClientRect().width > 0);
+  return { text, of, border: ratio(rgb(getComputedStyle(card).borderTopColor), ground(card.parentElement)) };
+}
+
 /** Zooming, panning and going between views for a while leaves nothing behind. */
 async function leaks() {
   const page = await open("wide");
@@ -382,7 +487,7 @@ async function leaks() {
   await page.close();
 }
 
-const parts = { walk, keys, tables, hidden, touch, readings, needs, leaks };
+const parts = { walk, keys, tables, hidden, touch, appended, restart, readings, needs, leaks };
 const wanted = process.argv.slice(3);
 for (const [name, part] of Object.entries(parts)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;

@@ -112,5 +112,20 @@ else {
   if (!JSON.parse(first[2]).health) tell("events", "the first now is without health");
 }
 
+// Minutes that were missed come first, to who says what was heard last.
+const missed = await fetch(`${base}/api/v1/events?last_event_id=${(Math.floor(nowS / 60) - 3) * 60_000}`);
+const minutes = missed.body.getReader();
+for (text = ""; !text.includes("event: now") && Date.now() < end + 10_000; ) text += new TextDecoder().decode((await minutes.read()).value);
+await minutes.cancel();
+const told = [...text.matchAll(/event: minute[\s\S]*?data: (.*)\n/g)].map((match) => JSON.parse(match[1]));
+if (told.length < 2 || text.indexOf("event: minute") > text.indexOf("event: now")) tell("events minute", `${told.length} before the state`);
+for (const minute of told) compare("events minute", minute, schemaOf("Minute"));
+
+// What has ended is not sent twice.
+const ended = `/api/v1/energy?period=day&date=${new Date((nowS - 2 * 86_400) * 1000).toISOString().slice(0, 10)}`;
+const etag = (await fetch(base + ended)).headers.get("etag");
+if (!etag) tell(ended, "no ETag");
+else if ((await fetch(base + ended, { headers: { "If-None-Match": etag }, cache: "no-store" })).status !== 304) tell(ended, "sent twice");
+
 console.log(found === 0 ? "✓ as described" : `${found} found`);
 process.exit(found === 0 ? 0 : 1);

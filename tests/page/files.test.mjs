@@ -112,6 +112,23 @@ test("contrast of every role in both themes", () => {
   }
 });
 
+test("more contrast: 7:1 of every role in both themes", () => {
+  const css = read("page.css");
+  const at = css.indexOf("@media (prefers-contrast: more)");
+  const more = css.slice(at);
+  const of = (from, selector) => tokens(from, selector);
+  const light = { ...of(css, ":root {"), ...of(more, "\n  :root {") };
+  const dark = { ...of(css, ':root[data-theme="dark"] {'), ...of(more.slice(more.indexOf("@media screen")), ':root[data-theme="dark"] {') };
+  for (const theme of [light, dark]) {
+    assert.notEqual(theme.import, of(css, theme === light ? ":root {" : ':root[data-theme="dark"] {').import);
+    for (const role of ["ink", "import", "export", "generation", "house", "self", "other", "ok", "warn", "bad"]) {
+      for (const ground of ["page", "card"]) assert.ok(contrast(theme[role], theme[ground]) >= 7, `${role} on ${ground}: ${contrast(theme[role], theme[ground])}`);
+    }
+    for (const role of ["import", "export", "self"]) assert.ok(contrast(theme["on-area"], theme[role]) >= 7, role);
+    for (const ground of ["page", "card"]) assert.ok(contrast(theme.control, theme[ground]) >= 4.5, "control");
+  }
+});
+
 test("no type smaller than 14 px but on axes", () => {
   const css = read("page.css");
   const sizes = [...css.matchAll(/([^{}]*)\{[^}]*font-size: (\d+)px/g)].filter(([, , size]) => Number(size) < 14);

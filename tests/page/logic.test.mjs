@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { columns, indexAt, starts } from "../../src/web/page/js/columns.js";
-import { dayPower } from "../../src/web/page/js/day_power.js";
+import { byHour, dayPower, putQuarter, unknown } from "../../src/web/page/js/day_power.js";
 import { ageMs, powerNow } from "../../src/web/page/js/decay.js";
 import { fromSun, parts } from "../../src/web/page/js/flow.js";
+import { Hour } from "../../src/web/page/js/hour.js";
 import * as route from "../../src/web/page/js/route.js";
 import { paths } from "../../src/web/page/js/spark.js";
 import * as sums from "../../src/web/page/js/sums.js";
@@ -211,4 +212,58 @@ test("a sparkline has a gap where nothing is known", () => {
 test("a loss of a moment is seen on the line of years", () => {
   const all = marks({ unwatched: [{ meter: "a", from_s: 50, until_s: null }], entries: [{ meter: "a", cause: "restored", lost: false, first_ns: 25e9, last_ns: 25e9 }, { meter: "a", cause: "bounce", lost: false, first_ns: 1, last_ns: 2 }] }, 0, 100);
   assert.deepEqual(all, [{ kind: "unwatched", meter: "a", from: 0.5, to: 1 }, { kind: "restored", meter: "a", from: 0.25, to: 0.25 }]);
+});
+
+test("minutes are appended one after the other, and what is missing is told", () => {
+  const hour = new Hour();
+  const minute = (start_s, mean_w) => ({ start_s, width_s: 60, meters: [{ meter: "Import", mean_w }] });
+  assert.equal(hour.append(minute(0, 1)), true, "nothing was asked for yet");
+  hour.watts.set("Import", Array.from({ length: 60 }, () => 100));
+  hour.endS = 3_600;
+  assert.equal(hour.append(minute(3_540, 7)), true, "it was in the answer");
+  assert.equal(hour.watts.get("Import").at(-1), 100);
+  assert.equal(hour.append(minute(3_600, 400)), true);
+  assert.equal(hour.append(minute(3_660, null)), true, "not watched");
+  assert.deepEqual([hour.watts.get("Import").length, ...hour.watts.get("Import").slice(-2)], [60, 400, null]);
+  assert.equal(hour.append(minute(3_780, 1)), false, "a minute before it is not known");
+  assert.deepEqual([...hour.quarter(3_600)], [["Import", 400]]);
+  assert.deepEqual([...hour.quarter(2_700)], [["Import", 100]]);
+  assert.equal(hour.quarter(4_500).size, 0);
+  assert.equal(hour.quarter(-3_600).size, 0, "longer ago than is known");
+});
+
+test("today grows by the quarter, over what was not watched too", () => {
+  const history = { start_s: 0, width_s: 900, meters: [{ meter: "Import", role: "import", mean_w: [100, 200] }] };
+  putQuarter(history, 900, new Map([["Import", 250]]));
+  putQuarter(history, 2_700, new Map([["Import", 300]]));
+  assert.deepEqual(history.meters[0].mean_w, [100, 250, null, 300]);
+  putQuarter(history, -900, new Map([["Import", 1]]));
+  putQuarter(history, 3_600, new Map());
+  assert.equal(history.meters[0].mean_w.length, 4);
+  // A day of 25 hours has as many rows, as far as it has come.
+  const shown = { from: 0, to: 25 * 3_600, startS: 0, widthS: 900, series: [{ watts: [100, 200, null, null, null, 400] }] };
+  assert.deepEqual(byHour(shown, 90_000).length, 25);
+  assert.deepEqual(byHour(shown, 7_000).map((row) => row.watts[0]), [150, 400]);
+});
+
+test("a running span grows by what today has come to since", () => {
+  const now = (pulses, house) => ({ today: { derived: { house_wh: house, self_wh: null } }, meters: [{ meter: "Import", today: { pulses, energy_wh: pulses * 2, watched_s: pulses } }] });
+  const span = () => ({
+    starts_s: [0, 100, 200], dates: ["a", "b"], house_wh: [5, null], self_wh: null, derived: { house_wh: 5, self_wh: null },
+    meters: [{ meter: "Import", pulses: [3, 1], energy_wh: [6, null], watched_s: [9, 1], total: { pulses: 4, energy_wh: 8, watched_s: 10 } }],
+  });
+  const grown = span();
+  assert.equal(sums.grow(grown, sums.todayOf(now(10, 20)), sums.todayOf(now(13, 27)), 150), true);
+  assert.deepEqual(grown.meters[0], { meter: "Import", pulses: [3, 4], energy_wh: [6, 6], watched_s: [9, 4], total: { pulses: 7, energy_wh: 14, watched_s: 13 } });
+  assert.deepEqual([grown.house_wh, grown.derived.house_wh, grown.derived.self_wh], [[5, 7], 12, null]);
+  const over = span();
+  assert.equal(sums.grow(over, sums.todayOf(now(1, 1)), sums.todayOf(now(2, 2)), 250), false);
+  assert.deepEqual(over, span());
+});
+
+test("what was not watched between is hatched, not what is before and to come", () => {
+  assert.deepEqual(unknown([[null, 1, null, null, 2, 3, null, 4, null]]), [[2, 4], [6, 7]]);
+  assert.deepEqual(unknown([[1, 1, 1], [1, null, 1]]), [[1, 2]]);
+  assert.deepEqual(unknown([[null, null]]), []);
+  assert.deepEqual(unknown([]), []);
 });

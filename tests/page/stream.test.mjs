@@ -2,16 +2,17 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { POLL_MS, SILENT_MS, Stream } from "../../src/web/page/js/stream.js";
+import { POLL_MS, RESTART_MS, SILENT_MS, Stream } from "../../src/web/page/js/stream.js";
 
 /** All that is outside of the stream, in the test's hands. */
 function world() {
   const timers = new Map();
   let next = 1;
-  const all = { ms: 0, opened: [], told: [], changes: [], asked: 0, answers: true };
-  const source = () => {
+  const all = { ms: 0, opened: [], lasts: [], told: [], changes: [], asked: 0, answers: true };
+  const source = (last) => {
+    all.lasts.push(last);
     const listeners = new Map();
-    const made = { isClosed: false, close: () => (made.isClosed = true), addEventListener: (name, act) => listeners.set(name, act), fire: (name, data) => !made.isClosed && listeners.get(name)?.({ data: JSON.stringify(data) }) };
+    const made = { isClosed: false, close: () => (made.isClosed = true), addEventListener: (name, act) => listeners.set(name, act), fire: (name, data, id = "") => !made.isClosed && listeners.get(name)?.({ data: JSON.stringify(data), lastEventId: id }) };
     all.opened.push(made);
     return made;
   };
@@ -192,6 +193,58 @@ test("bye: back after the time that the daemon names", async () => {
   assert.equal(w.alive(), 1);
 });
 
+test("a stream goes on where the one before broke off", async () => {
+  const w = world();
+  w.stream.open();
+  w.last().fire("now", {}, "41");
+  w.last().fire("minute", { start_s: 60 }, "42");
+  w.last().fire("error");
+  await w.pass(1_000);
+  w.stream.hide();
+  w.stream.show();
+  assert.deepEqual(w.lasts, ["", "42", "42"]);
+});
+
+test("a restart: tried in short steps, and live within a second of the daemon's return", async () => {
+  for (const random of [0, 0.99]) {
+    for (const downMs of [0, 700, 3_000, 15_000]) {
+      const w = world();
+      w.stream.outside.random = () => random;
+      w.answers = false;
+      w.stream.open();
+      w.last().fire("now", {}, "7");
+      w.last().fire("bye", { retry_ms: 400 });
+      const start = w.ms;
+      while (w.ms - start < downMs) {
+        await w.pass(1);
+        // Nothing listens: a stream fails at once.
+        if (w.ms - start < downMs) w.last().fire("error");
+      }
+      while (w.alive() === 0) await w.pass(1);
+      w.last().fire("now", {}, "8");
+      assert.ok(w.ms - start - downMs <= 800, `${downMs}: ${w.ms - start - downMs} ms later`);
+      assert.equal(w.stream.connection, "live");
+      assert.equal(w.asked, 0, "no question meanwhile");
+    }
+  }
+  // A daemon that does not come back is asked for as one that is gone.
+  const w = world();
+  w.answers = false;
+  w.stream.open();
+  w.last().fire("now", {});
+  w.last().fire("bye", { retry_ms: 400 });
+  for (const end = w.ms + 2 * RESTART_MS; w.ms < end; ) {
+    w.last().fire("error");
+    await w.pass(100);
+  }
+  const before = w.opened.length;
+  for (const end = w.ms + 20_000; w.ms < end; ) {
+    w.last().fire("error");
+    await w.pass(100);
+  }
+  assert.ok(w.opened.length - before <= 4, `${w.opened.length - before} tries in 20 s`);
+});
+
 test("seen, hidden and failing in any order: at most one stream, none while hidden", async () => {
   const w = world();
   let seed = 3;
@@ -221,6 +274,6 @@ test("seen, hidden and failing in any order: at most one stream, none while hidd
 test("what is no JSON is passed over", () => {
   const w = world();
   w.stream.open();
-  w.stream.heard("now", "{");
+  w.stream.heard("now", { data: "{", lastEventId: "1" });
   assert.deepEqual(w.told, []);
 });

@@ -22,6 +22,7 @@ pub(super) mod readings;
 pub(super) mod segments;
 pub(super) mod settings;
 pub(super) mod size;
+pub(super) mod span_version;
 pub(super) mod tallies;
 pub(super) mod thinned;
 pub(super) mod windows;

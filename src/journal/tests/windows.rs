@@ -551,3 +551,38 @@ fn what_was_watched_grows_and_begins_anew_after_a_break() {
     };
     assert_eq!(unwatched, [want], "seconds are only rounded");
 }
+
+#[test]
+fn the_version_of_a_span_changes_with_what_is_counted_in_it_alone() {
+    let mut bench = Bench::new(|_| {});
+    let from_s = WALL.s();
+    let version = |bench: &Bench, from_s, to_s| bench.reader().span_version(from_s, to_s).unwrap();
+    bench.push(pending(
+        vec![segment(0, WALL, Trust::Assumed)],
+        every(20, 180),
+    ));
+    bench.writer.step();
+    assert_eq!(
+        version(&bench, from_s, from_s + 3_600),
+        None,
+        "it is not in windows yet"
+    );
+    assert!(
+        version(&bench, from_s - 7_200, from_s - 60).is_some(),
+        "it is all later"
+    );
+    bench.clock.advance(7_200 * NS_PER_S);
+    bench.close();
+    let of_hour = version(&bench, from_s, from_s + 3_600).unwrap();
+    assert!(of_hour.pulses > 0);
+    assert_eq!(version(&bench, from_s, from_s + 3_600), Some(of_hour));
+    // A pulse that comes much later changes neither what was before nor what is long after.
+    let before = version(&bench, from_s - 86_400, from_s - 7_200);
+    let mut late = every(20, 1);
+    late[0].mono_ns = 1_810 * NS_PER_S;
+    bench.push(pending(vec![], late));
+    bench.close();
+    let after = version(&bench, from_s, from_s + 3_600).unwrap();
+    assert_eq!(after.pulses, of_hour.pulses + 1);
+    assert_eq!(version(&bench, from_s - 86_400, from_s - 7_200), before);
+}

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::derived::{Count, Derived, why};
+use super::ended::Caching;
 use super::head::{Head, rfc3339};
 use super::part_sums::{PartSums, WorthSums};
 use super::{Api, Json, csv};
@@ -95,15 +96,21 @@ pub(super) async fn energy(
         None => Parts::total(&calendar, first_date, today),
     };
     let compared = compared(&query, &calendar, unit, date)?;
+    let compared = compared.map(|period| Parts::of(&calendar, period));
+    let of_compared = compared.as_ref().map_or(&[][..], |of| &of.starts_s);
+    let spans = [&parts.starts_s[..], of_compared];
+    let state = (now_s, Some(today), first_s);
+    let kept = Caching::of(source, (&uri, &headers), &spans, state).await?;
+    if let Some(known) = kept.not_modified() {
+        return Ok(known);
+    }
     let span = counted(source, parts, (now_s, first_s)).await?;
     let compared = match compared {
-        Some(period) => {
-            Some(counted(source, Parts::of(&calendar, period), (now_s, first_s)).await?)
-        }
+        Some(parts) => Some(counted(source, parts, (now_s, first_s)).await?),
         None => None,
     };
     if csv::is_wanted(&uri, &headers) {
-        return Ok(span.table(&calendar));
+        return Ok(kept.dress(span.table(&calendar)));
     }
     let energy = Energy {
         head: source.head(now_ns, source.status().simulated),
@@ -112,7 +119,7 @@ pub(super) async fn energy(
         first_date: first_date.map(|date| date.to_string()),
         compared,
     };
-    Ok(Json(energy).into_response())
+    Ok(kept.dress(Json(energy).into_response()))
 }
 
 /// None: all years.

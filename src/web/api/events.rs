@@ -1,16 +1,17 @@
 //! The stream of events: whole state, coalesced to the newest. A stream owns no queue: who is late gets the newest alone.
 
 use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::State;
-use axum::http::Uri;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Frame;
 use serde::Serialize;
@@ -20,9 +21,10 @@ use tokio::time::{sleep, timeout};
 use super::Api;
 use super::head::rfc3339;
 use super::health::Health;
+use super::minutes::{ToldUntil, minutes};
 use super::now::{Now, day};
 use crate::model::WallNs;
-use crate::web::problem::{Problem, TOO_MANY_STREAMS};
+use crate::web::problem::{Problem, TOO_MANY_STREAMS, WRONG_PARAMETER};
 use crate::web::query::Query;
 
 /// The state is sent at most so often.
@@ -37,25 +39,44 @@ const SILENT_LOOKS: u32 = 5;
 /// Streams at a time.
 pub(super) const STREAMS_MAX: usize = 64;
 
-/// How a client is to come back after the end, in milliseconds.
-const RETRY_MS: u32 = 1_000;
+/// When a client is to come back after the end, in milliseconds, and up to as much again: a restart takes about as long.
+const RETRY_MS: u32 = 400;
 
-/// Each event has a number that grows.
-static NUMBER: AtomicU64 = AtomicU64::new(1);
+/// So long a look waits for the disk: how things stand must be told although it does not answer.
+const DISK_MAX: Duration = Duration::from_secs(1);
 
-pub(super) async fn events(State(api): State<Api>, uri: Uri) -> Result<Response, Problem> {
-    Query::of(&uri, &[])?;
-    stream(api)
+/// The number of the last event that was heard; the parameter is for pages, whose browsers send the header only when they
+/// come back by themselves.
+const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
+const LAST_EVENT_PARAMETER: &str = "last_event_id";
+
+pub(super) async fn events(
+    State(api): State<Api>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let query = Query::of(&uri, &[LAST_EVENT_PARAMETER])?;
+    let header = headers
+        .get(LAST_EVENT)
+        .map(|value| value.to_str().unwrap_or_default());
+    let given = query.get(LAST_EVENT_PARAMETER).or(header);
+    let last = given.filter(|given| !given.is_empty()).map(|given| {
+        let is_number = given.len() <= 18 && given.bytes().all(|byte| byte.is_ascii_digit());
+        let number = given.parse().ok().filter(|_| is_number);
+        let wrong = || format!("\"{given}\" is no number of an event");
+        number.ok_or_else(|| Problem::of_parameter(WRONG_PARAMETER, "Last-Event-ID", wrong()))
+    });
+    stream(api, last.transpose()?)
 }
 
-/// Begins a stream.
-pub(super) fn stream(api: Api) -> Result<Response, Problem> {
+/// Begins a stream. `last`: the number of the last event that its client has heard.
+pub(super) fn stream(api: Api, last: Option<i64>) -> Result<Response, Problem> {
     let permit = Arc::clone(&api.streams).try_acquire_owned();
     let permit = permit.map_err(|_| {
         Problem::new(TOO_MANY_STREAMS, format!("{STREAMS_MAX} streams are open")).retry_after(10)
     })?;
     let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(feed(api, sender));
+    tokio::spawn(feed(api, last, sender));
     let body = Body::new(EventBody {
         receiver,
         _permit: permit,
@@ -70,8 +91,10 @@ pub(super) fn stream(api: Api) -> Result<Response, Problem> {
 }
 
 /// What a stream has told so far.
-#[derive(Default)]
 struct Told {
+    minutes: ToldUntil,
+    /// More was missed than is told.
+    reload: bool,
     now: String,
     date: String,
     health: Option<Health>,
@@ -90,10 +113,21 @@ struct Bye {
     retry_ms: u32,
 }
 
+#[derive(Serialize)]
+struct Nothing {}
+
 /// Feeds a stream until its client is gone, or the daemon ends.
-async fn feed(api: Api, sender: mpsc::Sender<Bytes>) {
+async fn feed(api: Api, last: Option<i64>, sender: mpsc::Sender<Bytes>) {
     let (mut changes, mut ending) = (api.source.changes(), api.ending.clone());
-    let mut told = Told::default();
+    let (minutes, reload) = ToldUntil::begin(api.source.wall_ns().s(), last);
+    let mut told = Told {
+        minutes,
+        reload,
+        now: String::new(),
+        date: String::new(),
+        health: None,
+        looks: 0,
+    };
     let mut text = "retry: 2000\n".to_owned();
     loop {
         // There is room first, then the newest is looked at.
@@ -101,11 +135,13 @@ async fn feed(api: Api, sender: mpsc::Sender<Bytes>) {
             return;
         };
         if *ending.borrow() {
-            text.push_str(&event("bye", &Bye { retry_ms: RETRY_MS }));
+            let bye = Bye { retry_ms: RETRY_MS };
+            told.event(&mut text, "bye", &bye);
             room.send(Bytes::from(text));
             return;
         }
-        text.push_str(&told.news(&api).await);
+        told.missed(&api, &mut text).await;
+        told.news(&api, &mut text).await;
         if !text.is_empty() {
             room.send(Bytes::from(std::mem::take(&mut text)));
         }
@@ -124,14 +160,38 @@ async fn pause(changes: &mut watch::Receiver<u64>) {
     changes.mark_unchanged();
 }
 
+/// What comes of it soon; None: the disk takes longer. It is not given up: the next look finds it done.
+async fn soon<T: Send + 'static>(reading: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    let read = timeout(DISK_MAX, tokio::spawn(reading)).await;
+    read.ok()?.ok()
+}
+
 impl Told {
+    /// The minutes that have ended since the last look.
+    async fn missed(&mut self, api: &Api, text: &mut String) {
+        let now_s = api.source.wall_ns().s();
+        if self.minutes.skip(now_s) || std::mem::take(&mut self.reload) {
+            self.event(text, "reload", &Nothing {});
+        }
+        let Some(due) = self.minutes.due(now_s) else {
+            return;
+        };
+        let known = Arc::clone(&api.minutes);
+        let read = soon(minutes(api.source.clone(), known, due)).await;
+        for minute in read.and_then(Result::ok).unwrap_or_default() {
+            self.minutes.told(minute.start_s);
+            self.event(text, "minute", &*minute);
+        }
+    }
+
     /// What is new.
-    async fn news(&mut self, api: &Api) -> String {
-        let day = day(&api.source).await;
+    async fn news(&mut self, api: &Api, text: &mut String) {
+        let source = api.source.clone();
+        let day = soon(async move { day(&source).await }).await;
+        let day = day.unwrap_or_else(|| api.source.day());
         let (is_first, status) = (self.health.is_none(), api.source.status());
         let mut now = Now::of(&api.source, &status, day.as_deref());
         let health = Health::of(&status, day.as_deref());
-        let mut text = String::new();
         if let Some(day) = day {
             let date = day.date.to_string();
             if !is_first && date != self.date {
@@ -140,7 +200,7 @@ impl Told {
                     rfc3339(WallNs::of_s(day.to_s)),
                 );
                 let date = date.clone();
-                text.push_str(&event("day", &DayChange { date, from, to }));
+                self.event(text, "day", &DayChange { date, from, to });
             }
             self.date = date;
         }
@@ -148,24 +208,23 @@ impl Told {
         if is_first {
             now = now.with_health(health);
         } else if self.health.as_ref() != Some(&essence) {
-            text.push_str(&event("health", &health));
+            self.event(text, "health", &health);
         }
         self.health = Some(essence);
         let (state, repeat) = (now.state(), self.looks >= SILENT_LOOKS);
         self.looks += 1;
         if is_first || repeat || state != self.now {
-            text.push_str(&event("now", &now));
+            self.event(text, "now", &now);
             (self.now, self.looks) = (state, 0);
         }
-        text
     }
-}
 
-fn event(name: &str, data: &impl Serialize) -> String {
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    // JSON of one line: it has no other line ends than escaped ones.
-    let data = serde_json::to_string(data).unwrap_or_default();
-    format!("event: {name}\nid: {number}\ndata: {data}\n\n")
+    fn event(&mut self, text: &mut String, name: &str, data: &impl Serialize) {
+        let number = self.minutes.number();
+        // JSON of one line: it has no other line ends than escaped ones.
+        let data = serde_json::to_string(data).unwrap_or_default();
+        let _ = write!(text, "event: {name}\nid: {number}\ndata: {data}\n\n");
+    }
 }
 
 /// The body of a stream: what is fed into it.

@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::ended::Caching;
 use super::head::{Head, rfc3339};
 use super::history_asked::{HistoryAsked, HistoryKept, HistoryLevel};
 use super::history_columns::{MeterColumns, MeterSteps, Windows};
@@ -12,7 +13,7 @@ use super::{Api, Json, csv};
 use crate::answers::factors::Factors;
 use crate::energy::periods::Calendar;
 use crate::journal::{Grain, MeterPulses, ReadFrom};
-use crate::model::WallNs;
+use crate::model::{S_PER_DAY, WallNs};
 use crate::web::present::{Present, PresentMeter, role_word};
 use crate::web::problem::Problem;
 use crate::web::query::Query;
@@ -64,6 +65,13 @@ pub(super) async fn history(
     let now_s = source.wall_ns().s();
     let first_s = source.ask(|reader, _| reader.counting_since_s()).await?;
     let calendar = source.calendar();
+    // The power of the first pulse is counted from the one before it.
+    let spans: [&[i64]; 1] = [&[asked.from_s - S_PER_DAY, asked.to_s]];
+    let state = (now_s, None, first_s);
+    let kept = Caching::of(source, (&uri, &headers), &spans, state).await?;
+    if let Some(known) = kept.not_modified() {
+        return Ok(known);
+    }
     let mut history = None;
     if asked.may_be_raw() {
         history = raw(source, asked, now_s, first_s).await?;
@@ -74,9 +82,9 @@ pub(super) async fn history(
         None => windows(source, &calendar, asked, (now_s, first_s)).await?,
     };
     if csv::is_wanted(&uri, &headers) {
-        return Ok(history.table(&calendar));
+        return Ok(kept.dress(history.table(&calendar)));
     }
-    Ok(Json(history).into_response())
+    Ok(kept.dress(Json(history).into_response()))
 }
 
 /// Single pulses; None: there are too many.

@@ -14,6 +14,7 @@ use crate::answers::status::{ConditionAnswer, StatusAnswer};
 use crate::config::MeterSettings;
 use crate::model::WallNs;
 use crate::status::line::Daemon;
+use crate::web::metrics::built_from;
 use crate::web::problem::{INTERNAL, NO_METER, Problem};
 use crate::web::query::Query;
 
@@ -29,7 +30,21 @@ pub(super) async fn status(
         .beside(move || StatusAnswer::of(status, &dir))
         .await?;
     let failed = |error: serde_json::Error| Problem::new(INTERNAL, error.to_string());
-    answer.map(Json).map_err(failed)
+    Ok(Json(StatusAnswer {
+        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        commit: Some(built_from().to_owned()),
+        started_ns: Some(api.source.started_ns()),
+        written_bytes: written_bytes(),
+        ..answer.map_err(failed)?
+    }))
+}
+
+/// What this process has had written to the disk; None: the kernel does not count it.
+fn written_bytes() -> Option<u64> {
+    let counts = std::fs::read_to_string("/proc/self/io").ok()?;
+    let mut lines = counts.lines();
+    let line = lines.find_map(|line| line.strip_prefix("write_bytes:"))?;
+    line.trim().parse().ok()
 }
 
 pub(super) async fn losses(

@@ -50,6 +50,7 @@ struct Meter {
     filter: Option<FilterStatus>,
     losses: Vec<LossStatus>,
     gap_s: Option<f64>,
+    widths_ms: Vec<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -103,7 +104,7 @@ pub(super) async fn meters(
     }
     let answer = Meters {
         head: source.head(source.wall_ns(), simulated),
-        can_write: api.writers.is_open_to(peer),
+        can_write: api.access.is_open_to(peer),
         meters,
     };
     Ok(Json(answer).into_response())
@@ -150,6 +151,7 @@ impl Meter {
         now: &Now,
     ) -> Meter {
         let (power_w, is_bound, today) = now.of_meter(&meter.name);
+        let widths_ms = present.widths_ms.get(&meter.name).cloned();
         let known = present
             .get(&meter.name)
             .and_then(|known| known.rate.as_ref());
@@ -186,6 +188,7 @@ impl Meter {
             filter: meter.filter,
             losses: meter.losses,
             gap_s: gap_ns.map(|gap_ns| gap_ns as f64 / NS_PER_S as f64),
+            widths_ms: widths_ms.unwrap_or_default(),
             meter: meter.name,
         }
     }

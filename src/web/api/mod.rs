@@ -3,6 +3,7 @@
 mod about;
 mod csv;
 mod derived;
+mod ended;
 mod energy;
 mod events;
 mod head;
@@ -13,6 +14,7 @@ mod history_columns;
 mod journal;
 mod lines;
 mod meters;
+mod minutes;
 pub(super) mod now;
 mod now_or_stream;
 mod part_sums;
@@ -28,7 +30,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::guard::{Guard, guard};
 use super::source::Source;
-use super::writers::Writers;
+use super::write_access::WriteAccess;
 use super::{assets, health as probes, metrics};
 
 pub(super) use shared::{Api, Json};
@@ -36,13 +38,14 @@ pub(super) use shared::{Api, Json};
 /// All routes, behind the guard.
 pub(super) fn router(
     source: Source,
-    writers: Writers,
+    access: WriteAccess,
     of: Guard,
     ending: watch::Receiver<bool>,
 ) -> Router {
     let api = Api {
         source,
-        writers: Arc::new(writers),
+        access: Arc::new(access),
+        minutes: Arc::default(),
         writing: Arc::default(),
         streams: Arc::new(Semaphore::new(events::STREAMS_MAX)),
         ending,

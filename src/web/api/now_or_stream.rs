@@ -20,7 +20,7 @@ pub(super) async fn now(
     Query::of(&uri, &[])?;
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
     if accept.is_some_and(|accept| accept.contains("text/event-stream")) {
-        return events::stream(api);
+        return events::stream(api, None);
     }
     let day = day(&api.source).await;
     let (status, day) = (api.source.status(), day.as_deref());

@@ -108,7 +108,7 @@ async fn sent<T: DeserializeOwned>(api: &Api, request: Request) -> Result<T, Pro
     Query::of(request.uri(), &[])?;
     let peer = request.extensions().get::<Peer>().copied();
     let peer = peer.unwrap_or(Peer::Unix);
-    api.writers.check(peer, request.headers(), Instant::now())?;
+    api.access.check(peer, request.headers(), Instant::now())?;
     let body = timeout(BODY_WITHIN, to_bytes(request.into_body(), BODY_MAX));
     let late = |_| Problem::new(BAD_REQUEST, "the body has not come within 5 s");
     let body: Bytes = body.await.map_err(late)?.map_err(|failed| {

@@ -7,9 +7,10 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tokio::sync::{Mutex, Semaphore, watch};
 
+use super::minutes::KnownMinutes;
 use crate::web::problem::{INTERNAL, Problem};
 use crate::web::source::Source;
-use crate::web::writers::Writers;
+use crate::web::write_access::WriteAccess;
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -17,8 +18,10 @@ pub(in crate::web) struct Api {
     pub(in crate::web) source: Source,
     /// Streams that may still be opened.
     pub(super) streams: Arc<Semaphore>,
+    /// The minutes that streams have told.
+    pub(super) minutes: KnownMinutes,
     /// Who may change anything.
-    pub(super) writers: Arc<Writers>,
+    pub(super) access: Arc<WriteAccess>,
     /// Held by the one request that is changing something.
     pub(super) writing: Arc<Mutex<()>>,
     /// The daemon ends.

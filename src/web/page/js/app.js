@@ -166,8 +166,10 @@ on("connection", connection);
 // --- the stream ---
 
 let wasAway = false;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let minutes;
 const stream = new Stream({
-  open: () => new EventSource("/api/v1/events"),
+  open: (last) => new EventSource(url("events", { last_event_id: last || null })),
   ask: () => get("now"),
   told: (event, data) => {
     if (event === "now") {
@@ -177,8 +179,12 @@ const stream = new Stream({
         tell("resumed");
       }
     } else if (event === "health") takeHealth(data);
-    else if (event === "reload") tell("resumed");
-    else tell(/** @type {import("./store.js").Topic} */ (event), data);
+    else if (event === "minute") {
+      tell("minute", data);
+      // Those that were missed come at once: what is asked for again is asked for once.
+      clearTimeout(minutes);
+      minutes = setTimeout(() => tell("minutes"), 100);
+    } else tell(/** @type {import("./store.js").Topic} */ (event), data);
   },
   changed: (is) => {
     if (is === "lost" || is === "hidden") wasAway = true;

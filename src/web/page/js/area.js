@@ -1,12 +1,15 @@
-// The day's power as steps: self-consumption and above it import, export under zero; else each meter's own line.
+// The day's power as steps: self-consumption and above it import, export under zero; else each meter's own line. Keys move a
+// reading along; a table says the same by the hour.
 
+import { announce } from "./announce.js";
 import { BOTTOM, TOP, valueAxis } from "./axis.js";
 import { el, eachFrame, fill, onWidth, say, svg } from "./dom.js";
-import { clock } from "./moment.js";
+import { byHour, unknown } from "./day_power.js";
+import { clock, hourLabels } from "./moment.js";
 import { power } from "./number.js";
 import { locale, t } from "./text.js";
 
-/** @typedef {{from: number, to: number, startS: number, widthS: number, zone: string, series: {role: string, name: string, sign: 1 | -1, watts: (number | null)[]}[], isStacked: boolean, base: number | null, title: string}} Shown */
+/** @typedef {{from: number, to: number, startS: number, widthS: number, zone: string, series: {role: string, name: string, sign: 1 | -1, watts: (number | null)[]}[], isStacked: boolean, base: number | null, title: string, summary: string}} Shown */
 
 const LEFT = 44;
 
@@ -16,7 +19,11 @@ export function areaChart(height) {
   const box = el("div", { class: "plot" }, picture);
   box.style.height = `${height}px`;
   const reading = el("p", { class: "reading" });
-  const element = el("div", { class: "chart" }, box, reading);
+  const name = el("span", { class: "hidden", id: "area-name" });
+  const summary = el("p", { class: "hidden", id: "area-summary" });
+  const element = el("figure", {
+    role: "group", tabindex: 0, class: "chart", "aria-labelledby": "area-name", "aria-describedby": "area-summary",
+  }, name, box, reading, summary);
   /** @type {Shown | null} */
   let shown = null;
   let width = 0;
@@ -43,14 +50,52 @@ export function areaChart(height) {
     at = -1;
     draw();
   });
+  const length = () => shown?.series[0]?.watts.length ?? 0;
+  element.addEventListener("keydown", (event) => {
+    if (!shown || event.altKey || event.ctrlKey || event.metaKey) return;
+    const last = length() - 1;
+    const start = at < 0 ? last + 1 : at;
+    const to = { ArrowLeft: start - 1, ArrowRight: at + 1, Home: 0, End: last, PageUp: start - 10, PageDown: at + 10 }[event.key];
+    if (to !== undefined && last >= 0) {
+      at = Math.max(0, Math.min(last, to));
+      announce(sentence(shown, at));
+    } else if (event.key === "Escape" && at >= 0) at = -1;
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+    draw();
+  });
+  element.addEventListener("blur", () => {
+    at = -1;
+    draw();
+  });
   return {
     element,
     /** @param {Shown} what */
     show(what) {
       shown = what;
+      at = Math.min(at, length() - 1);
+      say(name, what.title);
+      say(summary, `${what.summary} ${t("area.hint")}`);
       draw();
     },
+    /** The same numbers by the hour. @param {number} nowS */
+    table: (nowS) => (shown ? table(shown, nowS) : el("table")),
   };
+}
+
+/** @param {Shown} shown @param {number} nowS */
+function table(shown, nowS) {
+  const l = locale();
+  const rows = byHour(shown, nowS);
+  /** @param {(number | null)[]} watts */
+  const house = (watts) => shown.series.reduce((/** @type {number | null} */ sum, one, n) => (one.sign < 0 ? sum : sum === null || watts[n] === null ? null : sum + watts[n]), 0);
+  const names = hourLabels([...rows.map((row) => row.start), rows.at(-1)?.end ?? shown.to], shown.zone, l, (label) => t("second.time", { t: label }));
+  return el("table", null,
+    el("caption", null, `${shown.title}, ${t("hour.means")}`),
+    el("thead", null, el("tr", null, el("th", { scope: "col" }, t("part")), shown.isStacked && el("th", { scope: "col" }, t("house")), shown.series.map((one) => el("th", { scope: "col" }, one.name)))),
+    el("tbody", null, rows.map((row, n) => el("tr", null, el("th", { scope: "row" }, `${names[n]}–${clock(row.end * 1000, shown.zone, l)}`),
+      shown.isStacked && el("td", null, power(house(row.watts), l)), row.watts.map((watts) => el("td", null, power(watts, l)))))));
 }
 
 /** @param {Shown} shown @param {number} n */
@@ -79,6 +124,10 @@ function drawArea(picture, shown, width, height, chosen) {
     if (name.endsWith(":00") && Number(name.slice(0, 2)) % hours === 0) {
       drawn.push(svg("text", { class: "axis", x: x(s).toFixed(1), y: height - 7, "text-anchor": s === shown.from ? "start" : "middle" }, String(Number(name.slice(0, 2)))));
     }
+  }
+  for (const [begin, end] of unknown(series.map((one) => one.watts))) {
+    const left = x(shown.startS + begin * shown.widthS);
+    drawn.push(svg("rect", { class: "unwatched", x: left.toFixed(1), y: TOP, width: (x(shown.startS + end * shown.widthS) - left).toFixed(1), height: height - TOP - BOTTOM }));
   }
   let floor = Array.from({ length: n }, () => 0);
   for (const one of series) {

@@ -24,6 +24,14 @@ export function parts(flow) {
   return roles.map((role, n) => ({ role, watts: watts[n], share: sum > 0 ? watts[n] / sum : 0 }));
 }
 
+/** Why there is no flow for the moment: what the meters are to the house is known all the same. */
+const PASSING = ["not_watched", "too_few_pulses"];
+
+/** Whether the meters make a house: what is shown of it stays in its place also while nothing is known. @param {{why: string | null}} flow */
+export function isHouse(flow) {
+  return flow.why === null || PASSING.includes(flow.why);
+}
+
 /** Which share of the house comes from the sun. null: it draws nothing. @param {Part[]} all */
 export function fromSun(all) {
   const of = (/** @type {string} */ role) => all.find((part) => part.role === role)?.watts ?? 0;

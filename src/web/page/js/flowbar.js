@@ -64,8 +64,8 @@ export function flowBar() {
     picture.setAttribute("aria-label", t("flow.label", said));
     const sun = all ? fromSun(all) : null;
     say(note, [
-      all === null ? "" : sun === null ? t("no.draw") : `${t("house")} ${t("of.sun", { p: percent(sun, locale()) })}`,
-      flow && flow.span_s > 0 ? t("mean.of", { span: `${flow.span_s}\u202fs` }) : "",
+      flow?.why ? t(`why.${flow.why}`) : all === null ? "" : sun === null ? t("no.draw") : `${t("house")} ${t("of.sun", { p: percent(sun, locale()) })}`,
+      flow && all && flow.span_s > 0 ? t("mean.of", { span: `${flow.span_s}\u202fs` }) : "",
     ].filter(Boolean).join(" · "));
   };
   return { element, draw };

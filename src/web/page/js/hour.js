@@ -24,16 +24,33 @@ export class Hour {
     }
   }
 
-  /** @param {import("./types").Minute} minute */
+  /** False: minutes before it are not known, and are to be asked for. @param {import("./types").Minute} minute */
   append(minute) {
-    if (this.watts.size === 0 || minute.start_s < this.endS) return;
-    const missed = Math.min(MINUTES, Math.floor((minute.start_s - this.endS) / 60));
+    if (this.watts.size === 0 || minute.start_s < this.endS) return true;
+    if (minute.start_s > this.endS) return false;
     for (const [name, watts] of this.watts) {
-      for (let n = 0; n < missed; n += 1) watts.push(null);
       watts.push(minute.meters.find((meter) => meter.meter === name)?.mean_w ?? null);
       watts.splice(0, Math.max(0, watts.length - MINUTES));
     }
     this.endS = minute.start_s + 60;
+    return true;
+  }
+
+  /**
+   * The mean of the minutes that are known of a quarter of an hour, by meter. An empty map: none is.
+   * @param {number} startS @returns {Map<string, number | null>}
+   */
+  quarter(startS) {
+    const before = Math.round((this.endS - startS) / 60);
+    /** @type {Map<string, number | null>} */
+    const means = new Map();
+    if (before <= 0 || before > MINUTES) return means;
+    for (const [name, watts] of this.watts) {
+      const from = watts.length - before;
+      const known = watts.slice(Math.max(0, from), from + 15).filter((one) => one !== null);
+      means.set(name, known.length === 0 ? null : known.reduce((a, b) => a + b, 0) / known.length);
+    }
+    return means;
   }
 
   /** The house, over five minutes: below that a pulse of each meter is more than what is to be seen. @param {import("./types").NowMeter[]} meters */

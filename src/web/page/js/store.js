@@ -1,7 +1,7 @@
 // The newest state, and who is told of it.
 
 /** @typedef {import("./types").Now} Now */
-/** @typedef {"now" | "tick" | "minute" | "day" | "health" | "connection" | "resumed" | "language"} Topic */
+/** @typedef {"now" | "tick" | "minute" | "minutes" | "day" | "health" | "connection" | "resumed" | "reload" | "language"} Topic */
 
 /** @type {Map<Topic, Set<(data?: any) => void>>} */
 const listeners = new Map();

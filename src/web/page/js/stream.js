@@ -7,13 +7,16 @@
 export const SILENT_MS = 35_000;
 export const POLL_MS = 10_000;
 const WAITS_MS = [1_000, 2_000, 5_000, 10_000];
+/** A daemon that has said good-bye is back soon: so long it is tried again in short steps. */
+export const RESTART_MS = 20_000;
+const RESTART_STEP_MS = 400;
 /** After so many failures the state is asked for instead. */
 const FAILURES_MAX = 3;
 const EVENTS = ["now", "minute", "day", "health", "reload"];
 
 /**
  * @typedef {{
- *   open: () => EventSource, ask: () => Promise<any>, told: (event: string, data: any) => void,
+ *   open: (last: string) => EventSource, ask: () => Promise<any>, told: (event: string, data: any) => void,
  *   changed: (connection: Connection) => void,
  *   later: (act: () => void, ms: number) => any, never: (timer: any) => void, random: () => number,
  * }} Outside
@@ -26,6 +29,10 @@ export class Stream {
     /** @type {EventSource | null} */
     this.source = null;
     this.failures = 0;
+    /** The number of the last event: with it a stream goes on where the one before broke off. */
+    this.last = "";
+    /** Steps that are left of a restart. */
+    this.steps = 0;
     /** @type {Connection} */
     this.connection = "connecting";
     this.silence = null;
@@ -38,6 +45,7 @@ export class Stream {
   /** The page is seen: a stream at once, whatever was before. */
   show() {
     this.failures = 0;
+    this.steps = 0;
     this.close();
     this.open();
   }
@@ -52,19 +60,20 @@ export class Stream {
   open(keepPolling = false) {
     this.close(keepPolling);
     if (this.connection !== "polling" && this.connection !== "lost") this.become("connecting");
-    const source = this.outside.open();
+    const source = this.outside.open(this.last);
     this.source = source;
     for (const name of EVENTS) {
       source.addEventListener(name, (event) => {
-        if (this.source === source) this.heard(name, /** @type {MessageEvent} */ (event).data);
+        if (this.source === source) this.heard(name, /** @type {MessageEvent} */ (event));
       });
     }
     source.addEventListener("bye", (event) => {
       if (this.source !== source) return;
-      const { retry_ms: retryMs } = parsed(/** @type {MessageEvent} */ (event).data) ?? { retry_ms: 1000 };
+      const { retry_ms: retryMs } = parsed(/** @type {MessageEvent} */ (event).data) ?? { retry_ms: RESTART_STEP_MS };
       this.close();
       this.become("lost");
-      this.retry = this.outside.later(() => this.open(), retryMs * (1 + this.outside.random()));
+      this.steps = RESTART_MS / RESTART_STEP_MS;
+      this.again(retryMs, 1);
     });
     source.addEventListener("error", () => {
       if (this.source === source) this.failed();
@@ -72,11 +81,13 @@ export class Stream {
     this.watch();
   }
 
-  /** @param {string} name @param {string} text */
-  heard(name, text) {
-    const data = parsed(text);
+  /** @param {string} name @param {MessageEvent} event */
+  heard(name, event) {
+    const data = parsed(event.data);
     if (data === null) return;
+    this.last = event.lastEventId || this.last;
     this.failures = 0;
+    this.steps = 0;
     this.stopPolling();
     this.watch();
     this.outside.told(name, data);
@@ -90,12 +101,22 @@ export class Stream {
   }
 
   failed() {
-    this.failures += 1;
     this.close(true);
+    if (this.steps > 0) {
+      this.steps -= 1;
+      this.again(RESTART_STEP_MS, 0.5);
+      return;
+    }
+    this.failures += 1;
     const wait = WAITS_MS[Math.min(this.failures, WAITS_MS.length) - 1];
-    this.retry = this.outside.later(() => this.reopen(), wait * (1 + 0.2 * this.outside.random()));
+    this.again(wait, 0.2);
     if (this.failures >= FAILURES_MAX) this.poll();
     else this.become("lost");
+  }
+
+  /** Another try after so long, and up to a share of it more: not all pages at one moment. @param {number} ms @param {number} share */
+  again(ms, share) {
+    this.retry = this.outside.later(() => this.reopen(), ms * (1 + share * this.outside.random()));
   }
 
   /** Another try, beside the questions that are asked meanwhile. */

@@ -37,6 +37,40 @@ export function added(columns) {
   });
 }
 
+/** What today has come to, to tell later how much has been added. @param {import("./types").Now} now */
+export function todayOf(now) {
+  const { house_wh: house, self_wh: self } = now.today.derived;
+  return { house, self, meters: new Map(now.meters.map((meter) => [meter.meter, meter.today])) };
+}
+
+/** @typedef {ReturnType<typeof todayOf>} Today */
+
+/**
+ * Adds what has come since to the part of a span in which now is. False: now is in none of them.
+ * @param {EnergySpan} span @param {Today} before @param {Today} after @param {number} nowS
+ */
+export function grow(span, before, after, nowS) {
+  const n = span.starts_s.findLastIndex((start) => start <= nowS);
+  if (n < 0 || n >= span.dates.length) return false;
+  /** @param {number | null | undefined} value @param {number | null | undefined} from @param {number | null | undefined} to */
+  const plus = (value, from, to) => (to === null || to === undefined || from === null || from === undefined ? value ?? null : (value ?? 0) + to - from);
+  for (const meter of span.meters) {
+    const [was, is] = [before.meters.get(meter.meter), after.meters.get(meter.meter)];
+    if (!was || !is) continue;
+    meter.pulses[n] = plus(meter.pulses[n], was.pulses, is.pulses);
+    meter.energy_wh[n] = plus(meter.energy_wh[n], was.energy_wh, is.energy_wh);
+    meter.watched_s[n] += is.watched_s - was.watched_s;
+    meter.total.pulses += is.pulses - was.pulses;
+    meter.total.energy_wh = plus(meter.total.energy_wh, was.energy_wh, is.energy_wh);
+    meter.total.watched_s += is.watched_s - was.watched_s;
+  }
+  if (span.house_wh) span.house_wh[n] = plus(span.house_wh[n], before.house, after.house);
+  if (span.self_wh) span.self_wh[n] = plus(span.self_wh[n], before.self, after.self);
+  span.derived.house_wh = plus(span.derived.house_wh, before.house, after.house);
+  span.derived.self_wh = plus(span.derived.self_wh, before.self, after.self);
+  return true;
+}
+
 /** What the headline and a comparison are about: the house, else the first meter. @param {EnergySpan} span */
 export function main(span) {
   if (span.derived.why === null && span.house_wh) return { role: "house", wh: span.house_wh, total: span.derived.house_wh };

@@ -2,7 +2,7 @@
 
 import { el, say } from "./dom.js";
 import { ageMs, powerNow, STILL_W } from "./decay.js";
-import { parts } from "./flow.js";
+import { isHouse, parts } from "./flow.js";
 import { clock } from "./moment.js";
 import { energy, money, percent, powerParts } from "./number.js";
 import { spark } from "./spark.js";
@@ -58,7 +58,7 @@ export function shownPower(meter) {
 
 /** All tiles for these meters. @param {import("./types").Now} first */
 export function tiles(first) {
-  const hasHouse = first.flow.why === null && first.meters.length > 1;
+  const hasHouse = isHouse(first.flow) && first.meters.length > 1;
   const house = hasHouse ? tile("house", t("house")) : null;
   const order = ["generation", "import", "export", "other"];
   const sorted = [...first.meters].sort((a, b) => order.indexOf(a.role) - order.indexOf(b.role));

@@ -65,7 +65,7 @@ export interface Meter {
 export interface Meters extends Head { can_write: boolean; meters: Meter[] }
 export interface Status {
   at_ns: number; simulated: boolean; journal_bytes: number; journal_pulses: number; waiting: number; clock: { trust: string; holding: boolean } | null; running: boolean | null;
-  journal_dir: string; to_import: string[]; version?: string; commit?: string; started_ns?: number; restarts?: number; written_bytes?: number;
+  journal_dir: string; to_import: string[]; version?: string | null; commit?: string | null; started_ns?: number | null; written_bytes?: number | null;
   meters: { name: string; is_configured: boolean; line: { is_read: boolean; since_ns: number | null; why: string } | null }[];
   delivery: {
     destination: string; state: string; message: string; since_ns: number; raw: boolean; backlog: number; lag_ns: number | null;

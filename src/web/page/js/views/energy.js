@@ -248,9 +248,9 @@ export function energyView(place, go) {
   swipe(pager, step);
   on("day", () => route && load());
   on("resumed", () => route && load());
-  on("minute", (minute) => {
+  on("minutes", () => {
     // What runs grows: every five minutes are often enough for bars.
-    if (route && shown && minute.start_s % 300 === 240 && (shown.starts_s.at(-1) ?? 0) > nowMs() / 1000) load();
+    if (route && shown && nowMs() - Date.parse(shown.as_of) > 290_000 && (shown.starts_s.at(-1) ?? 0) > nowMs() / 1000) load();
   });
 
   return {

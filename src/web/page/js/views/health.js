@@ -87,7 +87,7 @@ export function healthView(place) {
     drawSentence();
     load();
   });
-  on("minute", () => isSeen && load());
+  on("minutes", () => isSeen && load());
   on("resumed", () => isSeen && load());
 
   return {
@@ -171,7 +171,7 @@ function journalCard(status) {
     [t("health.place"), status.journal_dir],
     [t("health.size"), bytes(status.journal_bytes, l)],
     [t("health.pulses"), count(status.journal_pulses, l)],
-    [t("health.written"), status.written_bytes === undefined ? null : bytes(status.written_bytes, l)],
+    [t("health.written"), status.written_bytes == null ? null : bytes(status.written_bytes, l)],
     [t("health.import"), status.to_import.join(", ")],
   ]);
 }
@@ -183,8 +183,7 @@ function daemonCard(status) {
   return card(t("health.daemon"), [
     [t("health.state"), status.running === null ? "–" : t(status.running ? "health.runs" : "health.stopped")],
     [t("health.version"), status.version ? [status.version, status.commit].filter(Boolean).join(" · ") : null],
-    [t("health.started"), status.started_ns === undefined ? null : dateTime(status.started_ns / 1e6, zone(), l)],
-    [t("health.restarts"), status.restarts === undefined ? null : count(status.restarts, l)],
+    [t("health.started"), status.started_ns == null ? null : dateTime(status.started_ns / 1e6, zone(), l)],
     [t("health.clock"), trustWord ? t(`clock.${trustWord}`) : null],
     [t("health.lines"), status.meters.filter((meter) => meter.line).map((meter) => `${meter.name}: ${t(meter.line?.is_read ? "health.read" : "not.read")}`).join(", ")],
   ]);

@@ -296,7 +296,7 @@ export function historyView(place, go) {
     if (next !== span) moved(next);
     return next !== span;
   };
-  on("minute", () => route && goOn());
+  on("minutes", () => route && goOn());
   on("resumed", () => route && !goOn() && load());
 
   return {

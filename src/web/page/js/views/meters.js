@@ -101,7 +101,7 @@ export function metersView(place) {
   };
   on("tick", () => isSeen && tick());
   on("now", () => isSeen && tick());
-  on("minute", () => isSeen && load());
+  on("minutes", () => isSeen && load());
   on("health", () => isSeen && load());
 
   return {

@@ -3,8 +3,9 @@
 import { get, url } from "../api.js";
 import { areaChart } from "../area.js";
 import { barChart } from "../bars.js";
-import { dayPower } from "../day_power.js";
+import { dayPower, putQuarter } from "../day_power.js";
 import { append, el, eachFrame, fill, say } from "../dom.js";
+import { isHouse } from "../flow.js";
 import { flowBar } from "../flowbar.js";
 import { Hour } from "../hour.js";
 import { periodName } from "../labels.js";
@@ -13,7 +14,7 @@ import { energy, money, percent, power } from "../number.js";
 import { isAborted, problemCard } from "../problem.js";
 import { address, START } from "../route.js";
 import { isStale, nowMs, on, state, zone } from "../store.js";
-import { main } from "../sums.js";
+import { grow, main, todayOf } from "../sums.js";
 import { locale, t } from "../text.js";
 import { meterName, shownPower, tiles } from "../tiles.js";
 
@@ -30,7 +31,9 @@ export function nowView(place, go) {
   const week = el("section", { class: "card" }, el("h2", null, link("week", t("this.week"))), weekPlace);
   const year = el("section", { class: "card" }, el("h2", null, link("year", t("this.year"))), yearPlace);
   const charts = el("div", { class: "pair" }, week, year);
-  const today = el("section", { class: "card today-card" }, el("h2", null, link("day", t("today"))), todayList, chartPlace);
+  const asTable = el("button", { type: "button", class: "button", "aria-pressed": "false", hidden: true }, t("as.table"));
+  const tablePlace = el("div", { class: "table-place", hidden: true });
+  const today = el("section", { class: "card today-card" }, el("h2", null, link("day", t("today"))), todayList, chartPlace, el("div", { class: "chart-tools" }, asTable), tablePlace);
   for (const part of [tilesPlace, today, charts]) part.hidden = true;
   fill(place, el("h1", { class: "hidden" }, t("view.now")), top, tilesPlace, today, charts);
 
@@ -43,13 +46,17 @@ export function nowView(place, go) {
   let made = null;
   let madeFor = "";
   let isSeen = false;
+  /** All that the charts show was asked for, and nothing is missing since. */
+  let isLoaded = false;
+  /** Today's columns. @type {{history: import("../types").History, from: number, to: number} | null} */
+  let day = null;
   /** @type {AbortController | null} */
   let asking = null;
 
   const draw = eachFrame(() => {
     const now = state.now;
     if (!now || !isSeen) return;
-    const key = JSON.stringify([now.meters.map((meter) => [meter.meter, meter.role]), now.flow.why === null, locale(), isEmpty(now)]);
+    const key = JSON.stringify([now.meters.map((meter) => [meter.meter, meter.role]), isHouse(now.flow), locale(), isEmpty(now)]);
     if (key !== madeFor) {
       madeFor = key;
       build(now);
@@ -71,7 +78,8 @@ export function nowView(place, go) {
       return;
     }
     made = tiles(now);
-    fill(top, now.flow.why === null && now.meters.length > 1 && hasSun(now) ? flowCard : now.meters.length > 1 && now.flow.why ? el("section", { class: "card" }, reason) : null);
+    const isFlow = isHouse(now.flow) && now.meters.length > 1 && hasSun(now);
+    fill(top, isFlow ? flowCard : now.meters.length > 1 && now.flow.why ? el("section", { class: "card" }, reason) : null);
     fill(tilesPlace, made.element);
     drawHour();
   };
@@ -105,21 +113,25 @@ export function nowView(place, go) {
     todayList.querySelectorAll("dd").forEach((element, n) => say(element, facts[n][1]));
   };
 
+  /** Asks for all that the charts show. From then on what the stream tells is added to it. */
   const load = async () => {
     asking?.abort();
     const control = new AbortController();
     asking = control;
     const now = state.now;
     if (!now || isEmpty(now)) return;
-    await Promise.all([loadHour(), loadDay(now, control.signal), loadBars("week", weekPlace, control.signal), loadBars("year", yearPlace, control.signal)]);
+    const all = await Promise.all([loadHour(), loadDay(now, control.signal), loadBars("week", weekPlace, control.signal), loadBars("year", yearPlace, control.signal)]);
+    if (asking === control) isLoaded = all.every((is) => is);
   };
 
   const loadHour = async () => {
     try {
       await hour.load();
       drawHour();
+      return true;
     } catch {
       // The tiles say what counts; the next minute brings the line.
+      return false;
     }
   };
 
@@ -127,65 +139,125 @@ export function nowView(place, go) {
   const loadDay = async (now, signal) => {
     try {
       const [from, to] = [Date.parse(now.today.from) / 1000, Date.parse(now.today.to) / 1000];
-      const history = await get("history", { from, to, window: "15m" }, signal);
-      const shown = dayPower(history, now.flow.why === null && now.meters.length > 1, t, (s) => fields(s * 1000, zone()).hour);
-      if (!chartPlace.contains(area.element)) fill(chartPlace, area.element);
-      area.show({ ...shown, from, to, zone: zone(), title: t("today.power") });
+      day = { history: await get("history", { from, to, window: "15m" }, signal), from, to };
+      drawDay();
+      return true;
     } catch (failed) {
-      if (!isAborted(failed)) fill(chartPlace, problemCard(failed, load));
+      if (!isAborted(failed)) {
+        day = null;
+        asTable.hidden = true;
+        fill(chartPlace, problemCard(failed, load));
+      }
+      return false;
     }
   };
 
-  const bars = { week: small("week"), year: small("year") };
+  const drawDay = () => {
+    const now = state.now;
+    if (!now || !day) return;
+    const { history, from, to } = day;
+    const shown = dayPower(history, isHouse(now.flow) && now.meters.length > 1, t, (s) => fields(s * 1000, zone()).hour);
+    if (!chartPlace.contains(area.element)) fill(chartPlace, area.element);
+    const facts = [...todayList.querySelectorAll("div")].map((fact) => `${fact.querySelector("dt")?.textContent} ${fact.querySelector("dd")?.textContent}`);
+    area.show({ ...shown, from, to, zone: zone(), title: t("today.power"), summary: `${[...facts, shown.base === null ? "" : t("base.load", { p: power(shown.base, locale()) })].filter(Boolean).join(", ")}.` });
+    asTable.hidden = false;
+    if (!tablePlace.hidden) fill(tablePlace, area.table(nowMs() / 1000));
+  };
+
+  const toggleTable = () => {
+    tablePlace.hidden = !tablePlace.hidden;
+    asTable.setAttribute("aria-pressed", String(!tablePlace.hidden));
+    if (!tablePlace.hidden) fill(tablePlace, area.table(nowMs() / 1000));
+  };
+  asTable.addEventListener("click", toggleTable);
 
   /** @param {"week" | "year"} period */
   function small(period) {
     return barChart({
       height: 170, isSmall: true,
       open: (n) => {
-        const span = shownSpans[period];
-        if (span) go({ ...START, view: "energy", period: period === "week" ? "day" : "month", date: span.dates[n] });
+        const dates = spans[period]?.answer.dates;
+        if (dates) go({ ...START, view: "energy", period: period === "week" ? "day" : "month", date: dates[n] });
       },
     });
   }
-  /** @type {Record<string, import("../types").EnergySpan | undefined>} */
-  const shownSpans = {};
+  const bars = { week: small("week"), year: small("year") };
+  /** What the bars show, and what today had come to when that was answered. @type {Record<string, {answer: import("../types").Energy, today: import("../sums.js").Today} | undefined>} */
+  const spans = {};
 
   /** @param {"week" | "year"} period @param {HTMLElement} where @param {AbortSignal} signal */
   const loadBars = async (period, where, signal) => {
     try {
       /** @type {import("../types").Energy} */
       const answer = await get("energy", { period, compare: "previous" }, signal);
-      shownSpans[period] = answer;
-      if (!where.contains(bars[period].element)) fill(where, bars[period].element);
-      const of = main(answer);
-      const title = t(period === "week" ? "this.week" : "this.year");
-      bars[period].show({
-        span: answer, compared: answer.compared, zone: answer.zone, nowS: nowMs() / 1000, first: answer.first_date, title,
-        summary: of ? `${periodName(answer, answer.zone)}: ${t(of.role)} ${energy(of.total, locale())}` : "",
-      });
+      if (state.now) spans[period] = { answer, today: todayOf(state.now) };
+      drawBars(period, where);
+      return true;
     } catch (failed) {
-      if (!isAborted(failed)) fill(where, problemCard(failed, load));
+      if (!isAborted(failed)) {
+        spans[period] = undefined;
+        fill(where, problemCard(failed, load));
+      }
+      return false;
     }
+  };
+
+  /** @param {"week" | "year"} period @param {HTMLElement} where */
+  const drawBars = (period, where) => {
+    const answer = spans[period]?.answer;
+    if (!answer) return;
+    if (!where.contains(bars[period].element)) fill(where, bars[period].element);
+    const of = main(answer);
+    const title = t(period === "week" ? "this.week" : "this.year");
+    bars[period].show({
+      span: answer, compared: answer.compared, zone: answer.zone, nowS: nowMs() / 1000, first: answer.first_date, title,
+      summary: of ? `${periodName(answer, answer.zone)}: ${t(of.role)} ${energy(of.total, locale())}` : "",
+    });
+  };
+
+  /** What has been counted since is added to what is shown: nothing is asked for. */
+  const grown = () => {
+    const now = state.now;
+    if (!now) return;
+    drawHour();
+    drawDay();
+    for (const [period, where] of /** @type {["week" | "year", HTMLElement][]} */ ([["week", weekPlace], ["year", yearPlace]])) {
+      const span = spans[period];
+      if (!span || now.today.date !== span.answer.today) continue;
+      const today = todayOf(now);
+      grow(span.answer, span.today, today, nowMs() / 1000);
+      span.today = today;
+      drawBars(period, where);
+    }
+  };
+
+  const again = () => {
+    isLoaded = false;
+    if (isSeen) load();
   };
 
   on("now", draw);
   on("tick", draw);
   on("connection", draw);
-  on("minute", (minute) => {
-    hour.append(minute);
-    if (!isSeen) return;
-    drawHour();
-    if (minute.start_s % 900 === 840) load();
+  on("minute", (/** @type {import("../types").Minute} */ minute) => {
+    if (!hour.append(minute)) isLoaded = false;
+    const quarter = minute.start_s - (minute.start_s % 900);
+    if (day && minute.start_s >= day.from && minute.start_s < day.to) putQuarter(day.history, quarter, hour.quarter(quarter));
   });
-  on("day", () => isSeen && load());
-  on("resumed", () => isSeen && load());
+  on("minutes", () => {
+    if (isSeen && isLoaded) grown();
+    else if (isSeen) load();
+  });
+  on("day", again);
+  on("reload", again);
 
   return {
     show() {
       isSeen = true;
       draw();
-      if (madeFor !== "") load();
+      if (madeFor === "") return;
+      if (isLoaded) grown();
+      else load();
     },
     hide() {
       isSeen = false;

@@ -24,17 +24,17 @@ const REMEMBERED_MAX: usize = 1_024;
 
 /// Who may change anything.
 #[derive(Debug, Default)]
-pub(super) struct Writers {
+pub(super) struct WriteAccess {
     /// None: over TCP no client may.
     token: Option<Secret>,
     /// Wrong tokens: whose, and when.
     failures: Mutex<VecDeque<(IpAddr, Instant)>>,
 }
 
-impl Writers {
+impl WriteAccess {
     /// Over TCP only those who know `token`.
-    pub(super) fn new(token: Option<Secret>) -> Writers {
-        Writers {
+    pub(super) fn new(token: Option<Secret>) -> WriteAccess {
+        WriteAccess {
             token,
             failures: Mutex::default(),
         }
@@ -147,9 +147,9 @@ mod tests {
 
     #[test]
     fn only_the_token_opens_over_tcp_and_the_socket_needs_none() {
-        let writers = Writers::new(Some(Secret::new("s3cret")));
+        let access = WriteAccess::new(Some(Secret::new("s3cret")));
         let now = Instant::now();
-        let of = |peer, token: &str| word(writers.check(peer, &sent(token), now));
+        let of = |peer, token: &str| word(access.check(peer, &sent(token), now));
         assert_eq!(of(peer("10.0.0.1"), "Bearer s3cret"), "ok");
         assert_eq!(of(peer("10.0.0.1"), "bearer  s3cret"), "ok");
         assert_eq!(of(Peer::Unix, ""), "ok");
@@ -159,8 +159,8 @@ mod tests {
         }
         let mut twice = sent("Bearer s3cret");
         twice.append(AUTHORIZATION, HeaderValue::from_static("Bearer s3cret"));
-        assert_eq!(word(writers.check(peer("10.0.0.1"), &twice, now)), "token");
-        let without = Writers::new(None);
+        assert_eq!(word(access.check(peer("10.0.0.1"), &twice, now)), "token");
+        let without = WriteAccess::new(None);
         assert!(!without.is_open_to(peer("10.0.0.1")) && without.is_open_to(Peer::Unix));
         let refused = without.check(peer("10.0.0.1"), &sent("Bearer "), now);
         assert_eq!(word(refused), "method-not-allowed");
@@ -168,11 +168,11 @@ mod tests {
 
     #[test]
     fn five_wrong_ones_a_minute_and_then_not_even_the_right_one() {
-        let writers = Writers::new(Some(Secret::new("s3cret")));
+        let access = WriteAccess::new(Some(Secret::new("s3cret")));
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         let of = |address: &str, token: &str, seconds| {
-            writers.check(peer(address), &sent(token), at(seconds))
+            access.check(peer(address), &sent(token), at(seconds))
         };
         // A request without a token guesses nothing.
         (0..9).for_each(|n| assert_eq!(word(of("10.0.0.1", "", n)), "token"));
@@ -196,16 +196,16 @@ mod tests {
             let address = format!("10.1.{}.{}", n / 250, n % 250);
             assert_eq!(word(of(&address, "Bearer no", 100)), "token");
         }
-        assert_eq!(writers.failures.lock().unwrap().len(), REMEMBERED_MAX);
+        assert_eq!(access.failures.lock().unwrap().len(), REMEMBERED_MAX);
     }
 
     #[test]
     fn a_body_that_a_form_could_send_is_refused() {
-        let writers = Writers::new(None);
+        let access = WriteAccess::new(None);
         let of = |content_type: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-            word(writers.check(Peer::Unix, &headers, Instant::now()))
+            word(access.check(Peer::Unix, &headers, Instant::now()))
         };
         assert_eq!(of("Application/JSON; charset=utf-8"), "ok");
         assert_eq!(of("text/plain"), "not-json");
