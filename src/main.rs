@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         Ok(code) => return code,
         Err(error) => error,
     };
-    // Whoever reads the answer may stop reading when he has seen enough: `export | head`.
+    // The reader of the answer may stop when it has seen enough: `export | head`.
     let cause = error.root_cause().downcast_ref::<io::Error>();
     if cause.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe) {
         return ExitCode::SUCCESS;

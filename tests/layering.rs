@@ -58,7 +58,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "export",
         &[
-            "text", "model", "clock", "config", "journal", "influx", "import",
+            "text", "model", "clock", "config", "energy", "journal", "influx", "import",
         ],
     ),
     ("backup", &["model", "journal", "owner"]),

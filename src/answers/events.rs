@@ -22,7 +22,7 @@ pub enum StreamEnd {
     NoDaemon,
     /// It has ended, or is silent.
     Gone,
-    /// Whoever follows has had enough.
+    /// The follower has had enough.
     Enough,
 }
 

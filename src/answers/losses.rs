@@ -37,7 +37,7 @@ pub struct LossEntry {
 pub struct UnwatchedStretch {
     /// The meter's name.
     pub meter: String,
-    /// Its begin, in seconds since 1970; None: it was never watched, and nobody knows since when it should be.
+    /// Its begin, in seconds since 1970; None: it was never watched, and since when it should be is not known.
     pub from_s: Option<i64>,
     /// Its end; None: it goes on.
     pub until_s: Option<i64>,

@@ -1,7 +1,7 @@
 //! The answers that commands and the daemon's API have in common: one type an answer, how it is taken from the
 //! journal, and how a command asks the daemon that runs for it ([`ask`]).
 //!
-//! [`entering`] has the rules of a reading that is entered, whoever enters it.
+//! [`entering`] has the rules of a reading that is entered, by a command or over HTTP.
 //!
 //! Field by field they are the JSON of `powerlogger status --json`, `losses --json` and `register --json`, and of
 //! `/api/v1/status`, `/losses` and `/registers`; what a person wants first ([`overview`]) is put together from others.
@@ -10,6 +10,7 @@
 pub mod ask;
 pub mod entering;
 pub mod events;
+pub mod factors;
 pub mod lines;
 pub mod losses;
 pub mod now;

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::factors::Factors;
 use super::now::{NowAnswer, NowMeterAnswer};
 use crate::config::MeterSettings;
 use crate::energy::derived::Balance;
@@ -215,11 +216,15 @@ impl Overview {
         let since_s = reader.counting_since_s()?.unwrap_or(at_s);
         let simulated = reader.is_simulated()?.then_some(SIMULATED_IMP_PER_KWH);
         let worth = |meter: &MeterSettings| meter.imp_per_kwh.or(simulated);
+        let present = meters.iter();
+        let present = present.map(|meter| (meter.name.clone(), worth(meter)));
+        let present: Vec<(String, Option<f64>)> = present.collect();
+        let factors = Factors::read(reader, meters, &present, calendar)?;
         let mut counted = Vec::with_capacity(spans.len());
         for span in spans {
-            let known = (at_s, reader.filled(calendar.zone())?);
-            let starts_s = [span.start_s, span.end_s];
-            let parts = reader.counted_parts(&starts_s, Grain::Day, known)?;
+            let span_s = [span.start_s, span.end_s];
+            let (starts_s, parts) =
+                factors.counted_parts(reader, (&span_s, Grain::Day), calendar, at_s)?;
             let passed_s = span.end_s.min(at_s) - span.start_s.max(since_s);
             let watched_s = |meter: &MeterSettings| {
                 let mut parts = parts.iter();
@@ -228,10 +233,10 @@ impl Overview {
             };
             let is_watched = |meter| watched_s(meter) + EDGES_S >= passed_s;
             let complete = !parts.is_empty() && meters.iter().all(is_watched);
-            counted.push((parts, complete));
+            counted.push((starts_s, parts, complete));
         }
         let of_meter = |meter: &MeterSettings, n: usize| {
-            let (parts, complete) = &counted[n];
+            let (starts_s, parts, complete) = &counted[n];
             let mut parts = parts.iter();
             let parts = parts.find(|counted| counted.meter == meter.name);
             let sum = |column: &[i64]| column.iter().sum::<i64>();
@@ -240,9 +245,7 @@ impl Overview {
             let pulses = known.map(|(pulses, _)| pulses);
             MeterEnergy {
                 pulses,
-                energy_wh: pulses
-                    .zip(worth(meter))
-                    .map(|(pulses, worth)| wh(pulses, worth)),
+                energy_wh: pulses.and_then(|_| factors.energy_wh(starts_s, parts?)),
                 complete: *complete,
             }
         };

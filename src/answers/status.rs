@@ -14,7 +14,7 @@ pub struct StatusAnswer {
     /// The snapshot.
     #[serde(flatten)]
     pub status: Status,
-    /// Whether a daemon runs; None: whoever looks may not see it.
+    /// Whether a daemon runs; None: the caller has no right to see it.
     pub running: Option<bool>,
     /// What is not as it should be.
     pub conditions: Vec<ConditionAnswer>,

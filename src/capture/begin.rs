@@ -11,7 +11,7 @@ use crate::clock::segment::{Rules, Segments};
 
 impl Capture {
     /// Requests the lines, and then waits a little for what earlier runs tell of the clock: the kernel keeps the
-    /// edges meanwhile. What comes later than `patience` is taken up when it comes; until then no time is believed.
+    /// edges meanwhile. What comes later than `patience` is taken up when it comes; until then no time is trusted.
     /// For lines whose requests are new: an edge from before this run has no segment that it belongs to.
     pub fn begin_without(&mut self, trusting: Receiver<Trusting>, patience: Duration) {
         let now_ns = self.clock.mono_ns();

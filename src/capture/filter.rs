@@ -5,7 +5,7 @@
 //!
 //!   ‾‾‾‾╲╱╲______________╱╲╱‾‾‾‾‾‾‾‾‾‾‾‾‾‾   raw level, contacts bounce
 //!       │                │  │<-- b -->│
-//!       │                │            └ the level stayed for b: the transition is believed,
+//!       │                │            └ the level stayed for b: the transition is accepted,
 //!       │                └ its stamp: the first edge after the last stable level
 //!       └ the active phase begins; its width is up to the stamp above
 //! ```

@@ -74,7 +74,7 @@ impl MeterLine {
         }
     }
 
-    /// The longest that it takes to decide about an edge that is believed, and to hear of it.
+    /// The longest that it takes to decide about an edge that is accepted, and to hear of it.
     pub(super) fn decide_ns(&self) -> i64 {
         self.filter.settings().bounce_ns + self.stamp_delay_ns
     }

@@ -41,7 +41,7 @@ use line::MeterLine;
 /// tens of microseconds (measured: median 43), even on a busy board far below this.
 const READ_LAG_MAX_NS: i64 = 2 * NS_PER_MS;
 
-/// When the machine's clock is believed, and how earlier runs have left it.
+/// When the machine's clock is trusted, and how earlier runs have left it.
 pub type Trusting = (Rules, Option<Remembered>);
 
 /// The stage: owns the source and a filter for each meter.
@@ -169,7 +169,7 @@ impl Capture {
         let wall = |mono_ns| WallNs::of_mono(mono_ns, segment.offset_ns);
         let runs_since_ns = self.segments.runs_since_ns();
         let mut meters = BTreeMap::new();
-        // Nobody vouches for a time that may be in the future.
+        // Nothing vouches for a time that may be in the future.
         let lines = if elapsed.is_leap(wall(seen_ns), seen_ns) {
             &[][..]
         } else {

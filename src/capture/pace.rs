@@ -165,7 +165,7 @@ fn real_wait_ns(clock: &ScaledClock, left_ns: i64) -> i64 {
 pub(crate) enum Due {
     /// A signal, at this stamp.
     Signal(MonoNs),
-    /// Somebody sets the wall clock.
+    /// The wall clock is set.
     Offset {
         /// When.
         mono_ns: MonoNs,

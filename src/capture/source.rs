@@ -46,7 +46,7 @@ pub enum Polled {
     Signals,
     /// The deadline has come.
     TimedOut,
-    /// Somebody used the [`super::waker::Waker`], or the wait was cut short: edges may wait to be read.
+    /// Another thread used the [`super::waker::Waker`], or the wait was cut short: edges may wait to be read.
     Woken,
     /// There will be no more signals (a recording has ended, a simulated span is over).
     Ended,

@@ -11,7 +11,7 @@ const JUDGED_MAX: u32 = 1024;
 /// Power is judged over so many pulses in a row: a few that come together are no power.
 const IN_A_ROW: u32 = 32;
 
-/// What a pulse is worth where nobody has said: most S0 outputs give as many.
+/// What a pulse is worth where it is not configured: most S0 outputs give as many.
 const IMP_PER_KWH_ASSUMED: f64 = 1_000.0;
 
 /// A phase that is longer or shorter than the one before by no more than one part in so many is like it. A meter makes its

@@ -212,7 +212,7 @@ fn print_entries(ledger: &[LossEntry], out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// When nobody counted: the machine was off, the program stopped, the line not readable.
+/// When nothing counted: the machine was off, the program stopped, the line not readable.
 fn print_unwatched(all: &[UnwatchedStretch], out: &mut dyn Write) -> Result<()> {
     if all.is_empty() {
         return Ok(());

@@ -8,7 +8,7 @@ use std::io::{IsTerminal, stdout};
 pub(super) struct Paint(bool);
 
 impl Paint {
-    /// Colours where the standard output is a terminal that has them, and nobody asks for none (`NO_COLOR`).
+    /// Colours where the standard output is a terminal that has them, unless `NO_COLOR` is set.
     pub(super) fn of_stdout() -> Paint {
         Paint(colours_are_wanted() && stdout().is_terminal() && !is_dumb())
     }

@@ -26,7 +26,7 @@ pub(super) fn may_read_config(options: &LoadOptions) -> Result<()> {
 /// # Errors
 /// With what to do about it.
 pub(super) fn may_read_journal(dir: &Path) -> Result<()> {
-    // A file lacks the right that a directory needs, whoever asks.
+    // A file lacks the right that a directory needs, for any user.
     if fs::metadata(dir).is_ok_and(|meta| !meta.is_dir()) {
         bail!(
             "{} is not a directory: --queue-dir (QUEUE_DIR) names the one of the journal",

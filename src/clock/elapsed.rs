@@ -6,7 +6,7 @@
 //!
 //! * **Surely passed** ([`Elapsed::sure_ns`]) is a time that the true time has reached in any case. It moves with
 //!   the monotonic clock and never faster. Only as old as that says is anything that leaves for its age.
-//! * Nobody knows how long a machine was off. The first trusted time of a boot is believed when it is less than
+//! * How long a machine was off is not known. The first trusted time of a boot is accepted when it is less than
 //!   two days later than what had surely passed before; a longer leap, or a step forward while the machine runs,
 //!   when the clock has stayed trusted and steady for a day of the monotonic clock.
 //! * **A contradiction**: once a time of this boot was final, one that differs from it by more than two days is
@@ -16,10 +16,10 @@
 use super::trust::{ClockLook, Trust};
 use crate::model::{MonoNs, NS_PER_S, WallNs};
 
-/// A leap of the clock up to this is believed over a reboot, and contradicts nothing within a boot.
+/// A leap of the clock up to this is accepted over a reboot, and contradicts nothing within a boot.
 pub const LEAP_MAX_NS: i64 = 2 * 86_400 * NS_PER_S;
 
-/// A longer leap is believed when the clock has been trusted and steady for so long.
+/// A longer leap is accepted when the clock has been trusted and steady for so long.
 pub const STEADY_NS: i64 = 86_400 * NS_PER_S;
 
 /// A clock whose steps stay within this of where it stood first is steady.
@@ -54,7 +54,7 @@ pub struct ElapsedRecord {
     pub sure_ns: Option<WallNs>,
     /// What a clock showed then that could be trusted and contradicted nothing.
     pub shown_ns: Option<WallNs>,
-    /// No trusted time of this boot has been believed yet.
+    /// No trusted time of this boot has been accepted yet.
     pub over_a_boot: bool,
     /// How steady the clock was.
     pub steady: Option<Steady>,
@@ -122,7 +122,7 @@ impl Elapsed {
 
     /// A look at the clocks, and how far the wall clock is trusted by what the machine says of it. Returns how
     /// far it is trusted all in all: not at all while it contradicts what is known. `assumed_ns`: what a time
-    /// that was but assumed contradicts is believed after so long.
+    /// that was but assumed contradicts is accepted after so long.
     pub fn judge(&mut self, look: ClockLook, trust: Trust, assumed_ns: i64) -> Trust {
         let looked_ns = std::mem::replace(&mut self.looked_ns, look.mono_ns);
         self.contradicted_by_ns = None;

@@ -1,5 +1,5 @@
 //! What the kernel knows of its wall clock: whether it is synchronised, and whether a battery-backed
-//! clock set it at boot; and a descriptor that tells when somebody sets it.
+//! clock set it at boot; and a descriptor that tells when it is set.
 
 use std::fs;
 use std::io;
@@ -126,7 +126,7 @@ impl ClockSet {
         let _ = self.arm();
     }
 
-    /// A timer for a day that never comes, cancelled by whoever sets the clock (timerfd_create(2)).
+    /// A timer for a day that never comes, cancelled when the clock is set (timerfd_create(2)).
     fn arm(&self) -> io::Result<()> {
         let never = Itimerspec {
             it_interval: Timespec::default(),

@@ -194,7 +194,7 @@ impl ScaledClock {
         let hands = &self.hands;
         let now_ns = self.real.mono_ns();
         hands.real_start_ns.store(now_ns, Ordering::SeqCst);
-        // Whoever sees that it runs sees from when on, too.
+        // A thread that sees that it runs sees from when on, too.
         hands.held_ns.store(RUNS, Ordering::SeqCst);
         true
     }

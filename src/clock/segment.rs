@@ -46,18 +46,18 @@ impl Segment {
     }
 }
 
-/// When a wall clock is believed.
+/// When a wall clock is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
     /// Never before this: the program is not older.
     pub earliest_wall_ns: WallNs,
-    /// The machine has a clock that runs while it is off, which is believed from this time on: not
+    /// The machine has a clock that runs while it is off, which is trusted from this time on: not
     /// before the newest time that was once synchronised, or its battery has failed. None: it has none.
     pub rtc_from_ns: Option<WallNs>,
     /// After so long without anything better, a plausible time is assumed to be right: where there is
-    /// an RTC, where somebody has set the clock, or where `assume` says so.
+    /// an RTC, where the clock has been set, or where `assume` says so.
     pub max_wait_ns: i64,
-    /// Assume also what nobody has set.
+    /// Assume also what has not been set.
     pub assume: bool,
 }
 
@@ -103,7 +103,7 @@ pub struct Stood {
     pub trust: Trust,
     /// The kernel had said in this boot that the clock was synchronised.
     pub synchronised: bool,
-    /// Somebody had set the clock in this boot.
+    /// The clock had been set in this boot.
     pub was_set: bool,
     /// The newest time of the boot that was final.
     pub known: Option<Known>,
@@ -125,7 +125,7 @@ pub struct Segments {
     looked_ns: MonoNs,
     /// Once in this boot is enough: the kernel takes it back hours after the last contact.
     synchronised: bool,
-    /// Somebody has set the clock in this boot.
+    /// The clock has been set in this boot.
     was_set: bool,
     stood: Option<Stood>,
     elapsed: Elapsed,
@@ -135,7 +135,7 @@ pub struct Segments {
 /// The kernel is asked this often whether the clock is synchronised.
 const LOOK_NS: i64 = NS_PER_S;
 
-/// How often it is looked whether a clock that nobody sets has been steady for long enough.
+/// How often a clock that is not set is looked at, whether it has been steady for long enough.
 const STEADY_LOOK_NS: i64 = 60 * NS_PER_S;
 
 /// The segments kept for edges that are read late; a step a second for a minute is plenty.
@@ -183,7 +183,7 @@ impl Segments {
     }
 
     /// Since when the newest offset tells the wall time of every stamp: segments before it that were settled
-    /// by it, and between which nobody slept, are as good.
+    /// by it, and between which the machine did not sleep, are as good.
     pub fn runs_since_ns(&self) -> MonoNs {
         let newest = self.current();
         let alike = |offset_ns: i64| !is_step(offset_ns - newest.offset_ns);
@@ -226,7 +226,7 @@ impl Segments {
         self.observe_from(look, Trust::Provisional)
     }
 
-    /// What earlier runs have left is known only now, and so is when a time is believed ([`Rules::NOT_KNOWN_YET`]
+    /// What earlier runs have left is known only now, and so is when a time is trusted ([`Rules::NOT_KNOWN_YET`]
     /// until then). Returns as [`Segments::observe`]. Not for stamps from before this run: there is no segment for
     /// them.
     pub fn learn(
@@ -255,7 +255,7 @@ impl Segments {
         self.observe_from(look, inherited)
     }
 
-    /// `inherited`: how far the clock was trusted by an earlier run, as long as nobody has set it.
+    /// `inherited`: how far the clock was trusted by an earlier run, as long as it has not been set.
     fn observe_from(&mut self, look: ClockLook, inherited: Trust) -> Vec<Segment> {
         let current = self.current();
         self.looked_ns = look.mono_ns;
@@ -263,7 +263,7 @@ impl Segments {
         let by_ns = look.offset_ns - current.offset_ns;
         let mut changed = Vec::new();
         if is_step(by_ns) {
-            // A suspend moves the offset by itself; anything else is somebody's hand, or NTP's.
+            // A suspend moves the offset by itself; anything else is the operator, or NTP.
             self.was_set |= is_step(by_ns - (look.slept_ns - current.slept_ns));
             self.open(look, inherited);
             changed.push(self.current());
@@ -309,7 +309,7 @@ impl Segments {
         .collect()
     }
 
-    /// How far the clock is trusted now; `already`: how far it was as long as nobody has set it.
+    /// How far the clock is trusted now; `already`: how far it was as long as it has not been set.
     fn judge(&mut self, look: ClockLook, already: Trust) -> Trust {
         let trust = self.judge_alone(look).max(already);
         self.elapsed.judge(look, trust, self.rules.max_wait_ns)

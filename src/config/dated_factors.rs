@@ -20,6 +20,16 @@ pub enum Since {
     Instant(Timestamp),
 }
 
+impl Since {
+    /// In seconds since 1970. `day_start_s` tells when a local day begins.
+    pub fn as_second(self, day_start_s: impl FnOnce(Date) -> i64) -> i64 {
+        match self {
+            Since::Date(date) => day_start_s(date),
+            Since::Instant(instant) => instant.as_second(),
+        }
+    }
+}
+
 impl fmt::Display for Since {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -56,14 +66,16 @@ pub(super) fn checked(
     let mut found: Vec<DatedFactor> = Vec::new();
     for item in given.items() {
         let Some(factor) = parse(item) else {
-            let message =
-                format!("\"{item}\" is no date and factor, such as \"2026-05-01 1000\"");
+            let message = format!("\"{item}\" is no date and factor, such as \"2026-05-01 1000\"");
             s.complain(given, message);
             return Vec::new();
         };
         let is_later = |last: &DatedFactor| order(last.since) < order(factor.since);
         if !found.last().is_none_or(is_later) {
-            s.complain(given, format!("\"{item}\" is not later than the one before"));
+            s.complain(
+                given,
+                format!("\"{item}\" is not later than the one before"),
+            );
             return Vec::new();
         }
         found.push(factor);
@@ -92,7 +104,10 @@ fn order(since: Since) -> Timestamp {
 
 fn parse(item: &str) -> Option<DatedFactor> {
     let (since, factor) = item.trim().rsplit_once(' ')?;
-    let imp_per_kwh = factor.parse().ok().filter(|imp| IMP_PER_KWH.contains(imp))?;
+    let imp_per_kwh = factor
+        .parse()
+        .ok()
+        .filter(|imp| IMP_PER_KWH.contains(imp))?;
     let since = since.trim();
     let is_date = since.len() == 10;
     let date = since.parse().ok().filter(|_| is_date).map(Since::Date);
@@ -115,7 +130,15 @@ mod tests {
         }
         let local = read("2026-05-01T12:00:00+02:00 800");
         assert_eq!(local.as_deref(), Some("2026-05-01T10:00:00Z 800"));
-        for wrong in ["", "1000", "2026-05-01", "2026-05-01 0", "2026-13-01 9", "May 9", "2026-05-01 NaN"] {
+        for wrong in [
+            "",
+            "1000",
+            "2026-05-01",
+            "2026-05-01 0",
+            "2026-13-01 9",
+            "May 9",
+            "2026-05-01 NaN",
+        ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }

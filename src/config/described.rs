@@ -138,6 +138,10 @@ fn describe_meter(meter: &MeterSettings, put: &mut dyn FnMut(&str, String)) {
     if let Some(imp) = meter.imp_per_kwh {
         of_meter("imp_per_kwh", imp.to_string());
     }
+    if !meter.imp_per_kwh_since.is_empty() {
+        let factors = meter.imp_per_kwh_since.iter().map(ToString::to_string);
+        of_meter("imp_per_kwh_since", factors.collect::<Vec<_>>().join(", "));
+    }
     of_meter("max_power_kw", (meter.max_power_w / 1_000.0).to_string());
 }
 

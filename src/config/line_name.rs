@@ -11,7 +11,7 @@ const HEADER: [u32; 40] = [
     5, 0, 6, 12, 13, 0, 19, 16, 26, 20, 0, 21,
 ];
 
-/// Takes the text as a line. `has_chip`: the chip is named, too, by somebody who knows what its lines are
+/// Takes the text as a line. `has_chip`: the chip is named, too, by a user who knows what its lines are
 /// called.
 ///
 /// # Errors

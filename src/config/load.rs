@@ -46,7 +46,7 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// The token of somebody who may set the server up (`INFLUX_TOKEN`), if it is there.
+    /// The token that may set the server up (`INFLUX_TOKEN`), if it is there.
     pub fn admin_token(&self) -> Option<Secret> {
         let text = self.values.get("INFLUX_TOKEN")?.text.trim();
         token::is_set(text).then(|| Secret::new(text))
@@ -120,7 +120,7 @@ impl Loaded {
     }
 
     /// Looks for the token of `influx` again: `setup` may have written a new one. A token of a server that has
-    /// been configured since goes to nobody else.
+    /// been configured since goes to no other server.
     pub fn reload_token(&self, influx: &InfluxSettings) -> Option<Token> {
         let Influx::Configured(now) = load(&self.options).ok()?.settings.influx else {
             return None;

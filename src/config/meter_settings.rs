@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::dated_factors::DatedFactor;
 use crate::model::{Bias, CountedEdge, Level, Role};
 
 /// One meter: a name, a line, and what counts as a pulse on it.
@@ -17,6 +18,8 @@ pub struct MeterSettings {
     pub filter: FilterSettings,
     /// Pulses for one kilowatt-hour, as printed on the meter's face. None: not known.
     pub imp_per_kwh: Option<f64>,
+    /// Other factors, each from a date on, in order; the last one is `imp_per_kwh`. Empty: what the journal has noted holds.
+    pub imp_per_kwh_since: Vec<DatedFactor>,
     /// The most power that can flow through it, in watts: pulses that mean more are interference.
     pub max_power_w: f64,
 }
@@ -43,6 +46,7 @@ impl MeterSettings {
                 min_interval_ns: 0,
             },
             imp_per_kwh: None,
+            imp_per_kwh_since: Vec::new(),
             max_power_w: 44_000.0,
         }
     }
@@ -87,7 +91,7 @@ pub struct FilterSettings {
     pub counted: CountedEdge,
     /// The level of the line while the meter's output is active; its duration is the width.
     pub active: Level,
-    /// How long a level must stay to be believed, in nanoseconds; 0: every edge is believed.
+    /// How long a level must stay to be accepted, in nanoseconds; 0: every edge is accepted.
     pub bounce_ns: i64,
     /// The shortest active phase that is a pulse, in nanoseconds; 0: any.
     pub min_width_ns: i64,

@@ -7,7 +7,7 @@ use super::problem::{ConfigPart, Origin};
 use super::section::Section;
 use super::spacing::MAX_POWER_W;
 use super::unique::check_unique;
-use super::{FilterSettings, LineName, LineSettings, MeterSettings, line_name};
+use super::{FilterSettings, LineName, LineSettings, MeterSettings, dated_factors, line_name};
 use crate::model::{Bias, CountedEdge, Level, Role};
 
 /// More than any board has lines for.
@@ -86,8 +86,16 @@ fn meter(s: &mut Section<'_>) -> MeterSettings {
     };
     let imp_per_kwh = s.number_if_set(
         key("imp_per_kwh", "pulses for one kWh, as printed on the meter"),
-        0.001..=1_000_000.0,
+        dated_factors::IMP_PER_KWH,
     );
+    let since = s.list(
+        key(
+            "imp_per_kwh_since",
+            "from when on imp_per_kwh was which, the last one now",
+        ),
+        "",
+    );
+    let imp_per_kwh_since = dated_factors::checked(s, since.as_ref(), imp_per_kwh);
     let max_power_kw = s.number(
         key(
             "max_power_kw",
@@ -102,6 +110,7 @@ fn meter(s: &mut Section<'_>) -> MeterSettings {
         line,
         filter,
         imp_per_kwh,
+        imp_per_kwh_since,
         max_power_w: max_power_kw * 1_000.0,
     };
     note_bound(s, &meter);

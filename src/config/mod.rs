@@ -23,6 +23,7 @@ pub mod watch;
 
 mod classic;
 mod clock;
+mod dated_factors;
 mod deliver;
 mod destination;
 mod given;
@@ -52,6 +53,7 @@ mod unique;
 mod web;
 
 pub use clock::ClockSettings;
+pub use dated_factors::{DatedFactor, Since};
 pub use deliver::DeliverSettings;
 pub use destination::destination_name;
 pub use given::Filled;

@@ -12,7 +12,7 @@ pub const DOTENV_FILE: &str = ".env";
 /// Where a value came from; later ones win over earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// Nobody said anything.
+    /// Nothing was said.
     Default,
     /// This line of `powerlogger.toml`.
     Toml(usize),

@@ -122,7 +122,7 @@ pub(super) fn put_web_token(merged: &mut Merged, env: &BTreeMap<String, String>,
 }
 
 /// What systemd gave to this process. Root's commands speak of the token that the running service was given,
-/// and only for the service's own configuration: nobody else's server is told it.
+/// and only for the service's own configuration: no other server is told it.
 fn credential(
     env: &BTreeMap<String, String>,
     dir: &Path,
@@ -151,7 +151,7 @@ fn credentials_dir(given: Option<&str>, is_system: bool) -> Option<PathBuf> {
     Some(PathBuf::from(dir))
 }
 
-/// The token in the file, if it is for this server and nobody else can read it.
+/// The token in the file, if it is for this server and no other user can read it.
 fn from_file(path: &Path, influx: &InfluxSettings, notes: &mut Vec<String>) -> Option<String> {
     if influx.host.is_empty() || influx.org.is_empty() {
         return None;

@@ -73,6 +73,8 @@ impl Prepared {
             delivered,
         )?;
         writer.count_days_in(&settings.site.zone())?;
+        let factors = settings.meters.iter().map(|meter| meter.imp_per_kwh);
+        writer.count_with_factors(&factors.collect::<Vec<_>>());
         writer.preallocate();
         let reporter = Reporter::new(Arc::clone(board), real);
         let outbox = writer.outbox();

@@ -105,7 +105,7 @@ pub(super) struct Stages {
 }
 
 impl Stages {
-    /// Starts one more; what its `work` returns is for whoever joins these stages.
+    /// Starts one more; what its `work` returns is for the thread that joins these stages.
     ///
     /// # Errors
     /// When the machine gives no thread.

@@ -14,7 +14,7 @@ use crate::server::failure::{Failure, Hold, Verdict, judge};
 use crate::server::reminder::Remind;
 
 /// A day whose shard does not take our points is tried again after so many pauses of a hold: nothing
-/// but somebody's hand helps, and a retention that passes.
+/// but the operator helps, and a retention that passes.
 const HELD_DAY_HOLDS: u32 = 10;
 
 impl Deliverer {
@@ -106,7 +106,7 @@ impl Deliverer {
         }
     }
 
-    /// Nothing helps but somebody's hand.
+    /// Nothing helps until the operator acts.
     fn hold(&mut self, hold: Hold, message: &str) -> DeliverStep {
         self.trouble(hold.as_str(), &format!("{message}; {}", hold.remedy()));
         self.bucket_in_doubt |= hold.may_lose_bucket();

@@ -110,7 +110,7 @@ impl Encoder {
     }
 }
 
-/// A point that nobody can be asked to take.
+/// A point that no server can be asked to take.
 fn refused(entry: &StoredPulse, why: &str) -> RefusedPulse {
     let message = why.to_owned();
     RefusedPulse {

@@ -7,6 +7,7 @@
 //! | [`derived`] | House load, self-consumption, autarky; whether the meters agree. |
 //! | [`periods`] | Which instants are a local day, week, month, year. |
 //! | [`days`] | To which local day a quarter hour belongs. |
+//! | [`factors`] | How many pulses were one kWh, over time. |
 //! | [`power`] | How much flows now, and how sure that is. |
 //! | [`tariff`] | What a price list says about one quarter hour. |
 //! | [`cost`] | What energy costs. |
@@ -17,6 +18,7 @@ pub mod cost;
 pub mod days;
 pub mod decimal;
 pub mod derived;
+pub mod factors;
 pub mod periods;
 pub mod power;
 pub mod quantity;

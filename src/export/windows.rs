@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 use super::request::{ExportError, ExportFormat, ExportRequest, measurement};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Loaded;
+use crate::config::{Loaded, MeterSettings};
+use crate::energy::factors::{Factor, FactorHistory};
+use crate::energy::periods::Calendar;
 use crate::import::csv::quoted;
 use crate::influx::line_protocol::LineEncoder;
 use crate::journal::Reader;
@@ -35,13 +37,16 @@ pub(super) fn write(
     let now_s = SystemClock.wall_ns().s();
     let from_s = request.from_ns.s().max(first_s);
     let end_s = request.to_ns.s().min(now_s + AHEAD_S);
+    let calendar = Calendar::new(loaded.settings.site.zone());
+    let kept = reader.factors()?;
     let mut lines = BTreeMap::new();
     for (row, name) in names {
         let line = LineEncoder::new(measurement(loaded), &[(TAG, name)], FIELD)?;
         let mut meters = loaded.settings.meters.iter();
         let meter = meters.find(|meter| meter.name == *name);
-        let imp_per_kwh = meter.and_then(|meter| meter.imp_per_kwh);
-        lines.insert(*row, (line, name, imp_per_kwh));
+        let kept = kept.get(name).map_or(&[][..], Vec::as_slice);
+        let factors = meter.map(|meter| factors_of(meter, kept, &calendar));
+        lines.insert(*row, (line, name, factors.unwrap_or_default()));
     }
     if request.format == ExportFormat::Csv {
         writeln!(out, "start,start_s,meter,pulses,energy_kwh")?;
@@ -51,7 +56,7 @@ pub(super) fn write(
     while next_s < end_s {
         let until_s = end_s.min(next_s + PAGE_WINDOWS * view.width_s());
         for window in reader.windows(view, next_s, until_s)? {
-            let Some((line, name, imp_per_kwh)) = lines.get(&window.meter) else {
+            let Some((line, name, factors)) = lines.get(&window.meter) else {
                 continue;
             };
             let pulses = window.pulses;
@@ -61,7 +66,8 @@ pub(super) fn write(
                 out.write_all(&buffer)?;
             } else {
                 let start = Timestamp::from_second(window.start_s)?;
-                let energy = imp_per_kwh
+                let energy = factors
+                    .at(window.start_s)
                     .map_or_else(String::new, |imp| format!("{:.6}", pulses as f64 / imp));
                 let name = quoted(name);
                 writeln!(out, "{start},{},{name},{pulses},{energy}", window.start_s)?;
@@ -72,4 +78,14 @@ pub(super) fn write(
         progress((next_s - from_s) as f64 / (end_s - from_s) as f64);
     }
     Ok(written)
+}
+
+/// What pulses of a meter were worth: what is dated in the configuration, and what the journal has noted.
+fn factors_of(meter: &MeterSettings, kept: &[Factor], calendar: &Calendar) -> FactorHistory {
+    let dated = meter.imp_per_kwh_since.iter().map(|dated| Factor {
+        from_s: dated.since.as_second(|date| calendar.day_start_s(date)),
+        imp_per_kwh: dated.imp_per_kwh,
+    });
+    let dated: Vec<Factor> = dated.collect();
+    FactorHistory::new(kept, &dated, meter.imp_per_kwh)
 }

@@ -55,7 +55,7 @@ pub struct Bringer<'a> {
     pub reader: Option<&'a mut Reader>,
     /// What raw does not take any more.
     pub expiry: Option<Expiry>,
-    /// Counts what is new by the hour; None: nobody asks.
+    /// Counts what is new by the hour; None: that is not asked for.
     pub arrived: Option<ArrivedHours>,
     /// Pulses that are here under another stamp, or held: taken out of their hour there, added to the one here.
     pub moved: ArrivedHours,

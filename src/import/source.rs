@@ -22,7 +22,7 @@ pub struct ImportFile {
     path: PathBuf,
     kind: FileKind,
     foreign: Option<Foreign>,
-    /// A text, open: whoever reads it later may not have the right to open it.
+    /// A text, open: the user who reads it later may not have the right to open it.
     text: Option<File>,
     is_simulated: bool,
 }

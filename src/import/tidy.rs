@@ -9,13 +9,13 @@ use crate::journal::FILE_NAME;
 use crate::owner::files::Dir;
 
 /// A file that is announced in the journal's directory has done its service: it stays there under
-/// another name, so that nobody is told of it again. Returns the name; None: it is another file.
+/// another name, so that no command tells of it again. Returns the name; None: it is another file.
 ///
 /// # Errors
 /// When it cannot be renamed.
 pub fn put_away(path: &Path, dir: &Path) -> io::Result<Option<PathBuf>> {
     let real = match path.canonicalize() {
-        // Whoever owns the journal does not get there, so it is not in its directory.
+        // The owner of the journal does not get there, so it is not in its directory.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
         found => found?,
     };
@@ -39,7 +39,7 @@ pub fn put_away(path: &Path, dir: &Path) -> io::Result<Option<PathBuf>> {
     Ok(Some(to))
 }
 
-/// Where root has made the journal's files because their owner does not get there, they go to whoever owns the
+/// Where root has made the journal's files because their owner does not get there, they go to the owner of the
 /// directory: the daemon is not root.
 ///
 /// # Errors

@@ -36,7 +36,7 @@ pub struct Task {
     pub flux: String,
     /// `active` or `inactive`.
     pub status: String,
-    /// What somebody wrote about it.
+    /// Its description.
     pub description: String,
     /// `success`, `failed`, … of the last run; empty: none yet.
     pub last_run_status: String,
@@ -67,7 +67,7 @@ pub struct Permission {
 pub struct Authorization {
     /// Its id.
     pub id: String,
-    /// What somebody wrote about it.
+    /// Its description.
     pub description: String,
     /// Whether it is in force.
     pub active: bool,

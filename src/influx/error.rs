@@ -27,7 +27,7 @@ pub enum Error {
     /// A query failed after its answer had begun.
     #[error("the query failed: {0}")]
     Query(String),
-    /// Nobody answers at that address.
+    /// Nothing answers at that address.
     #[error("cannot reach the server")]
     Unreachable(#[source] ureq::Error),
     /// The answer did not come in time; the request may have been carried out.

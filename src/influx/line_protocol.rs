@@ -5,7 +5,7 @@
 //! newline, and nothing for a backslash: one before a comma is answered 204 and never found again, one
 //! before a blank, with a quote later in the line, swallows the next line (both seen on v2.9.1). Names
 //! with either are refused.
-//! The crate `influxdb-line-protocol` builds each point anew; here all but two numbers of a line is
+//! The crate `influxdb-line-protocol` builds each point from its parts; here all but two numbers of a line is
 //! the same for ever, and is copied.
 
 /// Why a name cannot be written.

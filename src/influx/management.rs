@@ -27,7 +27,7 @@ impl Client {
     /// Whether an InfluxDB 2 listens there.
     ///
     /// # Errors
-    /// When nobody, or somebody else, answers.
+    /// When no server, or another one, answers.
     pub fn health(&self) -> Result<(), Error> {
         let answer = self.request("GET", "/health", &[], b"")?;
         let said = serde_json::from_str::<Value>(&answer.body).unwrap_or_default();
@@ -353,7 +353,7 @@ fn not_the_api() -> Error {
 
 /// Zero is said aloud: no rules at all leave a bucket that is there as it is. So is how long a group of
 /// shards is, as the server would choose it for a new bucket (`v1/services/meta/data.go`): it does not
-/// choose anew for one that is there, and refuses a retention shorter than its groups (tried on v2.9.1).
+/// choose again for one that is there, and refuses a retention shorter than its groups (tried on v2.9.1).
 fn retention(seconds: u64) -> Value {
     let group_s = match seconds / S_PER_DAY {
         _ if seconds == 0 => 7 * S_PER_DAY,

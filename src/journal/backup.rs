@@ -2,7 +2,7 @@
 //!
 //! All of it is read in one transaction: a copy page by page would begin again with each commit of the daemon. That
 //! is the one read that may last for minutes; meanwhile the WAL grows by what is committed (some megabytes a day)
-//! instead of being used again from its beginning. Nobody waits for it.
+//! instead of being used again from its beginning. No thread waits for it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

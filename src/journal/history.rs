@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::grain::Grain;
+use super::grain::{Grain, ReadFrom};
 use super::handles::reader::Reader;
-use super::tables::days::FilledFrom;
 use super::{JournalError, OpContext};
 use crate::model::{IdRange, LossCause, MeterRow, PulseGaps, View, WallNs, WindowCount};
 
@@ -65,9 +64,9 @@ impl Reader {
         &mut self,
         starts_s: &[i64],
         grain: Grain,
-        (now_s, filled): (i64, FilledFrom),
+        from: &ReadFrom,
     ) -> Result<Vec<CountedParts>, JournalError> {
-        self.at_one_moment(|reader| reader.counted_now(starts_s, grain, (now_s, filled)))
+        self.at_one_moment(|reader| reader.counted_now(starts_s, grain, from))
     }
 
     /// The pulses of a span in order of time, with the pulse before it where that was found, by the meter's name, and when
@@ -183,7 +182,7 @@ impl Reader {
         &mut self,
         starts_s: &[i64],
         grain: Grain,
-        (now_s, filled): (i64, FilledFrom),
+        from: &ReadFrom,
     ) -> Result<Vec<CountedParts>, JournalError> {
         let names = self.meter_names()?;
         let totals = self.totals()?;
@@ -204,7 +203,7 @@ impl Reader {
         let (Some(from_s), Some(to_s)) = (starts_s.first(), starts_s.last()) else {
             return Ok(found.into_values().collect());
         };
-        for counted in self.counts(grain, (*from_s, *to_s), now_s, filled)? {
+        for counted in self.counts(grain, (*from_s, *to_s), from)? {
             let at = (counted.meter, counted.start_s);
             add(&mut found, starts_s, at, counted.count);
         }

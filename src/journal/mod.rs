@@ -31,6 +31,7 @@
 //! * `quarter(start_s, meter, pulses, coarse, …)`, `day(zone, start_s, meter, pulses, …)` and `zone(id, name,
 //!   days_from_s)`: the same by quarters of an hour, and by local days of the newest zone; no server has them. Like
 //!   windows they tell the shortest and the longest gap between pulses.
+//! * `factor(meter, from_s, imp_per_kwh)`: how many pulses of a meter were one kWh, from when on.
 //! * `hour_ids(start_s, first_id, last_id)`: between which ids the pulses of an hour are found.
 //! * `watched(meter, begins_s, ends_s)`: when the meter's line was watched without a break: the
 //!   journal knows all of a window that lies in there.
@@ -88,7 +89,7 @@ pub(crate) use db::migrations::GIVE_ID;
 pub use db::open::{Opened, open as open_database};
 pub use error::JournalError;
 pub(in crate::journal) use error::OpContext;
-pub use grain::Grain;
+pub use grain::{Grain, ReadFrom};
 pub use handles::journal::Journal;
 pub use handles::reader::Reader;
 pub use history::{CountedParts, MeterPulses};

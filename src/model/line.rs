@@ -7,7 +7,7 @@ use super::time::{MonoNs, WallNs};
 /// Everything the filter remembers; kept in the journal beside the pulses it led to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilterState {
-    /// The last level that was believed.
+    /// The last level that was accepted.
     pub stable_high: bool,
     /// The level after the last edge.
     pub raw_high: bool,

@@ -21,7 +21,7 @@ pub struct Watched {
     pub looked_ns: Option<WallNs>,
     /// So late it surely was then: only by that anything is old enough to be deleted. None: it is not known.
     pub sure_ns: Option<WallNs>,
-    /// Whether the clock is synchronised, so that this is a time nobody was before.
+    /// Whether the clock is synchronised: then no earlier time can be right.
     pub synchronised: bool,
     /// The meters whose lines are read, and since when.
     pub meters: BTreeMap<MeterId, WatchedStretch>,

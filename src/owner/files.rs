@@ -66,7 +66,7 @@ impl Dir {
     }
 
     fn opened(&self, name: &str, flags: OFlags, mode: u32) -> io::Result<OwnedFd> {
-        // Not to wait for whoever writes into a pipe.
+        // Not to wait for the writer of a pipe.
         let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         let fd = openat(&self.fd, name, flags, Mode::from_raw_mode(mode)).map_err(|errno| {
             if errno == Errno::LOOP {

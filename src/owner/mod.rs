@@ -1,4 +1,4 @@
-//! Whose a directory is, and how root works in it. Whoever owns a directory can put links and other files in it
+//! Whose a directory is, and how root works in it. The owner of a directory can put links and other files in it
 //! at any moment, so root reads and writes there with the owner's rights and no more ([`become_owner_of`] for good,
 //! [`as_owner_of`] for a while). What must belong to another user than the one who makes it is made by
 //! [`files::Dir`].
@@ -29,11 +29,11 @@ const LINKS_MAX: usize = 40;
 pub enum Keep {
     /// What the user may do.
     Nothing,
-    /// Open GPIO chips, whoever owns them: [`chip_rights`].
+    /// Open GPIO chips, whichever user owns them: [`chip_rights`].
     Chips,
 }
 
-/// Whoever can change what is found under `path`: the owner of the directory, or of the nearest one above it that is
+/// Who can change what is found under `path`: the owner of the directory, or of the nearest one above it that is
 /// there; where the path leads through a link that is not root's, the owner of that link.
 ///
 /// # Errors

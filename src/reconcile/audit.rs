@@ -202,7 +202,7 @@ fn raw_begins(
     Ok(begins)
 }
 
-/// What of the period is to be compared on a level: whole windows, kept, and nobody's but ours.
+/// What of the period is to be compared on a level: whole windows, kept, and ours alone.
 fn span(level: Tier, options: &Options) -> (Tier, i64, i64) {
     let view = level.windows();
     let kept_s = match level {

@@ -1,11 +1,11 @@
 //! The journal's windows against the server's: which agree, which are to be written, which are
-//! somebody else's affair. Pure.
+//! another program's affair. Pure.
 //!
 //! | the server's window | raw, if it was read for this very window | then |
 //! |---|---|---|
 //! | the larger of journal and raw | not more than the journal, or not read | nothing |
 //! | lower than that | | that number is written: so many pulses there were at least |
-//! | higher than the journal | more than the journal | reported: somebody else writes there, or the journal lacks something |
+//! | higher than the journal | more than the journal | reported: another program writes there, or the journal lacks something |
 //! | higher | not more | the journal's number is written if it knows the whole window, else reported |
 //! | higher | not read, expired, or without any of the pulses that the journal has | reported |
 //!

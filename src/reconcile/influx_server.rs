@@ -138,7 +138,7 @@ fn nanoseconds(time: &str) -> Option<WallNs> {
     i64::try_from(time.as_nanosecond()).ok().map(WallNs)
 }
 
-/// A number of pulses; one that somebody wrote as a float counts as well.
+/// A number of pulses; one that was written as a float counts as well.
 fn whole(value: &str) -> Option<i64> {
     if let Ok(whole) = value.parse() {
         return Some(whole);

@@ -13,7 +13,7 @@
 //! | 413 | halve at once |
 //! | 408, 504, no answer in time | halve, after a pause |
 //! | 422 for retention | delivered but for the points it dropped as too old |
-//! | 422 for a field's type | hold what is in that shard: somebody else writes `Pulse` as another type |
+//! | 422 for a field's type | hold what is in that shard: another program writes `Pulse` as another type |
 //! | 422 for a limit of the server's | hold |
 //! | 422 for a shard that is being deleted | later: with backoff |
 //! | 422 otherwise | isolate |
@@ -63,7 +63,7 @@ impl Failure {
     }
 }
 
-/// Why delivery is on hold: nothing helps but somebody's hand.
+/// Why delivery is on hold until the operator acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hold {
     /// 401: the token is wrong.
@@ -80,7 +80,7 @@ pub enum Hold {
     LinesRefused,
     /// 422: the field has another type in this bucket.
     FieldType,
-    /// 422: the server has reached a limit that somebody has set.
+    /// 422: the server has reached a limit that its operator has set.
     Limit,
 }
 
@@ -165,7 +165,7 @@ pub enum Verdict {
         /// The server was busy with it for long: not at once.
         pause: bool,
     },
-    /// Keep everything, tell somebody, try again slowly.
+    /// Keep everything, warn, try again slowly.
     Hold(Hold),
     /// Try again later.
     Later {

@@ -50,7 +50,7 @@ pub enum Action {
         /// Why.
         why: &'static str,
     },
-    /// Stop somebody else's task that writes into our buckets.
+    /// Stop the task of another program that writes into our buckets.
     Deactivate {
         /// Its id.
         id: String,

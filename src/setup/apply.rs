@@ -57,7 +57,7 @@ impl From<Error> for ApplyError {
 /// Applies actions.
 #[derive(Debug)]
 pub struct Applier<'a> {
-    /// With the token of somebody who may.
+    /// With a token that may.
     pub client: &'a Client,
     /// What is wanted.
     pub wanted: &'a Wanted<'a>,
@@ -70,7 +70,7 @@ pub struct Applier<'a> {
 }
 
 impl Applier<'_> {
-    /// Does one action. A read-only token that was made is returned: nobody will tell it again.
+    /// Does one action. A read-only token that was made is returned: the server tells it only once.
     ///
     /// # Errors
     /// When it could not be done; everything before it stands.
@@ -133,7 +133,7 @@ impl Applier<'_> {
             .transpose()?;
         match sees {
             Some(None) => Err(ApplyError::Blind("buckets")),
-            // Somebody else made it a moment ago.
+            // Another client made it a moment ago.
             Some(Some(_)) => Ok(()),
             None => made.map(drop).map_err(ApplyError::from),
         }

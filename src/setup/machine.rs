@@ -1,5 +1,5 @@
 //! The machine that an installation is on. A copied card takes all files along, the machine's id among them, so that the
-//! number of the board decides where it is known: a card that was written anew on the same board is the same logger.
+//! number of the board decides where it is known: a card that was rewritten on the same board is the same logger.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ const BOARD_FILES: [&str; 2] = [
     "/sys/firmware/devicetree/base/serial-number",
 ];
 
-/// The numbers of a machine, hashed: the machine's id is nobody else's to know. None: it has none.
+/// The numbers of a machine, hashed: the machine's id is not to be known elsewhere. None: it has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Machine {
     /// That of its system.

@@ -2,7 +2,7 @@
 //!
 //! [`inspect`] looks at what is there, [`plan`] (pure) says what is to be done about it, [`apply`]
 //! does it, one action after another; [`removal`] takes it away. Each action is whole in itself and leaves its mark ([`mark`]),
-//! so that a run that dies in the middle is completed by the next, which plans anew from what is there.
+//! so that a run that dies in the middle is completed by the next, which plans from what is there.
 //!
 //! Nothing is touched that does not bear our mark with this installation's id, but for the four
 //! buckets that the configuration names, whose retention is theirs to have: of buckets that another installation shares

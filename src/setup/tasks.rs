@@ -36,7 +36,7 @@ pub fn script(influx: &InfluxSettings, view: View, installation: &str) -> String
     )
 }
 
-/// The name of the task of a view. It holds nothing that somebody else chose: the server refuses
+/// The name of the task of a view. It holds nothing that a user chose: the server refuses
 /// names with `${`.
 pub fn name(view: View, installation: &str) -> String {
     format!("PowerLogger {} {installation}", view.as_str())

@@ -42,7 +42,7 @@ fn fields_for<'a>(text: &'a str, host: &str, org: &str) -> Option<BTreeMap<&'a s
 }
 
 /// Writes the file, whole or not at all: 0600, and where root writes it for the user who will read it: the
-/// service's, or whoever owns the directory.
+/// service's, or the owner of the directory.
 ///
 /// # Errors
 /// When the directory does not take it.
@@ -52,7 +52,7 @@ pub fn write(
     (host, org): (&str, &str),
     (id, token): (&str, &str),
 ) -> io::Result<()> {
-    // In a directory of somebody else's root has no more rights than he has.
+    // In the directory of another user root has no more rights than that user.
     let _acting = owner::as_owner_of(config_dir)?;
     let dir = Dir::open(config_dir)?;
     let reader = if rustix::process::geteuid().is_root() {

@@ -210,7 +210,7 @@ fn learn(
     // What was simulated tells nothing of this machine's clock.
     let true_one = reader.as_ref().ok();
     let true_one = true_one.filter(|reader| !reader.is_simulated().unwrap_or(false));
-    // When the run has ended meanwhile nobody listens.
+    // When the run has ended meanwhile the receiver is gone.
     let _ = told_trusting.send(trusting(clock, true_one));
     Learnt {
         lines: reader.and(lines),

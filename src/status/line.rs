@@ -19,7 +19,7 @@ pub enum Daemon {
     Running,
     /// None runs.
     Stopped,
-    /// Whoever looks may not see it.
+    /// The caller has no right to see it.
     Unseen,
 }
 
@@ -44,7 +44,7 @@ impl From<Holder> for Daemon {
 pub struct LineStatus {
     /// Whether it is read: else nothing is counted on it.
     pub is_read: bool,
-    /// Since when it is so; None: nobody knows.
+    /// Since when it is so; None: it is not known.
     pub since_ns: Option<WallNs>,
     /// Why it is not read, and what to do about it; empty: it is.
     pub why: String,
@@ -52,7 +52,7 @@ pub struct LineStatus {
 
 /// How the line of a configured meter stands. `told`: what the last daemon told of it,
 /// since when it is not read for this reason, or (None) is; `watched_until_ns`: until when it
-/// is known to have been read. None: nobody knows, or its pulses are made up and none can be missed.
+/// is known to have been read. None: it is not known, or its pulses are made up and none can be missed.
 pub fn line_status(
     daemon: Daemon,
     is_simulated: bool,

@@ -155,7 +155,7 @@ fn one_word(name: &str) -> String {
 /// How many pulses are lost.
 pub(super) fn lost_words(status: &Status) -> String {
     match status.lost() {
-        // What comes on a line that is not read nobody knows.
+        // What comes on a line that is not read is not known.
         0 if status.unread().next().is_some() && !status.simulated => "lost not known".to_owned(),
         lost => format!("{lost} lost"),
     }

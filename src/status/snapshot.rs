@@ -55,7 +55,7 @@ pub struct MeterStatus {
     pub usual_silence_s: Option<i64>,
     /// The configuration lists it; else it is what is left of a meter that was renamed or removed.
     pub is_configured: bool,
-    /// How its line stands; None: the meter is not configured, or nobody knows.
+    /// How its line stands; None: the meter is not configured, or it is not known.
     pub line: Option<LineStatus>,
     /// It has been silent for longer than that.
     pub is_silent: bool,

@@ -120,7 +120,7 @@ fn lengths(wave: &Wave, level: Level) -> Vec<Class> {
 fn tell(wave: &Wave, meter: &MeterSettings, hum: Option<Hum>) -> Option<Told> {
     let longer_than_ns = hum.map_or(0, |hum| NS_PER_S / i64::from(hum.hz));
     let separation = separate(wave, meter.filter.active, longer_than_ns)?;
-    // Everything up to the longest phase that is not believed is chatter.
+    // Everything up to the longest phase that is not accepted is chatter.
     let bounce_ns = separation.below_ns + i64::from(separation.below_ns > 0);
     let (widths, steady) = widths(wave, &separation, bounce_ns);
     Some(Told {

@@ -1,4 +1,4 @@
-//! Tells a meter's pulses from what else moves the line: how long must a level stay to be believed? Pure.
+//! Tells a meter's pulses from what else moves the line: how long must a level stay to be accepted? Pure.
 //!
 //! Lengths of phases come in groups: contacts bounce for some milliseconds, a sensor at the edge of its mark hovers for
 //! some hundred, pulses last as long as the meter makes them. Each gap between two groups is a bounce time that could be
@@ -41,9 +41,9 @@ const EDGES_MAX: usize = 20_000;
 /// What was told apart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Separation {
-    /// The longest phase that is not believed, in nanoseconds; 0: all are.
+    /// The longest phase that is not accepted, in nanoseconds; 0: all are.
     pub below_ns: i64,
-    /// The shortest phase that is believed.
+    /// The shortest phase that is accepted.
     pub above_ns: i64,
     /// The level while the meter's output is active.
     pub active: Level,
@@ -128,7 +128,7 @@ fn gaps(wave: &Wave, longer_than_ns: i64) -> Vec<(i64, i64)> {
     gaps
 }
 
-/// What is left where phases up to `below_ns` are not believed.
+/// What is left where phases up to `below_ns` are not accepted.
 fn judge(wave: &Wave, below_ns: i64, above_ns: i64, configured: Level) -> Option<Separation> {
     let bounce_ns = match below_ns {
         0 => 0,

@@ -60,7 +60,7 @@ pub struct Hum {
     pub periods: usize,
 }
 
-/// Phases that are not believed, by what is around them.
+/// Phases that are not accepted, by what is around them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Chatter {
     /// Changes of level with chatter around them.
@@ -123,7 +123,7 @@ pub fn hum(wave: &Wave) -> Option<Hum> {
     is_many.then_some(most)
 }
 
-/// Sorts what is not believed: runs of short phases between two that are long enough.
+/// Sorts what is not accepted: runs of short phases between two that are long enough.
 pub fn chatter(wave: &Wave, bounce_ns: i64) -> Chatter {
     let mut chatter = Chatter::default();
     if bounce_ns == 0 {
@@ -162,7 +162,7 @@ impl Chatter {
     }
 }
 
-/// The pulses and the steady light among the phases that are believed.
+/// The pulses and the steady light among the phases that are accepted.
 pub fn widths(wave: &Wave, told: &Separation, bounce_ns: i64) -> (Widths, Option<SteadyPhases>) {
     let settled = wave.settled(bounce_ns);
     let is_active = |phase: &&WavePhase| phase.level == told.active;

@@ -253,7 +253,7 @@ pub(super) fn service(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), Ve
             format!("{state}: nothing is counted"),
             "`sudo systemctl start powerlogger` starts it",
         ),
-        // Nobody has asked for it yet: `verify` comes before the first start.
+        // It has not been asked for yet: `verify` comes before the first start.
         (_, false) => Check::off(
             "daemon",
             "not running: nothing is counted",

@@ -1,5 +1,5 @@
 //! Checks everything from the wire to the server, in the order in which a pulse goes, and says what to do. The rights
-//! are those of the user who asks: whoever calls [`verify`] takes the daemon's first.
+//! are those of the user who asks: the caller of [`verify`] takes the daemon's first.
 
 mod check;
 mod end_to_end;

@@ -81,7 +81,7 @@ impl Shared {
     }
 }
 
-/// Waits for the end. That whoever could ask for it is gone is the end, too.
+/// Waits for the end. That the side which could ask for it is gone is the end, too.
 pub(super) async fn over(ending: &mut watch::Receiver<bool>) {
     let _ = ending.wait_for(|ended| *ended).await;
 }

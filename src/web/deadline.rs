@@ -1,4 +1,4 @@
-//! A socket with a deadline for writing: whoever takes no byte of an answer for so long is let down.
+//! A socket with a deadline for writing: a client that takes no byte of an answer for so long is cut off.
 
 use std::future::Future;
 use std::io;

@@ -1,6 +1,6 @@
 //! Who may ask: the host by its name, the origin of a request, the method. And what stands on every answer.
 //!
-//! A page of somebody else's, open in the same browser, can send requests here. It is told apart by `Origin` and
+//! A page of another site, open in the same browser, can send requests here. It is told apart by `Origin` and
 //! `Sec-Fetch-Site`, and, where it has made a name of its own point to this machine (DNS rebinding), by `Host`: an IP
 //! address needs no name, and every other name is known or refused. Who has come through the unix socket is no browser.
 

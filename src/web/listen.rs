@@ -44,7 +44,7 @@ pub(super) struct UnixDoor {
 
 impl Drop for UnixDoor {
     fn drop(&mut self) {
-        // The lock is still held: nobody else has made another one.
+        // The lock is still held: no other process has made another one.
         let _ = fs::remove_file(&self.path);
     }
 }

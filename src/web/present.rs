@@ -91,6 +91,14 @@ impl Present {
         }
     }
 
+    /// The meters, with what a pulse of each is worth now.
+    pub(super) fn factors(&self) -> Vec<(String, Option<f64>)> {
+        let meters = self.meters.iter();
+        meters
+            .map(|meter| (meter.name.clone(), meter.imp_per_kwh))
+            .collect()
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&PresentMeter> {
         self.meters.iter().find(|meter| meter.name == name)
     }
@@ -122,6 +130,11 @@ fn widths_ms(line: &LineLive) -> (String, Vec<f64>) {
 /// A power to a tenth of a watt.
 pub(super) fn rounded(power_w: f64) -> f64 {
     (power_w * 10.0).round() / 10.0
+}
+
+/// The energy of so many pulses; None: what one is worth is not known.
+pub(super) fn energy_wh(pulses: i64, imp_per_kwh: Option<f64>) -> Option<f64> {
+    imp_per_kwh.map(|imp_per_kwh| pulses as f64 * 1_000.0 / imp_per_kwh)
 }
 
 /// The power between two pulses that are so far apart; None: what a pulse is worth is not known.

@@ -58,7 +58,7 @@ impl Web {
         let thread = thread.spawn(move || {
             priority::give_way();
             runtime.block_on(serve(source, doors, ended));
-            // A disk that does not answer keeps its threads, and holds up nobody.
+            // A disk that does not answer keeps its threads, and holds up no other client.
             runtime.shutdown_background();
         })?;
         Ok(Web { ending, thread })

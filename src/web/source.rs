@@ -26,7 +26,7 @@ use crate::status::Status;
 /// Questions to the journal at a time.
 const QUERIES_MAX: usize = 2;
 
-/// How long a question waits for its turn, and then for its answer: whoever asks has given up by then.
+/// How long a question waits for its turn, and then for its answer: the client has given up by then.
 const TURN_MAX: Duration = Duration::from_secs(2);
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 
@@ -79,7 +79,7 @@ impl Changes {
         let sender = watch::Sender::new(0);
         let told = sender.clone();
         let subscription = board.subscribe(move || {
-            // Nobody listens, most of the time.
+            // Mostly no thread listens.
             if told.receiver_count() > 0 {
                 told.send_modify(|version| *version += 1);
             }
@@ -166,7 +166,7 @@ impl Source {
         self.with(|told| told.loops)
     }
 
-    /// The name of the settings: whoever asks about others is refused.
+    /// The name of the settings: a client that asks about others is refused.
     pub(super) fn tag(&self) -> String {
         self.with(|told| told.tag.clone())
     }
@@ -250,7 +250,7 @@ impl Source {
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Told) -> T) -> T {
-        // What is in it is whole, whoever has died while holding it.
+        // What is in it is whole, even if a thread has died while holding it.
         look(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -264,7 +264,7 @@ impl Source {
     ) -> Result<T, Problem> {
         let in_use = self.in_use();
         let answer = self.beside(move || {
-            // Opened each time: a journal that is let go must not be held open by questions.
+            // Opened each time: a journal that is closed must not be held open by questions.
             let answer =
                 Reader::open(&in_use.dir).and_then(|mut reader| question(&mut reader, &in_use));
             answer.map_err(|failed| unreadable(&failed, &in_use))

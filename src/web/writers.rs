@@ -1,4 +1,4 @@
-//! Who may change anything: whoever came through the unix socket, whose file mode is the right, and over TCP who knows
+//! Who may change anything: all who came through the unix socket, whose file mode is the right, and over TCP those who know
 //! the token. Never a cookie, which a browser sends along of itself.
 
 use std::collections::VecDeque;
@@ -25,7 +25,7 @@ const REMEMBERED_MAX: usize = 1_024;
 /// Who may change anything.
 #[derive(Debug, Default)]
 pub(super) struct Writers {
-    /// None: nobody may over TCP.
+    /// None: over TCP no client may.
     token: Option<Secret>,
     /// Wrong tokens: whose, and when.
     failures: Mutex<VecDeque<(IpAddr, Instant)>>,

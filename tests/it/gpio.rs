@@ -43,6 +43,7 @@ fn meter(line: LineSettings) -> MeterSettings {
             min_interval_ns: 0,
         },
         imp_per_kwh: None,
+        imp_per_kwh_since: Vec::new(),
         max_power_w: 44_000.0,
     }
 }

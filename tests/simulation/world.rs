@@ -1228,6 +1228,7 @@ fn meters() -> Vec<MeterSettings> {
             },
             filter,
             imp_per_kwh: None,
+            imp_per_kwh_since: Vec::new(),
             max_power_w: 44_000.0,
         })
         .collect()

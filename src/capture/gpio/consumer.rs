@@ -6,7 +6,7 @@ const CONSUMER_BEGIN: &str = "powerlogger-";
 /// The consumer of requests that former versions made; a request keeps it over an upgrade.
 pub const FORMER_CONSUMER: &str = "powerlogger";
 
-/// The name of a request at the kernel: whoever knows the id knows whose it is.
+/// The name of a request at the kernel: by its id a later run knows its own.
 pub(super) fn consumer(request_id: u64) -> String {
     format!("{CONSUMER_BEGIN}{request_id:016x}")
 }

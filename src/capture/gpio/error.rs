@@ -44,7 +44,7 @@ pub enum GpioError {
         /// The chip's device file.
         path: PathBuf,
     },
-    /// Somebody else has requested the line.
+    /// Another process has requested the line.
     #[error("line {line} is in use by {consumer:?}")]
     Busy {
         /// The line and its chip.
@@ -88,7 +88,7 @@ pub enum GpioError {
 
 impl GpioError {
     /// What the kernel's answer to a call about a line or a chip means. `busy` is asked for
-    /// the name of whoever has the line.
+    /// the name of the process that has the line.
     pub(super) fn from_kernel(
         call: &'static str,
         what: &str,

@@ -270,7 +270,7 @@ fn config(settings: &LineSettings) -> LineConfig {
     config
 }
 
-/// The name under which somebody else has the line.
+/// The name under which another process has the line.
 fn consumer(found: &FoundLine) -> Option<String> {
     let _rights = chip_rights();
     let chip = Chip::from_path(&found.device).ok()?;

@@ -253,7 +253,7 @@ impl GpioSource {
         }
         let found = fds[first_line..].iter().map(PollFd::revents);
         Ready {
-            // Interrupted by a signal: no line was looked at, and nobody may take that for silence.
+            // Interrupted by a signal: no line was looked at, which must not pass for silence.
             woken: failed || woken.contains(&true),
             slots: up
                 .into_iter()

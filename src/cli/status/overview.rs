@@ -63,8 +63,8 @@ pub(super) fn last_hour(
     let to_s = View::Minute.floor_s(overview.at_ns.s());
     let mut reader = Reader::open(&loaded.settings.journal.dir)?;
     let starts_s: Vec<i64> = (-MINUTES..=0).map(|n| to_s + n * width_s).collect();
-    let known = (to_s, reader.filled(&loaded.settings.site.zone())?);
-    let counted = reader.counted_parts(&starts_s, Grain::Minute, known)?;
+    let from = reader.read_from(&loaded.settings.site.zone(), to_s)?;
+    let counted = reader.counted_parts(&starts_s, Grain::Minute, &from)?;
     let of_meter = |meter: &MeterOverview| {
         let mut parts = counted.iter();
         let parts = parts.find(|counted| counted.meter == meter.meter);

@@ -53,7 +53,7 @@ fn to_import(dir: &Path, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// Pulses that are lost for good; of a line that is not read nobody knows.
+/// Pulses that are lost for good; those of a line that is not read are not known.
 fn lost(lost: u64, unread: usize, paint: Paint, out: &mut dyn Write) -> Result<()> {
     match lost {
         0 if unread > 0 => writeln!(

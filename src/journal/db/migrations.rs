@@ -123,6 +123,12 @@ pub(in crate::journal) const MIGRATIONS: &[&str] = &[
     INSERT OR REPLACE INTO journal SELECT 'quarters_from_s',
         CASE WHEN EXISTS (SELECT 1 FROM window) THEN 9223372036854775807 ELSE 0 END;
     ",
+    // Pulses that were counted before keep the energy that they had.
+    "
+    CREATE TABLE factor (
+        meter INTEGER NOT NULL, from_s INTEGER NOT NULL, imp_per_kwh REAL NOT NULL,
+        PRIMARY KEY (meter, from_s)) WITHOUT ROWID;
+    ",
 ];
 
 /// Marks a journal that holds nothing but simulated pulses (and what was imported into it).

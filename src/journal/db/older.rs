@@ -92,11 +92,10 @@ fn columns(connection: &Connection, table: &str) -> Result<Vec<Column>, JournalE
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::Grain;
     use crate::journal::db::open;
     use crate::journal::handles::reader::Reader;
-    use crate::model::WallNs;
-    use crate::model::{DestinationRow, IdRange, MeterRow, View};
+    use crate::journal::{Grain, ReadFrom};
+    use crate::model::{DestinationRow, IdRange, MeterRow, Spans, View, WallNs};
 
     #[expect(clippy::disallowed_methods, reason = "an older program's journal")]
     fn journal_of(steps: usize) -> tempfile::TempDir {
@@ -148,11 +147,16 @@ mod tests {
                 1
             );
             assert!(reader.tallies().unwrap().is_empty());
+            assert!(reader.factors().unwrap().is_empty());
             assert_eq!(reader.elapsed("boot").unwrap(), None);
             assert!(reader.windows(View::Hour, 0, 9).unwrap().is_empty());
             let filled = reader.filled(&jiff::tz::TimeZone::UTC).unwrap();
-            let known = (9, filled);
-            let counted = reader.counted_parts(&[0, 9], Grain::Day, known).unwrap();
+            let known = ReadFrom {
+                now_s: 9,
+                filled,
+                split_days: Spans::default(),
+            };
+            let counted = reader.counted_parts(&[0, 9], Grain::Day, &known).unwrap();
             // They are in no window yet.
             assert_eq!(counted[0].pulses, [2], "{steps}");
             assert!(reader.unwatched().unwrap().is_empty());

@@ -150,6 +150,7 @@ fn probe(connection: &Connection) -> Result<(), JournalError> {
         "SELECT pulses FROM window WHERE view = 3600 ORDER BY start_s DESC LIMIT 1",
         "SELECT pulses FROM quarter ORDER BY start_s DESC LIMIT 1",
         "SELECT max(days_from_s) FROM zone",
+        "SELECT max(from_s) FROM factor",
         "SELECT pulses FROM day ORDER BY zone DESC, start_s DESC LIMIT 1",
     ] {
         connection

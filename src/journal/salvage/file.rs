@@ -74,7 +74,7 @@ impl Foreign {
         } else {
             open::connect(path, flags)?
         };
-        // Damage is to be noticed, not believed.
+        // Damage is to be noticed, not trusted.
         connection
             .pragma_update(None, "cell_size_check", true)
             .op("be set up")?;

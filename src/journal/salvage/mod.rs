@@ -3,6 +3,7 @@
 mod arrival;
 mod arrivals;
 mod damage;
+mod factors;
 mod file;
 mod first_page;
 mod hours;

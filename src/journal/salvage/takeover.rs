@@ -49,6 +49,7 @@ impl Journal {
         let rows = meter_of.iter();
         let rows = rows.map(|(row, position)| (*row, self.meters[usize::from(*position)]));
         let row_of: BTreeMap<MeterRow, MeterRow> = rows.collect();
+        theirs.inherit_factors(&transaction, &row_of)?;
         let moved_hours = moved.keys();
         let moved_hours =
             moved_hours.map(|(hour_s, position)| (*hour_s, self.meters[usize::from(*position)]));

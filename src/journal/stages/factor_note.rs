@@ -1,11 +1,11 @@
 //! Notes with which factors the meters are counted, as soon as the clock can be trusted.
 
 use crate::journal::JournalError;
-use crate::journal::stages::writer::Writer;
-use crate::model::{MeterId, MonoNs, NS_PER_S, WallNs};
+use crate::journal::handles::journal::Journal;
+use crate::model::{MeterId, MonoNs, WallNs};
 
 /// Factors that are not noted yet.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct FactorNote {
     /// Pulses for one kWh.
     factors: Vec<(MeterId, f64)>,
@@ -13,26 +13,34 @@ pub(super) struct FactorNote {
     since_ns: MonoNs,
 }
 
-impl Writer {
-    /// The meters (in the order of their names) are counted with so many pulses for one kWh from now on, as far as that is known.
-    pub fn count_with_factors(&mut self, imp_per_kwh: &[Option<f64>]) {
+impl FactorNote {
+    /// The meters (in the order of their names) are counted with so many pulses for one kWh from `since_ns` on, as far as that
+    /// is known.
+    pub(super) fn new(imp_per_kwh: &[Option<f64>], since_ns: MonoNs) -> FactorNote {
         let factors = (0..).map(MeterId).zip(imp_per_kwh);
         let known = factors.filter_map(|(meter, factor)| Some((meter, (*factor)?)));
-        self.factors = Some(FactorNote {
+        FactorNote {
             factors: known.collect(),
-            since_ns: self.clock.mono_ns(),
-        });
+            since_ns,
+        }
     }
 
-    /// Notes them, when it is known what time it is.
-    pub(super) fn note_factors(&mut self, looked_ns: Option<WallNs>) -> Result<(), JournalError> {
-        let (Some(note), Some(looked_ns)) = (&self.factors, looked_ns) else {
+    /// Notes them, once, when it is known what time it is: `looked_ns`, at `now_ns`.
+    ///
+    /// # Errors
+    /// When the disk does not take it; it is tried again.
+    pub(super) fn note(
+        &mut self,
+        journal: &mut Journal,
+        looked_ns: Option<WallNs>,
+        now_ns: MonoNs,
+    ) -> Result<(), JournalError> {
+        let Some(looked_ns) = looked_ns.filter(|_| !self.factors.is_empty()) else {
             return Ok(());
         };
-        let since_ns = looked_ns - (self.clock.mono_ns() - note.since_ns);
-        let since_s = since_ns.div_euclid(NS_PER_S);
-        self.journal.note_factors(&note.factors, since_s)?;
-        self.factors = None;
+        let since_ns = looked_ns - (now_ns - self.since_ns);
+        journal.note_factors(&self.factors, since_ns.s())?;
+        self.factors.clear();
         Ok(())
     }
 }

@@ -3,7 +3,9 @@
 pub(super) mod backfill;
 mod board_sync;
 pub(super) mod commit;
+mod counting;
 pub(super) mod durable;
+mod factor_note;
 pub(super) mod marks;
 pub(super) mod neighbours;
 pub(super) mod outbox;

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
@@ -17,6 +16,7 @@ use crate::journal::handles::journal::{Comparing, Journal};
 use crate::journal::ids::IdRanges;
 use crate::journal::refusal::Refusal;
 use crate::journal::stages::backfill::Backfill;
+use crate::journal::stages::factor_note::FactorNote;
 use crate::journal::stages::marks::Marks;
 use crate::journal::stages::outbox::Outbox;
 use crate::journal::stages::publisher::Publisher;
@@ -64,7 +64,7 @@ struct Closing {
 #[derive(Debug)]
 pub struct Writer {
     // Dependencies.
-    pub(super) journal: Journal,
+    pub(in crate::journal) journal: Journal,
     pub(super) intake: Arc<Intake>,
     pub(super) marks: Arc<Marks>,
     outbox: Arc<Outbox>,
@@ -77,7 +77,8 @@ pub struct Writer {
     unused: UnusedSegments,
     pub(super) publisher: Publisher,
     pub(super) roller: Roller,
-    backfill: Backfill,
+    pub(super) backfill: Backfill,
+    pub(super) factors: FactorNote,
     unsynced: Unsynced,
     closing: Option<Closing>,
     looked_minute_s: i64,
@@ -124,6 +125,7 @@ impl Writer {
             publisher: Publisher::open(&journal, intake.board(), (now_ns, clock.wall_ns()))?,
             roller: Roller::open(&journal)?,
             backfill: Backfill::default(),
+            factors: FactorNote::default(),
             unsynced: Unsynced::default(),
             closing: None,
             looked_minute_s: 0,
@@ -145,15 +147,6 @@ impl Writer {
             preallocating: false,
             retry: Backoff::new(RETRY_MIN, RETRY_MAX),
         })
-    }
-
-    /// Counts the local days of this zone.
-    ///
-    /// # Errors
-    /// When the disk does not take it.
-    pub fn count_days_in(&mut self, zone: &TimeZone) -> Result<(), JournalError> {
-        self.backfill = Backfill::default();
-        self.journal.count_days_in(zone)
     }
 
     /// Lets the following steps grow the WAL to its full size, for the card's sake.
@@ -207,7 +200,7 @@ impl Writer {
         self.journal.keep_watched(&watched)
     }
 
-    /// Lets go of the journal, so that another, or the same once more, can be opened in its place.
+    /// Closes the journal, so that another, or the same once more, can be opened in its place.
     pub fn leave(self) -> Carryover {
         Carryover {
             newest: self.journal.newest(),
@@ -290,6 +283,8 @@ impl Writer {
             }
         }
         let is_news = self.keep_watched(&closing, now_ns)?;
+        self.factors
+            .note(&mut self.journal, closing.watched.looked_ns, now_ns)?;
         self.rolled_ns = now_ns;
         self.marks.closed(self.looked_minute_s);
         // A clock that is wrong must not delete.
@@ -323,14 +318,7 @@ impl Writer {
             };
         }
         let settled = self.marks.now().segments_settled;
-        let since = self.intake.watched().meters.into_iter();
-        let rows = &self.journal.meters;
-        let vouches_from_ns = self.journal.vouches_from_ns;
-        let since = since.map(|(meter, stretch)| {
-            let since_ns = stretch.since_ns.max(vouches_from_ns);
-            (rows[meter.index()], since_ns)
-        });
-        let since = since.collect();
+        let since = self.watched_since();
         self.roller.step(&mut self.journal, newest, settled, &since)
     }
 

@@ -31,7 +31,7 @@ impl Journal {
             transaction
                 .prepare_cached(
                     "INSERT INTO factor SELECT ?1,
-                         CASE WHEN EXISTS (SELECT 1 FROM factor WHERE meter = ?1) THEN ?2 ELSE ?4 END, ?3
+                         coalesce(max(?2, (SELECT max(from_s) FROM factor WHERE meter = ?1)), ?4), ?3
                      WHERE ?3 IS NOT
                          (SELECT imp_per_kwh FROM factor WHERE meter = ?1 ORDER BY from_s DESC LIMIT 1)
                      ON CONFLICT DO UPDATE SET imp_per_kwh = excluded.imp_per_kwh",

@@ -7,6 +7,7 @@ pub(super) mod counts;
 pub(super) mod days;
 pub(super) mod deliveries;
 pub(super) mod elapsed;
+pub(super) mod factors;
 pub(super) mod fill;
 pub(super) mod hours;
 pub(super) mod kind;

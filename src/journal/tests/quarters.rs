@@ -11,6 +11,7 @@ use rusqlite::OpenFlags;
 use crate::clock::Clock;
 use crate::clock::segment::{Segment, Trust};
 use crate::energy::periods::Calendar;
+use crate::journal::ReadFrom;
 use crate::journal::db::file::file_in;
 use crate::journal::db::open;
 use crate::journal::handles::journal::Journal;
@@ -18,7 +19,7 @@ use crate::journal::salvage::Foreign;
 use crate::journal::tests::{Bench, WALL, names, pending, pulses, segment};
 use crate::model::{
     MeterId, MeterRow, NS_PER_S, Pulse, PulseGaps, QUARTER_S, S_PER_DAY, STAMP_STEP_NS, SegmentNo,
-    View, WallNs, Watched, WatchedStretch,
+    Spans, View, WallNs, Watched, WatchedStretch,
 };
 
 fn zone(name: &str) -> TimeZone {
@@ -364,9 +365,13 @@ fn gaps_of(a_commit: usize, counts_each: bool) -> Vec<Option<PulseGaps>> {
     bench.durable.step().unwrap();
     rest(&mut bench);
     let reader = bench.reader();
-    let filled = reader.filled(&TimeZone::UTC).unwrap();
+    let from = ReadFrom {
+        now_s: 0,
+        filled: reader.filled(&TimeZone::UTC).unwrap(),
+        split_days: Spans::default(),
+    };
     let hours = reader
-        .counts(crate::journal::Grain::Hour, (0, i64::MAX), 0, filled)
+        .counts(crate::journal::Grain::Hour, (0, i64::MAX), &from)
         .unwrap();
     assert_eq!(hours.iter().map(|hour| hour.count.pulses).sum::<i64>(), 10);
     hours.iter().map(|hour| hour.count.gaps).collect()
@@ -401,6 +406,10 @@ fn another_journals_quarters_are_taken_over_with_its_windows() {
     old.clock.advance(3 * S_PER_DAY * NS_PER_S);
     old.close();
     let known = quarters(&old);
+    for (imp_per_kwh, from_s) in [(500.0, 100), (1_000.0, 200)] {
+        let factors = [(MeterId(0), imp_per_kwh)];
+        old.writer.journal.note_factors(&factors, from_s).unwrap();
+    }
     let connection = &old.writer.journal().connection;
     // All that is left are hours and quarters.
     connection
@@ -423,6 +432,11 @@ fn another_journals_quarters_are_taken_over_with_its_windows() {
     rest(&mut bench);
     assert_eq!(quarters(&bench), known);
     let reader = bench.reader();
+    let factors = reader.factors().unwrap();
+    let factors = factors["Import"]
+        .iter()
+        .map(|factor| (factor.from_s, factor.imp_per_kwh));
+    assert_eq!(factors.collect::<Vec<_>>(), [(0, 500.0), (200, 1_000.0)]);
     assert!(!reader.has_coarse_quarters(0, i64::MAX).unwrap());
     let filled = reader.filled(&zone).unwrap();
     let days = reader.days(filled, 0, i64::MAX).unwrap();

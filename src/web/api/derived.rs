@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use super::part_sums::WorthSums;
 use crate::energy::derived::Balance;
 use crate::model::Role;
+use crate::web::present::energy_wh;
 
 /// Pulses, and the energy that they mean.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,11 +23,15 @@ impl Count {
             watched_s,
         }
     }
-}
 
-/// Of so many pulses; None: what one is worth is not known.
-pub(super) fn energy_wh(pulses: i64, imp_per_kwh: Option<f64>) -> Option<f64> {
-    imp_per_kwh.map(|imp_per_kwh| pulses as f64 * 1_000.0 / imp_per_kwh)
+    /// Of pulses that were not all worth the same.
+    pub(super) fn of_sums(sums: &WorthSums, watched_s: i64) -> Count {
+        Count {
+            pulses: sums.pulses(),
+            energy_wh: sums.energy_wh(),
+            watched_s,
+        }
+    }
 }
 
 /// What is derived of the sums of a span.

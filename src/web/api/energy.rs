@@ -6,16 +6,18 @@ use axum::response::{IntoResponse, Response};
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::derived::{Count, Derived, energy_wh, why};
+use super::derived::{Count, Derived, why};
 use super::ended::Caching;
 use super::head::{Head, rfc3339};
+use super::part_sums::{PartSums, WorthSums};
 use super::{Api, Json, csv};
+use crate::answers::factors::Factors;
 use crate::energy::derived::Balance;
 use crate::energy::periods::{Calendar, Period, PeriodUnit};
 use crate::energy::quantity::PulseWorth;
-use crate::journal::{CountedParts, Grain};
-use crate::model::{PulseGaps, WallNs};
-use crate::web::present::{EDGES_S, Present, PresentMeter, gap_power_w, role_word};
+use crate::journal::Grain;
+use crate::model::WallNs;
+use crate::web::present::{EDGES_S, Present, PresentMeter, role_word};
 use crate::web::problem::{Problem, WRONG_PARAMETER};
 use crate::web::query::Query;
 use crate::web::source::Source;
@@ -61,6 +63,8 @@ struct EnergyMeter {
     restored: i64,
     min_w: Option<f64>,
     max_w: Option<f64>,
+    #[serde(skip)]
+    worth: Vec<WorthSums>,
 }
 
 /// A span in its parts, before it is counted.
@@ -244,77 +248,47 @@ async fn counted(
     (now_s, first_s): (i64, Option<i64>),
 ) -> Result<EnergySpan, Problem> {
     let starts_s = parts.starts_s.clone();
-    let zone = source.calendar().zone().clone();
-    let grain = parts.grain();
-    let read = source.ask(move |reader, _| {
+    let (calendar, present) = (source.calendar(), source.present());
+    let (grain, known) = (parts.grain(), present.factors());
+    let read = source.ask(move |reader, in_use| {
         let from_s = starts_s.first().copied().unwrap_or(now_s);
         let to_s = starts_s.last().copied().unwrap_or(now_s);
-        let filled = reader.filled(&zone)?;
-        let counted = reader.counted_parts(&starts_s, grain, (now_s, filled))?;
-        Ok((counted, reader.restored_between(from_s, to_s)?))
+        let factors = Factors::read(reader, &in_use.meters, &known, &calendar)?;
+        let (fine_s, counted) =
+            factors.counted_parts(reader, (&starts_s, grain), &calendar, now_s)?;
+        let restored = reader.restored_between(from_s, to_s)?;
+        Ok((factors, fine_s, counted, restored))
     });
-    let (counted, restored) = read.await?;
-    let present = source.present();
+    let (factors, fine_s, counted, restored) = read.await?;
     let meters = present.meters.iter().filter_map(|meter| {
         let counted = counted.iter().find(|counted| counted.meter == meter.name)?;
         let restored = restored.get(&meter.name).copied().unwrap_or(0);
-        Some(EnergyMeter::of(
-            counted,
-            meter,
-            restored,
-            &parts.starts_s,
+        let sums = PartSums::of(
+            (counted, meter, &factors.of(&meter.name)),
+            (&parts.starts_s, &fine_s),
             now_s,
-        ))
+        );
+        Some(EnergyMeter::of(sums, meter, restored))
     });
     let meters: Vec<EnergyMeter> = meters.collect();
     Ok(EnergySpan::of(parts, meters, &present, (now_s, first_s)))
 }
 
 impl EnergyMeter {
-    fn of(
-        counted: &CountedParts,
-        present: &PresentMeter,
-        restored: i64,
-        starts_s: &[i64],
-        now_s: i64,
-    ) -> EnergyMeter {
-        let spans = starts_s.windows(2);
-        // What was watched last is saved now and then.
-        let live_s = |from_s: i64, to_s: i64| {
-            present.live_s(counted.watched_until_s, (from_s, to_s.min(now_s)))
-        };
-        let watched_s: Vec<i64> = spans
-            .zip(&counted.watched_s)
-            .map(|(span, watched_s)| watched_s + live_s(span[0], span[1]))
-            .collect();
-        let parts = counted.pulses.iter().zip(&watched_s);
-        // Pulses that were brought in have no line that was watched.
-        let pulses =
-            parts.map(|(pulses, watched_s)| (*pulses > 0 || *watched_s > 0).then_some(*pulses));
-        let pulses: Vec<Option<i64>> = pulses.collect();
-        let gaps = counted.gaps.iter().flatten().copied();
-        let gaps = gaps.reduce(PulseGaps::merged);
-        let (shortest_ms, longest_ms) =
-            gaps.map(|gaps| (gaps.shortest_ms, gaps.longest_ms)).unzip();
-        let power_w = |gap_ms: Option<i64>| gap_power_w(gap_ms?, present.imp_per_kwh);
+    fn of(sums: PartSums, present: &PresentMeter, restored: i64) -> EnergyMeter {
+        let whole = sums.whole();
         EnergyMeter {
-            meter: counted.meter.clone(),
+            meter: present.name.clone(),
             role: role_word(present.role),
             imp_per_kwh: present.imp_per_kwh,
-            energy_wh: pulses
-                .iter()
-                .map(|pulses| energy_wh((*pulses)?, present.imp_per_kwh))
-                .collect(),
-            total: Count::of(
-                pulses.iter().flatten().sum(),
-                present.imp_per_kwh,
-                watched_s.iter().sum(),
-            ),
-            pulses,
-            watched_s,
+            energy_wh: sums.energy_wh(),
+            total: Count::of_sums(&whole, sums.watched_s.iter().sum()),
+            pulses: sums.pulses,
+            watched_s: sums.watched_s,
             restored,
-            min_w: power_w(longest_ms),
-            max_w: power_w(shortest_ms),
+            min_w: sums.min_w,
+            max_w: sums.max_w,
+            worth: sums.worth,
         }
     }
 }
@@ -356,19 +330,25 @@ impl EnergySpan {
         let to_s = parts.starts_s.last().copied().unwrap_or(now_s);
         let roles = present.roles();
         let passed_s = (now_s.min(to_s) - from_s.max(first_s.unwrap_or(now_s))).max(0);
-        let balance_of = |pulses: &dyn Fn(&EnergyMeter) -> Option<i64>| {
+        let balance_of = |worth: &dyn Fn(&EnergyMeter) -> WorthSums| {
             let mut balance = Balance::default();
             for meter in &meters {
                 let role = present.get(&meter.meter).and_then(|meter| meter.role);
-                let worth = meter.imp_per_kwh.map(PulseWorth::of_kwh);
-                if let (Some(role), Some(worth), Some(pulses)) = (role, worth, pulses(meter)) {
-                    balance.add(role, pulses, worth);
+                for (pulses, imp_per_kwh) in worth(meter).iter() {
+                    if let (Some(role), Some(imp_per_kwh)) = (role, imp_per_kwh) {
+                        balance.add(role, pulses, PulseWorth::of_kwh(imp_per_kwh));
+                    }
                 }
             }
             balance
         };
+        let of_part = |meter: &EnergyMeter, part: usize| {
+            let is_known = meter.pulses[part].is_some();
+            let worth = is_known.then(|| meter.worth[part].clone());
+            worth.unwrap_or_default()
+        };
         let by_part: Vec<Balance> = (0..parts.dates.len())
-            .map(|part| balance_of(&|meter| meter.pulses.get(part).copied().flatten()))
+            .map(|part| balance_of(&|meter| of_part(meter, part)))
             .collect();
         let wh = |of: fn(&Balance) -> Option<f64>| {
             let sums = by_part
@@ -376,7 +356,7 @@ impl EnergySpan {
                 .map(|balance| of(balance).map(|kwh| kwh * 1_000.0));
             why(&roles).is_none().then(|| sums.collect())
         };
-        let whole = balance_of(&|meter| Some(meter.total.pulses));
+        let whole = balance_of(&|meter| WorthSums::of_all(&meter.worth));
         EnergySpan {
             period: parts.period,
             date: parts.date.map(|date| date.to_string()),

@@ -10,8 +10,9 @@ use super::head::{Head, rfc3339};
 use super::history_asked::{HistoryAsked, HistoryKept, HistoryLevel};
 use super::history_columns::{MeterColumns, MeterSteps, Windows};
 use super::{Api, Json, csv};
+use crate::answers::factors::Factors;
 use crate::energy::periods::Calendar;
-use crate::journal::{Grain, MeterPulses};
+use crate::journal::{Grain, MeterPulses, ReadFrom};
 use crate::model::{S_PER_DAY, WallNs};
 use crate::web::present::{Present, PresentMeter, role_word};
 use crate::web::problem::Problem;
@@ -93,9 +94,14 @@ async fn raw(
     now_s: i64,
     first_s: Option<i64>,
 ) -> Result<Option<History>, Problem> {
-    let read =
-        source.ask(move |reader, _| reader.pulses_between(asked.from_s, asked.to_s, RAW_READ_MAX));
-    let Some(found) = read.await? else {
+    let (present, calendar) = (source.present(), source.calendar());
+    let known = present.factors();
+    let read = source.ask(move |reader, in_use| {
+        let found = reader.pulses_between(asked.from_s, asked.to_s, RAW_READ_MAX)?;
+        let factors = Factors::read(reader, &in_use.meters, &known, &calendar)?;
+        Ok(found.map(|found| (found, factors)))
+    });
+    let Some((found, factors)) = read.await? else {
         return Ok(None);
     };
     let most = usize::try_from(asked.points).unwrap_or(0);
@@ -107,9 +113,8 @@ async fn raw(
         let saved_until_s = pulses.watched_s.iter().map(|(_, ends_s)| *ends_s).max();
         let live = meter.live(saved_until_s.unwrap_or(0), (0, now_s));
         pulses.watched_s.extend(live);
-        MeterSteps::of(&pulses, meter.imp_per_kwh, span_s)
+        MeterSteps::of(&pulses, &factors.of(&meter.name), span_s)
     };
-    let present = source.present();
     let meters = of_meters(
         &present,
         found,
@@ -131,34 +136,41 @@ async fn windows(
     asked: HistoryAsked,
     (now_s, first_s): (i64, Option<i64>),
 ) -> Result<History, Problem> {
-    let zone = calendar.zone().clone();
-    let read = source.ask(move |reader, _| {
-        Ok(HistoryKept {
+    let (present, of_zone) = (source.present(), calendar.clone());
+    let known = present.factors();
+    let read = source.ask(move |reader, in_use| {
+        let kept = HistoryKept {
             now_s,
-            filled: reader.filled(&zone)?,
+            filled: reader.filled(of_zone.zone())?,
             has_coarse: asked.may_be_quarters()
                 && reader.has_coarse_quarters(asked.from_s, asked.to_s)?,
-        })
+        };
+        let factors = Factors::read(reader, &in_use.meters, &known, &of_zone)?;
+        Ok((kept, factors))
     });
-    let kept = read.await?;
+    let (kept, factors) = read.await?;
     let (level, starts_s) = asked.level(calendar, kept)?;
     let grain = asked.read_from(level, kept);
     let begin_s = starts_s.first().copied().unwrap_or(asked.from_s);
     let end_s = starts_s.last().copied().unwrap_or(asked.to_s);
     // Nothing was counted before the first window, and nothing will be known of what is to come.
+    let counted_s = begin_s.max(first_s.unwrap_or(now_s));
     let counted = HistoryAsked {
-        from_s: begin_s.max(first_s.unwrap_or(now_s)),
-        to_s: end_s.min(now_s + 1).max(begin_s + 1),
+        from_s: counted_s,
+        to_s: end_s.min(now_s + 1).max(counted_s + 1),
         ..asked
     };
-    let base_s = counted.starts_s(grain, calendar);
-    let known = (now_s, kept.filled);
+    let base_s = factors.split(&counted.starts_s(grain, calendar));
+    let from = ReadFrom {
+        now_s,
+        filled: kept.filled,
+        split_days: factors.split_days(calendar, (counted.from_s, counted.to_s)),
+    };
     let read = source.ask(move |reader, _| {
-        let found = reader.counted_parts(&base_s, grain, known)?;
+        let found = reader.counted_parts(&base_s, grain, &from)?;
         Ok((base_s, found))
     });
     let (base_s, found) = read.await?;
-    let present = source.present();
     let windows = Windows {
         starts_s: &starts_s,
         base_s: &base_s,
@@ -168,7 +180,10 @@ async fn windows(
         &present,
         found,
         |counted| &counted.meter,
-        |counted, meter| Columns::Windows(windows.columns(&counted, meter)),
+        |counted, meter| {
+            let factors = factors.of(&meter.name);
+            Columns::Windows(windows.columns(&counted, (meter, &factors)))
+        },
     );
     let (from_s, to_s) = passed(asked, now_s, first_s);
     let complete = first_s.is_some()

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::csv;
+use crate::energy::factors::FactorHistory;
 use crate::energy::power::steps;
 use crate::energy::quantity::PulseWorth;
 use crate::journal::{CountedParts, MeterPulses};
@@ -38,7 +39,12 @@ pub(super) struct Windows<'a> {
 
 impl Windows<'_> {
     /// Merges what was counted: pulses are added, means are by the time that was watched, extremes stay.
-    pub(super) fn columns(self, counted: &CountedParts, meter: &PresentMeter) -> MeterColumns {
+    /// Each of the finer ones counts by the factor that held when it began.
+    pub(super) fn columns(
+        self,
+        counted: &CountedParts,
+        (meter, factors): (&PresentMeter, &FactorHistory),
+    ) -> MeterColumns {
         let windows = self.starts_s.len().saturating_sub(1);
         let mut columns = MeterColumns {
             pulses: vec![None; windows],
@@ -48,6 +54,7 @@ impl Windows<'_> {
             watched_s: vec![0; windows],
         };
         let mut extremes = vec![Extremes::default(); windows];
+        let mut kwh = vec![Some(0.0); windows];
         let counts = counted.pulses.iter().zip(&counted.gaps);
         let parts = self.base_s.windows(2).zip(counts);
         for ((base, (pulses, gaps)), saved_s) in parts.zip(&counted.watched_s) {
@@ -65,18 +72,23 @@ impl Windows<'_> {
             columns.watched_s[n] += watched_s;
             // A moment that was watched says little about a window.
             let is_watched = watched_s * 2 >= base[1] - base[0];
-            let mean_w = watts(*pulses, watched_s, meter.imp_per_kwh).filter(|_| is_watched);
-            let gap_w = |gap_ms| gap_power_w(gap_ms, meter.imp_per_kwh);
+            let imp_per_kwh = factors.at(base[0]);
+            kwh[n] = kwh[n]
+                .zip(kwh_of(*pulses, imp_per_kwh))
+                .map(|(sum, kwh)| sum + kwh);
+            let mean_w = kwh_of(*pulses, imp_per_kwh).and_then(|kwh| watts(kwh, watched_s));
+            let mean_w = mean_w.filter(|_| is_watched);
+            let gap_w = |gap_ms| gap_power_w(gap_ms, imp_per_kwh);
             let by_gaps = gaps.and_then(|gaps| gap_w(gaps.longest_ms).zip(gap_w(gaps.shortest_ms)));
-            extremes[n].add(*pulses, watched_s, (mean_w, by_gaps));
+            extremes[n].add((*pulses, watched_s), imp_per_kwh, (mean_w, by_gaps));
         }
         for (n, extremes) in extremes.into_iter().enumerate() {
             let watched_s = columns.watched_s[n];
             // Over less nothing is said of power.
             columns.mean_w[n] = columns.pulses[n]
                 .filter(|_| watched_s >= EDGES_S)
-                .and_then(|pulses| watts(pulses, watched_s, meter.imp_per_kwh));
-            let (min_w, max_w) = extremes.ended(meter.imp_per_kwh);
+                .and_then(|_| watts(kwh[n]?, watched_s));
+            let (min_w, max_w) = extremes.ended();
             columns.min_w[n] = merged(min_w, columns.mean_w[n], f64::min);
             columns.max_w[n] = merged(max_w, columns.mean_w[n], f64::max);
         }
@@ -95,16 +107,18 @@ struct Extremes {
     /// Whether a finer window was silent, and for how long the last ones together were.
     is_silent: bool,
     silence_s: i64,
+    imp_per_kwh: Option<f64>,
 }
 
 impl Extremes {
-    /// Adds a finer window: its pulses, how long it was watched, its mean power, the least and the most by gaps.
+    /// Adds a finer window: its pulses, how long it was watched, its factor, its mean power, the least and the most by gaps.
     fn add(
         &mut self,
-        pulses: i64,
-        watched_s: i64,
+        (pulses, watched_s): (i64, i64),
+        imp_per_kwh: Option<f64>,
         (mean_w, by_gaps): (Option<f64>, Option<(f64, f64)>),
     ) {
+        self.imp_per_kwh = imp_per_kwh;
         if pulses == 0 {
             self.is_silent |= mean_w.is_some();
             self.silence_s += watched_s;
@@ -118,11 +132,11 @@ impl Extremes {
     }
 
     /// All are added. A silence at the end allows as much as one pulse over all of it.
-    fn ended(self, imp_per_kwh: Option<f64>) -> (Option<f64>, Option<f64>) {
+    fn ended(self) -> (Option<f64>, Option<f64>) {
         let silent_w = if self.has_gaps {
-            watts(1, self.silence_s, imp_per_kwh)
+            kwh_of(1, self.imp_per_kwh).and_then(|kwh| watts(kwh, self.silence_s))
         } else {
-            imp_per_kwh.filter(|_| self.is_silent).map(|_| 0.0)
+            self.imp_per_kwh.filter(|_| self.is_silent).map(|_| 0.0)
         };
         let is_all = self.max_w.is_none();
         (
@@ -160,29 +174,29 @@ impl MeterSteps {
     /// The pulses between two times, in seconds, and what power they mean.
     pub(super) fn of(
         pulses: &MeterPulses,
-        imp_per_kwh: Option<f64>,
+        factors: &FactorHistory,
         (from_s, to_s): (i64, i64),
     ) -> MeterSteps {
         let unwatched_s = gaps(&pulses.watched_s, pulses.before_ns, (from_s, to_s));
         let stamps = pulses.stamps.iter().map(|(at_ns, _)| *at_ns);
         let mut power_w = vec![None; pulses.stamps.len()];
-        if let Some(imp_per_kwh) = imp_per_kwh {
-            let worth = PulseWorth::of_kwh(imp_per_kwh);
-            let mut n = 0;
-            for step in steps(worth, pulses.before_ns.into_iter().chain(stamps.clone())) {
-                while pulses
-                    .stamps
-                    .get(n)
-                    .is_some_and(|(at_ns, _)| *at_ns < step.to_ns)
-                {
-                    n += 1;
-                }
-                let is_watched = unwatched_s.iter().all(|(begin_s, end_s)| {
-                    step.to_ns <= WallNs::of_s(begin_s) || step.from_ns >= WallNs::of_s(end_s)
-                });
-                if let Some(power_w) = power_w.get_mut(n).filter(|_| is_watched) {
-                    *power_w = Some(rounded(step.rate));
-                }
+        // The rate of a meter of one pulse a kilowatt-hour.
+        let worth = PulseWorth::of_kwh(1.0);
+        let mut n = 0;
+        for step in steps(worth, pulses.before_ns.into_iter().chain(stamps.clone())) {
+            while pulses
+                .stamps
+                .get(n)
+                .is_some_and(|(at_ns, _)| *at_ns < step.to_ns)
+            {
+                n += 1;
+            }
+            let is_watched = unwatched_s.iter().all(|(begin_s, end_s)| {
+                step.to_ns <= WallNs::of_s(begin_s) || step.from_ns >= WallNs::of_s(end_s)
+            });
+            let imp_per_kwh = factors.at(step.to_ns.s());
+            if let Some(power_w) = power_w.get_mut(n).filter(|_| is_watched) {
+                *power_w = imp_per_kwh.map(|imp_per_kwh| rounded(step.rate / imp_per_kwh));
             }
         }
         MeterSteps {
@@ -222,12 +236,14 @@ fn gaps(watched_s: &[(i64, i64)], before_ns: Option<WallNs>, (from_s, to_s): (i6
     )
 }
 
-fn watts(pulses: i64, watched_s: i64, imp_per_kwh: Option<f64>) -> Option<f64> {
-    let imp_per_kwh = imp_per_kwh.filter(|_| watched_s > 0)?;
+fn kwh_of(pulses: i64, imp_per_kwh: Option<f64>) -> Option<f64> {
+    PulseWorth::of_kwh(imp_per_kwh?).kwh(pulses)
+}
+
+/// The mean power of an energy.
+fn watts(kwh: f64, watched_s: i64) -> Option<f64> {
     let over_ns = watched_s as f64 * NS_PER_S as f64;
-    Some(rounded(
-        PulseWorth::of_kwh(imp_per_kwh).rate(pulses as f64, over_ns),
-    ))
+    (watched_s > 0).then(|| rounded(PulseWorth::of_kwh(1.0).rate(kwh, over_ns)))
 }
 
 fn merged(one: Option<f64>, other: Option<f64>, of: fn(f64, f64) -> f64) -> Option<f64> {
@@ -254,6 +270,10 @@ mod tests {
         }
     }
 
+    fn factors() -> FactorHistory {
+        FactorHistory::new(&[], &[], Some(1_000.0))
+    }
+
     #[test]
     fn peaks_survive_and_what_was_not_watched_is_not_known() {
         let counted = CountedParts {
@@ -269,19 +289,19 @@ mod tests {
             base_s: &[0, 60, 120, 180, 240, 300, 360],
             now_s: 330,
         };
-        let columns = windows.columns(&counted, &present(None));
+        let columns = windows.columns(&counted, (&present(None), &factors()));
         assert_eq!(columns.pulses, [Some(4), None, Some(0)]);
         assert_eq!(columns.mean_w, [Some(120.0), None, Some(0.0)]);
         assert_eq!(columns.min_w, [Some(60.0), None, Some(0.0)]);
         assert_eq!(columns.max_w, [Some(180.0), None, Some(0.0)]);
         assert_eq!(columns.watched_s, [120, 0, 60]);
         // The line is read until now, which is not saved yet.
-        let live = windows.columns(&counted, &present(Some(50)));
+        let live = windows.columns(&counted, (&present(Some(50)), &factors()));
         assert_eq!(live.watched_s, [120, 0, 90]);
         assert!(!live.is_complete(windows.starts_s, (0, 330)));
         assert!(live.is_complete(windows.starts_s, (240, 330)));
         // It was requested again: what lies between was not watched.
-        let again = windows.columns(&counted, &present(Some(320)));
+        let again = windows.columns(&counted, (&present(Some(320)), &factors()));
         assert_eq!(again.watched_s, [120, 0, 70]);
         assert!(!again.is_complete(windows.starts_s, (240, 330)));
     }
@@ -316,7 +336,7 @@ mod tests {
             base_s: &[0, 60, 120, 180, 240, 300, 360, 420, 480],
             now_s: 1_000,
         };
-        let columns = windows.columns(&counted, &present(None));
+        let columns = windows.columns(&counted, (&present(None), &factors()));
         // 15 pulses in 4 minutes; then a minute of silence, which allows 60 W.
         assert_eq!(columns.mean_w, [Some(225.0), Some(45.0)]);
         assert_eq!(columns.max_w, [Some(3_000.0), Some(45.0)]);
@@ -325,7 +345,7 @@ mod tests {
             pulses: [vec![10], vec![0; 7]].concat(),
             ..counted
         };
-        let columns = windows.columns(&silent, &present(None));
+        let columns = windows.columns(&silent, (&present(None), &factors()));
         assert_eq!(columns.min_w, [Some(20.0), Some(0.0)]);
     }
 
@@ -342,7 +362,7 @@ mod tests {
             ],
             watched_s: vec![(80, 105), (125, 200)],
         };
-        let steps = MeterSteps::of(&pulses, Some(1_000.0), (95, 160));
+        let steps = MeterSteps::of(&pulses, &factors(), (95, 160));
         assert_eq!(steps.at_ms, [100_000, 140_000, 150_000]);
         assert_eq!(steps.power_w, [Some(360.0), None, Some(360.0)]);
         assert_eq!(steps.is_estimated, [false, true, false]);

@@ -17,6 +17,7 @@ mod meters;
 mod minutes;
 pub(super) mod now;
 mod now_or_stream;
+mod part_sums;
 mod readings;
 mod shared;
 

@@ -83,8 +83,8 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
     let starts_s = [span.start_s, span.end_s];
     let zone = calendar.zone().clone();
     let read = source.ask(move |reader, _| {
-        let known = (now_ns.s(), reader.filled(&zone)?);
-        let counted = reader.counted_parts(&starts_s, Grain::Day, known)?;
+        let from = reader.read_from(&zone, now_ns.s())?;
+        let counted = reader.counted_parts(&starts_s, Grain::Day, &from)?;
         Ok((counted, reader.counting_since_s()?, reader.unwatched()?))
     });
     let Ok((counted, since_s, unwatched)) = read.await else {

@@ -1,0 +1,156 @@
+//! What pulses were worth when they were counted: the factors of all meters, and where spans are split for them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::{DatedFactor, MeterSettings};
+use crate::energy::factors::{Factor, FactorHistory};
+use crate::energy::periods::{Calendar, Period, PeriodUnit};
+use crate::journal::{CountedParts, Grain, JournalError, ReadFrom, Reader};
+use crate::model::{QUARTER_S, Spans};
+
+/// Of all configured meters, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Factors {
+    by_meter: BTreeMap<String, FactorHistory>,
+}
+
+impl Factors {
+    /// What the journal has noted, and what is dated in the settings of `meters`. `present`: their names, with what a pulse is worth now.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn read(
+        reader: &Reader,
+        meters: &[MeterSettings],
+        present: &[(String, Option<f64>)],
+        calendar: &Calendar,
+    ) -> Result<Factors, JournalError> {
+        let kept = reader.factors()?;
+        let of_meter = |(name, imp_per_kwh): &(String, Option<f64>)| {
+            let settings = meters.iter().find(|meter| meter.name == *name);
+            let dated = settings.map_or(&[][..], |settings| &settings.imp_per_kwh_since);
+            let dated: Vec<Factor> = dated.iter().map(|dated| factor(dated, calendar)).collect();
+            let kept = kept.get(name).map_or(&[][..], Vec::as_slice);
+            let history = FactorHistory::new(kept, &dated, *imp_per_kwh);
+            (name.clone(), history)
+        };
+        Ok(Factors {
+            by_meter: present.iter().map(of_meter).collect(),
+        })
+    }
+
+    /// Those of a meter.
+    pub fn of(&self, meter: &str) -> FactorHistory {
+        self.by_meter.get(meter).cloned().unwrap_or_default()
+    }
+
+    /// Quarters of an hour within a span that are the first to count by another factor.
+    fn cuts(&self, from_s: i64, to_s: i64) -> BTreeSet<i64> {
+        let changes = self.by_meter.values().flat_map(|history| {
+            let changes = history.changes(from_s, to_s);
+            changes.map(|at_s| at_s + (-at_s).rem_euclid(QUARTER_S))
+        });
+        changes
+            .filter(|cut_s| from_s < *cut_s && *cut_s < to_s)
+            .collect()
+    }
+
+    /// The begins of parts (and last the end of the last one), with those where a factor changes within.
+    pub fn split(&self, starts_s: &[i64]) -> Vec<i64> {
+        let (Some(from_s), Some(to_s)) = (starts_s.first(), starts_s.last()) else {
+            return Vec::new();
+        };
+        let mut all = self.cuts(*from_s, *to_s);
+        all.extend(starts_s);
+        all.into_iter().collect()
+    }
+
+    /// What was counted in parts of a span, by their begins (last the end of the last one); they are split where a factor changes,
+    /// and the begins of all come with it.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn counted_parts(
+        &self,
+        reader: &mut Reader,
+        (starts_s, grain): (&[i64], Grain),
+        calendar: &Calendar,
+        now_s: i64,
+    ) -> Result<(Vec<i64>, Vec<CountedParts>), JournalError> {
+        let ends = starts_s.first().copied().zip(starts_s.last().copied());
+        let from = ReadFrom {
+            split_days: self.split_days(calendar, ends.unwrap_or_default()),
+            ..reader.read_from(calendar.zone(), now_s)?
+        };
+        let starts_s = self.split(starts_s);
+        let parts = reader.counted_parts(&starts_s, grain, &from)?;
+        Ok((starts_s, parts))
+    }
+
+    /// The energy of split parts: pulses that were counted before a change keep what they had. None: what some of them were
+    /// worth is not known.
+    pub fn energy_wh(&self, starts_s: &[i64], parts: &CountedParts) -> Option<f64> {
+        let history = self.of(&parts.meter);
+        let each = starts_s.iter().zip(&parts.pulses);
+        each.map(|(start_s, pulses)| Some(*pulses as f64 * 1_000.0 / history.at(*start_s)?))
+            .sum()
+    }
+
+    /// Local days in which a factor changes.
+    pub fn split_days(&self, calendar: &Calendar, (from_s, to_s): (i64, i64)) -> Spans {
+        let days = self.cuts(from_s, to_s).into_iter().filter_map(|cut_s| {
+            let day = Period::containing(PeriodUnit::Day, calendar.date_at(cut_s));
+            let day = calendar.span(day);
+            (day.start_s < cut_s).then_some((day.start_s, day.end_s))
+        });
+        Spans::new(days)
+    }
+}
+
+fn factor(dated: &DatedFactor, calendar: &Calendar) -> Factor {
+    Factor {
+        from_s: dated.since.as_second(|date| calendar.day_start_s(date)),
+        imp_per_kwh: dated.imp_per_kwh,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Since;
+    use jiff::tz::TimeZone;
+
+    #[test]
+    fn spans_are_split_where_a_factor_changes() {
+        let calendar = Calendar::new(TimeZone::get("Europe/Berlin").unwrap());
+        let midnight_s = calendar.day_start_s(jiff::civil::date(2026, 5, 1));
+        let dated = DatedFactor {
+            since: Since::Date(jiff::civil::date(2026, 5, 1)),
+            imp_per_kwh: 1_000.0,
+        };
+        let kept = [
+            Factor {
+                from_s: 0,
+                imp_per_kwh: 500.0,
+            },
+            factor(&dated, &calendar),
+            Factor {
+                from_s: midnight_s + 86_400 + 3_601,
+                imp_per_kwh: 800.0,
+            },
+        ];
+        let history = FactorHistory::new(&kept, &[], Some(800.0));
+        let factors = Factors {
+            by_meter: [("Import".to_owned(), history)].into(),
+        };
+        let day = |n: i64| midnight_s + n * 86_400;
+        let cut_s = day(1) + 4_500;
+        assert_eq!(
+            factors.split(&[day(-1), day(2)]),
+            [day(-1), day(0), cut_s, day(2)]
+        );
+        let split = factors.split_days(&calendar, (day(-1), day(2)));
+        assert_eq!(split.iter().collect::<Vec<_>>(), [(day(1), day(2))]);
+        assert_eq!(factors.split(&[day(3), day(4)]), [day(3), day(4)]);
+    }
+}
