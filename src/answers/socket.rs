@@ -44,7 +44,7 @@ pub fn tag(settings: &Described) -> String {
     format!("\"{:016x}\"", hasher.finish())
 }
 
-/// FNV-1a: a name for bytes that does not change with the compiler. A clash is of no use to anyone.
+/// FNV-1a: a name for bytes that does not change with the compiler. A clash gains an attacker nothing.
 #[derive(Debug)]
 pub struct Fnv(u64);
 

@@ -134,8 +134,8 @@ pub(super) async fn minutes(
         let minutes = (last_s - from_s) / MINUTE_S + 1;
         let starts_s: Vec<i64> = (0..=minutes).map(|n| from_s + n * MINUTE_S).collect();
         let read = source.ask(move |reader, _| {
-            let known = reader.read_from(&zone, now_s)?;
-            let counted = reader.counted_parts(&starts_s, Grain::Minute, &known)?;
+            let from = reader.read_from(&zone, now_s)?;
+            let counted = reader.counted_parts(&starts_s, Grain::Minute, &from)?;
             Ok((starts_s, counted))
         });
         let (starts_s, counted) = read.await?;
