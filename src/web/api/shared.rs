@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, Semaphore, watch};
 
 use crate::web::problem::{INTERNAL, Problem};
 use crate::web::source::Source;
-use crate::web::writers::Writers;
+use crate::web::writers::WriteAccess;
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub(in crate::web) struct Api {
     /// Streams that may still be opened.
     pub(super) streams: Arc<Semaphore>,
     /// Who may change anything.
-    pub(super) writers: Arc<Writers>,
+    pub(super) writers: Arc<WriteAccess>,
     /// Held by the one request that is changing something.
     pub(super) writing: Arc<Mutex<()>>,
     /// The daemon ends.
