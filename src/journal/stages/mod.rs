@@ -2,6 +2,7 @@
 
 pub(super) mod backfill;
 mod board_sync;
+mod closing;
 pub(super) mod commit;
 mod counting;
 pub(super) mod durable;

@@ -12,7 +12,7 @@ use crate::intake::Intake;
 use crate::journal::JournalError;
 use crate::journal::db::file::file_in;
 use crate::journal::db::reserve::Reserve;
-use crate::journal::handles::journal::{Comparing, Journal};
+use crate::journal::handles::journal::Journal;
 use crate::journal::ids::IdRanges;
 use crate::journal::refusal::Refusal;
 use crate::journal::stages::backfill::Backfill;
@@ -23,7 +23,7 @@ use crate::journal::stages::publisher::Publisher;
 use crate::journal::stages::roller::Roller;
 use crate::journal::stages::unsynced::{Carryover, Unsynced};
 use crate::journal::stages::unused::UnusedSegments;
-use crate::model::{Backoff, DestinationRow, MonoNs, NS_PER_S, PulseId, View, Watched};
+use crate::model::{Backoff, DestinationRow, MonoNs, NS_PER_S, PulseId, Watched};
 
 /// What was delivered is saved this often: after a crash so many seconds are sent again, which is
 /// harmless, and the card is spared a write a second.
@@ -35,12 +35,8 @@ const RETENTION_LOOK_NS: i64 = 60 * NS_PER_S;
 /// What has surely passed is kept this often.
 const ELAPSED_SAVE_NS: i64 = 600 * NS_PER_S;
 
-/// With no pulse and no server, how far the lines were watched is kept this often: after a crash that much is not
-/// known to be watched. A reconciler needs to know of each minute.
-const WATCHED_SAVE_NS: i64 = 600 * NS_PER_S;
-
 /// Windows are counted at most this often, whatever the clock that capture stands on.
-const ROLL_MIN_NS: i64 = NS_PER_S;
+pub(super) const ROLL_MIN_NS: i64 = NS_PER_S;
 
 /// Waits between tries while the disk does not take commits.
 const RETRY_MIN: Duration = Duration::from_millis(100);
@@ -55,9 +51,9 @@ const IDLE_WAIT: Duration = Duration::from_secs(5);
 
 /// Minutes that are over: their windows are counted as soon as the pulses in them are durable.
 #[derive(Debug)]
-struct Closing {
-    watched: Watched,
-    newest: PulseId,
+pub(super) struct Closing {
+    pub(super) watched: Watched,
+    pub(super) newest: PulseId,
 }
 
 /// The stage.
@@ -67,7 +63,7 @@ pub struct Writer {
     pub(in crate::journal) journal: Journal,
     pub(super) intake: Arc<Intake>,
     pub(super) marks: Arc<Marks>,
-    outbox: Arc<Outbox>,
+    pub(super) outbox: Arc<Outbox>,
     pub(super) clock: Arc<dyn Clock>,
     // Settings.
     pub(super) settings: JournalSettings,
@@ -80,11 +76,11 @@ pub struct Writer {
     pub(super) backfill: Backfill,
     pub(super) factors: FactorNote,
     unsynced: Unsynced,
-    closing: Option<Closing>,
-    looked_minute_s: i64,
-    rolled_ns: MonoNs,
+    pub(super) closing: Option<Closing>,
+    pub(super) looked_minute_s: i64,
+    pub(super) rolled_ns: MonoNs,
     /// When how far the lines were watched was kept, and the newest pulse then.
-    watched_kept: Option<(MonoNs, PulseId)>,
+    pub(super) watched_kept: Option<(MonoNs, PulseId)>,
     pub(super) delivered: IdRanges,
     saved_ns: MonoNs,
     /// What is kept of the lines: the version, and whether the clock was trusted then.
@@ -254,72 +250,6 @@ impl Writer {
             self.elapsed_ns = now_ns;
         }
         Ok(())
-    }
-
-    /// One bounded piece of rolling up, when a minute is over; true if there is more to do.
-    fn roll(&mut self, watched: Watched) -> Result<bool, JournalError> {
-        let now_ns = self.clock.mono_ns();
-        if self.closing.is_none() && now_ns - self.rolled_ns >= ROLL_MIN_NS {
-            let minute_s = watched.looked_ns.map(|ns| View::Minute.start_of(ns));
-            // Not "later": the clock may have been set back.
-            if minute_s.is_some_and(|minute_s| minute_s != self.looked_minute_s) {
-                self.looked_minute_s = minute_s.unwrap_or_default();
-                let newest = self.journal.newest();
-                self.closing = Some(Closing { watched, newest });
-            }
-        }
-        let mark = self.marks.now();
-        let Some(closing) = self
-            .closing
-            .take_if(|closing| mark.durable >= closing.newest)
-        else {
-            return Ok(false);
-        };
-        match self.count_windows(closing.newest) {
-            Ok(false) => {}
-            unfinished => {
-                self.closing = Some(closing);
-                return unfinished;
-            }
-        }
-        let is_news = self.keep_watched(&closing, now_ns)?;
-        self.factors
-            .note(&mut self.journal, closing.watched.looked_ns, now_ns)?;
-        self.rolled_ns = now_ns;
-        self.marks.closed(self.looked_minute_s);
-        // A clock that is wrong must not delete.
-        match closing.watched.sure_ns {
-            Some(sure_ns) if is_news => self.journal.prune_windows(sure_ns),
-            _ => Ok(false),
-        }
-    }
-
-    /// Keeps how far the lines were watched, if that is worth a write. False: it is not.
-    fn keep_watched(&mut self, closing: &Closing, now_ns: MonoNs) -> Result<bool, JournalError> {
-        let newest = closing.newest;
-        let is_known = self
-            .watched_kept
-            .is_some_and(|(kept_ns, known)| known == newest && now_ns - kept_ns < WATCHED_SAVE_NS);
-        if self.destination.is_none() && is_known {
-            return Ok(false);
-        }
-        self.journal.keep_watched(&closing.watched)?;
-        self.watched_kept = Some((now_ns, newest));
-        Ok(true)
-    }
-
-    /// Counts some of the pulses up to id `newest` in windows; true if there is more to do.
-    pub(super) fn count_windows(&mut self, newest: PulseId) -> Result<bool, JournalError> {
-        if let Some(destination) = self.destination {
-            let until_s = self.outbox.compared_until_s();
-            self.journal.comparing = Comparing {
-                destination,
-                until_s,
-            };
-        }
-        let settled = self.marks.now().segments_settled;
-        let since = self.watched_since();
-        self.roller.step(&mut self.journal, newest, settled, &since)
     }
 
     /// Commits what waits. `also_lines`: even if it is but the state of lines.

@@ -144,7 +144,7 @@ fn make_older(bench: Bench) -> tempfile::TempDir {
     open::connect(&file_in(dir.path()), flags)
         .unwrap()
         .execute_batch(
-            "DROP TABLE quarter; DROP TABLE day; DROP TABLE zone;
+            "DROP TABLE quarter; DROP TABLE day; DROP TABLE zone; DROP TABLE factor;
              ALTER TABLE window DROP COLUMN shortest_gap_ms;
              ALTER TABLE window DROP COLUMN longest_gap_ms;
              DELETE FROM journal WHERE key = 'quarters_from_s';
