@@ -102,14 +102,11 @@ enum Format {
 /// When the journal cannot be read, or the output cannot be written; nothing is left of a file then.
 pub fn export(args: &ExportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<ExitCode> {
     let now_ns = SystemClock.wall_ns();
-    let resolved = |moment: Option<Moment>, else_ns| match moment {
-        Some(moment) => moment.resolve(now_ns),
-        None => Ok(else_ns),
+    let resolved = |moment: Option<Moment>, else_ns| {
+        moment.map_or(Ok(else_ns), |moment| moment.resolve(now_ns))
     };
-    let (from_ns, to_ns) = (
-        resolved(args.from, WallNs::MIN)?,
-        resolved(args.to, WallNs::MAX)?,
-    );
+    let from_ns = resolved(args.from, WallNs::MIN)?;
+    let to_ns = resolved(args.to, WallNs::MAX)?;
     if from_ns >= to_ns {
         let (from, to) = (super::time::local(from_ns), super::time::local(to_ns));
         bail!(

@@ -402,7 +402,7 @@ fn another_journals_quarters_are_taken_over_with_its_windows() {
     let mut old = Bench::new(|_| {});
     let settled = segment(0, WALL, Trust::Assumed);
     old.push(pending(vec![settled], days_of_pulses(0, 3)));
-    old.intake.note_watched(watched(&old, WallNs(WALL.0)));
+    old.intake.note_watched(watched(&old, WALL));
     old.clock.advance(3 * S_PER_DAY * NS_PER_S);
     old.close();
     let known = quarters(&old);
