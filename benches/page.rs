@@ -93,6 +93,7 @@ fn make(dir: &Path, zone: &TimeZone) {
     fill(dir, zone, "quarters and days of ten years");
     let connection = connect(dir);
     // As they are where they were counted, and not filled in.
+    quarters(&connection);
     connection
         .execute_batch(
             "UPDATE quarter SET coarse = 0, pulses = 100 + start_s / 900 % 57,
@@ -140,6 +141,19 @@ fn windows(transaction: &Transaction<'_>) -> i64 {
         }
     }
     rows
+}
+
+/// Those that older windows could not tell.
+fn quarters(connection: &Connection) {
+    connection
+        .execute(
+            "WITH RECURSIVE time (start_s) AS (
+                 SELECT ?1 UNION ALL SELECT start_s + 900 FROM time WHERE start_s + 900 < ?2)
+             INSERT OR IGNORE INTO quarter (start_s, meter, pulses, coarse)
+                 SELECT start_s, meter.id, 1, 0 FROM time, meter",
+            (BEGIN_S, NOW_S),
+        )
+        .unwrap();
 }
 
 fn pulses(transaction: &Transaction<'_>) -> i64 {
