@@ -215,6 +215,7 @@ mod tests {
         rate_of(&settings, PulseWorth::of_kwh(1_000.0), &stamps, &line)
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "seconds of a test")]
     fn watts(rate: &PulseRate, at_s: f64) -> Option<f64> {
         rate.at((at_s * 1e9) as MonoNs).shown.map(f64::round)
     }

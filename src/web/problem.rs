@@ -92,7 +92,7 @@ pub(super) struct Problem {
     pub(super) remedy: Option<String>,
     pub(super) errors: Vec<ParameterError>,
     /// How a reading differs from what was counted.
-    pub(super) drift: Option<DriftAnswer>,
+    pub(super) drift: Option<Box<DriftAnswer>>,
     /// How long to wait, in seconds.
     pub(super) retry_after_s: Option<u32>,
 }
@@ -127,7 +127,7 @@ impl Problem {
     }
 
     pub(super) fn drift(mut self, drift: DriftAnswer) -> Problem {
-        self.drift = Some(drift);
+        self.drift = Some(Box::new(drift));
         self
     }
 
@@ -191,7 +191,7 @@ impl Problem {
             instance: path,
             remedy: self.remedy.as_deref().unwrap_or(self.kind.remedy),
             errors: &self.errors,
-            drift: self.drift,
+            drift: self.drift.as_deref().copied(),
         };
         serde_json::to_string(&details).unwrap_or_default()
     }

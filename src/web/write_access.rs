@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
@@ -14,10 +13,11 @@ use super::connections::household;
 use super::guard::Peer;
 use super::problem::{METHOD_NOT_ALLOWED, NOT_JSON, Problem, TOKEN, TOO_MANY_FAILURES};
 use crate::config::Secret;
+use crate::model::{MonoNs, NS_PER_S};
 
 /// So many wrong tokens an address may send in a minute.
 const FAILURES_MAX: usize = 5;
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE_NS: i64 = 60 * NS_PER_S;
 
 /// Wrong tokens that are remembered, of all addresses together.
 const REMEMBERED_MAX: usize = 1_024;
@@ -28,7 +28,7 @@ pub(super) struct WriteAccess {
     /// None: over TCP no client may.
     token: Option<Secret>,
     /// Wrong tokens: whose, and when.
-    failures: Mutex<VecDeque<(IpAddr, Instant)>>,
+    failures: Mutex<VecDeque<(IpAddr, MonoNs)>>,
 }
 
 impl WriteAccess {
@@ -53,10 +53,10 @@ impl WriteAccess {
         &self,
         peer: Peer,
         headers: &HeaderMap,
-        now: Instant,
+        now_ns: MonoNs,
     ) -> Result<(), Problem> {
         if let Peer::Tcp(address) = peer {
-            self.check_token(household(address), headers, now)?;
+            self.check_token(household(address), headers, now_ns)?;
         }
         // A form of another site can send no such body.
         let content_type = headers.get(CONTENT_TYPE);
@@ -70,7 +70,7 @@ impl WriteAccess {
         &self,
         address: IpAddr,
         headers: &HeaderMap,
-        now: Instant,
+        now_ns: MonoNs,
     ) -> Result<(), Problem> {
         let Some(token) = &self.token else {
             return Err(Problem::new(METHOD_NOT_ALLOWED, "no token is configured"));
@@ -78,16 +78,16 @@ impl WriteAccess {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         while failures
             .front()
-            .is_some_and(|(_, at)| now.saturating_duration_since(*at) >= MINUTE)
+            .is_some_and(|(_, at_ns)| now_ns - at_ns >= MINUTE_NS)
         {
             failures.pop_front();
         }
         let mut own = failures.iter().filter(|(of, _)| *of == address);
-        let first = own.next().map(|(_, at)| *at);
+        let first = own.next().map(|(_, at_ns)| *at_ns);
         if own.count() + 1 >= FAILURES_MAX {
             // Also the right one is refused: it must not be told from the others.
-            let since = first.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-            let wait_s = MINUTE.saturating_sub(since).as_secs() + 1;
+            let since_ns = first.map_or(0, |at_ns| now_ns - at_ns);
+            let wait_s = (MINUTE_NS - since_ns) / NS_PER_S + 1;
             let detail = format!("{FAILURES_MAX} wrong tokens came from {address} within a minute");
             let problem = Problem::new(TOO_MANY_FAILURES, detail);
             return Err(problem.retry_after(u32::try_from(wait_s).unwrap_or(60)));
@@ -101,7 +101,7 @@ impl WriteAccess {
         if failures.len() == REMEMBERED_MAX {
             failures.pop_front();
         }
-        failures.push_back((address, now));
+        failures.push_back((address, now_ns));
         Err(Problem::new(TOKEN, "it is another token"))
     }
 }
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn only_the_token_opens_over_tcp_and_the_socket_needs_none() {
         let access = WriteAccess::new(Some(Secret::new("s3cret")));
-        let now = Instant::now();
+        let now = 0;
         let of = |peer, token: &str| word(access.check(peer, &sent(token), now));
         assert_eq!(of(peer("10.0.0.1"), "Bearer s3cret"), "ok");
         assert_eq!(of(peer("10.0.0.1"), "bearer  s3cret"), "ok");
@@ -169,8 +169,7 @@ mod tests {
     #[test]
     fn five_wrong_ones_a_minute_and_then_not_even_the_right_one() {
         let access = WriteAccess::new(Some(Secret::new("s3cret")));
-        let start = Instant::now();
-        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let at = |seconds: i64| seconds * NS_PER_S;
         let of = |address: &str, token: &str, seconds| {
             access.check(peer(address), &sent(token), at(seconds))
         };
@@ -205,7 +204,7 @@ mod tests {
         let of = |content_type: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-            word(access.check(Peer::Unix, &headers, Instant::now()))
+            word(access.check(Peer::Unix, &headers, 0))
         };
         assert_eq!(of("Application/JSON; charset=utf-8"), "ok");
         assert_eq!(of("text/plain"), "not-json");

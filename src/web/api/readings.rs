@@ -1,6 +1,6 @@
 //! A reading of a meter's face is entered, or the last one taken back.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
@@ -108,7 +108,8 @@ async fn sent<T: DeserializeOwned>(api: &Api, request: Request) -> Result<T, Pro
     Query::of(request.uri(), &[])?;
     let peer = request.extensions().get::<Peer>().copied();
     let peer = peer.unwrap_or(Peer::Unix);
-    api.access.check(peer, request.headers(), Instant::now())?;
+    api.access
+        .check(peer, request.headers(), api.source.mono_ns())?;
     let body = timeout(BODY_WITHIN, to_bytes(request.into_body(), BODY_MAX));
     let late = |_| Problem::new(BAD_REQUEST, "the body has not come within 5 s");
     let body: Bytes = body.await.map_err(late)?.map_err(|failed| {
