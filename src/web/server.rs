@@ -15,7 +15,7 @@ use super::connections::{Shared, over};
 use super::doors::{keep_tcp, keep_unix};
 use super::guard::Guard;
 use super::source::Source;
-use super::writers::Writers;
+use super::writers::WriteAccess;
 use crate::config::{Listen, WebSettings};
 use crate::system::priority;
 
@@ -83,7 +83,7 @@ async fn serve(source: Source, doors: Doors, mut ending: watch::Receiver<bool>) 
         settings.listen == Listen::Lan,
         source.clone(),
     );
-    let writers = Writers::new(settings.token.clone());
+    let writers = WriteAccess::new(settings.token.clone());
     let router = api::router(source.clone(), writers, guard, ending.clone());
     let shared = Arc::new(Shared::new(router, ending.clone()));
     let unix = keep_unix(doors.unix_dir.clone(), Arc::clone(&shared), source.clone());

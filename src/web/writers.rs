@@ -24,17 +24,17 @@ const REMEMBERED_MAX: usize = 1_024;
 
 /// Who may change anything.
 #[derive(Debug, Default)]
-pub(super) struct Writers {
+pub(super) struct WriteAccess {
     /// None: over TCP no client may.
     token: Option<Secret>,
     /// Wrong tokens: whose, and when.
     failures: Mutex<VecDeque<(IpAddr, Instant)>>,
 }
 
-impl Writers {
+impl WriteAccess {
     /// Over TCP only those who know `token`.
-    pub(super) fn new(token: Option<Secret>) -> Writers {
-        Writers {
+    pub(super) fn new(token: Option<Secret>) -> WriteAccess {
+        WriteAccess {
             token,
             failures: Mutex::default(),
         }
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn only_the_token_opens_over_tcp_and_the_socket_needs_none() {
-        let writers = Writers::new(Some(Secret::new("s3cret")));
+        let writers = WriteAccess::new(Some(Secret::new("s3cret")));
         let now = Instant::now();
         let of = |peer, token: &str| word(writers.check(peer, &sent(token), now));
         assert_eq!(of(peer("10.0.0.1"), "Bearer s3cret"), "ok");
@@ -160,7 +160,7 @@ mod tests {
         let mut twice = sent("Bearer s3cret");
         twice.append(AUTHORIZATION, HeaderValue::from_static("Bearer s3cret"));
         assert_eq!(word(writers.check(peer("10.0.0.1"), &twice, now)), "token");
-        let without = Writers::new(None);
+        let without = WriteAccess::new(None);
         assert!(!without.is_open_to(peer("10.0.0.1")) && without.is_open_to(Peer::Unix));
         let refused = without.check(peer("10.0.0.1"), &sent("Bearer "), now);
         assert_eq!(word(refused), "method-not-allowed");
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn five_wrong_ones_a_minute_and_then_not_even_the_right_one() {
-        let writers = Writers::new(Some(Secret::new("s3cret")));
+        let writers = WriteAccess::new(Some(Secret::new("s3cret")));
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         let of = |address: &str, token: &str, seconds| {
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_body_that_a_form_could_send_is_refused() {
-        let writers = Writers::new(None);
+        let writers = WriteAccess::new(None);
         let of = |content_type: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -30,7 +30,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::guard::{Guard, guard};
 use super::source::Source;
-use super::writers::Writers;
+use super::writers::WriteAccess;
 use super::{assets, health as probes, metrics};
 
 pub(super) use shared::{Api, Json};
@@ -38,7 +38,7 @@ pub(super) use shared::{Api, Json};
 /// All routes, behind the guard.
 pub(super) fn router(
     source: Source,
-    writers: Writers,
+    writers: WriteAccess,
     of: Guard,
     ending: watch::Receiver<bool>,
 ) -> Router {

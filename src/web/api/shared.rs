@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, Semaphore, watch};
 use super::minutes::KnownMinutes;
 use crate::web::problem::{INTERNAL, Problem};
 use crate::web::source::Source;
-use crate::web::writers::Writers;
+use crate::web::writers::WriteAccess;
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ pub(in crate::web) struct Api {
     /// The minutes that streams have told.
     pub(super) minutes: KnownMinutes,
     /// Who may change anything.
-    pub(super) writers: Arc<Writers>,
+    pub(super) writers: Arc<WriteAccess>,
     /// Held by the one request that is changing something.
     pub(super) writing: Arc<Mutex<()>>,
     /// The daemon ends.
