@@ -43,9 +43,9 @@ end() {
 	pid=''
 	rm -rf "$work/queue"
 }
-pulses() { # counted so far
+pulses() { # counted so far by the meters: those of days and months stand deeper
 	"$program" --config-dir "$work" --queue-dir "$work/queue" status --json 2>/dev/null |
-		awk '/"pulses":/ { gsub(/[^0-9]/, ""); sum += $0 } END { print sum + 0 }'
+		awk '/^      "pulses":/ { gsub(/[^0-9]/, ""); sum += $0 } END { print sum + 0 }'
 }
 # CPU nanoseconds, voluntary and other context switches of all threads.
 cost() {
