@@ -292,9 +292,11 @@ pub(crate) fn addresses(bytes: &[u8]) {
         };
         if let Some(chosen) = proxy::chosen(&base, &variable) {
             let shown = chosen.shown();
-            let hidden = named
-                .rsplit_once('@')
-                .is_some_and(|(user, rest)| user.contains("S3CRET") && !rest.contains("S3CRET"));
+            // Only what stands where a password does is one: a scheme of that name is shown.
+            let hidden = named.rsplit_once('@').is_some_and(|(before, rest)| {
+                let (scheme, user) = before.split_once("://").unwrap_or(("", before));
+                user.contains("S3CRET") && ![scheme, rest].iter().any(|of| of.contains("S3CRET"))
+            });
             assert!(!hidden || !shown.contains("S3CRET"), "{named}: {shown}");
         }
     }
