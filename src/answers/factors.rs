@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{DatedFactor, MeterSettings};
+use crate::energy::derived::Balance;
 use crate::energy::factors::{Factor, FactorHistory};
 use crate::energy::periods::{Calendar, Period, PeriodUnit};
+use crate::energy::quantity::PulseWorth;
 use crate::journal::{CountedParts, Grain, JournalError, ReadFrom, Reader};
-use crate::model::{QUARTER_S, Spans};
+use crate::model::{QUARTER_S, Role, Spans};
 
 /// Of all configured meters, by name.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +39,14 @@ impl Factors {
         Ok(Factors {
             by_meter: present.iter().map(of_meter).collect(),
         })
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_histories<const N: usize>(histories: [(&str, FactorHistory); N]) -> Factors {
+        let by_meter = histories.map(|(meter, history)| (meter.to_owned(), history));
+        Factors {
+            by_meter: by_meter.into(),
+        }
     }
 
     /// Those of a meter.
@@ -90,10 +100,34 @@ impl Factors {
     /// The energy of split parts: pulses that were counted before a change keep what they had. None: what some of them were
     /// worth is not known.
     pub fn energy_wh(&self, starts_s: &[i64], parts: &CountedParts) -> Option<f64> {
+        let each = self.each_worth(starts_s, parts);
+        each.map(|(pulses, imp_per_kwh)| energy_wh(pulses, imp_per_kwh))
+            .sum()
+    }
+
+    /// Adds the same to the energy of the house, as far as it is known.
+    pub fn add_to(
+        &self,
+        balance: &mut Balance,
+        role: Role,
+        (starts_s, parts): (&[i64], &CountedParts),
+    ) {
+        for (pulses, imp_per_kwh) in self.each_worth(starts_s, parts) {
+            if let Some(imp_per_kwh) = imp_per_kwh {
+                balance.add(role, pulses, PulseWorth::of_kwh(imp_per_kwh));
+            }
+        }
+    }
+
+    /// Pulses of split parts, and how many of them were a kWh then.
+    fn each_worth<'a>(
+        &self,
+        starts_s: &'a [i64],
+        parts: &'a CountedParts,
+    ) -> impl Iterator<Item = (i64, Option<f64>)> + use<'a> {
         let history = self.of(&parts.meter);
         let each = starts_s.iter().zip(&parts.pulses);
-        each.map(|(start_s, pulses)| Some(*pulses as f64 * 1_000.0 / history.at(*start_s)?))
-            .sum()
+        each.map(move |(start_s, pulses)| (*pulses, history.at(*start_s)))
     }
 
     /// Local days in which a factor changes.
@@ -105,6 +139,11 @@ impl Factors {
         });
         Spans::new(days)
     }
+}
+
+/// The energy of so many pulses; None: what one is worth is not known.
+pub fn energy_wh(pulses: i64, imp_per_kwh: Option<f64>) -> Option<f64> {
+    imp_per_kwh.map(|imp_per_kwh| pulses as f64 * 1_000.0 / imp_per_kwh)
 }
 
 fn factor(dated: &DatedFactor, calendar: &Calendar) -> Factor {
@@ -140,9 +179,7 @@ mod tests {
             },
         ];
         let history = FactorHistory::new(&kept, &[], Some(800.0));
-        let factors = Factors {
-            by_meter: [("Import".to_owned(), history)].into(),
-        };
+        let factors = Factors::of_histories([("Import", history)]);
         let day = |n: i64| midnight_s + n * 86_400;
         let cut_s = day(1) + 4_500;
         assert_eq!(

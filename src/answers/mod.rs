@@ -8,6 +8,7 @@
 //! `/api/v1/lines` is what `watch` and `tune` read.
 
 pub mod ask;
+pub mod counted_span;
 pub mod entering;
 pub mod events;
 pub mod factors;

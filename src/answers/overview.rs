@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::counted_span::CountedSpan;
+pub use super::counted_span::{HouseEnergy, MeterEnergy};
 use super::factors::Factors;
 use super::now::{NowAnswer, NowMeterAnswer};
 use crate::config::MeterSettings;
@@ -11,9 +13,6 @@ use crate::energy::periods::{Calendar, Period, PeriodUnit};
 use crate::energy::quantity::PulseWorth;
 use crate::journal::{Grain, JournalError, Reader};
 use crate::model::{Role, SIMULATED_IMP_PER_KWH, WallNs};
-
-/// Seconds at the edges of what is watched that are not known.
-const EDGES_S: i64 = 5;
 
 /// The whole.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -58,17 +57,6 @@ pub struct MeterOverview {
     pub counted: ByPeriod<MeterEnergy>,
 }
 
-/// What a meter has counted in a period.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct MeterEnergy {
-    /// Pulses; None: none were counted, and its line was not watched.
-    pub pulses: Option<i64>,
-    /// In watt-hours; None: that, or what a pulse is worth is not known.
-    pub energy_wh: Option<f64>,
-    /// All meters were watched for all of the period that has passed since counting began.
-    pub complete: bool,
-}
-
 /// The house.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HouseOverview {
@@ -79,19 +67,6 @@ pub struct HouseOverview {
     /// Its energy.
     #[serde(flatten)]
     pub energy: ByPeriod<HouseEnergy>,
-}
-
-/// The energy of the house in a period.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct HouseEnergy {
-    /// What it used, in watt-hours.
-    pub house_wh: Option<f64>,
-    /// What it used of its own generation.
-    pub self_wh: Option<f64>,
-    /// The share of the house that was generated, 0 to 1.
-    pub autarky: Option<f64>,
-    /// The share of generation that the house used, 0 to 1.
-    pub self_rate: Option<f64>,
 }
 
 /// What a command reads of `/api/v1/energy`.
@@ -226,42 +201,26 @@ impl Overview {
             let (starts_s, parts) =
                 factors.counted_parts(reader, (&span_s, Grain::Day), calendar, at_s)?;
             let passed_s = span.end_s.min(at_s) - span.start_s.max(since_s);
-            let watched_s = |meter: &MeterSettings| {
-                let mut parts = parts.iter();
-                let counted = parts.find(|counted| counted.meter == meter.name);
-                counted.map_or(0, |counted| counted.watched_s.iter().sum())
-            };
-            let is_watched = |meter| watched_s(meter) + EDGES_S >= passed_s;
-            let complete = !parts.is_empty() && meters.iter().all(is_watched);
-            counted.push((starts_s, parts, complete));
+            counted.push(CountedSpan::new(starts_s, parts, &present, passed_s));
         }
-        let of_meter = |meter: &MeterSettings, n: usize| {
-            let (starts_s, parts, complete) = &counted[n];
-            let mut parts = parts.iter();
-            let parts = parts.find(|counted| counted.meter == meter.name);
-            let sum = |column: &[i64]| column.iter().sum::<i64>();
-            let total = parts.map(|parts| (sum(&parts.pulses), sum(&parts.watched_s)));
-            let known = total.filter(|(pulses, watched_s)| *pulses > 0 || *watched_s > 0);
-            let pulses = known.map(|(pulses, _)| pulses);
-            MeterEnergy {
-                pulses,
-                energy_wh: pulses.and_then(|_| factors.energy_wh(starts_s, parts?)),
-                complete: *complete,
-            }
-        };
-        let meters = meters.iter().map(|meter| MeterOverview {
-            meter: meter.name.clone(),
+        let worths = || meters.iter().zip(&present);
+        let houses = [0, 1, 2].map(|n| {
+            let roles = worths().map(|(meter, (name, worth))| (name.as_str(), meter.role, *worth));
+            counted[n].house(&factors, roles)
+        });
+        let meters = worths().map(|(meter, (name, imp_per_kwh))| MeterOverview {
+            meter: name.clone(),
             role: meter.role,
-            imp_per_kwh: worth(meter),
+            imp_per_kwh: *imp_per_kwh,
             power_w: None,
             is_bound: false,
-            counted: ByPeriod::of([0, 1, 2].map(|n| of_meter(meter, n))),
+            counted: ByPeriod::of([0, 1, 2].map(|n| counted[n].energy(&factors, name))),
         });
         let meters: Vec<MeterOverview> = meters.collect();
         let house = has_all_roles(&meters).then(|| HouseOverview {
             power_w: None,
             self_w: None,
-            energy: ByPeriod::of([0, 1, 2].map(|n| HouseEnergy::of(&meters, n))),
+            energy: ByPeriod::of(houses),
         });
         Ok(Overview {
             at_ns,
@@ -290,7 +249,7 @@ impl Overview {
                 energy.add(more, meter.imp_per_kwh);
             }
         }
-        let today = HouseEnergy::of(&self.meters, 0);
+        let today = house_today(&self.meters);
         if let Some(house) = &mut self.house {
             (house.power_w, house.self_w) = (now.flow.house_w, now.flow.self_w);
             house.energy.today = today;
@@ -318,45 +277,20 @@ fn has_all_roles(meters: &[MeterOverview]) -> bool {
     has(Role::Import) && has(Role::Export) && has(Role::Generation)
 }
 
-impl MeterEnergy {
-    /// Adds pulses, which are worth this now; the line is watched.
-    fn add(&mut self, pulses: i64, imp_per_kwh: Option<f64>) {
-        let was_known = self.pulses.is_some();
-        self.pulses = Some(self.pulses.unwrap_or(0) + pulses);
-        let more_wh = imp_per_kwh.map(|imp_per_kwh| wh(pulses, imp_per_kwh));
-        self.energy_wh = match was_known {
-            true => self.energy_wh.zip(more_wh).map(|(wh, more)| wh + more),
-            false => more_wh,
-        };
+/// The house of today, by what the meters' pulses are worth now.
+fn house_today(meters: &[MeterOverview]) -> HouseEnergy {
+    let pulses = |meter: &MeterOverview| meter.counted.today.pulses;
+    if !meters.iter().any(|meter| pulses(meter).is_some()) {
+        return HouseEnergy::default();
     }
-}
-
-impl HouseEnergy {
-    /// Of what the meters have counted in the period at `n`.
-    fn of(meters: &[MeterOverview], n: usize) -> HouseEnergy {
-        let mut balance = Balance::default();
-        let pulses = |meter: &MeterOverview| meter.counted.each()[n].pulses;
-        if !meters.iter().any(|meter| pulses(meter).is_some()) {
-            return HouseEnergy::default();
-        }
-        for meter in meters {
-            let worth = meter.imp_per_kwh.map(PulseWorth::of_kwh);
-            if let Some((role, worth)) = meter.role.zip(worth) {
-                balance.add(role, pulses(meter).unwrap_or(0), worth);
-            }
-        }
-        let wh = |kwh: Option<f64>| kwh.map(|kwh| kwh * 1_000.0);
-        HouseEnergy {
-            house_wh: wh(balance.house_kwh()),
-            self_wh: wh(balance.self_consumption_kwh()),
-            autarky: balance.autarky(),
-            self_rate: balance.self_consumption_rate(),
+    let mut balance = Balance::default();
+    for meter in meters {
+        let worth = meter.imp_per_kwh.map(PulseWorth::of_kwh);
+        if let Some((role, worth)) = meter.role.zip(worth) {
+            balance.add(role, pulses(meter).unwrap_or(0), worth);
         }
     }
-}
-
-fn wh(pulses: i64, imp_per_kwh: f64) -> f64 {
-    pulses as f64 * 1_000.0 / imp_per_kwh
+    HouseEnergy::of(&balance)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{JournalError, OpContext};
 use crate::model::{IdRange, LossCause, MeterRow, PulseGaps, View, WallNs, WindowCount};
 
 /// What was counted of one meter.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CountedParts {
     /// The meter's name.
     pub meter: String,

@@ -8,8 +8,7 @@ use crate::energy::quantity::PulseWorth;
 use crate::live::{LineLive, Snapshot, Stamps};
 use crate::model::{MonoNs, NS_PER_MS, Role, SIMULATED_IMP_PER_KWH};
 
-/// Seconds at the edges of what is watched that are not known.
-pub(super) const EDGES_S: i64 = 5;
+pub(super) use crate::answers::counted_span::EDGES_S;
 
 /// All configured meters, in the order of the configuration.
 #[derive(Debug, Clone)]
@@ -130,11 +129,6 @@ fn widths_ms(line: &LineLive) -> (String, Vec<f64>) {
 /// A power to a tenth of a watt.
 pub(super) fn rounded(power_w: f64) -> f64 {
     (power_w * 10.0).round() / 10.0
-}
-
-/// The energy of so many pulses; None: what one is worth is not known.
-pub(super) fn energy_wh(pulses: i64, imp_per_kwh: Option<f64>) -> Option<f64> {
-    imp_per_kwh.map(|imp_per_kwh| pulses as f64 * 1_000.0 / imp_per_kwh)
 }
 
 /// The power between two pulses that are so far apart; None: what a pulse is worth is not known.

@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::part_sums::WorthSums;
+use crate::answers::factors::energy_wh;
+use crate::answers::overview::HouseEnergy;
 use crate::energy::derived::Balance;
 use crate::model::Role;
-use crate::web::present::energy_wh;
 
 /// Pulses, and the energy that they mean.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -37,22 +38,16 @@ impl Count {
 /// What is derived of the sums of a span.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Derived {
-    house_wh: Option<f64>,
-    self_wh: Option<f64>,
-    autarky: Option<f64>,
-    self_rate: Option<f64>,
+    #[serde(flatten)]
+    house: HouseEnergy,
     meters_disagree: bool,
     why: Option<&'static str>,
 }
 
 impl Derived {
     pub(super) fn of(balance: &Balance, roles: &[Role]) -> Derived {
-        let wh = |kwh: Option<f64>| kwh.map(|kwh| kwh * 1_000.0);
         Derived {
-            house_wh: wh(balance.house_kwh()),
-            self_wh: wh(balance.self_consumption_kwh()),
-            autarky: balance.autarky(),
-            self_rate: balance.self_consumption_rate(),
+            house: HouseEnergy::of(balance),
             meters_disagree: balance.disagreement().is_some(),
             why: why(roles),
         }

@@ -8,8 +8,9 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use crate::answers::factors::energy_wh;
 use crate::journal::{CountedParts, Grain};
-use crate::web::present::{EDGES_S, PresentMeter, energy_wh, rounded};
+use crate::web::present::{EDGES_S, PresentMeter, rounded};
 use crate::web::problem::{BUSY, Problem};
 use crate::web::source::Source;
 
