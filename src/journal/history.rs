@@ -84,17 +84,26 @@ impl Reader {
     }
 
     /// When counting began, in seconds since 1970: with the first hour that has pulses, or in it, where lines were watched
-    /// from then on. None: nothing is counted yet.
+    /// from then on. As long as no window is counted yet: with the oldest pulse. None: there is none, or its time is not
+    /// known.
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn counting_since_s(&self) -> Result<Option<i64>, JournalError> {
-        let Some(first_s) = self.first_window(View::Hour)? else {
-            return Ok(None);
+    pub fn counting_since_s(&mut self) -> Result<Option<i64>, JournalError> {
+        let (hour_s, first_s) = match self.first_window(View::Hour)? {
+            Some(hour_s) => (hour_s, hour_s),
+            None => {
+                let oldest = self.bounds()?.map(|bounds| bounds.first);
+                let stamp_ns = oldest.map(|oldest| self.stamp_of(oldest)).transpose()?;
+                let Some(first_s) = stamp_ns.flatten().map(WallNs::s) else {
+                    return Ok(None);
+                };
+                (View::Hour.floor_s(first_s), first_s)
+            }
         };
         let watched = self.watched(i64::MIN, i64::MAX)?;
         let begins_s = watched.iter().map(|(_, begins_s, _)| *begins_s).min();
-        let is_in_it = |begins_s: &i64| View::Hour.floor_s(*begins_s) == first_s;
+        let is_in_it = |begins_s: &i64| View::Hour.floor_s(*begins_s) == hour_s;
         Ok(Some(begins_s.filter(is_in_it).unwrap_or(first_s)))
     }
 

@@ -42,6 +42,31 @@ fn every(step_s: i64, count: i64) -> Vec<Pulse> {
 }
 
 #[test]
+fn counting_began_with_the_oldest_pulse_before_any_window_is_counted() {
+    let mut bench = Bench::new(|_| {});
+    assert_eq!(bench.reader().counting_since_s().unwrap(), None);
+    bench.push(pending(
+        vec![segment(0, WALL, Trust::Provisional)],
+        every(700, 3),
+    ));
+    bench.writer.step();
+    assert_eq!(bench.reader().counting_since_s().unwrap(), None);
+    bench.push(pending(
+        vec![segment(0, WALL, Trust::Synchronised)],
+        Vec::new(),
+    ));
+    bench.writer.step();
+    assert_eq!(sums(&bench, 1), [0; 3]);
+    let oldest_s = bench.stamps()[0].1.s();
+    assert_eq!(bench.reader().counting_since_s().unwrap(), Some(oldest_s));
+    bench.clock.advance(3_600 * NS_PER_S);
+    bench.close();
+    assert_eq!(sums(&bench, 1), [3; 3]);
+    let hour_s = View::Hour.floor_s(oldest_s);
+    assert_eq!(bench.reader().counting_since_s().unwrap(), Some(hour_s));
+}
+
+#[test]
 fn pulses_are_counted_when_they_are_durable_and_not_before() {
     let mut bench = Bench::new(|_| {});
     let settled = segment(0, WALL, Trust::Assumed);
