@@ -193,15 +193,20 @@ mod tests {
     use crate::model::WallNs;
     use crate::model::{LineNow, NS_PER_MS};
 
-    /// A meter of 1,000 imp/kWh, watched from `from_s` on, with pulses of earlier runs and of this one (in seconds).
-    fn rate(from_s: i64, earlier: &[i64], own: &[i64]) -> PulseRate {
+    /// A meter with 200 ms between two pulses, and its line.
+    fn meter() -> (MeterSettings, LineLive) {
         let mut settings = MeterSettings::plain("Import");
         settings.filter.min_interval_ns = 200 * NS_PER_MS;
         let now = LineNow {
             since_ns: WallNs(0),
             why: None,
         };
-        let mut line = LineLive::new("Import", now);
+        (settings, LineLive::new("Import", now))
+    }
+
+    /// A meter of 1,000 imp/kWh, watched from `from_s` on, with pulses of earlier runs and of this one (in seconds).
+    fn rate(from_s: i64, earlier: &[i64], own: &[i64]) -> PulseRate {
+        let (settings, mut line) = meter();
         line.watched_from_ns = from_s * NS_PER_S;
         own.iter().for_each(|s| line.stamps.push(s * NS_PER_S));
         let mut stamps = Stamps::default();
@@ -252,13 +257,7 @@ mod tests {
 
     #[test]
     fn no_more_is_shown_than_the_filter_lets_through() {
-        let mut settings = MeterSettings::plain("Import");
-        settings.filter.min_interval_ns = 200 * NS_PER_MS;
-        let now = LineNow {
-            since_ns: WallNs(0),
-            why: None,
-        };
-        let mut line = LineLive::new("Import", now);
+        let (settings, mut line) = meter();
         // Some are put back by number, closer than any the filter lets through.
         (0..20).for_each(|n| line.stamps.push(n * 100 * NS_PER_MS));
         let worth = PulseWorth::of_kwh(1_000.0);

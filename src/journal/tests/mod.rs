@@ -59,8 +59,8 @@ impl Bench {
         Bench::open(tempfile::tempdir().unwrap(), "boot", change)
     }
 
-    /// The same journal in another boot.
-    pub(in crate::journal) fn reboot(self, boot_id: &str) -> Bench {
+    /// Ends the run; its directory stays.
+    pub(in crate::journal) fn into_dir(self) -> tempfile::TempDir {
         let Bench {
             dir,
             writer,
@@ -68,6 +68,12 @@ impl Bench {
             ..
         } = self;
         drop((writer, durable));
+        dir
+    }
+
+    /// The same journal in another boot.
+    pub(in crate::journal) fn reboot(self, boot_id: &str) -> Bench {
+        let dir = self.into_dir();
         Bench::open(dir, boot_id, |_| {})
     }
 
@@ -278,13 +284,7 @@ fn ids_are_never_given_twice_and_totals_outlive_the_pulses() {
         "{loss:?}"
     );
     bench.writer.finish().unwrap();
-    let Bench {
-        dir,
-        writer,
-        durable,
-        ..
-    } = bench;
-    drop((writer, durable));
+    let dir = bench.into_dir();
     let journal = Journal::open(dir.path(), &names(), "boot", WALL).unwrap();
     assert_eq!(journal.newest(), PulseId(20_000));
 }

@@ -133,13 +133,7 @@ proptest! {
 
 /// Makes the journal one of the schema before quarters were.
 fn make_older(bench: Bench) -> tempfile::TempDir {
-    let Bench {
-        dir,
-        writer,
-        durable,
-        ..
-    } = bench;
-    drop((writer, durable));
+    let dir = bench.into_dir();
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
     open::connect(&file_in(dir.path()), flags)
         .unwrap()
