@@ -11,10 +11,10 @@ use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
 
 use super::api::Api;
-use super::present::Present;
 use super::problem::Problem;
 use super::query::Query;
 use super::served::Served;
+use crate::answers::present::Present;
 use crate::model::NS_PER_S;
 use crate::status::Status;
 

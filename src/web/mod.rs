@@ -18,7 +18,6 @@ mod health;
 mod listen;
 mod metrics;
 mod networks;
-mod present;
 mod problem;
 mod query;
 mod served;

@@ -3,12 +3,13 @@
 use serde::Serialize;
 
 use super::csv;
+use crate::answers::counted_span::EDGES_S;
+use crate::answers::present::{PresentMeter, gap_power_w, rounded};
 use crate::energy::factors::FactorHistory;
 use crate::energy::power::steps;
 use crate::energy::quantity::PulseWorth;
 use crate::journal::{CountedParts, MeterPulses};
 use crate::model::{NS_PER_S, Spans, WallNs};
-use crate::web::present::{EDGES_S, PresentMeter, gap_power_w, rounded};
 
 /// One meter in windows.
 #[derive(Debug, Clone, PartialEq, Serialize)]

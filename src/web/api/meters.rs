@@ -10,6 +10,7 @@ use super::derived::Count;
 use super::head::{Head, rfc3339};
 use super::now::{Now, day};
 use super::{Api, Json, csv};
+use crate::answers::present::{Present, role_word};
 use crate::answers::registers::{self, Register};
 use crate::config::MeterSettings;
 use crate::energy::register::base;
@@ -17,7 +18,6 @@ use crate::model::{NS_PER_S, Role};
 use crate::status::line::LineStatus;
 use crate::status::{LossStatus, MeterStatus, Status, judgement::FilterStatus};
 use crate::web::guard::Peer;
-use crate::web::present::{Present, role_word};
 use crate::web::problem::Problem;
 use crate::web::query::Query;
 

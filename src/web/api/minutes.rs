@@ -8,9 +8,10 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use crate::answers::counted_span::EDGES_S;
 use crate::answers::factors::energy_wh;
+use crate::answers::present::{PresentMeter, rounded};
 use crate::journal::{CountedParts, Grain};
-use crate::web::present::{EDGES_S, PresentMeter, rounded};
 use crate::web::problem::{BUSY, Problem};
 use crate::web::source::Source;
 

@@ -7,13 +7,14 @@ use serde::Serialize;
 use super::derived::{Count, Derived};
 use super::head::{Head, rfc3339};
 use super::health::Health;
+use crate::answers::counted_span::EDGES_S;
+use crate::answers::present::{Present, PresentMeter, role_word, rounded};
 use crate::energy::derived::{Balance, LivePower, MeanPower, live_power};
 use crate::energy::periods::{Period, PeriodUnit};
 use crate::journal::Grain;
 use crate::model::{NS_PER_S, Role, Spans, WallNs};
 use crate::status::Status;
 use crate::web::day_read::DayRead;
-use crate::web::present::{EDGES_S, Present, PresentMeter, role_word, rounded};
 use crate::web::source::Source;
 
 /// What was counted of the day is read again after this.

@@ -1,9 +1,9 @@
 //! What a meter has counted in the parts of a span, and what that was worth. Pure.
 
 use crate::answers::factors::energy_wh;
+use crate::answers::present::{PresentMeter, gap_power_w};
 use crate::energy::factors::FactorHistory;
 use crate::journal::CountedParts;
-use crate::web::present::{PresentMeter, gap_power_w};
 
 /// Pulses by what one of them was worth: pulses for one kWh, None: not known. One entry, unless that has changed.
 #[derive(Debug, Clone, Default, PartialEq)]
