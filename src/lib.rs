@@ -22,6 +22,7 @@
 //! | [`intake`] | The queue in memory between capture and the journal. |
 //! | [`energy`] | What pulses mean: power and flow, house load, local days, money, the register. |
 //! | [`journal`] | The SQLite file that keeps every pulse, and the marks of what is durable and delivered. |
+//! | [`tls`] | Secure connections: which certificates are trusted. |
 //! | [`influx`] | A small InfluxDB 2 client that knows nothing of the rest. |
 //! | [`server`] | What all who speak with the server share: connection, meaning of answers, waits. |
 //! | [`deliver`] | From the journal to a server: batches, verdicts, retries, what is delivered. |
@@ -67,6 +68,7 @@ pub mod start;
 pub mod status;
 pub mod system;
 pub mod text;
+pub mod tls;
 pub mod tune;
 pub mod verify;
 pub mod watch;

@@ -32,7 +32,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("energy", &["model"]),
     ("tune", &["text", "model", "config", "capture"]),
-    ("influx", &["text"]),
+    ("tls", &[]),
+    ("influx", &["text", "tls"]),
     (
         "server",
         &["model", "clock", "config", "influx", "journal", "live"],
