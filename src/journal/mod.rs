@@ -32,6 +32,8 @@
 //!   days_from_s)`: the same by quarters of an hour, and by local days of the newest zone; no server has them. Like
 //!   windows they tell the shortest and the longest gap between pulses.
 //! * `factor(meter, from_s, imp_per_kwh)`: how many pulses of a meter were one kWh, from when on.
+//! * `mqtt_meter(slug, meter, line, pulses, amount, pulses_per_unit)` and `mqtt_topic(topic)`: by which names meters
+//!   are published, and where something stands at the broker.
 //! * `hour_ids(start_s, first_id, last_id)`: between which ids the pulses of an hour are found.
 //! * `watched(meter, begins_s, ends_s)`: when the meter's line was watched without a break: the
 //!   journal knows all of a window that lies in there.
@@ -107,6 +109,7 @@ pub use tables::days::FilledFrom;
 pub use tables::deliveries::{DeliveryNews, DestinationState, ExpiredPulse, RefusedPulse};
 pub use tables::ledger::LedgerEntry;
 pub use tables::meters::MeterTotals;
+pub use tables::mqtt::{MqttKeeper, MqttKept, MqttMeter};
 pub use tables::pulses::{Page, StoredPulse};
 pub use tables::quarantine::{Quarantine, Quarantined};
 pub use tables::readings::Registers;
