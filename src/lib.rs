@@ -36,6 +36,7 @@
 //! | [`answers`] | The answers that commands and the API share, and how a command asks the daemon that runs. |
 //! | [`watch`] | What comes on lines at this moment: free ones, and through the daemon its own. |
 //! | [`web`] | The daemon's HTTP server: the page, its API, metrics and health. |
+//! | [`mqtt`] | Publishes how everything stands by MQTT, and tells Home Assistant what there is. |
 //! | [`system`] | systemd (ready, alive, descriptors kept over a restart) and signals. |
 //! | [`owner`] | Whose a directory is, and how root works in it. |
 //! | [`config`] | Settings: what the configuration says, checked and typed. |
@@ -60,6 +61,7 @@ pub mod intake;
 pub mod journal;
 pub mod live;
 pub mod model;
+pub mod mqtt;
 pub mod owner;
 pub mod reconcile;
 pub mod server;

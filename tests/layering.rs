@@ -82,7 +82,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "verify",
         &[
             "text", "civil", "model", "clock", "config", "capture", "journal", "influx", "owner",
-            "import", "setup", "status", "answers",
+            "import", "setup", "status", "answers", "mqtt",
+        ],
+    ),
+    (
+        "mqtt",
+        &[
+            "model", "clock", "config", "energy", "live", "journal", "status", "answers", "tls",
+            "setup", "system",
         ],
     ),
     ("watch", &["model", "clock", "config", "capture", "answers"]),
@@ -101,6 +108,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "status",
             "live",
             "system",
+            "mqtt",
             "web",
         ],
     ),

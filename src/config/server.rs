@@ -17,7 +17,7 @@ const EXAMPLES: [&str; 2] = [
 ];
 
 /// What a file of certificates holds.
-const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
+pub(super) const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
 /// Whether there is a server to send to.
 #[derive(Debug, Clone, PartialEq)]

@@ -46,6 +46,7 @@ impl Status {
         let delivery = now.delivery.as_deref().zip(now.views.as_deref());
         let mut status = Status::of(&meters, &now.journal, delivery, &told, at_ns);
         (status.waiting, status.notices) = (now.waiting, now.notices.to_vec());
+        status.notices.extend(now.broker.as_deref().cloned());
         status.disk = disk(&now.journal);
         status
     }

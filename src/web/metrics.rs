@@ -25,7 +25,7 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 const J_PER_KWH: f64 = 3.6e6;
 
 /// Conditions that are shown also while they do not hold.
-const CONDITIONS: [(&str, &str); 19] = [
+const CONDITIONS: [(&str, &str); 22] = [
     ("line_not_read", "critical"),
     ("journal_fails", "critical"),
     ("disk_stalled", "critical"),
@@ -43,6 +43,9 @@ const CONDITIONS: [(&str, &str); 19] = [
     ("configuration_wrong", "warning"),
     ("server_unusable", "warning"),
     ("page_not_reachable", "warning"),
+    ("mqtt_unreachable", "warning"),
+    ("mqtt_refused", "warning"),
+    ("mqtt_topic_refused", "warning"),
     ("configuration_differs", "info"),
     ("not_running", "critical"),
 ];
