@@ -17,6 +17,7 @@ pub mod fake_influx;
 pub mod gpio;
 pub mod influxd;
 pub mod management_cases;
+pub(crate) mod mosquitto;
 pub mod port;
 pub mod program;
 pub mod remote;
