@@ -1,4 +1,5 @@
-//! The files in `dist/grafana`: what Grafana reads of them is there, and in its own form.
+//! The files in `dist/grafana`: what Grafana reads of them is there, in its own form, and fits together with the compose
+//! file.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +47,10 @@ fn dashboards() -> Vec<Dashboard> {
     let found: Vec<Dashboard> = files().iter().map(|path| Dashboard::read(path)).collect();
     assert!(!found.is_empty());
     found
+}
+
+fn yaml(path: &Path) -> Value {
+    serde_yaml_ng::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
 fn text(value: &Value) -> &str {
@@ -182,4 +187,46 @@ fn grafanas_own_schema_takes_the_dashboards() {
     fs::write(&path, wrong.to_string()).unwrap();
     let (code, said) = outcome(Command::new(&checker).arg(&path));
     assert!(code == 1 && said.contains("unexpected field"), "{said}");
+}
+
+#[test]
+fn the_compose_file_shows_the_dashboard() {
+    let container = Path::new(CLONE).join("dist/container");
+    let grafana = &yaml(&container.join("compose.yaml"))["services"]["grafana"];
+    let mut mounted: BTreeMap<&str, PathBuf> = BTreeMap::new();
+    for volume in grafana["volumes"].as_array().unwrap() {
+        let mut parts = text(volume).split(':');
+        let (from, to) = (parts.next().unwrap(), parts.next().unwrap());
+        if from.starts_with('.') {
+            assert_eq!(parts.next(), Some("ro"), "{volume}");
+            let from = container.join(from);
+            assert!(from.is_file(), "{volume}");
+            mounted.insert(to, from);
+        }
+    }
+    let provisioned = |kind: &str| {
+        let path = format!("/etc/grafana/provisioning/{kind}/powerlogger.yaml");
+        yaml(&mounted[path.as_str()])
+    };
+    // The dashboards lie where Grafana looks for them.
+    let path = text(&provisioned("dashboards")["providers"][0]["options"]["path"]).to_owned();
+    let shown: Vec<&&str> = mounted.keys().filter(|to| to.starts_with(&path)).collect();
+    assert_eq!(shown, [&format!("{path}/powerlogger.json").as_str()]);
+
+    let source = &provisioned("datasources")["datasources"][0];
+    let board = Dashboard::read(&folder().join("powerlogger.json"));
+    assert_eq!(source["type"], board.variables()[0]["query"]);
+    assert_eq!(source["jsonData"]["version"], "Flux");
+    // All that is put in from outside is given by the compose file.
+    let environment = grafana["environment"].as_object().unwrap();
+    let written = source.to_string();
+    let variables: Vec<&str> = written
+        .split('$')
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    assert_eq!(variables.len(), 3);
+    for name in variables {
+        assert!(environment.contains_key(name), "{name}");
+    }
 }
