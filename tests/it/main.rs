@@ -22,6 +22,7 @@ mod import;
 mod influx_contract;
 mod influx_management_contract;
 mod install;
+mod integrations;
 mod main_job;
 mod packages;
 mod page;
