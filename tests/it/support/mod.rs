@@ -21,6 +21,7 @@ pub mod influxd;
 pub mod management_cases;
 pub mod port;
 pub mod program;
+pub mod prometheus;
 pub mod remote;
 pub mod tls;
 pub mod views;
