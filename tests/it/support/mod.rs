@@ -6,6 +6,7 @@
     reason = "nothing outside the tests sees it"
 )]
 
+pub mod browser;
 pub mod daemon;
 pub mod disk;
 #[allow(
