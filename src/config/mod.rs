@@ -21,6 +21,7 @@ pub mod text;
 pub mod token;
 pub mod watch;
 
+mod ca_file;
 mod classic;
 mod clock;
 mod dated_factors;

@@ -1,15 +1,14 @@
 //! `[mqtt]`: the broker, what is published there, and by which names.
 
 use std::fmt;
-use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
+use super::ca_file;
 use super::given::Given;
 use super::key::key;
 use super::secret::Secret;
 use super::section::Section;
-use super::server::CERTIFICATE;
 
 /// The ports of MQTT and of MQTT over TLS (IANA: `mqtt`, `secure-mqtt`).
 const PORTS: [(&str, u16, bool); 2] = [("mqtt", 1883, false), ("mqtts", 8883, true)];
@@ -78,6 +77,16 @@ pub enum Language {
     German,
 }
 
+impl Language {
+    /// The word in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Language::English => "en",
+            Language::German => "de",
+        }
+    }
+}
+
 impl MqttSettings {
     /// Why simulated pulses are not published with these settings; None: they are.
     pub(super) fn not_for_simulated(&self) -> Option<String> {
@@ -112,13 +121,13 @@ pub(super) fn read(s: &mut Section<'_>, dir: &Path) -> Option<MqttSettings> {
         10,
         1..=3_600,
     );
-    let ca_file = s.text_if_set(key(
+    let certificates = s.text_if_set(key(
         "mqtt.ca_file",
         "certificates (PEM) to trust beside the system's",
     ));
     let language = s.choice(
         key("mqtt.language", "the language of names in Home Assistant"),
-        &[("en", Language::English), ("de", Language::German)],
+        &[Language::English, Language::German].map(|language| (language.as_str(), language)),
     );
     let url = url.filter(|url| !url.text.trim().is_empty())?;
     let broker = match parse(url.text.trim()) {
@@ -140,9 +149,9 @@ pub(super) fn read(s: &mut Section<'_>, dir: &Path) -> Option<MqttSettings> {
         let message = "it is mqtt.discovery_prefix already: values have a prefix of their own";
         s.complain(&prefix, message);
     }
-    let ca_file = ca_file.map(|given| {
+    let ca_file = certificates.map(|given| {
         let path = dir.join(&given.text);
-        if let Err(why) = check_ca_file(&path) {
+        if let (true, Err(why)) = (broker.is_tls, ca_file::check(&path)) {
             s.complain(&given, why);
         }
         path
@@ -273,17 +282,6 @@ fn check_prefix(prefix: &str) -> Result<(), String> {
         ));
     }
     Ok(())
-}
-
-fn check_ca_file(path: &Path) -> Result<(), String> {
-    let shown = path.display();
-    let text =
-        fs::read_to_string(path).map_err(|error| format!("{shown} cannot be read: {error}"))?;
-    if text.contains(CERTIFICATE) {
-        Ok(())
-    } else {
-        Err(format!("{shown} holds no certificate (PEM)"))
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Where the broker is, as people write it.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
@@ -98,7 +99,10 @@ fn a_mistake_has_its_place_and_its_remedy_and_keeps_it_off() {
         ),
         ("url = \"b\"\ninterval_s = 0", "out of range (1 to 3600)"),
         ("url = \"b\"\nlanguage = \"fr\"", "none of en, de"),
-        ("url = \"b\"\nca_file = \"no.pem\"", "no.pem cannot be read"),
+        (
+            "url = \"mqtts://b\"\nca_file = \"no.pem\"",
+            "no.pem: No such file",
+        ),
     ] {
         let (mqtt, problems) = loaded(&format!("[mqtt]\n{toml}\n"));
         assert_eq!((mqtt, problems.len()), (None, 1), "{toml}: {problems:?}");

@@ -1,18 +1,17 @@
 //! What `verify` tries: whether the broker takes us, and whether what is published comes back.
 
+use super::nudge::Nudge;
 use super::packet::Hello;
-use super::session::{Session, SessionEvent};
+use super::session::{Broken, Session, SessionEvent};
 use super::talk::ONLINE;
-use super::trouble::Failure;
+use super::trouble::BrokerFailure;
 use super::wire::Wire;
 use crate::clock::{Clock, SystemClock};
 use crate::config::MqttSettings;
 use crate::model::NS_PER_S;
 
-use super::nudge::Nudge;
-
-/// How long it is waited for what is published.
-const COMES_BACK_MAX_NS: i64 = 10 * NS_PER_S;
+/// How long it is waited for what is published: longer than for an answer, which is told apart from that.
+const COMES_BACK_MAX_NS: i64 = 12 * NS_PER_S;
 
 /// What was seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,7 +41,7 @@ pub fn check(mqtt: &MqttSettings, id: &str) -> std::io::Result<BrokerCheck> {
     }
     let mut wire = match Wire::connect(&mqtt.broker, mqtt.ca_file.as_deref()) {
         Ok(wire) => wire,
-        Err(Failure::Away(why) | Failure::Refused(why)) => {
+        Err(BrokerFailure::Away(why) | BrokerFailure::Refused(why)) => {
             seen.failed = Some(why);
             return Ok(seen);
         }
@@ -58,35 +57,12 @@ pub fn check(mqtt: &MqttSettings, id: &str) -> std::io::Result<BrokerCheck> {
     let mut filters = topics.clone();
     filters.push(status.clone());
     seen.silent.clone_from(&topics);
+    let named = (&topics[..], &filters[..], status.as_str());
     let until_ns = SystemClock.mono_ns() + COMES_BACK_MAX_NS;
-    let is_done = |seen: &BrokerCheck, session: &Session| {
-        // What stands there comes before what is published now.
-        session.is_accepted() && seen.silent.is_empty()
-    };
-    while !is_done(&seen, &session) {
-        let now_ns = SystemClock.mono_ns();
-        let failed = session.tick(now_ns).map_err(|broken| broken.to_string());
-        let sent = failed.and_then(|()| {
-            let out = session.take_out();
-            wire.send(&out).map_err(|error| error.to_string())
-        });
-        if let Err(why) = sent {
-            seen.failed = Some(why);
-            return Ok(seen);
-        }
-        if now_ns >= until_ns {
-            break;
-        }
-        let ready = nudge.wait(Some(wire.descriptor()), Some(until_ns - now_ns));
-        if !ready.is_readable {
-            continue;
-        }
-        let bytes = wire.receive().map_err(|error| error.to_string());
-        let events = bytes.and_then(|bytes| {
-            let events = session.receive(&bytes, SystemClock.mono_ns());
-            events.map_err(|broken| broken.to_string())
-        });
-        let events = match events {
+    // What stands there comes before what is published now.
+    while !(session.is_accepted() && seen.silent.is_empty()) && SystemClock.mono_ns() < until_ns {
+        let left_ns = until_ns - SystemClock.mono_ns();
+        let events = match exchange(&mut session, &mut wire, &nudge, left_ns) {
             Ok(events) => events,
             Err(why) => {
                 seen.failed = Some(why);
@@ -94,13 +70,34 @@ pub fn check(mqtt: &MqttSettings, id: &str) -> std::io::Result<BrokerCheck> {
             }
         };
         for event in events {
-            take(event, &mut session, &mut seen, (&topics, &filters, &status));
+            take(event, &mut session, &mut seen, named);
         }
     }
     session.disconnect(SystemClock.mono_ns());
     // What fails here has been seen before.
     let _ = wire.send(&session.take_out());
     Ok(seen)
+}
+
+/// Sends what is due, and waits for an answer.
+fn exchange(
+    session: &mut Session,
+    wire: &mut Wire,
+    nudge: &Nudge,
+    left_ns: i64,
+) -> Result<Vec<SessionEvent>, String> {
+    let broken = |broken: Broken| broken.to_string();
+    session.tick(SystemClock.mono_ns()).map_err(broken)?;
+    let sent = wire.send(&session.take_out());
+    sent.map_err(|error| error.to_string())?;
+    let ready = nudge.wait(Some(wire.descriptor()), Some(left_ns));
+    if !ready.is_readable {
+        return Ok(Vec::new());
+    }
+    let bytes = wire.receive().map_err(|error| error.to_string())?;
+    session
+        .receive(&bytes, SystemClock.mono_ns())
+        .map_err(broken)
 }
 
 fn take(

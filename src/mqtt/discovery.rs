@@ -8,8 +8,8 @@
 use serde_json::{Map, Value, json};
 
 use super::names::{Noun, name, site_name};
+use super::outgoing::{Cadence, Messages, Rank, TopicValue};
 use super::picture::{MeterPicture, Picture};
-use super::publisher::{Messages, Pace, Rank, Wanted};
 use super::talk::OwnTopics;
 use super::values::{leaf, leaves, shown_unit, site_power};
 use crate::config::Language;
@@ -223,9 +223,9 @@ impl Writer<'_> {
             "{}{}/{}/{object}/config",
             self.topics.config_prefix, entity.component, self.topics.node
         );
-        let wanted = Wanted {
+        let wanted = TopicValue {
             payload: Value::Object(config).to_string(),
-            pace: Pace::AtOnce,
+            pace: Cadence::AtOnce,
             rank: Rank::Configuration,
         };
         all.insert(topic, wanted);

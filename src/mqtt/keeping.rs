@@ -1,6 +1,7 @@
 //! The memory of what is published, on the disk: read when settings are taken up, written before anything new is said.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use super::identity;
 use super::memory::{self, Configured};
@@ -8,23 +9,28 @@ use crate::journal::{JournalError, MqttKeeper, MqttKept, Reader};
 
 /// The memory, and where it is kept.
 #[derive(Debug)]
-pub(super) struct Keeping<'a> {
+pub(super) struct MqttMemory {
     /// The journal's directory.
-    dir: &'a Path,
-    /// What is on the disk.
-    pub kept: MqttKept,
+    dir: PathBuf,
+    configured: Vec<Configured>,
+    /// All that is known; on the disk, too.
+    pub(super) kept: MqttKept,
+    /// Pulses of all meters, when it was asked last.
+    pulses: i64,
+    /// Topics that are said on this connection.
+    wanted: BTreeSet<String>,
 }
 
-impl<'a> Keeping<'a> {
+impl MqttMemory {
     /// Reads it, and completes it for the configured meters. `total`: how many pulses have ever been counted of a meter.
     ///
     /// # Errors
     /// When the journal cannot be read or written to.
     pub(super) fn begin(
-        dir: &'a Path,
-        configured: &[Configured],
+        dir: &Path,
+        configured: Vec<Configured>,
         total: impl Fn(&str) -> i64,
-    ) -> Result<Keeping<'a>, JournalError> {
+    ) -> Result<MqttMemory, JournalError> {
         let kept = Reader::open(dir)?.mqtt_kept()?;
         let machine = identity::machine();
         let now = MqttKept {
@@ -34,29 +40,65 @@ impl<'a> Keeping<'a> {
             } else {
                 machine
             },
-            meters: memory::remembered(&kept.meters, configured, total),
+            meters: memory::remembered(&kept.meters, &configured, total),
             topics: kept.topics.clone(),
         };
-        let mut keeping = Keeping { dir, kept };
-        keeping.keep(now)?;
-        Ok(keeping)
+        let mut memory = MqttMemory {
+            dir: dir.to_owned(),
+            configured,
+            kept,
+            pulses: 0,
+            wanted: BTreeSet::new(),
+        };
+        memory.keep(now)?;
+        Ok(memory)
     }
 
-    /// Something is to stand on these topics: none of them is forgotten, whatever happens. Returns the topics that are to
-    /// be empty.
+    /// Follows the journal: one that has counted less than before is another one, whose meters begin at 0, and which has
+    /// no memory of its own.
     ///
     /// # Errors
     /// When the disk does not take it.
-    pub(super) fn announce(
+    pub(super) fn follow(&mut self, total: impl Fn(&str) -> i64) -> Result<(), JournalError> {
+        let pulses = self.configured.iter().map(|meter| total(&meter.name)).sum();
+        if pulses < self.pulses {
+            let meters = memory::remembered(&self.kept.meters, &self.configured, &total);
+            let now = MqttKept {
+                meters,
+                ..self.kept.clone()
+            };
+            MqttKeeper::open(&self.dir)?.keep(&now)?;
+            self.kept = now;
+        }
+        self.pulses = pulses;
+        Ok(())
+    }
+
+    /// Something is to stand on these topics: none of them is forgotten, whatever happens. Returns the topics that are to
+    /// be empty, where these are others than before.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub(super) fn announce<'t>(
         &mut self,
-        wanted: impl Iterator<Item = String>,
+        wanted: impl Iterator<Item = &'t String>,
     ) -> Result<Vec<String>, JournalError> {
-        let (all, gone) = memory::topics(&self.kept, wanted);
+        let wanted: BTreeSet<String> = wanted.cloned().collect();
+        if wanted == self.wanted {
+            return Ok(Vec::new());
+        }
+        let (all, gone) = memory::topics(&self.kept, &wanted);
         self.keep(MqttKept {
             topics: all,
             ..self.kept.clone()
         })?;
+        self.wanted = wanted;
         Ok(gone.into_iter().collect())
+    }
+
+    /// A connection begins: what is to be empty is asked for again.
+    pub(super) fn begin_connection(&mut self) {
+        self.wanted.clear();
     }
 
     /// Nothing stands on these topics any more.
@@ -73,7 +115,7 @@ impl<'a> Keeping<'a> {
     /// unmounted.
     fn keep(&mut self, now: MqttKept) -> Result<(), JournalError> {
         if now != self.kept {
-            MqttKeeper::open(self.dir)?.keep(&now)?;
+            MqttKeeper::open(&self.dir)?.keep(&now)?;
             self.kept = now;
         }
         Ok(())
@@ -91,28 +133,53 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let meters = ["Import".to_owned()];
         drop(Journal::open(dir.path(), &meters, "boot", WallNs(0)).unwrap());
-        let configured = [Configured {
+        let configured = vec![Configured {
             name: "Import".to_owned(),
             line: "GPIO20".to_owned(),
             pulses_per_unit: Some(1_000.0),
         }];
-        let begin = || Keeping::begin(dir.path(), &configured, |_| 0).unwrap();
+        let begin = || MqttMemory::begin(dir.path(), configured.clone(), |_| 0).unwrap();
         let mut first = begin();
         let id = first.kept.id.clone();
         assert_eq!((id.len(), first.kept.meters.len()), (8, 1));
         let topics = |names: &[&str]| -> Vec<String> {
             names.iter().map(|name| (*name).to_owned()).collect()
         };
-        let gone = first.announce(topics(&["a", "b"]).into_iter()).unwrap();
+        let gone = first.announce(topics(&["a", "b"]).iter()).unwrap();
         assert_eq!(gone, topics(&[]));
         // The process dies here.
         let mut second = begin();
         assert_eq!(second.kept.id, id);
-        let gone = second.announce(topics(&["b", "c"]).into_iter()).unwrap();
+        let gone = second.announce(topics(&["b", "c"]).iter()).unwrap();
         assert_eq!(gone, topics(&["a"]));
         let third = begin();
         assert_eq!(third.kept.topics.len(), 3, "a may still stand there");
         second.removed(&topics(&["a"])).unwrap();
         assert_eq!(begin().kept.topics.len(), 2);
+    }
+
+    #[test]
+    fn another_journal_is_told_what_the_first_one_knew() {
+        let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        for dir in &dirs {
+            let meters = ["Import".to_owned()];
+            drop(Journal::open(dir.path(), &meters, "boot", WallNs(0)).unwrap());
+        }
+        let configured = vec![Configured {
+            name: "Import".to_owned(),
+            line: "GPIO20".to_owned(),
+            pulses_per_unit: Some(1_000.0),
+        }];
+        let mut memory = MqttMemory::begin(dirs[0].path(), configured, |_| 0).unwrap();
+        memory.announce(["a".to_owned()].iter()).unwrap();
+        memory.follow(|_| 1_000).unwrap();
+        // The journal is moved aside, and a new one counts from 0.
+        memory.dir = dirs[1].path().to_owned();
+        memory.follow(|_| 1_000).unwrap();
+        let kept = || Reader::open(dirs[1].path()).unwrap().mqtt_kept().unwrap();
+        assert_eq!(kept(), MqttKept::default(), "nothing is new");
+        memory.follow(|_| 3).unwrap();
+        assert_eq!(kept(), memory.kept);
+        assert_eq!(memory::amount(&memory.kept.meters[0], 3), Some(0.003));
     }
 }

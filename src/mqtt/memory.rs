@@ -160,11 +160,10 @@ pub(super) fn slug(name: &str) -> String {
 /// Topics on which something may stand at the broker once `wanted` is said, and those that are to be empty then.
 pub(super) fn topics(
     kept: &MqttKept,
-    wanted: impl Iterator<Item = String>,
+    wanted: &BTreeSet<String>,
 ) -> (BTreeSet<String>, BTreeSet<String>) {
-    let wanted: BTreeSet<String> = wanted.collect();
-    let gone = kept.topics.difference(&wanted).cloned().collect();
-    let all = kept.topics.union(&wanted).cloned().collect();
+    let gone = kept.topics.difference(wanted).cloned().collect();
+    let all = kept.topics.union(wanted).cloned().collect();
     (all, gone)
 }
 
@@ -288,8 +287,7 @@ mod tests {
             topics: set(&["a", "b"]),
             ..MqttKept::default()
         };
-        let wanted = ["b", "c"].map(str::to_owned);
-        let (all, gone) = topics(&kept, wanted.into_iter());
+        let (all, gone) = topics(&kept, &set(&["b", "c"]));
         assert_eq!((all, gone), (set(&["a", "b", "c"]), set(&["a"])));
     }
 }

@@ -4,29 +4,32 @@
 //! |---|---|
 //! | `packet` | Packets of MQTT 3.1.1 as bytes. |
 //! | `session` | One connection, without the connection: what is under way, pings, deadlines. |
-//! | `publisher` | What is to be said and when; the newest value of each topic. |
+//! | `outgoing` | What is to be said and when; the newest value of each topic. |
 //! | `talk` | What is said from the begin of a connection to its end, and whether it comes back. |
 //! | `picture`, `values`, `discovery`, `names`, `page` | What stands on which topic. |
 //! | `memory`, `identity`, `keeping` | Names that stay, and where something stands at the broker. |
 //! | `trouble` | What is told of a broker that cannot be used. |
 //! | `check` | What `verify` tries. |
-//! | `wire`, `nudge`, `client`, `shared` | The connection, the thread, and what it shares. |
+//! | `wire`, `nudge`, `around`, `connection`, `client`, `shared`, `publishing` | The socket, the connection, the thread, and what it shares. |
 //!
 //! Nothing of it can keep the daemon from counting: it shares no lock with capture, has one thread of its own, and holds
 //! no more than one message a topic, however long the broker is away.
 
+mod around;
 mod check;
 mod client;
+mod connection;
 mod discovery;
 mod identity;
 mod keeping;
 mod memory;
 mod names;
 mod nudge;
+mod outgoing;
 pub mod packet;
 mod page;
 mod picture;
-mod publisher;
+mod publishing;
 mod session;
 mod shared;
 mod talk;
@@ -35,4 +38,5 @@ mod values;
 mod wire;
 
 pub use check::{BrokerCheck, check};
-pub use shared::{MqttInUse, Publishing};
+pub use publishing::Publishing;
+pub use shared::MqttInUse;

@@ -2,14 +2,10 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::client;
 use super::nudge::Nudge;
-use crate::clock::Clock;
 use crate::config::{MeterSettings, MqttSettings, WebSettings};
-use crate::live::{Board, Subscription};
-use crate::system::signals::Shutdown;
 
 /// With what is published.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,76 +31,45 @@ struct Wanted {
 
 /// What is shared.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct MqttShared {
     wanted: Mutex<Wanted>,
     pub(super) nudge: Nudge,
 }
 
-impl Shared {
+impl MqttShared {
+    /// With which nothing is published yet.
+    ///
+    /// # Errors
+    /// When the process may open no more descriptors.
+    pub(super) fn new() -> io::Result<MqttShared> {
+        Ok(MqttShared {
+            wanted: Mutex::default(),
+            nudge: Nudge::new()?,
+        })
+    }
+
+    /// With these settings from here on; None: nothing is published.
+    pub(super) fn use_settings(&self, in_use: Option<MqttInUse>) {
+        let mut wanted = self.lock();
+        wanted.in_use = in_use.map(Arc::new);
+        wanted.generation += 1;
+        drop(wanted);
+        self.nudge.wake();
+    }
+
     /// With what is to be published, and the number of that.
     pub(super) fn wanted(&self) -> (Option<Arc<MqttInUse>>, u64) {
-        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = self.lock();
         (wanted.in_use.clone(), wanted.generation)
     }
 
     /// The number of what is to be used now.
     pub(super) fn generation(&self) -> u64 {
-        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        wanted.generation
-    }
-}
-
-/// Publishing by MQTT, as the rest of the daemon sees it. Clones share it.
-#[derive(Debug, Clone)]
-pub struct Publishing {
-    shared: Arc<Shared>,
-    board: Arc<Board>,
-    clock: Arc<dyn Clock>,
-}
-
-impl Publishing {
-    /// What `board` shows, by the clock that stamps the pulses; nothing yet.
-    ///
-    /// # Errors
-    /// When the process may open no more descriptors.
-    pub fn new(board: Arc<Board>, clock: Arc<dyn Clock>) -> io::Result<Publishing> {
-        let shared = Shared {
-            wanted: Mutex::default(),
-            nudge: Nudge::new()?,
-        };
-        Ok(Publishing {
-            shared: Arc::new(shared),
-            board,
-            clock,
-        })
+        self.lock().generation
     }
 
-    /// With these settings from here on; None: nothing is published. Certificates and names are looked up again.
-    pub fn use_settings(&self, in_use: Option<MqttInUse>) {
-        let mut wanted = self
-            .shared
-            .wanted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        wanted.in_use = in_use.map(Arc::new);
-        wanted.generation += 1;
-        drop(wanted);
-        self.wake();
-    }
-
-    /// Ends what the thread waits for, so that it sees the end.
-    pub fn wake(&self) {
-        self.shared.nudge.wake();
-    }
-
-    /// Publishes until the end: the work of a thread.
-    pub fn run(&self, shutdown: &Shutdown) {
-        let _subscription = self.subscribe();
-        client::run(&self.shared, &self.board, &*self.clock, shutdown);
-    }
-
-    fn subscribe(&self) -> Subscription {
-        let shared = Arc::clone(&self.shared);
-        self.board.subscribe(move || shared.nudge.board_changed())
+    fn lock(&self) -> MutexGuard<'_, Wanted> {
+        // What is in it is whole, even if a thread has died while holding it.
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

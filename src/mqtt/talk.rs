@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::outgoing::{Messages, Outgoing};
 use super::packet::{Hello, InMessage};
-use super::publisher::{Messages, Publisher};
 use super::session::{ANSWER_MAX_NS, Broken, Session, SessionEvent};
 use crate::model::{MonoNs, NS_PER_S};
 
@@ -66,7 +66,7 @@ pub(super) enum TalkEvent {
 pub(super) struct Talk {
     topics: OwnTopics,
     session: Session,
-    publisher: Publisher,
+    outgoing: Outgoing,
     /// Topics that are to be empty.
     to_remove: BTreeSet<String>,
     /// What was said and has not come back yet, and since when.
@@ -89,7 +89,7 @@ impl Talk {
         Talk {
             topics,
             session: Session::begin(hello, now_ns),
-            publisher: Publisher::new(interval_s),
+            outgoing: Outgoing::new(interval_s),
             to_remove: BTreeSet::new(),
             unheard: BTreeMap::new(),
             is_deaf: [false; 2],
@@ -103,14 +103,14 @@ impl Talk {
     pub(super) fn want(&mut self, messages: Messages) {
         self.to_remove.retain(|topic| !messages.contains_key(topic));
         self.unheard.retain(|topic, _| messages.contains_key(topic));
-        self.publisher.want(messages);
+        self.outgoing.want(messages);
     }
 
     /// Nothing is to stand on these topics.
     pub(super) fn remove(&mut self, topics: impl IntoIterator<Item = String>) {
         let unwanted = topics
             .into_iter()
-            .filter(|topic| self.publisher.wanted(topic).is_none());
+            .filter(|topic| self.outgoing.wanted(topic).is_none());
         self.to_remove.extend(unwanted);
     }
 
@@ -141,7 +141,7 @@ impl Talk {
                     }
                 }
                 SessionEvent::Arrived(topic) => {
-                    if self.publisher.wanted(&topic).is_none() {
+                    if self.outgoing.wanted(&topic).is_none() {
                         events.push(TalkEvent::Removed(topic));
                     }
                 }
@@ -158,7 +158,7 @@ impl Talk {
             is_retained,
             ..
         } = message;
-        let wanted = self.publisher.wanted(topic);
+        let wanted = self.outgoing.wanted(topic);
         if *topic == self.topics.birth {
             if !is_retained && payload == ONLINE.as_bytes() {
                 let earliest_ns = self
@@ -175,7 +175,7 @@ impl Talk {
             return None;
         }
         if *topic == self.topics.status && !is_retained && !self.is_ending {
-            self.publisher.forget_topic(topic);
+            self.outgoing.forget_topic(topic);
             return Some(TalkEvent::Contradicted);
         }
         // What a broker kept for longer than it should: a meter that is gone, of a backup of its own.
@@ -191,14 +191,14 @@ impl Talk {
         if self.announce_at_ns.is_some_and(|at_ns| at_ns <= now_ns) {
             self.announce_at_ns = None;
             self.announced_ns = Some(now_ns);
-            self.publisher.forget();
+            self.outgoing.forget();
         }
         while self.session.has_room() {
             if let Some(topic) = self.to_remove.pop_first() {
                 self.session.publish(&topic, "", true, now_ns);
                 continue;
             }
-            let Some(due) = self.publisher.next(now_ns, hurry) else {
+            let Some(due) = self.outgoing.next(now_ns, hurry) else {
                 break;
             };
             let is_status = due.topic == self.topics.status;
@@ -255,7 +255,7 @@ impl Talk {
     /// When [`Talk::step`] is to be called next.
     pub(super) fn due_ns(&self, now_ns: MonoNs) -> MonoNs {
         let is_open = self.session.is_accepted();
-        let said_ns = is_open.then(|| self.publisher.due_ns(now_ns)).flatten();
+        let said_ns = is_open.then(|| self.outgoing.due_ns(now_ns)).flatten();
         let said_ns = said_ns.filter(|_| self.session.has_room());
         let late_ns = self
             .unheard

@@ -1,7 +1,7 @@
 //! A talk with a broker that is played by the test.
 
+use super::super::outgoing::{Cadence, Rank, TopicValue};
 use super::super::packet::{Incoming, Packets, publish};
-use super::super::publisher::{Pace, Rank, Wanted};
 use super::*;
 
 const CONFIG: &str = "ha/sensor/powerlogger_1/import_energy/config";
@@ -17,9 +17,9 @@ fn topics() -> OwnTopics {
 
 fn messages(energy: &str) -> Messages {
     let one = |topic: &str, payload: &str, rank| {
-        let wanted = Wanted {
+        let wanted = TopicValue {
             payload: payload.to_owned(),
-            pace: Pace::AtOnce,
+            pace: Cadence::AtOnce,
             rank,
         };
         (topic.to_owned(), wanted)

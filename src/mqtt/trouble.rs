@@ -11,7 +11,7 @@ const LASTS_NS: i64 = 30 * NS_PER_S;
 
 /// Why nothing is published.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(super) enum BrokerFailure {
     /// The broker does not answer, or a connection does not last: the text says how.
     Away(String),
     /// It will not work before the operator has changed something: wrong password, unknown certificate.
@@ -20,7 +20,7 @@ pub(super) enum Failure {
 
 /// What is told, and what it depends on.
 #[derive(Debug, Default)]
-pub(super) struct Trouble {
+pub(super) struct BrokerTrouble {
     told: Option<Notice>,
     /// Since when no connection has lasted; None: one lasts.
     away_since_ns: Option<MonoNs>,
@@ -28,15 +28,10 @@ pub(super) struct Trouble {
     open_since_ns: Option<MonoNs>,
 }
 
-impl Trouble {
+impl BrokerTrouble {
     /// What is to be told at this moment. `broker`: its address.
     pub(super) fn told(&self) -> Option<&Notice> {
         self.told.as_ref()
-    }
-
-    /// There are other settings, or a new broker: what was told of the former ones is over.
-    pub(super) fn begin_again(&mut self) {
-        *self = Trouble::default();
     }
 
     /// The broker has taken us.
@@ -79,7 +74,7 @@ impl Trouble {
     }
 
     /// The connection has broken, or none came about. `broker`: its address.
-    pub(super) fn failed(&mut self, failure: &Failure, broker: &str, now_ns: MonoNs) {
+    pub(super) fn failed(&mut self, failure: &BrokerFailure, broker: &str, now_ns: MonoNs) {
         // A connection that has lasted was no part of a time without one.
         if let Some(open_ns) = self.open_since_ns.take() {
             if now_ns - open_ns >= LASTS_NS {
@@ -88,18 +83,18 @@ impl Trouble {
         }
         let since_ns = *self.away_since_ns.get_or_insert(now_ns);
         match failure {
-            Failure::Refused(why) => {
+            BrokerFailure::Refused(why) => {
                 let text = format!("nothing is published by MQTT: {broker}: {why}");
                 self.told = Some(Notice::BrokerRefuses(text));
             }
-            Failure::Away(why) if now_ns - since_ns >= AWAY_MAX_NS => {
+            BrokerFailure::Away(why) if now_ns - since_ns >= AWAY_MAX_NS => {
                 let text = format!(
                     "nothing is published by MQTT: {broker}: {why}; start the broker, or correct mqtt.url"
                 );
                 self.told = Some(Notice::BrokerUnreachable(text));
             }
             // It was told of a broker that answered.
-            Failure::Away(_) => {}
+            BrokerFailure::Away(_) => {}
         }
     }
 
@@ -115,17 +110,17 @@ impl Trouble {
 mod tests {
     use super::*;
 
-    fn away() -> Failure {
-        Failure::Away("no answer".to_owned())
+    fn away() -> BrokerFailure {
+        BrokerFailure::Away("no answer".to_owned())
     }
 
-    fn is_told(trouble: &Trouble) -> bool {
+    fn is_told(trouble: &BrokerTrouble) -> bool {
         matches!(trouble.told(), Some(Notice::BrokerUnreachable(_)))
     }
 
     #[test]
     fn a_short_break_is_not_told_and_a_long_one_until_a_connection_lasts() {
-        let mut trouble = Trouble::default();
+        let mut trouble = BrokerTrouble::default();
         let s = |s: i64| s * NS_PER_S;
         trouble.accepted(s(0));
         trouble.failed(&away(), "b", s(100));
@@ -147,7 +142,7 @@ mod tests {
 
     #[test]
     fn connections_that_do_not_last_are_a_broker_that_is_away() {
-        let mut trouble = Trouble::default();
+        let mut trouble = BrokerTrouble::default();
         for n in 0..8 {
             trouble.accepted(n * 10 * NS_PER_S);
             trouble.goes_on(None, true, None, (n * 10 + 8) * NS_PER_S);
@@ -158,8 +153,8 @@ mod tests {
 
     #[test]
     fn what_only_the_operator_can_mend_is_told_at_once() {
-        let mut trouble = Trouble::default();
-        let wrong = Failure::Refused("it does not take user and password".to_owned());
+        let mut trouble = BrokerTrouble::default();
+        let wrong = BrokerFailure::Refused("it does not take user and password".to_owned());
         trouble.failed(&wrong, "mqtt://b:1883", 0);
         let Some(Notice::BrokerRefuses(text)) = trouble.told() else {
             panic!("{trouble:?}");

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::outgoing::{Cadence, Messages, Rank, TopicValue};
 use super::picture::{MeterPicture, Picture};
-use super::publisher::{Messages, Pace, Rank, Wanted};
 use super::talk::ONLINE;
 use crate::energy::quantity::Quantity;
 use crate::model::WallNs;
@@ -38,7 +38,7 @@ pub(super) mod leaf {
 struct OneValue {
     leaf: &'static str,
     payload: String,
-    pace: Pace,
+    pace: Cadence,
 }
 
 /// All topics of the values. `prefix`: what they begin with.
@@ -48,7 +48,7 @@ pub(super) fn messages(picture: &Picture, prefix: &str) -> Messages {
         let rank = Rank::Value;
         all.insert(
             format!("{prefix}/{topic}"),
-            Wanted {
+            TopicValue {
                 payload,
                 pace,
                 rank,
@@ -74,22 +74,22 @@ pub(super) fn messages(picture: &Picture, prefix: &str) -> Messages {
     for (name, power) in site_power(picture) {
         let payload = number(power, 1);
         site.insert(name.to_owned(), as_json(&payload));
-        put(&format!("site/{name}"), payload, Pace::Steady);
+        put(&format!("site/{name}"), payload, Cadence::Steady);
     }
     state.insert("site".to_owned(), Value::Object(site));
     if let Some(backlog) = picture.backlog {
         state.insert("backlog".to_owned(), json!(backlog));
-        put("backlog", backlog.to_string(), Pace::Changed);
+        put("backlog", backlog.to_string(), Cadence::Changed);
     }
     let problem = u8::from(picture.has_problem());
     state.insert("problem".to_owned(), json!(problem));
-    put("problem", problem.to_string(), Pace::AtOnce);
+    put("problem", problem.to_string(), Cadence::AtOnce);
     let conditions = json!({ "conditions": picture.conditions });
-    put("conditions", conditions.to_string(), Pace::AtOnce);
-    put("state", Value::Object(state).to_string(), Pace::Changed);
-    let online = Wanted {
+    put("conditions", conditions.to_string(), Cadence::AtOnce);
+    put("state", Value::Object(state).to_string(), Cadence::Changed);
+    let online = TopicValue {
         payload: ONLINE.to_owned(),
-        pace: Pace::AtOnce,
+        pace: Cadence::AtOnce,
         rank: Rank::Status,
     };
     all.insert(format!("{prefix}/status"), online);
@@ -132,17 +132,17 @@ fn of_meter(meter: &MeterPicture) -> Vec<OneValue> {
         let unit = shown_unit(worth.quantity);
         let amount = meter.amount.map(|amount| amount * unit.amount_factor);
         let decimals = decimals(worth.pulses_per_unit / unit.amount_factor);
-        put(amount_leaf, number(amount, decimals), Pace::Changed);
+        put(amount_leaf, number(amount, decimals), Cadence::Changed);
         let rate = meter.rate.map(|rate| rate * unit.rate_factor);
         let decimals = if worth.quantity.is_electric() { 1 } else { 3 };
-        put(rate_leaf, number(rate, decimals), Pace::Steady);
-        put(leaf::REGISTER, number(meter.register, 3), Pace::Changed);
+        put(rate_leaf, number(rate, decimals), Cadence::Steady);
+        put(leaf::REGISTER, number(meter.register, 3), Cadence::Changed);
     }
-    put(leaf::PULSES, meter.pulses.to_string(), Pace::Changed);
+    put(leaf::PULSES, meter.pulses.to_string(), Cadence::Changed);
     let last_pulse = meter.last_pulse_ns.map(rfc3339);
     let last_pulse = last_pulse.unwrap_or_else(|| UNKNOWN.to_owned());
-    put(leaf::LAST_PULSE, last_pulse, Pace::Changed);
-    put(leaf::LOST, meter.lost.to_string(), Pace::Changed);
+    put(leaf::LAST_PULSE, last_pulse, Cadence::Changed);
+    put(leaf::LOST, meter.lost.to_string(), Cadence::Changed);
     all
 }
 

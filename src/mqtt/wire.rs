@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 
-use super::trouble::Failure;
+use super::trouble::BrokerFailure;
 use crate::config::BrokerAddress;
 use crate::tls::{TlsError, client_config};
 
@@ -36,23 +36,26 @@ impl Wire {
     ///
     /// # Errors
     /// Why there is none.
-    pub(super) fn connect(broker: &BrokerAddress, ca_file: Option<&Path>) -> Result<Wire, Failure> {
+    pub(super) fn connect(
+        broker: &BrokerAddress,
+        ca_file: Option<&Path>,
+    ) -> Result<Wire, BrokerFailure> {
         // Certificates first: without them nothing need be asked.
         let tls = broker
             .is_tls
-            .then(|| client_config(ca_file).map_err(|error| Failure::Refused(shown(&error))))
+            .then(|| client_config(ca_file).map_err(|error| BrokerFailure::Refused(shown(&error))))
             .transpose()?;
-        let stream = tcp(broker).map_err(|error| Failure::Away(error.to_string()))?;
+        let stream = tcp(broker).map_err(|error| BrokerFailure::Away(error.to_string()))?;
         let Some(config) = tls else {
             return Ok(Wire::Plain(stream));
         };
         let name = ServerName::try_from(broker.host.clone()).map_err(|_| {
-            Failure::Refused(format!(
+            BrokerFailure::Refused(format!(
                 "a certificate cannot bear the name {}",
                 broker.host
             ))
         })?;
-        let failed = |error: rustls::Error| Failure::Refused(error.to_string());
+        let failed = |error: rustls::Error| BrokerFailure::Refused(error.to_string());
         let mut session = ClientConnection::new(config, name).map_err(failed)?;
         let mut stream = stream;
         while session.is_handshaking() {
@@ -149,17 +152,17 @@ fn tcp(broker: &BrokerAddress) -> io::Result<TcpStream> {
 }
 
 /// Why a handshake has failed: by what one of the two sides holds for wrong, or because none answers.
-fn of_handshake(error: io::Error) -> Failure {
+fn of_handshake(error: io::Error) -> BrokerFailure {
     let inner = error.get_ref();
     let of_tls = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match of_tls {
-        Some(rustls::Error::InvalidCertificate(_)) => Failure::Refused(format!(
+        Some(rustls::Error::InvalidCertificate(_)) => BrokerFailure::Refused(format!(
             "{error}; if the broker's certificate is your own, name it in mqtt.ca_file"
         )),
-        Some(_) => Failure::Refused(format!(
+        Some(_) => BrokerFailure::Refused(format!(
             "{error}; does this port speak TLS? mqtt:// is without, mqtts:// with it"
         )),
-        None => Failure::Away(format!("no secure connection: {error}")),
+        None => BrokerFailure::Away(format!("no secure connection: {error}")),
     }
 }
 

@@ -195,9 +195,9 @@ impl Watcher {
             return Some(self.messages.remove(0));
         }
         loop {
-            match self.read().expect("the broker keeps the connection")? {
-                Incoming::Message(message) => return Some(message),
-                _ => {}
+            let packet = self.read().expect("the broker keeps the connection")?;
+            if let Incoming::Message(message) = packet {
+                return Some(message);
             }
         }
     }

@@ -18,7 +18,7 @@ const JUMP_MIN: f64 = 20.0;
 
 /// How often a topic is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pace {
+pub(super) enum Cadence {
     /// As soon as it changes: configuration and state.
     AtOnce,
     /// When it has changed, after the interval.
@@ -40,17 +40,17 @@ pub(super) enum Rank {
 
 /// What is to stand on a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(super) struct TopicValue {
     /// What it says.
     pub payload: String,
     /// How often.
-    pub pace: Pace,
+    pub pace: Cadence,
     /// In which order.
     pub rank: Rank,
 }
 
 /// All topics, with what is to stand there.
-pub(super) type Messages = BTreeMap<String, Wanted>;
+pub(super) type Messages = BTreeMap<String, TopicValue>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Said {
@@ -60,7 +60,7 @@ struct Said {
 
 /// A message that is due.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Due {
+pub(super) struct DueMessage {
     /// Its topic.
     pub topic: String,
     /// What it says.
@@ -71,16 +71,16 @@ pub(super) struct Due {
 
 /// Holds what is to be said, and what was said on this connection.
 #[derive(Debug)]
-pub(super) struct Publisher {
+pub(super) struct Outgoing {
     interval_ns: i64,
     wanted: Messages,
     said: BTreeMap<String, Said>,
 }
 
-impl Publisher {
+impl Outgoing {
     /// One that has said nothing yet.
-    pub(super) fn new(interval_s: u32) -> Publisher {
-        Publisher {
+    pub(super) fn new(interval_s: u32) -> Outgoing {
+        Outgoing {
             interval_ns: i64::from(interval_s) * NS_PER_S,
             wanted: Messages::new(),
             said: BTreeMap::new(),
@@ -109,7 +109,7 @@ impl Publisher {
     }
 
     /// The next message that is due, which counts as said. `hurry`: what has changed is due, whatever its pace.
-    pub(super) fn next(&mut self, now_ns: MonoNs, hurry: bool) -> Option<Due> {
+    pub(super) fn next(&mut self, now_ns: MonoNs, hurry: bool) -> Option<DueMessage> {
         let due = self.wanted.iter().filter(|(topic, wanted)| {
             let said = self.said.get(*topic);
             let has_changed = said.is_none_or(|said| said.payload != wanted.payload);
@@ -122,7 +122,7 @@ impl Publisher {
             at_ns: now_ns,
         };
         let before = self.said.insert(topic.clone(), said);
-        Some(Due {
+        Some(DueMessage {
             is_new: before.is_none_or(|before| before.payload != payload),
             topic,
             payload,
@@ -136,20 +136,20 @@ impl Publisher {
             .min()
     }
 
-    fn due_of(&self, topic: &str, wanted: &Wanted, now_ns: MonoNs) -> MonoNs {
+    fn due_of(&self, topic: &str, wanted: &TopicValue, now_ns: MonoNs) -> MonoNs {
         let Some(said) = self.said.get(topic) else {
             return now_ns;
         };
         let has_changed = said.payload != wanted.payload;
         let pause_ns = match wanted.pace {
-            Pace::AtOnce if has_changed => 0,
-            Pace::AtOnce => REPEAT_NS,
-            Pace::Steady if is_jump(&said.payload, &wanted.payload) => {
+            Cadence::AtOnce if has_changed => 0,
+            Cadence::AtOnce => REPEAT_NS,
+            Cadence::Steady if is_jump(&said.payload, &wanted.payload) => {
                 JUMP_PAUSE_NS.min(self.interval_ns)
             }
-            Pace::Steady => self.interval_ns,
-            Pace::Changed if has_changed => self.interval_ns,
-            Pace::Changed => REPEAT_NS.max(self.interval_ns),
+            Cadence::Steady => self.interval_ns,
+            Cadence::Changed if has_changed => self.interval_ns,
+            Cadence::Changed => REPEAT_NS.max(self.interval_ns),
         };
         said.at_ns + pause_ns
     }
@@ -171,13 +171,13 @@ fn is_jump(before: &str, now: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn messages(of: &[(&str, &str, Pace, Rank)]) -> Messages {
-        let wanted = |(topic, payload, pace, rank): &(&str, &str, Pace, Rank)| {
+    fn messages(of: &[(&str, &str, Cadence, Rank)]) -> Messages {
+        let wanted = |(topic, payload, pace, rank): &(&str, &str, Cadence, Rank)| {
             let payload = (*payload).to_owned();
             let (pace, rank) = (*pace, *rank);
             (
                 (*topic).to_owned(),
-                Wanted {
+                TopicValue {
                     payload,
                     pace,
                     rank,
@@ -187,78 +187,78 @@ mod tests {
         of.iter().map(wanted).collect()
     }
 
-    fn all_due(publisher: &mut Publisher, now_s: i64) -> Vec<String> {
+    fn all_due(outgoing: &mut Outgoing, now_s: i64) -> Vec<String> {
         let mut all = Vec::new();
-        while let Some(due) = publisher.next(now_s * NS_PER_S, false) {
+        while let Some(due) = outgoing.next(now_s * NS_PER_S, false) {
             all.push(due.topic);
         }
         all
     }
 
-    const FIRST: [(&str, &str, Pace, Rank); 4] = [
-        ("energy", "1", Pace::Changed, Rank::Value),
-        ("power", "100", Pace::Steady, Rank::Value),
-        ("status", "online", Pace::AtOnce, Rank::Status),
-        ("config", "{}", Pace::AtOnce, Rank::Configuration),
+    const FIRST: [(&str, &str, Cadence, Rank); 4] = [
+        ("energy", "1", Cadence::Changed, Rank::Value),
+        ("power", "100", Cadence::Steady, Rank::Value),
+        ("status", "online", Cadence::AtOnce, Rank::Status),
+        ("config", "{}", Cadence::AtOnce, Rank::Configuration),
     ];
 
     #[test]
     fn values_come_first_and_online_last() {
-        let mut publisher = Publisher::new(10);
-        assert_eq!(publisher.due_ns(0), None);
-        publisher.want(messages(&FIRST));
-        assert_eq!(publisher.due_ns(5), Some(5));
+        let mut outgoing = Outgoing::new(10);
+        assert_eq!(outgoing.due_ns(0), None);
+        outgoing.want(messages(&FIRST));
+        assert_eq!(outgoing.due_ns(5), Some(5));
         assert_eq!(
-            all_due(&mut publisher, 0),
+            all_due(&mut outgoing, 0),
             ["energy", "power", "config", "status"]
         );
-        assert_eq!(publisher.due_ns(0), Some(10 * NS_PER_S), "power again");
-        assert_eq!(all_due(&mut publisher, 10), ["power"]);
+        assert_eq!(outgoing.due_ns(0), Some(10 * NS_PER_S), "power again");
+        assert_eq!(all_due(&mut outgoing, 10), ["power"]);
         assert_eq!(
-            all_due(&mut publisher, 60),
+            all_due(&mut outgoing, 60),
             ["energy", "power", "config", "status"]
         );
     }
 
     #[test]
     fn the_newest_value_alone_is_said_and_a_jump_at_once() {
-        let mut publisher = Publisher::new(10);
-        publisher.want(messages(&FIRST));
-        all_due(&mut publisher, 0);
+        let mut outgoing = Outgoing::new(10);
+        outgoing.want(messages(&FIRST));
+        all_due(&mut outgoing, 0);
         for n in 2..1_000 {
             let energy = n.to_string();
-            publisher.want(messages(&[
-                ("energy", &energy, Pace::Changed, Rank::Value),
-                ("power", "119", Pace::Steady, Rank::Value),
+            outgoing.want(messages(&[
+                ("energy", &energy, Cadence::Changed, Rank::Value),
+                ("power", "119", Cadence::Steady, Rank::Value),
             ]));
         }
-        assert_eq!(publisher.said.len(), 2, "what is gone is forgotten");
-        assert!(all_due(&mut publisher, 9).is_empty());
-        let due = publisher.next(10 * NS_PER_S, false).unwrap();
+        assert_eq!(outgoing.said.len(), 2, "what is gone is forgotten");
+        assert!(all_due(&mut outgoing, 9).is_empty());
+        let due = outgoing.next(10 * NS_PER_S, false).unwrap();
         assert_eq!((due.payload.as_str(), due.is_new), ("999", true));
-        assert_eq!(all_due(&mut publisher, 10), ["power"]);
-        let far = [("power", "200", Pace::Steady, Rank::Value)];
-        publisher.want(messages(&far));
-        assert!(publisher.next(10 * NS_PER_S, false).is_none());
-        assert_eq!(all_due(&mut publisher, 11), ["power"]);
-        publisher.want(messages(&[("power", "None", Pace::Steady, Rank::Value)]));
-        assert_eq!(all_due(&mut publisher, 12), ["power"]);
-        let repeated = publisher.next(22 * NS_PER_S, false).unwrap();
+        assert_eq!(all_due(&mut outgoing, 10), ["power"]);
+        let far = [("power", "200", Cadence::Steady, Rank::Value)];
+        outgoing.want(messages(&far));
+        assert!(outgoing.next(10 * NS_PER_S, false).is_none());
+        assert_eq!(all_due(&mut outgoing, 11), ["power"]);
+        outgoing.want(messages(&[("power", "None", Cadence::Steady, Rank::Value)]));
+        assert_eq!(all_due(&mut outgoing, 12), ["power"]);
+        let repeated = outgoing.next(22 * NS_PER_S, false).unwrap();
         assert!(!repeated.is_new);
     }
 
     #[test]
     fn what_has_changed_is_due_at_the_end() {
-        let mut publisher = Publisher::new(3_600);
-        publisher.want(messages(&FIRST));
-        all_due(&mut publisher, 0);
-        let changed = [("energy", "2", Pace::Changed, Rank::Value), FIRST[1]];
-        publisher.want(messages(&changed));
-        assert_eq!(publisher.next(1, false), None);
-        assert_eq!(publisher.next(1, true).unwrap().topic, "energy");
-        assert_eq!(publisher.next(1, true), None);
-        publisher.forget_topic("power");
-        assert_eq!(publisher.next(2, false).unwrap().topic, "power");
+        let mut outgoing = Outgoing::new(3_600);
+        outgoing.want(messages(&FIRST));
+        all_due(&mut outgoing, 0);
+        let changed = [("energy", "2", Cadence::Changed, Rank::Value), FIRST[1]];
+        outgoing.want(messages(&changed));
+        assert_eq!(outgoing.next(1, false), None);
+        assert_eq!(outgoing.next(1, true).unwrap().topic, "energy");
+        assert_eq!(outgoing.next(1, true), None);
+        outgoing.forget_topic("power");
+        assert_eq!(outgoing.next(2, false).unwrap().topic, "power");
     }
 
     #[test]
