@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::config::content;
 use crate::config::token::{self, WRITER_FILE};
 use crate::owner;
 use crate::owner::files::Dir;
@@ -19,7 +20,7 @@ pub fn path(config_dir: &Path) -> PathBuf {
 pub fn authorization_id(config_dir: &Path, host: &str, org: &str) -> Option<String> {
     let _acting = owner::as_owner_of(config_dir).ok()?;
     let path = path(config_dir);
-    let text = fs::read_to_string(&path).ok()?;
+    let text = content::text(&path).ok()?;
     let fields = fields_for(&text, host, org)?;
     let is_private = token::is_private(&fs::metadata(&path).ok()?);
     if !is_private || fields.get("token").is_none_or(|token| token.is_empty()) {
@@ -30,7 +31,7 @@ pub fn authorization_id(config_dir: &Path, host: &str, org: &str) -> Option<Stri
 
 /// Whether there is one, and for this host and organisation.
 pub fn is_for(config_dir: &Path, host: &str, org: &str) -> bool {
-    let text = fs::read_to_string(path(config_dir));
+    let text = content::text(&path(config_dir));
     text.is_ok_and(|text| fields_for(&text, host, org).is_some())
 }
 
