@@ -10,6 +10,8 @@ use anyhow::{Context, Result};
 use clap::{Args, Command};
 use clap_mangen::Man;
 
+use crate::owner::rights;
+
 /// What the definitions do not know, for the first page.
 const FILES: &str = r#".SH FILES
 .TP
@@ -44,6 +46,7 @@ pub struct ManArgs {
 /// # Errors
 /// When a file cannot be written.
 pub fn man(args: &ManArgs, program: Command) -> Result<()> {
+    let _acting = rights::as_owner(&args.dir)?;
     fs::create_dir_all(&args.dir).with_context(|| args.dir.display().to_string())?;
     // The same pages go into the packages of all architectures: they name no build.
     let mut command = program

@@ -156,7 +156,7 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Export(args) => {
             return export::export(&args, &simulated::load_known(&options)?, out);
         }
-        Command::Backup(args) => backup::backup(&args, &of_journal(&options)?, out)?,
+        Command::Backup(args) => backup::backup(&args, &simulated::load_known(&options)?, out)?,
         Command::Import(args) => {
             return import::import(&args, &simulated::load_known(&options)?, out);
         }
