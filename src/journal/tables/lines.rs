@@ -127,15 +127,16 @@ impl Reader {
             .op("be read")
     }
 
-    /// Until when each meter's line was last watched, in seconds since 1970, by meter's name.
+    /// Until when each meter's line was last watched, in seconds since 1970, by meter's name; of one that never was:
+    /// since when it is to be watched.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub fn watched_until_s(&self) -> Result<BTreeMap<String, i64>, JournalError> {
         self.connection
             .prepare_cached(
-                "SELECT name, max(ends_s) FROM watched JOIN meter ON meter.id = watched.meter
-                 GROUP BY name",
+                "SELECT name, coalesce(max(CASE WHEN ends_s > begins_s THEN ends_s END), max(ends_s))
+                 FROM watched JOIN meter ON meter.id = watched.meter GROUP BY name",
             )
             .and_then(|mut select| select.query_map([], |row| row.try_into())?.collect())
             .op("be read")
@@ -189,6 +190,43 @@ mod tests {
             (wall_s + 1, wall_s + 85)
         );
         assert_eq!(reader.watched_until_s().unwrap()["Import"], wall_s + 104);
+    }
+
+    #[test]
+    fn a_line_that_goes_and_comes_is_missed_once_from_the_second_it_went() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path(), &names(), "boot", WALL).unwrap();
+        let mut lines = Lines::default();
+        let mut told = |since_s: i64, why: Option<&str>, ended: Option<(i64, i64)>| {
+            let at_ns = |s: i64| WALL + s * NS_PER_S;
+            let (since_ns, why) = (at_ns(since_s), why.map(str::to_owned));
+            lines.now.insert(MeterId(0), LineNow { since_ns, why });
+            lines.ended = ended
+                .map(|(since_s, until_s)| {
+                    let (since_ns, until_ns) = (at_ns(since_s), at_ns(until_s));
+                    (MeterId(0), WatchedStretch { since_ns, until_ns })
+                })
+                .into_iter()
+                .collect();
+            journal.keep_lines(&lines, true).unwrap();
+        };
+        let wall_s = WALL.s();
+        let found = || {
+            let reader = Reader::open(dir.path()).unwrap();
+            let unwatched = reader.unwatched().unwrap().into_iter();
+            let gaps: Vec<_> = unwatched
+                .map(|gap| (gap.from_s - wall_s, gap.until_s - wall_s))
+                .collect();
+            (gaps, reader.watched_until_s().unwrap()["Import"] - wall_s)
+        };
+        told(0, None, None);
+        told(49, Some("gone"), Some((0, 49)));
+        assert_eq!(found(), (vec![], 49));
+        told(55, Some("busy"), None);
+        assert_eq!(found(), (vec![], 49));
+        told(60, None, None);
+        told(80, Some("gone"), Some((60, 80)));
+        assert_eq!(found(), (vec![(49, 61)], 80));
     }
 
     #[test]
