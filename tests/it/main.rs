@@ -10,6 +10,7 @@ mod clock;
 mod daemon;
 mod daemon_gpio;
 mod dashboard;
+mod dashboard_files;
 mod delivery;
 mod disk_faults;
 mod export;
