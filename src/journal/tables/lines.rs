@@ -61,7 +61,7 @@ impl Journal {
         transaction
             .execute("DELETE FROM line_now", [])
             .op("keep the lines")?;
-        let mut watched = lines.ended.clone();
+        let (mut watched, mut unread) = (lines.ended.clone(), Vec::new());
         for (meter, now) in &lines.now {
             let row = self.meters[meter.index()];
             transaction
@@ -71,17 +71,36 @@ impl Journal {
                 )
                 .op("keep the lines")?;
             let (since_ns, until_ns) = (now.since_ns, now.since_ns);
-            watched.push((*meter, WatchedStretch { since_ns, until_ns }));
+            let stretch = (*meter, WatchedStretch { since_ns, until_ns });
+            let is_read = now.why.is_none();
+            if is_read { &mut watched } else { &mut unread }.push(stretch);
         }
-        for (meter, watch) in watched.iter().filter(|_| is_timed) {
+        let put = |(meter, watch): &(MeterId, WatchedStretch), unless_known: bool| {
+            let row = self.meters[meter.index()];
+            if unless_known && is_known(&transaction, row)? {
+                return Ok(());
+            }
             // Inwards to whole seconds, as all that is watched.
             let since_ns = watch.since_ns.max(self.vouches_from_ns);
             let begins_s = since_ns.s() + 1;
             let ends_s = watch.until_ns.s().max(begins_s);
-            put_watched(&transaction, self.meters[meter.index()], (begins_s, ends_s))?;
+            put_watched(&transaction, row, (begins_s, ends_s))
+        };
+        if is_timed {
+            watched.iter().try_for_each(|stretch| put(stretch, false))?;
+            // One that was watched before is missed since then.
+            unread.iter().try_for_each(|stretch| put(stretch, true))?;
         }
         transaction.commit().op("commit")
     }
+}
+
+/// Whether it is known since when a meter's line is to be watched.
+fn is_known(transaction: &Transaction<'_>, meter: MeterRow) -> Result<bool, JournalError> {
+    transaction
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM watched WHERE meter = ?1)")
+        .and_then(|mut select| select.query_row([meter], |row| row.get(0)))
+        .op("be read")
 }
 
 impl Reader {
@@ -135,8 +154,8 @@ impl Reader {
     pub fn watched_until_s(&self) -> Result<BTreeMap<String, i64>, JournalError> {
         self.connection
             .prepare_cached(
-                "SELECT name, coalesce(max(CASE WHEN ends_s > begins_s THEN ends_s END), max(ends_s))
-                 FROM watched JOIN meter ON meter.id = watched.meter GROUP BY name",
+                "SELECT name, max(ends_s) FROM watched JOIN meter ON meter.id = watched.meter
+                 GROUP BY name",
             )
             .and_then(|mut select| select.query_map([], |row| row.try_into())?.collect())
             .op("be read")
@@ -225,6 +244,7 @@ mod tests {
         told(55, Some("busy"), None);
         assert_eq!(found(), (vec![], 49));
         told(60, None, None);
+        assert_eq!(found(), (vec![(49, 61)], 61));
         told(80, Some("gone"), Some((60, 80)));
         assert_eq!(found(), (vec![(49, 61)], 80));
     }

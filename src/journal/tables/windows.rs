@@ -326,10 +326,6 @@ impl Reader {
             let until_s = last
                 .filter(|(of, _)| *of == meter)
                 .map(|(_, until_s)| until_s);
-            // A mark that the line stood still unread then: what is before and behind it is one stretch.
-            if begins_s == ends_s && until_s.is_some() {
-                continue;
-            }
             if let Some(from_s) = until_s.filter(|s| begins_s - s >= WATCHED_APART_MIN_S) {
                 found.push(Unwatched {
                     meter: names.get(&meter).cloned().unwrap_or_default(),
