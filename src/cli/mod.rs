@@ -39,7 +39,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::load::load_what_can_be_read;
 use crate::config::{ConfigError, LoadOptions, Loaded};
-use crate::journal::{Holder, holder};
+use crate::journal::{Holder, JournalError, holder};
 use crate::owner::Keep;
 use crate::owner::rights::{judge_as_daemon, work_as_owner};
 use crate::text::{names, numbers};
@@ -124,45 +124,63 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         welcome::welcome(&options, &mut std::io::stderr())?;
         return Ok(ExitCode::from(EXIT_USAGE));
     };
-    let needs_config = !matches!(
+    let uses_journal = !matches!(
         command,
         Command::Run(_) | Command::Completions(_) | Command::Man(_)
     );
-    if needs_config {
+    if uses_journal {
         rights::may_read_config(&options)?;
     }
+    perform(command, &options, out).map_err(|error| {
+        if uses_journal && error.is::<JournalError>() {
+            let loaded = load_what_can_be_read(&options);
+            exit::with_remedy(error, &loaded.settings.journal.dir)
+        } else {
+            error
+        }
+    })
+}
+
+fn perform(
+    command: Command,
+    options: &LoadOptions,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => {
             let makes_pulses = args.makes_time();
-            run::run(&args, &simulated::load_for_run(options, makes_pulses)?)?;
+            run::run(
+                &args,
+                &simulated::load_for_run(options.clone(), makes_pulses)?,
+            )?;
         }
-        Command::Setup(args) => return setup::setup(&args, &load(&options)?, out),
+        Command::Setup(args) => return setup::setup(&args, &load(options)?, out),
         Command::Verify(args) => {
-            let loaded = simulated::load_known(&options)?;
+            let loaded = simulated::load_known(options)?;
             judge_as_daemon(&loaded.settings.journal.dir, loaded.is_system())?;
             return verify::verify(&args, &loaded, out);
         }
         Command::DeleteBuckets(args) => {
-            return delete_buckets::delete_buckets(&args, &load(&options)?, out);
+            return delete_buckets::delete_buckets(&args, &load(options)?, out);
         }
-        Command::Audit(args) => return audit::audit(&args, &of_journal(&options)?, out),
+        Command::Audit(args) => return audit::audit(&args, &of_journal(options)?, out),
         Command::Status(args) => {
-            let loaded = of_journal(&options);
-            let loaded = loaded.or_else(|wrong| load_beside_daemon(&options, wrong))?;
+            let loaded = of_journal(options);
+            let loaded = loaded.or_else(|wrong| load_beside_daemon(options, wrong))?;
             return status::status(&args, &loaded, out);
         }
-        Command::Register(args) => register::register(&args, &of_journal(&options)?, out)?,
-        Command::Losses(args) => losses::losses(&args, &of_journal(&options)?, out)?,
+        Command::Register(args) => register::register(&args, &of_journal(options)?, out)?,
+        Command::Losses(args) => losses::losses(&args, &of_journal(options)?, out)?,
         Command::Export(args) => {
-            return export::export(&args, &simulated::load_known(&options)?, out);
+            return export::export(&args, &simulated::load_known(options)?, out);
         }
-        Command::Backup(args) => backup::backup(&args, &simulated::load_known(&options)?, out)?,
+        Command::Backup(args) => backup::backup(&args, &simulated::load_known(options)?, out)?,
         Command::Import(args) => {
-            return import::import(&args, &simulated::load_known(&options)?, out);
+            return import::import(&args, &simulated::load_known(options)?, out);
         }
-        Command::Watch(args) => return watch::watch(&args, &load(&options)?, out),
-        Command::Tune(args) => return tune::tune(&args, &load(&options)?, out),
-        Command::Config(command) => config::config(&command, &options, out)?,
+        Command::Watch(args) => return watch::watch(&args, &load(options)?, out),
+        Command::Tune(args) => return tune::tune(&args, &load(options)?, out),
+        Command::Config(command) => config::config(&command, options, out)?,
         Command::Completions(args) => completions::completions(&args, &Cli::command(), out)?,
         Command::Man(args) => man::man(&args, Cli::command())?,
     }
