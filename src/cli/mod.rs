@@ -19,6 +19,7 @@ pub mod verify;
 pub mod watch;
 
 mod asking;
+mod examples;
 mod exit;
 mod log;
 mod new_file;
@@ -50,6 +51,9 @@ pub use version::VERSION;
 const EXIT_CODES: &str =
     "Exit codes: 0 ok, 1 failed, 2 usage, 75 try later, 78 configuration or a newer journal.";
 
+/// The heading of the options that every command has.
+const EVERYWHERE: &str = "Options of all commands";
+
 /// Counts the pulses of electricity meters, keeps every one, delivers them to InfluxDB 2.
 #[derive(Debug, Parser)]
 #[command(name = "powerlogger", version = VERSION, about, after_help = EXIT_CODES, max_term_width = 100,
@@ -57,17 +61,17 @@ const EXIT_CODES: &str =
 pub struct Cli {
     /// The directory of `.env` and `powerlogger.toml` [default: ./ if it holds one of them, else
     /// /etc/powerlogger].
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     config_dir: Option<PathBuf>,
 
     /// The journal's directory [default: QUEUE_DIR, else /var/lib/powerlogger if it exists, else
     /// ./queue].
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     queue_dir: Option<PathBuf>,
 
     /// Speak of the journal of simulated pulses, which lies in `simulated` below the other; `run --simulate` and
     /// `--replay` then write into it.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     simulated: bool,
 
     #[command(subcommand)]
@@ -107,6 +111,9 @@ enum Command {
     Config(config::ConfigCommand),
     /// Write the completions of a shell to the standard output.
     Completions(completions::CompletionsArgs),
+    /// Print the version, as --version does.
+    #[command(hide = true)]
+    Version,
     /// Write the man pages into a directory; for those who make packages.
     #[command(hide = true)]
     Man(man::ManArgs),
@@ -126,7 +133,7 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     };
     let uses_journal = !matches!(
         command,
-        Command::Run(_) | Command::Completions(_) | Command::Man(_)
+        Command::Run(_) | Command::Completions(_) | Command::Version | Command::Man(_)
     );
     if uses_journal {
         rights::may_read_config(&options)?;
@@ -182,6 +189,7 @@ fn perform(
         Command::Tune(args) => return tune::tune(&args, &load(options)?, out),
         Command::Config(command) => config::config(&command, options, out)?,
         Command::Completions(args) => completions::completions(&args, &Cli::command(), out)?,
+        Command::Version => writeln!(out, "powerlogger {VERSION}")?,
         Command::Man(args) => man::man(&args, Cli::command())?,
     }
     Ok(ExitCode::SUCCESS)
