@@ -68,7 +68,8 @@ fn dashboards_name_no_server_and_all_their_variables_exist() {
             .variables()
             .iter()
             .map(|variable| text(&variable["name"]));
-        let known: BTreeSet<&str> = names.chain(["__field.labels.PulseType"]).collect();
+        let grafanas = ["__field.labels.PulseType", "__range_s"];
+        let known: BTreeSet<&str> = names.chain(grafanas).collect();
         let sources = board.variables().iter();
         let mut sources = sources.filter(|variable| variable["type"] == "datasource");
         let source = sources.next().unwrap();

@@ -11,6 +11,7 @@ mod daemon;
 mod daemon_gpio;
 mod dashboard;
 mod dashboard_files;
+mod dashboard_prometheus;
 mod delivery;
 mod disk_faults;
 mod export;

@@ -149,6 +149,7 @@ fn has_what_it_needs_and_no_more(package: &Package) {
         "usr/share/man/man1/powerlogger.1.gz",
         "usr/share/man/man5/powerlogger.toml.5.gz",
         "usr/share/powerlogger/env.example",
+        "usr/share/powerlogger/grafana/powerlogger-prometheus.json",
         "usr/share/powerlogger/grafana/powerlogger.json",
         "usr/share/powerlogger/grafana/provisioning/dashboards/powerlogger.yaml",
         "usr/share/powerlogger/grafana/provisioning/datasources/powerlogger.yaml",

@@ -6,6 +6,7 @@
     reason = "nothing outside the tests sees it"
 )]
 
+pub mod browser;
 pub mod daemon;
 pub mod disk;
 #[allow(
@@ -20,6 +21,7 @@ pub mod influxd;
 pub mod management_cases;
 pub mod port;
 pub mod program;
+pub mod prometheus;
 pub mod remote;
 pub mod tls;
 pub mod views;
