@@ -51,6 +51,7 @@ mod size;
 mod syntax;
 mod unique;
 mod web;
+mod worth;
 
 pub use clock::ClockSettings;
 pub use dated_factors::{DatedFactor, Since};
