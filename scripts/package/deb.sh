@@ -55,7 +55,9 @@ system_files() {
 	put 0644 dist/udev/60-powerlogger-gpio.rules usr/lib/udev/rules.d/60-powerlogger-gpio.rules
 	put 0644 dist/powerlogger.toml etc/powerlogger/powerlogger.toml
 	put 0644 .env.example usr/share/powerlogger/env.example
-	put 0644 dist/grafana/powerlogger.json usr/share/powerlogger/grafana/powerlogger.json
+	find dist/grafana -type f | sort | while read -r file; do
+		put 0644 "$file" "usr/share/powerlogger/${file#dist/}"
+	done
 }
 
 # The section of a version in CHANGELOG.md, in Debian's form; between releases the newest one that says something.
