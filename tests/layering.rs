@@ -67,7 +67,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "answers",
         &[
-            "model", "config", "energy", "journal", "live", "status", "import",
+            "model", "config", "energy", "journal", "live", "status", "import", "owner",
         ],
     ),
     (

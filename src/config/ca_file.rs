@@ -1,7 +1,8 @@
 //! A file of certificates that the user names.
 
-use std::fs;
 use std::path::Path;
+
+use super::content;
 
 /// What such a file holds.
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
@@ -11,7 +12,7 @@ const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 /// # Errors
 /// What is wrong, and what to do.
 pub(super) fn check(path: &Path) -> Result<(), String> {
-    let why = match fs::read(path) {
+    let why = match content::bytes(path) {
         Ok(bytes) if String::from_utf8_lossy(&bytes).contains(CERTIFICATE) => return Ok(()),
         Ok(_) => "it holds no certificate (-----BEGIN CERTIFICATE-----)".to_owned(),
         Err(error) => error.to_string(),

@@ -9,6 +9,7 @@
 
 pub mod address;
 pub mod catalogue;
+pub mod content;
 pub mod described;
 pub mod dotenv;
 pub mod edit;
@@ -53,6 +54,7 @@ mod size;
 mod syntax;
 mod unique;
 mod web;
+mod worth;
 
 pub use clock::ClockSettings;
 pub use dated_factors::{DatedFactor, Since};

@@ -1,6 +1,5 @@
 //! Settings that change while the daemon runs: those of the server are used at once, others are reported.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +10,7 @@ use tracing::{error, info, warn};
 use super::error::RunError;
 use super::remote::{Remote, RemoteMaker};
 use super::stages::{AtEnd, Stages};
+use crate::config::content;
 use crate::config::described::{Described, KEEPS, OFF, describe, differences};
 use crate::config::watch::{FileChange, FileWatch};
 use crate::config::{ConfigError, Influx, Loaded, Settings};
@@ -108,8 +108,8 @@ fn certificates(loaded: &Loaded) -> Certificates {
         .as_ref()
         .and_then(|mqtt| mqtt.ca_file.as_ref());
     Certificates {
-        server: of_server.and_then(|path| fs::read(path).ok()),
-        broker: of_broker.and_then(|path| fs::read(path).ok()),
+        server: of_server.and_then(|path| content::bytes(path).ok()),
+        broker: of_broker.and_then(|path| content::bytes(path).ok()),
     }
 }
 

@@ -11,9 +11,10 @@ use super::names::{Noun, name, site_name};
 use super::outgoing::{Cadence, Messages, Rank, TopicValue};
 use super::picture::{MeterPicture, Picture};
 use super::talk::OwnTopics;
-use super::values::{leaf, leaves, shown_unit, site_power};
+use super::units::shown_unit;
+use super::values::{leaf, leaves, site_power};
 use crate::config::Language;
-use crate::energy::quantity::Quantity;
+use crate::model::Quantity;
 
 /// What the messages say of the whole.
 #[derive(Debug, Clone, PartialEq, Eq)]

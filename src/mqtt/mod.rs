@@ -6,7 +6,7 @@
 //! | `session` | One connection, without the connection: what is under way, pings, deadlines. |
 //! | `outgoing` | What is to be said and when; the newest value of each topic. |
 //! | `talk` | What is said from the begin of a connection to its end, and whether it comes back. |
-//! | `picture`, `values`, `discovery`, `names`, `page` | What stands on which topic. |
+//! | `picture`, `values`, `units`, `discovery`, `names`, `page` | What stands on which topic. |
 //! | `memory`, `identity`, `keeping` | Names that stay, and where something stands at the broker. |
 //! | `trouble` | What is told of a broker that cannot be used. |
 //! | `check` | What `verify` tries. |
@@ -34,6 +34,7 @@ mod session;
 mod shared;
 mod talk;
 mod trouble;
+mod units;
 mod values;
 mod wire;
 

@@ -1,14 +1,14 @@
 //! What is published, as numbers: of each meter and of the house, by the board. Pure.
 
 use super::memory::{Configured, amount};
+use super::units::shown_unit;
 use crate::answers::present::{Present, PresentMeter, rounded};
 use crate::config::MeterSettings;
 use crate::energy::derived::{LivePower, MeanPower, live_power};
-use crate::energy::quantity::{PulseWorth, Quantity};
 use crate::journal::MqttMeter;
 use crate::live::Snapshot;
-use crate::model::{MonoNs, Role, WallNs};
-use crate::status::{Condition, Severity, Status};
+use crate::model::{MonoNs, PulseWorth, Quantity, Role, WallNs};
+use crate::status::{Condition, MeterStatus, Severity, Status};
 
 /// One meter.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,11 +19,11 @@ pub(super) struct MeterPicture {
     pub name: String,
     /// What it counts, and what a pulse is worth; None: not known.
     pub worth: Option<PulseWorth>,
-    /// What it has counted, in its unit; None: as above.
+    /// What it has counted, in the unit that is published; None: as above.
     pub amount: Option<f64>,
     /// What flows, in the unit of its rate; None: not known at this moment.
     pub rate: Option<f64>,
-    /// What its face shows; None: there was no reading.
+    /// What its face shows, in the unit that is published; None: there was no reading, or one of something else.
     pub register: Option<f64>,
     /// Pulses ever counted.
     pub pulses: i64,
@@ -69,14 +69,19 @@ pub(super) fn configured(meters: &[MeterSettings], board: &Snapshot) -> Vec<Conf
             Some(chip) => format!("{chip} {}", settings.line.line),
             None => settings.line.line.to_string(),
         },
-        pulses_per_unit: worth(present).map(|worth| worth.pulses_per_unit),
+        pulses_per_unit: worth(present).map(pulses_per_shown),
     };
     meters.iter().zip(&present.meters).map(of_meter).collect()
 }
 
+/// Pulses for one of the unit that is published.
+pub(super) fn pulses_per_shown(worth: PulseWorth) -> f64 {
+    worth.pulses_per_unit / shown_unit(worth.quantity).amount_factor
+}
+
 /// What a pulse of a meter is worth; None: not known.
 fn worth(meter: &PresentMeter) -> Option<PulseWorth> {
-    meter.imp_per_kwh.map(PulseWorth::of_kwh)
+    meter.worth
 }
 
 impl Picture {
@@ -129,8 +134,8 @@ impl MeterPicture {
             name: meter.name.clone(),
             worth: worth(meter),
             amount: amount(known, pulses),
-            rate: present.power_w(&meter.name),
-            register: counted.and_then(|counted| counted.register_kwh),
+            rate: present.rate(&meter.name),
+            register: counted.and_then(|counted| register(counted, worth(meter)?.quantity)),
             pulses,
             lost: lost.map(|loss| loss.pulses).sum(),
             last_pulse_ns: counted.and_then(|counted| counted.last_pulse_ns),
@@ -141,6 +146,13 @@ impl MeterPicture {
     pub(super) fn quantity(&self) -> Option<Quantity> {
         Some(self.worth?.quantity)
     }
+}
+
+/// What a meter's face shows, in the unit that is published.
+fn register(counted: &MeterStatus, quantity: Quantity) -> Option<f64> {
+    let (register, unit) = (counted.register?, counted.register_unit?);
+    let amount = quantity.of(unit, register)?;
+    Some(amount * shown_unit(quantity).amount_factor)
 }
 
 impl SitePicture {
@@ -158,7 +170,8 @@ impl SitePicture {
             self_consumption,
             ..
         } = live_power(&rates, present.now_ns);
-        let watts = |power: Option<MeanPower>| power.map(|power| rounded(power.w));
+        let of_watts = |w| rounded(Quantity::KilowattHours, w);
+        let watts = |power: Option<MeanPower>| power.map(|power| of_watts(power.w));
         let grid = match (has(Role::Import), has(Role::Export)) {
             (true, true) => Some(
                 import
@@ -172,7 +185,7 @@ impl SitePicture {
         let has_own = has(Role::Generation) && has(Role::Export);
         let has_house = has(Role::Import) && has(Role::Generation) == has(Role::Export);
         SitePicture {
-            grid_w: grid.map(|grid| grid.map(rounded)),
+            grid_w: grid.map(|grid| grid.map(of_watts)),
             house_w: has_house.then(|| watts(house)),
             self_w: has_own.then(|| watts(self_consumption)),
         }

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::outgoing::{Cadence, Messages, Rank, TopicValue};
-use super::picture::{MeterPicture, Picture};
+use super::picture::{MeterPicture, Picture, pulses_per_shown};
 use super::talk::ONLINE;
-use crate::energy::quantity::Quantity;
+use super::units::shown_unit;
 use crate::model::WallNs;
 
 /// What is said of a value that is not known: Home Assistant shows it as unknown, and takes no other word for it.
@@ -130,9 +130,12 @@ fn of_meter(meter: &MeterPicture) -> Vec<OneValue> {
     };
     if let Some(((amount_leaf, rate_leaf), worth)) = leaves(meter).zip(meter.worth) {
         let unit = shown_unit(worth.quantity);
-        let amount = meter.amount.map(|amount| amount * unit.amount_factor);
-        let decimals = decimals(worth.pulses_per_unit / unit.amount_factor);
-        put(amount_leaf, number(amount, decimals), Cadence::Changed);
+        let decimals = decimals(pulses_per_shown(worth));
+        put(
+            amount_leaf,
+            number(meter.amount, decimals),
+            Cadence::Changed,
+        );
         let rate = meter.rate.map(|rate| rate * unit.rate_factor);
         let decimals = if worth.quantity.is_electric() { 1 } else { 3 };
         put(rate_leaf, number(rate, decimals), Cadence::Steady);
@@ -144,34 +147,6 @@ fn of_meter(meter: &MeterPicture) -> Vec<OneValue> {
     put(leaf::LAST_PULSE, last_pulse, Cadence::Changed);
     put(leaf::LOST, meter.lost.to_string(), Cadence::Changed);
     all
-}
-
-/// How a quantity is published: in units that Home Assistant has.
-pub(super) struct ShownUnit {
-    /// Of the amount.
-    pub amount: &'static str,
-    /// So many of these are one unit of the meter.
-    pub amount_factor: f64,
-    /// Of the rate.
-    pub rate: &'static str,
-    /// So many of these are one of the meter's.
-    pub rate_factor: f64,
-}
-
-/// The units of a quantity: energy in kWh whatever the meter is read in; a flow of litres by the minute.
-pub(super) fn shown_unit(quantity: Quantity) -> ShownUnit {
-    let (amount, amount_factor, rate, rate_factor) = match quantity {
-        Quantity::KilowattHours => ("kWh", 1.0, "W", 1.0),
-        Quantity::WattHours => ("kWh", 1e-3, "W", 1.0),
-        Quantity::CubicMetres => ("m³", 1.0, "m³/h", 1.0),
-        Quantity::Litres => ("L", 1.0, "L/min", 1.0 / 60.0),
-    };
-    ShownUnit {
-        amount,
-        amount_factor,
-        rate,
-        rate_factor,
-    }
 }
 
 /// So many decimals that one pulse more shows exactly, if its worth has an end: 3 for 1,000 pulses a unit, 5 for 800.

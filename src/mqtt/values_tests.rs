@@ -2,7 +2,7 @@
 
 use super::super::picture::{MeterPicture, SitePicture};
 use super::*;
-use crate::energy::quantity::PulseWorth;
+use crate::model::{PulseWorth, Quantity};
 use crate::status::Condition;
 
 /// A picture of an electric meter, a gas meter, and one of which it is not known what a pulse is worth.
@@ -163,7 +163,7 @@ fn quantities_have_units_that_home_assistant_has() {
         quantity: Quantity::WattHours,
         pulses_per_unit: 1.0,
     });
-    picture.meters[0].amount = Some(1_500.0);
+    picture.meters[0].amount = Some(1.5);
     assert_eq!(
         payload(&picture, "p/import/energy").as_deref(),
         Some("1.500")

@@ -17,6 +17,7 @@ mod disk_faults;
 mod export;
 mod fake_influx_management;
 mod fake_influx_store;
+mod gas;
 mod gpio;
 mod import;
 mod influx_contract;
