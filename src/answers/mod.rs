@@ -11,6 +11,7 @@ pub mod ask;
 pub mod counted_span;
 pub mod entering;
 pub mod events;
+pub mod exchanging;
 pub mod factors;
 pub mod lines;
 pub mod losses;

@@ -134,6 +134,12 @@ pub(in crate::journal) const MIGRATIONS: &[&str] = &[
     ALTER TABLE factor ADD COLUMN unit TEXT NOT NULL DEFAULT 'kWh';
     ALTER TABLE register ADD COLUMN unit TEXT NOT NULL DEFAULT 'kWh';
     ",
+    // A face goes round at its digits, and a meter may be exchanged.
+    "
+    ALTER TABLE register ADD COLUMN digits TEXT;
+    ALTER TABLE register ADD COLUMN exchange TEXT;
+    ALTER TABLE register ADD COLUMN serial TEXT;
+    ",
 ];
 
 /// Marks a journal that holds nothing but simulated pulses (and what was imported into it).
