@@ -52,6 +52,7 @@ mod size;
 mod syntax;
 mod unique;
 mod web;
+mod worth;
 
 pub use clock::ClockSettings;
 pub use dated_factors::{DatedFactor, Since};
