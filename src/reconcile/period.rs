@@ -83,6 +83,14 @@ fn remedy(failure: &Failure) -> &'static str {
         Failure::Transport {
             kind: "timeout", ..
         } => "the server is slow: try again, or a shorter period (--since, --until)",
+        Failure::Transport {
+            kind: "too_long", ..
+        } => {
+            "a shorter period (--since, --until); or no InfluxDB 2 answers there: check INFLUX_HOST"
+        }
+        Failure::Transport { kind: "broken", .. } => {
+            "what answers there breaks off, or is no InfluxDB 2: see its log, and check INFLUX_HOST"
+        }
         Failure::Transport { .. } => "start the server, and check INFLUX_HOST",
     }
 }
