@@ -6,6 +6,7 @@
 // are left out. Exit code 1: something was found; each finding is a line.
 
 import { createInterface } from "node:readline";
+import { days } from "./browser/days.mjs";
 import { Browser } from "./browser/devtools.mjs";
 import { leaks } from "./browser/growth.mjs";
 import { fingers, keys } from "./browser/keys.mjs";
@@ -15,8 +16,8 @@ import { readings } from "./browser/readings.mjs";
 import { findings, found } from "./browser/tab.mjs";
 import { axe, tables, views } from "./browser/views.mjs";
 
-const PARTS = { views, tables, keys, fingers, pulse, hidden, appended, motion, contrast, forced, narrow, leaks, axe, readings, restart };
-const NEEDS = { axe: "PAGE_TOOLS", readings: "TOKEN", restart: "ASKED" };
+const PARTS = { views, tables, keys, fingers, pulse, hidden, appended, motion, contrast, forced, narrow, leaks, axe, readings, restart, days };
+const NEEDS = { axe: "PAGE_TOOLS", readings: "TOKEN", restart: "ASKED", days: "DAYS" };
 
 const base = process.env.BASE;
 const wanted = process.argv.slice(2);

@@ -5,14 +5,15 @@ use crate::support::browser::{Walk, node, package};
 use crate::support::daemon::Daemon;
 use crate::support::port::Port;
 use crate::support::program::good;
+use crate::web::over_tcp;
 
 /// A moment of a summer's evening, by the house's own clock: a month is behind it, and there is still some sun.
 const EVENING: &str = "2026-06-21T16:30:00Z";
 
 /// Three meters. Few pulses a kWh make a past that is soon counted.
-fn config(port: u16, imp_per_kwh: u32) -> String {
+fn config(port: u16, zone: &str, imp_per_kwh: u32) -> String {
     let mut text = format!(
-        "[site]\nname = \"House by the lake\"\ntime_zone = \"Europe/Berlin\"\n\
+        "[site]\nname = \"House by the lake\"\ntime_zone = \"{zone}\"\n\
          [web]\nlisten = \"127.0.0.1:{port}\"\ntoken = \"s3cret\"\n"
     );
     for (name, line) in [("Import", 20), ("Export", 26), ("Generate", 21)] {
@@ -30,33 +31,56 @@ pub(crate) struct Walked {
 }
 
 impl Walked {
-    /// A simulated house.
-    fn house(imp_per_kwh: u32, more: &[&str]) -> Walked {
+    /// A simulated house in Berlin.
+    pub(crate) fn house(imp_per_kwh: u32, more: &[&str]) -> Walked {
+        Walked::house_in("Europe/Berlin", imp_per_kwh, more)
+    }
+
+    /// The same in another zone.
+    pub(crate) fn house_in(zone: &str, imp_per_kwh: u32, more: &[&str]) -> Walked {
         let kept = Port::keep();
         let port = kept.number();
         let mut args = vec!["--simulate"];
         args.extend(more);
-        let daemon = Daemon::start(&config(port, imp_per_kwh), &args);
+        Walked::with(&config(port, zone, imp_per_kwh), kept, &args)
+    }
+
+    /// A daemon with this configuration, which serves at the port that is kept.
+    pub(crate) fn with(config: &str, kept: Port, args: &[&str]) -> Walked {
         let mut walked = Walked {
-            daemon,
-            port,
+            daemon: Daemon::start(config, args),
+            port: kept.number(),
             _kept: kept,
         };
         walked.wait_for_door();
         walked
     }
 
-    /// With so much of its past behind it.
-    fn with_past(past: &str) -> Walked {
-        let more = ["--since", EVENING, "--past", past, "--speed", "10"];
-        let mut walked = Walked::house(50, &more);
-        walked.daemon.wait_for("its past", |daemon| {
+    /// What it answers over TCP.
+    pub(crate) fn get(&self, path: &str) -> String {
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let answer = over_tcp(self.port, &request);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.head);
+        answer.json().to_string()
+    }
+
+    /// Waits until all of its past has been counted.
+    pub(crate) fn wait_for_past(&mut self) {
+        self.daemon.wait_for("its past", |daemon| {
             daemon.log().contains("what is past has been counted")
         });
+    }
+
+    /// With so much of its past behind it.
+    pub(crate) fn with_past(past: &str) -> Walked {
+        let more = ["--since", EVENING, "--past", past, "--speed", "10"];
+        let mut walked = Walked::house(50, &more);
+        walked.wait_for_past();
         walked
     }
 
-    fn wait_for_door(&mut self) {
+    pub(crate) fn wait_for_door(&mut self) {
         let url = format!("http://127.0.0.1:{}/", self.port);
         self.daemon
             .wait_for("an open door", |daemon| daemon.log().contains(&url));

@@ -27,7 +27,7 @@ export function tool(file) {
 
 /** What runs first in each document. */
 function watch() {
-  const seen = { shift: 0, shifts: [], csp: [], streams: [], pending: 0 };
+  const seen = { shift: 0, shifts: [], csp: [], streams: [], days: [], pending: 0 };
   window.seen = seen;
   addEventListener("securitypolicyviolation", (event) => seen.csp.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
   new PerformanceObserver((list) => {
@@ -42,6 +42,7 @@ function watch() {
     constructor(...all) {
       super(...all);
       seen.streams.push(this);
+      this.addEventListener("day", ({ data }) => seen.days.push(JSON.parse(data)));
     }
   };
   const { fetch } = window;
