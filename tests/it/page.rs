@@ -2,6 +2,7 @@
 //! stream's rules, the weight of what is served, types), and walks through the page of the true binary in Chromium.
 
 mod days;
+mod states;
 mod walk;
 
 use std::path::Path;

@@ -113,6 +113,20 @@ fn every_view_is_whole_on_a_phone_and_wide_in_both_themes() {
 }
 
 #[test]
+fn a_page_that_stays_open_does_not_grow() {
+    let name = "a_page_that_stays_open_does_not_grow";
+    let Some(walk) = Walk::of(name, &["month"]) else {
+        return;
+    };
+    let days = std::env::var("PAGE_DAYS").unwrap_or_else(|_| "10".to_owned());
+    // Every minute is told up to twice this speed; beyond it, those who were late load all again.
+    let more = ["--since", EVENING, "--past", "2days", "--speed", "7200"];
+    let mut walked = Walked::house(50, &more);
+    walked.wait_for_past();
+    walk.env("PAGE_DAYS", days).alone(walked.port);
+}
+
+#[test]
 fn axe_finds_nothing() {
     let name = "axe_finds_nothing";
     let (Some(walk), Some(tools)) = (Walk::of(name, &["axe"]), package(name, "axe-core")) else {
