@@ -16,10 +16,12 @@ pub mod disk;
 )]
 pub mod fake_influx;
 pub mod gpio;
+pub mod grafana;
 pub mod influxd;
 pub mod management_cases;
 pub mod port;
 pub mod program;
+pub mod prometheus;
 pub mod remote;
 pub mod tls;
 pub mod views;
