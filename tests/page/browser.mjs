@@ -7,6 +7,7 @@
 // are left out. Exit code 1: something was found; each finding is a line.
 
 import { createInterface } from "node:readline";
+import { compared, negative, start, still } from "./browser/complaints.mjs";
 import { days } from "./browser/days.mjs";
 import { Browser } from "./browser/devtools.mjs";
 import { leaks, month } from "./browser/growth.mjs";
@@ -18,7 +19,7 @@ import { beyond, clock, empty, gone, one, reason, refused, restored, unwatched, 
 import { findings, found } from "./browser/tab.mjs";
 import { axe, tables, views } from "./browser/views.mjs";
 
-const PARTS = { views, tables, keys, fingers, pulse, hidden, appended, motion, contrast, forced, narrow, leaks, month, axe, readings, restart, gone, days, empty, one, reason, unwatched, restored, clock, refused, upgraded, beyond };
+const PARTS = { views, tables, compared, negative, still, start, keys, fingers, pulse, hidden, appended, motion, contrast, forced, narrow, leaks, month, axe, readings, restart, gone, days, empty, one, reason, unwatched, restored, clock, refused, upgraded, beyond };
 /** What must be there for a part that is not named. */
 const NEEDS = { month: "PAGE_DAYS", axe: "PAGE_TOOLS", readings: "TOKEN", restart: "ASKED", gone: "ASKED", days: "DAYS", empty: "ASKED", one: "STATE", reason: "STATE", unwatched: "DATE", restored: "STATE" };
 
@@ -41,9 +42,9 @@ async function ask(word) {
 const browser = Browser.launch(process.env.CHROMIUM ?? "chromium");
 for (const [name, part] of Object.entries(PARTS)) {
   if (wanted.length > 0 ? !wanted.includes(name) : NEEDS[name] && !process.env[NEEDS[name]]) continue;
-  const start = Date.now();
+  const begin = Date.now();
   await part({ browser, base, ask, token: process.env.TOKEN, shots: process.env.SHOTS, date: process.env.DATE, days: Number(process.env.PAGE_DAYS) }).catch((failed) => found(name, failed.stack));
-  console.log(`${name}: ${((Date.now() - start) / 1000).toFixed(0)} s`);
+  console.log(`${name}: ${((Date.now() - begin) / 1000).toFixed(0)} s`);
 }
 await browser.close();
 console.log(findings.length === 0 ? "✓ nothing found" : `${findings.length} found`);

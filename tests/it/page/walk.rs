@@ -1,11 +1,13 @@
 //! Chromium walks through the page of the true binary: every view on a phone and wide, in both themes; keys and fingers; the stream;
 //! what some need; axe; each answer against its schema. What to look at is in `tests/page/browser`.
 
+use std::process::Command;
+
 use crate::support::browser::{Walk, node, package};
 use crate::support::daemon::Daemon;
 use crate::support::port::Port;
-use crate::support::program::good;
-use crate::web::over_tcp;
+use crate::support::program::{find, good, skip};
+use crate::web::{get, over_tcp, over_unix};
 
 /// A moment of a summer's evening, by the house's own clock: a month is behind it, and there is still some sun.
 const EVENING: &str = "2026-06-21T16:30:00Z";
@@ -13,7 +15,7 @@ const EVENING: &str = "2026-06-21T16:30:00Z";
 /// Three meters. Few pulses a kWh make a past that is soon counted.
 fn config(port: u16, zone: &str, imp_per_kwh: u32) -> String {
     let mut text = format!(
-        "[site]\nname = \"House by the lake\"\ntime_zone = \"{zone}\"\n\
+        "[site]\nname = \"The house by the lake in the north\"\ntime_zone = \"{zone}\"\n\
          [web]\nlisten = \"127.0.0.1:{port}\"\ntoken = \"s3cret\"\n"
     );
     for (name, line) in [("Import", 20), ("Export", 26), ("Generate", 21)] {
@@ -98,8 +100,9 @@ impl Walked {
 }
 
 /// Parts that look at what has been counted.
-const LOOKS: [&str; 8] = [
-    "views", "tables", "keys", "fingers", "motion", "contrast", "forced", "narrow",
+const LOOKS: [&str; 12] = [
+    "views", "tables", "compared", "negative", "still", "start", "keys", "fingers", "motion",
+    "contrast", "forced", "narrow",
 ];
 
 #[test]
@@ -161,4 +164,47 @@ fn each_answer_is_as_the_contract_describes_it() {
     let asked = node.args(["tests/page/contract.mjs", &base]);
     let said = asked.env("PAGE_TOOLS", tools).output();
     good(&said.expect("it was there"));
+}
+
+#[test]
+fn questions_at_random_break_nothing_and_are_answered_as_described() {
+    let name = "questions_at_random_break_nothing_and_are_answered_as_described";
+    let Some(program) = find(Some("SCHEMATHESIS"), "schemathesis") else {
+        skip(name, "no schemathesis: see tests/page/tools");
+        return;
+    };
+    let walked = Walked::with_past("2days");
+    let base = format!("http://127.0.0.1:{}", walked.port);
+    let description = format!("{base}/api/v1/openapi.json");
+    let examples = std::env::var("SCHEMATHESIS_EXAMPLES").unwrap_or_else(|_| "10".to_owned());
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    // A stream has no end; that only right questions are described is told by the other checks.
+    let args = [
+        "run",
+        &description,
+        "--url",
+        &base,
+        "--exclude-path",
+        "/api/v1/events",
+        "--phases",
+        "examples,coverage,fuzzing",
+        "--checks",
+        "not_a_server_error,status_code_conformance,content_type_conformance,\
+         response_headers_conformance,response_schema_conformance",
+        "--max-examples",
+        &examples,
+        "--continue-on-failure",
+        "--request-timeout",
+        "120",
+        "--suppress-health-check",
+        "all",
+    ];
+    let asked = Command::new(program)
+        .args(args)
+        .current_dir(dir.path())
+        .env("NO_COLOR", "1")
+        .output();
+    let said = good(&asked.expect("it was there"));
+    assert!(said.contains("passed"), "{said}");
+    over_unix(&walked.daemon, &get("/livez"));
 }

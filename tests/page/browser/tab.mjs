@@ -101,7 +101,8 @@ export async function until(tab, what, condition, ...values) {
     }
     await pause(LOOK_MS);
   }
-  found(tab.where, `not within ${PATIENCE_MS / 1000} s: ${what}${last}`);
+  const seen = await tab.evaluate(() => `${location.pathname}, ${document.querySelector("#live")?.textContent}: ${document.querySelector("main:not([hidden])")?.innerText.slice(0, 200)}`).catch((failed) => failed.message);
+  found(tab.where, `not within ${PATIENCE_MS / 1000} s: ${what}${last}; seen is ${seen.replaceAll("\n", " ")}`);
   return false;
 }
 
