@@ -83,6 +83,8 @@ export async function open(browser, size, { theme = "light", features = {}, wher
   const isBad = (level) => ["error", "warning", "assert"].includes(level);
   tab.on("Runtime.consoleAPICalled", ({ type, args }) => isBad(type) && found(tab.where, `console: ${args.map((one) => one.value ?? one.description).join(" ")}`));
   tab.on("Log.entryAdded", ({ entry }) => {
+    // Only a busy machine takes so long.
+    if (/was preloaded using link preload but not used within/.test(entry.text)) return;
     if (isBad(entry.level) && !(isQuiet && entry.source === "network")) found(tab.where, `console: ${entry.text} ${entry.url ?? ""}`);
   });
   return tab;
