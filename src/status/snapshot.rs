@@ -36,6 +36,9 @@ pub struct Status {
     pub journal_bytes: u64,
     /// Pulses that are in the journal now.
     pub journal_pulses: i64,
+    /// How often the journal was opened for writing: by each start, and for other settings; 0: an older daemon does not say.
+    #[serde(default)]
+    pub journal_opened: u64,
     /// On which clock the newest pulses stand; None: there are none.
     pub clock: Option<ClockStatus>,
     /// Where pulses are delivered to; None: nowhere.

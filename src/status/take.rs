@@ -101,6 +101,7 @@ impl Status {
                 .collect(),
             journal_bytes: journal.bytes,
             journal_pulses: journal.bounds.map_or(0, IdRange::len),
+            journal_opened: journal.opened,
             clock: journal.clock.map(ClockStatus::of),
             delivery: delivery
                 .map(|(delivery, views)| DeliveryStatus::of(delivery, views, newest, at_ns)),

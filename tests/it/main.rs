@@ -41,5 +41,6 @@ mod victoria_metrics;
 mod views;
 mod views_healing;
 mod web;
+mod web_load;
 mod web_readings;
 mod welcome;

@@ -87,7 +87,7 @@ export default {
   "health.wrong": "Was nicht stimmt", "health.nothing": "Alles stimmt.", "health.remedy": "Was zu tun ist", "health.delivery": "Lieferung",
   "health.server": "Server", "health.state": "Stand", "health.backlog": "Wartet", "health.lag": "Rückstand", "health.views": "Verglichen bis",
   "health.unequal": "{n} Fenster weicht ab | {n} Fenster weichen ab",
-  "health.journal": "Journal", "health.place": "Ort", "health.size": "Größe", "health.pulses": "Impulse darin", "health.written": "Geschrieben seit dem Start",
+  "health.journal": "Journal", "health.place": "Ort", "health.size": "Größe", "health.pulses": "Impulse darin", "health.starts": "Geöffnet, bei Starts und für andere Einstellungen", "health.written": "Geschrieben seit dem Start",
   "health.clock": "Uhr", "health.daemon": "Dienst", "health.version": "Version", "health.started": "Gestartet",
   "health.timeline": "Verluste und Zeiten, in denen nicht gezählt wurde", "health.timeline.none": "Lückenlos gezählt und nichts verloren seit dem {date}.",
   "health.import": "Zu übernehmen", "health.lost": "Verloren", "health.restored": "Nach Nummern ergänzt", "health.unwatched": "Nicht gezählt",

@@ -87,7 +87,7 @@ export default {
   "health.wrong": "What is wrong", "health.nothing": "Nothing is wrong.", "health.remedy": "What to do", "health.delivery": "Delivery",
   "health.server": "Server", "health.state": "State", "health.backlog": "Waiting", "health.lag": "Behind by", "health.views": "Compared until",
   "health.unequal": "{n} window differs | {n} windows differ",
-  "health.journal": "Journal", "health.place": "Place", "health.size": "Size", "health.pulses": "Pulses in it", "health.written": "Written since the start",
+  "health.journal": "Journal", "health.place": "Place", "health.size": "Size", "health.pulses": "Pulses in it", "health.starts": "Opened, by starts and for other settings", "health.written": "Written since the start",
   "health.clock": "Clock", "health.daemon": "Daemon", "health.version": "Version", "health.started": "Started",
   "health.timeline": "Losses and stretches not watched", "health.timeline.none": "Watched without a gap, and nothing lost, since {date}.",
   "health.import": "To import", "health.lost": "Lost", "health.restored": "Restored by number", "health.unwatched": "Not watched",
