@@ -63,7 +63,7 @@ fn check(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
         Influx::Configured(influx) => {
             writeln!(
                 out,
-                "InfluxDB   {} (organisation {})",
+                "InfluxDB   {} (organization {})",
                 influx.host, influx.org
             )?;
         }

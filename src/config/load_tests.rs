@@ -1,6 +1,7 @@
 //! The configuration as a whole: defaults, samples, directories, problems.
 
 use std::collections::BTreeMap;
+use std::fs;
 
 use super::*;
 use crate::config::LineName;
@@ -420,4 +421,25 @@ fn what_a_meter_is_to_the_house_is_said_or_taken_from_its_name() {
     let wrong = "[[meter]]\nname = \"a\"\nline = 20\nrole = \"solar\"\n";
     let told = problems(wrong, "");
     assert!(told.len() == 1 && told[0].contains("role"), "{told:?}");
+}
+
+#[test]
+fn a_mistake_is_told_once() {
+    let lines = "GPIO_IMPORT_PIN=thirty\nGPIO_EXPORT_PIN=Pin 38\nGPIO_GENERATE_PIN=gpio 21\n";
+    let told = problems("", lines);
+    assert_eq!(told.len(), 3, "{told:#?}");
+    let nameless = "[[meter]]\nline = 20\n\n[[meter]]\nline = 26\n\n[[meter]]\nname = \"A\"\n";
+    let told = problems(nameless, "");
+    assert_eq!(told.len(), 3, "{told:#?}");
+    let dir = Dir::new("", "");
+    let file = dir.0.path().join(DOTENV_FILE);
+    let told = load(&LoadOptions {
+        config_dir: Some(file),
+        simulated: false,
+        simulated_dir: false,
+        queue_dir: None,
+        env: BTreeMap::new(),
+        cwd: dir.0.path().to_owned(),
+    });
+    assert_eq!(told.unwrap_err().problems.len(), 1);
 }

@@ -133,11 +133,11 @@ fn line_name(s: &mut Section<'_>, meter: &str, line: Option<Given>, has_chip: bo
     let Some(line) = line else {
         let message = format!("meter \"{meter}\" has no line (such as line = 20)");
         s.problem(&s.begin(), message);
-        return LineName::Number(0);
+        return LineName::WRONG;
     };
     line_name::parse(&line.text, has_chip).unwrap_or_else(|why| {
         s.problem(&line.origin, why);
-        LineName::Number(0)
+        LineName::WRONG
     })
 }
 

@@ -9,6 +9,7 @@
 
 pub mod address;
 pub mod catalogue;
+pub mod content;
 pub mod described;
 pub mod dotenv;
 pub mod edit;
