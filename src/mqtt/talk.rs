@@ -141,7 +141,10 @@ impl Talk {
                     }
                 }
                 SessionEvent::Arrived(topic) => {
-                    if self.outgoing.wanted(&topic).is_none() {
+                    // What has arrived may be what stood there before.
+                    let is_last =
+                        !self.to_remove.contains(&topic) && !self.session.is_under_way(&topic);
+                    if is_last && self.outgoing.wanted(&topic).is_none() {
                         events.push(TalkEvent::Removed(topic));
                     }
                 }
