@@ -12,6 +12,7 @@ pub mod ask;
 pub mod counted_span;
 pub mod entering;
 pub mod events;
+pub mod exchanging;
 pub mod factors;
 pub mod lines;
 pub mod losses;

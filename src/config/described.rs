@@ -163,6 +163,9 @@ fn describe_meter(meter: &MeterSettings, put: &mut dyn FnMut(&str, String)) {
         let factors = factors.collect::<Vec<_>>().join(", ");
         of_meter(&format!("{key}_since"), factors);
     }
+    if let Some(digits) = meter.register_digits {
+        of_meter("register_digits", digits.to_string());
+    }
     if meter.unit.is_electric() {
         of_meter("max_power_kw", (meter.max_rate / 1_000.0).to_string());
     } else {

@@ -142,7 +142,7 @@ impl MeterStatus {
             .usual_silence_s
             .zip(meter.last_pulse_ns)
             .is_some_and(|(usual_s, last_ns)| silence::is_unusual(last_ns, usual_s, at_ns));
-        let unit = meter.register.map(|reading| reading.worth.quantity);
+        let unit = meter.register.as_ref().map(|base| base.worth.quantity);
         let register = unit.zip(register::shown(meter.register.as_slice(), meter.pulses));
         MeterStatus {
             name: meter.name.to_string(),
@@ -152,6 +152,7 @@ impl MeterStatus {
                 .and_then(|(unit, shown)| Quantity::KilowattHours.of(unit, shown)),
             register: register.map(|(_, shown)| shown),
             register_unit: register.map(|(unit, _)| unit),
+            register_digits: meter.register.as_ref().and_then(|base| base.digits),
             usual_silence_s: meter.usual_silence_s,
             is_configured: meter.is_configured,
             line: told.line(&meter.name).filter(|_| meter.is_configured),

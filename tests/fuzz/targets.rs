@@ -376,6 +376,9 @@ fn journal_bytes() -> Vec<u8> {
         shown: 12_345.6,
         worth: powerlogger::model::PulseWorth::of_kwh(1_000.0),
         adopted: true,
+        digits: None,
+        exchange: None,
+        serial: None,
     };
     let mut registers = Registers::open(dir.path()).unwrap();
     registers.put("Import", reading, 3).unwrap();

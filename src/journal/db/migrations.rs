@@ -141,6 +141,12 @@ pub(in crate::journal) const MIGRATIONS: &[&str] = &[
         amount REAL NOT NULL, pulses_per_unit REAL) WITHOUT ROWID;
     CREATE TABLE mqtt_topic (topic TEXT PRIMARY KEY) WITHOUT ROWID;
     ",
+    // A face goes round at its digits, and a meter may be exchanged.
+    "
+    ALTER TABLE register ADD COLUMN digits TEXT;
+    ALTER TABLE register ADD COLUMN exchange TEXT;
+    ALTER TABLE register ADD COLUMN serial TEXT;
+    ",
 ];
 
 /// Marks a journal that holds nothing but simulated pulses (and what was imported into it).

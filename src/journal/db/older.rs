@@ -139,6 +139,9 @@ mod tests {
                 shown: 1.0,
                 worth: crate::model::PulseWorth::of_kwh(1.0),
                 adopted: true,
+                digits: None,
+                exchange: None,
+                serial: None,
             };
             assert_eq!(
                 reader

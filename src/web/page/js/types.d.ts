@@ -65,7 +65,7 @@ export interface LossStatus { cause: string; filter: boolean; lost: boolean; pul
 export interface Meter extends MeterHead {
   is_configured: boolean; chip: string | null; line: string | null; pulses: number;
   last_pulse: string | null; power_w: number | null; rate?: number | null; is_bound: boolean; today: Count;
-  register: { shown: number; read_shown: number; unit: Unit; read_at: string; pulses: number; pulses_per_unit: number } | null;
+  register: { shown: number; read_shown: number; unit: Unit; read_at: string; pulses: number; pulses_per_unit: number; face: string; digits: string | null; serial: string | null; exchanged_at: string | null } | null;
   usual_silence_s: number | null; is_silent: boolean; line_status: { is_read: boolean; since_ns: number | null; why: string } | null;
   filter: { judged: number; rejected: number; too_many: string | null; excess_w: number | null } | null; losses: LossStatus[];
   gap_s?: number | null; widths_ms?: number[];

@@ -67,6 +67,7 @@ export default {
 
   "register": "Zählerstand", "register.none": "Noch keine Ablesung", "register.how": "Was der Zähler zeigt, eintragen: powerlogger register set {meter} 12345.6",
   "register.of": "abgelesen {kwh} am {date}, seither {n} Impuls | abgelesen {kwh} am {date}, seither {n} Impulse",
+  "register.serial": "Zähler {n} seit {date}", "register.exchanged": "anderer Zähler seit {date}",
   "imp": "{n} Imp/{unit}", "imp.none": "Imp/{unit} nicht gesetzt", "line.of": "Leitung {line}", "chip.line": "Leitung {line} von {chip}",
   "widths": "Impulsbreiten", "widths.of": "{low} bis {high} ms, meist {usual} ms",
   "silence": "üblicher Abstand {gap}, jetzt {now}", "silence.bad": "seit {now} still, üblich sind bis {usual}",

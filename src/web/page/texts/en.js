@@ -67,6 +67,7 @@ export default {
 
   "register": "Register", "register.none": "No reading yet", "register.how": "Enter what the face shows: powerlogger register set {meter} 12345.6",
   "register.of": "read {kwh} on {date}, then {n} pulse | read {kwh} on {date}, then {n} pulses",
+  "register.serial": "meter {n} since {date}", "register.exchanged": "another meter since {date}",
   "imp": "{n} imp/{unit}", "imp.none": "imp/{unit} not set", "line.of": "line {line}", "chip.line": "line {line} of {chip}",
   "widths": "Pulse widths", "widths.of": "{low} to {high} ms, mostly {usual} ms",
   "silence": "usual gap {gap}, now {now}", "silence.bad": "silent for {now}, usual are up to {usual}",

@@ -146,16 +146,17 @@ function face(meter, canWrite) {
   if (!register) {
     return el("div", { class: "face-place" }, el("p", { class: "muted" }, t("register.none")), !canWrite && el("p", { class: "muted small" }, t("register.how", { meter: meter.meter })));
   }
-  const { whole, tenth } = registerDigits(register.shown);
+  const { whole, tenth } = registerDigits(register.shown, register.digits ? register.face : null);
   const unit = symbol(register.unit);
   return el("div", { class: "face-place" },
-    el("p", { class: "face", role: "img", "aria-label": `${t("register")} ${whole.join("")}.${tenth} ${unit}` },
+    el("p", { class: "face", role: "img", "aria-label": `${t("register")} ${whole.join("")}${tenth && "."}${tenth} ${unit}` },
       whole.map((digit) => el("span", { class: "digit", "aria-hidden": "true" }, digit)),
-      el("span", { class: "digit tenth", "aria-hidden": "true" }, tenth),
+      [...tenth].map((digit) => el("span", { class: "digit tenth", "aria-hidden": "true" }, digit)),
       el("span", { class: "unit", "aria-hidden": "true" }, unit)),
     el("p", { class: "muted small" }, t("register.of", {
       kwh: plain(register.read_shown, 1, l), date: shortDay(Date.parse(register.read_at), zone(), l), n: count(register.pulses, l),
-    })));
+    })),
+    register.exchanged_at && el("p", { class: "muted small" }, t(register.serial ? "register.serial" : "register.exchanged", { n: register.serial ?? "", date: shortDay(Date.parse(register.exchanged_at), zone(), l) })));
 }
 
 /** How long the latest pulses were, as a strip of bars. @param {Meter} meter */
