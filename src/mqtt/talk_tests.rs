@@ -223,6 +223,17 @@ fn what_arrives_late_is_not_taken_for_what_takes_it_away() {
 }
 
 #[test]
+fn a_broker_that_makes_topics_up_fills_no_memory() {
+    let mut talk = open(true);
+    for n in 0..10_000 {
+        let topic = format!("ha/sensor/powerlogger_1/{n}/config");
+        talk.receive(&publish(&topic, b"{}", true, None), 1)
+            .unwrap();
+    }
+    assert_eq!(talk.to_remove.len(), HEARD_MAX);
+}
+
+#[test]
 fn who_says_that_we_are_gone_is_contradicted_until_we_are() {
     let mut talk = open(true);
     let offline = publish("p/status", OFFLINE.as_bytes(), false, None);
