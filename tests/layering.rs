@@ -35,7 +35,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("influx", &["text"]),
     (
         "server",
-        &["model", "clock", "config", "influx", "journal", "live"],
+        &[
+            "model", "clock", "config", "influx", "journal", "live", "energy",
+        ],
     ),
     (
         "deliver",

@@ -27,7 +27,7 @@ pub use self::line::{FilterState, FilterTally, LineNow, LineState};
 pub use self::loss::{Loss, LossCause, Losses};
 pub use self::meter::{MeterId, Role, SIMULATED_IMP_PER_KWH};
 pub use self::notice::Notice;
-pub use self::point::{FIELD, TAG};
+pub use self::point::{ENERGY_FIELD, ExtraFields, FIELD, POWER_FIELD, TAG};
 pub use self::pulse::{Pulse, SegmentNo};
 pub use self::reading::Reading;
 pub use self::server_state::{DeliveryState, ViewsState};

@@ -12,6 +12,7 @@ pub use super::trouble::Trouble;
 use crate::influx::line_protocol::LineEncoder;
 use crate::journal::{JournalError, Reader};
 use crate::model::{DestinationRow, FIELD, IdRange, MeterRow, PulseId, TAG, Tier, View, WallNs};
+use crate::server::Extras;
 use crate::server::failure::Failure;
 use crate::server::request_size::RequestSize;
 
@@ -70,6 +71,8 @@ pub struct Examiner<'a> {
     pub names: &'a BTreeMap<MeterRow, String>,
     /// The measurement.
     pub measurement: &'a str,
+    /// What points have beside the pulses.
+    pub extras: &'a Extras,
     /// Lines in a request.
     pub size: &'a mut RequestSize,
 }
@@ -201,10 +204,15 @@ impl Examiner<'_> {
             let Some(line) = lines.of(&difference.meter) else {
                 continue;
             };
+            let extra = |pulses| {
+                let (meter, start_s) = (&difference.meter, difference.start_s);
+                self.extras.of_window(meter, view, start_s, pulses)
+            };
             for stray_ns in &difference.strays {
-                queue.push(&line, (0, *stray_ns), of)?;
+                queue.push(&line, (0, *stray_ns), &extra(0), of)?;
             }
-            queue.push(&line, (pulses, WallNs::of_s(difference.start_s)), of)?;
+            let start_ns = WallNs::of_s(difference.start_s);
+            queue.push(&line, (pulses, start_ns), &extra(pulses), of)?;
             written += 1;
         }
         let outcome = queue.finish()?;
@@ -250,14 +258,15 @@ impl Examiner<'_> {
         };
         let ids = reader.ids_between(from_s, to_s)?.unwrap_or(IdRange::NONE);
         let mut hopeless: BTreeSet<usize> = lacking.values().copied().collect();
-        let mut queue = PointQueue::new(server, Tier::Raw, self.size);
+        let (mut queue, extras) = (PointQueue::new(server, Tier::Raw, self.size), self.extras);
         reader.each_pulse(ids, &mut |entry| {
             let name = self.names.get(&entry.meter).map_or("", String::as_str);
             let of = lacking.get(&(name, view.start_of(entry.wall_ns)));
             let line = lines.get(&entry.meter);
             if let (Some(of), Some(line)) = (of, line.filter(|_| !refused.contains(&entry.id))) {
                 hopeless.remove(of);
-                queue.push(line, (1, entry.wall_ns), *of)?;
+                let extra = extras.of_pulse(name, entry.wall_ns);
+                queue.push(line, (1, entry.wall_ns), extra.as_slice(), *of)?;
             }
             Ok::<(), Trouble>(())
         })?;

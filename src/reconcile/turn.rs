@@ -41,6 +41,7 @@ impl Reconciler {
         bounds: Bounds,
     ) -> Result<Turn, Trouble> {
         self.names = self.reader.meter_names()?;
+        self.extras.read(&self.reader)?;
         let ask = self.ask_raw(stretch, bounds);
         let lane = &mut self.lanes[index];
         let level = lane.level;
@@ -49,6 +50,7 @@ impl Reconciler {
             destination: Some(self.destination),
             names: &self.names,
             measurement: &self.measurement,
+            extras: &self.extras,
             size: &mut lane.size,
         };
         let span = (stretch.from_s, stretch.to_s);
@@ -145,6 +147,7 @@ impl Reconciler {
             destination: Some(self.destination),
             names: &self.names,
             measurement: &self.measurement,
+            extras: &self.extras,
             size: &mut lane.size,
         };
         let server = self.server.as_mut();
