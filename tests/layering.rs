@@ -32,7 +32,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("energy", &["model"]),
     ("tune", &["text", "model", "config", "capture"]),
-    ("influx", &["text"]),
+    ("tls", &[]),
+    ("influx", &["text", "tls"]),
     (
         "server",
         &[
@@ -67,7 +68,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("setup", &["model", "config", "influx", "owner"]),
     (
         "answers",
-        &["model", "config", "energy", "journal", "status", "import"],
+        &[
+            "model", "config", "energy", "journal", "live", "status", "import", "owner",
+        ],
     ),
     (
         "web",
@@ -81,7 +84,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "verify",
         &[
             "text", "civil", "model", "clock", "config", "capture", "journal", "influx", "owner",
-            "import", "setup", "status", "answers",
+            "import", "setup", "status", "answers", "mqtt",
+        ],
+    ),
+    (
+        "mqtt",
+        &[
+            "model", "clock", "config", "energy", "live", "journal", "status", "answers", "tls",
+            "setup", "system",
         ],
     ),
     ("watch", &["model", "clock", "config", "capture", "answers"]),
@@ -100,6 +110,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "status",
             "live",
             "system",
+            "mqtt",
             "web",
         ],
     ),

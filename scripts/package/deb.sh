@@ -39,6 +39,7 @@ programs() { # ARCHITECTURE BINARY
 	for page in "$work"/man/*.1.gz; do
 		put 0644 "$page" "usr/share/man/man1/${page##*/}"
 	done
+	put 0644 "$work/man/powerlogger.toml.5.gz" usr/share/man/man5/powerlogger.toml.5.gz
 	put 0644 "$work/bash" usr/share/bash-completion/completions/powerlogger
 	put 0644 "$work/zsh" usr/share/zsh/vendor-completions/_powerlogger
 	put 0644 "$work/fish" usr/share/fish/vendor_completions.d/powerlogger.fish

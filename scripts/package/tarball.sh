@@ -29,6 +29,7 @@ manual armv6 "$binary" "$work"
 for page in "$work"/man/*.1.gz; do
 	put 0644 "$page" "usr/local/share/man/man1/${page##*/}"
 done
+put 0644 "$work/man/powerlogger.toml.5.gz" usr/local/share/man/man5/powerlogger.toml.5.gz
 put 0644 "$work/bash" usr/local/share/bash-completion/completions/powerlogger
 put 0644 "$work/zsh" usr/local/share/zsh/site-functions/_powerlogger
 put 0644 "$work/fish" usr/local/share/fish/vendor_completions.d/powerlogger.fish

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::catalogue::part_of;
 use super::meters::ROLES;
 use super::problem::ConfigPart;
-use super::{Influx, InfluxSettings, MeterSettings, Settings};
+use super::{Influx, InfluxSettings, MeterSettings, MqttSettings, Settings};
 use crate::model::{Bias, CountedEdge, ENERGY_FIELD, Level, POWER_FIELD};
 
 /// Settings by key, as in the configuration.
@@ -87,6 +87,9 @@ pub fn describe(settings: &Settings, config_dir: &Path) -> Described {
     }
     put("web.listen", settings.web.listen.shown());
     put("web.hosts", settings.web.hosts.join(", "));
+    if let Some(mqtt) = &settings.mqtt {
+        describe_mqtt(mqtt, &mut put);
+    }
     for meter in &settings.meters {
         describe_meter(meter, &mut put);
     }
@@ -117,6 +120,21 @@ fn describe_influx(influx: &InfluxSettings, put: &mut dyn FnMut(&str, String)) {
     }
 }
 
+fn describe_mqtt(mqtt: &MqttSettings, put: &mut dyn FnMut(&str, String)) {
+    put("mqtt.url", mqtt.broker.to_string());
+    if let Some(user) = &mqtt.user {
+        put("mqtt.user", user.clone());
+    }
+    put("mqtt.prefix", mqtt.prefix.clone());
+    put("mqtt.discovery", mqtt.discovery.to_string());
+    put("mqtt.discovery_prefix", mqtt.discovery_prefix.clone());
+    put("mqtt.interval_s", mqtt.interval_s.to_string());
+    if let Some(path) = &mqtt.ca_file {
+        put("mqtt.ca_file", path.display().to_string());
+    }
+    put("mqtt.language", mqtt.language.as_str().to_owned());
+}
+
 fn describe_meter(meter: &MeterSettings, put: &mut dyn FnMut(&str, String)) {
     put(&line_of(&meter.name), meter.line.line.to_string());
     let mut of_meter =
@@ -140,22 +158,46 @@ fn describe_meter(meter: &MeterSettings, put: &mut dyn FnMut(&str, String)) {
     of_meter("min_width_ms", ms(meter.filter.min_width_ns));
     of_meter("max_width_ms", ms(meter.filter.max_width_ns));
     of_meter("min_interval_ms", ms(meter.filter.min_interval_ns));
-    if let Some(imp) = meter.imp_per_kwh {
-        of_meter("imp_per_kwh", imp.to_string());
+    let key = meter.worth_key();
+    of_meter("unit", meter.unit.as_str().to_owned());
+    if let Some(factor) = meter.pulses_per_unit {
+        of_meter(key, factor.to_string());
     }
-    if !meter.imp_per_kwh_since.is_empty() {
-        let factors = meter.imp_per_kwh_since.iter().map(ToString::to_string);
-        of_meter("imp_per_kwh_since", factors.collect::<Vec<_>>().join(", "));
+    if !meter.factors_since.is_empty() {
+        let factors = meter.factors_since.iter().map(ToString::to_string);
+        let factors = factors.collect::<Vec<_>>().join(", ");
+        of_meter(&format!("{key}_since"), factors);
     }
-    of_meter("max_power_kw", (meter.max_power_w / 1_000.0).to_string());
+    if let Some(digits) = meter.register_digits {
+        of_meter("register_digits", digits.to_string());
+    }
+    if meter.unit.is_electric() {
+        of_meter("max_power_kw", (meter.max_rate / 1_000.0).to_string());
+    } else {
+        of_meter("max_flow_per_h", meter.max_rate.to_string());
+    }
 }
 
-/// What differs, of the server or of all else: each a line for people.
+/// What the keys of MQTT begin with.
+const MQTT: &str = "mqtt.";
+
+/// Whether the daemon takes a key up without a restart.
+fn is_taken_up(key: &str) -> bool {
+    part_of(key) == ConfigPart::Server || key.starts_with(MQTT)
+}
+
+/// Leaves out what a running daemon takes up without noting it: the journal need not be reopened for it.
+pub(super) fn without_mqtt(mut described: Described) -> Described {
+    described.retain(|key, _| !key.starts_with(MQTT));
+    described
+}
+
+/// What differs, of what is taken up without a restart (`of_server`) or of all else: each a line for people.
 pub fn differences(running: &Described, files: &Described, of_server: bool) -> Vec<String> {
     let mut keys: Vec<&String> = running.keys().chain(files.keys()).collect();
     keys.sort();
     keys.dedup();
-    let is_of = |key: &str| (part_of(key) == ConfigPart::Server) == of_server;
+    let is_of = |key: &str| is_taken_up(key) == of_server;
     let differs = |key: &&String| is_of(key) && running.get(*key) != files.get(*key);
     let shown = |value: Option<&String>| value.map_or_else(|| "not set".to_owned(), String::clone);
     // Why it is off on one side says enough where it is on at the other.

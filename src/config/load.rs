@@ -1,6 +1,5 @@
 //! Reads the files, finds the directories, and puts everything together.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +17,7 @@ use super::server::{self, Influx};
 use super::settings::Settings;
 use super::syntax::part_of_line;
 use super::text::{Decoded, decode, is_bad_in_comment};
-use super::{dotenv, journal, token};
+use super::{content, dotenv, journal, token};
 
 /// The journal of simulated pulses, in the directory of the other.
 const SIMULATED_DIR: &str = "simulated";
@@ -110,13 +109,19 @@ impl Loaded {
             Some(_) => vec![self.config_dir.clone()],
             None => vec![self.options.cwd.clone(), PathBuf::from(SYSTEM_DIR)],
         };
-        let names = [TOML_FILE, DOTENV_FILE, token::WRITER_FILE, token::WEB_TOKEN];
+        let names = [
+            TOML_FILE,
+            DOTENV_FILE,
+            token::WRITER_FILE,
+            token::WEB_TOKEN,
+            token::MQTT_PASSWORD,
+        ];
         let in_dirs = dirs.iter().flat_map(|dir| names.map(|name| dir.join(name)));
-        let ca_file = self
-            .values
-            .get("influx.ca_file")
-            .map(|value| self.config_dir.join(&value.text));
-        in_dirs.chain(ca_file).collect()
+        let ca_files = ["influx.ca_file", "mqtt.ca_file"].map(|key| {
+            let value = self.values.get(key)?;
+            Some(self.config_dir.join(&value.text))
+        });
+        in_dirs.chain(ca_files.into_iter().flatten()).collect()
     }
 
     /// Looks for the token of `influx` again: `setup` may have written a new one. A token of a server that has
@@ -153,7 +158,9 @@ pub fn load_what_can_be_read(options: &LoadOptions) -> Loaded {
         let origin = Origin::CommandLine;
         merged.env.insert("QUEUE_DIR", Value { text, origin });
     }
-    token::put_web_token(&mut merged, &options.env, &dir);
+    for secret in &token::KEPT_SECRETS {
+        token::put(secret, &mut merged, &options.env, &dir);
+    }
     let mut shared = SectionContext::new(merged.env, merged.findings);
     let mut root = Section::root(&mut shared, merged.toml);
     let sections = sections::read(&mut root, &dir);
@@ -204,6 +211,12 @@ fn finish(
     mut findings: Findings,
 ) -> Loaded {
     let influx = server::find(sections.influx, &values, &mut findings, options, &dir);
+    let mqtt = sections.mqtt.filter(|mqtt| {
+        let why = mqtt.not_for_simulated().filter(|_| options.simulated);
+        let is_used = why.is_none();
+        findings.notes.extend(why);
+        is_used
+    });
     let mut journal = sections.journal;
     journal.dir = options.cwd.join(journal.dir);
     if options.simulated_dir {
@@ -225,6 +238,7 @@ fn finish(
             log: sections.log,
             site: sections.site,
             web: sections.web,
+            mqtt,
         },
         notes,
         problems,
@@ -246,7 +260,7 @@ pub fn unreadable(options: &LoadOptions) -> Option<PathBuf> {
         .into_iter()
         .map(|name| dir.join(name));
     files.find(|file| {
-        let refused = fs::File::open(file).err();
+        let refused = content::open(file).err();
         refused.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
     })
 }
@@ -261,9 +275,17 @@ struct ConfigFiles {
 impl ConfigFiles {
     /// The text of a file; none where there is none.
     fn read(&mut self, dir: &Path, name: &'static str, origin: fn(usize) -> Origin) -> String {
-        let bytes = match fs::read(dir.join(name)) {
+        let bytes = match content::bytes(&dir.join(name)) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return String::new(),
+            // No directory: told already, once.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return String::new();
+            }
             Err(error) => {
                 let message = format!("cannot be read: {error}");
                 self.problems.push(ConfigProblem::new(origin(0), message));

@@ -9,6 +9,7 @@
 
 pub mod address;
 pub mod catalogue;
+pub mod content;
 pub mod described;
 pub mod dotenv;
 pub mod edit;
@@ -21,6 +22,7 @@ pub mod text;
 pub mod token;
 pub mod watch;
 
+mod ca_file;
 mod classic;
 mod clock;
 mod dated_factors;
@@ -36,6 +38,7 @@ mod merge;
 mod meter_settings;
 mod meters;
 mod misspelt;
+mod mqtt;
 mod nearest;
 mod options;
 mod raw;
@@ -51,6 +54,7 @@ mod size;
 mod syntax;
 mod unique;
 mod web;
+mod worth;
 
 pub use clock::ClockSettings;
 pub use dated_factors::{DatedFactor, Since};
@@ -62,6 +66,7 @@ pub use journal::JournalSettings;
 pub use load::{Loaded, load, unreadable};
 pub use log::LogSettings;
 pub use meter_settings::{FilterSettings, LineName, LineSettings, MeterSettings};
+pub use mqtt::{BrokerAddress, Language, MqttSettings};
 pub use options::LoadOptions;
 pub use problem::{ConfigError, TOML_FILE};
 pub use secret::{Secret, Token, TokenSource};

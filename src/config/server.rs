@@ -1,8 +1,8 @@
 //! Whether there is a server to send to; if not, what is lacking and what to do.
 
-use std::fs;
 use std::path::Path;
 
+use super::ca_file;
 use super::given::Filled;
 use super::influx::InfluxSettings;
 use super::lacking::{Lacking, is_placeholder};
@@ -15,9 +15,6 @@ const EXAMPLES: [&str; 2] = [
     "/usr/share/powerlogger/env.example",
     "/usr/local/share/powerlogger/env.example",
 ];
-
-/// What a file of certificates holds.
-const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
 /// Whether there is a server to send to.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,19 +111,14 @@ fn check_ca_file(values: &Filled, findings: &mut Findings, settings: &InfluxSett
     else {
         return;
     };
-    let why = match fs::read(path) {
-        Ok(bytes) if String::from_utf8_lossy(&bytes).contains(CERTIFICATE) => return,
-        Ok(_) => "it holds no certificate (-----BEGIN CERTIFICATE-----)".to_owned(),
-        Err(error) => error.to_string(),
+    let Err(why) = ca_file::check(path) else {
+        return;
     };
     let name = "influx.ca_file";
     let origin = values
         .get(name)
         .map_or(Origin::Default, |value| value.origin.clone());
-    let message = format!(
-        "{name}: {}: {why}; put the certificate there, or correct the path",
-        path.display()
-    );
+    let message = format!("{name}: {why}");
     findings.add(ConfigProblem::new(origin, message).of(ConfigPart::Server));
 }
 

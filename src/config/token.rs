@@ -1,12 +1,13 @@
 //! Tokens, and where they are kept: `run` uses the first that is there of a systemd credential,
 //! `INFLUX_WRITER_TOKEN`, the file `writer.token`, `INFLUX_TOKEN`; the page the first of a credential, the file
-//! `web.token`, `[web] token`.
+//! `web.token`, `[web] token`; MQTT the first of a credential, the file `mqtt.password`, `[mqtt] password`.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::content;
 use super::given::Filled;
 use super::influx::InfluxSettings;
 use super::lacking::{Lacking, is_placeholder};
@@ -27,6 +28,31 @@ const OF_THE_SERVICE: &str = "/run/credentials/powerlogger.service";
 /// The name of the page's token: of its file beside the configuration, and of the credential.
 pub const WEB_TOKEN: &str = "web.token";
 
+/// The name of the password for the MQTT broker: of its file beside the configuration, and of the credential.
+pub const MQTT_PASSWORD: &str = "mqtt.password";
+
+/// A secret that has a file of its own beside the configuration, and may be a credential.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeptSecret {
+    table: &'static str,
+    key: &'static str,
+    file: &'static str,
+}
+
+/// All of them.
+pub(super) const KEPT_SECRETS: [KeptSecret; 2] = [
+    KeptSecret {
+        table: "web",
+        key: "token",
+        file: WEB_TOKEN,
+    },
+    KeptSecret {
+        table: "mqtt",
+        key: "password",
+        file: MQTT_PASSWORD,
+    },
+];
+
 /// Finds the token. What is worth knowing about a file that is not used goes into `notes`.
 ///
 /// # Errors
@@ -38,7 +64,7 @@ pub(super) fn find(
     influx: &InfluxSettings,
     notes: &mut Vec<String>,
 ) -> Result<Option<Token>, ConfigProblem> {
-    if let Some((path, text)) = credential(env, dir, influx, notes) {
+    if let Some((path, text)) = credential(values, env, dir, influx, notes) {
         return sound(&text, TokenSource::Credential, Origin::File(path)).map(Some);
     }
     let set = |name: &str| values.get(name).filter(|value| is_set(&value.text));
@@ -84,39 +110,45 @@ fn sound(text: &str, source: TokenSource, origin: Origin) -> Result<Token, Confi
     }
 }
 
-/// Puts the page's token into `[web]`, from the first place that has one.
-pub(super) fn put_web_token(merged: &mut Merged, env: &BTreeMap<String, String>, dir: &Path) {
+/// Puts a secret into its table, from the first place that has one.
+pub(super) fn put(
+    secret: &KeptSecret,
+    merged: &mut Merged,
+    env: &BTreeMap<String, String>,
+    dir: &Path,
+) {
+    let KeptSecret { table, key, file } = *secret;
     let notes = &mut merged.findings.notes;
     let given = env.get("CREDENTIALS_DIRECTORY").map(String::as_str);
     let credential = credentials_dir(given, is_system_dir(dir)).and_then(|dir| {
-        let path = dir.join(WEB_TOKEN);
-        let text = fs::read_to_string(&path).ok()?;
+        let path = dir.join(file);
+        let text = content::text(&path).ok()?;
         Some((path, text))
     });
     let found = credential.filter(|(_, text)| is_set(text)).or_else(|| {
-        let path = dir.join(WEB_TOKEN);
+        let path = dir.join(file);
         let text = private_text(&path, notes).filter(|text| is_set(text))?;
         Some((path, text))
     });
-    let web = merged.toml.tables.entry("web").or_default();
+    let tables = merged.toml.tables.entry(table).or_default();
     if let Some((path, text)) = found {
         let value = Value {
-            text: text.trim().to_owned(),
+            text: text.trim_end_matches(['\r', '\n']).to_owned(),
             origin: Origin::File(path),
         };
-        if web.is_empty() {
-            web.push(super::raw_table::RawTable::default());
+        if tables.is_empty() {
+            tables.push(super::raw_table::RawTable::default());
         }
-        web[0].set("token", value);
+        tables[0].set(key, value);
         return;
     }
-    let is_written = web.iter().any(|web| web.values.contains_key("token"));
+    let is_written = tables.iter().any(|table| table.values.contains_key(key));
     let toml = dir.join(TOML_FILE);
     if is_written && fs::metadata(&toml).is_ok_and(|meta| meta.mode() & 0o007 != 0) {
         notes.push(format!(
-            "web.token: others can read {}: write the token into {} (chmod 600)",
+            "{table}.{key}: others can read {}: write the {key} into {} (chmod 600)",
             toml.display(),
-            dir.join(WEB_TOKEN).display()
+            dir.join(file).display()
         ));
     }
 }
@@ -124,6 +156,7 @@ pub(super) fn put_web_token(merged: &mut Merged, env: &BTreeMap<String, String>,
 /// What systemd gave to this process. Root's commands speak of the token that the running service was given,
 /// and only for the service's own configuration: no other server is told it.
 fn credential(
+    values: &Filled,
     env: &BTreeMap<String, String>,
     dir: &Path,
     influx: &InfluxSettings,
@@ -131,13 +164,44 @@ fn credential(
 ) -> Option<(PathBuf, String)> {
     let given = env.get("CREDENTIALS_DIRECTORY").map(String::as_str);
     let path = credential_path(given, is_system_dir(dir))?;
-    let text = fs::read_to_string(&path).ok()?;
-    if !text.lines().any(|line| line.starts_with("token=")) {
-        return is_set(&text).then_some((path, text));
+    let text = content::text(&path).ok()?;
+    // Outside the service only root can read it.
+    let is_borrowed = given.is_none();
+    let from_environment = is_borrowed && is_from_environment(values);
+    let token = of_credential(&text, &path, influx, from_environment, notes)?;
+    Some((path, token))
+}
+
+/// The token in a credential, if it is for this server. `from_environment`: the server is another one than the service's
+/// files name.
+fn of_credential(
+    text: &str,
+    path: &Path,
+    influx: &InfluxSettings,
+    from_environment: bool,
+    notes: &mut Vec<String>,
+) -> Option<String> {
+    if text.lines().any(|line| line.starts_with("token=")) {
+        // In the form of `writer.token` it says for whom it is.
+        return of_this_server(text, path, influx, notes).filter(|token| is_set(token));
     }
-    // In the form of `writer.token` it says for whom it is.
-    let token = of_this_server(&text, &path, influx, notes)?;
-    is_set(&token).then_some((path, token))
+    if !is_set(text) {
+        return None;
+    }
+    if from_environment {
+        notes.push(format!(
+            "{} is ignored: it is for the service's server, and INFLUX_HOST comes from the environment",
+            path.display()
+        ));
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+/// Whether the server is named by the environment of this command, and not by the files that the service reads.
+fn is_from_environment(values: &Filled) -> bool {
+    let host = values.get("influx.host").map(|host| &host.origin);
+    matches!(host, Some(Origin::Environment(_)))
 }
 
 /// Where a credential is, if one may be used.
@@ -181,7 +245,7 @@ fn private_text(path: &Path, notes: &mut Vec<String>) -> Option<String> {
         ));
         return None;
     }
-    match fs::read_to_string(path) {
+    match content::text(path) {
         Ok(text) => Some(text),
         Err(error) => {
             notes.push(format!("{shown} is ignored: {error}"));

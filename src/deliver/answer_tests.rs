@@ -619,9 +619,12 @@ fn the_board_and_the_journal_tell_the_same_status() {
     let reading = Reading {
         at_ns: WALL,
         pulses: 0,
-        kwh: 100.0,
-        imp_per_kwh: 1_000.0,
+        shown: 100.0,
+        worth: crate::model::PulseWorth::of_kwh(1_000.0),
         adopted: true,
+        digits: None,
+        exchange: None,
+        serial: None,
     };
     let mut registers = Registers::open(bench.dir.path()).unwrap();
     registers.put("Import", reading, 0).unwrap();

@@ -8,7 +8,9 @@ use crate::config::{Influx, MeterSettings, Settings};
 use crate::energy::factors::{Factor, FactorHistory};
 use crate::energy::periods::Calendar;
 use crate::journal::{JournalError, Reader};
-use crate::model::{ENERGY_FIELD, ExtraFields, FIELD, POWER_FIELD, QUARTER_S, View, WallNs};
+use crate::model::{
+    ENERGY_FIELD, ExtraFields, FIELD, POWER_FIELD, PulseWorth, QUARTER_S, View, WallNs,
+};
 
 const S_PER_HOUR: f64 = 3_600.0;
 
@@ -16,8 +18,8 @@ const S_PER_HOUR: f64 = 3_600.0;
 #[derive(Debug, Clone, Default)]
 pub struct Extras {
     fields: ExtraFields,
-    /// Of each configured meter that counts kWh: what is dated in the configuration, and what holds now.
-    configured: BTreeMap<String, (Vec<Factor>, f64)>,
+    /// Of each configured meter of electric energy: what is dated in the configuration, and what holds now.
+    configured: BTreeMap<String, (Vec<Factor>, PulseWorth)>,
     /// The same with what the journal has noted.
     histories: BTreeMap<String, FactorHistory>,
 }
@@ -30,11 +32,14 @@ impl Extras {
         };
         let calendar = Calendar::new(settings.site.zone());
         let of_meter = |meter: &MeterSettings| {
-            let dated = meter.imp_per_kwh_since.iter().map(|dated| Factor {
+            let worth = meter
+                .worth()
+                .filter(|worth| worth.imp_per_kwh().is_some())?;
+            let dated = meter.factors_since.iter().map(|dated| Factor {
                 from_s: dated.since.as_second(|date| calendar.day_start_s(date)),
-                imp_per_kwh: dated.imp_per_kwh,
+                worth: PulseWorth::new(meter.unit, dated.pulses_per_unit),
             });
-            Some((meter.name.clone(), (dated.collect(), meter.imp_per_kwh?)))
+            Some((meter.name.clone(), (dated.collect(), worth)))
         };
         Extras {
             fields: influx.extra_fields,
@@ -51,7 +56,11 @@ impl Extras {
                 energy: true,
                 power: false,
             },
-            configured: [(meter.to_owned(), (Vec::new(), imp_per_kwh))].into(),
+            configured: [(
+                meter.to_owned(),
+                (Vec::new(), PulseWorth::of_kwh(imp_per_kwh)),
+            )]
+            .into(),
             histories: BTreeMap::new(),
         }
     }
@@ -84,7 +93,7 @@ impl Extras {
             return None;
         }
         let quarter_s = quarter_of(wall_ns.s());
-        let imp_per_kwh = self.histories.get(meter)?.at(quarter_s)?;
+        let imp_per_kwh = self.histories.get(meter)?.at(quarter_s)?.imp_per_kwh()?;
         Some((ENERGY_FIELD, 1_000.0 / imp_per_kwh))
     }
 
@@ -100,7 +109,7 @@ impl Extras {
         let factor = factor.and_then(|history| {
             let last_s = quarter_of(start_s + view.width_s() - 1);
             let factor = history.at(quarter_of(start_s))?;
-            (history.at(last_s) == Some(factor)).then_some(factor)
+            (history.at(last_s) == Some(factor)).then_some(factor.imp_per_kwh()?)
         });
         let Some(imp_per_kwh) = factor else {
             return Vec::new();
@@ -145,10 +154,10 @@ mod tests {
     fn extras(fields: ExtraFields) -> Extras {
         let factor = |from_s, imp_per_kwh| Factor {
             from_s,
-            imp_per_kwh,
+            worth: PulseWorth::of_kwh(imp_per_kwh),
         };
         let noted = [factor(0, 1_000.0), factor(HOUR_S + 600, 500.0)];
-        let history = FactorHistory::new(&noted, &[], Some(500.0));
+        let history = FactorHistory::new(&noted, &[], Some(PulseWorth::of_kwh(500.0)));
         Extras {
             fields,
             configured: BTreeMap::new(),

@@ -87,6 +87,11 @@ pub enum Condition {
         /// The meter.
         meter: String,
     },
+    /// The same of a meter that counts gas or water.
+    FlowImplausible {
+        /// The meter.
+        meter: String,
+    },
     /// A meter has been without a pulse for longer than usual.
     MeterSilent {
         /// The meter.
@@ -120,6 +125,7 @@ impl Condition {
                 Rejection::Merged => "rejected_merged",
             },
             Condition::PowerImplausible { .. } => "power_implausible",
+            Condition::FlowImplausible { .. } => "flow_implausible",
             Condition::MeterSilent { .. } => "meter_silent",
             Condition::DeliveryFails => "delivery_fails",
             Condition::BacklogOld => "backlog_old",
@@ -130,6 +136,9 @@ impl Condition {
                 Notice::ConfigurationDiffers(_) => "configuration_differs",
                 Notice::ServerUnusable(_) => "server_unusable",
                 Notice::PageNotReachable(_) => "page_not_reachable",
+                Notice::BrokerUnreachable(_) => "mqtt_unreachable",
+                Notice::BrokerRefuses(_) => "mqtt_refused",
+                Notice::TopicRefused(_) => "mqtt_topic_refused",
             },
         }
     }
@@ -140,6 +149,7 @@ impl Condition {
             Condition::LineNotRead { meter, .. }
             | Condition::Rejected { meter, .. }
             | Condition::PowerImplausible { meter }
+            | Condition::FlowImplausible { meter }
             | Condition::MeterSilent { meter } => Some(meter),
             Condition::NotRunning
             | Condition::JournalFails { .. }
@@ -161,6 +171,7 @@ impl Condition {
             | Condition::DiskStalled => Severity::Critical,
             Condition::Rejected { .. }
             | Condition::PowerImplausible { .. }
+            | Condition::FlowImplausible { .. }
             | Condition::MeterSilent { .. }
             | Condition::DeliveryFails
             | Condition::BacklogOld
@@ -169,7 +180,10 @@ impl Condition {
             Condition::Configuration(notice) => match notice {
                 Notice::ConfigurationWrong(_)
                 | Notice::ServerUnusable(_)
-                | Notice::PageNotReachable(_) => Severity::Warning,
+                | Notice::PageNotReachable(_)
+                | Notice::BrokerUnreachable(_)
+                | Notice::BrokerRefuses(_)
+                | Notice::TopicRefused(_) => Severity::Warning,
                 Notice::ConfigurationDiffers(_) => Severity::Info,
             },
         }
@@ -208,6 +222,9 @@ impl Condition {
             Condition::PowerImplausible { .. } => {
                 "its pulses mean more power than can flow through it (max_power_kw)"
             }
+            Condition::FlowImplausible { .. } => {
+                "its pulses mean more than can flow through it (max_flow_per_h)"
+            }
             Condition::MeterSilent { .. } => "no pulse for longer than usual",
             Condition::DeliveryFails => "the server does not take what is sent",
             Condition::BacklogOld => "pulses wait for delivery for more than an hour",
@@ -221,7 +238,10 @@ impl Condition {
                 Notice::ConfigurationWrong(text)
                 | Notice::ConfigurationDiffers(text)
                 | Notice::ServerUnusable(text)
-                | Notice::PageNotReachable(text),
+                | Notice::PageNotReachable(text)
+                | Notice::BrokerUnreachable(text)
+                | Notice::BrokerRefuses(text)
+                | Notice::TopicRefused(text),
             ) => return text.clone(),
         }
         .to_owned()
@@ -263,6 +283,10 @@ impl Condition {
                 "an open or unshielded wire that catches the mains' hum, a contact that bounces longer than bounce_ms, \
                  or an imp_per_kwh that is not the meter's (1000 where none is set)"
             }
+            Condition::FlowImplausible { .. } => {
+                "a contact that bounces longer than bounce_ms, an open or unshielded wire that catches the mains' hum, or \
+                 a pulses_per_unit that is not the meter's (100 for m3 and 1 for l where none is set)"
+            }
             Condition::MeterSilent { .. } => {
                 "look at the meter, its sensor and wires (`powerlogger verify` looks at its line)"
             }
@@ -297,6 +321,7 @@ impl Serialize for Condition {
             | Condition::DiskStalled
             | Condition::Rejected { .. }
             | Condition::PowerImplausible { .. }
+            | Condition::FlowImplausible { .. }
             | Condition::MeterSilent { .. }
             | Condition::DeliveryFails
             | Condition::BacklogOld

@@ -7,6 +7,8 @@
 
 pub mod source;
 
+mod amounts;
+mod amounts_read;
 mod api;
 mod assets;
 mod connections;
@@ -18,11 +20,11 @@ mod health;
 mod listen;
 mod metrics;
 mod networks;
-mod present;
 mod problem;
 mod query;
 mod served;
 mod server;
+mod worth_sums;
 mod write_access;
 
 pub use server::{Doors, Web};

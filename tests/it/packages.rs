@@ -147,6 +147,7 @@ fn has_what_it_needs_and_no_more(package: &Package) {
         "usr/share/fish/vendor_completions.d/powerlogger.fish",
         "usr/share/man/man1/powerlogger-run.1.gz",
         "usr/share/man/man1/powerlogger.1.gz",
+        "usr/share/man/man5/powerlogger.toml.5.gz",
         "usr/share/powerlogger/env.example",
         "usr/share/powerlogger/grafana/powerlogger-prometheus.json",
         "usr/share/powerlogger/grafana/powerlogger.json",

@@ -1,5 +1,6 @@
 //! `powerlogger register`: readings of the meters' faces, and how far the count has drifted from them.
 
+mod exchange;
 mod said;
 
 use std::io::{BufRead, IsTerminal, Write};
@@ -7,6 +8,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use anyhow::{Result, anyhow, bail};
 use clap::{Args, Subcommand};
 
+use self::exchange::ExchangeArgs;
 use self::said::{tell, why_refused, words};
 use super::asking::from_daemon;
 use super::names::{meant, shell_word};
@@ -16,11 +18,14 @@ use super::time::{self, Moment};
 use crate::answers::entering::{self, Entry, KeptAnswer, NotKept, TakenBackAnswer};
 use crate::answers::registers::{self, Register};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Loaded;
-use crate::energy::register::{Drift, NewReading, drift, outdated_imp_per_kwh, parse_kwh};
+use crate::config::{Loaded, MeterSettings};
+use crate::energy::register::{
+    Drift, MeterFace, NewReading, base, drift, exchanged, has_outdated_digits, outdated_worth,
+    parse_shown,
+};
 use crate::import::tidy::give_to_owner;
 use crate::journal::{JournalError, Reader};
-use crate::model::Reading;
+use crate::model::{Exchange, Reading};
 
 /// Options of `register`.
 #[derive(Debug, Args)]
@@ -42,8 +47,11 @@ enum RegisterCommand {
     /// Enter what a meter shows. The first reading ties the register to the pulses; a later one shows how far
     /// they have drifted apart, and is kept as a note unless --adopt is given.
     Set(SetArgs),
-    /// Take the reading back that was entered last for a meter.
+    /// Take the reading back that was entered last for a meter; of an exchange both.
     Undo(UndoArgs),
+    /// The meter was exchanged: enter what the old one and the new one showed. The history goes on, and the register
+    /// is that of the new one.
+    Exchange(ExchangeArgs),
 }
 
 /// Options of `register undo`.
@@ -59,9 +67,9 @@ struct SetArgs {
     /// The meter's name.
     meter: String,
 
-    /// What its face shows, in kWh, with the digits it has: 12345.6.
-    #[arg(value_parser = parse_kwh, allow_negative_numbers = true)]
-    kwh: (f64, usize),
+    /// What its face shows, in the meter's unit (kWh, or m3 of gas), with the digits it has: 12345.6.
+    #[arg(value_name = "READING", value_parser = parse_shown, allow_negative_numbers = true)]
+    shown: (f64, usize),
 
     /// When it was read: 2026-06-21T12:00:00Z, "2026-06-21 12:00", 21.06.2026, -2h, "2 hours ago".
     #[arg(
@@ -88,6 +96,7 @@ struct SetArgs {
 pub fn register(args: &RegisterArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     match &args.command {
         Some(RegisterCommand::Set(set)) => enter(set, args.json, loaded, out),
+        Some(RegisterCommand::Exchange(new)) => exchange::exchange(new, args.json, loaded, out),
         Some(RegisterCommand::Undo(undo)) => take_back(undo, args.json, loaded, out),
         None => show(args.meter.as_deref(), args.json, loaded, out),
     }
@@ -126,25 +135,46 @@ fn show(only: Option<&str>, as_json: bool, loaded: &Loaded, out: &mut dyn Write)
 
 fn show_meter(register: &Register, loaded: &Loaded, table: &mut Table) {
     let (name, readings) = (&register.meter, &register.readings);
-    let Some(now) = register.kwh else {
+    let unit = register.unit.symbol();
+    let Some(now) = register.shown.or(register.kwh) else {
         let word = shell_word(name);
         let set = format!("no reading yet: `powerlogger register set {word} 12345.6`");
         table.row(&[name], set);
         return;
     };
-    table.row(&[name], format!("{now:.3} kWh"));
+    let base = base(readings);
+    let face = base.map_or_else(|| format!("{now:.3}"), |base| base.face(now));
+    let serial = exchanged(readings).and_then(|reading| reading.serial.as_deref());
+    let serial = serial.map_or(String::new(), |serial| format!(" (meter {serial})"));
+    table.row(&[name], format!("{face} {unit}{serial}"));
     for (n, reading) in readings.iter().enumerate() {
-        let what = if reading.adopted { "read" } else { "noted" };
+        let what = match reading.exchange {
+            Some(Exchange::Old) => "old meter",
+            Some(Exchange::New) => "new meter",
+            None if reading.adopted => "read",
+            None => "noted",
+        };
         let at = time::local(reading.at_ns);
-        let differs = drift(&readings[..n], reading, 0)
+        let earlier = &readings[..n];
+        // A new meter begins without a difference.
+        let is_new = reading.exchange == Some(Exchange::New);
+        let differs = drift(earlier, reading, 0)
+            .filter(|_| !is_new)
             .map_or(String::new(), |by| format!(", {}", words(&by)));
-        let kwh = reading.kwh;
-        table.row(&[""], format!("{what} {at}: {kwh} kWh{differs}"));
+        let (shown, unit) = (reading.shown, reading.worth.quantity.symbol());
+        table.row(&[""], format!("{what} {at}: {shown} {unit}{differs}"));
     }
-    if let Some(now) = imp_per_kwh(loaded, name) {
-        if let Some(counted) = outdated_imp_per_kwh(readings, now) {
+    let configured = settings(loaded, name);
+    let digits = configured.and_then(|meter| meter.register_digits);
+    if has_outdated_digits(readings, digits) {
+        let outdated =
+            "⚠ register_digits was changed since that reading: enter a new reading with --adopt";
+        table.row(&[""], outdated.to_owned());
+    }
+    if let Some(now) = configured.and_then(MeterSettings::worth) {
+        if let Some(counted) = outdated_worth(readings, now) {
             let outdated = format!(
-                "⚠ counted with {counted} imp/kWh, as configured at that reading; now it is {now}: \
+                "⚠ counted with {counted}, as configured at that reading; now it is {now}: \
                  enter a new reading with --adopt"
             );
             table.row(&[""], outdated);
@@ -152,13 +182,13 @@ fn show_meter(register: &Register, loaded: &Loaded, table: &mut Table) {
     }
 }
 
-fn imp_per_kwh(loaded: &Loaded, name: &str) -> Option<f64> {
-    let meters = &loaded.settings.meters;
-    meters.iter().find(|meter| meter.name == name)?.imp_per_kwh
+fn settings<'a>(loaded: &'a Loaded, name: &str) -> Option<&'a MeterSettings> {
+    let mut meters = loaded.settings.meters.iter();
+    meters.find(|meter| meter.name == name)
 }
 
-/// The configured meter that is meant, and how many of its pulses are one kWh.
-fn configured(wanted: &str, loaded: &Loaded) -> Result<(String, f64)> {
+/// The configured meter that is meant, and what is configured of it.
+fn configured(wanted: &str, loaded: &Loaded) -> Result<(String, MeterFace)> {
     let meters = || {
         loaded
             .settings
@@ -167,34 +197,36 @@ fn configured(wanted: &str, loaded: &Loaded) -> Result<(String, f64)> {
             .map(|meter| meter.name.as_str())
     };
     let name = meant(wanted, meters());
-    if !meters().any(|known| known == name) {
+    let Some(meter) = settings(loaded, &name) else {
         let names: Vec<&str> = meters().collect();
         bail!(
             "there is no meter \"{wanted}\"; there are {}",
             names.join(", ")
         );
-    }
-    let Some(imp_per_kwh) = imp_per_kwh(loaded, &name) else {
+    };
+    let Some(worth) = meter.worth() else {
+        let (unit, key) = (meter.unit.symbol(), meter.worth_key());
         bail!(
-            "it is not known how many pulses of \"{name}\" are one kWh: set imp_per_kwh in its [[meter]] in \
-             powerlogger.toml; it is printed on the meter (imp/kWh)"
+            "it is not known how many pulses of \"{name}\" are one {unit}: set {key} in its [[meter]] in \
+             powerlogger.toml; it is printed on the meter (imp/{unit})"
         );
     };
-    Ok((name, imp_per_kwh))
+    let digits = meter.register_digits;
+    Ok((name, MeterFace { worth, digits }))
 }
 
 fn enter(args: &SetArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
-    let (name, imp_per_kwh) = configured(&args.meter, loaded)?;
+    let (name, face) = configured(&args.meter, loaded)?;
     let dir = &loaded.settings.journal.dir;
     let now_ns = SystemClock.wall_ns();
-    let (read_kwh, decimals) = args.kwh;
+    let (shown, decimals) = args.shown;
     let mut entry = Entry {
         meter: &name,
-        imp_per_kwh,
+        face,
         new: NewReading {
             at_ns: args.at.resolve(now_ns)?,
             is_now: matches!(args.at, Moment::FromNow(0)),
-            kwh: read_kwh,
+            shown,
             adopt: args.adopt,
         },
         decimals,
@@ -225,7 +257,7 @@ fn enter(args: &SetArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) ->
 /// Why a reading is not kept, in words.
 fn not_kept(failed: NotKept, name: &str, new: &NewReading) -> anyhow::Error {
     match failed {
-        NotKept::Time(refused) => anyhow::Error::msg(why_refused(new, refused)),
+        NotKept::Refused(refused) => anyhow::Error::msg(why_refused(new, refused)),
         NotKept::NotHeld => anyhow!(
             "the journal no longer holds every pulse since {}; read the meter again and leave out --at",
             time::local(new.at_ns)
@@ -249,10 +281,12 @@ fn unwritable(failed: JournalError) -> anyhow::Error {
 /// Asks whether a reading is right that pulses which were missed do not explain.
 fn confirm(name: &str, reading: &Reading, by: &Drift, out: &mut dyn Write) -> Result<()> {
     let differs = format!(
-        "{} kWh is {} for \"{name}\": {:.3} kWh were expected",
-        reading.kwh,
+        "{} {} is {} for \"{name}\": {:.3} {} were expected",
+        reading.shown,
+        reading.worth.quantity.symbol(),
         words(by),
-        by.expected_kwh
+        by.expected,
+        by.unit.symbol()
     );
     if !std::io::stdin().is_terminal() {
         bail!("nothing was kept: {differs}. If it is what the meter shows, add --yes");
@@ -278,27 +312,28 @@ fn take_back(args: &UndoArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Writ
     );
     let taken = entering::take_back(dir, &name).map_err(unwritable)?;
     give_to_owner(dir)?;
-    let Some((taken, now)) = taken else {
+    let Some(taken) = taken else {
         bail!("there is no reading of \"{name}\" to take back");
     };
     if as_json {
-        let said = TakenBackAnswer {
-            meter: &name,
-            taken_back_kwh: taken.kwh,
-            at_ns: taken.at_ns,
-            kwh: now,
-        };
+        let said = TakenBackAnswer::of(&name, &taken);
         writeln!(out, "{:#}", serde_json::to_value(said)?)?;
         return Ok(());
     }
-    let now = now.map_or("it has no register now".to_owned(), |now| {
-        format!("its register is {now:.3} kWh")
+    let (taken, now) = taken;
+    let what = match taken.exchange {
+        Some(_) => "the exchange",
+        None => "the reading",
+    };
+    let now = now.map_or("it has no register now".to_owned(), |(unit, now)| {
+        format!("its register is {now:.3} {}", unit.symbol())
     });
     writeln!(
         out,
-        "✓ {name}: the reading of {}, {} kWh, is taken back; {now}",
+        "✓ {name}: {what} of {}, {} {}, is taken back; {now}",
         time::local(taken.at_ns),
-        taken.kwh
+        taken.shown,
+        taken.worth.quantity.symbol()
     )?;
     Ok(())
 }
