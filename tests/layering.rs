@@ -36,7 +36,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("influx", &["text", "tls"]),
     (
         "server",
-        &["model", "clock", "config", "influx", "journal", "live"],
+        &[
+            "model", "clock", "config", "influx", "journal", "live", "energy",
+        ],
     ),
     (
         "deliver",

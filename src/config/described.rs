@@ -8,7 +8,7 @@ use super::catalogue::part_of;
 use super::meters::ROLES;
 use super::problem::ConfigPart;
 use super::{Influx, InfluxSettings, MeterSettings, MqttSettings, Settings};
-use crate::model::{Bias, CountedEdge, Level};
+use crate::model::{Bias, CountedEdge, ENERGY_FIELD, Level, POWER_FIELD};
 
 /// Settings by key, as in the configuration.
 pub type Described = BTreeMap<String, String>;
@@ -109,6 +109,11 @@ fn describe_influx(influx: &InfluxSettings, put: &mut dyn FnMut(&str, String)) {
         influx.downsampling.as_str().to_owned(),
     );
     put("influx.raw", influx.raw.to_string());
+    let extra = influx.extra_fields;
+    let extra = [(extra.energy, ENERGY_FIELD), (extra.power, POWER_FIELD)];
+    let names = extra.iter().filter(|(is_on, _)| *is_on);
+    let names: Vec<&str> = names.map(|(_, name)| *name).collect();
+    put("influx.extra_fields", names.join(", "));
     put("influx.timeout_ms", influx.timeout_ms.to_string());
     if let Some(path) = &influx.ca_file {
         put("influx.ca_file", path.display().to_string());

@@ -15,6 +15,7 @@ use crate::journal::{JournalError, RawLosses, Reader};
 use crate::model::{
     DestinationRow, FIELD, IdRange, MeterRow, PulseId, Spans, TAG, Tier, View, WallNs,
 };
+use crate::server::Extras;
 use crate::server::failure::Failure;
 use crate::server::request_size::RequestSize;
 
@@ -78,6 +79,8 @@ pub struct Examiner<'a> {
     /// The journal's directory, where that is noted beside its daemon; None: the daemon itself notes it, or nothing
     /// is written.
     pub notes_in: Option<&'a Path>,
+    /// What points have beside the pulses.
+    pub extras: &'a Extras,
     /// Lines in a request.
     pub size: &'a mut RequestSize,
 }
@@ -219,10 +222,15 @@ impl Examiner<'_> {
             let Some(line) = lines.of(&difference.meter) else {
                 continue;
             };
+            let extra = |pulses| {
+                let (meter, start_s) = (&difference.meter, difference.start_s);
+                self.extras.of_window(meter, view, start_s, pulses)
+            };
             for stray_ns in &difference.strays {
-                queue.push(&line, (0, *stray_ns), of)?;
+                queue.push(&line, (0, *stray_ns), &extra(0), of)?;
             }
-            queue.push(&line, (pulses, WallNs::of_s(difference.start_s)), of)?;
+            let start_ns = WallNs::of_s(difference.start_s);
+            queue.push(&line, (pulses, start_ns), &extra(pulses), of)?;
             written += 1;
         }
         let outcome = queue.finish()?;
@@ -268,14 +276,15 @@ impl Examiner<'_> {
         };
         let ids = reader.ids_between(from_s, to_s)?.unwrap_or(IdRange::NONE);
         let mut hopeless: BTreeSet<usize> = lacking.values().copied().collect();
-        let mut queue = PointQueue::new(server, Tier::Raw, self.size);
+        let (mut queue, extras) = (PointQueue::new(server, Tier::Raw, self.size), self.extras);
         reader.each_pulse(ids, &mut |entry| {
             let name = self.names.get(&entry.meter).map_or("", String::as_str);
             let of = lacking.get(&(name, view.start_of(entry.wall_ns)));
             let line = lines.get(&entry.meter);
             if let (Some(of), Some(line)) = (of, line.filter(|_| !refused.contains(&entry.id))) {
                 hopeless.remove(of);
-                queue.push(line, (1, entry.wall_ns), *of)?;
+                let extra = extras.of_pulse(name, entry.wall_ns);
+                queue.push(line, (1, entry.wall_ns), extra.as_slice(), *of)?;
             }
             Ok::<(), Trouble>(())
         })?;

@@ -15,6 +15,7 @@ use crate::influx;
 use crate::journal::JournalError;
 use crate::journal::Reader;
 use crate::model::{S_PER_DAY, Spans, Tier, View};
+use crate::server::Extras;
 use crate::server::failure::Failure;
 use crate::server::request_size::RequestSize;
 
@@ -117,8 +118,10 @@ pub fn audit_period(
     let mut names = BTreeMap::new();
     let mut destination = None;
     let mut lost = Spans::default();
+    let mut extras = Extras::new(&loaded.settings);
     if let Some(reader) = &reader {
         names = reader.meter_names()?;
+        extras.read(reader)?;
         let name = destination_name(influx);
         let mut known = reader.destinations()?.into_iter();
         destination = known.find(|(_, known, _)| *known == name);
@@ -139,6 +142,7 @@ pub fn audit_period(
         destination: destination.map(|(row, ..)| row),
         names: &names,
         measurement: &influx.measurement,
+        extras: &extras,
         size: &mut size,
     };
     let now_s = SystemClock.wall_ns().s();

@@ -42,6 +42,7 @@ impl Reconciler {
         bounds: Bounds,
     ) -> Result<Turn, Trouble> {
         self.names = self.reader.meter_names()?;
+        self.extras.read(&self.reader)?;
         let ask = self.ask_raw(stretch, bounds);
         let known = self.reader.compared(self.destination, Tier::Raw)?;
         let delivery = self.board.snapshot().delivery;
@@ -56,6 +57,7 @@ impl Reconciler {
             measurement: &self.measurement,
             lost: known.lost.clone(),
             notes_in: None,
+            extras: &self.extras,
             size: &mut lane.size,
         };
         let span = (stretch.from_s, stretch.to_s);
@@ -156,6 +158,7 @@ impl Reconciler {
             measurement: &self.measurement,
             lost: Spans::default(),
             notes_in: None,
+            extras: &self.extras,
             size: &mut lane.size,
         };
         let server = self.server.as_mut();

@@ -15,6 +15,7 @@ mod dashboard_prometheus;
 mod delivery;
 mod disk_faults;
 mod export;
+mod extra_fields;
 mod fake_influx_management;
 mod fake_influx_store;
 mod gas;
