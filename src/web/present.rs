@@ -17,6 +17,8 @@ pub(super) struct Present {
     pub(super) widths_ms: BTreeMap<String, Vec<f64>>,
     /// By the clock that stamps the pulses.
     pub(super) now_ns: MonoNs,
+    /// What the journal has counted is known: not before it is open for the first time.
+    pub(super) is_counted: bool,
 }
 
 /// One of them.
@@ -89,6 +91,7 @@ impl Present {
             meters: meters.iter().map(of_meter).collect(),
             widths_ms: now.capture.lines.iter().map(widths_ms).collect(),
             now_ns,
+            is_counted: !now.meters.all.is_empty(),
         }
     }
 
