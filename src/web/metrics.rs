@@ -142,8 +142,17 @@ fn rendered(
         form,
     };
     of_build(&mut lines, served);
-    of_meters(&mut lines, status, (present, totals));
-    of_losses(&mut lines, status);
+    // A counter that begins with 0 and goes on with what the journal has would count all of that again.
+    let nothing = Status {
+        meters: Vec::new(),
+        ..status.clone()
+    };
+    let counted = match present.is_counted {
+        true => status,
+        false => &nothing,
+    };
+    of_meters(&mut lines, counted, (present, totals));
+    of_losses(&mut lines, counted);
     of_delivery(&mut lines, status);
     of_conditions(&mut lines, status);
     if form == Form::OpenMetrics {

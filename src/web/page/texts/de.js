@@ -41,6 +41,7 @@ export default {
   "why.no_generation_meter": "Haus und Autarkie brauchen einen Zähler für die Erzeugung.",
   "why.one_meter": "Ein Zähler: Haus und Autarkie sind nicht bekannt.",
   "why.too_few_pulses": "Haus und Autarkie sind bekannt, sobald jeder Zähler zwei Impulse gegeben hat.",
+  "why.pulse_worth_unknown": "Haus und Autarkie sind nicht bekannt: einem Zähler des Hauses fehlt imp_per_kwh in powerlogger.toml.",
   "why.not_watched": "Haus und Autarkie sind nicht bekannt: eine Leitung wird nicht gelesen.",
   "not.read": "nicht gelesen",
   "last.pulse": "letzter Impuls {time}", "last.pulse.name": "Letzter Impuls",

@@ -41,6 +41,7 @@ export default {
   "why.no_generation_meter": "House and autarky need a meter of the generation.",
   "why.one_meter": "One meter: house and autarky are not known.",
   "why.too_few_pulses": "House and autarky are known once each meter has given two pulses.",
+  "why.pulse_worth_unknown": "House and autarky are not known: a meter of the house has no imp_per_kwh in powerlogger.toml.",
   "why.not_watched": "House and autarky are not known: a line is not read.",
   "not.read": "not read",
   "last.pulse": "last pulse {time}", "last.pulse.name": "Last pulse",
