@@ -30,8 +30,8 @@ use powerlogger::influx::line_protocol::LineEncoder;
 use powerlogger::intake::Pending;
 use powerlogger::journal::{Journal, Marks, Reader};
 use powerlogger::live::ServerPart;
-use powerlogger::model::{MeterId, NS_PER_S, Pulse, SegmentNo, WallNs};
-use powerlogger::server::Dependencies;
+use powerlogger::model::{ExtraFields, MeterId, NS_PER_S, Pulse, SegmentNo, WallNs};
+use powerlogger::server::{Dependencies, Extras};
 use support::influxd::{Influxd, OPERATOR, ORG};
 
 const PULSES: i64 = 1_000_000;
@@ -110,6 +110,7 @@ fn replay(server: &Influxd, begin_ns: i64) -> f64 {
         b5m_bucket: String::new(),
         b1h_bucket: String::new(),
         measurement: "PowerPulse".to_owned(),
+        extra_fields: ExtraFields::default(),
         ca_file: None,
         timeout_ms: 30_000,
         downsampling: powerlogger::config::Downsampling::Off,
@@ -129,6 +130,7 @@ fn replay(server: &Influxd, begin_ns: i64) -> f64 {
         },
         retention_d: 30,
         measurement: "PowerPulse".to_owned(),
+        extras: Extras::default(),
         destination: row,
     };
     let mut deliverer = Deliverer::begin(dependencies, Box::new(sink)).unwrap();

@@ -5,17 +5,20 @@
 //!
 //! Field by field they are the JSON of `powerlogger status --json`, `losses --json` and `register --json`, and of
 //! `/api/v1/status`, `/losses` and `/registers`; what a person wants first ([`overview`]) is put together from others.
+//! [`present`] is what is known of each meter at this moment, by the board.
 //! `/api/v1/lines` is what `watch` and `tune` read.
 
 pub mod ask;
 pub mod counted_span;
 pub mod entering;
 pub mod events;
+pub mod exchanging;
 pub mod factors;
 pub mod lines;
 pub mod losses;
 pub mod now;
 pub mod overview;
+pub mod present;
 pub mod reach;
 pub mod registers;
 pub mod socket;

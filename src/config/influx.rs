@@ -6,10 +6,11 @@ use super::address;
 use super::given::Given;
 use super::key::{Key, env_key, key};
 use super::lacking::{Lacking, is_placeholder};
+use super::nearest::nearest;
 use super::secret::Token;
 use super::section::Section;
 use super::text::invisible;
-use crate::model::{Tier, View};
+use crate::model::{ENERGY_FIELD, ExtraFields, POWER_FIELD, Tier, View};
 
 /// The measurement of all points, where none is configured.
 pub const MEASUREMENT: &str = "PowerPulse";
@@ -45,6 +46,8 @@ pub struct InfluxSettings {
     pub downsampling: Downsampling,
     /// Whether the pulses themselves are sent.
     pub raw: bool,
+    /// What points have beside the pulses.
+    pub extra_fields: ExtraFields,
     /// A file of certificates (PEM) to trust beside the system's.
     pub ca_file: Option<PathBuf>,
     /// The longest a request may take, in milliseconds.
@@ -123,6 +126,7 @@ pub(super) fn read(s: &mut Section<'_>, dir: &Path) -> (InfluxSettings, Vec<Lack
     let measurement = measurement(s);
     check_buckets_differ(s, [&raw, &b1m, &b5m, &b1h]);
     let (downsampling, is_raw) = downsampling(s);
+    let extra_fields = extra_fields(s);
     let ca_file = s.text_if_set(key(
         "influx.ca_file",
         "certificates (PEM) to trust beside the system's",
@@ -149,6 +153,7 @@ pub(super) fn read(s: &mut Section<'_>, dir: &Path) -> (InfluxSettings, Vec<Lack
         measurement,
         downsampling,
         raw: is_raw,
+        extra_fields,
         ca_file: ca_file.map(|path| dir.join(path.text)),
         timeout_ms,
     };
@@ -187,6 +192,34 @@ fn downsampling(s: &mut Section<'_>) -> (Downsampling, bool) {
         s.problem(&origin.unwrap_or_else(|| s.begin()), message);
     }
     (chosen, raw.unwrap_or(chosen != Downsampling::Client))
+}
+
+/// The task of a view makes power from the energy in raw.
+fn extra_fields(s: &mut Section<'_>) -> ExtraFields {
+    let meaning = "what points have beside Pulse: energy_wh, power_w";
+    let mut extra = ExtraFields::default();
+    let Some(given) = s.list(key("influx.extra_fields", meaning), "") else {
+        return extra;
+    };
+    for item in given.items() {
+        match item {
+            ENERGY_FIELD => extra.energy = true,
+            POWER_FIELD => extra.power = true,
+            _ => {
+                let near = nearest(item, [ENERGY_FIELD, POWER_FIELD].into_iter());
+                let hint = near.map_or_else(
+                    || format!(": there are {ENERGY_FIELD} and {POWER_FIELD}"),
+                    |near| format!(": did you mean \"{near}\"?"),
+                );
+                s.complain(&given, format!("\"{item}\" is no extra field{hint}"));
+            }
+        }
+    }
+    if extra.power && !extra.energy {
+        let message = format!("{POWER_FIELD} is made of {ENERGY_FIELD}: name both");
+        s.complain(&given, message);
+    }
+    extra
 }
 
 fn check_host(s: &mut Section<'_>, host: &Given) -> String {

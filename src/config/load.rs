@@ -109,13 +109,19 @@ impl Loaded {
             Some(_) => vec![self.config_dir.clone()],
             None => vec![self.options.cwd.clone(), PathBuf::from(SYSTEM_DIR)],
         };
-        let names = [TOML_FILE, DOTENV_FILE, token::WRITER_FILE, token::WEB_TOKEN];
+        let names = [
+            TOML_FILE,
+            DOTENV_FILE,
+            token::WRITER_FILE,
+            token::WEB_TOKEN,
+            token::MQTT_PASSWORD,
+        ];
         let in_dirs = dirs.iter().flat_map(|dir| names.map(|name| dir.join(name)));
-        let ca_file = self
-            .values
-            .get("influx.ca_file")
-            .map(|value| self.config_dir.join(&value.text));
-        in_dirs.chain(ca_file).collect()
+        let ca_files = ["influx.ca_file", "mqtt.ca_file"].map(|key| {
+            let value = self.values.get(key)?;
+            Some(self.config_dir.join(&value.text))
+        });
+        in_dirs.chain(ca_files.into_iter().flatten()).collect()
     }
 
     /// Looks for the token of `influx` again: `setup` may have written a new one. A token of a server that has
@@ -152,7 +158,9 @@ pub fn load_what_can_be_read(options: &LoadOptions) -> Loaded {
         let origin = Origin::CommandLine;
         merged.env.insert("QUEUE_DIR", Value { text, origin });
     }
-    token::put_web_token(&mut merged, &options.env, &dir);
+    for secret in &token::KEPT_SECRETS {
+        token::put(secret, &mut merged, &options.env, &dir);
+    }
     let mut shared = SectionContext::new(merged.env, merged.findings);
     let mut root = Section::root(&mut shared, merged.toml);
     let sections = sections::read(&mut root, &dir);
@@ -203,6 +211,12 @@ fn finish(
     mut findings: Findings,
 ) -> Loaded {
     let influx = server::find(sections.influx, &values, &mut findings, options, &dir);
+    let mqtt = sections.mqtt.filter(|mqtt| {
+        let why = mqtt.not_for_simulated().filter(|_| options.simulated);
+        let is_used = why.is_none();
+        findings.notes.extend(why);
+        is_used
+    });
     let mut journal = sections.journal;
     journal.dir = options.cwd.join(journal.dir);
     if options.simulated_dir {
@@ -224,6 +238,7 @@ fn finish(
             log: sections.log,
             site: sections.site,
             web: sections.web,
+            mqtt,
         },
         notes,
         problems,

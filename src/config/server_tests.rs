@@ -20,6 +20,32 @@ fn what_the_server_or_line_protocol_refuses_is_refused_here() {
 }
 
 #[test]
+fn extra_fields_are_chosen_by_name() {
+    let extra = |toml: &str| {
+        let loaded = Dir::new(&format!("[influx]\n{toml}"), CONNECTED).load();
+        match &loaded.settings.influx {
+            Influx::Configured(influx) => (influx.extra_fields.energy, influx.extra_fields.power),
+            Influx::NotConfigured(why) => panic!("{why}"),
+        }
+    };
+    assert_eq!(extra(""), (false, false));
+    assert_eq!(extra("extra_fields = []"), (false, false));
+    assert_eq!(extra("extra_fields = [\"energy_wh\"]"), (true, false));
+    assert_eq!(extra("extra_fields = \"energy_wh\""), (true, false));
+    let both = "extra_fields = [\"power_w\", \"energy_wh\"]";
+    assert_eq!(extra(both), (true, true));
+    for (list, want) in [
+        ("[\"energy_w\"]", "did you mean \"energy_wh\"?"),
+        ("[\"voltage\"]", "there are energy_wh and power_w"),
+        ("[\"power_w\"]", "power_w is made of energy_wh: name both"),
+    ] {
+        let toml = format!("[influx]\nextra_fields = {list}");
+        let told = problems(&toml, CONNECTED);
+        assert!(told.len() == 1 && told[0].contains(want), "{told:?}");
+    }
+}
+
+#[test]
 fn the_token_comes_from_the_first_that_is_there() {
     let dir = Dir::new("", CONNECTED);
     let path = dir.0.path().join("writer.token");

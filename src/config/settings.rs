@@ -5,6 +5,7 @@ use super::deliver::DeliverSettings;
 use super::journal::JournalSettings;
 use super::log::LogSettings;
 use super::meter_settings::MeterSettings;
+use super::mqtt::MqttSettings;
 use super::server::Influx;
 use super::site::SiteSettings;
 use super::web::WebSettings;
@@ -30,4 +31,6 @@ pub struct Settings {
     pub site: SiteSettings,
     /// Where the page answers, and to whom.
     pub web: WebSettings,
+    /// What is published by MQTT, and where; None: nothing.
+    pub mqtt: Option<MqttSettings>,
 }

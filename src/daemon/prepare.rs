@@ -15,7 +15,7 @@ use crate::journal::{Durable, IdRanges, Journal, JournalError, Marks, Outbox, Re
 use crate::live::{Board, JournalPhase, ServerPart};
 use crate::model::{DestinationRow, IdRange};
 use crate::reconcile::{Reconciler, Writers};
-use crate::server::Dependencies;
+use crate::server::{Dependencies, Extras};
 use crate::status::log_line::Reporter;
 
 /// The stages, before they have threads.
@@ -176,6 +176,7 @@ fn dependencies(
         settings: settings.deliver.clone(),
         retention_d: settings.journal.raw_retention_d,
         measurement,
+        extras: Extras::new(settings),
         destination,
     })
 }

@@ -23,8 +23,8 @@ use crate::model::{
     IdRange, Loss, LossCause, MeterId, NS_PER_S, Pulse, PulseId, Reading, SegmentNo, WallNs,
     Watched,
 };
-use crate::server::Dependencies;
 use crate::server::failure::Failure;
+use crate::server::{Dependencies, Extras};
 use crate::status::line::Daemon;
 use crate::status::{Status, StatusOf};
 
@@ -107,6 +107,11 @@ struct Bench {
 impl Bench {
     /// So many pulses of one meter, `apart_s` seconds from each other, up to now.
     fn new(pulses: i64, apart_s: i64) -> Bench {
+        Bench::with(pulses, apart_s, Extras::default())
+    }
+
+    /// The same, with this beside the pulses.
+    fn with(pulses: i64, apart_s: i64, extras: Extras) -> Bench {
         let dir = tempfile::tempdir().unwrap();
         let clock = VirtualClock::at(WALL);
         let journal = Journal::open(dir.path(), &["Import".to_owned()], "boot", WALL).unwrap();
@@ -146,6 +151,7 @@ impl Bench {
             },
             retention_d: 30,
             measurement: "PowerPulse".to_owned(),
+            extras,
             destination,
         };
         let deliverer = Deliverer::begin(dependencies, Box::new(server.clone())).unwrap();
@@ -435,6 +441,50 @@ fn a_day_that_holds_another_type_waits_and_all_others_go() {
 }
 
 #[test]
+fn an_extra_field_of_another_type_is_left_out_and_no_pulse_waits() {
+    let mut bench = Bench::with(1_000, 1, Extras::of_energy("Import", 800.0));
+    // One line is refused for its own sake, and goes into quarantine.
+    let conflict = "partial write: field type conflict: input field \"energy_wh\" on measurement \
+         \"PowerPulse\" is type float, already exists as type integer dropped=1";
+    let bad = WALL.s() - 300;
+    let (refuses, seen) = (Arc::new(Mutex::new(false)), Arc::new(Mutex::new([0, 0])));
+    let (type_differs, counted) = (Arc::clone(&refuses), Arc::clone(&seen));
+    bench.answer(move |lines, _| {
+        let with = lines
+            .iter()
+            .filter(|line| line.contains(",energy_wh=1.25 "));
+        let with = with.count();
+        assert!(with == 0 || with == lines.len(), "{lines:?}");
+        counted.lock().unwrap()[usize::from(with > 0)] += 1;
+        if with > 0 && *type_differs.lock().unwrap() {
+            return Err(status(422, conflict));
+        }
+        match lines.iter().find(|line| second(line) == bad) {
+            Some(line) => Err(status(400, &format!("unable to parse '{line}': bad"))),
+            None => Ok(()),
+        }
+    });
+    assert!(bench.run(120));
+    assert_eq!((bench.taken(), bench.refused()), (999, 1));
+    assert_eq!(seen.lock().unwrap()[0], 0, "all lines have it");
+
+    *refuses.lock().unwrap() = true;
+    let newest = bench.writer.journal().newest().0;
+    for n in 1..=3 {
+        let begin = newest + n * 100;
+        bench.push(Vec::new(), begin + 1..=begin + 100, 1);
+        assert!(bench.run(30));
+    }
+    assert_eq!((bench.taken(), bench.refused()), (1_299, 1));
+    assert_eq!((bench.word(), bench.waiting()), ("ok", 0));
+    let with_it = seen.lock().unwrap()[1];
+    // It is asked for once, and left out from then on.
+    bench.push(Vec::new(), newest + 500..=newest + 599, 1);
+    assert!(bench.run(30));
+    assert_eq!(seen.lock().unwrap()[1], with_it);
+}
+
+#[test]
 fn a_bucket_that_was_gone_is_filled_again_also_behind_other_troubles() {
     let mut bench = Bench::new(300, 1);
     bench.answer(|_, _| Ok(()));
@@ -572,6 +622,9 @@ fn the_board_and_the_journal_tell_the_same_status() {
         shown: 100.0,
         worth: crate::model::PulseWorth::of_kwh(1_000.0),
         adopted: true,
+        digits: None,
+        exchange: None,
+        serial: None,
     };
     let mut registers = Registers::open(bench.dir.path()).unwrap();
     registers.put("Import", reading, 0).unwrap();

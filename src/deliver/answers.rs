@@ -8,8 +8,10 @@ use super::batch::Batch;
 use super::held_days::by_day;
 use super::suspects::Ruling;
 use super::{DeliverStep, Deliverer};
+use crate::influx::line_protocol::without_extra_fields;
 use crate::journal::{DeliveryNews, JournalError, Page, RefusedPulse};
 use crate::model::{IdRange, WallNs};
+use crate::server::extras::refuses_extra_fields;
 use crate::server::failure::{Failure, Hold, Verdict, judge};
 use crate::server::reminder::Remind;
 
@@ -20,7 +22,17 @@ const HELD_DAY_HOLDS: u32 = 10;
 impl Deliverer {
     /// Sends a batch and does what the answer asks for.
     pub(super) fn send(&mut self, page: &Page, batch: &Batch) -> Result<DeliverStep, JournalError> {
-        let Err(failure) = self.post(&batch.plain, &batch.compressed) else {
+        let mut sent = self.post(&batch.plain, &batch.compressed);
+        if let Some(failure) = sent.as_ref().err().filter(|why| refuses_extra_fields(why)) {
+            self.requests_failed += 1;
+            warn!(
+                why = failure.message(),
+                "extra fields have another type there: points are sent without them until the next start"
+            );
+            let (plain, compressed) = self.encoder.leave_extras_out(&batch.plain);
+            sent = self.post(&plain, &compressed);
+        }
+        let Err(failure) = sent else {
             self.delivered_well(page, batch)?;
             return Ok(DeliverStep::Again);
         };
@@ -40,7 +52,7 @@ impl Deliverer {
         self.is_failing = false;
         self.size.went_through(batch.entries.len());
         self.days.went_through(&batch.entries);
-        self.known_line = last_line(&batch.plain).to_vec();
+        self.known_line = without_extra_fields(last_line(&batch.plain));
         self.acknowledge(page, batch.entries.len());
         self.another_went_through();
         if self.days.any() {

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use crate::influx::gzip::Gzip;
-use crate::influx::line_protocol::LineEncoder;
+use crate::influx::line_protocol::{LineEncoder, without_extra_fields};
 use crate::journal::{ExpiredPulse, JournalError, Reader, RefusedPulse, StoredPulse};
 use crate::model::{FIELD, MeterRow, TAG, WallNs};
+use crate::server::Extras;
 
 /// Entries on their way.
 #[derive(Debug)]
@@ -47,20 +48,31 @@ impl Batch {
 #[derive(Debug)]
 pub struct Encoder {
     measurement: String,
-    /// By row of the meter; an error where line protocol cannot carry the name.
-    meters: HashMap<MeterRow, Result<LineEncoder, String>>,
+    extras: Extras,
+    /// By row of the meter, with its name; an error where line protocol cannot carry that.
+    meters: HashMap<MeterRow, (Result<LineEncoder, String>, String)>,
     gzip: Gzip,
 }
 
 impl Encoder {
-    /// For points of this measurement.
-    pub fn new(measurement: &str) -> Encoder {
+    /// For points of this measurement, with this beside the pulses.
+    pub fn new(measurement: &str, extras: Extras) -> Encoder {
         let (measurement, meters, gzip) = (measurement.to_owned(), HashMap::new(), Gzip::new());
         Encoder {
             measurement,
+            extras,
             meters,
             gzip,
         }
+    }
+
+    /// Makes points without extra fields from now on. The body that was refused for them comes back without them, plain and
+    /// compressed.
+    pub fn leave_extras_out(&mut self, body: &[u8]) -> (Vec<u8>, Vec<u8>) {
+        self.extras = Extras::default();
+        let bare = without_extra_fields(body);
+        let compressed = self.gzip.compress(&bare);
+        (bare, compressed)
     }
 
     /// Encodes and compresses entries.
@@ -74,16 +86,20 @@ impl Encoder {
     ) -> Result<Batch, JournalError> {
         let (mut good, mut unsendable, mut plain) = (Vec::new(), Vec::new(), Vec::new());
         good.reserve(entries.len());
+        self.extras.read(reader)?;
         for entry in entries {
             if !self.meters.contains_key(&entry.meter) {
                 self.learn_meters(reader)?;
             }
             match self.meters.get(&entry.meter) {
-                Some(Ok(line)) => {
-                    line.push(&mut plain, 1, entry.wall_ns.0);
+                Some((Ok(line), name)) => {
+                    match self.extras.of_pulse(name, entry.wall_ns) {
+                        Some(extra) => line.push_with(&mut plain, 1, &[extra], entry.wall_ns.0),
+                        None => line.push(&mut plain, 1, entry.wall_ns.0),
+                    }
                     good.push(*entry);
                 }
-                Some(Err(why)) => unsendable.push(refused(entry, why)),
+                Some((Err(why), _)) => unsendable.push(refused(entry, why)),
                 None => unsendable.push(refused(entry, "its meter has no name")),
             }
         }
@@ -103,8 +119,8 @@ impl Encoder {
     fn learn_meters(&mut self, reader: &Reader) -> Result<(), JournalError> {
         for (row, name) in reader.meter_names()? {
             let line = LineEncoder::new(&self.measurement, &[(TAG, &name)], FIELD);
-            self.meters
-                .insert(row, line.map_err(|error| error.to_string()));
+            let line = line.map_err(|error| error.to_string());
+            self.meters.insert(row, (line, name));
         }
         Ok(())
     }

@@ -129,7 +129,7 @@ impl Deliverer {
             interval: Duration::from_millis(start.settings.replay_interval_ms),
         };
         Ok(Deliverer {
-            encoder: Encoder::new(&start.measurement),
+            encoder: Encoder::new(&start.measurement, start.extras),
             reader: start.reader,
             sink,
             outbox: start.outbox,

@@ -63,12 +63,44 @@ impl LineEncoder {
 
     /// Appends a line: this value at this time (nanoseconds since 1970).
     pub fn push(&self, out: &mut Vec<u8>, value: i64, timestamp_ns: i64) {
+        self.push_with(out, value, &[], timestamp_ns);
+    }
+
+    /// The same with further fields, whose keys hold nothing that needs an escape; what is not finite is left out.
+    pub fn push_with(
+        &self,
+        out: &mut Vec<u8>,
+        value: i64,
+        extra: &[(&str, f64)],
+        timestamp_ns: i64,
+    ) {
         out.extend_from_slice(&self.prefix);
         push_integer(out, value);
-        out.extend_from_slice(b"i ");
+        out.push(b'i');
+        for (key, value) in extra.iter().filter(|(_, value)| value.is_finite()) {
+            // Without an `i` a number is a float, whole or not.
+            out.extend_from_slice(format!(",{key}={value}").as_bytes());
+        }
+        out.push(b' ');
         push_integer(out, timestamp_ns);
         out.push(b'\n');
     }
+}
+
+/// The same lines of [`LineEncoder`] with their first field alone.
+pub fn without_extra_fields(body: &[u8]) -> Vec<u8> {
+    let mut bare = Vec::with_capacity(body.len());
+    for line in body.split_inclusive(|byte| *byte == b'\n') {
+        let time = line.iter().rposition(|byte| *byte == b' ').unwrap_or(0);
+        let fields = line[..time].iter().rposition(|byte| *byte == b' ');
+        let extra = line[fields.unwrap_or(0)..time]
+            .iter()
+            .position(|byte| *byte == b',');
+        let end = extra.map_or(time, |at| fields.unwrap_or(0) + at);
+        bare.extend_from_slice(&line[..end]);
+        bare.extend_from_slice(&line[time..]);
+    }
+    bare
 }
 
 fn escape(name: &str, special: &[char], out: &mut String) -> Result<(), LineError> {
@@ -129,6 +161,38 @@ mod tests {
             line("PowerPulse", "Import", 1, 1_764_000_000_000_000_001),
             want
         );
+    }
+
+    #[test]
+    fn extra_fields_come_behind_the_pulses_and_off_again() {
+        let encoder = LineEncoder::new("Power, x", &[("k", "a, b=c")], "Pulse").unwrap();
+        let (mut with, mut bare) = (Vec::new(), Vec::new());
+        for (value, extra) in [
+            (1, &[("energy_wh", 1.0)][..]),
+            (60, &[("energy_wh", 7.5), ("power_w", 450.25)]),
+            (2, &[]),
+            (3, &[("energy_wh", f64::NAN), ("power_w", f64::INFINITY)]),
+            (4, &[("energy_wh", 1e-7), ("power_w", 1e21)]),
+        ] {
+            encoder.push_with(&mut with, value, extra, 17);
+            encoder.push(&mut bare, value, 17);
+        }
+        let lines: Vec<&str> = std::str::from_utf8(&with).unwrap().lines().collect();
+        let fields = lines
+            .iter()
+            .map(|line| line.strip_prefix("Power\\,\\ x,k=a\\,\\ b\\=c ").unwrap());
+        assert_eq!(
+            fields.collect::<Vec<_>>(),
+            [
+                "Pulse=1i,energy_wh=1 17",
+                "Pulse=60i,energy_wh=7.5,power_w=450.25 17",
+                "Pulse=2i 17",
+                "Pulse=3i 17",
+                "Pulse=4i,energy_wh=0.0000001,power_w=1000000000000000000000 17",
+            ]
+        );
+        assert_eq!(without_extra_fields(&with), bare);
+        assert_eq!(without_extra_fields(&bare), bare);
     }
 
     #[test]

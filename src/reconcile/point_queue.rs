@@ -5,14 +5,17 @@
 
 use std::collections::BTreeMap;
 
+use tracing::debug;
+
 use super::compare::Failed;
 use super::server::Server;
 use super::trouble::Trouble;
 use crate::civil::day_of;
-use crate::influx::line_protocol::LineEncoder;
+use crate::influx::line_protocol::{LineEncoder, without_extra_fields};
 use crate::model::Tier;
 use crate::model::WallNs;
-use crate::server::failure::{Hold, Verdict, judge};
+use crate::server::extras::refuses_extra_fields;
+use crate::server::failure::{Failure, Hold, Verdict, judge};
 use crate::server::request_size::RequestSize;
 
 /// A line that waits.
@@ -62,7 +65,7 @@ impl<'a> PointQueue<'a> {
         }
     }
 
-    /// Adds a line for the difference with this number, and sends what is enough for a request.
+    /// Adds a line, with these extra fields, for the difference with this number, and sends what is enough for a request.
     ///
     /// # Errors
     /// When the server does not take it.
@@ -70,9 +73,10 @@ impl<'a> PointQueue<'a> {
         &mut self,
         line: &LineEncoder,
         (pulses, time_ns): (i64, WallNs),
+        extra: &[(&str, f64)],
         of: usize,
     ) -> Result<(), Trouble> {
-        line.push(&mut self.body, pulses, time_ns.0);
+        line.push_with(&mut self.body, pulses, extra, time_ns.0);
         let end = self.body.len();
         self.waiting.push(Waiting { end, time_ns, of });
         if self.waiting.len() >= self.size.lines() {
@@ -95,7 +99,7 @@ impl<'a> PointQueue<'a> {
         while sent < self.waiting.len() {
             let end = self.waiting.len().min(sent + self.size.lines());
             let to = self.waiting[end - 1].end;
-            match self.server.write(self.level, &self.body[from..to]) {
+            match write(self.server, self.level, &self.body[from..to]) {
                 Ok(()) => {
                     self.size.went_through(end - sent);
                     self.written.lines += end - sent;
@@ -144,7 +148,7 @@ impl<'a> PointQueue<'a> {
             let written = if alone {
                 None
             } else {
-                Some(self.server.write(self.level, &body))
+                Some(write(self.server, self.level, &body))
             };
             match written {
                 Some(Ok(())) => self.written.lines += lines.len(),
@@ -165,13 +169,24 @@ impl<'a> PointQueue<'a> {
     }
 }
 
+/// Writes a body; without its extra fields where it is refused for them.
+fn write(server: &mut dyn Server, level: Tier, body: &[u8]) -> Result<(), Failure> {
+    let written = server.write(level, body);
+    match &written {
+        Err(failure) if refuses_extra_fields(failure) => {
+            debug!(why = failure.message(), "written without extra fields");
+            server.write(level, &without_extra_fields(body))
+        }
+        _ => written,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::NS_PER_S;
     use crate::model::View;
     use crate::reconcile::compare::{Counts, ViewRead};
-    use crate::server::failure::Failure;
 
     /// A server that takes so many lines at a time, and has a retention.
     #[derive(Debug)]
@@ -255,7 +270,7 @@ mod tests {
             // Ten lines a difference, not in the order of time.
             for time_ns in (0..2_000).rev() {
                 let of = usize::try_from(time_ns / 10).unwrap();
-                queue.push(&line, (1, WallNs(time_ns)), of).unwrap();
+                queue.push(&line, (1, WallNs(time_ns)), &[], of).unwrap();
             }
             let outcome = queue.finish().unwrap();
             assert_eq!(outcome.lines, 1_700);
@@ -265,6 +280,51 @@ mod tests {
             assert_eq!(server.taken, (300..2_000).collect::<Vec<i64>>());
             assert!(server.requests < 120, "{}", server.requests);
         }
+    }
+
+    /// A server that has an extra field with another type.
+    #[derive(Debug, Default)]
+    struct OtherType(Vec<String>);
+
+    impl Server for OtherType {
+        fn raw(&mut self, _: View, _: i64, _: i64) -> Result<Counts, Failure> {
+            Ok(Counts::new())
+        }
+
+        fn view(&mut self, _: View, _: i64, _: i64) -> Result<ViewRead, Failure> {
+            Ok(ViewRead::default())
+        }
+
+        fn write(&mut self, _: Tier, body: &[u8]) -> Result<(), Failure> {
+            let text = std::str::from_utf8(body).unwrap();
+            if text.contains("power_w") {
+                return Err(status(
+                    422,
+                    "partial write: field type conflict: input field \"power_w\" on measurement \"p\" is type float, \
+                     already exists as type string dropped=1",
+                ));
+            }
+            self.0.extend(text.lines().map(str::to_owned));
+            Ok(())
+        }
+
+        fn refresh_token(&mut self) {}
+    }
+
+    #[test]
+    fn windows_are_written_without_an_extra_field_that_has_another_type() {
+        let mut server = OtherType::default();
+        let mut size = RequestSize::new(2);
+        let view = Tier::View(View::Hour);
+        let mut queue = PointQueue::new(&mut server, view, &mut size);
+        let line = LineEncoder::new("p", &[("t", "a")], "v").unwrap();
+        let extra = [("energy_wh", 1.5), ("power_w", 2.0)];
+        for n in 0..3 {
+            queue.push(&line, (n, WallNs(n)), &extra, 0).unwrap();
+        }
+        let outcome = queue.finish().unwrap();
+        assert_eq!((outcome.lines, outcome.failed.len()), (3, 0));
+        assert_eq!(server.0, ["p,t=a v=0i 0", "p,t=a v=1i 1", "p,t=a v=2i 2"]);
     }
 
     #[test]
@@ -280,7 +340,7 @@ mod tests {
         let mut size = RequestSize::new(8);
         let mut queue = PointQueue::new(&mut server, Tier::Raw, &mut size);
         let line = LineEncoder::new("p", &[("t", "a")], "v").unwrap();
-        queue.push(&line, (1, WallNs(7)), 0).unwrap();
+        queue.push(&line, (1, WallNs(7)), &[], 0).unwrap();
         assert!(matches!(queue.finish(), Err(Trouble::Server(_))));
     }
 
@@ -301,7 +361,9 @@ mod tests {
         // Two meters, one after the other: days come back in the request.
         for of in 0..144 {
             let hour = i64::try_from(of % 72).unwrap();
-            queue.push(&line, (1, WallNs(stamp(hour))), of).unwrap();
+            queue
+                .push(&line, (1, WallNs(stamp(hour))), &[], of)
+                .unwrap();
         }
         let outcome = queue.finish().unwrap();
         let held = (24..48).chain(96..120).map(|of| (of, Failed::Held));
@@ -313,7 +375,7 @@ mod tests {
         // A request of that day alone is not sent twice.
         server.requests = 0;
         let mut queue = PointQueue::new(&mut server, Tier::Raw, &mut size);
-        queue.push(&line, (1, WallNs(stamp(30))), 0).unwrap();
+        queue.push(&line, (1, WallNs(stamp(30))), &[], 0).unwrap();
         assert_eq!(queue.finish().unwrap().failed, [(0, Failed::Held)].into());
         assert_eq!(server.requests, 1);
     }

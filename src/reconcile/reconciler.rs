@@ -12,7 +12,7 @@ use crate::journal::{JournalError, Outbox, Reader};
 use crate::live::ServerPart;
 use crate::model::{DestinationRow, MeterRow, MonoNs, Tier};
 use crate::server::reminder::Reminder;
-use crate::server::{Dependencies, RetryPolicy};
+use crate::server::{Dependencies, Extras, RetryPolicy};
 
 /// Which of the server's buckets are compared, and who writes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,7 @@ pub struct Reconciler {
     pub(super) backoff: RetryPolicy,
     pub(super) retention_d: u32,
     pub(super) measurement: String,
+    pub(super) extras: Extras,
     pub(super) destination: DestinationRow,
     pub(super) downsampling: Downsampling,
     // State.
@@ -99,6 +100,7 @@ impl Reconciler {
             backoff,
             retention_d: start.retention_d,
             measurement: start.measurement,
+            extras: start.extras,
             destination: start.destination,
             downsampling: writers.downsampling,
             lanes,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::extras::Extras;
 use crate::clock::Clock;
 use crate::config::DeliverSettings;
 use crate::journal::Outbox;
@@ -26,6 +27,8 @@ pub struct Dependencies {
     pub retention_d: u32,
     /// The measurement of the points.
     pub measurement: String,
+    /// What they have beside the pulses.
+    pub extras: Extras,
     /// The destination's row in the journal.
     pub destination: DestinationRow,
 }

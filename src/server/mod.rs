@@ -4,6 +4,7 @@
 pub mod connection;
 pub mod dependencies;
 pub mod encoding;
+pub mod extras;
 pub mod failure;
 pub mod reminder;
 pub mod request_size;
@@ -12,6 +13,7 @@ pub mod retry;
 pub use self::connection::{Connection, TokenLookup};
 pub use self::dependencies::Dependencies;
 pub use self::encoding::Encoding;
+pub use self::extras::Extras;
 pub use self::failure::{Failure, Hold};
 pub use self::reminder::{Remind, Reminder};
 pub use self::request_size::RequestSize;

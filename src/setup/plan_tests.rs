@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::influx::management::Bucket;
+use crate::model::ExtraFields;
 
 const US: &str = "01234567";
 
@@ -17,6 +18,7 @@ fn settings() -> InfluxSettings {
         measurement: "PowerPulse".to_owned(),
         downsampling: Downsampling::Tasks,
         raw: true,
+        extra_fields: ExtraFields::default(),
         ca_file: None,
         timeout_ms: 1_000,
     }

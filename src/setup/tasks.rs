@@ -2,8 +2,7 @@
 
 use crate::config::InfluxSettings;
 use crate::influx::{flux, is_id};
-use crate::model::FIELD;
-use crate::model::{TASK_OFFSET_S, Tier, View};
+use crate::model::{ENERGY_FIELD, FIELD, POWER_FIELD, TASK_OFFSET_S, Tier, View};
 
 /// The task of a view: every pulse in the window it belongs to, stamped at the window's start,
 /// directly from raw.
@@ -13,6 +12,9 @@ use crate::model::{TASK_OFFSET_S, Tier, View};
 /// with its end, which belongs to the next one (flux `stdlib/universe/universe.flux`). `createEmpty:
 /// false`: where raw has expired a run writes nothing.
 pub fn script(influx: &InfluxSettings, view: View, installation: &str) -> String {
+    if influx.extra_fields.energy {
+        return script_with_extras(influx, view, installation);
+    }
     let width = view.as_str();
     format!(
         "// Made by `powerlogger setup`, which also repairs it.\n\
@@ -30,6 +32,57 @@ pub fn script(influx: &InfluxSettings, view: View, installation: &str) -> String
         raw = flux::string(influx.bucket(Tier::Raw)),
         measurement = flux::string(&influx.measurement),
         field = flux::string(FIELD),
+        to = flux::string(influx.bucket(Tier::View(view))),
+        org = if is_id(&influx.org) { "orgID" } else { "org" },
+        of_org = flux::string(&influx.org),
+    )
+}
+
+/// The same with extra fields. A window has energy where all of its pulses have one in raw, as they have not in those in which
+/// the field was switched on; else the sum of a part would be taken for the whole. What of it fails keeps no pulses back.
+fn script_with_extras(influx: &InfluxSettings, view: View, installation: &str) -> String {
+    let fields = if influx.extra_fields.power {
+        format!(
+            "\"{ENERGY_FIELD}\": r.{ENERGY_FIELD}, \"{POWER_FIELD}\": r.{ENERGY_FIELD} * {:.1}",
+            3_600.0 / view.width_s() as f64
+        )
+    } else {
+        format!("\"{ENERGY_FIELD}\": r.{ENERGY_FIELD}")
+    };
+    format!(
+        "// Made by `powerlogger setup`, which also repairs it.\n\
+         import \"date\"\n\n\
+         option task = {{name: {name}, every: {width}, offset: {TASK_OFFSET_S}s}}\n\n\
+         stop = date.truncate(t: now(), unit: {width})\n\
+         start = date.truncate(t: date.sub(from: stop, d: {reach}m), unit: {width})\n\n\
+         field = (name) => from(bucket: {raw})\n    \
+         |> range(start: start, stop: stop)\n    \
+         |> filter(fn: (r) => r._measurement == {measurement} and r._field == name)\n\
+         windows = (tables=<-, fn, name) => tables\n    \
+         |> aggregateWindow(every: {width}, fn: fn, timeSrc: \"_start\", createEmpty: false)\n    \
+         |> set(key: \"_field\", value: name)\n\n\
+         field(name: {field})\n    \
+         |> windows(fn: sum, name: {field})\n    \
+         |> to(bucket: {to}, {org}: {of_org})\n    \
+         |> yield(name: \"pulses\")\n\n\
+         // Energy of the windows all of whose pulses have one.\n\
+         union(tables: [\n    \
+         field(name: {field}) |> windows(fn: count, name: \"pulses\") |> toFloat(),\n    \
+         field(name: {energy}) |> windows(fn: count, name: \"known\") |> toFloat(),\n    \
+         field(name: {energy}) |> windows(fn: sum, name: {energy}) |> toFloat(),\n\
+         ])\n    \
+         |> group(columns: [\"_time\", \"_value\", \"_field\"], mode: \"except\")\n    \
+         |> pivot(rowKey: [\"_time\"], columnKey: [\"_field\"], valueColumn: \"_value\")\n    \
+         |> filter(fn: (r) => exists r.known and r.pulses == r.known)\n    \
+         |> to(bucket: {to}, {org}: {of_org}, fieldFn: (r) => ({{{fields}}}))\n    \
+         |> yield(name: \"energy\")\n",
+        name = flux::string(&name(view, installation)),
+        width = view.as_str(),
+        reach = view.reach_s() / 60,
+        raw = flux::string(influx.bucket(Tier::Raw)),
+        measurement = flux::string(&influx.measurement),
+        field = flux::string(FIELD),
+        energy = flux::string(ENERGY_FIELD),
         to = flux::string(influx.bucket(Tier::View(view))),
         org = if is_id(&influx.org) { "orgID" } else { "org" },
         of_org = flux::string(&influx.org),

@@ -20,7 +20,6 @@ mod health;
 mod listen;
 mod metrics;
 mod networks;
-mod present;
 mod problem;
 mod query;
 mod served;

@@ -11,9 +11,9 @@ use tokio::time::timeout;
 
 use super::amounts::{AmountsRead, MeterAmounts};
 use super::day_read::DayRead;
-use super::present::Present;
 use super::problem::{BUSY, INTERNAL, JOURNAL, Problem};
 use super::served::Served;
+use crate::answers::present::Present;
 use crate::answers::socket;
 use crate::clock::{Clock, SystemClock};
 use crate::config::described::Described;

@@ -12,7 +12,7 @@ use powerlogger::clock::segment::{EARLIEST_WALL_NS, Rules, Trust};
 use powerlogger::clock::{Clock, VirtualClock};
 use powerlogger::config::{
     DeliverSettings, Downsampling, FilterSettings, JournalSettings, LineName, LineSettings,
-    MeterSettings,
+    LoadOptions, MeterSettings, load,
 };
 use powerlogger::deliver::{DeliverStep, Deliverer};
 use powerlogger::energy::periods::Calendar;
@@ -31,9 +31,10 @@ use powerlogger::model::{
 
 use powerlogger::model::{TASK_OFFSET_S, Tier, View};
 use powerlogger::reconcile::{ReconcileStep, Reconciler, Writers};
-use powerlogger::server::Dependencies;
+use powerlogger::server::{Dependencies, Extras};
 
 use crate::model::{Op, Run};
+use crate::support::fake_influx::lines::Value;
 use crate::support::fake_influx::{MemoryServer, MemorySink, Store};
 use crate::views::{self, Windows};
 use crate::wires::{WireSource, Wires};
@@ -90,6 +91,7 @@ struct Stalled {
 struct World {
     dir: tempfile::TempDir,
     lines_max: usize,
+    extras: Extras,
     clock: VirtualClock,
     rtc: bool,
     /// True time minus the monotonic clock's.
@@ -165,6 +167,7 @@ impl World {
         let mut world = World {
             dir,
             lines_max: run.lines_max,
+            extras: extras(run.ops.len() % 2 == 0),
             rtc: run.rtc,
             true_offset_ns: GOOD_WALL_NS.ahead_of(clock.mono_ns()),
             true_ns: Default::default(),
@@ -290,6 +293,7 @@ impl World {
             settings: self.deliver_settings(),
             retention_d: 30,
             measurement: MEASUREMENT.to_owned(),
+            extras: self.extras.clone(),
             destination: row,
         };
         let sink = Box::new(self.remote.clone());
@@ -1057,6 +1061,25 @@ impl World {
         Ok(self.bounced == [false; 2])
     }
 
+    /// Every pulse of ours in raw has its extra field, however often it was sent.
+    fn judge_extras(&self) -> Checked {
+        let store = self.remote.store();
+        if !self.extras.are_on() || !store.has_bucket(BUCKET) {
+            return Ok(());
+        }
+        for ((series, stamp), point) in store.points(BUCKET) {
+            let mut others = self.others.iter();
+            if others.any(|(_, other)| other == stamp) || point.integer("Pulse").is_none() {
+                continue;
+            }
+            let energy = point.fields.get("energy_wh");
+            if energy != Some(&Value::Float(WORTH_WH)) {
+                return Err(format!("{series} at {stamp} has {energy:?}"));
+            }
+        }
+        Ok(())
+    }
+
     fn judge(&mut self) -> Checked {
         let missing = self.unaccounted()?;
         if missing != [0; 2] {
@@ -1083,6 +1106,7 @@ impl World {
             .map(|entry| (entry.meter, entry.wall_ns));
         let all: BTreeSet<(MeterRow, WallNs)> = here.chain(self.left.iter().copied()).collect();
         self.judge_views(&reader, &all)?;
+        self.judge_extras()?;
         let times = self.judge_times(&page.entries, &names)?;
         let refused: u64 = reader
             .ledger()
@@ -1137,6 +1161,33 @@ fn zone() -> TimeZone {
 }
 
 /// In memory where there is such a place: the runs are many and the card is not the point.
+/// What points have beside the pulses, in every other story.
+fn extras(are_on: bool) -> Extras {
+    let dir = new_dir();
+    let fields = if are_on {
+        "[\"energy_wh\", \"power_w\"]"
+    } else {
+        "[]"
+    };
+    let mut toml = format!("[influx]\nextra_fields = {fields}\n[web]\nlisten = \"off\"\n");
+    for (line, meter) in (20..).zip(METERS) {
+        let factor = 1_000.0 / WORTH_WH;
+        toml += &format!("[[meter]]\nname = \"{meter}\"\nline = {line}\nimp_per_kwh = {factor}\n");
+    }
+    fs::write(dir.path().join("powerlogger.toml"), toml).unwrap();
+    let dotenv = "INFLUX_HOST=http://db:8086\nINFLUX_ORG=o\nINFLUX_TOKEN=t\n";
+    fs::write(dir.path().join(".env"), dotenv).unwrap();
+    let options = LoadOptions {
+        config_dir: Some(dir.path().to_owned()),
+        queue_dir: None,
+        simulated: false,
+        simulated_dir: false,
+        env: BTreeMap::new(),
+        cwd: dir.path().to_owned(),
+    };
+    Extras::new(&load(&options).unwrap().settings)
+}
+
 fn new_dir() -> tempfile::TempDir {
     let shm = Path::new("/dev/shm");
     if shm.is_dir() {
@@ -1159,6 +1210,9 @@ fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+/// What a pulse is worth, in Wh.
+const WORTH_WH: f64 = 2.0;
 
 const BUCKET: &str = "PowerLogger_raw";
 
@@ -1230,6 +1284,7 @@ fn meters() -> Vec<MeterSettings> {
             unit: powerlogger::model::Quantity::KilowattHours,
             pulses_per_unit: None,
             factors_since: Vec::new(),
+            register_digits: None,
             max_rate: 44_000.0,
         })
         .collect()

@@ -1,0 +1,230 @@
+//! Extra fields in points (`influx.extra_fields`) on a real InfluxDB 2: what they say, that it is said again by whoever writes
+//! the point again, that they disturb no pulse, and how they are switched on and off.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::support::fake_influx::shapes;
+use crate::support::influxd::Influxd;
+use crate::support::remote::{OPERATOR, ORG, Remote, on_both};
+use crate::support::views::{
+    QUICK, audit, day, empty_buckets, equal, powerlogger, set_up, wait_until_equal,
+};
+use serde_json::{Value, json};
+
+const BOTH: &str = "[influx]\nextra_fields = [\"energy_wh\", \"power_w\"]";
+
+/// Meters, and what a pulse of each is worth, in Wh.
+const METERS: [(&str, f64); 3] = [("Import", 1.0), ("Export", 1.0), ("Generate", 0.5)];
+
+/// Quick, with these meters, and this in place of `[influx]`.
+fn config(influx: &str) -> String {
+    let mut toml = QUICK.replace("[influx]", influx);
+    for (line, (meter, worth_wh)) in (20..).zip(METERS) {
+        let imp_per_kwh = 1_000.0 / worth_wh;
+        toml +=
+            &format!("[[meter]]\nname = \"{meter}\"\nline = {line}\nimp_per_kwh = {imp_per_kwh}\n");
+    }
+    toml
+}
+
+/// Points of a bucket: by meter and time, the pulses, and what stands beside them.
+type Points = BTreeMap<(String, String), (f64, Option<f64>, Option<f64>)>;
+
+fn points(server: &Remote, bucket: &str) -> Points {
+    let script = format!(
+        "from(bucket: {bucket:?}) |> range(start: -20d) |> filter(fn: (r) => r._measurement == \"PowerPulse\")
+         |> toFloat() |> pivot(rowKey: [\"_time\"], columnKey: [\"_field\"], valueColumn: \"_value\")"
+    );
+    let mut points = Points::new();
+    let client = server.client(Some(OPERATOR));
+    client
+        .query(&script, None, &mut |row| {
+            let number = |name| row.get(name).and_then(|text| text.parse::<f64>().ok());
+            let text = |name| row.get(name).unwrap().to_owned();
+            let point = (
+                number("Pulse").unwrap(),
+                number("energy_wh"),
+                number("power_w"),
+            );
+            points.insert((text("PulseType"), text("_time")), point);
+        })
+        .unwrap();
+    points
+}
+
+/// Seconds of the windows in a bucket; None: it holds pulses.
+const BUCKETS: [(&str, Option<f64>); 4] = [
+    ("simulated_raw", None),
+    ("simulated_1m", Some(60.0)),
+    ("simulated_5m", Some(300.0)),
+    ("simulated_1h", Some(3_600.0)),
+];
+
+/// Each point says what its pulses are worth.
+fn assert_all_say_it(server: &Remote) {
+    for (bucket, width_s) in BUCKETS {
+        let points = points(server, bucket);
+        assert!(points.len() > 20, "{bucket}: {}", points.len());
+        for (key, (pulses, energy_wh, power_w)) in points {
+            let worth = METERS.iter().find(|(meter, _)| *meter == key.0);
+            let want_wh = pulses * worth.unwrap().1;
+            let want_w = width_s.map(|width_s| want_wh * 3_600.0 / width_s);
+            assert_eq!(energy_wh, Some(want_wh), "{bucket} {key:?}");
+            assert_eq!(power_w, want_w, "{bucket} {key:?}");
+        }
+    }
+}
+
+fn configure(dir: &tempfile::TempDir, influx: &str) {
+    fs::write(dir.path().join("powerlogger.toml"), config(influx)).unwrap();
+}
+
+/// The texts of the three tasks.
+fn tasks(server: &Remote) -> Vec<String> {
+    let listed = server.call("GET", &format!("/api/v2/tasks?org={ORG}"), None);
+    let tasks = listed["tasks"].as_array().unwrap().iter();
+    tasks
+        .map(|task| task["flux"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn points_say_what_their_pulses_are_worth_whoever_writes_them() {
+    let test = "points_say_what_their_pulses_are_worth_whoever_writes_them";
+    let Some(server) = Influxd::start(test) else {
+        return;
+    };
+    let dir = set_up(&server, &config(BOTH));
+    let (code, said) = powerlogger(&dir, &["setup"]);
+    assert!(code == 0 && !said.contains("repair"), "{said}");
+    day(&dir, 3 * 24);
+    let counted = wait_until_equal(&dir, "a day to be equal");
+    assert!(counted > 5_000, "{counted}");
+    assert_all_say_it(&server);
+
+    // What was lost is sent and written again, as it was.
+    empty_buckets(&server, "2000-01-01T00:00:00Z");
+    assert_eq!(wait_until_equal(&dir, "all to be there again"), counted);
+    assert_all_say_it(&server);
+
+    // A task, run as it was at the end of some hour of that day.
+    let hours = points(&server, "simulated_1h");
+    let busy = hours.iter().max_by(|a, b| a.1.0.total_cmp(&b.1.0)).unwrap();
+    let end = busy.0.1.parse::<jiff::Timestamp>().unwrap() + jiff::Span::new().hours(1);
+    let by_daemon = BUCKETS.map(|(bucket, _)| points(&server, bucket));
+    let all = json!({ "start": "2000-01-01T00:00:00Z", "stop": "2100-01-01T00:00:00Z" });
+    for (bucket, width_s) in BUCKETS {
+        if width_s.is_some() {
+            let path = format!("/api/v2/delete?org={ORG}&bucket={bucket}");
+            server.call("POST", &path, Some(&all));
+        }
+    }
+    for task in tasks(&server) {
+        let body = json!({ "query": task, "now": end.to_string() });
+        let headers = [("Content-Type", "application/json")];
+        let path = format!("/api/v2/query?org={ORG}");
+        let client = server.client(Some(OPERATOR));
+        let answer = client.request("POST", &path, &headers, body.to_string().as_bytes());
+        let answer = answer.unwrap();
+        assert_eq!(answer.status, 200, "{}\n{task}", answer.body);
+        assert!(!answer.body.contains("error"), "{}", answer.body);
+    }
+    for ((bucket, width_s), before) in BUCKETS.into_iter().zip(by_daemon) {
+        let by_task = points(&server, bucket);
+        assert!(by_task.len() > 1, "{bucket}");
+        for (key, point) in &by_task {
+            // Tasks leave out windows without pulses.
+            assert_eq!(before.get(key), Some(point), "{bucket} {key:?} {width_s:?}");
+        }
+    }
+}
+
+#[test]
+fn they_are_switched_on_and_off_and_no_pulse_cares() {
+    let Some(server) = Influxd::start("they_are_switched_on_and_off_and_no_pulse_cares") else {
+        return;
+    };
+    let dir = set_up(&server, &config("[influx]"));
+    let plain = tasks(&server);
+    day(&dir, 4 * 24);
+    let first = wait_until_equal(&dir, "a day without them to be equal");
+    let none = |points: &Points| points.values().all(|point| point.1.or(point.2).is_none());
+    assert!(none(&points(&server, "simulated_raw")) && none(&points(&server, "simulated_1h")));
+
+    // On: the tasks are other ones now, which `verify` says.
+    configure(&dir, BOTH);
+    let (_, said) = powerlogger(&dir, &["verify"]);
+    assert!(said.contains("powerlogger setup"), "{said}");
+    let (code, said) = powerlogger(&dir, &["setup"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(tasks(&server).iter().all(|task| task.contains("energy_wh")));
+    day(&dir, 3 * 24);
+    let both = wait_until_equal(&dir, "a day with them to be equal");
+    assert!(both > first);
+    let raw = points(&server, "simulated_raw");
+    // The house has gone on meanwhile: a few more.
+    let with = raw.values().filter(|point| point.1.is_some()).count();
+    let without = i64::try_from(raw.len() - with).unwrap();
+    let with = i64::try_from(with).unwrap();
+    assert!(without >= first && with >= both - first, "{with} {without}");
+    // What says nothing is not wrong: it is left alone.
+    assert_eq!(equal(&audit(&dir)), Some(both));
+
+    // Off again.
+    configure(&dir, "[influx]");
+    let (code, said) = powerlogger(&dir, &["setup"]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(tasks(&server), plain);
+    empty_buckets(&server, "2000-01-01T00:00:00Z");
+    assert_eq!(wait_until_equal(&dir, "all without them"), both);
+    for (bucket, _) in BUCKETS {
+        assert!(none(&points(&server, bucket)), "{bucket}");
+    }
+}
+
+/// Another program has written an extra field with another type into the days of the pulses.
+fn another_type(server: &Remote, buckets: &[&str]) {
+    let now_s = jiff::Timestamp::now().as_second();
+    for bucket in buckets {
+        let mut body = String::new();
+        for hours in 0..5 * 24 {
+            let at_s = now_s - hours * 3_600;
+            body += &format!("PowerPulse,PulseType=Other energy_wh=1i,power_w=\"much\" {at_s}\n");
+        }
+        let path = format!("/api/v2/write?org={ORG}&bucket={bucket}&precision=s");
+        let client = server.client(Some(OPERATOR));
+        let answer = client.request("POST", &path, &[], body.as_bytes()).unwrap();
+        assert_eq!(answer.status, 204, "{}", answer.body);
+    }
+}
+
+#[test]
+fn another_type_of_theirs_costs_no_pulse() {
+    on_both("another_type_of_theirs_costs_no_pulse", |server| {
+        let own = format!("{BOTH}\ndownsampling = \"client\"\nraw = true");
+        let dir = set_up(server, &config(&own));
+        another_type(server, &["simulated_raw", "simulated_1h"]);
+        day(&dir, 3 * 24);
+        let counted = wait_until_equal(&dir, "a day to be equal all the same");
+        assert!(counted > 5_000, "{counted}");
+        let (_, status) = powerlogger(&dir, &["status", "--json"]);
+        let status: Value = serde_json::from_str(&status).unwrap();
+        assert_eq!(status["delivery"]["state"], "ok", "{status}");
+        // It is the other program's field still.
+        let of_energy = [
+            ("bucket", "\"simulated_raw\""),
+            ("start", "2000-01-01T00:00:00Z"),
+            ("stop", "2100-01-01T00:00:00Z"),
+            ("measurement", "\"PowerPulse\""),
+            ("field", "\"energy_wh\""),
+        ];
+        let energy = server.flux(&shapes::fill(shapes::POINTS, &of_energy));
+        assert_eq!(energy.len(), 5 * 24);
+        assert!(energy.iter().all(|row| row["PulseType"] == "Other"));
+        for meter in status["meters"].as_array().unwrap() {
+            assert_eq!(meter["losses"], json!([]), "nothing is in quarantine");
+        }
+    });
+}
