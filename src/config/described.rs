@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::civil::Time;
+
 use super::catalogue::part_of;
 use super::meters::ROLES;
 use super::problem::ConfigPart;
-use super::{Influx, InfluxSettings, MeterSettings, Settings};
+use super::{AlarmSettings, Influx, InfluxSettings, MeterSettings, QuietHours, Settings};
 use crate::model::{Bias, CountedEdge, Level};
 
 /// Settings by key, as in the configuration.
@@ -87,6 +89,7 @@ pub fn describe(settings: &Settings, config_dir: &Path) -> Described {
     }
     put("web.listen", settings.web.listen.shown());
     put("web.hosts", settings.web.hosts.join(", "));
+    describe_alarms(&settings.alarms, &mut put);
     for meter in &settings.meters {
         describe_meter(meter, &mut put);
     }
@@ -109,6 +112,47 @@ fn describe_influx(influx: &InfluxSettings, put: &mut dyn FnMut(&str, String)) {
     put("influx.timeout_ms", influx.timeout_ms.to_string());
     if let Some(path) = &influx.ca_file {
         put("influx.ca_file", path.display().to_string());
+    }
+}
+
+fn describe_alarms(alarms: &AlarmSettings, put: &mut dyn FnMut(&str, String)) {
+    put("alarms.conditions", alarms.conditions.join(", "));
+    put("alarms.except", alarms.except.join(", "));
+    put("alarms.after_s", alarms.after_s.to_string());
+    put("alarms.clear_after_s", alarms.clear_after_s.to_string());
+    put("alarms.digest_s", alarms.digest_s.to_string());
+    let quiet = alarms.quiet_hours.map(|QuietHours { from, to }| {
+        let time = |time: Time| format!("{:02}:{:02}", time.hour(), time.minute());
+        format!("{}-{}", time(from), time(to))
+    });
+    put("alarms.quiet_hours", quiet.unwrap_or_default());
+    let except = if alarms.wakes_if_critical {
+        "critical"
+    } else {
+        "none"
+    };
+    put("alarms.quiet_except", except.to_owned());
+    if let Some(mail) = &alarms.mail {
+        put("alarms.sendmail_to", mail.to.join(", "));
+        put("alarms.sendmail", mail.program.display().to_string());
+    }
+    for webhook in &alarms.webhooks {
+        let mut of_webhook = |key: &str, value: String| {
+            put(&format!("webhook \"{}\" {key}", webhook.service), value)
+        };
+        of_webhook("timeout_ms", webhook.timeout_ms.to_string());
+        if let Some(name) = &webhook.credential {
+            of_webhook("credential", name.clone());
+        }
+        if let Some(path) = &webhook.ca_file {
+            of_webhook("ca_file", path.display().to_string());
+        }
+    }
+    if let Some(heartbeat) = &alarms.heartbeat {
+        put("heartbeat.interval_s", heartbeat.interval_s.to_string());
+        if let Some(path) = &heartbeat.ca_file {
+            put("heartbeat.ca_file", path.display().to_string());
+        }
     }
 }
 
@@ -151,6 +195,12 @@ pub fn differences(running: &Described, files: &Described, of_server: bool) -> V
     keys.sort();
     keys.dedup();
     let is_of = |key: &str| (part_of(key) == ConfigPart::Server) == of_server;
+    // A running daemon has them within seconds.
+    let is_taken_up = |key: &str| {
+        let tables = ["alarms.", "heartbeat.", "webhook "];
+        tables.iter().any(|table| key.starts_with(table))
+    };
+    let is_of = |key: &str| is_of(key) && !is_taken_up(key);
     let differs = |key: &&String| is_of(key) && running.get(*key) != files.get(*key);
     let shown = |value: Option<&String>| value.map_or_else(|| "not set".to_owned(), String::clone);
     // Why it is off on one side says enough where it is on at the other.

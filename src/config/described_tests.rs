@@ -84,18 +84,33 @@ fn every_key_but_secrets_is_compared() {
     let described = described(&every_key().replace("ca.pem", "/ca.pem"), CONNECTED);
     for form in &crate::config::catalogue::catalogue().tables {
         for (own, key) in form.written_keys().filter(|(_, key)| !key.secret) {
-            let name = if form.is_many {
-                format!("meter \"Import\" {own}")
-            } else {
-                key.name.to_owned()
+            let name = match form.name {
+                "meter" => format!("meter \"Import\" {own}"),
+                "webhook" => format!("webhook \"ntfy\" {own}"),
+                _ => key.name.to_owned(),
             };
             // The name is in all the others.
-            let is_there = described.contains_key(&name) || own == "name" && form.is_many;
+            let is_name = ["name", "service"].contains(&own) && form.is_many;
+            let is_there = described.contains_key(&name) || is_name;
             assert!(is_there, "{name}: {described:#?}");
         }
         let secrets = form.keys.iter().filter(|key| key.secret);
         for key in secrets {
             assert!(!described.contains_key(key.name), "{}", key.name);
         }
+    }
+}
+
+#[test]
+fn what_is_taken_up_at_once_is_no_difference() {
+    let hook = "[[webhook]]\nservice = \"a\"\nurl = \"http://h/secret\"\ntoken = \"secret\"\n";
+    let (without, with) = (described("", ""), described(hook, ""));
+    assert_ne!(without, with);
+    assert!(!format!("{with:?}").contains("secret"), "{with:?}");
+    for of_server in [false, true] {
+        assert_eq!(
+            differences(&without, &with, of_server),
+            Vec::<String>::new()
+        );
     }
 }

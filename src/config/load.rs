@@ -1,5 +1,6 @@
 //! Reads the files, finds the directories, and puts everything together.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,8 @@ pub struct Loaded {
     pub values: Filled,
     /// The same for each meter.
     pub meters: Vec<Filled>,
+    /// The same for each webhook.
+    pub webhooks: Vec<Filled>,
     options: LoadOptions,
 }
 
@@ -116,7 +119,10 @@ impl Loaded {
             .values
             .get("influx.ca_file")
             .map(|value| self.config_dir.join(&value.text));
-        in_dirs.chain(ca_file).collect()
+        let of_webhooks = self.webhooks.iter();
+        let of_webhooks = of_webhooks.filter_map(|webhook| webhook.get("credential"));
+        let of_webhooks = of_webhooks.map(|value| self.config_dir.join(value.text.trim()));
+        in_dirs.chain(ca_file).chain(of_webhooks).collect()
     }
 
     /// Looks for the token of `influx` again: `setup` may have written a new one. A token of a server that has
@@ -154,18 +160,17 @@ pub fn load_what_can_be_read(options: &LoadOptions) -> Loaded {
         merged.env.insert("QUEUE_DIR", Value { text, origin });
     }
     token::put_web_token(&mut merged, &options.env, &dir);
+    token::put_webhook_tokens(&mut merged, &options.env, &dir);
     let mut shared = SectionContext::new(merged.env, merged.findings);
     let mut root = Section::root(&mut shared, merged.toml);
     let sections = sections::read(&mut root, &dir);
-    let Done {
-        filled, mut many, ..
-    } = root.finish();
+    let Done { filled, many, .. } = root.finish();
     finish(
         options,
         dir,
         files,
         sections,
-        (filled, many.remove("meter").unwrap_or_default()),
+        (filled, many),
         shared.findings,
     )
 }
@@ -194,13 +199,13 @@ fn read_files(options: &LoadOptions, dir: &Path) -> (Merged, Vec<&'static str>) 
     (merged, files.found)
 }
 
-/// Puts what was read together. `values`: those of the tables, and those of each meter.
+/// Puts what was read together. `values`: those of the tables, and those of each table of which there are several.
 fn finish(
     options: &LoadOptions,
     dir: PathBuf,
     files: Vec<&'static str>,
     sections: Sections,
-    (values, meters): (Filled, Vec<Filled>),
+    (values, mut many): (Filled, BTreeMap<&'static str, Vec<Filled>>),
     mut findings: Findings,
 ) -> Loaded {
     let influx = server::find(sections.influx, &values, &mut findings, options, &dir);
@@ -225,6 +230,7 @@ fn finish(
             log: sections.log,
             site: sections.site,
             web: sections.web,
+            alarms: sections.alarms,
         },
         notes,
         problems,
@@ -234,7 +240,8 @@ fn finish(
             .get("journal.dir")
             .map_or(Origin::Default, |dir| dir.origin.clone()),
         values,
-        meters,
+        meters: many.remove("meter").unwrap_or_default(),
+        webhooks: many.remove("webhook").unwrap_or_default(),
         options: options.clone(),
     }
 }

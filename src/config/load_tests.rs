@@ -79,10 +79,15 @@ fn the_samples_are_the_defaults() {
     assert_eq!(settings, defaults);
 }
 
-/// Where a value of the first meter, or of what is there once, came from.
+/// Where a value of the first meter or webhook, or of what is there once, came from.
 fn found<'a>(loaded: &'a Loaded, key: &Key) -> &'a Value {
     let of_meter = loaded.meters[0].get(key.name);
-    let found = of_meter.or_else(|| loaded.values.get(key.name));
+    let of_webhook = loaded
+        .webhooks
+        .first()
+        .and_then(|webhook| webhook.get(key.name));
+    let found = of_meter.or(of_webhook);
+    let found = found.or_else(|| loaded.values.get(key.name));
     found.unwrap_or_else(|| panic!("{} has no value", key.name))
 }
 

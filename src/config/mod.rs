@@ -21,12 +21,14 @@ pub mod text;
 pub mod token;
 pub mod watch;
 
+mod alarms;
 mod classic;
 mod clock;
 mod dated_factors;
 mod deliver;
 mod destination;
 mod given;
+mod heartbeat;
 mod influx;
 mod journal;
 mod lacking;
@@ -49,14 +51,19 @@ mod settings;
 mod site;
 mod size;
 mod syntax;
+mod template;
 mod unique;
 mod web;
+mod web_address;
+mod webhook;
 
+pub use alarms::{AlarmSettings, MailSettings, QuietHours, SENDMAIL};
 pub use clock::ClockSettings;
 pub use dated_factors::{DatedFactor, Since};
 pub use deliver::DeliverSettings;
 pub use destination::destination_name;
 pub use given::Filled;
+pub use heartbeat::HeartbeatSettings;
 pub use influx::{BUCKETS, Downsampling, InfluxSettings, MEASUREMENT};
 pub use journal::JournalSettings;
 pub use load::{Loaded, load, unreadable};
@@ -68,7 +75,10 @@ pub use secret::{Secret, Token, TokenSource};
 pub use server::Influx;
 pub use settings::Settings;
 pub use site::SiteSettings;
+pub use template::{Placeholder, Template};
 pub use web::{Listen, WEB_PORT, WebSettings};
+pub use web_address::WebAddress;
+pub use webhook::{BodyForm, WebhookSettings};
 
 #[cfg(test)]
 #[path = "fixture_tests.rs"]

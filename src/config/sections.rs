@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::alarms::AlarmSettings;
 use super::lacking::Lacking;
 use super::problem::ConfigPart;
 use super::section::Section;
@@ -10,7 +11,7 @@ use super::web::WebSettings;
 use super::{
     ClockSettings, DeliverSettings, InfluxSettings, JournalSettings, LogSettings, MeterSettings,
 };
-use super::{clock, deliver, influx, journal, log, meters, site, web};
+use super::{alarms, clock, deliver, heartbeat, influx, journal, log, meters, site, web, webhook};
 
 /// What all tables say, before it is known whether there is a server.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(super) struct Sections {
     pub log: LogSettings,
     pub site: SiteSettings,
     pub web: WebSettings,
+    pub alarms: AlarmSettings,
     pub meters: Vec<MeterSettings>,
 }
 
@@ -39,6 +41,17 @@ pub(super) fn read(root: &mut Section<'_>, dir: &Path) -> Sections {
         log: root.table("log", ConfigPart::Aside, log::read),
         site: root.table("site", ConfigPart::Aside, site::read),
         web: root.table("web", ConfigPart::Aside, web::read),
+        alarms: read_alarms(root, dir),
         meters: meters::read(root),
     }
+}
+
+/// Reads the tables of who is told what.
+fn read_alarms(root: &mut Section<'_>, dir: &Path) -> AlarmSettings {
+    let mut alarms = root.table("alarms", ConfigPart::Aside, alarms::read);
+    let (webhooks, left_out) = webhook::read(root, dir);
+    alarms.webhooks = webhooks;
+    alarms.left_out.extend(left_out);
+    alarms.heartbeat = root.table("heartbeat", ConfigPart::Aside, |s| heartbeat::read(s, dir));
+    alarms
 }

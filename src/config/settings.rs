@@ -1,5 +1,6 @@
 //! All that the program can be told, table by table.
 
+use super::alarms::AlarmSettings;
 use super::clock::ClockSettings;
 use super::deliver::DeliverSettings;
 use super::journal::JournalSettings;
@@ -30,4 +31,6 @@ pub struct Settings {
     pub site: SiteSettings,
     /// Where the page answers, and to whom.
     pub web: WebSettings,
+    /// Who is told when something is wrong.
+    pub alarms: AlarmSettings,
 }
