@@ -129,6 +129,17 @@ pub(in crate::journal) const MIGRATIONS: &[&str] = &[
         meter INTEGER NOT NULL, from_s INTEGER NOT NULL, imp_per_kwh REAL NOT NULL,
         PRIMARY KEY (meter, from_s)) WITHOUT ROWID;
     ",
+    // What the alarms have told, and what is still to be told: no restart repeats or forgets it.
+    "
+    CREATE TABLE alarm (
+        word TEXT NOT NULL, subject TEXT NOT NULL, severity TEXT NOT NULL, since_ns INTEGER NOT NULL,
+        sentence TEXT NOT NULL, remedy TEXT NOT NULL, PRIMARY KEY (word, subject)) WITHOUT ROWID;
+    CREATE TABLE alarm_event (
+        id INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, is_end INTEGER NOT NULL, word TEXT NOT NULL,
+        subject TEXT NOT NULL, severity TEXT NOT NULL, since_ns INTEGER NOT NULL, sentence TEXT NOT NULL,
+        remedy TEXT NOT NULL, waits_for TEXT NOT NULL);
+    CREATE TABLE alarm_lost (meter TEXT PRIMARY KEY, pulses INTEGER NOT NULL) WITHOUT ROWID;
+    ",
 ];
 
 /// Marks a journal that holds nothing but simulated pulses (and what was imported into it).

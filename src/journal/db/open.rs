@@ -151,6 +151,9 @@ fn probe(connection: &Connection) -> Result<(), JournalError> {
         "SELECT pulses FROM quarter ORDER BY start_s DESC LIMIT 1",
         "SELECT max(days_from_s) FROM zone",
         "SELECT max(from_s) FROM factor",
+        "SELECT max(since_ns) FROM alarm",
+        "SELECT max(at_ns) FROM alarm_event",
+        "SELECT max(pulses) FROM alarm_lost",
         "SELECT pulses FROM day ORDER BY zone DESC, start_s DESC LIMIT 1",
     ] {
         connection

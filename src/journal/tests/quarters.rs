@@ -139,6 +139,7 @@ fn make_older(bench: Bench) -> tempfile::TempDir {
         .unwrap()
         .execute_batch(
             "DROP TABLE quarter; DROP TABLE day; DROP TABLE zone; DROP TABLE factor;
+             DROP TABLE alarm; DROP TABLE alarm_event; DROP TABLE alarm_lost;
              ALTER TABLE window DROP COLUMN shortest_gap_ms;
              ALTER TABLE window DROP COLUMN longest_gap_ms;
              DELETE FROM journal WHERE key = 'quarters_from_s';
