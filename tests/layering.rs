@@ -76,10 +76,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("status", &["model", "clock", "energy", "journal", "live"]),
     (
+        "alarm",
+        &[
+            "civil", "model", "clock", "config", "journal", "live", "influx", "server", "status",
+        ],
+    ),
+    (
         "verify",
         &[
-            "text", "civil", "model", "clock", "config", "capture", "journal", "influx", "owner",
-            "import", "setup", "status", "answers",
+            "alarm", "text", "civil", "model", "clock", "config", "capture", "journal", "influx",
+            "owner", "import", "setup", "status", "answers",
         ],
     ),
     ("watch", &["model", "clock", "config", "capture", "answers"]),
@@ -99,6 +105,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "live",
             "system",
             "web",
+            "alarm",
         ],
     ),
     (
@@ -151,6 +158,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "answers",
             "tune",
             "watch",
+            "alarm",
         ],
     ),
 ];

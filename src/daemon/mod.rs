@@ -1,6 +1,7 @@
 //! The assembly: starts capture first, which depends on nothing else, keeps the journal open for the stages behind
 //! it, and ends everything in order.
 
+mod alarms;
 mod context;
 mod error;
 mod journal_stages;
@@ -34,6 +35,7 @@ use crate::system::signals::{Shutdown, Wakeup};
 use crate::system::systemd;
 use crate::web::source::Source as WebSource;
 use crate::web::{Doors, Web};
+use alarms::Alarms;
 use context::RunContext;
 use keeper::JournalKeeper;
 use opening::Opening;
@@ -120,9 +122,12 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
     let is_simulated = boot_id == SIMULATED_BOOT;
     board.publish_journal(|journal| journal.simulated = is_simulated);
     let web_source = WebSource::new(Arc::clone(&board), Arc::clone(&clock));
-    let mut in_use = DaemonSettings::new(loaded, watching, parts.remote, board, web_source.clone());
-    let web = begin_web(settings, parts.socket_dir, web_source.clone());
-    let mut watchdog = Watchdog::new(systemd::watchdog(), web_source);
+    let alarms = Alarms::begin(settings, &intake, &board, &mut beside, &wakeup)?;
+    let mut watchdog = Watchdog::new(systemd::watchdog(), web_source.clone());
+    watchdog.also_tell(Arc::clone(&alarms.feed));
+    let beside_board = (web_source.clone(), alarms);
+    let mut in_use = DaemonSettings::new(loaded, watching, parts.remote, board, beside_board);
+    let web = begin_web(settings, parts.socket_dir, web_source);
     Opening::new(&context, false).wait_until_learnt(parts.learning, &mut watchdog);
     let keeper = JournalKeeper::new(&context, &mut in_use, &mut watchdog, &mut wakeup);
     let kept = keeper.keep();

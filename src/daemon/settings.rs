@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
+use super::alarms::Alarms;
 use super::error::RunError;
 use super::remote::{Remote, RemoteMaker};
 use super::stages::{AtEnd, Stages};
 use crate::config::described::{Described, KEEPS, OFF, describe, differences};
 use crate::config::watch::{FileChange, FileWatch};
 use crate::config::{ConfigError, Influx, Loaded, Settings};
-use crate::journal::Journal;
-use crate::journal::JournalError;
+use crate::journal::{AlarmShelf, Journal, JournalError};
 use crate::live::Board;
 use crate::model::Notice;
 use crate::system::signals::{WakeOnDrop, Wakeup};
@@ -100,6 +100,7 @@ pub(super) struct DaemonSettings {
     maker: RemoteMaker,
     board: Arc<Board>,
     web: Source,
+    alarms: Alarms,
     // State.
     settings: Settings,
     config_dir: PathBuf,
@@ -118,13 +119,14 @@ impl DaemonSettings {
         watch: SettingsWatch,
         maker: RemoteMaker,
         board: Arc<Board>,
-        web: Source,
+        (web, alarms): (Source, Alarms),
     ) -> DaemonSettings {
         let mut in_use = DaemonSettings {
             watch,
             maker,
             board,
             web,
+            alarms,
             settings: loaded.settings.clone(),
             config_dir: loaded.config_dir.clone(),
             certificates: None,
@@ -135,6 +137,11 @@ impl DaemonSettings {
         in_use.told = in_use.to_tell(loaded);
         in_use.tell();
         in_use
+    }
+
+    /// Where the alarms leave what the journal is to keep.
+    pub(super) fn alarm_shelf(&self) -> Arc<AlarmShelf> {
+        Arc::clone(&self.alarms.shelf)
     }
 
     /// The settings.
@@ -186,7 +193,10 @@ impl DaemonSettings {
                 self.told = vec![Notice::ConfigurationWrong(text)];
             }
             Ok(loaded) => {
+                // They need no other stages.
+                self.settings.alarms = loaded.settings.alarms.clone();
                 self.told = self.to_tell(&loaded);
+                self.alarms.feed.use_settings(&loaded.settings.alarms);
                 let others = self.certificates.replace(certificates.clone());
                 let others = others.is_some_and(|known| known != certificates);
                 self.weigh(loaded, others);

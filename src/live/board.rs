@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use super::alarms::AlarmsLive;
 use super::delivery::{DeliveryLive, ViewsLive};
 use super::journal::JournalLive;
 use super::lines::CaptureLive;
@@ -30,6 +31,8 @@ pub struct Snapshot {
     pub views: Option<Arc<ViewsLive>>,
     /// What the configuration's files say that is not done.
     pub notices: Arc<Vec<Notice>>,
+    /// The alarms; None: nobody is told of any.
+    pub alarms: Option<Arc<AlarmsLive>>,
 }
 
 /// The part of the board that belongs to one use of a server: delivery and the reconciler publish there. A stage whose
@@ -179,6 +182,11 @@ impl Board {
     /// This is what the configuration's files say that is not done.
     pub fn set_notices(&self, notices: Vec<Notice>) {
         self.change(|now| now.notices = Arc::new(notices));
+    }
+
+    /// This is how the alarms do.
+    pub fn set_alarms(&self, alarms: Option<AlarmsLive>) {
+        self.change(|now| now.alarms = alarms.map(Arc::new));
     }
 
     fn change(&self, change: impl FnOnce(&mut Snapshot)) {

@@ -25,7 +25,7 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 const J_PER_KWH: f64 = 3.6e6;
 
 /// Conditions that are shown also while they do not hold.
-const CONDITIONS: [(&str, &str); 19] = [
+const CONDITIONS: [(&str, &str); 20] = [
     ("line_not_read", "critical"),
     ("journal_fails", "critical"),
     ("disk_stalled", "critical"),
@@ -40,6 +40,7 @@ const CONDITIONS: [(&str, &str); 19] = [
     ("backlog_old", "warning"),
     ("windows_not_compared", "warning"),
     ("clock_unknown", "warning"),
+    ("alarms_fail", "warning"),
     ("configuration_wrong", "warning"),
     ("server_unusable", "warning"),
     ("page_not_reachable", "warning"),

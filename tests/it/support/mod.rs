@@ -15,6 +15,7 @@ pub mod disk;
 )]
 pub mod fake_influx;
 pub mod gpio;
+pub mod hooks;
 pub mod influxd;
 pub mod management_cases;
 pub mod port;
