@@ -9,6 +9,7 @@
 
 pub mod address;
 pub mod catalogue;
+pub mod content;
 pub mod described;
 pub mod dotenv;
 pub mod edit;
@@ -56,6 +57,7 @@ mod unique;
 mod web;
 mod web_address;
 mod webhook;
+mod worth;
 
 pub use alarms::{AlarmSettings, MailSettings, QuietHours, SENDMAIL};
 pub use clock::ClockSettings;

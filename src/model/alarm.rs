@@ -6,7 +6,7 @@ use super::WallNs;
 
 /// The words of what may be told by an alarm: those of the conditions of `status`, and `pulses_lost`, which is no
 /// state but an event. Words of the configuration's `[alarms] conditions`.
-pub const ALARM_WORDS: [&str; 21] = [
+pub const ALARM_WORDS: [&str; 22] = [
     "line_not_read",
     "journal_fails",
     "disk_stalled",
@@ -17,6 +17,7 @@ pub const ALARM_WORDS: [&str; 21] = [
     "rejected_interval",
     "rejected_merged",
     "power_implausible",
+    "flow_implausible",
     "meter_silent",
     "delivery_fails",
     "backlog_old",

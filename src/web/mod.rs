@@ -7,6 +7,8 @@
 
 pub mod source;
 
+mod amounts;
+mod amounts_read;
 mod api;
 mod assets;
 mod connections;
@@ -23,6 +25,7 @@ mod problem;
 mod query;
 mod served;
 mod server;
+mod worth_sums;
 mod write_access;
 
 pub use server::{Doors, Web};

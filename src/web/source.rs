@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
+use super::amounts::{AmountsRead, MeterAmounts};
 use super::day_read::DayRead;
 use super::present::Present;
 use super::problem::{BUSY, INTERNAL, JOURNAL, Problem};
@@ -97,6 +98,9 @@ struct Told {
     doors: BTreeMap<String, String>,
     /// What was counted of the local day, as read last.
     day: Option<Arc<DayRead>>,
+    /// All that was counted, as read last, and as told last.
+    totals: Option<Arc<AmountsRead>>,
+    amounts_told: MeterAmounts,
     /// Answers by their status.
     answers: BTreeMap<u16, u64>,
     started_ns: WallNs,
@@ -216,6 +220,21 @@ impl Source {
     /// This is what was counted of it.
     pub(super) fn set_day(&self, day: Arc<DayRead>) {
         self.with(|told| told.day = Some(day));
+    }
+
+    /// What all pulses were worth, as it was last read; None: not yet.
+    pub(super) fn amounts_read(&self) -> Option<Arc<AmountsRead>> {
+        self.with(|told| told.totals.clone())
+    }
+
+    /// This is what they were worth.
+    pub(super) fn set_amounts_read(&self, totals: Arc<AmountsRead>) {
+        self.with(|told| told.totals = Some(totals));
+    }
+
+    /// MeterAmounts are told: what was told last may be compared with them, and is replaced.
+    pub(super) fn told_amounts(&self, tell: impl FnOnce(&mut MeterAmounts)) {
+        self.with(|told| tell(&mut told.amounts_told));
     }
 
     /// An answer was given.

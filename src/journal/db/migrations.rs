@@ -129,6 +129,11 @@ pub(in crate::journal) const MIGRATIONS: &[&str] = &[
         meter INTEGER NOT NULL, from_s INTEGER NOT NULL, imp_per_kwh REAL NOT NULL,
         PRIMARY KEY (meter, from_s)) WITHOUT ROWID;
     ",
+    // Meters may count gas and water: the numbers of a reading and of a factor are of this unit.
+    "
+    ALTER TABLE factor ADD COLUMN unit TEXT NOT NULL DEFAULT 'kWh';
+    ALTER TABLE register ADD COLUMN unit TEXT NOT NULL DEFAULT 'kWh';
+    ",
     // What the alarms have told, and what is still to be told: no restart repeats or forgets it.
     "
     CREATE TABLE alarm (

@@ -9,18 +9,19 @@ use serde::Serialize;
 use super::derived::{Count, Derived, why};
 use super::ended::Caching;
 use super::head::{Head, rfc3339};
-use super::part_sums::{PartSums, WorthSums};
+use super::meter_head::MeterHead;
+use super::part_sums::PartSums;
 use super::{Api, Json, csv};
 use crate::answers::factors::Factors;
 use crate::energy::derived::Balance;
 use crate::energy::periods::{Calendar, Period, PeriodUnit};
-use crate::energy::quantity::PulseWorth;
 use crate::journal::Grain;
 use crate::model::WallNs;
-use crate::web::present::{EDGES_S, Present, PresentMeter, role_word};
+use crate::web::present::{EDGES_S, Present, PresentMeter};
 use crate::web::problem::{Problem, WRONG_PARAMETER};
 use crate::web::query::Query;
 use crate::web::source::Source;
+use crate::web::worth_sums::WorthSums;
 
 /// The whole answer.
 #[derive(Debug, Serialize)]
@@ -53,16 +54,19 @@ struct EnergySpan {
 
 #[derive(Debug, Serialize)]
 struct EnergyMeter {
-    meter: String,
-    role: &'static str,
-    imp_per_kwh: Option<f64>,
+    #[serde(flatten)]
+    head: MeterHead,
     pulses: Vec<Option<i64>>,
     energy_wh: Vec<Option<f64>>,
+    amount: Vec<Option<f64>>,
     watched_s: Vec<i64>,
     total: Count,
     restored: i64,
     min_w: Option<f64>,
     max_w: Option<f64>,
+    /// The same in the unit of the meter's rate.
+    min_rate: Option<f64>,
+    max_rate: Option<f64>,
     #[serde(skip)]
     worth: Vec<WorthSums>,
 }
@@ -249,7 +253,7 @@ async fn counted(
 ) -> Result<EnergySpan, Problem> {
     let starts_s = parts.starts_s.clone();
     let (calendar, present) = (source.calendar(), source.present());
-    let (grain, known) = (parts.grain(), present.factors());
+    let (grain, known) = (parts.grain(), present.worths());
     let read = source.ask(move |reader, in_use| {
         let from_s = starts_s.first().copied().unwrap_or(now_s);
         let to_s = starts_s.last().copied().unwrap_or(now_s);
@@ -277,17 +281,20 @@ async fn counted(
 impl EnergyMeter {
     fn of(sums: PartSums, present: &PresentMeter, restored: i64) -> EnergyMeter {
         let whole = sums.whole();
+        let (least, most) = (sums.least, sums.most);
+        let is_power = present.unit.is_electric();
         EnergyMeter {
-            meter: present.name.clone(),
-            role: role_word(present.role),
-            imp_per_kwh: present.imp_per_kwh,
+            head: MeterHead::of(present),
             energy_wh: sums.energy_wh(),
-            total: Count::of_sums(&whole, sums.watched_s.iter().sum()),
+            amount: sums.amount(),
+            total: Count::of(&whole, present.unit, sums.watched_s.iter().sum()),
             pulses: sums.pulses,
             watched_s: sums.watched_s,
             restored,
-            min_w: sums.min_w,
-            max_w: sums.max_w,
+            min_w: least.filter(|_| is_power),
+            max_w: most.filter(|_| is_power),
+            min_rate: least,
+            max_rate: most,
             worth: sums.worth,
         }
     }
@@ -298,8 +305,14 @@ impl EnergySpan {
     fn table(&self, calendar: &Calendar) -> Response {
         let mut header = vec!["start".to_owned()];
         for meter in &self.meters {
-            let name = csv::name(&meter.meter);
-            let columns = ["pulses", "Wh", "watched s"];
+            let name = csv::name(&meter.head.meter);
+            let unit = meter.head.unit;
+            let amount = if unit.is_electric() {
+                "Wh"
+            } else {
+                unit.symbol()
+            };
+            let columns = ["pulses", amount, "watched s"];
             header.extend(columns.map(|column| format!("{name} {column}")));
         }
         let sums = [("house Wh", &self.house_wh), ("self Wh", &self.self_wh)];
@@ -310,7 +323,11 @@ impl EnergySpan {
             let mut row = vec![csv::local(self.starts_s[part] * 1_000, calendar.zone())];
             for meter in &self.meters {
                 row.push(csv::number(meter.pulses[part]));
-                row.push(csv::number(meter.energy_wh[part]));
+                let amount = match meter.head.unit.is_electric() {
+                    true => meter.energy_wh[part],
+                    false => meter.amount[part],
+                };
+                row.push(csv::number(amount));
                 row.push(meter.watched_s[part].to_string());
             }
             row.extend(sums.iter().flatten().map(|(_, sum)| csv::number(sum[part])));
@@ -333,10 +350,10 @@ impl EnergySpan {
         let balance_of = |worth: &dyn Fn(&EnergyMeter) -> WorthSums| {
             let mut balance = Balance::default();
             for meter in &meters {
-                let role = present.get(&meter.meter).and_then(|meter| meter.role);
-                for (pulses, imp_per_kwh) in worth(meter).iter() {
-                    if let (Some(role), Some(imp_per_kwh)) = (role, imp_per_kwh) {
-                        balance.add(role, pulses, PulseWorth::of_kwh(imp_per_kwh));
+                let role = present.get(&meter.head.meter).and_then(|meter| meter.role);
+                for (pulses, worth) in worth(meter).iter() {
+                    if let (Some(role), Some(worth)) = (role, worth) {
+                        balance.add(role, pulses, worth);
                     }
                 }
             }

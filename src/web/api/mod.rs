@@ -13,6 +13,7 @@ mod history_asked;
 mod history_columns;
 mod journal;
 mod lines;
+mod meter_head;
 mod meters;
 mod minutes;
 pub(super) mod now;

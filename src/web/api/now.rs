@@ -7,14 +7,17 @@ use serde::Serialize;
 use super::derived::{Count, Derived};
 use super::head::{Head, rfc3339};
 use super::health::Health;
+use super::meter_head::MeterHead;
+use crate::answers::factors::Factors;
 use crate::energy::derived::{Balance, LivePower, MeanPower, live_power};
 use crate::energy::periods::{Period, PeriodUnit};
 use crate::journal::Grain;
-use crate::model::{NS_PER_S, Role, Spans, WallNs};
+use crate::model::{NS_PER_S, Quantity, Role, Spans, WallNs};
 use crate::status::Status;
-use crate::web::day_read::DayRead;
-use crate::web::present::{EDGES_S, Present, PresentMeter, role_word, rounded};
+use crate::web::day_read::{DayRead, MeterRead};
+use crate::web::present::{EDGES_S, Present, PresentMeter, rounded};
 use crate::web::source::Source;
+use crate::web::worth_sums::WorthSums;
 
 /// What was counted of the day is read again after this.
 const TODAY_KEPT_NS: i64 = 60 * NS_PER_S;
@@ -45,15 +48,17 @@ struct Today {
 
 #[derive(Debug, Clone, Serialize)]
 struct NowMeter {
-    meter: String,
-    role: &'static str,
-    imp_per_kwh: Option<f64>,
+    #[serde(flatten)]
+    head: MeterHead,
     pulses: i64,
     last_pulse: Option<String>,
     power_w: Option<f64>,
+    rate: Option<f64>,
     is_bound: bool,
     is_read: bool,
     today: Count,
+    #[serde(skip)]
+    counted: WorthSums,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -81,13 +86,15 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
     }
     let span = calendar.span(Period::containing(PeriodUnit::Day, date));
     let starts_s = [span.start_s, span.end_s];
-    let zone = calendar.zone().clone();
-    let read = source.ask(move |reader, _| {
-        let from = reader.read_from(&zone, now_ns.s())?;
-        let counted = reader.counted_parts(&starts_s, Grain::Day, &from)?;
-        Ok((counted, reader.counting_since_s()?, reader.unwatched()?))
+    let (of_zone, worths) = (calendar.clone(), source.present().worths());
+    let read = source.ask(move |reader, in_use| {
+        let factors = Factors::read(reader, &in_use.meters, &worths, &of_zone)?;
+        let asked = (&starts_s[..], Grain::Day);
+        let counted = factors.counted_parts(reader, asked, &of_zone, now_ns.s())?;
+        let (since_s, unwatched) = (reader.counting_since_s()?, reader.unwatched()?);
+        Ok((factors, counted, since_s, unwatched))
     });
-    let Ok((counted, since_s, unwatched)) = read.await else {
+    let Ok((factors, (starts_s, counted), since_s, unwatched)) = read.await else {
         return known;
     };
     let stretches = unwatched
@@ -102,8 +109,12 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
         unwatched_s: Spans::new(stretches).length_s(),
         read_ns: now_ns,
         meters: counted
-            .into_iter()
-            .map(|counted| (counted.meter.clone(), counted))
+            .iter()
+            .map(|counted| {
+                let factors = factors.of(&counted.meter);
+                let read = MeterRead::of(counted, &starts_s, factors);
+                (counted.meter.clone(), read)
+            })
             .collect(),
     });
     source.set_day(Arc::clone(&day));
@@ -122,8 +133,15 @@ impl Now {
             .collect();
         let mut balance = Balance::default();
         for (meter, now) in present.meters.iter().zip(&meters) {
-            if let (Some(role), Some(rate)) = (meter.role, &meter.rate) {
-                balance.add(role, now.today.pulses, rate.worth());
+            let Some(role) = meter.role else {
+                continue;
+            };
+            // One that has counted nothing is there all the same.
+            let present = meter.worth.map(|worth| (0, Some(worth)));
+            for (pulses, worth) in present.into_iter().chain(now.counted.iter()) {
+                if let Some(worth) = worth {
+                    balance.add(role, pulses, worth);
+                }
             }
         }
         let passed_s = day.map_or(0, |day| {
@@ -157,25 +175,19 @@ impl Now {
         }
     }
 
-    /// The power of a meter, whether it is a bound, and what it has counted today.
+    /// The power or flow of a meter, whether it is a bound, and what it has counted today.
     pub(super) fn of_meter(&self, name: &str) -> (Option<f64>, bool, Count) {
         let mut meters = self.meters.iter();
-        match meters.find(|meter| meter.meter == name) {
-            Some(meter) => (meter.power_w, meter.is_bound, meter.today.clone()),
-            None => (None, false, Count::of(0, None, 0)),
+        match meters.find(|meter| meter.head.meter == name) {
+            Some(meter) => (meter.rate, meter.is_bound, meter.today.clone()),
+            None => (None, false, Count::none()),
         }
     }
 
     /// What must have changed to be told again: not the time.
     pub(super) fn state(&self) -> String {
-        let of_meter = |meter: &NowMeter| {
-            (
-                meter.pulses,
-                meter.today.pulses,
-                meter.power_w,
-                meter.is_read,
-            )
-        };
+        let of_meter =
+            |meter: &NowMeter| (meter.pulses, meter.today.pulses, meter.rate, meter.is_read);
         let meters: Vec<_> = self.meters.iter().map(of_meter).collect();
         format!("{meters:?} {} {}", self.today.date, self.clock_trusted)
     }
@@ -191,29 +203,30 @@ impl NowMeter {
     ) -> NowMeter {
         let known = status.meters.iter().find(|known| known.name == meter.name);
         let pulses = known.map_or(0, |known| known.pulses);
-        let rate = meter.rate.as_ref().map(|rate| rate.at(present.now_ns));
-        let power_w = present.power_w(&meter.name);
+        let known_rate = meter.rate.as_ref().map(|rate| rate.at(present.now_ns));
+        let rate = present.rate(&meter.name);
         // The last interval said more than is shown.
-        let is_bound = rate.is_some_and(|rate| power_w.is_some() && rate.at_most == power_w);
-        let counted = day.and_then(|day| day.meters.get(&meter.name));
-        let today = counted.map_or(0, |counted| {
-            counted.pulses.iter().sum::<i64>() + pulses - counted.total
-        });
-        let watched_s = counted.map_or(0, |counted| {
-            let saved_s: i64 = counted.watched_s.iter().sum();
+        let is_bound = known_rate.is_some_and(|known| rate.is_some() && known.at_most == rate);
+        let read = day.and_then(|day| day.meters.get(&meter.name));
+        let counted = match read {
+            Some(read) => read.sums_now(pulses, now_s, meter.worth),
+            None => WorthSums::of_none(meter.worth),
+        };
+        let watched_s = read.map_or(0, |read| {
             let from_s = day.map_or(now_s, |day| day.from_s);
-            saved_s + meter.live_s(counted.watched_until_s, (from_s, now_s))
+            read.watched_s + meter.live_s(read.watched_until_s, (from_s, now_s))
         });
+        let rate = rate.map(|rate| rounded(meter.unit, rate));
         NowMeter {
-            meter: meter.name.clone(),
-            role: role_word(meter.role),
-            imp_per_kwh: meter.imp_per_kwh,
+            head: MeterHead::of(meter),
             pulses,
             last_pulse: known.and_then(|known| known.last_pulse_ns).map(rfc3339),
-            power_w: power_w.map(rounded),
+            power_w: rate.filter(|_| meter.unit.is_electric()),
+            rate,
             is_bound,
             is_read: meter.is_read,
-            today: Count::of(today.max(0), meter.imp_per_kwh, watched_s),
+            today: Count::of(&counted, meter.unit, watched_s),
+            counted,
         }
     }
 }
@@ -238,7 +251,8 @@ impl Flow {
             house,
             self_consumption,
         } = live_power(&meters, present.now_ns);
-        let watts = |power: Option<MeanPower>| power.map(|power| rounded(power.w));
+        let watts =
+            |power: Option<MeanPower>| power.map(|power| rounded(Quantity::WattHours, power.w));
         Flow {
             span_s: span_ns / NS_PER_S,
             import_w: watts(import),
