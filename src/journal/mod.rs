@@ -97,6 +97,7 @@ pub use handles::reader::Reader;
 pub use history::{CountedParts, MeterPulses};
 pub use ids::IdRanges;
 pub use refusal::{Refusal, is_read_only, remedy};
+pub use stages::alarm_shelf::AlarmShelf;
 pub use stages::durable::{Durable, Flush};
 pub use stages::marks::{Mark, Marks};
 pub use stages::outbox::Outbox;

@@ -30,7 +30,7 @@ const J_PER_KWH: f64 = 3.6e6;
 const S_PER_H: f64 = 3_600.0;
 
 /// Conditions that are shown also while they do not hold.
-const CONDITIONS: [(&str, &str); 23] = [
+const CONDITIONS: [(&str, &str); 24] = [
     ("line_not_read", "critical"),
     ("journal_fails", "critical"),
     ("disk_stalled", "critical"),
@@ -46,6 +46,7 @@ const CONDITIONS: [(&str, &str); 23] = [
     ("backlog_old", "warning"),
     ("windows_not_compared", "warning"),
     ("clock_unknown", "warning"),
+    ("alarms_fail", "warning"),
     ("configuration_wrong", "warning"),
     ("server_unusable", "warning"),
     ("page_not_reachable", "warning"),

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod alarm;
 mod backup;
 mod cli_output;
 mod client_faults;

@@ -143,6 +143,8 @@ fn make_older(bench: Bench) -> tempfile::TempDir {
              ALTER TABLE register DROP COLUMN digits;
              ALTER TABLE register DROP COLUMN exchange;
              ALTER TABLE register DROP COLUMN serial;
+             DROP TABLE mqtt_meter; DROP TABLE mqtt_topic;
+             DROP TABLE alarm; DROP TABLE alarm_event; DROP TABLE alarm_lost;
              ALTER TABLE window DROP COLUMN shortest_gap_ms;
              ALTER TABLE window DROP COLUMN longest_gap_ms;
              DELETE FROM journal WHERE key = 'quarters_from_s';

@@ -139,6 +139,7 @@ export default {
     "backlog_old": ["Impulse warten seit mehr als einer Stunde auf die Lieferung.", "Netz und Server ansehen; sie gehen nicht verloren."],
     "delivery_fails": ["Der Server nimmt nicht an, was gesendet wird.", "powerlogger verify prüft Adresse, Token und Buckets."],
     "windows_not_compared": ["Die Fenster des Servers lassen sich nicht mit dem Journal vergleichen.", "Das Token braucht Leserecht auf die Buckets."],
+    "alarms_fail": ["Alarme oder das Lebenszeichen kommen bei einem Empfänger nicht an; sie werden aufbewahrt.", "powerlogger alarm test versucht es noch einmal."],
     "clock_unknown": ["Ob die Uhr stimmt, ist nicht bekannt: Impulse werden aufbewahrt, aber nicht geliefert.", "sudo timedatectl set-ntp true schaltet NTP ein."],
     "rejected_bounce": ["Viele kurze Impulse werden verworfen, weil ihr Pegel nicht bounce_ms lang bleibt.", "bounce_ms kleiner setzen, wenn der Zähler solche gibt; sonst fängt das Kabel Störungen."],
     "rejected_width": ["Viele Impulse werden verworfen, weil sie kürzer als min_width_ms sind.", "min_width_ms kleiner setzen."],
