@@ -1,4 +1,4 @@
-//! Everything at once against the web server of the true binary, while pulses come: streams that nobody reads, clients that read a byte now
+//! Everything at once against the web server of the true binary, while pulses come: streams that are never read, clients that read a byte now
 //! and then, heads that never end, names and origins of others, everything too large, request lines and parameters at random. Nothing that
 //! is counted is lost, no answer is an error of the server, and memory is bounded.
 #![allow(
@@ -105,7 +105,7 @@ impl Attack {
         Some(status)
     }
 
-    /// Streams that nobody reads, opened again where there was no room.
+    /// Streams that are never read, opened again where there was no room.
     fn streams(&self) {
         let mut open: Vec<TcpStream> = Vec::new();
         while self.goes_on() {

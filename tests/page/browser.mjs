@@ -3,7 +3,7 @@
 // CHROMIUM=PROGRAM, else `chromium`. PAGE_TOOLS=DIR has the npm package axe-core, for the part `axe`. SHOTS=DIR keeps pictures.
 // TOKEN=… is that of [web]: the part `readings` enters some (never beside a real journal).
 // Parts that need a daemon in a certain state, or some more words, run only when they are named.
-// ASKED=1: whoever reads the lines "ask: WORD" does what they say to the daemon and answers with a line; else parts that need that
+// ASKED=1: the caller reads the lines "ask: WORD", does what they say to the daemon, and answers with a line; else parts that need that
 // are left out. Exit code 1: something was found; each finding is a line.
 
 import { createInterface } from "node:readline";
