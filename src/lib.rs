@@ -32,6 +32,7 @@
 //! | [`backup`] | Copies of the journal, made while the daemon goes on. |
 //! | [`setup`] | Makes and repairs the server's buckets, tasks and tokens, by plan. |
 //! | [`status`] | One snapshot of truth and its conditions; the line of state in the log, and systemd's. |
+//! | [`alarm`] | Who is told that something is wrong, when, and that all is well: once each. |
 //! | [`verify`] | Checks from the wire to the server, with what to do. |
 //! | [`answers`] | The answers that commands and the API share, and how a command asks the daemon that runs. |
 //! | [`watch`] | What comes on lines at this moment: free ones, and through the daemon its own. |
@@ -44,6 +45,7 @@
 //! | [`daemon`] | The assembly of all rooms. |
 //! | [`cli`] | The command line. |
 
+pub mod alarm;
 pub mod answers;
 pub mod backup;
 pub mod capture;

@@ -81,10 +81,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("status", &["model", "clock", "energy", "journal", "live"]),
     (
+        "alarm",
+        &[
+            "civil", "model", "clock", "config", "journal", "live", "influx", "server", "status",
+        ],
+    ),
+    (
         "verify",
         &[
-            "text", "civil", "model", "clock", "config", "capture", "journal", "influx", "owner",
-            "import", "setup", "status", "answers", "mqtt",
+            "alarm", "text", "civil", "model", "clock", "config", "capture", "journal", "influx",
+            "owner", "import", "setup", "status", "answers", "mqtt",
         ],
     ),
     (
@@ -112,6 +118,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "system",
             "mqtt",
             "web",
+            "alarm",
         ],
     ),
     (
@@ -164,6 +171,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "answers",
             "tune",
             "watch",
+            "alarm",
         ],
     ),
 ];

@@ -98,8 +98,12 @@ impl CountedSpan {
         let (mut balance, mut is_any) = (Balance::default(), false);
         for (meter, role, worth) in meters {
             is_any |= self.pulses(meter).is_some();
-            let Some((role, worth)) = role.zip(worth) else {
+            let Some(role) = role else {
                 continue;
+            };
+            let Some(worth) = worth else {
+                // Without it the house would be another one.
+                return HouseEnergy::default();
             };
             // One that has counted nothing is there all the same.
             balance.add(role, 0, worth);

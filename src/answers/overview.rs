@@ -305,8 +305,10 @@ fn house_today(meters: &[MeterOverview]) -> HouseEnergy {
     }
     let mut balance = Balance::default();
     for meter in meters {
-        if let Some((role, worth)) = meter.role.zip(meter.worth) {
-            balance.add(role, pulses(meter).unwrap_or(0), worth);
+        match meter.role.map(|role| (role, meter.worth)) {
+            Some((role, Some(worth))) => balance.add(role, pulses(meter).unwrap_or(0), worth),
+            Some((_, None)) => return HouseEnergy::default(),
+            None => {}
         }
     }
     HouseEnergy::of(&balance)

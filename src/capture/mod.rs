@@ -12,6 +12,7 @@ pub mod simulated;
 pub mod waker;
 
 mod begin;
+mod clocks;
 mod line;
 mod published;
 mod source;
@@ -233,46 +234,6 @@ impl Capture {
         self.note_watched(now_ns);
     }
 
-    fn look_at_clocks(&mut self, now_ns: MonoNs, pending: &mut Pending) {
-        if !self.announced {
-            self.announced = true;
-            pending.segments.extend_from_slice(self.segments.all());
-            self.tell_of_contradiction();
-        }
-        let known = pending.segments.len();
-        // An edge is no reason to ask all of this again.
-        let offset_ns = self.clock.offset_ns();
-        let changed = if let Some((rules, remembered)) = self.told() {
-            self.segments.learn(self.clock.look(), rules, remembered)
-        } else if self.segments.wants(now_ns, offset_ns) {
-            self.segments.observe(self.clock.look())
-        } else {
-            return;
-        };
-        for segment in changed {
-            info!(
-                segment = segment.no.0,
-                offset_ns = segment.offset_ns,
-                trust = segment.trust.as_str(),
-                "the clock was set, or is trusted more now"
-            );
-            pending.segments.push(segment);
-        }
-        if pending.segments.len() > known {
-            self.tell_of_contradiction();
-        }
-    }
-
-    fn tell_of_contradiction(&self) {
-        if let Some(by_ns) = self.segments.elapsed().contradicted_by_ns() {
-            warn!(
-                by_days = by_ns / (86_400 * NS_PER_S),
-                "the clock contradicts the time that was known in this boot: pulses are counted and kept, and \
-                 held until it is set right, or has stayed so for a day"
-            );
-        }
-    }
-
     fn signal(&mut self, signal: Signal, pending: &mut Pending) {
         match signal {
             Signal::Edge(edge) => self.edge(edge, pending),
@@ -284,15 +245,25 @@ impl Capture {
             } => {
                 let line = &mut self.lines[meter.index()];
                 info!(meter = line.name, ?level, "counting on line");
-                (line.up, line.request_id, line.news) = (true, request_id, true);
-                line.saw_request(level);
-                (line.up_since_ns, line.live.watched_from_ns) = (mono_ns, mono_ns);
-                line.tally.interrupted();
-                if let Some(state) = line.remembered.take() {
-                    // Its request does not go on: what was undecided is decided now.
-                    line.filter = Filter::resume(line.filter.settings(), state);
-                }
+                line.requested(request_id, level, mono_ns);
                 line.filter.line_up(level, mono_ns, &mut self.outcomes);
+                self.judge(meter.index(), pending);
+                self.note_line(meter, None);
+            }
+            Signal::LineFound {
+                meter,
+                request_id,
+                level,
+                mono_ns,
+            } => {
+                let line = &mut self.lines[meter.index()];
+                info!(
+                    meter = line.name,
+                    ?level,
+                    "counting on line, from what the kernel has kept on"
+                );
+                line.requested(request_id, level, mono_ns);
+                line.filter.line_found(level, mono_ns, &mut self.outcomes);
                 self.judge(meter.index(), pending);
                 self.note_line(meter, None);
             }

@@ -185,7 +185,7 @@ impl ShownKey {
 fn rows(loaded: &Loaded) -> Vec<ShownKey> {
     let mut rows = Vec::new();
     let tables = catalogue().tables.iter();
-    let (of_meters, others): (Vec<_>, Vec<_>) = tables.partition(|table| table.is_many);
+    let (several, others): (Vec<_>, Vec<_>) = tables.partition(|table| table.is_many);
     for key in others.into_iter().flat_map(|table| &table.keys) {
         rows.push(ShownKey::new(
             key.name.to_owned(),
@@ -193,11 +193,18 @@ fn rows(loaded: &Loaded) -> Vec<ShownKey> {
             loaded.values.get(key.name),
         ));
     }
-    for (number, meter) in (1..).zip(&loaded.meters) {
-        for key in of_meters.iter().flat_map(|table| &table.keys) {
-            if let Some(value) = meter.get(key.name) {
-                let name = format!("meter {number} {}", key.name);
-                rows.push(ShownKey::new(name, key, Some(value)));
+    for table in several {
+        let written = match table.name {
+            "meter" => &loaded.meters,
+            "webhook" => &loaded.webhooks,
+            _ => continue,
+        };
+        for (number, values) in (1..).zip(written) {
+            for key in &table.keys {
+                if let Some(value) = values.get(key.name) {
+                    let name = format!("{} {number} {}", table.name, key.name);
+                    rows.push(ShownKey::new(name, key, Some(value)));
+                }
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The command line: one file a command. Doc comments are the help.
 
+pub mod alarm;
 pub mod audit;
 pub mod backup;
 pub mod completions;
@@ -106,6 +107,9 @@ enum Command {
     Watch(watch::WatchArgs),
     /// Listen to a meter's line and say which settings fit it.
     Tune(tune::TuneArgs),
+    /// Try whether those who are told when something is wrong can be.
+    #[command(subcommand)]
+    Alarm(alarm::AlarmCommand),
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -187,6 +191,7 @@ fn perform(
         }
         Command::Watch(args) => return watch::watch(&args, &load(options)?, out),
         Command::Tune(args) => return tune::tune(&args, &load(options)?, out),
+        Command::Alarm(command) => return alarm::alarm(&command, &of_journal(options)?, out),
         Command::Config(command) => config::config(&command, options, out)?,
         Command::Completions(args) => completions::completions(&args, &Cli::command(), out)?,
         Command::Version => writeln!(out, "powerlogger {VERSION}")?,

@@ -4,10 +4,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::civil::Time;
+
 use super::catalogue::part_of;
 use super::meters::ROLES;
 use super::problem::ConfigPart;
-use super::{Influx, InfluxSettings, MeterSettings, MqttSettings, Settings};
+use super::{
+    AlarmSettings, Influx, InfluxSettings, MeterSettings, MqttSettings, QuietHours, Settings,
+};
 use crate::model::{Bias, CountedEdge, ENERGY_FIELD, Level, POWER_FIELD};
 
 /// Settings by key, as in the configuration.
@@ -90,6 +94,7 @@ pub fn describe(settings: &Settings, config_dir: &Path) -> Described {
     if let Some(mqtt) = &settings.mqtt {
         describe_mqtt(mqtt, &mut put);
     }
+    describe_alarms(&settings.alarms, &mut put);
     for meter in &settings.meters {
         describe_meter(meter, &mut put);
     }
@@ -133,6 +138,47 @@ fn describe_mqtt(mqtt: &MqttSettings, put: &mut dyn FnMut(&str, String)) {
         put("mqtt.ca_file", path.display().to_string());
     }
     put("mqtt.language", mqtt.language.as_str().to_owned());
+}
+
+fn describe_alarms(alarms: &AlarmSettings, put: &mut dyn FnMut(&str, String)) {
+    put("alarms.conditions", alarms.conditions.join(", "));
+    put("alarms.except", alarms.except.join(", "));
+    put("alarms.after_s", alarms.after_s.to_string());
+    put("alarms.clear_after_s", alarms.clear_after_s.to_string());
+    put("alarms.digest_s", alarms.digest_s.to_string());
+    let quiet = alarms.quiet_hours.map(|QuietHours { from, to }| {
+        let time = |time: Time| format!("{:02}:{:02}", time.hour(), time.minute());
+        format!("{}-{}", time(from), time(to))
+    });
+    put("alarms.quiet_hours", quiet.unwrap_or_default());
+    let except = if alarms.wakes_if_critical {
+        "critical"
+    } else {
+        "none"
+    };
+    put("alarms.quiet_except", except.to_owned());
+    if let Some(mail) = &alarms.mail {
+        put("alarms.sendmail_to", mail.to.join(", "));
+        put("alarms.sendmail", mail.program.display().to_string());
+    }
+    for webhook in &alarms.webhooks {
+        let mut of_webhook = |key: &str, value: String| {
+            put(&format!("webhook \"{}\" {key}", webhook.service), value)
+        };
+        of_webhook("timeout_ms", webhook.timeout_ms.to_string());
+        if let Some(name) = &webhook.credential {
+            of_webhook("credential", name.clone());
+        }
+        if let Some(path) = &webhook.ca_file {
+            of_webhook("ca_file", path.display().to_string());
+        }
+    }
+    if let Some(heartbeat) = &alarms.heartbeat {
+        put("heartbeat.interval_s", heartbeat.interval_s.to_string());
+        if let Some(path) = &heartbeat.ca_file {
+            put("heartbeat.ca_file", path.display().to_string());
+        }
+    }
 }
 
 fn describe_meter(meter: &MeterSettings, put: &mut dyn FnMut(&str, String)) {
@@ -197,7 +243,12 @@ pub fn differences(running: &Described, files: &Described, of_server: bool) -> V
     let mut keys: Vec<&String> = running.keys().chain(files.keys()).collect();
     keys.sort();
     keys.dedup();
-    let is_of = |key: &str| is_taken_up(key) == of_server;
+    // A running daemon has them within seconds.
+    let is_alarm = |key: &str| {
+        let tables = ["alarms.", "heartbeat.", "webhook "];
+        tables.iter().any(|table| key.starts_with(table))
+    };
+    let is_of = |key: &str| is_taken_up(key) == of_server && !is_alarm(key);
     let differs = |key: &&String| is_of(key) && running.get(*key) != files.get(*key);
     let shown = |value: Option<&String>| value.map_or_else(|| "not set".to_owned(), String::clone);
     // Why it is off on one side says enough where it is on at the other.

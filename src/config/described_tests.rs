@@ -85,18 +85,33 @@ fn every_key_but_secrets_is_compared() {
     for form in &crate::config::catalogue::catalogue().tables {
         for (own, key) in form.written_keys().filter(|(_, key)| !key.secret) {
             // Some keys are of meters that count something else.
-            let names = match form.is_many {
-                true => ["Import", "Gas"].map(|meter| format!("meter \"{meter}\" {own}")),
-                false => [key.name.to_owned(), String::new()],
+            let names = match form.name {
+                "meter" => ["Import", "Gas"].map(|meter| format!("meter \"{meter}\" {own}")),
+                "webhook" => [format!("webhook \"ntfy\" {own}"), String::new()],
+                _ => [key.name.to_owned(), String::new()],
             };
             // The name is in all the others.
-            let is_there = names.iter().any(|name| described.contains_key(name))
-                || own == "name" && form.is_many;
+            let is_name = ["name", "service"].contains(&own) && form.is_many;
+            let is_there = is_name || names.iter().any(|name| described.contains_key(name));
             assert!(is_there, "{names:?}: {described:#?}");
         }
         let secrets = form.keys.iter().filter(|key| key.secret);
         for key in secrets {
             assert!(!described.contains_key(key.name), "{}", key.name);
         }
+    }
+}
+
+#[test]
+fn what_is_taken_up_at_once_is_no_difference() {
+    let hook = "[[webhook]]\nservice = \"a\"\nurl = \"http://h/secret\"\ntoken = \"secret\"\n";
+    let (without, with) = (described("", ""), described(hook, ""));
+    assert_ne!(without, with);
+    assert!(!format!("{with:?}").contains("secret"), "{with:?}");
+    for of_server in [false, true] {
+        assert_eq!(
+            differences(&without, &with, of_server),
+            Vec::<String>::new()
+        );
     }
 }

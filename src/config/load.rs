@@ -1,5 +1,6 @@
 //! Reads the files, finds the directories, and puts everything together.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +42,8 @@ pub struct Loaded {
     pub values: Filled,
     /// The same for each meter.
     pub meters: Vec<Filled>,
+    /// The same for each webhook.
+    pub webhooks: Vec<Filled>,
     options: LoadOptions,
 }
 
@@ -121,7 +124,11 @@ impl Loaded {
             let value = self.values.get(key)?;
             Some(self.config_dir.join(&value.text))
         });
-        in_dirs.chain(ca_files.into_iter().flatten()).collect()
+        let of_webhooks = self.webhooks.iter();
+        let of_webhooks = of_webhooks.filter_map(|webhook| webhook.get("credential"));
+        let of_webhooks = of_webhooks.map(|value| self.config_dir.join(value.text.trim()));
+        let others = ca_files.into_iter().flatten().chain(of_webhooks);
+        in_dirs.chain(others).collect()
     }
 
     /// Looks for the token of `influx` again: `setup` may have written a new one. A token of a server that has
@@ -161,18 +168,17 @@ pub fn load_what_can_be_read(options: &LoadOptions) -> Loaded {
     for secret in &token::KEPT_SECRETS {
         token::put(secret, &mut merged, &options.env, &dir);
     }
+    token::put_webhook_tokens(&mut merged, &options.env, &dir);
     let mut shared = SectionContext::new(merged.env, merged.findings);
     let mut root = Section::root(&mut shared, merged.toml);
     let sections = sections::read(&mut root, &dir);
-    let Done {
-        filled, mut many, ..
-    } = root.finish();
+    let Done { filled, many, .. } = root.finish();
     finish(
         options,
         dir,
         files,
         sections,
-        (filled, many.remove("meter").unwrap_or_default()),
+        (filled, many),
         shared.findings,
     )
 }
@@ -201,13 +207,13 @@ fn read_files(options: &LoadOptions, dir: &Path) -> (Merged, Vec<&'static str>) 
     (merged, files.found)
 }
 
-/// Puts what was read together. `values`: those of the tables, and those of each meter.
+/// Puts what was read together. `values`: those of the tables, and those of each table of which there are several.
 fn finish(
     options: &LoadOptions,
     dir: PathBuf,
     files: Vec<&'static str>,
     sections: Sections,
-    (values, meters): (Filled, Vec<Filled>),
+    (values, mut many): (Filled, BTreeMap<&'static str, Vec<Filled>>),
     mut findings: Findings,
 ) -> Loaded {
     let influx = server::find(sections.influx, &values, &mut findings, options, &dir);
@@ -239,6 +245,7 @@ fn finish(
             site: sections.site,
             web: sections.web,
             mqtt,
+            alarms: sections.alarms,
         },
         notes,
         problems,
@@ -248,7 +255,8 @@ fn finish(
             .get("journal.dir")
             .map_or(Origin::Default, |dir| dir.origin.clone()),
         values,
-        meters,
+        meters: many.remove("meter").unwrap_or_default(),
+        webhooks: many.remove("webhook").unwrap_or_default(),
         options: options.clone(),
     }
 }

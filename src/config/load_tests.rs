@@ -80,10 +80,11 @@ fn the_samples_are_the_defaults() {
     assert_eq!(settings, defaults);
 }
 
-/// Where a value of the first meter that has one, or of what is there once, came from.
+/// Where a value of the first meter or webhook that has one, or of what is there once, came from.
 fn found<'a>(loaded: &'a Loaded, key: &Key) -> &'a Value {
-    let of_meter = loaded.meters.iter().find_map(|meter| meter.get(key.name));
-    let found = of_meter.or_else(|| loaded.values.get(key.name));
+    let mut several = loaded.meters.iter().chain(&loaded.webhooks);
+    let of_one = several.find_map(|one| one.get(key.name));
+    let found = of_one.or_else(|| loaded.values.get(key.name));
     found.unwrap_or_else(|| panic!("{} has no value", key.name))
 }
 

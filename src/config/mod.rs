@@ -22,6 +22,7 @@ pub mod text;
 pub mod token;
 pub mod watch;
 
+mod alarms;
 mod ca_file;
 mod classic;
 mod clock;
@@ -29,6 +30,7 @@ mod dated_factors;
 mod deliver;
 mod destination;
 mod given;
+mod heartbeat;
 mod influx;
 mod journal;
 mod lacking;
@@ -52,15 +54,20 @@ mod settings;
 mod site;
 mod size;
 mod syntax;
+mod template;
 mod unique;
 mod web;
+mod web_address;
+mod webhook;
 mod worth;
 
+pub use alarms::{AlarmSettings, MailSettings, QuietHours, SENDMAIL};
 pub use clock::ClockSettings;
 pub use dated_factors::{DatedFactor, Since};
 pub use deliver::DeliverSettings;
 pub use destination::destination_name;
 pub use given::Filled;
+pub use heartbeat::HeartbeatSettings;
 pub use influx::{BUCKETS, Downsampling, InfluxSettings, MEASUREMENT};
 pub use journal::JournalSettings;
 pub use load::{Loaded, load, unreadable};
@@ -73,7 +80,10 @@ pub use secret::{Secret, Token, TokenSource};
 pub use server::Influx;
 pub use settings::Settings;
 pub use site::SiteSettings;
+pub use template::{Placeholder, Template};
 pub use web::{Listen, WEB_PORT, WebSettings};
+pub use web_address::WebAddress;
+pub use webhook::{BodyForm, WebhookSettings};
 
 #[cfg(test)]
 #[path = "fixture_tests.rs"]

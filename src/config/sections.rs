@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::alarms::AlarmSettings;
 use super::lacking::Lacking;
 use super::mqtt::MqttSettings;
 use super::problem::ConfigPart;
@@ -11,7 +12,9 @@ use super::web::WebSettings;
 use super::{
     ClockSettings, DeliverSettings, InfluxSettings, JournalSettings, LogSettings, MeterSettings,
 };
-use super::{clock, deliver, influx, journal, log, meters, mqtt, site, web};
+use super::{
+    alarms, clock, deliver, heartbeat, influx, journal, log, meters, mqtt, site, web, webhook,
+};
 
 /// What all tables say, before it is known whether there is a server.
 #[derive(Debug)]
@@ -25,6 +28,7 @@ pub(super) struct Sections {
     pub site: SiteSettings,
     pub web: WebSettings,
     pub mqtt: Option<MqttSettings>,
+    pub alarms: AlarmSettings,
     pub meters: Vec<MeterSettings>,
 }
 
@@ -42,6 +46,17 @@ pub(super) fn read(root: &mut Section<'_>, dir: &Path) -> Sections {
         site: root.table("site", ConfigPart::Aside, site::read),
         web: root.table("web", ConfigPart::Aside, web::read),
         mqtt: root.table("mqtt", ConfigPart::Aside, |s| mqtt::read(s, dir)),
+        alarms: read_alarms(root, dir),
         meters: meters::read(root),
     }
+}
+
+/// Reads the tables of who is told what.
+fn read_alarms(root: &mut Section<'_>, dir: &Path) -> AlarmSettings {
+    let mut alarms = root.table("alarms", ConfigPart::Aside, alarms::read);
+    let (webhooks, left_out) = webhook::read(root, dir);
+    alarms.webhooks = webhooks;
+    alarms.left_out.extend(left_out);
+    alarms.heartbeat = root.table("heartbeat", ConfigPart::Aside, |s| heartbeat::read(s, dir));
+    alarms
 }

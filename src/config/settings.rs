@@ -1,5 +1,6 @@
 //! All that the program can be told, table by table.
 
+use super::alarms::AlarmSettings;
 use super::clock::ClockSettings;
 use super::deliver::DeliverSettings;
 use super::journal::JournalSettings;
@@ -33,4 +34,6 @@ pub struct Settings {
     pub web: WebSettings,
     /// What is published by MQTT, and where; None: nothing.
     pub mqtt: Option<MqttSettings>,
+    /// Who is told when something is wrong.
+    pub alarms: AlarmSettings,
 }

@@ -153,6 +153,42 @@ pub(super) fn put(
     }
 }
 
+/// Puts the token of each webhook that names a credential into its table: the systemd credential of this name, else the
+/// file of this name beside the configuration.
+pub(super) fn put_webhook_tokens(merged: &mut Merged, env: &BTreeMap<String, String>, dir: &Path) {
+    let notes = &mut merged.findings.notes;
+    let given = env.get("CREDENTIALS_DIRECTORY").map(String::as_str);
+    let credentials = credentials_dir(given, is_system_dir(dir));
+    let webhooks = merged.toml.tables.get_mut("webhook");
+    for webhook in webhooks.into_iter().flatten() {
+        let Some(name) = webhook.values.get("credential") else {
+            continue;
+        };
+        let name = name.text.trim();
+        // A name leads to no other directory.
+        if name.is_empty() || name.contains('/') || name.starts_with('.') {
+            continue;
+        }
+        let credential = credentials.as_ref().and_then(|credentials| {
+            let path = credentials.join(name);
+            let text = fs::read_to_string(&path).ok()?;
+            Some((path, text))
+        });
+        let found = credential.filter(|(_, text)| is_set(text)).or_else(|| {
+            let path = dir.join(name);
+            let text = private_text(&path, notes).filter(|text| is_set(text))?;
+            Some((path, text))
+        });
+        if let Some((path, text)) = found {
+            let value = Value {
+                text: text.trim().to_owned(),
+                origin: Origin::File(path),
+            };
+            webhook.set("token", value);
+        }
+    }
+}
+
 /// What systemd gave to this process. Root's commands speak of the token that the running service was given,
 /// and only for the service's own configuration: no other server is told it.
 fn credential(

@@ -1,6 +1,7 @@
 //! The assembly: starts capture first, which depends on nothing else, keeps the journal open for the stages behind
 //! it, and ends everything in order.
 
+mod alarms;
 mod context;
 mod error;
 mod journal_stages;
@@ -35,6 +36,7 @@ use crate::system::signals::{Shutdown, Wakeup};
 use crate::system::systemd;
 use crate::web::source::Source as WebSource;
 use crate::web::{Doors, Web};
+use alarms::Alarms;
 use context::RunContext;
 use keeper::JournalKeeper;
 use opening::Opening;
@@ -124,15 +126,18 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
     let is_simulated = boot_id == SIMULATED_BOOT;
     board.publish_journal(|journal| journal.simulated = is_simulated);
     let web_source = WebSource::new(Arc::clone(&board), Arc::clone(&clock));
+    let alarms = Alarms::begin(settings, &intake, &board, &mut beside, &wakeup)?;
     let mqtt = begin_mqtt(&board, &clock, &mut beside, &wakeup)?;
+    let mut watchdog = Watchdog::new(systemd::watchdog(), web_source.clone());
+    watchdog.also_tell(Arc::clone(&alarms.feed));
     let tells = Tells {
         board,
         web: web_source.clone(),
         mqtt,
+        alarms,
     };
     let mut in_use = DaemonSettings::new(loaded, watching, parts.remote, tells);
-    let web = begin_web(settings, parts.socket_dir, web_source.clone());
-    let mut watchdog = Watchdog::new(systemd::watchdog(), web_source);
+    let web = begin_web(settings, parts.socket_dir, web_source);
     Opening::new(&context, false).wait_until_learnt(parts.learning, &mut watchdog);
     let keeper = JournalKeeper::new(&context, &mut in_use, &mut watchdog, &mut wakeup);
     let kept = keeper.keep();

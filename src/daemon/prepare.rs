@@ -75,6 +75,7 @@ impl Prepared {
         writer.count_days_in(&settings.site.zone())?;
         let worths = settings.meters.iter().map(MeterSettings::worth);
         writer.count_with_factors(&worths.collect::<Vec<_>>());
+        writer.keep_alarms_of(in_use.alarm_shelf())?;
         writer.preallocate();
         let reporter = Reporter::new(Arc::clone(board), real);
         let outbox = writer.outbox();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
+use super::alarms::Alarms;
 use super::error::RunError;
 use super::remote::{Remote, RemoteMaker};
 use super::stages::{AtEnd, Stages};
@@ -14,8 +15,7 @@ use crate::config::content;
 use crate::config::described::{Described, KEEPS, OFF, describe, differences};
 use crate::config::watch::{FileChange, FileWatch};
 use crate::config::{ConfigError, Influx, Loaded, Settings};
-use crate::journal::Journal;
-use crate::journal::JournalError;
+use crate::journal::{AlarmShelf, Journal, JournalError};
 use crate::live::Board;
 use crate::model::Notice;
 use crate::mqtt::{MqttInUse, Publishing};
@@ -118,6 +118,7 @@ pub(super) struct Tells {
     pub(super) board: Arc<Board>,
     pub(super) web: Source,
     pub(super) mqtt: Publishing,
+    pub(super) alarms: Alarms,
 }
 
 /// The settings that the stages behind the intake are built with, and what there is to say of the files.
@@ -128,6 +129,7 @@ pub(super) struct DaemonSettings {
     board: Arc<Board>,
     web: Source,
     mqtt: Publishing,
+    alarms: Alarms,
     // State.
     settings: Settings,
     config_dir: PathBuf,
@@ -149,13 +151,19 @@ impl DaemonSettings {
         maker: RemoteMaker,
         tells: Tells,
     ) -> DaemonSettings {
-        let Tells { board, web, mqtt } = tells;
+        let Tells {
+            board,
+            web,
+            mqtt,
+            alarms,
+        } = tells;
         let mut in_use = DaemonSettings {
             watch,
             maker,
             board,
             web,
             mqtt,
+            alarms,
             settings: loaded.settings.clone(),
             config_dir: loaded.config_dir.clone(),
             certificates: None,
@@ -168,6 +176,11 @@ impl DaemonSettings {
         in_use.tell();
         in_use.publish();
         in_use
+    }
+
+    /// Where the alarms leave what the journal is to keep.
+    pub(super) fn alarm_shelf(&self) -> Arc<AlarmShelf> {
+        Arc::clone(&self.alarms.shelf)
     }
 
     /// The settings.
@@ -219,7 +232,10 @@ impl DaemonSettings {
                 self.told = vec![Notice::ConfigurationWrong(text)];
             }
             Ok(loaded) => {
+                // They need no other stages.
+                self.settings.alarms = loaded.settings.alarms.clone();
                 self.told = self.to_tell(&loaded);
+                self.alarms.feed.use_settings(&loaded.settings.alarms);
                 let Certificates { server, broker } = certificates;
                 let others = self.broker_certificates.replace(broker.clone());
                 let others = others.is_some_and(|known| known != broker);

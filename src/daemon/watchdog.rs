@@ -1,9 +1,11 @@
 //! Tells systemd that we are ready, and alive only while capture and journal really move.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{info, warn};
 
+use crate::alarm::AlarmFeed;
 use crate::clock::{Clock, SystemClock};
 use crate::live::Board;
 use crate::model::{MonoNs, NS_PER_S};
@@ -42,6 +44,8 @@ impl Heartbeat {
 pub(super) struct Watchdog {
     /// Within how long systemd wants to hear of us.
     interval: Option<Duration>,
+    /// None: nobody is told of alarms.
+    alarms: Option<Arc<AlarmFeed>>,
     ready: bool,
     /// systemd was told so.
     told_ready: bool,
@@ -61,6 +65,7 @@ impl Watchdog {
         Watchdog {
             interval,
             web,
+            alarms: None,
             ready: false,
             told_ready: false,
             stuck: false,
@@ -69,6 +74,11 @@ impl Watchdog {
             journal: Heartbeat::default(),
             said: String::new(),
         }
+    }
+
+    /// Has the alarms told what is wrong, too.
+    pub(super) fn also_tell(&mut self, alarms: Arc<AlarmFeed>) {
+        self.alarms = Some(alarms);
     }
 
     /// Whether a line was read at any time.
@@ -87,9 +97,12 @@ impl Watchdog {
         self.stalled_ns > 0
     }
 
-    /// Tells systemd how things stand by the board, if that is not what it was told last.
+    /// Tells systemd how things stand by the board, if that is not what it was told last, and the alarms.
     pub(super) fn tell(&mut self, board: &Board) {
         let now = (SystemClock.mono_ns(), SystemClock.wall_ns());
+        if let Some(alarms) = &self.alarms {
+            alarms.look(board, now);
+        }
         if let Some(text) = status_text(&board.snapshot(), now) {
             if text != self.said && systemd::status(&text) {
                 self.said = text;

@@ -44,7 +44,7 @@
 //!   since. Level 0 is raw, the others are the width of the view's windows in seconds. `looked_from_s`: back
 //!   to where the last look goes; `all_s`: when the last look over all that is kept was begun.
 //! * `compare_span(destination, level, kind, from_s, to_s)`: kind 0: what is still to be looked at; kind 1:
-//!   windows in which the server holds more than the journal.
+//!   windows in which the server holds more than the journal; kind 2: where raw had lost points.
 //! * `journal(key, value)`: numbers of the journal itself. `id` tells it from all others, and is random since
 //!   the journal is given it when it is made; an older one was given one that its copies have, too. `settings` is
 //!   what the daemon runs with, without secrets.
@@ -97,13 +97,14 @@ pub use handles::reader::Reader;
 pub use history::{CountedParts, MeterPulses};
 pub use ids::IdRanges;
 pub use refusal::{Refusal, is_read_only, remedy};
+pub use stages::alarm_shelf::AlarmShelf;
 pub use stages::durable::{Durable, Flush};
 pub use stages::marks::{Mark, Marks};
 pub use stages::outbox::Outbox;
 pub use stages::retention::PRUNE_ROWS;
 pub use stages::unsynced::Carryover;
 pub use stages::writer::Writer;
-pub use tables::compared::{Changed, Compared, Looked, Reconciled};
+pub use tables::compared::{Changed, Compared, Looked, RawLosses, Reconciled};
 pub use tables::counts::MeterCount;
 pub use tables::days::FilledFrom;
 pub use tables::deliveries::{DeliveryNews, DestinationState, ExpiredPulse, RefusedPulse};

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use super::alarms::AlarmsLive;
 use super::delivery::{DeliveryLive, ViewsLive};
 use super::journal::JournalLive;
 use super::lines::CaptureLive;
@@ -32,6 +33,8 @@ pub struct Snapshot {
     pub notices: Arc<Vec<Notice>>,
     /// Why nothing is published by MQTT, although it is to be; None: it is, or is not to be.
     pub broker: Option<Arc<Notice>>,
+    /// The alarms; None: nobody is told of any.
+    pub alarms: Option<Arc<AlarmsLive>>,
 }
 
 /// The part of the board that belongs to one use of a server: delivery and the reconciler publish there. A stage whose
@@ -190,6 +193,11 @@ impl Board {
             now.broker = notice.cloned().map(Arc::new);
             self.publish(now);
         }
+    }
+
+    /// This is how the alarms do.
+    pub fn set_alarms(&self, alarms: Option<AlarmsLive>) {
+        self.change(|now| now.alarms = alarms.map(Arc::new));
     }
 
     fn change(&self, change: impl FnOnce(&mut Snapshot)) {

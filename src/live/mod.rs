@@ -4,6 +4,7 @@
 //! Nothing here asks the disk, so the board tells how things stand while the disk does not answer. What must
 //! outlive the process is in the journal, and is read into the board when the journal is opened.
 
+mod alarms;
 mod board;
 mod delivery;
 mod journal;
@@ -13,6 +14,7 @@ mod recent;
 pub mod silence;
 mod stamps;
 
+pub use self::alarms::AlarmsLive;
 pub use self::board::{Board, ServerPart, Snapshot, Subscription};
 pub use self::delivery::{DeliveryLive, TierLive, ViewsLive};
 pub use self::journal::{ClockLive, JournalLive, JournalPhase};

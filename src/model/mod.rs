@@ -1,6 +1,7 @@
-//! The vocabulary: edges, pulses, meters, windows, stamps, losses, lines, the names of points, waits that grow. Pure data and
+//! The vocabulary: edges, pulses, meters, windows, stamps, losses, lines, alarms, the names of points, waits that grow. Pure data and
 //! the arithmetic on it; uses nothing else of the program and is used by all of it.
 
+mod alarm;
 mod backoff;
 mod edge;
 mod face;
@@ -21,6 +22,7 @@ mod time;
 mod watched;
 mod window;
 
+pub use self::alarm::{ALARM_WORDS, Alarm, AlarmBook, AlarmEvent, PULSES_LOST};
 pub use self::backoff::Backoff;
 pub use self::edge::{Bias, CountedEdge, Edge, EdgeKind, Level};
 pub use self::face::FaceDigits;

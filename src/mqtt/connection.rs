@@ -189,7 +189,7 @@ impl<'a> BrokerConnection<'a> {
                 until_ns
             }
         });
-        if self.is_busy && now_ns < pause_ns {
+        if now_ns < pause_ns && (self.is_busy || around.nudge().is_changed()) {
             // What comes meanwhile is seen together when the wait is over.
             until_ns = until_ns.min(pause_ns);
         } else {
@@ -223,7 +223,7 @@ impl<'a> BrokerConnection<'a> {
                 TalkEvent::Contradicted if !self.has_contradicted => {
                     self.has_contradicted = true;
                     warn!(
-                        "another around says on {} that this daemon is gone: give each logger an mqtt.prefix of its own",
+                        "another client says on {} that this daemon is gone: give each logger an mqtt.prefix of its own",
                         self.topics.status
                     );
                 }

@@ -53,7 +53,12 @@ impl Nudge {
         }
     }
 
-    /// Whether the board has changed since this was asked last.
+    /// Whether the board has changed since it was looked at.
+    pub(super) fn is_changed(&self) -> bool {
+        self.has_changed.load(Ordering::SeqCst)
+    }
+
+    /// The same, and it is looked at now.
     pub(super) fn take_changed(&self) -> bool {
         self.has_changed.swap(false, Ordering::SeqCst)
     }

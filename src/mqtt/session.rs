@@ -105,6 +105,11 @@ impl Session {
         self.is_accepted && self.in_flight.len() < IN_FLIGHT_MAX
     }
 
+    /// Whether a message on this topic is under way.
+    pub(super) fn is_under_way(&self, topic: &str) -> bool {
+        self.in_flight.values().any(|(of, _)| of == topic)
+    }
+
     /// Whether all that was sent has arrived.
     pub(super) fn is_settled(&self) -> bool {
         self.in_flight.is_empty() && self.out.is_empty()

@@ -14,6 +14,9 @@ pub(super) const ONLINE: &str = "online";
 /// What the broker says there when the connection breaks, and the daemon before it ends one.
 pub(super) const OFFLINE: &str = "offline";
 
+/// So many topics that are none of ours any more are taken away at a time, whatever a broker sends.
+const HEARD_MAX: usize = 256;
+
 /// All is announced again no more often than this, however often it is asked for.
 const ANNOUNCE_PAUSE_NS: i64 = 10 * NS_PER_S;
 
@@ -141,7 +144,10 @@ impl Talk {
                     }
                 }
                 SessionEvent::Arrived(topic) => {
-                    if self.outgoing.wanted(&topic).is_none() {
+                    // What has arrived may be what stood there before.
+                    let is_last =
+                        !self.to_remove.contains(&topic) && !self.session.is_under_way(&topic);
+                    if is_last && self.outgoing.wanted(&topic).is_none() {
                         events.push(TalkEvent::Removed(topic));
                     }
                 }
@@ -179,7 +185,13 @@ impl Talk {
             return Some(TalkEvent::Contradicted);
         }
         // What a broker kept for longer than it should: a meter that is gone, of a backup of its own.
-        if wanted.is_none() && *is_retained && self.topics.is_config(topic) && !payload.is_empty() {
+        let has_room = self.to_remove.len() < HEARD_MAX;
+        if has_room
+            && wanted.is_none()
+            && *is_retained
+            && self.topics.is_config(topic)
+            && !payload.is_empty()
+        {
             self.to_remove.insert(topic.clone());
         }
         None

@@ -201,6 +201,39 @@ fn what_is_gone_is_taken_away_and_so_is_what_a_broker_kept_too_long() {
 }
 
 #[test]
+fn what_arrives_late_is_not_taken_for_what_takes_it_away() {
+    let mut talk = begun();
+    talk.receive(b"\x20\x02\x00\x00", 0).unwrap();
+    talk.step(0, false).unwrap();
+    let said = sent(&mut talk);
+    let energy: Vec<_> = said
+        .into_iter()
+        .filter(|one| one.0 == "p/import/energy")
+        .collect();
+    // The meter is gone before its last value has arrived.
+    let mut rest = messages("1");
+    rest.remove("p/import/energy");
+    talk.want(rest);
+    talk.remove(["p/import/energy".to_owned()]);
+    talk.step(1, false).unwrap();
+    let gone = sent(&mut talk);
+    assert_eq!(answer(&mut talk, &energy, false, 2), []);
+    let removed = answer(&mut talk, &gone, false, 3);
+    assert_eq!(removed, [TalkEvent::Removed("p/import/energy".to_owned())]);
+}
+
+#[test]
+fn a_broker_that_makes_topics_up_fills_no_memory() {
+    let mut talk = open(true);
+    for n in 0..10_000 {
+        let topic = format!("ha/sensor/powerlogger_1/{n}/config");
+        talk.receive(&publish(&topic, b"{}", true, None), 1)
+            .unwrap();
+    }
+    assert_eq!(talk.to_remove.len(), HEARD_MAX);
+}
+
+#[test]
 fn who_says_that_we_are_gone_is_contradicted_until_we_are() {
     let mut talk = open(true);
     let offline = publish("p/status", OFFLINE.as_bytes(), false, None);

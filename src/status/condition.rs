@@ -105,6 +105,13 @@ pub enum Condition {
     WindowsNotCompared,
     /// The clock is not known to be right.
     ClockUnknown,
+    /// A receiver of alarms, or of the heartbeat, takes none.
+    AlarmsFail {
+        /// Its name.
+        receiver: String,
+        /// Why.
+        why: String,
+    },
     /// What the configuration's files say that is not done.
     Configuration(Notice),
 }
@@ -131,6 +138,7 @@ impl Condition {
             Condition::BacklogOld => "backlog_old",
             Condition::WindowsNotCompared => "windows_not_compared",
             Condition::ClockUnknown => "clock_unknown",
+            Condition::AlarmsFail { .. } => "alarms_fail",
             Condition::Configuration(notice) => match notice {
                 Notice::ConfigurationWrong(_) => "configuration_wrong",
                 Notice::ConfigurationDiffers(_) => "configuration_differs",
@@ -158,6 +166,7 @@ impl Condition {
             | Condition::BacklogOld
             | Condition::WindowsNotCompared
             | Condition::ClockUnknown
+            | Condition::AlarmsFail { .. }
             | Condition::Configuration(_) => None,
         }
     }
@@ -176,7 +185,8 @@ impl Condition {
             | Condition::DeliveryFails
             | Condition::BacklogOld
             | Condition::WindowsNotCompared
-            | Condition::ClockUnknown => Severity::Warning,
+            | Condition::ClockUnknown
+            | Condition::AlarmsFail { .. } => Severity::Warning,
             Condition::Configuration(notice) => match notice {
                 Notice::ConfigurationWrong(_)
                 | Notice::ServerUnusable(_)
@@ -233,6 +243,12 @@ impl Condition {
             }
             Condition::ClockUnknown => {
                 "the clock is not known to be right: pulses are kept and not delivered"
+            }
+            Condition::AlarmsFail { receiver, why } => {
+                return match receiver.as_str() {
+                    "heartbeat" => format!("the heartbeat does not get through: {why}"),
+                    receiver => format!("alarms do not get through to {receiver}, and are kept: {why}"),
+                };
             }
             Condition::Configuration(
                 Notice::ConfigurationWrong(text)
@@ -293,6 +309,7 @@ impl Condition {
             Condition::DeliveryFails | Condition::BacklogOld | Condition::WindowsNotCompared => {
                 "`powerlogger status` and `powerlogger verify` say why"
             }
+            Condition::AlarmsFail { .. } => "`powerlogger alarm test` tries it again",
             Condition::ClockUnknown => {
                 "switch NTP on (`timedatectl set-ntp true`), or set clock.without_ntp = \"assume\""
             }
@@ -316,6 +333,7 @@ impl Serialize for Condition {
         match self {
             Condition::LineNotRead { why, .. } => map.serialize_entry("why", why)?,
             Condition::JournalFails { kind, .. } => map.serialize_entry("why", kind)?,
+            Condition::AlarmsFail { why, .. } => map.serialize_entry("why", why)?,
             Condition::Configuration(_) => map.serialize_entry("text", &self.matter())?,
             Condition::NotRunning
             | Condition::DiskStalled

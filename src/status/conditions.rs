@@ -60,6 +60,11 @@ impl Status {
         if self.clock.as_ref().is_some_and(|clock| clock.holding) {
             found.push(Condition::ClockUnknown);
         }
+        let failing = self.alarms.iter().flat_map(|alarms| &alarms.failing);
+        found.extend(failing.map(|failing| Condition::AlarmsFail {
+            receiver: failing.receiver.clone(),
+            why: failing.why.clone(),
+        }));
         let notices = self.notices.iter().cloned();
         found.extend(notices.map(Condition::Configuration));
         found

@@ -16,6 +16,7 @@ mod words;
 pub use clock::clock_words;
 pub use condition::{Condition, Severity};
 pub use snapshot::{
-    ClockStatus, DeliveryStatus, LevelStatus, LossStatus, MeterStatus, Status, ViewsStatus,
+    AlarmsStatus, ClockStatus, DeliveryStatus, FailingReceiver, LevelStatus, LossStatus,
+    MeterStatus, Status, ViewsStatus,
 };
 pub use take::StatusOf;

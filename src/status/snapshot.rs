@@ -36,10 +36,16 @@ pub struct Status {
     pub journal_bytes: u64,
     /// Pulses that are in the journal now.
     pub journal_pulses: i64,
+    /// How often the journal was opened for writing: by each start, and for other settings; 0: an older daemon does not say.
+    #[serde(default)]
+    pub journal_opened: u64,
     /// On which clock the newest pulses stand; None: there are none.
     pub clock: Option<ClockStatus>,
     /// Where pulses are delivered to; None: nowhere.
     pub delivery: Option<DeliveryStatus>,
+    /// How the alarms do; None: nobody is told of any, and none waits.
+    #[serde(default)]
+    pub alarms: Option<AlarmsStatus>,
 }
 
 /// One meter.
@@ -124,6 +130,24 @@ pub struct DeliveryStatus {
     pub lag_ns: Option<i64>,
     /// How the server's windows stand.
     pub views: ViewsStatus,
+}
+
+/// How the alarms do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlarmsStatus {
+    /// What has begun or ended, and is not told everywhere yet.
+    pub undelivered: usize,
+    /// Receivers that take nothing.
+    pub failing: Vec<FailingReceiver>,
+}
+
+/// A receiver of alarms that takes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailingReceiver {
+    /// Its name.
+    pub receiver: String,
+    /// Why.
+    pub why: String,
 }
 
 /// How far the server's buckets have been compared with the journal.

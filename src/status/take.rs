@@ -6,13 +6,14 @@ use super::condition::Condition;
 use super::judgement::FilterStatus;
 use super::line::{Daemon, LineStatus, line_status};
 use super::snapshot::{
-    ClockStatus, DeliveryStatus, LevelStatus, LossStatus, MeterStatus, Status, ViewsStatus,
+    AlarmsStatus, ClockStatus, DeliveryStatus, FailingReceiver, LevelStatus, LossStatus,
+    MeterStatus, Status, ViewsStatus,
 };
 use crate::energy::register;
 use crate::journal::{JournalError, Reader, remedy};
 use crate::live::{
-    ClockLive, DeliveryLive, JournalLive, MeterLive, MetersLive, Snapshot, TierLive, ViewsLive,
-    silence,
+    AlarmsLive, ClockLive, DeliveryLive, JournalLive, MeterLive, MetersLive, Snapshot, TierLive,
+    ViewsLive, silence,
 };
 use crate::model::{IdRange, LineNow, PulseId, Quantity, WallNs};
 
@@ -48,6 +49,7 @@ impl Status {
         (status.waiting, status.notices) = (now.waiting, now.notices.to_vec());
         status.notices.extend(now.broker.as_deref().cloned());
         status.disk = disk(&now.journal);
+        status.alarms = now.alarms.as_deref().map(AlarmsStatus::of);
         status
     }
 
@@ -77,7 +79,15 @@ impl Status {
             until_s: reader.watched_until_s()?,
         };
         let delivery = delivery.as_ref().map(|(delivery, views)| (delivery, views));
-        Ok(Status::of(&meters, &journal, delivery, &told, at_ns))
+        let undelivered = reader.alarms_undelivered()?;
+        let alarms = (undelivered > 0).then(|| AlarmsStatus {
+            undelivered,
+            failing: Vec::new(),
+        });
+        Ok(Status {
+            alarms,
+            ..Status::of(&meters, &journal, delivery, &told, at_ns)
+        })
     }
 
     fn of(
@@ -101,9 +111,11 @@ impl Status {
                 .collect(),
             journal_bytes: journal.bytes,
             journal_pulses: journal.bounds.map_or(0, IdRange::len),
+            journal_opened: journal.opened,
             clock: journal.clock.map(ClockStatus::of),
             delivery: delivery
                 .map(|(delivery, views)| DeliveryStatus::of(delivery, views, newest, at_ns)),
+            alarms: None,
         }
     }
 }
@@ -159,6 +171,20 @@ impl MeterStatus {
             is_silent: meter.is_configured && silent,
             filter: meter.tally.as_ref().map(FilterStatus::of),
             losses: losses.collect(),
+        }
+    }
+}
+
+impl AlarmsStatus {
+    fn of(alarms: &AlarmsLive) -> AlarmsStatus {
+        let failing = alarms.failing.iter();
+        let failing = failing.map(|(receiver, why)| FailingReceiver {
+            receiver: receiver.clone(),
+            why: why.clone(),
+        });
+        AlarmsStatus {
+            undelivered: alarms.undelivered,
+            failing: failing.collect(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Checks everything from the wire to the server, in the order in which a pulse goes, and says what to do. The rights
 //! are those of the user who asks: the caller of [`verify`] takes the daemon's first.
 
+mod alarms;
 mod broker;
 mod check;
 mod end_to_end;
@@ -52,6 +53,7 @@ pub fn verify(
     local::waiting(loaded, &mut checks)?;
     running::running(loaded, &mut checks)?;
     local::page(loaded, &mut checks)?;
+    alarms::alarms(loaded, local, &mut checks)?;
     local::service(loaded, &mut checks)?;
     Ok(checks.report)
 }

@@ -30,7 +30,7 @@ const J_PER_KWH: f64 = 3.6e6;
 const S_PER_H: f64 = 3_600.0;
 
 /// Conditions that are shown also while they do not hold.
-const CONDITIONS: [(&str, &str); 23] = [
+const CONDITIONS: [(&str, &str); 24] = [
     ("line_not_read", "critical"),
     ("journal_fails", "critical"),
     ("disk_stalled", "critical"),
@@ -46,6 +46,7 @@ const CONDITIONS: [(&str, &str); 23] = [
     ("backlog_old", "warning"),
     ("windows_not_compared", "warning"),
     ("clock_unknown", "warning"),
+    ("alarms_fail", "warning"),
     ("configuration_wrong", "warning"),
     ("server_unusable", "warning"),
     ("page_not_reachable", "warning"),
@@ -142,8 +143,17 @@ fn rendered(
         form,
     };
     of_build(&mut lines, served);
-    of_meters(&mut lines, status, (present, totals));
-    of_losses(&mut lines, status);
+    // A counter that begins with 0 and goes on with what the journal has would count all of that again.
+    let nothing = Status {
+        meters: Vec::new(),
+        ..status.clone()
+    };
+    let counted = match present.is_counted {
+        true => status,
+        false => &nothing,
+    };
+    of_meters(&mut lines, counted, (present, totals));
+    of_losses(&mut lines, counted);
     of_delivery(&mut lines, status);
     of_conditions(&mut lines, status);
     if form == Form::OpenMetrics {

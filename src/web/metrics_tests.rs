@@ -91,3 +91,15 @@ fn openmetrics_names_families_without_total_and_ends() {
     assert!(text.contains("# UNIT powerlogger_energy_joules joules\n"));
     assert!(text.contains("\npowerlogger_pulses_total{") && text.ends_with("# EOF\n"));
 }
+
+#[test]
+fn every_condition_may_be_told_by_an_alarm() {
+    use std::collections::BTreeSet;
+
+    use crate::model::{ALARM_WORDS, PULSES_LOST};
+
+    let conditions: BTreeSet<&str> = CONDITIONS.iter().map(|(word, _)| *word).collect();
+    let mut told = BTreeSet::from(ALARM_WORDS);
+    assert!(told.remove(PULSES_LOST), "it is an event, and no condition");
+    assert_eq!(told, conditions);
+}

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod alarm;
 mod backup;
 mod cli_output;
 mod client_faults;
@@ -16,6 +17,7 @@ mod delivery;
 mod disk_faults;
 mod export;
 mod extra_fields;
+mod factors;
 mod fake_influx_management;
 mod fake_influx_store;
 mod gas;
@@ -29,6 +31,7 @@ mod main_job;
 mod mqtt;
 mod packages;
 mod page;
+mod power;
 mod prometheus;
 mod register;
 mod restart;
@@ -42,5 +45,6 @@ mod victoria_metrics;
 mod views;
 mod views_healing;
 mod web;
+mod web_load;
 mod web_readings;
 mod welcome;

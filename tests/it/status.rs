@@ -81,6 +81,8 @@ fn the_hour_does_not_matter() {
         &[
             test_path!("a_meter_that_falls_silent_is_missed_until_it_counts_again"),
             test_path!("a_journal_of_a_day_knows_no_habits"),
+            test_path!("the_daemon_and_the_journal_tell_the_same_energy"),
+            test_path!("power_is_there_while_the_past_is_counted"),
         ],
     );
 }

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::support::daemon::Daemon;
+use crate::support::gpio::{at_other_hours, test_path};
 use crate::support::port::Port;
 use crate::support::program::skip;
 use crate::support::wait::{PATIENCE, wait_for};
@@ -990,4 +991,18 @@ fn what_has_ended_is_kept_for_a_minute_and_not_sent_twice() {
         assert_eq!(growing.header("cache-control"), Some("no-store"), "{path}");
         assert_eq!(growing.header("etag"), None, "{path}");
     }
+}
+
+#[test]
+fn the_hour_does_not_matter() {
+    at_other_hours(
+        test_path!("the_hour_does_not_matter"),
+        &[
+            test_path!("a_day_is_the_sum_of_its_hours_and_what_the_journal_counted"),
+            test_path!("now_is_what_the_meters_do"),
+            test_path!("history_is_what_was_counted_as_fine_as_it_is_wanted"),
+            test_path!("each_minute_is_told_once_also_to_those_who_were_away"),
+            test_path!("what_has_ended_is_kept_for_a_minute_and_not_sent_twice"),
+        ],
+    );
 }

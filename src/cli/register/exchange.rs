@@ -6,8 +6,8 @@ use anyhow::Result;
 use clap::Args;
 use jiff::Timestamp;
 
+use super::entry::{configured, confirm, not_kept, settings};
 use super::said::words;
-use super::{configured, confirm, not_kept, settings};
 use crate::answers::entering::NotKept;
 use crate::answers::exchanging::{self, ExchangeEntry, Exchanged, ExchangedAnswer};
 use crate::cli::names::shell_word;

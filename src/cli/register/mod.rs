@@ -1,15 +1,17 @@
 //! `powerlogger register`: readings of the meters' faces, and how far the count has drifted from them.
 
+mod entry;
 mod exchange;
 mod said;
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::Write;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
+use self::entry::{configured, confirm, not_kept, settings, unwritable};
 use self::exchange::ExchangeArgs;
-use self::said::{tell, why_refused, words};
+use self::said::{tell, words};
 use super::asking::from_daemon;
 use super::names::{meant, shell_word};
 use super::simulated::NOTE;
@@ -20,12 +22,11 @@ use crate::answers::registers::{self, Register};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Loaded, MeterSettings};
 use crate::energy::register::{
-    Drift, MeterFace, NewReading, base, drift, exchanged, has_outdated_digits, outdated_worth,
-    parse_shown,
+    NewReading, base, drift, exchanged, has_outdated_digits, outdated_worth, parse_shown,
 };
 use crate::import::tidy::give_to_owner;
-use crate::journal::{JournalError, Reader};
-use crate::model::{Exchange, Reading};
+use crate::journal::Reader;
+use crate::model::Exchange;
 
 /// Options of `register`.
 #[derive(Debug, Args)]
@@ -182,39 +183,6 @@ fn show_meter(register: &Register, loaded: &Loaded, table: &mut Table) {
     }
 }
 
-fn settings<'a>(loaded: &'a Loaded, name: &str) -> Option<&'a MeterSettings> {
-    let mut meters = loaded.settings.meters.iter();
-    meters.find(|meter| meter.name == name)
-}
-
-/// The configured meter that is meant, and what is configured of it.
-fn configured(wanted: &str, loaded: &Loaded) -> Result<(String, MeterFace)> {
-    let meters = || {
-        loaded
-            .settings
-            .meters
-            .iter()
-            .map(|meter| meter.name.as_str())
-    };
-    let name = meant(wanted, meters());
-    let Some(meter) = settings(loaded, &name) else {
-        let names: Vec<&str> = meters().collect();
-        bail!(
-            "there is no meter \"{wanted}\"; there are {}",
-            names.join(", ")
-        );
-    };
-    let Some(worth) = meter.worth() else {
-        let (unit, key) = (meter.unit.symbol(), meter.worth_key());
-        bail!(
-            "it is not known how many pulses of \"{name}\" are one {unit}: set {key} in its [[meter]] in \
-             powerlogger.toml; it is printed on the meter (imp/{unit})"
-        );
-    };
-    let digits = meter.register_digits;
-    Ok((name, MeterFace { worth, digits }))
-}
-
 fn enter(args: &SetArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     let (name, face) = configured(&args.meter, loaded)?;
     let dir = &loaded.settings.journal.dir;
@@ -252,53 +220,6 @@ fn enter(args: &SetArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) ->
         kept.drift.as_ref(),
         out,
     )
-}
-
-/// Why a reading is not kept, in words.
-fn not_kept(failed: NotKept, name: &str, new: &NewReading) -> anyhow::Error {
-    match failed {
-        NotKept::Refused(refused) => anyhow::Error::msg(why_refused(new, refused)),
-        NotKept::NotHeld => anyhow!(
-            "the journal no longer holds every pulse since {}; read the meter again and leave out --at",
-            time::local(new.at_ns)
-        ),
-        NotKept::Implausible(..) => anyhow!("nothing was kept: {failed}"),
-        NotKept::UnknownMeter => {
-            anyhow!("the journal does not know \"{name}\" yet: start `powerlogger run` first")
-        }
-        NotKept::Journal(failed) => unwritable(failed),
-    }
-}
-
-fn unwritable(failed: JournalError) -> anyhow::Error {
-    match failed.kind() {
-        "read_only" => anyhow::Error::new(failed)
-            .context("nothing was kept: run it as a user who may write to the journal (sudo)"),
-        _ => failed.into(),
-    }
-}
-
-/// Asks whether a reading is right that pulses which were missed do not explain.
-fn confirm(name: &str, reading: &Reading, by: &Drift, out: &mut dyn Write) -> Result<()> {
-    let differs = format!(
-        "{} {} is {} for \"{name}\": {:.3} {} were expected",
-        reading.shown,
-        reading.worth.quantity.symbol(),
-        words(by),
-        by.expected,
-        by.unit.symbol()
-    );
-    if !std::io::stdin().is_terminal() {
-        bail!("nothing was kept: {differs}. If it is what the meter shows, add --yes");
-    }
-    write!(out, "{differs}. Count from it all the same? [y/N] ")?;
-    out.flush()?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    if !matches!(answer.trim(), "y" | "Y" | "yes") {
-        bail!("nothing was kept");
-    }
-    Ok(())
 }
 
 /// Takes the last reading of a meter back.

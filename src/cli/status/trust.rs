@@ -34,6 +34,18 @@ pub(super) fn trust(answer: &StatusAnswer, loaded: &Loaded, paint: Paint) -> Res
         add_meter(meter, status.at_ns, paint, &mut table);
     }
     table.write(out)?;
+    if let Some(alarms) = status
+        .alarms
+        .as_ref()
+        .filter(|alarms| alarms.undelivered > 0)
+    {
+        let undelivered = i64::try_from(alarms.undelivered).unwrap_or(i64::MAX);
+        writeln!(
+            out,
+            "alarms     {} not delivered yet",
+            count(undelivered, "message")
+        )?;
+    }
     to_import(dir, out)?;
     for condition in &answer.conditions {
         let condition = format!("⚠          {}", condition.advice());

@@ -147,6 +147,17 @@ pub(in crate::journal) const MIGRATIONS: &[&str] = &[
     ALTER TABLE register ADD COLUMN exchange TEXT;
     ALTER TABLE register ADD COLUMN serial TEXT;
     ",
+    // What the alarms have told, and what is still to be told: no restart repeats or forgets it.
+    "
+    CREATE TABLE alarm (
+        word TEXT NOT NULL, subject TEXT NOT NULL, severity TEXT NOT NULL, since_ns INTEGER NOT NULL,
+        sentence TEXT NOT NULL, remedy TEXT NOT NULL, PRIMARY KEY (word, subject)) WITHOUT ROWID;
+    CREATE TABLE alarm_event (
+        id INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, is_end INTEGER NOT NULL, word TEXT NOT NULL,
+        subject TEXT NOT NULL, severity TEXT NOT NULL, since_ns INTEGER NOT NULL, sentence TEXT NOT NULL,
+        remedy TEXT NOT NULL, waits_for TEXT NOT NULL);
+    CREATE TABLE alarm_lost (meter TEXT PRIMARY KEY, pulses INTEGER NOT NULL) WITHOUT ROWID;
+    ",
 ];
 
 /// Marks a journal that holds nothing but simulated pulses (and what was imported into it).

@@ -152,6 +152,7 @@ mod tests {
             assert!(reader.tallies().unwrap().is_empty());
             assert!(reader.factors().unwrap().is_empty());
             assert!(reader.mqtt_kept().unwrap().meters.is_empty());
+            assert_eq!(reader.alarm_book().unwrap(), Default::default());
             assert_eq!(reader.elapsed("boot").unwrap(), None);
             assert!(reader.windows(View::Hour, 0, 9).unwrap().is_empty());
             let filled = reader.filled(&jiff::tz::TimeZone::UTC).unwrap();

@@ -153,6 +153,9 @@ fn probe(connection: &Connection) -> Result<(), JournalError> {
         "SELECT max(from_s) FROM factor",
         "SELECT max(pulses) FROM mqtt_meter",
         "SELECT max(length(topic)) FROM mqtt_topic",
+        "SELECT max(since_ns) FROM alarm",
+        "SELECT max(at_ns) FROM alarm_event",
+        "SELECT max(pulses) FROM alarm_lost",
         "SELECT pulses FROM day ORDER BY zone DESC, start_s DESC LIMIT 1",
     ] {
         connection

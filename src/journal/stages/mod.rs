@@ -1,5 +1,6 @@
 //! What is done with the journal while the daemon runs.
 
+pub(super) mod alarm_shelf;
 pub(super) mod backfill;
 mod board_sync;
 mod closing;

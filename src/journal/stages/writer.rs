@@ -13,8 +13,10 @@ use crate::journal::JournalError;
 use crate::journal::db::file::file_in;
 use crate::journal::db::reserve::Reserve;
 use crate::journal::handles::journal::Journal;
+use crate::journal::handles::reader::Reader;
 use crate::journal::ids::IdRanges;
 use crate::journal::refusal::Refusal;
+use crate::journal::stages::alarm_shelf::AlarmShelf;
 use crate::journal::stages::backfill::Backfill;
 use crate::journal::stages::factor_note::FactorNote;
 use crate::journal::stages::marks::Marks;
@@ -64,6 +66,8 @@ pub struct Writer {
     pub(super) intake: Arc<Intake>,
     pub(super) marks: Arc<Marks>,
     pub(super) outbox: Arc<Outbox>,
+    /// None: nobody is told of alarms.
+    alarms: Option<Arc<AlarmShelf>>,
     pub(super) clock: Arc<dyn Clock>,
     // Settings.
     pub(super) settings: JournalSettings,
@@ -129,6 +133,7 @@ impl Writer {
             watched_kept: None,
             journal,
             outbox: Arc::new(Outbox::waking(Arc::clone(&intake))),
+            alarms: None,
             intake,
             marks,
             clock,
@@ -153,6 +158,16 @@ impl Writer {
     /// Where delivery leaves what is to be kept.
     pub fn outbox(&self) -> Arc<Outbox> {
         Arc::clone(&self.outbox)
+    }
+
+    /// What the alarms leave on the shelf is kept from here on; what the journal has of them lies there.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn keep_alarms_of(&mut self, shelf: Arc<AlarmShelf>) -> Result<(), JournalError> {
+        shelf.opened(Reader::open(self.journal.dir())?.alarm_book()?);
+        self.alarms = Some(shelf);
+        Ok(())
     }
 
     /// The journal it writes.
@@ -188,6 +203,7 @@ impl Writer {
         let watched = self.intake.watched();
         self.commit(true)?;
         self.keep_delivery(true)?;
+        self.keep_alarms()?;
         // What is not durable yet is counted by the next run.
         while self.count_windows(self.marks.now().durable)? {}
         if let Some(kept) = self.intake.elapsed() {
@@ -223,6 +239,7 @@ impl Writer {
         if save_due {
             self.saved_ns = now_ns;
         }
+        self.keep_alarms()?;
         self.marks.sure(watched.sure_ns);
         self.keep_elapsed(now_ns)?;
         if self.pruning || now_ns - self.looked_ns >= RETENTION_LOOK_NS {
@@ -296,6 +313,21 @@ impl Writer {
         if let Some(delivered) = news.delivered {
             self.delivered = delivered;
         }
+        self.marks
+            .committed(self.journal.newest(), false, self.clock.mono_ns());
+        Ok(())
+    }
+
+    /// Keeps what the alarms have left, if they have.
+    fn keep_alarms(&mut self) -> Result<(), JournalError> {
+        let Some(shelf) = &self.alarms else {
+            return Ok(());
+        };
+        let Some((version, book)) = shelf.to_keep() else {
+            return Ok(());
+        };
+        self.journal.keep_alarms(&book)?;
+        shelf.kept(version);
         self.marks
             .committed(self.journal.newest(), false, self.clock.mono_ns());
         Ok(())

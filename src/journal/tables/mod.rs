@@ -1,5 +1,6 @@
 //! What is in the file, table by table: written and read.
 
+pub(super) mod alarms;
 pub(super) mod check;
 pub(super) mod compared;
 pub(super) mod confirmed;

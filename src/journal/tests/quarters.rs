@@ -139,10 +139,13 @@ fn make_older(bench: Bench) -> tempfile::TempDir {
         .unwrap()
         .execute_batch(
             "DROP TABLE quarter; DROP TABLE day; DROP TABLE zone; DROP TABLE factor;
+             DROP TABLE mqtt_meter; DROP TABLE mqtt_topic;
              ALTER TABLE register DROP COLUMN unit;
              ALTER TABLE register DROP COLUMN digits;
              ALTER TABLE register DROP COLUMN exchange;
              ALTER TABLE register DROP COLUMN serial;
+             DROP TABLE mqtt_meter; DROP TABLE mqtt_topic;
+             DROP TABLE alarm; DROP TABLE alarm_event; DROP TABLE alarm_lost;
              ALTER TABLE window DROP COLUMN shortest_gap_ms;
              ALTER TABLE window DROP COLUMN longest_gap_ms;
              DELETE FROM journal WHERE key = 'quarters_from_s';

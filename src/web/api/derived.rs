@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::answers::overview::HouseEnergy;
 use crate::energy::derived::Balance;
 use crate::model::{Quantity, Role};
+use crate::web::present::{Present, PresentMeter};
 use crate::web::worth_sums::WorthSums;
 
 /// Pulses, and what they mean: in watt-hours where that is electric energy, and in the meter's unit.
@@ -48,17 +49,38 @@ pub(super) struct Derived {
 }
 
 impl Derived {
-    pub(super) fn of(balance: &Balance, roles: &[Role]) -> Derived {
+    /// Of what all meters have counted; `why`: why there are no sums of several meters.
+    pub(super) fn of(balance: &Balance, why: Option<&'static str>) -> Derived {
+        if why == Some(WORTH_UNKNOWN) {
+            return Derived {
+                house: HouseEnergy::default(),
+                meters_disagree: false,
+                why,
+            };
+        }
         Derived {
             house: HouseEnergy::of(balance),
             meters_disagree: balance.disagreement().is_some(),
-            why: why(roles),
+            why,
         }
     }
 }
 
-/// Why there are no sums of several meters; None: there are.
-pub(super) fn why(roles: &[Role]) -> Option<&'static str> {
+/// Of a meter of the house it is not known what a pulse is worth: without it the house would be another one.
+pub(super) const WORTH_UNKNOWN: &str = "pulse_worth_unknown";
+
+/// Why there are no sums of these meters; None: there are.
+pub(super) fn why_of(present: &Present) -> Option<&'static str> {
+    let is_unknown = |meter: &PresentMeter| meter.role.is_some() && meter.worth.is_none();
+    let unknown = present.meters.iter().any(is_unknown);
+    match why(&present.roles()) {
+        None | Some("one_meter") if unknown => Some(WORTH_UNKNOWN),
+        why => why,
+    }
+}
+
+/// The same by what they are to the house alone.
+fn why(roles: &[Role]) -> Option<&'static str> {
     let has = |role| roles.contains(&role);
     match (has(Role::Import), has(Role::Export), has(Role::Generation)) {
         (true, true, true) => None,

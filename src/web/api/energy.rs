@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::derived::{Count, Derived, why};
+use super::derived::{Count, Derived, why_of};
 use super::ended::Caching;
 use super::head::{Head, rfc3339};
 use super::meter_head::MeterHead;
@@ -346,7 +346,7 @@ impl EnergySpan {
     ) -> EnergySpan {
         let from_s = parts.starts_s.first().copied().unwrap_or(now_s);
         let to_s = parts.starts_s.last().copied().unwrap_or(now_s);
-        let roles = present.roles();
+        let why = why_of(present);
         let passed_s = (now_s.min(to_s) - from_s.max(first_s.unwrap_or(now_s))).max(0);
         let balance_of = |worth: &dyn Fn(&EnergyMeter) -> WorthSums| {
             let mut balance = Balance::default();
@@ -372,7 +372,7 @@ impl EnergySpan {
             let sums = by_part
                 .iter()
                 .map(|balance| of(balance).map(|kwh| kwh * 1_000.0));
-            why(&roles).is_none().then(|| sums.collect())
+            why.is_none().then(|| sums.collect())
         };
         let whole = balance_of(&|meter| WorthSums::of_all(&meter.worth));
         EnergySpan {
@@ -388,7 +388,7 @@ impl EnergySpan {
                     .all(|meter| meter.total.watched_s + EDGES_S >= passed_s),
             house_wh: wh(Balance::house_kwh),
             self_wh: wh(Balance::self_consumption_kwh),
-            derived: Derived::of(&whole, &roles),
+            derived: Derived::of(&whole, why),
             money: None,
             starts_s: parts.starts_s,
             meters,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::derived::{Count, Derived};
+use super::derived::{Count, Derived, WORTH_UNKNOWN};
 use super::head::{Head, rfc3339};
 use super::health::Health;
 use super::meter_head::MeterHead;
@@ -149,7 +149,6 @@ impl Now {
             now_s - day.from_s.max(day.since_s.unwrap_or(now_s))
         });
         let is_whole = |meter: &NowMeter| meter.today.watched_s + EDGES_S >= passed_s;
-        let roles = present.roles();
         Now {
             head: source.head(now_ns, status.simulated),
             site: source.site(),
@@ -159,10 +158,10 @@ impl Now {
                 from: rfc3339(WallNs::of_s(day.map_or(now_s, |day| day.from_s))),
                 to: rfc3339(WallNs::of_s(day.map_or(now_s, |day| day.to_s))),
                 complete: day.is_some() && meters.iter().all(is_whole),
-                derived: Derived::of(&balance, &roles),
+                derived: Derived::of(&balance, super::derived::why_of(&present)),
                 money: None,
             },
-            flow: Flow::of(&present, &roles),
+            flow: Flow::of(&present),
             meters,
             health: None,
         }
@@ -238,7 +237,8 @@ fn is_unread(meter: &PresentMeter) -> bool {
 }
 
 impl Flow {
-    fn of(present: &Present, roles: &[Role]) -> Flow {
+    fn of(present: &Present) -> Flow {
+        let why = super::derived::why_of(present);
         let meters: Vec<_> = present
             .meters
             .iter()
@@ -252,6 +252,20 @@ impl Flow {
             house,
             self_consumption,
         } = live_power(&meters, present.now_ns);
+        // What one meter of a role shows is not that of all.
+        let is_known = |role: Role| {
+            let mut meters = present.meters.iter();
+            !meters.any(|meter| meter.role == Some(role) && meter.worth.is_none())
+        };
+        let [import, export, generation] = [
+            (import, Role::Import),
+            (export, Role::Export),
+            (generation, Role::Generation),
+        ]
+        .map(|(power, role)| power.filter(|_| is_known(role)));
+        let self_consumption =
+            self_consumption.filter(|_| is_known(Role::Export) && is_known(Role::Generation));
+        let house = house.filter(|_| why != Some(WORTH_UNKNOWN));
         let watts =
             |power: Option<MeanPower>| power.map(|power| rounded(Quantity::WattHours, power.w));
         Flow {
@@ -261,7 +275,7 @@ impl Flow {
             generation_w: watts(generation),
             self_w: watts(self_consumption),
             house_w: watts(house),
-            why: super::derived::why(roles).or_else(|| match house {
+            why: why.or_else(|| match house {
                 Some(_) => None,
                 None if present.meters.iter().any(is_unread) => Some("not_watched"),
                 None => Some("too_few_pulses"),

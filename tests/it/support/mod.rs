@@ -17,6 +17,7 @@ pub mod disk;
 pub mod fake_influx;
 pub mod gpio;
 pub mod grafana;
+pub mod hooks;
 pub mod influxd;
 pub mod management_cases;
 pub(crate) mod mosquitto;

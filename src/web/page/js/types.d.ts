@@ -72,7 +72,7 @@ export interface Meter extends MeterHead {
 }
 export interface Meters extends Head { can_write: boolean; meters: Meter[] }
 export interface Status {
-  at_ns: number; simulated: boolean; journal_bytes: number; journal_pulses: number; waiting: number; clock: { trust: string; holding: boolean } | null; running: boolean | null;
+  at_ns: number; simulated: boolean; journal_bytes: number; journal_pulses: number; journal_opened: number; waiting: number; clock: { trust: string; holding: boolean } | null; running: boolean | null;
   journal_dir: string; to_import: string[]; version?: string | null; commit?: string | null; started_ns?: number | null; written_bytes?: number | null;
   meters: { name: string; is_configured: boolean; line: { is_read: boolean; since_ns: number | null; why: string } | null }[];
   delivery: {

@@ -2,6 +2,7 @@
 
 import { get, url } from "../api.js";
 import { el, fill, say, svg } from "../dom.js";
+import { later } from "../later.js";
 import { clock, dateTime, shortDay, span } from "../moment.js";
 import { amount, count, milliOf, plain, rate, registerDigits, symbol } from "../number.js";
 import { isAborted, problemCard } from "../problem.js";
@@ -75,7 +76,9 @@ export function metersView(place) {
     const at = el("div", { class: "reading-place" }, open);
     open.addEventListener("click", async () => {
       // Its code comes when it is first needed.
-      const { readingForm } = await import("../reading.js");
+      const failed = (/** @type {unknown} */ why) => fill(at, problemCard(why, () => fill(at, open)));
+      const { readingForm } = (await later(() => import("../reading.js")).catch(failed)) ?? {};
+      if (!readingForm) return;
       entering += 1;
       const done = () => {
         entering -= 1;

@@ -1,0 +1,695 @@
+//! The stage with a virtual clock, a real journal, and receivers that fail: none lost, none twice.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::alarm::sink::SinkError;
+use crate::clock::VirtualClock;
+use crate::config::{JournalSettings, QuietHours};
+use crate::intake::{Intake, PULSES_MAX};
+use crate::journal::{Journal, Marks, Reader, Writer};
+use crate::live::{JournalPhase, LineLive};
+use crate::model::{LineNow, Loss, LossCause, Notice, WallNs};
+
+/// 2026-07-01T12:00:00Z.
+const NOON: WallNs = WallNs::of_s(1_782_907_200);
+
+/// What receivers were told, and how they behave; it outlives the stages.
+#[derive(Debug, Default)]
+struct Outside {
+    /// By receiver: the messages that it took.
+    told: BTreeMap<String, Vec<AlarmMessage>>,
+    /// Receivers that refuse, with the pause that they ask for.
+    refusing: BTreeMap<String, Option<Duration>>,
+    tries: usize,
+}
+
+type Shared = Arc<Mutex<Outside>>;
+
+#[derive(Debug)]
+struct FakeSink {
+    name: String,
+    outside: Shared,
+}
+
+impl AlarmSink for FakeSink {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn send(&mut self, message: &AlarmMessage) -> Result<(), SinkError> {
+        let mut outside = self.outside.lock().unwrap();
+        outside.tries += 1;
+        if let Some(pause) = outside.refusing.get(&self.name) {
+            return Err(SinkError {
+                why: "refused".to_owned(),
+                retry_after: *pause,
+            });
+        }
+        let told = outside.told.entry(self.name.clone()).or_default();
+        told.push(message.clone());
+        Ok(())
+    }
+}
+
+/// One run of the daemon, as far as alarms go.
+struct Run {
+    board: Arc<Board>,
+    feed: Arc<AlarmFeed>,
+    shelf: Arc<AlarmShelf>,
+    intake: Arc<Intake>,
+    writer: Option<Writer>,
+    stage: AlarmStage,
+}
+
+struct World {
+    dir: tempfile::TempDir,
+    clock: VirtualClock,
+    outside: Shared,
+    settings: AlarmSettings,
+    receivers: Vec<&'static str>,
+    wrong: bool,
+    lost: u64,
+    run: Run,
+}
+
+fn hook(service: &str) -> crate::config::WebhookSettings {
+    let text = format!("[[webhook]]\nservice = \"{service}\"\nurl = \"http://127.0.0.1:9\"\n");
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("powerlogger.toml"), text).unwrap();
+    let options = crate::config::LoadOptions {
+        config_dir: Some(dir.path().to_owned()),
+        simulated: false,
+        simulated_dir: false,
+        queue_dir: None,
+        env: BTreeMap::new(),
+        cwd: dir.path().to_owned(),
+    };
+    let loaded = crate::config::load(&options).unwrap();
+    loaded.settings.alarms.webhooks[0].clone()
+}
+
+fn settings() -> AlarmSettings {
+    AlarmSettings {
+        after_s: 60,
+        clear_after_s: 300,
+        wakes_if_critical: true,
+        // It only says that there is somebody to tell: the receivers are fakes.
+        webhooks: vec![hook("a")],
+        ..AlarmSettings::default()
+    }
+}
+
+fn begin(
+    dir: &Path,
+    clock: &VirtualClock,
+    outside: &Shared,
+    settings: &AlarmSettings,
+    receivers: &[&'static str],
+) -> Run {
+    let board = Arc::new(Board::default());
+    let feed = Arc::new(AlarmFeed::new(settings.clone()));
+    let intake = Arc::new(Intake::new(PULSES_MAX, Arc::clone(&board)));
+    let shelf = Arc::new(AlarmShelf::new(Arc::clone(&intake)));
+    let (names, outside) = (receivers.to_vec(), Arc::clone(outside));
+    let make = move |_: &AlarmSettings| {
+        let sinks = names.iter().map(|name| -> Box<dyn AlarmSink> {
+            Box::new(FakeSink {
+                name: (*name).to_owned(),
+                outside: Arc::clone(&outside),
+            })
+        });
+        sinks.collect()
+    };
+    let site = AlarmSite {
+        name: None,
+        zone: TimeZone::UTC,
+    };
+    let stage = AlarmStage::new(
+        Arc::clone(&feed),
+        Arc::clone(&shelf),
+        Arc::clone(&board),
+        Arc::new(clock.clone()),
+        site,
+        Box::new(make),
+    );
+    let mut run = Run {
+        board,
+        feed,
+        shelf,
+        intake,
+        writer: None,
+        stage,
+    };
+    run.open(dir, clock);
+    run
+}
+
+impl Run {
+    fn open(&mut self, dir: &Path, clock: &VirtualClock) {
+        let names = ["Import".to_owned()];
+        let journal = Journal::open(dir, &names, "boot", clock.wall_ns()).unwrap();
+        let marks = Arc::new(Marks::at(journal.newest()));
+        let settings = JournalSettings {
+            dir: dir.to_owned(),
+            sync_interval_ms: 1_000,
+            max_bytes: 1 << 30,
+            raw_retention_d: 30,
+        };
+        let intake = Arc::clone(&self.intake);
+        let clock: Arc<dyn Clock> = Arc::new(clock.clone());
+        let mut writer = Writer::new(journal, intake, marks, clock, settings, None).unwrap();
+        writer.keep_alarms_of(Arc::clone(&self.shelf)).unwrap();
+        let phase = JournalPhase::Open;
+        self.board.publish_journal(|journal| journal.phase = phase);
+        self.board.publish_capture(|capture| {
+            let is_read = LineNow {
+                since_ns: NOON,
+                why: None,
+            };
+            capture.lines = vec![LineLive::new("Import", is_read)];
+        });
+        self.writer = Some(writer);
+    }
+}
+
+impl World {
+    fn new(settings: AlarmSettings, receivers: &[&'static str]) -> World {
+        let dir = match tempfile::tempdir_in("/dev/shm") {
+            Ok(dir) => dir,
+            Err(_) => tempfile::tempdir().unwrap(),
+        };
+        let (clock, outside) = (VirtualClock::at(NOON), Shared::default());
+        let run = begin(dir.path(), &clock, &outside, &settings, receivers);
+        World {
+            dir,
+            clock,
+            outside,
+            settings,
+            receivers: receivers.to_vec(),
+            wrong: false,
+            lost: 0,
+            run,
+        }
+    }
+
+    /// The board as things are, looked at.
+    fn look(&mut self) {
+        let notice = Notice::PageNotReachable("the port is in use".to_owned());
+        let notices = self.wrong.then_some(notice);
+        let board = &self.run.board;
+        board.set_notices(notices.into_iter().collect());
+        let lost = self.lost;
+        board.publish_meters(|meters| {
+            let losses = &mut meters.entry("Import").losses;
+            losses.remove(&LossCause::MemoryFull);
+            if lost > 0 {
+                losses.insert(LossCause::MemoryFull, Loss::at(lost, NOON));
+            }
+        });
+        let now = (self.clock.mono_ns(), self.clock.wall_ns());
+        self.run.feed.look(board, now);
+    }
+
+    fn step(&mut self) -> Duration {
+        self.look();
+        self.run.stage.step().1
+    }
+
+    /// Everything that is to be done now is done, and kept.
+    fn settle(&mut self) {
+        for _ in 0..50 {
+            let wait = self.step();
+            if let Some(writer) = &mut self.run.writer {
+                writer.step();
+            }
+            let is_kept = self.run.stage.unkept_ns(self.clock.mono_ns()) == 0;
+            if wait > Duration::ZERO && is_kept && self.step() > Duration::ZERO {
+                return;
+            }
+        }
+        panic!("it does not settle");
+    }
+
+    /// So many seconds pass, looked at as often as the stage asks to, and every five seconds.
+    fn pass(&mut self, seconds: i64) {
+        for _ in 0..seconds / 5 {
+            self.clock.advance(5 * NS_PER_S);
+            self.settle();
+        }
+    }
+
+    /// The process dies, and another begins.
+    fn reboot(&mut self) {
+        self.run.writer = None;
+        let wall_ns = self.clock.wall_ns();
+        self.clock.boot(wall_ns);
+        self.run = begin(
+            self.dir.path(),
+            &self.clock,
+            &self.outside,
+            &self.settings,
+            &self.receivers,
+        );
+    }
+
+    /// What a receiver was told: `+` or `-` and the word, in order; messages between bars.
+    fn told(&self, receiver: &str) -> String {
+        let outside = self.outside.lock().unwrap();
+        let Some(messages) = outside.told.get(receiver) else {
+            return String::new();
+        };
+        let messages = messages.iter().map(|message| {
+            let events = message.events.iter().map(|event| {
+                let sign = if event.is_end { "-" } else { "+" };
+                format!("{sign}{}", event.alarm.word)
+            });
+            events.collect::<Vec<_>>().join(" ")
+        });
+        messages.collect::<Vec<_>>().join(" | ")
+    }
+
+    fn refuse(&self, receiver: &str, refuses: Option<Option<Duration>>) {
+        let mut outside = self.outside.lock().unwrap();
+        match refuses {
+            Some(pause) => drop(outside.refusing.insert(receiver.to_owned(), pause)),
+            None => drop(outside.refusing.remove(receiver)),
+        }
+    }
+
+    fn kept(&self) -> AlarmBook {
+        let reader = Reader::open(self.dir.path()).unwrap();
+        reader.alarm_book().unwrap()
+    }
+}
+
+#[test]
+fn a_beginning_and_an_end_are_told_once_over_reboots() {
+    let mut world = World::new(settings(), &["a"]);
+    world.wrong = true;
+    world.pass(50);
+    assert_eq!(world.told("a"), "");
+    world.pass(20);
+    assert_eq!(world.told("a"), "+page_not_reachable");
+    assert_eq!(world.kept().standing.len(), 1);
+    assert!(world.kept().waiting.is_empty());
+    world.reboot();
+    world.pass(600);
+    assert_eq!(world.told("a"), "+page_not_reachable");
+    world.wrong = false;
+    world.pass(200);
+    world.reboot();
+    world.pass(200);
+    assert_eq!(world.told("a"), "+page_not_reachable", "it begins anew");
+    world.pass(200);
+    assert_eq!(world.told("a"), "+page_not_reachable | -page_not_reachable");
+    assert!(world.kept().standing.is_empty());
+}
+
+#[test]
+fn nothing_is_told_before_it_is_kept_unless_the_disk_takes_too_long() {
+    let mut world = World::new(settings(), &["a"]);
+    world.pass(5);
+    world.wrong = true;
+    world.step();
+    world.clock.advance(60 * NS_PER_S);
+    for _ in 0..5 {
+        let wait = world.step();
+        assert!(wait <= Duration::from_millis(50), "{wait:?}");
+    }
+    assert_eq!(world.told("a"), "", "the writer has not come by");
+    world.clock.advance(5 * NS_PER_S);
+    world.step();
+    assert_eq!(world.told("a"), "+page_not_reachable", "a disk that fails");
+}
+
+#[test]
+fn what_was_not_told_is_told_by_the_next_run() {
+    let mut world = World::new(settings(), &["a", "b"]);
+    world.refuse("a", Some(None));
+    world.wrong = true;
+    world.pass(70);
+    assert_eq!(
+        (world.told("a"), world.told("b").len()),
+        (String::new(), 19)
+    );
+    world.reboot();
+    world.refuse("a", None);
+    world.settle();
+    assert_eq!(world.told("a"), "+page_not_reachable");
+    assert_eq!(world.told("b"), "+page_not_reachable");
+}
+
+#[test]
+fn a_receiver_that_fails_is_a_condition_that_others_hear_of() {
+    let mut world = World::new(settings(), &["a", "b"]);
+    world.refuse("a", Some(None));
+    world.wrong = true;
+    world.pass(60);
+    world.pass(180);
+    let b = world.told("b");
+    assert_eq!(b, "+page_not_reachable | +alarms_fail");
+    let shown = world.run.board.snapshot().alarms.unwrap();
+    assert_eq!(shown.failing, [("a".to_owned(), "refused".to_owned())]);
+    assert_eq!(shown.undelivered, 1, "not the one about itself");
+    world.refuse("a", None);
+    world.pass(400);
+    assert_eq!(
+        world.told("a"),
+        "+page_not_reachable",
+        "nothing about itself"
+    );
+    assert_eq!(world.told("b"), format!("{b} | -alarms_fail"));
+    assert!(
+        world
+            .run
+            .board
+            .snapshot()
+            .alarms
+            .unwrap()
+            .failing
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_receiver_is_left_alone_for_as_long_as_it_asks() {
+    let mut world = World::new(settings(), &["a"]);
+    world.refuse("a", Some(Some(Duration::from_secs(300))));
+    world.wrong = true;
+    world.pass(65);
+    let tries = || world.outside.lock().unwrap().tries;
+    assert_eq!(tries(), 1);
+    world.pass(250);
+    assert_eq!(world.outside.lock().unwrap().tries, 1);
+    world.refuse("a", None);
+    world.pass(60);
+    assert_eq!(world.told("a"), "+page_not_reachable");
+}
+
+#[test]
+fn failures_are_tried_ever_more_rarely() {
+    let mut world = World::new(settings(), &["a"]);
+    world.refuse("a", Some(None));
+    world.wrong = true;
+    world.pass(3_600);
+    let tries = world.outside.lock().unwrap().tries;
+    assert!((50..80).contains(&tries), "{tries} tries in an hour");
+}
+
+#[test]
+fn quiet_hours_and_a_digest() {
+    let at = |hour| jiff::civil::Time::new(hour, 0, 0, 0).unwrap();
+    let quiet = QuietHours {
+        from: at(12),
+        to: at(13),
+    };
+    let mut world = World::new(
+        AlarmSettings {
+            quiet_hours: Some(quiet),
+            ..settings()
+        },
+        &["a"],
+    );
+    world.wrong = true;
+    world.pass(100);
+    world.wrong = false;
+    world.pass(400);
+    assert_eq!(world.told("a"), "");
+    world.lost = 3;
+    world.pass(5);
+    assert_eq!(world.told("a"), "+pulses_lost", "it is critical");
+    world.reboot();
+    world.pass(3_600 - 510);
+    assert_eq!(world.told("a"), "+pulses_lost");
+    world.pass(70);
+    assert_eq!(
+        world.told("a"),
+        "+pulses_lost | +page_not_reachable -page_not_reachable -pulses_lost"
+    );
+}
+
+#[test]
+fn what_comes_within_the_time_of_a_digest_is_one_message() {
+    let mut world = World::new(
+        AlarmSettings {
+            digest_s: 900,
+            ..settings()
+        },
+        &["a"],
+    );
+    world.wrong = true;
+    world.pass(100);
+    world.wrong = false;
+    world.pass(850);
+    assert_eq!(world.told("a"), "");
+    world.pass(20);
+    assert_eq!(world.told("a"), "+page_not_reachable -page_not_reachable");
+}
+
+#[test]
+fn losses_are_told_at_once_and_those_of_a_kill_by_the_next_run() {
+    let mut world = World::new(settings(), &["a"]);
+    world.lost = 7;
+    world.pass(10);
+    assert_eq!(world.told("a"), "", "they are known");
+    world.lost = 8;
+    world.settle();
+    assert_eq!(world.told("a"), "+pulses_lost");
+    world.pass(310);
+    world.lost = 20;
+    world.reboot();
+    world.settle();
+    assert_eq!(
+        world.told("a"),
+        "+pulses_lost | -pulses_lost | +pulses_lost"
+    );
+    let outside = world.outside.lock().unwrap();
+    let last = outside.told["a"].last().unwrap();
+    assert_eq!(last.events[0].alarm.sentence, "Import: 12 pulses are lost");
+}
+
+#[test]
+fn a_journal_that_does_not_open_is_told_although_nothing_is_known() {
+    let mut world = World::new(settings(), &["a"]);
+    // As if it had not been opened.
+    world.run.shelf = Arc::new(AlarmShelf::new(Arc::clone(&world.run.intake)));
+    let make = {
+        let outside = Arc::clone(&world.outside);
+        move |_: &AlarmSettings| -> Vec<Box<dyn AlarmSink>> {
+            vec![Box::new(FakeSink {
+                name: "a".to_owned(),
+                outside: Arc::clone(&outside),
+            })]
+        }
+    };
+    world.run.stage = AlarmStage::new(
+        Arc::clone(&world.run.feed),
+        Arc::clone(&world.run.shelf),
+        Arc::clone(&world.run.board),
+        Arc::new(world.clock.clone()),
+        AlarmSite {
+            name: None,
+            zone: TimeZone::UTC,
+        },
+        Box::new(make),
+    );
+    world.run.writer = None;
+    let phase = JournalPhase::Opening {
+        since_ns: 0,
+        refused: Some("read_only"),
+    };
+    world
+        .run
+        .board
+        .publish_journal(|journal| journal.phase = phase);
+    for _ in 0..40 {
+        world.clock.advance(5 * NS_PER_S);
+        while world.step() == Duration::ZERO {}
+    }
+    assert_eq!(world.told("a"), "+journal_fails");
+    // It opens, and what was told is kept there.
+    let phase = JournalPhase::Open;
+    let dir = world.dir.path().to_owned();
+    world.run.open(&dir, &world.clock);
+    world
+        .run
+        .board
+        .publish_journal(|journal| journal.phase = phase);
+    world.pass(310);
+    assert_eq!(world.told("a"), "+journal_fails | -journal_fails");
+    assert_eq!(world.kept().standing.len(), 0);
+}
+
+#[test]
+fn a_receiver_with_a_mistake_is_waited_for_and_one_that_is_gone_is_not() {
+    let mut world = World::new(settings(), &["a", "b"]);
+    world.refuse("a", Some(None));
+    world.wrong = true;
+    world.pass(70);
+    let wrong = AlarmSettings {
+        left_out: vec!["a".to_owned()],
+        webhooks: Vec::new(),
+        ..settings()
+    };
+    (world.settings, world.receivers) = (wrong, vec!["b"]);
+    world.reboot();
+    world.pass(10);
+    assert_eq!(world.kept().waiting.len(), 1);
+    world.refuse("a", None);
+    (world.settings, world.receivers) = (settings(), vec!["a", "b"]);
+    world.reboot();
+    world.settle();
+    assert_eq!(world.told("a"), "+page_not_reachable");
+    world.refuse("b", Some(None));
+    world.wrong = false;
+    world.pass(310);
+    assert_eq!(world.kept().waiting.len(), 1);
+    world.receivers = vec!["a"];
+    world.reboot();
+    world.settle();
+    assert!(world.kept().waiting.is_empty());
+}
+
+#[test]
+fn settings_that_change_hold_at_once() {
+    let mut world = World::new(AlarmSettings::default(), &["a"]);
+    world.wrong = true;
+    world.pass(100);
+    assert_eq!(world.told("a"), "");
+    world.run.feed.use_settings(&settings());
+    world.pass(70);
+    assert_eq!(world.told("a"), "+page_not_reachable");
+    let none = AlarmSettings {
+        except: vec!["page_not_reachable"],
+        ..settings()
+    };
+    world.run.feed.use_settings(&none);
+    world.wrong = false;
+    world.pass(400);
+    assert_eq!(world.told("a"), "+page_not_reachable");
+    assert!(world.kept().standing.is_empty());
+}
+
+#[test]
+fn nothing_is_done_while_nothing_happens() {
+    let mut world = World::new(settings(), &["a"]);
+    world.settle();
+    let kept = world.run.stage.put.1;
+    for _ in 0..100 {
+        world.clock.advance(5 * NS_PER_S);
+        assert_eq!(world.step(), IDLE);
+    }
+    assert_eq!(world.run.stage.put.1, kept, "nothing is written");
+    let version = world.run.feed.now().version;
+    world.step();
+    assert_eq!(world.run.feed.now().version, version, "nothing wakes it");
+}
+
+/// What may happen in between.
+#[derive(Debug, Clone, Copy)]
+enum Op {
+    Wrong(bool),
+    Lose,
+    Pass(i64),
+    Step,
+    Write,
+    Kill,
+    Refuse(bool),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        any::<bool>().prop_map(Op::Wrong),
+        Just(Op::Lose),
+        (1i64..400).prop_map(Op::Pass),
+        Just(Op::Step),
+        Just(Op::Step),
+        Just(Op::Write),
+        Just(Op::Write),
+        Just(Op::Kill),
+        any::<bool>().prop_map(Op::Refuse),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Killed between any two steps, with a receiver that comes and goes: each alarm that began is told, and its end,
+    /// in turns; a repetition has the number of what it repeats.
+    #[test]
+    fn none_is_lost_and_none_is_told_twice(ops in prop::collection::vec(op(), 1..50)) {
+        let mut world = World::new(settings(), &["a"]);
+        world.settle();
+        for op in ops {
+            match op {
+                Op::Wrong(wrong) => world.wrong = wrong,
+                Op::Lose => world.lost += 1,
+                Op::Pass(seconds) => {
+                    world.clock.advance(seconds * NS_PER_S);
+                    // The writer comes by in time: a disk that fails is another test.
+                    world.step();
+                    world.run.writer.as_mut().unwrap().step();
+                }
+                Op::Step => drop(world.step()),
+                Op::Write => drop(world.run.writer.as_mut().unwrap().step()),
+                Op::Kill => world.reboot(),
+                Op::Refuse(refuses) => world.refuse("a", refuses.then_some(None)),
+            }
+        }
+        world.refuse("a", None);
+        world.pass(400);
+        world.wrong = true;
+        world.pass(70);
+        world.wrong = false;
+        world.pass(400);
+        let outside = world.outside.lock().unwrap();
+        let events = outside.told["a"].iter().flat_map(|message| &message.events);
+        let mut by_word: BTreeMap<String, BTreeMap<i64, bool>> = BTreeMap::new();
+        for event in events {
+            let ids = by_word.entry(event.alarm.word.clone()).or_default();
+            if let Some(before) = ids.insert(event.id, event.is_end) {
+                prop_assert_eq!(before, event.is_end, "one number, one event");
+            }
+        }
+        for (word, ids) in &by_word {
+            for (n, is_end) in ids.values().enumerate() {
+                prop_assert_eq!(*is_end, n % 2 == 1, "{}: {:?}", word, ids);
+            }
+            prop_assert_eq!(ids.len() % 2, 0, "{} has ended", word);
+        }
+        prop_assert!(by_word.contains_key("page_not_reachable"));
+        let kept = Reader::open(world.dir.path()).unwrap().alarm_book().unwrap();
+        prop_assert!(kept.waiting.is_empty() && kept.standing.is_empty());
+        prop_assert_eq!(kept.lost["Import"], world.lost);
+        prop_assert_eq!(by_word.contains_key("pulses_lost"), world.lost > 0);
+    }
+}
+
+#[test]
+fn no_number_is_given_twice_also_where_the_clock_is_set_back() {
+    let mut world = World::new(
+        AlarmSettings {
+            clear_after_s: 0,
+            ..settings()
+        },
+        &["a"],
+    );
+    for _ in 0..3 {
+        world.lost += 1;
+        world.settle();
+        world.reboot();
+        world.clock.jump_wall(-3_600 * NS_PER_S);
+    }
+    let outside = world.outside.lock().unwrap();
+    let events = outside.told["a"].iter().flat_map(|message| &message.events);
+    let ids: Vec<i64> = events.map(|event| event.id).collect();
+    assert!(
+        ids.len() >= 3 && ids.windows(2).all(|two| two[0] < two[1]),
+        "{ids:?}"
+    );
+}

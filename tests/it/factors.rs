@@ -1,0 +1,113 @@
+//! A meter is counted with another imp_per_kwh after a restart: today's energy and the counters of `/metrics` keep what pulses
+//! were worth, and never fall. With the true binary on a simulated house.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on may panic"
+)]
+
+use std::cell::Cell;
+use std::fs;
+
+use crate::support::daemon::Daemon;
+use crate::support::port::Port;
+use crate::web::{get, over_tcp};
+
+/// It begins so that no local day ends while it runs.
+const SIMULATE: [&str; 4] = [
+    "--simulate",
+    "--from=2026-06-20T06:00:00Z",
+    "--speed",
+    "200",
+];
+
+fn config(port: u16, imp_per_kwh: u32) -> String {
+    format!(
+        "[[meter]]\nname = \"Generate\"\nline = 21\nimp_per_kwh = {imp_per_kwh}\n[site]\ntime_zone = \"UTC\"\n\
+         [web]\nlisten = \"127.0.0.1:{port}\"\n"
+    )
+}
+
+/// Pulses and joules that `/metrics` counts.
+fn counted(port: u16) -> Option<(f64, f64)> {
+    let metrics = over_tcp(port, &get("/metrics")).text();
+    let series = |name: &str| {
+        let start = format!("powerlogger_{name}{{meter=\"Generate\"}} ");
+        let mut lines = metrics.lines();
+        lines.find_map(|line| line.strip_prefix(&start)?.parse::<f64>().ok())
+    };
+    series("pulses_total").zip(series("energy_joules_total"))
+}
+
+fn open(daemon: &mut Daemon, port: u16) {
+    let url = format!("http://127.0.0.1:{port}/");
+    daemon.wait_for("an open door", |daemon| daemon.log().contains(&url));
+}
+
+#[test]
+fn pulses_keep_their_energy_over_a_change_of_the_factor() {
+    let kept = Port::keep();
+    let port = kept.number();
+    let mut daemon = Daemon::start(&config(port, 1_000), &SIMULATE);
+    open(&mut daemon, port);
+    let told = Cell::new((0.0, 0.0));
+    daemon.wait_for("pulses of the old factor", |_| {
+        let (pulses, joules) = counted(port).unwrap_or_default();
+        assert!(
+            (joules - pulses * 3_600.0).abs() < 1e-3,
+            "{pulses} {joules}"
+        );
+        told.set((pulses, joules));
+        pulses >= 200.0
+    });
+    let before = told.get();
+    daemon.stop();
+    let file = daemon.dir().join("powerlogger.toml");
+    fs::write(file, config(port, 500)).unwrap();
+    let later = [
+        "--simulate",
+        "--from=2026-06-20T12:00:00Z",
+        "--speed",
+        "200",
+    ];
+    daemon.start_again_with(&later);
+    open(&mut daemon, port);
+    let told = Cell::new(before);
+    daemon.wait_for("as many of the new one", |_| {
+        let last = told.get();
+        let now = counted(port).unwrap_or(last);
+        assert!(
+            now.0 >= last.0 && now.1 >= last.1 - 1e-6,
+            "{last:?} {now:?}"
+        );
+        told.set(now);
+        now.0 >= before.0 * 2.0 + 400.0
+    });
+    let last = told.get();
+    let (pulses, joules) = last;
+    // Some of the quarter in which the factor changed are still worth what they were.
+    assert!(joules > pulses * 3_600.0 * 1.2, "{last:?}");
+    assert!(
+        joules <= before.0 * 3_600.0 + (pulses - before.0) * 7_200.0 + 1e-3,
+        "{last:?} {before:?}"
+    );
+    let day = over_tcp(port, &get("/api/v1/energy?period=day&date=2026-06-20")).json();
+    let now = over_tcp(port, &get("/api/v1/now")).json();
+    let today = &now["meters"][0]["today"];
+    let (pulses, energy_wh) = (
+        today["pulses"].as_f64().unwrap(),
+        today["energy_wh"].as_f64().unwrap(),
+    );
+    assert!(
+        energy_wh > pulses * 1.2 && energy_wh < pulses * 2.0,
+        "{today}"
+    );
+    // The day's parts say the same, but for what has come since they were asked for.
+    let total = &day["meters"][0]["total"];
+    let later = pulses - total["pulses"].as_f64().unwrap();
+    let difference_wh = energy_wh - total["energy_wh"].as_f64().unwrap();
+    assert!(
+        (difference_wh - later * 2.0).abs() < 1e-6,
+        "{total} {today}"
+    );
+}
