@@ -39,7 +39,8 @@ pub fn script(influx: &InfluxSettings, view: View, installation: &str) -> String
 }
 
 /// The same with extra fields. A window has energy where all of its pulses have one in raw, as they have not in those in which
-/// the field was switched on; else the sum of a part would be taken for the whole. What of it fails keeps no pulses back.
+/// the field was switched on; else the sum of a part would be taken for the whole. Where a run fails for another type of that field, its windows are
+/// written by the daemon once they are settled.
 fn script_with_extras(influx: &InfluxSettings, view: View, installation: &str) -> String {
     let fields = if influx.extra_fields.power {
         format!(
