@@ -85,6 +85,10 @@ pub fn describe(settings: &Settings, config_dir: &Path) -> Described {
     if let Some(name) = &settings.site.name {
         put("site.name", name.clone());
     }
+    put("site.currency", settings.site.currency.as_str().to_owned());
+    for (tariff, shown) in settings.tariffs.described() {
+        put(&tariff, shown);
+    }
     put("web.listen", settings.web.listen.shown());
     put("web.hosts", settings.web.hosts.join(", "));
     for meter in &settings.meters {
@@ -145,13 +149,19 @@ fn describe_meter(meter: &MeterSettings, put: &mut dyn FnMut(&str, String)) {
     of_meter("max_power_kw", (meter.max_power_w / 1_000.0).to_string());
 }
 
+/// Whether a setting concerns answers alone, and is taken up without anything being rebuilt.
+fn is_of_answers(key: &str) -> bool {
+    key == "site.currency" || key.starts_with("tariff ")
+}
+
 /// What differs, of the server or of all else: each a line for people.
 pub fn differences(running: &Described, files: &Described, of_server: bool) -> Vec<String> {
     let mut keys: Vec<&String> = running.keys().chain(files.keys()).collect();
     keys.sort();
     keys.dedup();
     let is_of = |key: &str| (part_of(key) == ConfigPart::Server) == of_server;
-    let differs = |key: &&String| is_of(key) && running.get(*key) != files.get(*key);
+    let differs =
+        |key: &&String| is_of(key) && !is_of_answers(key) && running.get(*key) != files.get(*key);
     let shown = |value: Option<&String>| value.map_or_else(|| "not set".to_owned(), String::clone);
     // Why it is off on one side says enough where it is on at the other.
     let is_off = running.contains_key(OFF) || files.contains_key(OFF);

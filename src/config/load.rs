@@ -42,6 +42,8 @@ pub struct Loaded {
     pub values: Filled,
     /// The same for each meter.
     pub meters: Vec<Filled>,
+    /// The same for each price.
+    pub tariffs: Vec<Filled>,
     options: LoadOptions,
 }
 
@@ -85,6 +87,15 @@ impl Loaded {
         problems.any(|problem| problem.part == ConfigPart::Counting)
     }
 
+    /// Whether nothing is wrong with the settings themselves: a file of prices that cannot be read leaves them as they are.
+    pub fn says_all_that_is_meant(&self) -> bool {
+        let is_of_prices = |problem: &ConfigProblem| match &problem.origin {
+            Origin::File(path) => self.settings.tariffs.files().any(|file| file == path),
+            _ => false,
+        };
+        self.problems.iter().all(is_of_prices)
+    }
+
     /// That nothing at all is wrong with it.
     ///
     /// # Errors
@@ -116,7 +127,8 @@ impl Loaded {
             .values
             .get("influx.ca_file")
             .map(|value| self.config_dir.join(&value.text));
-        in_dirs.chain(ca_file).collect()
+        let prices = self.settings.tariffs.files().cloned();
+        in_dirs.chain(ca_file).chain(prices).collect()
     }
 
     /// Looks for the token of `influx` again: `setup` may have written a new one. A token of a server that has
@@ -165,7 +177,10 @@ pub fn load_what_can_be_read(options: &LoadOptions) -> Loaded {
         dir,
         files,
         sections,
-        (filled, many.remove("meter").unwrap_or_default()),
+        (
+            filled,
+            ["meter", "tariff"].map(|name| many.remove(name).unwrap_or_default()),
+        ),
         shared.findings,
     )
 }
@@ -194,16 +209,18 @@ fn read_files(options: &LoadOptions, dir: &Path) -> (Merged, Vec<&'static str>) 
     (merged, files.found)
 }
 
-/// Puts what was read together. `values`: those of the tables, and those of each meter.
+/// Puts what was read together. `values`: those of the tables, of each meter and of each price.
 fn finish(
     options: &LoadOptions,
     dir: PathBuf,
     files: Vec<&'static str>,
     sections: Sections,
-    (values, meters): (Filled, Vec<Filled>),
+    (values, [meters, tariffs]): (Filled, [Vec<Filled>; 2]),
     mut findings: Findings,
 ) -> Loaded {
     let influx = server::find(sections.influx, &values, &mut findings, options, &dir);
+    let mut prices = sections.tariffs;
+    prices.read_files(&dir, &mut findings);
     let mut journal = sections.journal;
     journal.dir = options.cwd.join(journal.dir);
     if options.simulated_dir {
@@ -224,6 +241,7 @@ fn finish(
             influx,
             log: sections.log,
             site: sections.site,
+            tariffs: prices,
             web: sections.web,
         },
         notes,
@@ -235,6 +253,7 @@ fn finish(
             .map_or(Origin::Default, |dir| dir.origin.clone()),
         values,
         meters,
+        tariffs,
         options: options.clone(),
     }
 }

@@ -83,6 +83,12 @@ fn the_samples_are_the_defaults() {
 fn found<'a>(loaded: &'a Loaded, key: &Key) -> &'a Value {
     let of_meter = loaded.meters[0].get(key.name);
     let found = of_meter.or_else(|| loaded.values.get(key.name));
+    let found = found.or_else(|| {
+        loaded
+            .tariffs
+            .iter()
+            .find_map(|tariff| tariff.get(key.name))
+    });
     found.unwrap_or_else(|| panic!("{} has no value", key.name))
 }
 

@@ -38,6 +38,7 @@ mod meters;
 mod misspelt;
 mod nearest;
 mod options;
+mod price_file;
 mod raw;
 mod raw_table;
 mod seconds;
@@ -49,6 +50,8 @@ mod settings;
 mod site;
 mod size;
 mod syntax;
+mod tariff_times;
+mod tariffs;
 mod unique;
 mod web;
 
@@ -67,7 +70,8 @@ pub use problem::{ConfigError, TOML_FILE};
 pub use secret::{Secret, Token, TokenSource};
 pub use server::Influx;
 pub use settings::Settings;
-pub use site::SiteSettings;
+pub use site::{Currency, SiteSettings};
+pub use tariffs::{Pricing, TariffSettings};
 pub use web::{Listen, WEB_PORT, WebSettings};
 
 #[cfg(test)]

@@ -6,11 +6,12 @@ use super::lacking::Lacking;
 use super::problem::ConfigPart;
 use super::section::Section;
 use super::site::SiteSettings;
+use super::tariffs::TariffSettings;
 use super::web::WebSettings;
 use super::{
     ClockSettings, DeliverSettings, InfluxSettings, JournalSettings, LogSettings, MeterSettings,
 };
-use super::{clock, deliver, influx, journal, log, meters, site, web};
+use super::{clock, deliver, influx, journal, log, meters, site, tariffs, web};
 
 /// What all tables say, before it is known whether there is a server.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub(super) struct Sections {
     pub site: SiteSettings,
     pub web: WebSettings,
     pub meters: Vec<MeterSettings>,
+    pub tariffs: TariffSettings,
 }
 
 /// Reads all tables. `dir`: where the files are.
@@ -40,5 +42,6 @@ pub(super) fn read(root: &mut Section<'_>, dir: &Path) -> Sections {
         site: root.table("site", ConfigPart::Aside, site::read),
         web: root.table("web", ConfigPart::Aside, web::read),
         meters: meters::read(root),
+        tariffs: tariffs::read(root),
     }
 }
