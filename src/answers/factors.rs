@@ -49,6 +49,11 @@ impl Factors {
         }
     }
 
+    /// How many pulses of a meter were a kWh at a time, in seconds since 1970; None: not known.
+    pub fn at(&self, meter: &str, wall_s: i64) -> Option<f64> {
+        self.by_meter.get(meter)?.at(wall_s)
+    }
+
     /// Those of a meter.
     pub fn of(&self, meter: &str) -> FactorHistory {
         self.by_meter.get(meter).cloned().unwrap_or_default()

@@ -5,15 +5,18 @@
 //!
 //! Field by field they are the JSON of `powerlogger status --json`, `losses --json` and `register --json`, and of
 //! `/api/v1/status`, `/losses` and `/registers`; what a person wants first ([`overview`]) is put together from others.
+//! What energy costs ([`costs`], [`money`]) is computed in one place for all of them.
 //! `/api/v1/lines` is what `watch` and `tune` read.
 
 pub mod ask;
+pub mod costs;
 pub mod counted_span;
 pub mod entering;
 pub mod events;
 pub mod factors;
 pub mod lines;
 pub mod losses;
+pub mod money;
 pub mod now;
 pub mod overview;
 pub mod reach;

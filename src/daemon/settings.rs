@@ -186,6 +186,9 @@ impl DaemonSettings {
                 self.told = vec![Notice::ConfigurationWrong(text)];
             }
             Ok(loaded) => {
+                // Nothing but answers depends on them.
+                self.settings.tariffs = loaded.settings.tariffs.clone();
+                self.settings.site.currency = loaded.settings.site.currency.clone();
                 self.told = self.to_tell(&loaded);
                 let others = self.certificates.replace(certificates.clone());
                 let others = others.is_some_and(|known| known != certificates);
@@ -280,6 +283,7 @@ impl DaemonSettings {
             dir: settings.journal.dir.clone(),
             meters: settings.meters.clone(),
             site: settings.site.clone(),
+            tariffs: settings.tariffs.clone(),
             described: self.described(),
         });
     }

@@ -13,10 +13,12 @@ use super::day_read::DayRead;
 use super::present::Present;
 use super::problem::{BUSY, INTERNAL, JOURNAL, Problem};
 use super::served::Served;
+use crate::answers::costs::{PricedMeters, Pricer, priced};
+use crate::answers::factors::Factors;
 use crate::answers::socket;
 use crate::clock::{Clock, SystemClock};
 use crate::config::described::Described;
-use crate::config::{MeterSettings, SiteSettings};
+use crate::config::{MeterSettings, SiteSettings, TariffSettings};
 use crate::energy::periods::Calendar;
 use crate::journal::{JournalError, Reader, Refusal};
 use crate::live::{Board, Snapshot, Subscription};
@@ -39,8 +41,33 @@ pub struct InUse {
     pub meters: Vec<MeterSettings>,
     /// The place they are at.
     pub site: SiteSettings,
+    /// What energy costs.
+    pub tariffs: TariffSettings,
     /// All settings as words.
     pub described: Described,
+}
+
+impl InUse {
+    /// The meters that are priced.
+    pub(super) fn priced_meters(&self) -> PricedMeters {
+        let meters = self.meters.iter();
+        priced(meters.map(|meter| (meter.name.as_str(), meter.role)))
+    }
+
+    /// What prices them.
+    pub(super) fn pricer<'a>(
+        &'a self,
+        (meters, factors): (&'a PricedMeters, &'a Factors),
+        calendar: &'a Calendar,
+    ) -> Pricer<'a> {
+        Pricer {
+            tariffs: &self.tariffs,
+            currency: &self.site.currency,
+            meters,
+            factors,
+            calendar,
+        }
+    }
 }
 
 /// How its loops move, as the main thread saw it.
@@ -140,6 +167,9 @@ impl Source {
     pub fn use_settings(&self, in_use: InUse) {
         let tag = socket::tag(&in_use.described);
         self.with(|told| {
+            if told.in_use.tariffs != in_use.tariffs || told.in_use.site != in_use.site {
+                told.day = None;
+            }
             told.in_use = Arc::new(in_use);
             told.tag = tag;
         });

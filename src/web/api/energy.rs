@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::derived::{Count, Derived, why};
 use super::ended::Caching;
 use super::head::{Head, rfc3339};
+use super::money::SpanMoney;
 use super::part_sums::{PartSums, WorthSums};
 use super::{Api, Json, csv};
 use crate::answers::factors::Factors;
@@ -48,7 +49,7 @@ struct EnergySpan {
     house_wh: Option<Vec<Option<f64>>>,
     self_wh: Option<Vec<Option<f64>>>,
     derived: Derived,
-    money: Option<()>,
+    money: Option<SpanMoney>,
 }
 
 #[derive(Debug, Serialize)]
@@ -257,9 +258,12 @@ async fn counted(
         let (fine_s, counted) =
             factors.counted_parts(reader, (&starts_s, grain), &calendar, now_s)?;
         let restored = reader.restored_between(from_s, to_s)?;
-        Ok((factors, fine_s, counted, restored))
+        let parts = (&starts_s[..], grain == Grain::Day);
+        let when = (now_s, first_s);
+        let money = SpanMoney::read(reader, in_use, (&factors, &calendar), parts, when)?;
+        Ok((factors, fine_s, counted, restored, money))
     });
-    let (factors, fine_s, counted, restored) = read.await?;
+    let (factors, fine_s, counted, restored, money) = read.await?;
     let meters = present.meters.iter().filter_map(|meter| {
         let counted = counted.iter().find(|counted| counted.meter == meter.name)?;
         let restored = restored.get(&meter.name).copied().unwrap_or(0);
@@ -271,7 +275,10 @@ async fn counted(
         Some(EnergyMeter::of(sums, meter, restored))
     });
     let meters: Vec<EnergyMeter> = meters.collect();
-    Ok(EnergySpan::of(parts, meters, &present, (now_s, first_s)))
+    Ok(EnergySpan {
+        money,
+        ..EnergySpan::of(parts, meters, &present, (now_s, first_s))
+    })
 }
 
 impl EnergyMeter {
@@ -305,6 +312,7 @@ impl EnergySpan {
         let sums = [("house Wh", &self.house_wh), ("self Wh", &self.self_wh)];
         let sums = sums.map(|(name, sum)| sum.as_ref().map(|sum| (name, sum)));
         header.extend(sums.iter().flatten().map(|(name, _)| (*name).to_owned()));
+        header.extend(self.money.iter().flat_map(SpanMoney::columns));
         let mut table = csv::CsvTable::new(header);
         for part in 0..self.dates.len() {
             let mut row = vec![csv::local(self.starts_s[part] * 1_000, calendar.zone())];
@@ -314,6 +322,7 @@ impl EnergySpan {
                 row.push(meter.watched_s[part].to_string());
             }
             row.extend(sums.iter().flatten().map(|(_, sum)| csv::number(sum[part])));
+            row.extend(self.money.iter().flat_map(|money| money.cells(part)));
             table.row(row);
         }
         let date = self.date.as_deref().unwrap_or("none");

@@ -15,6 +15,7 @@ mod journal;
 mod lines;
 mod meters;
 mod minutes;
+mod money;
 pub(super) mod now;
 mod now_or_stream;
 mod part_sums;

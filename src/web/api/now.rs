@@ -7,12 +7,14 @@ use serde::Serialize;
 use super::derived::{Count, Derived};
 use super::head::{Head, rfc3339};
 use super::health::Health;
+use crate::answers::factors::Factors;
+use crate::answers::money::{Money, span_costs};
 use crate::energy::derived::{Balance, LivePower, MeanPower, live_power};
 use crate::energy::periods::{Period, PeriodUnit};
 use crate::journal::Grain;
 use crate::model::{NS_PER_S, Role, Spans, WallNs};
 use crate::status::Status;
-use crate::web::day_read::DayRead;
+use crate::web::day_read::{DayRead, PricedDay};
 use crate::web::present::{EDGES_S, Present, PresentMeter, role_word, rounded};
 use crate::web::source::Source;
 
@@ -40,7 +42,7 @@ struct Today {
     to: String,
     complete: bool,
     derived: Derived,
-    money: Option<()>,
+    money: Option<Money>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -81,13 +83,25 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
     }
     let span = calendar.span(Period::containing(PeriodUnit::Day, date));
     let starts_s = [span.start_s, span.end_s];
-    let zone = calendar.zone().clone();
+    let span_s = (span.start_s, span.end_s);
+    let known_factors = source.present().factors();
+    let in_use = source.in_use();
     let read = source.ask(move |reader, _| {
-        let from = reader.read_from(&zone, now_ns.s())?;
+        let from = reader.read_from(calendar.zone(), now_ns.s())?;
         let counted = reader.counted_parts(&starts_s, Grain::Day, &from)?;
-        Ok((counted, reader.counting_since_s()?, reader.unwatched()?))
+        let since_s = reader.counting_since_s()?;
+        let factors = Factors::read(reader, &in_use.meters, &known_factors, &calendar)?;
+        let (meters, when) = (in_use.priced_meters(), (now_ns.s(), since_s));
+        let pricer = in_use.pricer((&meters, &factors), &calendar);
+        let costs = span_costs(&pricer, reader, span_s, when)?;
+        let priced = PricedDay {
+            in_use,
+            factors,
+            costs,
+        };
+        Ok((counted, since_s, reader.unwatched()?, priced))
     });
-    let Ok((counted, since_s, unwatched)) = read.await else {
+    let Ok((counted, since_s, unwatched, priced)) = read.await else {
         return known;
     };
     let stretches = unwatched
@@ -105,6 +119,7 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
             .into_iter()
             .map(|counted| (counted.meter.clone(), counted))
             .collect(),
+        priced,
     });
     source.set_day(Arc::clone(&day));
     Some(day)
@@ -130,6 +145,14 @@ impl Now {
             now_s - day.from_s.max(day.since_s.unwrap_or(now_s))
         });
         let is_whole = |meter: &NowMeter| meter.today.watched_s + EDGES_S >= passed_s;
+        // What has come since the day was read.
+        let since = |name: &str| {
+            let pulses = meters.iter().find(|meter| meter.meter == name);
+            let read = day.and_then(|day| day.meters.get(name));
+            pulses
+                .zip(read)
+                .map_or(0, |(now, read)| (now.pulses - read.total).max(0))
+        };
         let roles = present.roles();
         Now {
             head: source.head(now_ns, status.simulated),
@@ -141,7 +164,7 @@ impl Now {
                 to: rfc3339(WallNs::of_s(day.map_or(now_s, |day| day.to_s))),
                 complete: day.is_some() && meters.iter().all(is_whole),
                 derived: Derived::of(&balance, &roles),
-                money: None,
+                money: day.and_then(|day| day.priced.money(&source.calendar(), now_s, &since)),
             },
             flow: Flow::of(&present, &roles),
             meters,

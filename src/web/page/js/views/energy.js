@@ -171,6 +171,7 @@ export function energyView(place, go) {
     if (answer.derived.why && answer.meters.length > 1) notes.push(t(`why.${answer.derived.why}`));
     if (answer.derived.meters_disagree) notes.push(t("disagree"));
     if (!answer.complete) notes.push(`▨ ${t("not.watched")}`);
+    if (answer.money && !answer.money.complete) notes.push(t("unpriced", { e: energy(Number(answer.money.unpriced_kwh) * 1000, l) }));
     const restored = answer.meters.reduce((sum, meter) => sum + meter.restored, 0);
     if (restored > 0) notes.push(t("restored", { n: plain(restored, 0, l) }));
     const first = answer.first_date;
@@ -206,6 +207,10 @@ export function energyView(place, go) {
       const name = isAlone && meter.role !== "other" ? t(meter.role) : meter.meter;
       const amount = isAlone && meter.role === "import" ? costs?.import : isAlone && meter.role === "export" ? costs?.export : null;
       rows.push([meter.role, name, full(meter.total.energy_wh), cost(amount)]);
+    }
+    for (const role of /** @type {("import" | "export")[]} */ (["import", "export"])) {
+      const several = answer.meters.filter((meter) => meter.role === role).length > 1;
+      if (several && costs?.[role]) rows.push([role, t(role), "", cost(costs[role])]);
     }
     if (costs?.standing && Number(costs.standing) !== 0) rows.push(["house", t("standing"), "", cost(costs.standing)]);
     fill(sums, rows.map(([role, name, amount, extra]) => el("div", null,

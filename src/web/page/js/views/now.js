@@ -104,7 +104,7 @@ export function nowView(place, go) {
     if (derived.autarky !== null && hasSun(now)) facts.push([t("autarky"), percent(derived.autarky, l), "self"]);
     if (derived.self_wh !== null && hasSun(now)) facts.push([t("self"), least(Math.max(0, derived.self_wh)), "self"]);
     if (facts.length === 0 && now.meters.length > 1) for (const meter of now.meters) facts.push([meterName(meter, now.meters), least(meter.today.energy_wh), meter.role]);
-    if (costs?.total) facts.push([t("cost"), money(costs.total, costs.currency, l), "house"]);
+    if (costs?.total) facts.push([costs.complete ? t("cost") : `${t("cost")} (${t("in.part")})`, money(costs.total, costs.currency, l), "house"]);
     const key = facts.map((fact) => fact[0]).join();
     if (todayList.dataset.key !== key) {
       todayList.dataset.key = key;

@@ -1,0 +1,204 @@
+//! What energy costs, from the quarter hours of the journal: exact, and not yet rounded.
+//!
+//! Meters of import are priced by the tariff of import, meters of export by that of feed-in; generation costs nothing and saves
+//! nothing by itself, because what is generated and used is not imported. A day whose price does not change is read as a whole.
+
+use jiff::civil::Date;
+
+use super::factors::Factors;
+use crate::config::{Currency, Pricing, TariffSettings};
+use crate::energy::cost::{Cost, Quarter};
+use crate::energy::days::LocalDays;
+use crate::energy::decimal::Decimal;
+use crate::energy::periods::{Calendar, PeriodSpan};
+use crate::energy::tariff::Direction;
+use crate::journal::{Grain, JournalError, ReadFrom, Reader};
+use crate::model::{QUARTER_S, Role};
+
+/// Days of quarter hours that are read at a time: some thousand rows.
+const DAYS_AT_A_TIME: usize = 28;
+
+/// What was bought and sold in some time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Costs {
+    /// By the tariff of import, with its standing charge where days were added.
+    pub import: Cost,
+    /// By the tariff of feed-in.
+    pub feed_in: Cost,
+    /// Pulses that have no price because it is not known what they are worth.
+    pub worthless: i64,
+}
+
+/// The meters that are priced, by name, and by which tariff.
+pub type PricedMeters = Vec<(String, Direction)>;
+
+/// By which tariff a meter is priced; None: by none.
+pub fn direction_of(role: Option<Role>) -> Option<Direction> {
+    match role? {
+        Role::Import => Some(Direction::Import),
+        Role::Export => Some(Direction::FeedIn),
+        Role::Generation => None,
+    }
+}
+
+/// Of these meters (names and roles) those that are priced.
+pub fn priced<'a>(meters: impl Iterator<Item = (&'a str, Option<Role>)>) -> PricedMeters {
+    let priced = meters.filter_map(|(name, role)| Some((name.to_owned(), direction_of(role)?)));
+    priced.collect()
+}
+
+/// All that prices energy: the tariffs, the meters, what their pulses are worth, the days.
+#[derive(Debug, Clone)]
+pub struct Pricer<'a> {
+    /// The tariffs.
+    pub tariffs: &'a TariffSettings,
+    /// What money is counted in.
+    pub currency: &'a Currency,
+    /// The meters.
+    pub meters: &'a PricedMeters,
+    /// What their pulses are worth.
+    pub factors: &'a Factors,
+    /// The local days.
+    pub calendar: &'a Calendar,
+}
+
+impl Costs {
+    /// Adds what was counted of one meter from `start_s` on, within a quarter hour or a day of one price.
+    fn add(
+        &mut self,
+        pricing: &Pricing,
+        direction: Direction,
+        quarter: &Quarter,
+        calendar: &Calendar,
+    ) {
+        let cost = match direction {
+            Direction::Import => &mut self.import,
+            Direction::FeedIn => &mut self.feed_in,
+        };
+        cost.add_quarter(quarter, &pricing.tariff, &pricing.dynamic, calendar);
+    }
+
+    /// Adds the costs of another stretch of time.
+    pub fn merge(&mut self, other: &Costs) {
+        self.import.merge(&other.import);
+        self.feed_in.merge(&other.feed_in);
+        self.worthless += other.worthless;
+    }
+
+    /// Adds the standing charges of import for the local days from `first` to before `end`.
+    pub fn add_days(&mut self, (first, end): (Date, Date), tariffs: &TariffSettings) {
+        if let Some(pricing) = &tariffs.import {
+            self.import.add_days(first, end, &pricing.tariff);
+        }
+    }
+}
+
+impl Pricer<'_> {
+    /// The tariff of a direction, where a meter counts what it prices.
+    pub(super) fn pricing(&self, direction: Direction) -> Option<&Pricing> {
+        let is_counted = self.meters.iter().any(|(_, of)| *of == direction);
+        self.tariffs.of(direction).filter(|_| is_counted)
+    }
+
+    /// Whether anything that is counted has a price.
+    pub(super) fn has_any(&self) -> bool {
+        let both = [Direction::Import, Direction::FeedIn];
+        both.into_iter()
+            .any(|direction| self.pricing(direction).is_some())
+    }
+
+    /// Adds pulses of a meter that came in the quarter hour that begins at `start_s`, or in a day of one price.
+    pub fn add(&self, costs: &mut Costs, meter: &str, (start_s, pulses): (i64, i64)) {
+        if pulses == 0 {
+            return;
+        }
+        for (_, direction) in self.meters.iter().filter(|(name, _)| name == meter) {
+            let Some(pricing) = self.tariffs.of(*direction) else {
+                continue;
+            };
+            let imp_per_kwh = self.factors.at(meter, start_s);
+            match imp_per_kwh.and_then(Decimal::from_f64_rounded) {
+                Some(pulses_per_unit) if pulses_per_unit > Decimal::ZERO => {
+                    let quarter = Quarter {
+                        start_s,
+                        pulses,
+                        pulses_per_unit,
+                    };
+                    costs.add(pricing, *direction, &quarter, self.calendar);
+                }
+                _ => costs.worthless += pulses,
+            }
+        }
+    }
+
+    /// The costs of the energy in parts of a span, without standing charges, by the begins of the parts (in seconds since 1970, in
+    /// order) and last the end of the last one. `by_day`: each part is whole local days.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn of_parts(
+        &self,
+        reader: &mut Reader,
+        (starts_s, by_day): (&[i64], bool),
+        now_s: i64,
+    ) -> Result<Vec<Costs>, JournalError> {
+        let parts = starts_s.len().saturating_sub(1);
+        let mut costs = vec![Costs::default(); parts];
+        let ends = starts_s.first().zip(starts_s.last());
+        let Some((from_s, to_s)) = ends.filter(|_| !self.tariffs.is_empty()) else {
+            return Ok(costs);
+        };
+        // What is to come has cost nothing.
+        let span_s = (*from_s, (*to_s).min(now_s + QUARTER_S));
+        let from = ReadFrom {
+            split_days: self.factors.split_days(self.calendar, span_s),
+            ..reader.read_from(self.calendar.zone(), now_s)?
+        };
+        let spans = self.spans(span_s, by_day);
+        reader.each_count(&spans, &from, &mut |meter, start_s, pulses| {
+            let after = starts_s.partition_point(|begin_s| *begin_s <= start_s);
+            if let Some(part) = after.checked_sub(1).and_then(|part| costs.get_mut(part)) {
+                self.add(part, meter, (start_s, pulses));
+            }
+        })?;
+        Ok(costs)
+    }
+
+    /// From what a span is read: whole days where each has one price, quarter hours elsewhere.
+    fn spans(&self, (from_s, to_s): (i64, i64), by_day: bool) -> Vec<(Grain, (i64, i64))> {
+        if from_s >= to_s {
+            return Vec::new();
+        }
+        if !by_day {
+            return vec![(Grain::Quarter, (from_s, to_s))];
+        }
+        let days = LocalDays::covering(self.calendar, from_s, to_s);
+        let mut spans: Vec<(Grain, (i64, i64), usize)> = Vec::new();
+        for day in days.iter() {
+            let grain = self.grain_of(day);
+            match spans.last_mut() {
+                Some((last, span_s, length))
+                    if *last == grain && (grain == Grain::Day || *length < DAYS_AT_A_TIME) =>
+                {
+                    span_s.1 = day.end_s;
+                    *length += 1;
+                }
+                _ => spans.push((grain, (day.start_s, day.end_s), 1)),
+            }
+        }
+        let spans = spans.into_iter().map(|(grain, span_s, _)| (grain, span_s));
+        spans.collect()
+    }
+
+    fn grain_of(&self, day: &PeriodSpan) -> Grain {
+        let date = day.period.first();
+        let both = [Direction::Import, Direction::FeedIn];
+        let mut pricings = both
+            .into_iter()
+            .filter_map(|direction| self.tariffs.of(direction));
+        match pricings.all(|pricing| pricing.tariff.is_flat_on(date)) {
+            true => Grain::Day,
+            false => Grain::Quarter,
+        }
+    }
+}
