@@ -21,5 +21,6 @@ pub mod now;
 pub mod overview;
 pub mod reach;
 pub mod registers;
+pub mod report;
 pub mod socket;
 pub mod status;

@@ -10,6 +10,15 @@ pub fn kwh(readings: &[Reading], pulses: i64) -> Option<f64> {
     Some(base.kwh + energy_kwh(pulses - base.pulses, base.imp_per_kwh))
 }
 
+/// The register at `at_ns`, when `pulses` of the meter were in the journal: from the last reading that was adopted by then, else
+/// counted back from the first one after. None: none was.
+pub fn kwh_at(readings: &[Reading], at_ns: WallNs, pulses: i64) -> Option<f64> {
+    let adopted = || readings.iter().filter(|reading| reading.adopted);
+    let before = adopted().rev().find(|reading| reading.at_ns <= at_ns);
+    let base = before.or_else(|| adopted().next())?;
+    Some(base.kwh + energy_kwh(pulses - base.pulses, base.imp_per_kwh))
+}
+
 /// The reading from which the register is counted.
 pub fn base(readings: &[Reading]) -> Option<&Reading> {
     readings.iter().rev().find(|reading| reading.adopted)

@@ -1,6 +1,8 @@
 //! Registers, drift, and the rules of a reading.
 
-use super::register::{NewReading, ReadingRefused, drift, kwh, outdated_imp_per_kwh, parse_kwh};
+use super::register::{
+    NewReading, ReadingRefused, drift, kwh, kwh_at, outdated_imp_per_kwh, parse_kwh,
+};
 use crate::model::{Reading, WallNs};
 
 fn reading(pulses: i64, kwh: f64, adopted: bool) -> Reading {
@@ -23,6 +25,20 @@ fn the_register_is_the_last_adopted_reading_and_what_was_counted_since() {
     assert_eq!(kwh(&all, 2_500), Some(60.5));
     assert_eq!(kwh(&all[..1], 100), Some(50.0));
     assert_eq!(kwh(&all[2..], 100), None, "a note is no register");
+}
+
+#[test]
+fn the_register_of_a_moment_is_counted_from_the_reading_before_it_or_back_from_the_first() {
+    let all = [
+        reading(1_000, 50.0, true),
+        reading(2_000, 60.0, true),
+        reading(3_000, 99.0, false),
+    ];
+    let at = |at: i64, pulses| kwh_at(&all, WallNs(at), pulses);
+    assert_eq!(at(500, 400), Some(49.4), "before the first");
+    assert_eq!(at(1_500, 1_600), Some(50.6));
+    assert_eq!(at(9_000, 4_000), Some(62.0), "a note changes nothing");
+    assert_eq!(kwh_at(&all[2..], WallNs(9_000), 4_000), None);
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod influx_contract;
 mod influx_management_contract;
 mod install;
 mod main_job;
+mod money;
 mod packages;
 mod page;
 mod prometheus;
