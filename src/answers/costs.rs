@@ -3,9 +3,14 @@
 //! Meters of import are priced by the tariff of import, meters of export by that of feed-in; generation costs nothing and saves
 //! nothing by itself, because what is generated and used is not imported. A day whose price does not change is read as a whole.
 
+use std::collections::BTreeMap;
+use std::hash::Hasher;
+
 use jiff::civil::Date;
 
 use super::factors::Factors;
+use super::month_memory::MonthMemory;
+use super::socket::Fnv;
 use crate::config::{Currency, Pricing, TariffSettings};
 use crate::energy::cost::{Cost, Quarter};
 use crate::energy::days::LocalDays;
@@ -13,10 +18,7 @@ use crate::energy::decimal::Decimal;
 use crate::energy::periods::{Calendar, PeriodSpan};
 use crate::energy::tariff::Direction;
 use crate::journal::{Grain, JournalError, ReadFrom, Reader};
-use crate::model::{QUARTER_S, Role};
-
-/// Days of quarter hours that are read at a time: some thousand rows.
-const DAYS_AT_A_TIME: usize = 28;
+use crate::model::{MeterRow, QUARTER_S, Role};
 
 /// What was bought and sold in some time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,6 +62,8 @@ pub struct Pricer<'a> {
     pub factors: &'a Factors,
     /// The local days.
     pub calendar: &'a Calendar,
+    /// What months have cost, with a name for the settings; None: it is computed each time.
+    pub memory: Option<(&'a MonthMemory<Costs>, u64)>,
 }
 
 impl Costs {
@@ -107,11 +111,12 @@ impl Pricer<'_> {
             .any(|direction| self.pricing(direction).is_some())
     }
 
-    /// Adds pulses of a meter that came in the quarter hour that begins at `start_s`, or in a day of one price.
-    pub fn add(&self, costs: &mut Costs, meter: &str, (start_s, pulses): (i64, i64)) {
+    /// Adds pulses of a meter that came in the quarter hour that holds `at_s`, or in a day of one price that begins then.
+    pub fn add(&self, costs: &mut Costs, meter: &str, (at_s, pulses): (i64, i64)) {
         if pulses == 0 {
             return;
         }
+        let start_s = at_s - at_s.rem_euclid(QUARTER_S);
         for (_, direction) in self.meters.iter().filter(|(name, _)| name == meter) {
             let Some(pricing) = self.tariffs.of(*direction) else {
                 continue;
@@ -154,17 +159,101 @@ impl Pricer<'_> {
             split_days: self.factors.split_days(self.calendar, span_s),
             ..reader.read_from(self.calendar.zone(), now_s)?
         };
-        let spans = self.spans(span_s, by_day);
-        reader.each_count(&spans, &from, &mut |meter, start_s, pulses| {
-            let after = starts_s.partition_point(|begin_s| *begin_s <= start_s);
-            if let Some(part) = after.checked_sub(1).and_then(|part| costs.get_mut(part)) {
-                self.add(part, meter, (start_s, pulses));
+        let part_of = |at_s: i64| {
+            let after = starts_s.partition_point(|begin_s| *begin_s <= at_s);
+            after.checked_sub(1).filter(|part| *part < parts)
+        };
+        reader.at_one_moment(|reader| {
+            let names = reader.meter_names()?;
+            for (grain, span_s) in self.spans(span_s, by_day) {
+                let is_of_one = part_of(span_s.0) == part_of(span_s.1 - 1);
+                let is_remembered = grain == Grain::Quarter && is_of_one;
+                if let Some(memory) = self.memory.filter(|_| is_remembered) {
+                    let month = self.month(memory, (reader, &names), span_s, &from)?;
+                    if let Some(part) = part_of(span_s.0) {
+                        costs[part].merge(&month);
+                    }
+                    continue;
+                }
+                for counted in reader.counts(grain, span_s, &from)? {
+                    let part = part_of(counted.start_s);
+                    if let Some((part, meter)) = part.zip(names.get(&counted.meter)) {
+                        let count = (counted.start_s, counted.count.pulses);
+                        self.add(&mut costs[part], meter, count);
+                    }
+                }
             }
+            reader.each_uncounted(&mut |row, at_s| {
+                if let Some((part, meter)) = part_of(at_s).zip(names.get(&row)) {
+                    self.add(&mut costs[part], meter, (at_s, 1));
+                }
+            })
         })?;
         Ok(costs)
     }
 
-    /// From what a span is read: whole days where each has one price, quarter hours elsewhere.
+    /// The costs of what windows hold of a month, or of the part of it that has passed: computed again where something has changed.
+    fn month(
+        &self,
+        (memory, settings): (&MonthMemory<Costs>, u64),
+        (reader, names): (&Reader, &BTreeMap<MeterRow, String>),
+        span_s: (i64, i64),
+        from: &ReadFrom,
+    ) -> Result<Costs, JournalError> {
+        let name = self.name_of(settings, reader, span_s, from)?;
+        if let Some(known) = memory.get(span_s.0, name) {
+            return Ok(known);
+        }
+        let mut costs = Costs::default();
+        for counted in reader.counts(Grain::Quarter, span_s, from)? {
+            if let Some(meter) = names.get(&counted.meter) {
+                let count = (counted.start_s, counted.count.pulses);
+                self.add(&mut costs, meter, count);
+            }
+        }
+        memory.put(span_s.0, name, costs.clone());
+        Ok(costs)
+    }
+
+    /// A name for all that the costs of a span depend on: the settings, what its days have counted (quarter hours are only ever added
+    /// to, and with them their day), what pulses were worth, dynamic prices.
+    fn name_of(
+        &self,
+        settings: u64,
+        reader: &Reader,
+        (from_s, to_s): (i64, i64),
+        from: &ReadFrom,
+    ) -> Result<u64, JournalError> {
+        let mut hasher = Fnv::default();
+        hasher.write(&settings.to_le_bytes());
+        let mut numbers = vec![to_s];
+        for day in reader.counts(Grain::Day, (from_s, to_s), from)? {
+            numbers.extend([day.start_s, day.meter.0, day.count.pulses]);
+        }
+        for (meter, _) in self.meters {
+            let history = self.factors.of(meter);
+            for at_s in std::iter::once(from_s).chain(history.changes(from_s, to_s)) {
+                numbers.push(at_s);
+                hasher.write(&history.at(at_s).unwrap_or(0.0).to_le_bytes());
+            }
+        }
+        let both = [Direction::Import, Direction::FeedIn];
+        for pricing in both
+            .into_iter()
+            .filter_map(|direction| self.tariffs.of(direction))
+        {
+            for (start_s, price) in pricing.dynamic.within(from_s, to_s) {
+                numbers.push(*start_s);
+                hasher.write(price.to_string().as_bytes());
+            }
+        }
+        for number in numbers {
+            hasher.write(&number.to_le_bytes());
+        }
+        Ok(hasher.finish())
+    }
+
+    /// From what a span is read: whole days where each has one price, the quarter hours of a month elsewhere.
     fn spans(&self, (from_s, to_s): (i64, i64), by_day: bool) -> Vec<(Grain, (i64, i64))> {
         if from_s >= to_s {
             return Vec::new();
@@ -173,21 +262,16 @@ impl Pricer<'_> {
             return vec![(Grain::Quarter, (from_s, to_s))];
         }
         let days = LocalDays::covering(self.calendar, from_s, to_s);
-        let mut spans: Vec<(Grain, (i64, i64), usize)> = Vec::new();
+        let mut spans: Vec<(Grain, (i64, i64))> = Vec::new();
         for day in days.iter() {
             let grain = self.grain_of(day);
+            let is_new_month = grain == Grain::Quarter && day.period.first().day() == 1;
             match spans.last_mut() {
-                Some((last, span_s, length))
-                    if *last == grain && (grain == Grain::Day || *length < DAYS_AT_A_TIME) =>
-                {
-                    span_s.1 = day.end_s;
-                    *length += 1;
-                }
-                _ => spans.push((grain, (day.start_s, day.end_s), 1)),
+                Some((last, span_s)) if *last == grain && !is_new_month => span_s.1 = day.end_s,
+                _ => spans.push((grain, (day.start_s, day.end_s))),
             }
         }
-        let spans = spans.into_iter().map(|(grain, span_s, _)| (grain, span_s));
-        spans.collect()
+        spans
     }
 
     fn grain_of(&self, day: &PeriodSpan) -> Grain {

@@ -17,6 +17,7 @@ pub mod factors;
 pub mod lines;
 pub mod losses;
 pub mod money;
+pub mod month_memory;
 pub mod now;
 pub mod overview;
 pub mod reach;

@@ -224,6 +224,7 @@ impl Overview {
                 meters: &priced(meters.iter().map(|meter| (meter.name.as_str(), meter.role))),
                 factors: &factors,
                 calendar,
+                memory: None,
             },
             reader,
             spans,

@@ -297,6 +297,7 @@ impl ReportOf<'_> {
             meters: &meters,
             factors: &counted.factors,
             calendar: self.calendar,
+            memory: None,
         };
         // What is paid for the connection is no affair of a load in the house.
         let is_load = self.meter.is_some()

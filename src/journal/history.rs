@@ -69,43 +69,6 @@ impl Reader {
         self.at_one_moment(|reader| reader.counted_now(starts_s, grain, from))
     }
 
-    /// Tells what was counted in spans that follow one another, at one moment: the meter's name, when it begins, how many pulses.
-    /// Each span is read from what is as fine as its grain; pulses that are in no window yet are told one by one. Nothing of it is
-    /// kept in memory for longer than a span.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub fn each_count(
-        &mut self,
-        spans: &[(Grain, (i64, i64))],
-        from: &ReadFrom,
-        tell: &mut dyn FnMut(&str, i64, i64),
-    ) -> Result<(), JournalError> {
-        let ends = spans.first().zip(spans.last());
-        let Some((from_s, to_s)) = ends.map(|((_, first), (_, last))| (first.0, last.1)) else {
-            return Ok(());
-        };
-        self.at_one_moment(|reader| {
-            let names = reader.meter_names()?;
-            let names: BTreeMap<MeterRow, String> = names.into_iter().collect();
-            let mut tell = |row: MeterRow, start_s, pulses| {
-                if let Some(name) = names.get(&row) {
-                    tell(name, start_s, pulses);
-                }
-            };
-            for (grain, span_s) in spans {
-                for counted in reader.counts(*grain, *span_s, from)? {
-                    tell(counted.meter, counted.start_s, counted.count.pulses);
-                }
-            }
-            reader.each_uncounted(&mut |row, at_s| {
-                if (from_s..to_s).contains(&at_s) {
-                    tell(row, at_s, 1);
-                }
-            })
-        })
-    }
-
     /// The pulses of a span in order of time, with the pulse before it where that was found, by the meter's name, and when
     /// its line was watched as ranges of seconds. None: more than `most` would have to be looked at.
     ///
@@ -280,7 +243,13 @@ impl Reader {
     }
 
     /// Tells the pulses that no window has yet: the row of the meter, and the second.
-    fn each_uncounted(&mut self, tell: &mut dyn FnMut(MeterRow, i64)) -> Result<(), JournalError> {
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn each_uncounted(
+        &mut self,
+        tell: &mut dyn FnMut(MeterRow, i64),
+    ) -> Result<(), JournalError> {
         let Some(bounds) = self.bounds()? else {
             return Ok(());
         };

@@ -1,6 +1,7 @@
 //! What the answers are made from: what the daemon tells of itself, and the journal, read on at most two threads.
 
 use std::collections::BTreeMap;
+use std::hash::Hasher;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,9 +14,10 @@ use super::day_read::DayRead;
 use super::present::Present;
 use super::problem::{BUSY, INTERNAL, JOURNAL, Problem};
 use super::served::Served;
-use crate::answers::costs::{PricedMeters, Pricer, priced};
+use crate::answers::costs::{Costs, PricedMeters, Pricer, priced};
 use crate::answers::factors::Factors;
-use crate::answers::socket;
+use crate::answers::month_memory::MonthMemory;
+use crate::answers::socket::{self, Fnv};
 use crate::clock::{Clock, SystemClock};
 use crate::config::described::Described;
 use crate::config::{MeterSettings, SiteSettings, TariffSettings};
@@ -66,6 +68,7 @@ impl InUse {
             meters,
             factors,
             calendar,
+            memory: None,
         }
     }
 }
@@ -89,6 +92,8 @@ pub struct Source {
     clock: Arc<dyn Clock>,
     told: Arc<Mutex<Told>>,
     queries: Arc<Semaphore>,
+    /// What months have cost.
+    months: Arc<MonthMemory<Costs>>,
     changes: Arc<Changes>,
     /// Whether the journal's directory may be used: not while the journal is closed.
     directory: Arc<watch::Sender<bool>>,
@@ -160,6 +165,7 @@ impl Source {
             clock,
             told: Arc::new(Mutex::new(told)),
             queries: Arc::new(Semaphore::new(QUERIES_MAX)),
+            months: Arc::default(),
         }
     }
 
@@ -199,6 +205,13 @@ impl Source {
     /// The name of the settings: a client that asks about others is refused.
     pub(super) fn tag(&self) -> String {
         self.with(|told| told.tag.clone())
+    }
+
+    /// What months have cost, with a name for the settings.
+    pub(super) fn months(&self) -> (Arc<MonthMemory<Costs>>, u64) {
+        let mut hasher = Fnv::default();
+        hasher.write(self.tag().as_bytes());
+        (Arc::clone(&self.months), hasher.finish())
     }
 
     /// Counts up whenever anything changes on the board, as long as any of these is there.

@@ -307,10 +307,7 @@ pub(super) fn csv(report: &Report) -> String {
         row(["total", "", "", "", "", &total], true);
     }
     if let Some(house_wh) = report.house.and_then(|house| house.house_wh) {
-        row(
-            ["house", "", "", &plain(house_wh / 1_000.0), "", ""],
-            false,
-        );
+        row(["house", "", "", &plain(house_wh / 1_000.0), "", ""], false);
     }
     out
 }

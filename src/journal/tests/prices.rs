@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use crate::answers::costs::{Costs, Pricer};
 use crate::answers::factors::Factors;
 use crate::answers::money::{Bill, priced_span, span_costs};
+use crate::answers::month_memory::MonthMemory;
 use crate::clock::segment::Trust;
 use crate::config::{Currency, DatedFactor, LineName, MeterSettings, Since, TariffSettings};
 use crate::energy::cost::{Cost, Quarter};
@@ -160,7 +161,7 @@ proptest! {
             feed_in: None,
         };
         let (currency, priced) = (Currency::default(), vec![("Import".to_owned(), Direction::Import)]);
-        let pricer = Pricer { tariffs: &tariffs, currency: &currency, meters: &priced, factors: &factors, calendar: &calendar };
+        let pricer = Pricer { tariffs: &tariffs, currency: &currency, meters: &priced, factors: &factors, calendar: &calendar, memory: None };
 
         // A recount, pulse by pulse.
         let mut recount = Cost::default();
@@ -186,6 +187,16 @@ proptest! {
             each.iter().for_each(|part| sum.merge(part));
             prop_assert_eq!(&sum.import, &recount);
         }
+        // What is remembered of a month is used while it is the same, and computed again when more has come.
+        let memory = MonthMemory::default();
+        let remembering = Pricer { memory: Some((&memory, 7)), ..pricer.clone() };
+        for _ in 0..2 {
+            let each = remembering.of_parts(&mut reader, (&[from_s, to_s], true), now_s).unwrap();
+            prop_assert_eq!(&each[0].import, &recount);
+        }
+        bench.close();
+        let each = remembering.of_parts(&mut bench.reader(), (&[from_s, to_s], true), now_s).unwrap();
+        prop_assert_eq!(&each[0].import, &recount, "what was in no window is in one now");
         // With the standing charge of the days from which it is paid on.
         recount.add_days(first, last, &tariff);
         let began_s = Some(from_s);

@@ -250,7 +250,7 @@ async fn counted(
 ) -> Result<EnergySpan, Problem> {
     let starts_s = parts.starts_s.clone();
     let (calendar, present) = (source.calendar(), source.present());
-    let (grain, known) = (parts.grain(), present.factors());
+    let (grain, known, months) = (parts.grain(), present.factors(), source.months());
     let read = source.ask(move |reader, in_use| {
         let from_s = starts_s.first().copied().unwrap_or(now_s);
         let to_s = starts_s.last().copied().unwrap_or(now_s);
@@ -260,7 +260,13 @@ async fn counted(
         let restored = reader.restored_between(from_s, to_s)?;
         let parts = (&starts_s[..], grain == Grain::Day);
         let when = (now_s, first_s);
-        let money = SpanMoney::read(reader, in_use, (&factors, &calendar), parts, when)?;
+        let money = SpanMoney::read(
+            reader,
+            (in_use, &months),
+            (&factors, &calendar),
+            parts,
+            when,
+        )?;
         Ok((factors, fine_s, counted, restored, money))
     });
     let (factors, fine_s, counted, restored, money) = read.await?;

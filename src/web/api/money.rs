@@ -1,9 +1,13 @@
 //! What the energy of a span costs, as the API answers it: sums as on a bill, its positions, and the amounts of the parts.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
+use crate::answers::costs::{Costs, Pricer};
 use crate::answers::factors::Factors;
 use crate::answers::money::{Money, MoneyParts, Position, priced_span};
+use crate::answers::month_memory::MonthMemory;
 use crate::energy::periods::Calendar;
 use crate::journal::{JournalError, Reader};
 use crate::web::api::csv;
@@ -26,13 +30,16 @@ impl SpanMoney {
     /// When the journal cannot be read.
     pub(super) fn read(
         reader: &mut Reader,
-        in_use: &InUse,
+        (in_use, (memory, settings)): (&InUse, &(Arc<MonthMemory<Costs>>, u64)),
         (factors, calendar): (&Factors, &Calendar),
         parts: (&[i64], bool),
         (now_s, first_s): (i64, Option<i64>),
     ) -> Result<Option<SpanMoney>, JournalError> {
         let meters = in_use.priced_meters();
-        let pricer = in_use.pricer((&meters, factors), calendar);
+        let pricer = Pricer {
+            memory: Some((memory, *settings)),
+            ..in_use.pricer((&meters, factors), calendar)
+        };
         let priced = priced_span(&pricer, reader, parts, (now_s, first_s))?;
         Ok(priced.map(|priced| SpanMoney {
             sums: priced.bill.money,
