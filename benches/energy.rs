@@ -18,8 +18,8 @@ use powerlogger::energy::days::LocalDays;
 use powerlogger::energy::decimal::Decimal;
 use powerlogger::energy::periods::{Calendar, Period, PeriodUnit};
 use powerlogger::energy::power::PulseRate;
-use powerlogger::energy::quantity::{PulseWorth, Quantity};
 use powerlogger::energy::tariff::{Direction, DynamicPrices, PriceList, Rated, Tariff, UnitPrice};
+use powerlogger::model::{PulseWorth, Quantity};
 
 const PULSES: i64 = 2_000_000;
 

@@ -266,9 +266,10 @@ fn meter(name: &str) -> MeterSettings {
             max_width_ns: 0,
             min_interval_ns: 0,
         },
-        imp_per_kwh: Some(1_000.0),
-        imp_per_kwh_since: Vec::new(),
-        max_power_w: 30_000.0,
+        unit: powerlogger::model::Quantity::KilowattHours,
+        pulses_per_unit: Some(1_000.0),
+        factors_since: Vec::new(),
+        max_rate: 30_000.0,
     }
 }
 

@@ -20,6 +20,7 @@ udev=$DESTDIR/etc/udev/rules.d/60-powerlogger-gpio.rules
 sysusers=$DESTDIR/usr/lib/sysusers.d/powerlogger.conf
 tmpfiles=$DESTDIR/usr/lib/tmpfiles.d/powerlogger.conf
 man=$DESTDIR$PREFIX/share/man/man1
+man5=$DESTDIR$PREFIX/share/man/man5
 bash=$DESTDIR$PREFIX/share/bash-completion/completions/powerlogger
 zsh=$DESTDIR$PREFIX/share/zsh/site-functions/_powerlogger
 fish=$DESTDIR$PREFIX/share/fish/vendor_completions.d/powerlogger.fish
@@ -79,8 +80,9 @@ put_manual() { # man pages and completions, as the binary knows them
 		for shell in bash zsh fish; do
 			"$BINARY" completions "$shell" >"$made/$shell"
 		done
-		as_root mkdir -p "$man"
+		as_root mkdir -p "$man" "$man5"
 		as_root install -m 0644 "$made"/man/*.1 "$man"
+		as_root install -m 0644 "$made"/man/*.5 "$man5"
 		say "installed the man pages in $man"
 		put 0644 "$made/bash" "$bash"
 		put 0644 "$made/zsh" "$zsh"
@@ -189,7 +191,7 @@ do_uninstall() {
 		as_root systemctl disable --now powerlogger powerlogger-backup.timer || true
 	fi
 	for file in "$bin" "$unit" "$units/powerlogger-backup.service" "$units/powerlogger-backup.timer" "$udev" "$sysusers" "$tmpfiles" "$bash" "$zsh" "$fish" \
-		"$man/powerlogger.1" "$man"/powerlogger-*.1; do
+		"$man/powerlogger.1" "$man"/powerlogger-*.1 "$man5/powerlogger.toml.5"; do
 		if as_root test -e "$file"; then
 			as_root rm -f "$file"
 			say "removed $file"

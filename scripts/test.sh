@@ -1,6 +1,6 @@
 #!/bin/sh
 # Format, lints, docs, all tests; then the counts: what passed, what failed, what was skipped because a
-# real part (GPIO rig, InfluxDB, VictoriaMetrics, Prometheus) is missing here.
+# real part (GPIO rig, InfluxDB, VictoriaMetrics, Prometheus, Chromium) is missing here.
 #
 # HOURS=all    tests that simulate days, also at other hours, seasons and changes of summer time (in the rig)
 # TEST_ARM=1   also journal, windows, time and line protocol as ARMv7, through qemu (after `make cross-setup`)

@@ -65,7 +65,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("setup", &["model", "config", "influx", "owner"]),
     (
         "answers",
-        &["model", "config", "energy", "journal", "status", "import"],
+        &[
+            "model", "config", "energy", "journal", "status", "import", "owner",
+        ],
     ),
     (
         "web",

@@ -53,10 +53,10 @@ run() { # ARCHITECTURE BINARY ARGUMENTS...
 	esac
 }
 
-# What the binary says about itself: DIRECTORY/man/*.1.gz and DIRECTORY/bash, zsh, fish.
+# What the binary says about itself: DIRECTORY/man/*.gz and DIRECTORY/bash, zsh, fish.
 manual() { # ARCHITECTURE BINARY DIRECTORY
 	run "$1" "$2" man "$3/man"
-	gzip -9n "$3"/man/*.1
+	gzip -9n "$3"/man/*
 	for shell in bash zsh fish; do
 		run "$1" "$2" completions "$shell" >"$3/$shell"
 	done

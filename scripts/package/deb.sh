@@ -39,6 +39,7 @@ programs() { # ARCHITECTURE BINARY
 	for page in "$work"/man/*.1.gz; do
 		put 0644 "$page" "usr/share/man/man1/${page##*/}"
 	done
+	put 0644 "$work/man/powerlogger.toml.5.gz" usr/share/man/man5/powerlogger.toml.5.gz
 	put 0644 "$work/bash" usr/share/bash-completion/completions/powerlogger
 	put 0644 "$work/zsh" usr/share/zsh/vendor-completions/_powerlogger
 	put 0644 "$work/fish" usr/share/fish/vendor_completions.d/powerlogger.fish
@@ -55,7 +56,9 @@ system_files() {
 	put 0644 dist/udev/60-powerlogger-gpio.rules usr/lib/udev/rules.d/60-powerlogger-gpio.rules
 	put 0644 dist/powerlogger.toml etc/powerlogger/powerlogger.toml
 	put 0644 .env.example usr/share/powerlogger/env.example
-	put 0644 dist/grafana/powerlogger.json usr/share/powerlogger/grafana/powerlogger.json
+	find dist/grafana -type f | sort | while read -r file; do
+		put 0644 "$file" "usr/share/powerlogger/${file#dist/}"
+	done
 }
 
 # The section of a version in CHANGELOG.md, in Debian's form; between releases the newest one that says something.

@@ -29,6 +29,7 @@ manual armv6 "$binary" "$work"
 for page in "$work"/man/*.1.gz; do
 	put 0644 "$page" "usr/local/share/man/man1/${page##*/}"
 done
+put 0644 "$work/man/powerlogger.toml.5.gz" usr/local/share/man/man5/powerlogger.toml.5.gz
 put 0644 "$work/bash" usr/local/share/bash-completion/completions/powerlogger
 put 0644 "$work/zsh" usr/local/share/zsh/site-functions/_powerlogger
 put 0644 "$work/fish" usr/local/share/fish/vendor_completions.d/powerlogger.fish
@@ -40,7 +41,9 @@ put 0644 dist/tmpfiles.d/powerlogger.conf usr/local/lib/tmpfiles.d/powerlogger.c
 put 0644 dist/udev/60-powerlogger-gpio.rules usr/local/lib/udev/rules.d/60-powerlogger-gpio.rules
 put 0644 dist/powerlogger.toml usr/local/share/powerlogger/powerlogger.toml
 put 0644 .env.example usr/local/share/powerlogger/env.example
-put 0644 dist/grafana/powerlogger.json usr/local/share/powerlogger/grafana/powerlogger.json
+find dist/grafana -type f | sort | while read -r file; do
+	put 0644 "$file" "usr/local/share/powerlogger/${file#dist/}"
+done
 scripts/package/copyright.sh "$(triple armv6)" >"$work/copyright"
 put 0644 "$work/copyright" usr/local/share/doc/powerlogger/copyright
 documentation usr/local/share/doc/powerlogger

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::socket;
 use crate::config::described::Described;
+use crate::owner::as_owner_of;
 
 /// How long the daemon may take.
 pub const PATIENCE: Duration = Duration::from_secs(2);
@@ -51,6 +52,10 @@ pub fn ask<T: DeserializeOwned>(path: &str, dir: &Path, settings: Option<&Descri
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n{if_match}Connection: close\r\n\r\n"
     );
+    // What listens there may be another user's.
+    let Ok(_acting) = as_owner_of(dir) else {
+        return Asked::NoDaemon;
+    };
     for candidate in socket::candidates(dir) {
         match within(PATIENCE, candidate, request.clone()) {
             Asked::Answered(body) => match serde_json::from_slice(&body) {

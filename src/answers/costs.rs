@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use super::factors::Factors;
 use super::month_memory::MonthMemory;
 use super::socket::Fnv;
-use crate::config::{Currency, Pricing, TariffSettings};
+use crate::config::{Currency, MeterSettings, Pricing, TariffSettings};
 use crate::energy::cost::{Cost, Quarter};
 use crate::energy::days::LocalDays;
 use crate::energy::decimal::Decimal;
@@ -43,9 +43,10 @@ pub fn direction_of(role: Option<Role>) -> Option<Direction> {
     }
 }
 
-/// Of these meters (names and roles) those that are priced.
-pub fn priced<'a>(meters: impl Iterator<Item = (&'a str, Option<Role>)>) -> PricedMeters {
-    let priced = meters.filter_map(|(name, role)| Some((name.to_owned(), direction_of(role)?)));
+/// Of these meters those that are priced: electric ones, by their roles.
+pub fn priced<'a>(meters: impl Iterator<Item = &'a MeterSettings>) -> PricedMeters {
+    let electric = meters.filter(|meter| meter.unit.is_electric());
+    let priced = electric.filter_map(|meter| Some((meter.name.clone(), direction_of(meter.role)?)));
     priced.collect()
 }
 
@@ -121,7 +122,8 @@ impl Pricer<'_> {
             let Some(pricing) = self.tariffs.of(*direction) else {
                 continue;
             };
-            let imp_per_kwh = self.factors.at(meter, start_s);
+            let worth = self.factors.at(meter, start_s);
+            let imp_per_kwh = worth.and_then(|worth| worth.imp_per_kwh());
             match imp_per_kwh.and_then(Decimal::from_f64_rounded) {
                 Some(pulses_per_unit) if pulses_per_unit > Decimal::ZERO => {
                     let quarter = Quarter {
@@ -234,7 +236,8 @@ impl Pricer<'_> {
             let history = self.factors.of(meter);
             for at_s in std::iter::once(from_s).chain(history.changes(from_s, to_s)) {
                 numbers.push(at_s);
-                hasher.write(&history.at(at_s).unwrap_or(0.0).to_le_bytes());
+                let worth = history.at(at_s).and_then(|worth| worth.imp_per_kwh());
+                hasher.write(&worth.unwrap_or(0.0).to_le_bytes());
             }
         }
         let both = [Direction::Import, Direction::FeedIn];

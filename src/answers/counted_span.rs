@@ -4,9 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::factors::{Factors, energy_wh};
 use crate::energy::derived::Balance;
-use crate::energy::quantity::PulseWorth;
 use crate::journal::CountedParts;
-use crate::model::Role;
+use crate::model::{PulseWorth, Quantity, Role};
 
 /// Seconds at the edges of what is watched that are not known.
 pub const EDGES_S: i64 = 5;
@@ -16,8 +15,10 @@ pub const EDGES_S: i64 = 5;
 pub struct MeterEnergy {
     /// Pulses; None: none were counted, and its line was not watched.
     pub pulses: Option<i64>,
-    /// In watt-hours; None: that, or what a pulse is worth is not known.
+    /// In watt-hours; None: that, or what a pulse is worth is not known, or it counts no electric energy.
     pub energy_wh: Option<f64>,
+    /// In the meter's unit; None: that, or what a pulse is worth is not known.
+    pub amount: Option<f64>,
     /// All meters were watched for all of the period that has passed since counting began.
     pub complete: bool,
 }
@@ -50,7 +51,7 @@ impl CountedSpan {
     pub(super) fn new(
         starts_s: Vec<i64>,
         parts: Vec<CountedParts>,
-        meters: &[(String, Option<f64>)],
+        meters: &[(String, Option<PulseWorth>)],
         passed_s: i64,
     ) -> CountedSpan {
         let mut span = CountedSpan {
@@ -76,30 +77,32 @@ impl CountedSpan {
         (pulses > 0 || watched_s > 0).then_some(pulses)
     }
 
-    /// What a meter has counted.
-    pub(super) fn energy(&self, factors: &Factors, meter: &str) -> MeterEnergy {
+    /// What a meter has counted, also in `unit`.
+    pub(super) fn energy(&self, factors: &Factors, meter: &str, unit: Quantity) -> MeterEnergy {
         let pulses = self.pulses(meter);
+        let of = pulses.and_then(|_| self.of(meter));
         MeterEnergy {
             pulses,
-            energy_wh: pulses.and_then(|_| factors.energy_wh(&self.starts_s, self.of(meter)?)),
+            energy_wh: of.and_then(|of| factors.energy_wh(&self.starts_s, of)),
+            amount: of.and_then(|of| factors.amount(unit, &self.starts_s, of)),
             complete: self.complete,
         }
     }
 
-    /// What is derived of all meters: their names, what they are to the house, pulses for one kWh.
+    /// What is derived of all meters: their names, what they are to the house, what a pulse is worth.
     pub(super) fn house<'a>(
         &self,
         factors: &Factors,
-        meters: impl Iterator<Item = (&'a str, Option<Role>, Option<f64>)>,
+        meters: impl Iterator<Item = (&'a str, Option<Role>, Option<PulseWorth>)>,
     ) -> HouseEnergy {
         let (mut balance, mut is_any) = (Balance::default(), false);
-        for (meter, role, imp_per_kwh) in meters {
+        for (meter, role, worth) in meters {
             is_any |= self.pulses(meter).is_some();
-            let Some((role, imp_per_kwh)) = role.zip(imp_per_kwh) else {
+            let Some((role, worth)) = role.zip(worth) else {
                 continue;
             };
             // One that has counted nothing is there all the same.
-            balance.add(role, 0, PulseWorth::of_kwh(imp_per_kwh));
+            balance.add(role, 0, worth);
             if let Some(parts) = self.of(meter) {
                 factors.add_to(&mut balance, role, (&self.starts_s, parts));
             }
@@ -114,14 +117,15 @@ impl CountedSpan {
 
 impl MeterEnergy {
     /// Adds pulses, which are worth this now; the line is watched.
-    pub(super) fn add(&mut self, pulses: i64, imp_per_kwh: Option<f64>) {
+    pub(super) fn add(&mut self, pulses: i64, worth: Option<PulseWorth>) {
         let was_known = self.pulses.is_some();
         self.pulses = Some(self.pulses.unwrap_or(0) + pulses);
-        let more_wh = energy_wh(pulses, imp_per_kwh);
-        self.energy_wh = match was_known {
-            true => self.energy_wh.zip(more_wh).map(|(wh, more)| wh + more),
-            false => more_wh,
+        let sum = |known: Option<f64>, more: Option<f64>| match was_known {
+            true => known.zip(more).map(|(known, more)| known + more),
+            false => more,
         };
+        self.energy_wh = sum(self.energy_wh, energy_wh(pulses, worth));
+        self.amount = sum(self.amount, worth.map(|worth| worth.amount(pulses)));
     }
 }
 
@@ -143,6 +147,10 @@ mod tests {
     use super::*;
     use crate::energy::factors::{Factor, FactorHistory};
 
+    fn worth_of(imp_per_kwh: f64) -> PulseWorth {
+        PulseWorth::of_kwh(imp_per_kwh)
+    }
+
     #[test]
     fn the_house_is_made_of_what_pulses_were_worth() {
         let parts = |meter: &str, pulses: [i64; 2]| CountedParts {
@@ -155,15 +163,15 @@ mod tests {
         let kept = [
             Factor {
                 from_s: 0,
-                imp_per_kwh: 500.0,
+                worth: PulseWorth::of_kwh(500.0),
             },
             Factor {
                 from_s: 100,
-                imp_per_kwh: 1_000.0,
+                worth: worth_of(1_000.0),
             },
         ];
-        let changed = FactorHistory::new(&kept, &[], Some(1_000.0));
-        let same = FactorHistory::new(&[], &[], Some(1_000.0));
+        let changed = FactorHistory::new(&kept, &[], Some(worth_of(1_000.0)));
+        let same = FactorHistory::new(&[], &[], Some(worth_of(1_000.0)));
         let histories = [
             ("Import", changed),
             ("Export", same.clone()),
@@ -175,19 +183,21 @@ mod tests {
             parts("Export", [50, 50]),
             parts("Generate", [200, 400]),
         ];
-        let names = ["Import", "Export", "Generate"].map(|name| (name.to_owned(), Some(1_000.0)));
+        let names =
+            ["Import", "Export", "Generate"].map(|name| (name.to_owned(), Some(worth_of(1_000.0))));
         let span = CountedSpan::new(vec![0, 100, 200], counted, &names, 200);
         let meters = [
-            ("Import", Some(Role::Import), Some(1_000.0)),
-            ("Export", Some(Role::Export), Some(1_000.0)),
-            ("Generate", Some(Role::Generation), Some(1_000.0)),
+            ("Import", Some(Role::Import), Some(worth_of(1_000.0))),
+            ("Export", Some(Role::Export), Some(worth_of(1_000.0))),
+            ("Generate", Some(Role::Generation), Some(worth_of(1_000.0))),
         ];
         let house = span.house(&factors, meters.into_iter());
         let (house_wh, self_wh) = (house.house_wh.unwrap(), house.self_wh.unwrap());
         assert!((house_wh - 1_000.0).abs() < 1e-9, "{house_wh}");
         assert!((self_wh - 500.0).abs() < 1e-9, "{self_wh}");
-        let import = span.energy(&factors, "Import");
+        let import = span.energy(&factors, "Import", Quantity::KilowattHours);
         assert_eq!((import.pulses, import.energy_wh), (Some(400), Some(500.0)));
+        assert_eq!(import.amount, Some(0.5));
         assert!(import.complete);
         let nothing = CountedSpan::new(vec![0, 200], Vec::new(), &names, 200);
         assert_eq!(

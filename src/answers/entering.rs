@@ -4,17 +4,17 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::energy::register::{Drift, NewReading, ReadingRefused, drift, kwh};
+use crate::energy::register::{Drift, NewReading, ReadingRefused, base, drift, shown};
 use crate::journal::{JournalError, Reader, Registers};
-use crate::model::{Reading, WallNs};
+use crate::model::{PulseWorth, Quantity, Reading, WallNs};
 
 /// A reading that is to be entered.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Entry<'a> {
     /// The meter's name.
     pub meter: &'a str,
-    /// Pulses for one kWh, as configured now.
-    pub imp_per_kwh: f64,
+    /// What a pulse is worth, as configured now.
+    pub worth: PulseWorth,
     /// What was read, and when.
     pub new: NewReading,
     /// Digits behind the point that the face has.
@@ -70,7 +70,7 @@ pub fn enter(dir: &Path, entry: &Entry<'_>, now_ns: WallNs) -> Result<Kept, NotK
         since.ok_or(NotKept::NotHeld)?
     };
     let pulses = pulses_of(&reader, meter)? - since;
-    let reading = new.to_reading(&earlier, pulses, entry.imp_per_kwh);
+    let reading = new.to_reading(&earlier, pulses, entry.worth);
     match drift(&earlier, &reading, entry.decimals) {
         Some(by) if by.is_implausible && new.adopt && !entry.is_confirmed => {
             return Err(NotKept::Implausible(reading, by));
@@ -86,18 +86,24 @@ pub fn enter(dir: &Path, entry: &Entry<'_>, now_ns: WallNs) -> Result<Kept, NotK
     })
 }
 
-/// Takes the reading of a meter back that was entered last. Returns it and the register then; None: there is none.
+/// Takes the reading of a meter back that was entered last. Returns it, and the register then with its unit; None: there is
+/// none.
 ///
 /// # Errors
 /// When the journal cannot be read, or does not take it.
-pub fn take_back(dir: &Path, meter: &str) -> Result<Option<(Reading, Option<f64>)>, JournalError> {
+pub fn take_back(dir: &Path, meter: &str) -> Result<Option<TakenBack>, JournalError> {
     let reader = Reader::open(dir)?;
     let Some(taken) = Registers::open(dir)?.take_back(meter)? else {
         return Ok(None);
     };
-    let register = kwh(&reader.readings(meter)?, pulses_of(&reader, meter)?);
+    let left = reader.readings(meter)?;
+    let unit = base(&left).map(|base| base.worth.quantity);
+    let register = unit.zip(shown(&left, pulses_of(&reader, meter)?));
     Ok(Some((taken, register)))
 }
+
+/// A reading that was taken back, and the register then with its unit; None: no reading is left to count it from.
+pub type TakenBack = (Reading, Option<(Quantity, f64)>);
 
 fn pulses_of(reader: &Reader, meter: &str) -> Result<i64, JournalError> {
     let totals = reader.totals()?;
@@ -109,7 +115,9 @@ fn pulses_of(reader: &Reader, meter: &str) -> Result<i64, JournalError> {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct KeptAnswer<'a> {
     meter: &'a str,
-    kwh: f64,
+    kwh: Option<f64>,
+    unit: Quantity,
+    shown: f64,
     adopted: bool,
     drift: Option<DriftAnswer>,
 }
@@ -117,8 +125,11 @@ pub struct KeptAnswer<'a> {
 /// How a reading differs from what was counted, as it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct DriftAnswer {
-    expected_kwh: f64,
-    kwh: f64,
+    expected_kwh: Option<f64>,
+    kwh: Option<f64>,
+    unit: Quantity,
+    expected: f64,
+    by: f64,
     pulses: f64,
     percent: Option<f64>,
     is_rounding: bool,
@@ -129,20 +140,46 @@ pub struct DriftAnswer {
 pub struct TakenBackAnswer<'a> {
     /// The meter's name.
     pub meter: &'a str,
-    /// What was taken back, in kWh.
-    pub taken_back_kwh: f64,
+    /// What was taken back, in kWh; None: the meter counts no electric energy.
+    taken_back_kwh: Option<f64>,
     /// When that was read.
-    pub at_ns: WallNs,
-    /// The register now; None: no reading is left to count it from.
-    pub kwh: Option<f64>,
+    at_ns: WallNs,
+    /// The register now, in kWh; None: that, or no reading is left to count it from.
+    kwh: Option<f64>,
+    /// The unit of what was taken back.
+    unit: Quantity,
+    /// What that was.
+    taken_back: f64,
+    /// The register now, in its unit.
+    shown: Option<f64>,
+}
+
+impl<'a> TakenBackAnswer<'a> {
+    /// Of what was taken back of `meter`.
+    pub fn of(meter: &'a str, (taken, register): &TakenBack) -> TakenBackAnswer<'a> {
+        let unit = taken.worth.quantity;
+        let kwh = |(unit, shown): (Quantity, f64)| Quantity::KilowattHours.of(unit, shown);
+        TakenBackAnswer {
+            meter,
+            taken_back_kwh: kwh((unit, taken.shown)),
+            at_ns: taken.at_ns,
+            kwh: register.and_then(kwh),
+            unit,
+            taken_back: taken.shown,
+            shown: register.map(|(_, shown)| shown),
+        }
+    }
 }
 
 impl<'a> KeptAnswer<'a> {
     /// Of a reading of `meter` that was kept.
     pub fn of(meter: &'a str, kept: &Kept) -> KeptAnswer<'a> {
+        let (unit, shown) = (kept.reading.worth.quantity, kept.reading.shown);
         KeptAnswer {
             meter,
-            kwh: kept.reading.kwh,
+            kwh: Quantity::KilowattHours.of(unit, shown),
+            unit,
+            shown,
             adopted: kept.reading.adopted,
             drift: kept.drift.as_ref().map(DriftAnswer::of),
         }
@@ -152,9 +189,13 @@ impl<'a> KeptAnswer<'a> {
 impl DriftAnswer {
     /// Of a difference.
     pub fn of(by: &Drift) -> DriftAnswer {
+        let kwh = |amount| Quantity::KilowattHours.of(by.unit, amount);
         DriftAnswer {
-            expected_kwh: by.expected_kwh,
-            kwh: by.kwh,
+            expected_kwh: kwh(by.expected),
+            kwh: kwh(by.by),
+            unit: by.unit,
+            expected: by.expected,
+            by: by.by,
             pulses: by.pulses,
             percent: by.percent,
             is_rounding: by.is_rounding,

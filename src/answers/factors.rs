@@ -6,9 +6,8 @@ use crate::config::{DatedFactor, MeterSettings};
 use crate::energy::derived::Balance;
 use crate::energy::factors::{Factor, FactorHistory};
 use crate::energy::periods::{Calendar, Period, PeriodUnit};
-use crate::energy::quantity::PulseWorth;
 use crate::journal::{CountedParts, Grain, JournalError, ReadFrom, Reader};
-use crate::model::{QUARTER_S, Role, Spans};
+use crate::model::{PulseWorth, QUARTER_S, Quantity, Role, Spans};
 
 /// Of all configured meters, by name.
 #[derive(Debug, Clone, Default)]
@@ -24,16 +23,15 @@ impl Factors {
     pub fn read(
         reader: &Reader,
         meters: &[MeterSettings],
-        present: &[(String, Option<f64>)],
+        present: &[(String, Option<PulseWorth>)],
         calendar: &Calendar,
     ) -> Result<Factors, JournalError> {
         let kept = reader.factors()?;
-        let of_meter = |(name, imp_per_kwh): &(String, Option<f64>)| {
+        let of_meter = |(name, worth): &(String, Option<PulseWorth>)| {
             let settings = meters.iter().find(|meter| meter.name == *name);
-            let dated = settings.map_or(&[][..], |settings| &settings.imp_per_kwh_since);
-            let dated: Vec<Factor> = dated.iter().map(|dated| factor(dated, calendar)).collect();
+            let dated = settings.map_or_else(Vec::new, |settings| dated_of(settings, calendar));
             let kept = kept.get(name).map_or(&[][..], Vec::as_slice);
-            let history = FactorHistory::new(kept, &dated, *imp_per_kwh);
+            let history = FactorHistory::new(kept, &dated, *worth);
             (name.clone(), history)
         };
         Ok(Factors {
@@ -49,8 +47,8 @@ impl Factors {
         }
     }
 
-    /// How many pulses of a meter were a kWh at a time, in seconds since 1970; None: not known.
-    pub fn at(&self, meter: &str, wall_s: i64) -> Option<f64> {
+    /// What a pulse of a meter was worth at a time, in seconds since 1970; None: not known.
+    pub fn at(&self, meter: &str, wall_s: i64) -> Option<PulseWorth> {
         self.by_meter.get(meter)?.at(wall_s)
     }
 
@@ -106,7 +104,13 @@ impl Factors {
     /// worth is not known.
     pub fn energy_wh(&self, starts_s: &[i64], parts: &CountedParts) -> Option<f64> {
         let each = self.each_worth(starts_s, parts);
-        each.map(|(pulses, imp_per_kwh)| energy_wh(pulses, imp_per_kwh))
+        each.map(|(pulses, worth)| energy_wh(pulses, worth)).sum()
+    }
+
+    /// The same in a unit of what the meter counts.
+    pub fn amount(&self, unit: Quantity, starts_s: &[i64], parts: &CountedParts) -> Option<f64> {
+        let each = self.each_worth(starts_s, parts);
+        each.map(|(pulses, worth)| worth?.amount_in(unit, pulses))
             .sum()
     }
 
@@ -117,19 +121,19 @@ impl Factors {
         role: Role,
         (starts_s, parts): (&[i64], &CountedParts),
     ) {
-        for (pulses, imp_per_kwh) in self.each_worth(starts_s, parts) {
-            if let Some(imp_per_kwh) = imp_per_kwh {
-                balance.add(role, pulses, PulseWorth::of_kwh(imp_per_kwh));
+        for (pulses, worth) in self.each_worth(starts_s, parts) {
+            if let Some(worth) = worth {
+                balance.add(role, pulses, worth);
             }
         }
     }
 
-    /// Pulses of split parts, and how many of them were a kWh then.
+    /// Pulses of split parts, and what one of them was worth then.
     fn each_worth<'a>(
         &self,
         starts_s: &'a [i64],
         parts: &'a CountedParts,
-    ) -> impl Iterator<Item = (i64, Option<f64>)> + use<'a> {
+    ) -> impl Iterator<Item = (i64, Option<PulseWorth>)> + use<'a> {
         let history = self.of(&parts.meter);
         let each = starts_s.iter().zip(&parts.pulses);
         each.map(move |(start_s, pulses)| (*pulses, history.at(*start_s)))
@@ -146,15 +150,24 @@ impl Factors {
     }
 }
 
-/// The energy of so many pulses; None: what one is worth is not known.
-pub fn energy_wh(pulses: i64, imp_per_kwh: Option<f64>) -> Option<f64> {
-    imp_per_kwh.map(|imp_per_kwh| pulses as f64 * 1_000.0 / imp_per_kwh)
+/// The energy of so many pulses; None: what one is worth is not known, or is no electric energy.
+pub fn energy_wh(pulses: i64, worth: Option<PulseWorth>) -> Option<f64> {
+    let imp_per_kwh = worth?.imp_per_kwh()?;
+    Some(pulses as f64 * 1_000.0 / imp_per_kwh)
 }
 
-fn factor(dated: &DatedFactor, calendar: &Calendar) -> Factor {
+/// What the settings of a meter say of what a pulse was worth from when on.
+pub fn dated_of(settings: &MeterSettings, calendar: &Calendar) -> Vec<Factor> {
+    let dated = settings.factors_since.iter();
+    dated
+        .map(|dated| factor(settings.unit, dated, calendar))
+        .collect()
+}
+
+fn factor(unit: Quantity, dated: &DatedFactor, calendar: &Calendar) -> Factor {
     Factor {
         from_s: dated.since.as_second(|date| calendar.day_start_s(date)),
-        imp_per_kwh: dated.imp_per_kwh,
+        worth: PulseWorth::new(unit, dated.pulses_per_unit),
     }
 }
 
@@ -170,20 +183,20 @@ mod tests {
         let midnight_s = calendar.day_start_s(jiff::civil::date(2026, 5, 1));
         let dated = DatedFactor {
             since: Since::Date(jiff::civil::date(2026, 5, 1)),
-            imp_per_kwh: 1_000.0,
+            pulses_per_unit: 1_000.0,
         };
         let kept = [
             Factor {
                 from_s: 0,
-                imp_per_kwh: 500.0,
+                worth: PulseWorth::of_kwh(500.0),
             },
-            factor(&dated, &calendar),
+            factor(Quantity::KilowattHours, &dated, &calendar),
             Factor {
                 from_s: midnight_s + 86_400 + 3_601,
-                imp_per_kwh: 800.0,
+                worth: PulseWorth::of_kwh(800.0),
             },
         ];
-        let history = FactorHistory::new(&kept, &[], Some(800.0));
+        let history = FactorHistory::new(&kept, &[], Some(PulseWorth::of_kwh(800.0)));
         let factors = Factors::of_histories([("Import", history)]);
         let day = |n: i64| midnight_s + n * 86_400;
         let cut_s = day(1) + 4_500;

@@ -110,7 +110,8 @@ fn open_stretches(
         let since_s = line.since_ns.map(WallNs::s);
         (!line.is_read).then(|| UnwatchedStretch {
             meter: meter.clone(),
-            from_s: until_s.or(since_s),
+            // The one is rounded up, the other is what the line itself tells.
+            from_s: until_s.into_iter().chain(since_s).min(),
             until_s: None,
             why: Some(line.why),
         })

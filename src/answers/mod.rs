@@ -23,5 +23,6 @@ pub mod overview;
 pub mod reach;
 pub mod registers;
 pub mod report;
+pub mod reported;
 pub mod socket;
 pub mod status;

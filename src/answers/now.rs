@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::money::Money;
-use crate::model::{Role, WallNs};
+use crate::model::{PulseWorth, Quantity, Role, WallNs};
 
 /// The state of a moment.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -43,7 +43,16 @@ pub struct NowMeterAnswer {
     pub imp_per_kwh: Option<f64>,
     /// Its power in watts; None: not known.
     pub power_w: Option<f64>,
-    /// The power is what the silence since the last pulse allows at most.
+    /// What it counts.
+    #[serde(default)]
+    pub unit: Quantity,
+    /// How many of its pulses are one unit of that; None: not known.
+    #[serde(default)]
+    pub pulses_per_unit: Option<f64>,
+    /// Its power or flow, in the unit of its rate; None: not known.
+    #[serde(default)]
+    pub rate: Option<f64>,
+    /// The rate is what the silence since the last pulse allows at most.
     pub is_bound: bool,
     /// What was counted today.
     pub today: NowCount,
@@ -69,6 +78,19 @@ pub struct FlowAnswer {
 }
 
 impl NowMeterAnswer {
+    /// What one of its pulses is worth; None: not known.
+    pub fn worth(&self) -> Option<PulseWorth> {
+        // A daemon of an earlier version knows kWh alone.
+        let of_kwh = self.imp_per_kwh.map(PulseWorth::of_kwh);
+        let of_unit = |factor| PulseWorth::new(self.unit, factor);
+        self.pulses_per_unit.map(of_unit).or(of_kwh)
+    }
+
+    /// Its rate: what is said of power alone is watts.
+    pub fn shown_rate(&self) -> Option<f64> {
+        self.rate.or(self.power_w)
+    }
+
     /// What it is to the house; None: a load of its own.
     pub fn house_role(&self) -> Option<Role> {
         Role::of_name(&self.role)

@@ -12,9 +12,8 @@ use super::now::{NowAnswer, NowDay, NowMeterAnswer};
 use crate::config::{MeterSettings, Settings};
 use crate::energy::derived::Balance;
 use crate::energy::periods::{Calendar, Period, PeriodSpan, PeriodUnit};
-use crate::energy::quantity::PulseWorth;
 use crate::journal::{Grain, JournalError, Reader};
-use crate::model::{Role, SIMULATED_IMP_PER_KWH, WallNs};
+use crate::model::{PulseWorth, Quantity, Role, WallNs};
 
 /// The whole.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -52,9 +51,16 @@ pub struct MeterOverview {
     pub role: Option<Role>,
     /// How many of its pulses are a kWh; None: not known.
     pub imp_per_kwh: Option<f64>,
-    /// Its power in watts; None: not known, such as while no daemon runs.
+    /// Its power in watts; None: not known, such as while no daemon runs, or it counts no electric energy.
     pub power_w: Option<f64>,
-    /// The power is what the silence since the last pulse allows at most.
+    /// What it counts.
+    pub unit: Quantity,
+    /// What a pulse is worth; None: not known.
+    #[serde(skip)]
+    pub worth: Option<PulseWorth>,
+    /// Its power or flow, in the unit of its rate.
+    pub rate: Option<f64>,
+    /// The rate is what the silence since the last pulse allows at most.
     pub is_bound: bool,
     /// What it has counted.
     #[serde(flatten)]
@@ -114,6 +120,9 @@ pub struct EnergyCount {
     pub pulses: i64,
     /// In watt-hours.
     pub energy_wh: Option<f64>,
+    /// In the meter's unit.
+    #[serde(default)]
+    pub amount: Option<f64>,
     /// For how many seconds its line was watched.
     pub watched_s: i64,
 }
@@ -151,6 +160,7 @@ impl Overview {
                 MeterEnergy {
                     pulses: known.map(|total| total.pulses),
                     energy_wh: known.and_then(|total| total.energy_wh),
+                    amount: known.and_then(|total| total.amount),
                     complete: span.complete,
                 }
             });
@@ -159,6 +169,9 @@ impl Overview {
                 role: meter.house_role(),
                 imp_per_kwh: meter.imp_per_kwh,
                 power_w: meter.power_w,
+                unit: meter.unit,
+                worth: meter.worth(),
+                rate: meter.shown_rate(),
                 is_bound: meter.is_bound,
                 counted: ByPeriod::of(energies),
             }
@@ -188,26 +201,24 @@ impl Overview {
     /// When the journal cannot be read.
     pub fn of_journal(
         reader: &mut Reader,
-        Settings {
-            meters,
-            tariffs,
-            site,
-            ..
-        }: &Settings,
+        settings: &Settings,
         calendar: &Calendar,
         at_ns: WallNs,
     ) -> Result<Overview, JournalError> {
-        let at_s = at_ns.s();
+        let (at_s, meters) = (at_ns.s(), &settings.meters);
         let today = Period::containing(PeriodUnit::Day, calendar.date_at(at_s));
         let month = Period::containing(PeriodUnit::Month, today.first());
         let spans = [today, calendar.previous(today), month].map(|period| calendar.span(period));
         let began_s = reader.counting_since_s()?;
         let since_s = began_s.unwrap_or(at_s);
-        let simulated = reader.is_simulated()?.then_some(SIMULATED_IMP_PER_KWH);
-        let worth = |meter: &MeterSettings| meter.imp_per_kwh.or(simulated);
+        let is_simulated = reader.is_simulated()?;
+        let worth = |meter: &MeterSettings| {
+            let simulated = is_simulated.then(|| PulseWorth::usual(meter.unit));
+            meter.worth().or(simulated)
+        };
         let present = meters.iter();
         let present = present.map(|meter| (meter.name.clone(), worth(meter)));
-        let present: Vec<(String, Option<f64>)> = present.collect();
+        let present: Vec<(String, Option<PulseWorth>)> = present.collect();
         let factors = Factors::read(reader, meters, &present, calendar)?;
         let mut counted = Vec::with_capacity(spans.len());
         for span in spans {
@@ -218,15 +229,9 @@ impl Overview {
             counted.push(CountedSpan::new(starts_s, parts, &present, passed_s));
         }
         let money = money_of(
-            &Pricer {
-                tariffs,
-                currency: &site.currency,
-                meters: &priced(meters.iter().map(|meter| (meter.name.as_str(), meter.role))),
-                factors: &factors,
-                calendar,
-                memory: None,
-            },
             reader,
+            settings,
+            (&factors, calendar),
             spans,
             (at_s, began_s),
         )?;
@@ -235,13 +240,16 @@ impl Overview {
             let roles = worths().map(|(meter, (name, worth))| (name.as_str(), meter.role, *worth));
             counted[n].house(&factors, roles)
         });
-        let meters = worths().map(|(meter, (name, imp_per_kwh))| MeterOverview {
+        let meters = worths().map(|(meter, (name, worth))| MeterOverview {
             meter: name.clone(),
             role: meter.role,
-            imp_per_kwh: *imp_per_kwh,
+            imp_per_kwh: worth.and_then(|worth| worth.imp_per_kwh()),
             power_w: None,
+            unit: meter.unit,
+            worth: *worth,
+            rate: None,
             is_bound: false,
-            counted: ByPeriod::of([0, 1, 2].map(|n| counted[n].energy(&factors, name))),
+            counted: ByPeriod::of([0, 1, 2].map(|n| counted[n].energy(&factors, name, meter.unit))),
         });
         let meters: Vec<MeterOverview> = meters.collect();
         let house = has_all_roles(&meters).then(|| HouseOverview {
@@ -272,9 +280,10 @@ impl Overview {
         self.at_ns = now.at_ns();
         for (meter, told) in self.meters.iter_mut().zip(&now.meters) {
             (meter.power_w, meter.is_bound) = (told.power_w, told.is_bound);
+            meter.rate = told.shown_rate();
             let more = told.today.pulses - meter.counted.today.pulses.unwrap_or(0);
             for energy in [&mut meter.counted.today, &mut meter.counted.month] {
-                energy.add(more, meter.imp_per_kwh);
+                energy.add(more, meter.worth);
             }
         }
         self.take_money(&now.today);
@@ -299,7 +308,7 @@ impl Overview {
     /// What flows is not known any more.
     pub fn stop(&mut self) {
         for meter in &mut self.meters {
-            (meter.power_w, meter.is_bound) = (None, false);
+            (meter.power_w, meter.rate, meter.is_bound) = (None, None, false);
         }
         if let Some(house) = &mut self.house {
             (house.power_w, house.self_w) = (None, None);
@@ -309,14 +318,23 @@ impl Overview {
 
 /// What each of the spans costs.
 fn money_of(
-    pricer: &Pricer<'_>,
     reader: &mut Reader,
+    settings: &Settings,
+    (factors, calendar): (&Factors, &Calendar),
     spans: [PeriodSpan; 3],
     when: (i64, Option<i64>),
 ) -> Result<ByPeriod<Option<Money>>, JournalError> {
+    let pricer = Pricer {
+        tariffs: &settings.tariffs,
+        currency: &settings.site.currency,
+        meters: &priced(settings.meters.iter()),
+        factors,
+        calendar,
+        memory: None,
+    };
     let mut money = [None, None, None];
     for (money, span) in money.iter_mut().zip(spans) {
-        let priced = priced_span(pricer, reader, (&[span.start_s, span.end_s], true), when)?;
+        let priced = priced_span(&pricer, reader, (&[span.start_s, span.end_s], true), when)?;
         *money = priced.map(|priced| priced.bill.money);
     }
     Ok(ByPeriod::of(money))
@@ -339,8 +357,7 @@ fn house_today(meters: &[MeterOverview]) -> HouseEnergy {
     }
     let mut balance = Balance::default();
     for meter in meters {
-        let worth = meter.imp_per_kwh.map(PulseWorth::of_kwh);
-        if let Some((role, worth)) = meter.role.zip(worth) {
+        if let Some((role, worth)) = meter.role.zip(meter.worth) {
             balance.add(role, pulses(meter).unwrap_or(0), worth);
         }
     }

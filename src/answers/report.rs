@@ -2,20 +2,23 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::Serialize;
 
 use super::costs::{PricedMeters, Pricer, direction_of, priced};
 use super::counted_span::{CountedSpan, HouseEnergy};
 use super::factors::Factors;
-use super::losses::{LossEntry, LossesAnswer, UnwatchedStretch};
+use super::losses::{LossesAnswer, UnwatchedStretch};
 use super::money::{Money, Position, priced_span};
+use super::reported::{PeriodReport, ReportLoss, ReportMeter, ReportReading, ReportRegister};
 use crate::config::{MeterSettings, Settings};
 use crate::energy::periods::Calendar;
 use crate::energy::register;
 use crate::energy::tariff::Direction;
 use crate::journal::{CountedParts, Grain, JournalError, Reader};
-use crate::model::{Role, S_PER_DAY, SIMULATED_IMP_PER_KWH, WallNs};
+use crate::model::{PulseWorth, Role, S_PER_DAY, WallNs};
 use crate::status::line::Daemon;
+
+/// Less than this, in seconds, is no stretch in which a line was not watched.
+const UNSURE_S: i64 = 120;
 
 /// What is to be reported.
 #[derive(Debug, Clone)]
@@ -34,96 +37,6 @@ pub struct ReportOf<'a> {
     pub meter: Option<&'a str>,
 }
 
-/// The report.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Report {
-    /// What the place is called.
-    pub site: Option<String>,
-    /// The zone of local days.
-    pub zone: String,
-    /// The first local day.
-    pub first_day: String,
-    /// The last one.
-    pub last_day: String,
-    /// The first instant, RFC 3339.
-    pub from: String,
-    /// The first one after.
-    pub to: String,
-    /// When it was made.
-    pub made_at: String,
-    /// The period goes on: the numbers are those until `made_at`.
-    pub goes_on: bool,
-    /// The day on which counting began, where that is within the period or after it.
-    pub counting_since: Option<String>,
-    /// The pulses are made up.
-    pub simulated: bool,
-    /// All lines were watched all the time, and no pulse is known to be lost.
-    pub complete: bool,
-    /// The meters.
-    pub meters: Vec<ReportMeter>,
-    /// The house; None: a meter for that lacks, or one meter is reported.
-    pub house: Option<HouseEnergy>,
-    /// What it costs; None: nothing has a price.
-    pub money: Option<Money>,
-    /// What that is made of.
-    pub positions: Vec<Position>,
-    /// When a line was not watched within the period.
-    pub unwatched: Vec<UnwatchedStretch>,
-    /// Pulses that were lost or put back at a time that touches the period.
-    pub losses: Vec<ReportLoss>,
-}
-
-/// A meter.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ReportMeter {
-    /// Its name.
-    pub meter: String,
-    /// What it is to the house: `import`, `export`, `generation`, `other`.
-    pub role: &'static str,
-    /// How many of its pulses are a kWh now.
-    pub imp_per_kwh: Option<f64>,
-    /// Pulses.
-    pub pulses: i64,
-    /// Their energy; None: what one is worth is not known.
-    pub kwh: Option<f64>,
-    /// Of them so many were put back by number, with estimated times.
-    pub restored: i64,
-    /// Its register; None: no reading was ever entered.
-    pub register: Option<ReportRegister>,
-    /// Readings that were taken in the period.
-    pub readings: Vec<ReportReading>,
-}
-
-/// The register of a meter, as it was counted, in kWh.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct ReportRegister {
-    /// At the first instant.
-    pub begin_kwh: f64,
-    /// At the last one, or now.
-    pub end_kwh: f64,
-}
-
-/// A reading of a meter's face.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ReportReading {
-    /// When it was taken.
-    pub at: String,
-    /// What the face showed.
-    pub kwh: f64,
-    /// The reading less what was counted; None: it is the first one.
-    pub drift_kwh: Option<f64>,
-}
-
-/// Pulses that were lost or put back.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ReportLoss {
-    /// What and how many.
-    #[serde(flatten)]
-    pub entry: LossEntry,
-    /// Some of them may be of another time.
-    pub is_at_most: bool,
-}
-
 /// What is read of the journal before it is put together.
 struct Counted {
     factors: Factors,
@@ -131,7 +44,7 @@ struct Counted {
     span: CountedSpan,
     /// Pulses of the period and of what comes after it, by meter.
     plain: Vec<CountedParts>,
-    present: Vec<(String, Option<f64>)>,
+    present: Vec<(String, Option<PulseWorth>)>,
     began_s: Option<i64>,
 }
 
@@ -154,7 +67,7 @@ impl ReportOf<'_> {
     fn priced(&self) -> PricedMeters {
         match self.meters().next().filter(|_| self.meter.is_some()) {
             Some(meter) if meter.role.is_none() => vec![(meter.name.clone(), Direction::Import)],
-            _ => priced(self.meters().map(|meter| (meter.name.as_str(), meter.role))),
+            _ => priced(self.meters()),
         }
     }
 
@@ -162,7 +75,7 @@ impl ReportOf<'_> {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn read(&self, reader: &mut Reader) -> Result<Report, JournalError> {
+    pub fn read(&self, reader: &mut Reader) -> Result<PeriodReport, JournalError> {
         let (from_s, to_s) = self.span_s();
         let now_s = self.now_ns.s();
         let counted = self.counted(reader)?;
@@ -176,7 +89,9 @@ impl ReportOf<'_> {
         let mut meters = Vec::new();
         for meter in self.meters() {
             let restored = restored.get(&meter.name).copied().unwrap_or(0);
-            meters.push(self.meter_of(reader, meter, &counted, restored)?);
+            let mut reported = self.meter_of(reader, meter, &counted, restored)?;
+            reported.uncounted_s = self.uncounted_s(&meter.name, &counted, &unwatched);
+            meters.push(reported);
         }
         let date = |at_s| self.calendar.date_at(at_s);
         let began = counted
@@ -184,7 +99,7 @@ impl ReportOf<'_> {
             .map(date)
             .filter(|began| *began > self.days.0);
         let is_lost = |loss: &ReportLoss| loss.entry.loss.lost;
-        Ok(Report {
+        Ok(PeriodReport {
             site: self.settings.site.name.clone(),
             zone: self.calendar.zone().iana_name().unwrap_or("UTC").to_owned(),
             first_day: self.days.0.to_string(),
@@ -196,6 +111,7 @@ impl ReportOf<'_> {
             counting_since: began.map(|began| began.to_string()),
             simulated: ledger.simulated,
             complete: unwatched.is_empty()
+                && meters.iter().all(|meter| meter.uncounted_s == 0)
                 && !losses.iter().any(is_lost)
                 && began.is_none()
                 && counted.began_s.is_some(),
@@ -210,11 +126,14 @@ impl ReportOf<'_> {
 
     fn counted(&self, reader: &mut Reader) -> Result<Counted, JournalError> {
         let ((from_s, to_s), now_s) = (self.span_s(), self.now_ns.s());
-        let simulated = reader.is_simulated()?.then_some(SIMULATED_IMP_PER_KWH);
+        let is_simulated = reader.is_simulated()?;
         let meters = &self.settings.meters;
         let present = meters.iter();
-        let present = present.map(|meter| (meter.name.clone(), meter.imp_per_kwh.or(simulated)));
-        let present: Vec<(String, Option<f64>)> = present.collect();
+        let present = present.map(|meter| {
+            let simulated = is_simulated.then(|| PulseWorth::usual(meter.unit));
+            (meter.name.clone(), meter.worth().or(simulated))
+        });
+        let present: Vec<(String, Option<PulseWorth>)> = present.collect();
         let factors = Factors::read(reader, meters, &present, self.calendar)?;
         let (starts_s, parts) =
             factors.counted_parts(reader, (&[from_s, to_s], Grain::Day), self.calendar, now_s)?;
@@ -240,17 +159,20 @@ impl ReportOf<'_> {
         restored: i64,
     ) -> Result<ReportMeter, JournalError> {
         let (from_s, to_s) = self.span_s();
-        let energy = counted.span.energy(&counted.factors, &meter.name);
+        let energy = counted
+            .span
+            .energy(&counted.factors, &meter.name, meter.unit);
         let mut parts = counted.plain.iter();
         let parts = parts.find(|parts| parts.meter == meter.name);
         let readings = reader.readings(&meter.name)?;
         let register = parts.and_then(|parts| {
             let end = parts.total - parts.pulses.get(1)?;
             let begin = end - parts.pulses.first()?;
-            let at = |at_s, pulses| register::kwh_at(&readings, WallNs::of_s(at_s), pulses);
+            let at = |at_s, pulses| register::shown_at(&readings, WallNs::of_s(at_s), pulses);
             Some(ReportRegister {
-                begin_kwh: at(from_s, begin)?,
-                end_kwh: at(to_s, end)?,
+                unit: register::base(&readings)?.worth.quantity,
+                begin: at(from_s, begin)?,
+                end: at(to_s, end)?,
             })
         });
         let is_of = |at_ns: WallNs| (from_s..to_s).contains(&at_ns.s());
@@ -260,20 +182,43 @@ impl ReportOf<'_> {
             .filter(|(_, reading)| is_of(reading.at_ns));
         let taken = taken.map(|(n, reading)| ReportReading {
             at: rfc3339(reading.at_ns.s()),
-            kwh: reading.kwh,
-            drift_kwh: register::drift(&readings[..n], reading, 0).map(|drift| drift.kwh),
+            shown: reading.shown,
+            unit: reading.worth.quantity,
+            drift: register::drift(&readings[..n], reading, 0).map(|drift| drift.by),
         });
         let present = counted.present.iter().find(|(name, _)| *name == meter.name);
         Ok(ReportMeter {
             meter: meter.name.clone(),
             role: role_word(meter.role),
-            imp_per_kwh: present.and_then(|(_, imp_per_kwh)| *imp_per_kwh),
+            unit: meter.unit,
+            pulses_per_unit: present
+                .and_then(|(_, worth)| worth.as_ref())
+                .map(|worth| worth.pulses_per_unit),
             pulses: energy.pulses.unwrap_or(0),
+            amount: energy.amount,
             kwh: energy.energy_wh.map(|wh| wh / 1_000.0),
             restored,
+            uncounted_s: 0,
             register,
             readings: taken.collect(),
         })
+    }
+
+    /// For how many seconds of what has passed of the period a line was neither watched nor is listed as not watched.
+    fn uncounted_s(&self, meter: &str, counted: &Counted, unwatched: &[UnwatchedStretch]) -> i64 {
+        let (from_s, to_s) = self.span_s();
+        // When counting began is told by itself.
+        let since_s = counted.began_s.unwrap_or(to_s).max(from_s);
+        let passed_s = (to_s.min(self.now_ns.s()) - since_s).max(0);
+        let mut parts = counted.plain.iter();
+        let parts = parts.find(|parts| parts.meter == meter);
+        let watched_s = parts.and_then(|parts| parts.watched_s.first()).copied();
+        let listed = unwatched.iter().filter(|stretch| stretch.meter == meter);
+        let listed_s =
+            listed.map(|stretch| stretch.until_s.unwrap_or(0) - stretch.from_s.unwrap_or(0));
+        let missing_s = passed_s - watched_s.unwrap_or(0) - listed_s.sum::<i64>();
+        // What was watched last is saved now and then, and each start has an edge of a second.
+        if missing_s > UNSURE_S { missing_s } else { 0 }
     }
 
     fn house(&self, counted: &Counted) -> Option<HouseEnergy> {

@@ -10,6 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::journal::{JournalCopy, JournalError, JournalSnapshot, beside_copy};
 use crate::model::{PulseId, WallNs};
+use crate::owner::files::Dir;
 use crate::owner::rights::{RightsError, as_owner, directory_of};
 
 use names::{is_copy_name, name_at, part_name};
@@ -153,12 +154,9 @@ struct Part {
 
 impl Part {
     fn begin(path: PathBuf) -> Result<Part, BackupError> {
-        let opened = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path);
+        // Its name can be guessed, and others may write into the directory: no link is followed.
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let opened = Dir::open(directory_of(&path)).and_then(|dir| dir.open_or_make(&name, 0o666));
         let file = opened.map_err(failed(&path))?;
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             return Err(BackupError::Busy(path));

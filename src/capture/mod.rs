@@ -64,6 +64,8 @@ pub struct Capture {
     announced: bool,
     /// When a pulse was last handed on.
     counted_ns: MonoNs,
+    /// How far capture had seen when that was last told.
+    seen_ns: MonoNs,
     signals: Vec<Signal>,
     outcomes: Vec<Decision>,
 }
@@ -103,6 +105,7 @@ impl Capture {
             trusting: None,
             announced: false,
             counted_ns: now_ns - NS_PER_S,
+            seen_ns: now_ns,
             signals: Vec::new(),
             outcomes: Vec::new(),
         }
@@ -154,12 +157,17 @@ impl Capture {
             self.judge(index, &mut pending);
         }
         self.hand_on(pending, now_ns);
-        self.note_watched(now_ns - READ_LAG_MAX_NS - self.decide_ns);
+        self.note_watched(self.surely_seen_ns(now_ns));
+    }
+
+    /// How far capture has seen, all having been read that had come by `now_ns`.
+    fn surely_seen_ns(&self, now_ns: MonoNs) -> MonoNs {
+        now_ns - READ_LAG_MAX_NS - self.decide_ns
     }
 
     /// Tells how far capture has seen: up to `seen_ns` everything is handed on. (A pulse whose width
     /// decides may come later; its window is counted again then.)
-    fn note_watched(&self, seen_ns: MonoNs) {
+    fn note_watched(&mut self, seen_ns: MonoNs) {
         let elapsed = self.segments.elapsed();
         self.intake.note_elapsed(elapsed.kept(self.clock.mono_ns()));
         let segment = self.segments.current();
@@ -183,6 +191,7 @@ impl Capture {
                 meters.insert(meter, WatchedStretch { since_ns, until_ns });
             }
         }
+        self.seen_ns = seen_ns;
         self.intake.note_watched(Watched {
             looked_ns: Some(wall(seen_ns)),
             sure_ns: elapsed.sure_ns(seen_ns),
@@ -308,13 +317,24 @@ impl Capture {
             Signal::LineDown { meter, reason } => {
                 let line = &mut self.lines[meter.index()];
                 warn!(meter = line.name, reason, "line not readable; trying again");
-                (line.up, line.live.level, line.is_news) = (false, None, true);
-                // What was watched of it so far is over.
-                if let Some(watch) = self.intake.watched().meters.get(&meter) {
-                    self.intake.note_ended(meter, *watch);
+                let was_up = std::mem::replace(&mut line.up, false);
+                (line.live.level, line.is_news) = (None, true);
+                if was_up {
+                    self.note_ended(meter);
                 }
                 self.note_line(meter, Some(reason));
             }
+        }
+    }
+
+    /// What was watched of a line so far is over: it was watched up to now, not only to the last look.
+    fn note_ended(&self, meter: MeterId) {
+        if let Some(told) = self.intake.watched().meters.get(&meter) {
+            let since_ns = told.since_ns;
+            let more_ns = self.surely_seen_ns(self.clock.mono_ns()) - self.seen_ns;
+            let until_ns = told.until_ns + more_ns.max(0);
+            let watch = WatchedStretch { since_ns, until_ns };
+            self.intake.note_ended(meter, watch);
         }
     }
 

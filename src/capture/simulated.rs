@@ -17,8 +17,8 @@ use super::waker::Waker;
 use super::{EdgeSource, Polled, Signal};
 use crate::config::MeterSettings;
 use crate::model::{
-    CountedEdge, Edge, EdgeKind, Level, MeterId, MonoNs, NS_PER_MS, NS_PER_S, Role,
-    SIMULATED_IMP_PER_KWH,
+    CountedEdge, Edge, EdgeKind, Level, MeterId, MonoNs, NS_PER_MS, NS_PER_S, PulseWorth, Quantity,
+    Role,
 };
 
 /// More than any meter has; bounds the edges of one step.
@@ -26,6 +26,9 @@ const IMP_PER_KWH_MAX: f64 = 1_000_000.0;
 
 /// Joules in one kilowatt-hour.
 const J_PER_KWH: f64 = 3_600_000.0;
+
+/// A load of gas or water is that of a device in kilowatt-hours: a cubic metre of natural gas holds about so many.
+const KWH_PER_M3: f64 = 10.0;
 
 /// How long power is taken as constant, in nanoseconds.
 const STEP_NS: i64 = NS_PER_S;
@@ -208,10 +211,16 @@ struct Line {
 impl Line {
     fn new(id: MeterId, meter: &MeterSettings, seed: u64, start_ns: MonoNs) -> Line {
         let mut rng = fastrand::Rng::with_seed(seed ^ (u64::from(id.0) << 48));
-        let imp_per_kwh = meter
-            .imp_per_kwh
+        let worth = meter
+            .worth()
+            .unwrap_or_else(|| PulseWorth::usual(meter.unit));
+        let imp_per_kwh = worth.imp_per_kwh().or_else(|| {
+            let per_m3 = worth.pulses_per(Quantity::CubicMetres)?;
+            Some(per_m3 / KWH_PER_M3)
+        });
+        let imp_per_kwh = imp_per_kwh
             .filter(|imp| imp.is_finite() && *imp > 0.0)
-            .unwrap_or(SIMULATED_IMP_PER_KWH);
+            .unwrap_or(1_000.0);
         Line {
             id,
             feed: Feed::of(meter, seed),

@@ -13,7 +13,7 @@ fn meter(name: &str, counted: CountedEdge, imp_per_kwh: Option<f64>) -> MeterSet
     let mut meter = MeterSettings::plain(name);
     meter.filter.counted = counted;
     MeterSettings {
-        imp_per_kwh,
+        pulses_per_unit: imp_per_kwh,
         ..meter
     }
 }
@@ -127,7 +127,7 @@ fn counts_are_energy_times_pulses_for_a_kilowatt_hour() {
             edge.meter.index() == id && start
         });
         let counted = starts.count() as f64;
-        let wanted = joules[id] / J_PER_KWH * meter.imp_per_kwh.unwrap_or(1000.0);
+        let wanted = joules[id] / J_PER_KWH * meter.pulses_per_unit.unwrap_or(1000.0);
         assert!(
             (counted - wanted).abs() <= 1.0,
             "{}: {counted} of {wanted}",

@@ -447,3 +447,24 @@ fn the_state_of_a_line_rides_along_only_when_it_is_old() {
     stage.capture.finish();
     assert_eq!(stage.taken().lines[&METER].line_seqno, 3);
 }
+
+#[test]
+fn a_line_was_watched_up_to_the_moment_it_went() {
+    let down = |at_ms: i64| {
+        let (meter, reason) = (METER, "unplugged".to_owned());
+        let at_ns = NS_PER_S + at_ms * NS_PER_MS;
+        (at_ns, Some(Signal::LineDown { meter, reason }))
+    };
+    let meter = meter(filter(CountedEdge::Rising, 5, 0), 0);
+    // Nothing moves, so the stage looks seldom; the reason changes a moment later.
+    let told = [up(NS_PER_S), down(61_700), down(61_800)];
+    let mut stage = Stage::new(&meter, told, true);
+    stage.run_until(61_900);
+    let ended = stage.intake.ended();
+    assert_eq!(ended.len(), 1, "{ended:?}");
+    let watched_ns = ended[0].1.until_ns - ended[0].1.since_ns;
+    assert!(
+        (61_600 * NS_PER_MS..=61_700 * NS_PER_MS).contains(&watched_ns),
+        "{watched_ns}"
+    );
+}

@@ -2,17 +2,13 @@
 //! from which status judges whether the settings fit the meter. Pure.
 
 use crate::config::MeterSettings;
-use crate::config::spacing::power_w;
-use crate::model::{Edge, FilterTally, Level, LossCause, MonoNs};
+use crate::model::{Edge, FilterTally, Level, LossCause, MonoNs, PulseWorth};
 
 /// When so many have been judged all are halved, so that the latest hundreds decide.
 const JUDGED_MAX: u32 = 1024;
 
 /// Power is judged over so many pulses in a row: a few that come together are no power.
 const IN_A_ROW: u32 = 32;
-
-/// What a pulse is worth where it is not configured: most S0 outputs give as many.
-const IMP_PER_KWH_ASSUMED: f64 = 1_000.0;
 
 /// A phase that is longer or shorter than the one before by no more than one part in so many is like it. A meter makes its
 /// pulses alike to a few per cent; of lengths that chance makes a third are like the one before.
@@ -65,8 +61,9 @@ impl Phases {
 #[derive(Debug)]
 pub(super) struct Tally {
     // Settings.
-    imp_per_kwh: f64,
-    max_power_w: f64,
+    worth: PulseWorth,
+    /// The most that can flow, in the unit of the meter's rate.
+    max_rate: f64,
     // State.
     judged: FilterTally,
     phases: Phases,
@@ -77,8 +74,11 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn new(meter: &MeterSettings) -> Tally {
         Tally {
-            imp_per_kwh: meter.imp_per_kwh.unwrap_or(IMP_PER_KWH_ASSUMED),
-            max_power_w: meter.max_power_w,
+            // Where it is not configured: most outputs give as many.
+            worth: meter
+                .worth()
+                .unwrap_or_else(|| PulseWorth::usual(meter.unit)),
+            max_rate: meter.max_rate,
             judged: FilterTally::default(),
             phases: Phases::default(),
             row: None,
@@ -100,14 +100,16 @@ impl Tally {
             return;
         }
         let apart_ns = (mono_ns - since_ns) / i64::from(before);
-        let meant_w = power_w(self.imp_per_kwh, apart_ns.max(1));
+        let meant = self.worth.rate(1.0, apart_ns.max(1) as f64);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "positive, and cut at the largest"
         )]
-        let excess_w = (meant_w > self.max_power_w).then_some(meant_w as u32);
-        self.judged.excess_w = excess_w;
+        let excess = (meant > self.max_rate).then_some(meant.ceil() as u32);
+        let is_power = self.worth.quantity.is_electric();
+        self.judged.excess_w = excess.filter(|_| is_power);
+        self.judged.excess_flow = excess.filter(|_| !is_power);
         self.row = Some((mono_ns, 1));
     }
 
@@ -173,8 +175,8 @@ mod tests {
 
     fn tally(imp_per_kwh: Option<f64>, max_power_w: f64) -> Tally {
         Tally::new(&MeterSettings {
-            imp_per_kwh,
-            max_power_w,
+            pulses_per_unit: imp_per_kwh,
+            max_rate: max_power_w,
             ..MeterSettings::plain("Import")
         })
     }

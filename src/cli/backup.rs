@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::numbers::{count, grouped, size};
 use super::progress::Progress;
-use crate::backup::{BackupRequest, back_up};
+use crate::backup::{BackupError, BackupRequest, back_up};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
 
@@ -50,7 +50,10 @@ pub fn backup(args: &BackupArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     let mut show = |share| bar.show(&shown, share);
     let done = back_up(dir, &request, SystemClock.wall_ns(), &mut show);
     bar.clear();
-    let done = done?;
+    let done = done.map_err(|failed| match failed {
+        BackupError::Journal(failed) => anyhow::Error::from(failed),
+        failed => failed.into(),
+    })?;
     if args.json {
         let answer = json!({
             "path": done.path,

@@ -50,8 +50,8 @@ fn check(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     }
     places(loaded, out)?;
     for meter in &loaded.settings.meters {
-        let most = meter.countable_w().map_or_else(String::new, |most_w| {
-            format!(", counts up to {:.1} kW", most_w / 1_000.0)
+        let most = meter.countable_rate().map_or_else(String::new, |most| {
+            format!(", counts up to {}", meter.unit.shown_rate(most))
         });
         writeln!(
             out,
@@ -63,7 +63,7 @@ fn check(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
         Influx::Configured(influx) => {
             writeln!(
                 out,
-                "InfluxDB   {} (organisation {})",
+                "InfluxDB   {} (organization {})",
                 influx.host, influx.org
             )?;
         }

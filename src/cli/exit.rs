@@ -1,10 +1,11 @@
 //! What a command ends with: its exit code, and the words about an error.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::config::ConfigError;
 use crate::daemon::RunError;
-use crate::journal::JournalError;
+use crate::journal::{JournalError, Refusal};
 
 /// Something failed.
 pub const EXIT_FAILED: u8 = 1;
@@ -35,6 +36,31 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Puts before an error of the journal in `dir` what kind of trouble it is and what to do about it, where its own words
+/// do not say that.
+pub(super) fn with_remedy(error: anyhow::Error, dir: &Path) -> anyhow::Error {
+    let Some(failed) = error.downcast_ref::<JournalError>() else {
+        return error;
+    };
+    let says_it_itself = !matches!(
+        failed,
+        JournalError::Sql { .. } | JournalError::Unreadable { .. } | JournalError::Sync { .. }
+    );
+    if says_it_itself || error.to_string() != failed.to_string() {
+        return error;
+    }
+    let Refusal { kind, remedy } = Refusal::of(failed, dir);
+    // What keeps this user or this moment from the journal does not concern the daemon.
+    let daemon = match kind {
+        "permission" | "busy" | "directory" => "",
+        _ => ". A daemon that runs counts on in memory: `systemctl status powerlogger`",
+    };
+    let dir = dir.display();
+    error.context(format!(
+        "the journal in {dir} cannot be read ({kind}): {remedy}{daemon}"
+    ))
+}
+
 /// The chain of an error, a line a cause.
 pub fn explain(error: &anyhow::Error) -> String {
     let mut lines = vec![format!("powerlogger: {error}")];
@@ -50,6 +76,27 @@ pub fn explain(error: &anyhow::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_sqlite_says_comes_with_its_remedy() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_owned();
+        let source = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let unreadable = JournalError::Unreadable { path, source };
+        let told = explain(&with_remedy(unreadable.into(), dir.path()));
+        let first = told.lines().next().unwrap();
+        assert!(
+            first.contains("cannot be read (permission): this user may not"),
+            "{told}"
+        );
+        assert!(!told.contains("A daemon that runs"), "{told}");
+        let newer = JournalError::NewerSchema { found: 9, known: 3 };
+        let told = explain(&with_remedy(newer.into(), dir.path()));
+        assert!(
+            told.starts_with("powerlogger: the journal has schema 9"),
+            "{told}"
+        );
+    }
 
     #[test]
     fn a_newer_journal_is_not_tried_again() {

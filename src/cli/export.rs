@@ -45,7 +45,7 @@ pub struct ExportArgs {
     format: Option<Format>,
 
     /// Write windows instead of pulses: how many pulses each 1m, 5m or 1h held, and with CSV the
-    /// energy in kWh of meters whose imp_per_kwh is configured.
+    /// energy in kWh, or amount in the meter's unit, where what a pulse is worth is configured.
     #[arg(long, value_name = "VIEW", value_parser = parse_view)]
     view: Option<View>,
 

@@ -20,6 +20,7 @@ pub mod verify;
 pub mod watch;
 
 mod asking;
+mod examples;
 mod exit;
 mod log;
 mod new_file;
@@ -40,7 +41,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::load::load_what_can_be_read;
 use crate::config::{ConfigError, LoadOptions, Loaded};
-use crate::journal::{Holder, holder};
+use crate::journal::{Holder, JournalError, holder};
 use crate::owner::Keep;
 use crate::owner::rights::{judge_as_daemon, work_as_owner};
 use crate::text::{names, numbers};
@@ -51,6 +52,9 @@ pub use version::VERSION;
 const EXIT_CODES: &str =
     "Exit codes: 0 ok, 1 failed, 2 usage, 75 try later, 78 configuration or a newer journal.";
 
+/// The heading of the options that every command has.
+const EVERYWHERE: &str = "Options of all commands";
+
 /// Counts the pulses of electricity meters, keeps every one, delivers them to InfluxDB 2.
 #[derive(Debug, Parser)]
 #[command(name = "powerlogger", version = VERSION, about, after_help = EXIT_CODES, max_term_width = 100,
@@ -58,17 +62,17 @@ const EXIT_CODES: &str =
 pub struct Cli {
     /// The directory of `.env` and `powerlogger.toml` [default: ./ if it holds one of them, else
     /// /etc/powerlogger].
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     config_dir: Option<PathBuf>,
 
     /// The journal's directory [default: QUEUE_DIR, else /var/lib/powerlogger if it exists, else
     /// ./queue].
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     queue_dir: Option<PathBuf>,
 
     /// Speak of the journal of simulated pulses, which lies in `simulated` below the other; `run --simulate` and
     /// `--replay` then write into it.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     simulated: bool,
 
     #[command(subcommand)]
@@ -110,6 +114,9 @@ enum Command {
     Config(config::ConfigCommand),
     /// Write the completions of a shell to the standard output.
     Completions(completions::CompletionsArgs),
+    /// Print the version, as --version does.
+    #[command(hide = true)]
+    Version,
     /// Write the man pages into a directory; for those who make packages.
     #[command(hide = true)]
     Man(man::ManArgs),
@@ -127,47 +134,66 @@ pub fn main(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         welcome::welcome(&options, &mut std::io::stderr())?;
         return Ok(ExitCode::from(EXIT_USAGE));
     };
-    let needs_config = !matches!(
+    let uses_journal = !matches!(
         command,
-        Command::Run(_) | Command::Completions(_) | Command::Man(_)
+        Command::Run(_) | Command::Completions(_) | Command::Version | Command::Man(_)
     );
-    if needs_config {
+    if uses_journal {
         rights::may_read_config(&options)?;
     }
+    perform(command, &options, out).map_err(|error| {
+        if uses_journal && error.is::<JournalError>() {
+            let loaded = load_what_can_be_read(&options);
+            exit::with_remedy(error, &loaded.settings.journal.dir)
+        } else {
+            error
+        }
+    })
+}
+
+fn perform(
+    command: Command,
+    options: &LoadOptions,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => {
             let makes_pulses = args.makes_time();
-            run::run(&args, &simulated::load_for_run(options, makes_pulses)?)?;
+            run::run(
+                &args,
+                &simulated::load_for_run(options.clone(), makes_pulses)?,
+            )?;
         }
-        Command::Setup(args) => return setup::setup(&args, &load(&options)?, out),
+        Command::Setup(args) => return setup::setup(&args, &load(options)?, out),
         Command::Verify(args) => {
-            let loaded = simulated::load_known(&options)?;
+            let loaded = simulated::load_known(options)?;
             judge_as_daemon(&loaded.settings.journal.dir, loaded.is_system())?;
             return verify::verify(&args, &loaded, out);
         }
         Command::DeleteBuckets(args) => {
-            return delete_buckets::delete_buckets(&args, &load(&options)?, out);
+            return delete_buckets::delete_buckets(&args, &load(options)?, out);
         }
-        Command::Audit(args) => return audit::audit(&args, &of_journal(&options)?, out),
+        Command::Audit(args) => return audit::audit(&args, &of_journal(options)?, out),
         Command::Status(args) => {
-            let loaded = of_journal(&options);
-            let loaded = loaded.or_else(|wrong| load_beside_daemon(&options, wrong))?;
+            let loaded = of_journal(options);
+            let loaded = loaded.or_else(|wrong| load_beside_daemon(options, wrong))?;
             return status::status(&args, &loaded, out);
         }
-        Command::Register(args) => register::register(&args, &of_journal(&options)?, out)?,
-        Command::Report(args) => report::report(&args, &simulated::load_known(&options)?, out)?,
-        Command::Losses(args) => losses::losses(&args, &of_journal(&options)?, out)?,
+        Command::Register(args) => register::register(&args, &of_journal(options)?, out)?,
+        Command::Report(args) => report::report(&args, &simulated::load_known(options)?, out)?,
+        Command::Losses(args) => losses::losses(&args, &of_journal(options)?, out)?,
         Command::Export(args) => {
-            return export::export(&args, &simulated::load_known(&options)?, out);
+            return export::export(&args, &simulated::load_known(options)?, out);
         }
-        Command::Backup(args) => backup::backup(&args, &of_journal(&options)?, out)?,
+        Command::Backup(args) => backup::backup(&args, &simulated::load_known(options)?, out)?,
         Command::Import(args) => {
-            return import::import(&args, &simulated::load_known(&options)?, out);
+            return import::import(&args, &simulated::load_known(options)?, out);
         }
-        Command::Watch(args) => return watch::watch(&args, &load(&options)?, out),
-        Command::Tune(args) => return tune::tune(&args, &load(&options)?, out),
-        Command::Config(command) => config::config(&command, &options, out)?,
+        Command::Watch(args) => return watch::watch(&args, &load(options)?, out),
+        Command::Tune(args) => return tune::tune(&args, &load(options)?, out),
+        Command::Config(command) => config::config(&command, options, out)?,
         Command::Completions(args) => completions::completions(&args, &Cli::command(), out)?,
+        Command::Version => writeln!(out, "powerlogger {VERSION}")?,
         Command::Man(args) => man::man(&args, Cli::command())?,
     }
     Ok(ExitCode::SUCCESS)

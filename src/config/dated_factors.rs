@@ -1,4 +1,4 @@
-//! `imp_per_kwh_since`: other factors of a meter, each from a date on.
+//! `imp_per_kwh_since`, `pulses_per_unit_since`: other factors of a meter, each from a date on.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use jiff::civil::Date;
 use super::given::Given;
 use super::section::Section;
 
-/// The factors that `imp_per_kwh` takes.
-pub(super) const IMP_PER_KWH: std::ops::RangeInclusive<f64> = 0.001..=1_000_000.0;
+/// The factors that `imp_per_kwh` and `pulses_per_unit` take.
+pub(super) const FACTORS: std::ops::RangeInclusive<f64> = 0.001..=1_000_000.0;
 
 /// From when on something holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,26 +39,26 @@ impl fmt::Display for Since {
     }
 }
 
-/// So many pulses are one kWh from then on.
+/// So many pulses are one unit of what the meter counts from then on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DatedFactor {
     /// From when on.
     pub since: Since,
-    /// Pulses for one kWh.
-    pub imp_per_kwh: f64,
+    /// Pulses for one unit.
+    pub pulses_per_unit: f64,
 }
 
 impl fmt::Display for DatedFactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.since, self.imp_per_kwh)
+        write!(f, "{} {}", self.since, self.pulses_per_unit)
     }
 }
 
-/// Reads the list. The last of it has to be the factor that holds now: `imp_per_kwh`.
+/// Reads the list. The last of it has to be the factor that holds now, which `key` gives.
 pub(super) fn checked(
     s: &mut Section<'_>,
     given: Option<&Given>,
-    imp_per_kwh: Option<f64>,
+    (key, present): (&str, Option<f64>),
 ) -> Vec<DatedFactor> {
     let Some(given) = given else {
         return Vec::new();
@@ -81,11 +81,11 @@ pub(super) fn checked(
         found.push(factor);
     }
     if let Some(last) = found.last() {
-        let is_present = imp_per_kwh.is_some_and(|now| (now - last.imp_per_kwh).abs() < 1e-9);
+        let is_present = present.is_some_and(|now| (now - last.pulses_per_unit).abs() < 1e-9);
         if !is_present {
             let message = format!(
-                "the last of them is what imp_per_kwh has to be: {}",
-                last.imp_per_kwh
+                "the last of them is what {key} has to be: {}",
+                last.pulses_per_unit
             );
             s.complain(given, message);
         }
@@ -104,17 +104,14 @@ fn order(since: Since) -> Timestamp {
 
 fn parse(item: &str) -> Option<DatedFactor> {
     let (since, factor) = item.trim().rsplit_once(' ')?;
-    let imp_per_kwh = factor
-        .parse()
-        .ok()
-        .filter(|imp| IMP_PER_KWH.contains(imp))?;
+    let pulses_per_unit = factor.parse().ok().filter(|imp| FACTORS.contains(imp))?;
     let since = since.trim();
     let is_date = since.len() == 10;
     let date = since.parse().ok().filter(|_| is_date).map(Since::Date);
     let instant = || since.parse().ok().map(Since::Instant);
     Some(DatedFactor {
         since: date.or_else(instant)?,
-        imp_per_kwh,
+        pulses_per_unit,
     })
 }
 

@@ -139,14 +139,21 @@ fn describe_meter(meter: &MeterSettings, put: &mut dyn FnMut(&str, String)) {
     of_meter("min_width_ms", ms(meter.filter.min_width_ns));
     of_meter("max_width_ms", ms(meter.filter.max_width_ns));
     of_meter("min_interval_ms", ms(meter.filter.min_interval_ns));
-    if let Some(imp) = meter.imp_per_kwh {
-        of_meter("imp_per_kwh", imp.to_string());
+    let key = meter.worth_key();
+    of_meter("unit", meter.unit.as_str().to_owned());
+    if let Some(factor) = meter.pulses_per_unit {
+        of_meter(key, factor.to_string());
     }
-    if !meter.imp_per_kwh_since.is_empty() {
-        let factors = meter.imp_per_kwh_since.iter().map(ToString::to_string);
-        of_meter("imp_per_kwh_since", factors.collect::<Vec<_>>().join(", "));
+    if !meter.factors_since.is_empty() {
+        let factors = meter.factors_since.iter().map(ToString::to_string);
+        let factors = factors.collect::<Vec<_>>().join(", ");
+        of_meter(&format!("{key}_since"), factors);
     }
-    of_meter("max_power_kw", (meter.max_power_w / 1_000.0).to_string());
+    if meter.unit.is_electric() {
+        of_meter("max_power_kw", (meter.max_rate / 1_000.0).to_string());
+    } else {
+        of_meter("max_flow_per_h", meter.max_rate.to_string());
+    }
 }
 
 /// Whether a setting concerns answers alone, and is taken up without anything being rebuilt.

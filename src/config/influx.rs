@@ -27,7 +27,7 @@ pub const BUCKETS: [&str; 4] = [
 pub struct InfluxSettings {
     /// Base URL, without a trailing slash.
     pub host: String,
-    /// Organisation name.
+    /// Organization name.
     pub org: String,
     /// The token `run` uses, by the order of [`super::TokenSource`]; None: there is none yet.
     pub token: Option<Token>,
@@ -103,7 +103,7 @@ impl InfluxSettings {
 /// Reads the table: the server without its token, and what is lacking. `dir`: where the files are.
 pub(super) fn read(s: &mut Section<'_>, dir: &Path) -> (InfluxSettings, Vec<Lacking>) {
     let host = s.text_if_set(key("influx.host", "address with its port").env("INFLUX_HOST"));
-    let org = s.text_if_set(key("influx.org", "organisation").env("INFLUX_ORG"));
+    let org = s.text_if_set(key("influx.org", "organization").env("INFLUX_ORG"));
     s.text_if_set(env_key("INFLUX_TOKEN", "token; the last one that run looks at").secret());
     s.text_if_set(
         env_key(

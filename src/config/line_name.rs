@@ -11,6 +11,11 @@ const HEADER: [u32; 40] = [
     5, 0, 6, 12, 13, 0, 19, 16, 26, 20, 0, 21,
 ];
 
+impl LineName {
+    /// In the place of one that is wrong, which has been told: it is like no other.
+    pub(super) const WRONG: LineName = LineName::Name(String::new());
+}
+
 /// Takes the text as a line. `has_chip`: the chip is named, too, by a user who knows what its lines are
 /// called.
 ///

@@ -1,6 +1,5 @@
 //! Reads the files, finds the directories, and puts everything together.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +17,7 @@ use super::server::{self, Influx};
 use super::settings::Settings;
 use super::syntax::part_of_line;
 use super::text::{Decoded, decode, is_bad_in_comment};
-use super::{dotenv, journal, token};
+use super::{content, dotenv, journal, token};
 
 /// The journal of simulated pulses, in the directory of the other.
 const SIMULATED_DIR: &str = "simulated";
@@ -265,7 +264,7 @@ pub fn unreadable(options: &LoadOptions) -> Option<PathBuf> {
         .into_iter()
         .map(|name| dir.join(name));
     files.find(|file| {
-        let refused = fs::File::open(file).err();
+        let refused = content::open(file).err();
         refused.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
     })
 }
@@ -280,9 +279,17 @@ struct ConfigFiles {
 impl ConfigFiles {
     /// The text of a file; none where there is none.
     fn read(&mut self, dir: &Path, name: &'static str, origin: fn(usize) -> Origin) -> String {
-        let bytes = match fs::read(dir.join(name)) {
+        let bytes = match content::bytes(&dir.join(name)) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return String::new(),
+            // No directory: told already, once.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return String::new();
+            }
             Err(error) => {
                 let message = format!("cannot be read: {error}");
                 self.problems.push(ConfigProblem::new(origin(0), message));

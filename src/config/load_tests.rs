@@ -1,6 +1,7 @@
 //! The configuration as a whole: defaults, samples, directories, problems.
 
 use std::collections::BTreeMap;
+use std::fs;
 
 use super::*;
 use crate::config::LineName;
@@ -79,9 +80,9 @@ fn the_samples_are_the_defaults() {
     assert_eq!(settings, defaults);
 }
 
-/// Where a value of the first meter, or of what is there once, came from.
+/// Where a value of the first meter that has one, or of what is there once, came from.
 fn found<'a>(loaded: &'a Loaded, key: &Key) -> &'a Value {
-    let of_meter = loaded.meters[0].get(key.name);
+    let of_meter = loaded.meters.iter().find_map(|meter| meter.get(key.name));
     let found = of_meter.or_else(|| loaded.values.get(key.name));
     let found = found.or_else(|| {
         loaded
@@ -190,7 +191,7 @@ fn meters_of_the_toml_take_common_values_and_set_their_own() {
     assert_eq!(meters[0].line.line, LineName::Name("GPIO5".to_owned()));
     assert_eq!(meters[0].line.chip.as_deref(), Some("expander"));
     assert_eq!(
-        (meters[0].filter.bounce_ns, meters[0].imp_per_kwh),
+        (meters[0].filter.bounce_ns, meters[0].pulses_per_unit),
         (500_000, Some(800.0))
     );
     assert_eq!(meters[1].filter.bounce_ns, 2 * NS_PER_MS);
@@ -426,4 +427,25 @@ fn what_a_meter_is_to_the_house_is_said_or_taken_from_its_name() {
     let wrong = "[[meter]]\nname = \"a\"\nline = 20\nrole = \"solar\"\n";
     let told = problems(wrong, "");
     assert!(told.len() == 1 && told[0].contains("role"), "{told:?}");
+}
+
+#[test]
+fn a_mistake_is_told_once() {
+    let lines = "GPIO_IMPORT_PIN=thirty\nGPIO_EXPORT_PIN=Pin 38\nGPIO_GENERATE_PIN=gpio 21\n";
+    let told = problems("", lines);
+    assert_eq!(told.len(), 3, "{told:#?}");
+    let nameless = "[[meter]]\nline = 20\n\n[[meter]]\nline = 26\n\n[[meter]]\nname = \"A\"\n";
+    let told = problems(nameless, "");
+    assert_eq!(told.len(), 3, "{told:#?}");
+    let dir = Dir::new("", "");
+    let file = dir.0.path().join(DOTENV_FILE);
+    let told = load(&LoadOptions {
+        config_dir: Some(file),
+        simulated: false,
+        simulated_dir: false,
+        queue_dir: None,
+        env: BTreeMap::new(),
+        cwd: dir.0.path().to_owned(),
+    });
+    assert_eq!(told.unwrap_err().problems.len(), 1);
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::dated_factors::DatedFactor;
-use crate::model::{Bias, CountedEdge, Level, Role};
+use crate::model::{Bias, CountedEdge, Level, PulseWorth, Quantity, Role};
 
 /// One meter: a name, a line, and what counts as a pulse on it.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,12 +16,35 @@ pub struct MeterSettings {
     pub line: LineSettings,
     /// What counts as a pulse.
     pub filter: FilterSettings,
-    /// Pulses for one kilowatt-hour, as printed on the meter's face. None: not known.
-    pub imp_per_kwh: Option<f64>,
-    /// Other factors, each from a date on, in order; the last one is `imp_per_kwh`. Empty: what the journal has noted holds.
-    pub imp_per_kwh_since: Vec<DatedFactor>,
-    /// The most power that can flow through it, in watts: pulses that mean more are interference.
-    pub max_power_w: f64,
+    /// What it counts.
+    pub unit: Quantity,
+    /// Pulses for one unit of that, as printed on the meter's face. None: not known.
+    pub pulses_per_unit: Option<f64>,
+    /// Other factors, each from a date on, in order; the last one is `pulses_per_unit`. Empty: what the journal has noted holds.
+    pub factors_since: Vec<DatedFactor>,
+    /// The most that can flow through it, in the unit of its rate (watts, m³/h): pulses that mean more are interference.
+    pub max_rate: f64,
+}
+
+impl MeterSettings {
+    /// What one of its pulses is worth. None: not known.
+    pub fn worth(&self) -> Option<PulseWorth> {
+        let pulses_per_unit = self.pulses_per_unit?;
+        Some(PulseWorth::new(self.unit, pulses_per_unit))
+    }
+
+    /// Pulses for one kilowatt-hour. None: not known, or it counts something else.
+    pub fn imp_per_kwh(&self) -> Option<f64> {
+        self.worth()?.imp_per_kwh()
+    }
+
+    /// Which key says what a pulse is worth.
+    pub fn worth_key(&self) -> &'static str {
+        match self.unit {
+            Quantity::KilowattHours => "imp_per_kwh",
+            _ => "pulses_per_unit",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -45,9 +68,10 @@ impl MeterSettings {
                 max_width_ns: 0,
                 min_interval_ns: 0,
             },
-            imp_per_kwh: None,
-            imp_per_kwh_since: Vec::new(),
-            max_power_w: 44_000.0,
+            unit: Quantity::KilowattHours,
+            pulses_per_unit: None,
+            factors_since: Vec::new(),
+            max_rate: 44_000.0,
         }
     }
 }

@@ -5,9 +5,8 @@ use super::given::Given;
 use super::key::{Key, key};
 use super::problem::{ConfigPart, Origin};
 use super::section::Section;
-use super::spacing::MAX_POWER_W;
 use super::unique::check_unique;
-use super::{FilterSettings, LineName, LineSettings, MeterSettings, dated_factors, line_name};
+use super::{FilterSettings, LineName, LineSettings, MeterSettings, line_name, worth};
 use crate::model::{Bias, CountedEdge, Level, Role};
 
 /// More than any board has lines for.
@@ -74,8 +73,10 @@ fn meter(s: &mut Section<'_>) -> MeterSettings {
     let chip = chip.map(|chip| chip.text);
     let line = line_name(s, &name, line, chip.is_some());
     let role = key("role", "what it is to the house; unless set: by its name");
-    let role = s.choice_if_set(role, ROLES);
-    let role = role.unwrap_or_else(|| Role::of_name(&name));
+    let role = match s.choice_if_set(role, ROLES) {
+        Some(role) => role,
+        None => Role::of_name(&name),
+    };
     let bias = s.choice(key("bias", "resistor").env("GPIO_PULL"), BIASES);
     let filter = filter(s, &name, bias);
     let line = LineSettings {
@@ -84,34 +85,17 @@ fn meter(s: &mut Section<'_>) -> MeterSettings {
         bias,
         kernel_debounce_us: kernel_debounce_us(s),
     };
-    let imp_per_kwh = s.number_if_set(
-        key("imp_per_kwh", "pulses for one kWh, as printed on the meter"),
-        dated_factors::IMP_PER_KWH,
-    );
-    let since = s.list(
-        key(
-            "imp_per_kwh_since",
-            "from when on imp_per_kwh was which, the last one now",
-        ),
-        "",
-    );
-    let imp_per_kwh_since = dated_factors::checked(s, since.as_ref(), imp_per_kwh);
-    let max_power_kw = s.number(
-        key(
-            "max_power_kw",
-            "more power than this is reported as interference",
-        ),
-        MAX_POWER_W / 1_000.0,
-        0.1..=1_000_000.0,
-    );
+    let worth = worth::read(s);
+    let role = worth::checked_role(s, worth.unit, role);
     let meter = MeterSettings {
         name,
         role,
         line,
         filter,
-        imp_per_kwh,
-        imp_per_kwh_since,
-        max_power_w: max_power_kw * 1_000.0,
+        unit: worth.unit,
+        pulses_per_unit: worth.pulses_per_unit,
+        factors_since: worth.since,
+        max_rate: worth.max_rate,
     };
     note_bound(s, &meter);
     meter
@@ -133,11 +117,11 @@ fn line_name(s: &mut Section<'_>, meter: &str, line: Option<Given>, has_chip: bo
     let Some(line) = line else {
         let message = format!("meter \"{meter}\" has no line (such as line = 20)");
         s.problem(&s.begin(), message);
-        return LineName::Number(0);
+        return LineName::WRONG;
     };
     line_name::parse(&line.text, has_chip).unwrap_or_else(|why| {
         s.problem(&line.origin, why);
-        LineName::Number(0)
+        LineName::WRONG
     })
 }
 
@@ -246,19 +230,22 @@ fn note_bounce(s: &mut Section<'_>, meter: &str, bounce_ms: f64) {
     s.note(note);
 }
 
-/// Says what power cannot be counted, where that is less than can be expected.
+/// Says what cannot be counted, where that is less than can be expected.
 fn note_bound(s: &mut Section<'_>, meter: &MeterSettings) {
-    let wanted_w = meter.plausible_w();
-    let Some(most_w) = meter.countable_w().filter(|most_w| *most_w < wanted_w) else {
+    let wanted = meter.plausible_rate();
+    let Some((most, worth)) = meter.countable_rate().zip(meter.worth()) else {
         return;
     };
-    let most_kw = most_w / 1_000.0;
+    if most >= wanted {
+        return;
+    }
     let Given { text, origin, name } = written(s, meter.bounding_key());
     let note = format!(
-        "{origin}: {name} ({text} ms) lets no more than {most_kw:.1} kW of meter \"{}\" be counted at {} \
-         imp/kWh: a smaller {name} counts more",
+        "{origin}: {name} ({text} ms) lets no more than {} of meter \"{}\" be counted at {}: a smaller {name} \
+         counts more",
+        meter.unit.shown_rate(most),
         meter.name,
-        meter.imp_per_kwh.unwrap_or_default()
+        worth,
     );
     s.note(note);
 }

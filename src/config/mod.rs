@@ -9,6 +9,7 @@
 
 pub mod address;
 pub mod catalogue;
+pub mod content;
 pub mod described;
 pub mod dotenv;
 pub mod edit;
@@ -39,6 +40,7 @@ mod misspelt;
 mod nearest;
 mod options;
 mod price_file;
+mod price_lists;
 mod raw;
 mod raw_table;
 mod seconds;
@@ -54,6 +56,7 @@ mod tariff_times;
 mod tariffs;
 mod unique;
 mod web;
+mod worth;
 
 pub use clock::ClockSettings;
 pub use dated_factors::{DatedFactor, Since};

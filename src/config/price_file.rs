@@ -6,13 +6,13 @@
 //! at most an hour. What cannot be read is told and has no price; all else holds.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
+use super::content;
 use super::problem::{ConfigPart, ConfigProblem, Findings, Origin};
 use crate::energy::decimal::Decimal;
 use crate::energy::tariff::DynamicPrices;
@@ -23,6 +23,9 @@ const BYTES_MAX: u64 = 64 << 20;
 
 /// A price lasts no longer than this: more is a slip in the file.
 const LENGTH_MAX_S: i64 = 86_400;
+
+/// Characters of a value that a message repeats.
+const TEXT_CHARS_MAX: usize = 40;
 
 const HOUR_S: i64 = 3_600;
 
@@ -84,8 +87,7 @@ fn text_of(path: &Path) -> Result<String, String> {
         }
         _ => format!("it cannot be read: {error}"),
     };
-    let file = File::open(path).map_err(said)?;
-    // A pipe would be waited for without end.
+    let file = content::open(path).map_err(said)?;
     if !file.metadata().map_err(said)?.is_file() {
         return Err("it is no regular file".to_owned());
     }
@@ -175,7 +177,7 @@ fn csv(text: &str, wrong: &mut Wrong) -> Vec<Entry> {
 
 /// `has_comma`: decimals may stand behind a comma.
 fn row(cells: &[&str], has_comma: bool) -> Result<Entry, String> {
-    let (start, end, price) = match cells {
+    let (start, end, price_text) = match cells {
         [start, price] => (start, None, price),
         [start, end, price] => (start, Some(end), price),
         _ => {
@@ -186,14 +188,14 @@ fn row(cells: &[&str], has_comma: bool) -> Result<Entry, String> {
         }
     };
     let written = match has_comma {
-        true => price.replace(',', "."),
-        false => (*price).to_owned(),
+        true => price_text.replace(',', "."),
+        false => (*price_text).to_owned(),
     };
-    let price = written.parse().or_else(|why| {
-        // A spreadsheet writes more digits than there are.
-        let rounded = written.parse().ok().and_then(Decimal::from_f64_rounded);
-        rounded.ok_or(why)
-    })?;
+    // A spreadsheet writes more digits than there are.
+    let rounded = || written.parse().ok().and_then(Decimal::from_f64_rounded);
+    let price = written.parse().ok().or_else(rounded);
+    let price =
+        price.ok_or_else(|| format!("\"{}\" is no price, such as 0.2815", shown(price_text)))?;
     let end = end.map(|end| instant(end)).transpose()?;
     checked(instant(start)?, end, price)
 }
@@ -231,7 +233,9 @@ fn object(item: &Json) -> Result<Entry, String> {
     let start = named(STARTS).ok_or("it has no \"start\"")?;
     let end = named(ENDS).map(at).transpose()?;
     let price = match named(PRICES).ok_or("it has no \"price\"")? {
-        Json::String(text) => text.parse()?,
+        Json::String(text) => text
+            .parse()
+            .map_err(|_| format!("\"{}\" is no price, such as 0.2815", shown(text)))?,
         Json::Number(number) => {
             let number = number.as_f64().and_then(Decimal::from_f64_rounded);
             number.ok_or("its price is no price")?
@@ -250,9 +254,18 @@ fn instant(text: &str) -> Result<i64, String> {
         });
     }
     let at = text.parse::<Timestamp>().map_err(|_| {
-        format!("\"{text}\" is no time with its offset, such as 2026-01-01T00:00:00+01:00")
+        format!(
+            "\"{}\" is no time with its offset, such as 2026-01-01T00:00:00+01:00",
+            shown(text)
+        )
     })?;
     Ok(at.as_second())
+}
+
+/// The begin of what is written, for a message: without what a terminal would act on.
+fn shown(text: &str) -> String {
+    let begin: String = text.chars().take(TEXT_CHARS_MAX).collect();
+    begin.escape_debug().to_string()
 }
 
 fn checked(start_s: i64, end_s: Option<i64>, price: Decimal) -> Result<Entry, String> {

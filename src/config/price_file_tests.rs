@@ -98,6 +98,10 @@ fn what_is_wrong_is_told_with_its_line_and_the_rest_holds() {
         ),
         ("9223372036854775807,1\n", "line 1: "),
         ("-9000000000000000,1\n", "line 1: "),
+        (
+            "2026-01-01T00:00:00Z,\u{1b}[31m\n",
+            "line 1: \"\\u{1b}[31m\" is no price",
+        ),
         ("{\"a\": 1}", "it has no list"),
         ("[1, 2]", "price 1: it has no \"start\""),
         ("[{\"start\": 0, \"price\": null}]", "price 1: its price"),

@@ -173,8 +173,7 @@ impl<'a> Section<'a> {
     /// Adds a problem; once, however many tables have it.
     pub(super) fn problem(&mut self, origin: &Origin, message: impl Into<String>) {
         self.is_wrong = true;
-        let problem = ConfigProblem::new(origin.clone(), message);
-        self.shared.findings.add(problem.of(self.done.form.part));
+        self.problem_of(self.done.form.part, origin, message);
     }
 
     /// Adds a problem of tables in this one; once, however many of them have it.
@@ -296,12 +295,11 @@ impl<'a> Section<'a> {
     /// A decimal number that may be missing: 0.1 is 0.1, whether it is written as a number or as a text.
     pub(super) fn decimal_if_set(&mut self, key: Key) -> Option<Decimal> {
         let given = self.take(key.takes(Takes::Decimal, String::new()))?;
-        let decimal = given.text.parse();
-        if decimal.is_err() {
-            let message = format!("\"{}\" is not a decimal number, such as 0.3215", given.text);
-            self.complain(&given, message);
+        let read = given.text.parse();
+        if let Err(wrong) = &read {
+            self.complain(&given, wrong);
         }
-        decimal.ok()
+        read.ok()
     }
 
     /// A size in bytes. Both `default` and `least` are sizes as people write them.

@@ -1,6 +1,5 @@
 //! Whether there is a server to send to; if not, what is lacking and what to do.
 
-use std::fs;
 use std::path::Path;
 
 use super::given::Filled;
@@ -8,7 +7,7 @@ use super::influx::InfluxSettings;
 use super::lacking::{Lacking, is_placeholder};
 use super::options::LoadOptions;
 use super::problem::{ConfigPart, ConfigProblem, DOTENV_FILE, Findings, Origin};
-use super::token;
+use super::{content, token};
 
 /// Where the ways of installing put the example of `.env`.
 const EXAMPLES: [&str; 2] = [
@@ -114,7 +113,7 @@ fn check_ca_file(values: &Filled, findings: &mut Findings, settings: &InfluxSett
     else {
         return;
     };
-    let why = match fs::read(path) {
+    let why = match content::bytes(path) {
         Ok(bytes) if String::from_utf8_lossy(&bytes).contains(CERTIFICATE) => return,
         Ok(_) => "it holds no certificate (-----BEGIN CERTIFICATE-----)".to_owned(),
         Err(error) => error.to_string(),

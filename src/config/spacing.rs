@@ -1,17 +1,29 @@
-//! How close to each other the filter lets pulses come, and what power that is. Pure.
+//! How close to each other the filter lets pulses come, and what power or flow that is. Pure.
 
 use super::{FilterSettings, MeterSettings};
-use crate::model::CountedEdge;
+use crate::model::{CountedEdge, Quantity};
 
-/// One kilowatt-hour in joules, and a second in nanoseconds: what one pulse a nanosecond would be in watts
-/// at one pulse a kilowatt-hour.
-const W_NS_PER_PULSE: f64 = 3.6e6 * 1e9;
+/// The most that flows through any but a few meters, and what a household's should let through: three phases of 63 A and of
+/// 35 A; a gas meter G16 and G4 (EN 1359); litres the same.
+const RATES: [(Quantity, f64, f64); 4] = [
+    (Quantity::KilowattHours, 44_000.0, 24_000.0),
+    (Quantity::WattHours, 44_000.0, 24_000.0),
+    (Quantity::CubicMetres, 25.0, 6.0),
+    (Quantity::Litres, 25_000.0, 6_000.0),
+];
 
-/// The default of `max_power_kw`, in watts: three phases of 63 A. Few meters see so much.
-pub const MAX_POWER_W: f64 = 44_000.0;
+/// Those of a quantity, in the unit of its rate.
+fn rates_of(unit: Quantity) -> (f64, f64) {
+    let mut rates = RATES.into_iter();
+    let found = rates.find(|(quantity, ..)| *quantity == unit);
+    found.map_or((f64::MAX, f64::MAX), |(_, most, house)| (most, house))
+}
 
-/// What a house draws with three phases of 35 A, in watts.
-const HOUSE_W: f64 = 24_000.0;
+/// The most that flows through any but a few meters of this quantity, in the unit of its rate: where the configuration says
+/// nothing.
+pub fn usual_max_rate(unit: Quantity) -> f64 {
+    rates_of(unit).0
+}
 
 /// Pulses follow each other after these two times in turn at the closest, in nanoseconds. They differ
 /// where both edges count: one follows after the active phase, one after the other.
@@ -60,13 +72,12 @@ impl FilterSettings {
 }
 
 impl MeterSettings {
-    /// The most power that can be counted with the meter's filter, in watts; None: any, or nothing is known
-    /// of what a pulse is worth.
-    pub fn countable_w(&self) -> Option<f64> {
+    /// The most that can be counted with the meter's filter, in the unit of its rate (watts, m³/h); None: any, or nothing is
+    /// known of what a pulse is worth.
+    pub fn countable_rate(&self) -> Option<f64> {
         let mean_ns = self.spacing_ns();
-        self.imp_per_kwh
-            .filter(|_| mean_ns > 0)
-            .map(|imp| power_w(imp, mean_ns))
+        let worth = self.worth().filter(|_| mean_ns > 0)?;
+        Some(worth.rate(1.0, mean_ns as f64))
     }
 
     /// The shortest mean time between two pulses that are counted, in nanoseconds; 0: any.
@@ -76,12 +87,13 @@ impl MeterSettings {
         if mean_ns > 1_000 { mean_ns } else { 0 }
     }
 
-    /// The power that its filter should let through, in watts: a house's, or what the configuration says.
-    pub fn plausible_w(&self) -> f64 {
-        if self.max_power_w == MAX_POWER_W {
-            HOUSE_W
+    /// What its filter should let through, in the unit of its rate: what flows in a house, or what the configuration says.
+    pub fn plausible_rate(&self) -> f64 {
+        let (most, house) = rates_of(self.unit);
+        if self.max_rate == most {
+            house
         } else {
-            self.max_power_w
+            self.max_rate
         }
     }
 
@@ -113,21 +125,6 @@ impl MeterSettings {
             "bounce_ms"
         }
     }
-}
-
-/// The power that pulses each `apart_ns` are, in watts.
-pub fn power_w(imp_per_kwh: f64, apart_ns: i64) -> f64 {
-    W_NS_PER_PULSE / (imp_per_kwh * apart_ns as f64)
-}
-
-/// The time between two pulses at so much power, in nanoseconds.
-pub fn apart_ns(imp_per_kwh: f64, power_w: f64) -> i64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a float is cut at the largest"
-    )]
-    let apart_ns = (W_NS_PER_PULSE / (imp_per_kwh * power_w)) as i64;
-    apart_ns.max(1)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ fn meter(filter: FilterSettings, imp_per_kwh: Option<f64>, debounce_ms: u32) -> 
     meter.line.kernel_debounce_us = debounce_ms * 1_000;
     MeterSettings {
         filter,
-        imp_per_kwh,
+        pulses_per_unit: imp_per_kwh,
         ..meter
     }
 }
@@ -59,7 +59,7 @@ fn the_power_that_can_be_counted_is_that_of_the_closest_pulses() {
     let rising = |bounce, width, interval| filter(CountedEdge::Rising, bounce, width, interval);
     let of = |filter, imp, debounce| {
         let meter = meter(filter, Some(imp), debounce);
-        (meter.countable_w().map(f64::round), meter.bounding_key())
+        (meter.countable_rate().map(f64::round), meter.bounding_key())
     };
     assert_eq!(
         of(rising(5, 0, 30), 10_000.0, 0),
@@ -79,6 +79,9 @@ fn the_power_that_can_be_counted_is_that_of_the_closest_pulses() {
     );
     let both = filter(CountedEdge::Both, 5, 0, 20);
     assert_eq!(of(both, 6_000.0, 0), (Some(30_000.0), "min_interval_ms"));
-    assert_eq!(meter(rising(5, 0, 30), None, 0).countable_w(), None);
-    assert_eq!(meter(rising(0, 0, 0), Some(1_000.0), 0).countable_w(), None);
+    assert_eq!(meter(rising(5, 0, 30), None, 0).countable_rate(), None);
+    assert_eq!(
+        meter(rising(0, 0, 0), Some(1_000.0), 0).countable_rate(),
+        None
+    );
 }

@@ -11,14 +11,13 @@ use jiff::civil::Date;
 use super::given::Given;
 use super::key::key;
 use super::price_file;
+use super::price_lists::{self, PriceEntry, Problems};
 use super::problem::{ConfigPart, Findings, Origin};
 use super::section::Section;
 use super::tariff_times::{self, ALL_DAY, ALL_WEEK};
-use crate::energy::coverage::{overlap, uncovered};
 use crate::energy::decimal::Decimal;
 use crate::energy::tariff::{
-    ChargePer, Direction, DynamicPrices, PriceList, PriceWindow, Rated, StandingCharge, Tariff,
-    UnitPrice,
+    ChargePer, Direction, DynamicPrices, PriceWindow, Rated, StandingCharge, Tariff, UnitPrice,
 };
 
 /// More than any supplier has ever changed its prices.
@@ -105,19 +104,6 @@ impl TariffSettings {
     }
 }
 
-/// An entry: what it prices.
-struct Entry {
-    direction: Direction,
-    valid_from: Date,
-    rated: Rated,
-    /// When; empty: at all times.
-    windows: Vec<PriceWindow>,
-    standing: Option<StandingCharge>,
-    prices_file: Option<PathBuf>,
-    /// Where it begins.
-    origin: Origin,
-}
-
 /// Reads the entries.
 pub(super) fn read(root: &mut Section<'_>) -> TariffSettings {
     let written = root.take_tables("tariff");
@@ -138,9 +124,14 @@ pub(super) fn read(root: &mut Section<'_>) -> TariffSettings {
     if is_wrong {
         return TariffSettings::default();
     }
-    let of = |direction| {
+    let of = |direction| -> Result<Option<Pricing>, Problems> {
         let entries = entries.iter().filter(|entry| entry.direction == direction);
-        pricing(direction, &entries.collect::<Vec<_>>())
+        let found = price_lists::tariff(direction, &entries.collect::<Vec<_>>())?;
+        Ok(found.map(|(tariff, prices_file)| Pricing {
+            tariff,
+            prices_file,
+            dynamic: Arc::default(),
+        }))
     };
     match (of(Direction::Import), of(Direction::FeedIn)) {
         (Ok(import), Ok(feed_in)) => TariffSettings { import, feed_in },
@@ -155,7 +146,7 @@ pub(super) fn read(root: &mut Section<'_>) -> TariffSettings {
 }
 
 /// One entry. None: something is wrong with it, and told.
-fn entry(s: &mut Section<'_>) -> Option<Entry> {
+fn entry(s: &mut Section<'_>) -> Option<PriceEntry> {
     let direction = s.choice(
         key(
             "direction",
@@ -185,7 +176,7 @@ fn entry(s: &mut Section<'_>) -> Option<Entry> {
                 all => all.join(", "),
             });
     let (price, prices_file) = price?;
-    Some(Entry {
+    Some(PriceEntry {
         direction,
         valid_from: valid_from?,
         rated: Rated { name, price },
@@ -330,115 +321,6 @@ fn windows(
         season,
     };
     Some(of_times.into_iter().map(window).collect())
-}
-
-type Problems = Vec<(Origin, String)>;
-
-/// The tariff of a direction; None: nothing is priced.
-fn pricing(direction: Direction, entries: &[&Entry]) -> Result<Option<Pricing>, Problems> {
-    let mut dates: Vec<Date> = entries.iter().map(|entry| entry.valid_from).collect();
-    dates.sort_unstable();
-    dates.dedup();
-    let (mut lists, mut problems) = (Vec::new(), Problems::new());
-    for date in dates {
-        let entries = entries.iter().filter(|entry| entry.valid_from == date);
-        match price_list(date, &entries.copied().collect::<Vec<_>>()) {
-            Ok(list) => lists.push(list),
-            Err(wrong) => problems.extend(wrong),
-        }
-    }
-    let mut files = entries
-        .iter()
-        .filter_map(|entry| Some((entry.prices_file.as_ref()?, entry)));
-    let prices_file = files.next().map(|(file, _)| file.clone());
-    if let Some((file, entry)) = files.find(|(file, _)| Some(*file) != prices_file.as_ref()) {
-        let message = format!(
-            "dynamic_prices: \"{}\" is another file than above: the prices of one direction stand in one file",
-            file.display()
-        );
-        problems.push((entry.origin.clone(), message));
-    }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let Some(first) = entries.first() else {
-        return Ok(None);
-    };
-    let tariff = Tariff::new(direction, lists);
-    let tariff = tariff.map_err(|wrong| vec![(first.origin.clone(), wrong.to_string())])?;
-    Ok(Some(Pricing {
-        tariff,
-        prices_file,
-        dynamic: Arc::default(),
-    }))
-}
-
-/// The price list of the entries of one day.
-fn price_list(valid_from: Date, entries: &[&Entry]) -> Result<PriceList, Problems> {
-    let mut problems = Problems::new();
-    let base: Vec<&&Entry> = entries
-        .iter()
-        .filter(|entry| entry.windows.is_empty())
-        .collect();
-    if let [first, second, ..] = base.as_slice() {
-        let message = format!(
-            "{} has a price for all times already, from the same day on: give one of them times, weekdays, a season or another valid_from",
-            first.origin
-        );
-        problems.push((second.origin.clone(), message));
-    }
-    let windows: Vec<(PriceWindow, &&Entry)> = entries
-        .iter()
-        .flat_map(|entry| entry.windows.iter().map(move |window| (*window, entry)))
-        .collect();
-    problems.extend(overlaps(&windows));
-    let all: Vec<PriceWindow> = windows.iter().map(|(window, _)| *window).collect();
-    let without_price = uncovered(&all).filter(|_| base.is_empty());
-    if let (Some(moment), [first, ..]) = (without_price, entries) {
-        let message = format!(
-            "{moment} has no price: add one without times, weekdays and season, for all that is left"
-        );
-        problems.push((first.origin.clone(), message));
-    }
-    let mut standing = entries.iter().filter(|entry| entry.standing.is_some());
-    let charge = standing.next().and_then(|entry| entry.standing);
-    if let Some(second) = standing.next() {
-        let message = "there is a standing charge from the same day on already: leave one";
-        problems.push((second.origin.clone(), message.to_owned()));
-    }
-    // Where windows leave nothing, their first price stands for what is left.
-    let base = base.first().copied().or(entries.first());
-    match base.filter(|_| problems.is_empty()) {
-        Some(base) => Ok(PriceList {
-            valid_from,
-            base: base.rated.clone(),
-            windows: windows
-                .into_iter()
-                .map(|(window, entry)| (window, entry.rated.clone()))
-                .collect(),
-            standing: charge,
-        }),
-        None => Err(problems),
-    }
-}
-
-/// Entries that price one quarter hour.
-fn overlaps(windows: &[(PriceWindow, &&Entry)]) -> Problems {
-    let mut problems = Problems::new();
-    for (n, (window, entry)) in windows.iter().enumerate() {
-        let others = windows[..n]
-            .iter()
-            .filter(|(_, other)| other.origin != entry.origin);
-        let twice = others.filter_map(|(earlier, other)| Some((overlap(earlier, window)?, other)));
-        for (moment, other) in twice.take(1) {
-            let message = format!(
-                "{moment} has a price from {} already: times, weekdays and season of one of them must leave it out",
-                other.origin
-            );
-            problems.push((entry.origin.clone(), message));
-        }
-    }
-    problems
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use jiff::civil::date;
 use super::*;
 use crate::config::Loaded;
 use crate::config::fixture::{Dir, problems};
-use crate::energy::tariff::UnitPrice;
+use crate::energy::tariff::{PriceList, UnitPrice};
 
 fn tariffs(toml: &str) -> TariffSettings {
     let loaded = Dir::new(toml, "").load();

@@ -7,6 +7,7 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::content;
 use super::given::Filled;
 use super::influx::InfluxSettings;
 use super::lacking::{Lacking, is_placeholder};
@@ -38,7 +39,7 @@ pub(super) fn find(
     influx: &InfluxSettings,
     notes: &mut Vec<String>,
 ) -> Result<Option<Token>, ConfigProblem> {
-    if let Some((path, text)) = credential(env, dir, influx, notes) {
+    if let Some((path, text)) = credential(values, env, dir, influx, notes) {
         return sound(&text, TokenSource::Credential, Origin::File(path)).map(Some);
     }
     let set = |name: &str| values.get(name).filter(|value| is_set(&value.text));
@@ -90,7 +91,7 @@ pub(super) fn put_web_token(merged: &mut Merged, env: &BTreeMap<String, String>,
     let given = env.get("CREDENTIALS_DIRECTORY").map(String::as_str);
     let credential = credentials_dir(given, is_system_dir(dir)).and_then(|dir| {
         let path = dir.join(WEB_TOKEN);
-        let text = fs::read_to_string(&path).ok()?;
+        let text = content::text(&path).ok()?;
         Some((path, text))
     });
     let found = credential.filter(|(_, text)| is_set(text)).or_else(|| {
@@ -124,6 +125,7 @@ pub(super) fn put_web_token(merged: &mut Merged, env: &BTreeMap<String, String>,
 /// What systemd gave to this process. Root's commands speak of the token that the running service was given,
 /// and only for the service's own configuration: no other server is told it.
 fn credential(
+    values: &Filled,
     env: &BTreeMap<String, String>,
     dir: &Path,
     influx: &InfluxSettings,
@@ -131,13 +133,44 @@ fn credential(
 ) -> Option<(PathBuf, String)> {
     let given = env.get("CREDENTIALS_DIRECTORY").map(String::as_str);
     let path = credential_path(given, is_system_dir(dir))?;
-    let text = fs::read_to_string(&path).ok()?;
-    if !text.lines().any(|line| line.starts_with("token=")) {
-        return is_set(&text).then_some((path, text));
+    let text = content::text(&path).ok()?;
+    // Outside the service only root can read it.
+    let is_borrowed = given.is_none();
+    let from_environment = is_borrowed && is_from_environment(values);
+    let token = of_credential(&text, &path, influx, from_environment, notes)?;
+    Some((path, token))
+}
+
+/// The token in a credential, if it is for this server. `from_environment`: the server is another one than the service's
+/// files name.
+fn of_credential(
+    text: &str,
+    path: &Path,
+    influx: &InfluxSettings,
+    from_environment: bool,
+    notes: &mut Vec<String>,
+) -> Option<String> {
+    if text.lines().any(|line| line.starts_with("token=")) {
+        // In the form of `writer.token` it says for whom it is.
+        return of_this_server(text, path, influx, notes).filter(|token| is_set(token));
     }
-    // In the form of `writer.token` it says for whom it is.
-    let token = of_this_server(&text, &path, influx, notes)?;
-    is_set(&token).then_some((path, token))
+    if !is_set(text) {
+        return None;
+    }
+    if from_environment {
+        notes.push(format!(
+            "{} is ignored: it is for the service's server, and INFLUX_HOST comes from the environment",
+            path.display()
+        ));
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+/// Whether the server is named by the environment of this command, and not by the files that the service reads.
+fn is_from_environment(values: &Filled) -> bool {
+    let host = values.get("influx.host").map(|host| &host.origin);
+    matches!(host, Some(Origin::Environment(_)))
 }
 
 /// Where a credential is, if one may be used.
@@ -181,7 +214,7 @@ fn private_text(path: &Path, notes: &mut Vec<String>) -> Option<String> {
         ));
         return None;
     }
-    match fs::read_to_string(path) {
+    match content::text(path) {
         Ok(text) => Some(text),
         Err(error) => {
             notes.push(format!("{shown} is ignored: {error}"));

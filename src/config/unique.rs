@@ -2,7 +2,7 @@
 
 use super::problem::Origin;
 use super::section::Section;
-use super::{LineSettings, MeterSettings};
+use super::{LineName, LineSettings, MeterSettings};
 
 /// Complains about a meter that has the name or the line of one before it.
 ///
@@ -10,11 +10,11 @@ use super::{LineSettings, MeterSettings};
 /// when it requests the line.
 pub(super) fn check_unique(s: &mut Section<'_>, meter: &MeterSettings, before: &[MeterSettings]) {
     for other in before {
-        if other.name == meter.name {
+        if other.name == meter.name && !meter.name.is_empty() {
             let message = format!("there are two meters \"{}\"", meter.name);
             s.problem(&place(s, "name"), message);
         }
-        if is_one_line(&other.line, &meter.line) {
+        if meter.line.line != LineName::WRONG && is_one_line(&other.line, &meter.line) {
             let message = format!(
                 "line {} belongs to meter \"{}\" already: meter \"{}\" needs a line of its own",
                 meter.line.line, other.name, meter.name

@@ -186,11 +186,17 @@ fn start_capture(
     capture.remember(parts.remembered);
     let (shutdown, intake, waker) = (shutdown.clone(), Arc::clone(intake), parts.waker.clone());
     let wake = move || parts.waker.wake();
+    // systemd hears at once of a line that is read no more, or is read again.
+    let (main, mut told) = (wakeup.wake_on_drop(), 0);
     let (stage, _) = Stage::spawn("capture", wakeup, wake, move || {
         if let Some(trusting) = late {
             capture.begin_without(trusting, TRUSTING_PATIENCE);
         }
         while !shutdown.is_requested() && capture.step() != Polled::Ended {
+            let version = intake.board().snapshot().capture.lines_version;
+            if std::mem::replace(&mut told, version) != version {
+                main.wake();
+            }
             while parts.patient && intake.len() > PATIENT_ABOVE && !shutdown.is_requested() {
                 waker.wait(Some(NS_PER_MS));
             }

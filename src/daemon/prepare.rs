@@ -8,7 +8,7 @@ use tracing::info;
 use super::remote::Remote;
 use super::settings::DaemonSettings;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Downsampling, Influx, Settings, destination_name};
+use crate::config::{Downsampling, Influx, MeterSettings, Settings, destination_name};
 use crate::deliver::Deliverer;
 use crate::intake::Intake;
 use crate::journal::{Durable, IdRanges, Journal, JournalError, Marks, Outbox, Reader, Writer};
@@ -73,8 +73,8 @@ impl Prepared {
             delivered,
         )?;
         writer.count_days_in(&settings.site.zone())?;
-        let factors = settings.meters.iter().map(|meter| meter.imp_per_kwh);
-        writer.count_with_factors(&factors.collect::<Vec<_>>());
+        let worths = settings.meters.iter().map(MeterSettings::worth);
+        writer.count_with_factors(&worths.collect::<Vec<_>>());
         writer.preallocate();
         let reporter = Reporter::new(Arc::clone(board), real);
         let outbox = writer.outbox();

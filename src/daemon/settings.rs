@@ -1,6 +1,5 @@
 //! Settings that change while the daemon runs: those of the server are used at once, others are reported.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +10,7 @@ use tracing::{error, info, warn};
 use super::error::RunError;
 use super::remote::{Remote, RemoteMaker};
 use super::stages::{AtEnd, Stages};
+use crate::config::content;
 use crate::config::described::{Described, KEEPS, OFF, describe, differences};
 use crate::config::watch::{FileChange, FileWatch};
 use crate::config::{ConfigError, Influx, Loaded, Settings};
@@ -88,7 +88,7 @@ fn watch(mut files: FileWatch, news: &News, wake: &WakeOnDrop, ended: &Receiver<
 
 fn certificates(loaded: &Loaded) -> Option<Vec<u8>> {
     match &loaded.settings.influx {
-        Influx::Configured(influx) => fs::read(influx.ca_file.as_ref()?).ok(),
+        Influx::Configured(influx) => content::bytes(influx.ca_file.as_ref()?).ok(),
         Influx::NotConfigured(_) => None,
     }
 }

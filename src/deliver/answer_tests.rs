@@ -569,8 +569,8 @@ fn the_board_and_the_journal_tell_the_same_status() {
     let reading = Reading {
         at_ns: WALL,
         pulses: 0,
-        kwh: 100.0,
-        imp_per_kwh: 1_000.0,
+        shown: 100.0,
+        worth: crate::model::PulseWorth::of_kwh(1_000.0),
         adopted: true,
     };
     let mut registers = Registers::open(bench.dir.path()).unwrap();

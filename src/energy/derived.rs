@@ -12,7 +12,7 @@
 //! lowers it while it discharges: autarky is right over days then, not over hours.
 
 use super::power::{PulseRate, SPAN_MAX_NS};
-use super::quantity::PulseWorth;
+use crate::model::PulseWorth;
 use crate::model::{MonoNs, NS_PER_S, Role};
 
 /// The shortest span over which live power is derived.

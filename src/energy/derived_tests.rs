@@ -7,8 +7,8 @@ use super::derived::{
     common_span_ns, live_power, shown, uncertainty_w, window_min_s,
 };
 use super::power::{PulseRate, SPAN_MAX_NS};
-use super::quantity::{PulseWorth, Quantity};
 use crate::model::{NS_PER_S, Role};
+use crate::model::{PulseWorth, Quantity};
 
 fn kwh(pulses_per_unit: f64) -> PulseWorth {
     PulseWorth {

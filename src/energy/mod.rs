@@ -3,7 +3,6 @@
 //!
 //! | file | answers |
 //! |---|---|
-//! | [`quantity`] | What a meter counts, and what one pulse of it is worth. |
 //! | [`derived`] | House load, self-consumption, autarky; whether the meters agree. |
 //! | [`periods`] | Which instants are a local day, week, month, year. |
 //! | [`days`] | To which local day a quarter hour belongs. |
@@ -23,7 +22,6 @@ pub mod derived;
 pub mod factors;
 pub mod periods;
 pub mod power;
-pub mod quantity;
 pub mod register;
 mod ring;
 pub mod tariff;

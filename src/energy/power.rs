@@ -8,8 +8,8 @@
 //!   that a steady load is shown as it is and not in steps of a pulse.
 //! * Never above what the filter of the line lets through.
 
-use super::quantity::PulseWorth;
 use super::ring::Ring;
+use crate::model::PulseWorth;
 use crate::model::{MonoNs, NS_PER_S, WallNs};
 
 /// Intervals that are shorter than this are averaged until they are as long together.

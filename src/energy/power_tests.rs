@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::power::{PulseRate, SPAN_MAX_NS, steps};
-use super::quantity::{PulseWorth, Quantity};
 use crate::model::{MonoNs, NS_PER_MS, NS_PER_S, WallNs};
+use crate::model::{PulseWorth, Quantity};
 
 fn kwh(pulses_per_unit: f64) -> PulseWorth {
     PulseWorth {

@@ -1,22 +1,22 @@
-//! The register of a meter: the kilowatt-hours on its face, from a reading and the pulses counted since.
+//! The register of a meter: the number on its face, from a reading and the pulses counted since, in the reading's unit.
 //! And the rules of entering a reading.
 
-use crate::model::{Reading, WallNs};
+use crate::model::{PulseWorth, Quantity, Reading, WallNs};
 
-/// The register, if `pulses` of the meter are in the journal: that of the last reading that was adopted, and
-/// `pulses / imp_per_kwh` since. None: none was.
-pub fn kwh(readings: &[Reading], pulses: i64) -> Option<f64> {
+/// The register, if `pulses` of the meter are in the journal: that of the last reading that was adopted, and what the pulses
+/// since are worth, in the unit of that reading. None: none was adopted.
+pub fn shown(readings: &[Reading], pulses: i64) -> Option<f64> {
     let base = base(readings)?;
-    Some(base.kwh + energy_kwh(pulses - base.pulses, base.imp_per_kwh))
+    Some(base.shown + base.worth.amount(pulses - base.pulses))
 }
 
 /// The register at `at_ns`, when `pulses` of the meter were in the journal: from the last reading that was adopted by then, else
 /// counted back from the first one after. None: none was.
-pub fn kwh_at(readings: &[Reading], at_ns: WallNs, pulses: i64) -> Option<f64> {
+pub fn shown_at(readings: &[Reading], at_ns: WallNs, pulses: i64) -> Option<f64> {
     let adopted = || readings.iter().filter(|reading| reading.adopted);
     let before = adopted().rev().find(|reading| reading.at_ns <= at_ns);
     let base = before.or_else(|| adopted().next())?;
-    Some(base.kwh + energy_kwh(pulses - base.pulses, base.imp_per_kwh))
+    Some(base.shown + base.worth.amount(pulses - base.pulses))
 }
 
 /// The reading from which the register is counted.
@@ -24,52 +24,61 @@ pub fn base(readings: &[Reading]) -> Option<&Reading> {
     readings.iter().rev().find(|reading| reading.adopted)
 }
 
-fn energy_kwh(pulses: i64, imp_per_kwh: f64) -> f64 {
-    pulses as f64 / imp_per_kwh
-}
-
 /// How a reading differs from what was counted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Drift {
-    /// What the pulses since the last adopted reading come to, in kWh.
-    pub expected_kwh: f64,
-    /// The reading less that, in kWh: positive where pulses were missed.
-    pub kwh: f64,
+    /// In which unit it is.
+    pub unit: Quantity,
+    /// What the pulses since the last adopted reading come to.
+    pub expected: f64,
+    /// The reading less that: positive where pulses were missed.
+    pub by: f64,
     /// The same in pulses.
     pub pulses: f64,
     /// In per cent of what was consumed since; None: nothing was.
     pub percent: Option<f64>,
     /// It is less than one unit of the last digit on the face.
     pub is_rounding: bool,
-    /// It is too large for pulses that were missed: a slip of the pen, another meter, or another imp_per_kwh.
+    /// It is too large for pulses that were missed: a slip of the pen, another meter, or another factor.
     pub is_implausible: bool,
 }
 
-/// More than this, in kWh, and more than a tenth of what was counted, is not taken for pulses that were missed.
-const PLAUSIBLE_KWH: f64 = 10.0;
+/// More than this, and more than a tenth of what was counted, is not taken for pulses that were missed.
+fn plausible(unit: Quantity) -> f64 {
+    match unit {
+        Quantity::KilowattHours => 10.0,
+        Quantity::WattHours => 10_000.0,
+        // A cubic metre of gas is about ten kilowatt-hours.
+        Quantity::CubicMetres => 1.0,
+        Quantity::Litres => 1_000.0,
+    }
+}
 
 /// Compares a reading with the earlier ones. `decimals`: how many digits behind the point it has. None: there
 /// is nothing to compare with.
 pub fn drift(earlier: &[Reading], reading: &Reading, decimals: usize) -> Option<Drift> {
     let base = base(earlier)?;
-    let expected_kwh = kwh(earlier, reading.pulses)?;
-    let round_kwh = gone_round_kwh(base.kwh, reading.kwh, expected_kwh);
-    let by_kwh = reading.kwh + round_kwh - expected_kwh;
-    let consumed_kwh = reading.kwh + round_kwh - base.kwh;
+    let unit = base.worth.quantity;
+    let read = unit.of(reading.worth.quantity, reading.shown)?;
+    let expected = shown(earlier, reading.pulses)?;
+    let round = gone_round(base.shown, read, expected);
+    let by = read + round - expected;
+    let consumed = read + round - base.shown;
     let digits = i32::try_from(decimals).unwrap_or(0);
     Some(Drift {
-        expected_kwh,
-        kwh: by_kwh,
-        pulses: by_kwh * base.imp_per_kwh,
-        percent: (consumed_kwh > 0.0).then(|| by_kwh / consumed_kwh * 100.0),
-        is_rounding: by_kwh.abs() <= 10f64.powi(-digits),
-        is_implausible: by_kwh.abs() > PLAUSIBLE_KWH.max((expected_kwh - base.kwh) / 10.0),
+        unit,
+        expected,
+        by,
+        pulses: by * base.worth.pulses_per_unit,
+        percent: (consumed > 0.0).then(|| by / consumed * 100.0),
+        is_rounding: by.abs() <= 10f64.powi(-digits),
+        is_implausible: by.abs() > plausible(unit).max((expected - base.shown) / 10.0),
     })
 }
 
-/// How much a face has lost that has gone round since `base`, such as 100000 kWh from 99999.5 to 00000.5; 0: it has
+/// How much a face has lost that has gone round since `base`, such as 100000 from 99999.5 to 00000.5; 0: it has
 /// not. It goes round at a power of ten, and then shows about what was counted, less that.
-fn gone_round_kwh(base: f64, shown: f64, expected: f64) -> f64 {
+fn gone_round(base: f64, shown: f64, expected: f64) -> f64 {
     if shown >= base {
         return 0.0;
     }
@@ -82,8 +91,8 @@ fn gone_round_kwh(base: f64, shown: f64, expected: f64) -> f64 {
 ///
 /// # Errors
 /// A sentence for the person who wrote it.
-pub fn parse_kwh(text: &str) -> Result<(f64, usize), String> {
-    let wrong = || format!("`{text}` is not what a meter shows in kWh, such as 12345.6");
+pub fn parse_shown(text: &str) -> Result<(f64, usize), String> {
+    let wrong = || format!("`{text}` is not what a meter shows, such as 12345.6");
     let plain = text.trim().replace(',', ".");
     let (whole, decimals) = plain.split_once('.').unwrap_or((&plain, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
@@ -95,8 +104,8 @@ pub fn parse_kwh(text: &str) -> Result<(f64, usize), String> {
     {
         return Err(wrong());
     }
-    let kwh = plain.trim_end_matches('.').parse().map_err(|_| wrong())?;
-    Ok((kwh, decimals.len()))
+    let shown = plain.trim_end_matches('.').parse().map_err(|_| wrong())?;
+    Ok((shown, decimals.len()))
 }
 
 /// A reading as it is entered.
@@ -106,8 +115,8 @@ pub struct NewReading {
     pub at_ns: WallNs,
     /// It is taken now, whatever the clock says.
     pub is_now: bool,
-    /// What the face shows, in kWh.
-    pub kwh: f64,
+    /// What the face shows, in the meter's unit.
+    pub shown: f64,
     /// The register is to be counted from it.
     pub adopt: bool,
 }
@@ -141,21 +150,21 @@ impl NewReading {
 
     /// The reading to keep: `pulses` of the meter were in the journal by its time. The first one is adopted in any case; none is
     /// older than those before.
-    pub fn to_reading(self, earlier: &[Reading], pulses: i64, imp_per_kwh: f64) -> Reading {
+    pub fn to_reading(self, earlier: &[Reading], pulses: i64, worth: PulseWorth) -> Reading {
         Reading {
             at_ns: earlier
                 .last()
                 .map_or(self.at_ns, |last| last.at_ns.max(self.at_ns)),
             pulses,
-            kwh: self.kwh,
-            imp_per_kwh,
+            shown: self.shown,
+            worth,
             adopted: self.adopt || base(earlier).is_none(),
         }
     }
 }
 
-/// The imp_per_kwh with which the register is counted, if it is not the `configured` one: that was changed since the reading.
-pub fn outdated_imp_per_kwh(readings: &[Reading], configured: f64) -> Option<f64> {
-    let counted = base(readings)?.imp_per_kwh;
-    ((counted - configured).abs() > f64::EPSILON).then_some(counted)
+/// With what the register is counted, if it is not what is `configured`: that was changed since the reading.
+pub fn outdated_worth(readings: &[Reading], configured: PulseWorth) -> Option<PulseWorth> {
+    let counted = base(readings)?.worth;
+    (counted != configured).then_some(counted)
 }

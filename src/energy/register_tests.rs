@@ -1,16 +1,16 @@
 //! Registers, drift, and the rules of a reading.
 
 use super::register::{
-    NewReading, ReadingRefused, drift, kwh, kwh_at, outdated_imp_per_kwh, parse_kwh,
+    NewReading, ReadingRefused, drift, outdated_worth, parse_shown, shown, shown_at,
 };
-use crate::model::{Reading, WallNs};
+use crate::model::{PulseWorth, Quantity, Reading, WallNs};
 
 fn reading(pulses: i64, kwh: f64, adopted: bool) -> Reading {
     Reading {
         at_ns: WallNs(pulses),
         pulses,
-        kwh,
-        imp_per_kwh: 1_000.0,
+        shown: kwh,
+        worth: PulseWorth::of_kwh(1_000.0),
         adopted,
     }
 }
@@ -22,9 +22,9 @@ fn the_register_is_the_last_adopted_reading_and_what_was_counted_since() {
         reading(2_000, 60.0, true),
         reading(3_000, 99.0, false),
     ];
-    assert_eq!(kwh(&all, 2_500), Some(60.5));
-    assert_eq!(kwh(&all[..1], 100), Some(50.0));
-    assert_eq!(kwh(&all[2..], 100), None, "a note is no register");
+    assert_eq!(shown(&all, 2_500), Some(60.5));
+    assert_eq!(shown(&all[..1], 100), Some(50.0));
+    assert_eq!(shown(&all[2..], 100), None, "a note is no register");
 }
 
 #[test]
@@ -34,22 +34,22 @@ fn the_register_of_a_moment_is_counted_from_the_reading_before_it_or_back_from_t
         reading(2_000, 60.0, true),
         reading(3_000, 99.0, false),
     ];
-    let at = |at: i64, pulses| kwh_at(&all, WallNs(at), pulses);
+    let at = |at: i64, pulses| shown_at(&all, WallNs(at), pulses);
     assert_eq!(at(500, 400), Some(49.4), "before the first");
     assert_eq!(at(1_500, 1_600), Some(50.6));
     assert_eq!(at(9_000, 4_000), Some(62.0), "a note changes nothing");
-    assert_eq!(kwh_at(&all[2..], WallNs(9_000), 4_000), None);
+    assert_eq!(shown_at(&all[2..], WallNs(9_000), 4_000), None);
 }
 
 #[test]
 fn drift_is_what_the_face_has_more() {
     let base = [reading(0, 100.0, true)];
     let missed = drift(&base, &reading(9_900, 110.0, false), 1).unwrap();
-    assert!((missed.kwh - 0.1).abs() < 1e-9 && (missed.pulses - 100.0).abs() < 1e-6);
+    assert!((missed.by - 0.1).abs() < 1e-9 && (missed.pulses - 100.0).abs() < 1e-6);
     assert!((missed.percent.unwrap() - 1.0).abs() < 1e-9);
     assert!(missed.is_rounding, "within the last digit");
     let extra = drift(&base, &reading(11_000, 110.0, false), 1).unwrap();
-    assert!(extra.kwh < -0.99 && !extra.is_rounding);
+    assert!(extra.by < -0.99 && !extra.is_rounding);
     assert_eq!(
         drift(&base, &reading(0, 100.0, false), 0).unwrap().percent,
         None
@@ -61,10 +61,10 @@ fn drift_is_what_the_face_has_more() {
 fn a_face_that_goes_round_has_lost_nothing() {
     let base = [reading(0, 99_999.5, true)];
     let by = drift(&base, &reading(1_200, 0.5, false), 1).unwrap();
-    assert!((by.kwh + 0.2).abs() < 1e-6 && !by.is_implausible, "{by:?}");
+    assert!((by.by + 0.2).abs() < 1e-6 && !by.is_implausible, "{by:?}");
     // Six digits do not.
     let by = drift(&base, &reading(1_200, 100_000.5, false), 1).unwrap();
-    assert!((by.kwh + 0.2).abs() < 1e-6, "{by:?}");
+    assert!((by.by + 0.2).abs() < 1e-6, "{by:?}");
     // Four digits do.
     let by = drift(
         &[reading(0, 9_990.0, true)],
@@ -72,10 +72,10 @@ fn a_face_that_goes_round_has_lost_nothing() {
         0,
     )
     .unwrap();
-    assert!((by.kwh - 1.0).abs() < 1e-6 && by.is_rounding, "{by:?}");
+    assert!((by.by - 1.0).abs() < 1e-6 && by.is_rounding, "{by:?}");
     // A slip of the pen is none.
     let by = drift(&[reading(0, 12_345.6, true)], &reading(10, 5.0, false), 0).unwrap();
-    assert!(by.kwh < -12_000.0 && by.is_implausible, "{by:?}");
+    assert!(by.by < -12_000.0 && by.is_implausible, "{by:?}");
 }
 
 #[test]
@@ -94,9 +94,9 @@ fn what_pulses_that_were_missed_cannot_explain_is_implausible() {
 
 #[test]
 fn readings_are_written_as_they_stand() {
-    assert_eq!(parse_kwh("12345.6"), Ok((12_345.6, 1)));
-    assert_eq!(parse_kwh(" 012345,67"), Ok((12_345.67, 2)));
-    assert_eq!(parse_kwh("7"), Ok((7.0, 0)));
+    assert_eq!(parse_shown("12345.6"), Ok((12_345.6, 1)));
+    assert_eq!(parse_shown(" 012345,67"), Ok((12_345.67, 2)));
+    assert_eq!(parse_shown("7"), Ok((7.0, 0)));
     for wrong in [
         "",
         "-1",
@@ -107,7 +107,7 @@ fn readings_are_written_as_they_stand() {
         "9999999999",
         "NaN",
     ] {
-        assert!(parse_kwh(wrong).is_err(), "{wrong}");
+        assert!(parse_shown(wrong).is_err(), "{wrong}");
     }
 }
 
@@ -115,7 +115,7 @@ fn entered(at_ns: i64, is_now: bool, adopt: bool) -> NewReading {
     NewReading {
         at_ns: WallNs(at_ns),
         is_now,
-        kwh: 7.0,
+        shown: 7.0,
         adopt,
     }
 }
@@ -141,30 +141,35 @@ fn a_reading_is_neither_of_the_future_nor_between_others() {
 
 #[test]
 fn the_first_reading_is_adopted_and_none_is_older_than_the_last() {
-    let kept = entered(50, true, false).to_reading(&[], 12, 800.0);
+    let worth = PulseWorth::of_kwh(800.0);
+    let kept = entered(50, true, false).to_reading(&[], 12, worth);
     assert!(kept.adopted);
     assert_eq!(
-        (kept.at_ns, kept.pulses, kept.kwh, kept.imp_per_kwh),
-        (WallNs(50), 12, 7.0, 800.0)
+        (kept.at_ns, kept.pulses, kept.shown, kept.worth),
+        (WallNs(50), 12, 7.0, worth)
     );
     let note = [reading(100, 1.0, false)];
     assert!(
-        entered(200, true, false).to_reading(&note, 0, 1.0).adopted,
+        entered(200, true, false)
+            .to_reading(&note, 0, worth)
+            .adopted,
         "a note is no base"
     );
     let earlier = [reading(100, 1.0, true)];
     assert!(
         !entered(200, true, false)
-            .to_reading(&earlier, 0, 1.0)
+            .to_reading(&earlier, 0, worth)
             .adopted
     );
     assert!(
         entered(200, true, true)
-            .to_reading(&earlier, 0, 1.0)
+            .to_reading(&earlier, 0, worth)
             .adopted
     );
     assert_eq!(
-        entered(50, true, false).to_reading(&earlier, 0, 1.0).at_ns,
+        entered(50, true, false)
+            .to_reading(&earlier, 0, worth)
+            .at_ns,
         WallNs(100)
     );
 }
@@ -172,12 +177,37 @@ fn the_first_reading_is_adopted_and_none_is_older_than_the_last() {
 #[test]
 fn a_changed_factor_is_noticed_at_the_base() {
     let mut readings = [reading(100, 1.0, true), reading(200, 2.0, false)];
-    readings[1].imp_per_kwh = 800.0;
+    readings[1].worth = PulseWorth::of_kwh(800.0);
     assert_eq!(
-        outdated_imp_per_kwh(&readings, 1_000.0),
+        outdated_worth(&readings, PulseWorth::of_kwh(1_000.0)),
         None,
         "a note counts nothing"
     );
-    assert_eq!(outdated_imp_per_kwh(&readings, 800.0), Some(1_000.0));
-    assert_eq!(outdated_imp_per_kwh(&[], 800.0), None);
+    let configured = PulseWorth::of_kwh(800.0);
+    assert_eq!(
+        outdated_worth(&readings, configured),
+        Some(PulseWorth::of_kwh(1_000.0))
+    );
+    assert_eq!(outdated_worth(&[], configured), None);
+}
+
+#[test]
+fn a_gas_meter_is_compared_in_cubic_metres() {
+    let gas = |pulses, shown| Reading {
+        worth: PulseWorth::new(Quantity::CubicMetres, 100.0),
+        ..reading(pulses, shown, true)
+    };
+    let base = [gas(0, 4_321.5)];
+    assert_eq!(shown(&base, 250), Some(4_324.0));
+    let by = drift(&base, &gas(250, 4_324.03), 2).unwrap();
+    assert!((by.by - 0.03).abs() < 1e-9 && (by.pulses - 3.0).abs() < 1e-6);
+    assert_eq!(by.unit, Quantity::CubicMetres);
+    assert!(drift(&base, &gas(250, 4_326.0), 2).unwrap().is_implausible);
+    // The same face read in litres; read in kWh it is another meter's.
+    let litres = Reading {
+        worth: PulseWorth::new(Quantity::Litres, 0.1),
+        ..gas(250, 4_324_030.0)
+    };
+    assert!((drift(&base, &litres, 0).unwrap().by - 0.03).abs() < 1e-6);
+    assert_eq!(drift(&base, &reading(250, 4_324.03, false), 2), None);
 }

@@ -13,7 +13,7 @@ use crate::energy::periods::Calendar;
 use crate::import::csv::quoted;
 use crate::influx::line_protocol::LineEncoder;
 use crate::journal::Reader;
-use crate::model::{FIELD, MeterRow, NS_PER_S, S_PER_DAY, TAG, View};
+use crate::model::{FIELD, MeterRow, NS_PER_S, PulseWorth, S_PER_DAY, TAG, View};
 
 /// Windows of a meter in one read.
 const PAGE_WINDOWS: i64 = 1_440;
@@ -49,7 +49,7 @@ pub(super) fn write(
         lines.insert(*row, (line, name, factors.unwrap_or_default()));
     }
     if request.format == ExportFormat::Csv {
-        writeln!(out, "start,start_s,meter,pulses,energy_kwh")?;
+        writeln!(out, "start,start_s,meter,pulses,energy_kwh,amount,unit")?;
     }
     let (mut next_s, mut written) = (from_s, 0);
     let mut buffer = Vec::new();
@@ -66,11 +66,18 @@ pub(super) fn write(
                 out.write_all(&buffer)?;
             } else {
                 let start = Timestamp::from_second(window.start_s)?;
-                let energy = factors
-                    .at(window.start_s)
-                    .map_or_else(String::new, |imp| format!("{:.6}", pulses as f64 / imp));
-                let name = quoted(name);
-                writeln!(out, "{start},{},{name},{pulses},{energy}", window.start_s)?;
+                let worth = factors.at(window.start_s);
+                let number = |amount: Option<f64>| {
+                    amount.map_or_else(String::new, |amount| format!("{amount:.6}"))
+                };
+                let energy = number(worth.and_then(|worth| worth.kwh(pulses)));
+                let amount = number(worth.map(|worth| worth.amount(pulses)));
+                let unit = worth.map_or("", |worth| worth.quantity.as_str());
+                let (start_s, name) = (window.start_s, quoted(name));
+                writeln!(
+                    out,
+                    "{start},{start_s},{name},{pulses},{energy},{amount},{unit}"
+                )?;
             }
             written += 1;
         }
@@ -82,10 +89,10 @@ pub(super) fn write(
 
 /// What pulses of a meter were worth: what is dated in the configuration, and what the journal has noted.
 fn factors_of(meter: &MeterSettings, kept: &[Factor], calendar: &Calendar) -> FactorHistory {
-    let dated = meter.imp_per_kwh_since.iter().map(|dated| Factor {
+    let dated = meter.factors_since.iter().map(|dated| Factor {
         from_s: dated.since.as_second(|date| calendar.day_start_s(date)),
-        imp_per_kwh: dated.imp_per_kwh,
+        worth: PulseWorth::new(meter.unit, dated.pulses_per_unit),
     });
     let dated: Vec<Factor> = dated.collect();
-    FactorHistory::new(kept, &dated, meter.imp_per_kwh)
+    FactorHistory::new(kept, &dated, meter.worth())
 }

@@ -19,7 +19,9 @@ use crate::clock::segment::{EARLIEST_WALL_NS, Segment, Trust};
 use crate::intake::Pending;
 use crate::journal::{GIVE_ID, Journal, Reader, Registers, file_in};
 use crate::model::View;
-use crate::model::{Loss, LossCause, MeterId, NS_PER_S, Pulse, Reading, SegmentNo, WallNs};
+use crate::model::{
+    Loss, LossCause, MeterId, NS_PER_S, Pulse, PulseWorth, Reading, SegmentNo, WallNs,
+};
 
 const DAY_S: i64 = 86_400;
 const BOOT: &str = "0f8e1c9a-61e5-4d5f-9c0b-0123456789ab";
@@ -309,8 +311,8 @@ fn read(dir: &Path, at_ns: WallNs, kwh: f64) {
     let reading = Reading {
         at_ns,
         pulses: 0,
-        kwh,
-        imp_per_kwh: 1_000.0,
+        shown: kwh,
+        worth: PulseWorth::of_kwh(1_000.0),
         adopted: true,
     };
     Registers::open(dir)
@@ -416,7 +418,7 @@ fn journals_that_were_damaged_in_the_run_that_made_them_leave_their_readings_and
             .readings("Import")
             .unwrap();
         assert_eq!(
-            readings.iter().map(|r| r.kwh).collect::<Vec<_>>(),
+            readings.iter().map(|r| r.shown).collect::<Vec<_>>(),
             [100.0, 200.0]
         );
         assert_eq!(counted(dir.path()), [10; 4]);

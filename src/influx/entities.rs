@@ -1,10 +1,10 @@
-//! What there is in an organisation, as the server tells it.
+//! What there is in an organization, as the server tells it.
 
 use serde::Deserialize;
 
-/// What is known of an organisation under a name.
+/// What is known of an organization under a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Organisation {
+pub enum Organization {
     /// Its id.
     Found(String),
     /// There is none of that name.

@@ -1,4 +1,4 @@
-//! Buckets, tasks and tokens of an organisation (InfluxDB v2.9.1: `tenant/http_server_bucket.go`,
+//! Buckets, tasks and tokens of an organization (InfluxDB v2.9.1: `tenant/http_server_bucket.go`,
 //! `http/task_service.go`, `authorization/http_server.go`).
 
 use serde::Deserialize as _;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::answer::{Answer, read_answer};
 use super::{Client, Error, encode, is_id, org_parameter};
 
-pub use super::entities::{Authorization, Bucket, Organisation, Permission, Task};
+pub use super::entities::{Authorization, Bucket, Organization, Permission, Task};
 
 /// The most buckets the server gives at once.
 const BUCKETS_A_PAGE: usize = 100;
@@ -37,11 +37,11 @@ impl Client {
         Err(answer.into_error())
     }
 
-    /// Looks for an organisation.
+    /// Looks for an organization.
     ///
     /// # Errors
     /// When the server says anything but yes or no.
-    pub fn organisation(&self, name: &str) -> Result<Organisation, Error> {
+    pub fn organization(&self, name: &str) -> Result<Organization, Error> {
         let path = format!("/api/v2/orgs?org={}", encode(name));
         let mut answer = self.get(&path)?;
         if answer.status == 404 && is_id(name) {
@@ -49,12 +49,12 @@ impl Client {
             answer = self.get(&format!("/api/v2/orgs?orgID={name}"))?;
         }
         if answer.status == 404 {
-            return Ok(Organisation::Missing);
+            return Ok(Organization::Missing);
         }
         let said = json_of(answer)?;
         match said["orgs"][0]["id"].as_str() {
-            Some(id) => Ok(Organisation::Found(id.to_owned())),
-            None => Ok(Organisation::Hidden),
+            Some(id) => Ok(Organization::Found(id.to_owned())),
+            None => Ok(Organization::Hidden),
         }
     }
 
@@ -77,7 +77,7 @@ impl Client {
         Ok(Ok(()))
     }
 
-    /// All buckets of an organisation that the token may see, the server's own among them.
+    /// All buckets of an organization that the token may see, the server's own among them.
     ///
     /// # Errors
     /// When the server does not give them.
@@ -147,7 +147,7 @@ impl Client {
         self.delete(&format!("/api/v2/buckets/{bucket_id}"))
     }
 
-    /// All tasks of an organisation that the token may see.
+    /// All tasks of an organization that the token may see.
     ///
     /// # Errors
     /// When the server does not give them.
@@ -211,7 +211,7 @@ impl Client {
         self.delete(&format!("/api/v2/tasks/{task_id}"))
     }
 
-    /// All tokens' entries of an organisation that the token may see.
+    /// All tokens' entries of an organization that the token may see.
     ///
     /// # Errors
     /// When the server does not give them.

@@ -40,7 +40,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct ClientSettings {
     /// Base URL, `http://` or `https://`, without a trailing slash.
     pub host: String,
-    /// Organisation name.
+    /// Organization name.
     pub org: String,
     /// API token.
     pub token: Option<String>,
@@ -237,7 +237,7 @@ pub fn is_id(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// How a request names an organisation, which may be configured by its id.
+/// How a request names an organization, which may be configured by its id.
 fn org_parameter(org: &str) -> String {
     let name = if is_id(org) { "orgID" } else { "org" };
     format!("{name}={}", encode(org))

@@ -31,7 +31,7 @@
 //! * `quarter(start_s, meter, pulses, coarse, …)`, `day(zone, start_s, meter, pulses, …)` and `zone(id, name,
 //!   days_from_s)`: the same by quarters of an hour, and by local days of the newest zone; no server has them. Like
 //!   windows they tell the shortest and the longest gap between pulses.
-//! * `factor(meter, from_s, imp_per_kwh)`: how many pulses of a meter were one kWh, from when on.
+//! * `factor(meter, from_s, imp_per_kwh, unit)`: how many pulses of a meter were one unit, from when on.
 //! * `hour_ids(start_s, first_id, last_id)`: between which ids the pulses of an hour are found.
 //! * `watched(meter, begins_s, ends_s)`: when the meter's line was watched without a break: the
 //!   journal knows all of a window that lies in there.
@@ -46,7 +46,7 @@
 //! * `journal(key, value)`: numbers of the journal itself. `id` tells it from all others, and is random since
 //!   the journal is given it when it is made; an older one was given one that its copies have, too. `settings` is
 //!   what the daemon runs with, without secrets.
-//! * `register(meter, at_ns, pulses, kwh, imp_per_kwh, adopted)`: what stood on a meter's face, and how many
+//! * `register(meter, at_ns, pulses, kwh, imp_per_kwh, adopted, unit)`: what stood on a meter's face, and how many
 //!   of its pulses the journal had counted by then.
 //!
 //! * `elapsed(…)`: one row, what had surely passed when it was written ([`crate::clock::elapsed`]).

@@ -70,6 +70,8 @@ pub struct FilterTally {
     pub varied: u32,
     /// The power in watts that the latest pulses mean, where it is more than can flow through the meter.
     pub excess_w: Option<u32>,
+    /// The same of a meter for gas or water, in its unit an hour.
+    pub excess_flow: Option<u32>,
 }
 
 /// Where the line of a meter stands: what a later run needs to know what it missed.

@@ -34,6 +34,3 @@ impl Role {
         }
     }
 }
-
-/// Pulses for one kilowatt-hour of a simulated meter where the configuration does not say: the most usual one.
-pub const SIMULATED_IMP_PER_KWH: f64 = 1000.0;

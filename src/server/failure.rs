@@ -8,7 +8,7 @@
 //! |---|---|
 //! | 204 | delivered; nothing else is |
 //! | 400 that quotes a line, or an unknown one | isolate: halves are tried until the line stands alone |
-//! | 400 about organisation or precision; 415; 401, 403, 404 | hold: nothing is wrong with the pulses |
+//! | 400 about organization or precision; 415; 401, 403, 404 | hold: nothing is wrong with the pulses |
 //! | 404 in words that are not InfluxDB's; 405, 501 | hold: that is another program |
 //! | 413 | halve at once |
 //! | 408, 504, no answer in time | halve, after a pause |
@@ -70,7 +70,7 @@ pub enum Hold {
     Unauthorized,
     /// 403: the token may not write to this bucket.
     Forbidden,
-    /// 404: the bucket or the organisation is not there.
+    /// 404: the bucket or the organization is not there.
     NotFound,
     /// 404 from another program, 405, 501: the address leads elsewhere.
     NotTheApi,
@@ -110,7 +110,7 @@ impl Hold {
                  (a bucket that was deleted and made again needs a new token)"
             }
             Hold::NotFound => {
-                "there is no such bucket or organisation: check INFLUX_ORG and RAW_BUCKET in .env, \
+                "there is no such bucket or organization: check INFLUX_ORG and RAW_BUCKET in .env, \
                  or create the bucket"
             }
             Hold::BadRequest => {

@@ -61,7 +61,7 @@ pub struct Applier<'a> {
     pub client: &'a Client,
     /// What is wanted.
     pub wanted: &'a Wanted<'a>,
-    /// The organisation's id.
+    /// The organization's id.
     pub org_id: &'a str,
     /// Where the writer token is kept.
     pub config_dir: &'a Path,

@@ -2,7 +2,7 @@
 
 use crate::config::InfluxSettings;
 use crate::influx::error::chain;
-use crate::influx::management::{Authorization, Bucket, Organisation, Task};
+use crate::influx::management::{Authorization, Bucket, Organization, Task};
 use crate::influx::{Client, Error};
 
 /// What of the four is wrong.
@@ -12,7 +12,7 @@ pub enum Wrong {
     Host,
     /// The token.
     Token,
-    /// The organisation's name.
+    /// The organization's name.
     Org,
     /// What the token may do.
     Rights,
@@ -23,7 +23,7 @@ pub enum Wrong {
 #[error("{}: {why}", match wrong {
     Wrong::Host => "the server cannot be reached",
     Wrong::Token => "the token is not valid",
-    Wrong::Org => "there is no such organisation",
+    Wrong::Org => "there is no such organization",
     Wrong::Rights => "the token may not do this",
 })]
 pub struct Refused {
@@ -36,7 +36,7 @@ pub struct Refused {
 /// What is on the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inventory {
-    /// The organisation's id.
+    /// The organization's id.
     pub org_id: String,
     /// Its buckets.
     pub buckets: Vec<Bucket>,
@@ -46,8 +46,8 @@ pub struct Inventory {
     pub authorizations: Vec<Authorization>,
 }
 
-/// Checks in this order: is there a server, is the token good, is there the organisation, may we. Returns
-/// the organisation's id.
+/// Checks in this order: is there a server, is the token good, is there the organization, may we. Returns
+/// the organization's id.
 ///
 /// # Errors
 /// The first check that fails.
@@ -56,7 +56,7 @@ pub fn check(client: &Client, influx: &InfluxSettings) -> Result<String, Refused
     client
         .health()
         .map_err(|error| refused(Wrong::Host, unreached(&error)))?;
-    let organisation = client.organisation(&influx.org).map_err(|error| {
+    let organization = client.organization(&influx.org).map_err(|error| {
         let wrong = match &error {
             Error::Status { status: 401, .. } => Wrong::Token,
             Error::Status { .. } => Wrong::Rights,
@@ -64,15 +64,15 @@ pub fn check(client: &Client, influx: &InfluxSettings) -> Result<String, Refused
         };
         refused(wrong, unreached(&error))
     })?;
-    let org_id = match organisation {
-        Organisation::Found(id) => id,
-        Organisation::Missing => {
-            let why = format!("the server knows no organisation named \"{}\"", influx.org);
+    let org_id = match organization {
+        Organization::Found(id) => id,
+        Organization::Missing => {
+            let why = format!("the server knows no organization named \"{}\"", influx.org);
             return Err(refused(Wrong::Org, why));
         }
-        Organisation::Hidden => {
+        Organization::Hidden => {
             let why =
-                "it may not see the organisation; setting up needs a token with all rights in it";
+                "it may not see the organization; setting up needs a token with all rights in it";
             return Err(refused(Wrong::Rights, why.to_owned()));
         }
     };

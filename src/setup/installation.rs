@@ -2,11 +2,11 @@
 //! it. On another machine (a copied card) it is not valid: there a new one is made, so that the two never touch each
 //! other's things.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
 use super::machine::Machine;
+use crate::config::content;
 use crate::owner;
 use crate::owner::files::Dir;
 
@@ -101,7 +101,7 @@ impl Default for Installation {
 /// When the file is there and cannot be read.
 pub fn find(config_dir: &Path) -> io::Result<FoundInstallation> {
     let _acting = owner::as_owner_of(config_dir)?;
-    let text = match fs::read_to_string(config_dir.join(ID_FILE)) {
+    let text = match content::text(&config_dir.join(ID_FILE)) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Ok(FoundInstallation::Nothing);
@@ -171,6 +171,8 @@ fn is_id(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn machine(system: &str) -> Machine {

@@ -1,5 +1,5 @@
 //! What is ours on a server: everything we make there says so in its description, with the id of this
-//! installation, so that two loggers in one organisation leave each other's things alone.
+//! installation, so that two loggers in one organization leave each other's things alone.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;

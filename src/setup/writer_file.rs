@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::config::content;
 use crate::config::token::{self, WRITER_FILE};
 use crate::owner;
 use crate::owner::files::Dir;
@@ -15,11 +16,11 @@ pub fn path(config_dir: &Path) -> PathBuf {
 }
 
 /// The id of the authorization whose token the file holds, if `run` takes it for this host and
-/// organisation: it does not take one that others can read.
+/// organization: it does not take one that others can read.
 pub fn authorization_id(config_dir: &Path, host: &str, org: &str) -> Option<String> {
     let _acting = owner::as_owner_of(config_dir).ok()?;
     let path = path(config_dir);
-    let text = fs::read_to_string(&path).ok()?;
+    let text = content::text(&path).ok()?;
     let fields = fields_for(&text, host, org)?;
     let is_private = token::is_private(&fs::metadata(&path).ok()?);
     if !is_private || fields.get("token").is_none_or(|token| token.is_empty()) {
@@ -28,13 +29,13 @@ pub fn authorization_id(config_dir: &Path, host: &str, org: &str) -> Option<Stri
     fields.get("authorization_id").map(|id| (*id).to_owned())
 }
 
-/// Whether there is one, and for this host and organisation.
+/// Whether there is one, and for this host and organization.
 pub fn is_for(config_dir: &Path, host: &str, org: &str) -> bool {
-    let text = fs::read_to_string(path(config_dir));
+    let text = content::text(&path(config_dir));
     text.is_ok_and(|text| fields_for(&text, host, org).is_some())
 }
 
-/// What the file says, if it is for this host and organisation.
+/// What the file says, if it is for this host and organization.
 fn fields_for<'a>(text: &'a str, host: &str, org: &str) -> Option<BTreeMap<&'a str, &'a str>> {
     let fields = token::writer_fields(text);
     let is = |name: &str, wanted: &str| fields.get(name).is_some_and(|found| *found == wanted);

@@ -87,6 +87,11 @@ pub enum Condition {
         /// The meter.
         meter: String,
     },
+    /// The same of a meter that counts gas or water.
+    FlowImplausible {
+        /// The meter.
+        meter: String,
+    },
     /// A meter has been without a pulse for longer than usual.
     MeterSilent {
         /// The meter.
@@ -120,6 +125,7 @@ impl Condition {
                 Rejection::Merged => "rejected_merged",
             },
             Condition::PowerImplausible { .. } => "power_implausible",
+            Condition::FlowImplausible { .. } => "flow_implausible",
             Condition::MeterSilent { .. } => "meter_silent",
             Condition::DeliveryFails => "delivery_fails",
             Condition::BacklogOld => "backlog_old",
@@ -140,6 +146,7 @@ impl Condition {
             Condition::LineNotRead { meter, .. }
             | Condition::Rejected { meter, .. }
             | Condition::PowerImplausible { meter }
+            | Condition::FlowImplausible { meter }
             | Condition::MeterSilent { meter } => Some(meter),
             Condition::NotRunning
             | Condition::JournalFails { .. }
@@ -161,6 +168,7 @@ impl Condition {
             | Condition::DiskStalled => Severity::Critical,
             Condition::Rejected { .. }
             | Condition::PowerImplausible { .. }
+            | Condition::FlowImplausible { .. }
             | Condition::MeterSilent { .. }
             | Condition::DeliveryFails
             | Condition::BacklogOld
@@ -207,6 +215,9 @@ impl Condition {
             },
             Condition::PowerImplausible { .. } => {
                 "its pulses mean more power than can flow through it (max_power_kw)"
+            }
+            Condition::FlowImplausible { .. } => {
+                "its pulses mean more than can flow through it (max_flow_per_h)"
             }
             Condition::MeterSilent { .. } => "no pulse for longer than usual",
             Condition::DeliveryFails => "the server does not take what is sent",
@@ -263,6 +274,10 @@ impl Condition {
                 "an open or unshielded wire that catches the mains' hum, a contact that bounces longer than bounce_ms, \
                  or an imp_per_kwh that is not the meter's (1000 where none is set)"
             }
+            Condition::FlowImplausible { .. } => {
+                "a contact that bounces longer than bounce_ms, an open or unshielded wire that catches the mains' hum, or \
+                 a pulses_per_unit that is not the meter's (100 for m3 and 1 for l where none is set)"
+            }
             Condition::MeterSilent { .. } => {
                 "look at the meter, its sensor and wires (`powerlogger verify` looks at its line)"
             }
@@ -297,6 +312,7 @@ impl Serialize for Condition {
             | Condition::DiskStalled
             | Condition::Rejected { .. }
             | Condition::PowerImplausible { .. }
+            | Condition::FlowImplausible { .. }
             | Condition::MeterSilent { .. }
             | Condition::DeliveryFails
             | Condition::BacklogOld

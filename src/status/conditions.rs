@@ -29,8 +29,14 @@ impl Status {
                 let meter = name();
                 found.push(Condition::Rejected { meter, rejection });
             }
-            if meter.filter.as_ref().is_some_and(|f| f.excess_w.is_some()) {
-                found.push(Condition::PowerImplausible { meter: name() });
+            if let Some(filter) = &meter.filter {
+                let of_power = filter
+                    .excess_w
+                    .map(|_| Condition::PowerImplausible { meter: name() });
+                let of_flow = filter
+                    .excess_flow
+                    .map(|_| Condition::FlowImplausible { meter: name() });
+                found.extend(of_power.or(of_flow));
             }
         }
         let silent = self.meters.iter().filter(|meter| meter.is_silent);

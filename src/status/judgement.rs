@@ -28,6 +28,9 @@ pub struct FilterStatus {
     pub too_many: Option<Rejection>,
     /// The power in watts that the latest pulses mean, where it is more than can flow through the meter.
     pub excess_w: Option<u32>,
+    /// The flow in the meter's unit an hour that the latest pulses mean, where it is more than can flow through it.
+    #[serde(default)]
+    pub excess_flow: Option<u32>,
 }
 
 #[expect(clippy::ref_option, reason = "serde calls it like this")]
@@ -63,6 +66,7 @@ impl FilterStatus {
             rejected,
             too_many: most.map(|(rejection, _)| *rejection).filter(|_| too_many),
             excess_w: tally.excess_w,
+            excess_flow: tally.excess_flow,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::condition::Condition;
 use super::judgement::FilterStatus;
 use super::line::{Daemon, LineStatus};
 use super::words::{self, Word};
-use crate::model::{DeliveryState, Loss, LossCause, Notice, ViewsState, WallNs};
+use crate::model::{DeliveryState, Loss, LossCause, Notice, Quantity, ViewsState, WallNs};
 
 /// The state of the whole, at one time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,8 +49,15 @@ pub struct MeterStatus {
     pub pulses: i64,
     /// The last one; None: none yet, or its time is not known yet.
     pub last_pulse_ns: Option<WallNs>,
-    /// What its face shows, in kWh, by the last reading and the pulses since; None: there was no reading.
+    /// What its face shows, in kWh, by the last reading and the pulses since; None: there was no reading, or it counts no
+    /// electric energy.
     pub register_kwh: Option<f64>,
+    /// The same in the unit of the reading.
+    #[serde(default)]
+    pub register: Option<f64>,
+    /// That unit.
+    #[serde(default)]
+    pub register_unit: Option<Quantity>,
     /// For how many seconds it may be without a pulse, by its own history; None: too little is known.
     pub usual_silence_s: Option<i64>,
     /// The configuration lists it; else it is what is left of a meter that was renamed or removed.

@@ -14,7 +14,7 @@ use crate::live::{
     ClockLive, DeliveryLive, JournalLive, MeterLive, MetersLive, Snapshot, TierLive, ViewsLive,
     silence,
 };
-use crate::model::{IdRange, LineNow, PulseId, WallNs};
+use crate::model::{IdRange, LineNow, PulseId, Quantity, WallNs};
 
 /// What the snapshot is to be of.
 #[derive(Debug, Clone, Copy)]
@@ -141,11 +141,16 @@ impl MeterStatus {
             .usual_silence_s
             .zip(meter.last_pulse_ns)
             .is_some_and(|(usual_s, last_ns)| silence::is_unusual(last_ns, usual_s, at_ns));
+        let unit = meter.register.map(|reading| reading.worth.quantity);
+        let register = unit.zip(register::shown(meter.register.as_slice(), meter.pulses));
         MeterStatus {
             name: meter.name.to_string(),
             pulses: meter.pulses,
             last_pulse_ns: meter.last_pulse_ns,
-            register_kwh: register::kwh(meter.register.as_slice(), meter.pulses),
+            register_kwh: register
+                .and_then(|(unit, shown)| Quantity::KilowattHours.of(unit, shown)),
+            register: register.map(|(_, shown)| shown),
+            register_unit: register.map(|(unit, _)| unit),
             usual_silence_s: meter.usual_silence_s,
             is_configured: meter.is_configured,
             line: told.line(&meter.name).filter(|_| meter.is_configured),

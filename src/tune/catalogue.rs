@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 use super::signs::Widths;
-use crate::model::NS_PER_MS;
+use crate::model::{NS_PER_MS, PulseWorth, Quantity};
 
 /// A width is that of a meter within this factor.
 const WIDTH_WITHIN: f64 = 1.25;
@@ -80,21 +80,27 @@ impl CatalogueMeter {
         self.width_ms.iter().any(is_near)
     }
 
-    /// Whether it may bear this number.
-    fn bears(&self, imp_per_kwh: f64) -> bool {
-        self.imp_per_kwh
-            .iter()
-            .any(|own| (own / imp_per_kwh - 1.0).abs() < 0.01)
+    /// Whether it may be worth this.
+    fn bears(&self, worth: PulseWorth) -> bool {
+        let (numbers, unit) = match worth.quantity.is_electric() {
+            true => (&self.imp_per_kwh, Quantity::KilowattHours),
+            false => (&self.imp_per_m3, Quantity::CubicMetres),
+        };
+        let is_near = |own: &f64| {
+            let factor = worth.pulses_per(unit);
+            factor.is_some_and(|factor| (own / factor - 1.0).abs() < 0.01)
+        };
+        numbers.iter().any(is_near)
     }
 }
 
 /// The meters whose pulses are as wide as these, a few of them; with the number on the face where that is known.
-pub fn likely(widths: &Widths, imp_per_kwh: Option<f64>) -> Vec<&'static CatalogueMeter> {
+pub fn likely(widths: &Widths, worth: Option<PulseWorth>) -> Vec<&'static CatalogueMeter> {
     if !widths.is_fixed {
         return Vec::new();
     }
     let meters = catalogue().iter().filter(|meter| meter.makes(widths));
-    let fits = |meter: &&CatalogueMeter| imp_per_kwh.is_none_or(|imp| meter.bears(imp));
+    let fits = |meter: &&CatalogueMeter| worth.is_none_or(|worth| meter.bears(worth));
     meters.filter(fits).take(NAMED_MAX).collect()
 }
 
@@ -134,6 +140,6 @@ mod tests {
             likely(&of_width(80, false), None).is_empty(),
             "not its own width"
         );
-        assert!(likely(&of_width(80, true), Some(7.0)).is_empty());
+        assert!(likely(&of_width(80, true), Some(PulseWorth::of_kwh(7.0))).is_empty());
     }
 }

@@ -80,10 +80,12 @@ pub fn diagnose(wave: &Wave, subject: Subject<'_>) -> LineReport {
             .into_iter()
             .map(|(what, pulses)| Tried { what, pulses })
             .collect(),
-        likely: sure.map_or_else(Vec::new, |told| likely(&told.widths, meter.imp_per_kwh)),
+        likely: sure.map_or_else(Vec::new, |told| likely(&told.widths, meter.worth())),
         pulses: sure.map(|told| told.widths.clone()),
         worth,
-        imp_per_kwh: meter.imp_per_kwh,
+        unit: meter.unit,
+        pulses_per_unit: meter.pulses_per_unit,
+        imp_per_kwh: meter.imp_per_kwh(),
         present,
         recommended,
         counted,
@@ -97,14 +99,15 @@ fn better(learned: Learned<'_>, meter: &MeterSettings) -> Recommended {
         filter: settings.filter,
         ..meter.clone()
     };
-    let countable_w = with.countable_w();
+    let countable = with.countable_rate();
     let told = learned.told;
     Recommended {
         counted: count(learned.wave, settings.filter),
         settings,
         changes,
-        countable_w,
-        is_bound: countable_w.is_some_and(|most_w| most_w < with.plausible_w()),
+        countable_w: countable.filter(|_| with.unit.is_electric()),
+        countable_rate: countable,
+        is_bound: countable.is_some_and(|most| most < with.plausible_rate()),
         is_sure: told.regularity >= SURE && told.pulses >= SURE_PULSES,
     }
 }
@@ -135,7 +138,7 @@ fn tell(wave: &Wave, meter: &MeterSettings, hum: Option<Hum>) -> Option<Told> {
 /// Whether each edge is a pulse, where mark and space are equal and what is known of load or face says so.
 fn face_says(wave: &Wave, subject: Subject<'_>, told: &Told) -> Option<bool> {
     told.equal?;
-    let (evidence, imp_per_kwh) = (subject.evidence?, subject.meter.imp_per_kwh?);
+    let (evidence, factor) = (subject.evidence?, subject.meter.pulses_per_unit?);
     let mut single = subject.meter.filter;
     single.counted = CountedEdge::Rising;
     single.bounce_ns = told.separation.below_ns;
@@ -145,8 +148,8 @@ fn face_says(wave: &Wave, subject: Subject<'_>, told: &Told) -> Option<bool> {
         single.min_interval_ns,
     ) = (0, 0, 0);
     let worth = Worth::of(&count(wave, single), evidence)?;
-    let is_one = worth.may_be(imp_per_kwh);
-    let is_each = worth.times(2.0).may_be(imp_per_kwh);
+    let is_one = worth.may_be(factor);
+    let is_each = worth.times(2.0).may_be(factor);
     (is_one != is_each).then_some(is_each)
 }
 

@@ -117,8 +117,9 @@ fn meters(report: &LineReport, out: &mut String) -> std::fmt::Result {
             .map_or_else(String::new, |usual| format!(" It may well be {usual}."));
         writeln!(
             out,
-            "<p>{:.0} imp/kWh by what is known of load or face, give or take {:.0} %.{usual}</p>",
+            "<p>{:.0} imp/{} by what is known of load or face, give or take {:.0} %.{usual}</p>",
             worth.imp_per_kwh,
+            report.unit.symbol(),
             worth.within * 100.0
         )?;
     }
@@ -127,7 +128,7 @@ fn meters(report: &LineReport, out: &mut String) -> std::fmt::Result {
     }
     writeln!(out, "<h2>Meters that make such pulses</h2>\n<ul>")?;
     for meter in &report.likely {
-        let numbers = numbers(&meter.imp_per_kwh);
+        let numbers = numbers(meter);
         writeln!(out, "<li>{}: {numbers}</li>", escape(&meter.name))?;
     }
     writeln!(out, "</ul>")

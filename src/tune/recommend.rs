@@ -7,7 +7,6 @@ use super::signs::{Chatter, SteadyPhases, Widths};
 use super::wave::Wave;
 use super::words::{length, ms, round_down};
 use crate::config::MeterSettings;
-use crate::config::spacing::apart_ns;
 use crate::model::{Bias, CountedEdge, Level, NS_PER_MS};
 
 /// The bounce time that is the default.
@@ -199,16 +198,16 @@ fn interval(learned: Learned<'_>, meter: &MeterSettings, draft: &mut Draft<'_>) 
     let mut free = draft.settings.filter;
     free.min_interval_ns = 0;
     let seen_ns = count(learned.wave, free).shortest_interval_ns();
-    let full_w = meter.plausible_w();
-    let full_ns = meter.imp_per_kwh.map(|imp| apart_ns(imp, full_w));
+    let full = meter.plausible_rate();
+    let full_ns = meter.worth().map(|worth| worth.apart_ns(full));
     let present_ns = draft.present.filter.min_interval_ns;
     let seen_short = seen_ns.filter(|seen_ns| present_ns > seen_ns - seen_ns / 6);
     let full_short = full_ns.filter(|full_ns| present_ns > *full_ns);
     let why = match (seen_short, full_short) {
         (Some(seen_ns), _) => format!("pulses came {} after each other", length(seen_ns)),
         (None, Some(full_ns)) => {
-            let full_kw = full_w / 1_000.0;
-            format!("at {full_kw} kW a pulse comes each {}", length(full_ns))
+            let full = meter.unit.plain_rate(full);
+            format!("at {full} a pulse comes each {}", length(full_ns))
         }
         (None, None) => return,
     };

@@ -11,6 +11,7 @@ use super::signs::Widths;
 use super::wave::WavePhase;
 use super::worth::Worth;
 use crate::config::MeterSettings;
+use crate::model::Quantity;
 
 /// What is tuned, and what is known of it besides the wave.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +57,11 @@ pub struct LineReport {
     pub others: Vec<Tried>,
     /// What a pulse is worth, where that can be told.
     pub worth: Option<Worth>,
-    /// What a pulse is worth by the configuration.
+    /// What the meter counts.
+    pub unit: Quantity,
+    /// Pulses for one unit of that, by the configuration.
+    pub pulses_per_unit: Option<f64>,
+    /// Pulses for one kWh, by the configuration.
     pub imp_per_kwh: Option<f64>,
     /// Meters that make such pulses.
     pub likely: Vec<&'static CatalogueMeter>,
@@ -74,8 +79,10 @@ pub struct Recommended {
     pub counted: FilterCount,
     /// Keys that are to be others than now.
     pub changes: Vec<Change>,
-    /// The most power that can be counted with them, in watts; None: not known.
+    /// The most power that can be counted with them, in watts; None: not known, or no power is counted.
     pub countable_w: Option<f64>,
+    /// The most that can be counted with them, in the unit of the meter's rate; None: not known.
+    pub countable_rate: Option<f64>,
     /// That is less than can be expected of the meter.
     pub is_bound: bool,
     /// There were enough pulses, and regular ones.

@@ -112,7 +112,7 @@ fn a_sensor_that_hovers_needs_a_bounce_time_and_no_interval() {
 #[test]
 fn flashes_of_two_milliseconds_need_a_short_bounce_time() {
     let mut meter = meter();
-    meter.imp_per_kwh = Some(10_000.0);
+    meter.pulses_per_unit = Some(10_000.0);
     let report = look(&recording("2ms-flashes.txt"), &meter);
     assert_eq!((report.counted.pulses, counts(&report)), (0, 200));
     assert_eq!(words(&report), ["shorter_than_bounce"]);
@@ -130,8 +130,8 @@ fn a_fast_meter_needs_a_short_interval() {
     assert_eq!(words(&report), ["too_close"]);
     assert_eq!(changed(&report), ["min_interval_ms = 10"]);
     // A smaller one where the number on its face says that it can come faster.
-    meter.imp_per_kwh = Some(10_000.0);
-    meter.max_power_w = 44_000.0;
+    meter.pulses_per_unit = Some(10_000.0);
+    meter.max_rate = 44_000.0;
     let report = look(&recording("10000-imp-16kW.txt"), &meter);
     assert!(report.recommended.unwrap().countable_w.unwrap() >= 24_000.0);
 }
@@ -329,7 +329,7 @@ fn equal_mark_and_space_leave_the_choice_to_the_face() {
     ] {
         let mut meter = meter();
         meter.filter.counted = configured;
-        meter.imp_per_kwh = Some(imp_per_kwh);
+        meter.pulses_per_unit = Some(imp_per_kwh);
         let evidence = Some(Evidence::Readings {
             kwh: 0.12,
             step_kwh: 0.001,

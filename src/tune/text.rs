@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::catalogue::CatalogueMeter;
 use super::histogram::Class;
 use super::report::{LineReport, Recommended};
 use super::words::length;
@@ -73,11 +74,11 @@ fn settings(report: &LineReport, out: &mut String) -> std::fmt::Result {
             "\nNot sure yet: more pulses, or more regular ones, tell more. Listen for longer."
         )?;
     }
-    if let Some(most_w) = better.countable_w {
+    if let Some(most) = better.countable_rate {
         writeln!(
             out,
-            "\nUp to {:.1} kW can be counted with them{}.",
-            most_w / 1_000.0,
+            "\nUp to {} can be counted with them{}.",
+            report.unit.shown_rate(most),
             if better.is_bound {
                 ": less than may come"
             } else {
@@ -119,11 +120,12 @@ fn worth(report: &LineReport, out: &mut String) -> std::fmt::Result {
         );
         writeln!(
             out,
-            "\n{:.0} imp/kWh by what is known of load or face, give or take {:.0} %: {usual}.",
+            "\n{:.0} imp/{} by what is known of load or face, give or take {:.0} %: {usual}.",
             worth.imp_per_kwh,
+            report.unit.symbol(),
             worth.within * 100.0
         )?;
-        if let Some(configured) = report.imp_per_kwh.filter(|imp| !worth.may_be(*imp)) {
+        if let Some(configured) = report.pulses_per_unit.filter(|imp| !worth.may_be(*imp)) {
             writeln!(out, "The configuration says {configured}.")?;
         }
     }
@@ -131,15 +133,19 @@ fn worth(report: &LineReport, out: &mut String) -> std::fmt::Result {
         writeln!(out, "\nMeters that make such pulses:")?;
     }
     for meter in &report.likely {
-        writeln!(out, "  {}: {}", meter.name, numbers(&meter.imp_per_kwh))?;
+        writeln!(out, "  {}: {}", meter.name, numbers(meter))?;
     }
     Ok(())
 }
 
-/// Numbers of pulses a kilowatt-hour, as they stand on a meter.
-pub(super) fn numbers(imp_per_kwh: &[f64]) -> String {
-    let numbers: Vec<String> = imp_per_kwh.iter().map(ToString::to_string).collect();
-    format!("{} imp/kWh", numbers.join(", "))
+/// Numbers of pulses a kilowatt-hour or cubic metre, as they stand on a meter.
+pub(super) fn numbers(meter: &CatalogueMeter) -> String {
+    let (numbers, unit) = match meter.imp_per_kwh.as_slice() {
+        [] => (&meter.imp_per_m3, "m³"),
+        _ => (&meter.imp_per_kwh, "kWh"),
+    };
+    let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+    format!("{} imp/{unit}", numbers.join(", "))
 }
 
 fn histograms(report: &LineReport, out: &mut String) -> std::fmt::Result {

@@ -8,6 +8,7 @@ use crate::capture::gpio::{FORMER_CONSUMER, GpioError, probe, request_of};
 use crate::config::{Loaded, MeterSettings};
 use crate::journal::Reader;
 use crate::journal::is_locked;
+use crate::model::Quantity;
 use crate::status::{Condition, Status};
 use crate::text::names;
 
@@ -133,6 +134,14 @@ pub(super) fn filters(status: &Status, checks: &mut Checks<'_>) -> Result<(), Ve
             Condition::PowerImplausible { .. } => {
                 let meant_w = f64::from(filter.excess_w.unwrap_or_default());
                 format!("they mean {:.1} kW", meant_w / 1_000.0)
+            }
+            Condition::FlowImplausible { .. } => {
+                let unit = known.and_then(|known| known.register_unit);
+                let unit = unit.map_or("units an hour", Quantity::rate_unit);
+                format!(
+                    "they mean {} {unit}",
+                    filter.excess_flow.unwrap_or_default()
+                )
             }
             _ => continue,
         };

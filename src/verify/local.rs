@@ -36,7 +36,8 @@ pub(super) fn configuration(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<
         [] => "no file, everything is default".to_owned(),
         files => files.join(" and "),
     };
-    let seen = format!("{files} in {dir}, {} meters", loaded.settings.meters.len());
+    let meters = count(loaded.settings.meters.len() as i128, "meter");
+    let seen = format!("{files} in {dir}, {meters}");
     let unlisted = unlisted(loaded);
     let notes: Vec<String> = loaded.notes.iter().cloned().chain(unlisted).collect();
     checks.add(match loaded.check() {

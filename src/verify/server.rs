@@ -8,7 +8,7 @@ use super::skipped::{self, NEEDS_ADMIN};
 use crate::config::in_use::configured_meters;
 use crate::config::{Downsampling, Influx, InfluxSettings, Loaded, TokenSource};
 use crate::influx::error::chain;
-use crate::influx::management::Organisation;
+use crate::influx::management::Organization;
 use crate::influx::{Client, Error, flux};
 use crate::model::{Tier, View};
 use crate::setup::inspect::{Inventory, look};
@@ -84,7 +84,7 @@ fn off(loaded: &Loaded, why: &str) -> Check {
     }
 }
 
-/// The token of `run`, and the organisation. A body without points is checked in all but its points.
+/// The token of `run`, and the organization. A body without points is checked in all but its points.
 fn token(
     client: &Client,
     influx: &InfluxSettings,
@@ -166,7 +166,7 @@ fn replace_token(source: Option<&TokenSource>) -> &'static str {
     }
 }
 
-/// Whether the server misses the organisation, and not a bucket whose name has the word in it.
+/// Whether the server misses the organization, and not a bucket whose name has the word in it.
 fn names_organization(message: &str) -> bool {
     message.starts_with("organization")
 }
@@ -211,9 +211,9 @@ fn with_admin(
     checks: &mut Checks<'_>,
 ) -> Result<(), VerifyError> {
     let client = client(influx, Some(admin))?;
-    let looked = client.organisation(&influx.org).and_then(|org| match org {
-        Organisation::Found(id) => look(&client, &id).map(Some),
-        Organisation::Missing | Organisation::Hidden => Ok(None),
+    let looked = client.organization(&influx.org).and_then(|org| match org {
+        Organization::Found(id) => look(&client, &id).map(Some),
+        Organization::Missing | Organization::Hidden => Ok(None),
     });
     let seen = match looked {
         Ok(Some(seen)) => seen,

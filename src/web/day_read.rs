@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use super::source::InUse;
+use super::in_use::InUse;
+use super::worth_sums::WorthSums;
 use crate::answers::costs::Costs;
 use crate::answers::factors::Factors;
 use crate::answers::money::{Bill, Money};
+use crate::energy::factors::FactorHistory;
 use crate::energy::periods::Calendar;
 use crate::journal::CountedParts;
-use crate::model::{QUARTER_S, WallNs};
+use crate::model::{PulseWorth, QUARTER_S, WallNs};
 
 /// What was counted of the local day when the journal was read.
 #[derive(Debug, Clone)]
@@ -24,8 +26,84 @@ pub(super) struct DayRead {
     /// Seconds since then in which a line was not watched.
     pub(super) unwatched_s: i64,
     pub(super) read_ns: WallNs,
-    pub(super) meters: BTreeMap<String, CountedParts>,
+    pub(super) meters: BTreeMap<String, MeterRead>,
     pub(super) priced: PricedDay,
+}
+
+/// What a meter had counted in a span when the journal was read.
+#[derive(Debug, Clone)]
+pub(super) struct MeterRead {
+    sums: WorthSums,
+    factors: FactorHistory,
+    /// All pulses of the journal by then.
+    total: i64,
+    /// For how many seconds it was watched, as far as that is saved, and until when it is.
+    pub(super) watched_s: i64,
+    pub(super) watched_until_s: i64,
+}
+
+impl MeterRead {
+    /// Of parts that are split where a factor changes; `starts_s`: their begins.
+    pub(super) fn of(parts: &CountedParts, starts_s: &[i64], factors: FactorHistory) -> MeterRead {
+        let mut sums = WorthSums::default();
+        for (start_s, pulses) in starts_s.iter().zip(&parts.pulses) {
+            sums.add(*pulses, factors.at(*start_s));
+        }
+        MeterRead {
+            sums,
+            factors,
+            total: parts.total,
+            watched_s: parts.watched_s.iter().sum(),
+            watched_until_s: parts.watched_until_s,
+        }
+    }
+
+    /// Of a meter that the journal did not know.
+    pub(super) fn none() -> MeterRead {
+        MeterRead {
+            sums: WorthSums::default(),
+            factors: FactorHistory::default(),
+            total: 0,
+            watched_s: 0,
+            watched_until_s: 0,
+        }
+    }
+
+    /// How many pulses have come since, when `pulses` are in the journal.
+    pub(super) fn since(&self, pulses: i64) -> i64 {
+        (pulses - self.total).max(0)
+    }
+
+    /// All `pulses` of the journal at `now_s`, where all of its time was read: also those whose time is not known yet.
+    pub(super) fn all_now(
+        &self,
+        pulses: i64,
+        now_s: i64,
+        present: Option<PulseWorth>,
+    ) -> WorthSums {
+        let read = MeterRead {
+            total: self.sums.pulses(),
+            ..self.clone()
+        };
+        read.sums_now(pulses, now_s, present)
+    }
+
+    /// With what was counted since, when `pulses` are in the journal at `now_s`. A quarter of an hour counts by the factor that
+    /// held when it began, here as when it is read.
+    pub(super) fn sums_now(
+        &self,
+        pulses: i64,
+        now_s: i64,
+        present: Option<PulseWorth>,
+    ) -> WorthSums {
+        let mut sums = self.sums.clone();
+        let since = pulses - self.total;
+        if since > 0 {
+            let quarter_s = now_s - now_s.rem_euclid(QUARTER_S);
+            sums.add(since, self.factors.at(quarter_s).or(present));
+        }
+        sums
+    }
 }
 
 /// What the day has cost by then.

@@ -1,7 +1,7 @@
 //! For Prometheus: the state of the board as text, version 0.0.4, or OpenMetrics where it is asked for.
 //!
-//! Counters start from the journal, so they go on over a restart. 1 pulse is 3.6e6 / imp_per_kwh joules; where that
-//! factor is not known a meter has neither energy nor power.
+//! Counters start from the journal, so they go on over a restart. 1 pulse is 3.6e6 / imp_per_kwh joules, by the factor that
+//! held when it came; where that is not known a meter has neither energy nor power. Gas and water are cubic metres.
 
 use std::fmt::Write as _;
 
@@ -10,12 +10,14 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
 
+use super::amounts::MeterAmounts;
+use super::amounts_read::amounts;
 use super::api::Api;
 use super::present::Present;
 use super::problem::Problem;
 use super::query::Query;
 use super::served::Served;
-use crate::model::NS_PER_S;
+use crate::model::{NS_PER_S, Quantity};
 use crate::status::Status;
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -24,8 +26,11 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 /// Joules in a kilowatt-hour.
 const J_PER_KWH: f64 = 3.6e6;
 
+/// Seconds in an hour.
+const S_PER_H: f64 = 3_600.0;
+
 /// Conditions that are shown also while they do not hold.
-const CONDITIONS: [(&str, &str); 19] = [
+const CONDITIONS: [(&str, &str); 20] = [
     ("line_not_read", "critical"),
     ("journal_fails", "critical"),
     ("disk_stalled", "critical"),
@@ -35,6 +40,7 @@ const CONDITIONS: [(&str, &str); 19] = [
     ("rejected_interval", "warning"),
     ("rejected_merged", "warning"),
     ("power_implausible", "warning"),
+    ("flow_implausible", "warning"),
     ("meter_silent", "warning"),
     ("delivery_fails", "warning"),
     ("backlog_old", "warning"),
@@ -59,7 +65,9 @@ pub(super) async fn metrics(
         _ => Form::Text,
     };
     let status = api.source.status();
-    let text = rendered(&status, &api.source.present(), &api.source.served(), form);
+    let present = api.source.present();
+    let totals = amounts(&api.source, &status, &present).await;
+    let text = rendered((&status, &present, &totals), &api.source.served(), form);
     let content_type = match form {
         Form::Text => TEXT,
         Form::OpenMetrics => OPENMETRICS,
@@ -89,7 +97,7 @@ impl Lines {
             Form::Text => name,
         };
         let _ = write!(self.text, "# HELP {bare} {help}\n# TYPE {bare} {kind}\n");
-        let unit = ["seconds", "joules", "watts", "bytes"];
+        let unit = ["seconds", "joules", "watts", "bytes", "cubic_meters"];
         let unit = unit.iter().find(|unit| bare.ends_with(&format!("_{unit}")));
         if let (Form::OpenMetrics, Some(unit)) = (self.form, unit) {
             let _ = writeln!(self.text, "# UNIT {bare} {unit}");
@@ -121,13 +129,17 @@ fn exact(number: impl TryInto<i64>) -> f64 {
     number.try_into().map_or(f64::NAN, |number| number as f64)
 }
 
-fn rendered(status: &Status, present: &Present, served: &Served, form: Form) -> String {
+fn rendered(
+    (status, present, totals): (&Status, &Present, &MeterAmounts),
+    served: &Served,
+    form: Form,
+) -> String {
     let mut lines = Lines {
         text: String::new(),
         form,
     };
     of_build(&mut lines, served);
-    of_meters(&mut lines, status, present);
+    of_meters(&mut lines, status, (present, totals));
     of_losses(&mut lines, status);
     of_delivery(&mut lines, status);
     of_conditions(&mut lines, status);
@@ -167,7 +179,7 @@ fn of_build(lines: &mut Lines, served: &Served) {
     }
 }
 
-fn of_meters(lines: &mut Lines, status: &Status, present: &Present) {
+fn of_meters(lines: &mut Lines, status: &Status, (present, totals): (&Present, &MeterAmounts)) {
     let meters = &status.meters;
     let name = "powerlogger_pulses_total";
     lines.family(
@@ -178,44 +190,10 @@ fn of_meters(lines: &mut Lines, status: &Status, present: &Present) {
     for meter in meters {
         lines.sample(name, &[("meter", &meter.name)], exact(meter.pulses));
     }
-    let factor = |meter: &str| present.imp_per_kwh(meter);
-    let name = "powerlogger_energy_joules_total";
-    lines.family(
-        name,
-        "counter",
-        "The energy of these pulses at the present imp_per_kwh; kWh: / 3.6e6.",
-    );
-    for meter in meters {
-        if let Some(imp_per_kwh) = factor(&meter.name) {
-            let joules = exact(meter.pulses) * J_PER_KWH / imp_per_kwh;
-            lines.sample(name, &[("meter", &meter.name)], joules);
-        }
-    }
-    let name = "powerlogger_power_watts";
-    lines.family(
-        name,
-        "gauge",
-        "Power by the last interval, or what the silence since allows.",
-    );
-    for meter in meters {
-        if let Some(power_w) = present.power_w(&meter.name) {
-            lines.sample(name, &[("meter", &meter.name)], power_w);
-        }
-    }
-    let name = "powerlogger_register_kwh";
-    lines.family(name, "gauge", "What the face of the meter shows.");
-    for meter in meters {
-        if let Some(kwh) = meter.register_kwh {
-            lines.sample(name, &[("meter", &meter.name)], kwh);
-        }
-    }
-    let name = "powerlogger_meter_impulses_per_kwh";
-    lines.family(name, "gauge", "Pulses for one kWh, as configured.");
-    for meter in meters {
-        if let Some(imp_per_kwh) = factor(&meter.name) {
-            lines.sample(name, &[("meter", &meter.name)], imp_per_kwh);
-        }
-    }
+    of_amounts(lines, status, present, totals);
+    of_rates(lines, status, present);
+    of_registers(lines, status);
+    of_factors(lines, status, present);
     let name = "powerlogger_last_pulse_timestamp_seconds";
     lines.family(
         name,
@@ -227,6 +205,108 @@ fn of_meters(lines: &mut Lines, status: &Status, present: &Present) {
             let seconds = exact(last_ns.ms()) / 1e3;
             lines.sample(name, &[("meter", &meter.name)], seconds);
         }
+    }
+}
+
+/// What all pulses were worth: joules of electric energy, cubic metres of gas or water.
+fn of_amounts(lines: &mut Lines, status: &Status, present: &Present, totals: &MeterAmounts) {
+    let amounts = |unit: Quantity| {
+        let meters = status.meters.iter();
+        meters.filter_map(move |meter| {
+            let own = present.worth(&meter.name)?.quantity;
+            let amount = totals.amount(&meter.name, own)?;
+            Some((meter.name.as_str(), unit.of(own, amount)?))
+        })
+    };
+    let name = "powerlogger_energy_joules_total";
+    lines.family(
+        name,
+        "counter",
+        "The energy of these pulses, each by the factor that held when it came; kWh: / 3.6e6.",
+    );
+    for (meter, kwh) in amounts(Quantity::KilowattHours) {
+        lines.sample(name, &[("meter", meter)], kwh * J_PER_KWH);
+    }
+    let name = "powerlogger_volume_cubic_meters_total";
+    if amounts(Quantity::CubicMetres).next().is_some() {
+        lines.family(name, "counter", "The same of meters for gas and water.");
+    }
+    for (meter, m3) in amounts(Quantity::CubicMetres) {
+        lines.sample(name, &[("meter", meter)], m3);
+    }
+}
+
+/// What flows now.
+fn of_rates(lines: &mut Lines, status: &Status, present: &Present) {
+    let rates = |is_power: bool| {
+        let meters = status.meters.iter();
+        meters.filter_map(move |meter| {
+            let unit = present.worth(&meter.name)?.quantity;
+            let rate = present.rate(&meter.name)?;
+            (unit.is_electric() == is_power).then_some((meter.name.as_str(), unit, rate))
+        })
+    };
+    let name = "powerlogger_power_watts";
+    lines.family(
+        name,
+        "gauge",
+        "Power by the last interval, or what the silence since allows.",
+    );
+    for (meter, _, watts) in rates(true) {
+        lines.sample(name, &[("meter", meter)], watts);
+    }
+    let name = "powerlogger_flow_cubic_meters_per_second";
+    if rates(false).next().is_some() {
+        lines.family(name, "gauge", "The same of gas and water; m³/h: * 3600.");
+    }
+    for (meter, unit, per_hour) in rates(false) {
+        if let Some(m3_per_hour) = Quantity::CubicMetres.of(unit, per_hour) {
+            lines.sample(name, &[("meter", meter)], m3_per_hour / S_PER_H);
+        }
+    }
+}
+
+fn of_registers(lines: &mut Lines, status: &Status) {
+    let registers = |unit: Quantity| {
+        let meters = status.meters.iter();
+        meters.filter_map(move |meter| {
+            let (shown, own) = meter.register.zip(meter.register_unit)?;
+            Some((meter.name.as_str(), unit.of(own, shown)?))
+        })
+    };
+    let name = "powerlogger_register_kwh";
+    lines.family(name, "gauge", "What the face of the meter shows.");
+    for (meter, kwh) in registers(Quantity::KilowattHours) {
+        lines.sample(name, &[("meter", meter)], kwh);
+    }
+    let name = "powerlogger_register_cubic_meters";
+    if registers(Quantity::CubicMetres).next().is_some() {
+        lines.family(name, "gauge", "The same of meters for gas and water.");
+    }
+    for (meter, m3) in registers(Quantity::CubicMetres) {
+        lines.sample(name, &[("meter", meter)], m3);
+    }
+}
+
+fn of_factors(lines: &mut Lines, status: &Status, present: &Present) {
+    let factors = |unit: Quantity| {
+        let meters = status.meters.iter();
+        meters.filter_map(move |meter| {
+            let worth = present.worth(&meter.name)?;
+            Some((meter.name.as_str(), worth.pulses_per(unit)?))
+        })
+    };
+    let name = "powerlogger_meter_impulses_per_kwh";
+    lines.family(name, "gauge", "Pulses for one kWh, as configured.");
+    for (meter, factor) in factors(Quantity::KilowattHours) {
+        lines.sample(name, &[("meter", meter)], factor);
+    }
+    let name = "powerlogger_meter_impulses_per_cubic_meter";
+    if factors(Quantity::CubicMetres).next().is_some() {
+        lines.family(name, "gauge", "Pulses for one cubic metre, as configured.");
+    }
+    for (meter, factor) in factors(Quantity::CubicMetres) {
+        lines.sample(name, &[("meter", meter)], factor);
     }
 }
 

@@ -25,7 +25,8 @@ fn text(form: Form) -> String {
         answers: vec![(200, 7)],
     };
     let (status, present) = state();
-    rendered(&status, &present, &served, form)
+    let totals = MeterAmounts::default();
+    rendered((&status, &present, &totals), &served, form)
 }
 
 #[test]

@@ -7,6 +7,8 @@
 
 pub mod source;
 
+mod amounts;
+mod amounts_read;
 mod api;
 mod assets;
 mod connections;
@@ -15,6 +17,7 @@ mod deadline;
 mod doors;
 mod guard;
 mod health;
+mod in_use;
 mod listen;
 mod metrics;
 mod networks;
@@ -23,6 +26,7 @@ mod problem;
 mod query;
 mod served;
 mod server;
+mod worth_sums;
 mod write_access;
 
 pub use server::{Doors, Web};

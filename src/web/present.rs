@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::config::MeterSettings;
 use crate::energy::power::{PulseRate, SPAN_MAX_NS};
-use crate::energy::quantity::PulseWorth;
 use crate::live::{LineLive, Snapshot, Stamps};
-use crate::model::{MonoNs, NS_PER_MS, Role, SIMULATED_IMP_PER_KWH};
+use crate::model::{MonoNs, NS_PER_MS, PulseWorth, Quantity, Role};
 
 pub(super) use crate::answers::counted_span::EDGES_S;
 
@@ -25,7 +24,9 @@ pub(super) struct Present {
 pub(super) struct PresentMeter {
     pub(super) name: String,
     pub(super) role: Option<Role>,
-    pub(super) imp_per_kwh: Option<f64>,
+    pub(super) unit: Quantity,
+    /// What one of its pulses is worth; None: not known.
+    pub(super) worth: Option<PulseWorth>,
     /// Its line is read.
     pub(super) is_read: bool,
     /// Since when, in seconds since 1970.
@@ -61,13 +62,14 @@ impl Present {
             let line = lines.find(|line| *line.meter == *settings.name);
             let earlier = now.meters.get(&settings.name).map(|meter| meter.earlier);
             let earlier = earlier.unwrap_or_default();
-            let simulated = now.journal.simulated.then_some(SIMULATED_IMP_PER_KWH);
-            let imp_per_kwh = settings.imp_per_kwh.or(simulated);
-            let worth = imp_per_kwh.map(PulseWorth::of_kwh);
+            let is_simulated = now.journal.simulated;
+            let simulated = is_simulated.then(|| PulseWorth::usual(settings.unit));
+            let worth = settings.worth().or(simulated);
             PresentMeter {
                 name: settings.name.clone(),
                 role: settings.role,
-                imp_per_kwh,
+                unit: settings.unit,
+                worth,
                 is_read: line.is_some_and(LineLive::is_read),
                 since_s: line.map_or(0, |line| line.now.since_ns.s()),
                 rate: worth.zip(line).map(|(worth, line)| {
@@ -91,10 +93,10 @@ impl Present {
     }
 
     /// The meters, with what a pulse of each is worth now.
-    pub(super) fn factors(&self) -> Vec<(String, Option<f64>)> {
+    pub(super) fn worths(&self) -> Vec<(String, Option<PulseWorth>)> {
         let meters = self.meters.iter();
         meters
-            .map(|meter| (meter.name.clone(), meter.imp_per_kwh))
+            .map(|meter| (meter.name.clone(), meter.worth))
             .collect()
     }
 
@@ -107,13 +109,13 @@ impl Present {
         self.meters.iter().filter_map(|meter| meter.role).collect()
     }
 
-    /// Pulses for one kWh of a meter, where that is known.
-    pub(super) fn imp_per_kwh(&self, name: &str) -> Option<f64> {
-        self.get(name)?.imp_per_kwh
+    /// What a pulse of a meter is worth, where that is known.
+    pub(super) fn worth(&self, name: &str) -> Option<PulseWorth> {
+        self.get(name)?.worth
     }
 
-    /// Its power, where the line is read and an interval is known.
-    pub(super) fn power_w(&self, name: &str) -> Option<f64> {
+    /// Its power or flow, where the line is read and an interval is known.
+    pub(super) fn rate(&self, name: &str) -> Option<f64> {
         let meter = self.get(name).filter(|meter| meter.is_read)?;
         meter.rate.as_ref()?.at(self.now_ns).shown
     }
@@ -126,16 +128,26 @@ fn widths_ms(line: &LineLive) -> (String, Vec<f64>) {
     (line.meter.to_string(), widths.collect())
 }
 
-/// A power to a tenth of a watt.
-pub(super) fn rounded(power_w: f64) -> f64 {
-    (power_w * 10.0).round() / 10.0
+/// A power to a tenth of a watt, a flow to a tenth of a litre an hour.
+pub(super) fn rounded(unit: Quantity, rate: f64) -> f64 {
+    let steps = match unit {
+        Quantity::CubicMetres => 10_000.0,
+        _ => 10.0,
+    };
+    (rate * steps).round() / steps
 }
 
-/// The power between two pulses that are so far apart; None: what a pulse is worth is not known.
-pub(super) fn gap_power_w(gap_ms: i64, imp_per_kwh: Option<f64>) -> Option<f64> {
-    let worth = PulseWorth::of_kwh(imp_per_kwh?);
+/// The rate between two pulses that are so far apart, in the unit of a meter's rate; None: what a pulse is worth in that is not
+/// known.
+pub(super) fn gap_rate(unit: Quantity, gap_ms: i64, worth: Option<PulseWorth>) -> Option<f64> {
+    let amount = worth?.amount_in(unit, 1)?;
     let gap_ns = gap_ms.max(1) as f64 * NS_PER_MS as f64;
-    Some(rounded(worth.rate(1.0, gap_ns)))
+    Some(mean_rate(unit, amount, gap_ns))
+}
+
+/// The rate of an amount that has flowed in `over_ns`, rounded.
+pub(super) fn mean_rate(unit: Quantity, amount: f64, over_ns: f64) -> f64 {
+    rounded(unit, PulseWorth::new(unit, 1.0).rate(amount, over_ns))
 }
 
 /// Of the stamps that the board keeps: those of `earlier` runs, then those of this one.

@@ -64,7 +64,8 @@ kinds! {
     NOT_HELD = "not-held", 409, "The pulses since then are no longer kept one by one",
         "Read the meter again, and leave out `at`.";
     PULSE_WORTH_UNKNOWN = "pulse-worth-unknown", 409, "It is not known what a pulse is worth",
-        "Set imp_per_kwh in the [[meter]] in powerlogger.toml, as printed on the meter, and restart the daemon.";
+        "Set imp_per_kwh (pulses_per_unit for another unit) in the [[meter]] in powerlogger.toml, as printed on the meter, and restart \
+         the daemon.";
     READING_OLDER = "reading-older", 409, "There is a later reading",
         "Enter a reading that is newer than the last one.";
     OTHER_SETTINGS = "other-settings", 412, "The daemon has other settings than those that were asked about",

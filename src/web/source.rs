@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::hash::Hasher;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,17 +9,16 @@ use jiff::tz::TimeZone;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
+use super::amounts::{AmountsRead, MeterAmounts};
 use super::day_read::DayRead;
+pub use super::in_use::InUse;
 use super::present::Present;
 use super::problem::{BUSY, INTERNAL, JOURNAL, Problem};
 use super::served::Served;
-use crate::answers::costs::{Costs, PricedMeters, Pricer, priced};
-use crate::answers::factors::Factors;
+use crate::answers::costs::Costs;
 use crate::answers::month_memory::MonthMemory;
 use crate::answers::socket::{self, Fnv};
 use crate::clock::{Clock, SystemClock};
-use crate::config::described::Described;
-use crate::config::{MeterSettings, SiteSettings, TariffSettings};
 use crate::energy::periods::Calendar;
 use crate::journal::{JournalError, Reader, Refusal};
 use crate::live::{Board, Snapshot, Subscription};
@@ -33,45 +31,6 @@ const QUERIES_MAX: usize = 2;
 /// How long a question waits for its turn, and then for its answer: the client has given up by then.
 const TURN_MAX: Duration = Duration::from_secs(2);
 const ANSWER_MAX: Duration = Duration::from_secs(20);
-
-/// What the daemon tells of the settings it uses.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct InUse {
-    /// The journal's directory.
-    pub dir: PathBuf,
-    /// Its meters.
-    pub meters: Vec<MeterSettings>,
-    /// The place they are at.
-    pub site: SiteSettings,
-    /// What energy costs.
-    pub tariffs: TariffSettings,
-    /// All settings as words.
-    pub described: Described,
-}
-
-impl InUse {
-    /// The meters that are priced.
-    pub(super) fn priced_meters(&self) -> PricedMeters {
-        let meters = self.meters.iter();
-        priced(meters.map(|meter| (meter.name.as_str(), meter.role)))
-    }
-
-    /// What prices them.
-    pub(super) fn pricer<'a>(
-        &'a self,
-        (meters, factors): (&'a PricedMeters, &'a Factors),
-        calendar: &'a Calendar,
-    ) -> Pricer<'a> {
-        Pricer {
-            tariffs: &self.tariffs,
-            currency: &self.site.currency,
-            meters,
-            factors,
-            calendar,
-            memory: None,
-        }
-    }
-}
 
 /// How its loops move, as the main thread saw it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -129,6 +88,9 @@ struct Told {
     doors: BTreeMap<String, String>,
     /// What was counted of the local day, as read last.
     day: Option<Arc<DayRead>>,
+    /// All that was counted, as read last, and as told last.
+    totals: Option<Arc<AmountsRead>>,
+    amounts_told: MeterAmounts,
     /// Answers by their status.
     answers: BTreeMap<u16, u64>,
     started_ns: WallNs,
@@ -259,6 +221,21 @@ impl Source {
     /// This is what was counted of it.
     pub(super) fn set_day(&self, day: Arc<DayRead>) {
         self.with(|told| told.day = Some(day));
+    }
+
+    /// What all pulses were worth, as it was last read; None: not yet.
+    pub(super) fn amounts_read(&self) -> Option<Arc<AmountsRead>> {
+        self.with(|told| told.totals.clone())
+    }
+
+    /// This is what they were worth.
+    pub(super) fn set_amounts_read(&self, totals: Arc<AmountsRead>) {
+        self.with(|told| told.totals = Some(totals));
+    }
+
+    /// MeterAmounts are told: what was told last may be compared with them, and is replaced.
+    pub(super) fn told_amounts(&self, tell: impl FnOnce(&mut MeterAmounts)) {
+        self.with(|told| tell(&mut told.amounts_told));
     }
 
     /// An answer was given.

@@ -323,8 +323,8 @@ fn journal_bytes() -> Vec<u8> {
     let reading = Reading {
         at_ns: WALL,
         pulses: 0,
-        kwh: 12_345.6,
-        imp_per_kwh: 1_000.0,
+        shown: 12_345.6,
+        worth: powerlogger::model::PulseWorth::of_kwh(1_000.0),
         adopted: true,
     };
     let mut registers = Registers::open(dir.path()).unwrap();

@@ -210,6 +210,8 @@ fn what_is_shown_of_a_journal() {
         "report 2024-06-21",
         "report 2024-06 --csv",
         "report 2024-06-21 --meter generate",
+        "report 2024-07",
+        "report 2024-06-21 --meter Cellar",
     ]);
     compare("report.txt", &report);
 }

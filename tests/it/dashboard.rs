@@ -1,15 +1,16 @@
-//! Every query of the Grafana dashboard on a real InfluxDB with known data: what Grafana would show is right.
+//! Every query of the Grafana dashboard for InfluxDB on a real one with known data: what Grafana would show is right, at
+//! moments around both changes of summer time.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use crate::support::grafana::{Dashboard, folder};
 use crate::support::influxd::Influxd;
 use crate::support::remote::{OPERATOR, ORG, Remote};
+use jiff::civil::Weekday;
 use jiff::{Timestamp, ToSpan, Unit, ZonedDateTime};
-use serde_json::{Value, json};
-
-const DASHBOARD: &str = include_str!("../../dist/grafana/powerlogger.json");
+use serde_json::json;
 
 /// Meters that never change: seconds between two pulses, all of 1000 imp/kWh.
 const METERS: [(&str, i64, f64); 3] = [
@@ -24,87 +25,113 @@ const HOUSE_W: f64 = 1_080.0;
 const DAY_S: i64 = 86_400;
 const HOUR_S: i64 = 3_600;
 
-fn dashboard() -> Value {
-    serde_json::from_str(DASHBOARD).unwrap()
-}
+/// A view has a window so long after its end, in seconds.
+const WRITTEN_AFTER_S: i64 = 15;
 
-/// The queries of the panel with this title.
-fn queries(title: &str) -> Vec<String> {
-    let dashboard = dashboard();
-    let panels = dashboard["panels"].as_array().unwrap();
-    let panel = panels.iter().find(|panel| panel["title"] == title);
-    let targets = panel.unwrap_or_else(|| panic!("no panel {title}"))["targets"]
-        .as_array()
-        .unwrap();
-    targets
-        .iter()
-        .map(|target| target["query"].as_str().unwrap().to_owned())
-        .collect()
-}
+/// The buckets: width of their points, and how far back those are that the tests make.
+const BUCKETS: [(&str, Option<i64>, i64); 4] = [
+    ("PowerLogger_raw", None, 2 * DAY_S),
+    ("PowerLogger_1m", Some(60), 3 * DAY_S),
+    ("PowerLogger_5m", Some(300), 100 * DAY_S),
+    ("PowerLogger_1h", Some(HOUR_S), 1_300 * DAY_S),
+];
 
-/// A query as Grafana sends it: its constants, then the range and the width of a pixel.
-fn sent(query: &str, constants: &[(&str, &str)], from_s: i64, to_s: i64, period: &str) -> String {
-    let dashboard = dashboard();
-    let mut query = query.to_owned();
-    for variable in dashboard["templating"]["list"].as_array().unwrap() {
-        let name = variable["name"].as_str().unwrap();
-        if variable["type"] != "constant" {
-            continue;
-        }
-        let own = constants
-            .iter()
-            .find(|(of, _)| *of == name)
-            .map(|(_, value)| *value);
-        let value = own.unwrap_or_else(|| variable["query"].as_str().unwrap());
-        query = query.replace(&format!("${{{name}}}"), value);
-    }
-    let at = |second: i64| Timestamp::from_second(second).unwrap().to_string();
-    query
-        .replace("v.timeRangeStart", &at(from_s))
-        .replace("v.timeRangeStop", &at(to_s))
-        .replace("v.windowPeriod", period)
-}
+/// Berlin's day of 25 hours, seconds after an hour has ended, and the day after it; the last seconds of its day of 23
+/// hours and the first ones of the next, a Monday; a day like others.
+const MOMENTS: [&str; 5] = [
+    "2025-10-26T17:00:10Z",
+    "2025-10-27T08:00:00Z",
+    "2026-03-29T21:59:30Z",
+    "2026-03-29T22:00:20Z",
+    "2026-06-17T13:20:40Z",
+];
+
+const BERLIN: &str = "Europe/Berlin";
 
 /// A row of an answer: what is in which column.
 type Row = BTreeMap<String, String>;
 
-fn ask(server: &Remote, query: &str) -> Vec<Row> {
-    asked(server, json!({ "query": query }))
+/// The dashboard on a server, at a moment.
+struct Shown<'a> {
+    server: &'a Remote,
+    board: &'a Dashboard,
+    now_s: i64,
 }
 
-/// The same as if it were `now_s`.
-fn ask_at(server: &Remote, query: &str, now_s: i64) -> Vec<Row> {
-    let now = Timestamp::from_second(now_s).unwrap().to_string();
-    asked(server, json!({ "query": query, "now": now }))
-}
-
-fn asked(server: &Remote, mut body: Value) -> Vec<Row> {
-    let query = body["query"].as_str().unwrap().to_owned();
-    body["dialect"] = json!({ "annotations": [] });
-    assert!(!query.contains("${"), "a variable is missing: {query}");
-    let path = format!("/api/v2/query?org={ORG}");
-    let headers = [
-        ("Content-Type", "application/json"),
-        ("Accept", "application/csv"),
-    ];
-    let answer = server
-        .client(Some(OPERATOR))
-        .request("POST", &path, &headers, body.to_string().as_bytes())
-        .unwrap();
-    assert_eq!(answer.status, 200, "{}\n{query}", answer.body);
-    let (mut rows, mut head) = (Vec::new(), Vec::new());
-    for line in answer.body.lines().map(|line| line.trim_end_matches('\r')) {
-        let fields: Vec<&str> = line.split(',').collect();
-        if line.is_empty() {
-            head.clear();
-        } else if head.is_empty() {
-            head = fields.iter().map(|name| (*name).to_owned()).collect();
-        } else {
-            let fields = fields.iter().map(|field| (*field).to_owned());
-            rows.push(head.iter().cloned().zip(fields).collect());
+impl Shown<'_> {
+    /// The rows that a panel's queries give for this range, where a pixel is so wide.
+    fn rows(
+        &self,
+        title: &str,
+        own: &[(&str, &str)],
+        (from_s, to_s): (i64, i64),
+        period: &str,
+    ) -> Vec<Row> {
+        let at = |second: i64| format!("{:.9}", Timestamp::from_second(second).unwrap());
+        let mut rows = Vec::new();
+        for query in self.board.queries(title) {
+            let query = self
+                .board
+                .filled_in(&query, own)
+                .replace("v.timeRangeStart", &at(from_s))
+                .replace("v.timeRangeStop", &at(to_s))
+                .replace("v.windowPeriod", period);
+            rows.extend(self.ask(&query));
         }
+        rows
     }
-    rows
+
+    fn ask(&self, query: &str) -> Vec<Row> {
+        let now = Timestamp::from_second(self.now_s).unwrap().to_string();
+        let body = json!({ "query": query, "now": now, "dialect": { "annotations": [] } });
+        let path = format!("/api/v2/query?org={ORG}");
+        let headers = [
+            ("Content-Type", "application/json"),
+            ("Accept", "application/csv"),
+        ];
+        let answer = self
+            .server
+            .client(Some(OPERATOR))
+            .request("POST", &path, &headers, body.to_string().as_bytes())
+            .unwrap();
+        assert_eq!(answer.status, 200, "{}\n{query}", answer.body);
+        let (mut rows, mut head) = (Vec::new(), Vec::new());
+        for line in answer.body.lines().map(|line| line.trim_end_matches('\r')) {
+            let fields: Vec<&str> = line.split(',').collect();
+            if line.is_empty() {
+                head.clear();
+            } else if head.is_empty() {
+                head = fields.iter().map(|name| (*name).to_owned()).collect();
+                // It comes inside a 200.
+                assert!(!head.contains(&"error".to_owned()), "{}", answer.body);
+            } else {
+                let fields = fields.iter().map(|field| (*field).to_owned());
+                rows.push(head.iter().cloned().zip(fields).collect());
+            }
+        }
+        rows
+    }
+
+    /// The same moment in a zone.
+    fn local(&self, zone: &str) -> ZonedDateTime {
+        Timestamp::from_second(self.now_s)
+            .unwrap()
+            .in_tz(zone)
+            .unwrap()
+    }
+
+    /// What stands beside each meter in a panel of single numbers.
+    fn singles(&self, title: &str, own: &[(&str, &str)]) -> BTreeMap<String, f64> {
+        let rows = self.rows(title, own, (0, 1), "10s");
+        let of_meter = |row: &Row| (row["PulseType"].clone(), number(row, "_value"));
+        rows.iter().map(of_meter).collect()
+    }
+
+    /// Seconds since then of which the windows of this width are written.
+    fn written_since(&self, begin_s: i64, width_s: i64) -> i64 {
+        let until_s = self.now_s - WRITTEN_AFTER_S;
+        until_s - until_s.rem_euclid(width_s) - begin_s
+    }
 }
 
 fn number(row: &Row, column: &str) -> f64 {
@@ -115,6 +142,18 @@ fn number(row: &Row, column: &str) -> f64 {
 
 fn second(row: &Row) -> i64 {
     row["_time"].parse::<Timestamp>().unwrap().as_second()
+}
+
+fn assert_near(got: f64, want: f64, slack: f64, what: &dyn std::fmt::Debug) {
+    assert!((got - want).abs() <= slack, "{want}, not {got}: {what:?}");
+}
+
+/// Kilowatt-hours of a meter over so many seconds.
+fn kwh(meter: &str, seconds: i64) -> f64 {
+    let (_, apart_s, _) = METERS.iter().find(|of| of.0 == meter).unwrap();
+    #[expect(clippy::cast_precision_loss, reason = "some years of seconds")]
+    let pulses = (seconds / apart_s) as f64;
+    pulses / 1_000.0
 }
 
 /// Writes a point each `width_s` seconds from `from_s` on: as many pulses as come meanwhile.
@@ -131,14 +170,10 @@ fn fill(server: &Remote, bucket: &str, width_s: Option<i64>, from_s: i64, to_s: 
     };
     for (meter, apart_s, _) in METERS {
         let step_s = width_s.unwrap_or(apart_s);
+        let pulses = step_s / apart_s;
         let mut at_s = from_s - from_s.rem_euclid(step_s);
         while at_s < to_s {
-            writeln!(
-                body,
-                "PowerPulse,PulseType={meter} Pulse={}i {at_s}",
-                step_s / apart_s
-            )
-            .unwrap();
+            writeln!(body, "PowerPulse,PulseType={meter} Pulse={pulses}i {at_s}").unwrap();
             at_s += step_s;
             if body.len() > 1 << 20 {
                 write(&mut body);
@@ -148,37 +183,22 @@ fn fill(server: &Remote, bucket: &str, width_s: Option<i64>, from_s: i64, to_s: 
     write(&mut body);
 }
 
-/// Buckets with some years of the meters, until `now_s`. Minutes of long ago are there for one day.
-fn filled(server: &Remote, now_s: i64) {
-    for bucket in ["raw", "1m", "5m", "1h"] {
-        server.create_bucket(&format!("PowerLogger_{bucket}"), 0);
+/// The buckets as they are at that moment: the windows that have ended for long enough are there, no others.
+fn filled_until(server: &Remote, now_s: i64) {
+    for (bucket, width_s, back_s) in BUCKETS {
+        let until_s = width_s.map_or(now_s, |width_s| {
+            let until_s = now_s - WRITTEN_AFTER_S;
+            until_s - until_s.rem_euclid(width_s)
+        });
+        fill(server, bucket, width_s, now_s - back_s, until_s);
     }
-    fill(server, "PowerLogger_raw", None, now_s - 7 * HOUR_S, now_s);
-    fill(server, "PowerLogger_1m", Some(60), now_s - 3 * DAY_S, now_s);
-    fill(
-        server,
-        "PowerLogger_1m",
-        Some(60),
-        now_s - 62 * DAY_S,
-        now_s - 59 * DAY_S,
-    );
-    fill(
-        server,
-        "PowerLogger_5m",
-        Some(300),
-        now_s - 100 * DAY_S,
-        now_s,
-    );
-    fill(
-        server,
-        "PowerLogger_1h",
-        Some(HOUR_S),
-        now_s - 1_300 * DAY_S,
-        now_s,
-    );
 }
 
-fn power_is_what_the_meters_take_at_every_zoom(server: &Remote, now_s: i64) {
+fn power_is_what_the_meters_take_at_every_zoom(shown: &Shown<'_>) {
+    let now_s = shown.now_s;
+    // Minutes of long ago, for one look.
+    let (from_s, to_s) = (now_s - 62 * DAY_S, now_s - 59 * DAY_S);
+    fill(shown.server, "PowerLogger_1m", Some(60), from_s, to_s);
     for (ago_s, length_s, period) in [
         (0, HOUR_S, "10s"),
         (0, 6 * HOUR_S, "20s"),
@@ -191,148 +211,212 @@ fn power_is_what_the_meters_take_at_every_zoom(server: &Remote, now_s: i64) {
         (400 * DAY_S, 7 * DAY_S, "5m0s"),
         (0, 900 * DAY_S, "15h0m0s"),
     ] {
-        let (from_s, to_s) = (now_s - ago_s - length_s + 7, now_s - ago_s);
+        let range = (now_s - ago_s - length_s + 7, now_s - ago_s);
         let mut seen = BTreeSet::new();
-        for query in queries("Power") {
-            let rows = ask(server, &sent(&query, &[], from_s, to_s, period));
-            assert!(!rows.is_empty(), "{period} {length_s}");
-            for row in rows {
-                let known = METERS.iter().find(|meter| meter.0 == row["PulseType"]);
-                let want = known.map_or(HOUSE_W, |meter| meter.2);
-                let got = number(&row, "_value");
-                assert!(
-                    (got - want).abs() < 1e-6,
-                    "{want} W, not {got}: {period} {length_s} {row:?}"
-                );
-                seen.insert(row["PulseType"].clone());
-            }
+        for row in shown.rows("Power", &[], range, period) {
+            let known = METERS.iter().find(|meter| meter.0 == row["PulseType"]);
+            let want = known.map_or(HOUSE_W, |meter| meter.2);
+            assert_near(
+                number(&row, "_value"),
+                want,
+                1e-6,
+                &(period, length_s, &row),
+            );
+            seen.insert(row["PulseType"].clone());
         }
-        assert_eq!(seen.len(), 4, "{seen:?}");
+        assert_eq!(seen.len(), 4, "{seen:?} {period} {length_s}");
     }
-}
-
-/// Kilowatt-hours of a meter over so many seconds.
-fn kwh(meter: &str, seconds: i64) -> f64 {
-    let (_, apart_s, _) = METERS.iter().find(|of| of.0 == meter).unwrap();
-    #[expect(clippy::cast_precision_loss, reason = "some years of seconds")]
-    let pulses = (seconds / apart_s) as f64;
-    pulses / 1_000.0
 }
 
 /// The local period that a stamp begins, as seconds; it must begin one.
 fn period_s(row: &Row, zone: &str, unit: Unit) -> i64 {
-    let begin = row["_time"]
-        .parse::<Timestamp>()
-        .unwrap()
-        .in_tz(zone)
-        .unwrap();
-    let start = begin.start_of_day().unwrap();
-    assert_eq!(begin, start, "a bar begins a local day");
-    let next = match unit {
-        Unit::Day => begin.tomorrow().unwrap(),
-        Unit::Month => begin.checked_add(1.month()).unwrap(),
-        _ => begin.checked_add(1.year()).unwrap(),
+    let begin = row["_time"].parse::<Timestamp>().unwrap();
+    let begin = begin.in_tz(zone).unwrap();
+    let (first, length) = match unit {
+        Unit::Day => (begin.clone(), 1.day()),
+        Unit::Week => (begin.clone(), 7.days()),
+        Unit::Month => (begin.first_of_month().unwrap(), 1.month()),
+        _ => (begin.first_of_year().unwrap(), 1.year()),
     };
-    next.start_of_day().unwrap().timestamp().as_second() - begin.timestamp().as_second()
+    let start = first.start_of_day().unwrap();
+    assert_eq!(begin, start, "a bar begins a local {unit:?}");
+    assert!(unit != Unit::Week || begin.weekday() == Weekday::Monday);
+    let next = begin.checked_add(length).unwrap().start_of_day().unwrap();
+    next.timestamp().as_second() - begin.timestamp().as_second()
 }
 
-fn bars_are_whole_local_periods(server: &Remote, now_s: i64) {
-    for zone in ["Europe/Berlin", "Asia/Kathmandu", "America/St_Johns"] {
-        for (title, unit, days) in [
-            ("Energy by day", Unit::Day, 30),
-            ("Energy by day", Unit::Day, 400),
-            ("Energy by month", Unit::Month, 365),
-            ("Energy by year", Unit::Year, 900),
-        ] {
-            // Hours do not fall on the days of all zones.
-            let off_the_hour = zone != "Europe/Berlin" && days > 333;
-            let query = &queries(title)[0];
-            let constants = [("time_zone", zone)];
-            // The bar under way is a part, and the views have not begun before their own.
-            let rows = ask(
-                server,
-                &sent(query, &constants, now_s - days * DAY_S, now_s, "1h0m0s"),
-            );
-            let newest = rows.iter().map(second).max().unwrap();
-            assert!(rows.len() >= 3);
-            for row in rows.iter().filter(|row| second(row) != newest) {
-                let want = kwh(&row["PulseType"], period_s(row, zone, unit));
-                let slack = if off_the_hour {
-                    kwh(&row["PulseType"], HOUR_S)
+fn bars_are_whole_local_periods(shown: &Shown<'_>, zones: &[&str], days: &[i64]) {
+    let now_s = shown.now_s;
+    for zone in zones {
+        for days in days {
+            for (title, unit) in [
+                ("Energy by day", Unit::Day),
+                ("Energy by week", Unit::Week),
+                ("Energy by month", Unit::Month),
+                ("Energy by year", Unit::Year),
+            ] {
+                // Hours do not fall on the days of all zones.
+                let of_hours = *days > 300 || [Unit::Month, Unit::Year].contains(&unit);
+                let slack_s = if of_hours && *zone != BERLIN {
+                    HOUR_S
                 } else {
-                    1e-6
+                    0
                 };
-                let got = number(row, "_value");
-                assert!(
-                    (got - want).abs() <= slack,
-                    "{want} kWh, not {got}: {title} {zone} {row:?}"
-                );
+                let range = (now_s - days * DAY_S, now_s);
+                let rows = shown.rows(title, &[("time_zone", zone)], range, "1h0m0s");
+                // The bar under way is a part.
+                let newest = rows.iter().map(second).max().unwrap();
+                for row in rows.iter().filter(|row| second(row) != newest) {
+                    let want = kwh(&row["PulseType"], period_s(row, zone, unit));
+                    let slack = kwh(&row["PulseType"], slack_s) + 1e-6;
+                    assert_near(number(row, "_value"), want, slack, &(title, zone, days));
+                }
+                let of_import = rows.iter().filter(|row| row["PulseType"] == "Import");
+                let whole_s = match unit {
+                    Unit::Day => DAY_S,
+                    Unit::Week => 7 * DAY_S,
+                    Unit::Month => 31 * DAY_S,
+                    _ => 366 * DAY_S,
+                };
+                let least = usize::try_from(days * DAY_S / whole_s).unwrap();
+                assert!(of_import.count() >= least, "{title} {zone} {days}");
             }
         }
     }
 }
 
-fn days_of_the_house_add_up(server: &Remote, now_s: i64) {
-    let query = &queries("House by day")[0];
-    let rows = ask(
-        server,
-        &sent(query, &[], now_s - 40 * DAY_S, now_s, "1h0m0s"),
-    );
+/// What the house does with these amounts of energy.
+fn house_is_right(row: &Row, seconds: i64) {
+    let [bought, sold, made] = ["Import", "Export", "Generate"].map(|meter| kwh(meter, seconds));
+    for (column, want) in [
+        ("House", bought + made - sold),
+        ("Own use", made - sold),
+        ("Self-consumption", (made - sold) / made),
+        ("Autarky", (made - sold) / (bought + made - sold)),
+    ] {
+        assert_near(number(row, column), want, 1e-6, &(column, row));
+    }
+}
+
+fn the_house_adds_up(shown: &Shown<'_>) {
+    let range = (shown.now_s - 40 * DAY_S, shown.now_s);
+    let rows = shown.rows("House by day", &[], range, "1h0m0s");
     let newest = rows.iter().map(second).max().unwrap();
     assert!(rows.len() > 35);
     for row in rows.iter().filter(|row| second(row) != newest) {
-        let seconds = period_s(row, "Europe/Berlin", Unit::Day);
-        let (bought, sold, made) = (
-            kwh("Import", seconds),
-            kwh("Export", seconds),
-            kwh("Generate", seconds),
-        );
-        let near = |column: &str, want: f64| {
-            let got = number(row, column);
-            assert!((got - want).abs() < 1e-6, "{column}: {want}, not {got}");
-        };
-        near("House", bought + made - sold);
-        near("Own use", made - sold);
-        near("Self-consumption", (made - sold) / made);
-        near("Autarky", (made - sold) / (bought + made - sold));
+        house_is_right(row, period_s(row, BERLIN, Unit::Day));
+    }
+    let today = shown.local(BERLIN).start_of_day().unwrap();
+    let seconds = shown.written_since(today.timestamp().as_second(), 60);
+    let rows = shown.rows("House today", &[], (0, 1), "10s");
+    // In the first minute of a day there is nothing yet.
+    assert_eq!(rows.len(), usize::from(seconds > 0));
+    for row in rows {
+        house_is_right(&row, seconds);
     }
 }
 
-/// What stands beside each meter in a panel of single numbers at `now_s`.
-fn singles(server: &Remote, title: &str, zone: &str, now_s: i64) -> BTreeMap<String, f64> {
-    let query = sent(&queries(title)[0], &[("time_zone", zone)], 0, 1, "10s");
-    let rows = ask_at(server, &query, now_s);
-    rows.iter()
-        .map(|row| (row["PulseType"].clone(), number(row, "_value")))
-        .collect()
-}
-
-fn single_numbers_are_those_of_the_local_day(server: &Remote, now_s: i64) {
-    let now = Timestamp::from_second(now_s).unwrap();
-    for zone in ["Europe/Berlin", "Asia/Kathmandu", "Pacific/Auckland"] {
-        let today = now.in_tz(zone).unwrap().start_of_day().unwrap();
-        let month = today.first_of_month().unwrap();
-        let yesterday = today.yesterday().unwrap();
-        let since = |start: &ZonedDateTime| now_s - start.timestamp().as_second();
-        for (title, start) in [("Today", &today), ("This month", &month)] {
-            for (meter, got) in singles(server, title, zone, now_s) {
-                let want = kwh(&meter, since(start));
-                // Minutes under way.
-                let slack = kwh(&meter, 180);
-                assert!(
-                    (got - want).abs() <= slack,
-                    "{title} {zone} {meter}: {want} kWh, not {got}"
-                );
+fn single_numbers_are_those_of_the_local_period(shown: &Shown<'_>) {
+    for zone in [BERLIN, "Asia/Kathmandu", "Pacific/Auckland"] {
+        let own = [("time_zone", zone)];
+        let today = shown.local(zone).start_of_day().unwrap();
+        let since_monday = today.weekday().since(Weekday::Monday);
+        let week = today
+            .checked_sub(i64::from(since_monday).days())
+            .unwrap()
+            .start_of_day()
+            .unwrap();
+        let yesterday = today.yesterday().unwrap().start_of_day().unwrap();
+        for (title, start) in [
+            ("Today", &today),
+            ("This week", &week),
+            ("This month", &today.first_of_month().unwrap()),
+            ("This year", &today.first_of_year().unwrap()),
+        ] {
+            let seconds = shown.written_since(start.timestamp().as_second(), 60);
+            let of_hours = title == "This year" && zone == "Asia/Kathmandu";
+            let slack_s = if of_hours { HOUR_S } else { 0 };
+            let found = shown.singles(title, &own);
+            assert_eq!(found.len(), if seconds > 0 { 3 } else { 0 }, "{title}");
+            for (meter, got) in found {
+                let slack = kwh(&meter, slack_s) + 1e-6;
+                assert_near(got, kwh(&meter, seconds), slack, &(title, zone, &meter));
             }
         }
         let day_s = today.timestamp().as_second() - yesterday.timestamp().as_second();
-        for (meter, got) in singles(server, "Yesterday", zone, now_s) {
-            let want = kwh(&meter, day_s);
+        let found = shown.singles("Yesterday", &own);
+        assert_eq!(found.len(), METERS.len());
+        for (meter, got) in found {
+            assert_near(got, kwh(&meter, day_s), 1e-6, &("Yesterday", zone, &meter));
+        }
+    }
+}
+
+fn every_bucket_has_the_pulses_of_yesterday(shown: &Shown<'_>, hours: i64) {
+    let rows = shown.rows("Yesterday in each bucket", &[], (0, 1), "10s");
+    assert_eq!(rows.len(), METERS.len());
+    for row in rows {
+        let want = kwh(&row["PulseType"], hours * HOUR_S) * 1_000.0;
+        for bucket in ["raw", "1m", "5m", "1h"] {
+            assert_near(number(&row, bucket), want, 0.0, &row);
+        }
+    }
+}
+
+/// What the meters took, and less and less when no more pulses come.
+fn power_falls_with_silence(shown: &Shown<'_>) {
+    for (silence_s, least) in [(0, 1.0 - 1e-9), (60, 1.0 / 15.0)] {
+        let now_s = shown.now_s + silence_s;
+        let power = Shown { now_s, ..*shown }.singles("Power now", &[]);
+        assert_eq!(power.len(), METERS.len(), "{power:?}");
+        for (meter, got) in power {
+            let (_, apart_s, want) = METERS.iter().find(|of| of.0 == meter).unwrap();
+            #[expect(clippy::cast_precision_loss, reason = "a minute of seconds")]
+            let most = want * (*apart_s as f64 / silence_s as f64).min(1.0);
             assert!(
-                (got - want).abs() < 1e-6,
-                "yesterday {zone} {meter}: {want} kWh, not {got}"
+                (want * least..=most + 1e-6).contains(&got),
+                "{meter} after {silence_s} s: {got} W"
             );
         }
+    }
+    let last = shown.rows("Last pulse", &[], (0, 1), "10s");
+    assert_eq!(last.len(), METERS.len());
+    for row in last {
+        let at = row["Last pulse"].parse::<Timestamp>().unwrap().as_second();
+        assert!((shown.now_s - 10..=shown.now_s).contains(&at), "{row:?}");
+    }
+}
+
+fn costs_follow_the_price(shown: &Shown<'_>) {
+    let range = (shown.now_s - 90 * DAY_S, shown.now_s);
+    // A price is written with a point or a comma.
+    for (own, price) in [(&[][..], 0.3), (&[("price_import", "0,3125")][..], 0.3125)] {
+        let cost = shown.rows("Cost by month", own, range, "1h0m0s");
+        let newest = cost.iter().map(second).max().unwrap();
+        let whole = cost.iter().filter(|row| second(row) != newest);
+        assert_eq!(whole.clone().count(), 2 * 3);
+        for row in whole {
+            let import = row["PulseType"] == "Import";
+            let price = if import { price } else { -0.08 };
+            let want = kwh(&row["PulseType"], period_s(row, BERLIN, Unit::Month)) * price;
+            assert_near(number(row, "_value"), want, 1e-6, row);
+        }
+    }
+}
+
+fn the_register_goes_on_from_its_reading(shown: &Shown<'_>, first_s: i64) {
+    let at = "2026-06-17T10:00:00+02:00";
+    let read_s = at.parse::<Timestamp>().unwrap().as_second();
+    let own = [("reading_import", "88123,4"), ("reading_import_at", at)];
+    let found = shown.singles("Register", &own);
+    assert_eq!(found.len(), METERS.len());
+    for (meter, got) in found {
+        let want = if meter == "Import" {
+            88_123.4 + kwh(&meter, shown.written_since(read_s, 60))
+        } else {
+            kwh(&meter, shown.written_since(first_s, 60))
+        };
+        assert_near(got, want, 1e-6, &meter);
     }
 }
 
@@ -341,76 +425,38 @@ fn every_panel_shows_what_is_so() {
     let Some(server) = Influxd::start("every_panel_shows_what_is_so") else {
         return;
     };
-    let now_s = Timestamp::now().as_second();
-    filled(&server, now_s);
-    power_is_what_the_meters_take_at_every_zoom(&server, now_s);
-    bars_are_whole_local_periods(&server, now_s);
-    days_of_the_house_add_up(&server, now_s);
-    single_numbers_are_those_of_the_local_day(&server, now_s);
-
-    // What the meters took, and less and less when no more pulses come.
-    for (silence_s, least) in [(0, 1.0 - 1e-9), (60, 1.0 / 15.0)] {
-        let power = singles(&server, "Power now", "UTC", now_s + silence_s);
-        assert_eq!(power.len(), METERS.len(), "{power:?}");
-        for (meter, got) in power {
-            let (_, apart_s, want) = METERS.iter().find(|of| of.0 == meter).unwrap();
-            let most = want * (*apart_s as f64 / silence_s as f64).min(1.0);
-            assert!(
-                (want * least..=most + 1e-6).contains(&got),
-                "{meter} after {silence_s} s: {got} W"
-            );
-        }
+    for (bucket, ..) in BUCKETS {
+        server.create_bucket(bucket, 0);
     }
-    let cost = ask(
-        &server,
-        &sent(
-            &queries("Cost by month")[0],
-            &[],
-            now_s - 90 * DAY_S,
+    let board = Dashboard::read(&folder().join("powerlogger.json"));
+    let mut first_s = i64::MAX;
+    for moment in MOMENTS {
+        let now_s = moment.parse::<Timestamp>().unwrap().as_second();
+        first_s = first_s.min(now_s - 1_300 * DAY_S);
+        filled_until(&server, now_s);
+        let server = &server;
+        let board = &board;
+        let shown = Shown {
+            server,
+            board,
             now_s,
-            "1h0m0s",
-        ),
-    );
-    let newest = cost.iter().map(second).max().unwrap();
-    for row in cost.iter().filter(|row| second(row) != newest) {
-        let price = if row["PulseType"] == "Import" {
-            0.3
-        } else {
-            -0.08
         };
-        let want = kwh(
-            &row["PulseType"],
-            period_s(row, "Europe/Berlin", Unit::Month),
-        ) * price;
-        assert!((number(row, "_value") - want).abs() < 1e-6, "{row:?}");
-    }
-    let last = sent(&queries("Last pulse")[0], &[], 0, 1, "10s");
-    let last = ask_at(&server, &last, now_s);
-    assert_eq!(last.len(), METERS.len());
-    for row in last {
-        let at = row["Last pulse"].parse::<Timestamp>().unwrap().as_second();
-        assert!((now_s - 10..=now_s).contains(&at), "{row:?}");
-    }
-}
-
-#[test]
-fn the_dashboard_names_no_server_and_all_its_variables_exist() {
-    let dashboard = dashboard();
-    let variables: BTreeSet<&str> = dashboard["templating"]["list"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|variable| variable["name"].as_str().unwrap())
-        .collect();
-    for panel in dashboard["panels"].as_array().unwrap() {
-        assert_eq!(panel["datasource"]["uid"], "${ds}", "{}", panel["title"]);
-        for target in panel["targets"].as_array().unwrap() {
-            assert_eq!(target["datasource"]["uid"], "${ds}");
-            let query = target["query"].as_str().unwrap();
-            for used in query.split("${").skip(1) {
-                let name = used.split('}').next().unwrap();
-                assert!(variables.contains(name), "{name} in {}", panel["title"]);
-            }
+        single_numbers_are_those_of_the_local_period(&shown);
+        the_house_adds_up(&shown);
+        match moment {
+            "2025-10-27T08:00:00Z" => every_bucket_has_the_pulses_of_yesterday(&shown, 25),
+            "2026-03-29T22:00:20Z" => every_bucket_has_the_pulses_of_yesterday(&shown, 23),
+            _ => {}
+        }
+        bars_are_whole_local_periods(&shown, &[BERLIN], &[30]);
+        if moment == *MOMENTS.last().unwrap() {
+            let zones = [BERLIN, "Asia/Kathmandu", "America/St_Johns"];
+            bars_are_whole_local_periods(&shown, &zones, &[60, 900]);
+            power_is_what_the_meters_take_at_every_zoom(&shown);
+            power_falls_with_silence(&shown);
+            costs_follow_the_price(&shown);
+            the_register_goes_on_from_its_reading(&shown, first_s - first_s.rem_euclid(HOUR_S));
         }
     }
+    assert_eq!(board.unseen(), Vec::<&str>::new(), "panels without a test");
 }

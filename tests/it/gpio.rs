@@ -42,9 +42,10 @@ fn meter(line: LineSettings) -> MeterSettings {
             max_width_ns: 0,
             min_interval_ns: 0,
         },
-        imp_per_kwh: None,
-        imp_per_kwh_since: Vec::new(),
-        max_power_w: 44_000.0,
+        unit: powerlogger::model::Quantity::KilowattHours,
+        pulses_per_unit: None,
+        factors_since: Vec::new(),
+        max_rate: 44_000.0,
     }
 }
 

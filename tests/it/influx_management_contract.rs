@@ -1,4 +1,4 @@
-//! The fake and a real InfluxDB 2 get the same requests about organisations, buckets, tokens, tasks,
+//! The fake and a real InfluxDB 2 get the same requests about organizations, buckets, tokens, tasks,
 //! queries and deletions, one after another, and must give the same answers.
 
 use std::collections::BTreeMap;

@@ -144,7 +144,8 @@ fn a_staged_install_is_complete_and_can_be_repeated() {
     let pages = found.keys().filter(|name| name.contains("/man1/")).count();
     assert!(pages > 9, "{pages} man pages");
     assert!(found.contains_key("usr/local/share/man/man1/powerlogger-config-show.1"));
-    found.retain(|name, _| !name.contains("/man1/"));
+    assert!(found.contains_key("usr/local/share/man/man5/powerlogger.toml.5"));
+    found.retain(|name, _| !name.contains("/share/man/"));
     // An installation that was set up in this clone takes its id and token along.
     found.remove("etc/powerlogger/installation.id");
     found.remove("etc/powerlogger/writer.token");
@@ -196,7 +197,14 @@ fn pages_and_completions_are_well_formed() {
         };
         let warnings = String::from_utf8_lossy(&shown.stderr);
         assert_eq!(warnings, "", "{page}");
-        assert!(good(&shown).contains(page.trim_end_matches(".1")), "{page}");
+        let name = page.trim_end_matches(".1").trim_end_matches(".5");
+        assert!(good(&shown).contains(name), "{page}");
+    }
+    let keys = fs::read_to_string(pages.join("powerlogger.toml.5")).unwrap();
+    assert!(keys.contains("#min_interval_ms = 30"), "{keys}");
+    let export = fs::read_to_string(pages.join("powerlogger-export.1")).unwrap();
+    for section in [".SH EXAMPLES", ".SH EXIT STATUS", ".SH SEE ALSO"] {
+        assert!(export.contains(section), "{section}: {export}");
     }
     let first = fs::read_to_string(pages.join("powerlogger.1")).unwrap();
     assert!(!first.contains("man\\-"), "a hidden command has no page");

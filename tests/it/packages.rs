@@ -147,8 +147,12 @@ fn has_what_it_needs_and_no_more(package: &Package) {
         "usr/share/fish/vendor_completions.d/powerlogger.fish",
         "usr/share/man/man1/powerlogger-run.1.gz",
         "usr/share/man/man1/powerlogger.1.gz",
+        "usr/share/man/man5/powerlogger.toml.5.gz",
         "usr/share/powerlogger/env.example",
+        "usr/share/powerlogger/grafana/powerlogger-prometheus.json",
         "usr/share/powerlogger/grafana/powerlogger.json",
+        "usr/share/powerlogger/grafana/provisioning/dashboards/powerlogger.yaml",
+        "usr/share/powerlogger/grafana/provisioning/datasources/powerlogger.yaml",
         "usr/share/zsh/vendor-completions/_powerlogger",
     ] {
         assert!(listed.contains_key(name), "{name}");
@@ -284,9 +288,7 @@ fn the_container_files_fit_together() {
     for name in names(&compose) {
         assert!(example.contains(&format!("\n{name}=")), "{name}");
     }
-    for mounted in ["grafana-datasource.yaml", "Containerfile"] {
-        assert!(compose.contains(mounted) && dir.join(mounted).exists());
-    }
+    assert!(compose.contains("dist/container/Containerfile"));
     // Secrets and what was built stay out of the image.
     let ignored = fs::read_to_string(Path::new(CLONE).join(".dockerignore")).unwrap();
     for name in [".env", "dist/container/.env", "writer.token", "target"] {

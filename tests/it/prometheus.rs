@@ -15,11 +15,10 @@ use std::time::{Duration, Instant};
 
 use crate::support::daemon::Daemon;
 use crate::support::port::Port;
-use crate::support::program::{Program, find, skip};
-use crate::support::wait::{PATIENCE, wait_for};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use powerlogger::influx::{Client, ClientSettings};
-use serde_json::Value;
+use crate::support::program::{find, skip};
+use crate::support::prometheus::{Prometheus, client};
+use crate::support::wait::PATIENCE;
+use powerlogger::influx::Client;
 
 /// How often a query is asked again: a scrape comes once a second.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -78,72 +77,25 @@ fn counting(recording: &Path, port: u16) -> Daemon {
     daemon
 }
 
-fn client(port: u16) -> Client {
-    let settings = ClientSettings {
-        host: format!("http://127.0.0.1:{port}"),
-        org: String::new(),
-        token: None,
-        ca_file: None,
-        timeout: PATIENCE,
-    };
-    Client::new(&settings).expect("no CA file")
-}
-
-/// A Prometheus that scrapes once a second.
-struct Prometheus {
-    client: Client,
-    _program: Program,
-    _dir: tempfile::TempDir,
-}
-
-impl Prometheus {
-    fn start(binary: &Path, scraped: u16) -> Prometheus {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("prometheus.yml");
-        let config = format!(
-            "global: {{ scrape_interval: 1s, scrape_timeout: 1s }}\nscrape_configs:\n  - job_name: powerlogger\n    \
-             static_configs: [{{ targets: [\"127.0.0.1:{scraped}\"] }}]\n"
-        );
-        fs::write(&file, config).unwrap();
-        let path = |name: &str| dir.path().join(name).display().to_string();
-        let mut command = Command::new(binary);
-        command
-            .arg(format!("--config.file={}", file.display()))
-            .arg(format!("--storage.tsdb.path={}", path("data")))
-            .arg("--web.listen-address=127.0.0.1:0");
-        let program = Program::start(&mut command, &dir.path().join("log"));
-        let port = wait_for("a listening port", PATIENCE, || program.listening_port());
-        let client = client(port);
-        wait_for("a Prometheus that is ready", PATIENCE, || {
-            let answer = client.request("GET", "/-/ready", &[], b"").ok()?;
-            (answer.status == 200).then_some(())
-        });
-        Prometheus {
-            client,
-            _program: program,
-            _dir: dir,
-        }
-    }
-
+/// The queries, by meter.
+trait ByMeter {
     /// What a query gives by meter, now.
-    fn query(&self, query: &str) -> BTreeMap<String, f64> {
-        let encoded = utf8_percent_encode(query, NON_ALPHANUMERIC);
-        let path = format!("/api/v1/query?query={encoded}");
-        let Ok(answer) = self.client.request("GET", &path, &[], b"") else {
-            return BTreeMap::new();
-        };
-        let answer: Value = serde_json::from_str(&answer.body).unwrap();
-        assert_eq!(answer["status"], "success", "{query}: {answer}");
-        let result = answer["data"]["result"].as_array().unwrap().iter();
-        let of_meter = |series: &Value| {
-            let meter = series["metric"]["meter"].as_str().unwrap_or_default();
-            let value = series["value"][1].as_str().unwrap().parse().unwrap();
-            (meter.to_owned(), value)
-        };
-        result.map(of_meter).collect()
-    }
+    fn query(&self, query: &str) -> BTreeMap<String, f64>;
 
     /// Waits until a query gives the wanted value for each meter, give or take its share of it.
+    fn wait_until(&self, query: &str, wanted: [(f64, f64); 3]);
+}
+
+impl ByMeter for Prometheus {
+    fn query(&self, query: &str) -> BTreeMap<String, f64> {
+        let result = self.asked(query, None).into_iter();
+        let by_meter = result.map(|(labels, value)| {
+            let meter = labels["meter"].as_str().unwrap_or_default();
+            (meter.to_owned(), value)
+        });
+        by_meter.collect()
+    }
+
     fn wait_until(&self, query: &str, wanted: [(f64, f64); 3]) {
         let is_right = |found: &BTreeMap<String, f64>| {
             let mut all = METERS.iter().zip(wanted);
@@ -185,7 +137,7 @@ fn a_true_prometheus_gives_what_flows() {
     daemon.wait_for_pulses(50);
     lints(&promtool, &client(port));
 
-    let prometheus = Prometheus::start(&prometheus, port);
+    let prometheus = Prometheus::scraping(&prometheus, port);
     let watts = METERS.map(|(.., watts)| watts);
     let each = |gives: [f64; 3]| [0, 1, 2].map(|n| (watts[n], gives[n]));
     // By the stamps of the pulses, whatever the machine does meanwhile.

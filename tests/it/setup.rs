@@ -341,7 +341,7 @@ fn a_writer_token_that_run_would_not_take_is_replaced() {
     );
 }
 
-/// A token with all rights in the organisation but one. The fake knows only all or nothing.
+/// A token with all rights in the organization but one. The fake knows only all or nothing.
 fn all_rights_but(server: &Remote, action: &str, kind: &str) -> String {
     let org_id = server.org_id();
     let mut permissions = Vec::new();
@@ -459,7 +459,7 @@ fn check_what_is_wrong_is_named(server: &Remote) {
     for (key, value, want) in [
         ("INFLUX_HOST", "http://127.0.0.1:9", "cannot be reached"),
         ("INFLUX_TOKEN", "wrong-token", "the token is not valid"),
-        ("INFLUX_ORG", "elsewhere", "there is no such organisation"),
+        ("INFLUX_ORG", "elsewhere", "there is no such organization"),
         ("INFLUX_TOKEN", &reader.token, "the token may not do this"),
     ] {
         let (code, said) = place.run_with(&["setup"], &[(key, value)]);

@@ -1,6 +1,6 @@
 //! A foreign server, Debian's `victoria-metrics`, takes what we send: the lines and their gzip.
 //!
-//! It knows neither organisations nor tokens, keeps milliseconds where we send nanoseconds, and
+//! It knows neither organizations nor tokens, keeps milliseconds where we send nanoseconds, and
 //! accepts nearly everything: a test of the wire, not of the contract.
 
 use std::collections::BTreeMap;

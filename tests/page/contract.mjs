@@ -48,7 +48,7 @@ function lengths(where, span) {
   const n = span.dates.length;
   if (span.starts_s.length !== n + 1) tell(where, "starts_s");
   for (const meter of span.meters) {
-    for (const name of ["pulses", "energy_wh", "watched_s"]) if (meter[name].length !== n) tell(where, `${meter.meter} ${name}`);
+    for (const name of ["pulses", "energy_wh", "amount", "watched_s"]) if (meter[name].length !== n) tell(where, `${meter.meter} ${name}`);
     const sum = meter.pulses.reduce((all, pulses) => all + (pulses ?? 0), 0);
     if (sum !== meter.total.pulses) tell(where, `${meter.meter}: the parts are ${sum} pulses, the total ${meter.total.pulses}`);
   }
@@ -74,7 +74,8 @@ for (const query of [`from=${nowS - 900}&to=${nowS}`, `from=${nowS - 86_400}&to=
   const history = await ask(path);
   compare(path, history, schemaOf("History"));
   for (const meter of history.meters) {
-    const all = "at_ms" in meter ? [meter.at_ms, meter.power_w, meter.is_estimated] : [meter.pulses, meter.mean_w, meter.min_w, meter.max_w, meter.watched_s];
+    const all = "at_ms" in meter ? [meter.at_ms, meter.power_w ?? meter.rate, meter.is_estimated]
+      : [meter.pulses, meter.mean_w ?? meter.mean_rate, meter.min_w ?? meter.min_rate, meter.max_w ?? meter.max_rate, meter.watched_s];
     if (new Set(all.map((column) => column.length)).size !== 1) tell(path, `${meter.meter}: columns of different length`);
     if (all[0].length > 2000) tell(path, `${all[0].length} points`);
     if (history.starts_s && history.starts_s.length !== all[0].length + 1) tell(path, "starts_s");

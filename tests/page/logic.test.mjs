@@ -267,3 +267,28 @@ test("what was not watched between is hatched, not what is before and to come", 
   assert.deepEqual(unknown([[null, null]]), []);
   assert.deepEqual(unknown([]), []);
 });
+
+test("gas and water: flow falls with the silence, charts have a unit each", async () => {
+  const { parted, main } = await import("../../src/web/page/js/sums.js");
+  const { amount, rate } = await import("../../src/web/page/js/number.js");
+  const gas = { power_w: null, imp_per_kwh: null, rate: 1.2, unit: "m3", pulses_per_unit: 100 };
+  assert.equal(powerNow(gas, 30_000), 1.2);
+  // 0.01 m³ in 71.5 s, late by 1.5 s.
+  assert.equal(powerNow(gas, 73_500), 0.5);
+  assert.equal(rate(0.5, "m3", "en-GB"), "0.500\u202fm³/h");
+  assert.equal(rate(12.4, "l", "en-GB"), "12\u202fl/h");
+  assert.equal(rate(431.7, undefined, "en-GB"), "432\u202fW");
+  assert.equal(amount(1230, "m3", "en-GB"), "1.23\u202fm³");
+  assert.equal(amount(null, "m3", "en-GB"), "–");
+  const meter = (name, role, unit, amounts) => ({
+    meter: name, role, unit, energy_wh: unit === "kWh" ? amounts : [null, null], amount: amounts, watched_s: [1, 1], pulses: [1, 1],
+    total: { pulses: 2, energy_wh: unit === "kWh" ? 3 : null, amount: 3, watched_s: 2 },
+  });
+  const span = { dates: ["a", "b"], starts_s: [0, 1, 2], house_wh: [1, 2], self_wh: [0, 0], derived: { why: null },
+    meters: [meter("Import", "import", "kWh", [1, 2]), meter("Gas", "other", "m3", [1, null]), meter("Rain", "other", "l", [5, 6])] };
+  const parts = parted(span);
+  assert.deepEqual(parts.map((part) => [part.unit, part.meters.map((one) => one.meter)]), [[undefined, ["Import"]], ["m3", ["Gas"]], ["l", ["Rain"]]]);
+  assert.deepEqual(main(parts[1]).wh, [1000, null]);
+  assert.equal(main(parts[0]).role, "house");
+  assert.equal(parted({ ...span, meters: span.meters.slice(1) })[0].unit, "m3");
+});

@@ -1227,9 +1227,10 @@ fn meters() -> Vec<MeterSettings> {
                 kernel_debounce_us: 0,
             },
             filter,
-            imp_per_kwh: None,
-            imp_per_kwh_since: Vec::new(),
-            max_power_w: 44_000.0,
+            unit: powerlogger::model::Quantity::KilowattHours,
+            pulses_per_unit: None,
+            factors_since: Vec::new(),
+            max_rate: 44_000.0,
         })
         .collect()
 }

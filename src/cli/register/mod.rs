@@ -16,11 +16,11 @@ use super::time::{self, Moment};
 use crate::answers::entering::{self, Entry, KeptAnswer, NotKept, TakenBackAnswer};
 use crate::answers::registers::{self, Register};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Loaded;
-use crate::energy::register::{Drift, NewReading, drift, outdated_imp_per_kwh, parse_kwh};
+use crate::config::{Loaded, MeterSettings};
+use crate::energy::register::{Drift, NewReading, drift, outdated_worth, parse_shown};
 use crate::import::tidy::give_to_owner;
 use crate::journal::{JournalError, Reader};
-use crate::model::Reading;
+use crate::model::{PulseWorth, Reading};
 
 /// Options of `register`.
 #[derive(Debug, Args)]
@@ -59,9 +59,9 @@ struct SetArgs {
     /// The meter's name.
     meter: String,
 
-    /// What its face shows, in kWh, with the digits it has: 12345.6.
-    #[arg(value_parser = parse_kwh, allow_negative_numbers = true)]
-    kwh: (f64, usize),
+    /// What its face shows, in the meter's unit (kWh, or m3 of gas), with the digits it has: 12345.6.
+    #[arg(value_name = "READING", value_parser = parse_shown, allow_negative_numbers = true)]
+    shown: (f64, usize),
 
     /// When it was read: 2026-06-21T12:00:00Z, "2026-06-21 12:00", 21.06.2026, -2h, "2 hours ago".
     #[arg(
@@ -126,25 +126,26 @@ fn show(only: Option<&str>, as_json: bool, loaded: &Loaded, out: &mut dyn Write)
 
 fn show_meter(register: &Register, loaded: &Loaded, table: &mut Table) {
     let (name, readings) = (&register.meter, &register.readings);
-    let Some(now) = register.kwh else {
+    let unit = register.unit.symbol();
+    let Some(now) = register.shown.or(register.kwh) else {
         let word = shell_word(name);
         let set = format!("no reading yet: `powerlogger register set {word} 12345.6`");
         table.row(&[name], set);
         return;
     };
-    table.row(&[name], format!("{now:.3} kWh"));
+    table.row(&[name], format!("{now:.3} {unit}"));
     for (n, reading) in readings.iter().enumerate() {
         let what = if reading.adopted { "read" } else { "noted" };
         let at = time::local(reading.at_ns);
         let differs = drift(&readings[..n], reading, 0)
             .map_or(String::new(), |by| format!(", {}", words(&by)));
-        let kwh = reading.kwh;
-        table.row(&[""], format!("{what} {at}: {kwh} kWh{differs}"));
+        let (shown, unit) = (reading.shown, reading.worth.quantity.symbol());
+        table.row(&[""], format!("{what} {at}: {shown} {unit}{differs}"));
     }
-    if let Some(now) = imp_per_kwh(loaded, name) {
-        if let Some(counted) = outdated_imp_per_kwh(readings, now) {
+    if let Some(now) = settings(loaded, name).and_then(MeterSettings::worth) {
+        if let Some(counted) = outdated_worth(readings, now) {
             let outdated = format!(
-                "⚠ counted with {counted} imp/kWh, as configured at that reading; now it is {now}: \
+                "⚠ counted with {counted}, as configured at that reading; now it is {now}: \
                  enter a new reading with --adopt"
             );
             table.row(&[""], outdated);
@@ -152,13 +153,13 @@ fn show_meter(register: &Register, loaded: &Loaded, table: &mut Table) {
     }
 }
 
-fn imp_per_kwh(loaded: &Loaded, name: &str) -> Option<f64> {
-    let meters = &loaded.settings.meters;
-    meters.iter().find(|meter| meter.name == name)?.imp_per_kwh
+fn settings<'a>(loaded: &'a Loaded, name: &str) -> Option<&'a MeterSettings> {
+    let mut meters = loaded.settings.meters.iter();
+    meters.find(|meter| meter.name == name)
 }
 
-/// The configured meter that is meant, and how many of its pulses are one kWh.
-fn configured(wanted: &str, loaded: &Loaded) -> Result<(String, f64)> {
+/// The configured meter that is meant, and what a pulse of it is worth.
+fn configured(wanted: &str, loaded: &Loaded) -> Result<(String, PulseWorth)> {
     let meters = || {
         loaded
             .settings
@@ -167,34 +168,35 @@ fn configured(wanted: &str, loaded: &Loaded) -> Result<(String, f64)> {
             .map(|meter| meter.name.as_str())
     };
     let name = meant(wanted, meters());
-    if !meters().any(|known| known == name) {
+    let Some(meter) = settings(loaded, &name) else {
         let names: Vec<&str> = meters().collect();
         bail!(
             "there is no meter \"{wanted}\"; there are {}",
             names.join(", ")
         );
-    }
-    let Some(imp_per_kwh) = imp_per_kwh(loaded, &name) else {
+    };
+    let Some(worth) = meter.worth() else {
+        let (unit, key) = (meter.unit.symbol(), meter.worth_key());
         bail!(
-            "it is not known how many pulses of \"{name}\" are one kWh: set imp_per_kwh in its [[meter]] in \
-             powerlogger.toml; it is printed on the meter (imp/kWh)"
+            "it is not known how many pulses of \"{name}\" are one {unit}: set {key} in its [[meter]] in \
+             powerlogger.toml; it is printed on the meter (imp/{unit})"
         );
     };
-    Ok((name, imp_per_kwh))
+    Ok((name, worth))
 }
 
 fn enter(args: &SetArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
-    let (name, imp_per_kwh) = configured(&args.meter, loaded)?;
+    let (name, worth) = configured(&args.meter, loaded)?;
     let dir = &loaded.settings.journal.dir;
     let now_ns = SystemClock.wall_ns();
-    let (read_kwh, decimals) = args.kwh;
+    let (shown, decimals) = args.shown;
     let mut entry = Entry {
         meter: &name,
-        imp_per_kwh,
+        worth,
         new: NewReading {
             at_ns: args.at.resolve(now_ns)?,
             is_now: matches!(args.at, Moment::FromNow(0)),
-            kwh: read_kwh,
+            shown,
             adopt: args.adopt,
         },
         decimals,
@@ -249,10 +251,12 @@ fn unwritable(failed: JournalError) -> anyhow::Error {
 /// Asks whether a reading is right that pulses which were missed do not explain.
 fn confirm(name: &str, reading: &Reading, by: &Drift, out: &mut dyn Write) -> Result<()> {
     let differs = format!(
-        "{} kWh is {} for \"{name}\": {:.3} kWh were expected",
-        reading.kwh,
+        "{} {} is {} for \"{name}\": {:.3} {} were expected",
+        reading.shown,
+        reading.worth.quantity.symbol(),
         words(by),
-        by.expected_kwh
+        by.expected,
+        by.unit.symbol()
     );
     if !std::io::stdin().is_terminal() {
         bail!("nothing was kept: {differs}. If it is what the meter shows, add --yes");
@@ -278,27 +282,24 @@ fn take_back(args: &UndoArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Writ
     );
     let taken = entering::take_back(dir, &name).map_err(unwritable)?;
     give_to_owner(dir)?;
-    let Some((taken, now)) = taken else {
+    let Some(taken) = taken else {
         bail!("there is no reading of \"{name}\" to take back");
     };
     if as_json {
-        let said = TakenBackAnswer {
-            meter: &name,
-            taken_back_kwh: taken.kwh,
-            at_ns: taken.at_ns,
-            kwh: now,
-        };
+        let said = TakenBackAnswer::of(&name, &taken);
         writeln!(out, "{:#}", serde_json::to_value(said)?)?;
         return Ok(());
     }
-    let now = now.map_or("it has no register now".to_owned(), |now| {
-        format!("its register is {now:.3} kWh")
+    let (taken, now) = taken;
+    let now = now.map_or("it has no register now".to_owned(), |(unit, now)| {
+        format!("its register is {now:.3} {}", unit.symbol())
     });
     writeln!(
         out,
-        "✓ {name}: the reading of {}, {} kWh, is taken back; {now}",
+        "✓ {name}: the reading of {}, {} {}, is taken back; {now}",
         time::local(taken.at_ns),
-        taken.kwh
+        taken.shown,
+        taken.worth.quantity.symbol()
     )?;
     Ok(())
 }

@@ -17,21 +17,16 @@ pub(super) fn words(by: &Drift) -> String {
         .map_or(String::new(), |percent| format!(", {:.2} %", percent.abs()));
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "at most a billion kWh of some ten thousand pulses"
+        reason = "at most a billion units of some ten thousand pulses"
     )]
     let pulses = count(by.pulses.abs().round() as i64, "pulse");
-    if by.kwh.abs() < 0.000_5 {
+    let (unit, amount) = (by.unit.symbol(), by.by.abs());
+    if amount < 0.000_5 {
         "as counted".to_owned()
-    } else if by.kwh > 0.0 {
-        format!(
-            "{:.3} kWh more than counted ({pulses} missed{percent})",
-            by.kwh
-        )
+    } else if by.by > 0.0 {
+        format!("{amount:.3} {unit} more than counted ({pulses} missed{percent})")
     } else {
-        format!(
-            "{:.3} kWh less than counted ({pulses} too many{percent})",
-            -by.kwh
-        )
+        format!("{amount:.3} {unit} less than counted ({pulses} too many{percent})")
     }
 }
 
@@ -53,11 +48,11 @@ pub(super) fn tell(
     by: Option<&Drift>,
     out: &mut dyn Write,
 ) -> Result<()> {
+    let (shown, unit) = (kept.shown, kept.worth.quantity.symbol());
     let Some((by, base)) = by.zip(base(earlier)) else {
         writeln!(
             out,
-            "✓ {name}: the register is {} kWh, and counted from here on",
-            kept.kwh
+            "✓ {name}: the register is {shown} {unit}, and counted from here on"
         )?;
         return Ok(());
     };
@@ -65,15 +60,14 @@ pub(super) fn tell(
     if by.is_rounding {
         writeln!(
             out,
-            "✓ {name}: {} kWh, as counted since {since}, to the last digit",
-            kept.kwh
+            "✓ {name}: {shown} {unit}, as counted since {since}, to the last digit"
         )?;
     } else {
         writeln!(
             out,
-            "• {name}: {} kWh on the meter, {:.3} kWh by the pulses since {since}: {}",
-            kept.kwh,
-            by.expected_kwh,
+            "• {name}: {shown} {unit} on the meter, {:.3} {} by the pulses since {since}: {}",
+            by.expected,
+            by.unit.symbol(),
             words(by)
         )?;
     }

@@ -5,10 +5,10 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::language::{Language, Word};
+use super::language::{Language, PageWord};
 use crate::answers::money::{Money, Position};
-use crate::answers::report::{Report, ReportMeter, ReportReading};
-use crate::model::Role;
+use crate::answers::reported::{PeriodReport, ReportMeter};
+use crate::model::{Quantity, Role};
 
 const STYLE: &str = "@page{size:A4;margin:18mm}*{box-sizing:border-box}body{font:10.5pt/1.4 system-ui,sans-serif;max-width:174mm;\
 margin:12mm auto;padding:0 4mm;color:#111;background:#fff}h1{font-size:17pt;margin:0 0 1mm}h2{font-size:12pt;margin:6mm 0 1mm}p{margin:1mm 0}\
@@ -18,12 +18,9 @@ thead th{border-bottom:.3mm solid #555;font-weight:600}tfoot td{border-top:.3mm 
 .small{font-size:9pt}.state{border-left:1.2mm solid #1a7f37;padding-left:3mm;break-inside:avoid}.state.bad{border-color:#b3261e}\
 ul{margin:1mm 0;padding-left:5mm}footer{margin-top:8mm;border-top:.2mm solid #999;padding-top:2mm}@media print{body{margin:0;padding:0;max-width:none}}";
 
-/// Stretches that are listed, the first ones: they are to fit on the page.
-const UNWATCHED_MAX: usize = 12;
-
 /// The whole file; times are of `zone`.
-pub(super) fn render(report: &Report, language: Language, zone: &TimeZone) -> String {
-    let page = Page {
+pub(super) fn render(report: &PeriodReport, language: Language, zone: &TimeZone) -> String {
+    let page = ReportPage {
         report,
         language,
         zone,
@@ -34,26 +31,24 @@ pub(super) fn render(report: &Report, language: Language, zone: &TimeZone) -> St
     out
 }
 
-struct Page<'a> {
-    report: &'a Report,
-    language: Language,
+pub(super) struct ReportPage<'a> {
+    pub(super) report: &'a PeriodReport,
+    pub(super) language: Language,
     zone: &'a TimeZone,
 }
 
-type Written = std::fmt::Result;
-
-impl Page<'_> {
-    fn word(&self, word: Word) -> &'static str {
+impl ReportPage<'_> {
+    pub(super) fn word(&self, word: PageWord) -> &'static str {
         self.language.word(word)
     }
 
-    fn write(&self, out: &mut String) -> Written {
+    fn write(&self, out: &mut String) -> std::fmt::Result {
         let report = self.report;
-        let (language, title) = (self.language, self.word(Word::Report));
+        let (language, title) = (self.language, self.word(PageWord::Report));
         let days = [&report.first_day, &report.last_day].map(|day| language.day(day));
         let days = match days {
             [first, last] if first == last => first,
-            [first, last] => format!("{first} {} {last}", self.word(Word::To)),
+            [first, last] => format!("{first} {} {last}", self.word(PageWord::To)),
         };
         writeln!(
             out,
@@ -75,7 +70,7 @@ impl Page<'_> {
             writeln!(
                 out,
                 "<p><strong>{}</strong></p>",
-                self.word(Word::Simulated)
+                self.word(PageWord::Simulated)
             )?;
         }
         self.meters(out)?;
@@ -89,18 +84,18 @@ impl Page<'_> {
         writeln!(
             out,
             "<footer class=\"muted small\"><p>{} {made}, PowerLogger {}. {}</p></footer>\n</body>\n</html>",
-            self.word(Word::Made),
+            self.word(PageWord::Made),
             env!("CARGO_PKG_VERSION"),
-            self.word(Word::Legal)
+            self.word(PageWord::Legal)
         )
     }
 
-    fn heading(&self, word: Word, out: &mut String) -> Written {
+    pub(super) fn heading(&self, word: PageWord, out: &mut String) -> std::fmt::Result {
         writeln!(out, "<h2>{}</h2>", self.word(word))
     }
 
     /// A row of headings: the first stands left, the others are of numbers.
-    fn head(&self, words: &[&str], out: &mut String) -> Written {
+    pub(super) fn head(&self, words: &[&str], out: &mut String) -> std::fmt::Result {
         write!(out, "<table>\n<thead><tr>")?;
         for (n, word) in words.iter().enumerate() {
             let class = if n > 0 { " class=\"n\"" } else { "" };
@@ -109,7 +104,7 @@ impl Page<'_> {
         writeln!(out, "</tr></thead>\n<tbody>")
     }
 
-    fn row(out: &mut String, cells: &[String]) -> Written {
+    pub(super) fn row(out: &mut String, cells: &[String]) -> std::fmt::Result {
         write!(out, "<tr>")?;
         for (n, cell) in cells.iter().enumerate() {
             let class = if n > 0 { " class=\"n\"" } else { "" };
@@ -119,7 +114,11 @@ impl Page<'_> {
     }
 
     fn kwh(&self, kwh: f64) -> String {
-        format!("{}\u{a0}kWh", self.language.number(kwh, 3))
+        self.amount(kwh, Quantity::KilowattHours)
+    }
+
+    pub(super) fn amount(&self, amount: f64, unit: Quantity) -> String {
+        format!("{}\u{a0}{}", self.language.number(amount, 3), unit.symbol())
     }
 
     fn kwh_of(&self, text: Option<&String>) -> String {
@@ -144,13 +143,13 @@ impl Page<'_> {
         format!("{number}\u{a0}{}", escape(sign))
     }
 
-    fn meters(&self, out: &mut String) -> Written {
-        self.heading(Word::Energy, out)?;
+    fn meters(&self, out: &mut String) -> std::fmt::Result {
+        self.heading(PageWord::Energy, out)?;
         let heads = [
-            self.word(Word::Meter),
-            self.word(Word::Pulses),
-            "imp/kWh",
-            "kWh",
+            self.word(PageWord::Meter),
+            self.word(PageWord::Pulses),
+            self.word(PageWord::PerUnit),
+            self.word(PageWord::Counted),
         ];
         self.head(&heads, out)?;
         for meter in &self.report.meters {
@@ -163,15 +162,15 @@ impl Page<'_> {
                 let _ = write!(
                     name,
                     "<br><span class=\"muted small\">{restored} {}</span>",
-                    self.word(Word::Restored)
+                    self.word(PageWord::Restored)
                 );
             }
-            let worth = meter.imp_per_kwh.map_or_else(dash, |imp| {
+            let worth = meter.pulses_per_unit.map_or_else(dash, |imp| {
                 trimmed(&self.language.number(imp, 3), self.language)
             });
             let kwh = meter
-                .kwh
-                .map_or_else(dash, |kwh| self.language.number(kwh, 3));
+                .amount
+                .map_or_else(dash, |sum| self.amount(sum, meter.unit));
             let pulses = self.language.number(meter.pulses as f64, 0);
             Self::row(out, &[name, pulses, worth, kwh])?;
         }
@@ -181,18 +180,23 @@ impl Page<'_> {
     /// What a meter is to the house, where its name does not say it.
     fn role(&self, meter: &ReportMeter) -> Option<&'static str> {
         let word = match meter.role {
-            "import" => Word::Import,
-            "export" => Word::FeedIn,
+            "import" => PageWord::Import,
+            "export" => PageWord::FeedIn,
             _ => return None,
         };
         let said = Role::of_name(&meter.meter).is_some() && self.language == Language::En;
         (!said).then(|| self.word(word))
     }
 
-    fn bill(&self, money: &Money, out: &mut String) -> Written {
-        self.heading(Word::Cost, out)?;
-        let heads =
-            [Word::What, Word::Quantity, Word::Price, Word::Amount].map(|word| self.word(word));
+    fn bill(&self, money: &Money, out: &mut String) -> std::fmt::Result {
+        self.heading(PageWord::Cost, out)?;
+        let heads = [
+            PageWord::What,
+            PageWord::Quantity,
+            PageWord::Price,
+            PageWord::Amount,
+        ]
+        .map(|word| self.word(word));
         self.head(&heads, out)?;
         for position in &self.report.positions {
             Self::row(out, &self.position(position, &money.currency))?;
@@ -201,13 +205,13 @@ impl Page<'_> {
         writeln!(
             out,
             "</tbody>\n<tfoot><tr><td colspan=\"3\">{}</td><td class=\"n\">{total}</td></tr></tfoot></table>",
-            self.word(Word::Total)
+            self.word(PageWord::Total)
         )?;
         if !money.complete {
             writeln!(
                 out,
                 "<p><strong>{}</strong></p>",
-                self.word(Word::NotPriced)
+                self.word(PageWord::NotPriced)
             )?;
         }
         Ok(())
@@ -219,31 +223,31 @@ impl Page<'_> {
         let kwh = self.kwh_of(position.kwh.as_ref());
         let named = |kind: &str| {
             self.word(if kind == "export" {
-                Word::FeedIn
+                PageWord::FeedIn
             } else {
-                Word::Import
+                PageWord::Import
             })
         };
         let name = position.name.as_deref().unwrap_or_default();
         match position.kind.as_str() {
             "standing" => {
                 let per = match position.per.as_deref() {
-                    Some("day") => Word::PerDay,
-                    Some("month") => Word::PerMonth,
-                    _ => Word::PerYear,
+                    Some("day") => PageWord::PerDay,
+                    Some("month") => PageWord::PerMonth,
+                    _ => PageWord::PerYear,
                 };
                 let days = self.language.number(position.days.unwrap_or(0) as f64, 0);
-                let quantity = format!("{days}\u{a0}{}", self.word(Word::Days));
+                let quantity = format!("{days}\u{a0}{}", self.word(PageWord::Days));
                 let price = format!("{price} {}", self.word(per));
                 [
-                    self.word(Word::Standing).to_owned(),
+                    self.word(PageWord::Standing).to_owned(),
                     quantity,
                     price,
                     amount,
                 ]
             }
             "unpriced" => [
-                format!("{}, {}", named(name), self.word(Word::Unpriced)),
+                format!("{}, {}", named(name), self.word(PageWord::Unpriced)),
                 kwh,
                 dash(),
                 dash(),
@@ -257,11 +261,11 @@ impl Page<'_> {
         }
     }
 
-    fn house(&self, out: &mut String) -> Written {
+    fn house(&self, out: &mut String) -> std::fmt::Result {
         let Some(house) = &self.report.house else {
             return Ok(());
         };
-        self.heading(Word::House, out)?;
+        self.heading(PageWord::House, out)?;
         writeln!(out, "<table>\n<tbody>")?;
         let kwh = |wh: Option<f64>| wh.map_or_else(dash, |wh| self.kwh((wh / 1_000.0).max(0.0)));
         let share = |share: Option<f64>| {
@@ -271,153 +275,29 @@ impl Page<'_> {
             })
         };
         for (word, value) in [
-            (Word::Used, kwh(house.house_wh)),
-            (Word::OwnUse, kwh(house.self_wh)),
-            (Word::OwnShare, share(house.self_rate)),
-            (Word::Autarky, share(house.autarky)),
+            (PageWord::Used, kwh(house.house_wh)),
+            (PageWord::OwnUse, kwh(house.self_wh)),
+            (PageWord::OwnShare, share(house.self_rate)),
+            (PageWord::Autarky, share(house.autarky)),
         ] {
             Self::row(out, &[self.word(word).to_owned(), value])?;
         }
         writeln!(out, "</tbody></table>")
     }
 
-    fn registers(&self, out: &mut String) -> Written {
-        let known = self
-            .report
-            .meters
-            .iter()
-            .filter_map(|meter| Some((meter, meter.register?)));
-        let known: Vec<_> = known.collect();
-        if known.is_empty() {
-            return Ok(());
-        }
-        self.heading(Word::Register, out)?;
-        let heads =
-            [Word::Meter, Word::AtBegin, Word::AtEnd, Word::Difference].map(|word| self.word(word));
-        self.head(&heads, out)?;
-        for (meter, register) in known {
-            let numbers = [
-                register.begin_kwh,
-                register.end_kwh,
-                register.end_kwh - register.begin_kwh,
-            ];
-            let [begin, end, difference] = numbers.map(|kwh| self.kwh(kwh));
-            Self::row(out, &[escape(&meter.meter), begin, end, difference])?;
-            for reading in &meter.readings {
-                let text = self.reading(reading);
-                writeln!(
-                    out,
-                    "<tr><td colspan=\"4\" class=\"muted small\">{text}</td></tr>"
-                )?;
-            }
-        }
-        writeln!(out, "</tbody></table>")
-    }
-
-    fn reading(&self, reading: &ReportReading) -> String {
-        let (at, kwh) = (self.at(&reading.at), self.kwh(reading.kwh));
-        let drift = reading.drift_kwh.map_or_else(
-            || self.word(Word::FirstReading).to_owned(),
-            |drift| format!("{} {}", self.kwh(drift), self.word(Word::Drift)),
-        );
-        format!("{} {at}: {kwh}, {drift}", self.word(Word::Read))
-    }
-
-    fn statement(&self, out: &mut String) -> Written {
-        let report = self.report;
-        self.heading(Word::Completeness, out)?;
-        let (class, word) = match report.complete {
-            true => ("state", Word::Complete),
-            false => ("state bad", Word::NotComplete),
-        };
-        writeln!(
-            out,
-            "<div class=\"{class}\"><p><strong>{}</strong></p>",
-            self.word(word)
-        )?;
-        let items = self.missing();
-        if !items.is_empty() {
-            let items: Vec<String> = items
-                .iter()
-                .map(|item| format!("<li>{item}</li>"))
-                .collect();
-            writeln!(out, "<ul>{}</ul>", items.join(""))?;
-        }
-        let restored: i64 = report.meters.iter().map(|meter| meter.restored).sum();
-        if restored > 0 {
-            let restored = self.language.number(restored as f64, 0);
-            writeln!(out, "<p>{restored} {}</p>", self.word(Word::RestoredNote))?;
-        }
-        if report.goes_on {
-            writeln!(
-                out,
-                "<p>{} {}.</p>",
-                self.word(Word::GoesOn),
-                self.at(&report.made_at)
-            )?;
-        }
-        writeln!(out, "</div>")
-    }
-
-    /// What is missing.
-    fn missing(&self) -> Vec<String> {
-        let report = self.report;
-        let mut items = Vec::new();
-        if let Some(since) = &report.counting_since {
-            items.push(format!(
-                "{} {}",
-                self.word(Word::Began),
-                self.language.day(since)
-            ));
-        }
-        for stretch in report.unwatched.iter().take(UNWATCHED_MAX) {
-            let at = |at_s: Option<i64>| self.at_s(at_s.unwrap_or(0));
-            items.push(format!(
-                "{}: {}, {} {} {}",
-                escape(&stretch.meter),
-                self.word(Word::NotWatched),
-                at(stretch.from_s),
-                self.word(Word::To),
-                at(stretch.until_s)
-            ));
-        }
-        if let Some(more) = report
-            .unwatched
-            .len()
-            .checked_sub(UNWATCHED_MAX)
-            .filter(|more| *more > 0)
-        {
-            items.push(format!("{more} {}", self.word(Word::More)));
-        }
-        for loss in &report.losses {
-            let at_most = if loss.is_at_most {
-                format!("{} ", self.word(Word::AtMost))
-            } else {
-                String::new()
-            };
-            let pulses = self.language.number(loss.entry.loss.pulses as f64, 0);
-            items.push(format!(
-                "{}: {at_most}{pulses} {}",
-                escape(&loss.entry.meter),
-                self.word(Word::Lost)
-            ));
-        }
-        items
-    }
-
-    fn at_s(&self, at_s: i64) -> String {
+    pub(super) fn at_s(&self, at_s: i64) -> String {
         Timestamp::from_second(at_s)
             .map_or_else(|_| at_s.to_string(), |at| self.language.at(at, self.zone))
     }
 
     /// An instant of the report.
-    fn at(&self, text: &str) -> String {
+    pub(super) fn at(&self, text: &str) -> String {
         text.parse()
             .map_or_else(|_| escape(text), |at| self.language.at(at, self.zone))
     }
 }
 
-fn dash() -> String {
+pub(super) fn dash() -> String {
     "\u{2013}".to_owned()
 }
 
@@ -433,7 +313,7 @@ fn trimmed(number: &str, language: Language) -> String {
     }
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
         match c {

@@ -18,7 +18,7 @@ pub(super) enum Language {
 
 /// A text of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Word {
+pub(super) enum PageWord {
     /// The title.
     Report,
     /// From a day to another.
@@ -29,6 +29,10 @@ pub(super) enum Word {
     Meter,
     /// A column.
     Pulses,
+    /// A column.
+    PerUnit,
+    /// A column.
+    Counted,
     /// A note to a meter.
     Restored,
     /// A table of money.
@@ -95,6 +99,10 @@ pub(super) enum Word {
     Began,
     /// A stretch.
     NotWatched,
+    /// There is nothing.
+    NothingCounted,
+    /// For how long a meter was not there.
+    NotCounted,
     /// More of them.
     More,
     /// Pulses.
@@ -123,11 +131,12 @@ impl Language {
     }
 
     /// A text of the page.
-    pub(super) fn word(self, word: Word) -> &'static str {
-        let (english, german) = both(word);
-        match self {
-            Language::En => english,
-            Language::De => german,
+    pub(super) fn word(self, word: PageWord) -> &'static str {
+        let found = WORDS.iter().find(|(known, ..)| *known == word);
+        match (found, self) {
+            (Some((_, english, _)), Language::En) => english,
+            (Some((.., german)), Language::De) => german,
+            (None, _) => "",
         }
     }
 
@@ -170,81 +179,115 @@ impl Language {
     }
 }
 
-/// English and German.
-fn both(word: Word) -> (&'static str, &'static str) {
-    match word {
-        Word::Report => ("Energy report", "Energiebericht"),
-        Word::To => ("to", "bis"),
-        Word::Energy => ("Energy", "Energie"),
-        Word::Meter => ("Meter", "Zähler"),
-        Word::Pulses => ("Pulses", "Impulse"),
-        Word::Restored => ("of it restored by number", "davon nach Zahl ergänzt"),
-        Word::Cost => ("Cost", "Kosten"),
-        Word::What => ("Position", "Position"),
-        Word::Quantity => ("Quantity", "Menge"),
-        Word::Price => ("Price", "Preis"),
-        Word::Amount => ("Amount", "Betrag"),
-        Word::Import => ("Import", "Bezug"),
-        Word::FeedIn => ("Feed-in", "Einspeisung"),
-        Word::Standing => ("Standing charge", "Grundpreis"),
-        Word::Unpriced => ("without a price", "ohne Preis"),
-        Word::Total => ("Total", "Summe"),
-        Word::NotPriced => (
-            "Energy without a price is not in the total.",
-            "Energie ohne Preis ist in der Summe nicht enthalten.",
-        ),
-        Word::Days => ("days", "Tage"),
-        Word::PerDay => ("a day", "je Tag"),
-        Word::PerMonth => ("a month", "je Monat"),
-        Word::PerYear => ("a year", "je Jahr"),
-        Word::House => ("House", "Haus"),
-        Word::Used => ("Used in the house", "Verbrauch im Haus"),
-        Word::OwnUse => ("Of it own generation", "davon selbst erzeugt"),
-        Word::OwnShare => (
-            "Share of the generation that was used",
-            "Eigenverbrauchsquote",
-        ),
-        Word::Autarky => ("Autarky", "Autarkiegrad"),
-        Word::Register => ("Meter registers", "Zählerstände"),
-        Word::AtBegin => ("At the begin", "Am Anfang"),
-        Word::AtEnd => ("At the end", "Am Ende"),
-        Word::Difference => ("Difference", "Differenz"),
-        Word::Read => ("read", "abgelesen"),
-        Word::Drift => ("off what was counted", "Abweichung von der Zählung"),
-        Word::FirstReading => ("first reading", "erste Ablesung"),
-        Word::Completeness => ("Completeness", "Vollständigkeit"),
-        Word::Complete => (
-            "Complete: the lines of the meters were watched all the time, and no pulse was lost.",
-            "Vollständig: die Leitungen der Zähler wurden durchgehend beobachtet, und kein Impuls ging verloren.",
-        ),
-        Word::NotComplete => (
-            "Not complete: more may have flowed than is reported.",
-            "Nicht vollständig: es kann mehr geflossen sein, als hier steht.",
-        ),
-        Word::Began => ("Counting began on", "Die Zählung begann am"),
-        Word::NotWatched => ("not watched", "nicht beobachtet"),
-        Word::More => ("times more", "weitere Male"),
-        Word::Lost => ("pulses lost", "Impulse verloren"),
-        Word::AtMost => ("at most", "höchstens"),
-        Word::RestoredNote => (
-            "pulses were restored by number: they are counted, their times are estimated.",
-            "Impulse wurden nach Zahl ergänzt: sie sind gezählt, ihre Zeiten geschätzt.",
-        ),
-        Word::GoesOn => (
-            "The period goes on: this is what was counted until",
-            "Der Zeitraum dauert an: gezählt bis",
-        ),
-        Word::Simulated => (
-            "SIMULATED: the pulses are made up.",
-            "SIMULIERT: die Impulse sind erfunden.",
-        ),
-        Word::Made => ("Made on", "Erstellt am"),
-        Word::Legal => (
-            "Counted from the pulses of the meters; the faces of the meters hold.",
-            "Aus den Impulsen der Zähler gezählt; maßgeblich sind die Zähler selbst.",
-        ),
-    }
-}
+/// Each in English and in German.
+const WORDS: &[(PageWord, &str, &str)] = &[
+    (PageWord::Report, "Energy report", "Energiebericht"),
+    (PageWord::To, "to", "bis"),
+    (PageWord::Energy, "Energy", "Energie"),
+    (PageWord::Meter, "Meter", "Zähler"),
+    (PageWord::Pulses, "Pulses", "Impulse"),
+    (PageWord::PerUnit, "Pulses a unit", "Impulse je Einheit"),
+    (PageWord::Counted, "Counted", "Gezählt"),
+    (
+        PageWord::Restored,
+        "of it restored by number",
+        "davon nach Zahl ergänzt",
+    ),
+    (PageWord::Cost, "Cost", "Kosten"),
+    (PageWord::What, "Position", "Position"),
+    (PageWord::Quantity, "Quantity", "Menge"),
+    (PageWord::Price, "Price", "Preis"),
+    (PageWord::Amount, "Amount", "Betrag"),
+    (PageWord::Import, "Import", "Bezug"),
+    (PageWord::FeedIn, "Feed-in", "Einspeisung"),
+    (PageWord::Standing, "Standing charge", "Grundpreis"),
+    (PageWord::Unpriced, "without a price", "ohne Preis"),
+    (PageWord::Total, "Total", "Summe"),
+    (
+        PageWord::NotPriced,
+        "Energy without a price is not in the total.",
+        "Energie ohne Preis ist in der Summe nicht enthalten.",
+    ),
+    (PageWord::Days, "days", "Tage"),
+    (PageWord::PerDay, "a day", "je Tag"),
+    (PageWord::PerMonth, "a month", "je Monat"),
+    (PageWord::PerYear, "a year", "je Jahr"),
+    (PageWord::House, "House", "Haus"),
+    (PageWord::Used, "Used in the house", "Verbrauch im Haus"),
+    (
+        PageWord::OwnUse,
+        "Of it own generation",
+        "davon selbst erzeugt",
+    ),
+    (
+        PageWord::OwnShare,
+        "Share of the generation that was used",
+        "Eigenverbrauchsquote",
+    ),
+    (PageWord::Autarky, "Autarky", "Autarkiegrad"),
+    (PageWord::Register, "Meter registers", "Zählerstände"),
+    (PageWord::AtBegin, "At the begin", "Am Anfang"),
+    (PageWord::AtEnd, "At the end", "Am Ende"),
+    (PageWord::Difference, "Difference", "Differenz"),
+    (PageWord::Read, "read", "abgelesen"),
+    (
+        PageWord::Drift,
+        "off what was counted",
+        "Abweichung von der Zählung",
+    ),
+    (PageWord::FirstReading, "first reading", "erste Ablesung"),
+    (PageWord::Completeness, "Completeness", "Vollständigkeit"),
+    (
+        PageWord::Complete,
+        "Complete: the lines of the meters were watched all the time, and no pulse was lost.",
+        "Vollständig: die Leitungen der Zähler wurden durchgehend beobachtet, und kein Impuls ging verloren.",
+    ),
+    (
+        PageWord::NotComplete,
+        "Not complete: more may have flowed than is reported.",
+        "Nicht vollständig: es kann mehr geflossen sein, als hier steht.",
+    ),
+    (
+        PageWord::Began,
+        "Counting began on",
+        "Die Zählung begann am",
+    ),
+    (PageWord::NotWatched, "not watched", "nicht beobachtet"),
+    (
+        PageWord::NothingCounted,
+        "Nothing was counted.",
+        "Nichts wurde gezählt.",
+    ),
+    (
+        PageWord::NotCounted,
+        "not counted for",
+        "nicht gezählt für die Dauer von",
+    ),
+    (PageWord::More, "times more", "weitere Male"),
+    (PageWord::Lost, "pulses lost", "Impulse verloren"),
+    (PageWord::AtMost, "at most", "höchstens"),
+    (
+        PageWord::RestoredNote,
+        "pulses were restored by number: they are counted, their times are estimated.",
+        "Impulse wurden nach Zahl ergänzt: sie sind gezählt, ihre Zeiten geschätzt.",
+    ),
+    (
+        PageWord::GoesOn,
+        "The period goes on: this is what was counted until",
+        "Der Zeitraum dauert an: gezählt bis",
+    ),
+    (
+        PageWord::Simulated,
+        "SIMULATED: the pulses are made up.",
+        "SIMULIERT: die Impulse sind erfunden.",
+    ),
+    (PageWord::Made, "Made on", "Erstellt am"),
+    (
+        PageWord::Legal,
+        "Counted from the pulses of the meters; the faces of the meters hold.",
+        "Aus den Impulsen der Zähler gezählt; maßgeblich sind die Zähler selbst.",
+    ),
+];
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! `powerlogger report`: what a period came to, as text, JSON, CSV, or a page of A4 that can be handed on.
 
 mod html;
+mod html_statement;
 mod language;
 mod period;
 mod text;
@@ -14,7 +15,8 @@ use jiff::civil::Date;
 
 use super::new_file::NewFile;
 use super::simulated::NOTE;
-use crate::answers::report::{Report, ReportOf};
+use crate::answers::report::ReportOf;
+use crate::answers::reported::PeriodReport;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
 use crate::energy::periods::Calendar;
@@ -84,11 +86,18 @@ pub fn report(args: &ReportArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
     let mut reader = Reader::open(dir)?;
     let now_ns = now_ns(&reader)?;
     let today = calendar.date_at(now_ns.s());
+    let days = days(args, today)?;
+    if days.0 > today {
+        bail!(
+            "the period begins on {}, and today is {today}: nothing of it has passed",
+            days.0
+        );
+    }
     let report = ReportOf {
         settings,
         calendar: &calendar,
         daemon: Daemon::from(holder(dir)),
-        days: days(args, today)?,
+        days,
         now_ns,
         meter: meter.as_deref(),
     };
@@ -128,7 +137,7 @@ fn known(name: &str, loaded: &Loaded) -> Result<String> {
     Ok(name)
 }
 
-fn print(report: &Report, out: &mut dyn Write) -> Result<()> {
+fn print(report: &PeriodReport, out: &mut dyn Write) -> Result<()> {
     if report.simulated {
         writeln!(out, "{NOTE}")?;
     }

@@ -3,17 +3,17 @@
 use std::fmt::Write;
 
 use crate::answers::money::Position;
-use crate::answers::report::{Report, ReportMeter};
+use crate::answers::reported::{PeriodReport, ReportMeter};
 use crate::cli::numbers::{count, grouped, grouped_to};
 use crate::cli::table::{Column, Table};
 use crate::cli::time;
-use crate::model::{NS_PER_S, WallNs};
+use crate::model::{NS_PER_S, Quantity, WallNs};
 
 /// Stretches that are printed, the first ones.
 const UNWATCHED_MAX: usize = 20;
 
 /// All lines.
-pub(super) fn lines(report: &Report) -> Vec<String> {
+pub(super) fn lines(report: &PeriodReport) -> Vec<String> {
     let mut lines = vec![heading(report)];
     for part in [
         meters(report),
@@ -31,7 +31,7 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
     lines
 }
 
-fn heading(report: &Report) -> String {
+fn heading(report: &PeriodReport) -> String {
     let site = report
         .site
         .as_ref()
@@ -43,28 +43,34 @@ fn heading(report: &Report) -> String {
     )
 }
 
-fn meters(report: &Report) -> Vec<String> {
+fn meters(report: &PeriodReport) -> Vec<String> {
     let mut table = Table::new(
         "",
         &[Column::Left(16), Column::Right(12), Column::Right(14)],
     );
     for meter in &report.meters {
-        let kwh = meter.kwh.map_or_else(|| "-".to_owned(), kwh);
+        let counted = meter
+            .amount
+            .map_or_else(|| "-".to_owned(), |sum| amount(sum, meter.unit));
         let pulses = count(meter.pulses, "pulse");
         let restored = match meter.restored {
             0 => String::new(),
             restored => format!("  of it {} restored by number", grouped(restored)),
         };
-        table.row(&[&meter.meter, &kwh, &pulses], restored);
+        table.row(&[&meter.meter, &counted, &pulses], restored);
     }
     table.lines()
 }
 
 fn kwh(kwh: f64) -> String {
-    format!("{} kWh", grouped_to(kwh, 3))
+    amount(kwh, Quantity::KilowattHours)
 }
 
-fn bill(report: &Report) -> Vec<String> {
+fn amount(amount: f64, unit: Quantity) -> String {
+    format!("{} {}", grouped_to(amount, 3), unit.symbol())
+}
+
+fn bill(report: &PeriodReport) -> Vec<String> {
     let Some(money) = &report.money else {
         return Vec::new();
     };
@@ -129,7 +135,7 @@ fn cells(position: &Position) -> [String; 3] {
     }
 }
 
-fn house(report: &Report) -> Vec<String> {
+fn house(report: &PeriodReport) -> Vec<String> {
     let Some(house) = &report.house else {
         return Vec::new();
     };
@@ -153,7 +159,7 @@ fn house(report: &Report) -> Vec<String> {
     table.lines()
 }
 
-fn registers(report: &Report) -> Vec<String> {
+fn registers(report: &PeriodReport) -> Vec<String> {
     let columns = [Column::Left(16), Column::Right(18), Column::Right(18)];
     let mut table = Table::new("", &columns);
     let known: Vec<&ReportMeter> = report
@@ -173,20 +179,23 @@ fn registers(report: &Report) -> Vec<String> {
         table.row(
             &[
                 &meter.meter,
-                &kwh(register.begin_kwh),
-                &kwh(register.end_kwh),
+                &amount(register.begin, register.unit),
+                &amount(register.end, register.unit),
             ],
             "",
         );
         for reading in &meter.readings {
-            let drift = reading.drift_kwh.map_or_else(
+            let drift = reading.drift.map_or_else(
                 || "the first reading".to_owned(),
-                |drift| format!("{} kWh off what was counted", signed(drift)),
+                |drift| {
+                    let unit = reading.unit.symbol();
+                    format!("{} {unit} off what was counted", signed(drift))
+                },
             );
             table.text(format!(
                 "  read {}: {}, {drift}",
                 local(&reading.at),
-                kwh(reading.kwh)
+                amount(reading.shown, reading.unit)
             ));
         }
     }
@@ -214,7 +223,7 @@ fn local(at: &str) -> String {
 }
 
 /// Whether anything is missing.
-fn statement(report: &Report) -> Vec<String> {
+fn statement(report: &PeriodReport) -> Vec<String> {
     let mut lines = Vec::new();
     if report.complete {
         lines.push(
@@ -246,6 +255,10 @@ fn statement(report: &Report) -> Vec<String> {
     {
         lines.push(format!("  and {more} times more (--json shows all)"));
     }
+    for meter in report.meters.iter().filter(|meter| meter.uncounted_s > 0) {
+        let length = time::span(meter.uncounted_s.saturating_mul(NS_PER_S));
+        lines.push(format!("  {} was not counted for {length}", meter.meter));
+    }
     for loss in &report.losses {
         let at_most = if loss.is_at_most { "at most " } else { "" };
         let pulses = count(i128::from(loss.entry.loss.pulses), "pulse");
@@ -253,6 +266,9 @@ fn statement(report: &Report) -> Vec<String> {
             "  {}: {at_most}{pulses} lost ({})",
             loss.entry.meter, loss.entry.loss.cause
         ));
+    }
+    if !report.complete && lines.len() == 1 {
+        lines.push("  nothing was counted".to_owned());
     }
     let restored: i64 = report.meters.iter().map(|meter| meter.restored).sum();
     if restored > 0 {
@@ -271,10 +287,11 @@ fn statement(report: &Report) -> Vec<String> {
 }
 
 /// A row a meter, a position, and what is derived.
-pub(super) fn csv(report: &Report) -> String {
-    let mut out = String::from("first day,last day,item,name,pulses,kWh,price,amount,currency\r\n");
+pub(super) fn csv(report: &PeriodReport) -> String {
+    let mut out =
+        String::from("first day,last day,item,name,pulses,quantity,unit,price,amount,currency\r\n");
     let currency = report.money.as_ref().map_or("", |money| &money.currency);
-    let mut row = |cells: [&str; 6], with_currency: bool| {
+    let mut row = |cells: [&str; 7], with_currency: bool| {
         let currency = if with_currency { currency } else { "" };
         let days = [report.first_day.as_str(), &report.last_day];
         let cells = days.into_iter().chain(cells).chain([currency]);
@@ -283,38 +300,38 @@ pub(super) fn csv(report: &Report) -> String {
         let _ = write!(out, "{}\r\n", cells.join(","));
     };
     for meter in &report.meters {
-        let kwh = meter.kwh.map_or_else(String::new, plain);
-        row(
-            [
-                "meter",
-                &meter.meter,
-                &meter.pulses.to_string(),
-                &kwh,
-                "",
-                "",
-            ],
-            false,
+        let (sum, unit) = (
+            meter.amount.map_or_else(String::new, plain),
+            meter.unit.as_str(),
         );
+        let pulses = meter.pulses.to_string();
+        row(["meter", &meter.meter, &pulses, &sum, unit, "", ""], false);
     }
+    let kwh_of = |is_known: bool| if is_known { "kWh" } else { "" };
     for position in &report.positions {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let (name, kwh) = (text(&position.name), text(&position.kwh));
         let (price, amount) = (text(&position.price), text(&position.amount));
-        row([&position.kind, &name, "", &kwh, &price, &amount], true);
+        let unit = kwh_of(position.kwh.is_some());
+        row(
+            [&position.kind, &name, "", &kwh, unit, &price, &amount],
+            true,
+        );
     }
     if let Some(money) = &report.money {
         let total = money.total.clone().unwrap_or_default();
-        row(["total", "", "", "", "", &total], true);
+        row(["total", "", "", "", "", "", &total], true);
     }
     if let Some(house_wh) = report.house.and_then(|house| house.house_wh) {
-        row(["house", "", "", &plain(house_wh / 1_000.0), "", ""], false);
+        let kwh = plain(house_wh / 1_000.0);
+        row(["house", "", "", &kwh, "kWh", "", ""], false);
     }
     out
 }
 
-/// Kilowatt-hours to the milliwatt-hour, without zeros at the end.
-fn plain(kwh: f64) -> String {
-    let text = format!("{kwh:.6}");
+/// A quantity to six digits behind the point, without zeros at the end.
+fn plain(amount: f64) -> String {
+    let text = format!("{amount:.6}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 

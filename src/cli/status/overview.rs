@@ -13,7 +13,7 @@ use crate::cli::time;
 use crate::config::Loaded;
 use crate::energy::periods::Calendar;
 use crate::journal::{Grain, JournalError, Reader};
-use crate::model::{View, WallNs};
+use crate::model::{NS_PER_S, Quantity, View, WallNs};
 use crate::status::Status;
 
 /// How far back [`last_hour`] goes, in windows of a minute.
@@ -54,7 +54,7 @@ fn last_known_ns(reader: &Reader, status: &Status) -> Result<WallNs, JournalErro
     Ok(pulses.chain(watched).max().unwrap_or(status.at_ns))
 }
 
-/// Mean power of each minute of the last hour, by meter, in watts; None: not watched. Empty: what a pulse is worth is not
+/// Mean power or flow of each minute of the last hour, by meter, in the unit of its rate; None: not watched. Empty: what a pulse is worth is not
 /// known.
 pub(super) fn last_hour(
     loaded: &Loaded,
@@ -69,15 +69,15 @@ pub(super) fn last_hour(
     let of_meter = |meter: &MeterOverview| {
         let mut parts = counted.iter();
         let parts = parts.find(|counted| counted.meter == meter.meter);
-        let (parts, imp_per_kwh) = parts.zip(meter.imp_per_kwh)?;
+        let (parts, worth) = parts.zip(meter.worth)?;
         let windows = starts_s.iter().zip(&parts.pulses).zip(&parts.watched_s);
-        let watts = windows.map(|((start_s, pulses), watched_s)| {
+        let rates = windows.map(|((start_s, pulses), watched_s)| {
             // What was watched last is saved now and then.
             let is_known = *pulses > 0 || *watched_s > 0 || *start_s >= parts.watched_until_s;
-            is_known.then(|| *pulses as f64 * 3.6e6 / (imp_per_kwh * width_s as f64))
+            is_known.then(|| worth.rate(*pulses as f64, (width_s * NS_PER_S) as f64))
         });
         let minutes = usize::try_from(MINUTES).unwrap_or(0);
-        Some(watts.take(minutes).collect())
+        Some(rates.take(minutes).collect())
     };
     let meters = overview.meters.iter();
     Ok(meters
@@ -89,7 +89,8 @@ pub(super) fn last_hour(
 pub(super) fn table(overview: &Overview, status: &Status, glyphs: Glyphs) -> Vec<String> {
     let register = |name: &str| {
         let mut meters = status.meters.iter();
-        meters.find(|meter| meter.name == name)?.register_kwh
+        let meter = meters.find(|meter| meter.name == name)?;
+        meter.register.zip(meter.register_unit)
     };
     let has_registers = overview
         .meters
@@ -114,11 +115,12 @@ pub(super) fn table(overview: &Overview, status: &Status, glyphs: Glyphs) -> Vec
     row(&head.map(str::to_owned));
     for meter in &overview.meters {
         let register = register(&meter.meter);
-        let register = register.map_or(glyphs.unknown().to_owned(), |kwh| {
-            format!("{} kWh", grouped_to(kwh, 3))
+        let register = register.map_or(glyphs.unknown().to_owned(), |(shown, unit)| {
+            format!("{} {}", grouped_to(shown, 3), unit.symbol())
         });
-        let [today, yesterday, month] = meter.counted.each().map(|energy| counted(*energy, glyphs));
-        let power = power(meter.power_w, meter.is_bound, glyphs);
+        let amounts = meter.counted.each();
+        let [today, yesterday, month] = amounts.map(|of| counted(*of, meter.unit, glyphs));
+        let power = rate(meter.unit, meter.rate, meter.is_bound, glyphs);
         row(&[
             meter.meter.clone(),
             power,
@@ -227,8 +229,8 @@ fn percent(share: f64) -> String {
 /// The same in one line, for a file or a pipe: the time, and all else.
 pub(super) fn line(overview: &Overview, glyphs: Glyphs) -> (String, String) {
     let meters = overview.meters.iter().map(|meter| {
-        let power = power(meter.power_w, meter.is_bound, glyphs);
-        let today = counted(meter.counted.today, glyphs);
+        let power = rate(meter.unit, meter.rate, meter.is_bound, glyphs);
+        let today = counted(meter.counted.today, meter.unit, glyphs);
         format!("{} {power}, {today} today", meter.meter)
     });
     let house = overview.house.iter();
@@ -238,8 +240,13 @@ pub(super) fn line(overview: &Overview, glyphs: Glyphs) -> (String, String) {
 }
 
 /// A power in watts.
-pub(super) fn power(power_w: Option<f64>, is_bound: bool, glyphs: Glyphs) -> String {
-    let Some(power_w) = power_w else {
+fn power(power_w: Option<f64>, is_bound: bool, glyphs: Glyphs) -> String {
+    rate(Quantity::KilowattHours, power_w, is_bound, glyphs)
+}
+
+/// A power in watts, or a flow in the meter's unit an hour.
+pub(super) fn rate(unit: Quantity, rate: Option<f64>, is_bound: bool, glyphs: Glyphs) -> String {
+    let Some(rate) = rate else {
         return glyphs.unknown().to_owned();
     };
     let at_most = if is_bound {
@@ -247,10 +254,12 @@ pub(super) fn power(power_w: Option<f64>, is_bound: bool, glyphs: Glyphs) -> Str
     } else {
         String::new()
     };
-    format!("{at_most}{} W", grouped_to(power_w.max(0.0), 0))
+    let decimals = if unit == Quantity::CubicMetres { 3 } else { 0 };
+    let number = grouped_to(rate.max(0.0), decimals);
+    format!("{at_most}{number} {}", unit.rate_unit())
 }
 
-fn counted(energy: MeterEnergy, glyphs: Glyphs) -> String {
+fn counted(energy: MeterEnergy, unit: Quantity, glyphs: Glyphs) -> String {
     let Some(pulses) = energy.pulses else {
         return glyphs.unknown().to_owned();
     };
@@ -259,8 +268,14 @@ fn counted(energy: MeterEnergy, glyphs: Glyphs) -> String {
     } else {
         format!("{} ", glyphs.at_least())
     };
-    let energy = energy.energy_wh.map_or_else(|| count(pulses, "pulse"), kwh);
-    format!("{at_least}{energy}")
+    let amount = energy.amount.filter(|_| !unit.is_electric());
+    let amount = amount.map(|amount| {
+        let decimals = if unit == Quantity::CubicMetres { 2 } else { 0 };
+        format!("{} {}", grouped_to(amount, decimals), unit.symbol())
+    });
+    let amount = amount.or_else(|| energy.energy_wh.map(kwh));
+    let amount = amount.unwrap_or_else(|| count(pulses, "pulse"));
+    format!("{at_least}{amount}")
 }
 
 fn kwh(wh: f64) -> String {

@@ -13,7 +13,7 @@ use crate::cli::paint::{Glyphs, Paint};
 use crate::clock::{Clock, SystemClock};
 use crate::config::in_use::{self, notices};
 use crate::config::{Influx, Loaded, destination_name};
-use crate::journal::{Holder, JournalError, Reader, Refusal, holder, is_read_only};
+use crate::journal::{Holder, Reader, holder, is_read_only};
 use crate::status::{Status, StatusOf};
 
 /// All that there is to show, at one moment.
@@ -131,8 +131,7 @@ fn from_journal(loaded: &Loaded) -> Result<(StatusAnswer, Holder)> {
         status.notices = notices(loaded, Some(&noted).filter(|_| running));
         Ok(status)
     });
-    let status = taken.map_err(|failed| explained(failed, dir))?;
-    Ok((StatusAnswer::of(status, dir)?, holder))
+    Ok((StatusAnswer::of(taken?, dir)?, holder))
 }
 
 /// Whether the daemon runs, as far as that was seen, and counts.
@@ -152,17 +151,4 @@ fn state(holder: Holder, unread: usize, meters: usize, dir: &Path) -> String {
         Holder::Free => "not running",
     };
     state.to_owned()
-}
-
-/// Why the journal cannot be read, with what to do about it.
-fn explained(failed: JournalError, dir: &Path) -> anyhow::Error {
-    let Refusal { kind, remedy } = Refusal::of(&failed, dir);
-    if matches!(kind, "missing" | "newer_schema") {
-        return failed.into();
-    }
-    anyhow::Error::from(failed).context(format!(
-        "the journal in {} cannot be read ({kind}): {remedy}. A daemon that runs counts on in memory: \
-         `systemctl status powerlogger`",
-        dir.display()
-    ))
 }

@@ -222,9 +222,10 @@ fn add_meter(meter: &MeterStatus, now_ns: WallNs, paint: Paint, table: &mut Tabl
         None if meter.pulses > 0 => "last one's time not known yet".to_owned(),
         None => "none yet".to_owned(),
     };
-    let register = meter
-        .register_kwh
-        .map_or(String::new(), |kwh| format!("{kwh:.3} kWh, "));
+    let register = meter.register.zip(meter.register_unit);
+    let register = register.map_or(String::new(), |(shown, unit)| {
+        format!("{shown:.3} {}, ", unit.symbol())
+    });
     let pulses = count(meter.pulses, "pulse");
     let former = if meter.is_configured {
         ""

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::overview::{self, last_hour, power};
+use super::overview::{self, last_hour, rate};
 use super::seen::{StatusNow, see};
 use super::spark::spark;
 use super::trust;
@@ -275,7 +275,7 @@ impl Shown {
             let most = minutes.iter().flatten().copied().reduce(f64::max);
             has_some |= most.is_some();
             let most = most.map_or(String::new(), |most| {
-                format!("up to {}", power(Some(most), false, glyphs))
+                format!("up to {}", rate(meter.unit, Some(most), false, glyphs))
             });
             bars.row(&[&meter.meter, &spark(minutes, width, glyphs)], most);
         }

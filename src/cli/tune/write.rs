@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::cli::new_file::NewFile;
+use crate::config::content;
 use crate::config::edit::{NewText, NewValue, with_meter_keys};
 use crate::config::{Loaded, TOML_FILE};
 use crate::text::diff::{DiffLine, diff};
@@ -71,7 +72,7 @@ pub(super) fn write(
 
 /// What is in the file; nothing where there is none.
 fn read(path: &Path) -> Result<String> {
-    match std::fs::read_to_string(path) {
+    match content::text(path) {
         Ok(text) => Ok(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),

@@ -1,11 +1,10 @@
 //! The lock of the journal's directory: one writer at a time, and whether there is one.
 
 use std::fs::File;
-use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
 use rustix::io::Errno;
 
 use crate::journal::JournalError;
@@ -71,13 +70,16 @@ fn lock_pausing(dir: &Path, mut pause: impl FnMut()) -> Result<Lock, JournalErro
 
 /// Who has the journal in `dir` open for writing.
 pub fn holder(dir: &Path) -> Holder {
-    match File::open(dir.join(FILE_NAME)) {
+    // Whatever lies there in its place is not waited for.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY;
+    match openat(CWD, dir.join(FILE_NAME), flags, Mode::empty()) {
         Ok(file) => match flock(&file, FlockOperation::NonBlockingLockShared) {
             Ok(()) => Holder::Free,
             Err(Errno::WOULDBLOCK) => Holder::InUse,
             Err(_) => Holder::Unknown,
         },
-        Err(failed) if failed.kind() == ErrorKind::NotFound => Holder::Free,
+        Err(Errno::NOENT) => Holder::Free,
         Err(_) => Holder::Unknown,
     }
 }
@@ -133,5 +135,14 @@ mod tests {
         let file = dir.path().join("file");
         std::fs::write(&file, "no directory").unwrap();
         assert_eq!(holder(&file), Holder::Unknown);
+    }
+
+    #[test]
+    fn what_lies_in_the_locks_place_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join(FILE_NAME);
+        let mode = Mode::RUSR | Mode::WUSR;
+        rustix::fs::mknodat(CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        assert_ne!(holder(dir.path()), Holder::InUse);
     }
 }

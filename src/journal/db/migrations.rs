@@ -129,6 +129,11 @@ pub(in crate::journal) const MIGRATIONS: &[&str] = &[
         meter INTEGER NOT NULL, from_s INTEGER NOT NULL, imp_per_kwh REAL NOT NULL,
         PRIMARY KEY (meter, from_s)) WITHOUT ROWID;
     ",
+    // Meters may count gas and water: the numbers of a reading and of a factor are of this unit.
+    "
+    ALTER TABLE factor ADD COLUMN unit TEXT NOT NULL DEFAULT 'kWh';
+    ALTER TABLE register ADD COLUMN unit TEXT NOT NULL DEFAULT 'kWh';
+    ",
 ];
 
 /// Marks a journal that holds nothing but simulated pulses (and what was imported into it).

@@ -136,8 +136,8 @@ mod tests {
             let theirs = crate::model::Reading {
                 at_ns: WallNs(1),
                 pulses: 1,
-                kwh: 1.0,
-                imp_per_kwh: 1.0,
+                shown: 1.0,
+                worth: crate::model::PulseWorth::of_kwh(1.0),
                 adopted: true,
             };
             assert_eq!(

@@ -252,6 +252,13 @@ pub(in crate::journal) fn connect(
     file: &Path,
     flags: OpenFlags,
 ) -> Result<Connection, JournalError> {
+    // A pipe in its place would be waited for. It is looked at, never opened here.
+    if std::fs::metadata(file).is_ok_and(|meta| !meta.is_file()) {
+        return Err(JournalError::Unreadable {
+            path: file.to_owned(),
+            source: std::io::Error::other("it is no regular file"),
+        });
+    }
     let connection = Connection::open_with_flags(file, flags).op("be opened")?;
     connection.busy_timeout(BUSY_TIMEOUT).op("be set up")?;
     // 256 KiB: what is hot (the newest pages) fits, and memory stays small on a Pi Zero.
@@ -299,6 +306,16 @@ fn migrate(connection: &mut Connection) -> Result<(), JournalError> {
 mod tests {
     use super::*;
     use crate::journal::db::wal::preallocate_wal;
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let (pipe, mode) = (file_in(dir.path()), rustix::fs::Mode::RUSR);
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, mode, 0).unwrap();
+        assert_eq!(open_reader(dir.path()).unwrap_err().kind(), "directory");
+        assert!(open(dir.path(), WallNs(0)).is_err());
+    }
 
     #[test]
     fn a_new_journal_is_made_and_opened_again() {

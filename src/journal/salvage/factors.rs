@@ -1,4 +1,4 @@
-//! What another journal knows of how many pulses were one kWh: its pulses keep the energy that they had.
+//! What another journal knows of what a pulse was worth: its pulses keep the amount that they had.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use rusqlite::{Row, Transaction};
 use crate::journal::salvage::damage::each_row;
 use crate::journal::salvage::file::Foreign;
 use crate::journal::{JournalError, OpContext};
-use crate::model::MeterRow;
+use crate::model::{MeterRow, Quantity};
 
-/// More pulses for one kWh than any meter gives: such a number is damage.
+/// More pulses for one unit than any meter gives: such a number is damage.
 const IMP_MAX: f64 = 1e7;
 
 impl Foreign {
@@ -23,17 +23,20 @@ impl Foreign {
         transaction: &Transaction<'_>,
         row_of: &BTreeMap<MeterRow, MeterRow>,
     ) -> Result<(), JournalError> {
-        let mut theirs: BTreeMap<MeterRow, Vec<(i64, f64)>> = BTreeMap::new();
-        let select = "SELECT meter, from_s, imp_per_kwh FROM factor ORDER BY meter, from_s";
+        let mut theirs: BTreeMap<MeterRow, Vec<(i64, f64, String)>> = BTreeMap::new();
+        let unit = self.unit_of("factor");
+        let select =
+            format!("SELECT meter, from_s, imp_per_kwh, {unit} FROM factor ORDER BY meter, from_s");
         let read = |row: &Row<'_>| row.try_into();
-        let each = |(meter, from_s, imp_per_kwh): (MeterRow, i64, f64)| {
-            let is_sound = imp_per_kwh > 0.0 && imp_per_kwh < IMP_MAX;
+        let each = |(meter, from_s, factor, unit): (MeterRow, i64, f64, String)| {
+            let is_known = Quantity::from_word(&unit).is_some();
+            let is_sound = is_known && factor > 0.0 && factor < IMP_MAX;
             if let Some(row) = row_of.get(&meter).filter(|_| is_sound) {
-                theirs.entry(*row).or_default().push((from_s, imp_per_kwh));
+                theirs.entry(*row).or_default().push((from_s, factor, unit));
             }
         };
         // An older journal has no such table.
-        let _ = each_row((&self.connection, select), [], read, each);
+        let _ = each_row((&self.connection, &select), [], read, each);
         for (meter, factors) in theirs {
             let known: i64 = transaction
                 .query_row(
@@ -49,11 +52,12 @@ impl Foreign {
             transaction
                 .execute("DELETE FROM factor WHERE meter = ?1", [meter])
                 .op("keep how much a pulse is worth")?;
-            for (from_s, imp_per_kwh) in factors {
+            for (from_s, factor, unit) in factors {
                 transaction
                     .execute(
-                        "INSERT OR IGNORE INTO factor VALUES (?1, ?2, ?3)",
-                        (meter, from_s, imp_per_kwh),
+                        "INSERT OR IGNORE INTO factor (meter, from_s, imp_per_kwh, unit)
+                         VALUES (?1, ?2, ?3, ?4)",
+                        (meter, from_s, factor, unit),
                     )
                     .op("keep how much a pulse is worth")?;
             }

@@ -100,6 +100,20 @@ impl Foreign {
         })
     }
 
+    /// SQL for the unit of a table's numbers: a journal of an older schema knows kWh alone.
+    pub(super) fn unit_of(&self, table: &str) -> &'static str {
+        let has = self.connection.query_row(
+            "SELECT EXISTS (SELECT 1 FROM pragma_table_info(?1) WHERE name = 'unit')",
+            [table],
+            |row| row.get(0),
+        );
+        if has.unwrap_or(false) {
+            "unit"
+        } else {
+            "'kWh'"
+        }
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

@@ -284,7 +284,8 @@ mod tests {
         ))
         .unwrap();
         if steps >= 4 {
-            let put = "INSERT INTO register VALUES (1, 1, ?1, 100, 12.5, 1000, 1)";
+            let put = "INSERT INTO register (id, meter, at_ns, pulses, kwh, imp_per_kwh, adopted)
+                 VALUES (1, 1, ?1, 100, 12.5, 1000, 1)";
             old.execute(put, [wall_ns]).unwrap();
         }
     }

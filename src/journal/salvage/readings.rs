@@ -74,10 +74,11 @@ fn is_here(
     connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM register
-             WHERE meter = ?1 AND at_ns = ?2 AND kwh = ?3 AND adopted = ?4)",
+             WHERE meter = ?1 AND at_ns = ?2 AND kwh = ?3 AND adopted = ?4 AND unit = ?5)",
         )
         .and_then(|mut select| {
-            let key = (meter, reading.at_ns, reading.kwh, reading.adopted);
+            let unit = reading.worth.quantity.as_str();
+            let key = (meter, reading.at_ns, reading.shown, reading.adopted, unit);
             select.query_row(key, |row| row.get(0))
         })
         .op("be read")

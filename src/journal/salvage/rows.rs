@@ -136,10 +136,12 @@ impl Foreign {
     pub fn readings(&self) -> Vec<(MeterRow, Reading)> {
         let mut found = Vec::new();
         let read = |row: &Row<'_>| Ok((row.get::<_, MeterRow>(0)?, reading(row, 1)?));
-        let select =
-            "SELECT meter, at_ns, pulses, kwh, imp_per_kwh, adopted FROM register ORDER BY id";
+        let unit = self.unit_of("register");
+        let select = format!(
+            "SELECT meter, at_ns, pulses, kwh, imp_per_kwh, adopted, {unit} FROM register ORDER BY id"
+        );
         // An older journal has no such table.
-        let _ = each_row((&self.connection, select), [], read, |row| found.push(row));
+        let _ = each_row((&self.connection, &select), [], read, |row| found.push(row));
         found
     }
 }

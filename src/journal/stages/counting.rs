@@ -7,6 +7,7 @@ use crate::journal::stages::backfill::Backfill;
 use crate::journal::stages::factor_note::FactorNote;
 use crate::journal::stages::neighbours::WatchedSince;
 use crate::journal::stages::writer::Writer;
+use crate::model::PulseWorth;
 
 impl Writer {
     /// Counts the local days of this zone.
@@ -18,9 +19,9 @@ impl Writer {
         self.journal.count_days_in(zone)
     }
 
-    /// Counts the meters (in the order of their names) with so many pulses for one kWh from now on.
-    pub fn count_with_factors(&mut self, imp_per_kwh: &[Option<f64>]) {
-        self.factors = FactorNote::new(imp_per_kwh, self.clock.mono_ns());
+    /// Pulses of the meters (in the order of their names) are worth so much from now on.
+    pub fn count_with_factors(&mut self, worths: &[Option<PulseWorth>]) {
+        self.factors = FactorNote::new(worths, self.clock.mono_ns());
     }
 
     /// Since when the lines are watched up to now.

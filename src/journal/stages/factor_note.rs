@@ -2,22 +2,21 @@
 
 use crate::journal::JournalError;
 use crate::journal::handles::journal::Journal;
-use crate::model::{MeterId, MonoNs, WallNs};
+use crate::model::{MeterId, MonoNs, PulseWorth, WallNs};
 
 /// Factors that are not noted yet.
 #[derive(Debug, Default)]
 pub(super) struct FactorNote {
-    /// Pulses for one kWh.
-    factors: Vec<(MeterId, f64)>,
+    /// What a pulse is worth.
+    factors: Vec<(MeterId, PulseWorth)>,
     /// Since when they are counted with.
     since_ns: MonoNs,
 }
 
 impl FactorNote {
-    /// The meters (in the order of their names) are counted with so many pulses for one kWh from `since_ns` on, as far as that
-    /// is known.
-    pub(super) fn new(imp_per_kwh: &[Option<f64>], since_ns: MonoNs) -> FactorNote {
-        let factors = (0..).map(MeterId).zip(imp_per_kwh);
+    /// A pulse of the meters (in the order of their names) is worth so much from `since_ns` on, as far as that is known.
+    pub(super) fn new(worths: &[Option<PulseWorth>], since_ns: MonoNs) -> FactorNote {
+        let factors = (0..).map(MeterId).zip(worths);
         let known = factors.filter_map(|(meter, factor)| Some((meter, (*factor)?)));
         FactorNote {
             factors: known.collect(),

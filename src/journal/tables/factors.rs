@@ -1,4 +1,4 @@
-//! How many pulses of each meter were one kWh, both sides: noted when a daemon counts with another factor than was noted last.
+//! What a pulse of each meter was worth, both sides: noted when a daemon counts with another factor than was noted last.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crate::energy::factors::Factor;
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
-use crate::model::MeterId;
+use crate::model::{MeterId, PulseWorth, Quantity};
 
 /// The first factor of a meter holds from the beginning of time.
 const BEGIN_S: i64 = 0;
@@ -19,24 +19,27 @@ impl Journal {
     /// When the disk does not take it; nothing is noted then.
     pub(in crate::journal) fn note_factors(
         &mut self,
-        factors: &[(MeterId, f64)],
+        factors: &[(MeterId, PulseWorth)],
         from_s: i64,
     ) -> Result<(), JournalError> {
         let transaction = self
             .connection
             .unchecked_transaction()
             .op("begin a commit")?;
-        for (meter, imp_per_kwh) in factors {
+        for (meter, worth) in factors {
             let row = self.meters[meter.index()];
             transaction
                 .prepare_cached(
-                    "INSERT INTO factor SELECT ?1,
-                         coalesce(max(?2, (SELECT max(from_s) FROM factor WHERE meter = ?1)), ?4), ?3
-                     WHERE ?3 IS NOT
-                         (SELECT imp_per_kwh FROM factor WHERE meter = ?1 ORDER BY from_s DESC LIMIT 1)
-                     ON CONFLICT DO UPDATE SET imp_per_kwh = excluded.imp_per_kwh",
+                    "INSERT INTO factor (meter, from_s, imp_per_kwh, unit) SELECT ?1,
+                         coalesce(max(?2, (SELECT max(from_s) FROM factor WHERE meter = ?1)), ?4), ?3, ?5
+                     WHERE (?3, ?5) IS NOT
+                         (SELECT imp_per_kwh, unit FROM factor WHERE meter = ?1 ORDER BY from_s DESC LIMIT 1)
+                     ON CONFLICT DO UPDATE SET imp_per_kwh = excluded.imp_per_kwh, unit = excluded.unit",
                 )
-                .and_then(|mut put| put.execute((row, from_s, imp_per_kwh, BEGIN_S)))
+                .and_then(|mut put| {
+                    let (factor, unit) = (worth.pulses_per_unit, worth.quantity.as_str());
+                    put.execute((row, from_s, factor, BEGIN_S, unit))
+                })
                 .op("keep how much a pulse is worth")?;
         }
         transaction.commit().op("commit")
@@ -44,26 +47,25 @@ impl Journal {
 }
 
 impl Reader {
-    /// How many pulses of each meter were one kWh, by the meter's name, in order of time. The first of a meter holds from the
+    /// What a pulse of each meter was worth, by the meter's name, in order of time. The first of a meter holds from the
     /// beginning of time.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub fn factors(&self) -> Result<BTreeMap<String, Vec<Factor>>, JournalError> {
-        let rows: Vec<(String, i64, f64)> = self
+        let rows: Vec<(String, i64, f64, String)> = self
             .connection
             .prepare_cached(
-                "SELECT name, from_s, imp_per_kwh FROM factor JOIN meter ON meter.id = factor.meter
+                "SELECT name, from_s, imp_per_kwh, unit FROM factor JOIN meter ON meter.id = factor.meter
                  ORDER BY from_s",
             )
             .and_then(|mut select| select.query_map([], |row| row.try_into())?.collect())
             .op("be read")?;
         let mut found: BTreeMap<String, Vec<Factor>> = BTreeMap::new();
-        for (name, from_s, imp_per_kwh) in rows {
-            let factor = Factor {
-                from_s,
-                imp_per_kwh,
-            };
+        for (name, from_s, pulses_per_unit, unit) in rows {
+            let quantity = Quantity::from_word(&unit).unwrap_or_default();
+            let worth = PulseWorth::new(quantity, pulses_per_unit);
+            let factor = Factor { from_s, worth };
             found.entry(name).or_default().push(factor);
         }
         Ok(found)
@@ -89,15 +91,27 @@ mod tests {
             // The clock was set back: what was noted of that moment is wrong.
             (vec![(one, 900.0)], 500),
         ] {
-            journal.note_factors(&factors, from_s).unwrap();
+            let worths = factors
+                .into_iter()
+                .map(|(meter, imp)| (meter, PulseWorth::of_kwh(imp)));
+            let worths: Vec<(MeterId, PulseWorth)> = worths.collect();
+            journal.note_factors(&worths, from_s).unwrap();
         }
+        let gas = PulseWorth::new(Quantity::CubicMetres, 2.5);
+        journal.note_factors(&[(other, gas)], 600).unwrap();
+        journal.note_factors(&[(other, gas)], 700).unwrap();
         let factor = |(from_s, imp_per_kwh)| Factor {
             from_s,
-            imp_per_kwh,
+            worth: PulseWorth::of_kwh(imp_per_kwh),
         };
         let found = Reader::open(dir.path()).unwrap().factors().unwrap();
         let import = [(0, 1_000.0), (300, 800.0), (500, 900.0)].map(factor);
         assert_eq!(found["Import"], import);
-        assert_eq!(found["Export"], [factor((0, 2.5))]);
+        // The same number of another unit is another factor.
+        let changed = Factor {
+            from_s: 600,
+            worth: gas,
+        };
+        assert_eq!(found["Export"], [factor((0, 2.5)), changed]);
     }
 }

@@ -61,7 +61,7 @@ impl Journal {
         transaction
             .execute("DELETE FROM line_now", [])
             .op("keep the lines")?;
-        let mut watched = lines.ended.clone();
+        let (mut watched, mut unread) = (lines.ended.clone(), Vec::new());
         for (meter, now) in &lines.now {
             let row = self.meters[meter.index()];
             transaction
@@ -71,17 +71,36 @@ impl Journal {
                 )
                 .op("keep the lines")?;
             let (since_ns, until_ns) = (now.since_ns, now.since_ns);
-            watched.push((*meter, WatchedStretch { since_ns, until_ns }));
+            let stretch = (*meter, WatchedStretch { since_ns, until_ns });
+            let is_read = now.why.is_none();
+            if is_read { &mut watched } else { &mut unread }.push(stretch);
         }
-        for (meter, watch) in watched.iter().filter(|_| is_timed) {
+        let put = |(meter, watch): &(MeterId, WatchedStretch), unless_known: bool| {
+            let row = self.meters[meter.index()];
+            if unless_known && is_known(&transaction, row)? {
+                return Ok(());
+            }
             // Inwards to whole seconds, as all that is watched.
             let since_ns = watch.since_ns.max(self.vouches_from_ns);
             let begins_s = since_ns.s() + 1;
             let ends_s = watch.until_ns.s().max(begins_s);
-            put_watched(&transaction, self.meters[meter.index()], (begins_s, ends_s))?;
+            put_watched(&transaction, row, (begins_s, ends_s))
+        };
+        if is_timed {
+            watched.iter().try_for_each(|stretch| put(stretch, false))?;
+            // One that was watched before is missed since then.
+            unread.iter().try_for_each(|stretch| put(stretch, true))?;
         }
         transaction.commit().op("commit")
     }
+}
+
+/// Whether it is known since when a meter's line is to be watched.
+fn is_known(transaction: &Transaction<'_>, meter: MeterRow) -> Result<bool, JournalError> {
+    transaction
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM watched WHERE meter = ?1)")
+        .and_then(|mut select| select.query_row([meter], |row| row.get(0)))
+        .op("be read")
 }
 
 impl Reader {
@@ -127,7 +146,8 @@ impl Reader {
             .op("be read")
     }
 
-    /// Until when each meter's line was last watched, in seconds since 1970, by meter's name.
+    /// Until when each meter's line was last watched, in seconds since 1970, by meter's name; of one that never was:
+    /// since when it is to be watched.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -189,6 +209,44 @@ mod tests {
             (wall_s + 1, wall_s + 85)
         );
         assert_eq!(reader.watched_until_s().unwrap()["Import"], wall_s + 104);
+    }
+
+    #[test]
+    fn a_line_that_goes_and_comes_is_missed_once_from_the_second_it_went() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path(), &names(), "boot", WALL).unwrap();
+        let mut lines = Lines::default();
+        let mut told = |since_s: i64, why: Option<&str>, ended: Option<(i64, i64)>| {
+            let at_ns = |s: i64| WALL + s * NS_PER_S;
+            let (since_ns, why) = (at_ns(since_s), why.map(str::to_owned));
+            lines.now.insert(MeterId(0), LineNow { since_ns, why });
+            lines.ended = ended
+                .map(|(since_s, until_s)| {
+                    let (since_ns, until_ns) = (at_ns(since_s), at_ns(until_s));
+                    (MeterId(0), WatchedStretch { since_ns, until_ns })
+                })
+                .into_iter()
+                .collect();
+            journal.keep_lines(&lines, true).unwrap();
+        };
+        let wall_s = WALL.s();
+        let found = || {
+            let reader = Reader::open(dir.path()).unwrap();
+            let unwatched = reader.unwatched().unwrap().into_iter();
+            let gaps: Vec<_> = unwatched
+                .map(|gap| (gap.from_s - wall_s, gap.until_s - wall_s))
+                .collect();
+            (gaps, reader.watched_until_s().unwrap()["Import"] - wall_s)
+        };
+        told(0, None, None);
+        told(49, Some("gone"), Some((0, 49)));
+        assert_eq!(found(), (vec![], 49));
+        told(55, Some("busy"), None);
+        assert_eq!(found(), (vec![], 49));
+        told(60, None, None);
+        assert_eq!(found(), (vec![(49, 61)], 61));
+        told(80, Some("gone"), Some((60, 80)));
+        assert_eq!(found(), (vec![(49, 61)], 80));
     }
 
     #[test]

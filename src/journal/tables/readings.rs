@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 use crate::journal::db::open;
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{MeterRow, Reading, WallNs};
+use crate::model::{MeterRow, PulseWorth, Quantity, Reading, WallNs};
 
 /// A connection that adds readings, beside a running daemon or alone: nothing that the journal's one writer
 /// keeps is touched.
@@ -67,7 +67,7 @@ impl Registers {
         let transaction = self.connection.transaction().op("begin a commit")?;
         let last = transaction
             .query_row(
-                "SELECT r.id, at_ns, r.pulses, kwh, imp_per_kwh, adopted
+                "SELECT r.id, at_ns, r.pulses, kwh, imp_per_kwh, adopted, unit
                  FROM register r JOIN meter ON meter.id = r.meter WHERE name = ?1 ORDER BY r.id DESC LIMIT 1",
                 [meter],
                 |row| {
@@ -87,14 +87,16 @@ impl Registers {
     }
 }
 
-/// A reading from a row whose column number `from` begins with its time: then pulses, kWh, pulses a kWh, and
-/// whether the register is counted from it.
+/// A reading from a row whose column number `from` begins with its time: then pulses, what was shown, pulses a unit, whether
+/// the register is counted from it, and the unit.
 pub(in crate::journal) fn reading(row: &Row<'_>, from: usize) -> rusqlite::Result<Reading> {
+    let unit: String = row.get(from + 5)?;
+    let quantity = Quantity::from_word(&unit).unwrap_or_default();
     Ok(Reading {
         at_ns: row.get(from)?,
         pulses: row.get(from + 1)?,
-        kwh: row.get(from + 2)?,
-        imp_per_kwh: row.get(from + 3)?,
+        shown: row.get(from + 2)?,
+        worth: PulseWorth::new(quantity, row.get(from + 3)?),
         adopted: row.get(from + 4)?,
     })
 }
@@ -105,12 +107,14 @@ pub(in crate::journal) fn insert(
     meter: MeterRow,
     kept: Reading,
 ) -> Result<(), JournalError> {
-    let (at_ns, pulses, kwh) = (kept.at_ns, kept.pulses, kept.kwh);
+    let (at_ns, pulses, worth) = (kept.at_ns, kept.pulses, kept.worth);
+    let unit = worth.quantity.as_str();
+    let worth = (worth.pulses_per_unit, kept.adopted, unit);
     transaction
         .execute(
-            "INSERT INTO register (meter, at_ns, pulses, kwh, imp_per_kwh, adopted)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            (meter, at_ns, pulses, kwh, kept.imp_per_kwh, kept.adopted),
+            "INSERT INTO register (meter, at_ns, pulses, kwh, imp_per_kwh, adopted, unit)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            (meter, at_ns, pulses, kept.shown, worth.0, worth.1, worth.2),
         )
         .op("keep a reading")?;
     Ok(())
@@ -124,7 +128,7 @@ impl Reader {
     pub fn readings(&self, meter: &str) -> Result<Vec<Reading>, JournalError> {
         self.connection
             .prepare_cached(
-                "SELECT at_ns, r.pulses, kwh, imp_per_kwh, adopted
+                "SELECT at_ns, r.pulses, kwh, imp_per_kwh, adopted, unit
                  FROM register r JOIN meter ON meter.id = r.meter WHERE name = ?1 ORDER BY at_ns, r.id",
             )
             .and_then(|mut select| {

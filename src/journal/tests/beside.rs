@@ -15,7 +15,7 @@ use crate::journal::stages::durable::Durable;
 use crate::journal::stages::marks::Marks;
 use crate::journal::tables::readings::Registers;
 use crate::journal::tests::{Bench, WALL, names, pending, pulses, segment};
-use crate::model::{NS_PER_S, PulseId, Reading};
+use crate::model::{NS_PER_S, PulseId, PulseWorth, Reading};
 
 /// What waits for a reader takes 5 s, each time. A machine that is busy may let other things take long, but not always.
 const AT_ONCE_NS: i64 = 3 * NS_PER_S;
@@ -143,8 +143,8 @@ fn a_reading_is_kept_beside_a_writer_that_commits_all_the_time() {
     let reading = Reading {
         at_ns: WALL,
         pulses: 0,
-        kwh: 1.0,
-        imp_per_kwh: 1_000.0,
+        shown: 1.0,
+        worth: PulseWorth::of_kwh(1_000.0),
         adopted: true,
     };
     let mut registers = Registers::open(dir.path()).unwrap();

@@ -10,7 +10,7 @@ use crate::answers::factors::Factors;
 use crate::answers::money::{Bill, priced_span, span_costs};
 use crate::answers::month_memory::MonthMemory;
 use crate::clock::segment::Trust;
-use crate::config::{Currency, DatedFactor, LineName, MeterSettings, Since, TariffSettings};
+use crate::config::{Currency, DatedFactor, MeterSettings, Since, TariffSettings};
 use crate::energy::cost::{Cost, Quarter};
 use crate::energy::decimal::Decimal;
 use crate::energy::periods::Calendar;
@@ -20,7 +20,7 @@ use crate::energy::tariff::{
 };
 use crate::journal::tests::{Bench, pending, segment};
 use crate::model::{
-    MeterId, NS_PER_S, Pulse, QUARTER_S, S_PER_DAY, STAMP_STEP_NS, SegmentNo, WallNs,
+    MeterId, NS_PER_S, Pulse, PulseWorth, QUARTER_S, S_PER_DAY, STAMP_STEP_NS, SegmentNo, WallNs,
 };
 
 /// Zones with days of 23, 25, 23.5 hours, off the hour, that begin at 01:00, and a second of that day.
@@ -80,28 +80,6 @@ fn tariff(change: jiff::civil::Date, is_dynamic: bool) -> Tariff {
     Tariff::new(Direction::Import, vec![flat, timed]).unwrap()
 }
 
-fn meter(name: &str, since: Vec<DatedFactor>) -> MeterSettings {
-    let toml = tempfile::tempdir().unwrap();
-    let text = format!("[[meter]]\nname = \"{name}\"\nline = 20\nimp_per_kwh = 800\n");
-    std::fs::write(toml.path().join("powerlogger.toml"), text).unwrap();
-    let options = crate::config::LoadOptions {
-        config_dir: Some(toml.path().to_owned()),
-        queue_dir: None,
-        simulated: false,
-        simulated_dir: false,
-        env: std::collections::BTreeMap::new(),
-        cwd: toml.path().to_owned(),
-    };
-    let mut meter = crate::config::load(&options)
-        .unwrap()
-        .settings
-        .meters
-        .remove(0);
-    assert_eq!(meter.line.line, LineName::Number(20));
-    meter.imp_per_kwh_since = since;
-    meter
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
@@ -139,12 +117,12 @@ proptest! {
         let change_s = begin_s - begin_s.rem_euclid(QUARTER_S) + factor_s * QUARTER_S;
         let factor = DatedFactor {
             since: Since::Instant(jiff::Timestamp::from_second(change_s).unwrap()),
-            imp_per_kwh: 800.0,
+            pulses_per_unit: 800.0,
         };
-        let earlier = DatedFactor { since: Since::Date(date(1970, 1, 1)), imp_per_kwh: 375.0 };
-        let meters = [meter("Import", vec![earlier, factor])];
+        let earlier = DatedFactor { since: Since::Date(date(1970, 1, 1)), pulses_per_unit: 375.0 };
+        let meters = [MeterSettings { pulses_per_unit: Some(800.0), factors_since: vec![earlier, factor], ..MeterSettings::plain("Import") }];
         let reader = bench.reader();
-        let present = [("Import".to_owned(), Some(800.0))];
+        let present = [("Import".to_owned(), Some(PulseWorth::of_kwh(800.0)))];
         let factors = Factors::read(&reader, &meters, &present, &calendar).unwrap();
         drop(reader);
         let first_s = calendar.day_start_s(calendar.date_at(begin_s));

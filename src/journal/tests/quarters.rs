@@ -18,8 +18,8 @@ use crate::journal::handles::journal::Journal;
 use crate::journal::salvage::Foreign;
 use crate::journal::tests::{Bench, WALL, names, pending, pulses, segment};
 use crate::model::{
-    MeterId, MeterRow, NS_PER_S, Pulse, PulseGaps, QUARTER_S, S_PER_DAY, STAMP_STEP_NS, SegmentNo,
-    Spans, View, WallNs, Watched, WatchedStretch,
+    MeterId, MeterRow, NS_PER_S, Pulse, PulseGaps, PulseWorth, QUARTER_S, S_PER_DAY, STAMP_STEP_NS,
+    SegmentNo, Spans, View, WallNs, Watched, WatchedStretch,
 };
 
 fn zone(name: &str) -> TimeZone {
@@ -139,6 +139,7 @@ fn make_older(bench: Bench) -> tempfile::TempDir {
         .unwrap()
         .execute_batch(
             "DROP TABLE quarter; DROP TABLE day; DROP TABLE zone; DROP TABLE factor;
+             ALTER TABLE register DROP COLUMN unit;
              ALTER TABLE window DROP COLUMN shortest_gap_ms;
              ALTER TABLE window DROP COLUMN longest_gap_ms;
              DELETE FROM journal WHERE key = 'quarters_from_s';
@@ -401,7 +402,7 @@ fn another_journals_quarters_are_taken_over_with_its_windows() {
     old.close();
     let known = quarters(&old);
     for (imp_per_kwh, from_s) in [(500.0, 100), (1_000.0, 200)] {
-        let factors = [(MeterId(0), imp_per_kwh)];
+        let factors = [(MeterId(0), PulseWorth::of_kwh(imp_per_kwh))];
         old.writer.journal.note_factors(&factors, from_s).unwrap();
     }
     let connection = &old.writer.journal().connection;
@@ -429,7 +430,7 @@ fn another_journals_quarters_are_taken_over_with_its_windows() {
     let factors = reader.factors().unwrap();
     let factors = factors["Import"]
         .iter()
-        .map(|factor| (factor.from_s, factor.imp_per_kwh));
+        .map(|factor| (factor.from_s, factor.worth.pulses_per_unit));
     assert_eq!(factors.collect::<Vec<_>>(), [(0, 500.0), (200, 1_000.0)]);
     assert!(!reader.has_coarse_quarters(0, i64::MAX).unwrap());
     let filled = reader.filled(&zone).unwrap();

@@ -2,21 +2,21 @@
 //! journal.
 
 use crate::clock::segment::Trust;
-use crate::energy::register::kwh;
+use crate::energy::register::shown;
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::salvage::{Arrival, Foreign};
 use crate::journal::tables::readings::Registers;
 use crate::journal::tests::{Bench, WALL, pending, pulses, segment};
 use crate::journal::{JournalError, file_in};
-use crate::model::{NS_PER_S, Reading, View, WallNs};
+use crate::model::{NS_PER_S, PulseWorth, Reading, View, WallNs};
 
 fn reading(at_ns: WallNs, kwh: f64, adopted: bool) -> Reading {
     Reading {
         at_ns,
         pulses: 0,
-        kwh,
-        imp_per_kwh: 1_000.0,
+        shown: kwh,
+        worth: PulseWorth::of_kwh(1_000.0),
         adopted,
     }
 }
@@ -24,7 +24,7 @@ fn reading(at_ns: WallNs, kwh: f64, adopted: bool) -> Reading {
 fn register_kwh(reader: &Reader, meter: &str) -> Option<f64> {
     let total = reader.totals().unwrap();
     let total = total.iter().find(|totals| totals.name == meter).unwrap();
-    kwh(&reader.readings(meter).unwrap(), total.pulses)
+    shown(&reader.readings(meter).unwrap(), total.pulses)
 }
 
 #[test]

@@ -2,34 +2,37 @@
 
 use serde::Serialize;
 
-use super::part_sums::WorthSums;
-use crate::answers::factors::energy_wh;
 use crate::answers::overview::HouseEnergy;
 use crate::energy::derived::Balance;
-use crate::model::Role;
+use crate::model::{Quantity, Role};
+use crate::web::worth_sums::WorthSums;
 
-/// Pulses, and the energy that they mean.
+/// Pulses, and what they mean: in watt-hours where that is electric energy, and in the meter's unit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Count {
     pub(super) pulses: i64,
     energy_wh: Option<f64>,
+    amount: Option<f64>,
     pub(super) watched_s: i64,
 }
 
 impl Count {
-    pub(super) fn of(pulses: i64, imp_per_kwh: Option<f64>, watched_s: i64) -> Count {
+    /// Nothing.
+    pub(super) fn none() -> Count {
         Count {
-            pulses,
-            energy_wh: energy_wh(pulses, imp_per_kwh),
-            watched_s,
+            pulses: 0,
+            energy_wh: None,
+            amount: None,
+            watched_s: 0,
         }
     }
 
-    /// Of pulses that were not all worth the same.
-    pub(super) fn of_sums(sums: &WorthSums, watched_s: i64) -> Count {
+    /// Of the pulses of a meter of this unit.
+    pub(super) fn of(sums: &WorthSums, unit: Quantity, watched_s: i64) -> Count {
         Count {
             pulses: sums.pulses(),
             energy_wh: sums.energy_wh(),
+            amount: sums.amount(unit),
             watched_s,
         }
     }
@@ -78,11 +81,5 @@ mod tests {
         assert_eq!(why(&[Import, Generation]), Some("no_export_meter"));
         assert_eq!(why(&[Import, Export]), Some("no_generation_meter"));
         assert_eq!(why(&[Generation]), Some("no_import_meter"));
-    }
-
-    #[test]
-    fn energy_is_known_where_a_pulse_is_worth_something() {
-        assert_eq!(energy_wh(1_500, Some(2_000.0)), Some(750.0));
-        assert_eq!(energy_wh(1, None), None);
     }
 }

@@ -8,20 +8,22 @@ use serde::Serialize;
 
 use super::derived::{Count, Derived, why};
 use super::ended::Caching;
+use super::energy_asked::{compared, date, unit};
 use super::head::{Head, rfc3339};
+use super::meter_head::MeterHead;
 use super::money::SpanMoney;
-use super::part_sums::{PartSums, WorthSums};
+use super::part_sums::PartSums;
 use super::{Api, Json, csv};
 use crate::answers::factors::Factors;
 use crate::energy::derived::Balance;
 use crate::energy::periods::{Calendar, Period, PeriodUnit};
-use crate::energy::quantity::PulseWorth;
 use crate::journal::Grain;
 use crate::model::WallNs;
-use crate::web::present::{EDGES_S, Present, PresentMeter, role_word};
-use crate::web::problem::{Problem, WRONG_PARAMETER};
+use crate::web::present::{EDGES_S, Present, PresentMeter};
+use crate::web::problem::Problem;
 use crate::web::query::Query;
 use crate::web::source::Source;
+use crate::web::worth_sums::WorthSums;
 
 /// The whole answer.
 #[derive(Debug, Serialize)]
@@ -54,16 +56,19 @@ struct EnergySpan {
 
 #[derive(Debug, Serialize)]
 struct EnergyMeter {
-    meter: String,
-    role: &'static str,
-    imp_per_kwh: Option<f64>,
+    #[serde(flatten)]
+    head: MeterHead,
     pulses: Vec<Option<i64>>,
     energy_wh: Vec<Option<f64>>,
+    amount: Vec<Option<f64>>,
     watched_s: Vec<i64>,
     total: Count,
     restored: i64,
     min_w: Option<f64>,
     max_w: Option<f64>,
+    /// The same in the unit of the meter's rate.
+    min_rate: Option<f64>,
+    max_rate: Option<f64>,
     #[serde(skip)]
     worth: Vec<WorthSums>,
 }
@@ -121,63 +126,6 @@ pub(super) async fn energy(
         compared,
     };
     Ok(kept.dress(Json(energy).into_response()))
-}
-
-/// None: all years.
-fn unit(word: Option<&str>) -> Result<Option<PeriodUnit>, Problem> {
-    match word.unwrap_or("day") {
-        "total" => Ok(None),
-        word => PeriodUnit::from_word(word).map(Some).ok_or_else(|| {
-            let detail = format!("\"{word}\" is none of day, week, month, year, total");
-            Problem::of_parameter(WRONG_PARAMETER, "period", detail)
-        }),
-    }
-}
-
-fn date(query: &Query, unit: Option<PeriodUnit>, today: Date) -> Result<Date, Problem> {
-    let wrong = |detail: String| Problem::of_parameter(WRONG_PARAMETER, "date", detail);
-    let Some(text) = query.get("date") else {
-        return Ok(today);
-    };
-    if unit.is_none() {
-        return Err(wrong("all years have no date".to_owned()));
-    }
-    let is_plain = text.len() == 10
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'-');
-    let date = text
-        .parse::<Date>()
-        .ok()
-        .filter(|date| is_plain && (1970..=9998).contains(&date.year()));
-    date.ok_or_else(|| wrong(format!("\"{text}\" is no date such as 2026-10-25")))
-}
-
-fn compared(
-    query: &Query,
-    calendar: &Calendar,
-    unit: Option<PeriodUnit>,
-    date: Date,
-) -> Result<Option<Period>, Problem> {
-    let Some(word) = query.get("compare") else {
-        return Ok(None);
-    };
-    let wrong = |detail: String| Problem::of_parameter(WRONG_PARAMETER, "compare", detail);
-    let Some(unit) = unit else {
-        return Err(wrong("all years are compared with nothing".to_owned()));
-    };
-    let period = Period::containing(unit, date);
-    match word {
-        "previous" => Ok(Some(calendar.previous(period))),
-        "year" => Ok(period.year_before()),
-        "week" if unit == PeriodUnit::Day => {
-            let before = Period::containing(PeriodUnit::Week, date).previous();
-            let weekday = usize::try_from(date.weekday().to_monday_zero_offset()).unwrap_or(0);
-            Ok(before.split(PeriodUnit::Day).nth(weekday))
-        }
-        "week" => Err(wrong("\"week\" compares days".to_owned())),
-        word => Err(wrong(format!("\"{word}\" is none of previous, week, year"))),
-    }
 }
 
 impl Parts {
@@ -250,7 +198,7 @@ async fn counted(
 ) -> Result<EnergySpan, Problem> {
     let starts_s = parts.starts_s.clone();
     let (calendar, present) = (source.calendar(), source.present());
-    let (grain, known, months) = (parts.grain(), present.factors(), source.months());
+    let (grain, known, months) = (parts.grain(), present.worths(), source.months());
     let read = source.ask(move |reader, in_use| {
         let from_s = starts_s.first().copied().unwrap_or(now_s);
         let to_s = starts_s.last().copied().unwrap_or(now_s);
@@ -290,17 +238,20 @@ async fn counted(
 impl EnergyMeter {
     fn of(sums: PartSums, present: &PresentMeter, restored: i64) -> EnergyMeter {
         let whole = sums.whole();
+        let (least, most) = (sums.least, sums.most);
+        let is_power = present.unit.is_electric();
         EnergyMeter {
-            meter: present.name.clone(),
-            role: role_word(present.role),
-            imp_per_kwh: present.imp_per_kwh,
+            head: MeterHead::of(present),
             energy_wh: sums.energy_wh(),
-            total: Count::of_sums(&whole, sums.watched_s.iter().sum()),
+            amount: sums.amount(),
+            total: Count::of(&whole, present.unit, sums.watched_s.iter().sum()),
             pulses: sums.pulses,
             watched_s: sums.watched_s,
             restored,
-            min_w: sums.min_w,
-            max_w: sums.max_w,
+            min_w: least.filter(|_| is_power),
+            max_w: most.filter(|_| is_power),
+            min_rate: least,
+            max_rate: most,
             worth: sums.worth,
         }
     }
@@ -311,8 +262,14 @@ impl EnergySpan {
     fn table(&self, calendar: &Calendar) -> Response {
         let mut header = vec!["start".to_owned()];
         for meter in &self.meters {
-            let name = csv::name(&meter.meter);
-            let columns = ["pulses", "Wh", "watched s"];
+            let name = csv::name(&meter.head.meter);
+            let unit = meter.head.unit;
+            let amount = if unit.is_electric() {
+                "Wh"
+            } else {
+                unit.symbol()
+            };
+            let columns = ["pulses", amount, "watched s"];
             header.extend(columns.map(|column| format!("{name} {column}")));
         }
         let sums = [("house Wh", &self.house_wh), ("self Wh", &self.self_wh)];
@@ -324,7 +281,11 @@ impl EnergySpan {
             let mut row = vec![csv::local(self.starts_s[part] * 1_000, calendar.zone())];
             for meter in &self.meters {
                 row.push(csv::number(meter.pulses[part]));
-                row.push(csv::number(meter.energy_wh[part]));
+                let amount = match meter.head.unit.is_electric() {
+                    true => meter.energy_wh[part],
+                    false => meter.amount[part],
+                };
+                row.push(csv::number(amount));
                 row.push(meter.watched_s[part].to_string());
             }
             row.extend(sums.iter().flatten().map(|(_, sum)| csv::number(sum[part])));
@@ -348,10 +309,10 @@ impl EnergySpan {
         let balance_of = |worth: &dyn Fn(&EnergyMeter) -> WorthSums| {
             let mut balance = Balance::default();
             for meter in &meters {
-                let role = present.get(&meter.meter).and_then(|meter| meter.role);
-                for (pulses, imp_per_kwh) in worth(meter).iter() {
-                    if let (Some(role), Some(imp_per_kwh)) = (role, imp_per_kwh) {
-                        balance.add(role, pulses, PulseWorth::of_kwh(imp_per_kwh));
+                let role = present.get(&meter.head.meter).and_then(|meter| meter.role);
+                for (pulses, worth) in worth(meter).iter() {
+                    if let (Some(role), Some(worth)) = (role, worth) {
+                        balance.add(role, pulses, worth);
                     }
                 }
             }

@@ -9,12 +9,13 @@ use super::ended::Caching;
 use super::head::{Head, rfc3339};
 use super::history_asked::{HistoryAsked, HistoryKept, HistoryLevel};
 use super::history_columns::{MeterColumns, MeterSteps, Windows};
+use super::meter_head::MeterHead;
 use super::{Api, Json, csv};
 use crate::answers::factors::Factors;
 use crate::energy::periods::Calendar;
 use crate::journal::{Grain, MeterPulses, ReadFrom};
 use crate::model::{S_PER_DAY, WallNs};
-use crate::web::present::{Present, PresentMeter, role_word};
+use crate::web::present::{Present, PresentMeter};
 use crate::web::problem::Problem;
 use crate::web::query::Query;
 use crate::web::source::Source;
@@ -40,9 +41,8 @@ struct History {
 
 #[derive(Debug, Serialize)]
 struct Meter {
-    meter: String,
-    role: &'static str,
-    imp_per_kwh: Option<f64>,
+    #[serde(flatten)]
+    head: MeterHead,
     #[serde(flatten)]
     columns: Columns,
 }
@@ -95,7 +95,7 @@ async fn raw(
     first_s: Option<i64>,
 ) -> Result<Option<History>, Problem> {
     let (present, calendar) = (source.present(), source.calendar());
-    let known = present.factors();
+    let known = present.worths();
     let read = source.ask(move |reader, in_use| {
         let found = reader.pulses_between(asked.from_s, asked.to_s, RAW_READ_MAX)?;
         let factors = Factors::read(reader, &in_use.meters, &known, &calendar)?;
@@ -113,7 +113,7 @@ async fn raw(
         let saved_until_s = pulses.watched_s.iter().map(|(_, ends_s)| *ends_s).max();
         let live = meter.live(saved_until_s.unwrap_or(0), (0, now_s));
         pulses.watched_s.extend(live);
-        MeterSteps::of(&pulses, &factors.of(&meter.name), span_s)
+        MeterSteps::of(&pulses, (meter.unit, &factors.of(&meter.name)), span_s)
     };
     let meters = of_meters(
         &present,
@@ -137,7 +137,7 @@ async fn windows(
     (now_s, first_s): (i64, Option<i64>),
 ) -> Result<History, Problem> {
     let (present, of_zone) = (source.present(), calendar.clone());
-    let known = present.factors();
+    let known = present.worths();
     let read = source.ask(move |reader, in_use| {
         let kept = HistoryKept {
             now_s,
@@ -217,9 +217,7 @@ fn of_meters<T>(
     let meters = present.meters.iter().filter_map(|meter| {
         let at = found.iter().position(|found| *name(found) == meter.name)?;
         Some(Meter {
-            meter: meter.name.clone(),
-            role: role_word(meter.role),
-            imp_per_kwh: meter.imp_per_kwh,
+            head: MeterHead::of(meter),
             columns: columns(found.swap_remove(at), meter),
         })
     });
@@ -252,10 +250,10 @@ impl History {
         let mut rows: Vec<(i64, Vec<String>)> = Vec::new();
         let mut header = vec!["start".to_owned()];
         for meter in &self.meters {
-            let name = csv::name(&meter.meter);
+            let name = csv::name(&meter.head.meter);
             match &meter.columns {
                 Columns::Windows(columns) => {
-                    header.extend(MeterColumns::NAMES.map(|column| format!("{name} {column}")));
+                    header.extend(columns.names().map(|column| format!("{name} {column}")));
                     rows.resize(columns.pulses.len(), (0, Vec::new()));
                     for (n, (start_s, row)) in rows.iter_mut().enumerate() {
                         *start_s = match (&self.starts_s, self.start_s, self.width_s) {
@@ -275,7 +273,12 @@ impl History {
             }
         }
         if self.level == "raw" {
-            header = ["at", "meter", "power W", "estimated"]
+            let is_power = |meter: &Meter| meter.head.unit.is_electric();
+            let rate = match self.meters.iter().all(is_power) {
+                true => "power W",
+                false => "rate",
+            };
+            header = ["at", "meter", rate, "estimated"]
                 .map(str::to_owned)
                 .to_vec();
             rows.sort_by_key(|(at_ms, _)| *at_ms);

@@ -1,32 +1,65 @@
-//! The columns of the history: means and extremes of windows, and the power between pulses. Pure.
+//! The columns of the history: means and extremes of windows, and the power or flow between pulses. Pure.
 
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use super::csv;
 use crate::energy::factors::FactorHistory;
 use crate::energy::power::steps;
-use crate::energy::quantity::PulseWorth;
 use crate::journal::{CountedParts, MeterPulses};
-use crate::model::{NS_PER_S, Spans, WallNs};
-use crate::web::present::{EDGES_S, PresentMeter, gap_power_w, rounded};
+use crate::model::{NS_PER_S, PulseWorth, Quantity, Spans, WallNs};
+use crate::web::present::{EDGES_S, PresentMeter, gap_rate, mean_rate, rounded};
 
-/// One meter in windows.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// One meter in windows. Rates are watts, or flow in the meter's unit an hour: the names in the answer say which.
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct MeterColumns {
+    unit: Quantity,
     pub(super) pulses: Vec<Option<i64>>,
-    mean_w: Vec<Option<f64>>,
-    min_w: Vec<Option<f64>>,
-    max_w: Vec<Option<f64>>,
+    mean: Vec<Option<f64>>,
+    min: Vec<Option<f64>>,
+    max: Vec<Option<f64>>,
     pub(super) watched_s: Vec<i64>,
 }
 
 /// One meter pulse by pulse.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct MeterSteps {
+    unit: Quantity,
     at_ms: Vec<i64>,
-    power_w: Vec<Option<f64>>,
+    rate: Vec<Option<f64>>,
     is_estimated: Vec<bool>,
     pub(super) unwatched_s: Vec<[i64; 2]>,
+}
+
+impl Serialize for MeterColumns {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let [mean, min, max] = match self.unit.is_electric() {
+            true => ["mean_w", "min_w", "max_w"],
+            false => ["mean_rate", "min_rate", "max_rate"],
+        };
+        let mut map = serializer.serialize_map(Some(5))?;
+        map.serialize_entry("pulses", &self.pulses)?;
+        map.serialize_entry(mean, &self.mean)?;
+        map.serialize_entry(min, &self.min)?;
+        map.serialize_entry(max, &self.max)?;
+        map.serialize_entry("watched_s", &self.watched_s)?;
+        map.end()
+    }
+}
+
+impl Serialize for MeterSteps {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let rate = match self.unit.is_electric() {
+            true => "power_w",
+            false => "rate",
+        };
+        let mut map = serializer.serialize_map(Some(4))?;
+        map.serialize_entry("at_ms", &self.at_ms)?;
+        map.serialize_entry(rate, &self.rate)?;
+        map.serialize_entry("is_estimated", &self.is_estimated)?;
+        map.serialize_entry("unwatched_s", &self.unwatched_s)?;
+        map.end()
+    }
 }
 
 /// The windows to fill, and the finer ones that were counted: begins, and last the end of the last one.
@@ -47,14 +80,16 @@ impl Windows<'_> {
     ) -> MeterColumns {
         let windows = self.starts_s.len().saturating_sub(1);
         let mut columns = MeterColumns {
+            unit: meter.unit,
             pulses: vec![None; windows],
-            mean_w: vec![None; windows],
-            min_w: vec![None; windows],
-            max_w: vec![None; windows],
+            mean: vec![None; windows],
+            min: vec![None; windows],
+            max: vec![None; windows],
             watched_s: vec![0; windows],
         };
-        let mut extremes = vec![Extremes::default(); windows];
-        let mut kwh = vec![Some(0.0); windows];
+        let unit = meter.unit;
+        let mut extremes = vec![Extremes::of(unit); windows];
+        let mut amounts = vec![Some(0.0); windows];
         let counts = counted.pulses.iter().zip(&counted.gaps);
         let parts = self.base_s.windows(2).zip(counts);
         for ((base, (pulses, gaps)), saved_s) in parts.zip(&counted.watched_s) {
@@ -72,91 +107,103 @@ impl Windows<'_> {
             columns.watched_s[n] += watched_s;
             // A moment that was watched says little about a window.
             let is_watched = watched_s * 2 >= base[1] - base[0];
-            let imp_per_kwh = factors.at(base[0]);
-            kwh[n] = kwh[n]
-                .zip(kwh_of(*pulses, imp_per_kwh))
-                .map(|(sum, kwh)| sum + kwh);
-            let mean_w = kwh_of(*pulses, imp_per_kwh).and_then(|kwh| watts(kwh, watched_s));
-            let mean_w = mean_w.filter(|_| is_watched);
-            let gap_w = |gap_ms| gap_power_w(gap_ms, imp_per_kwh);
-            let by_gaps = gaps.and_then(|gaps| gap_w(gaps.longest_ms).zip(gap_w(gaps.shortest_ms)));
-            extremes[n].add((*pulses, watched_s), imp_per_kwh, (mean_w, by_gaps));
+            let worth = factors.at(base[0]);
+            let amount = worth.and_then(|worth| worth.amount_in(unit, *pulses));
+            amounts[n] = amounts[n].zip(amount).map(|(sum, more)| sum + more);
+            let mean = amount.and_then(|amount| mean_over(unit, amount, watched_s));
+            let mean = mean.filter(|_| is_watched);
+            let gap = |gap_ms| gap_rate(unit, gap_ms, worth);
+            let by_gaps = gaps.and_then(|gaps| gap(gaps.longest_ms).zip(gap(gaps.shortest_ms)));
+            extremes[n].add((*pulses, watched_s), worth, (mean, by_gaps));
         }
         for (n, extremes) in extremes.into_iter().enumerate() {
             let watched_s = columns.watched_s[n];
-            // Over less nothing is said of power.
-            columns.mean_w[n] = columns.pulses[n]
+            // Over less nothing is said of a rate.
+            columns.mean[n] = columns.pulses[n]
                 .filter(|_| watched_s >= EDGES_S)
-                .and_then(|_| watts(kwh[n]?, watched_s));
-            let (min_w, max_w) = extremes.ended();
-            columns.min_w[n] = merged(min_w, columns.mean_w[n], f64::min);
-            columns.max_w[n] = merged(max_w, columns.mean_w[n], f64::max);
+                .and_then(|_| mean_over(unit, amounts[n]?, watched_s));
+            let (min, max) = extremes.ended();
+            columns.min[n] = merged(min, columns.mean[n], f64::min);
+            columns.max[n] = merged(max, columns.mean[n], f64::max);
         }
         columns
     }
 }
 
-/// The least and the most power of a window: by the gaps between its pulses; where those are not known, by the means of the
+/// The least and the most rate of a window: by the gaps between its pulses; where those are not known, by the means of the
 /// finer windows in it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Extremes {
-    min_w: Option<f64>,
-    max_w: Option<f64>,
+    unit: Quantity,
+    min: Option<f64>,
+    max: Option<f64>,
     /// Some gaps are known: what is silent before a pulse is in its gap.
     has_gaps: bool,
     /// Whether a finer window was silent, and for how long the last ones together were.
     is_silent: bool,
     silence_s: i64,
-    imp_per_kwh: Option<f64>,
+    worth: Option<PulseWorth>,
 }
 
 impl Extremes {
-    /// Adds a finer window: its pulses, how long it was watched, its factor, its mean power, the least and the most by gaps.
+    fn of(unit: Quantity) -> Extremes {
+        Extremes {
+            unit,
+            ..Extremes::default()
+        }
+    }
+
+    /// Adds a finer window: its pulses, how long it was watched, what one was worth, its mean, the least and the most by gaps.
     fn add(
         &mut self,
         (pulses, watched_s): (i64, i64),
-        imp_per_kwh: Option<f64>,
-        (mean_w, by_gaps): (Option<f64>, Option<(f64, f64)>),
+        worth: Option<PulseWorth>,
+        (mean, by_gaps): (Option<f64>, Option<(f64, f64)>),
     ) {
-        self.imp_per_kwh = imp_per_kwh;
+        self.worth = worth;
         if pulses == 0 {
-            self.is_silent |= mean_w.is_some();
+            self.is_silent |= mean.is_some();
             self.silence_s += watched_s;
             return;
         }
-        let (min_w, max_w) = by_gaps.or(mean_w.zip(mean_w)).unzip();
-        self.min_w = merged(self.min_w, min_w, f64::min);
-        self.max_w = merged(self.max_w, max_w, f64::max);
+        let (min, max) = by_gaps.or(mean.zip(mean)).unzip();
+        self.min = merged(self.min, min, f64::min);
+        self.max = merged(self.max, max, f64::max);
         self.has_gaps |= by_gaps.is_some();
         self.silence_s = 0;
     }
 
     /// All are added. A silence at the end allows as much as one pulse over all of it.
     fn ended(self) -> (Option<f64>, Option<f64>) {
-        let silent_w = if self.has_gaps {
-            kwh_of(1, self.imp_per_kwh).and_then(|kwh| watts(kwh, self.silence_s))
+        let silent = if self.has_gaps {
+            let pulse = self.worth.and_then(|worth| worth.amount_in(self.unit, 1));
+            pulse.and_then(|amount| mean_over(self.unit, amount, self.silence_s))
         } else {
-            self.imp_per_kwh.filter(|_| self.is_silent).map(|_| 0.0)
+            self.worth.filter(|_| self.is_silent).map(|_| 0.0)
         };
-        let is_all = self.max_w.is_none();
+        let is_all = self.max.is_none();
         (
-            merged(self.min_w, silent_w, f64::min),
-            merged(self.max_w, silent_w.filter(|_| is_all), f64::max),
+            merged(self.min, silent, f64::min),
+            merged(self.max, silent.filter(|_| is_all), f64::max),
         )
     }
 }
 
 impl MeterColumns {
     /// What [`MeterColumns::cells`] are.
-    pub(super) const NAMES: [&'static str; 5] = ["pulses", "mean W", "min W", "max W", "watched s"];
+    pub(super) fn names(&self) -> [String; 5] {
+        let rate = |which: &str| format!("{which} {}", self.unit.rate_unit());
+        let [pulses, watched_s] = ["pulses", "watched s"].map(str::to_owned);
+        [pulses, rate("mean"), rate("min"), rate("max"), watched_s]
+    }
 
     /// A row of a table.
     pub(super) fn cells(&self, n: usize) -> [String; 5] {
         [
             csv::number(self.pulses[n]),
-            csv::number(self.mean_w[n]),
-            csv::number(self.min_w[n]),
-            csv::number(self.max_w[n]),
+            csv::number(self.mean[n]),
+            csv::number(self.min[n]),
+            csv::number(self.max[n]),
             self.watched_s[n].to_string(),
         ]
     }
@@ -171,17 +218,17 @@ impl MeterColumns {
 }
 
 impl MeterSteps {
-    /// The pulses between two times, in seconds, and what power they mean.
+    /// The pulses of a meter of this unit between two times, in seconds, and what rate they mean.
     pub(super) fn of(
         pulses: &MeterPulses,
-        factors: &FactorHistory,
+        (unit, factors): (Quantity, &FactorHistory),
         (from_s, to_s): (i64, i64),
     ) -> MeterSteps {
         let unwatched_s = gaps(&pulses.watched_s, pulses.before_ns, (from_s, to_s));
         let stamps = pulses.stamps.iter().map(|(at_ns, _)| *at_ns);
-        let mut power_w = vec![None; pulses.stamps.len()];
-        // The rate of a meter of one pulse a kilowatt-hour.
-        let worth = PulseWorth::of_kwh(1.0);
+        let mut rates = vec![None; pulses.stamps.len()];
+        // The rate of a meter of one pulse a unit.
+        let worth = PulseWorth::new(unit, 1.0);
         let mut n = 0;
         for step in steps(worth, pulses.before_ns.into_iter().chain(stamps.clone())) {
             while pulses
@@ -194,14 +241,16 @@ impl MeterSteps {
             let is_watched = unwatched_s.iter().all(|(begin_s, end_s)| {
                 step.to_ns <= WallNs::of_s(begin_s) || step.from_ns >= WallNs::of_s(end_s)
             });
-            let imp_per_kwh = factors.at(step.to_ns.s());
-            if let Some(power_w) = power_w.get_mut(n).filter(|_| is_watched) {
-                *power_w = imp_per_kwh.map(|imp_per_kwh| rounded(step.rate / imp_per_kwh));
+            let worth = factors.at(step.to_ns.s());
+            if let Some(rate) = rates.get_mut(n).filter(|_| is_watched) {
+                let factor = worth.and_then(|worth| worth.pulses_per(unit));
+                *rate = factor.map(|factor| rounded(unit, step.rate / factor));
             }
         }
         MeterSteps {
+            unit,
             at_ms: stamps.map(WallNs::ms).collect(),
-            power_w,
+            rate: rates,
             is_estimated: pulses.stamps.iter().map(|(_, is)| *is).collect(),
             unwatched_s: unwatched_s
                 .within(from_s, to_s)
@@ -211,13 +260,13 @@ impl MeterSteps {
         }
     }
 
-    /// The rows of a table: when, in milliseconds, and the meter's name, power, and whether it is estimated.
+    /// The rows of a table: when, in milliseconds, and the meter's name, its rate, and whether it is estimated.
     pub(super) fn cells(&self, name: &str) -> impl Iterator<Item = (i64, [String; 3])> {
-        let pulses = self.at_ms.iter().zip(&self.power_w).zip(&self.is_estimated);
-        pulses.map(move |((at_ms, power_w), is)| {
+        let pulses = self.at_ms.iter().zip(&self.rate).zip(&self.is_estimated);
+        pulses.map(move |((at_ms, rate), is)| {
             (
                 *at_ms,
-                [name.to_owned(), csv::number(*power_w), is.to_string()],
+                [name.to_owned(), csv::number(*rate), is.to_string()],
             )
         })
     }
@@ -236,14 +285,10 @@ fn gaps(watched_s: &[(i64, i64)], before_ns: Option<WallNs>, (from_s, to_s): (i6
     )
 }
 
-fn kwh_of(pulses: i64, imp_per_kwh: Option<f64>) -> Option<f64> {
-    PulseWorth::of_kwh(imp_per_kwh?).kwh(pulses)
-}
-
-/// The mean power of an energy.
-fn watts(kwh: f64, watched_s: i64) -> Option<f64> {
+/// The mean rate of an amount.
+fn mean_over(unit: Quantity, amount: f64, watched_s: i64) -> Option<f64> {
     let over_ns = watched_s as f64 * NS_PER_S as f64;
-    (watched_s > 0).then(|| rounded(PulseWorth::of_kwh(1.0).rate(kwh, over_ns)))
+    (watched_s > 0).then(|| mean_rate(unit, amount, over_ns))
 }
 
 fn merged(one: Option<f64>, other: Option<f64>, of: fn(f64, f64) -> f64) -> Option<f64> {
@@ -263,7 +308,8 @@ mod tests {
         PresentMeter {
             name: "Import".to_owned(),
             role: None,
-            imp_per_kwh: Some(1_000.0),
+            unit: Quantity::KilowattHours,
+            worth: Some(PulseWorth::of_kwh(1_000.0)),
             is_read: since_s.is_some(),
             since_s: since_s.unwrap_or(0),
             rate: None,
@@ -271,7 +317,7 @@ mod tests {
     }
 
     fn factors() -> FactorHistory {
-        FactorHistory::new(&[], &[], Some(1_000.0))
+        FactorHistory::new(&[], &[], Some(PulseWorth::of_kwh(1_000.0)))
     }
 
     #[test]
@@ -291,9 +337,9 @@ mod tests {
         };
         let columns = windows.columns(&counted, (&present(None), &factors()));
         assert_eq!(columns.pulses, [Some(4), None, Some(0)]);
-        assert_eq!(columns.mean_w, [Some(120.0), None, Some(0.0)]);
-        assert_eq!(columns.min_w, [Some(60.0), None, Some(0.0)]);
-        assert_eq!(columns.max_w, [Some(180.0), None, Some(0.0)]);
+        assert_eq!(columns.mean, [Some(120.0), None, Some(0.0)]);
+        assert_eq!(columns.min, [Some(60.0), None, Some(0.0)]);
+        assert_eq!(columns.max, [Some(180.0), None, Some(0.0)]);
         assert_eq!(columns.watched_s, [120, 0, 60]);
         // The line is read until now, which is not saved yet.
         let live = windows.columns(&counted, (&present(Some(50)), &factors()));
@@ -338,15 +384,15 @@ mod tests {
         };
         let columns = windows.columns(&counted, (&present(None), &factors()));
         // 15 pulses in 4 minutes; then a minute of silence, which allows 60 W.
-        assert_eq!(columns.mean_w, [Some(225.0), Some(45.0)]);
-        assert_eq!(columns.max_w, [Some(3_000.0), Some(45.0)]);
-        assert_eq!(columns.min_w, [Some(50.0), Some(12.0)]);
+        assert_eq!(columns.mean, [Some(225.0), Some(45.0)]);
+        assert_eq!(columns.max, [Some(3_000.0), Some(45.0)]);
+        assert_eq!(columns.min, [Some(50.0), Some(12.0)]);
         let silent = CountedParts {
             pulses: [vec![10], vec![0; 7]].concat(),
             ..counted
         };
         let columns = windows.columns(&silent, (&present(None), &factors()));
-        assert_eq!(columns.min_w, [Some(20.0), Some(0.0)]);
+        assert_eq!(columns.min, [Some(20.0), Some(0.0)]);
     }
 
     #[test]
@@ -362,9 +408,9 @@ mod tests {
             ],
             watched_s: vec![(80, 105), (125, 200)],
         };
-        let steps = MeterSteps::of(&pulses, &factors(), (95, 160));
+        let steps = MeterSteps::of(&pulses, (Quantity::KilowattHours, &factors()), (95, 160));
         assert_eq!(steps.at_ms, [100_000, 140_000, 150_000]);
-        assert_eq!(steps.power_w, [Some(360.0), None, Some(360.0)]);
+        assert_eq!(steps.rate, [Some(360.0), None, Some(360.0)]);
         assert_eq!(steps.is_estimated, [false, true, false]);
         assert_eq!(steps.unwatched_s, [[105, 125]]);
     }

@@ -8,16 +8,17 @@ use serde::Serialize;
 
 use super::derived::Count;
 use super::head::{Head, rfc3339};
+use super::meter_head::MeterHead;
 use super::now::{Now, day};
 use super::{Api, Json, csv};
 use crate::answers::registers::{self, Register};
 use crate::config::MeterSettings;
 use crate::energy::register::base;
-use crate::model::{NS_PER_S, Role};
+use crate::model::{NS_PER_S, Quantity, Role};
 use crate::status::line::LineStatus;
 use crate::status::{LossStatus, MeterStatus, Status, judgement::FilterStatus};
 use crate::web::guard::Peer;
-use crate::web::present::{Present, role_word};
+use crate::web::present::Present;
 use crate::web::problem::Problem;
 use crate::web::query::Query;
 
@@ -32,15 +33,15 @@ pub(super) struct Meters {
 
 #[derive(Debug, Serialize)]
 struct Meter {
-    meter: String,
-    role: &'static str,
+    #[serde(flatten)]
+    head: MeterHead,
     is_configured: bool,
     chip: Option<String>,
     line: Option<String>,
-    imp_per_kwh: Option<f64>,
     pulses: i64,
     last_pulse: Option<String>,
     power_w: Option<f64>,
+    rate: Option<f64>,
     is_bound: bool,
     today: Count,
     register: Option<RegisterNow>,
@@ -55,11 +56,15 @@ struct Meter {
 
 #[derive(Debug, Serialize)]
 struct RegisterNow {
-    kwh: f64,
-    read_kwh: f64,
+    kwh: Option<f64>,
+    read_kwh: Option<f64>,
     read_at: String,
     pulses: i64,
-    imp_per_kwh: f64,
+    imp_per_kwh: Option<f64>,
+    unit: Quantity,
+    shown: f64,
+    read_shown: f64,
+    pulses_per_unit: f64,
 }
 
 pub(super) async fn meters(
@@ -123,20 +128,28 @@ fn table(meters: &[Meter]) -> Response {
         "power W",
         "today pulses",
         "register kWh",
+        "unit",
+        "imp/unit",
+        "rate",
+        "register",
     ]);
     for meter in meters {
         let text = |text: &Option<String>| csv::name(text.as_deref().unwrap_or_default());
         table.row([
-            csv::name(&meter.meter),
-            meter.role.to_owned(),
+            csv::name(&meter.head.meter),
+            meter.head.role.to_owned(),
             text(&meter.chip),
             text(&meter.line),
-            csv::number(meter.imp_per_kwh),
+            csv::number(meter.head.imp_per_kwh),
             meter.pulses.to_string(),
             meter.last_pulse.clone().unwrap_or_default(),
             csv::number(meter.power_w),
             meter.today.pulses.to_string(),
-            csv::number(meter.register.as_ref().map(|register| register.kwh)),
+            csv::number(meter.register.as_ref().and_then(|register| register.kwh)),
+            meter.head.unit.symbol().to_owned(),
+            csv::number(meter.head.pulses_per_unit),
+            csv::number(meter.rate),
+            csv::number(meter.register.as_ref().map(|register| register.shown)),
         ]);
     }
     table.response("meters")
@@ -150,7 +163,7 @@ impl Meter {
         present: &Present,
         now: &Now,
     ) -> Meter {
-        let (power_w, is_bound, today) = now.of_meter(&meter.name);
+        let (rate, is_bound, today) = now.of_meter(&meter.name);
         let widths_ms = present.widths_ms.get(&meter.name).cloned();
         let known = present
             .get(&meter.name)
@@ -158,27 +171,35 @@ impl Meter {
         let gap_ns = known.and_then(|rate| rate.usual_gap_ns(present.now_ns));
         let register = register.and_then(|register| {
             let base = base(&register.readings)?;
+            let unit = base.worth.quantity;
             Some(RegisterNow {
-                kwh: register.kwh?,
-                read_kwh: base.kwh,
+                kwh: register.kwh,
+                read_kwh: Quantity::KilowattHours.of(unit, base.shown),
                 read_at: rfc3339(base.at_ns),
                 pulses: register.pulses - base.pulses,
-                imp_per_kwh: base.imp_per_kwh,
+                imp_per_kwh: base.worth.imp_per_kwh(),
+                unit,
+                shown: register.shown?,
+                read_shown: base.shown,
+                pulses_per_unit: base.worth.pulses_per_unit,
             })
         });
+        let role = settings.map_or_else(
+            // The journal knows it, the configuration no longer.
+            || Role::of_name(&meter.name),
+            |settings| settings.role,
+        );
+        let worth = settings.and_then(MeterSettings::worth);
+        let unit = settings.map_or(Quantity::default(), |settings| settings.unit);
         Meter {
-            role: role_word(settings.map_or_else(
-                // The journal knows it, the configuration no longer.
-                || Role::of_name(&meter.name),
-                |settings| settings.role,
-            )),
+            head: MeterHead::new(meter.name, role, (unit, worth)),
             is_configured: meter.is_configured,
             chip: settings.and_then(|settings| settings.line.chip.clone()),
             line: settings.map(|settings| settings.line.line.to_string()),
-            imp_per_kwh: settings.and_then(|settings| settings.imp_per_kwh),
             pulses: meter.pulses,
             last_pulse: meter.last_pulse_ns.map(rfc3339),
-            power_w,
+            power_w: rate.filter(|_| unit.is_electric()),
+            rate,
             is_bound,
             today,
             register,
@@ -189,7 +210,6 @@ impl Meter {
             losses: meter.losses,
             gap_s: gap_ns.map(|gap_ns| gap_ns as f64 / NS_PER_S as f64),
             widths_ms: widths_ms.unwrap_or_default(),
-            meter: meter.name,
         }
     }
 }

@@ -10,7 +10,8 @@ use tokio::time::timeout;
 
 use crate::answers::factors::energy_wh;
 use crate::journal::{CountedParts, Grain};
-use crate::web::present::{EDGES_S, PresentMeter, rounded};
+use crate::model::NS_PER_S;
+use crate::web::present::{EDGES_S, PresentMeter, mean_rate};
 use crate::web::problem::{BUSY, Problem};
 use crate::web::source::Source;
 
@@ -41,10 +42,14 @@ struct MinuteMeter {
     meter: String,
     pulses: Option<i64>,
     energy_wh: Option<f64>,
+    amount: Option<f64>,
     watched_s: i64,
     mean_w: Option<f64>,
     min_w: Option<f64>,
     max_w: Option<f64>,
+    /// Of a meter that counts no electric energy: its flow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mean_rate: Option<f64>,
 }
 
 /// Minutes that were read, by their begin.
@@ -170,18 +175,28 @@ impl MinuteMeter {
         let watched_s = counted.watched_s[n] + meter.live_s(counted.watched_until_s, span_s);
         let pulses = counted.pulses[n];
         let pulses = (pulses > 0 || watched_s > 0).then_some(pulses);
-        let energy_wh = pulses.and_then(|pulses| energy_wh(pulses, meter.imp_per_kwh));
-        let mean_w = energy_wh.filter(|_| watched_s >= EDGES_S);
-        let mean_w = mean_w.map(|wh| rounded(wh * 3_600.0 / watched_s as f64));
+        let worth = meter.worth;
+        let amount = pulses
+            .zip(worth)
+            .map(|(pulses, worth)| worth.amount(pulses));
+        let over_ns = watched_s as f64 * NS_PER_S as f64;
+        let mean = amount.filter(|_| watched_s >= EDGES_S);
+        let mean = mean.map(|amount| mean_rate(meter.unit, amount, over_ns));
+        let (mean_w, mean_rate) = match meter.unit.is_electric() {
+            true => (mean, None),
+            false => (None, mean),
+        };
         MinuteMeter {
             meter: meter.name.clone(),
             pulses,
-            energy_wh,
+            energy_wh: pulses.and_then(|pulses| energy_wh(pulses, worth)),
+            amount,
             watched_s,
             mean_w,
             // A minute is the finest window there is.
             min_w: mean_w,
             max_w: mean_w,
+            mean_rate,
         }
     }
 }

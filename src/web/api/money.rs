@@ -11,7 +11,7 @@ use crate::answers::month_memory::MonthMemory;
 use crate::energy::periods::Calendar;
 use crate::journal::{JournalError, Reader};
 use crate::web::api::csv;
-use crate::web::source::InUse;
+use crate::web::in_use::InUse;
 
 /// Money of a span.
 #[derive(Debug, Clone, Serialize)]

@@ -7,16 +7,18 @@ use serde::Serialize;
 use super::derived::{Count, Derived};
 use super::head::{Head, rfc3339};
 use super::health::Health;
+use super::meter_head::MeterHead;
 use crate::answers::factors::Factors;
 use crate::answers::money::{Money, span_costs};
 use crate::energy::derived::{Balance, LivePower, MeanPower, live_power};
 use crate::energy::periods::{Period, PeriodUnit};
 use crate::journal::Grain;
-use crate::model::{NS_PER_S, Role, Spans, WallNs};
+use crate::model::{NS_PER_S, Quantity, Role, Spans, WallNs};
 use crate::status::Status;
-use crate::web::day_read::{DayRead, PricedDay};
-use crate::web::present::{EDGES_S, Present, PresentMeter, role_word, rounded};
+use crate::web::day_read::{DayRead, MeterRead, PricedDay};
+use crate::web::present::{EDGES_S, Present, PresentMeter, rounded};
 use crate::web::source::Source;
+use crate::web::worth_sums::WorthSums;
 
 /// What was counted of the day is read again after this.
 const TODAY_KEPT_NS: i64 = 60 * NS_PER_S;
@@ -47,15 +49,17 @@ struct Today {
 
 #[derive(Debug, Clone, Serialize)]
 struct NowMeter {
-    meter: String,
-    role: &'static str,
-    imp_per_kwh: Option<f64>,
+    #[serde(flatten)]
+    head: MeterHead,
     pulses: i64,
     last_pulse: Option<String>,
     power_w: Option<f64>,
+    rate: Option<f64>,
     is_bound: bool,
     is_read: bool,
     today: Count,
+    #[serde(skip)]
+    counted: WorthSums,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -83,25 +87,24 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
     }
     let span = calendar.span(Period::containing(PeriodUnit::Day, date));
     let starts_s = [span.start_s, span.end_s];
-    let span_s = (span.start_s, span.end_s);
-    let known_factors = source.present().factors();
-    let in_use = source.in_use();
+    let (of_zone, worths) = (calendar.clone(), source.present().worths());
+    let (span_s, in_use) = ((span.start_s, span.end_s), source.in_use());
     let read = source.ask(move |reader, _| {
-        let from = reader.read_from(calendar.zone(), now_ns.s())?;
-        let counted = reader.counted_parts(&starts_s, Grain::Day, &from)?;
-        let since_s = reader.counting_since_s()?;
-        let factors = Factors::read(reader, &in_use.meters, &known_factors, &calendar)?;
-        let (meters, when) = (in_use.priced_meters(), (now_ns.s(), since_s));
-        let pricer = in_use.pricer((&meters, &factors), &calendar);
-        let costs = span_costs(&pricer, reader, span_s, when)?;
+        let factors = Factors::read(reader, &in_use.meters, &worths, &of_zone)?;
+        let asked = (&starts_s[..], Grain::Day);
+        let counted = factors.counted_parts(reader, asked, &of_zone, now_ns.s())?;
+        let (since_s, unwatched) = (reader.counting_since_s()?, reader.unwatched()?);
+        let meters = in_use.priced_meters();
+        let pricer = in_use.pricer((&meters, &factors), &of_zone);
+        let costs = span_costs(&pricer, reader, span_s, (now_ns.s(), since_s))?;
         let priced = PricedDay {
             in_use,
             factors,
             costs,
         };
-        Ok((counted, since_s, reader.unwatched()?, priced))
+        Ok((counted, since_s, unwatched, priced))
     });
-    let Ok((counted, since_s, unwatched, priced)) = read.await else {
+    let Ok(((starts_s, counted), since_s, unwatched, priced)) = read.await else {
         return known;
     };
     let stretches = unwatched
@@ -116,8 +119,12 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
         unwatched_s: Spans::new(stretches).length_s(),
         read_ns: now_ns,
         meters: counted
-            .into_iter()
-            .map(|counted| (counted.meter.clone(), counted))
+            .iter()
+            .map(|counted| {
+                let factors = priced.factors.of(&counted.meter);
+                let read = MeterRead::of(counted, &starts_s, factors);
+                (counted.meter.clone(), read)
+            })
             .collect(),
         priced,
     });
@@ -137,8 +144,15 @@ impl Now {
             .collect();
         let mut balance = Balance::default();
         for (meter, now) in present.meters.iter().zip(&meters) {
-            if let (Some(role), Some(rate)) = (meter.role, &meter.rate) {
-                balance.add(role, now.today.pulses, rate.worth());
+            let Some(role) = meter.role else {
+                continue;
+            };
+            // One that has counted nothing is there all the same.
+            let present = meter.worth.map(|worth| (0, Some(worth)));
+            for (pulses, worth) in present.into_iter().chain(now.counted.iter()) {
+                if let Some(worth) = worth {
+                    balance.add(role, pulses, worth);
+                }
             }
         }
         let passed_s = day.map_or(0, |day| {
@@ -147,11 +161,11 @@ impl Now {
         let is_whole = |meter: &NowMeter| meter.today.watched_s + EDGES_S >= passed_s;
         // What has come since the day was read.
         let since = |name: &str| {
-            let pulses = meters.iter().find(|meter| meter.meter == name);
+            let pulses = meters.iter().find(|meter| meter.head.meter == name);
             let read = day.and_then(|day| day.meters.get(name));
             pulses
                 .zip(read)
-                .map_or(0, |(now, read)| (now.pulses - read.total).max(0))
+                .map_or(0, |(now, read)| read.since(now.pulses))
         };
         let roles = present.roles();
         Now {
@@ -180,25 +194,19 @@ impl Now {
         }
     }
 
-    /// The power of a meter, whether it is a bound, and what it has counted today.
+    /// The power or flow of a meter, whether it is a bound, and what it has counted today.
     pub(super) fn of_meter(&self, name: &str) -> (Option<f64>, bool, Count) {
         let mut meters = self.meters.iter();
-        match meters.find(|meter| meter.meter == name) {
-            Some(meter) => (meter.power_w, meter.is_bound, meter.today.clone()),
-            None => (None, false, Count::of(0, None, 0)),
+        match meters.find(|meter| meter.head.meter == name) {
+            Some(meter) => (meter.rate, meter.is_bound, meter.today.clone()),
+            None => (None, false, Count::none()),
         }
     }
 
     /// What must have changed to be told again: not the time.
     pub(super) fn state(&self) -> String {
-        let of_meter = |meter: &NowMeter| {
-            (
-                meter.pulses,
-                meter.today.pulses,
-                meter.power_w,
-                meter.is_read,
-            )
-        };
+        let of_meter =
+            |meter: &NowMeter| (meter.pulses, meter.today.pulses, meter.rate, meter.is_read);
         let meters: Vec<_> = self.meters.iter().map(of_meter).collect();
         format!("{meters:?} {} {}", self.today.date, self.clock_trusted)
     }
@@ -214,29 +222,30 @@ impl NowMeter {
     ) -> NowMeter {
         let known = status.meters.iter().find(|known| known.name == meter.name);
         let pulses = known.map_or(0, |known| known.pulses);
-        let rate = meter.rate.as_ref().map(|rate| rate.at(present.now_ns));
-        let power_w = present.power_w(&meter.name);
+        let known_rate = meter.rate.as_ref().map(|rate| rate.at(present.now_ns));
+        let rate = present.rate(&meter.name);
         // The last interval said more than is shown.
-        let is_bound = rate.is_some_and(|rate| power_w.is_some() && rate.at_most == power_w);
-        let counted = day.and_then(|day| day.meters.get(&meter.name));
-        let today = counted.map_or(0, |counted| {
-            counted.pulses.iter().sum::<i64>() + pulses - counted.total
-        });
-        let watched_s = counted.map_or(0, |counted| {
-            let saved_s: i64 = counted.watched_s.iter().sum();
+        let is_bound = known_rate.is_some_and(|known| rate.is_some() && known.at_most == rate);
+        let read = day.and_then(|day| day.meters.get(&meter.name));
+        let counted = match read {
+            Some(read) => read.sums_now(pulses, now_s, meter.worth),
+            None => WorthSums::of_none(meter.worth),
+        };
+        let watched_s = read.map_or(0, |read| {
             let from_s = day.map_or(now_s, |day| day.from_s);
-            saved_s + meter.live_s(counted.watched_until_s, (from_s, now_s))
+            read.watched_s + meter.live_s(read.watched_until_s, (from_s, now_s))
         });
+        let rate = rate.map(|rate| rounded(meter.unit, rate));
         NowMeter {
-            meter: meter.name.clone(),
-            role: role_word(meter.role),
-            imp_per_kwh: meter.imp_per_kwh,
+            head: MeterHead::of(meter),
             pulses,
             last_pulse: known.and_then(|known| known.last_pulse_ns).map(rfc3339),
-            power_w: power_w.map(rounded),
+            power_w: rate.filter(|_| meter.unit.is_electric()),
+            rate,
             is_bound,
             is_read: meter.is_read,
-            today: Count::of(today.max(0), meter.imp_per_kwh, watched_s),
+            today: Count::of(&counted, meter.unit, watched_s),
+            counted,
         }
     }
 }
@@ -261,7 +270,8 @@ impl Flow {
             house,
             self_consumption,
         } = live_power(&meters, present.now_ns);
-        let watts = |power: Option<MeanPower>| power.map(|power| rounded(power.w));
+        let watts =
+            |power: Option<MeanPower>| power.map(|power| rounded(Quantity::WattHours, power.w));
         Flow {
             span_s: span_ns / NS_PER_S,
             import_w: watts(import),

@@ -1,48 +1,10 @@
 //! What a meter has counted in the parts of a span, and what that was worth. Pure.
 
-use crate::answers::factors::energy_wh;
 use crate::energy::factors::FactorHistory;
 use crate::journal::CountedParts;
-use crate::web::present::{PresentMeter, gap_power_w};
-
-/// Pulses by what one of them was worth: pulses for one kWh, None: not known. One entry, unless that has changed.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct WorthSums(Vec<(i64, Option<f64>)>);
-
-impl WorthSums {
-    fn add(&mut self, pulses: i64, imp_per_kwh: Option<f64>) {
-        match self.0.iter_mut().find(|(_, known)| *known == imp_per_kwh) {
-            Some((sum, _)) => *sum += pulses,
-            None => self.0.push((pulses, imp_per_kwh)),
-        }
-    }
-
-    /// Of several parts together.
-    pub(super) fn of_all(parts: &[WorthSums]) -> WorthSums {
-        let mut all = WorthSums::default();
-        for (pulses, imp_per_kwh) in parts.iter().flat_map(WorthSums::iter) {
-            all.add(pulses, imp_per_kwh);
-        }
-        all
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = (i64, Option<f64>)> + '_ {
-        self.0.iter().copied()
-    }
-
-    /// All pulses.
-    pub(super) fn pulses(&self) -> i64 {
-        self.iter().map(|(pulses, _)| pulses).sum()
-    }
-
-    /// Their energy; None: what some of them were worth is not known.
-    pub(super) fn energy_wh(&self) -> Option<f64> {
-        let parts = self.iter();
-        parts
-            .map(|(pulses, imp_per_kwh)| energy_wh(pulses, imp_per_kwh))
-            .sum()
-    }
-}
+use crate::model::Quantity;
+use crate::web::present::{PresentMeter, gap_rate};
+use crate::web::worth_sums::WorthSums;
 
 /// One meter, part by part.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,9 +13,10 @@ pub(super) struct PartSums {
     pub(super) pulses: Vec<Option<i64>>,
     pub(super) watched_s: Vec<i64>,
     pub(super) worth: Vec<WorthSums>,
-    /// The least and the most power of all parts, by the gaps between pulses.
-    pub(super) min_w: Option<f64>,
-    pub(super) max_w: Option<f64>,
+    /// The least and the most power or flow of all parts, by the gaps between pulses.
+    pub(super) least: Option<f64>,
+    pub(super) most: Option<f64>,
+    unit: Quantity,
 }
 
 impl PartSums {
@@ -69,8 +32,9 @@ impl PartSums {
             pulses: Vec::new(),
             watched_s: vec![0; parts],
             worth: vec![WorthSums::default(); parts],
-            min_w: None,
-            max_w: None,
+            least: None,
+            most: None,
+            unit: meter.unit,
         };
         let counts = counted.pulses.iter().zip(&counted.gaps);
         let fine = fine_s.windows(2).zip(counts).zip(&counted.watched_s);
@@ -82,15 +46,13 @@ impl PartSums {
             // What was watched last is saved now and then.
             let live_s = meter.live_s(counted.watched_until_s, (span[0], span[1].min(now_s)));
             sums.watched_s[part] += saved_s + live_s;
-            let imp_per_kwh = factors.at(span[0]);
-            sums.worth[part].add(*pulses, imp_per_kwh);
+            let worth = factors.at(span[0]);
+            sums.worth[part].add(*pulses, worth);
             if let Some(gaps) = gaps {
-                let (least_w, most_w) = (
-                    gap_power_w(gaps.longest_ms, imp_per_kwh),
-                    gap_power_w(gaps.shortest_ms, imp_per_kwh),
-                );
-                sums.min_w = sums.min_w.into_iter().chain(least_w).reduce(f64::min);
-                sums.max_w = sums.max_w.into_iter().chain(most_w).reduce(f64::max);
+                let rate = |gap_ms| gap_rate(meter.unit, gap_ms, worth);
+                let (least, most) = (rate(gaps.longest_ms), rate(gaps.shortest_ms));
+                sums.least = sums.least.into_iter().chain(least).reduce(f64::min);
+                sums.most = sums.most.into_iter().chain(most).reduce(f64::max);
             }
         }
         let parts = sums.worth.iter().zip(&sums.watched_s);
@@ -111,9 +73,18 @@ impl PartSums {
 
     /// The energy of each part.
     pub(super) fn energy_wh(&self) -> Vec<Option<f64>> {
+        self.each(WorthSums::energy_wh)
+    }
+
+    /// The amount of each part, in the meter's unit.
+    pub(super) fn amount(&self) -> Vec<Option<f64>> {
+        self.each(|worth| worth.amount(self.unit))
+    }
+
+    fn each(&self, of: impl Fn(&WorthSums) -> Option<f64>) -> Vec<Option<f64>> {
         let parts = self.worth.iter().zip(&self.pulses);
         parts
-            .map(|(worth, pulses)| pulses.and_then(|_| worth.energy_wh()))
+            .map(|(worth, pulses)| pulses.and_then(|_| of(worth)))
             .collect()
     }
 }
@@ -122,19 +93,21 @@ impl PartSums {
 mod tests {
     use super::*;
     use crate::energy::factors::Factor;
-    use crate::model::PulseGaps;
+    use crate::model::{PulseGaps, PulseWorth};
 
     #[test]
     fn pulses_keep_the_energy_that_they_had() {
         let kept = [(0, 500.0), (150, 1_000.0)].map(|(from_s, imp_per_kwh)| Factor {
             from_s,
-            imp_per_kwh,
+            worth: PulseWorth::of_kwh(imp_per_kwh),
         });
-        let factors = FactorHistory::new(&kept, &[], Some(1_000.0));
+        let worth = Some(PulseWorth::of_kwh(1_000.0));
+        let factors = FactorHistory::new(&kept, &[], worth);
         let meter = PresentMeter {
             name: "Import".to_owned(),
             role: None,
-            imp_per_kwh: Some(1_000.0),
+            unit: Quantity::KilowattHours,
+            worth,
             is_read: false,
             since_s: 0,
             rate: None,
@@ -158,6 +131,6 @@ mod tests {
         assert_eq!(sums.energy_wh(), [Some(20.0), Some(70.0), None]);
         assert_eq!(sums.whole().energy_wh(), Some(90.0));
         assert_eq!(sums.watched_s, [50, 50, 0]);
-        assert_eq!((sums.min_w, sums.max_w), (Some(500.0), Some(1_000.0)));
+        assert_eq!((sums.least, sums.most), (Some(500.0), Some(1_000.0)));
     }
 }

@@ -15,8 +15,8 @@ use tracing::info;
 
 use super::{Api, Json};
 use crate::answers::entering::{self, DriftAnswer, Entry, KeptAnswer, NotKept, TakenBackAnswer};
-use crate::energy::register::{NewReading, ReadingRefused, parse_kwh};
-use crate::model::WallNs;
+use crate::energy::register::{NewReading, ReadingRefused, parse_shown};
+use crate::model::{PulseWorth, Quantity, WallNs};
 use crate::web::guard::Peer;
 use crate::web::problem::{
     BAD_REQUEST, JOURNAL, METHOD_NOT_ALLOWED, NO_METER, NO_READING, NOT_HELD, PULSE_WORTH_UNKNOWN,
@@ -33,7 +33,10 @@ const BODY_WITHIN: Duration = Duration::from_secs(5);
 #[serde(deny_unknown_fields)]
 struct NewReadingBody {
     meter: String,
-    kwh: String,
+    /// What the face of a meter shows whose unit is kWh.
+    kwh: Option<String>,
+    /// What any face shows, in the unit of the meter.
+    shown: Option<String>,
     at: Option<String>,
     #[serde(default)]
     adopt: bool,
@@ -51,13 +54,14 @@ struct UndoBody {
 pub(super) async fn enter(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
     let body: NewReadingBody = sent(&api, request).await?;
     let (new, decimals) = new_reading(&body, api.source.wall_ns())?;
-    let imp_per_kwh = imp_per_kwh(&api, &body.meter)?;
+    let worth = worth(&api, &body.meter)?;
+    body.check_unit(worth.quantity)?;
     let (name, now_ns) = (body.meter.clone(), api.source.wall_ns());
     let in_use = api.source.in_use();
     let work = move || {
         let entry = Entry {
             meter: &body.meter,
-            imp_per_kwh,
+            worth,
             new,
             decimals,
             is_confirmed: body.confirm,
@@ -69,7 +73,8 @@ pub(super) async fn enter(State(api): State<Api>, request: Request) -> Result<Re
     let reading = kept.reading;
     info!(
         meter = name,
-        kwh = reading.kwh,
+        shown = reading.shown,
+        unit = reading.worth.quantity.as_str(),
         adopted = reading.adopted,
         "a reading was entered over HTTP"
     );
@@ -83,18 +88,13 @@ pub(super) async fn undo(State(api): State<Api>, request: Request) -> Result<Res
     let work = move || {
         entering::take_back(&in_use.dir, &name).map_err(|failed| unreadable(&failed, &in_use))
     };
-    let Some((taken, kwh)) = write(&api, work).await?? else {
+    let Some(taken) = write(&api, work).await?? else {
         let detail = format!("there is no reading of \"{meter}\"");
         return Err(Problem::of_parameter(NO_READING, "meter", detail));
     };
-    info!(meter, kwh = taken.kwh, "a reading was taken back over HTTP");
-    let answer = TakenBackAnswer {
-        meter: &meter,
-        taken_back_kwh: taken.kwh,
-        at_ns: taken.at_ns,
-        kwh,
-    };
-    Ok(Json(answer).into_response())
+    let shown = taken.0.shown;
+    info!(meter, shown, "a reading was taken back over HTTP");
+    Ok(Json(TakenBackAnswer::of(&meter, &taken)).into_response())
 }
 
 /// Another method where there is nothing to get.
@@ -125,7 +125,15 @@ async fn sent<T: DeserializeOwned>(api: &Api, request: Request) -> Result<T, Pro
 
 fn new_reading(body: &NewReadingBody, now_ns: WallNs) -> Result<(NewReading, usize), Problem> {
     let wrong = |parameter, why: String| Problem::of_parameter(WRONG_PARAMETER, parameter, why);
-    let (kwh, decimals) = parse_kwh(&body.kwh).map_err(|why| wrong("kwh", why))?;
+    let (name, text) = match (&body.shown, &body.kwh) {
+        (Some(text), None) => ("shown", text),
+        (None, Some(text)) => ("kwh", text),
+        _ => {
+            let why = "what the face shows lacks: shown, in the meter's unit, or kwh";
+            return Err(wrong("shown", why.to_owned()));
+        }
+    };
+    let (shown, decimals) = parse_shown(text).map_err(|why| wrong(name, why))?;
     let at_ns = match &body.at {
         None => Some(now_ns),
         Some(text) => {
@@ -143,22 +151,37 @@ fn new_reading(body: &NewReadingBody, now_ns: WallNs) -> Result<(NewReading, usi
     let new = NewReading {
         at_ns: at_ns.ok_or_else(no_time)?,
         is_now: body.at.is_none(),
-        kwh,
+        shown,
         adopt: body.adopt,
     };
     Ok((new, decimals))
 }
 
+impl NewReadingBody {
+    /// Kilowatt-hours are of a meter that counts them.
+    fn check_unit(&self, unit: Quantity) -> Result<(), Problem> {
+        if self.kwh.is_none() || unit == Quantity::KilowattHours {
+            return Ok(());
+        }
+        let why = format!(
+            "the meter counts {}: send what it shows as shown",
+            unit.as_str()
+        );
+        Err(Problem::of_parameter(WRONG_PARAMETER, "kwh", why))
+    }
+}
+
 /// What a pulse of a configured meter is worth.
-fn imp_per_kwh(api: &Api, meter: &str) -> Result<f64, Problem> {
+fn worth(api: &Api, meter: &str) -> Result<PulseWorth, Problem> {
     let in_use = api.source.in_use();
     let mut meters = in_use.meters.iter();
     let Some(known) = meters.find(|known| known.name == meter) else {
         let detail = format!("there is no meter \"{meter}\"");
         return Err(Problem::of_parameter(NO_METER, "meter", detail));
     };
-    known.imp_per_kwh.ok_or_else(|| {
-        let detail = format!("it is not known how many pulses of \"{meter}\" are one kWh");
+    known.worth().ok_or_else(|| {
+        let unit = known.unit.symbol();
+        let detail = format!("it is not known how many pulses of \"{meter}\" are one {unit}");
         Problem::of_parameter(PULSE_WORTH_UNKNOWN, "meter", detail)
     })
 }
@@ -189,9 +212,10 @@ fn not_kept(failed: NotKept, entry: &Entry<'_>, in_use: &crate::web::source::InU
         }
         NotKept::NotHeld => Problem::of_parameter(NOT_HELD, "at", failed.to_string()),
         NotKept::Implausible(reading, by) => {
-            let (read, expected) = (reading.kwh, by.expected_kwh);
+            let (read, unit) = (reading.shown, reading.worth.quantity.symbol());
+            let (expected, by_unit) = (by.expected, by.unit.symbol());
             let detail = format!(
-                "{read} kWh were read of \"{meter}\", {expected:.3} kWh are expected by its pulses"
+                "{read} {unit} were read of \"{meter}\", {expected:.3} {by_unit} are expected by its pulses"
             );
             Problem::new(READING_IMPLAUSIBLE, detail).drift(DriftAnswer::of(&by))
         }

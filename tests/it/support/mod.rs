@@ -6,6 +6,7 @@
     reason = "nothing outside the tests sees it"
 )]
 
+pub mod browser;
 pub mod daemon;
 pub mod disk;
 #[allow(
@@ -15,10 +16,12 @@ pub mod disk;
 )]
 pub mod fake_influx;
 pub mod gpio;
+pub mod grafana;
 pub mod influxd;
 pub mod management_cases;
 pub mod port;
 pub mod program;
+pub mod prometheus;
 pub mod remote;
 pub mod tls;
 pub mod views;

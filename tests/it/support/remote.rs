@@ -10,7 +10,7 @@ use super::fake_influx::{FakeInflux, Store};
 use super::influxd::Influxd;
 use super::wait::PATIENCE;
 
-/// The organisation.
+/// The organization.
 pub const ORG: &str = "home";
 
 /// The token that may do everything.
@@ -23,7 +23,7 @@ pub struct Authorization {
     pub token: String,
 }
 
-/// Where it is, and its organisation.
+/// Where it is, and its organization.
 #[derive(Debug, Clone, Default)]
 pub struct Remote {
     pub url: String,
@@ -82,7 +82,7 @@ impl Remote {
         self.url.clone()
     }
 
-    /// The organisation's id.
+    /// The organization's id.
     pub fn org_id(&self) -> &str {
         &self.org_id
     }

@@ -44,7 +44,7 @@ impl Case {
 const EVER: &str = "org=home&bucket=ever";
 const MONTH: &str = "org=home&bucket=month";
 
-/// All of them, for buckets `ever`, `month` (30 days) and `two words` in the organisation `home`.
+/// All of them, for buckets `ever`, `month` (30 days) and `two words` in the organization `home`.
 pub fn all(now_ns: i64) -> Vec<Case> {
     [
         requests(),
@@ -56,7 +56,7 @@ pub fn all(now_ns: i64) -> Vec<Case> {
     .concat()
 }
 
-/// Tokens, organisations, buckets, precisions: checked before the body is looked at, in order.
+/// Tokens, organizations, buckets, precisions: checked before the body is looked at, in order.
 fn requests() -> Vec<Case> {
     let bad = "not a point";
     vec![
@@ -68,14 +68,14 @@ fn requests() -> Vec<Case> {
             "org=home&precision=fortnight",
             bad,
         ),
-        case("no bucket, no organisation", "", bad),
+        case("no bucket, no organization", "", bad),
         case("bucket before gzip", "org=home", bad).gzip(),
-        case("gzip before organisation", "org=nobody&bucket=ever", bad).gzip(),
-        case("no organisation", "bucket=ever", bad),
-        case("empty organisation", "org=&bucket=ever", bad),
-        case("unknown organisation", "org=nobody&bucket=ever", bad),
+        case("gzip before organization", "org=nobody&bucket=ever", bad).gzip(),
+        case("no organization", "bucket=ever", bad),
+        case("empty organization", "org=&bucket=ever", bad),
+        case("unknown organization", "org=nobody&bucket=ever", bad),
         case(
-            "unknown organisation id",
+            "unknown organization id",
             "org=0123456789abcdef&bucket=ever",
             bad,
         ),

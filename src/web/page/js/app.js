@@ -5,7 +5,7 @@ import { get, url } from "./api.js";
 import { byId, el, say } from "./dom.js";
 import { keys } from "./keys.js";
 import { clockSeconds } from "./moment.js";
-import { power } from "./number.js";
+import { rate } from "./number.js";
 import { address, parse, START, VIEWS } from "./route.js";
 import { isStale, on, ready, state, take, takeHealth, tell, zone } from "./store.js";
 import { Stream } from "./stream.js";
@@ -141,9 +141,9 @@ function title() {
   const now = state.now;
   titleMs = now ? performance.now() : -Infinity;
   titleView = route.view + lang();
-  const watts = now && !isStale() ? now.flow.house_w ?? (now.meters.length === 1 ? now.meters[0].power_w : null) : null;
+  const watts = now && !isStale() ? now.flow.house_w ?? (now.meters.length === 1 ? now.meters[0].rate ?? now.meters[0].power_w : null) : null;
   const site = now?.site ?? t("title.none");
-  const name = route.view === "now" ? (watts === null ? "" : `${power(Math.max(0, watts), locale())} · ${t("house")}`) : t(`view.${route.view}`);
+  const name = route.view === "now" ? (watts === null ? "" : `${rate(Math.max(0, watts), now?.meters.length === 1 ? now.meters[0].unit : undefined, locale())} · ${t("house")}`) : t(`view.${route.view}`);
   document.title = [now?.simulated ? `[${t("simulated.title")}]` : "", name, site].filter(Boolean).join(" · ").replace("] · ", "] ");
 }
 

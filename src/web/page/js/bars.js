@@ -5,7 +5,7 @@ import { announce } from "./announce.js";
 import { BOTTOM, TOP, valueAxis } from "./axis.js";
 import { el, eachFrame, fill, onWidth, say, svg } from "./dom.js";
 import { axisNames, partNames, periodName } from "./labels.js";
-import { energy, plain } from "./number.js";
+import { amount, plain, symbol } from "./number.js";
 import { isWatched, main, series } from "./sums.js";
 import { locale, t } from "./text.js";
 
@@ -116,14 +116,15 @@ barChart.made = 0;
 /** "14:00–15:00: self 1.20 kWh, import 0.30 kWh". @param {Shown} shown @param {number} n */
 function sentence(shown, n) {
   const l = locale();
+  const { unit } = shown.span;
   const { series: all } = series(shown.span);
-  const values = all.map((one) => `${roleName(one)} ${energy(one.wh[n], l)}`);
+  const values = all.map((one) => `${roleName(one)} ${amount(one.wh[n], unit, l)}`);
   const of = main(shown.span);
-  if (of && all.length > 1) values.unshift(`${t(of.role)} ${energy(of.wh[n], l)}`);
+  if (of && all.length > 1) values.unshift(`${t(of.role)} ${amount(of.wh[n], unit, l)}`);
   const other = shown.compared ? main(shown.compared) : null;
   if (shown.compared && other && n < other.wh.length) {
     const part = partNames(shown.compared, shown.zone)[n];
-    values.push(`${shown.compared.part === "hour" ? periodName(shown.compared, shown.zone) : part}: ${energy(other.wh[n], l)}`);
+    values.push(`${shown.compared.part === "hour" ? periodName(shown.compared, shown.zone) : part}: ${amount(other.wh[n], unit, l)}`);
   }
   const isNone = all.every((one) => one.wh[n] === null);
   const watched = isWatched(shown.span, n, shown.nowS, shown.first) ? "" : ` (${t(isNone ? "not.watched.all" : "not.watched")})`;
@@ -140,6 +141,7 @@ function table(shown) {
   const l = locale();
   const { span, compared } = shown;
   const { series: all } = series(span);
+  const unit = symbol(span.unit);
   const names = partNames(span, shown.zone);
   const of = all.length > 1 ? main(span) : null;
   const other = compared ? main(compared) : null;
@@ -148,10 +150,10 @@ function table(shown) {
   const cell = (/** @type {number | null | undefined} */ wh) => el("td", null, wh === null || wh === undefined ? "–" : plain(wh / 1000, 2, l));
   const head = el("tr", null,
     el("th", { scope: "col" }, t("part")),
-    all.map((one) => el("th", { scope: "col" }, `${roleName(one)}, kWh`)),
-    of && el("th", { scope: "col" }, `${t(of.role)}, kWh`),
+    all.map((one) => el("th", { scope: "col" }, `${roleName(one)}, ${unit}`)),
+    of && el("th", { scope: "col" }, `${t(of.role)}, ${unit}`),
     amounts.map((one) => el("th", { scope: "col" }, `${t(one.role)}, ${span.money?.currency}`)),
-    other && [el("th", { scope: "col" }, compared?.part === "hour" ? periodName(compared, shown.zone) : t("against")), el("th", { scope: "col" }, "kWh")]);
+    other && [el("th", { scope: "col" }, compared?.part === "hour" ? periodName(compared, shown.zone) : t("against")), el("th", { scope: "col" }, unit)]);
   const rows = names.map((part, n) => el("tr", null,
     el("th", { scope: "row" }, part),
     all.map((one) => cell(one.wh[n])),
@@ -187,7 +189,7 @@ function drawBars(picture, shown, width, height, chosen) {
   const highs = [...own, ...(other ?? [])];
   const high = Math.max(100, ...highs.map((column) => column.up)) / 1000;
   const low = Math.min(0, ...highs.map((column) => -column.down)) / 1000;
-  const { y, drawn } = valueAxis(low, high, height < 180 ? 4 : 5, "kWh", { left: LEFT, width, height });
+  const { y, drawn } = valueAxis(low, high, height < 180 ? 4 : 5, symbol(span.unit), { left: LEFT, width, height });
   const labels = axisNames(span, zone, slot);
   const inner = Math.max(2, Math.min(slot * 0.82, 72));
   const ghost = other ? inner * 0.36 : 0;

@@ -2,12 +2,13 @@
 
 /** @typedef {import("./types").History} History */
 /** @typedef {import("./types").HistoryMeter} HistoryMeter */
+/** @typedef {import("./types").HistoryFlow} HistoryFlow */
 /** @typedef {import("./types").HistoryPulses} HistoryPulses */
 /** @typedef {(number | null)[]} Column */
 /**
  * @typedef {{
  *   x: number[], isRaw: boolean, widthS: number | null,
- *   meters: {meter: string, role: string, imp: number | null, value: Column, low: Column, high: Column}[],
+ *   meters: {meter: string, role: string, unit?: import("./types").Unit, imp: number | null, value: Column, low: Column, high: Column}[],
  *   unwatched: [number, number][],
  * }} Columns
  */
@@ -21,7 +22,13 @@ export function starts(history) {
 
 /** @param {History} history */
 function longest(history) {
-  return Math.max(0, ...history.meters.map((meter) => ("mean_w" in meter ? meter.mean_w.length : 0)));
+  return Math.max(0, ...history.meters.map((meter) => ("at_ms" in meter ? 0 : meter.pulses.length)));
+}
+
+/** A meter's mean, least and most: kilowatts, or flow in its unit an hour. @param {HistoryMeter | HistoryFlow} meter */
+function rates(meter) {
+  if ("mean_rate" in meter) return [meter.mean_rate, meter.min_rate, meter.max_rate];
+  return [kilo(meter.mean_w), kilo(meter.min_w), kilo(meter.max_w)];
 }
 
 /** @param {History} history @param {"power" | "energy"} as @returns {Columns} */
@@ -36,7 +43,7 @@ function windows(history, as) {
   /** @type {[number, number][]} */
   const unwatched = [];
   x.forEach((start, n) => {
-    const isMissed = history.meters.some((meter) => "mean_w" in meter && meter.watched_s[n] === 0);
+    const isMissed = history.meters.some((meter) => !("at_ms" in meter) && meter.watched_s[n] === 0);
     const last = unwatched.at(-1);
     if (!isMissed) return;
     if (last && last[1] === start) last[1] = ends[n];
@@ -44,12 +51,14 @@ function windows(history, as) {
   });
   // The last window's end, so that its step is seen to its end.
   const closed = [...x, ends.at(-1) ?? 0];
-  const meters = /** @type {HistoryMeter[]} */ (history.meters).map((meter) => {
+  const meters = /** @type {(HistoryMeter | HistoryFlow)[]} */ (history.meters).map((meter) => {
+    const [mean, low, high] = rates(meter);
     const closeUp = (/** @type {Column} */ column) => [...column, column.at(-1) ?? null];
-    const energy = as === "energy" ? meter.mean_w.map((watts, n) => (watts === null ? null : (watts * meter.watched_s[n]) / 3.6e6)) : null;
+    // A kilowatt, or one m³/h, for an hour.
+    const energy = as === "energy" ? mean.map((value, n) => (value === null ? null : (value * meter.watched_s[n]) / 3600)) : null;
     return {
-      meter: meter.meter, role: meter.role, imp: meter.imp_per_kwh,
-      value: closeUp(energy ?? kilo(meter.mean_w)), low: closeUp(energy ?? kilo(meter.min_w)), high: closeUp(energy ?? kilo(meter.max_w)),
+      meter: meter.meter, role: meter.role, unit: meter.unit, imp: meter.imp_per_kwh,
+      value: closeUp(energy ?? mean), low: closeUp(energy ?? low), high: closeUp(energy ?? high),
     };
   });
   return { x: x.length > 0 ? closed : [], isRaw: false, widthS: history.width_s, meters, unwatched };
@@ -60,18 +69,18 @@ function pulses(history) {
   const all = /** @type {HistoryPulses[]} */ (history.meters.filter((meter) => "at_ms" in meter));
   const x = [...new Set(all.flatMap((meter) => meter.at_ms))].sort((a, b) => a - b);
   const meters = all.map((meter) => {
+    const rate = meter.rate ?? kilo(meter.power_w ?? []);
     /** @type {Column} */
     const value = new Array(x.length).fill(null);
     let next = 0;
     for (let n = 0; n < x.length; n += 1) {
       while (next < meter.at_ms.length && meter.at_ms[next] <= x[n]) next += 1;
       // From here on the power of the interval that the next pulse ends.
-      value[n] = next < meter.at_ms.length && next > 0 ? (meter.power_w[next] ?? null) : null;
-      if (value[n] !== null) value[n] = /** @type {number} */ (value[n]) / 1000;
+      value[n] = next < meter.at_ms.length && next > 0 ? (rate[next] ?? null) : null;
     }
     const last = x.length > 0 && meter.at_ms.at(-1) !== undefined ? x.indexOf(/** @type {number} */ (meter.at_ms.at(-1))) : -1;
     if (last > 0) value[last] = value[last - 1];
-    return { meter: meter.meter, role: meter.role, imp: meter.imp_per_kwh, value, low: value, high: value };
+    return { meter: meter.meter, role: meter.role, unit: meter.unit, imp: meter.imp_per_kwh, value, low: value, high: value };
   });
   const unwatched = all.flatMap((meter) => meter.unwatched_s ?? []);
   return { x: x.map((ms) => ms / 1000), isRaw: true, widthS: null, meters, unwatched };

@@ -6,12 +6,16 @@ const LATE_MS = 1_500;
 /**
  * The power to show, `ageMs` after the last pulse: that of the last interval, or less where one pulse more would by now
  * have meant less. null: nothing is known.
- * @param {{power_w: number | null, imp_per_kwh: number | null}} meter @param {number | null} ageMs
+ * @param {{power_w: number | null, imp_per_kwh: number | null, rate?: number | null, unit?: string, pulses_per_unit?: number | null}} meter
+ * @param {number | null} ageMs
  */
 export function powerNow(meter, ageMs) {
-  if (meter.power_w === null) return null;
-  if (!meter.imp_per_kwh || ageMs === null || ageMs <= LATE_MS) return meter.power_w;
-  return Math.min(meter.power_w, 3.6e9 / (meter.imp_per_kwh * (ageMs - LATE_MS)));
+  const rate = meter.rate ?? meter.power_w;
+  if (rate === null) return null;
+  // One unit an hour is 1 kW, or one m³/h, or one l/h.
+  const [one, factor] = meter.imp_per_kwh ? [3.6e9, meter.imp_per_kwh] : [3.6e6, meter.pulses_per_unit];
+  if (!factor || ageMs === null || ageMs <= LATE_MS) return rate;
+  return Math.min(rate, one / (factor * (ageMs - LATE_MS)));
 }
 
 /**
@@ -24,5 +28,7 @@ export function ageMs(lastPulse, asOf, sinceMs) {
   return Math.max(0, Date.parse(asOf) - Date.parse(lastPulse)) + Math.max(0, sinceMs);
 }
 
-/** Below this, with the last pulse long ago, a source is said to be still. */
-export const STILL_W = 5;
+/** Below this, with the last pulse long ago, a source is said to be still: watts, m³/h, l/h. @param {string} [unit] */
+export function still(unit) {
+  return unit === "m3" ? 0.005 : 5;
+}

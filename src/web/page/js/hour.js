@@ -9,7 +9,7 @@ const MINUTES = 60;
 
 export class Hour {
   constructor() {
-    /** By meter, mean power of each minute. @type {Map<string, (number | null)[]>} */
+    /** By meter, mean power or flow of each minute. @type {Map<string, (number | null)[]>} */
     this.watts = new Map();
     this.endS = 0;
   }
@@ -21,6 +21,7 @@ export class Hour {
     this.endS = to;
     for (const meter of answer.meters) {
       if ("mean_w" in meter) this.watts.set(meter.meter, meter.mean_w.slice(-MINUTES));
+      if ("mean_rate" in meter) this.watts.set(meter.meter, meter.mean_rate.slice(-MINUTES));
     }
   }
 
@@ -29,7 +30,8 @@ export class Hour {
     if (this.watts.size === 0 || minute.start_s < this.endS) return true;
     if (minute.start_s > this.endS) return false;
     for (const [name, watts] of this.watts) {
-      watts.push(minute.meters.find((meter) => meter.meter === name)?.mean_w ?? null);
+      const told = minute.meters.find((meter) => meter.meter === name);
+      watts.push(told?.mean_w ?? told?.mean_rate ?? null);
       watts.splice(0, Math.max(0, watts.length - MINUTES));
     }
     this.endS = minute.start_s + 60;

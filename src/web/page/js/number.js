@@ -53,6 +53,31 @@ export function power(watts, locale, before) {
   return number + GAP + unit;
 }
 
+/** @typedef {import("./types").Unit} Unit */
+
+/** Whether a meter counts electric energy. @param {Unit} [unit] */
+export function isElectric(unit) {
+  return unit !== "m3" && unit !== "l";
+}
+
+/** A unit as people write it. @param {Unit} [unit] */
+export function symbol(unit = "kWh") {
+  return unit === "m3" ? "m³" : unit;
+}
+
+/** Power, or the flow of gas or water, with its unit. @param {number} value @param {Unit | undefined} unit @param {string} locale @param {string} [before] */
+export function rateParts(value, unit, locale, before) {
+  if (isElectric(unit)) return powerParts(value, locale, before);
+  return { number: plain(value, unit === "m3" ? 3 : 0, locale), unit: `${symbol(unit)}/h` };
+}
+
+/** @param {number | null | undefined} value @param {Unit | undefined} unit @param {string} locale */
+export function rate(value, unit, locale) {
+  if (value === null || value === undefined) return "–";
+  const parts = rateParts(value, unit, locale);
+  return parts.number + GAP + parts.unit;
+}
+
 /** How many decimals an energy in kWh is shown with. @param {number} kwh */
 export function energyDecimals(kwh) {
   const size = Math.abs(kwh);
@@ -65,6 +90,22 @@ export function energy(wh, locale, decimals) {
   if (wh === null || wh === undefined) return "–";
   const kwh = wh / 1000;
   return plain(kwh, decimals ?? energyDecimals(kwh), locale) + GAP + "kWh";
+}
+
+/**
+ * What was counted, in thousandths of the unit: watt-hours, or litres of a meter of m³.
+ * @param {number | null | undefined} milli @param {Unit | undefined} unit @param {string} locale @param {number} [decimals]
+ */
+export function amount(milli, unit, locale, decimals) {
+  if (isElectric(unit)) return energy(milli, locale, decimals);
+  if (milli === null || milli === undefined) return "–";
+  return plain(milli / 1000, unit === "m3" ? 2 : 0, locale) + GAP + symbol(unit);
+}
+
+/** The same of a count of the API. @param {import("./types").Count} count @param {Unit | undefined} unit */
+export function milliOf(count, unit) {
+  if (isElectric(unit)) return count.energy_wh;
+  return count.amount === null || count.amount === undefined ? null : count.amount * 1000;
 }
 
 /**
@@ -101,10 +142,10 @@ export function bytes(bytes, locale) {
 
 /**
  * The digits of a register as on the face of a meter: five or more whole ones, one decimal, cut off, never rounded up.
- * @param {number} kwh
+ * @param {number} shown
  */
-export function registerDigits(kwh) {
-  const tenths = Math.floor(Math.abs(kwh) * 10 + 1e-6);
+export function registerDigits(shown) {
+  const tenths = Math.floor(Math.abs(shown) * 10 + 1e-6);
   const whole = String(Math.floor(tenths / 10)).padStart(5, "0");
   return { whole: [...whole], tenth: String(tenths % 10) };
 }

@@ -2,7 +2,7 @@
 // nothing was watched, the zone of the API, the theme's colours, pan and pinch by pointer events.
 
 import { eachFrame, onWidth } from "./dom.js";
-import { plain } from "./number.js";
+import { isElectric, plain, symbol } from "./number.js";
 import { clock, clockSeconds, ofDate, localDate } from "./moment.js";
 import { locale } from "./text.js";
 import { pan, pinch, zoom } from "./zoom.js";
@@ -90,19 +90,25 @@ export async function plot(box, hooks) {
   const build = (columns, unit) => {
     made?.destroy();
     const path = uPlot.paths.stepped({ align: 1 });
+    // Electric meters have the left axis, each other unit one of its own on the right.
+    const scaleOf = (/** @type {import("./types").Unit | undefined} */ of) => (isElectric(of) ? "y" : symbol(of));
+    const scales = [...new Set(columns.meters.map((meter) => scaleOf(meter.unit)))];
     /** @type {any[]} */
     const series = [{}];
     /** @type {any[]} */
     const bands = [];
     columns.meters.forEach((meter, n) => {
       const stroke = () => colour(meter.role);
+      const scale = scaleOf(meter.unit);
       series.push(
-        { scale: "y", paths: path, stroke: "transparent", points: { show: false } },
-        { scale: "y", paths: path, stroke: "transparent", points: { show: false } },
-        { scale: "y", paths: path, stroke, width: 1.75, dash: DASHES[meter.role], points: { show: false }, spanGaps: false },
+        { scale, paths: path, stroke: "transparent", points: { show: false } },
+        { scale, paths: path, stroke: "transparent", points: { show: false } },
+        { scale, paths: path, stroke, width: 1.75, dash: DASHES[meter.role], points: { show: false }, spanGaps: false },
       );
       bands.push({ series: [n * 3 + 2, n * 3 + 1], fill: () => colour("band") });
     });
+    const range = (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.06 : 1];
+    const steps = (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((v) => plain(v, splits.some((s) => Math.abs(s * 10 - Math.round(s * 10)) > 1e-6) ? 2 : splits.some((s) => Math.abs(s - Math.round(s)) > 1e-6) ? 1 : 0, locale()));
     const font = "12px system-ui, sans-serif";
     const axis = { stroke: () => colour("muted"), font, grid: { stroke: () => colour("line"), width: 1 }, ticks: { show: false } };
     made = new uPlot({
@@ -111,10 +117,10 @@ export async function plot(box, hooks) {
       legend: { show: false },
       padding: [22, 8, 0, 0],
       cursor: { drag: { setScale: false, x: false, y: false }, points: { show: false }, y: false },
-      scales: { x: { time: true, auto: false, range: () => [span.from, span.to] }, y: { range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.06 : 1] } },
+      scales: { x: { time: true, auto: false, range: () => [span.from, span.to] }, ...Object.fromEntries((scales.length === 0 ? ["y"] : scales).map((one) => [one, { range }])) },
       axes: [
         { ...axis, values: times, space: 72, size: 44 },
-        { ...axis, scale: "y", size: 44, values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((v) => plain(v, splits.some((s) => Math.abs(s * 10 - Math.round(s * 10)) > 1e-6) ? 2 : splits.some((s) => Math.abs(s - Math.round(s)) > 1e-6) ? 1 : 0, locale())) },
+        ...(scales.length === 0 ? ["y"] : scales).map((scale, n) => ({ ...axis, scale, size: 44, side: n === 0 ? 3 : 1, grid: { ...axis.grid, show: n === 0 }, values: steps })),
       ],
       hooks: {
         drawClear: [hatch],

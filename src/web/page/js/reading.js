@@ -4,13 +4,13 @@ import { announce } from "./announce.js";
 import { get, post, Refused } from "./api.js";
 import { el, fill, say } from "./dom.js";
 import { shortDay } from "./moment.js";
-import { count, plain } from "./number.js";
+import { count, plain, symbol } from "./number.js";
 import { worded } from "./problem.js";
 import { zone } from "./store.js";
 import { locale, t } from "./text.js";
 
 /** @typedef {import("./types").Meter} Meter */
-/** @typedef {{expected_kwh: number, kwh: number, pulses: number, is_rounding: boolean}} Drift */
+/** @typedef {{expected: number, by: number, unit: import("./types").Unit, pulses: number, is_rounding: boolean}} Drift */
 
 const KEPT = "powerlogger.token";
 
@@ -40,8 +40,8 @@ function remember(given, isForTab) {
 /** The form. @param {Meter} meter @param {() => void} done it is closed */
 export function readingForm(meter, done) {
   const shown = el("input", {
-    name: "kwh", class: "face-input", inputmode: "decimal", required: true, pattern: "[0-9]{1,9}([.,][0-9]{0,6})?", maxlength: 16, autocomplete: "off",
-    placeholder: meter.register ? plain(meter.register.kwh, 1, locale(), false) : plain(12345.6, 1, locale(), false),
+    name: "shown", class: "face-input", inputmode: "decimal", required: true, pattern: "[0-9]{1,9}([.,][0-9]{0,6})?", maxlength: 16, autocomplete: "off",
+    placeholder: meter.register ? plain(meter.register.shown, 1, locale(), false) : plain(12345.6, 1, locale(), false),
   });
   const note = choice("note", t("reading.note"), true);
   const adopt = choice("adopt", t("reading.adopt"), false);
@@ -96,14 +96,14 @@ export function readingForm(meter, done) {
     // The first one is counted from in any case.
     uses.hidden = !newest;
     fill(last, newest && [
-      t("reading.last", { kwh: plain(newest.kwh, 1, locale()), date: shortDay(newest.at_ns / 1e6, zone(), locale()) }),
+      t("reading.last", { kwh: plain(newest.shown, 1, locale()), unit: symbol(newest.unit), date: shortDay(newest.at_ns / 1e6, zone(), locale()) }),
       el("button", { type: "button", class: "button", onclick: takeBack }, t("reading.undo"))]);
   };
   const takeBack = async () => {
     if (!asked.hidden && secret.value === "") return secret.focus();
     const answer = await send("registers/undo", { meter: meter.meter });
     if (!answer) return;
-    tell("", "✓", [t("reading.undone", { kwh: plain(answer.taken_back_kwh, 1, locale()) })]);
+    tell("", "✓", [t("reading.undone", { kwh: plain(answer.taken_back, 1, locale()), unit: symbol(answer.unit) })]);
     look();
   };
 
@@ -112,18 +112,18 @@ export function readingForm(meter, done) {
     say(keep, t("reading.keep"));
   });
   const form = el("form", { class: "reading-form", "aria-label": `${t("enter.reading")}: ${meter.meter}` },
-    el("label", null, t("reading.kwh"), shown),
+    el("label", null, t("reading.kwh", { unit: symbol(meter.unit) }), shown),
     uses, asked, result,
     el("div", { class: "row" }, keep, close), last);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const kept = await send("registers", { meter: meter.meter, kwh: shown.value.trim(), adopt: adopt.input.checked, confirm: isConfirmed });
+    const kept = await send("registers", { meter: meter.meter, shown: shown.value.trim(), adopt: adopt.input.checked, confirm: isConfirmed });
     if (!kept) return;
     isConfirmed = false;
     shown.value = "";
     say(keep, t("reading.keep"));
     say(close, t("close"));
-    tell("", "✓", [t(kept.adopted ? "reading.adopted" : "reading.kept"), kept.drift && driftText({ ...kept.drift, shown: kept.kwh })]);
+    tell("", "✓", [t(kept.adopted ? "reading.adopted" : "reading.kept"), kept.drift && driftText({ ...kept.drift, shown: kept.shown })]);
     look();
   });
   ask();
@@ -142,5 +142,5 @@ function driftText(drift) {
   const l = locale();
   const n = count(Math.abs(drift.pulses), l);
   const by = drift.is_rounding ? t("reading.same") : t(drift.pulses > 0 ? "reading.more" : "reading.less", { n });
-  return t("reading.drift", { kwh: plain(drift.shown ?? drift.expected_kwh + drift.kwh, 1, l), expected: plain(drift.expected_kwh, 1, l), by });
+  return t("reading.drift", { kwh: plain(drift.shown ?? drift.expected + drift.by, 1, l), expected: plain(drift.expected, 1, l), unit: symbol(drift.unit), by });
 }

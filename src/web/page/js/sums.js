@@ -1,7 +1,29 @@
 // Energy of a period against another one, and what a chart of it stacks. Pure.
 
+import { isElectric, milliOf } from "./number.js";
+
 /** @typedef {import("./types").EnergySpan} EnergySpan */
 /** @typedef {{key: string, role: string, sign: 1 | -1, wh: (number | null)[]}} Series */
+
+/**
+ * A span in parts that can be drawn together: its electric meters first, then those of each other unit by themselves, in
+ * thousandths of it.
+ * @template {EnergySpan} T @param {T} span @returns {T[]}
+ */
+export function parted(span) {
+  const electric = span.meters.filter((meter) => isElectric(meter.unit));
+  const units = [...new Set(span.meters.map((meter) => meter.unit).filter((unit) => !isElectric(unit)))];
+  const others = units.map((unit) => {
+    const meters = span.meters.filter((meter) => meter.unit === unit).map((meter) => ({
+      ...meter,
+      energy_wh: (meter.amount ?? []).map((one) => (one === null ? null : one * 1000)),
+      total: { ...meter.total, energy_wh: milliOf(meter.total, unit) },
+    }));
+    const derived = { house_wh: null, self_wh: null, autarky: null, self_rate: null, meters_disagree: false, why: "no_import_meter" };
+    return { ...span, unit, meters, house_wh: null, self_wh: null, derived, money: null };
+  });
+  return electric.length === 0 && others.length > 0 ? others : [{ ...span, meters: electric }, ...others];
+}
 
 /**
  * What is drawn: with derived values self-consumption and import above zero and export below; else each meter for itself,
@@ -60,6 +82,8 @@ export function grow(span, before, after, nowS) {
     meter.pulses[n] = plus(meter.pulses[n], was.pulses, is.pulses);
     meter.energy_wh[n] = plus(meter.energy_wh[n], was.energy_wh, is.energy_wh);
     meter.watched_s[n] += is.watched_s - was.watched_s;
+    if (meter.amount) meter.amount[n] = plus(meter.amount[n], was.amount, is.amount);
+    if (meter.amount) meter.total.amount = plus(meter.total.amount, was.amount, is.amount);
     meter.total.pulses += is.pulses - was.pulses;
     meter.total.energy_wh = plus(meter.total.energy_wh, was.energy_wh, is.energy_wh);
     meter.total.watched_s += is.watched_s - was.watched_s;

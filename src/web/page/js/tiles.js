@@ -1,10 +1,10 @@
 // The tiles of the Now view: the house, then each meter, with power, the last hour and today.
 
 import { el, say } from "./dom.js";
-import { ageMs, powerNow, STILL_W } from "./decay.js";
+import { ageMs, powerNow, still } from "./decay.js";
 import { isHouse, parts } from "./flow.js";
 import { clock } from "./moment.js";
-import { energy, money, percent, powerParts } from "./number.js";
+import { amount, energy, milliOf, money, percent, rateParts } from "./number.js";
 import { spark } from "./spark.js";
 import { isStale, sinceMs, state, zone } from "./store.js";
 import { locale, t } from "./text.js";
@@ -19,9 +19,9 @@ function reading(name) {
   let before;
   return {
     element: el("p", { class: name }, number, unit),
-    /** @param {number | null} watts */
-    show(watts) {
-      const parts = watts === null ? { number: "–", unit: "" } : powerParts(watts, locale(), before);
+    /** @param {number | null} value @param {import("./types").Unit} [of] what the meter counts */
+    show(value, of) {
+      const parts = value === null ? { number: "–", unit: "" } : rateParts(value, of, locale(), before);
       before = parts.unit || before;
       say(number, parts.number);
       say(unit, parts.unit);
@@ -45,15 +45,15 @@ export function meterName(meter, all) {
   return t(meter.role === "generation" ? "sun" : meter.role);
 }
 
-/** What a meter shows now. null: nothing is known. @param {NowMeter} meter */
+/** What a meter shows now: watts, or flow in its unit an hour. null: nothing is known. @param {NowMeter} meter */
 export function shownPower(meter) {
   const now = state.now;
   if (!now || isStale() || !meter.is_read) return null;
   // A pulse that is not heard of makes no power less: then the last value stands, greyed.
   const isHeard = state.connection === "live" || state.connection === "polling";
-  const watts = powerNow(meter, ageMs(meter.last_pulse, now.as_of, isHeard ? sinceMs() : 0));
+  const value = powerNow(meter, ageMs(meter.last_pulse, now.as_of, isHeard ? sinceMs() : 0));
   // Long after the last pulse little is left of what one more could mean.
-  return watts !== null && watts < STILL_W && (meter.is_bound || watts !== meter.power_w) ? 0 : watts;
+  return value !== null && value < still(meter.unit) && (meter.is_bound || value !== (meter.rate ?? meter.power_w)) ? 0 : value;
 }
 
 /** All tiles for these meters. @param {import("./types").Now} first */
@@ -79,7 +79,7 @@ export function tiles(first) {
     for (const { meter: name, made } of each) {
       const meter = now.meters.find((one) => one.meter === name);
       if (!meter) continue;
-      made.power.show(shownPower(meter));
+      made.power.show(shownPower(meter), meter.unit);
       say(made.today, todayOf(meter, now));
       const { self_rate: share } = now.today.derived;
       say(made.rate, meter.role === "generation" && share !== null && meter.today.pulses > 0 ? ` · ${t("self.share", { p: percent(share, locale()) })}` : "");
@@ -109,8 +109,8 @@ function todayOf(meter, now) {
   if (meter.today.pulses === 0 && meter.last_pulse) {
     return t("last.pulse", { time: about + clock(Date.parse(meter.last_pulse), zone(), l) });
   }
-  const wh = energy(meter.today.energy_wh, l);
+  const counted = amount(milliOf(meter.today, meter.unit), meter.unit, l);
+  const least = now.today.complete ? counted : `≥\u202f${counted}`;
   const cost = costOf(meter, now);
-  const least = now.today.complete ? wh : `≥\u202f${wh}`;
   return least + cost;
 }

@@ -2,7 +2,10 @@
 
 export interface Head { as_of: string; zone: string; simulated: boolean }
 export type Role = "import" | "export" | "generation" | "other";
-export interface Count { pulses: number; energy_wh: number | null; watched_s: number }
+export type Unit = "kWh" | "Wh" | "m3" | "l";
+/** `amount` is in the unit of the meter, as `rate` is in its `rate_unit`. */
+export interface Count { pulses: number; energy_wh: number | null; amount?: number | null; watched_s: number }
+export interface MeterHead { meter: string; role: Role; unit?: Unit; rate_unit?: string; imp_per_kwh: number | null; pulses_per_unit?: number | null }
 export interface Condition {
   word: string; severity: "info" | "warning" | "critical"; meter: string | null; sentence: string; remedy: string; why?: string; text?: string;
   since?: string | null;
@@ -12,8 +15,8 @@ export interface Health {
   running: boolean; delivery: { state: string; backlog: number; lag_s: number | null; raw: boolean } | null;
   clock: { trust: string; holding: boolean } | null; conditions: Condition[];
 }
-export interface NowMeter {
-  meter: string; role: Role; imp_per_kwh: number | null; pulses: number; last_pulse: string | null; power_w: number | null;
+export interface NowMeter extends MeterHead {
+  pulses: number; last_pulse: string | null; power_w: number | null; rate?: number | null;
   is_bound: boolean; is_read: boolean; today: Count;
 }
 export interface Flow {
@@ -40,34 +43,39 @@ export interface Now extends Head {
 }
 export interface Minute {
   start_s: number; width_s: number;
-  meters: { meter: string; pulses: number | null; energy_wh: number | null; watched_s: number; mean_w: number | null; min_w: number | null; max_w: number | null }[];
+  meters: { meter: string; pulses: number | null; energy_wh: number | null; watched_s: number; mean_w: number | null; min_w: number | null; max_w: number | null; mean_rate?: number }[];
 }
-export interface EnergyMeter {
-  meter: string; role: Role; imp_per_kwh: number | null; pulses: (number | null)[]; energy_wh: (number | null)[]; watched_s: number[];
+export interface EnergyMeter extends MeterHead {
+  pulses: (number | null)[]; energy_wh: (number | null)[]; amount?: (number | null)[]; watched_s: number[];
   total: Count; restored: number; min_w: number | null; max_w: number | null;
 }
 export interface EnergySpan {
   period: "day" | "week" | "month" | "year" | "total"; date: string | null; from: string; to: string; part: "hour" | "day" | "month" | "year";
   starts_s: number[]; dates: string[]; complete: boolean; meters: EnergyMeter[]; house_wh: (number | null)[] | null; self_wh: (number | null)[] | null;
   derived: Derived; money: SpanMoney | null;
+  /** Of meters of one unit that are shown by themselves: `wh` are thousandths of it. */
+  unit?: Unit;
 }
 export interface Energy extends Head, EnergySpan { today: string; first_date: string | null; compared: EnergySpan | null }
-export interface HistoryMeter {
-  meter: string; role: Role; imp_per_kwh: number | null;
+export interface HistoryMeter extends MeterHead {
   pulses: (number | null)[]; mean_w: (number | null)[]; min_w: (number | null)[]; max_w: (number | null)[]; watched_s: number[];
 }
-export interface HistoryPulses {
-  meter: string; role: Role; imp_per_kwh: number | null; at_ms: number[]; power_w: (number | null)[]; is_estimated: boolean[]; unwatched_s?: [number, number][];
+/** Of a meter for gas or water. */
+export interface HistoryFlow extends MeterHead {
+  pulses: (number | null)[]; mean_rate: (number | null)[]; min_rate: (number | null)[]; max_rate: (number | null)[]; watched_s: number[];
+}
+export interface HistoryPulses extends MeterHead {
+  at_ms: number[]; power_w?: (number | null)[]; rate?: (number | null)[]; is_estimated: boolean[]; unwatched_s?: [number, number][];
 }
 export interface History extends Head {
   from: string; to: string; level: "raw" | "1m" | "5m" | "15m" | "1h" | "1d"; width_s: number | null; start_s: number | null; starts_s: number[] | null;
-  first: string | null; complete: boolean; meters: (HistoryMeter | HistoryPulses)[];
+  first: string | null; complete: boolean; meters: (HistoryMeter | HistoryFlow | HistoryPulses)[];
 }
 export interface LossStatus { cause: string; filter: boolean; lost: boolean; pulses: number; first_ns: number; last_ns: number }
-export interface Meter {
-  meter: string; role: Role; is_configured: boolean; chip: string | null; line: string | null; imp_per_kwh: number | null; pulses: number;
-  last_pulse: string | null; power_w: number | null; is_bound: boolean; today: Count;
-  register: { kwh: number; read_kwh: number; read_at: string; pulses: number; imp_per_kwh: number } | null;
+export interface Meter extends MeterHead {
+  is_configured: boolean; chip: string | null; line: string | null; pulses: number;
+  last_pulse: string | null; power_w: number | null; rate?: number | null; is_bound: boolean; today: Count;
+  register: { shown: number; read_shown: number; unit: Unit; read_at: string; pulses: number; pulses_per_unit: number } | null;
   usual_silence_s: number | null; is_silent: boolean; line_status: { is_read: boolean; since_ns: number | null; why: string } | null;
   filter: { judged: number; rejected: number; too_many: string | null; excess_w: number | null } | null; losses: LossStatus[];
   gap_s?: number | null; widths_ms?: number[];
@@ -86,4 +94,4 @@ export interface Losses {
   simulated: boolean; lost: number; since_s: number | null; entries: (LossStatus & { meter: string })[];
   unwatched: { meter: string; from_s: number | null; until_s: number | null; why?: string }[];
 }
-export interface Problem { type: string; title: string; status: number; detail: string; remedy: string; errors?: { parameter: string; detail: string }[]; drift?: { expected_kwh: number; kwh: number; pulses: number; is_rounding: boolean } }
+export interface Problem { type: string; title: string; status: number; detail: string; remedy: string; errors?: { parameter: string; detail: string }[]; drift?: { expected: number; by: number; unit: Unit; pulses: number; is_rounding: boolean } }

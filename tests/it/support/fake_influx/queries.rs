@@ -209,8 +209,8 @@ fn task(values: &Values, run: &mut Run<'_>) -> Result<Outcome, Failed> {
 fn target(values: &Values, run: &Run<'_>) -> Result<String, Failed> {
     let org = values.text("org");
     let id = match values.text("org_by") {
-        "org" => run.store.organisations.get(org),
-        _ => run.store.organisations.values().find(|id| *id == org),
+        "org" => run.store.organizations.get(org),
+        _ => run.store.organizations.values().find(|id| *id == org),
     };
     let may_read = |id: &String| {
         let wanted = Resource::global("orgs", Some(id));

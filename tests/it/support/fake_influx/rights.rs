@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-/// One right: an action on all of a kind, on all of it in an organisation, or on one thing.
+/// One right: an action on all of a kind, on all of it in an organization, or on one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Right {
     pub action: String,
@@ -21,7 +21,7 @@ pub struct Resource<'a> {
 }
 
 impl<'a> Resource<'a> {
-    /// One thing of an organisation's.
+    /// One thing of an organization's.
     pub fn one(kind: &'a str, org_id: &'a str, id: &'a str) -> Resource<'a> {
         Resource {
             kind,
@@ -30,7 +30,7 @@ impl<'a> Resource<'a> {
         }
     }
 
-    /// All of a kind in an organisation.
+    /// All of a kind in an organization.
     pub fn all(kind: &'a str, org_id: &'a str) -> Resource<'a> {
         Resource {
             kind,
@@ -39,7 +39,7 @@ impl<'a> Resource<'a> {
         }
     }
 
-    /// A thing that belongs to no organisation: a user, or the organisation itself.
+    /// A thing that belongs to no organization: a user, or the organization itself.
     pub fn global(kind: &'a str, id: Option<&'a str>) -> Resource<'a> {
         Resource {
             kind,

@@ -99,11 +99,11 @@ impl std::fmt::Debug for Notebook {
     }
 }
 
-/// Organisations, buckets, tokens and points.
+/// Organizations, buckets, tokens and points.
 #[derive(Debug, Clone, Default)]
 pub struct Store {
     notebook: Option<Notebook>,
-    pub(super) organisations: BTreeMap<String, String>,
+    pub(super) organizations: BTreeMap<String, String>,
     pub(super) buckets: BTreeMap<String, Bucket>,
     pub(super) tasks: BTreeMap<String, super::api::tasks::Task>,
     pub(super) authorizations: BTreeMap<String, super::api::authorizations::Entry>,
@@ -117,11 +117,11 @@ pub struct Store {
 }
 
 impl Store {
-    /// A server with this one organisation.
+    /// A server with this one organization.
     pub fn new(org: &str) -> Store {
         let mut store = Store::default();
         store.owner_id = store.new_id();
-        store.add_organisation(org);
+        store.add_organization(org);
         store
     }
 
@@ -135,17 +135,17 @@ impl Store {
         self.notebook = Some(notebook);
     }
 
-    /// Makes an organisation and returns its id.
-    pub fn add_organisation(&mut self, name: &str) -> String {
+    /// Makes an organization and returns its id.
+    pub fn add_organization(&mut self, name: &str) -> String {
         let id = self.new_id();
-        self.organisations.insert(name.to_owned(), id.clone());
+        self.organizations.insert(name.to_owned(), id.clone());
         id
     }
 
     /// Makes a bucket and returns its id, which no bucket before had. Retention 0: for ever.
     pub fn create_bucket(&mut self, org: &str, name: &str, retention_ns: i64) -> String {
         let id = self.new_id();
-        let org_id = self.organisations[org].clone();
+        let org_id = self.organizations[org].clone();
         let bucket = Bucket {
             id: id.clone(),
             org_id,
@@ -360,7 +360,7 @@ impl Store {
             ));
         };
         let org_id = self
-            .organisations
+            .organizations
             .iter()
             .find(|(name, id)| *name == org || *id == org);
         let Some((_, org_id)) = org_id else {

@@ -1,4 +1,4 @@
-//! Requests about organisations, buckets, tokens, tasks, queries and deletions, to be sent one after
+//! Requests about organizations, buckets, tokens, tasks, queries and deletions, to be sent one after
 //! another to two servers that must answer alike.
 
 use serde_json::{Value, json};
@@ -104,7 +104,7 @@ pub fn right(action: &str, bucket: &str) -> Value {
     json!({ "action": action, "resource": { "type": "buckets", "id": bucket, "orgID": "$org" } })
 }
 
-/// A right on all of a kind in the organisation.
+/// A right on all of a kind in the organization.
 pub fn wide(action: &str, kind: &str) -> Value {
     json!({ "action": action, "resource": { "type": kind, "orgID": "$org" } })
 }
@@ -117,7 +117,7 @@ pub fn token(rights: &[Value]) -> Value {
 /// All of them, by what they are about; each list begins on a server that was just set up.
 pub fn all() -> Vec<(&'static str, Vec<Case>)> {
     vec![
-        ("organisations", organisations()),
+        ("organizations", organizations()),
         ("buckets", buckets::all()),
         ("authorizations", authorizations::all()),
         ("tasks", tasks::all()),
@@ -126,12 +126,12 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
     ]
 }
 
-/// Finds out the organisation's id, as every list must first.
+/// Finds out the organization's id, as every list must first.
 fn org() -> Case {
     get("/api/v2/orgs?org=home").keep("org", "/orgs/0/id")
 }
 
-fn organisations() -> Vec<Case> {
+fn organizations() -> Vec<Case> {
     let nothing = Value::Null;
     vec![
         org(),

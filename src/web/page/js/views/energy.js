@@ -7,11 +7,11 @@ import * as civil from "../civil.js";
 import { el, fill, say } from "../dom.js";
 import { dateName, periodName } from "../labels.js";
 import { clock, ofDate } from "../moment.js";
-import { energy, money, percent, plain } from "../number.js";
+import { amount, energy, milliOf, money, percent, plain, symbol } from "../number.js";
 import { isAborted, problemCard } from "../problem.js";
 import { address } from "../route.js";
 import { nowMs, on, state } from "../store.js";
-import { change, main, most, series } from "../sums.js";
+import { change, main, most, parted, series } from "../sums.js";
 import { locale, t } from "../text.js";
 import { partNames } from "../labels.js";
 
@@ -32,6 +32,9 @@ export function energyView(place, go) {
   const note = el("div", { class: "notes" });
   const chart = barChart({ height: 300, open: (n) => into(n), out: () => out() });
   const chartPlace = el("div", { class: "chart-place energy" });
+  /** What is not electric, a chart a unit. @type {Map<string, ReturnType<typeof barChart>>} */
+  const others = new Map();
+  const othersPlace = el("div");
   const legend = el("div", { class: "legend" });
   const compare = el("div", { class: "segments small", role: "group", "aria-label": t("compare") });
   const asTable = el("button", { type: "button", class: "button", "aria-pressed": "false", onclick: () => toggleTable() }, t("as.table"));
@@ -40,7 +43,7 @@ export function energyView(place, go) {
   const tablePlace = el("div", { class: "table-place", role: "region", tabindex: 0, "aria-label": t("as.table"), hidden: true });
   const sums = el("dl", { class: "sums" });
   // Nothing that comes later may move what is seen already.
-  const pair = el("div", { class: "energy-pair", hidden: true }, el("section", { class: "card energy-card" }, pager, head, note, chartPlace, legend, tools, tablePlace),
+  const pair = el("div", { class: "energy-pair", hidden: true }, el("section", { class: "card energy-card" }, pager, head, note, chartPlace, legend, tools, tablePlace, othersPlace),
     el("section", { class: "card" }, sums));
   fill(place, el("h1", null, t("view.energy")), tabs, pair);
 
@@ -116,22 +119,43 @@ export function energyView(place, go) {
     const nowS = nowMs() / 1000;
     say(title, periodName(answer, answer.zone));
     drawSteps();
-    const of = main(answer);
-    const by = answer.compared ? change(answer, answer.compared, nowS) : null;
-    drawHead(answer, of, by);
+    const [first, ...rest] = parted(answer);
+    const comparedParts = answer.compared ? parted(answer.compared) : [];
+    const compared = comparedParts[0] ?? null;
+    const of = main(first);
+    const by = compared ? change(first, compared, nowS) : null;
+    drawHead(first, of, by);
     drawNotes(answer);
     const peak = of ? most(of.wh) : null;
     const summary = [
-      of ? `${t(of.role)} ${total(answer, of.total)}` : t("no.data"),
-      of && peak !== null && answer.dates.length > 1 ? t("most", { part: partNames(answer, answer.zone)[peak], e: energy(of.wh[peak], l) }) : "",
+      of ? `${t(of.role)} ${total(first, of.total)}` : t("no.data"),
+      of && peak !== null && answer.dates.length > 1 ? t("most", { part: partNames(answer, answer.zone)[peak], e: amount(of.wh[peak], first.unit, l) }) : "",
     ].filter(Boolean).join(", ");
     if (!chartPlace.contains(chart.element)) fill(chartPlace, chart.element);
-    chart.show({ span: answer, compared: answer.compared, zone: answer.zone, nowS, first: answer.first_date, title: periodName(answer, answer.zone), summary });
-    fill(legend, series(answer).series.map((one) => el("span", null, el("i", { class: `dot ${one.role}`, "aria-hidden": "true" }), one.key === one.role ? t(one.role) : one.key)),
+    chart.show({ span: first, compared, zone: answer.zone, nowS, first: answer.first_date, title: periodName(answer, answer.zone), summary });
+    drawOthers(answer, rest, comparedParts, nowS);
+    fill(legend, series(first).series.map((one) => el("span", null, el("i", { class: `dot ${one.role}`, "aria-hidden": "true" }), one.key === one.role ? t(one.role) : one.key)),
       answer.compared && el("span", null, el("i", { class: "dot ghost", "aria-hidden": "true" }), periodName(answer.compared, answer.zone)));
     drawSums(answer);
-    if (isTable) fill(tablePlace, chart.table());
+    if (isTable) fillTables();
   };
+
+  /** @param {Energy} answer @param {Energy[]} rest @param {import("../types").EnergySpan[]} compared @param {number} nowS */
+  const drawOthers = (answer, rest, compared, nowS) => {
+    fill(othersPlace, rest.flatMap((span) => {
+      const unit = span.unit ?? "kWh";
+      const made = others.get(unit) ?? barChart({ height: 200, open: (n) => into(n), out: () => out() });
+      others.set(unit, made);
+      const names = span.meters.map((meter) => meter.meter).join(", ");
+      const title = `${names}, ${symbol(unit)}`;
+      const summary = span.meters.map((meter) => `${meter.meter} ${total(span, meter.total.energy_wh)}`).join(", ");
+      const against = compared.find((other) => other.unit === unit) ?? null;
+      made.show({ span, compared: against, zone: answer.zone, nowS, first: answer.first_date, title, summary });
+      return [el("h3", null, title), made.element];
+    }));
+  };
+
+  const fillTables = () => fill(tablePlace, [chart, ...(shown ? parted(shown).slice(1) : []).map((span) => others.get(span.unit ?? "kWh"))].map((one) => one?.table()));
 
   /** @param {Energy} answer @param {ReturnType<typeof main>} of @param {ReturnType<typeof change>} by */
   const drawHead = (answer, of, by) => {
@@ -168,7 +192,7 @@ export function energyView(place, go) {
   const drawNotes = (answer) => {
     const l = locale();
     const notes = [];
-    if (answer.derived.why && answer.meters.length > 1) notes.push(t(`why.${answer.derived.why}`));
+    if (answer.derived.why && parted(answer)[0].meters.length > 1 && !parted(answer)[0].unit) notes.push(t(`why.${answer.derived.why}`));
     if (answer.derived.meters_disagree) notes.push(t("disagree"));
     if (!answer.complete) notes.push(`▨ ${t("not.watched")}`);
     if (answer.money && !answer.money.complete) notes.push(t("unpriced", { e: energy(Number(answer.money.unpriced_kwh) * 1000, l) }));
@@ -184,7 +208,7 @@ export function energyView(place, go) {
 
   /** "≥ 7.4 kWh" where not all was watched. @param {Energy} answer @param {number | null} wh */
   const total = (answer, wh) => {
-    const said = energy(wh === null ? null : Math.max(0, wh), locale());
+    const said = amount(wh === null ? null : Math.max(0, wh), answer.unit, locale());
     return answer.complete || wh === null ? said : `≥\u202f${said}`;
   };
 
@@ -205,8 +229,9 @@ export function energyView(place, go) {
     for (const meter of answer.meters) {
       const isAlone = answer.meters.filter((other) => other.role === meter.role).length === 1;
       const name = isAlone && meter.role !== "other" ? t(meter.role) : meter.meter;
-      const amount = isAlone && meter.role === "import" ? costs?.import : isAlone && meter.role === "export" ? costs?.export : null;
-      rows.push([meter.role, name, full(meter.total.energy_wh), cost(amount)]);
+      const sum = isAlone && meter.role === "import" ? costs?.import : isAlone && meter.role === "export" ? costs?.export : null;
+      const counted = amount(milliOf(meter.total, meter.unit), meter.unit, l, 2);
+      rows.push([meter.role, name, answer.complete ? counted : `≥\u202f${counted}`, cost(sum)]);
     }
     for (const role of /** @type {("import" | "export")[]} */ (["import", "export"])) {
       const several = answer.meters.filter((meter) => meter.role === role).length > 1;
@@ -221,7 +246,7 @@ export function energyView(place, go) {
     isTable = !isTable;
     asTable.setAttribute("aria-pressed", String(isTable));
     tablePlace.hidden = !isTable;
-    if (isTable) fill(tablePlace, chart.table());
+    if (isTable) fillTables();
   };
 
   /** @param {number} n */
@@ -293,7 +318,7 @@ export function energyView(place, go) {
 
   /** The last part with a value, to go into. */
   function lastPart() {
-    const wh = shown ? main(shown)?.wh ?? [] : [];
+    const wh = shown ? main(parted(shown)[0])?.wh ?? [] : [];
     for (let n = wh.length - 1; n >= 0; n -= 1) if (wh[n] !== null) return n;
     return 0;
   }

@@ -5,7 +5,7 @@ import { get, url } from "../api.js";
 import { columns, indexAt, starts } from "../columns.js";
 import { el, fill, say } from "../dom.js";
 import { clockSeconds, dateTime, fromInput, span as spanText, toInput, dayOf } from "../moment.js";
-import { energy, plain, power } from "../number.js";
+import { amount, isElectric, plain, power, rate, symbol } from "../number.js";
 import { overview } from "../overview.js";
 import { plot } from "../plot.js";
 import { isAborted, problemCard } from "../problem.js";
@@ -105,6 +105,14 @@ export function historyView(place, go) {
 
   const points = () => Math.min(2000, Math.max(100, Math.round((box.clientWidth || 800) / (asBars() ? 8 : 1.5))));
   const asBars = () => route?.as === "energy";
+  /** What the axis of a meter shows. @param {import("../types").Unit | undefined} of */
+  const unitOf = (of) => (isElectric(of) ? (asBars() ? "kWh" : "kW") : asBars() ? symbol(of) : `${symbol(of)}/h`);
+  /** A value of the chart in words. @param {number | null | undefined} value @param {import("../types").Unit | undefined} of */
+  const valueText = (value, of) => {
+    const known = value === null || value === undefined ? null : value;
+    if (asBars()) return amount(known === null ? null : known * 1000, of, locale());
+    return isElectric(of) ? power(known === null ? null : known * 1000, locale()) : rate(known, of, locale());
+  };
   const query = () => ({ from: stamp(whole(span).from), to: stamp(whole(span).to), points: points() });
 
   const load = async () => {
@@ -121,7 +129,7 @@ export function historyView(place, go) {
       if (answer.first) first = Date.parse(answer.first) / 1000;
       drawn = columns(answer, route.as);
       failure.replaceChildren();
-      say(unit, `${asBars() ? "kWh" : "kW"}, ${answer.zone}`);
+      say(unit, `${[...new Set(drawn.meters.map((meter) => unitOf(meter.unit)))].join(" · ") || unitOf(undefined)}, ${answer.zone}`);
       made.show(drawn, asBars() ? "kWh" : "kW", span);
       drawn.meters.forEach((meter, n) => made.toggle(n, !hidden.has(meter.meter)));
       drawWords(answer);
@@ -139,13 +147,12 @@ export function historyView(place, go) {
       let answer = await get("history", { from: stamp(now - 3600), to: stamp(now), points: 10 });
       first = answer.first ? Date.parse(answer.first) / 1000 : now - DAY;
       answer = await get("history", { from: stamp(Math.floor(Math.min(first, now - 3600))), to: stamp(now), points: 400 });
-      const meters = answer.meters.filter((meter) => "max_w" in meter);
+      // The strip is of power; of flow where nothing else is counted.
+      const electric = answer.meters.flatMap((meter) => ("max_w" in meter ? [meter.max_w] : []));
+      const most = electric.length > 0 ? electric : answer.meters.flatMap((meter) => ("max_rate" in meter ? [meter.max_rate] : []));
       const n = starts(answer).length;
-      strip.show(Array.from({ length: n }, (_, i) => meters.reduce(
-        (/** @type {number | null} */ most, meter) => {
-          const watts = "max_w" in meter ? meter.max_w[i] : null;
-          return watts === null ? most : Math.max(most ?? 0, watts);
-        }, null)));
+      strip.show(Array.from({ length: n }, (_, i) => most.reduce(
+        (/** @type {number | null} */ top, column) => (column[i] === null ? top : Math.max(top ?? 0, column[i] ?? 0)), null)));
       strip.move(span);
     } catch {
       // Without it the rest is of use all the same.
@@ -166,7 +173,7 @@ export function historyView(place, go) {
     const sums = (drawn?.meters ?? []).map((meter) => {
       const known = meter.value.filter((value) => value !== null);
       const peak = Math.max(0, ...meter.high.map((value) => value ?? 0));
-      return known.length > 0 && !asBars() ? `${label(meter)} ${power(peak * 1000, l)}` : "";
+      return known.length > 0 && !asBars() ? `${label(meter)} ${valueText(peak, meter.unit)}` : "";
     }).filter(Boolean);
     say(summary, `${dateTime(span.from * 1000, answer.zone, l)} – ${dateTime(span.to * 1000, answer.zone, l)}. ${said}. ${sums.join(", ")}. ${t("history.hint")}`);
     fill(legend, (drawn?.meters ?? []).map((meter, n) => el("button", {
@@ -203,11 +210,11 @@ export function historyView(place, go) {
     const when = wide && (drawn.widthS ?? DAY) >= DAY ? dayOf(ms, zone(), l) : wide ? dateTime(ms, zone(), l) : `${dayOf(ms, zone(), l)}, ${clockSeconds(ms, zone(), l)}`;
     const said = drawn.meters.filter((meter, k) => !hidden.has(meter.meter) && (only === null || only === k)).map((meter) => {
       const value = meter.value[n];
-      if (asBars()) return `${label(meter)} ${energy(value === null || value === undefined ? null : value * 1000, l)}`;
+      if (asBars()) return `${label(meter)} ${valueText(value, meter.unit)}`;
       const [low, high] = [meter.low[n], meter.high[n]];
       const range = value !== null && low !== null && high !== null && low !== undefined && high !== undefined && high - low > 0.001
         ? ` (${plain(low, 2, l)}–${plain(high, 2, l)})` : "";
-      return `${label(meter)} ${power(value === null || value === undefined ? null : value * 1000, l)}${range}`;
+      return `${label(meter)} ${valueText(value, meter.unit)}${range}`;
     });
     return `${when}: ${said.join(", ")}`;
   };
@@ -262,12 +269,11 @@ export function historyView(place, go) {
       const answer = await get("history", { ...query(), points: TABLE_ROWS, window: null });
       const all = columns(answer, asBars() ? "energy" : "power");
       const l = locale();
-      const unit = asBars() ? "kWh" : "kW";
       const rows = all.x.slice(0, all.isRaw ? TABLE_ROWS * 3 : -1);
       const cell = (/** @type {number | null} */ value) => el("td", null, value === null || value === undefined ? "–" : plain(value, asBars() ? 3 : 2, l));
       fill(tablePlace, el("table", null,
         el("caption", null, answer.width_s ? t("history.table", { n: rows.length, w: spanText(answer.width_s, words()) }) : t("view.history")),
-        el("thead", null, el("tr", null, el("th", { scope: "col" }, t("from")), all.meters.map((meter) => el("th", { scope: "col" }, `${meter.meter}, ${unit}`)))),
+        el("thead", null, el("tr", null, el("th", { scope: "col" }, t("from")), all.meters.map((meter) => el("th", { scope: "col" }, `${meter.meter}, ${unitOf(meter.unit)}`)))),
         el("tbody", null, rows.map((s, n) => el("tr", null, el("th", { scope: "row" }, dateTime(s * 1000, answer.zone, l)), all.meters.map((meter) => cell(meter.value[n])))))));
     } catch (failed) {
       if (!isAborted(failed)) fill(tablePlace, problemCard(failed, loadTable));

@@ -3,7 +3,7 @@
 import { get, url } from "../api.js";
 import { el, fill, say, svg } from "../dom.js";
 import { clock, dateTime, shortDay, span } from "../moment.js";
-import { count, energy, plain, power, registerDigits } from "../number.js";
+import { amount, count, milliOf, plain, rate, registerDigits, symbol } from "../number.js";
 import { isAborted, problemCard } from "../problem.js";
 import { nowMs, on, state, zone } from "../store.js";
 import { locale, t, words } from "../text.js";
@@ -47,19 +47,19 @@ export function metersView(place) {
   /** @param {Meter} meter @param {Meters} answer */
   const card = (meter, answer) => {
     const l = locale();
-    const watts = el("b", null, power(meter.power_w, l));
+    const watts = el("b", null, rate(meter.rate ?? meter.power_w, meter.unit, l));
     const silence = el("dd");
     live.set(meter.meter, { power: watts, silence, meter });
     const where = meter.chip ? t("chip.line", { line: meter.line ?? "?", chip: meter.chip }) : t("line.of", { line: meter.line ?? "?" });
     const facts = el("dl", { class: "facts" },
-      fact(t("today"), energy(meter.today.energy_wh, l)),
+      fact(t("today"), amount(milliOf(meter.today, meter.unit), meter.unit, l)),
       fact(t("counted"), count(meter.pulses, l)),
       el("div", null, el("dt", null, t("last.pulse.name")), silence),
       fact(t("filter.of"), meter.filter && meter.filter.judged > 0 ? t("filter.text", { rejected: count(meter.filter.rejected, l), judged: count(meter.filter.judged, l) }) : t("filter.none")));
     return el("article", { class: `card meter ${meter.is_configured ? "" : "former"}` },
       el("header", { class: "meter-head" },
         el("h2", null, el("i", { class: `dot ${meter.role}`, "aria-hidden": "true" }), meter.meter),
-        el("p", { class: "muted" }, meter.is_configured ? [where, " · ", meter.imp_per_kwh ? t("imp", { n: plain(meter.imp_per_kwh, Number.isInteger(meter.imp_per_kwh) ? 0 : 2, l) }) : t("imp.none")].join("") : t("former"))),
+        el("p", { class: "muted" }, meter.is_configured ? [where, " · ", factor(meter)].join("") : t("former"))),
       meter.line_status && !meter.line_status.is_read && el("p", { class: "note bad" }, `✖ ${t("not.read")}: ${meter.line_status.why}`),
       el("p", { class: "meter-power" }, watts),
       face(meter, answer.can_write),
@@ -94,7 +94,7 @@ export function metersView(place) {
     const now = state.now;
     for (const [name, { power: watts, silence, meter }] of live) {
       const one = now?.meters.find((other) => other.meter === name);
-      if (one) say(watts, power(shownPower(one), locale()));
+      if (one) say(watts, rate(shownPower(one), one.unit, locale()));
       say(silence, silenceText(meter, one?.last_pulse ?? meter.last_pulse));
       silence.classList.toggle("warn", meter.is_silent);
     }
@@ -115,6 +115,12 @@ export function metersView(place) {
     },
     csv: () => url("meters.csv", {}),
   };
+}
+
+/** "1000 imp/kWh". @param {Meter} meter */
+function factor(meter) {
+  const [n, unit] = [meter.pulses_per_unit, symbol(meter.unit)];
+  return n ? t("imp", { n: plain(n, Number.isInteger(n) ? 0 : 2, locale()), unit }) : t("imp.none", { unit });
 }
 
 /** @param {string} name @param {string} value */
@@ -140,14 +146,15 @@ function face(meter, canWrite) {
   if (!register) {
     return el("div", { class: "face-place" }, el("p", { class: "muted" }, t("register.none")), !canWrite && el("p", { class: "muted small" }, t("register.how", { meter: meter.meter })));
   }
-  const { whole, tenth } = registerDigits(register.kwh);
+  const { whole, tenth } = registerDigits(register.shown);
+  const unit = symbol(register.unit);
   return el("div", { class: "face-place" },
-    el("p", { class: "face", role: "img", "aria-label": `${t("register")} ${whole.join("")}.${tenth} kWh` },
+    el("p", { class: "face", role: "img", "aria-label": `${t("register")} ${whole.join("")}.${tenth} ${unit}` },
       whole.map((digit) => el("span", { class: "digit", "aria-hidden": "true" }, digit)),
       el("span", { class: "digit tenth", "aria-hidden": "true" }, tenth),
-      el("span", { class: "unit", "aria-hidden": "true" }, "kWh")),
+      el("span", { class: "unit", "aria-hidden": "true" }, unit)),
     el("p", { class: "muted small" }, t("register.of", {
-      kwh: plain(register.read_kwh, 1, l), date: shortDay(Date.parse(register.read_at), zone(), l), n: count(register.pulses, l),
+      kwh: plain(register.read_shown, 1, l), date: shortDay(Date.parse(register.read_at), zone(), l), n: count(register.pulses, l),
     })));
 }
 

@@ -10,11 +10,11 @@ import { flowBar } from "../flowbar.js";
 import { Hour } from "../hour.js";
 import { periodName } from "../labels.js";
 import { fields } from "../moment.js";
-import { energy, money, percent, power } from "../number.js";
+import { amount, energy, isElectric, milliOf, money, percent, power, rate } from "../number.js";
 import { isAborted, problemCard } from "../problem.js";
 import { address, START } from "../route.js";
 import { isStale, nowMs, on, state, zone } from "../store.js";
-import { grow, main, todayOf } from "../sums.js";
+import { grow, main, parted, todayOf } from "../sums.js";
 import { locale, t } from "../text.js";
 import { meterName, shownPower, tiles } from "../tiles.js";
 
@@ -65,7 +65,7 @@ export function nowView(place, go) {
     if (isEmpty(now)) return;
     flow.draw(isStale() ? null : now.flow);
     made?.draw();
-    say(reason, now.flow.why && now.meters.length > 1 ? t(`why.${now.flow.why}`) : "");
+    say(reason, wantsHouse(now) ? t(`why.${now.flow.why}`) : "");
     drawToday(now);
   });
 
@@ -79,7 +79,7 @@ export function nowView(place, go) {
     }
     made = tiles(now);
     const isFlow = isHouse(now.flow) && now.meters.length > 1 && hasSun(now);
-    fill(top, isFlow ? flowCard : now.meters.length > 1 && now.flow.why ? el("section", { class: "card" }, reason) : null);
+    fill(top, isFlow ? flowCard : wantsHouse(now) ? el("section", { class: "card" }, reason) : null);
     fill(tilesPlace, made.element);
     drawHour();
   };
@@ -103,7 +103,11 @@ export function nowView(place, go) {
     if (derived.why === null) facts.push([t("house"), least(derived.house_wh === null ? null : Math.max(0, derived.house_wh)), "house"]);
     if (derived.autarky !== null && hasSun(now)) facts.push([t("autarky"), percent(derived.autarky, l), "self"]);
     if (derived.self_wh !== null && hasSun(now)) facts.push([t("self"), least(Math.max(0, derived.self_wh)), "self"]);
-    if (facts.length === 0 && now.meters.length > 1) for (const meter of now.meters) facts.push([meterName(meter, now.meters), least(meter.today.energy_wh), meter.role]);
+    const isAlone = facts.length === 0 && now.meters.length > 1;
+    for (const meter of now.meters.filter((one) => isAlone || (now.meters.length > 1 && !isElectric(one.unit)))) {
+      const counted = amount(milliOf(meter.today, meter.unit), meter.unit, l);
+      facts.push([meterName(meter, now.meters), complete ? counted : `≥\u202f${counted}`, meter.role]);
+    }
     if (costs?.total) facts.push([costs.complete ? t("cost") : `${t("cost")} (${t("in.part")})`, money(costs.total, costs.currency, l), "house"]);
     const key = facts.map((fact) => fact[0]).join();
     if (todayList.dataset.key !== key) {
@@ -207,11 +211,14 @@ export function nowView(place, go) {
     const answer = spans[period]?.answer;
     if (!answer) return;
     if (!where.contains(bars[period].element)) fill(where, bars[period].element);
-    const of = main(answer);
+    // What is not electric has a place of its own, in the energy view.
+    const [span] = parted(answer);
+    const compared = answer.compared ? parted(answer.compared)[0] : null;
+    const of = main(span);
     const title = t(period === "week" ? "this.week" : "this.year");
     bars[period].show({
-      span: answer, compared: answer.compared, zone: answer.zone, nowS: nowMs() / 1000, first: answer.first_date, title,
-      summary: of ? `${periodName(answer, answer.zone)}: ${t(of.role)} ${energy(of.total, locale())}` : "",
+      span, compared, zone: answer.zone, nowS: nowMs() / 1000, first: answer.first_date, title,
+      summary: of ? `${periodName(answer, answer.zone)}: ${t(of.role)} ${amount(of.total, span.unit, locale())}` : "",
     });
   };
 
@@ -283,6 +290,11 @@ function hasSun(now) {
   return now.meters.some((meter) => meter.role === "generation" || meter.role === "export");
 }
 
+/** Whether it is to be said why there is no house: there are electric meters that do not make one. @param {Now} now */
+function wantsHouse(now) {
+  return now.flow.why !== null && now.meters.filter((meter) => isElectric(meter.unit)).length > 1;
+}
+
 /** What to do where nothing has come yet. @param {Now} now */
 function emptyCard(now) {
   const card = el("section", { class: "card empty" }, el("h2", null, t("none.title")));
@@ -306,7 +318,7 @@ export function spoken() {
   const now = state.now;
   if (!now) return "";
   const l = locale();
-  const parts = now.meters.map((meter) => `${meterName(meter, now.meters)} ${power(shownPower(meter), l)}`);
+  const parts = now.meters.map((meter) => `${meterName(meter, now.meters)} ${rate(shownPower(meter), meter.unit, l)}`);
   if (now.flow.house_w !== null && now.meters.length > 1) parts.unshift(`${t("house")} ${power(isStale() ? null : Math.max(0, now.flow.house_w), l)}`);
   return parts.join(", ");
 }

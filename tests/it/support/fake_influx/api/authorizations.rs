@@ -59,7 +59,7 @@ fn find(asked: &Asked<'_>, id: &str) -> Result<Entry, Reply> {
         .ok_or_else(|| not_found("authorization not found"))
 }
 
-/// An entry belongs to the organisation and to its user: both must be in the token's reach.
+/// An entry belongs to the organization and to its user: both must be in the token's reach.
 fn require(asked: &Asked<'_>, action: &str, id: &str, entry: &Entry) -> Result<(), Reply> {
     asked.require(action, &Resource::one("authorizations", &entry.org_id, id))?;
     asked.require(action, &owner(asked))
@@ -86,7 +86,7 @@ fn shown(asked: &Asked<'_>, id: &str, entry: &Entry, token: &str) -> Value {
                 "users" if id == user_id => Some("owner".to_owned()),
                 _ => None,
             };
-            // What is gone is told without any name, the organisation's too.
+            // What is gone is told without any name, the organization's too.
             match name {
                 Some(name) => resource["name"] = name.into(),
                 None => drop(resource.as_object_mut().expect("one").remove("org")),

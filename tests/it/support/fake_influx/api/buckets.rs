@@ -70,7 +70,7 @@ impl Told {
     }
 }
 
-/// All buckets of all organisations, each with the two that the server makes for itself.
+/// All buckets of all organizations, each with the two that the server makes for itself.
 fn all(asked: &Asked<'_>) -> Vec<Told> {
     let own = asked.store.buckets.iter().map(|(name, bucket)| Told {
         id: bucket.id.clone(),
@@ -83,7 +83,7 @@ fn all(asked: &Asked<'_>) -> Vec<Told> {
         created_ns: bucket.created_ns,
         updated_ns: bucket.updated_ns,
     });
-    let systems = asked.store.organisations.values().flat_map(|org_id| {
+    let systems = asked.store.organizations.values().flat_map(|org_id| {
         let number = u64::from_str_radix(org_id, 16).expect("our own id");
         let system = |name: &str, shift: u64, days: i64, description: &str| Told {
             id: format!("{:016x}", number + (shift << 56)),

@@ -1,9 +1,9 @@
-//! Organisations, buckets, tasks, tokens, queries and deletions, answered as v2.9.1 answers them.
+//! Organizations, buckets, tasks, tokens, queries and deletions, answered as v2.9.1 answers them.
 
 pub mod authorizations;
 pub mod buckets;
 pub mod data;
-pub mod organisations;
+pub mod organizations;
 pub mod runs;
 pub mod tasks;
 
@@ -29,7 +29,7 @@ pub type Answered = Result<Reply, Reply>;
 /// Answers whatever is below `/api/v2/` and no write.
 pub fn answer(store: &mut Store, request: &Request, now_ns: i64) -> Reply {
     if request.path == "/api/v2/setup" {
-        return organisations::setup(store, request);
+        return organizations::setup(store, request);
     }
     let token = request.token().unwrap_or_default().to_owned();
     if !store.knows_token(&token) {
@@ -43,8 +43,8 @@ pub fn answer(store: &mut Store, request: &Request, now_ns: i64) -> Reply {
     };
     let parts: Vec<&str> = request.path["/api/v2/".len()..].split('/').collect();
     let answered = match (request.method.as_str(), parts.as_slice()) {
-        ("GET", ["me"]) => organisations::me(&asked),
-        (_, ["orgs", ..]) => organisations::answer(&mut asked, &parts[1..]),
+        ("GET", ["me"]) => organizations::me(&asked),
+        (_, ["orgs", ..]) => organizations::answer(&mut asked, &parts[1..]),
         (_, ["buckets", ..]) => buckets::answer(&mut asked, &parts[1..]),
         (_, ["tasks", ..]) => tasks::answer(&mut asked, &parts[1..]),
         (_, ["authorizations", ..]) => authorizations::answer(&mut asked, &parts[1..]),
@@ -80,13 +80,13 @@ impl Asked<'_> {
         Err(Reply::error(401, "unauthorized", &message))
     }
 
-    /// The organisation with this name: its id.
+    /// The organization with this name: its id.
     pub fn org_named(&self, name: &str) -> Result<String, Reply> {
-        let id = self.store.organisations.get(name).cloned();
+        let id = self.store.organizations.get(name).cloned();
         id.ok_or_else(|| not_found(&format!("organization name {name:?} not found")))
     }
 
-    /// The organisation that `org` or `orgID` names: its id. None: neither is given.
+    /// The organization that `org` or `orgID` names: its id. None: neither is given.
     pub fn org_asked(&self) -> Result<Option<String>, Reply> {
         let given = |name| self.request.query(name).filter(|text| !text.is_empty());
         match (given("org"), given("orgID")) {
@@ -96,9 +96,9 @@ impl Asked<'_> {
         }
     }
 
-    /// The name of the organisation with this id.
+    /// The name of the organization with this id.
     pub fn org_name(&self, id: &str) -> Option<String> {
-        let mut all = self.store.organisations.iter();
+        let mut all = self.store.organizations.iter();
         all.find(|(_, known)| *known == id)
             .map(|(name, _)| name.clone())
     }

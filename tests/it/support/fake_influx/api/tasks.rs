@@ -86,7 +86,7 @@ fn shown(store: &Store, id: &str, task: &Task) -> Value {
         links[part] = format!("/api/v2/tasks/{id}/{part}").into();
     }
     let org = store
-        .organisations
+        .organizations
         .iter()
         .find(|(_, id)| **id == task.org_id);
     let mut shown = json!({

@@ -8,9 +8,9 @@ use super::super::rights::Resource;
 use super::super::store::Store;
 use super::{Answered, Asked, id_of, not_allowed, not_found, ok, text};
 
-/// A store with an organisation has been set up; there is no way to set up one without.
+/// A store with an organization has been set up; there is no way to set up one without.
 pub fn setup(store: &Store, request: &Request) -> Reply {
-    let allowed = store.organisations.is_empty();
+    let allowed = store.organizations.is_empty();
     match request.method.as_str() {
         "GET" => ok(200, &json!({ "allowed": allowed })),
         "POST" if !allowed => {
@@ -64,10 +64,10 @@ fn shown(name: &str, id: &str) -> Value {
     })
 }
 
-/// An organisation that the token may not read is left out; an unknown name is an error.
+/// An organization that the token may not read is left out; an unknown name is an error.
 fn list(asked: &mut Asked<'_>) -> Answered {
     let wanted = asked.org_asked()?;
-    let all = asked.store.organisations.iter();
+    let all = asked.store.organizations.iter();
     let listed: Vec<Value> = all
         .filter(|(_, id)| wanted.as_ref().is_none_or(|wanted| wanted == *id))
         .filter(|(_, id)| asked.may("read", &Resource::global("orgs", Some(id))))
@@ -81,10 +81,10 @@ fn create(asked: &mut Asked<'_>) -> Answered {
     let body = asked.json("failed to unmarshal json: ")?;
     asked.require("write", &Resource::global("orgs", None))?;
     let name = text(&body["name"]);
-    if asked.store.organisations.contains_key(name) {
+    if asked.store.organizations.contains_key(name) {
         let message = format!("organization with name {name} already exists");
         return Err(Reply::error(422, "conflict", &message));
     }
-    let id = asked.store.add_organisation(name);
+    let id = asked.store.add_organization(name);
     Ok(ok(201, &shown(name, &id)))
 }

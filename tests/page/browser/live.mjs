@@ -1,0 +1,106 @@
+// The stream: power moves with the pulses, without a question; a hidden page has none; a restarted daemon is heard again; minutes are added.
+
+import { checks, found, open, quiet, until, untilHere, visit } from "./tab.mjs";
+
+const isLive = () => document.querySelector("#live").classList.contains("is-live");
+const alive = (tab) => tab.evaluate(() => window.seen.streams.filter((stream) => stream.readyState !== 2).length);
+
+/** A pulse is told, and shown in the next frames; nothing is asked for. How soon is printed. */
+export async function pulse({ browser, base }) {
+  const tab = await open(browser, "phone", { where: "pulse" });
+  await visit(tab, base);
+  const asked = [];
+  tab.on("Network.requestWillBeSent", ({ request }) => asked.push(request.url));
+  const seen = await tab.evaluate(async () => {
+    const source = window.seen.streams.find((stream) => stream.readyState !== 2);
+    const shown = () => document.querySelector("#view-now").textContent;
+    const pulses = (now) => now.meters.reduce((sum, meter) => sum + meter.pulses, 0);
+    let [last, before, delays, changed] = [null, shown(), [], 0];
+    await new Promise((resolve) => source.addEventListener("now", ({ data }) => {
+      const now = JSON.parse(data);
+      const came = last !== null && pulses(now) > last;
+      last = pulses(now);
+      if (!came) return;
+      const at = Math.max(...now.meters.map((meter) => Date.parse(meter.last_pulse ?? 0)));
+      requestAnimationFrame(() => requestAnimationFrame(() => {
+        delays.push(Date.now() - at);
+        if (shown() !== before) changed += 1;
+        before = shown();
+        if (delays.length >= 8) resolve();
+      }));
+    }));
+    return { delays, changed };
+  });
+  console.log(`measured: from a pulse to what is seen of it: ${seen.delays.join(", ")} ms`);
+  if (seen.changed < 2) found("pulse", `${seen.delays.length} states with new pulses changed what is seen ${seen.changed} times`);
+  if (asked.length > 0) found("pulse", `asked for ${asked.join(", ")}`);
+  await checks(tab);
+  await tab.close();
+}
+
+/** No stream while the page is hidden, one when it is seen again. */
+export async function hidden({ browser, base }) {
+  const tab = await open(browser, "phone", { where: "hidden" });
+  await visit(tab, base);
+  const become = (state) => tab.evaluate((state) => {
+    Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, state);
+  if ((await alive(tab)) !== 1) found("hidden", `${await alive(tab)} streams are open`);
+  await become("hidden");
+  if ((await alive(tab)) !== 0) found("hidden", "a stream is open while the page is hidden");
+  const start = Date.now();
+  await become("visible");
+  await until(tab, "live again", isLive);
+  console.log(`measured: live ${Date.now() - start} ms after it is seen again`);
+  if ((await alive(tab)) !== 1) found("hidden", `${await alive(tab)} streams are open after it`);
+  await checks(tab);
+  await tab.close();
+}
+
+/** What the stream tells is added to what is shown: nothing is asked for again. */
+export async function appended({ browser, base }) {
+  const tab = await open(browser, "wide", { where: "appended" });
+  await visit(tab, base);
+  await until(tab, "all charts", () => document.querySelector(".area-chart path") && document.querySelectorAll("#view-now .bars rect").length > 0 && document.querySelector(".spark path")?.getAttribute("d"));
+  const asked = [];
+  tab.on("Network.requestWillBeSent", ({ request }) => /\/api\/v1\/(history|energy)/.test(request.url) && asked.push(request.url));
+  await until(tab, "a minute is added", () => {
+    const drawn = [...document.querySelectorAll("#view-now .spark path")].map((path) => path.getAttribute("d")).join();
+    window.drawn ??= drawn;
+    return drawn !== window.drawn;
+  });
+  if (asked.length > 0) found("appended", `asked for ${asked.join(", ")}`);
+  // Another view and back: what was told meanwhile is there.
+  await tab.press("5");
+  await until(tab, "health", () => !document.querySelector("#view-health").hidden);
+  await tab.press("1");
+  await until(tab, "now", () => !document.querySelector("#view-now").hidden);
+  await quiet(tab);
+  if (asked.length > 0) found("appended", `asked for ${asked.join(", ")} on the way back`);
+  await checks(tab);
+  await tab.close();
+}
+
+/** The daemon stops: what is shown is told to be old, and stays. It comes back: the page is alive, and no reload was needed. */
+export async function restart({ browser, base, ask }) {
+  const tab = await open(browser, "wide", { where: "restart", isQuiet: true });
+  await visit(tab, base);
+  for (let n = 0; n < 3; n += 1) {
+    await ask("stop");
+    await until(tab, "the stream is over", () => !document.querySelector("#live").classList.contains("is-live"));
+    await until(tab, "the last value's time", () => /last value \d\d:\d\d:\d\d/.test(document.querySelector("#live").textContent));
+    const kept = await tab.evaluate(() => document.querySelectorAll("#view-now .tiles .tile").length);
+    if (kept === 0) found("restart", "what was shown is gone");
+    await ask("start");
+    const answers = () => fetch(`${base}/livez`).then((response) => response.ok, () => false);
+    await untilHere("restart", "the daemon answers", answers);
+    const back = Date.now();
+    await until(tab, "live again", isLive);
+    console.log(`measured: live ${Date.now() - back} ms after the daemon answers`);
+    const loads = await tab.evaluate(() => performance.getEntriesByType("navigation").length);
+    if (loads !== 1 || (await alive(tab)) !== 1) found("restart", `${loads} loads, ${await alive(tab)} streams`);
+  }
+  await checks(tab);
+  await tab.close();
+}
