@@ -269,6 +269,7 @@ fn meter(name: &str) -> MeterSettings {
         unit: powerlogger::model::Quantity::KilowattHours,
         pulses_per_unit: Some(1_000.0),
         factors_since: Vec::new(),
+        register_digits: None,
         max_rate: 30_000.0,
     }
 }

@@ -22,6 +22,7 @@
 //! | [`intake`] | The queue in memory between capture and the journal. |
 //! | [`energy`] | What pulses mean: power and flow, house load, local days, money, the register. |
 //! | [`journal`] | The SQLite file that keeps every pulse, and the marks of what is durable and delivered. |
+//! | [`tls`] | Secure connections: which certificates are trusted. |
 //! | [`influx`] | A small InfluxDB 2 client that knows nothing of the rest. |
 //! | [`server`] | What all who speak with the server share: connection, meaning of answers, waits. |
 //! | [`deliver`] | From the journal to a server: batches, verdicts, retries, what is delivered. |
@@ -35,6 +36,7 @@
 //! | [`answers`] | The answers that commands and the API share, and how a command asks the daemon that runs. |
 //! | [`watch`] | What comes on lines at this moment: free ones, and through the daemon its own. |
 //! | [`web`] | The daemon's HTTP server: the page, its API, metrics and health. |
+//! | [`mqtt`] | Publishes how everything stands by MQTT, and tells Home Assistant what there is. |
 //! | [`system`] | systemd (ready, alive, descriptors kept over a restart) and signals. |
 //! | [`owner`] | Whose a directory is, and how root works in it. |
 //! | [`config`] | Settings: what the configuration says, checked and typed. |
@@ -59,6 +61,7 @@ pub mod intake;
 pub mod journal;
 pub mod live;
 pub mod model;
+pub mod mqtt;
 pub mod owner;
 pub mod reconcile;
 pub mod server;
@@ -67,6 +70,7 @@ pub mod start;
 pub mod status;
 pub mod system;
 pub mod text;
+pub mod tls;
 pub mod tune;
 pub mod verify;
 pub mod watch;

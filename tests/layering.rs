@@ -32,7 +32,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("energy", &["model"]),
     ("tune", &["text", "model", "config", "capture"]),
-    ("influx", &["text"]),
+    ("tls", &[]),
+    ("influx", &["text", "tls"]),
     (
         "server",
         &["model", "clock", "config", "influx", "journal", "live"],
@@ -66,7 +67,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "answers",
         &[
-            "model", "config", "energy", "journal", "status", "import", "owner",
+            "model", "config", "energy", "journal", "live", "status", "import", "owner",
         ],
     ),
     (
@@ -81,7 +82,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "verify",
         &[
             "text", "civil", "model", "clock", "config", "capture", "journal", "influx", "owner",
-            "import", "setup", "status", "answers",
+            "import", "setup", "status", "answers", "mqtt",
+        ],
+    ),
+    (
+        "mqtt",
+        &[
+            "model", "clock", "config", "energy", "live", "journal", "status", "answers", "tls",
+            "setup", "system",
         ],
     ),
     ("watch", &["model", "clock", "config", "capture", "answers"]),
@@ -100,6 +108,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "status",
             "live",
             "system",
+            "mqtt",
             "web",
         ],
     ),

@@ -4,17 +4,17 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::energy::register::{Drift, NewReading, ReadingRefused, base, drift, shown};
+use crate::energy::register::{Drift, MeterFace, NewReading, ReadingRefused, base, drift, shown};
 use crate::journal::{JournalError, Reader, Registers};
-use crate::model::{PulseWorth, Quantity, Reading, WallNs};
+use crate::model::{Quantity, Reading, WallNs};
 
 /// A reading that is to be entered.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Entry<'a> {
     /// The meter's name.
     pub meter: &'a str,
-    /// What a pulse is worth, as configured now.
-    pub worth: PulseWorth,
+    /// What is configured of it now.
+    pub face: MeterFace,
     /// What was read, and when.
     pub new: NewReading,
     /// Digits behind the point that the face has.
@@ -26,9 +26,9 @@ pub struct Entry<'a> {
 /// Why a reading is not kept.
 #[derive(Debug, thiserror::Error)]
 pub enum NotKept {
-    /// Its time has not come, or a later one is there.
-    #[error("its time is wrong")]
-    Time(ReadingRefused),
+    /// Its time or its number cannot be.
+    #[error("its time or its number is wrong")]
+    Refused(ReadingRefused),
     /// Pulses since its time are no longer in the journal: its number is not known.
     #[error("the journal no longer holds every pulse since then")]
     NotHeld,
@@ -62,15 +62,11 @@ pub fn enter(dir: &Path, entry: &Entry<'_>, now_ns: WallNs) -> Result<Kept, NotK
     let Entry { meter, new, .. } = *entry;
     let reader = Reader::open(dir)?;
     let earlier = reader.readings(meter)?;
-    new.check_time(&earlier, now_ns).map_err(NotKept::Time)?;
-    let since = if new.is_now {
-        0
-    } else {
-        let since = reader.pulses_after(meter, new.at_ns)?;
-        since.ok_or(NotKept::NotHeld)?
-    };
-    let pulses = pulses_of(&reader, meter)? - since;
-    let reading = new.to_reading(&earlier, pulses, entry.worth);
+    new.check_face(entry.face.digits)
+        .and_then(|()| new.check_time(&earlier, now_ns))
+        .map_err(NotKept::Refused)?;
+    let (since, pulses) = counted_by(&reader, meter, &new)?;
+    let reading = new.to_reading(&earlier, pulses, entry.face);
     match drift(&earlier, &reading, entry.decimals) {
         Some(by) if by.is_implausible && new.adopt && !entry.is_confirmed => {
             return Err(NotKept::Implausible(reading, by));
@@ -84,6 +80,22 @@ pub fn enter(dir: &Path, entry: &Entry<'_>, now_ns: WallNs) -> Result<Kept, NotK
         earlier,
         reading,
     })
+}
+
+/// How many pulses were counted since a reading was taken, and how many until then.
+pub(super) fn counted_by(
+    reader: &Reader,
+    meter: &str,
+    new: &NewReading,
+) -> Result<(i64, i64), NotKept> {
+    let since = match new.is_now {
+        true => 0,
+        false => {
+            let since = reader.pulses_after(meter, new.at_ns)?;
+            since.ok_or(NotKept::NotHeld)?
+        }
+    };
+    Ok((since, pulses_of(reader, meter)? - since))
 }
 
 /// Takes the reading of a meter back that was entered last. Returns it, and the register then with its unit; None: there is

@@ -184,6 +184,7 @@ impl ReportOf<'_> {
             at: rfc3339(reading.at_ns.s()),
             shown: reading.shown,
             unit: reading.worth.quantity,
+            is_exchange: reading.exchange.is_some(),
             drift: register::drift(&readings[..n], reading, 0).map(|drift| drift.by),
         });
         let present = counted.present.iter().find(|(name, _)| *name == meter.name);

@@ -94,6 +94,8 @@ pub struct ReportReading {
     pub shown: f64,
     /// That unit.
     pub unit: Quantity,
+    /// It is the last one of a meter that was exchanged, or the first one of the new one.
+    pub is_exchange: bool,
     /// The reading less what was counted; None: it is the first one.
     pub drift: Option<f64>,
 }

@@ -83,6 +83,7 @@ impl Filter {
             pending: None,
             last_pulse: None,
             line_seqno: 0,
+            is_unnumbered: false,
             requested: Some(now_ns),
         };
         Filter { settings, state }
@@ -100,6 +101,13 @@ impl Filter {
         let last_pulse = self.state.last_pulse;
         *self = Filter::new(self.settings, level, now_ns);
         self.state.last_pulse = last_pulse;
+    }
+
+    /// A request of an earlier run goes on of which nothing is remembered: how many edges it has had, and what
+    /// became of them, is not known. The edges that come are no fewer for it.
+    pub fn line_found(&mut self, level: Level, now_ns: MonoNs, out: &mut Vec<Decision>) {
+        self.line_up(level, now_ns, out);
+        self.state.is_unnumbered = true;
     }
 
     /// What it was made with.
@@ -150,7 +158,8 @@ impl Filter {
             .wrapping_sub(self.state.line_seqno)
             .wrapping_sub(1);
         self.state.line_seqno = edge.line_seqno;
-        if missing > 0 {
+        let is_numbered = !std::mem::take(&mut self.state.is_unnumbered);
+        if is_numbered && missing > 0 {
             self.gap(missing, edge, out);
         }
         self.settle(edge.mono_ns, out);

@@ -103,10 +103,17 @@ impl MeterLine {
         }
     }
 
-    /// The line was requested, and had this level.
-    pub(super) fn saw_request(&mut self, level: Level) {
+    /// The line was requested, and had this level. Its filter is still to be told.
+    pub(super) fn requested(&mut self, request_id: u64, level: Level, mono_ns: MonoNs) {
+        (self.up, self.request_id, self.news) = (true, request_id, true);
         (self.live.level, self.is_news) = (Some(level), true);
         Arc::make_mut(&mut self.live.recent).clear();
+        (self.up_since_ns, self.live.watched_from_ns) = (mono_ns, mono_ns);
+        self.tally.interrupted();
+        if let Some(state) = self.remembered.take() {
+            // Its request does not go on: what was undecided is decided now.
+            self.filter = Filter::resume(self.filter.settings(), state);
+        }
     }
 
     /// An edge was read.

@@ -284,15 +284,25 @@ impl Capture {
             } => {
                 let line = &mut self.lines[meter.index()];
                 info!(meter = line.name, ?level, "counting on line");
-                (line.up, line.request_id, line.news) = (true, request_id, true);
-                line.saw_request(level);
-                (line.up_since_ns, line.live.watched_from_ns) = (mono_ns, mono_ns);
-                line.tally.interrupted();
-                if let Some(state) = line.remembered.take() {
-                    // Its request does not go on: what was undecided is decided now.
-                    line.filter = Filter::resume(line.filter.settings(), state);
-                }
+                line.requested(request_id, level, mono_ns);
                 line.filter.line_up(level, mono_ns, &mut self.outcomes);
+                self.judge(meter.index(), pending);
+                self.note_line(meter, None);
+            }
+            Signal::LineFound {
+                meter,
+                request_id,
+                level,
+                mono_ns,
+            } => {
+                let line = &mut self.lines[meter.index()];
+                info!(
+                    meter = line.name,
+                    ?level,
+                    "counting on line, from what the kernel has kept on"
+                );
+                line.requested(request_id, level, mono_ns);
+                line.filter.line_found(level, mono_ns, &mut self.outcomes);
                 self.judge(meter.index(), pending);
                 self.note_line(meter, None);
             }

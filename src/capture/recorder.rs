@@ -77,6 +77,12 @@ impl<W: Write> Recorder<W> {
                 request_id,
                 level,
                 mono_ns,
+            }
+            | Signal::LineFound {
+                meter,
+                request_id,
+                level,
+                mono_ns,
             } => {
                 let level = match level {
                     Level::High => "high",

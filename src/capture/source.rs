@@ -30,6 +30,18 @@ pub enum Signal {
         /// When.
         mono_ns: MonoNs,
     },
+    /// The request of an earlier run goes on, of which nothing is remembered. How many edges it has had is not
+    /// known, nor what became of them; those that follow have been read by no run yet.
+    LineFound {
+        /// The meter whose line it is.
+        meter: MeterId,
+        /// Names this request.
+        request_id: u64,
+        /// The level the line had before the next edge.
+        level: Level,
+        /// Since when, at least, the kernel has watched it: no later than the next edge.
+        mono_ns: MonoNs,
+    },
     /// A line cannot be read; the source goes on trying.
     LineDown {
         /// The meter whose line it is.

@@ -321,6 +321,54 @@ fn a_clean_stop_decides_nothing_that_the_next_run_knows_better() {
     }
 }
 
+/// A kill may come between a request and the commit of its id, and a journal may be replaced: what the kernel has
+/// kept was read by no run.
+#[test]
+fn a_request_that_nothing_is_remembered_of_counts_from_what_the_kernel_has_kept_on() {
+    let meter = meter(filter(CountedEdge::Rising, 5, 0), 0);
+    let wire = [100, 150, 300, 350, 500, 550, 700, 750];
+    // From a falling edge on, from a rising one, and with nothing kept.
+    for (read, level, pulses) in [(2, Level::High, 3), (3, Level::Low, 3), (8, Level::High, 0)] {
+        let told: Vec<Told> = edges(&wire, 0).skip(read).collect();
+        let from_ns = told.first().map_or(2 * NS_PER_S, |(at_ns, _)| *at_ns);
+        let found = Signal::LineFound {
+            meter: METER,
+            request_id: 7,
+            level,
+            mono_ns: from_ns,
+        };
+        let mut stage = Stage::new(
+            &meter,
+            [(from_ns, Some(found))].into_iter().chain(told),
+            true,
+        );
+        stage.run_until(1_500);
+        let taken = stage.taken();
+        assert_eq!(taken.pulses.len(), pulses, "from edge {read} on");
+        assert!(taken.pulses.iter().all(|pulse| !pulse.estimated));
+        assert!(taken.requested, "its id is committed at once");
+        let state = &taken.lines[&METER];
+        assert_eq!(
+            (state.request_id, state.filter.requested),
+            (7, Some(from_ns))
+        );
+        // How many edges it had is not known after another restart either, before one has come.
+        let kept: FilterState =
+            serde_json::from_str(&serde_json::to_string(&state.filter).unwrap()).unwrap();
+        let mut next = Filter::resume(meter.filter, kept);
+        let mut out = Vec::new();
+        let edge = Edge {
+            meter: METER,
+            kind: EdgeKind::Falling,
+            mono_ns: 5 * NS_PER_S,
+            line_seqno: if read == 8 { 4_001 } else { 9 },
+        };
+        next.edge(edge, &mut out);
+        let is_gap = |decision: &Decision| matches!(decision, Decision::Gap { .. });
+        assert!(!out.iter().any(is_gap), "{out:?}");
+    }
+}
+
 #[test]
 fn a_stop_without_a_store_decides_for_the_edges_that_were_seen() {
     let meter = meter(filter(CountedEdge::Falling, 5, 0), 0);

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::progress::Progress;
@@ -42,7 +43,7 @@ pub struct AuditArgs {
     until: Moment,
 
     /// Only this level; may be given more than once.
-    #[arg(long, value_name = "LEVEL", value_parser = parse_level)]
+    #[arg(long, value_name = "LEVEL", value_parser = levels())]
     level: Vec<Tier>,
 
     /// Write what differs from the journal, where the journal knows better.
@@ -77,9 +78,13 @@ enum RepairFrom {
     Raw,
 }
 
-fn parse_level(text: &str) -> Result<Tier, String> {
-    let found = Tier::ALL.into_iter().find(|level| level.as_str() == text);
-    found.ok_or_else(|| "one of raw, 1m, 5m, 1h".to_owned())
+/// The words, so that shells can complete them.
+fn levels() -> impl TypedValueParser<Value = Tier> {
+    let words = PossibleValuesParser::new(Tier::ALL.map(Tier::as_str));
+    words.try_map(|word| {
+        let mut all = Tier::ALL.into_iter();
+        all.find(|level| level.as_str() == word).ok_or("no level")
+    })
 }
 
 /// Audits and prints what came of it.

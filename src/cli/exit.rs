@@ -61,7 +61,7 @@ pub(super) fn with_remedy(error: anyhow::Error, dir: &Path) -> anyhow::Error {
     ))
 }
 
-/// The chain of an error, a line a cause.
+/// The chain of an error, a line a cause. Words of files that are in it command no terminal.
 pub fn explain(error: &anyhow::Error) -> String {
     let mut lines = vec![format!("powerlogger: {error}")];
     lines.extend(
@@ -70,7 +70,12 @@ pub fn explain(error: &anyhow::Error) -> String {
             .skip(1)
             .map(|cause| format!("  because: {cause}")),
     );
-    lines.join("\n")
+    let text = lines.join("\n");
+    let is_plain = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    let shown = text
+        .chars()
+        .map(|c| if is_plain(c) { c } else { '\u{fffd}' });
+    shown.collect()
 }
 
 #[cfg(test)]
@@ -96,6 +101,14 @@ mod tests {
             told.starts_with("powerlogger: the journal has schema 9"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn no_terminal_obeys_a_file() {
+        let error = anyhow::anyhow!("\u{1b}[2J\u{7}\u{9b}5m").context("line 3:\n\tx");
+        let told = explain(&error);
+        assert!(!told.contains(['\u{1b}', '\u{7}', '\u{9b}']), "{told:?}");
+        assert!(told.contains("line 3:\n\tx"), "{told:?}");
     }
 
     #[test]

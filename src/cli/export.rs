@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::new_file::NewFile;
@@ -46,7 +47,7 @@ pub struct ExportArgs {
 
     /// Write windows instead of pulses: how many pulses each 1m, 5m or 1h held, and with CSV the
     /// energy in kWh, or amount in the meter's unit, where what a pulse is worth is configured.
-    #[arg(long, value_name = "VIEW", value_parser = parse_view)]
+    #[arg(long, value_name = "VIEW", value_parser = views())]
     view: Option<View>,
 
     /// Only this meter; may be given more than once.
@@ -82,8 +83,10 @@ impl ExportArgs {
     }
 }
 
-fn parse_view(text: &str) -> Result<View, String> {
-    View::from_word(text).ok_or_else(|| "one of 1m, 5m, 1h".to_owned())
+/// The words, so that shells can complete them.
+fn views() -> impl TypedValueParser<Value = View> {
+    let words = PossibleValuesParser::new(View::ALL.map(View::as_str));
+    words.try_map(|word| View::from_word(&word).ok_or("no view"))
 }
 
 /// How pulses are written.

@@ -79,7 +79,7 @@ impl Here {
         let pages = self.reach.pages(&self.loaded.settings.web.listen);
         let page = match (pages.is_empty(), self.holder) {
             (true, _) => "off ([web] listen)".to_owned(),
-            (false, Holder::Free) => "there while the daemon runs".to_owned(),
+            (false, Holder::Free | Holder::Unknown) => "there while the daemon runs".to_owned(),
             (false, _) => pages.join(" "),
         };
         table.row(&["page"], page);
@@ -172,8 +172,10 @@ impl Here {
             Some((1.., _)) => table.row(&["powerlogger verify"], "why meters are not counted"),
             _ => {}
         }
-        if !is_stopped {
-            table.row(&["powerlogger status --watch"], "power and energy, live");
+        match self.holder {
+            Holder::InUse => table.row(&["powerlogger status --watch"], "power and energy, live"),
+            Holder::Unknown => table.row(&["sudo powerlogger"], "how the daemon stands"),
+            Holder::Free => {}
         }
         let settings = &self.loaded.settings;
         if !self.loaded.names_server() {

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::catalogue::part_of;
 use super::meters::ROLES;
 use super::problem::ConfigPart;
-use super::{Influx, InfluxSettings, MeterSettings, Settings};
+use super::{Influx, InfluxSettings, MeterSettings, MqttSettings, Settings};
 use crate::model::{Bias, CountedEdge, Level};
 
 /// Settings by key, as in the configuration.
@@ -76,6 +76,19 @@ pub fn describe(settings: &Settings, config_dir: &Path) -> Described {
     );
     put("log.debug", settings.log.debug.to_string());
     put("log.edges", settings.log.edges.to_string());
+    describe_site(settings, &mut put);
+    put("web.listen", settings.web.listen.shown());
+    put("web.hosts", settings.web.hosts.join(", "));
+    if let Some(mqtt) = &settings.mqtt {
+        describe_mqtt(mqtt, &mut put);
+    }
+    for meter in &settings.meters {
+        describe_meter(meter, &mut put);
+    }
+    all
+}
+
+fn describe_site(settings: &Settings, put: &mut dyn FnMut(&str, String)) {
     if let Some(zone) = settings.site.time_zone.as_ref() {
         put(
             "site.time_zone",
@@ -89,12 +102,6 @@ pub fn describe(settings: &Settings, config_dir: &Path) -> Described {
     for (tariff, shown) in settings.tariffs.described() {
         put(&tariff, shown);
     }
-    put("web.listen", settings.web.listen.shown());
-    put("web.hosts", settings.web.hosts.join(", "));
-    for meter in &settings.meters {
-        describe_meter(meter, &mut put);
-    }
-    all
 }
 
 fn describe_influx(influx: &InfluxSettings, put: &mut dyn FnMut(&str, String)) {
@@ -114,6 +121,21 @@ fn describe_influx(influx: &InfluxSettings, put: &mut dyn FnMut(&str, String)) {
     if let Some(path) = &influx.ca_file {
         put("influx.ca_file", path.display().to_string());
     }
+}
+
+fn describe_mqtt(mqtt: &MqttSettings, put: &mut dyn FnMut(&str, String)) {
+    put("mqtt.url", mqtt.broker.to_string());
+    if let Some(user) = &mqtt.user {
+        put("mqtt.user", user.clone());
+    }
+    put("mqtt.prefix", mqtt.prefix.clone());
+    put("mqtt.discovery", mqtt.discovery.to_string());
+    put("mqtt.discovery_prefix", mqtt.discovery_prefix.clone());
+    put("mqtt.interval_s", mqtt.interval_s.to_string());
+    if let Some(path) = &mqtt.ca_file {
+        put("mqtt.ca_file", path.display().to_string());
+    }
+    put("mqtt.language", mqtt.language.as_str().to_owned());
 }
 
 fn describe_meter(meter: &MeterSettings, put: &mut dyn FnMut(&str, String)) {
@@ -149,6 +171,9 @@ fn describe_meter(meter: &MeterSettings, put: &mut dyn FnMut(&str, String)) {
         let factors = factors.collect::<Vec<_>>().join(", ");
         of_meter(&format!("{key}_since"), factors);
     }
+    if let Some(digits) = meter.register_digits {
+        of_meter("register_digits", digits.to_string());
+    }
     if meter.unit.is_electric() {
         of_meter("max_power_kw", (meter.max_rate / 1_000.0).to_string());
     } else {
@@ -156,17 +181,31 @@ fn describe_meter(meter: &MeterSettings, put: &mut dyn FnMut(&str, String)) {
     }
 }
 
-/// Whether a setting concerns answers alone, and is taken up without anything being rebuilt.
+/// What the keys of MQTT begin with.
+const MQTT: &str = "mqtt.";
+
+/// Whether a setting concerns answers alone.
 fn is_of_answers(key: &str) -> bool {
     key == "site.currency" || key.starts_with("tariff ")
 }
 
-/// What differs, of the server or of all else: each a line for people.
+/// Whether the daemon takes a key up without a restart.
+fn is_taken_up(key: &str) -> bool {
+    part_of(key) == ConfigPart::Server || key.starts_with(MQTT)
+}
+
+/// Leaves out what a running daemon takes up without noting it: the journal need not be reopened for it.
+pub(super) fn without_the_unnoted(mut described: Described) -> Described {
+    described.retain(|key, _| !key.starts_with(MQTT) && !is_of_answers(key));
+    described
+}
+
+/// What differs, of what is taken up without a restart (`of_server`) or of all else: each a line for people.
 pub fn differences(running: &Described, files: &Described, of_server: bool) -> Vec<String> {
     let mut keys: Vec<&String> = running.keys().chain(files.keys()).collect();
     keys.sort();
     keys.dedup();
-    let is_of = |key: &str| (part_of(key) == ConfigPart::Server) == of_server;
+    let is_of = |key: &str| is_taken_up(key) == of_server;
     let differs =
         |key: &&String| is_of(key) && !is_of_answers(key) && running.get(*key) != files.get(*key);
     let shown = |value: Option<&String>| value.map_or_else(|| "not set".to_owned(), String::clone);

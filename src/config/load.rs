@@ -120,14 +120,21 @@ impl Loaded {
             Some(_) => vec![self.config_dir.clone()],
             None => vec![self.options.cwd.clone(), PathBuf::from(SYSTEM_DIR)],
         };
-        let names = [TOML_FILE, DOTENV_FILE, token::WRITER_FILE, token::WEB_TOKEN];
+        let names = [
+            TOML_FILE,
+            DOTENV_FILE,
+            token::WRITER_FILE,
+            token::WEB_TOKEN,
+            token::MQTT_PASSWORD,
+        ];
         let in_dirs = dirs.iter().flat_map(|dir| names.map(|name| dir.join(name)));
-        let ca_file = self
-            .values
-            .get("influx.ca_file")
-            .map(|value| self.config_dir.join(&value.text));
+        let ca_files = ["influx.ca_file", "mqtt.ca_file"].map(|key| {
+            let value = self.values.get(key)?;
+            Some(self.config_dir.join(&value.text))
+        });
         let prices = self.settings.tariffs.files().cloned();
-        in_dirs.chain(ca_file).chain(prices).collect()
+        let named = ca_files.into_iter().flatten().chain(prices);
+        in_dirs.chain(named).collect()
     }
 
     /// Looks for the token of `influx` again: `setup` may have written a new one. A token of a server that has
@@ -164,7 +171,9 @@ pub fn load_what_can_be_read(options: &LoadOptions) -> Loaded {
         let origin = Origin::CommandLine;
         merged.env.insert("QUEUE_DIR", Value { text, origin });
     }
-    token::put_web_token(&mut merged, &options.env, &dir);
+    for secret in &token::KEPT_SECRETS {
+        token::put(secret, &mut merged, &options.env, &dir);
+    }
     let mut shared = SectionContext::new(merged.env, merged.findings);
     let mut root = Section::root(&mut shared, merged.toml);
     let sections = sections::read(&mut root, &dir);
@@ -220,6 +229,12 @@ fn finish(
     let influx = server::find(sections.influx, &values, &mut findings, options, &dir);
     let mut prices = sections.tariffs;
     prices.read_files(&dir, &mut findings);
+    let mqtt = sections.mqtt.filter(|mqtt| {
+        let why = mqtt.not_for_simulated().filter(|_| options.simulated);
+        let is_used = why.is_none();
+        findings.notes.extend(why);
+        is_used
+    });
     let mut journal = sections.journal;
     journal.dir = options.cwd.join(journal.dir);
     if options.simulated_dir {
@@ -242,6 +257,7 @@ fn finish(
             site: sections.site,
             tariffs: prices,
             web: sections.web,
+            mqtt,
         },
         notes,
         problems,

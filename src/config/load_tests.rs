@@ -264,7 +264,7 @@ fn a_mistake_with_lines_meters_or_the_journal_does() {
 #[test]
 fn what_concerns_neither_is_told_and_something_safe_holds() {
     let toml =
-        "[clock]\nrtc = \"perhaps\"\nwithout_ntp = \"assume\"\n[log]\ndebug = 7\n[mqtt]\nx = 1\n";
+        "[clock]\nrtc = \"perhaps\"\nwithout_ntp = \"assume\"\n[log]\ndebug = 7\n[modbus]\nx = 1\n";
     let dir = Dir::new(toml, &format!("{CONNECTED}DEBUG=maybe\njust words\n"));
     let loaded = dir.load();
     assert!(matches!(loaded.settings.influx, Influx::Configured(_)));
@@ -277,7 +277,7 @@ fn what_concerns_neither_is_told_and_something_safe_holds() {
     let told = told(Ok(loaded));
     for want in [
         "powerlogger.toml:2: clock.rtc: \"perhaps\" is none of true, false, 1, 0, yes, no, on, off",
-        "powerlogger.toml:6: unknown table \"mqtt\"",
+        "powerlogger.toml:6: unknown table \"modbus\"",
         ".env:4: DEBUG: \"maybe\" is none of true, false, 1, 0, yes, no, on, off",
         ".env:5: this is not KEY=value",
     ] {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::dated_factors::DatedFactor;
-use crate::model::{Bias, CountedEdge, Level, PulseWorth, Quantity, Role};
+use crate::model::{Bias, CountedEdge, FaceDigits, Level, PulseWorth, Quantity, Role};
 
 /// One meter: a name, a line, and what counts as a pulse on it.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,8 @@ pub struct MeterSettings {
     pub pulses_per_unit: Option<f64>,
     /// Other factors, each from a date on, in order; the last one is `pulses_per_unit`. Empty: what the journal has noted holds.
     pub factors_since: Vec<DatedFactor>,
+    /// The digits of its face. None: not known.
+    pub register_digits: Option<FaceDigits>,
     /// The most that can flow through it, in the unit of its rate (watts, m³/h): pulses that mean more are interference.
     pub max_rate: f64,
 }
@@ -71,6 +73,7 @@ impl MeterSettings {
             unit: Quantity::KilowattHours,
             pulses_per_unit: None,
             factors_since: Vec::new(),
+            register_digits: None,
             max_rate: 44_000.0,
         }
     }

@@ -7,7 +7,7 @@ use super::problem::{ConfigPart, Origin};
 use super::section::Section;
 use super::unique::check_unique;
 use super::{FilterSettings, LineName, LineSettings, MeterSettings, line_name, worth};
-use crate::model::{Bias, CountedEdge, Level, Role};
+use crate::model::{Bias, CountedEdge, FaceDigits, Level, Role};
 
 /// More than any board has lines for.
 const METERS_MAX: usize = 64;
@@ -95,6 +95,7 @@ fn meter(s: &mut Section<'_>) -> MeterSettings {
         unit: worth.unit,
         pulses_per_unit: worth.pulses_per_unit,
         factors_since: worth.since,
+        register_digits: register_digits(s),
         max_rate: worth.max_rate,
     };
     note_bound(s, &meter);
@@ -199,6 +200,22 @@ fn written(s: &Section<'_>, name: &'static str) -> Given {
         origin: s.begin(),
         name,
     })
+}
+
+/// The digits of the meter's face.
+fn register_digits(s: &mut Section<'_>) -> Option<FaceDigits> {
+    let digits = key(
+        "register_digits",
+        "digits of the face, such as 6.1: six before the point and one behind it",
+    );
+    let given = s.text_if_set(digits)?;
+    match given.text.parse() {
+        Ok(digits) => Some(digits),
+        Err(why) => {
+            s.complain(&given, why);
+            None
+        }
+    }
 }
 
 /// A longest width below the shortest would reject every pulse.

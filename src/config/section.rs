@@ -295,11 +295,8 @@ impl<'a> Section<'a> {
     /// A decimal number that may be missing: 0.1 is 0.1, whether it is written as a number or as a text.
     pub(super) fn decimal_if_set(&mut self, key: Key) -> Option<Decimal> {
         let given = self.take(key.takes(Takes::Decimal, String::new()))?;
-        let read = given.text.parse();
-        if let Err(wrong) = &read {
-            self.complain(&given, wrong);
-        }
-        read.ok()
+        let wrong = |wrong: &String| self.complain(&given, wrong);
+        given.text.parse().inspect_err(wrong).ok()
     }
 
     /// A size in bytes. Both `default` and `least` are sizes as people write them.

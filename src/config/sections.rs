@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::lacking::Lacking;
+use super::mqtt::MqttSettings;
 use super::problem::ConfigPart;
 use super::section::Section;
 use super::site::SiteSettings;
@@ -11,7 +12,7 @@ use super::web::WebSettings;
 use super::{
     ClockSettings, DeliverSettings, InfluxSettings, JournalSettings, LogSettings, MeterSettings,
 };
-use super::{clock, deliver, influx, journal, log, meters, site, tariffs, web};
+use super::{clock, deliver, influx, journal, log, meters, mqtt, site, tariffs, web};
 
 /// What all tables say, before it is known whether there is a server.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub(super) struct Sections {
     pub log: LogSettings,
     pub site: SiteSettings,
     pub web: WebSettings,
+    pub mqtt: Option<MqttSettings>,
     pub meters: Vec<MeterSettings>,
     pub tariffs: TariffSettings,
 }
@@ -41,6 +43,7 @@ pub(super) fn read(root: &mut Section<'_>, dir: &Path) -> Sections {
         log: root.table("log", ConfigPart::Aside, log::read),
         site: root.table("site", ConfigPart::Aside, site::read),
         web: root.table("web", ConfigPart::Aside, web::read),
+        mqtt: root.table("mqtt", ConfigPart::Aside, |s| mqtt::read(s, dir)),
         meters: meters::read(root),
         tariffs: tariffs::read(root),
     }

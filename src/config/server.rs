@@ -2,21 +2,19 @@
 
 use std::path::Path;
 
+use super::ca_file;
 use super::given::Filled;
 use super::influx::InfluxSettings;
 use super::lacking::{Lacking, is_placeholder};
 use super::options::LoadOptions;
 use super::problem::{ConfigPart, ConfigProblem, DOTENV_FILE, Findings, Origin};
-use super::{content, token};
+use super::token;
 
 /// Where the ways of installing put the example of `.env`.
 const EXAMPLES: [&str; 2] = [
     "/usr/share/powerlogger/env.example",
     "/usr/local/share/powerlogger/env.example",
 ];
-
-/// What a file of certificates holds.
-const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
 /// Whether there is a server to send to.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,19 +111,14 @@ fn check_ca_file(values: &Filled, findings: &mut Findings, settings: &InfluxSett
     else {
         return;
     };
-    let why = match content::bytes(path) {
-        Ok(bytes) if String::from_utf8_lossy(&bytes).contains(CERTIFICATE) => return,
-        Ok(_) => "it holds no certificate (-----BEGIN CERTIFICATE-----)".to_owned(),
-        Err(error) => error.to_string(),
+    let Err(why) = ca_file::check(path) else {
+        return;
     };
     let name = "influx.ca_file";
     let origin = values
         .get(name)
         .map_or(Origin::Default, |value| value.origin.clone());
-    let message = format!(
-        "{name}: {}: {why}; put the certificate there, or correct the path",
-        path.display()
-    );
+    let message = format!("{name}: {why}");
     findings.add(ConfigProblem::new(origin, message).of(ConfigPart::Server));
 }
 

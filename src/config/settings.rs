@@ -5,6 +5,7 @@ use super::deliver::DeliverSettings;
 use super::journal::JournalSettings;
 use super::log::LogSettings;
 use super::meter_settings::MeterSettings;
+use super::mqtt::MqttSettings;
 use super::server::Influx;
 use super::site::SiteSettings;
 use super::tariffs::TariffSettings;
@@ -33,4 +34,6 @@ pub struct Settings {
     pub tariffs: TariffSettings,
     /// Where the page answers, and to whom.
     pub web: WebSettings,
+    /// What is published by MQTT, and where; None: nothing.
+    pub mqtt: Option<MqttSettings>,
 }

@@ -55,7 +55,7 @@ pub(super) fn weekdays<'a>(items: impl Iterator<Item = &'a str>) -> Option<[bool
 fn weekday(text: &str) -> Option<usize> {
     let text = text.trim().to_ascii_lowercase();
     let is = |name: &&str| *name == text || name[..3] == text;
-    WEEKDAYS.iter().position(|name| is(name))
+    WEEKDAYS.iter().position(is)
 }
 
 /// `10-01 to 03-31`: the first and the last day, as month and day.

@@ -1,6 +1,6 @@
 //! Tokens, and where they are kept: `run` uses the first that is there of a systemd credential,
 //! `INFLUX_WRITER_TOKEN`, the file `writer.token`, `INFLUX_TOKEN`; the page the first of a credential, the file
-//! `web.token`, `[web] token`.
+//! `web.token`, `[web] token`; MQTT the first of a credential, the file `mqtt.password`, `[mqtt] password`.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
@@ -27,6 +27,31 @@ const OF_THE_SERVICE: &str = "/run/credentials/powerlogger.service";
 
 /// The name of the page's token: of its file beside the configuration, and of the credential.
 pub const WEB_TOKEN: &str = "web.token";
+
+/// The name of the password for the MQTT broker: of its file beside the configuration, and of the credential.
+pub const MQTT_PASSWORD: &str = "mqtt.password";
+
+/// A secret that has a file of its own beside the configuration, and may be a credential.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeptSecret {
+    table: &'static str,
+    key: &'static str,
+    file: &'static str,
+}
+
+/// All of them.
+pub(super) const KEPT_SECRETS: [KeptSecret; 2] = [
+    KeptSecret {
+        table: "web",
+        key: "token",
+        file: WEB_TOKEN,
+    },
+    KeptSecret {
+        table: "mqtt",
+        key: "password",
+        file: MQTT_PASSWORD,
+    },
+];
 
 /// Finds the token. What is worth knowing about a file that is not used goes into `notes`.
 ///
@@ -85,39 +110,45 @@ fn sound(text: &str, source: TokenSource, origin: Origin) -> Result<Token, Confi
     }
 }
 
-/// Puts the page's token into `[web]`, from the first place that has one.
-pub(super) fn put_web_token(merged: &mut Merged, env: &BTreeMap<String, String>, dir: &Path) {
+/// Puts a secret into its table, from the first place that has one.
+pub(super) fn put(
+    secret: &KeptSecret,
+    merged: &mut Merged,
+    env: &BTreeMap<String, String>,
+    dir: &Path,
+) {
+    let KeptSecret { table, key, file } = *secret;
     let notes = &mut merged.findings.notes;
     let given = env.get("CREDENTIALS_DIRECTORY").map(String::as_str);
     let credential = credentials_dir(given, is_system_dir(dir)).and_then(|dir| {
-        let path = dir.join(WEB_TOKEN);
+        let path = dir.join(file);
         let text = content::text(&path).ok()?;
         Some((path, text))
     });
     let found = credential.filter(|(_, text)| is_set(text)).or_else(|| {
-        let path = dir.join(WEB_TOKEN);
+        let path = dir.join(file);
         let text = private_text(&path, notes).filter(|text| is_set(text))?;
         Some((path, text))
     });
-    let web = merged.toml.tables.entry("web").or_default();
+    let tables = merged.toml.tables.entry(table).or_default();
     if let Some((path, text)) = found {
         let value = Value {
-            text: text.trim().to_owned(),
+            text: text.trim_end_matches(['\r', '\n']).to_owned(),
             origin: Origin::File(path),
         };
-        if web.is_empty() {
-            web.push(super::raw_table::RawTable::default());
+        if tables.is_empty() {
+            tables.push(super::raw_table::RawTable::default());
         }
-        web[0].set("token", value);
+        tables[0].set(key, value);
         return;
     }
-    let is_written = web.iter().any(|web| web.values.contains_key("token"));
+    let is_written = tables.iter().any(|table| table.values.contains_key(key));
     let toml = dir.join(TOML_FILE);
     if is_written && fs::metadata(&toml).is_ok_and(|meta| meta.mode() & 0o007 != 0) {
         notes.push(format!(
-            "web.token: others can read {}: write the token into {} (chmod 600)",
+            "{table}.{key}: others can read {}: write the {key} into {} (chmod 600)",
             toml.display(),
-            dir.join(WEB_TOKEN).display()
+            dir.join(file).display()
         ));
     }
 }

@@ -29,7 +29,8 @@ use crate::config::{Influx, Loaded, Settings};
 use crate::intake::Intake;
 use crate::journal::SIMULATED_BOOT;
 use crate::live::Board;
-use crate::model::{FilterState, NS_PER_MS};
+use crate::model::{FilterState, NS_PER_MS, NS_PER_S};
+use crate::mqtt::Publishing;
 use crate::system::signals::{Shutdown, Wakeup};
 use crate::system::systemd;
 use crate::web::source::Source as WebSource;
@@ -37,8 +38,8 @@ use crate::web::{Doors, Web};
 use context::RunContext;
 use keeper::JournalKeeper;
 use opening::Opening;
-use settings::{DaemonSettings, SettingsWatch};
-use stages::{Stage, Stages};
+use settings::{DaemonSettings, SettingsWatch, Tells};
+use stages::{AtEnd, Stage, Stages};
 use watchdog::Watchdog;
 
 pub use context::UntilLearnt;
@@ -47,6 +48,9 @@ pub use remote::{Remote, RemoteMaker};
 
 /// A patient source is held back while more pulses than this wait for the journal.
 const PATIENT_ABOVE: usize = 50_000;
+
+/// How long the end waits for the last that is published.
+const LAST_WORDS_NS: i64 = 3 * NS_PER_S;
 
 /// For so long capture waits for what the disk tells of the clock: at 10 pulses/s the kernel keeps the edges of 50 s.
 const TRUSTING_PATIENCE: Duration = Duration::from_secs(2);
@@ -120,7 +124,13 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
     let is_simulated = boot_id == SIMULATED_BOOT;
     board.publish_journal(|journal| journal.simulated = is_simulated);
     let web_source = WebSource::new(Arc::clone(&board), Arc::clone(&clock));
-    let mut in_use = DaemonSettings::new(loaded, watching, parts.remote, board, web_source.clone());
+    let mqtt = begin_mqtt(&board, &clock, &mut beside, &wakeup)?;
+    let tells = Tells {
+        board,
+        web: web_source.clone(),
+        mqtt,
+    };
+    let mut in_use = DaemonSettings::new(loaded, watching, parts.remote, tells);
     let web = begin_web(settings, parts.socket_dir, web_source.clone());
     let mut watchdog = Watchdog::new(systemd::watchdog(), web_source);
     Opening::new(&context, false).wait_until_learnt(parts.learning, &mut watchdog);
@@ -141,7 +151,27 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
         web.end();
     }
     beside.stop();
+    // What is published last takes a moment to arrive.
+    beside.wait_until(SystemClock.mono_ns() + LAST_WORDS_NS, &mut wakeup);
     result.and_then(|()| beside.join())
+}
+
+/// Begins to publish by MQTT, as soon as settings say so. Counting does not depend on it.
+///
+/// # Errors
+/// When the machine gives neither a thread nor a descriptor.
+fn begin_mqtt(
+    board: &Arc<Board>,
+    clock: &Arc<dyn Clock>,
+    beside: &mut Stages,
+    wakeup: &Wakeup,
+) -> Result<Publishing, RunError> {
+    let mqtt = Publishing::new(Arc::clone(board), Arc::clone(clock))?;
+    let (publishing, woken) = (mqtt.clone(), mqtt.clone());
+    let wake = move || woken.wake();
+    let publish = move |shutdown: &Shutdown| publishing.run(shutdown);
+    beside.add("mqtt", AtEnd::UntilDeadline, wakeup, wake, publish)?;
+    Ok(mqtt)
 }
 
 /// Begins to serve over HTTP. Counting does not depend on it.

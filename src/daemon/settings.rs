@@ -18,6 +18,7 @@ use crate::journal::Journal;
 use crate::journal::JournalError;
 use crate::live::Board;
 use crate::model::Notice;
+use crate::mqtt::{MqttInUse, Publishing};
 use crate::system::signals::{WakeOnDrop, Wakeup};
 use crate::web::source::{self, Source};
 
@@ -30,8 +31,17 @@ const SETTLES: Duration = Duration::from_secs(1);
 /// What the files say.
 type Read = Result<Loaded, ConfigError>;
 
-/// What was read last, with the certificates that the server is to be known by.
-type News = Arc<Mutex<Option<(Read, Option<Vec<u8>>)>>>;
+/// The bytes of files of certificates, where they are named.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Certificates {
+    /// That the server is to be known by,
+    server: Option<Vec<u8>>,
+    /// and the broker.
+    broker: Option<Vec<u8>>,
+}
+
+/// What was read last, with the certificates.
+type News = Arc<Mutex<Option<(Read, Certificates)>>>;
 
 /// What the thread that looks at the files has read: a disk that does not answer delays only that thread.
 pub(super) struct SettingsWatch {
@@ -62,7 +72,7 @@ impl SettingsWatch {
         Ok(SettingsWatch { news })
     }
 
-    fn take(&self) -> Option<(Read, Option<Vec<u8>>)> {
+    fn take(&self) -> Option<(Read, Certificates)> {
         self.news
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -77,7 +87,8 @@ fn watch(mut files: FileWatch, news: &News, wake: &WakeOnDrop, ended: &Receiver<
             FileChange::Same => EVERY,
             FileChange::Changing => SETTLES,
             FileChange::Changed(read) => {
-                let certificates = read.as_ref().as_ref().ok().and_then(certificates);
+                let certificates = read.as_ref().as_ref().ok().map(certificates);
+                let certificates = certificates.unwrap_or_default();
                 *news.lock().unwrap_or_else(PoisonError::into_inner) = Some((*read, certificates));
                 wake.wake();
                 EVERY
@@ -86,11 +97,27 @@ fn watch(mut files: FileWatch, news: &News, wake: &WakeOnDrop, ended: &Receiver<
     }
 }
 
-fn certificates(loaded: &Loaded) -> Option<Vec<u8>> {
-    match &loaded.settings.influx {
-        Influx::Configured(influx) => content::bytes(influx.ca_file.as_ref()?).ok(),
+fn certificates(loaded: &Loaded) -> Certificates {
+    let settings = &loaded.settings;
+    let of_server = match &settings.influx {
+        Influx::Configured(influx) => influx.ca_file.as_ref(),
         Influx::NotConfigured(_) => None,
+    };
+    let of_broker = settings
+        .mqtt
+        .as_ref()
+        .and_then(|mqtt| mqtt.ca_file.as_ref());
+    Certificates {
+        server: of_server.and_then(|path| content::bytes(path).ok()),
+        broker: of_broker.and_then(|path| content::bytes(path).ok()),
     }
+}
+
+/// To whom settings that change are told.
+pub(super) struct Tells {
+    pub(super) board: Arc<Board>,
+    pub(super) web: Source,
+    pub(super) mqtt: Publishing,
 }
 
 /// The settings that the stages behind the intake are built with, and what there is to say of the files.
@@ -100,11 +127,14 @@ pub(super) struct DaemonSettings {
     maker: RemoteMaker,
     board: Arc<Board>,
     web: Source,
+    mqtt: Publishing,
     // State.
     settings: Settings,
     config_dir: PathBuf,
     /// None: not known yet.
     certificates: Option<Option<Vec<u8>>>,
+    /// The same of the broker's.
+    broker_certificates: Option<Option<Vec<u8>>>,
     /// Why there is no connection, although there is a server.
     unusable: Option<String>,
     /// What the files say is wrong, and what takes a restart.
@@ -117,23 +147,26 @@ impl DaemonSettings {
         loaded: &Loaded,
         watch: SettingsWatch,
         maker: RemoteMaker,
-        board: Arc<Board>,
-        web: Source,
+        tells: Tells,
     ) -> DaemonSettings {
+        let Tells { board, web, mqtt } = tells;
         let mut in_use = DaemonSettings {
             watch,
             maker,
             board,
             web,
+            mqtt,
             settings: loaded.settings.clone(),
             config_dir: loaded.config_dir.clone(),
             certificates: None,
+            broker_certificates: None,
             unusable: None,
             told: Vec::new(),
             wanted: None,
         };
         in_use.told = in_use.to_tell(loaded);
         in_use.tell();
+        in_use.publish();
         in_use
     }
 
@@ -190,13 +223,34 @@ impl DaemonSettings {
                 self.settings.tariffs = loaded.settings.tariffs.clone();
                 self.settings.site.currency = loaded.settings.site.currency.clone();
                 self.told = self.to_tell(&loaded);
-                let others = self.certificates.replace(certificates.clone());
-                let others = others.is_some_and(|known| known != certificates);
+                let Certificates { server, broker } = certificates;
+                let others = self.broker_certificates.replace(broker.clone());
+                let others = others.is_some_and(|known| known != broker);
+                if others || self.settings.mqtt != loaded.settings.mqtt {
+                    self.settings.mqtt.clone_from(&loaded.settings.mqtt);
+                    info!("the configuration of MQTT has changed and is taken up");
+                    self.publish();
+                }
+                let others = self.certificates.replace(server.clone());
+                let others = others.is_some_and(|known| known != server);
                 self.weigh(loaded, others);
             }
         }
         self.tell();
         self.wanted.is_some()
+    }
+
+    /// Publishes with the settings of MQTT that are in use now.
+    fn publish(&self) {
+        let settings = &self.settings;
+        let in_use = settings.mqtt.clone().map(|mqtt| MqttInUse {
+            mqtt,
+            dir: settings.journal.dir.clone(),
+            meters: settings.meters.clone(),
+            site: settings.site.name.clone(),
+            web: settings.web.clone(),
+        });
+        self.mqtt.use_settings(in_use);
     }
 
     /// Decides whether what the files say of the server asks for other stages.

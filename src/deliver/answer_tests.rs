@@ -572,6 +572,9 @@ fn the_board_and_the_journal_tell_the_same_status() {
         shown: 100.0,
         worth: crate::model::PulseWorth::of_kwh(1_000.0),
         adopted: true,
+        digits: None,
+        exchange: None,
+        serial: None,
     };
     let mut registers = Registers::open(bench.dir.path()).unwrap();
     registers.put("Import", reading, 0).unwrap();

@@ -1,13 +1,23 @@
 //! The register of a meter: the number on its face, from a reading and the pulses counted since, in the reading's unit.
 //! And the rules of entering a reading.
 
-use crate::model::{PulseWorth, Quantity, Reading, WallNs};
+use crate::model::{Exchange, FaceDigits, PulseWorth, Quantity, Reading, WallNs};
 
 /// The register, if `pulses` of the meter are in the journal: that of the last reading that was adopted, and what the pulses
-/// since are worth, in the unit of that reading. None: none was adopted.
+/// since are worth, in the unit of that reading; it goes round where the face does. None: none was adopted.
 pub fn shown(readings: &[Reading], pulses: i64) -> Option<f64> {
-    let base = base(readings)?;
-    Some(base.shown + base.worth.amount(pulses - base.pulses))
+    base(readings).map(|base| on_face(base, pulses))
+}
+
+/// What a face shows that is counted from `base`.
+fn on_face(base: &Reading, pulses: i64) -> f64 {
+    let through = through(base, pulses);
+    base.digits.map_or(through, |face| face.wrapped(through))
+}
+
+/// The same where a face never goes round.
+fn through(base: &Reading, pulses: i64) -> f64 {
+    base.shown + base.worth.amount(pulses - base.pulses)
 }
 
 /// The register at `at_ns`, when `pulses` of the meter were in the journal: from the last reading that was adopted by then, else
@@ -16,7 +26,7 @@ pub fn shown_at(readings: &[Reading], at_ns: WallNs, pulses: i64) -> Option<f64>
     let adopted = || readings.iter().filter(|reading| reading.adopted);
     let before = adopted().rev().find(|reading| reading.at_ns <= at_ns);
     let base = before.or_else(|| adopted().next())?;
-    Some(base.shown + base.worth.amount(pulses - base.pulses))
+    Some(on_face(base, pulses))
 }
 
 /// The reading from which the register is counted.
@@ -60,23 +70,31 @@ pub fn drift(earlier: &[Reading], reading: &Reading, decimals: usize) -> Option<
     let base = base(earlier)?;
     let unit = base.worth.quantity;
     let read = unit.of(reading.worth.quantity, reading.shown)?;
-    let expected = shown(earlier, reading.pulses)?;
-    let round = gone_round(base.shown, read, expected);
-    let by = read + round - expected;
-    let consumed = read + round - base.shown;
+    let through = through(base, reading.pulses);
+    let by = match base.digits {
+        Some(face) => nearest(read - through, face),
+        None => read + gone_round(base.shown, read, through) - through,
+    };
+    let consumed = through + by - base.shown;
     let digits = i32::try_from(decimals).unwrap_or(0);
     Some(Drift {
         unit,
-        expected,
+        expected: base.digits.map_or(through, |face| face.wrapped(through)),
         by,
         pulses: by * base.worth.pulses_per_unit,
         percent: (consumed > 0.0).then(|| by / consumed * 100.0),
         is_rounding: by.abs() <= 10f64.powi(-digits),
-        is_implausible: by.abs() > plausible(unit).max((expected - base.shown) / 10.0),
+        is_implausible: by.abs() > plausible(unit).max((through - base.shown) / 10.0),
     })
 }
 
-/// How much a face has lost that has gone round since `base`, such as 100000 from 99999.5 to 00000.5; 0: it has
+/// The least difference that two numbers on such a face may have.
+fn nearest(difference: f64, face: FaceDigits) -> f64 {
+    let half = face.round() / 2.0;
+    (difference + half).rem_euclid(face.round()) - half
+}
+
+/// How much a face has lost, of which the digits are not known, that has gone round since `base`, such as 100000 from 99999.5 to 00000.5; 0: it has
 /// not. It goes round at a power of ten, and then shows about what was counted, less that.
 fn gone_round(base: f64, shown: f64, expected: f64) -> f64 {
     if shown >= base {
@@ -121,9 +139,20 @@ pub struct NewReading {
     pub adopt: bool,
 }
 
+/// What is configured of a meter whose face is read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MeterFace {
+    /// What a pulse is worth.
+    pub worth: PulseWorth,
+    /// The digits of its face; None: not known.
+    pub digits: Option<FaceDigits>,
+}
+
 /// Why a reading is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadingRefused {
+    /// The face cannot show so much.
+    BeyondFace(FaceDigits),
     /// Its time has not come.
     InFuture,
     /// There is a later reading, of this time.
@@ -148,17 +177,31 @@ impl NewReading {
         }
     }
 
+    /// Whether a face with these digits can show it.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub fn check_face(&self, digits: Option<FaceDigits>) -> Result<(), ReadingRefused> {
+        match digits {
+            Some(face) if self.shown >= face.round() => Err(ReadingRefused::BeyondFace(face)),
+            _ => Ok(()),
+        }
+    }
+
     /// The reading to keep: `pulses` of the meter were in the journal by its time. The first one is adopted in any case; none is
     /// older than those before.
-    pub fn to_reading(self, earlier: &[Reading], pulses: i64, worth: PulseWorth) -> Reading {
+    pub fn to_reading(self, earlier: &[Reading], pulses: i64, meter: MeterFace) -> Reading {
         Reading {
             at_ns: earlier
                 .last()
                 .map_or(self.at_ns, |last| last.at_ns.max(self.at_ns)),
             pulses,
             shown: self.shown,
-            worth,
+            worth: meter.worth,
             adopted: self.adopt || base(earlier).is_none(),
+            digits: meter.digits,
+            exchange: None,
+            serial: None,
         }
     }
 }
@@ -167,4 +210,15 @@ impl NewReading {
 pub fn outdated_worth(readings: &[Reading], configured: PulseWorth) -> Option<PulseWorth> {
     let counted = base(readings)?.worth;
     (counted != configured).then_some(counted)
+}
+
+/// The digits with which the register is counted, if they are not what is `configured`: those were changed since the reading.
+pub fn has_outdated_digits(readings: &[Reading], configured: Option<FaceDigits>) -> bool {
+    base(readings).is_some_and(|base| configured.is_some() && base.digits != configured)
+}
+
+/// The newest reading with which a meter was put in the place of another one.
+pub fn exchanged(readings: &[Reading]) -> Option<&Reading> {
+    let mut newest = readings.iter().rev();
+    newest.find(|reading| reading.exchange == Some(Exchange::New))
 }

@@ -1,7 +1,8 @@
 //! Registers, drift, and the rules of a reading.
 
 use super::register::{
-    NewReading, ReadingRefused, drift, outdated_worth, parse_shown, shown, shown_at,
+    MeterFace, NewReading, ReadingRefused, drift, exchanged, has_outdated_digits, outdated_worth,
+    parse_shown, shown, shown_at,
 };
 use crate::model::{PulseWorth, Quantity, Reading, WallNs};
 
@@ -12,6 +13,9 @@ fn reading(pulses: i64, kwh: f64, adopted: bool) -> Reading {
         shown: kwh,
         worth: PulseWorth::of_kwh(1_000.0),
         adopted,
+        digits: None,
+        exchange: None,
+        serial: None,
     }
 }
 
@@ -142,7 +146,11 @@ fn a_reading_is_neither_of_the_future_nor_between_others() {
 #[test]
 fn the_first_reading_is_adopted_and_none_is_older_than_the_last() {
     let worth = PulseWorth::of_kwh(800.0);
-    let kept = entered(50, true, false).to_reading(&[], 12, worth);
+    let face = MeterFace {
+        worth,
+        digits: None,
+    };
+    let kept = entered(50, true, false).to_reading(&[], 12, face);
     assert!(kept.adopted);
     assert_eq!(
         (kept.at_ns, kept.pulses, kept.shown, kept.worth),
@@ -150,26 +158,22 @@ fn the_first_reading_is_adopted_and_none_is_older_than_the_last() {
     );
     let note = [reading(100, 1.0, false)];
     assert!(
-        entered(200, true, false)
-            .to_reading(&note, 0, worth)
-            .adopted,
+        entered(200, true, false).to_reading(&note, 0, face).adopted,
         "a note is no base"
     );
     let earlier = [reading(100, 1.0, true)];
     assert!(
         !entered(200, true, false)
-            .to_reading(&earlier, 0, worth)
+            .to_reading(&earlier, 0, face)
             .adopted
     );
     assert!(
         entered(200, true, true)
-            .to_reading(&earlier, 0, worth)
+            .to_reading(&earlier, 0, face)
             .adopted
     );
     assert_eq!(
-        entered(50, true, false)
-            .to_reading(&earlier, 0, worth)
-            .at_ns,
+        entered(50, true, false).to_reading(&earlier, 0, face).at_ns,
         WallNs(100)
     );
 }
@@ -210,4 +214,66 @@ fn a_gas_meter_is_compared_in_cubic_metres() {
     };
     assert!((drift(&base, &litres, 0).unwrap().by - 0.03).abs() < 1e-6);
     assert_eq!(drift(&base, &reading(250, 4_324.03, false), 2), None);
+}
+
+#[test]
+fn a_face_goes_round_at_its_digits() {
+    let face = |pulses, shown, digits: &str| Reading {
+        digits: Some(digits.parse().unwrap()),
+        ..reading(pulses, shown, true)
+    };
+    let base = [face(0, 99_999.5, "5.1")];
+    assert!((shown(&base, 1_200).unwrap() - 0.7).abs() < 1e-6);
+    let by = drift(&base, &face(1_200, 0.5, "5.1"), 1).unwrap();
+    assert!(
+        (by.by + 0.2).abs() < 1e-6 && (by.expected - 0.7).abs() < 1e-6,
+        "{by:?}"
+    );
+    assert!(!by.is_implausible);
+    // Just before it goes round, and read just after.
+    let by = drift(&base, &face(450, 0.1, "5.1"), 1).unwrap();
+    assert!((by.by - 0.15).abs() < 1e-6, "{by:?}");
+    // Counted to have gone round, and not yet there.
+    let by = drift(&base, &face(600, 99_999.9, "5.1"), 1).unwrap();
+    assert!((by.by + 0.2).abs() < 1e-6, "{by:?}");
+    // Twice around, of a face with four digits.
+    let small = [face(0, 500.0, "4")];
+    assert!((shown(&small, 20_000_000).unwrap() - 500.0).abs() < 1e-6);
+    let by = drift(&small, &face(20_000_000, 501.0, "4"), 0).unwrap();
+    assert!(
+        (by.by - 1.0).abs() < 1e-6 && by.percent.unwrap() < 0.01,
+        "{by:?}"
+    );
+    let six = MeterFace {
+        worth: PulseWorth::of_kwh(1_000.0),
+        digits: Some("6".parse().unwrap()),
+    };
+    assert!(has_outdated_digits(&small, six.digits) && !has_outdated_digits(&small, None));
+    let refused = entered(5, true, false);
+    assert_eq!(refused.check_face(six.digits), Ok(()));
+    let one = "1".parse().unwrap();
+    let much = NewReading {
+        shown: 10.0,
+        ..refused
+    };
+    assert_eq!(
+        much.check_face(Some(one)),
+        Err(ReadingRefused::BeyondFace(one))
+    );
+    assert_eq!(exchanged(&small), None);
+}
+
+proptest::proptest! {
+    #[test]
+    fn drift_on_a_face_is_what_was_missed_wherever_it_goes_round(
+        start in 0.0f64..99_999.9, counted in 0i64..400_000_000, missed in -4_000i64..4_000,
+    ) {
+        let digits = Some("5.1".parse().unwrap());
+        let base = [Reading { digits, ..reading(0, start, true) }];
+        let true_shown = (start + (counted + missed) as f64 / 1_000.0).rem_euclid(100_000.0);
+        let by = drift(&base, &Reading { digits, ..reading(counted, true_shown, false) }, 1).unwrap();
+        proptest::prop_assert!((by.by - missed as f64 / 1_000.0).abs() < 1e-6, "{:?}", by);
+        let now = shown(&base, counted).unwrap();
+        proptest::prop_assert!((0.0..100_000.0).contains(&now));
+    }
 }

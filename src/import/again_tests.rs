@@ -314,6 +314,9 @@ fn read(dir: &Path, at_ns: WallNs, kwh: f64) {
         shown: kwh,
         worth: PulseWorth::of_kwh(1_000.0),
         adopted: true,
+        digits: None,
+        exchange: None,
+        serial: None,
     };
     Registers::open(dir)
         .unwrap()

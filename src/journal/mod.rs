@@ -32,6 +32,8 @@
 //!   days_from_s)`: the same by quarters of an hour, and by local days of the newest zone; no server has them. Like
 //!   windows they tell the shortest and the longest gap between pulses.
 //! * `factor(meter, from_s, imp_per_kwh, unit)`: how many pulses of a meter were one unit, from when on.
+//! * `mqtt_meter(slug, meter, line, pulses, amount, pulses_per_unit)` and `mqtt_topic(topic)`: by which names meters
+//!   are published, and where something stands at the broker.
 //! * `hour_ids(start_s, first_id, last_id)`: between which ids the pulses of an hour are found.
 //! * `watched(meter, begins_s, ends_s)`: when the meter's line was watched without a break: the
 //!   journal knows all of a window that lies in there.
@@ -42,7 +44,7 @@
 //!   since. Level 0 is raw, the others are the width of the view's windows in seconds. `looked_from_s`: back
 //!   to where the last look goes; `all_s`: when the last look over all that is kept was begun.
 //! * `compare_span(destination, level, kind, from_s, to_s)`: kind 0: what is still to be looked at; kind 1:
-//!   windows in which the server holds more than the journal.
+//!   windows in which the server holds more than the journal; kind 2: where raw had lost points.
 //! * `journal(key, value)`: numbers of the journal itself. `id` tells it from all others, and is random since
 //!   the journal is given it when it is made; an older one was given one that its copies have, too. `settings` is
 //!   what the daemon runs with, without secrets.
@@ -101,12 +103,13 @@ pub use stages::outbox::Outbox;
 pub use stages::retention::PRUNE_ROWS;
 pub use stages::unsynced::Carryover;
 pub use stages::writer::Writer;
-pub use tables::compared::{Changed, Compared, Looked, Reconciled};
+pub use tables::compared::{Changed, Compared, Looked, RawLosses, Reconciled};
 pub use tables::counts::MeterCount;
 pub use tables::days::FilledFrom;
 pub use tables::deliveries::{DeliveryNews, DestinationState, ExpiredPulse, RefusedPulse};
 pub use tables::ledger::LedgerEntry;
 pub use tables::meters::MeterTotals;
+pub use tables::mqtt::{MqttKeeper, MqttKept, MqttMeter};
 pub use tables::pulses::{Page, StoredPulse};
 pub use tables::quarantine::{Quarantine, Quarantined};
 pub use tables::readings::Registers;

@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub views: Option<Arc<ViewsLive>>,
     /// What the configuration's files say that is not done.
     pub notices: Arc<Vec<Notice>>,
+    /// Why nothing is published by MQTT, although it is to be; None: it is, or is not to be.
+    pub broker: Option<Arc<Notice>>,
 }
 
 /// The part of the board that belongs to one use of a server: delivery and the reconciler publish there. A stage whose
@@ -179,6 +181,15 @@ impl Board {
     /// This is what the configuration's files say that is not done.
     pub fn set_notices(&self, notices: Vec<Notice>) {
         self.change(|now| now.notices = Arc::new(notices));
+    }
+
+    /// This is why nothing is published by MQTT; None: nothing is in the way.
+    pub fn set_broker(&self, notice: Option<&Notice>) {
+        let mut now = self.lock();
+        if now.broker.as_deref() != notice {
+            now.broker = notice.cloned().map(Arc::new);
+            self.publish(now);
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut Snapshot)) {

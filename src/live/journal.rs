@@ -38,6 +38,8 @@ pub struct JournalLive {
     pub stalled_since_ns: Option<MonoNs>,
     /// Bytes that hold data, at the last look (once a minute).
     pub bytes: u64,
+    /// How often it was opened for writing: once a start, and whenever other settings ask for it.
+    pub opened: u64,
     /// Grows when the file was found to be written to, by the daemon or beside it (looked at every 5 s).
     pub writes_seen: u64,
     /// The pulses are made up: by the simulated household, or from a recording.

@@ -27,6 +27,9 @@ pub struct FilterState {
     pub last_pulse: Option<MonoNs>,
     /// The kernel's number of the last edge; 0: none yet.
     pub line_seqno: u32,
+    /// How many edges the request had before is not known: the next one has the number that it has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_unnumbered: bool,
     /// When the line was requested: since then no edge of it goes unnumbered. None: an older version has
     /// left this.
     pub requested: Option<MonoNs>,

@@ -3,6 +3,7 @@
 
 mod backoff;
 mod edge;
+mod face;
 mod gaps;
 pub mod hour;
 mod ids;
@@ -22,6 +23,7 @@ mod window;
 
 pub use self::backoff::Backoff;
 pub use self::edge::{Bias, CountedEdge, Edge, EdgeKind, Level};
+pub use self::face::FaceDigits;
 pub use self::gaps::{PulseGaps, WindowCount};
 pub use self::ids::{DestinationRow, IdRange, MeterRow, PulseId, SegmentRow};
 pub use self::line::{FilterState, FilterTally, LineNow, LineState};
@@ -31,7 +33,7 @@ pub use self::notice::Notice;
 pub use self::point::{FIELD, TAG};
 pub use self::pulse::{Pulse, SegmentNo};
 pub use self::quantity::{PulseWorth, Quantity};
-pub use self::reading::Reading;
+pub use self::reading::{Exchange, Reading, face_text};
 pub use self::server_state::{DeliveryState, ViewsState};
 pub use self::spans::Spans;
 pub use self::time::{MonoNs, NS_PER_DAY, NS_PER_MS, NS_PER_S, S_PER_DAY, STAMP_STEP_NS, WallNs};

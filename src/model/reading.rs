@@ -2,10 +2,36 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{PulseWorth, Quantity, WallNs};
+use super::{FaceDigits, PulseWorth, Quantity, WallNs};
+
+/// What a reading has to do with an exchange of the meter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Exchange {
+    /// The last one of the old meter.
+    Old,
+    /// The first one of the new meter.
+    New,
+}
+
+impl Exchange {
+    /// The word in the journal and in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Exchange::Old => "old",
+            Exchange::New => "new",
+        }
+    }
+
+    /// The one with this word.
+    pub fn from_word(word: &str) -> Option<Exchange> {
+        let all = [Exchange::Old, Exchange::New];
+        all.into_iter().find(|exchange| exchange.as_str() == word)
+    }
+}
 
 /// What stood on a meter's face at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(into = "ReadingWords", try_from = "ReadingWords")]
 pub struct Reading {
     /// When it was taken.
@@ -18,10 +44,16 @@ pub struct Reading {
     pub worth: PulseWorth,
     /// The register is counted from it; else it is but a note.
     pub adopted: bool,
+    /// The digits of the face, as configured then. None: not known, and it is not known when it goes round.
+    pub digits: Option<FaceDigits>,
+    /// The meter was exchanged then. None: it was not.
+    pub exchange: Option<Exchange>,
+    /// The number on the new meter.
+    pub serial: Option<String>,
 }
 
 /// A reading as it is answered. Numbers of electric meters are in kWh, too.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct ReadingWords {
     at_ns: WallNs,
     pulses: i64,
@@ -34,6 +66,24 @@ struct ReadingWords {
     shown: Option<f64>,
     #[serde(default)]
     pulses_per_unit: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digits: Option<FaceDigits>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exchange: Option<Exchange>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    serial: Option<String>,
+}
+
+impl Reading {
+    /// The number on the face, with the digits that it has; with three decimals where these are not known.
+    pub fn face(&self, shown: f64) -> String {
+        face_text(self.digits, shown)
+    }
+}
+
+/// A number on a face with these digits; with three decimals where they are not known.
+pub fn face_text(digits: Option<FaceDigits>, shown: f64) -> String {
+    digits.map_or_else(|| format!("{shown:.3}"), |digits| digits.digits(shown))
 }
 
 impl From<Reading> for ReadingWords {
@@ -49,6 +99,9 @@ impl From<Reading> for ReadingWords {
             unit,
             shown: Some(shown),
             pulses_per_unit: Some(worth.pulses_per_unit),
+            digits: reading.digits,
+            exchange: reading.exchange,
+            serial: reading.serial,
         }
     }
 }
@@ -71,6 +124,9 @@ impl TryFrom<ReadingWords> for Reading {
             shown,
             worth: PulseWorth::new(words.unit, factor),
             adopted: words.adopted,
+            digits: words.digits,
+            exchange: words.exchange,
+            serial: words.serial,
         })
     }
 }
@@ -88,8 +144,11 @@ mod tests {
                 shown: 12.5,
                 worth: PulseWorth::new(quantity, 100.0),
                 adopted: true,
+                digits: Some("5.1".parse().unwrap()),
+                exchange: Some(Exchange::New),
+                serial: Some("1EMH00".to_owned()),
             };
-            let json = serde_json::to_value(reading).unwrap();
+            let json = serde_json::to_value(reading.clone()).unwrap();
             assert_eq!(json["kwh"].is_f64(), quantity.is_electric(), "{json}");
             assert_eq!(serde_json::from_value::<Reading>(json).unwrap(), reading);
         }

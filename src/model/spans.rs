@@ -44,6 +44,13 @@ impl Spans {
         self.0.splice(first..end, [merged]);
     }
 
+    /// Adds all of these spans.
+    pub fn add_all(&mut self, others: &Spans) {
+        for (from_s, to_s) in others.iter() {
+            self.add(from_s, to_s);
+        }
+    }
+
     /// Removes `from_s..to_s`.
     pub fn remove(&mut self, from_s: i64, to_s: i64) {
         if from_s >= to_s {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::compare::{Counts, Difference};
 use super::examine::{AskRaw, Examiner, Ours};
 use super::from_raw::FromRaw;
+use super::lost;
 use super::server::Server;
 use super::trouble::{Trouble, asks_for_less};
 use crate::model::{Tier, View};
@@ -233,6 +234,7 @@ fn stretch(
     let Tier::View(view) = report.level else {
         let ours = examiner.ours(report.level.windows(), from_s, to_s)?;
         let (raw, mut differences) = examiner.raw_read(server, (from_s, to_s), &ours)?;
+        examiner.note_lost(&lost::spans(&raw, &differences))?;
         if options.repair {
             report.repaired += examiner.resend(server, (from_s, to_s), &mut differences)?;
         }

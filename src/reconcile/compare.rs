@@ -8,14 +8,14 @@
 //! | higher than the journal | more than the journal | reported: another program writes there, or the journal lacks something |
 //! | higher | not more | the journal's number is written if it knows the whole window, else reported |
 //! | higher | not read, expired, or without any of the pulses that the journal has | reported |
+//! | higher | has lost points there ([`super::lost`]): what it holds is what the journal has sent again | reported |
 //!
 //! So nothing is lowered that raw does not vouch for. Recomputing from raw (`--from raw`) has a rule of
 //! its own ([`super::from_raw`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::View;
-use crate::model::WallNs;
+use crate::model::{Spans, View, WallNs};
 
 /// Pulses by meter's name and start of the window.
 pub type Counts = BTreeMap<(String, i64), i64>;
@@ -69,6 +69,8 @@ pub struct RawRead {
     pub from_s: i64,
     /// The others.
     pub counts: Counts,
+    /// Where raw has lost points: what it holds there since then vouches for nothing.
+    pub lost: Spans,
 }
 
 impl RawRead {
@@ -76,6 +78,12 @@ impl RawRead {
     pub fn of(&self, window: &(String, i64)) -> Option<i64> {
         let read = window.1 >= self.from_s;
         read.then(|| self.counts.get(window).copied().unwrap_or(0))
+    }
+
+    /// Whether it has lost points in this window of `view`.
+    fn has_lost(&self, view: View, start_s: i64) -> bool {
+        let lost = self.lost.within(start_s, start_s + view.width_s());
+        !lost.is_empty()
     }
 }
 
@@ -185,7 +193,9 @@ impl Sides<'_> {
             return None;
         }
         // Raw that has none of the journal's pulses has lost this time: it does not say what was in it.
-        let vouched = raw.is_some_and(|raw| raw <= journal && (raw > 0 || journal == 0));
+        let lost = |raw: &RawRead| raw.has_lost(self.view, window.1);
+        let vouched = raw.is_some_and(|raw| raw <= journal && (raw > 0 || journal == 0))
+            && !self.raw.is_some_and(lost);
         let covered = || self.coverage.covers(self.view, &window.0, window.1);
         Some(if vouched && covered() {
             WindowVerdict::Write(journal)
@@ -280,6 +290,7 @@ mod tests {
         let raw = raw.map(|pulses| RawRead {
             from_s: START_S,
             counts: counts(pulses),
+            lost: Spans::default(),
         });
         let sides = Sides {
             view: View::Minute,
@@ -325,12 +336,40 @@ mod tests {
     }
 
     #[test]
+    fn raw_that_has_lost_points_vouches_for_nothing() {
+        let window = |n: i64| ("Import".to_owned(), START_S + n * 300);
+        let both = |pulses: i64| Counts::from([(window(0), pulses), (window(1), pulses)]);
+        // What it has lost is sent again: it holds what the journal has.
+        let raw = RawRead {
+            from_s: START_S,
+            counts: both(5),
+            lost: Spans::new([(START_S + 60, START_S + 120)]),
+        };
+        let found = ViewRead {
+            counts: both(9),
+            ..ViewRead::default()
+        };
+        let coverage = Coverage::new([("Import".to_owned(), START_S, START_S + 600)]);
+        let sides = Sides {
+            view: View::FiveMinutes,
+            journal: &both(5),
+            coverage: &coverage,
+            raw: Some(&raw),
+            found: &found,
+        };
+        let verdicts = sides.differences(&BTreeSet::from(["Import"]));
+        let verdicts: Vec<_> = verdicts.iter().map(|d| d.verdict).collect();
+        assert_eq!(verdicts, [WindowVerdict::Foreign, WindowVerdict::Write(5)]);
+    }
+
+    #[test]
     fn raw_that_was_read_in_part_vouches_for_that_part_alone() {
         let window = |n: i64| ("Import".to_owned(), START_S + n * 60);
         let both = |pulses: i64| Counts::from([(window(0), pulses), (window(1), pulses)]);
         let raw = RawRead {
             from_s: START_S + 60,
             counts: both(5),
+            lost: Spans::default(),
         };
         let found = ViewRead {
             counts: both(9),
@@ -383,6 +422,7 @@ mod tests {
             raw: Some(&RawRead {
                 from_s: START_S,
                 counts: counts(300),
+                lost: Spans::default(),
             }),
             found: &found,
         };

@@ -2,6 +2,7 @@
 //! reconciler and by `audit`, a stretch at a time.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
 
 use super::compare::{
     Counts, Coverage, Difference, Failed, RawRead, Sides, ViewRead, WindowVerdict, raw_differences,
@@ -10,8 +11,10 @@ use super::point_queue::PointQueue;
 use super::server::Server;
 pub use super::trouble::Trouble;
 use crate::influx::line_protocol::LineEncoder;
-use crate::journal::{JournalError, Reader};
-use crate::model::{DestinationRow, FIELD, IdRange, MeterRow, PulseId, TAG, Tier, View, WallNs};
+use crate::journal::{JournalError, RawLosses, Reader};
+use crate::model::{
+    DestinationRow, FIELD, IdRange, MeterRow, PulseId, Spans, TAG, Tier, View, WallNs,
+};
 use crate::server::failure::Failure;
 use crate::server::request_size::RequestSize;
 
@@ -70,6 +73,11 @@ pub struct Examiner<'a> {
     pub names: &'a BTreeMap<MeterRow, String>,
     /// The measurement.
     pub measurement: &'a str,
+    /// Where raw is known to have lost points.
+    pub lost: Spans,
+    /// The journal's directory, where that is noted beside its daemon; None: the daemon itself notes it, or nothing
+    /// is written.
+    pub notes_in: Option<&'a Path>,
     /// Lines in a request.
     pub size: &'a mut RequestSize,
 }
@@ -125,13 +133,15 @@ impl Examiner<'_> {
             AskRaw::IfMore(_) | AskRaw::Never => None,
         };
         let raw = match raw_from_s.map(|raw_from_s| raw_from_s.max(from_s)) {
-            Some(raw_from_s) if raw_from_s < to_s => raw_read(server, view, raw_from_s, to_s)?,
+            Some(raw_from_s) if raw_from_s < to_s => {
+                raw_read(server, view, (raw_from_s, to_s), &self.lost)?
+            }
             _ => None,
         };
         Ok(Seen { ours, found, raw })
     }
 
-    /// The minutes in which raw differs.
+    /// The minutes in which raw differs, with what it holds.
     ///
     /// # Errors
     /// When one of the sides cannot be read.
@@ -139,13 +149,12 @@ impl Examiner<'_> {
         &self,
         server: &mut dyn Server,
         (from_s, to_s): (i64, i64),
-    ) -> Result<Vec<Difference>, Trouble> {
+    ) -> Result<(Counts, Vec<Difference>), Trouble> {
         let ours = self.ours(Tier::Raw.windows(), from_s, to_s)?;
-        let (_, differences) = self.raw_read(server, (from_s, to_s), &ours)?;
-        Ok(differences)
+        self.raw_read(server, (from_s, to_s), &ours)
     }
 
-    /// The same, with what raw holds.
+    /// The same, of the journal's side that is known already.
     pub(super) fn raw_read(
         &self,
         server: &mut dyn Server,
@@ -163,6 +172,15 @@ impl Examiner<'_> {
         }
         let differences = raw_differences(&ours.counts, &refused, &raw, &self.meters());
         Ok((raw, differences))
+    }
+
+    /// Takes it that raw has lost points there, which is kept before they are sent again.
+    pub(super) fn note_lost(&mut self, lost: &Spans) -> Result<(), JournalError> {
+        if let (Some(dir), Some(row), false) = (self.notes_in, self.destination, lost.is_empty()) {
+            RawLosses::open(dir)?.note(row, lost)?;
+        }
+        self.lost.add_all(lost);
+        Ok(())
     }
 
     fn refused(
@@ -275,11 +293,15 @@ impl Examiner<'_> {
 fn raw_read(
     server: &mut dyn Server,
     view: View,
-    from_s: i64,
-    to_s: i64,
+    (from_s, to_s): (i64, i64),
+    lost: &Spans,
 ) -> Result<Option<RawRead>, Failure> {
     match server.raw(view, from_s, to_s) {
-        Ok(counts) => Ok(Some(RawRead { from_s, counts })),
+        Ok(counts) => Ok(Some(RawRead {
+            from_s,
+            counts,
+            lost: lost.within(from_s, to_s),
+        })),
         Err(Failure::Status { status: 404, .. }) => Ok(None),
         Err(failure) => Err(failure),
     }

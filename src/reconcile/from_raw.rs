@@ -143,6 +143,7 @@ mod tests {
             let raw = RawRead {
                 from_s: 0,
                 counts: part(counts(raw)),
+                ..RawRead::default()
             };
             let found = ViewRead {
                 counts: part(counts(found)),

@@ -74,6 +74,8 @@ pub(super) enum Keeping {
     Nothing,
     /// That this span is to be looked at.
     Span(i64, i64),
+    /// Where raw has lost points.
+    Lost,
     /// It is committed.
     Committed,
     /// So many commits have to be durable.
@@ -90,6 +92,8 @@ pub(super) struct Lane {
     pub(super) not_before_ns: MonoNs,
     pub(super) trouble: Option<(&'static str, String)>,
     pub(super) keeping: Keeping,
+    /// Where raw has lost points, until that is kept.
+    pub(super) lost: Spans,
     /// Lines in a request.
     pub(super) size: RequestSize,
     /// Windows that were young then are compared as soon as they are settled, not by the hour.
@@ -117,6 +121,7 @@ impl Lane {
             not_before_ns: 0,
             trouble: None,
             keeping: Keeping::Nothing,
+            lost: Spans::default(),
             size: RequestSize::new(lines_max),
             catch_up_s: None,
             dropped_before_s: i64::MIN,
@@ -153,6 +158,22 @@ impl Lane {
         }
     }
 
+    /// Leaves out what could not be put right before.
+    pub(super) fn leave_out_hopeless(
+        &mut self,
+        stretch: &Stretch,
+        differences: &mut Vec<Difference>,
+    ) {
+        let width_s = self.level.windows().width_s();
+        for window in &stretch.changed {
+            // Pulses that have come since may be put right.
+            self.hopeless
+                .remove(window.start_s, window.start_s + width_s);
+        }
+        let hopeless = &self.hopeless;
+        differences.retain(|d| !hopeless.covers(d.start_s, d.start_s + width_s));
+    }
+
     /// Whether a difference says that something has been lost that was there: in a look, or beside windows
     /// that have changed. What the server has not taken before says nothing.
     pub(super) fn is_a_loss(&self, stretch: &Stretch, difference: &Difference) -> bool {
@@ -182,6 +203,16 @@ impl Lane {
         self.known.to_look.add(oldest_s, from_s);
         self.known.from_s = self.known.from_s.min(oldest_s);
         self.keeping = Keeping::Span(oldest_s, from_s);
+        true
+    }
+
+    /// Raw has lost points here; `kept`: where it is known to have lost some. True: that has to be kept before it is
+    /// mended.
+    pub(super) fn notes_lost(&mut self, lost: Spans, kept: &Spans) -> bool {
+        if lost.iter().all(|(from_s, to_s)| kept.covers(from_s, to_s)) {
+            return false;
+        }
+        (self.lost, self.keeping) = (lost, Keeping::Lost);
         true
     }
 
@@ -312,6 +343,7 @@ impl Lane {
             from_s: self.known.from_s,
             all_s: self.known.all_s,
             unequal: cut_s.map(|cut_s| ((i64::MIN / 2, cut_s), Spans::default())),
+            lost: self.lost.clone(),
             at_once: self.keeping != Keeping::Nothing,
         }
     }

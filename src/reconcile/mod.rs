@@ -21,6 +21,7 @@ pub mod server;
 
 mod held;
 mod lane;
+mod lost;
 mod point_queue;
 mod reconciler;
 mod step;

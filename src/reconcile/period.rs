@@ -14,7 +14,7 @@ use crate::config::{InfluxSettings, Loaded, destination_name};
 use crate::influx;
 use crate::journal::JournalError;
 use crate::journal::Reader;
-use crate::model::{S_PER_DAY, Tier, View};
+use crate::model::{S_PER_DAY, Spans, Tier, View};
 use crate::server::failure::Failure;
 use crate::server::request_size::RequestSize;
 
@@ -83,6 +83,14 @@ fn remedy(failure: &Failure) -> &'static str {
         Failure::Transport {
             kind: "timeout", ..
         } => "the server is slow: try again, or a shorter period (--since, --until)",
+        Failure::Transport {
+            kind: "too_long", ..
+        } => {
+            "a shorter period (--since, --until); or no InfluxDB 2 answers there: check INFLUX_HOST"
+        }
+        Failure::Transport { kind: "broken", .. } => {
+            "what answers there breaks off, or is no InfluxDB 2: see its log, and check INFLUX_HOST"
+        }
         Failure::Transport { .. } => "start the server, and check INFLUX_HOST",
     }
 }
@@ -108,18 +116,25 @@ pub fn audit_period(
     }
     let mut names = BTreeMap::new();
     let mut destination = None;
+    let mut lost = Spans::default();
     if let Some(reader) = &reader {
         names = reader.meter_names()?;
         let name = destination_name(influx);
         let mut known = reader.destinations()?.into_iter();
         destination = known.find(|(_, known, _)| *known == name);
+        if let Some((row, ..)) = &destination {
+            lost = reader.compared(*row, Tier::Raw)?.lost;
+        }
     }
     let again = loaded.clone();
     let of = influx.clone();
     let lookup = Box::new(move || again.reload_token(&of));
     let mut server = InfluxServer::new(influx, lookup)?;
     let mut size = RequestSize::new(loaded.settings.deliver.batch_lines_max);
+    let dir = loaded.settings.journal.dir.as_path();
     let mut examiner = Examiner {
+        lost,
+        notes_in: (request.repair && reader.is_some()).then_some(dir),
         reader: reader.as_mut(),
         destination: destination.map(|(row, ..)| row),
         names: &names,

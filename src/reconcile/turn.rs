@@ -3,6 +3,7 @@
 use super::compare::{Difference, Failed, WindowVerdict};
 use super::examine::{AskRaw, Examiner, unread};
 use super::lane::{Bounds, Keeping, Stretch, StretchKind};
+use super::lost;
 use super::reconciler::Reconciler;
 use super::tell;
 use super::trouble::Trouble;
@@ -20,8 +21,8 @@ const HELD_NS: i64 = 3_600 * NS_PER_S;
 pub(super) enum Turn {
     /// The stretch is put right, as far as that is ours. These windows are not equal, and are left so.
     Done(Spans),
-    /// Something is missing: that everything older is to be looked at has to be kept before it is mended.
-    /// Killed afterwards, the next run would find this stretch in order, and stop.
+    /// Something is missing: that everything older is to be looked at, and where raw has lost points, has to be kept
+    /// before it is mended. Killed afterwards, the next run would find this stretch in order, and stop.
     KeepFirst,
     /// The server answers no queries. What can be done without is done in the next turn.
     Unreadable,
@@ -42,6 +43,10 @@ impl Reconciler {
     ) -> Result<Turn, Trouble> {
         self.names = self.reader.meter_names()?;
         let ask = self.ask_raw(stretch, bounds);
+        let known = self.reader.compared(self.destination, Tier::Raw)?;
+        let delivery = self.board.snapshot().delivery;
+        // What is on its way is not lost.
+        let waiting = delivery.map_or(0, |delivery| delivery.missing);
         let lane = &mut self.lanes[index];
         let level = lane.level;
         let examiner = Examiner {
@@ -49,12 +54,20 @@ impl Reconciler {
             destination: Some(self.destination),
             names: &self.names,
             measurement: &self.measurement,
+            lost: known.lost.clone(),
+            notes_in: None,
             size: &mut lane.size,
         };
         let span = (stretch.from_s, stretch.to_s);
         let server = self.server.as_mut();
+        let mut lost = Spans::default();
         let read = match level {
-            Tier::Raw => examiner.raw(server, span),
+            Tier::Raw => examiner.raw(server, span).map(|(raw, differences)| {
+                if lost::pulses(&differences) > waiting {
+                    lost = lost::spans(&raw, &differences);
+                }
+                differences
+            }),
             Tier::View(view) if self.readable => examiner
                 .view(server, view, span, ask)
                 .map(|seen| seen.sides(view).differences(&examiner.meters())),
@@ -70,15 +83,11 @@ impl Reconciler {
             }
             Err(trouble) => return Err(trouble),
         };
-        let width_s = level.windows().width_s();
-        let lane = &mut self.lanes[index];
-        for window in &stretch.changed {
-            // Pulses that have come since may be put right.
-            lane.hopeless
-                .remove(window.start_s, window.start_s + width_s);
+        if self.lanes[index].notes_lost(lost, &known.lost) {
+            return Ok(Turn::KeepFirst);
         }
-        let hopeless = &lane.hopeless;
-        differences.retain(|d| !hopeless.covers(d.start_s, d.start_s + width_s));
+        let lane = &mut self.lanes[index];
+        lane.leave_out_hopeless(stretch, &mut differences);
         // Where nothing can be read nothing is known to be missing.
         if self.readable
             && differences.iter().any(|d| lane.is_a_loss(stretch, d))
@@ -145,6 +154,8 @@ impl Reconciler {
             destination: Some(self.destination),
             names: &self.names,
             measurement: &self.measurement,
+            lost: Spans::default(),
+            notes_in: None,
             size: &mut lane.size,
         };
         let server = self.server.as_mut();
@@ -191,6 +202,16 @@ impl Reconciler {
                 let kept = self.reader.compared(self.destination, lane.level)?;
                 if kept.to_look.covers(from_s, to_s) {
                     lane.keeping = Keeping::Committed;
+                }
+            }
+            Keeping::Lost => {
+                let kept = self.reader.compared(self.destination, lane.level)?;
+                if lane
+                    .lost
+                    .iter()
+                    .all(|(from_s, to_s)| kept.lost.covers(from_s, to_s))
+                {
+                    (lane.keeping, lane.lost) = (Keeping::Committed, Spans::default());
                 }
             }
             // These marks were taken after that commit.

@@ -10,6 +10,8 @@ use crate::influx::{Client, Error};
 pub enum Wrong {
     /// The address, or the server is not running.
     Host,
+    /// What answers there: another program, or a server that fails.
+    Answer,
     /// The token.
     Token,
     /// The organization's name.
@@ -22,6 +24,7 @@ pub enum Wrong {
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {why}", match wrong {
     Wrong::Host => "the server cannot be reached",
+    Wrong::Answer => "the server does not answer as InfluxDB 2 does",
     Wrong::Token => "the token is not valid",
     Wrong::Org => "there is no such organization",
     Wrong::Rights => "the token may not do this",
@@ -55,15 +58,10 @@ pub fn check(client: &Client, influx: &InfluxSettings) -> Result<String, Refused
     let refused = |wrong, why: String| Refused { wrong, why };
     client
         .health()
-        .map_err(|error| refused(Wrong::Host, unreached(&error)))?;
-    let organization = client.organization(&influx.org).map_err(|error| {
-        let wrong = match &error {
-            Error::Status { status: 401, .. } => Wrong::Token,
-            Error::Status { .. } => Wrong::Rights,
-            _ => Wrong::Host,
-        };
-        refused(wrong, unreached(&error))
-    })?;
+        .map_err(|error| refused(unanswered(&error), unreached(&error)))?;
+    let organization = client
+        .organization(&influx.org)
+        .map_err(|error| refused(wrong_of(&error), unreached(&error)))?;
     let org_id = match organization {
         Organization::Found(id) => id,
         Organization::Missing => {
@@ -79,7 +77,27 @@ pub fn check(client: &Client, influx: &InfluxSettings) -> Result<String, Refused
     match client.may_set_up(&org_id) {
         Ok(Ok(())) => Ok(org_id),
         Ok(Err(why)) => Err(refused(Wrong::Rights, why)),
-        Err(error) => Err(refused(Wrong::Host, unreached(&error))),
+        Err(error) => Err(refused(wrong_of(&error), unreached(&error))),
+    }
+}
+
+/// What is wrong where a request with the token fails.
+fn wrong_of(error: &Error) -> Wrong {
+    match error {
+        Error::Status { status: 401, .. } => Wrong::Token,
+        Error::Status { status: 403, .. } => Wrong::Rights,
+        error => unanswered(error),
+    }
+}
+
+/// What is wrong where one without it fails.
+fn unanswered(error: &Error) -> Wrong {
+    match error {
+        Error::Status { .. } | Error::TooLong(_) | Error::Query(_) | Error::Broken(_) => {
+            Wrong::Answer
+        }
+        Error::ThroughProxy { failed, .. } => unanswered(failed),
+        _ => Wrong::Host,
     }
 }
 
@@ -103,4 +121,34 @@ pub fn look(client: &Client, org_id: &str) -> Result<Inventory, Error> {
         tasks: client.tasks(org_id)?,
         authorizations: client.authorizations(org_id)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_server_says_of_the_token_is_said_of_it() {
+        let status = |status| Error::Status {
+            status,
+            code: String::new(),
+            message: String::new(),
+            retry_after: None,
+        };
+        for (code, want) in [
+            (401, Wrong::Token),
+            (403, Wrong::Rights),
+            (400, Wrong::Answer),
+            (404, Wrong::Answer),
+            (429, Wrong::Answer),
+            (500, Wrong::Answer),
+            (503, Wrong::Answer),
+        ] {
+            assert_eq!(wrong_of(&status(code)), want, "{code}");
+            assert_eq!(unanswered(&status(code)), Wrong::Answer, "{code}");
+        }
+        assert_eq!(wrong_of(&Error::TooLong("a list")), Wrong::Answer);
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        assert_eq!(wrong_of(&ureq::Error::Io(refused).into()), Wrong::Host);
+    }
 }

@@ -17,6 +17,10 @@ pub fn line(refused: &Refused, influx: &InfluxSettings, config_dir: &Path) -> St
             "start the server, and check INFLUX_HOST ({}) in {file}",
             influx.host
         ),
+        Wrong::Answer => format!(
+            "see the log of the server, or of the proxy before it, and check INFLUX_HOST ({}) in {file}",
+            influx.host
+        ),
         Wrong::Token => format!(
             "put a token with all rights in the organization into INFLUX_TOKEN in {file} (InfluxDB's page: Load Data, \
              API Tokens)"

@@ -136,6 +136,9 @@ impl Condition {
                 Notice::ConfigurationDiffers(_) => "configuration_differs",
                 Notice::ServerUnusable(_) => "server_unusable",
                 Notice::PageNotReachable(_) => "page_not_reachable",
+                Notice::BrokerUnreachable(_) => "mqtt_unreachable",
+                Notice::BrokerRefuses(_) => "mqtt_refused",
+                Notice::TopicRefused(_) => "mqtt_topic_refused",
             },
         }
     }
@@ -177,7 +180,10 @@ impl Condition {
             Condition::Configuration(notice) => match notice {
                 Notice::ConfigurationWrong(_)
                 | Notice::ServerUnusable(_)
-                | Notice::PageNotReachable(_) => Severity::Warning,
+                | Notice::PageNotReachable(_)
+                | Notice::BrokerUnreachable(_)
+                | Notice::BrokerRefuses(_)
+                | Notice::TopicRefused(_) => Severity::Warning,
                 Notice::ConfigurationDiffers(_) => Severity::Info,
             },
         }
@@ -232,7 +238,10 @@ impl Condition {
                 Notice::ConfigurationWrong(text)
                 | Notice::ConfigurationDiffers(text)
                 | Notice::ServerUnusable(text)
-                | Notice::PageNotReachable(text),
+                | Notice::PageNotReachable(text)
+                | Notice::BrokerUnreachable(text)
+                | Notice::BrokerRefuses(text)
+                | Notice::TopicRefused(text),
             ) => return text.clone(),
         }
         .to_owned()

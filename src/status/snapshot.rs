@@ -8,7 +8,9 @@ use super::condition::Condition;
 use super::judgement::FilterStatus;
 use super::line::{Daemon, LineStatus};
 use super::words::{self, Word};
-use crate::model::{DeliveryState, Loss, LossCause, Notice, Quantity, ViewsState, WallNs};
+use crate::model::{
+    DeliveryState, FaceDigits, Loss, LossCause, Notice, Quantity, ViewsState, WallNs,
+};
 
 /// The state of the whole, at one time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +36,9 @@ pub struct Status {
     pub journal_bytes: u64,
     /// Pulses that are in the journal now.
     pub journal_pulses: i64,
+    /// How often the journal was opened for writing: by each start, and for other settings; 0: an older daemon does not say.
+    #[serde(default)]
+    pub journal_opened: u64,
     /// On which clock the newest pulses stand; None: there are none.
     pub clock: Option<ClockStatus>,
     /// Where pulses are delivered to; None: nowhere.
@@ -58,6 +63,9 @@ pub struct MeterStatus {
     /// That unit.
     #[serde(default)]
     pub register_unit: Option<Quantity>,
+    /// The digits of its face; None: not known.
+    #[serde(default)]
+    pub register_digits: Option<FaceDigits>,
     /// For how many seconds it may be without a pulse, by its own history; None: too little is known.
     pub usual_silence_s: Option<i64>,
     /// The configuration lists it; else it is what is left of a meter that was renamed or removed.

@@ -46,6 +46,7 @@ impl Status {
         let delivery = now.delivery.as_deref().zip(now.views.as_deref());
         let mut status = Status::of(&meters, &now.journal, delivery, &told, at_ns);
         (status.waiting, status.notices) = (now.waiting, now.notices.to_vec());
+        status.notices.extend(now.broker.as_deref().cloned());
         status.disk = disk(&now.journal);
         status
     }
@@ -100,6 +101,7 @@ impl Status {
                 .collect(),
             journal_bytes: journal.bytes,
             journal_pulses: journal.bounds.map_or(0, IdRange::len),
+            journal_opened: journal.opened,
             clock: journal.clock.map(ClockStatus::of),
             delivery: delivery
                 .map(|(delivery, views)| DeliveryStatus::of(delivery, views, newest, at_ns)),
@@ -141,7 +143,7 @@ impl MeterStatus {
             .usual_silence_s
             .zip(meter.last_pulse_ns)
             .is_some_and(|(usual_s, last_ns)| silence::is_unusual(last_ns, usual_s, at_ns));
-        let unit = meter.register.map(|reading| reading.worth.quantity);
+        let unit = meter.register.as_ref().map(|base| base.worth.quantity);
         let register = unit.zip(register::shown(meter.register.as_slice(), meter.pulses));
         MeterStatus {
             name: meter.name.to_string(),
@@ -151,6 +153,7 @@ impl MeterStatus {
                 .and_then(|(unit, shown)| Quantity::KilowattHours.of(unit, shown)),
             register: register.map(|(_, shown)| shown),
             register_unit: register.map(|(unit, _)| unit),
+            register_digits: meter.register.as_ref().and_then(|base| base.digits),
             usual_silence_s: meter.usual_silence_s,
             is_configured: meter.is_configured,
             line: told.line(&meter.name).filter(|_| meter.is_configured),

@@ -1,6 +1,7 @@
 //! Checks everything from the wire to the server, in the order in which a pulse goes, and says what to do. The rights
 //! are those of the user who asks: the caller of [`verify`] takes the daemon's first.
 
+mod broker;
 mod check;
 mod end_to_end;
 mod error;
@@ -47,6 +48,7 @@ pub fn verify(
     } else {
         server::server(loaded, &mut checks)?;
     }
+    broker::broker(loaded, local, &mut checks)?;
     local::waiting(loaded, &mut checks)?;
     running::running(loaded, &mut checks)?;
     local::page(loaded, &mut checks)?;

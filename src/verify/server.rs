@@ -37,8 +37,12 @@ pub(super) fn server(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), Ver
         }
     };
     if let Err(error) = client.health() {
-        let remedy =
-            "start the server, and check INFLUX_HOST (http://localhost:8086 on this machine)";
+        let remedy = match error {
+            Error::Status { .. } | Error::Broken(_) | Error::TooLong(_) => {
+                "see the log of the server, or of the proxy before it, and check INFLUX_HOST"
+            }
+            _ => "start the server, and check INFLUX_HOST (http://localhost:8086 on this machine)",
+        };
         checks.add(Check::bad(
             format!("server {}", influx.host),
             chain(&error),

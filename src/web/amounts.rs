@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::day_read::MeterRead;
-use super::present::Present;
+use crate::answers::present::Present;
 use crate::model::{NS_PER_S, Quantity, WallNs};
 use crate::status::Status;
 

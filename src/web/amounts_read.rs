@@ -7,9 +7,9 @@ use tokio::time::timeout;
 
 use super::amounts::{AmountsRead, MeterAmounts};
 use super::day_read::MeterRead;
-use super::present::Present;
 use super::source::Source;
 use crate::answers::factors::Factors;
+use crate::answers::present::Present;
 use crate::journal::Grain;
 use crate::model::{S_PER_DAY, WallNs};
 use crate::status::Status;

@@ -97,8 +97,9 @@ impl MeterRead {
         present: Option<PulseWorth>,
     ) -> WorthSums {
         let mut sums = self.sums.clone();
-        let since = pulses - self.total;
-        if since > 0 {
+        // The journal may have been read a moment before the board that tells `pulses`, or after it.
+        let since = (pulses - self.total).max(-sums.pulses());
+        if since != 0 {
             let quarter_s = now_s - now_s.rem_euclid(QUARTER_S);
             sums.add(since, self.factors.at(quarter_s).or(present));
         }

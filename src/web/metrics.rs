@@ -13,10 +13,10 @@ use axum::response::{IntoResponse, Response};
 use super::amounts::MeterAmounts;
 use super::amounts_read::amounts;
 use super::api::Api;
-use super::present::Present;
 use super::problem::Problem;
 use super::query::Query;
 use super::served::Served;
+use crate::answers::present::Present;
 use crate::model::{NS_PER_S, Quantity};
 use crate::status::Status;
 
@@ -30,7 +30,7 @@ const J_PER_KWH: f64 = 3.6e6;
 const S_PER_H: f64 = 3_600.0;
 
 /// Conditions that are shown also while they do not hold.
-const CONDITIONS: [(&str, &str); 20] = [
+const CONDITIONS: [(&str, &str); 23] = [
     ("line_not_read", "critical"),
     ("journal_fails", "critical"),
     ("disk_stalled", "critical"),
@@ -49,6 +49,9 @@ const CONDITIONS: [(&str, &str); 20] = [
     ("configuration_wrong", "warning"),
     ("server_unusable", "warning"),
     ("page_not_reachable", "warning"),
+    ("mqtt_unreachable", "warning"),
+    ("mqtt_refused", "warning"),
+    ("mqtt_topic_refused", "warning"),
     ("configuration_differs", "info"),
     ("not_running", "critical"),
 ];

@@ -21,7 +21,6 @@ mod in_use;
 mod listen;
 mod metrics;
 mod networks;
-mod present;
 mod problem;
 mod query;
 mod served;

@@ -176,6 +176,11 @@ fn error_texts() {
 }
 
 #[test]
+fn brokers() {
+    run("brokers");
+}
+
+#[test]
 fn addresses() {
     run("addresses");
 }

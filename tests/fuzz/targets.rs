@@ -24,6 +24,7 @@ use powerlogger::journal::{Journal, Reader, Registers, open_database};
 use powerlogger::model::{
     DestinationRow, Edge, EdgeKind, FilterState, IdRange, MeterId, MeterRow, Reading, View, WallNs,
 };
+use powerlogger::mqtt::packet::{self, InMessage, Incoming, Packets};
 use powerlogger::server::RetryPolicy;
 use powerlogger::server::connection::failure;
 use powerlogger::server::encoding::Encoding;
@@ -45,7 +46,7 @@ pub(crate) struct Target {
 }
 
 /// All of them.
-pub(crate) const TARGETS: [Target; 8] = [
+pub(crate) const TARGETS: [Target; 9] = [
     Target {
         name: "configuration",
         corpus: configuration_corpus,
@@ -86,7 +87,56 @@ pub(crate) const TARGETS: [Target; 8] = [
         corpus: left_behind_corpus,
         run: left_behind,
     },
+    Target {
+        name: "brokers",
+        corpus: brokers_corpus,
+        run: brokers,
+    },
 ];
+
+fn brokers_corpus() -> Vec<Vec<u8>> {
+    let message = packet::publish("homeassistant/status", b"online", false, None);
+    let asked = packet::publish("a/\u{e4}", &[b'x'; 300], true, Some(7));
+    let large = packet::publish("a", &vec![b'x'; 70_000], true, None);
+    let mut all = vec![
+        b"\x20\x02\x00\x00\x90\x05\x00\x01\x00\x80\x00\x40\x02\x01\x02\xd0\x00".to_vec(),
+        b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
+        [message, asked, large].concat(),
+    ];
+    // Its first byte is the length of the pieces.
+    all.iter_mut().for_each(|bytes| bytes.insert(0, 13));
+    all
+}
+
+/// What an MQTT broker sends, in pieces: no more is kept of it than one packet, and a message comes back as it was sent.
+pub(crate) fn brokers(bytes: &[u8]) {
+    let Some((length, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let mut packets = Packets::default();
+    for piece in bytes.chunks(usize::from(*length).max(1)) {
+        packets.push(piece);
+        loop {
+            match packets.take() {
+                Ok(Some(Incoming::Message(message))) => {
+                    let InMessage {
+                        topic,
+                        payload,
+                        is_retained,
+                        id,
+                    } = &message;
+                    let mut again = Packets::default();
+                    again.push(&packet::publish(topic, payload, *is_retained, *id));
+                    assert_eq!(again.take(), Ok(Some(Incoming::Message(message))));
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(_) => return,
+            }
+        }
+        assert!(packets.kept() <= (64 << 10) + 5, "no more than one packet");
+    }
+}
 
 fn texts(texts: &[&str]) -> Vec<Vec<u8>> {
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
@@ -326,6 +376,9 @@ fn journal_bytes() -> Vec<u8> {
         shown: 12_345.6,
         worth: powerlogger::model::PulseWorth::of_kwh(1_000.0),
         adopted: true,
+        digits: None,
+        exchange: None,
+        serial: None,
     };
     let mut registers = Registers::open(dir.path()).unwrap();
     registers.put("Import", reading, 3).unwrap();

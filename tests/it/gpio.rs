@@ -45,6 +45,7 @@ fn meter(line: LineSettings) -> MeterSettings {
         unit: powerlogger::model::Quantity::KilowattHours,
         pulses_per_unit: None,
         factors_since: Vec::new(),
+        register_digits: None,
         max_rate: 44_000.0,
     }
 }

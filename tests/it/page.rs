@@ -1,6 +1,8 @@
 //! The page: its own tests, where Node can run them (numbers, periods, texts in both languages, colours and their contrast, the
 //! stream's rules, the weight of what is served, types), and walks through the page of the true binary in Chromium.
 
+mod days;
+mod states;
 mod walk;
 
 use std::path::Path;

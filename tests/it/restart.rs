@@ -173,7 +173,10 @@ impl Supervisor {
 
     fn wait_for_pulses(&self, count: usize) {
         let deadline_ns = SystemClock.mono_ns() + PATIENCE_NS;
-        let kept = || self.journaled().iter().sum::<usize>();
+        let kept = || {
+            let totals = self.totals().into_iter();
+            totals.map(|(_, pulses)| pulses).sum::<usize>()
+        };
         while kept() < count {
             let late = SystemClock.mono_ns() > deadline_ns;
             assert!(!late, "{} of {count} pulses\n{}", kept(), self.log());
@@ -183,12 +186,17 @@ impl Supervisor {
 
     /// Pulses of each line in the journal.
     fn journaled(&self) -> [usize; 2] {
+        let totals = self.totals();
+        METERS.map(|name| totals.get(name).copied().unwrap_or(0))
+    }
+
+    /// Pulses of each meter in the journal.
+    fn totals(&self) -> BTreeMap<String, usize> {
         let totals = Reader::open(&self.path("queue")).and_then(|reader| reader.totals());
-        let totals = totals.unwrap_or_default();
-        METERS.map(|name| {
-            let total = totals.iter().find(|meter| meter.name == name);
-            total.map_or(0, |meter| usize::try_from(meter.pulses).unwrap())
-        })
+        let totals = totals.unwrap_or_default().into_iter();
+        totals
+            .map(|meter| (meter.name, usize::try_from(meter.pulses).unwrap()))
+            .collect()
     }
 
     fn log(&self) -> String {
@@ -550,6 +558,74 @@ fn changes_cost_no_pulse(name: &str, place: Place, kernel_ms: u32) {
         wires.made
     );
     assert!(guessed <= most, "{}", supervisor.log());
+}
+
+/// A request that the journal does not know is of the line all the same: a kill at the moment in which it is stored, a
+/// meter that has another name now, and a journal that is not there any more.
+#[test]
+fn a_request_that_the_journal_does_not_know_costs_no_pulse_that_the_kernel_has_kept() {
+    let name = test_path!(
+        "a_request_that_the_journal_does_not_know_costs_no_pulse_that_the_kernel_has_kept"
+    );
+    let Some(ground) = ground(name, Place::REAL) else {
+        return;
+    };
+    let chip = ground.chip("pinctrl-bcm2711", 32);
+    let mut supervisor = Supervisor::new();
+    let child = supervisor.start();
+    supervisor.wait_until_ready();
+    let mut wires = Wires::of(&chip);
+    wires.pulses(3);
+    supervisor.wait_for_pulses(wires.made);
+    // Two new requests, and the kill comes before their ids can be committed.
+    let stored = supervisor.stored;
+    chip.unplug();
+    chip.replug();
+    let deadline_ns = SystemClock.mono_ns() + PATIENCE_NS;
+    while supervisor.stored < stored + LINES.len() {
+        supervisor.hear();
+        assert!(SystemClock.mono_ns() < deadline_ns, "{}", supervisor.log());
+        thread::yield_now();
+    }
+    end(child, Signal::KILL);
+    supervisor.hear();
+    wires.hands = LINES.map(|(line, _)| Hand::on(&chip, line));
+    wires.pulses(7);
+    let child = supervisor.start();
+    supervisor.wait_until_ready();
+    wires.pulses(2);
+    supervisor.wait_for_pulses(wires.made);
+
+    // The meter of the second line gets another name.
+    end(child, Signal::TERM);
+    supervisor.hear();
+    let config = fs::read_to_string(supervisor.path("powerlogger.toml")).unwrap();
+    let renamed = config.replace("name = \"Export\"", "name = \"Solar\"");
+    assert_ne!(renamed, config);
+    fs::write(supervisor.path("powerlogger.toml"), renamed).unwrap();
+    wires.pulses(5);
+    let child = supervisor.start();
+    supervisor.wait_until_ready();
+    supervisor.wait_for_pulses(wires.made);
+    let queue = supervisor.path("queue");
+    assert_eq!(pulses(&queue, "Solar").len(), 5);
+
+    // And the journal goes.
+    end(child, Signal::TERM);
+    supervisor.hear();
+    fs::remove_dir_all(&queue).unwrap();
+    wires.made = 0;
+    wires.pulses(4);
+    let child = supervisor.start();
+    supervisor.wait_until_ready();
+    wires.pulses(1);
+    supervisor.wait_for_pulses(wires.made);
+    end(child, Signal::TERM);
+    let counted: Vec<_> = ["Import", "Solar"]
+        .map(|meter| pulses(&queue, meter))
+        .concat();
+    assert_eq!(counted.len(), wires.made, "{}", supervisor.log());
+    assert!(counted.iter().all(|(_, estimated)| !estimated));
 }
 
 /// One line, whose signals are written down beforehand.

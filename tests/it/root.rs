@@ -473,6 +473,11 @@ fn whoever_may_not_read_is_told_what_to_do() {
                 "{said}"
             );
         }
+        if closed == "home/queue" {
+            let (_, said) = ask(&[]);
+            assert!(said.contains("\n  sudo powerlogger "), "{said}");
+            assert!(!said.contains("--watch"), "it may not: {said}");
+        }
         fs::set_permissions(&path, mode).unwrap();
     }
     let (code, said) = ask(&["status"]);

@@ -129,6 +129,65 @@ test("more contrast: 7:1 of every role in both themes", () => {
   }
 });
 
+/** How a colour is seen without cones of a kind (Machado 2009, full severity), as linear light. */
+const SIGHTS = {
+  all: [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+  protanopia: [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+  deuteranopia: [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+  tritanopia: [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+};
+/** CIELAB of a colour, D65. */
+function lab(hex, sight) {
+  const linear = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+  const [r, g, b] = sight.map((row) => Math.min(1, Math.max(0, row.reduce((sum, factor, n) => sum + factor * linear[n], 0))));
+  const xyz = [0.4124564 * r + 0.3575761 * g + 0.1804375 * b, 0.2126729 * r + 0.7151522 * g + 0.072175 * b, 0.0193339 * r + 0.119192 * g + 0.9503041 * b];
+  const [x, y, z] = xyz.map((value, n) => value / [0.95047, 1, 1.08883][n]).map((t) => (t > 216 / 24389 ? Math.cbrt(t) : (24389 / 27 * t + 16) / 116));
+  return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
+}
+/** CIEDE2000. */
+function apart([l1, a1, b1], [l2, a2, b2]) {
+  const rad = Math.PI / 180;
+  const mean = (Math.hypot(a1, b1) + Math.hypot(a2, b2)) / 2;
+  const g = 0.5 * (1 - Math.sqrt(mean ** 7 / (mean ** 7 + 25 ** 7)));
+  const [x1, x2] = [a1 * (1 + g), a2 * (1 + g)];
+  const [c1, c2] = [Math.hypot(x1, b1), Math.hypot(x2, b2)];
+  const hue = (x, b) => (x === 0 && b === 0 ? 0 : (Math.atan2(b, x) / rad + 360) % 360);
+  const [h1, h2] = [hue(x1, b1), hue(x2, b2)];
+  const turn = c1 * c2 === 0 ? 0 : ((h2 - h1 + 540) % 360) - 180;
+  const [dl, dc, dh] = [l2 - l1, c2 - c1, 2 * Math.sqrt(c1 * c2) * Math.sin((turn / 2) * rad)];
+  const [l, c] = [(l1 + l2) / 2, (c1 + c2) / 2];
+  const h = c1 * c2 === 0 ? h1 + h2 : (h1 + turn / 2 + 360) % 360;
+  const t = 1 - 0.17 * Math.cos((h - 30) * rad) + 0.24 * Math.cos(2 * h * rad) + 0.32 * Math.cos((3 * h + 6) * rad) - 0.2 * Math.cos((4 * h - 63) * rad);
+  const sl = 1 + (0.015 * (l - 50) ** 2) / Math.sqrt(20 + (l - 50) ** 2);
+  const [sc, sh] = [1 + 0.045 * c, 1 + 0.015 * c * t];
+  const rt = -2 * Math.sqrt(c ** 7 / (c ** 7 + 25 ** 7)) * Math.sin(60 * Math.exp(-(((h - 275) / 25) ** 2)) * rad);
+  return Math.sqrt((dl / sl) ** 2 + (dc / sc) ** 2 + (dh / sh) ** 2 + rt * (dc / sc) * (dh / sh));
+}
+
+test("the distance of colours is that of Sharma's table", () => {
+  for (const [one, other, is] of [[[50, 2.6772, -79.7751], [50, 0, -82.7485], 2.0425], [[50, 2.5, 0], [58, 24, 15], 19.4535], [[22.7233, 20.0904, -46.694], [23.0331, 14.973, -42.5619], 2.0373], [[6.7747, -0.2908, -2.4247], [5.8714, -0.0985, -2.2286], 0.6377]]) {
+    assert.ok(Math.abs(apart(one, other) - is) < 1e-4, `${apart(one, other)}, not ${is}`);
+  }
+});
+
+test("no two roles look alike, also without cones of a kind", () => {
+  const css = read("page.css");
+  const roles = ["import", "export", "generation", "house", "self"];
+  for (const theme of [tokens(css, ":root {"), tokens(css, ':root[data-theme="dark"] {')]) {
+    for (const [sight, matrix] of Object.entries(SIGHTS)) {
+      roles.forEach((one, n) => roles.slice(n + 1).forEach((other) => {
+        const is = apart(lab(theme[one], matrix), lab(theme[other], matrix));
+        assert.ok(is >= 12, `${one} and ${other} in ${sight}: ${is.toFixed(1)}`);
+      }));
+    }
+  }
+});
+
+test("nothing moves without an end", () => {
+  assert.ok(!/infinite|@keyframes/.test(read("page.css")));
+  for (const name of own) assert.ok(!/Infinity\s*}|iterations:/.test(read(name)), name);
+});
+
 test("no type smaller than 14 px but on axes", () => {
   const css = read("page.css");
   const sizes = [...css.matchAll(/([^{}]*)\{[^}]*font-size: (\d+)px/g)].filter(([, , size]) => Number(size) < 14);

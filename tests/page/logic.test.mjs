@@ -7,6 +7,7 @@ import { byHour, dayPower, putQuarter, unknown } from "../../src/web/page/js/day
 import { ageMs, powerNow } from "../../src/web/page/js/decay.js";
 import { fromSun, parts } from "../../src/web/page/js/flow.js";
 import { Hour } from "../../src/web/page/js/hour.js";
+import { registerDigits } from "../../src/web/page/js/number.js";
 import * as route from "../../src/web/page/js/route.js";
 import { paths } from "../../src/web/page/js/spark.js";
 import * as sums from "../../src/web/page/js/sums.js";
@@ -266,6 +267,11 @@ test("what was not watched between is hatched, not what is before and to come", 
   assert.deepEqual(unknown([[1, 1, 1], [1, null, 1]]), [[1, 2]]);
   assert.deepEqual(unknown([[null, null]]), []);
   assert.deepEqual(unknown([]), []);
+});
+
+test("a face with known digits is shown with them", () => {
+  assert.deepEqual(registerDigits(4321.57, "004321.570"), { whole: [..."004321"], tenth: "570" });
+  assert.deepEqual(registerDigits(7, "07"), { whole: ["0", "7"], tenth: "" });
 });
 
 test("gas and water: flow falls with the silence, charts have a unit each", async () => {

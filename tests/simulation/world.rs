@@ -1230,6 +1230,7 @@ fn meters() -> Vec<MeterSettings> {
             unit: powerlogger::model::Quantity::KilowattHours,
             pulses_per_unit: None,
             factors_since: Vec::new(),
+            register_digits: None,
             max_rate: 44_000.0,
         })
         .collect()

@@ -143,6 +143,22 @@ impl RequestedLine {
         }
     }
 
+    /// The level that the line had before what the kernel has kept of it, which is appended to `edges`: of a
+    /// request that had edges before, so many as nobody knows.
+    pub(super) fn level_before(
+        &self,
+        buffer: &mut EventBuffer,
+        edges: &mut Vec<RawEdge>,
+    ) -> Result<Level, GpioError> {
+        self.read(buffer, edges)?;
+        let level = self.level().map_err(|error| self.failed("read", error))?;
+        if edges.is_empty() && self.ready_within(SETTLE_NS) {
+            self.read(buffer, edges)?;
+        }
+        let first = edges.first();
+        Ok(first.map_or(level, |first| first.kind.level_after().inverted()))
+    }
+
     /// Appends the edges that the kernel has for us, as many as fit into one read. Does not
     /// wait for any.
     pub(super) fn read(

@@ -49,6 +49,8 @@ pub struct GpioSource {
     clock_set: Option<ClockSet>,
 
     slots: Vec<Slot>,
+    /// Requests of an earlier run that the journal does not know, with their ids, until the first try of all lines.
+    found: Vec<(u64, StoredDescriptor)>,
     /// Requests that systemd was asked to keep no longer, and until when that excuses a busy line.
     releasing: Vec<(u64, MonoNs)>,
     request_ids: fastrand::Rng,
@@ -112,6 +114,7 @@ impl GpioSource {
             waker,
             clock_set: ClockSet::watch().ok(),
             slots: slots.collect(),
+            found: Vec::new(),
             releasing: Vec::new(),
             // Hashers are seeded by the kernel's random numbers; fastrand's own seed is the
             // time since boot, which two runs may share.
@@ -137,6 +140,7 @@ impl GpioSource {
                 }
             }
         }
+        self.release_found();
         self.merge.flush(signals);
     }
 
@@ -151,10 +155,8 @@ impl GpioSource {
             let (line, meter) = (found.shown, other.name.clone());
             return Err(GpioError::Shared { line, meter });
         }
-        if let Some((request_id, kept)) = self.slots[index].kept.take() {
-            if self.go_on(index, &found, request_id, kept, signals) {
-                return Ok(());
-            }
+        if self.take_over(index, &found, signals) {
+            return Ok(());
         }
         // The journal keeps it in 63 bits; 0 is left to mean none.
         let request_id = self.request_ids.u64(1..=i64::MAX as u64);

@@ -1,5 +1,6 @@
 //! `powerlogger register`: readings of the meters' faces, and how far the count has drifted from them.
 
+mod exchange;
 mod said;
 
 use std::io::{BufRead, IsTerminal, Write};
@@ -7,6 +8,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use anyhow::{Result, anyhow, bail};
 use clap::{Args, Subcommand};
 
+use self::exchange::ExchangeArgs;
 use self::said::{tell, why_refused, words};
 use super::asking::from_daemon;
 use super::names::{meant, shell_word};
@@ -17,10 +19,13 @@ use crate::answers::entering::{self, Entry, KeptAnswer, NotKept, TakenBackAnswer
 use crate::answers::registers::{self, Register};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Loaded, MeterSettings};
-use crate::energy::register::{Drift, NewReading, drift, outdated_worth, parse_shown};
+use crate::energy::register::{
+    Drift, MeterFace, NewReading, base, drift, exchanged, has_outdated_digits, outdated_worth,
+    parse_shown,
+};
 use crate::import::tidy::give_to_owner;
 use crate::journal::{JournalError, Reader};
-use crate::model::{PulseWorth, Reading};
+use crate::model::{Exchange, Reading};
 
 /// Options of `register`.
 #[derive(Debug, Args)]
@@ -42,8 +47,11 @@ enum RegisterCommand {
     /// Enter what a meter shows. The first reading ties the register to the pulses; a later one shows how far
     /// they have drifted apart, and is kept as a note unless --adopt is given.
     Set(SetArgs),
-    /// Take the reading back that was entered last for a meter.
+    /// Take the reading back that was entered last for a meter; of an exchange both.
     Undo(UndoArgs),
+    /// The meter was exchanged: enter what the old one and the new one showed. The history goes on, and the register
+    /// is that of the new one.
+    Exchange(ExchangeArgs),
 }
 
 /// Options of `register undo`.
@@ -88,6 +96,7 @@ struct SetArgs {
 pub fn register(args: &RegisterArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     match &args.command {
         Some(RegisterCommand::Set(set)) => enter(set, args.json, loaded, out),
+        Some(RegisterCommand::Exchange(new)) => exchange::exchange(new, args.json, loaded, out),
         Some(RegisterCommand::Undo(undo)) => take_back(undo, args.json, loaded, out),
         None => show(args.meter.as_deref(), args.json, loaded, out),
     }
@@ -133,16 +142,36 @@ fn show_meter(register: &Register, loaded: &Loaded, table: &mut Table) {
         table.row(&[name], set);
         return;
     };
-    table.row(&[name], format!("{now:.3} {unit}"));
+    let base = base(readings);
+    let face = base.map_or_else(|| format!("{now:.3}"), |base| base.face(now));
+    let serial = exchanged(readings).and_then(|reading| reading.serial.as_deref());
+    let serial = serial.map_or(String::new(), |serial| format!(" (meter {serial})"));
+    table.row(&[name], format!("{face} {unit}{serial}"));
     for (n, reading) in readings.iter().enumerate() {
-        let what = if reading.adopted { "read" } else { "noted" };
+        let what = match reading.exchange {
+            Some(Exchange::Old) => "old meter",
+            Some(Exchange::New) => "new meter",
+            None if reading.adopted => "read",
+            None => "noted",
+        };
         let at = time::local(reading.at_ns);
-        let differs = drift(&readings[..n], reading, 0)
+        let earlier = &readings[..n];
+        // A new meter begins without a difference.
+        let is_new = reading.exchange == Some(Exchange::New);
+        let differs = drift(earlier, reading, 0)
+            .filter(|_| !is_new)
             .map_or(String::new(), |by| format!(", {}", words(&by)));
         let (shown, unit) = (reading.shown, reading.worth.quantity.symbol());
         table.row(&[""], format!("{what} {at}: {shown} {unit}{differs}"));
     }
-    if let Some(now) = settings(loaded, name).and_then(MeterSettings::worth) {
+    let configured = settings(loaded, name);
+    let digits = configured.and_then(|meter| meter.register_digits);
+    if has_outdated_digits(readings, digits) {
+        let outdated =
+            "⚠ register_digits was changed since that reading: enter a new reading with --adopt";
+        table.row(&[""], outdated.to_owned());
+    }
+    if let Some(now) = configured.and_then(MeterSettings::worth) {
         if let Some(counted) = outdated_worth(readings, now) {
             let outdated = format!(
                 "⚠ counted with {counted}, as configured at that reading; now it is {now}: \
@@ -158,8 +187,8 @@ fn settings<'a>(loaded: &'a Loaded, name: &str) -> Option<&'a MeterSettings> {
     meters.find(|meter| meter.name == name)
 }
 
-/// The configured meter that is meant, and what a pulse of it is worth.
-fn configured(wanted: &str, loaded: &Loaded) -> Result<(String, PulseWorth)> {
+/// The configured meter that is meant, and what is configured of it.
+fn configured(wanted: &str, loaded: &Loaded) -> Result<(String, MeterFace)> {
     let meters = || {
         loaded
             .settings
@@ -182,17 +211,18 @@ fn configured(wanted: &str, loaded: &Loaded) -> Result<(String, PulseWorth)> {
              powerlogger.toml; it is printed on the meter (imp/{unit})"
         );
     };
-    Ok((name, worth))
+    let digits = meter.register_digits;
+    Ok((name, MeterFace { worth, digits }))
 }
 
 fn enter(args: &SetArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
-    let (name, worth) = configured(&args.meter, loaded)?;
+    let (name, face) = configured(&args.meter, loaded)?;
     let dir = &loaded.settings.journal.dir;
     let now_ns = SystemClock.wall_ns();
     let (shown, decimals) = args.shown;
     let mut entry = Entry {
         meter: &name,
-        worth,
+        face,
         new: NewReading {
             at_ns: args.at.resolve(now_ns)?,
             is_now: matches!(args.at, Moment::FromNow(0)),
@@ -227,7 +257,7 @@ fn enter(args: &SetArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) ->
 /// Why a reading is not kept, in words.
 fn not_kept(failed: NotKept, name: &str, new: &NewReading) -> anyhow::Error {
     match failed {
-        NotKept::Time(refused) => anyhow::Error::msg(why_refused(new, refused)),
+        NotKept::Refused(refused) => anyhow::Error::msg(why_refused(new, refused)),
         NotKept::NotHeld => anyhow!(
             "the journal no longer holds every pulse since {}; read the meter again and leave out --at",
             time::local(new.at_ns)
@@ -291,12 +321,16 @@ fn take_back(args: &UndoArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Writ
         return Ok(());
     }
     let (taken, now) = taken;
+    let what = match taken.exchange {
+        Some(_) => "the exchange",
+        None => "the reading",
+    };
     let now = now.map_or("it has no register now".to_owned(), |(unit, now)| {
         format!("its register is {now:.3} {}", unit.symbol())
     });
     writeln!(
         out,
-        "✓ {name}: the reading of {}, {} {}, is taken back; {now}",
+        "✓ {name}: {what} of {}, {} {}, is taken back; {now}",
         time::local(taken.at_ns),
         taken.shown,
         taken.worth.quantity.symbol()

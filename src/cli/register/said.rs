@@ -33,6 +33,10 @@ pub(super) fn words(by: &Drift) -> String {
 /// Why it is not taken.
 pub(super) fn why_refused(new: &NewReading, refused: ReadingRefused) -> String {
     match refused {
+        ReadingRefused::BeyondFace(digits) => format!(
+            "{} is more than a face with {digits} digits can show (register_digits in powerlogger.toml)",
+            new.shown
+        ),
         ReadingRefused::InFuture => format!("{} is in the future", time::local(new.at_ns)),
         ReadingRefused::Older(than_ns) => {
             format!("there is a later reading, of {}", time::local(than_ns))

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::html::{ReportPage, escape};
+use super::html::{ReportPage, dash, escape};
 use super::language::PageWord;
 use crate::answers::reported::ReportReading;
 use crate::cli::time;
@@ -32,8 +32,16 @@ impl ReportPage<'_> {
         .map(|word| self.word(word));
         self.head(&heads, out)?;
         for (meter, register) in known {
-            let numbers = [register.begin, register.end, register.end - register.begin];
-            let [begin, end, difference] = numbers.map(|number| self.amount(number, register.unit));
+            let [begin, end] =
+                [register.begin, register.end].map(|number| self.amount(number, register.unit));
+            // A face that has gone round, or another meter, has no difference.
+            let by = register.end - register.begin;
+            let is_one = by >= 0.0 && meter.readings.iter().all(|reading| !reading.is_exchange);
+            let difference = if is_one {
+                self.amount(by, register.unit)
+            } else {
+                dash()
+            };
             Self::row(out, &[escape(&meter.meter), begin, end, difference])?;
             for reading in &meter.readings {
                 let text = self.reading(reading);

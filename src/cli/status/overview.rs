@@ -90,7 +90,8 @@ pub(super) fn table(overview: &Overview, status: &Status, glyphs: Glyphs) -> Vec
     let register = |name: &str| {
         let mut meters = status.meters.iter();
         let meter = meters.find(|meter| meter.name == name)?;
-        meter.register.zip(meter.register_unit)
+        let shown = meter.register.zip(meter.register_unit);
+        shown.map(|(shown, unit)| (shown, unit, meter.register_digits))
     };
     let has_registers = overview
         .meters
@@ -115,8 +116,9 @@ pub(super) fn table(overview: &Overview, status: &Status, glyphs: Glyphs) -> Vec
     row(&head.map(str::to_owned));
     for meter in &overview.meters {
         let register = register(&meter.meter);
-        let register = register.map_or(glyphs.unknown().to_owned(), |(shown, unit)| {
-            format!("{} {}", grouped_to(shown, 3), unit.symbol())
+        let register = register.map_or(glyphs.unknown().to_owned(), |(shown, unit, digits)| {
+            let face = digits.map_or_else(|| grouped_to(shown, 3), |face| face.digits(shown));
+            format!("{face} {}", unit.symbol())
         });
         let amounts = meter.counted.each();
         let [today, yesterday, month] = amounts.map(|of| counted(*of, meter.unit, glyphs));

@@ -12,7 +12,7 @@ use crate::cli::paint::Paint;
 use crate::cli::table::{Column, Table};
 use crate::cli::time;
 use crate::config::{Downsampling, Influx, Loaded};
-use crate::model::{DeliveryState, Tier, ViewsState, WallNs};
+use crate::model::{DeliveryState, Tier, ViewsState, WallNs, face_text};
 use crate::status::line::NOT_RUNNING;
 use crate::status::{DeliveryStatus, LevelStatus, MeterStatus, ViewsStatus, clock_words};
 
@@ -224,7 +224,8 @@ fn add_meter(meter: &MeterStatus, now_ns: WallNs, paint: Paint, table: &mut Tabl
     };
     let register = meter.register.zip(meter.register_unit);
     let register = register.map_or(String::new(), |(shown, unit)| {
-        format!("{shown:.3} {}, ", unit.symbol())
+        let face = face_text(meter.register_digits, shown);
+        format!("{face} {}, ", unit.symbol())
     });
     let pulses = count(meter.pulses, "pulse");
     let former = if meter.is_configured {

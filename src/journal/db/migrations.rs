@@ -134,6 +134,19 @@ pub(in crate::journal) const MIGRATIONS: &[&str] = &[
     ALTER TABLE factor ADD COLUMN unit TEXT NOT NULL DEFAULT 'kWh';
     ALTER TABLE register ADD COLUMN unit TEXT NOT NULL DEFAULT 'kWh';
     ",
+    // What is published by MQTT keeps its names and its counts, and is taken away when it is gone.
+    "
+    CREATE TABLE mqtt_meter (
+        slug TEXT PRIMARY KEY, meter TEXT NOT NULL, line TEXT NOT NULL, pulses INTEGER NOT NULL,
+        amount REAL NOT NULL, pulses_per_unit REAL) WITHOUT ROWID;
+    CREATE TABLE mqtt_topic (topic TEXT PRIMARY KEY) WITHOUT ROWID;
+    ",
+    // A face goes round at its digits, and a meter may be exchanged.
+    "
+    ALTER TABLE register ADD COLUMN digits TEXT;
+    ALTER TABLE register ADD COLUMN exchange TEXT;
+    ALTER TABLE register ADD COLUMN serial TEXT;
+    ",
 ];
 
 /// Marks a journal that holds nothing but simulated pulses (and what was imported into it).

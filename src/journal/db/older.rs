@@ -139,6 +139,9 @@ mod tests {
                 shown: 1.0,
                 worth: crate::model::PulseWorth::of_kwh(1.0),
                 adopted: true,
+                digits: None,
+                exchange: None,
+                serial: None,
             };
             assert_eq!(
                 reader
@@ -148,6 +151,7 @@ mod tests {
             );
             assert!(reader.tallies().unwrap().is_empty());
             assert!(reader.factors().unwrap().is_empty());
+            assert!(reader.mqtt_kept().unwrap().meters.is_empty());
             assert_eq!(reader.elapsed("boot").unwrap(), None);
             assert!(reader.windows(View::Hour, 0, 9).unwrap().is_empty());
             let filled = reader.filled(&jiff::tz::TimeZone::UTC).unwrap();

@@ -151,6 +151,8 @@ fn probe(connection: &Connection) -> Result<(), JournalError> {
         "SELECT pulses FROM quarter ORDER BY start_s DESC LIMIT 1",
         "SELECT max(days_from_s) FROM zone",
         "SELECT max(from_s) FROM factor",
+        "SELECT max(pulses) FROM mqtt_meter",
+        "SELECT max(length(topic)) FROM mqtt_topic",
         "SELECT pulses FROM day ORDER BY zone DESC, start_s DESC LIMIT 1",
     ] {
         connection

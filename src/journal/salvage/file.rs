@@ -102,16 +102,20 @@ impl Foreign {
 
     /// SQL for the unit of a table's numbers: a journal of an older schema knows kWh alone.
     pub(super) fn unit_of(&self, table: &str) -> &'static str {
+        match self.has(table, "unit") {
+            true => "unit",
+            false => "'kWh'",
+        }
+    }
+
+    /// Whether a table has this column: one of an older schema may not.
+    pub(super) fn has(&self, table: &str, column: &str) -> bool {
         let has = self.connection.query_row(
-            "SELECT EXISTS (SELECT 1 FROM pragma_table_info(?1) WHERE name = 'unit')",
-            [table],
+            "SELECT EXISTS (SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2)",
+            (table, column),
             |row| row.get(0),
         );
-        if has.unwrap_or(false) {
-            "unit"
-        } else {
-            "'kWh'"
-        }
+        has.unwrap_or(false)
     }
 
     /// The file.

@@ -37,7 +37,11 @@ impl Journal {
                 )
                 .op("be read")?;
             let pulses = total - counted_after(&transaction, row, reading.at_ns)?;
-            insert(&transaction, row, Reading { pulses, ..*reading })?;
+            let kept = Reading {
+                pulses,
+                ..reading.clone()
+            };
+            insert(&transaction, row, &kept)?;
             new += 1;
         }
         transaction.commit().op("commit")?;

@@ -137,8 +137,14 @@ impl Foreign {
         let mut found = Vec::new();
         let read = |row: &Row<'_>| Ok((row.get::<_, MeterRow>(0)?, reading(row, 1)?));
         let unit = self.unit_of("register");
+        let more = ["digits", "exchange", "serial"];
+        let more = more.map(|column| match self.has("register", column) {
+            true => column,
+            false => "NULL",
+        });
         let select = format!(
-            "SELECT meter, at_ns, pulses, kwh, imp_per_kwh, adopted, {unit} FROM register ORDER BY id"
+            "SELECT meter, at_ns, pulses, kwh, imp_per_kwh, adopted, {unit}, {} FROM register ORDER BY id",
+            more.join(", ")
         );
         // An older journal has no such table.
         let _ = each_row((&self.connection, &select), [], read, |row| found.push(row));

@@ -95,6 +95,7 @@ impl Publisher {
         self.board.publish_journal(|journal| {
             (journal.bounds, journal.bytes) = (read.bounds, read.bytes);
             (journal.simulated, journal.clock) = (read.simulated, read.clock);
+            journal.opened = read.opened;
         });
         self.is_stale = false;
         Ok(())

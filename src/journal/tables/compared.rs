@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
+use crate::journal::db::open;
 use crate::journal::handles::journal::{Comparing, Journal};
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
@@ -51,10 +52,11 @@ impl Reconciled {
     pub(in crate::journal) fn merge(&mut self, next: Reconciled) {
         self.until_s = next.until_s.or(self.until_s);
         self.changed.extend(next.changed);
-        let at_once = self.looked.as_ref().is_some_and(|looked| looked.at_once);
-        self.looked = next.looked.or(self.looked.take());
-        if let Some(looked) = &mut self.looked {
-            looked.at_once |= at_once;
+        let before = self.looked.take();
+        self.looked = next.looked.or(before.clone());
+        if let (Some(looked), Some(before)) = (&mut self.looked, before) {
+            looked.at_once |= before.at_once;
+            looked.lost.add_all(&before.lost);
         }
     }
 }
@@ -70,6 +72,8 @@ pub struct Looked {
     pub all_s: i64,
     /// In this span these windows are not equal and are left so, and no others.
     pub unequal: Option<((i64, i64), Spans)>,
+    /// Raw had lost points here, which is kept for ever: what it holds since then vouches for nothing.
+    pub lost: Spans,
     /// It is to be kept before anything is written to the server.
     pub at_once: bool,
 }
@@ -88,6 +92,8 @@ pub struct Compared {
     /// Windows in which the server was left as it is: it holds more than the journal, or does not take what
     /// it lacks.
     pub unequal: Spans,
+    /// Of raw: where it was found to have lost points.
+    pub lost: Spans,
 }
 
 impl Compared {
@@ -128,6 +134,7 @@ impl Compared {
 /// The kinds of `compare_span`.
 const TO_LOOK: i64 = 0;
 const UNEQUAL: i64 = 1;
+const LOST: i64 = 2;
 
 impl Journal {
     /// A window that was compared with the server's, or is at this moment, is different now.
@@ -223,38 +230,89 @@ fn put_looked(
         )
         .and_then(|mut put| put.execute((destination, level, looked.from_s, looked.all_s)))
         .op(kept)?;
-    let put = |kind, old: &Spans, new: &Spans| -> rusqlite::Result<()> {
-        let has = |spans: &Spans, span| spans.iter().any(|other| other == span);
-        for span in old.iter().filter(|span| !has(new, *span)) {
-            transaction
-                .prepare_cached(
-                    "DELETE FROM compare_span
-                     WHERE destination = ?1 AND level = ?2 AND kind = ?3 AND from_s = ?4",
-                )?
-                .execute((destination, level, kind, span.0))?;
-        }
-        for span in new.iter().filter(|span| !has(old, *span)) {
-            transaction
-                .prepare_cached(
-                    "INSERT INTO compare_span VALUES (?1, ?2, ?3, ?4, ?5)
-                     ON CONFLICT DO UPDATE SET to_s = excluded.to_s",
-                )?
-                .execute((destination, level, kind, span.0, span.1))?;
-        }
-        Ok(())
+    let put = |kind, old: &Spans, new: &Spans| {
+        put_spans(transaction, (destination, level, kind), old, new).op(kept)
     };
     let old = spans(transaction, (destination, level, TO_LOOK)).op(kept)?;
-    put(TO_LOOK, &old, &looked.to_look).op(kept)?;
+    put(TO_LOOK, &old, &looked.to_look)?;
     if let Some(((from_s, to_s), windows)) = &looked.unequal {
         let old = spans(transaction, (destination, level, UNEQUAL)).op(kept)?;
         let mut new = old.clone();
         new.remove(*from_s, *to_s);
-        for (from_s, to_s) in windows.iter() {
-            new.add(from_s, to_s);
-        }
-        put(UNEQUAL, &old, &new).op(kept)?;
+        new.add_all(windows);
+        put(UNEQUAL, &old, &new)?;
+    }
+    if looked.lost.is_empty() {
+        return Ok(());
+    }
+    add_lost(transaction, destination, &looked.lost)
+}
+
+/// Keeps that raw has lost points in these spans.
+fn add_lost(
+    transaction: &Transaction<'_>,
+    destination: DestinationRow,
+    lost: &Spans,
+) -> Result<(), JournalError> {
+    let key = (destination, Tier::Raw.as_code(), LOST);
+    let old = spans(transaction, key).op("be read")?;
+    let mut new = old.clone();
+    new.add_all(lost);
+    put_spans(transaction, key, &old, &new).op("keep what raw has lost")
+}
+
+/// Changes the spans of a kind.
+fn put_spans(
+    transaction: &Transaction<'_>,
+    (destination, level, kind): (DestinationRow, i64, i64),
+    old: &Spans,
+    new: &Spans,
+) -> rusqlite::Result<()> {
+    let has = |spans: &Spans, span| spans.iter().any(|other| other == span);
+    for span in old.iter().filter(|span| !has(new, *span)) {
+        transaction
+            .prepare_cached(
+                "DELETE FROM compare_span
+                 WHERE destination = ?1 AND level = ?2 AND kind = ?3 AND from_s = ?4",
+            )?
+            .execute((destination, level, kind, span.0))?;
+    }
+    for span in new.iter().filter(|span| !has(old, *span)) {
+        transaction
+            .prepare_cached(
+                "INSERT INTO compare_span VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET to_s = excluded.to_s",
+            )?
+            .execute((destination, level, kind, span.0, span.1))?;
     }
     Ok(())
+}
+
+/// A connection that notes what raw has lost, beside a running daemon or alone.
+#[derive(Debug)]
+pub struct RawLosses {
+    connection: Connection,
+}
+
+impl RawLosses {
+    /// Opens the journal in `dir`.
+    ///
+    /// # Errors
+    /// When there is none, it may not be written to, or another version has made it.
+    pub fn open(dir: &std::path::Path) -> Result<RawLosses, JournalError> {
+        let connection = open::open_beside(dir)?;
+        Ok(RawLosses { connection })
+    }
+
+    /// Keeps that raw of this destination has lost points in these spans, in a commit that is durable.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn note(&mut self, destination: DestinationRow, lost: &Spans) -> Result<(), JournalError> {
+        let transaction = self.connection.transaction().op("begin a commit")?;
+        add_lost(&transaction, destination, lost)?;
+        transaction.commit().op("commit")
+    }
 }
 
 fn spans(
@@ -292,7 +350,7 @@ impl Reader {
             })
             .op("be read")?;
         let of = |kind| spans(&self.connection, (destination, code, kind)).op("be read");
-        let (to_look, unequal) = (of(TO_LOOK)?, of(UNEQUAL)?);
+        let (to_look, unequal, lost) = (of(TO_LOOK)?, of(UNEQUAL)?, of(LOST)?);
         let (_, from_s, all_s) = known.unwrap_or_default();
         Ok(Compared {
             until_s: known.map(|(until_s, ..)| until_s),
@@ -300,6 +358,7 @@ impl Reader {
             from_s,
             all_s,
             unequal,
+            lost,
         })
     }
 

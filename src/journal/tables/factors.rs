@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use rusqlite::{OptionalExtension, Transaction};
+
 use crate::energy::factors::Factor;
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{MeterId, PulseWorth, Quantity};
+use crate::model::{MeterId, MeterRow, PulseWorth, Quantity};
 
 /// The first factor of a meter holds from the beginning of time.
 const BEGIN_S: i64 = 0;
@@ -44,6 +46,47 @@ impl Journal {
         }
         transaction.commit().op("commit")
     }
+}
+
+/// Notes that a pulse of a meter is worth `after` from `from_s` on (seconds since 1970), and was worth `before` until then as far as
+/// nothing else is noted.
+pub(in crate::journal) fn change_worth(
+    transaction: &Transaction<'_>,
+    meter: MeterRow,
+    (before, after): (PulseWorth, PulseWorth),
+    from_s: i64,
+) -> Result<(), JournalError> {
+    let held: Option<(f64, String)> = transaction
+        .query_row(
+            "SELECT imp_per_kwh, unit FROM factor WHERE meter = ?1 AND from_s <= ?2 ORDER BY from_s DESC LIMIT 1",
+            (meter, from_s),
+            |row| row.try_into(),
+        )
+        .optional()
+        .op("be read")?;
+    let put = |from_s: i64, worth: PulseWorth| {
+        let (factor, unit) = (worth.pulses_per_unit, worth.quantity.as_str());
+        transaction
+            .execute(
+                "INSERT OR REPLACE INTO factor (meter, from_s, imp_per_kwh, unit) VALUES (?1, ?2, ?3, ?4)",
+                (meter, from_s, factor, unit),
+            )
+            .op("keep how much a pulse is worth")
+    };
+    let held = match held {
+        Some((factor, unit)) => {
+            PulseWorth::new(Quantity::from_word(&unit).unwrap_or_default(), factor)
+        }
+        None if before == after => return Ok(()),
+        None => {
+            put(BEGIN_S, before)?;
+            before
+        }
+    };
+    if held != after {
+        put(from_s, after)?;
+    }
+    Ok(())
 }
 
 impl Reader {

@@ -111,6 +111,7 @@ impl Reader {
             durable: newest,
             bounds,
             bytes: self.used_bytes()?,
+            opened: self.opened()?,
             simulated: self.is_simulated()?,
             clock: clock.map(|(trust, open)| ClockLive {
                 trust: trust.as_str(),
@@ -118,6 +119,15 @@ impl Reader {
             }),
             ..JournalLive::default()
         })
+    }
+
+    /// How often it was opened for writing.
+    fn opened(&self) -> Result<u64, JournalError> {
+        let select = "SELECT ifnull(max(value), 0) FROM journal WHERE key = 'opened'";
+        self.connection
+            .query_row(select, [], |row| row.get::<_, i64>(0))
+            .map(i64::unsigned_abs)
+            .op("be read")
     }
 
     /// How delivery to the destination called `name` was last saved, and its windows. None: it is not known.

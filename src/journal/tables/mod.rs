@@ -15,6 +15,7 @@ pub(super) mod ledger;
 pub(super) mod lines;
 pub(super) mod live;
 pub(super) mod meters;
+pub(super) mod mqtt;
 pub(super) mod pulses;
 pub(super) mod quarantine;
 pub(super) mod quarters;

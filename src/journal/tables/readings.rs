@@ -5,8 +5,9 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 use crate::journal::db::open;
 use crate::journal::handles::reader::Reader;
+use crate::journal::tables::factors::change_worth;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{MeterRow, PulseWorth, Quantity, Reading, WallNs};
+use crate::model::{Exchange, MeterRow, PulseWorth, Quantity, Reading, WallNs};
 
 /// A connection that adds readings, beside a running daemon or alone: nothing that the journal's one writer
 /// keeps is touched.
@@ -37,29 +38,45 @@ impl Registers {
         pulses_since: i64,
     ) -> Result<Option<Reading>, JournalError> {
         let transaction = self.connection.transaction().op("begin a commit")?;
-        let known: Option<(MeterRow, i64)> = transaction
-            .query_row(
-                "SELECT meter.id, coalesce(pulses, 0) FROM meter LEFT JOIN line ON line.meter = meter.id
-                 WHERE name = ?1",
-                [meter],
-                |row| row.try_into(),
-            )
-            .optional()
-            .op("be read")?;
-        let Some((row, total)) = known else {
+        let Some((row, total)) = known(&transaction, meter)? else {
             return Ok(None);
         };
         let kept = Reading {
             pulses: total - pulses_since,
             ..reading
         };
-        insert(&transaction, row, kept)?;
+        insert(&transaction, row, &kept)?;
         transaction.commit().op("commit")?;
         Ok(Some(kept))
     }
 
-    /// Takes the reading of a meter back that was entered last, in a commit that is durable. Returns it; None: there is
-    /// none.
+    /// Keeps the last reading of an old meter and the first of the one in its place, in a commit that is durable. `pulses_since`:
+    /// what was counted after the exchange. From then on a pulse is worth what the new one says.
+    ///
+    /// # Errors
+    /// When the disk does not take it. None: there is no such meter.
+    pub fn exchange(
+        &mut self,
+        meter: &str,
+        [old, new]: [Reading; 2],
+        pulses_since: i64,
+    ) -> Result<Option<[Reading; 2]>, JournalError> {
+        let transaction = self.connection.transaction().op("begin a commit")?;
+        let Some((row, total)) = known(&transaction, meter)? else {
+            return Ok(None);
+        };
+        let pulses = total - pulses_since;
+        change_worth(&transaction, row, (old.worth, new.worth), new.at_ns.s())?;
+        let kept = [old, new].map(|reading| Reading { pulses, ..reading });
+        for reading in &kept {
+            insert(&transaction, row, reading)?;
+        }
+        transaction.commit().op("commit")?;
+        Ok(Some(kept))
+    }
+
+    /// Takes the reading of a meter back that was entered last, in a commit that is durable; of an exchange both. Returns it;
+    /// None: there is none.
     ///
     /// # Errors
     /// When the disk does not take it.
@@ -67,37 +84,75 @@ impl Registers {
         let transaction = self.connection.transaction().op("begin a commit")?;
         let last = transaction
             .query_row(
-                "SELECT r.id, at_ns, r.pulses, kwh, imp_per_kwh, adopted, unit
-                 FROM register r JOIN meter ON meter.id = r.meter WHERE name = ?1 ORDER BY r.id DESC LIMIT 1",
+                &format!(
+                    "SELECT r.id, r.meter, {COLUMNS}
+                     FROM register r JOIN meter ON meter.id = r.meter WHERE name = ?1 ORDER BY r.id DESC LIMIT 1"
+                ),
                 [meter],
                 |row| {
-                    Ok((row.get::<_, i64>(0)?, reading(row, 1)?))
+                    Ok((row.get::<_, i64>(0)?, row.get::<_, MeterRow>(1)?, reading(row, 2)?))
                 },
             )
             .optional()
             .op("be read")?;
-        let Some((id, taken)) = last else {
+        let Some((id, row, taken)) = last else {
             return Ok(None);
         };
         transaction
             .execute("DELETE FROM register WHERE id = ?1", [id])
             .op("take a reading back")?;
+        if taken.exchange == Some(Exchange::New) {
+            transaction
+                .execute(
+                    "DELETE FROM register WHERE meter = ?1 AND at_ns = ?2 AND exchange = ?3",
+                    (row, taken.at_ns, Exchange::Old.as_str()),
+                )
+                .op("take a reading back")?;
+            // What is noted from the beginning of time on was known before.
+            transaction
+                .execute(
+                    "DELETE FROM factor WHERE meter = ?1 AND from_s = ?2 AND from_s > 0",
+                    (row, taken.at_ns.s()),
+                )
+                .op("take a reading back")?;
+        }
         transaction.commit().op("commit")?;
         Ok(Some(taken))
     }
 }
 
-/// A reading from a row whose column number `from` begins with its time: then pulses, what was shown, pulses a unit, whether
-/// the register is counted from it, and the unit.
+/// The row of a meter, and how many of its pulses are in the journal.
+fn known(
+    transaction: &Transaction<'_>,
+    meter: &str,
+) -> Result<Option<(MeterRow, i64)>, JournalError> {
+    transaction
+        .query_row(
+            "SELECT meter.id, coalesce(pulses, 0) FROM meter LEFT JOIN line ON line.meter = meter.id
+             WHERE name = ?1",
+            [meter],
+            |row| row.try_into(),
+        )
+        .optional()
+        .op("be read")
+}
+
+/// The columns of a reading, of the table `register` as r.
+const COLUMNS: &str = "at_ns, r.pulses, kwh, imp_per_kwh, adopted, unit, digits, exchange, serial";
+
+/// A reading from a row whose column number `from` begins with its time; the others follow as in the table.
 pub(in crate::journal) fn reading(row: &Row<'_>, from: usize) -> rusqlite::Result<Reading> {
-    let unit: String = row.get(from + 5)?;
-    let quantity = Quantity::from_word(&unit).unwrap_or_default();
+    let word = |column: usize| row.get::<_, Option<String>>(from + column);
+    let quantity = word(5)?.and_then(|unit| Quantity::from_word(&unit));
     Ok(Reading {
         at_ns: row.get(from)?,
         pulses: row.get(from + 1)?,
         shown: row.get(from + 2)?,
-        worth: PulseWorth::new(quantity, row.get(from + 3)?),
+        worth: PulseWorth::new(quantity.unwrap_or_default(), row.get(from + 3)?),
         adopted: row.get(from + 4)?,
+        digits: word(6)?.and_then(|digits| digits.parse().ok()),
+        exchange: word(7)?.and_then(|word| Exchange::from_word(&word)),
+        serial: word(8)?,
     })
 }
 
@@ -105,16 +160,26 @@ pub(in crate::journal) fn reading(row: &Row<'_>, from: usize) -> rusqlite::Resul
 pub(in crate::journal) fn insert(
     transaction: &Transaction<'_>,
     meter: MeterRow,
-    kept: Reading,
+    kept: &Reading,
 ) -> Result<(), JournalError> {
-    let (at_ns, pulses, worth) = (kept.at_ns, kept.pulses, kept.worth);
-    let unit = worth.quantity.as_str();
-    let worth = (worth.pulses_per_unit, kept.adopted, unit);
+    let digits = kept.digits.map(|digits| digits.to_string());
+    let exchange = kept.exchange.map(Exchange::as_str);
     transaction
         .execute(
-            "INSERT INTO register (meter, at_ns, pulses, kwh, imp_per_kwh, adopted, unit)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            (meter, at_ns, pulses, kept.shown, worth.0, worth.1, worth.2),
+            "INSERT INTO register (meter, at_ns, pulses, kwh, imp_per_kwh, adopted, unit, digits, exchange, serial)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            rusqlite::params![
+                meter,
+                kept.at_ns,
+                kept.pulses,
+                kept.shown,
+                kept.worth.pulses_per_unit,
+                kept.adopted,
+                kept.worth.quantity.as_str(),
+                digits,
+                exchange,
+                kept.serial,
+            ],
         )
         .op("keep a reading")?;
     Ok(())
@@ -127,10 +192,10 @@ impl Reader {
     /// When the journal cannot be read.
     pub fn readings(&self, meter: &str) -> Result<Vec<Reading>, JournalError> {
         self.connection
-            .prepare_cached(
-                "SELECT at_ns, r.pulses, kwh, imp_per_kwh, adopted, unit
-                 FROM register r JOIN meter ON meter.id = r.meter WHERE name = ?1 ORDER BY at_ns, r.id",
-            )
+            .prepare_cached(&format!(
+                "SELECT {COLUMNS}
+                 FROM register r JOIN meter ON meter.id = r.meter WHERE name = ?1 ORDER BY at_ns, r.id"
+            ))
             .and_then(|mut select| {
                 let readings = select.query_map([meter], |row| reading(row, 0))?;
                 readings.collect()

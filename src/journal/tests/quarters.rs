@@ -140,6 +140,9 @@ fn make_older(bench: Bench) -> tempfile::TempDir {
         .execute_batch(
             "DROP TABLE quarter; DROP TABLE day; DROP TABLE zone; DROP TABLE factor;
              ALTER TABLE register DROP COLUMN unit;
+             ALTER TABLE register DROP COLUMN digits;
+             ALTER TABLE register DROP COLUMN exchange;
+             ALTER TABLE register DROP COLUMN serial;
              ALTER TABLE window DROP COLUMN shortest_gap_ms;
              ALTER TABLE window DROP COLUMN longest_gap_ms;
              DELETE FROM journal WHERE key = 'quarters_from_s';

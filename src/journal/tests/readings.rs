@@ -9,7 +9,7 @@ use crate::journal::salvage::{Arrival, Foreign};
 use crate::journal::tables::readings::Registers;
 use crate::journal::tests::{Bench, WALL, pending, pulses, segment};
 use crate::journal::{JournalError, file_in};
-use crate::model::{NS_PER_S, PulseWorth, Reading, View, WallNs};
+use crate::model::{Exchange, NS_PER_S, PulseWorth, Reading, View, WallNs};
 
 fn reading(at_ns: WallNs, kwh: f64, adopted: bool) -> Reading {
     Reading {
@@ -18,6 +18,9 @@ fn reading(at_ns: WallNs, kwh: f64, adopted: bool) -> Reading {
         shown: kwh,
         worth: PulseWorth::of_kwh(1_000.0),
         adopted,
+        digits: None,
+        exchange: None,
+        serial: None,
     }
 }
 
@@ -140,4 +143,55 @@ fn a_reading_moves_with_a_journal_that_was_set_aside() {
     let reader = Reader::open(new.path()).unwrap();
     assert_eq!(register_kwh(&reader, "Import"), Some(10.07));
     assert_eq!(reader.readings("Import").unwrap().len(), 1);
+}
+
+#[test]
+fn an_exchange_is_kept_and_taken_back_as_one() {
+    let mut bench = Bench::new(|_| {});
+    bench.push(pending(
+        vec![segment(0, WALL, Trust::Assumed)],
+        pulses(0, 0, 500),
+    ));
+    bench.writer.step();
+    let mut registers = Registers::open(bench.dir.path()).unwrap();
+    registers
+        .put("Import", reading(WALL, 100.0, true), 500)
+        .unwrap();
+    let at_ns = WALL + 900 * NS_PER_S;
+    let old = Reading {
+        exchange: Some(Exchange::Old),
+        ..reading(at_ns, 100.5, false)
+    };
+    let new = Reading {
+        exchange: Some(Exchange::New),
+        serial: Some("17".to_owned()),
+        worth: PulseWorth::of_kwh(500.0),
+        digits: Some("6.1".parse().unwrap()),
+        ..reading(at_ns, 3.0, true)
+    };
+    let pair = || [old.clone(), new.clone()];
+    assert_eq!(registers.exchange("Nobody", pair(), 0).unwrap(), None);
+    let before = bench.reader().readings("Import").unwrap();
+    let kept = registers.exchange("Import", pair(), 0).unwrap().unwrap();
+    assert_eq!(kept.map(|reading| reading.pulses), [500, 500]);
+    bench.push(pending(vec![], pulses(0, 0, 250)));
+    bench.writer.step();
+    assert_eq!(register_kwh(&bench.reader(), "Import"), Some(3.5));
+    let worths = |bench: &Bench| {
+        let factors = bench.reader().factors().unwrap();
+        let of_import = factors.get("Import").cloned().unwrap_or_default();
+        let worths = of_import.into_iter();
+        worths
+            .map(|factor| (factor.from_s, factor.worth.pulses_per_unit))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(worths(&bench), [(0, 1_000.0), (at_ns.s(), 500.0)]);
+    let readings = bench.reader().readings("Import").unwrap();
+    assert_eq!(readings.last().unwrap().serial.as_deref(), Some("17"));
+    assert_eq!(readings.last().unwrap().digits, new.digits);
+    let taken = registers.take_back("Import").unwrap().unwrap();
+    assert_eq!(taken.exchange, Some(Exchange::New));
+    assert_eq!(bench.reader().readings("Import").unwrap(), before);
+    assert_eq!(worths(&bench), [(0, 1_000.0)]);
+    assert_eq!(register_kwh(&bench.reader(), "Import"), Some(100.75));
 }

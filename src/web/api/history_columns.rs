@@ -4,11 +4,12 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::csv;
+use crate::answers::counted_span::EDGES_S;
+use crate::answers::present::{PresentMeter, gap_rate, mean_rate, rounded};
 use crate::energy::factors::FactorHistory;
 use crate::energy::power::steps;
 use crate::journal::{CountedParts, MeterPulses};
 use crate::model::{NS_PER_S, PulseWorth, Quantity, Spans, WallNs};
-use crate::web::present::{EDGES_S, PresentMeter, gap_rate, mean_rate, rounded};
 
 /// One meter in windows. Rates are watts, or flow in the meter's unit an hour: the names in the answer say which.
 #[derive(Debug, Clone, PartialEq)]

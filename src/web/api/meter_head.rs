@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use crate::answers::present::{PresentMeter, role_word};
 use crate::model::{PulseWorth, Quantity, Role};
-use crate::web::present::{PresentMeter, role_word};
 
 /// It.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -11,14 +11,14 @@ use super::head::{Head, rfc3339};
 use super::meter_head::MeterHead;
 use super::now::{Now, day};
 use super::{Api, Json, csv};
+use crate::answers::present::Present;
 use crate::answers::registers::{self, Register};
 use crate::config::MeterSettings;
-use crate::energy::register::base;
-use crate::model::{NS_PER_S, Quantity, Role};
+use crate::energy::register::{base, exchanged};
+use crate::model::{FaceDigits, NS_PER_S, Quantity, Role};
 use crate::status::line::LineStatus;
 use crate::status::{LossStatus, MeterStatus, Status, judgement::FilterStatus};
 use crate::web::guard::Peer;
-use crate::web::present::Present;
 use crate::web::problem::Problem;
 use crate::web::query::Query;
 
@@ -65,6 +65,11 @@ struct RegisterNow {
     shown: f64,
     read_shown: f64,
     pulses_per_unit: f64,
+    /// As on the face, with its digits.
+    face: String,
+    digits: Option<FaceDigits>,
+    serial: Option<String>,
+    exchanged_at: Option<String>,
 }
 
 pub(super) async fn meters(
@@ -172,6 +177,7 @@ impl Meter {
         let register = register.and_then(|register| {
             let base = base(&register.readings)?;
             let unit = base.worth.quantity;
+            let exchanged = exchanged(&register.readings);
             Some(RegisterNow {
                 kwh: register.kwh,
                 read_kwh: Quantity::KilowattHours.of(unit, base.shown),
@@ -180,6 +186,10 @@ impl Meter {
                 imp_per_kwh: base.worth.imp_per_kwh(),
                 unit,
                 shown: register.shown?,
+                face: base.face(register.shown?),
+                digits: base.digits,
+                serial: exchanged.and_then(|reading| reading.serial.clone()),
+                exchanged_at: exchanged.map(|reading| rfc3339(reading.at_ns)),
                 read_shown: base.shown,
                 pulses_per_unit: base.worth.pulses_per_unit,
             })

@@ -8,10 +8,11 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use crate::answers::counted_span::EDGES_S;
 use crate::answers::factors::energy_wh;
+use crate::answers::present::{PresentMeter, mean_rate};
 use crate::journal::{CountedParts, Grain};
 use crate::model::NS_PER_S;
-use crate::web::present::{EDGES_S, PresentMeter, mean_rate};
 use crate::web::problem::{BUSY, Problem};
 use crate::web::source::Source;
 

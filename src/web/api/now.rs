@@ -8,15 +8,16 @@ use super::derived::{Count, Derived};
 use super::head::{Head, rfc3339};
 use super::health::Health;
 use super::meter_head::MeterHead;
+use crate::answers::counted_span::EDGES_S;
 use crate::answers::factors::Factors;
 use crate::answers::money::{Money, span_costs};
+use crate::answers::present::{Present, PresentMeter, rounded};
 use crate::energy::derived::{Balance, LivePower, MeanPower, live_power};
 use crate::energy::periods::{Period, PeriodUnit};
 use crate::journal::Grain;
 use crate::model::{NS_PER_S, Quantity, Role, Spans, WallNs};
 use crate::status::Status;
 use crate::web::day_read::{DayRead, MeterRead, PricedDay};
-use crate::web::present::{EDGES_S, Present, PresentMeter, rounded};
 use crate::web::source::Source;
 use crate::web::worth_sums::WorthSums;
 

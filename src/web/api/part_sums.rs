@@ -1,9 +1,9 @@
 //! What a meter has counted in the parts of a span, and what that was worth. Pure.
 
+use crate::answers::present::{PresentMeter, gap_rate};
 use crate::energy::factors::FactorHistory;
 use crate::journal::CountedParts;
 use crate::model::Quantity;
-use crate::web::present::{PresentMeter, gap_rate};
 use crate::web::worth_sums::WorthSums;
 
 /// One meter, part by part.

@@ -15,8 +15,8 @@ use tracing::info;
 
 use super::{Api, Json};
 use crate::answers::entering::{self, DriftAnswer, Entry, KeptAnswer, NotKept, TakenBackAnswer};
-use crate::energy::register::{NewReading, ReadingRefused, parse_shown};
-use crate::model::{PulseWorth, Quantity, WallNs};
+use crate::energy::register::{MeterFace, NewReading, ReadingRefused, parse_shown};
+use crate::model::{Quantity, WallNs};
 use crate::web::guard::Peer;
 use crate::web::problem::{
     BAD_REQUEST, JOURNAL, METHOD_NOT_ALLOWED, NO_METER, NO_READING, NOT_HELD, PULSE_WORTH_UNKNOWN,
@@ -54,14 +54,14 @@ struct UndoBody {
 pub(super) async fn enter(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
     let body: NewReadingBody = sent(&api, request).await?;
     let (new, decimals) = new_reading(&body, api.source.wall_ns())?;
-    let worth = worth(&api, &body.meter)?;
-    body.check_unit(worth.quantity)?;
+    let face = face(&api, &body.meter)?;
+    body.check_unit(face.worth.quantity)?;
     let (name, now_ns) = (body.meter.clone(), api.source.wall_ns());
     let in_use = api.source.in_use();
     let work = move || {
         let entry = Entry {
             meter: &body.meter,
-            worth,
+            face,
             new,
             decimals,
             is_confirmed: body.confirm,
@@ -70,7 +70,7 @@ pub(super) async fn enter(State(api): State<Api>, request: Request) -> Result<Re
             .map_err(|failed| not_kept(failed, &entry, &in_use))
     };
     let kept = write(&api, work).await??;
-    let reading = kept.reading;
+    let reading = &kept.reading;
     info!(
         meter = name,
         shown = reading.shown,
@@ -171,19 +171,21 @@ impl NewReadingBody {
     }
 }
 
-/// What a pulse of a configured meter is worth.
-fn worth(api: &Api, meter: &str) -> Result<PulseWorth, Problem> {
+/// What is configured of a meter.
+fn face(api: &Api, meter: &str) -> Result<MeterFace, Problem> {
     let in_use = api.source.in_use();
     let mut meters = in_use.meters.iter();
     let Some(known) = meters.find(|known| known.name == meter) else {
         let detail = format!("there is no meter \"{meter}\"");
         return Err(Problem::of_parameter(NO_METER, "meter", detail));
     };
-    known.worth().ok_or_else(|| {
+    let worth = known.worth().ok_or_else(|| {
         let unit = known.unit.symbol();
         let detail = format!("it is not known how many pulses of \"{meter}\" are one {unit}");
         Problem::of_parameter(PULSE_WORTH_UNKNOWN, "meter", detail)
-    })
+    })?;
+    let digits = known.register_digits;
+    Ok(MeterFace { worth, digits })
 }
 
 /// Does what writes to the journal, one at a time: each looks at what is there first.
@@ -202,10 +204,14 @@ async fn write<T: Send + 'static>(
 fn not_kept(failed: NotKept, entry: &Entry<'_>, in_use: &crate::web::source::InUse) -> Problem {
     let meter = entry.meter;
     match failed {
-        NotKept::Time(ReadingRefused::InFuture) => {
+        NotKept::Refused(ReadingRefused::BeyondFace(digits)) => {
+            let detail = format!("the face has {digits} digits (register_digits)");
+            Problem::of_parameter(WRONG_PARAMETER, "shown", detail)
+        }
+        NotKept::Refused(ReadingRefused::InFuture) => {
             Problem::of_parameter(WRONG_PARAMETER, "at", "it is in the future")
         }
-        NotKept::Time(ReadingRefused::Older(than_ns)) => {
+        NotKept::Refused(ReadingRefused::Older(than_ns)) => {
             let than = super::head::rfc3339(than_ns);
             let detail = format!("there is a reading of \"{meter}\" of {than}");
             Problem::new(READING_OLDER, detail)

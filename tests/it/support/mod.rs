@@ -19,6 +19,7 @@ pub mod gpio;
 pub mod grafana;
 pub mod influxd;
 pub mod management_cases;
+pub(crate) mod mosquitto;
 pub mod port;
 pub mod program;
 pub mod prometheus;

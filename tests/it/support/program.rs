@@ -114,9 +114,14 @@ impl Program {
         })
     }
 
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
     /// Sends a signal and waits for the end.
     pub fn end(mut self, signal: Signal, longest: Duration) -> ExitStatus {
-        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+        self.signal(signal);
         wait_for("the program's end", longest, || {
             self.child.try_wait().expect("our own child")
         })

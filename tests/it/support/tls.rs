@@ -30,6 +30,14 @@ impl Authority {
         }
     }
 
+    /// A certificate of this name (or address) and its key, both as PEM.
+    pub fn pem_of(&self, name: &str) -> (String, String) {
+        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        (certificate.pem(), key.serialize_pem())
+    }
+
     /// What a server of this name (or address) needs.
     pub fn server(&self, name: &str, expired: bool) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");

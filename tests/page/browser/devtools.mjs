@@ -88,9 +88,9 @@ export class Browser {
     return inTime(answer, method);
   }
 
-  /** A tab. @returns {Promise<Tab>} */
+  /** A tab, in a window of its own, so that none is behind another one and hidden. @returns {Promise<Tab>} */
   async newTab() {
-    const { targetId } = await this.send("Target.createTarget", { url: "about:blank" });
+    const { targetId } = await this.send("Target.createTarget", { url: "about:blank", newWindow: true });
     const { sessionId } = await this.send("Target.attachToTarget", { targetId, flatten: true });
     const tab = new Tab(this, targetId, sessionId);
     await Promise.all(["Page.enable", "Runtime.enable", "Log.enable", "Network.enable"].map((method) => tab.send(method)));

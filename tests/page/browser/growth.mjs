@@ -1,6 +1,6 @@
 // Nothing is left behind: by going through the views, and by a page that stays open for a simulated month.
 
-import { found, open, quiet, untilHere, visit } from "./tab.mjs";
+import { found, open, pause, quiet, until, visit } from "./tab.mjs";
 
 async function counters(tab) {
   await tab.send("HeapProfiler.collectGarbage");
@@ -30,4 +30,44 @@ export async function leaks({ browser, base }) {
   if (last.listeners > first.listeners * 1.3 + 100) found("leaks", `${first.listeners} listeners became ${last.listeners}`);
   if (last.bytes > first.bytes * 1.3 + 1_000_000) found("leaks", `a heap of ${first.bytes} bytes became ${last.bytes}`);
   await tab.close();
+}
+
+/**
+ * Pages that stay open while so many days pass, on a daemon whose time runs fast: each minute and each change of the day is told. They are
+ * as large at the end as after the second day.
+ */
+export async function month({ browser, base, days }) {
+  const tabs = [];
+  // Days that fast are too much now and then: what is refused for it is asked for again.
+  for (const view of ["/", "/energy", "/history", "/health"]) {
+    const tab = await open(browser, "wide", { where: `open for ${days} days ${view}`, isQuiet: true });
+    await tab.goto(base + view);
+    // It is never quiet here.
+    await until(tab, "live", () => document.querySelector("#live")?.classList.contains("is-live"));
+    tabs.push(tab);
+  }
+  const passed = async (n) => {
+    // A busy machine's days are long: as long as they pass, it goes on.
+    let [last, since] = [-1, Date.now()];
+    while (last < n) {
+      const now = await tabs[0].evaluate(() => window.seen.days.length);
+      if (now > last) [last, since] = [now, Date.now()];
+      if (Date.now() - since > 300_000) throw new Error(`no day ended within 300 s; ${now} had`);
+      await pause(200);
+    }
+  };
+  await passed(2);
+  const first = [];
+  for (const tab of tabs) first.push(await counters(tab));
+  await passed(days);
+  for (const [n, tab] of tabs.entries()) {
+    const last = await counters(tab);
+    console.log(`measured: ${tab.where}: after 2 days ${JSON.stringify(first[n])}, at the end ${JSON.stringify(last)}`);
+    for (const [name, slack] of [["nodes", 500], ["listeners", 100], ["bytes", 1_000_000]]) {
+      if (last[name] > first[n][name] * 1.3 + slack) found(tab.where, `${first[n][name]} ${name} became ${last[name]}`);
+    }
+    const loads = await tab.evaluate(() => performance.getEntriesByType("navigation")[0].type);
+    if (loads !== "navigate") found(tab.where, `it was loaded again: ${loads}`);
+    await tab.close();
+  }
 }

@@ -69,7 +69,7 @@ export async function narrow({ browser, base }) {
 }
 
 /** The least contrast of text and of a card's border, as it is drawn. Runs in the page. */
-function contrasts() {
+export function contrasts() {
   const rgb = (text) => (text.match(/[\d.]+/g) ?? []).map(Number);
   const light = (colour) => colour.slice(0, 3).map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)).reduce((sum, c, n) => sum + c * [0.2126, 0.7152, 0.0722][n], 0);
   const ratio = (a, b) => {

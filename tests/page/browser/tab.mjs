@@ -27,7 +27,7 @@ export function tool(file) {
 
 /** What runs first in each document. */
 function watch() {
-  const seen = { shift: 0, shifts: [], csp: [], streams: [], pending: 0 };
+  const seen = { shift: 0, shifts: [], csp: [], streams: [], days: [], pending: 0 };
   window.seen = seen;
   addEventListener("securitypolicyviolation", (event) => seen.csp.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
   new PerformanceObserver((list) => {
@@ -42,6 +42,7 @@ function watch() {
     constructor(...all) {
       super(...all);
       seen.streams.push(this);
+      this.addEventListener("day", ({ data }) => seen.days.push(JSON.parse(data)));
     }
   };
   const { fetch } = window;
@@ -82,6 +83,8 @@ export async function open(browser, size, { theme = "light", features = {}, wher
   const isBad = (level) => ["error", "warning", "assert"].includes(level);
   tab.on("Runtime.consoleAPICalled", ({ type, args }) => isBad(type) && found(tab.where, `console: ${args.map((one) => one.value ?? one.description).join(" ")}`));
   tab.on("Log.entryAdded", ({ entry }) => {
+    // Only a busy machine takes so long.
+    if (/was preloaded using link preload but not used within/.test(entry.text)) return;
     if (isBad(entry.level) && !(isQuiet && entry.source === "network")) found(tab.where, `console: ${entry.text} ${entry.url ?? ""}`);
   });
   return tab;
@@ -100,7 +103,8 @@ export async function until(tab, what, condition, ...values) {
     }
     await pause(LOOK_MS);
   }
-  found(tab.where, `not within ${PATIENCE_MS / 1000} s: ${what}${last}`);
+  const seen = await tab.evaluate(() => `${location.pathname}, ${document.querySelector("#live")?.textContent}: ${document.querySelector("main:not([hidden])")?.innerText.slice(0, 200)}`).catch((failed) => failed.message);
+  found(tab.where, `not within ${PATIENCE_MS / 1000} s: ${what}${last}; seen is ${seen.replaceAll("\n", " ")}`);
   return false;
 }
 

@@ -16,6 +16,12 @@ export async function views({ browser, base, shots }) {
         await visit(tab, base + view, `${size} ${theme} ${view}`);
         await checks(tab);
         if ((await tab.evaluate(() => document.documentElement.dataset.theme)) !== theme) found(tab.where, "it has another theme");
+        const lines = await tab.evaluate(() => {
+          const range = document.createRange();
+          range.selectNodeContents(document.querySelector("#live-text"));
+          return new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size;
+        });
+        if (lines > 1) found(tab.where, "the word “live” is broken");
         if (shots) await tab.screenshot(join(shots, `${size}-${theme}${view.replaceAll("/", "_")}.png`));
       }
       await tab.close();

@@ -11,6 +11,11 @@ export class Refused extends Error {
   }
 }
 
+/** The daemon does not answer. */
+export function offline() {
+  return new Refused({ type: "offline", title: t("problem.offline"), status: 0, detail: "", remedy: t("problem.offline.remedy") });
+}
+
 /**
  * @param {string} path below `/api/v1/` @param {Record<string, string | number | null | undefined>} [query]
  * @param {AbortSignal} [signal] @returns {Promise<any>}
@@ -45,7 +50,7 @@ async function answer(address, request) {
     response = await fetch(address, request);
   } catch (failed) {
     if (failed instanceof DOMException && failed.name === "AbortError") throw failed;
-    throw new Refused({ type: "offline", title: t("problem.offline"), status: 0, detail: "", remedy: t("problem.offline.remedy") });
+    throw offline();
   }
   if (response.ok) return response.json();
   let problem = null;

@@ -2,10 +2,12 @@
 
 import { announce } from "./announce.js";
 import { get, url } from "./api.js";
-import { byId, el, say } from "./dom.js";
+import { byId, el, fill, say } from "./dom.js";
 import { keys } from "./keys.js";
+import { later } from "./later.js";
 import { clockSeconds } from "./moment.js";
 import { rate } from "./number.js";
+import { problemCard } from "./problem.js";
 import { address, parse, START, VIEWS } from "./route.js";
 import { isStale, on, ready, state, take, takeHealth, tell, zone } from "./store.js";
 import { Stream } from "./stream.js";
@@ -35,6 +37,8 @@ let views = {};
 /** @type {Route} */
 let route = { ...START };
 let turn = 0;
+/** The code of the view that is shown did not come. */
+let isMissing = false;
 
 /** Goes somewhere. @param {Route} to @param {boolean} [replace] without a step back */
 export function go(to, replace = false) {
@@ -48,6 +52,7 @@ export function go(to, replace = false) {
 async function show(to) {
   const mine = (turn += 1);
   const isOther = to.view !== route.view;
+  isMissing = false;
   if (isOther) views[route.view]?.hide();
   route = to;
   for (const view of VIEWS) {
@@ -64,9 +69,10 @@ async function show(to) {
   let made = views[to.view];
   if (!made) {
     try {
-      made = await MAKERS[to.view](byId(`view-${to.view}`));
-    } catch {
-      say(byId(`view-${to.view}`), t("problem.offline"));
+      made = await later(() => MAKERS[to.view](byId(`view-${to.view}`)));
+    } catch (failed) {
+      isMissing = true;
+      fill(byId(`view-${to.view}`), el("section", { class: "card" }, problemCard(failed, () => show(route))));
       return;
     }
     views[to.view] = made;
@@ -162,6 +168,7 @@ function connection() {
   if (is !== "connecting" && is !== "hidden") saidConnection = is;
 }
 on("connection", connection);
+on("connection", () => isMissing && state.connection === "live" && show(route));
 
 // --- the stream ---
 

@@ -141,10 +141,15 @@ export function bytes(bytes, locale) {
 }
 
 /**
- * The digits of a register as on the face of a meter: five or more whole ones, one decimal, cut off, never rounded up.
- * @param {number} shown
+ * The digits of a register as on the face of a meter: five or more whole ones, one decimal, cut off, never rounded up. Where
+ * the digits of the face are known, `face` has them.
+ * @param {number} shown @param {string | null} [face]
  */
-export function registerDigits(shown) {
+export function registerDigits(shown, face = null) {
+  if (face) {
+    const [digits, decimals = ""] = face.split(".");
+    return { whole: [...digits], tenth: decimals };
+  }
   const tenths = Math.floor(Math.abs(shown) * 10 + 1e-6);
   const whole = String(Math.floor(tenths / 10)).padStart(5, "0");
   return { whole: [...whole], tenth: String(tenths % 10) };

@@ -2,6 +2,7 @@
 // nothing was watched, the zone of the API, the theme's colours, pan and pinch by pointer events.
 
 import { eachFrame, onWidth } from "./dom.js";
+import { later } from "./later.js";
 import { isElectric, plain, symbol } from "./number.js";
 import { clock, clockSeconds, ofDate, localDate } from "./moment.js";
 import { locale } from "./text.js";
@@ -22,7 +23,7 @@ async function load() {
     link.dataset.uplot = "";
     document.head.append(link);
   }
-  return (await import("../vendor/uplot.js")).default;
+  return (await later(() => import("../vendor/uplot.js"))).default;
 }
 
 /**

@@ -40,7 +40,7 @@ function remember(given, isForTab) {
 /** The form. @param {Meter} meter @param {() => void} done it is closed */
 export function readingForm(meter, done) {
   const shown = el("input", {
-    name: "shown", class: "face-input", inputmode: "decimal", required: true, pattern: "[0-9]{1,9}([.,][0-9]{0,6})?", maxlength: 16, autocomplete: "off",
+    name: "kwh", class: "face-input", inputmode: "decimal", required: true, pattern: "[0-9]{1,9}([.,][0-9]{0,6})?", maxlength: 16, autocomplete: "off",
     placeholder: meter.register ? plain(meter.register.shown, 1, locale(), false) : plain(12345.6, 1, locale(), false),
   });
   const note = choice("note", t("reading.note"), true);

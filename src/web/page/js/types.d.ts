@@ -75,14 +75,14 @@ export interface LossStatus { cause: string; filter: boolean; lost: boolean; pul
 export interface Meter extends MeterHead {
   is_configured: boolean; chip: string | null; line: string | null; pulses: number;
   last_pulse: string | null; power_w: number | null; rate?: number | null; is_bound: boolean; today: Count;
-  register: { shown: number; read_shown: number; unit: Unit; read_at: string; pulses: number; pulses_per_unit: number } | null;
+  register: { shown: number; read_shown: number; unit: Unit; read_at: string; pulses: number; pulses_per_unit: number; face: string; digits: string | null; serial: string | null; exchanged_at: string | null } | null;
   usual_silence_s: number | null; is_silent: boolean; line_status: { is_read: boolean; since_ns: number | null; why: string } | null;
   filter: { judged: number; rejected: number; too_many: string | null; excess_w: number | null } | null; losses: LossStatus[];
   gap_s?: number | null; widths_ms?: number[];
 }
 export interface Meters extends Head { can_write: boolean; meters: Meter[] }
 export interface Status {
-  at_ns: number; simulated: boolean; journal_bytes: number; journal_pulses: number; waiting: number; clock: { trust: string; holding: boolean } | null; running: boolean | null;
+  at_ns: number; simulated: boolean; journal_bytes: number; journal_pulses: number; journal_opened: number; waiting: number; clock: { trust: string; holding: boolean } | null; running: boolean | null;
   journal_dir: string; to_import: string[]; version?: string | null; commit?: string | null; started_ns?: number | null; written_bytes?: number | null;
   meters: { name: string; is_configured: boolean; line: { is_read: boolean; since_ns: number | null; why: string } | null }[];
   delivery: {

@@ -68,6 +68,7 @@ export default {
 
   "register": "Zählerstand", "register.none": "Noch keine Ablesung", "register.how": "Was der Zähler zeigt, eintragen: powerlogger register set {meter} 12345.6",
   "register.of": "abgelesen {kwh} am {date}, seither {n} Impuls | abgelesen {kwh} am {date}, seither {n} Impulse",
+  "register.serial": "Zähler {n} seit {date}", "register.exchanged": "anderer Zähler seit {date}",
   "imp": "{n} Imp/{unit}", "imp.none": "Imp/{unit} nicht gesetzt", "line.of": "Leitung {line}", "chip.line": "Leitung {line} von {chip}",
   "widths": "Impulsbreiten", "widths.of": "{low} bis {high} ms, meist {usual} ms",
   "silence": "üblicher Abstand {gap}, jetzt {now}", "silence.bad": "seit {now} still, üblich sind bis {usual}",
@@ -87,7 +88,7 @@ export default {
   "health.wrong": "Was nicht stimmt", "health.nothing": "Alles stimmt.", "health.remedy": "Was zu tun ist", "health.delivery": "Lieferung",
   "health.server": "Server", "health.state": "Stand", "health.backlog": "Wartet", "health.lag": "Rückstand", "health.views": "Verglichen bis",
   "health.unequal": "{n} Fenster weicht ab | {n} Fenster weichen ab",
-  "health.journal": "Journal", "health.place": "Ort", "health.size": "Größe", "health.pulses": "Impulse darin", "health.written": "Geschrieben seit dem Start",
+  "health.journal": "Journal", "health.place": "Ort", "health.size": "Größe", "health.pulses": "Impulse darin", "health.starts": "Geöffnet, bei Starts und für andere Einstellungen", "health.written": "Geschrieben seit dem Start",
   "health.clock": "Uhr", "health.daemon": "Dienst", "health.version": "Version", "health.started": "Gestartet",
   "health.timeline": "Verluste und Zeiten, in denen nicht gezählt wurde", "health.timeline.none": "Lückenlos gezählt und nichts verloren seit dem {date}.",
   "health.import": "Zu übernehmen", "health.lost": "Verloren", "health.restored": "Nach Nummern ergänzt", "health.unwatched": "Nicht gezählt",

@@ -68,6 +68,7 @@ export default {
 
   "register": "Register", "register.none": "No reading yet", "register.how": "Enter what the face shows: powerlogger register set {meter} 12345.6",
   "register.of": "read {kwh} on {date}, then {n} pulse | read {kwh} on {date}, then {n} pulses",
+  "register.serial": "meter {n} since {date}", "register.exchanged": "another meter since {date}",
   "imp": "{n} imp/{unit}", "imp.none": "imp/{unit} not set", "line.of": "line {line}", "chip.line": "line {line} of {chip}",
   "widths": "Pulse widths", "widths.of": "{low} to {high} ms, mostly {usual} ms",
   "silence": "usual gap {gap}, now {now}", "silence.bad": "silent for {now}, usual are up to {usual}",
@@ -87,7 +88,7 @@ export default {
   "health.wrong": "What is wrong", "health.nothing": "Nothing is wrong.", "health.remedy": "What to do", "health.delivery": "Delivery",
   "health.server": "Server", "health.state": "State", "health.backlog": "Waiting", "health.lag": "Behind by", "health.views": "Compared until",
   "health.unequal": "{n} window differs | {n} windows differ",
-  "health.journal": "Journal", "health.place": "Place", "health.size": "Size", "health.pulses": "Pulses in it", "health.written": "Written since the start",
+  "health.journal": "Journal", "health.place": "Place", "health.size": "Size", "health.pulses": "Pulses in it", "health.starts": "Opened, by starts and for other settings", "health.written": "Written since the start",
   "health.clock": "Clock", "health.daemon": "Daemon", "health.version": "Version", "health.started": "Started",
   "health.timeline": "Losses and stretches not watched", "health.timeline.none": "Watched without a gap, and nothing lost, since {date}.",
   "health.import": "To import", "health.lost": "Lost", "health.restored": "Restored by number", "health.unwatched": "Not watched",

@@ -171,6 +171,7 @@ function journalCard(status) {
     [t("health.place"), status.journal_dir],
     [t("health.size"), bytes(status.journal_bytes, l)],
     [t("health.pulses"), count(status.journal_pulses, l)],
+    [t("health.starts"), count(status.journal_opened, l)],
     [t("health.written"), status.written_bytes == null ? null : bytes(status.written_bytes, l)],
     [t("health.import"), status.to_import.join(", ")],
   ]);

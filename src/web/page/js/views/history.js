@@ -83,6 +83,8 @@ export function historyView(place, go) {
 
   const started = () => {
     chart ??= plot(box, { zone, bounds, moved: (span) => moved(span), cursor: (s) => cursor(s) });
+    // What did not come is asked for again.
+    chart.catch(() => (chart = null));
     return chart;
   };
 

@@ -2,6 +2,7 @@
 
 import { get, url } from "../api.js";
 import { el, fill, say, svg } from "../dom.js";
+import { later } from "../later.js";
 import { clock, dateTime, shortDay, span } from "../moment.js";
 import { amount, count, milliOf, plain, rate, registerDigits, symbol } from "../number.js";
 import { isAborted, problemCard } from "../problem.js";
@@ -75,7 +76,9 @@ export function metersView(place) {
     const at = el("div", { class: "reading-place" }, open);
     open.addEventListener("click", async () => {
       // Its code comes when it is first needed.
-      const { readingForm } = await import("../reading.js");
+      const failed = (/** @type {unknown} */ why) => fill(at, problemCard(why, () => fill(at, open)));
+      const { readingForm } = (await later(() => import("../reading.js")).catch(failed)) ?? {};
+      if (!readingForm) return;
       entering += 1;
       const done = () => {
         entering -= 1;
@@ -146,16 +149,17 @@ function face(meter, canWrite) {
   if (!register) {
     return el("div", { class: "face-place" }, el("p", { class: "muted" }, t("register.none")), !canWrite && el("p", { class: "muted small" }, t("register.how", { meter: meter.meter })));
   }
-  const { whole, tenth } = registerDigits(register.shown);
+  const { whole, tenth } = registerDigits(register.shown, register.digits ? register.face : null);
   const unit = symbol(register.unit);
   return el("div", { class: "face-place" },
-    el("p", { class: "face", role: "img", "aria-label": `${t("register")} ${whole.join("")}.${tenth} ${unit}` },
+    el("p", { class: "face", role: "img", "aria-label": `${t("register")} ${whole.join("")}${tenth && "."}${tenth} ${unit}` },
       whole.map((digit) => el("span", { class: "digit", "aria-hidden": "true" }, digit)),
-      el("span", { class: "digit tenth", "aria-hidden": "true" }, tenth),
+      [...tenth].map((digit) => el("span", { class: "digit tenth", "aria-hidden": "true" }, digit)),
       el("span", { class: "unit", "aria-hidden": "true" }, unit)),
     el("p", { class: "muted small" }, t("register.of", {
       kwh: plain(register.read_shown, 1, l), date: shortDay(Date.parse(register.read_at), zone(), l), n: count(register.pulses, l),
-    })));
+    })),
+    register.exchanged_at && el("p", { class: "muted small" }, t(register.serial ? "register.serial" : "register.exchanged", { n: register.serial ?? "", date: shortDay(Date.parse(register.exchanged_at), zone(), l) })));
 }
 
 /** How long the latest pulses were, as a strip of bars. @param {Meter} meter */

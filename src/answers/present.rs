@@ -7,48 +7,46 @@ use crate::energy::power::{PulseRate, SPAN_MAX_NS};
 use crate::live::{LineLive, Snapshot, Stamps};
 use crate::model::{MonoNs, NS_PER_MS, PulseWorth, Quantity, Role};
 
-pub(super) use crate::answers::counted_span::EDGES_S;
-
-/// All configured meters, in the order of the configuration.
+/// All configured meters.
 #[derive(Debug, Clone)]
-pub(super) struct Present {
-    pub(super) meters: Vec<PresentMeter>,
+pub struct Present {
+    /// In the order of the configuration.
+    pub meters: Vec<PresentMeter>,
     /// How long the latest pulses of a line were, by the meter's name, in milliseconds, the newest last.
-    pub(super) widths_ms: BTreeMap<String, Vec<f64>>,
+    pub widths_ms: BTreeMap<String, Vec<f64>>,
     /// By the clock that stamps the pulses.
-    pub(super) now_ns: MonoNs,
+    pub now_ns: MonoNs,
 }
 
 /// One of them.
 #[derive(Debug, Clone)]
-pub(super) struct PresentMeter {
-    pub(super) name: String,
-    pub(super) role: Option<Role>,
-    pub(super) unit: Quantity,
+pub struct PresentMeter {
+    /// Its name.
+    pub name: String,
+    /// What it is to the house; None: a load of its own.
+    pub role: Option<Role>,
+    /// What it counts.
+    pub unit: Quantity,
     /// What one of its pulses is worth; None: not known.
-    pub(super) worth: Option<PulseWorth>,
+    pub worth: Option<PulseWorth>,
     /// Its line is read.
-    pub(super) is_read: bool,
+    pub is_read: bool,
     /// Since when, in seconds since 1970.
-    pub(super) since_s: i64,
+    pub since_s: i64,
     /// Its latest pulses; None: what one is worth is not known.
-    pub(super) rate: Option<PulseRate>,
+    pub rate: Option<PulseRate>,
 }
 
 impl PresentMeter {
     /// What of `from_s..to_s` its line was watched and is not saved yet. `saved_until_s`: the end of what is. What is
     /// watched now began when the line was last requested; before that there may be a gap.
-    pub(super) fn live(
-        &self,
-        saved_until_s: i64,
-        (from_s, to_s): (i64, i64),
-    ) -> Option<(i64, i64)> {
+    pub fn live(&self, saved_until_s: i64, (from_s, to_s): (i64, i64)) -> Option<(i64, i64)> {
         let since_s = self.since_s.max(saved_until_s).max(from_s);
         (self.is_read && since_s < to_s).then_some((since_s, to_s))
     }
 
     /// For how many seconds that is.
-    pub(super) fn live_s(&self, saved_until_s: i64, span_s: (i64, i64)) -> i64 {
+    pub fn live_s(&self, saved_until_s: i64, span_s: (i64, i64)) -> i64 {
         let live = self.live(saved_until_s, span_s);
         live.map_or(0, |(since_s, to_s)| to_s - since_s)
     }
@@ -56,7 +54,7 @@ impl PresentMeter {
 
 impl Present {
     /// `now_ns`: by the clock that stamps the pulses.
-    pub(super) fn of(now: &Snapshot, meters: &[MeterSettings], now_ns: MonoNs) -> Present {
+    pub fn of(now: &Snapshot, meters: &[MeterSettings], now_ns: MonoNs) -> Present {
         let of_meter = |settings: &MeterSettings| {
             let mut lines = now.capture.lines.iter();
             let line = lines.find(|line| *line.meter == *settings.name);
@@ -93,29 +91,30 @@ impl Present {
     }
 
     /// The meters, with what a pulse of each is worth now.
-    pub(super) fn worths(&self) -> Vec<(String, Option<PulseWorth>)> {
+    pub fn worths(&self) -> Vec<(String, Option<PulseWorth>)> {
         let meters = self.meters.iter();
         meters
             .map(|meter| (meter.name.clone(), meter.worth))
             .collect()
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&PresentMeter> {
+    /// The meter with this name.
+    pub fn get(&self, name: &str) -> Option<&PresentMeter> {
         self.meters.iter().find(|meter| meter.name == name)
     }
 
     /// The roles that the meters have.
-    pub(super) fn roles(&self) -> Vec<Role> {
+    pub fn roles(&self) -> Vec<Role> {
         self.meters.iter().filter_map(|meter| meter.role).collect()
     }
 
     /// What a pulse of a meter is worth, where that is known.
-    pub(super) fn worth(&self, name: &str) -> Option<PulseWorth> {
+    pub fn worth(&self, name: &str) -> Option<PulseWorth> {
         self.get(name)?.worth
     }
 
     /// Its power or flow, where the line is read and an interval is known.
-    pub(super) fn rate(&self, name: &str) -> Option<f64> {
+    pub fn rate(&self, name: &str) -> Option<f64> {
         let meter = self.get(name).filter(|meter| meter.is_read)?;
         meter.rate.as_ref()?.at(self.now_ns).shown
     }
@@ -129,7 +128,7 @@ fn widths_ms(line: &LineLive) -> (String, Vec<f64>) {
 }
 
 /// A power to a tenth of a watt, a flow to a tenth of a litre an hour.
-pub(super) fn rounded(unit: Quantity, rate: f64) -> f64 {
+pub fn rounded(unit: Quantity, rate: f64) -> f64 {
     let steps = match unit {
         Quantity::CubicMetres => 10_000.0,
         _ => 10.0,
@@ -139,14 +138,14 @@ pub(super) fn rounded(unit: Quantity, rate: f64) -> f64 {
 
 /// The rate between two pulses that are so far apart, in the unit of a meter's rate; None: what a pulse is worth in that is not
 /// known.
-pub(super) fn gap_rate(unit: Quantity, gap_ms: i64, worth: Option<PulseWorth>) -> Option<f64> {
+pub fn gap_rate(unit: Quantity, gap_ms: i64, worth: Option<PulseWorth>) -> Option<f64> {
     let amount = worth?.amount_in(unit, 1)?;
     let gap_ns = gap_ms.max(1) as f64 * NS_PER_MS as f64;
     Some(mean_rate(unit, amount, gap_ns))
 }
 
 /// The rate of an amount that has flowed in `over_ns`, rounded.
-pub(super) fn mean_rate(unit: Quantity, amount: f64, over_ns: f64) -> f64 {
+pub fn mean_rate(unit: Quantity, amount: f64, over_ns: f64) -> f64 {
     rounded(unit, PulseWorth::new(unit, 1.0).rate(amount, over_ns))
 }
 
@@ -189,7 +188,7 @@ fn begin_again(rate: &mut PulseRate, before_ns: Option<MonoNs>, watched_from_ns:
 }
 
 /// A role as a word.
-pub(super) fn role_word(role: Option<Role>) -> &'static str {
+pub fn role_word(role: Option<Role>) -> &'static str {
     match role {
         Some(Role::Import) => "import",
         Some(Role::Export) => "export",
