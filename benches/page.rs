@@ -282,7 +282,7 @@ fn questions(dir: &Path, zone: &TimeZone) {
         meters: METERS.map(meter).to_vec(),
         site: SiteSettings {
             time_zone: Some(zone.clone()),
-            name: None,
+            ..SiteSettings::default()
         },
         ..InUse::default()
     });

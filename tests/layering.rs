@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("text", &[]),
     ("civil", &["model"]),
     ("clock", &["model"]),
-    ("config", &["model"]),
+    ("config", &["model", "energy"]),
     ("live", &["model"]),
     ("intake", &["model", "clock", "live"]),
     ("system", &[]),

@@ -47,6 +47,11 @@ impl Factors {
         }
     }
 
+    /// What a pulse of a meter was worth at a time, in seconds since 1970; None: not known.
+    pub fn at(&self, meter: &str, wall_s: i64) -> Option<PulseWorth> {
+        self.by_meter.get(meter)?.at(wall_s)
+    }
+
     /// Those of a meter.
     pub fn of(&self, meter: &str) -> FactorHistory {
         self.by_meter.get(meter).cloned().unwrap_or_default()

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::money::Money;
 use crate::model::{PulseWorth, Quantity, Role, WallNs};
 
 /// The state of a moment.
@@ -22,10 +23,13 @@ pub struct NowAnswer {
 }
 
 /// The local day that it is.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct NowDay {
     /// Its date.
     pub date: String,
+    /// What it has cost by now; None: nothing has a price.
+    #[serde(default)]
+    pub money: Option<Money>,
 }
 
 /// One meter.

@@ -3,13 +3,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::costs::{Pricer, priced};
 use super::counted_span::CountedSpan;
 pub use super::counted_span::{HouseEnergy, MeterEnergy};
 use super::factors::Factors;
-use super::now::{NowAnswer, NowMeterAnswer};
-use crate::config::MeterSettings;
+use super::money::{Money, priced_span};
+use super::now::{NowAnswer, NowDay, NowMeterAnswer};
+use crate::config::{MeterSettings, Settings};
 use crate::energy::derived::Balance;
-use crate::energy::periods::{Calendar, Period, PeriodUnit};
+use crate::energy::periods::{Calendar, Period, PeriodSpan, PeriodUnit};
 use crate::journal::{Grain, JournalError, Reader};
 use crate::model::{PulseWorth, Quantity, Role, WallNs};
 
@@ -24,6 +26,8 @@ pub struct Overview {
     pub meters: Vec<MeterOverview>,
     /// The house; None: a meter for that lacks.
     pub house: Option<HouseOverview>,
+    /// What it costs; None in it: nothing has a price.
+    pub money: ByPeriod<Option<Money>>,
 }
 
 /// The same of each of the three periods.
@@ -95,6 +99,9 @@ pub struct EnergySpanAnswer {
     pub meters: Vec<EnergyMeterAnswer>,
     /// Of the house.
     pub derived: HouseEnergy,
+    /// What it costs; None: nothing has a price.
+    #[serde(default)]
+    pub money: Option<Money>,
 }
 
 /// A meter in a period.
@@ -184,6 +191,7 @@ impl Overview {
             zone: now.zone.clone(),
             meters,
             house,
+            money: ByPeriod::of(spans.map(|span| span.money.clone())),
         })
     }
 
@@ -193,15 +201,16 @@ impl Overview {
     /// When the journal cannot be read.
     pub fn of_journal(
         reader: &mut Reader,
-        meters: &[MeterSettings],
+        settings: &Settings,
         calendar: &Calendar,
         at_ns: WallNs,
     ) -> Result<Overview, JournalError> {
-        let at_s = at_ns.s();
+        let (at_s, meters) = (at_ns.s(), &settings.meters);
         let today = Period::containing(PeriodUnit::Day, calendar.date_at(at_s));
         let month = Period::containing(PeriodUnit::Month, today.first());
         let spans = [today, calendar.previous(today), month].map(|period| calendar.span(period));
-        let since_s = reader.counting_since_s()?.unwrap_or(at_s);
+        let began_s = reader.counting_since_s()?;
+        let since_s = began_s.unwrap_or(at_s);
         let is_simulated = reader.is_simulated()?;
         let worth = |meter: &MeterSettings| {
             let simulated = is_simulated.then(|| PulseWorth::usual(meter.unit));
@@ -219,6 +228,13 @@ impl Overview {
             let passed_s = span.end_s.min(at_s) - span.start_s.max(since_s);
             counted.push(CountedSpan::new(starts_s, parts, &present, passed_s));
         }
+        let money = money_of(
+            reader,
+            settings,
+            (&factors, calendar),
+            spans,
+            (at_s, began_s),
+        )?;
         let worths = || meters.iter().zip(&present);
         let houses = [0, 1, 2].map(|n| {
             let roles = worths().map(|(meter, (name, worth))| (name.as_str(), meter.role, *worth));
@@ -246,6 +262,7 @@ impl Overview {
             zone: calendar.zone().iana_name().unwrap_or("UTC").to_owned(),
             meters,
             house,
+            money,
         })
     }
 
@@ -269,12 +286,23 @@ impl Overview {
                 energy.add(more, meter.worth);
             }
         }
+        self.take_money(&now.today);
         let today = house_today(&self.meters);
         if let Some(house) = &mut self.house {
             (house.power_w, house.self_w) = (now.flow.house_w, now.flow.self_w);
             house.energy.today = today;
         }
         true
+    }
+
+    fn take_money(&mut self, told: &NowDay) {
+        let Some(today) = &told.money else {
+            return;
+        };
+        if let Some((month, before)) = self.money.month.as_mut().zip(self.money.today.as_ref()) {
+            *month = month.grown(before, today);
+        }
+        self.money.today = Some(today.clone());
     }
 
     /// What flows is not known any more.
@@ -286,6 +314,30 @@ impl Overview {
             (house.power_w, house.self_w) = (None, None);
         }
     }
+}
+
+/// What each of the spans costs.
+fn money_of(
+    reader: &mut Reader,
+    settings: &Settings,
+    (factors, calendar): (&Factors, &Calendar),
+    spans: [PeriodSpan; 3],
+    when: (i64, Option<i64>),
+) -> Result<ByPeriod<Option<Money>>, JournalError> {
+    let pricer = Pricer {
+        tariffs: &settings.tariffs,
+        currency: &settings.site.currency,
+        meters: &priced(settings.meters.iter()),
+        factors,
+        calendar,
+        memory: None,
+    };
+    let mut money = [None, None, None];
+    for (money, span) in money.iter_mut().zip(spans) {
+        let priced = priced_span(&pricer, reader, (&[span.start_s, span.end_s], true), when)?;
+        *money = priced.map(|priced| priced.bill.money);
+    }
+    Ok(ByPeriod::of(money))
 }
 
 /// Whether import, export and generation are all counted: else there is no house to speak of.

@@ -29,7 +29,7 @@ pub(super) fn from_daemon<T: DeserializeOwned>(path: &str, loaded: &Loaded) -> O
 /// The same without a word.
 pub(super) fn ask<T: DeserializeOwned>(path: &str, loaded: &Loaded) -> Asked<T> {
     // What is understood of files that are wrong is not what a daemon has been given.
-    if !loaded.problems.is_empty() {
+    if !loaded.says_all_that_is_meant() {
         return Asked::NoDaemon;
     }
     let settings = describe(&loaded.settings, &loaded.config_dir);

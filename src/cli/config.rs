@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::config::catalogue::catalogue;
 use crate::config::key::Key;
 use crate::config::problem::Value;
-use crate::config::{Influx, LoadOptions, Loaded, load};
+use crate::config::{Filled, Influx, LoadOptions, Loaded, load};
 use crate::influx::proxy;
 use crate::verify::unlisted::unlisted;
 
@@ -183,32 +183,28 @@ impl ShownKey {
 /// Every key of every table. The keys of the Python edition for the lines stand in none: what they say, the meters
 /// say.
 fn rows(loaded: &Loaded) -> Vec<ShownKey> {
-    let mut rows = Vec::new();
     let tables = catalogue().tables.iter();
-    let (several, others): (Vec<_>, Vec<_>) = tables.partition(|table| table.is_many);
-    for key in others.into_iter().flat_map(|table| &table.keys) {
-        rows.push(ShownKey::new(
-            key.name.to_owned(),
-            key,
-            loaded.values.get(key.name),
-        ));
-    }
-    for table in several {
-        let written = match table.name {
-            "meter" => &loaded.meters,
-            "webhook" => &loaded.webhooks,
-            _ => continue,
-        };
-        for (number, values) in (1..).zip(written) {
-            for key in &table.keys {
-                if let Some(value) = values.get(key.name) {
-                    let name = format!("{} {number} {}", table.name, key.name);
-                    rows.push(ShownKey::new(name, key, Some(value)));
-                }
-            }
-        }
-    }
+    let once = tables.filter(|table| !table.is_many);
+    let once = once.flat_map(|table| &table.keys);
+    let mut rows: Vec<ShownKey> = once
+        .map(|key| ShownKey::new(key.name.to_owned(), key, loaded.values.get(key.name)))
+        .collect();
+    rows.extend(rows_of_many("meter", &loaded.meters));
+    rows.extend(rows_of_many("tariff", &loaded.tariffs));
+    rows.extend(rows_of_many("webhook", &loaded.webhooks));
     rows
+}
+
+/// The keys that are set in each of several tables of a name.
+fn rows_of_many(name: &'static str, tables: &[Filled]) -> impl Iterator<Item = ShownKey> {
+    let keys = catalogue().table(name).map_or(&[][..], |table| &table.keys);
+    (1..).zip(tables).flat_map(move |(number, table)| {
+        keys.iter().filter_map(move |key| {
+            let value = table.get(key.name)?;
+            let shown = format!("{name} {number} {}", key.name);
+            Some(ShownKey::new(shown, key, Some(value)))
+        })
+    })
 }
 
 /// The first four characters at most, and never half of a short one.

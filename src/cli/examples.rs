@@ -68,6 +68,23 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "powerlogger-report",
+        &[
+            (
+                "powerlogger report last-month",
+                "Energy, cost, what is missing",
+            ),
+            (
+                "powerlogger report 2026-10 --html october.html",
+                "The same as a page of A4",
+            ),
+            (
+                "powerlogger report --from 2026-01-15 --to 2026-04-14 --meter 'Flat 1'",
+                "Of one meter, over any days",
+            ),
+        ],
+    ),
+    (
         "powerlogger-losses",
         &[(
             "powerlogger losses --refused",

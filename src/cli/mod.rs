@@ -11,6 +11,7 @@ pub mod import;
 pub mod losses;
 pub mod man;
 pub mod register;
+pub mod report;
 pub mod run;
 pub mod setup;
 pub mod status;
@@ -95,6 +96,8 @@ enum Command {
     Status(status::StatusArgs),
     /// Show the registers (kWh on the meters' faces), or enter a reading.
     Register(register::RegisterArgs),
+    /// Report a period: energy, cost, registers and what is missing; as text, JSON, CSV or a page of A4.
+    Report(report::ReportArgs),
     /// Show every pulse that was rejected or lost, by meter and cause.
     Losses(losses::LossesArgs),
     /// Write the journal's pulses of a period as line protocol or CSV.
@@ -181,6 +184,7 @@ fn perform(
             return status::status(&args, &loaded, out);
         }
         Command::Register(args) => register::register(&args, &of_journal(options)?, out)?,
+        Command::Report(args) => report::report(&args, &simulated::load_known(options)?, out)?,
         Command::Losses(args) => losses::losses(&args, &of_journal(options)?, out)?,
         Command::Export(args) => {
             return export::export(&args, &simulated::load_known(options)?, out);

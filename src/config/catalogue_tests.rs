@@ -5,10 +5,21 @@ use super::*;
 #[test]
 fn names_are_unique() {
     let keys = catalogue().all_keys();
+    // Those of tables of which there may be several bear no name of their table.
+    let many = catalogue().tables.iter().filter(|table| table.is_many);
+    for form in many.clone() {
+        for (n, key) in form.keys.iter().enumerate() {
+            let mut before = form.keys[..n].iter();
+            assert!(before.all(|other| other.name != key.name), "{}", key.name);
+        }
+    }
+    let of_many: Vec<&str> = many
+        .flat_map(|form| form.keys.iter().map(|key| key.name))
+        .collect();
     for (n, (key, _)) in keys.iter().enumerate() {
         let before = &keys[..n];
         assert!(
-            before.iter().all(|(other, _)| other.name != key.name),
+            of_many.contains(&key.name) || before.iter().all(|(other, _)| other.name != key.name),
             "{}",
             key.name
         );
@@ -42,6 +53,7 @@ fn what_a_key_concerns_is_what_its_table_does() {
         ("clock.rtc", ConfigPart::Aside),
         ("web.listen", ConfigPart::Aside),
         ("site.name", ConfigPart::Aside),
+        ("site.currency", ConfigPart::Aside),
         ("meter \"Flat 1.2\" line", ConfigPart::Counting),
         ("config_dir", ConfigPart::Counting),
     ] {
@@ -70,6 +82,8 @@ fn the_unit_is_the_end_of_the_name() {
     assert_eq!(unit("journal.raw_retention_d"), Some("d"));
     assert_eq!(unit("max_power_kw"), Some("kW"));
     assert_eq!(unit("imp_per_kwh"), Some("1/kWh"));
+    assert_eq!(unit("price_per_kwh"), Some("currency/kWh"));
+    assert_eq!(unit("surcharge_per_kwh"), Some("currency/kWh"));
     assert_eq!(unit("journal.max_bytes"), Some("B"));
     assert_eq!(unit("influx.org"), None);
 }

@@ -80,15 +80,7 @@ pub fn describe(settings: &Settings, config_dir: &Path) -> Described {
     );
     put("log.debug", settings.log.debug.to_string());
     put("log.edges", settings.log.edges.to_string());
-    if let Some(zone) = settings.site.time_zone.as_ref() {
-        put(
-            "site.time_zone",
-            zone.iana_name().unwrap_or_default().to_owned(),
-        );
-    }
-    if let Some(name) = &settings.site.name {
-        put("site.name", name.clone());
-    }
+    describe_site(settings, &mut put);
     put("web.listen", settings.web.listen.shown());
     put("web.hosts", settings.web.hosts.join(", "));
     if let Some(mqtt) = &settings.mqtt {
@@ -99,6 +91,22 @@ pub fn describe(settings: &Settings, config_dir: &Path) -> Described {
         describe_meter(meter, &mut put);
     }
     all
+}
+
+fn describe_site(settings: &Settings, put: &mut dyn FnMut(&str, String)) {
+    if let Some(zone) = settings.site.time_zone.as_ref() {
+        put(
+            "site.time_zone",
+            zone.iana_name().unwrap_or_default().to_owned(),
+        );
+    }
+    if let Some(name) = &settings.site.name {
+        put("site.name", name.clone());
+    }
+    put("site.currency", settings.site.currency.as_str().to_owned());
+    for (tariff, shown) in settings.tariffs.described() {
+        put(&tariff, shown);
+    }
 }
 
 fn describe_influx(influx: &InfluxSettings, put: &mut dyn FnMut(&str, String)) {
@@ -227,14 +235,19 @@ fn describe_meter(meter: &MeterSettings, put: &mut dyn FnMut(&str, String)) {
 /// What the keys of MQTT begin with.
 const MQTT: &str = "mqtt.";
 
+/// Whether a setting concerns answers alone.
+fn is_of_answers(key: &str) -> bool {
+    key == "site.currency" || key.starts_with("tariff ")
+}
+
 /// Whether the daemon takes a key up without a restart.
 fn is_taken_up(key: &str) -> bool {
     part_of(key) == ConfigPart::Server || key.starts_with(MQTT)
 }
 
 /// Leaves out what a running daemon takes up without noting it: the journal need not be reopened for it.
-pub(super) fn without_mqtt(mut described: Described) -> Described {
-    described.retain(|key, _| !key.starts_with(MQTT));
+pub(super) fn without_the_unnoted(mut described: Described) -> Described {
+    described.retain(|key, _| !key.starts_with(MQTT) && !is_of_answers(key));
     described
 }
 
@@ -248,7 +261,7 @@ pub fn differences(running: &Described, files: &Described, of_server: bool) -> V
         let tables = ["alarms.", "heartbeat.", "webhook "];
         tables.iter().any(|table| key.starts_with(table))
     };
-    let is_of = |key: &str| is_taken_up(key) == of_server && !is_alarm(key);
+    let is_of = |key: &str| is_taken_up(key) == of_server && !is_alarm(key) && !is_of_answers(key);
     let differs = |key: &&String| is_of(key) && running.get(*key) != files.get(*key);
     let shown = |value: Option<&String>| value.map_or_else(|| "not set".to_owned(), String::clone);
     // Why it is off on one side says enough where it is on at the other.

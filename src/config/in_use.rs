@@ -1,7 +1,9 @@
 //! What the daemon that runs uses, against what the files say. Pure.
 
 use super::Loaded;
-use super::described::{CONFIG_DIR, Described, KEEPS, OFF, describe, differences, without_mqtt};
+use super::described::{
+    CONFIG_DIR, Described, KEEPS, OFF, describe, differences, without_the_unnoted,
+};
 use crate::model::Notice;
 
 /// Within how long the daemon takes up what concerns the server, as people are told.
@@ -24,12 +26,12 @@ impl SettingsInUse {
     /// Compares what the daemon has noted with what is configured; None: it has noted nothing (an older version).
     pub fn new(noted: &Described, loaded: &Loaded) -> Option<SettingsInUse> {
         let dir = noted.get(CONFIG_DIR)?;
-        let mut files = without_mqtt(describe(&loaded.settings, &loaded.config_dir));
+        let mut files = without_the_unnoted(describe(&loaded.settings, &loaded.config_dir));
         let other_dir = files
             .remove(CONFIG_DIR)
             .filter(|own| own != dir)
             .map(|_| dir.clone());
-        let mut noted = without_mqtt(noted.clone());
+        let mut noted = without_the_unnoted(noted.clone());
         noted.remove(CONFIG_DIR);
         let host = noted.get("influx.host").cloned();
         let sends_to = match noted.get(OFF) {

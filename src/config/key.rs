@@ -14,6 +14,8 @@ pub enum Takes {
     Flag,
     /// One of these words.
     OneOf(Vec<&'static str>),
+    /// A decimal number.
+    Decimal,
     /// A number from the first to the second.
     Number(String, String),
     /// A size in bytes, with a unit or without, and the least that is possible.
@@ -110,6 +112,8 @@ impl Key {
             ("_s", "s"),
             ("_d", "d"),
             ("_kw", "kW"),
+            ("price_per_kwh", "currency/kWh"),
+            ("surcharge_per_kwh", "currency/kWh"),
             ("_per_kwh", "1/kWh"),
             ("_bytes", "B"),
         ];
@@ -123,6 +127,7 @@ impl Key {
             Takes::Text => "text".to_owned(),
             Takes::List => "text, or a list of texts".to_owned(),
             Takes::Flag => "true or false".to_owned(),
+            Takes::Decimal => "a decimal number".to_owned(),
             Takes::OneOf(words) => words.join(", "),
             Takes::Number(least, most) => format!("{least} to {most}"),
             Takes::Size(least) => format!("at least {least}"),

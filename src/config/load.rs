@@ -44,6 +44,8 @@ pub struct Loaded {
     pub meters: Vec<Filled>,
     /// The same for each webhook.
     pub webhooks: Vec<Filled>,
+    /// The same for each price.
+    pub tariffs: Vec<Filled>,
     options: LoadOptions,
 }
 
@@ -87,6 +89,15 @@ impl Loaded {
         problems.any(|problem| problem.part == ConfigPart::Counting)
     }
 
+    /// Whether nothing is wrong with the settings themselves: a file of prices that cannot be read leaves them as they are.
+    pub fn says_all_that_is_meant(&self) -> bool {
+        let is_of_prices = |problem: &ConfigProblem| match &problem.origin {
+            Origin::File(path) => self.settings.tariffs.files().any(|file| file == path),
+            _ => false,
+        };
+        self.problems.iter().all(is_of_prices)
+    }
+
     /// That nothing at all is wrong with it.
     ///
     /// # Errors
@@ -127,8 +138,13 @@ impl Loaded {
         let of_webhooks = self.webhooks.iter();
         let of_webhooks = of_webhooks.filter_map(|webhook| webhook.get("credential"));
         let of_webhooks = of_webhooks.map(|value| self.config_dir.join(value.text.trim()));
-        let others = ca_files.into_iter().flatten().chain(of_webhooks);
-        in_dirs.chain(others).collect()
+        let prices = self.settings.tariffs.files().cloned();
+        let named = ca_files
+            .into_iter()
+            .flatten()
+            .chain(of_webhooks)
+            .chain(prices);
+        in_dirs.chain(named).collect()
     }
 
     /// Looks for the token of `influx` again: `setup` may have written a new one. A token of a server that has
@@ -217,6 +233,8 @@ fn finish(
     mut findings: Findings,
 ) -> Loaded {
     let influx = server::find(sections.influx, &values, &mut findings, options, &dir);
+    let mut prices = sections.tariffs;
+    prices.read_files(&dir, &mut findings);
     let mqtt = sections.mqtt.filter(|mqtt| {
         let why = mqtt.not_for_simulated().filter(|_| options.simulated);
         let is_used = why.is_none();
@@ -243,6 +261,7 @@ fn finish(
             influx,
             log: sections.log,
             site: sections.site,
+            tariffs: prices,
             web: sections.web,
             mqtt,
             alarms: sections.alarms,
@@ -256,6 +275,7 @@ fn finish(
             .map_or(Origin::Default, |dir| dir.origin.clone()),
         values,
         meters: many.remove("meter").unwrap_or_default(),
+        tariffs: many.remove("tariff").unwrap_or_default(),
         webhooks: many.remove("webhook").unwrap_or_default(),
         options: options.clone(),
     }

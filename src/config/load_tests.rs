@@ -82,7 +82,8 @@ fn the_samples_are_the_defaults() {
 
 /// Where a value of the first meter or webhook that has one, or of what is there once, came from.
 fn found<'a>(loaded: &'a Loaded, key: &Key) -> &'a Value {
-    let mut several = loaded.meters.iter().chain(&loaded.webhooks);
+    let several = loaded.meters.iter().chain(&loaded.webhooks);
+    let mut several = several.chain(&loaded.tariffs);
     let of_one = several.find_map(|one| one.get(key.name));
     let found = of_one.or_else(|| loaded.values.get(key.name));
     found.unwrap_or_else(|| panic!("{} has no value", key.name))

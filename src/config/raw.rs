@@ -55,6 +55,13 @@ pub(super) fn parse(text: &str) -> Raw {
         }
     }
     problems.sort_by(|a, b| a.origin.cmp(&b.origin));
+    for problem in &problems {
+        if let Origin::Toml(line) = problem.origin {
+            if let Some(table) = syntax::known_table_of_line(text, line) {
+                root.flaw(table);
+            }
+        }
+    }
     Raw { root, problems }
 }
 
@@ -217,6 +224,7 @@ fn plain(value: &DeValue<'_>) -> Option<String> {
         DeValue::Integer(number) => Some(number.to_string()),
         DeValue::Float(number) => Some(number.as_str().to_owned()),
         DeValue::Boolean(flag) => Some(flag.to_string()),
+        DeValue::Datetime(date) => Some(date.to_string()),
         _ => None,
     }
 }

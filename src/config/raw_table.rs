@@ -13,6 +13,8 @@ pub(super) struct RawTable {
     pub values: BTreeMap<&'static str, Value>,
     /// The tables in it, by name. There may be several of one name where their [`Form`] says so.
     pub tables: BTreeMap<&'static str, Vec<RawTable>>,
+    /// Something in it, or in another table of its name, could not be read.
+    pub is_flawed: bool,
 }
 
 impl RawTable {
@@ -26,6 +28,13 @@ impl RawTable {
         self.values.retain(|_, value| value.origin != *origin);
         for table in self.tables.values_mut().flatten() {
             table.forget(origin);
+        }
+    }
+
+    /// Notes that something in the tables of a name could not be read.
+    pub(super) fn flaw(&mut self, name: &str) {
+        for table in self.tables.get_mut(name).into_iter().flatten() {
+            table.is_flawed = true;
         }
     }
 

@@ -12,6 +12,7 @@ use super::problem::{ConfigPart, ConfigProblem, Findings, Origin, Value};
 use super::raw_table::RawTable;
 use super::seconds;
 use super::size::parse_bytes;
+use crate::energy::decimal::Decimal;
 
 /// What all sections share.
 #[derive(Debug, Default)]
@@ -172,8 +173,18 @@ impl<'a> Section<'a> {
     /// Adds a problem; once, however many tables have it.
     pub(super) fn problem(&mut self, origin: &Origin, message: impl Into<String>) {
         self.is_wrong = true;
+        self.problem_of(self.done.form.part, origin, message);
+    }
+
+    /// Adds a problem of tables in this one; once, however many of them have it.
+    pub(super) fn problem_of(
+        &mut self,
+        part: ConfigPart,
+        origin: &Origin,
+        message: impl Into<String>,
+    ) {
         let problem = ConfigProblem::new(origin.clone(), message);
-        self.shared.findings.add(problem.of(self.done.form.part));
+        self.shared.findings.add(problem.of(part));
     }
 
     /// Adds a problem with a value.
@@ -189,6 +200,11 @@ impl<'a> Section<'a> {
     /// Whether a problem has been added here.
     pub(super) fn is_wrong(&self) -> bool {
         self.is_wrong
+    }
+
+    /// Whether something that is written in it, or in another table of its name, could not be read.
+    pub(super) fn is_flawed(&self) -> bool {
+        self.written.is_flawed
     }
 
     /// A text.
@@ -274,6 +290,13 @@ impl<'a> Section<'a> {
         let takes = Takes::Number(range.start().to_string(), range.end().to_string());
         let given = self.take(key.takes(takes, String::new()));
         self.within(given.as_ref(), &range)
+    }
+
+    /// A decimal number that may be missing: 0.1 is 0.1, whether it is written as a number or as a text.
+    pub(super) fn decimal_if_set(&mut self, key: Key) -> Option<Decimal> {
+        let given = self.take(key.takes(Takes::Decimal, String::new()))?;
+        let wrong = |wrong: &String| self.complain(&given, wrong);
+        given.text.parse().inspect_err(wrong).ok()
     }
 
     /// A size in bytes. Both `default` and `least` are sizes as people write them.

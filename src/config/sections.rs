@@ -8,12 +8,14 @@ use super::mqtt::MqttSettings;
 use super::problem::ConfigPart;
 use super::section::Section;
 use super::site::SiteSettings;
+use super::tariffs::TariffSettings;
 use super::web::WebSettings;
 use super::{
     ClockSettings, DeliverSettings, InfluxSettings, JournalSettings, LogSettings, MeterSettings,
 };
 use super::{
-    alarms, clock, deliver, heartbeat, influx, journal, log, meters, mqtt, site, web, webhook,
+    alarms, clock, deliver, heartbeat, influx, journal, log, meters, mqtt, site, tariffs, web,
+    webhook,
 };
 
 /// What all tables say, before it is known whether there is a server.
@@ -30,6 +32,7 @@ pub(super) struct Sections {
     pub mqtt: Option<MqttSettings>,
     pub alarms: AlarmSettings,
     pub meters: Vec<MeterSettings>,
+    pub tariffs: TariffSettings,
 }
 
 /// Reads all tables. `dir`: where the files are.
@@ -48,6 +51,7 @@ pub(super) fn read(root: &mut Section<'_>, dir: &Path) -> Sections {
         mqtt: root.table("mqtt", ConfigPart::Aside, |s| mqtt::read(s, dir)),
         alarms: read_alarms(root, dir),
         meters: meters::read(root),
+        tariffs: tariffs::read(root),
     }
 }
 

@@ -9,6 +9,7 @@ use super::meter_settings::MeterSettings;
 use super::mqtt::MqttSettings;
 use super::server::Influx;
 use super::site::SiteSettings;
+use super::tariffs::TariffSettings;
 use super::web::WebSettings;
 
 /// Everything the program can be told, validated.
@@ -30,6 +31,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// The place that the meters are at.
     pub site: SiteSettings,
+    /// What energy costs.
+    pub tariffs: TariffSettings,
     /// Where the page answers, and to whom.
     pub web: WebSettings,
     /// What is published by MQTT, and where; None: nothing.

@@ -30,11 +30,20 @@ pub(super) fn explain(line: &str, said: &str) -> String {
     said.to_owned()
 }
 
+/// The table that a line of the file stands in, or is the header of; as it is written.
+fn table_of_line(text: &str, line: usize) -> Option<&str> {
+    let above = text.lines().take(line).collect::<Vec<_>>();
+    above.iter().rev().find_map(|line| header(line))
+}
+
+/// The table that a line of the file stands in, by its name or what that is near to.
+pub(super) fn known_table_of_line(text: &str, line: usize) -> Option<&'static str> {
+    near_table(table_of_line(text, line)?)
+}
+
 /// What a line of the file concerns, by the table that it stands in.
 pub(super) fn part_of_line(text: &str, line: usize) -> ConfigPart {
-    let above = text.lines().take(line).collect::<Vec<_>>();
-    let header = above.iter().rev().find_map(|line| header(line));
-    match header {
+    match table_of_line(text, line) {
         Some(table) => part_of_table(table),
         None => ConfigPart::Counting,
     }
@@ -42,14 +51,15 @@ pub(super) fn part_of_line(text: &str, line: usize) -> ConfigPart {
 
 /// What a table concerns, by its name or what that is near to.
 pub(super) fn part_of_table(table: &str) -> ConfigPart {
+    near_table(table).map_or(ConfigPart::Aside, part_of)
+}
+
+/// The table with this name, or one that is near to it.
+fn near_table(table: &str) -> Option<&'static str> {
     let known = catalogue().table_names();
-    let near = known
-        .map(|known| (strsim::damerau_levenshtein(known, table), known))
-        .min();
-    match near {
-        Some((slips, near)) if slips <= 2 => part_of(near),
-        _ => ConfigPart::Aside,
-    }
+    let near = known.map(|known| (strsim::damerau_levenshtein(known, table), known));
+    let (slips, near) = near.min()?;
+    (slips <= 2).then_some(near)
 }
 
 /// What a key concerns that stands in no table.

@@ -234,6 +234,9 @@ impl DaemonSettings {
             Ok(loaded) => {
                 // They need no other stages.
                 self.settings.alarms = loaded.settings.alarms.clone();
+                // Nothing but answers depends on them.
+                self.settings.tariffs = loaded.settings.tariffs.clone();
+                self.settings.site.currency = loaded.settings.site.currency.clone();
                 self.told = self.to_tell(&loaded);
                 self.alarms.feed.use_settings(&loaded.settings.alarms);
                 let Certificates { server, broker } = certificates;
@@ -350,6 +353,7 @@ impl DaemonSettings {
             dir: settings.journal.dir.clone(),
             meters: settings.meters.clone(),
             site: settings.site.clone(),
+            tariffs: settings.tariffs.clone(),
             described: self.described(),
         });
     }

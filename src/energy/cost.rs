@@ -101,10 +101,7 @@ impl Cost {
     ) {
         let found = tariff.rated_at(calendar, quarter.start_s);
         let priced = found.and_then(|(list, number)| {
-            let price = match list.rated(number).price {
-                UnitPrice::Fixed(price) => price,
-                UnitPrice::DynamicPlus(more) => dynamic.at(quarter.start_s)? + more,
-            };
+            let price = list.rated(number).price.at(quarter.start_s, dynamic)?;
             Some(((list.valid_from, number), price))
         });
         let position = Position {

@@ -63,7 +63,10 @@ fn an_exchanged_meter_stays_one_position() {
 fn dynamic_prices_by_the_quarter() {
     let base = Rated {
         name: "spot".to_owned(),
-        price: UnitPrice::DynamicPlus(decimal("0.15")),
+        price: UnitPrice::Dynamic {
+            factor: Decimal::whole(1),
+            surcharge: decimal("0.15"),
+        },
     };
     let tariff = Tariff::new(
         Direction::Import,

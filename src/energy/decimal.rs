@@ -38,6 +38,18 @@ impl Decimal {
         number.to_string().parse().ok()
     }
 
+    /// The number rounded to nine digits behind the point: what a program has computed with binary fractions. None: it is no number,
+    /// or has more than nine digits before the point.
+    pub fn from_f64_rounded(number: f64) -> Option<Decimal> {
+        format!("{number:.PLACES_READ$}").parse().ok()
+    }
+
+    /// The product, to the last place, half away from zero. None: it is too large (10¹³ and more).
+    pub fn times(self, other: Decimal) -> Option<Decimal> {
+        let product = self.0.checked_mul(other.0)?;
+        Some(Decimal(divided(product, ONE)))
+    }
+
     /// `numerator / denominator`, to the last place, half away from zero. None: the denominator is zero, or one of them is too
     /// large (10²⁶).
     pub fn ratio(numerator: i128, denominator: i128) -> Option<Decimal> {
@@ -217,6 +229,32 @@ mod tests {
         for number in [f64::NAN, f64::INFINITY, 1e-10, 1e9, 0.1 + 0.2] {
             assert_eq!(Decimal::from_f64(number), None, "{number}");
         }
+    }
+
+    #[test]
+    fn what_was_computed_in_binary_is_rounded_and_products_are_exact() {
+        for (number, text) in [
+            (0.1 + 0.2, "0.3"),
+            (-0.123_456_789_4, "-0.123456789"),
+            (1e-10, "0"),
+            (15_000.0, "15000"),
+        ] {
+            let rounded = Decimal::from_f64_rounded(number).unwrap();
+            assert_eq!(rounded.to_string(), text);
+        }
+        for number in [f64::NAN, f64::INFINITY, 1e9] {
+            assert_eq!(Decimal::from_f64_rounded(number), None, "{number}");
+        }
+        let product = |a, b| {
+            decimal(a)
+                .times(decimal(b))
+                .map(|product| product.to_string())
+        };
+        // 87.5 EUR/MWh and 19 % in EUR/kWh.
+        assert_eq!(product("87.5", "0.00119").unwrap(), "0.104125");
+        assert_eq!(product("-12.34", "1.19").unwrap(), "-14.6846");
+        assert_eq!(product("0.000000001", "0.0001").unwrap(), "0");
+        assert_eq!(product("999999999", "999999999"), None);
     }
 
     #[test]

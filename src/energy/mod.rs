@@ -9,11 +9,13 @@
 //! | [`factors`] | How many pulses were one kWh, over time. |
 //! | [`power`] | How much flows now, and how sure that is. |
 //! | [`tariff`] | What a price list says about one quarter hour. |
+//! | [`coverage`] | Whether each quarter hour of a price list has one price. |
 //! | [`cost`] | What energy costs. |
 //! | [`decimal`] | Decimal arithmetic for prices and money. |
 //! | [`register`] | What stands on a meter's face, and how a reading compares with the count. |
 
 pub mod cost;
+pub mod coverage;
 pub mod days;
 pub mod decimal;
 pub mod derived;

@@ -6,14 +6,27 @@ use crate::model::{Exchange, FaceDigits, PulseWorth, Quantity, Reading, WallNs};
 /// The register, if `pulses` of the meter are in the journal: that of the last reading that was adopted, and what the pulses
 /// since are worth, in the unit of that reading; it goes round where the face does. None: none was adopted.
 pub fn shown(readings: &[Reading], pulses: i64) -> Option<f64> {
-    let base = base(readings)?;
+    base(readings).map(|base| on_face(base, pulses))
+}
+
+/// What a face shows that is counted from `base`.
+fn on_face(base: &Reading, pulses: i64) -> f64 {
     let through = through(base, pulses);
-    Some(base.digits.map_or(through, |face| face.wrapped(through)))
+    base.digits.map_or(through, |face| face.wrapped(through))
 }
 
 /// The same where a face never goes round.
 fn through(base: &Reading, pulses: i64) -> f64 {
     base.shown + base.worth.amount(pulses - base.pulses)
+}
+
+/// The register at `at_ns`, when `pulses` of the meter were in the journal: from the last reading that was adopted by then, else
+/// counted back from the first one after. None: none was.
+pub fn shown_at(readings: &[Reading], at_ns: WallNs, pulses: i64) -> Option<f64> {
+    let adopted = || readings.iter().filter(|reading| reading.adopted);
+    let before = adopted().rev().find(|reading| reading.at_ns <= at_ns);
+    let base = before.or_else(|| adopted().next())?;
+    Some(on_face(base, pulses))
 }
 
 /// The reading from which the register is counted.

@@ -2,7 +2,7 @@
 
 use super::register::{
     MeterFace, NewReading, ReadingRefused, drift, exchanged, has_outdated_digits, outdated_worth,
-    parse_shown, shown,
+    parse_shown, shown, shown_at,
 };
 use crate::model::{PulseWorth, Quantity, Reading, WallNs};
 
@@ -29,6 +29,20 @@ fn the_register_is_the_last_adopted_reading_and_what_was_counted_since() {
     assert_eq!(shown(&all, 2_500), Some(60.5));
     assert_eq!(shown(&all[..1], 100), Some(50.0));
     assert_eq!(shown(&all[2..], 100), None, "a note is no register");
+}
+
+#[test]
+fn the_register_of_a_moment_is_counted_from_the_reading_before_it_or_back_from_the_first() {
+    let all = [
+        reading(1_000, 50.0, true),
+        reading(2_000, 60.0, true),
+        reading(3_000, 99.0, false),
+    ];
+    let at = |at: i64, pulses| shown_at(&all, WallNs(at), pulses);
+    assert_eq!(at(500, 400), Some(49.4), "before the first");
+    assert_eq!(at(1_500, 1_600), Some(50.6));
+    assert_eq!(at(9_000, 4_000), Some(62.0), "a note changes nothing");
+    assert_eq!(shown_at(&all[2..], WallNs(9_000), 4_000), None);
 }
 
 #[test]

@@ -41,8 +41,33 @@ impl Direction {
 pub enum UnitPrice {
     /// The same at any time.
     Fixed(Decimal),
-    /// That of the quarter hour ([`DynamicPrices`]), and this.
-    DynamicPlus(Decimal),
+    /// That of the quarter hour ([`DynamicPrices`]) times the factor, and the surcharge.
+    Dynamic {
+        /// Such as 0.00119: EUR/MWh without 19 % of tax.
+        factor: Decimal,
+        /// What is added to each unit.
+        surcharge: Decimal,
+    },
+}
+
+impl UnitPrice {
+    /// The price in the quarter hour that begins at `start_s`; None: it is not known.
+    pub(super) fn at(self, start_s: i64, dynamic: &DynamicPrices) -> Option<Decimal> {
+        match self {
+            UnitPrice::Fixed(price) => Some(price),
+            UnitPrice::Dynamic { factor, surcharge } => {
+                Some(dynamic.at(start_s)?.times(factor)? + surcharge)
+            }
+        }
+    }
+
+    /// The numbers that it is made of.
+    fn parts(self) -> [Decimal; 2] {
+        match self {
+            UnitPrice::Fixed(price) => [price, Decimal::ZERO],
+            UnitPrice::Dynamic { factor, surcharge } => [factor, surcharge],
+        }
+    }
 }
 
 /// A price with the name under which it is on the bill.
@@ -71,8 +96,13 @@ impl PriceWindow {
     /// Whether the quarter hour that begins then is in it.
     fn holds(&self, date: Date, minute: u16) -> bool {
         let weekday = date.weekday().to_monday_zero_offset();
-        let is_weekday = usize::try_from(weekday).is_ok_and(|weekday| self.weekdays[weekday]);
         let day = (date.month(), date.day());
+        usize::try_from(weekday).is_ok_and(|weekday| self.holds_on(day, weekday, minute))
+    }
+
+    /// Whether it holds on a day (month, day), a weekday (0: Monday) and a minute of the day.
+    pub(super) fn holds_on(&self, day: (i8, i8), weekday: usize, minute: u16) -> bool {
+        let is_weekday = self.weekdays[weekday];
         let is_season = self.season.is_none_or(|(first, last)| {
             if first <= last {
                 first <= day && day <= last
@@ -176,9 +206,7 @@ impl PriceList {
                 return Err(TariffError::NoSuchDay(from));
             }
         }
-        let all = (0..=self.windows.len()).map(|number| match self.rated(number).price {
-            UnitPrice::Fixed(price) | UnitPrice::DynamicPlus(price) => price,
-        });
+        let all = (0..=self.windows.len()).flat_map(|number| self.rated(number).price.parts());
         let standing = self.standing.map(|standing| standing.amount);
         let most = Decimal::whole(PRICE_MAX);
         let is_price = |price: Decimal| -most < price && price < most;
@@ -244,10 +272,22 @@ impl Tariff {
         self.direction
     }
 
+    /// The lists, by their first day.
+    pub fn lists(&self) -> &[PriceList] {
+        &self.lists
+    }
+
     /// The list that holds on a local day, if any does.
     pub fn list_on(&self, date: Date) -> Option<&PriceList> {
         let after = self.lists.partition_point(|list| list.valid_from <= date);
         self.lists.get(after.checked_sub(1)?)
+    }
+
+    /// Whether all quarter hours of a local day have one price: what the day has counted is enough to know its cost.
+    pub fn is_flat_on(&self, date: Date) -> bool {
+        self.list_on(date).is_none_or(|list| {
+            list.windows.is_empty() && matches!(list.base.price, UnitPrice::Fixed(_))
+        })
     }
 
     /// The list, and the number of the price in it, of the quarter hour that begins at `start_s`.
@@ -262,7 +302,11 @@ impl Tariff {
             .windows
             .iter()
             .position(|(window, _)| window.holds(date, minute));
-        Some((list, window.map_or(0, |window| window + 1)))
+        let found = window.map_or(0, |window| window + 1);
+        // One price of several windows is one position of the bill.
+        let rated = list.rated(found);
+        let first = (0..found).find(|number| list.rated(*number) == rated);
+        Some((list, first.unwrap_or(found)))
     }
 }
 
@@ -284,5 +328,12 @@ impl DynamicPrices {
             .0
             .binary_search_by_key(&start_s, |(start_s, _)| *start_s);
         at.ok().map(|at| self.0[at].1)
+    }
+
+    /// The quarter hours with `from_s <= start < to_s` of which the price is known, in order.
+    pub fn within(&self, from_s: i64, to_s: i64) -> &[(i64, Decimal)] {
+        let begin = self.0.partition_point(|(start_s, _)| *start_s < from_s);
+        let end = self.0.partition_point(|(start_s, _)| *start_s < to_s);
+        &self.0[begin..end.max(begin)]
     }
 }

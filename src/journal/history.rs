@@ -233,17 +233,29 @@ impl Reader {
         found: &mut BTreeMap<MeterRow, CountedParts>,
         starts_s: &[i64],
     ) -> Result<(), JournalError> {
+        self.each_uncounted(&mut |row, at_s| {
+            let one = WindowCount {
+                pulses: 1,
+                gaps: None,
+            };
+            add(found, starts_s, (row, at_s), one);
+        })
+    }
+
+    /// Tells the pulses that no window has yet: the row of the meter, and the second.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn each_uncounted(
+        &mut self,
+        tell: &mut dyn FnMut(MeterRow, i64),
+    ) -> Result<(), JournalError> {
         let Some(bounds) = self.bounds()? else {
             return Ok(());
         };
         for ids in self.rolled()?.gaps(bounds) {
             self.each_pulse(ids, &mut |pulse| {
-                let at_s = pulse.wall_ns.s();
-                let one = WindowCount {
-                    pulses: 1,
-                    gaps: None,
-                };
-                add(found, starts_s, (pulse.meter, at_s), one);
+                tell(pulse.meter, pulse.wall_ns.s());
                 Ok::<(), JournalError>(())
             })?;
         }

@@ -1,11 +1,17 @@
 //! The local day, as it was last read from the journal.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 
+use super::in_use::InUse;
 use super::worth_sums::WorthSums;
+use crate::answers::costs::Costs;
+use crate::answers::factors::Factors;
+use crate::answers::money::{Bill, Money};
 use crate::energy::factors::FactorHistory;
+use crate::energy::periods::Calendar;
 use crate::journal::CountedParts;
 use crate::model::{PulseWorth, QUARTER_S, WallNs};
 
@@ -21,6 +27,7 @@ pub(super) struct DayRead {
     pub(super) unwatched_s: i64,
     pub(super) read_ns: WallNs,
     pub(super) meters: BTreeMap<String, MeterRead>,
+    pub(super) priced: PricedDay,
 }
 
 /// What a meter had counted in a span when the journal was read.
@@ -62,6 +69,11 @@ impl MeterRead {
         }
     }
 
+    /// How many pulses have come since, when `pulses` are in the journal.
+    pub(super) fn since(&self, pulses: i64) -> i64 {
+        (pulses - self.total).max(0)
+    }
+
     /// All `pulses` of the journal at `now_s`, where all of its time was read: also those whose time is not known yet.
     pub(super) fn all_now(
         &self,
@@ -92,5 +104,36 @@ impl MeterRead {
             sums.add(since, self.factors.at(quarter_s).or(present));
         }
         sums
+    }
+}
+
+/// What the day has cost by then.
+#[derive(Debug, Clone)]
+pub(super) struct PricedDay {
+    /// The settings by which it was priced.
+    pub(super) in_use: Arc<InUse>,
+    /// What pulses of that day are worth.
+    pub(super) factors: Factors,
+    /// With the standing charge of the day.
+    pub(super) costs: Costs,
+}
+
+impl PricedDay {
+    /// What the day has cost by now: `since` tells the pulses of a meter since it was read, which are priced by the present quarter
+    /// hour. None: nothing has a price.
+    pub(super) fn money(
+        &self,
+        calendar: &Calendar,
+        now_s: i64,
+        since: &dyn Fn(&str) -> i64,
+    ) -> Option<Money> {
+        let meters = self.in_use.priced_meters();
+        let pricer = self.in_use.pricer((&meters, &self.factors), calendar);
+        let mut costs = self.costs.clone();
+        let quarter_s = now_s - now_s.rem_euclid(QUARTER_S);
+        for (meter, _) in &meters {
+            pricer.add(&mut costs, meter, (quarter_s, since(meter)));
+        }
+        Bill::of(&costs, &pricer).map(|bill| bill.money)
     }
 }

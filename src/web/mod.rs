@@ -17,6 +17,7 @@ mod deadline;
 mod doors;
 mod guard;
 mod health;
+mod in_use;
 mod listen;
 mod metrics;
 mod networks;

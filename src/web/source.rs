@@ -1,7 +1,7 @@
 //! What the answers are made from: what the daemon tells of itself, and the journal, read on at most two threads.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::hash::Hasher;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,13 +11,14 @@ use tokio::time::timeout;
 
 use super::amounts::{AmountsRead, MeterAmounts};
 use super::day_read::DayRead;
+pub use super::in_use::InUse;
 use super::problem::{BUSY, INTERNAL, JOURNAL, Problem};
 use super::served::Served;
+use crate::answers::costs::Costs;
+use crate::answers::month_memory::MonthMemory;
 use crate::answers::present::Present;
-use crate::answers::socket;
+use crate::answers::socket::{self, Fnv};
 use crate::clock::{Clock, SystemClock};
-use crate::config::described::Described;
-use crate::config::{MeterSettings, SiteSettings};
 use crate::energy::periods::Calendar;
 use crate::journal::{JournalError, Reader, Refusal};
 use crate::live::{Board, Snapshot, Subscription};
@@ -30,19 +31,6 @@ const QUERIES_MAX: usize = 2;
 /// How long a question waits for its turn, and then for its answer: the client has given up by then.
 const TURN_MAX: Duration = Duration::from_secs(2);
 const ANSWER_MAX: Duration = Duration::from_secs(20);
-
-/// What the daemon tells of the settings it uses.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct InUse {
-    /// The journal's directory.
-    pub dir: PathBuf,
-    /// Its meters.
-    pub meters: Vec<MeterSettings>,
-    /// The place they are at.
-    pub site: SiteSettings,
-    /// All settings as words.
-    pub described: Described,
-}
 
 /// How its loops move, as the main thread saw it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,6 +51,8 @@ pub struct Source {
     clock: Arc<dyn Clock>,
     told: Arc<Mutex<Told>>,
     queries: Arc<Semaphore>,
+    /// What months have cost.
+    months: Arc<MonthMemory<Costs>>,
     changes: Arc<Changes>,
     /// Whether the journal's directory may be used: not while the journal is closed.
     directory: Arc<watch::Sender<bool>>,
@@ -137,6 +127,7 @@ impl Source {
             clock,
             told: Arc::new(Mutex::new(told)),
             queries: Arc::new(Semaphore::new(QUERIES_MAX)),
+            months: Arc::default(),
         }
     }
 
@@ -144,6 +135,9 @@ impl Source {
     pub fn use_settings(&self, in_use: InUse) {
         let tag = socket::tag(&in_use.described);
         self.with(|told| {
+            if told.in_use.tariffs != in_use.tariffs || told.in_use.site != in_use.site {
+                told.day = None;
+            }
             told.in_use = Arc::new(in_use);
             told.tag = tag;
         });
@@ -173,6 +167,13 @@ impl Source {
     /// The name of the settings: a client that asks about others is refused.
     pub(super) fn tag(&self) -> String {
         self.with(|told| told.tag.clone())
+    }
+
+    /// What months have cost, with a name for the settings.
+    pub(super) fn months(&self) -> (Arc<MonthMemory<Costs>>, u64) {
+        let mut hasher = Fnv::default();
+        hasher.write(self.tag().as_bytes());
+        (Arc::clone(&self.months), hasher.finish())
     }
 
     /// Counts up whenever anything changes on the board, as long as any of these is there.

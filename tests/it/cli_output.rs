@@ -206,6 +206,14 @@ fn what_is_shown_of_a_journal() {
         "register Cellar",
     ]);
     compare("register.txt", &register);
+    let report = home.all(&[
+        "report 2024-06-21",
+        "report 2024-06 --csv",
+        "report 2024-06-21 --meter generate",
+        "report 2024-07",
+        "report 2024-06-21 --meter Cellar",
+    ]);
+    compare("report.txt", &report);
 }
 
 #[test]
@@ -260,6 +268,10 @@ fn what_is_said_where_nothing_can_be_done() {
         "export --format xml",
         "export --since tomorrowish",
         "register set Flat 1e5",
+        "report",
+        "report next-month",
+        "report --from 2026-02-30 --to 2026-03-01",
+        "report --from 2026-03-01",
     ]);
     compare("refusals.txt", &shown);
 }

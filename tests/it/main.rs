@@ -28,6 +28,7 @@ mod influx_management_contract;
 mod install;
 mod integrations;
 mod main_job;
+mod money;
 mod mqtt;
 mod packages;
 mod page;

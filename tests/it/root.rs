@@ -33,6 +33,8 @@ const COMMANDS: &[&[&str]] = &[
     ],
     &["status"],
     &["losses"],
+    &["report"],
+    &["report", "--html", "%/home/report.html", "--force"],
     &["register"],
     &["register", "set", "Import", "12.5"],
     &["export"],

@@ -1,5 +1,6 @@
 //! What a person wants to know first, as a table: power now, energy of today, yesterday and this month, registers.
 
+use crate::answers::money::Money;
 use crate::answers::now::NowAnswer;
 use crate::answers::overview::{
     EnergyAnswer, HouseEnergy, HouseOverview, MeterEnergy, MeterOverview, Overview,
@@ -41,7 +42,7 @@ fn of_journal(loaded: &Loaded, status: &Status) -> Result<Overview, JournalError
         false => status.at_ns,
     };
     let calendar = Calendar::new(settings.site.zone());
-    Overview::of_journal(&mut reader, &settings.meters, &calendar, at_ns)
+    Overview::of_journal(&mut reader, settings, &calendar, at_ns)
 }
 
 /// The last moment that a journal tells of.
@@ -135,7 +136,12 @@ pub(super) fn table(overview: &Overview, status: &Status, glyphs: Glyphs) -> Vec
         .house
         .iter()
         .flat_map(|house| house_rows(house, glyphs))
+        .chain(money_rows(overview, glyphs))
         .for_each(|cells| row(&cells));
+    let mut amounts = overview.money.each().into_iter().flatten();
+    if amounts.any(|money| !money.complete) {
+        table.text("* of a part of the energy: the rest has no price (`powerlogger config check`)");
+    }
     table.lines()
 }
 
@@ -162,6 +168,60 @@ fn house_rows(house: &HouseOverview, glyphs: Glyphs) -> [[String; 6]; 4] {
         }),
         row("autarky", none(), |energy| energy.autarky.map(percent)),
     ]
+}
+
+/// What it costs: by what is priced where that is more than one thing, then all of it.
+fn money_rows(overview: &Overview, glyphs: Glyphs) -> Vec<[String; 6]> {
+    type Amount = fn(&Money) -> Option<&String>;
+    let rows: [(&str, Amount); 4] = [
+        ("import, cost", |money| money.import.as_ref()),
+        ("export, cost", |money| money.export.as_ref()),
+        ("standing charge", |money| money.standing.as_ref()),
+        ("cost", |money| money.total.as_ref()),
+    ];
+    let periods = overview.money.each();
+    let known = |amount: Amount| {
+        periods
+            .iter()
+            .any(|money| money.as_ref().and_then(amount).is_some())
+    };
+    let parts = rows[..3]
+        .iter()
+        .filter(|(_, amount)| known(*amount))
+        .count();
+    let shown = rows
+        .into_iter()
+        .enumerate()
+        .filter(|(n, (_, amount))| known(*amount) && (parts > 1 || *n == 3));
+    let none = || glyphs.unknown().to_owned();
+    let rows = shown.map(|(_, (name, amount))| {
+        let cells = periods.map(|money| {
+            let money = money.as_ref();
+            let amount = money.and_then(|money| Some((money, amount(money)?)));
+            amount.map_or_else(none, |(money, amount)| amount_of(money, amount))
+        });
+        let [today, yesterday, month] = cells;
+        [
+            name.to_owned(),
+            String::new(),
+            today,
+            yesterday,
+            month,
+            String::new(),
+        ]
+    });
+    rows.collect()
+}
+
+/// An amount with its currency, and a mark where some energy has no price.
+fn amount_of(money: &Money, amount: &str) -> String {
+    let places = amount.split_once('.').map_or(0, |(_, part)| part.len());
+    let number = amount.parse().map_or_else(
+        |_| amount.to_owned(),
+        |number: f64| grouped_to(number, places),
+    );
+    let of_a_part = if money.complete { "" } else { " *" };
+    format!("{number} {}{of_a_part}", money.currency)
 }
 
 fn percent(share: f64) -> String {

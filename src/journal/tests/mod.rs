@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod beside;
+mod prices;
 mod quarters;
 mod readings;
 mod unsynced;

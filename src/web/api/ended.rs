@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::civil::Date;
 
 use crate::answers::socket::Fnv;
+use crate::config::TariffSettings;
 use crate::journal::SpanVersion;
 use crate::web::assets::is_known;
 use crate::web::problem::Problem;
@@ -32,7 +33,7 @@ pub(super) enum Caching {
 
 impl Caching {
     /// Of an answer about these spans (begins of their parts and their end, in seconds since 1970) that also says what `today` is, and when counting began. What
-    /// else an answer comes to depend on, such as prices that are told late, must become a part of its name.
+    /// else an answer comes to depend on must become a part of its name, as prices that are told late are.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -48,6 +49,7 @@ impl Caching {
         if !has_ended || spans.is_empty() {
             return Ok(Caching::Growing);
         }
+        let prices = prices(&source.in_use().tariffs, &spans);
         let read = source.ask(move |reader, _| {
             let versions = spans
                 .into_iter()
@@ -60,7 +62,7 @@ impl Caching {
         let accept = headers.get(ACCEPT).map_or(&[][..], HeaderValue::as_bytes);
         let said = format!("{uri} {today:?} {first_s:?} {}", env!("CARGO_PKG_VERSION"));
         let etag = etag(
-            &[said.as_bytes(), accept, source.tag().as_bytes()],
+            &[said.as_bytes(), accept, source.tag().as_bytes(), &prices],
             &versions,
         );
         Ok(match is_known(headers, &etag) {
@@ -94,6 +96,21 @@ fn kept(mut answer: Response, etag: &str) -> Response {
         headers.insert(VARY, HeaderValue::from_static("Accept"));
     }
     answer
+}
+
+/// What dynamic prices of these spans are known, as a number to compare.
+fn prices(tariffs: &TariffSettings, spans: &[(i64, i64)]) -> [u8; 8] {
+    let mut hasher = Fnv::default();
+    for pricing in [&tariffs.import, &tariffs.feed_in].into_iter().flatten() {
+        for (from_s, to_s) in spans {
+            for (start_s, price) in pricing.dynamic.within(*from_s, *to_s) {
+                hasher.write(&start_s.to_le_bytes());
+                hasher.write(price.to_string().as_bytes());
+            }
+        }
+        hasher.write(&[0]);
+    }
+    hasher.finish().to_le_bytes()
 }
 
 /// A name for all that an answer depends on: the question, the settings, what is counted.

@@ -8,8 +8,10 @@ use serde::Serialize;
 
 use super::derived::{Count, Derived, why_of};
 use super::ended::Caching;
+use super::energy_asked::{compared, date, unit};
 use super::head::{Head, rfc3339};
 use super::meter_head::MeterHead;
+use super::money::SpanMoney;
 use super::part_sums::PartSums;
 use super::{Api, Json, csv};
 use crate::answers::counted_span::EDGES_S;
@@ -19,7 +21,7 @@ use crate::energy::derived::Balance;
 use crate::energy::periods::{Calendar, Period, PeriodUnit};
 use crate::journal::Grain;
 use crate::model::WallNs;
-use crate::web::problem::{Problem, WRONG_PARAMETER};
+use crate::web::problem::Problem;
 use crate::web::query::Query;
 use crate::web::source::Source;
 use crate::web::worth_sums::WorthSums;
@@ -50,7 +52,7 @@ struct EnergySpan {
     house_wh: Option<Vec<Option<f64>>>,
     self_wh: Option<Vec<Option<f64>>>,
     derived: Derived,
-    money: Option<()>,
+    money: Option<SpanMoney>,
 }
 
 #[derive(Debug, Serialize)]
@@ -127,63 +129,6 @@ pub(super) async fn energy(
     Ok(kept.dress(Json(energy).into_response()))
 }
 
-/// None: all years.
-fn unit(word: Option<&str>) -> Result<Option<PeriodUnit>, Problem> {
-    match word.unwrap_or("day") {
-        "total" => Ok(None),
-        word => PeriodUnit::from_word(word).map(Some).ok_or_else(|| {
-            let detail = format!("\"{word}\" is none of day, week, month, year, total");
-            Problem::of_parameter(WRONG_PARAMETER, "period", detail)
-        }),
-    }
-}
-
-fn date(query: &Query, unit: Option<PeriodUnit>, today: Date) -> Result<Date, Problem> {
-    let wrong = |detail: String| Problem::of_parameter(WRONG_PARAMETER, "date", detail);
-    let Some(text) = query.get("date") else {
-        return Ok(today);
-    };
-    if unit.is_none() {
-        return Err(wrong("all years have no date".to_owned()));
-    }
-    let is_plain = text.len() == 10
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'-');
-    let date = text
-        .parse::<Date>()
-        .ok()
-        .filter(|date| is_plain && (1970..=9998).contains(&date.year()));
-    date.ok_or_else(|| wrong(format!("\"{text}\" is no date such as 2026-10-25")))
-}
-
-fn compared(
-    query: &Query,
-    calendar: &Calendar,
-    unit: Option<PeriodUnit>,
-    date: Date,
-) -> Result<Option<Period>, Problem> {
-    let Some(word) = query.get("compare") else {
-        return Ok(None);
-    };
-    let wrong = |detail: String| Problem::of_parameter(WRONG_PARAMETER, "compare", detail);
-    let Some(unit) = unit else {
-        return Err(wrong("all years are compared with nothing".to_owned()));
-    };
-    let period = Period::containing(unit, date);
-    match word {
-        "previous" => Ok(Some(calendar.previous(period))),
-        "year" => Ok(period.year_before()),
-        "week" if unit == PeriodUnit::Day => {
-            let before = Period::containing(PeriodUnit::Week, date).previous();
-            let weekday = usize::try_from(date.weekday().to_monday_zero_offset()).unwrap_or(0);
-            Ok(before.split(PeriodUnit::Day).nth(weekday))
-        }
-        "week" => Err(wrong("\"week\" compares days".to_owned())),
-        word => Err(wrong(format!("\"{word}\" is none of previous, week, year"))),
-    }
-}
-
 impl Parts {
     fn of(calendar: &Calendar, period: Period) -> Parts {
         let unit = period.unit();
@@ -254,7 +199,7 @@ async fn counted(
 ) -> Result<EnergySpan, Problem> {
     let starts_s = parts.starts_s.clone();
     let (calendar, present) = (source.calendar(), source.present());
-    let (grain, known) = (parts.grain(), present.worths());
+    let (grain, known, months) = (parts.grain(), present.worths(), source.months());
     let read = source.ask(move |reader, in_use| {
         let from_s = starts_s.first().copied().unwrap_or(now_s);
         let to_s = starts_s.last().copied().unwrap_or(now_s);
@@ -262,9 +207,18 @@ async fn counted(
         let (fine_s, counted) =
             factors.counted_parts(reader, (&starts_s, grain), &calendar, now_s)?;
         let restored = reader.restored_between(from_s, to_s)?;
-        Ok((factors, fine_s, counted, restored))
+        let parts = (&starts_s[..], grain == Grain::Day);
+        let when = (now_s, first_s);
+        let money = SpanMoney::read(
+            reader,
+            (in_use, &months),
+            (&factors, &calendar),
+            parts,
+            when,
+        )?;
+        Ok((factors, fine_s, counted, restored, money))
     });
-    let (factors, fine_s, counted, restored) = read.await?;
+    let (factors, fine_s, counted, restored, money) = read.await?;
     let meters = present.meters.iter().filter_map(|meter| {
         let counted = counted.iter().find(|counted| counted.meter == meter.name)?;
         let restored = restored.get(&meter.name).copied().unwrap_or(0);
@@ -276,7 +230,10 @@ async fn counted(
         Some(EnergyMeter::of(sums, meter, restored))
     });
     let meters: Vec<EnergyMeter> = meters.collect();
-    Ok(EnergySpan::of(parts, meters, &present, (now_s, first_s)))
+    Ok(EnergySpan {
+        money,
+        ..EnergySpan::of(parts, meters, &present, (now_s, first_s))
+    })
 }
 
 impl EnergyMeter {
@@ -319,6 +276,7 @@ impl EnergySpan {
         let sums = [("house Wh", &self.house_wh), ("self Wh", &self.self_wh)];
         let sums = sums.map(|(name, sum)| sum.as_ref().map(|sum| (name, sum)));
         header.extend(sums.iter().flatten().map(|(name, _)| (*name).to_owned()));
+        header.extend(self.money.iter().flat_map(SpanMoney::columns));
         let mut table = csv::CsvTable::new(header);
         for part in 0..self.dates.len() {
             let mut row = vec![csv::local(self.starts_s[part] * 1_000, calendar.zone())];
@@ -332,6 +290,7 @@ impl EnergySpan {
                 row.push(meter.watched_s[part].to_string());
             }
             row.extend(sums.iter().flatten().map(|(_, sum)| csv::number(sum[part])));
+            row.extend(self.money.iter().flat_map(|money| money.cells(part)));
             table.row(row);
         }
         let date = self.date.as_deref().unwrap_or("none");

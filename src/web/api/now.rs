@@ -10,13 +10,14 @@ use super::health::Health;
 use super::meter_head::MeterHead;
 use crate::answers::counted_span::EDGES_S;
 use crate::answers::factors::Factors;
+use crate::answers::money::{Money, span_costs};
 use crate::answers::present::{Present, PresentMeter, rounded};
 use crate::energy::derived::{Balance, LivePower, MeanPower, live_power};
 use crate::energy::periods::{Period, PeriodUnit};
 use crate::journal::Grain;
 use crate::model::{NS_PER_S, Quantity, Role, Spans, WallNs};
 use crate::status::Status;
-use crate::web::day_read::{DayRead, MeterRead};
+use crate::web::day_read::{DayRead, MeterRead, PricedDay};
 use crate::web::source::Source;
 use crate::web::worth_sums::WorthSums;
 
@@ -44,7 +45,7 @@ struct Today {
     to: String,
     complete: bool,
     derived: Derived,
-    money: Option<()>,
+    money: Option<Money>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -88,14 +89,23 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
     let span = calendar.span(Period::containing(PeriodUnit::Day, date));
     let starts_s = [span.start_s, span.end_s];
     let (of_zone, worths) = (calendar.clone(), source.present().worths());
-    let read = source.ask(move |reader, in_use| {
+    let (span_s, in_use) = ((span.start_s, span.end_s), source.in_use());
+    let read = source.ask(move |reader, _| {
         let factors = Factors::read(reader, &in_use.meters, &worths, &of_zone)?;
         let asked = (&starts_s[..], Grain::Day);
         let counted = factors.counted_parts(reader, asked, &of_zone, now_ns.s())?;
         let (since_s, unwatched) = (reader.counting_since_s()?, reader.unwatched()?);
-        Ok((factors, counted, since_s, unwatched))
+        let meters = in_use.priced_meters();
+        let pricer = in_use.pricer((&meters, &factors), &of_zone);
+        let costs = span_costs(&pricer, reader, span_s, (now_ns.s(), since_s))?;
+        let priced = PricedDay {
+            in_use,
+            factors,
+            costs,
+        };
+        Ok((counted, since_s, unwatched, priced))
     });
-    let Ok((factors, (starts_s, counted), since_s, unwatched)) = read.await else {
+    let Ok(((starts_s, counted), since_s, unwatched, priced)) = read.await else {
         return known;
     };
     let stretches = unwatched
@@ -112,11 +122,12 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
         meters: counted
             .iter()
             .map(|counted| {
-                let factors = factors.of(&counted.meter);
+                let factors = priced.factors.of(&counted.meter);
                 let read = MeterRead::of(counted, &starts_s, factors);
                 (counted.meter.clone(), read)
             })
             .collect(),
+        priced,
     });
     source.set_day(Arc::clone(&day));
     Some(day)
@@ -149,6 +160,14 @@ impl Now {
             now_s - day.from_s.max(day.since_s.unwrap_or(now_s))
         });
         let is_whole = |meter: &NowMeter| meter.today.watched_s + EDGES_S >= passed_s;
+        // What has come since the day was read.
+        let since = |name: &str| {
+            let pulses = meters.iter().find(|meter| meter.head.meter == name);
+            let read = day.and_then(|day| day.meters.get(name));
+            pulses
+                .zip(read)
+                .map_or(0, |(now, read)| read.since(now.pulses))
+        };
         Now {
             head: source.head(now_ns, status.simulated),
             site: source.site(),
@@ -159,7 +178,7 @@ impl Now {
                 to: rfc3339(WallNs::of_s(day.map_or(now_s, |day| day.to_s))),
                 complete: day.is_some() && meters.iter().all(is_whole),
                 derived: Derived::of(&balance, super::derived::why_of(&present)),
-                money: None,
+                money: day.and_then(|day| day.priced.money(&source.calendar(), now_s, &since)),
             },
             flow: Flow::of(&present),
             meters,

@@ -146,21 +146,33 @@ function table(shown) {
   const of = all.length > 1 ? main(span) : null;
   const other = compared ? main(compared) : null;
   const otherNames = compared ? partNames(compared, shown.zone) : [];
+  const amounts = amountsOf(span);
   const cell = (/** @type {number | null | undefined} */ wh) => el("td", null, wh === null || wh === undefined ? "–" : plain(wh / 1000, 2, l));
   const head = el("tr", null,
     el("th", { scope: "col" }, t("part")),
     all.map((one) => el("th", { scope: "col" }, `${roleName(one)}, ${unit}`)),
     of && el("th", { scope: "col" }, `${t(of.role)}, ${unit}`),
+    amounts.map((one) => el("th", { scope: "col" }, `${t(one.role)}, ${span.money?.currency}`)),
     other && [el("th", { scope: "col" }, compared?.part === "hour" ? periodName(compared, shown.zone) : t("against")), el("th", { scope: "col" }, unit)]);
   const rows = names.map((part, n) => el("tr", null,
     el("th", { scope: "row" }, part),
     all.map((one) => cell(one.wh[n])),
     of && cell(of.wh[n]),
+    amounts.map((one) => el("td", null, plain(Number(one.parts[n]), 2, l))),
     other && [el("td", null, otherNames[n] ?? ""), cell(other.wh[n])]));
   const sum = (/** @type {(number | null)[]} */ wh) => wh.reduce((/** @type {number} */ a, b) => a + (b ?? 0), 0);
   const foot = el("tr", null,
-    el("th", { scope: "row" }, t("sum")), all.map((one) => cell(sum(one.wh))), of && cell(sum(of.wh)), other && [el("td"), cell(sum(other.wh))]);
+    el("th", { scope: "row" }, t("sum")), all.map((one) => cell(sum(one.wh))), of && cell(sum(of.wh)),
+    amounts.map((one) => el("td", null, plain(Number(one.sum), 2, l))), other && [el("td"), cell(sum(other.wh))]);
   return el("table", null, el("caption", null, shown.title), el("thead", null, head), el("tbody", null, rows), el("tfoot", null, foot));
+}
+
+/** What the energy of each part costs, and of all as it is on a bill. @param {EnergySpan} span */
+function amountsOf(span) {
+  if (!span.money) return [];
+  const { parts, import: bought, export: sold } = span.money;
+  return [{ role: "import", parts: parts.import, sum: bought }, { role: "export", parts: parts.export, sum: sold }]
+    .flatMap(({ role, parts: each, sum }) => (each ? [{ role, parts: each, sum }] : []));
 }
 
 /**

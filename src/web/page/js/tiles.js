@@ -89,6 +89,18 @@ export function tiles(first) {
   return { element, draw, house, each };
 }
 
+/** What its energy of today costs, or earns: where the meter is the only one of its role. @param {NowMeter} meter @param {import("./types").Now} now */
+function costOf(meter, now) {
+  const { money: costs } = now.today;
+  const isAlone = now.meters.filter((other) => other.role === meter.role).length === 1;
+  if (!costs || !isAlone) return "";
+  // What is sold is less than nothing as a cost; on its own tile it is what is earned.
+  const amount = meter.role === "import" ? costs.import : meter.role === "export" && costs.export !== null ? String(-Number(costs.export)) : null;
+  if (amount === null) return "";
+  const part = costs.complete ? "" : ` (${t("in.part")})`;
+  return ` · ${money(amount, costs.currency, locale())}${part}`;
+}
+
 /** @param {NowMeter} meter @param {import("./types").Now} now */
 function todayOf(meter, now) {
   const l = locale();
@@ -98,8 +110,7 @@ function todayOf(meter, now) {
     return t("last.pulse", { time: about + clock(Date.parse(meter.last_pulse), zone(), l) });
   }
   const counted = amount(milliOf(meter.today, meter.unit), meter.unit, l);
-  const sum = meter.role === "import" ? now.today.money?.import : meter.role === "export" ? now.today.money?.export : null;
-  const cost = sum && now.today.money ? ` · ${money(sum, now.today.money.currency, l)}` : "";
   const least = now.today.complete ? counted : `≥\u202f${counted}`;
+  const cost = costOf(meter, now);
   return least + cost;
 }

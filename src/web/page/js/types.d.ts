@@ -26,7 +26,17 @@ export interface Flow {
 export interface Derived {
   house_wh: number | null; self_wh: number | null; autarky: number | null; self_rate: number | null; meters_disagree: boolean; why: string | null;
 }
-export interface Money { currency: string; import: string | null; export: string | null; standing: string | null; total: string | null }
+export interface Money {
+  currency: string; import: string | null; export: string | null; standing: string | null; total: string | null; complete: boolean;
+  unpriced_kwh: string;
+}
+export interface SpanMoney extends Money {
+  parts: { import: string[] | null; export: string[] | null };
+  positions: {
+    kind: "import" | "export" | "standing" | "unpriced"; name: string | null; valid_from: string | null; kwh: string | null; price: string | null;
+    per: "day" | "month" | "year" | null; days: number | null; amount: string | null;
+  }[];
+}
 export interface Now extends Head {
   site: string | null; clock_trusted: boolean; meters: NowMeter[]; flow: Flow; health?: Health;
   today: { date: string; from: string; to: string; complete: boolean; derived: Derived; money: Money | null };
@@ -42,7 +52,7 @@ export interface EnergyMeter extends MeterHead {
 export interface EnergySpan {
   period: "day" | "week" | "month" | "year" | "total"; date: string | null; from: string; to: string; part: "hour" | "day" | "month" | "year";
   starts_s: number[]; dates: string[]; complete: boolean; meters: EnergyMeter[]; house_wh: (number | null)[] | null; self_wh: (number | null)[] | null;
-  derived: Derived; money: Money | null;
+  derived: Derived; money: SpanMoney | null;
   /** Of meters of one unit that are shown by themselves: `wh` are thousandths of it. */
   unit?: Unit;
 }

@@ -57,6 +57,7 @@ export default {
   "disagree": "Die Zähler widersprechen sich: es geht mehr hinaus als herein. Sind Bezug und Einspeisung vertauscht? Verliert der Erzeugungszähler Impulse? Stimmt imp_per_kwh?",
   "part": "Teil", "sum": "Summe", "second.time": "{t} (2.)", "most": "am meisten {part}: {e}",
   "standing": "Grundpreis", "cost": "Kosten",
+  "unpriced": "Für {e} ist kein Preis bekannt: die Beträge sind ohne sie.", "in.part": "zum Teil",
   "part.hint": "Pfeiltasten gehen an den Balken entlang, Enter öffnet einen, Escape geht hinaus.",
 
   "span.1h": "1 h", "span.6h": "6 h", "span.day": "Tag", "span.week": "Woche", "span.month": "Monat", "span.year": "Jahr", "span.10y": "10 J",

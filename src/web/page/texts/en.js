@@ -57,6 +57,7 @@ export default {
   "disagree": "The meters disagree: what leaves is more than what comes. Are import and export swapped? Does the generation meter miss pulses? Is imp_per_kwh right?",
   "part": "Part", "sum": "Sum", "second.time": "{t} (2nd)", "most": "most {part}: {e}",
   "standing": "Standing charge", "cost": "Cost",
+  "unpriced": "Of {e} the price is not known: the amounts are without it.", "in.part": "in part",
   "part.hint": "Arrow keys move along the bars, Enter opens one, Escape goes out.",
 
   "span.1h": "1 h", "span.6h": "6 h", "span.day": "Day", "span.week": "Week", "span.month": "Month", "span.year": "Year", "span.10y": "10 y",

@@ -195,6 +195,7 @@ export function energyView(place, go) {
     if (answer.derived.why && parted(answer)[0].meters.length > 1 && !parted(answer)[0].unit) notes.push(t(`why.${answer.derived.why}`));
     if (answer.derived.meters_disagree) notes.push(t("disagree"));
     if (!answer.complete) notes.push(`▨ ${t("not.watched")}`);
+    if (answer.money && !answer.money.complete) notes.push(t("unpriced", { e: energy(Number(answer.money.unpriced_kwh) * 1000, l) }));
     const restored = answer.meters.reduce((sum, meter) => sum + meter.restored, 0);
     if (restored > 0) notes.push(t("restored", { n: plain(restored, 0, l) }));
     const first = answer.first_date;
@@ -231,6 +232,10 @@ export function energyView(place, go) {
       const sum = isAlone && meter.role === "import" ? costs?.import : isAlone && meter.role === "export" ? costs?.export : null;
       const counted = amount(milliOf(meter.total, meter.unit), meter.unit, l, 2);
       rows.push([meter.role, name, answer.complete ? counted : `≥\u202f${counted}`, cost(sum)]);
+    }
+    for (const role of /** @type {("import" | "export")[]} */ (["import", "export"])) {
+      const several = answer.meters.filter((meter) => meter.role === role).length > 1;
+      if (several && costs?.[role]) rows.push([role, t(role), "", cost(costs[role])]);
     }
     if (costs?.standing && Number(costs.standing) !== 0) rows.push(["house", t("standing"), "", cost(costs.standing)]);
     fill(sums, rows.map(([role, name, amount, extra]) => el("div", null,

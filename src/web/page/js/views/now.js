@@ -108,7 +108,7 @@ export function nowView(place, go) {
       const counted = amount(milliOf(meter.today, meter.unit), meter.unit, l);
       facts.push([meterName(meter, now.meters), complete ? counted : `≥\u202f${counted}`, meter.role]);
     }
-    if (costs?.total) facts.push([t("cost"), money(costs.total, costs.currency, l), "house"]);
+    if (costs?.total) facts.push([costs.complete ? t("cost") : `${t("cost")} (${t("in.part")})`, money(costs.total, costs.currency, l), "house"]);
     const key = facts.map((fact) => fact[0]).join();
     if (todayList.dataset.key !== key) {
       todayList.dataset.key = key;
