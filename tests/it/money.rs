@@ -98,7 +98,7 @@ fn the_bill_is_that_of_a_recount_and_all_say_the_same() {
     let (mut day, mut low, mut sold) = (0, 0, 0);
     for (start_s, [import, export]) in &counted {
         let hour = (start_s - DAY_S) / 3_600;
-        let is_low = hour < 6 || hour >= 22 || hour == 12;
+        let is_low = !(6..22).contains(&hour) || hour == 12;
         *(if is_low { &mut low } else { &mut day }) += import;
         sold += export;
     }
