@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::answers::overview::HouseEnergy;
+use crate::answers::present::{Present, PresentMeter};
 use crate::energy::derived::Balance;
 use crate::model::{Quantity, Role};
-use crate::web::present::{Present, PresentMeter};
 use crate::web::worth_sums::WorthSums;
 
 /// Pulses, and what they mean: in watt-hours where that is electric energy, and in the meter's unit.
