@@ -669,27 +669,3 @@ proptest! {
         prop_assert_eq!(by_word.contains_key("pulses_lost"), world.lost > 0);
     }
 }
-
-#[test]
-fn no_number_is_given_twice_also_where_the_clock_is_set_back() {
-    let mut world = World::new(
-        AlarmSettings {
-            clear_after_s: 0,
-            ..settings()
-        },
-        &["a"],
-    );
-    for _ in 0..3 {
-        world.lost += 1;
-        world.settle();
-        world.reboot();
-        world.clock.jump_wall(-3_600 * NS_PER_S);
-    }
-    let outside = world.outside.lock().unwrap();
-    let events = outside.told["a"].iter().flat_map(|message| &message.events);
-    let ids: Vec<i64> = events.map(|event| event.id).collect();
-    assert!(
-        ids.len() >= 3 && ids.windows(2).all(|two| two[0] < two[1]),
-        "{ids:?}"
-    );
-}
