@@ -139,7 +139,6 @@ fn make_older(bench: Bench) -> tempfile::TempDir {
         .unwrap()
         .execute_batch(
             "DROP TABLE quarter; DROP TABLE day; DROP TABLE zone; DROP TABLE factor;
-             DROP TABLE mqtt_meter; DROP TABLE mqtt_topic;
              ALTER TABLE register DROP COLUMN unit;
              ALTER TABLE register DROP COLUMN digits;
              ALTER TABLE register DROP COLUMN exchange;
