@@ -98,8 +98,7 @@ export async function restart({ browser, base, ask }) {
     const back = Date.now();
     await until(tab, "live again", isLive);
     console.log(`measured: live ${Date.now() - back} ms after the daemon answers`);
-    const opened = await tab.evaluate(async () => (await (await fetch("/api/v1/status")).json()).journal_opened);
-    if (opened !== n + 2) found("restart", `Health counts ${opened} starts, not ${n + 2}`);
+    await until(tab, `${n + 2} starts in Health's numbers`, async (starts) => (await (await fetch("/api/v1/status")).json()).journal_opened === starts, n + 2);
     const loads = await tab.evaluate(() => performance.getEntriesByType("navigation").length);
     if (loads !== 1 || (await alive(tab)) !== 1) found("restart", `${loads} loads, ${await alive(tab)} streams`);
   }

@@ -33,6 +33,9 @@ function watch() {
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
       if (entry.hadRecentInput) continue;
+      // The flow bar is true to scale: its parts move with the power, and with nothing else.
+      const places = entry.sources.map(({ node }) => (node instanceof Element ? node : node?.parentElement));
+      if (places.length > 0 && places.every((place) => place?.closest(".flow"))) continue;
       seen.shift += entry.value;
       seen.shifts.push(`${entry.value.toFixed(4)} ${entry.sources.map((source) => source.node?.id || source.node?.className || source.node?.nodeName).join(" ")}`);
     }
