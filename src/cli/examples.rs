@@ -55,6 +55,20 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "powerlogger-register-exchange",
+        &[(
+            "powerlogger register exchange Import --old 98765.4 --new 0.2 --serial 1EMH0012345678",
+            "The utility has exchanged the meter: the history goes on",
+        )],
+    ),
+    (
+        "powerlogger-alarm-test",
+        &[(
+            "powerlogger alarm test",
+            "Send a test to every receiver, and say which take it",
+        )],
+    ),
+    (
         "powerlogger-register-set",
         &[
             (

@@ -67,7 +67,7 @@ impl fmt::Display for BrokerAddress {
     }
 }
 
-/// A language of names.
+/// A language of names and of printed pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Language {
     /// English.
@@ -78,7 +78,10 @@ pub enum Language {
 }
 
 impl Language {
-    /// The word in the configuration.
+    /// All, in the order in which they are documented.
+    pub const ALL: [Language; 2] = [Language::English, Language::German];
+
+    /// The word in configuration and commands.
     pub fn as_str(self) -> &'static str {
         match self {
             Language::English => "en",
@@ -127,7 +130,7 @@ pub(super) fn read(s: &mut Section<'_>, dir: &Path) -> Option<MqttSettings> {
     ));
     let language = s.choice(
         key("mqtt.language", "the language of names in Home Assistant"),
-        &[Language::English, Language::German].map(|language| (language.as_str(), language)),
+        &Language::ALL.map(|language| (language.as_str(), language)),
     );
     let url = url.filter(|url| !url.text.trim().is_empty())?;
     let broker = match parse(url.text.trim()) {

@@ -104,12 +104,7 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
         patient: parts.patient,
     };
     let capture = start_capture(settings, to_capture, &intake, &shutdown, &wakeup)?;
-    if let Influx::NotConfigured(why) = &settings.influx {
-        warn!(
-            why,
-            "InfluxDB is not configured: pulses are counted and kept, not delivered"
-        );
-    }
+    warn_of_no_server(settings);
     let context = RunContext {
         settings,
         boot_id: &boot_id,
@@ -159,6 +154,15 @@ pub fn run(loaded: &Loaded, parts: Parts) -> Result<(), RunError> {
     // What is published last takes a moment to arrive.
     beside.wait_until(SystemClock.mono_ns() + LAST_WORDS_NS, &mut wakeup);
     result.and_then(|()| beside.join())
+}
+
+fn warn_of_no_server(settings: &Settings) {
+    if let Influx::NotConfigured(why) = &settings.influx {
+        warn!(
+            why,
+            "InfluxDB is not configured: pulses are counted and kept, not delivered"
+        );
+    }
 }
 
 /// Begins to publish by MQTT, as soon as settings say so. Counting does not depend on it.

@@ -6,7 +6,7 @@ use super::WallNs;
 
 /// The words of what may be told by an alarm: those of the conditions of `status`, and `pulses_lost`, which is no
 /// state but an event. Words of the configuration's `[alarms] conditions`.
-pub const ALARM_WORDS: [&str; 22] = [
+pub const ALARM_WORDS: [&str; 25] = [
     "line_not_read",
     "journal_fails",
     "disk_stalled",
@@ -27,6 +27,9 @@ pub const ALARM_WORDS: [&str; 22] = [
     "configuration_wrong",
     "server_unusable",
     "page_not_reachable",
+    "mqtt_unreachable",
+    "mqtt_refused",
+    "mqtt_topic_refused",
     "configuration_differs",
     "not_running",
 ];

@@ -34,6 +34,12 @@ impl Reconciler {
         View::Hour.floor_s(now_s - i64::from(self.retention_d) * 86_400) + View::Hour.width_s()
     }
 
+    /// Pulses that raw is still to get: they are not lost there.
+    fn on_their_way(&self) -> i64 {
+        let delivery = self.board.snapshot().delivery;
+        delivery.map_or(0, |delivery| delivery.missing)
+    }
+
     /// Compares a stretch and puts right what is to be put right.
     pub(super) fn turn(
         &mut self,
@@ -45,9 +51,7 @@ impl Reconciler {
         self.extras.read(&self.reader)?;
         let ask = self.ask_raw(stretch, bounds);
         let known = self.reader.compared(self.destination, Tier::Raw)?;
-        let delivery = self.board.snapshot().delivery;
-        // What is on its way is not lost.
-        let waiting = delivery.map_or(0, |delivery| delivery.missing);
+        let waiting = self.on_their_way();
         let lane = &mut self.lanes[index];
         let level = lane.level;
         let examiner = Examiner {

@@ -53,6 +53,9 @@ const COMMANDS: &[&[&str]] = &[
     &["config", "check"],
     &[],
     &["status", "--json"],
+    &[
+        "register", "exchange", "Import", "--old", "12.6", "--new", "0", "--yes",
+    ],
     &["register", "undo", "Import"],
     &["losses", "--refused"],
     &["losses", "--send-again"],

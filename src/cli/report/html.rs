@@ -5,9 +5,10 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::language::{Language, PageWord};
+use super::language::PageWord;
 use crate::answers::money::{Money, Position};
 use crate::answers::reported::{PeriodReport, ReportMeter};
+use crate::config::Language;
 use crate::model::{Quantity, Role};
 
 const STYLE: &str = "@page{size:A4;margin:18mm}*{box-sizing:border-box}body{font:10.5pt/1.4 system-ui,sans-serif;max-width:174mm;\
@@ -184,7 +185,7 @@ impl ReportPage<'_> {
             "export" => PageWord::FeedIn,
             _ => return None,
         };
-        let said = Role::of_name(&meter.meter).is_some() && self.language == Language::En;
+        let said = Role::of_name(&meter.meter).is_some() && self.language == Language::English;
         (!said).then(|| self.word(word))
     }
 
@@ -303,7 +304,11 @@ pub(super) fn dash() -> String {
 
 /// Without zeros at the end of what is behind the point.
 fn trimmed(number: &str, language: Language) -> String {
-    let point = if language == Language::De { ',' } else { '.' };
+    let point = if language == Language::German {
+        ','
+    } else {
+        '.'
+    };
     match number.contains(point) {
         true => number
             .trim_end_matches('0')

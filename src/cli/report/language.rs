@@ -1,19 +1,26 @@
 //! The words, numbers and dates of the page of A4, in each language. Pure.
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::cli::numbers::grouped_to;
+use crate::config::Language;
 
-/// A language of the page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Language {
-    /// English.
-    En,
-    /// German.
-    De,
+impl ValueEnum for Language {
+    fn value_variants<'a>() -> &'a [Language] {
+        &Language::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let name = match self {
+            Language::English => "English",
+            Language::German => "German",
+        };
+        Some(PossibleValue::new(self.as_str()).help(name))
+    }
 }
 
 /// A text of the page.
@@ -125,8 +132,8 @@ impl Language {
     /// Its code, for the page.
     pub(super) fn code(self) -> &'static str {
         match self {
-            Language::En => "en",
-            Language::De => "de",
+            Language::English => "en",
+            Language::German => "de",
         }
     }
 
@@ -134,8 +141,8 @@ impl Language {
     pub(super) fn word(self, word: PageWord) -> &'static str {
         let found = WORDS.iter().find(|(known, ..)| *known == word);
         match (found, self) {
-            (Some((_, english, _)), Language::En) => english,
-            (Some((.., german)), Language::De) => german,
+            (Some((_, english, _)), Language::English) => english,
+            (Some((.., german)), Language::German) => german,
             (None, _) => "",
         }
     }
@@ -145,8 +152,8 @@ impl Language {
         let english = grouped_to(number, decimals);
         let minus = english.replace('-', "\u{2212}");
         match self {
-            Language::En => minus,
-            Language::De => minus
+            Language::English => minus,
+            Language::German => minus
                 .chars()
                 .map(|c| match c {
                     ',' => '.',
@@ -160,8 +167,8 @@ impl Language {
     /// A day.
     pub(super) fn date(self, date: Date) -> String {
         let form = match self {
-            Language::En => "%-d %B %Y",
-            Language::De => "%-d.%-m.%Y",
+            Language::English => "%-d %B %Y",
+            Language::German => "%-d.%-m.%Y",
         };
         date.strftime(form).to_string()
     }
@@ -296,13 +303,13 @@ mod tests {
     #[test]
     fn numbers_and_dates_are_those_of_the_language() {
         let date = jiff::civil::date(2026, 10, 5);
-        assert_eq!(Language::De.number(-1_234.5, 2), "\u{2212}1.234,50");
-        assert_eq!(Language::En.number(-1_234.5, 2), "\u{2212}1,234.50");
-        assert_eq!(Language::De.date(date), "5.10.2026");
-        assert_eq!(Language::En.date(date), "5 October 2026");
+        assert_eq!(Language::German.number(-1_234.5, 2), "\u{2212}1.234,50");
+        assert_eq!(Language::English.number(-1_234.5, 2), "\u{2212}1,234.50");
+        assert_eq!(Language::German.date(date), "5.10.2026");
+        assert_eq!(Language::English.date(date), "5 October 2026");
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
         let at = Timestamp::from_second(1_791_158_400).unwrap();
-        assert_eq!(Language::De.at(at, &berlin), "5.10.2026 02:00");
-        assert_eq!(Language::De.day("2026-10-05"), "5.10.2026");
+        assert_eq!(Language::German.at(at, &berlin), "5.10.2026 02:00");
+        assert_eq!(Language::German.day("2026-10-05"), "5.10.2026");
     }
 }

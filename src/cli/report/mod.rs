@@ -18,6 +18,7 @@ use super::simulated::NOTE;
 use crate::answers::report::ReportOf;
 use crate::answers::reported::PeriodReport;
 use crate::clock::{Clock, SystemClock};
+use crate::config::Language;
 use crate::config::Loaded;
 use crate::energy::periods::Calendar;
 use crate::journal::{Reader, holder};
@@ -25,7 +26,6 @@ use crate::model::WallNs;
 use crate::owner::rights;
 use crate::status::line::Daemon;
 use crate::text::names::meant;
-use language::Language;
 use period::{PeriodWord, date};
 
 /// Options of `report`.
