@@ -28,7 +28,7 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 /// All of a file.
 ///
 /// # Errors
-/// As [`open`]; when it cannot be read, or has more than 4 MiB.
+/// As `open`; when it cannot be read, or has more than 4 MiB.
 pub fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let file = open(path)?;

@@ -8,7 +8,7 @@
 //! | higher than the journal | more than the journal | reported: another program writes there, or the journal lacks something |
 //! | higher | not more | the journal's number is written if it knows the whole window, else reported |
 //! | higher | not read, expired, or without any of the pulses that the journal has | reported |
-//! | higher | has lost points there ([`super::lost`]): what it holds is what the journal has sent again | reported |
+//! | higher | has lost points there (`reconcile::lost`): what it holds is what the journal has sent again | reported |
 //!
 //! So nothing is lowered that raw does not vouch for. Recomputing from raw (`--from raw`) has a rule of
 //! its own ([`super::from_raw`]).
