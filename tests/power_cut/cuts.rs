@@ -12,6 +12,7 @@ use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::model::{NS_PER_MS, NS_PER_S, WallNs};
 use serde::{Deserialize, Serialize};
 
+use super::copies;
 use super::found::{Found, Point, points};
 use super::tape::{self, Tape};
 use super::works::{self, Hand, METERS, Made, Watch};
@@ -139,6 +140,7 @@ struct Cost {
 struct Stretch {
     job: Job,
     made: Vec<Made>,
+    copied: BTreeSet<u64>,
     cut: Option<CutNote>,
 }
 
@@ -168,6 +170,7 @@ impl Stretch {
         Stretch {
             job,
             made: works::made(tape, end_ns),
+            copied: copies::said(tape),
             cut,
         }
     }
@@ -206,7 +209,7 @@ pub(crate) fn campaign(rig: &Rig, name: &str, dir: &Path) {
     let mut random = fastrand::Rng::with_seed(seed(name));
     let disks = Disks::new(dir);
     let (mut known, mut costs) = (Found::default(), Vec::new());
-    let mut with_delivered = 0;
+    let (mut with_delivered, mut copies_found) = (0, 0);
     let mut stretch: Option<Stretch> = None;
     for cut in 0..=cuts {
         let job = if cut < cuts {
@@ -238,8 +241,11 @@ pub(crate) fn campaign(rig: &Rig, name: &str, dir: &Path) {
         );
         found.assert_ahead_of(&held_before);
         let new = &found.pulses[known.pulses.len()..];
+        copies_found += found.copies.len();
         match stretch {
             Some(stretch) => {
+                let gone: Vec<_> = stretch.copied.difference(&found.copies).collect();
+                assert_eq!(gone, Vec::<&u64>::new(), "copies that were said to be made");
                 let cost = stretch.judge(new);
                 eprintln!("that cost {cost:?}");
                 costs.extend(cost);
@@ -254,6 +260,8 @@ pub(crate) fn campaign(rig: &Rig, name: &str, dir: &Path) {
         with_delivered > 0 || cuts < 20,
         "what was delivered is in some: a cut waits for it"
     );
+    eprintln!("{copies_found} copies were made until a cut; each is whole and a beginning");
+    assert!(copies_found > 0 || cuts < 20, "some copies were made");
     let held: BTreeSet<Point> = points(&tape::read(&disks.held)).collect();
     let here: BTreeSet<Point> = known.pulses.iter().cloned().collect();
     assert_eq!(
@@ -308,11 +316,12 @@ pub(crate) fn in_guest(ground: &Ground) {
         &["-t", "ext4", "-o", "noatime", JOURNAL, "/run/disk"],
     );
     let queue = mount.join("journal");
-    let found = if Found::is_there(&queue) {
+    let mut found = if Found::is_there(&queue) {
         Found::read_copy(&queue)
     } else {
         Found::default()
     };
+    found.copies = copies::take_away(&queue, &found.pulses);
     Tape::open(FOUND).add(&found.to_lines());
     work(ground, &queue, job, &found);
 }
@@ -338,6 +347,7 @@ fn work(ground: &Ground, queue: &Path, job: Job, found: &Found) {
     };
     if let Some(after_us) = counts_for_us {
         let hand = Hand::start(&chip, &tape, job.seed, Duration::from_millis(5));
+        copies::keep_making(&daemon, queue, &tape);
         watch.sleep(Duration::from_micros(after_us));
         let made = || works::made(&tape::read(Path::new(MADE)), WallNs(i64::MAX / 2)).len();
         let wait_for_held = |pulses: usize| {

@@ -16,11 +16,12 @@ const STAMP_SLACK_NS: i64 = NS_PER_MS / 5;
 /// A pulse by meter and stamp: what a point at the server is known by.
 pub(crate) type Point = (String, WallNs);
 
-/// The pulses, in the journal's order, and what it says was delivered.
+/// The pulses, in the journal's order, what it says was delivered, and the copies of it beside it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) pulses: Vec<Point>,
     pub(crate) delivered: Vec<(i64, i64)>,
+    pub(crate) copies: BTreeSet<u64>,
 }
 
 impl Found {
@@ -58,7 +59,12 @@ impl Found {
         let known: BTreeSet<&Point> = pulses.iter().collect();
         assert_eq!(known.len(), pulses.len(), "no two share meter and stamp");
         let delivered = delivered(&reader);
-        Found { pulses, delivered }
+        let copies = BTreeSet::new();
+        Found {
+            pulses,
+            delivered,
+            copies,
+        }
     }
 
     /// What the journal in `dir` says was delivered, while the daemon uses it.
@@ -101,7 +107,9 @@ impl Found {
         let pulses = pulses.map(|(meter, wall_ns)| format!("pulse {meter} {wall_ns}\n"));
         let ranges = self.delivered.iter();
         let ranges = ranges.map(|(first, last)| format!("delivered {first} {last}\n"));
-        pulses.chain(ranges).chain(["end\n".to_owned()]).collect()
+        let copies = self.copies.iter().map(|copy| format!("copy {copy}\n"));
+        let lines = pulses.chain(ranges).chain(copies);
+        lines.chain(["end\n".to_owned()]).collect()
     }
 
     /// From a tape; None: not all of it is there.
@@ -118,6 +126,9 @@ impl Found {
                 ["delivered", first, last] => {
                     let range = (first.parse().unwrap(), last.parse().unwrap());
                     found.delivered.push(range);
+                }
+                ["copy", copy] => {
+                    found.copies.insert(copy.parse().unwrap());
                 }
                 ["end"] => return Some(found),
                 _ => panic!("{line:?} on the tape"),

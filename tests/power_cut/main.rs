@@ -5,6 +5,7 @@
 //!   is lost.
 //! * [`images`]: what the disk itself held back is lost, too: all writes and flushes are recorded, and the
 //!   disk is made as it may have been after each flush, with any part of what had not been flushed.
+//! * [`copies`]: `backup` copies the journal meanwhile.
 //!
 //! Either way the journal opens by itself and is whole; what it lost are the last pulses of a meter; the server holds
 //! nothing that the journal lacks. How old the lost ones were is told beside `sync_interval`.
@@ -27,6 +28,7 @@
 #[path = "../it/support/mod.rs"]
 mod support;
 
+mod copies;
 mod cuts;
 mod found;
 mod images;
