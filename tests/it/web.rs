@@ -146,7 +146,10 @@ fn tried_over_tcp(port: u16, request: &str) -> Option<Answer> {
 }
 
 pub(crate) fn over_unix(daemon: &Daemon, request: &str) -> Answer {
-    let mut stream = UnixStream::connect(socket(daemon)).unwrap();
+    // It is there some time after the first pulse, and again after a restart.
+    let mut stream = wait_for("the socket", PATIENCE, || {
+        UnixStream::connect(socket(daemon)).ok()
+    });
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     Answer::read(stream)
