@@ -86,7 +86,7 @@ for (const [path, name] of [["meters", "Meters"], ["status", "Status"], ["losses
 const registers = await ask("/api/v1/registers");
 for (const register of registers) compare("registers", register, schemaOf("Register"));
 for (const path of ["energy.csv?period=month", `history.csv?from=${nowS - 3600}&to=${nowS}`, "meters.csv", "losses.csv"]) await ask(`/api/v1/${path}`, { type: "text/csv" });
-for (const [path, status] of [["nothing", 404], ["energy?period=decade", 400], ["energy?x=1", 400], ["energy?period=day&period=week", 400], [`history?from=${nowS}&to=${nowS - 1}`, 400], ["history", 400], [`history?from=${nowS - 864_000}&to=${nowS}&window=1m`, 400]]) {
+for (const [path, status] of [["nothing", 404], ["energy?period=decade", 400], ["energy?period=week&date=8585-09-03", 400], ["energy?x=1", 400], ["energy?period=day&period=week", 400], [`history?from=${nowS}&to=${nowS - 1}`, 400], ["history", 400], [`history?from=${nowS - 864_000}&to=${nowS}&window=1m`, 400]]) {
   compare(path, await ask(`/api/v1/${path}`, { status, type: "application/problem+json" }), schemaOf("Problem"));
 }
 compare("POST energy", await ask("/api/v1/energy", { method: "POST", status: 405, type: "application/problem+json" }), schemaOf("Problem"));
