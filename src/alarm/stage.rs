@@ -178,14 +178,14 @@ impl AlarmStage {
     /// Learns what earlier runs have told. Returns for how long it is still waited for, in nanoseconds.
     fn learn(&mut self, now_ns: MonoNs) -> Option<i64> {
         if let Some(book) = self.shelf.take_known() {
-            self.last_id = self.last_id.max(book.last_id);
             if !self.is_known {
                 // The journal has it.
                 self.put.0 = book.clone();
             }
             self.machine.restore(book.standing);
             self.losses.restore(book.lost);
-            self.desk.restore(book.waiting);
+            let last_id = self.desk.restore(book.waiting, book.last_id);
+            self.last_id = self.last_id.max(last_id);
             self.desk.keep_only(&self.names());
             self.is_known = true;
         }
