@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use proptest::prelude::*;
 
 use super::*;
+use crate::alarm::look::{Found, Look};
 use crate::alarm::sink::SinkError;
 use crate::clock::VirtualClock;
 use crate::config::{JournalSettings, QuietHours};
@@ -14,6 +15,7 @@ use crate::intake::{Intake, PULSES_MAX};
 use crate::journal::{Journal, Marks, Reader, Writer};
 use crate::live::{JournalPhase, LineLive};
 use crate::model::{LineNow, Loss, LossCause, Notice, WallNs};
+use crate::status::Severity;
 
 /// 2026-07-01T12:00:00Z.
 const NOON: WallNs = WallNs::of_s(1_782_907_200);
@@ -569,6 +571,37 @@ fn nothing_is_done_while_nothing_happens() {
     let version = world.run.feed.now().version;
     world.step();
     assert_eq!(world.run.feed.now().version, version, "nothing wakes it");
+}
+
+#[test]
+fn a_meter_that_is_called_like_the_heartbeat_stops_it_too() {
+    let world = World::new(settings(), &["a"]);
+    let mut stage = world.run.stage;
+    let mut is_well = |word| {
+        let found = Found {
+            word,
+            subject: HEARTBEAT.to_owned(),
+            severity: Severity::Critical,
+            is_event: true,
+            sentence: String::new(),
+            remedy: String::new(),
+        };
+        let look = Look {
+            found: vec![found],
+            lost: Some(BTreeMap::new()),
+            ..Look::default()
+        };
+        let now_ns = world.clock.mono_ns();
+        let fed = Fed {
+            look: Some(Arc::new(look)),
+            looked_ns: now_ns,
+            ..world.run.feed.now()
+        };
+        stage.look(&fed, now_ns);
+        stage.is_well(&fed, now_ns)
+    };
+    assert!(is_well("alarms_fail"), "it is tried again");
+    assert!(!is_well("line_not_read"));
 }
 
 /// The numbers of what a receiver was told.
