@@ -326,13 +326,9 @@ impl AlarmStage {
         let heartbeat = self.heartbeat.as_ref().and_then(Heartbeat::failing);
         let shown = (!self.settings.is_off()).then(|| AlarmsLive {
             undelivered: self.desk.events().len(),
-            standing: self.machine.standing().count(),
-            given_up: self.desk.given_up(),
             failing: failing.chain(heartbeat).collect(),
         });
-        if self.board.snapshot().alarms.as_deref() != shown.as_ref() {
-            self.board.set_alarms(shown);
-        }
+        self.board.set_alarms(shown);
     }
 
     fn wait(&self, fed: &Fed, now_ns: MonoNs) -> Duration {
