@@ -52,15 +52,20 @@ impl AlarmDesk {
         self.push(event, Some(now_ns));
     }
 
-    /// Earlier runs have left these: they lie before what has come since.
-    pub fn restore(&mut self, events: Vec<AlarmEvent>) {
+    /// Earlier runs have left these, and given no greater number than `last_id`: they lie before what has come since, whose
+    /// numbers go on behind theirs. Returns the greatest number now.
+    pub fn restore(&mut self, events: Vec<AlarmEvent>, mut last_id: i64) -> i64 {
         let since = std::mem::take(&mut self.waiting);
         for event in events {
             self.push(event, None);
         }
-        for Waiting { event, made_ns } in since {
+        for Waiting { mut event, made_ns } in since {
+            // Where the clock was set back its number may be that of an earlier event.
+            event.id = event.id.max(last_id + 1);
+            last_id = event.id;
             self.push(event, made_ns);
         }
+        last_id
     }
 
     fn push(&mut self, event: AlarmEvent, made_ns: Option<MonoNs>) {

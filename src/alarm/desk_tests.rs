@@ -97,12 +97,22 @@ fn quiet_hours_hold_what_is_not_critical() {
 fn what_an_earlier_run_left_comes_first_and_waits_for_no_digest() {
     let mut desk = desk(600, true);
     desk.add(warning(9), 0);
-    desk.restore(vec![warning(1), warning(2)]);
+    assert_eq!(desk.restore(vec![warning(1), warning(2)], 2), 9);
     assert_eq!(ids(&desk, "a", at(1, false)), [1, 2, 9]);
     assert!(
         ids(&desk, "a", at(1, true)).is_empty(),
         "quiet hours are quiet"
     );
+}
+
+#[test]
+fn what_has_come_since_has_greater_numbers_than_what_an_earlier_run_left() {
+    let mut desk = desk(0, true);
+    for id in [4, 5, 7, 20] {
+        desk.add(warning(id), 0);
+    }
+    assert_eq!(desk.restore(vec![warning(5)], 6), 20);
+    assert_eq!(ids(&desk, "a", at(1, false)), [5, 7, 8, 9, 20]);
 }
 
 #[test]

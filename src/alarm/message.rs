@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::civil;
 use crate::config::Placeholder;
-use crate::model::{AlarmEvent, WallNs};
+use crate::model::{ALARMS_FAIL, AlarmEvent, WallNs};
 use crate::status::Severity;
 
 /// More lines than these are counted and not written.
@@ -180,7 +180,7 @@ impl AlarmMessage {
 }
 
 fn meter(event: &AlarmEvent) -> Option<&str> {
-    let is_meter = event.alarm.word != "alarms_fail";
+    let is_meter = event.alarm.word != ALARMS_FAIL;
     Some(event.alarm.subject.as_str()).filter(|subject| is_meter && !subject.is_empty())
 }
 

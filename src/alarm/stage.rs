@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::config::AlarmSettings;
 use crate::journal::AlarmShelf;
 use crate::live::{AlarmsLive, Board};
-use crate::model::{AlarmBook, AlarmEvent, MonoNs, NS_PER_MS, NS_PER_S};
+use crate::model::{ALARMS_FAIL, Alarm, AlarmBook, AlarmEvent, MonoNs, NS_PER_MS, NS_PER_S};
 
 /// For so long what earlier runs have told is waited for. A disk that fails for longer is a matter to be told, even twice.
 const KNOWN_PATIENCE_NS: i64 = 60 * NS_PER_S;
@@ -178,14 +178,14 @@ impl AlarmStage {
     /// Learns what earlier runs have told. Returns for how long it is still waited for, in nanoseconds.
     fn learn(&mut self, now_ns: MonoNs) -> Option<i64> {
         if let Some(book) = self.shelf.take_known() {
-            self.last_id = self.last_id.max(book.last_id);
             if !self.is_known {
                 // The journal has it.
                 self.put.0 = book.clone();
             }
             self.machine.restore(book.standing);
             self.losses.restore(book.lost);
-            self.desk.restore(book.waiting);
+            let last_id = self.desk.restore(book.waiting, book.last_id);
+            self.last_id = self.last_id.max(last_id);
             self.desk.keep_only(&self.names());
             self.is_known = true;
         }
@@ -222,7 +222,7 @@ impl AlarmStage {
             );
             let mut waits_for = self.names();
             // Nobody is told by itself that it cannot be told.
-            waits_for.retain(|name| alarm.word != "alarms_fail" || *name != alarm.subject);
+            waits_for.retain(|name| alarm.word != ALARMS_FAIL || *name != alarm.subject);
             let event = AlarmEvent {
                 id: self.last_id,
                 at_ns: wall_ns,
@@ -308,8 +308,8 @@ impl AlarmStage {
         let is_counted = fed.look.as_ref().is_some_and(|look| look.lost.is_some());
         let is_fresh = now_ns - fed.looked_ns < LOOK_AGE_NS;
         // That it did not get through is no reason for it not to be tried.
-        let mut standing = self.machine.standing();
-        is_counted && is_fresh && standing.all(|alarm| alarm.subject == HEARTBEAT)
+        let own = |alarm: &Alarm| alarm.word == ALARMS_FAIL && alarm.subject == HEARTBEAT;
+        is_counted && is_fresh && self.machine.standing().all(own)
     }
 
     /// The heartbeat, where it is due; true: it was. Made-up pulses have none: they would hide that no others come.
@@ -326,13 +326,9 @@ impl AlarmStage {
         let heartbeat = self.heartbeat.as_ref().and_then(Heartbeat::failing);
         let shown = (!self.settings.is_off()).then(|| AlarmsLive {
             undelivered: self.desk.events().len(),
-            standing: self.machine.standing().count(),
-            given_up: self.desk.given_up(),
             failing: failing.chain(heartbeat).collect(),
         });
-        if self.board.snapshot().alarms.as_deref() != shown.as_ref() {
-            self.board.set_alarms(shown);
-        }
+        self.board.set_alarms(shown);
     }
 
     fn wait(&self, fed: &Fed, now_ns: MonoNs) -> Duration {

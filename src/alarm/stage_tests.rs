@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use proptest::prelude::*;
 
 use super::*;
+use crate::alarm::look::{Found, Look};
 use crate::alarm::sink::SinkError;
 use crate::clock::VirtualClock;
 use crate::config::{JournalSettings, QuietHours};
@@ -14,6 +15,7 @@ use crate::intake::{Intake, PULSES_MAX};
 use crate::journal::{Journal, Marks, Reader, Writer};
 use crate::live::{JournalPhase, LineLive};
 use crate::model::{LineNow, Loss, LossCause, Notice, WallNs};
+use crate::status::Severity;
 
 /// 2026-07-01T12:00:00Z.
 const NOON: WallNs = WallNs::of_s(1_782_907_200);
@@ -104,8 +106,8 @@ fn settings() -> AlarmSettings {
     }
 }
 
+/// A run whose journal is not open.
 fn begin(
-    dir: &Path,
     clock: &VirtualClock,
     outside: &Shared,
     settings: &AlarmSettings,
@@ -137,16 +139,14 @@ fn begin(
         site,
         Box::new(make),
     );
-    let mut run = Run {
+    Run {
         board,
         feed,
         shelf,
         intake,
         writer: None,
         stage,
-    };
-    run.open(dir, clock);
-    run
+    }
 }
 
 impl Run {
@@ -184,7 +184,8 @@ impl World {
             Err(_) => tempfile::tempdir().unwrap(),
         };
         let (clock, outside) = (VirtualClock::at(NOON), Shared::default());
-        let run = begin(dir.path(), &clock, &outside, &settings, receivers);
+        let mut run = begin(&clock, &outside, &settings, receivers);
+        run.open(dir.path(), &clock);
         World {
             dir,
             clock,
@@ -245,16 +246,21 @@ impl World {
 
     /// The process dies, and another begins.
     fn reboot(&mut self) {
+        self.reboot_at(self.clock.wall_ns());
+    }
+
+    /// The machine boots, and its clock shows this.
+    fn reboot_at(&mut self, wall_ns: WallNs) {
+        self.unopened(wall_ns);
+        self.run.open(self.dir.path(), &self.clock);
+    }
+
+    /// The same, and the journal is not opened.
+    fn unopened(&mut self, wall_ns: WallNs) {
         self.run.writer = None;
-        let wall_ns = self.clock.wall_ns();
         self.clock.boot(wall_ns);
-        self.run = begin(
-            self.dir.path(),
-            &self.clock,
-            &self.outside,
-            &self.settings,
-            &self.receivers,
-        );
+        let (clock, outside) = (&self.clock, &self.outside);
+        self.run = begin(clock, outside, &self.settings, &self.receivers);
     }
 
     /// What a receiver was told: `+` or `-` and the word, in order; messages between bars.
@@ -476,29 +482,7 @@ fn losses_are_told_at_once_and_those_of_a_kill_by_the_next_run() {
 #[test]
 fn a_journal_that_does_not_open_is_told_although_nothing_is_known() {
     let mut world = World::new(settings(), &["a"]);
-    // As if it had not been opened.
-    world.run.shelf = Arc::new(AlarmShelf::new(Arc::clone(&world.run.intake)));
-    let make = {
-        let outside = Arc::clone(&world.outside);
-        move |_: &AlarmSettings| -> Vec<Box<dyn AlarmSink>> {
-            vec![Box::new(FakeSink {
-                name: "a".to_owned(),
-                outside: Arc::clone(&outside),
-            })]
-        }
-    };
-    world.run.stage = AlarmStage::new(
-        Arc::clone(&world.run.feed),
-        Arc::clone(&world.run.shelf),
-        Arc::clone(&world.run.board),
-        Arc::new(world.clock.clone()),
-        AlarmSite {
-            name: None,
-            zone: TimeZone::UTC,
-        },
-        Box::new(make),
-    );
-    world.run.writer = None;
+    world.unopened(NOON);
     let phase = JournalPhase::Opening {
         since_ns: 0,
         refused: Some("read_only"),
@@ -514,8 +498,7 @@ fn a_journal_that_does_not_open_is_told_although_nothing_is_known() {
     assert_eq!(world.told("a"), "+journal_fails");
     // It opens, and what was told is kept there.
     let phase = JournalPhase::Open;
-    let dir = world.dir.path().to_owned();
-    world.run.open(&dir, &world.clock);
+    world.run.open(world.dir.path(), &world.clock);
     world
         .run
         .board
@@ -588,6 +571,91 @@ fn nothing_is_done_while_nothing_happens() {
     let version = world.run.feed.now().version;
     world.step();
     assert_eq!(world.run.feed.now().version, version, "nothing wakes it");
+}
+
+#[test]
+fn a_meter_that_is_called_like_the_heartbeat_stops_it_too() {
+    let world = World::new(settings(), &["a"]);
+    let mut stage = world.run.stage;
+    let mut is_well = |word| {
+        let found = Found {
+            word,
+            subject: HEARTBEAT.to_owned(),
+            severity: Severity::Critical,
+            is_event: true,
+            sentence: String::new(),
+            remedy: String::new(),
+        };
+        let look = Look {
+            found: vec![found],
+            lost: Some(BTreeMap::new()),
+            ..Look::default()
+        };
+        let now_ns = world.clock.mono_ns();
+        let fed = Fed {
+            look: Some(Arc::new(look)),
+            looked_ns: now_ns,
+            ..world.run.feed.now()
+        };
+        stage.look(&fed, now_ns);
+        stage.is_well(&fed, now_ns)
+    };
+    assert!(is_well("alarms_fail"), "it is tried again");
+    assert!(!is_well("line_not_read"));
+}
+
+/// The numbers of what a receiver was told.
+fn ids(world: &World) -> Vec<i64> {
+    let outside = world.outside.lock().unwrap();
+    let events = outside.told["a"].iter().flat_map(|message| &message.events);
+    events.map(|event| event.id).collect()
+}
+
+#[test]
+fn numbers_grow_where_the_clock_is_set_back_over_a_reboot() {
+    let mut world = World::new(settings(), &["a"]);
+    world.refuse("a", Some(None));
+    world.wrong = true;
+    world.pass(70);
+    world.reboot_at(WallNs::of_s(100));
+    world.wrong = false;
+    world.pass(310);
+    world.refuse("a", None);
+    world.pass(70);
+    world.reboot_at(WallNs::of_s(50));
+    world.wrong = true;
+    world.pass(70);
+    assert_eq!(
+        world.told("a"),
+        "+page_not_reachable -page_not_reachable | +page_not_reachable"
+    );
+    assert!(ids(&world).is_sorted_by(|a, b| a < b), "{:?}", ids(&world));
+}
+
+/// What an earlier run has left is not known for a minute, and the clock shows what it showed then, or less.
+#[test]
+fn numbers_grow_where_the_clock_is_set_back_and_the_journal_is_read_late() {
+    for back_s in [0, 3_600] {
+        let mut world = World::new(settings(), &["a"]);
+        world.refuse("a", Some(None));
+        world.wrong = true;
+        world.pass(70);
+        let first = world.kept().waiting[0].at_ns;
+        // It is told 120 s after the boot.
+        world.unopened(WallNs::of_s(first.s() - 120 - back_s));
+        for _ in 0..130 {
+            world.clock.advance(NS_PER_S);
+            while world.step() == Duration::ZERO {}
+        }
+        world.run.open(world.dir.path(), &world.clock);
+        world.pass(10);
+        world.reboot();
+        world.refuse("a", None);
+        world.pass(70);
+        let told = world.told("a");
+        assert_eq!(told, "+page_not_reachable +page_not_reachable");
+        assert!(ids(&world).is_sorted_by(|a, b| a < b), "{:?}", ids(&world));
+    }
 }
 
 /// What may happen in between.

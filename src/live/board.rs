@@ -197,7 +197,11 @@ impl Board {
 
     /// This is how the alarms do.
     pub fn set_alarms(&self, alarms: Option<AlarmsLive>) {
-        self.change(|now| now.alarms = alarms.map(Arc::new));
+        let mut now = self.lock();
+        if now.alarms.as_deref() != alarms.as_ref() {
+            now.alarms = alarms.map(Arc::new);
+            self.publish(now);
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut Snapshot)) {

@@ -23,7 +23,7 @@ pub const ALARM_WORDS: [&str; 25] = [
     "backlog_old",
     "windows_not_compared",
     "clock_unknown",
-    "alarms_fail",
+    ALARMS_FAIL,
     "configuration_wrong",
     "server_unusable",
     "page_not_reachable",
@@ -33,6 +33,9 @@ pub const ALARM_WORDS: [&str; 25] = [
     "configuration_differs",
     "not_running",
 ];
+
+/// The word for a receiver, or the heartbeat, that takes nothing.
+pub const ALARMS_FAIL: &str = "alarms_fail";
 
 /// The word for pulses that have gone missing.
 pub const PULSES_LOST: &str = "pulses_lost";

@@ -65,7 +65,7 @@ pub(super) struct DueMessage {
     pub topic: String,
     /// What it says.
     pub payload: String,
-    /// It is to be acknowledged: not where it only repeats what was.
+    /// It is to be acknowledged: not where it only repeats what was, nor where it is repeated anyway.
     pub is_new: bool,
 }
 
@@ -116,6 +116,7 @@ impl Outgoing {
             self.due_of(topic, wanted, now_ns) <= now_ns || (hurry && has_changed)
         });
         let (topic, wanted) = due.min_by_key(|(_, wanted)| wanted.rank)?;
+        let is_steady = wanted.pace == Cadence::Steady;
         let (topic, payload) = (topic.clone(), wanted.payload.clone());
         let said = Said {
             payload: payload.clone(),
@@ -123,7 +124,7 @@ impl Outgoing {
         };
         let before = self.said.insert(topic.clone(), said);
         Some(DueMessage {
-            is_new: before.is_none_or(|before| before.payload != payload),
+            is_new: before.is_none_or(|before| before.payload != payload && !is_steady),
             topic,
             payload,
         })
@@ -236,7 +237,9 @@ mod tests {
         assert!(all_due(&mut outgoing, 9).is_empty());
         let due = outgoing.next(10 * NS_PER_S, false).unwrap();
         assert_eq!((due.payload.as_str(), due.is_new), ("999", true));
-        assert_eq!(all_due(&mut outgoing, 10), ["power"]);
+        let due = outgoing.next(10 * NS_PER_S, false).unwrap();
+        assert_eq!((due.topic.as_str(), due.is_new), ("power", false));
+        assert!(all_due(&mut outgoing, 10).is_empty());
         let far = [("power", "200", Cadence::Steady, Rank::Value)];
         outgoing.want(messages(&far));
         assert!(outgoing.next(10 * NS_PER_S, false).is_none());

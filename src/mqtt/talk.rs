@@ -219,7 +219,8 @@ impl Talk {
             if comes_back {
                 self.unheard.entry(due.topic.clone()).or_insert(now_ns);
             }
-            let sure = due.is_new || comes_back;
+            // Also where nothing comes back an answer shows that the broker is there.
+            let sure = due.is_new || is_status || is_config;
             self.session.publish(&due.topic, &due.payload, sure, now_ns);
         }
         Ok(())

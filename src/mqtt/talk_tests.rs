@@ -136,6 +136,30 @@ fn what_may_not_be_read_is_not_waited_for() {
 }
 
 #[test]
+fn a_broker_that_is_gone_is_known_also_where_nothing_may_be_read() {
+    let mut talk = begun();
+    let power = TopicValue {
+        payload: "1".to_owned(),
+        pace: Cadence::Steady,
+        rank: Rank::Value,
+    };
+    let mut wanted = messages("1");
+    wanted.insert("p/import/power".to_owned(), power);
+    talk.want(wanted);
+    talk.receive(b"\x20\x02\x00\x00", 0).unwrap();
+    talk.receive(b"\x90\x05\x00\x01\x80\x00\x80", 0).unwrap();
+    talk.step(0, false).unwrap();
+    let said = sent(&mut talk);
+    answer(&mut talk, &said, false, 1);
+    let mut now_ns = 1;
+    while talk.step(now_ns, false).is_ok() {
+        now_ns = talk.due_ns(now_ns);
+        assert!(now_ns <= 70 * NS_PER_S, "power alone asks for no answer");
+    }
+    assert_eq!(talk.step(now_ns, false), Err(Broken::Silent("PUBLISH")));
+}
+
+#[test]
 fn all_is_said_again_when_home_assistant_comes_but_not_more_often_than_it_can() {
     let mut talk = open(true);
     let birth = publish("ha/status", b"online", false, None);

@@ -2,7 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::model::{LossCause, Notice};
+use crate::model::{ALARMS_FAIL, LossCause, Notice};
 
 /// How grave a condition is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -138,7 +138,7 @@ impl Condition {
             Condition::BacklogOld => "backlog_old",
             Condition::WindowsNotCompared => "windows_not_compared",
             Condition::ClockUnknown => "clock_unknown",
-            Condition::AlarmsFail { .. } => "alarms_fail",
+            Condition::AlarmsFail { .. } => ALARMS_FAIL,
             Condition::Configuration(notice) => match notice {
                 Notice::ConfigurationWrong(_) => "configuration_wrong",
                 Notice::ConfigurationDiffers(_) => "configuration_differs",
