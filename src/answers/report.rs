@@ -8,6 +8,7 @@ use super::counted_span::{CountedSpan, HouseEnergy};
 use super::factors::Factors;
 use super::losses::{LossesAnswer, UnwatchedStretch};
 use super::money::{Money, Position, priced_span};
+use super::present::role_word;
 use super::reported::{PeriodReport, ReportLoss, ReportMeter, ReportReading, ReportRegister};
 use crate::config::{MeterSettings, Settings};
 use crate::energy::periods::Calendar;
@@ -297,13 +298,4 @@ impl ReportOf<'_> {
 
 fn rfc3339(at_s: i64) -> String {
     Timestamp::from_second(at_s).map_or_else(|_| at_s.to_string(), |at| at.to_string())
-}
-
-fn role_word(role: Option<Role>) -> &'static str {
-    match role {
-        Some(Role::Import) => "import",
-        Some(Role::Export) => "export",
-        Some(Role::Generation) => "generation",
-        None => "other",
-    }
 }
