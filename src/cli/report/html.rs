@@ -56,7 +56,7 @@ impl ReportPage<'_> {
             "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
              <title>{title}, {days}</title>\n<style>{STYLE}</style>\n</head>\n<body>",
-            language.code()
+            language.as_str()
         )?;
         let site = report
             .site

@@ -6,13 +6,6 @@ use jiff::civil::{Date, ISOWeekDate, Weekday};
 
 use crate::energy::periods::{Period, PeriodUnit, YEARS};
 
-const UNITS: [(&str, PeriodUnit); 4] = [
-    ("day", PeriodUnit::Day),
-    ("week", PeriodUnit::Week),
-    ("month", PeriodUnit::Month),
-    ("year", PeriodUnit::Year),
-];
-
 /// A period as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PeriodWord {
@@ -43,13 +36,7 @@ impl FromStr for PeriodWord {
 
     fn from_str(text: &str) -> Result<PeriodWord, String> {
         let word = text.trim().to_ascii_lowercase().replace([' ', '_'], "-");
-        let unit = |prefix: &str| {
-            let of = word.strip_prefix(prefix)?;
-            UNITS
-                .iter()
-                .find(|(name, _)| *name == of)
-                .map(|(_, unit)| *unit)
-        };
+        let unit = |prefix: &str| PeriodUnit::from_word(word.strip_prefix(prefix)?);
         match word.as_str() {
             "today" => return Ok(PeriodWord::This(PeriodUnit::Day)),
             "yesterday" => return Ok(PeriodWord::Last(PeriodUnit::Day)),
