@@ -135,9 +135,6 @@ impl Source {
     pub fn use_settings(&self, in_use: InUse) {
         let tag = socket::tag(&in_use.described);
         self.with(|told| {
-            if told.in_use.tariffs != in_use.tariffs || told.in_use.site != in_use.site {
-                told.day = None;
-            }
             told.in_use = Arc::new(in_use);
             told.tag = tag;
         });
@@ -213,9 +210,12 @@ impl Source {
         self.in_use().site.name.clone()
     }
 
-    /// What was counted of the local day, as read last.
+    /// What was counted of the local day, as read last; None: not yet, or it was priced by other settings.
     pub(super) fn day(&self) -> Option<Arc<DayRead>> {
-        self.with(|told| told.day.clone())
+        self.with(|told| {
+            let day = told.day.as_ref();
+            day.filter(|day| day.priced.is_by(&told.in_use)).cloned()
+        })
     }
 
     /// This is what was counted of it.
