@@ -150,6 +150,23 @@ impl Factors {
     }
 }
 
+/// What a pulse of a meter is worth now; None: not known. Of pulses that are made up as usual, where nothing is configured.
+pub fn worth_now(meter: &MeterSettings, is_simulated: bool) -> Option<PulseWorth> {
+    let simulated = is_simulated.then(|| PulseWorth::usual(meter.unit));
+    meter.worth().or(simulated)
+}
+
+/// The names of meters, with that of each.
+pub fn worths_now(
+    meters: &[MeterSettings],
+    is_simulated: bool,
+) -> Vec<(String, Option<PulseWorth>)> {
+    let meters = meters.iter();
+    meters
+        .map(|meter| (meter.name.clone(), worth_now(meter, is_simulated)))
+        .collect()
+}
+
 /// The energy of so many pulses; None: what one is worth is not known, or is no electric energy.
 pub fn energy_wh(pulses: i64, worth: Option<PulseWorth>) -> Option<f64> {
     let imp_per_kwh = worth?.imp_per_kwh()?;

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::costs::{Pricer, priced};
 use super::counted_span::CountedSpan;
 pub use super::counted_span::{HouseEnergy, MeterEnergy};
-use super::factors::Factors;
+use super::factors::{Factors, worths_now};
 use super::money::{Money, priced_span};
 use super::now::{NowAnswer, NowDay, NowMeterAnswer};
-use crate::config::{MeterSettings, Settings};
+use crate::config::Settings;
 use crate::energy::derived::Balance;
 use crate::energy::periods::{Calendar, Period, PeriodSpan, PeriodUnit};
 use crate::journal::{Grain, JournalError, Reader};
@@ -211,14 +211,7 @@ impl Overview {
         let spans = [today, calendar.previous(today), month].map(|period| calendar.span(period));
         let began_s = reader.counting_since_s()?;
         let since_s = began_s.unwrap_or(at_s);
-        let is_simulated = reader.is_simulated()?;
-        let worth = |meter: &MeterSettings| {
-            let simulated = is_simulated.then(|| PulseWorth::usual(meter.unit));
-            meter.worth().or(simulated)
-        };
-        let present = meters.iter();
-        let present = present.map(|meter| (meter.name.clone(), worth(meter)));
-        let present: Vec<(String, Option<PulseWorth>)> = present.collect();
+        let present = worths_now(meters, reader.is_simulated()?);
         let factors = Factors::read(reader, meters, &present, calendar)?;
         let mut counted = Vec::with_capacity(spans.len());
         for span in spans {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::factors::worth_now;
 use crate::config::MeterSettings;
 use crate::energy::power::{PulseRate, SPAN_MAX_NS};
 use crate::live::{LineLive, Snapshot, Stamps};
@@ -62,9 +63,7 @@ impl Present {
             let line = lines.find(|line| *line.meter == *settings.name);
             let earlier = now.meters.get(&settings.name).map(|meter| meter.earlier);
             let earlier = earlier.unwrap_or_default();
-            let is_simulated = now.journal.simulated;
-            let simulated = is_simulated.then(|| PulseWorth::usual(settings.unit));
-            let worth = settings.worth().or(simulated);
+            let worth = worth_now(settings, now.journal.simulated);
             PresentMeter {
                 name: settings.name.clone(),
                 role: settings.role,

@@ -5,9 +5,10 @@ use jiff::civil::Date;
 
 use super::costs::{PricedMeters, Pricer, direction_of, priced};
 use super::counted_span::{CountedSpan, HouseEnergy};
-use super::factors::Factors;
+use super::factors::{Factors, worths_now};
 use super::losses::{LossesAnswer, UnwatchedStretch};
 use super::money::{Money, Position, priced_span};
+use super::present::role_word;
 use super::reported::{PeriodReport, ReportLoss, ReportMeter, ReportReading, ReportRegister};
 use crate::config::{MeterSettings, Settings};
 use crate::energy::periods::Calendar;
@@ -126,14 +127,8 @@ impl ReportOf<'_> {
 
     fn counted(&self, reader: &mut Reader) -> Result<Counted, JournalError> {
         let ((from_s, to_s), now_s) = (self.span_s(), self.now_ns.s());
-        let is_simulated = reader.is_simulated()?;
         let meters = &self.settings.meters;
-        let present = meters.iter();
-        let present = present.map(|meter| {
-            let simulated = is_simulated.then(|| PulseWorth::usual(meter.unit));
-            (meter.name.clone(), meter.worth().or(simulated))
-        });
-        let present: Vec<(String, Option<PulseWorth>)> = present.collect();
+        let present = worths_now(meters, reader.is_simulated()?);
         let factors = Factors::read(reader, meters, &present, self.calendar)?;
         let (starts_s, parts) =
             factors.counted_parts(reader, (&[from_s, to_s], Grain::Day), self.calendar, now_s)?;
@@ -297,13 +292,4 @@ impl ReportOf<'_> {
 
 fn rfc3339(at_s: i64) -> String {
     Timestamp::from_second(at_s).map_or_else(|_| at_s.to_string(), |at| at.to_string())
-}
-
-fn role_word(role: Option<Role>) -> &'static str {
-    match role {
-        Some(Role::Import) => "import",
-        Some(Role::Export) => "export",
-        Some(Role::Generation) => "generation",
-        None => "other",
-    }
 }

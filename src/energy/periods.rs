@@ -5,6 +5,7 @@
 //! Sunday. The zone is that of the configuration; nothing here asks the system.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use jiff::civil::{Date, ISOWeekDate, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
@@ -13,6 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::model::{QUARTER_S, WallNs};
 
 const S_PER_H: i64 = 3_600;
+
+/// Years that may be asked for: nanoseconds since 1970 end in the year 2262.
+pub const YEARS: RangeInclusive<i16> = 1970..=2199;
 
 /// What a period is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -30,6 +30,13 @@ pub fn grouped_to(number: f64, decimals: usize) -> String {
     }
 }
 
+/// A decimal number as it was answered, with its digits in groups of three: `-1,234.50`.
+pub fn grouped_decimal(text: &str) -> String {
+    let places = text.split_once('.').map_or(0, |(_, part)| part.len());
+    text.parse()
+        .map_or_else(|_| text.to_owned(), |number| grouped_to(number, places))
+}
+
 /// A number of things: `1 pulse`, `2 pulses`, `12,480 pulses`.
 pub fn count(number: impl Into<i128>, one: &str) -> String {
     match number.into() {
@@ -84,6 +91,9 @@ mod tests {
             (f64::NAN, 1, "NaN"),
         ] {
             assert_eq!(grouped_to(number, decimals), text);
+        }
+        for (decimal, text) in [("-1234.50", "-1,234.50"), ("7", "7"), ("x.1", "x.1")] {
+            assert_eq!(grouped_decimal(decimal), text);
         }
     }
 

@@ -63,7 +63,7 @@ pub fn diagnose(wave: &Wave, subject: Subject<'_>) -> LineReport {
     let others = learned.map_or_else(Vec::new, |learned| alternatives(learned, present));
     let active = sure.map_or(present.filter.active, |told| told.separation.active);
     let worth = subject
-        .evidence
+        .known()
         .and_then(|evidence| Worth::of(best, evidence));
     LineReport {
         meter: meter.name.clone(),
@@ -138,7 +138,8 @@ fn tell(wave: &Wave, meter: &MeterSettings, hum: Option<Hum>) -> Option<Told> {
 /// Whether each edge is a pulse, where mark and space are equal and what is known of load or face says so.
 fn face_says(wave: &Wave, subject: Subject<'_>, told: &Told) -> Option<bool> {
     told.equal?;
-    let (evidence, factor) = (subject.evidence?, subject.meter.pulses_per_unit?);
+    let (evidence, meter) = (subject.known()?, subject.meter);
+    let factor = meter.imp_per_kwh().or(meter.pulses_per_unit)?;
     let mut single = subject.meter.filter;
     single.counted = CountedEdge::Rising;
     single.bounce_ns = told.separation.below_ns;

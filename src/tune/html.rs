@@ -119,7 +119,7 @@ fn meters(report: &LineReport, out: &mut String) -> std::fmt::Result {
             out,
             "<p>{:.0} imp/{} by what is known of load or face, give or take {:.0} %.{usual}</p>",
             worth.imp_per_kwh,
-            report.unit.symbol(),
+            report.worth_unit(),
             worth.within * 100.0
         )?;
     }

@@ -9,7 +9,7 @@ use super::histogram::Class;
 use super::settings::{Change, TunedSettings};
 use super::signs::Widths;
 use super::wave::WavePhase;
-use super::worth::Worth;
+use super::worth::{Evidence, Worth};
 use crate::config::MeterSettings;
 use crate::model::Quantity;
 
@@ -21,7 +21,31 @@ pub struct Subject<'a> {
     /// The kernel has debounced what came: what it has taken away is not in the wave.
     pub is_debounced: bool,
     /// The load or the readings, if any.
-    pub evidence: Option<super::worth::Evidence>,
+    pub evidence: Option<Evidence>,
+}
+
+impl Subject<'_> {
+    /// What tells what a pulse is worth: watts say nothing of gas or water.
+    pub(super) fn known(&self) -> Option<Evidence> {
+        let is_electric = self.meter.unit.is_electric();
+        self.evidence
+            .filter(|known| is_electric || matches!(known, Evidence::Readings { .. }))
+    }
+}
+
+impl LineReport {
+    /// What a pulse is worth by the configuration as [`Worth`] tells it: of a kWh of an electric meter, else of its unit.
+    pub(super) fn configured(&self) -> Option<f64> {
+        self.imp_per_kwh.or(self.pulses_per_unit)
+    }
+
+    /// That unit.
+    pub(super) fn worth_unit(&self) -> &'static str {
+        match self.unit.is_electric() {
+            true => Quantity::KilowattHours.symbol(),
+            false => self.unit.symbol(),
+        }
+    }
 }
 
 /// The report.

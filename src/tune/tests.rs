@@ -11,7 +11,7 @@ use super::wave::{Wave, of_lengths};
 use super::*;
 use crate::capture::recorded::Recording;
 use crate::config::MeterSettings;
-use crate::model::{Bias, CountedEdge, Level, MeterId, NS_PER_MS};
+use crate::model::{Bias, CountedEdge, Level, MeterId, NS_PER_MS, Quantity};
 
 /// What the configuration has by default.
 fn meter() -> MeterSettings {
@@ -349,6 +349,45 @@ fn equal_mark_and_space_leave_the_choice_to_the_face() {
             report.worth
         );
     }
+}
+
+#[test]
+fn what_a_pulse_is_worth_is_compared_in_the_unit_that_the_face_shows() {
+    let wave = equal_mark_space();
+    let known = |unit: Quantity, factor: f64, evidence| {
+        let mut meter = meter();
+        (meter.unit, meter.pulses_per_unit) = (unit, Some(factor));
+        let subject = Subject {
+            meter: &meter,
+            is_debounced: false,
+            evidence: Some(evidence),
+        };
+        diagnose(&wave, subject)
+    };
+    let face = Evidence::Readings {
+        kwh: 0.12,
+        step_kwh: 0.001,
+    };
+    for (unit, factor, want) in [
+        (Quantity::WattHours, 1.0, 121),
+        (Quantity::WattHours, 0.5, 60),
+        (Quantity::CubicMetres, 1_000.0, 121),
+    ] {
+        let report = known(unit, factor, face);
+        assert_eq!(counts(&report), want, "{unit:?} {factor}");
+        let said = text::render(&report);
+        let of = if unit.is_electric() {
+            " imp/kWh by"
+        } else {
+            " imp/m³ by"
+        };
+        assert!(said.contains(of), "{said}");
+        assert!(!said.contains("The configuration says"), "{said}");
+    }
+    // Watts say nothing of gas.
+    let load = Evidence::Load { w: 2_000.0 };
+    assert!(known(Quantity::WattHours, 1.0, load).worth.is_some());
+    assert_eq!(known(Quantity::CubicMetres, 100.0, load).worth, None);
 }
 
 #[test]

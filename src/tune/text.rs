@@ -122,10 +122,10 @@ fn worth(report: &LineReport, out: &mut String) -> std::fmt::Result {
             out,
             "\n{:.0} imp/{} by what is known of load or face, give or take {:.0} %: {usual}.",
             worth.imp_per_kwh,
-            report.unit.symbol(),
+            report.worth_unit(),
             worth.within * 100.0
         )?;
-        if let Some(configured) = report.pulses_per_unit.filter(|imp| !worth.may_be(*imp)) {
+        if let Some(configured) = report.configured().filter(|imp| !worth.may_be(*imp)) {
             writeln!(out, "The configuration says {configured}.")?;
         }
     }

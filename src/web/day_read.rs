@@ -119,6 +119,12 @@ pub(super) struct PricedDay {
 }
 
 impl PricedDay {
+    /// Whether these settings price it and say when it is: it may have been read while there were others.
+    pub(super) fn is_by(&self, in_use: &Arc<InUse>) -> bool {
+        let (own, now) = (&self.in_use, in_use);
+        Arc::ptr_eq(own, now) || (own.tariffs == now.tariffs && own.site == now.site)
+    }
+
     /// What the day has cost by now: `since` tells the pulses of a meter since it was read, which are priced by the present quarter
     /// hour. None: nothing has a price.
     pub(super) fn money(
@@ -135,5 +141,52 @@ impl PricedDay {
             pricer.add(&mut costs, meter, (quarter_s, since(meter)));
         }
         Bill::of(&costs, &pricer).map(|bill| bill.money)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::SiteSettings;
+    use crate::web::source::Source;
+
+    fn day(in_use: Arc<InUse>) -> Arc<DayRead> {
+        Arc::new(DayRead {
+            date: jiff::civil::date(2026, 6, 20),
+            from_s: 0,
+            to_s: 86_400,
+            since_s: None,
+            unwatched_s: 0,
+            read_ns: WallNs(0),
+            meters: BTreeMap::new(),
+            priced: PricedDay {
+                in_use,
+                factors: Factors::default(),
+                costs: Costs::default(),
+            },
+        })
+    }
+
+    #[test]
+    fn a_day_that_was_read_before_the_settings_changed_is_not_told_after() {
+        let source = Source::default();
+        let before = source.in_use();
+        source.set_day(day(Arc::clone(&before)));
+        assert!(source.day().is_some());
+        // Told again, they are the same.
+        source.use_settings((*before).clone());
+        assert!(source.day().is_some());
+        let site = SiteSettings {
+            name: Some("lake".to_owned()),
+            ..SiteSettings::default()
+        };
+        source.use_settings(InUse {
+            site,
+            ..(*before).clone()
+        });
+        assert!(source.day().is_none());
+        // The answer of a slow disk to what was asked before.
+        source.set_day(day(before));
+        assert!(source.day().is_none());
     }
 }

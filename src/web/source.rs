@@ -89,7 +89,7 @@ struct Told {
     /// What was counted of the local day, as read last.
     day: Option<Arc<DayRead>>,
     /// All that was counted, as read last, and as told last.
-    totals: Option<Arc<AmountsRead>>,
+    amounts_read: Option<Arc<AmountsRead>>,
     amounts_told: MeterAmounts,
     /// Answers by their status.
     answers: BTreeMap<u16, u64>,
@@ -135,9 +135,6 @@ impl Source {
     pub fn use_settings(&self, in_use: InUse) {
         let tag = socket::tag(&in_use.described);
         self.with(|told| {
-            if told.in_use.tariffs != in_use.tariffs || told.in_use.site != in_use.site {
-                told.day = None;
-            }
             told.in_use = Arc::new(in_use);
             told.tag = tag;
         });
@@ -213,9 +210,12 @@ impl Source {
         self.in_use().site.name.clone()
     }
 
-    /// What was counted of the local day, as read last.
+    /// What was counted of the local day, as read last; None: not yet, or it was priced by other settings.
     pub(super) fn day(&self) -> Option<Arc<DayRead>> {
-        self.with(|told| told.day.clone())
+        self.with(|told| {
+            let day = told.day.as_ref();
+            day.filter(|day| day.priced.is_by(&told.in_use)).cloned()
+        })
     }
 
     /// This is what was counted of it.
@@ -225,15 +225,15 @@ impl Source {
 
     /// What all pulses were worth, as it was last read; None: not yet.
     pub(super) fn amounts_read(&self) -> Option<Arc<AmountsRead>> {
-        self.with(|told| told.totals.clone())
+        self.with(|told| told.amounts_read.clone())
     }
 
     /// This is what they were worth.
-    pub(super) fn set_amounts_read(&self, totals: Arc<AmountsRead>) {
-        self.with(|told| told.totals = Some(totals));
+    pub(super) fn set_amounts_read(&self, amounts: Arc<AmountsRead>) {
+        self.with(|told| told.amounts_read = Some(amounts));
     }
 
-    /// MeterAmounts are told: what was told last may be compared with them, and is replaced.
+    /// Amounts are told: what was told last may be compared with them, and is replaced.
     pub(super) fn told_amounts(&self, tell: impl FnOnce(&mut MeterAmounts)) {
         self.with(|told| tell(&mut told.amounts_told));
     }

@@ -1,6 +1,7 @@
 //! What entering a reading and an exchange share: the meter that is meant, the question, why nothing is kept.
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
 
@@ -10,6 +11,7 @@ use crate::cli::names::meant;
 use crate::cli::time;
 use crate::config::{Loaded, MeterSettings};
 use crate::energy::register::{Drift, MeterFace, NewReading};
+use crate::import::tidy::give_to_owner;
 use crate::journal::JournalError;
 use crate::model::Reading;
 
@@ -48,7 +50,7 @@ pub(super) fn configured(wanted: &str, loaded: &Loaded) -> Result<(String, Meter
 }
 
 /// Why a reading is not kept, in words.
-pub(super) fn not_kept(failed: NotKept, name: &str, new: &NewReading) -> anyhow::Error {
+fn not_kept(failed: NotKept, name: &str, new: &NewReading) -> anyhow::Error {
     match failed {
         NotKept::Refused(refused) => anyhow::Error::msg(why_refused(new, refused)),
         NotKept::NotHeld => anyhow!(
@@ -72,13 +74,27 @@ pub(super) fn unwritable(failed: JournalError) -> anyhow::Error {
     }
 }
 
-/// Asks whether a reading is right that pulses which were missed do not explain.
-pub(super) fn confirm(
-    name: &str,
-    reading: &Reading,
-    by: &Drift,
+/// Keeps what is entered of a meter by `keep`, which is told whether it is right however far it is from what was counted: where
+/// that is not said yet, it is asked.
+pub(super) fn entered<T>(
+    dir: &Path,
+    (name, new): (&str, &NewReading),
+    is_confirmed: bool,
     out: &mut dyn Write,
-) -> Result<()> {
+    keep: impl Fn(bool) -> Result<T, NotKept>,
+) -> Result<T> {
+    let mut entered = keep(is_confirmed);
+    if let Err(NotKept::Implausible(reading, by)) = &entered {
+        confirm(name, reading, by, out)?;
+        entered = keep(true);
+    }
+    let kept = entered.map_err(|failed| not_kept(failed, name, new))?;
+    give_to_owner(dir)?;
+    Ok(kept)
+}
+
+/// Asks whether a reading is right that pulses which were missed do not explain.
+fn confirm(name: &str, reading: &Reading, by: &Drift, out: &mut dyn Write) -> Result<()> {
     let differs = format!(
         "{} {} is {} for \"{name}\": {:.3} {} were expected",
         reading.shown,

@@ -6,16 +6,14 @@ use anyhow::Result;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::entry::{configured, confirm, not_kept, settings};
+use super::entry::{configured, entered, settings};
 use super::said::words;
-use crate::answers::entering::NotKept;
 use crate::answers::exchanging::{self, ExchangeEntry, Exchanged, ExchangedAnswer};
 use crate::cli::names::shell_word;
 use crate::cli::time::{self, Moment};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
 use crate::energy::register::{NewReading, parse_shown};
-use crate::import::tidy::give_to_owner;
 
 /// Options of `register exchange`.
 #[derive(Debug, Args)]
@@ -91,24 +89,19 @@ pub(super) fn exchange(
         shown: args.old.0,
         adopt: false,
     };
-    let mut entry = ExchangeEntry {
-        meter: &name,
-        old,
-        decimals: args.old.1,
-        new_shown: args.new.0,
-        configured: face,
-        pulses_per_unit: args.imp_per_kwh,
-        serial: args.serial.as_deref(),
-        is_confirmed: args.yes,
-    };
-    let mut entered = exchanging::exchange(dir, &entry, now_ns);
-    if let Err(NotKept::Implausible(reading, by)) = &entered {
-        confirm(&name, reading, by, out)?;
-        entry.is_confirmed = true;
-        entered = exchanging::exchange(dir, &entry, now_ns);
-    }
-    let kept = entered.map_err(|failed| not_kept(failed, &name, &entry.old))?;
-    give_to_owner(dir)?;
+    let kept = entered(dir, (&name, &old), args.yes, out, |is_confirmed| {
+        let entry = ExchangeEntry {
+            meter: &name,
+            old,
+            decimals: args.old.1,
+            new_shown: args.new.0,
+            configured: face,
+            pulses_per_unit: args.imp_per_kwh,
+            serial: args.serial.as_deref(),
+            is_confirmed,
+        };
+        exchanging::exchange(dir, &entry, now_ns)
+    })?;
     if as_json {
         let said = serde_json::to_value(ExchangedAnswer::of(&name, &kept))?;
         writeln!(out, "{said:#}")?;

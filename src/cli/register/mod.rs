@@ -9,7 +9,7 @@ use std::io::Write;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
-use self::entry::{configured, confirm, not_kept, settings, unwritable};
+use self::entry::{configured, entered, settings, unwritable};
 use self::exchange::ExchangeArgs;
 use self::said::{tell, words};
 use super::asking::from_daemon;
@@ -17,7 +17,7 @@ use super::names::{meant, shell_word};
 use super::simulated::NOTE;
 use super::table::{Column, Table};
 use super::time::{self, Moment};
-use crate::answers::entering::{self, Entry, KeptAnswer, NotKept, TakenBackAnswer};
+use crate::answers::entering::{self, Entry, KeptAnswer, TakenBackAnswer};
 use crate::answers::registers::{self, Register};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Loaded, MeterSettings};
@@ -188,26 +188,22 @@ fn enter(args: &SetArgs, as_json: bool, loaded: &Loaded, out: &mut dyn Write) ->
     let dir = &loaded.settings.journal.dir;
     let now_ns = SystemClock.wall_ns();
     let (shown, decimals) = args.shown;
-    let mut entry = Entry {
-        meter: &name,
-        face,
-        new: NewReading {
-            at_ns: args.at.resolve(now_ns)?,
-            is_now: matches!(args.at, Moment::FromNow(0)),
-            shown,
-            adopt: args.adopt,
-        },
-        decimals,
-        is_confirmed: args.yes,
+    let new = NewReading {
+        at_ns: args.at.resolve(now_ns)?,
+        is_now: matches!(args.at, Moment::FromNow(0)),
+        shown,
+        adopt: args.adopt,
     };
-    let mut entered = entering::enter(dir, &entry, now_ns);
-    if let Err(NotKept::Implausible(reading, by)) = &entered {
-        confirm(&name, reading, by, out)?;
-        entry.is_confirmed = true;
-        entered = entering::enter(dir, &entry, now_ns);
-    }
-    let kept = entered.map_err(|failed| not_kept(failed, &name, &entry.new))?;
-    give_to_owner(dir)?;
+    let kept = entered(dir, (&name, &new), args.yes, out, |is_confirmed| {
+        let entry = Entry {
+            meter: &name,
+            face,
+            new,
+            decimals,
+            is_confirmed,
+        };
+        entering::enter(dir, &entry, now_ns)
+    })?;
     if as_json {
         let said = serde_json::to_value(KeptAnswer::of(&name, &kept))?;
         writeln!(out, "{said:#}")?;

@@ -56,7 +56,7 @@ impl ReportPage<'_> {
             "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
              <title>{title}, {days}</title>\n<style>{STYLE}</style>\n</head>\n<body>",
-            language.code()
+            language.as_str()
         )?;
         let site = report
             .site
@@ -96,10 +96,10 @@ impl ReportPage<'_> {
     }
 
     /// A row of headings: the first stands left, the others are of numbers.
-    pub(super) fn head(&self, words: &[&str], out: &mut String) -> std::fmt::Result {
+    pub(super) fn head(&self, words: &[PageWord], out: &mut String) -> std::fmt::Result {
         write!(out, "<table>\n<thead><tr>")?;
         for (n, word) in words.iter().enumerate() {
-            let class = if n > 0 { " class=\"n\"" } else { "" };
+            let (class, word) = (class_of(n), self.word(*word));
             write!(out, "<th scope=\"col\"{class}>{word}</th>")?;
         }
         writeln!(out, "</tr></thead>\n<tbody>")
@@ -108,8 +108,7 @@ impl ReportPage<'_> {
     pub(super) fn row(out: &mut String, cells: &[String]) -> std::fmt::Result {
         write!(out, "<tr>")?;
         for (n, cell) in cells.iter().enumerate() {
-            let class = if n > 0 { " class=\"n\"" } else { "" };
-            write!(out, "<td{class}>{cell}</td>")?;
+            write!(out, "<td{}>{cell}</td>", class_of(n))?;
         }
         writeln!(out, "</tr>")
     }
@@ -147,10 +146,10 @@ impl ReportPage<'_> {
     fn meters(&self, out: &mut String) -> std::fmt::Result {
         self.heading(PageWord::Energy, out)?;
         let heads = [
-            self.word(PageWord::Meter),
-            self.word(PageWord::Pulses),
-            self.word(PageWord::PerUnit),
-            self.word(PageWord::Counted),
+            PageWord::Meter,
+            PageWord::Pulses,
+            PageWord::PerUnit,
+            PageWord::Counted,
         ];
         self.head(&heads, out)?;
         for meter in &self.report.meters {
@@ -196,8 +195,7 @@ impl ReportPage<'_> {
             PageWord::Quantity,
             PageWord::Price,
             PageWord::Amount,
-        ]
-        .map(|word| self.word(word));
+        ];
         self.head(&heads, out)?;
         for position in &self.report.positions {
             Self::row(out, &self.position(position, &money.currency))?;
@@ -296,6 +294,11 @@ impl ReportPage<'_> {
         text.parse()
             .map_or_else(|_| escape(text), |at| self.language.at(at, self.zone))
     }
+}
+
+/// The first cell of a row stands left, the others are numbers.
+fn class_of(cell: usize) -> &'static str {
+    if cell > 0 { " class=\"n\"" } else { "" }
 }
 
 pub(super) fn dash() -> String {

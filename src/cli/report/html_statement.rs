@@ -28,8 +28,7 @@ impl ReportPage<'_> {
             PageWord::AtBegin,
             PageWord::AtEnd,
             PageWord::Difference,
-        ]
-        .map(|word| self.word(word));
+        ];
         self.head(&heads, out)?;
         for (meter, register) in known {
             let [begin, end] =

@@ -129,14 +129,6 @@ pub(super) enum PageWord {
 }
 
 impl Language {
-    /// Its code, for the page.
-    pub(super) fn code(self) -> &'static str {
-        match self {
-            Language::English => "en",
-            Language::German => "de",
-        }
-    }
-
     /// A text of the page.
     pub(super) fn word(self, word: PageWord) -> &'static str {
         let found = WORDS.iter().find(|(known, ..)| *known == word);

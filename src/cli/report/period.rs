@@ -4,14 +4,7 @@ use std::str::FromStr;
 
 use jiff::civil::{Date, ISOWeekDate, Weekday};
 
-use crate::energy::periods::{Period, PeriodUnit};
-
-const UNITS: [(&str, PeriodUnit); 4] = [
-    ("day", PeriodUnit::Day),
-    ("week", PeriodUnit::Week),
-    ("month", PeriodUnit::Month),
-    ("year", PeriodUnit::Year),
-];
+use crate::energy::periods::{Period, PeriodUnit, YEARS};
 
 /// A period as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,13 +36,7 @@ impl FromStr for PeriodWord {
 
     fn from_str(text: &str) -> Result<PeriodWord, String> {
         let word = text.trim().to_ascii_lowercase().replace([' ', '_'], "-");
-        let unit = |prefix: &str| {
-            let of = word.strip_prefix(prefix)?;
-            UNITS
-                .iter()
-                .find(|(name, _)| *name == of)
-                .map(|(_, unit)| *unit)
-        };
+        let unit = |prefix: &str| PeriodUnit::from_word(word.strip_prefix(prefix)?);
         match word.as_str() {
             "today" => return Ok(PeriodWord::This(PeriodUnit::Day)),
             "yesterday" => return Ok(PeriodWord::Last(PeriodUnit::Day)),
@@ -73,10 +60,7 @@ fn on_calendar(word: &str) -> Option<Period> {
         |text: &str, digits| text.len() == digits && text.bytes().all(|b| b.is_ascii_digit());
     let parts: Vec<&str> = word.split('-').collect();
     let year = parts.first().filter(|year| is_number(year, 4))?;
-    let year: i16 = year
-        .parse()
-        .ok()
-        .filter(|year| (1970..=9998).contains(year))?;
+    let year: i16 = year.parse().ok().filter(|year| YEARS.contains(year))?;
     let (unit, date) = match parts[1..] {
         [] => (PeriodUnit::Year, Date::new(year, 1, 1)),
         [week] if week.starts_with('w') => {
@@ -140,10 +124,12 @@ mod tests {
             "next-month",
             "10",
             "1969",
+            "2200",
+            "8585-09-03",
         ] {
             assert!(of(wrong).is_err(), "{wrong}");
         }
         assert_eq!(date("2026-02-28"), Ok(jiff::civil::date(2026, 2, 28)));
-        assert!(date("2026-02").is_err());
+        assert!(date("2026-02").is_err() && date("2300-01-01").is_err());
     }
 }

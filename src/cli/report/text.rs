@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::answers::money::Position;
 use crate::answers::reported::{PeriodReport, ReportMeter};
-use crate::cli::numbers::{count, grouped, grouped_to};
+use crate::cli::numbers::{count, grouped, grouped_decimal, grouped_to};
 use crate::cli::table::{Column, Table};
 use crate::cli::time;
 use crate::model::{NS_PER_S, Quantity, WallNs};
@@ -81,15 +81,9 @@ fn bill(report: &PeriodReport) -> Vec<String> {
         Column::Right(14),
     ];
     let mut table = Table::new("", &columns);
-    let amount = |amount: &Option<String>| {
-        let amount = amount
-            .as_deref()
-            .map_or_else(|| "no price".to_owned(), grouped_amount);
-        if amount == "no price" {
-            amount
-        } else {
-            format!("{amount} {}", money.currency)
-        }
+    let amount = |amount: &Option<String>| match amount {
+        Some(amount) => format!("{} {}", grouped_decimal(amount), money.currency),
+        None => "no price".to_owned(),
     };
     for position in &report.positions {
         let [name, quantity, price] = cells(position);
@@ -100,15 +94,6 @@ fn bill(report: &PeriodReport) -> Vec<String> {
         table.text("The rest of the energy has no price: it is not in the total.");
     }
     table.lines()
-}
-
-/// An amount with its digits in groups.
-fn grouped_amount(amount: &str) -> String {
-    let places = amount.split_once('.').map_or(0, |(_, part)| part.len());
-    amount.parse().map_or_else(
-        |_| amount.to_owned(),
-        |number: f64| grouped_to(number, places),
-    )
 }
 
 /// What is paid for, how much, at which price.

@@ -6,7 +6,7 @@ use crate::answers::overview::{
     EnergyAnswer, HouseEnergy, HouseOverview, MeterEnergy, MeterOverview, Overview,
 };
 use crate::cli::asking::ask;
-use crate::cli::numbers::{count, grouped_to};
+use crate::cli::numbers::{count, grouped_decimal, grouped_to};
 use crate::cli::paint::Glyphs;
 use crate::cli::table::{Column, Table};
 use crate::cli::time;
@@ -215,11 +215,7 @@ fn money_rows(overview: &Overview, glyphs: Glyphs) -> Vec<[String; 6]> {
 
 /// An amount with its currency, and a mark where some energy has no price.
 fn amount_of(money: &Money, amount: &str) -> String {
-    let places = amount.split_once('.').map_or(0, |(_, part)| part.len());
-    let number = amount.parse().map_or_else(
-        |_| amount.to_owned(),
-        |number: f64| grouped_to(number, places),
-    );
+    let number = grouped_decimal(amount);
     let of_a_part = if money.complete { "" } else { " *" };
     format!("{number} {}{of_a_part}", money.currency)
 }

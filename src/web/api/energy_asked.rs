@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use crate::energy::periods::{Calendar, Period, PeriodUnit};
+use crate::energy::periods::{Calendar, Period, PeriodUnit, YEARS};
 use crate::web::problem::{Problem, WRONG_PARAMETER};
 use crate::web::query::Query;
 
@@ -16,9 +16,6 @@ pub(super) fn unit(word: Option<&str>) -> Result<Option<PeriodUnit>, Problem> {
         }),
     }
 }
-
-/// Nanoseconds since 1970 reach to the year 2262.
-const YEAR_MAX: i16 = 2199;
 
 /// The date that was asked for, else `today`.
 pub(super) fn date(query: &Query, unit: Option<PeriodUnit>, today: Date) -> Result<Date, Problem> {
@@ -36,7 +33,7 @@ pub(super) fn date(query: &Query, unit: Option<PeriodUnit>, today: Date) -> Resu
     let date = text
         .parse::<Date>()
         .ok()
-        .filter(|date| is_plain && (1970..=YEAR_MAX).contains(&date.year()));
+        .filter(|date| is_plain && YEARS.contains(&date.year()));
     date.ok_or_else(|| wrong(format!("\"{text}\" is no date such as 2026-10-25")))
 }
 

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::energy::days::LocalDays;
 use crate::energy::periods::Calendar;
 use crate::journal::{FilledFrom, Grain};
+use crate::model::WallNs;
 use crate::web::problem::{Problem, SPAN_TOO_LONG, WRONG_PARAMETER};
 use crate::web::query::Query;
 
@@ -224,7 +225,7 @@ fn moment(query: &Query, name: &str) -> Result<i64, Problem> {
     let text = text.replace(' ', "+");
     let seconds = text.parse::<i64>().ok();
     let seconds = seconds.or_else(|| Some(text.parse::<Timestamp>().ok()?.as_second()));
-    let seconds = seconds.filter(|seconds| (0..=253_000_000_000).contains(seconds));
+    let seconds = seconds.filter(|seconds| (0..=WallNs::MAX.s()).contains(seconds));
     seconds.ok_or_else(|| {
         let example = "such as 2026-10-25T00:00:00+02:00 or 1792879200";
         wrong(format!("\"{text}\" is no time {example}"))
@@ -258,6 +259,8 @@ mod tests {
             "from=1&to=9&window=2m",
             "from=1&to=9&window=1m&points=10",
             "from=1&to=9223372036854775807",
+            "from=9223372036&to=9223372037",
+            "from=9999-01-01T00:00:00Z&to=9999-01-01T00:00:01Z",
         ] {
             assert_eq!(of(wrong), Err("wrong-parameter"), "{wrong}");
         }
