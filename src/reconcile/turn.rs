@@ -50,7 +50,7 @@ impl Reconciler {
         self.names = self.reader.meter_names()?;
         self.extras.read(&self.reader)?;
         let ask = self.ask_raw(stretch, bounds);
-        let known = self.reader.compared(self.destination, Tier::Raw)?;
+        let known_lost = self.reader.raw_lost(self.destination)?;
         let waiting = self.on_their_way();
         let lane = &mut self.lanes[index];
         let level = lane.level;
@@ -59,7 +59,7 @@ impl Reconciler {
             destination: Some(self.destination),
             names: &self.names,
             measurement: &self.measurement,
-            lost: known.lost.clone(),
+            lost: known_lost.clone(),
             notes_in: None,
             extras: &self.extras,
             size: &mut lane.size,
@@ -89,7 +89,7 @@ impl Reconciler {
             }
             Err(trouble) => return Err(trouble),
         };
-        if self.lanes[index].notes_lost(lost, &known.lost) {
+        if self.lanes[index].notes_lost(lost, &known_lost) {
             return Ok(Turn::KeepFirst);
         }
         let lane = &mut self.lanes[index];
@@ -141,9 +141,7 @@ impl Reconciler {
             }
         }
         let mut unequal = unequal(view, differences);
-        for (from_s, to_s) in lane.hopeless.within(span.0, span.1).iter() {
-            unequal.add(from_s, to_s);
-        }
+        unequal.add_all(&lane.hopeless.within(span.0, span.1));
         unequal
     }
 
@@ -212,12 +210,8 @@ impl Reconciler {
                 }
             }
             Keeping::Lost => {
-                let kept = self.reader.compared(self.destination, lane.level)?;
-                if lane
-                    .lost
-                    .iter()
-                    .all(|(from_s, to_s)| kept.lost.covers(from_s, to_s))
-                {
+                let kept = self.reader.raw_lost(self.destination)?;
+                if kept.covers_all(&lane.lost) {
                     (lane.keeping, lane.lost) = (Keeping::Committed, Spans::default());
                 }
             }
