@@ -35,11 +35,8 @@ impl Extras {
             let worth = meter
                 .worth()
                 .filter(|worth| worth.imp_per_kwh().is_some())?;
-            let dated = meter.factors_since.iter().map(|dated| Factor {
-                from_s: dated.since.as_second(|date| calendar.day_start_s(date)),
-                worth: PulseWorth::new(meter.unit, dated.pulses_per_unit),
-            });
-            Some((meter.name.clone(), (dated.collect(), worth)))
+            let dated = meter.dated_factors(&calendar);
+            Some((meter.name.clone(), (dated, worth)))
         };
         Extras {
             fields: influx.extra_fields,
