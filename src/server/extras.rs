@@ -30,6 +30,9 @@ impl Extras {
         let Influx::Configured(influx) = &settings.influx else {
             return Extras::default();
         };
+        if !influx.extra_fields.energy {
+            return Extras::default();
+        }
         let calendar = Calendar::new(settings.site.zone());
         let of_meter = |meter: &MeterSettings| {
             let worth = meter
