@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::{DatedFactor, MeterSettings};
+use crate::config::MeterSettings;
 use crate::energy::derived::Balance;
-use crate::energy::factors::{Factor, FactorHistory};
+use crate::energy::factors::FactorHistory;
 use crate::energy::periods::{Calendar, Period, PeriodUnit};
 use crate::journal::{CountedParts, Grain, JournalError, ReadFrom, Reader};
 use crate::model::{PulseWorth, QUARTER_S, Quantity, Role, Spans};
@@ -29,7 +29,7 @@ impl Factors {
         let kept = reader.factors()?;
         let of_meter = |(name, worth): &(String, Option<PulseWorth>)| {
             let settings = meters.iter().find(|meter| meter.name == *name);
-            let dated = settings.map_or_else(Vec::new, |settings| dated_of(settings, calendar));
+            let dated = settings.map_or_else(Vec::new, |settings| settings.dated_factors(calendar));
             let kept = kept.get(name).map_or(&[][..], Vec::as_slice);
             let history = FactorHistory::new(kept, &dated, *worth);
             (name.clone(), history)
@@ -173,25 +173,11 @@ pub fn energy_wh(pulses: i64, worth: Option<PulseWorth>) -> Option<f64> {
     Some(pulses as f64 * 1_000.0 / imp_per_kwh)
 }
 
-/// What the settings of a meter say of what a pulse was worth from when on.
-pub fn dated_of(settings: &MeterSettings, calendar: &Calendar) -> Vec<Factor> {
-    let dated = settings.factors_since.iter();
-    dated
-        .map(|dated| factor(settings.unit, dated, calendar))
-        .collect()
-}
-
-fn factor(unit: Quantity, dated: &DatedFactor, calendar: &Calendar) -> Factor {
-    Factor {
-        from_s: dated.since.as_second(|date| calendar.day_start_s(date)),
-        worth: PulseWorth::new(unit, dated.pulses_per_unit),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Since;
+    use crate::config::{DatedFactor, Since};
+    use crate::energy::factors::Factor;
     use jiff::tz::TimeZone;
 
     #[test]
@@ -207,7 +193,7 @@ mod tests {
                 from_s: 0,
                 worth: PulseWorth::of_kwh(500.0),
             },
-            factor(Quantity::KilowattHours, &dated, &calendar),
+            dated.factor(Quantity::KilowattHours, &calendar),
             Factor {
                 from_s: midnight_s + 86_400 + 3_601,
                 worth: PulseWorth::of_kwh(800.0),

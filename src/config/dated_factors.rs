@@ -7,6 +7,9 @@ use jiff::civil::Date;
 
 use super::given::Given;
 use super::section::Section;
+use crate::energy::factors::Factor;
+use crate::energy::periods::Calendar;
+use crate::model::{PulseWorth, Quantity};
 
 /// The factors that `imp_per_kwh` and `pulses_per_unit` take.
 pub(super) const FACTORS: std::ops::RangeInclusive<f64> = 0.001..=1_000_000.0;
@@ -21,10 +24,10 @@ pub enum Since {
 }
 
 impl Since {
-    /// In seconds since 1970. `day_start_s` tells when a local day begins.
-    pub fn as_second(self, day_start_s: impl FnOnce(Date) -> i64) -> i64 {
+    /// In seconds since 1970.
+    fn as_second(self, calendar: &Calendar) -> i64 {
         match self {
-            Since::Date(date) => day_start_s(date),
+            Since::Date(date) => calendar.day_start_s(date),
             Since::Instant(instant) => instant.as_second(),
         }
     }
@@ -46,6 +49,16 @@ pub struct DatedFactor {
     pub since: Since,
     /// Pulses for one unit.
     pub pulses_per_unit: f64,
+}
+
+impl DatedFactor {
+    /// The same of a meter that counts in `unit`, where days are those of `calendar`.
+    pub fn factor(&self, unit: Quantity, calendar: &Calendar) -> Factor {
+        Factor {
+            from_s: self.since.as_second(calendar),
+            worth: PulseWorth::new(unit, self.pulses_per_unit),
+        }
+    }
 }
 
 impl fmt::Display for DatedFactor {

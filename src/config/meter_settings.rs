@@ -3,6 +3,8 @@
 use std::fmt;
 
 use super::dated_factors::DatedFactor;
+use crate::energy::factors::Factor;
+use crate::energy::periods::Calendar;
 use crate::model::{Bias, CountedEdge, FaceDigits, Level, PulseWorth, Quantity, Role};
 
 /// One meter: a name, a line, and what counts as a pulse on it.
@@ -38,6 +40,14 @@ impl MeterSettings {
     /// Pulses for one kilowatt-hour. None: not known, or it counts something else.
     pub fn imp_per_kwh(&self) -> Option<f64> {
         self.worth()?.imp_per_kwh()
+    }
+
+    /// What is dated of what one of its pulses was worth, where days are those of `calendar`.
+    pub fn dated_factors(&self, calendar: &Calendar) -> Vec<Factor> {
+        let dated = self.factors_since.iter();
+        dated
+            .map(|dated| dated.factor(self.unit, calendar))
+            .collect()
     }
 
     /// Which key says what a pulse is worth.

@@ -13,7 +13,7 @@ use crate::energy::periods::Calendar;
 use crate::import::csv::quoted;
 use crate::influx::line_protocol::LineEncoder;
 use crate::journal::Reader;
-use crate::model::{FIELD, MeterRow, NS_PER_S, PulseWorth, S_PER_DAY, TAG, View};
+use crate::model::{FIELD, MeterRow, NS_PER_S, S_PER_DAY, TAG, View};
 
 /// Windows of a meter in one read.
 const PAGE_WINDOWS: i64 = 1_440;
@@ -89,10 +89,5 @@ pub(super) fn write(
 
 /// What pulses of a meter were worth: what is dated in the configuration, and what the journal has noted.
 fn factors_of(meter: &MeterSettings, kept: &[Factor], calendar: &Calendar) -> FactorHistory {
-    let dated = meter.factors_since.iter().map(|dated| Factor {
-        from_s: dated.since.as_second(|date| calendar.day_start_s(date)),
-        worth: PulseWorth::new(meter.unit, dated.pulses_per_unit),
-    });
-    let dated: Vec<Factor> = dated.collect();
-    FactorHistory::new(kept, &dated, meter.worth())
+    FactorHistory::new(kept, &meter.dated_factors(calendar), meter.worth())
 }

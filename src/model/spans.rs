@@ -73,6 +73,12 @@ impl Spans {
         from_s >= to_s || self.0.get(at).is_some_and(|span| span.0 <= from_s)
     }
 
+    /// Whether all of these spans are in here.
+    pub fn covers_all(&self, others: &Spans) -> bool {
+        let mut others = others.iter();
+        others.all(|(from_s, to_s)| self.covers(from_s, to_s))
+    }
+
     /// The parts of these spans within `from_s..to_s`.
     pub fn within(&self, from_s: i64, to_s: i64) -> Spans {
         let cut = self

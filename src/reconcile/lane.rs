@@ -209,7 +209,7 @@ impl Lane {
     /// Raw has lost points here; `kept`: where it is known to have lost some. True: that has to be kept before it is
     /// mended.
     pub(super) fn notes_lost(&mut self, lost: Spans, kept: &Spans) -> bool {
-        if lost.iter().all(|(from_s, to_s)| kept.covers(from_s, to_s)) {
+        if kept.covers_all(&lost) {
             return false;
         }
         (self.lost, self.keeping) = (lost, Keeping::Lost);
@@ -328,9 +328,7 @@ impl Lane {
         let mut looked = self.looked();
         self.cut_s = cut_s;
         self.known.unequal.remove(from_s, to_s);
-        for (from_s, to_s) in unequal.iter() {
-            self.known.unequal.add(from_s, to_s);
-        }
+        self.known.unequal.add_all(&unequal);
         looked.unequal = Some(((from_s, to_s), unequal));
         looked
     }

@@ -126,7 +126,7 @@ pub fn audit_period(
         let mut known = reader.destinations()?.into_iter();
         destination = known.find(|(_, known, _)| *known == name);
         if let Some((row, ..)) = &destination {
-            lost = reader.compared(*row, Tier::Raw)?.lost;
+            lost = reader.raw_lost(*row)?;
         }
     }
     let again = loaded.clone();

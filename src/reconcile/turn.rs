@@ -5,6 +5,7 @@ use super::examine::{AskRaw, Examiner, unread};
 use super::lane::{Bounds, Keeping, Stretch, StretchKind};
 use super::lost;
 use super::reconciler::Reconciler;
+use super::server::Server;
 use super::tell;
 use super::trouble::Trouble;
 use crate::config::Downsampling;
@@ -40,6 +41,21 @@ impl Reconciler {
         delivery.map_or(0, |delivery| delivery.missing)
     }
 
+    /// What compares a lane with the server, and the server. `lost`: where raw is known to have lost points.
+    fn examiner(&mut self, index: usize, lost: Spans) -> (Examiner<'_>, &mut dyn Server) {
+        let examiner = Examiner {
+            reader: Some(&mut self.reader),
+            destination: Some(self.destination),
+            names: &self.names,
+            measurement: &self.measurement,
+            lost,
+            notes_in: None,
+            extras: &self.extras,
+            size: &mut self.lanes[index].size,
+        };
+        (examiner, self.server.as_mut())
+    }
+
     /// Compares a stretch and puts right what is to be put right.
     pub(super) fn turn(
         &mut self,
@@ -50,22 +66,11 @@ impl Reconciler {
         self.names = self.reader.meter_names()?;
         self.extras.read(&self.reader)?;
         let ask = self.ask_raw(stretch, bounds);
-        let known = self.reader.compared(self.destination, Tier::Raw)?;
+        let known_lost = self.reader.raw_lost(self.destination)?;
         let waiting = self.on_their_way();
-        let lane = &mut self.lanes[index];
-        let level = lane.level;
-        let examiner = Examiner {
-            reader: Some(&mut self.reader),
-            destination: Some(self.destination),
-            names: &self.names,
-            measurement: &self.measurement,
-            lost: known.lost.clone(),
-            notes_in: None,
-            extras: &self.extras,
-            size: &mut lane.size,
-        };
+        let (level, readable) = (self.lanes[index].level, self.readable);
         let span = (stretch.from_s, stretch.to_s);
-        let server = self.server.as_mut();
+        let (examiner, server) = self.examiner(index, known_lost.clone());
         let mut lost = Spans::default();
         let read = match level {
             Tier::Raw => examiner.raw(server, span).map(|(raw, differences)| {
@@ -74,7 +79,7 @@ impl Reconciler {
                 }
                 differences
             }),
-            Tier::View(view) if self.readable => examiner
+            Tier::View(view) if readable => examiner
                 .view(server, view, span, ask)
                 .map(|seen| seen.sides(view).differences(&examiner.meters())),
             Tier::View(view) => Ok(unread(view, &examiner.ours(view, span.0, span.1)?)),
@@ -89,7 +94,7 @@ impl Reconciler {
             }
             Err(trouble) => return Err(trouble),
         };
-        if self.lanes[index].notes_lost(lost, &known.lost) {
+        if self.lanes[index].notes_lost(lost, &known_lost) {
             return Ok(Turn::KeepFirst);
         }
         let lane = &mut self.lanes[index];
@@ -141,9 +146,7 @@ impl Reconciler {
             }
         }
         let mut unequal = unequal(view, differences);
-        for (from_s, to_s) in lane.hopeless.within(span.0, span.1).iter() {
-            unequal.add(from_s, to_s);
-        }
+        unequal.add_all(&lane.hopeless.within(span.0, span.1));
         unequal
     }
 
@@ -154,19 +157,9 @@ impl Reconciler {
         span: (i64, i64),
         differences: &mut [Difference],
     ) -> Result<usize, Trouble> {
-        let lane = &mut self.lanes[index];
-        let mut examiner = Examiner {
-            reader: Some(&mut self.reader),
-            destination: Some(self.destination),
-            names: &self.names,
-            measurement: &self.measurement,
-            lost: Spans::default(),
-            notes_in: None,
-            extras: &self.extras,
-            size: &mut lane.size,
-        };
-        let server = self.server.as_mut();
-        match lane.level {
+        let level = self.lanes[index].level;
+        let (mut examiner, server) = self.examiner(index, Spans::default());
+        match level {
             Tier::Raw => {
                 let sent = examiner.resend(server, span, differences)?;
                 self.board
@@ -212,12 +205,8 @@ impl Reconciler {
                 }
             }
             Keeping::Lost => {
-                let kept = self.reader.compared(self.destination, lane.level)?;
-                if lane
-                    .lost
-                    .iter()
-                    .all(|(from_s, to_s)| kept.lost.covers(from_s, to_s))
-                {
+                let kept = self.reader.raw_lost(self.destination)?;
+                if kept.covers_all(&lane.lost) {
                     (lane.keeping, lane.lost) = (Keeping::Committed, Spans::default());
                 }
             }

@@ -30,16 +30,16 @@ impl Extras {
         let Influx::Configured(influx) = &settings.influx else {
             return Extras::default();
         };
+        if !influx.extra_fields.energy {
+            return Extras::default();
+        }
         let calendar = Calendar::new(settings.site.zone());
         let of_meter = |meter: &MeterSettings| {
             let worth = meter
                 .worth()
                 .filter(|worth| worth.imp_per_kwh().is_some())?;
-            let dated = meter.factors_since.iter().map(|dated| Factor {
-                from_s: dated.since.as_second(|date| calendar.day_start_s(date)),
-                worth: PulseWorth::new(meter.unit, dated.pulses_per_unit),
-            });
-            Some((meter.name.clone(), (dated.collect(), worth)))
+            let dated = meter.dated_factors(&calendar);
+            Some((meter.name.clone(), (dated, worth)))
         };
         Extras {
             fields: influx.extra_fields,

@@ -373,8 +373,7 @@ fn the_dashboard_for_prometheus_asks_for_what_is_exported() {
     let nowhere = "INFLUX_HOST=http://127.0.0.1:9\nINFLUX_ORG=o\nINFLUX_TOKEN=t\nRAW_BUCKET=simulated\n\
                    B1M_BUCKET=simulated_1m\nB5M_BUCKET=simulated_5m\nB1H_BUCKET=simulated_1h\n";
     let mut daemon = Daemon::start_with_env(&config, nowhere, &["--simulate"]);
-    let url = format!("http://127.0.0.1:{port}/");
-    daemon.wait_for("an open door", |daemon| daemon.log().contains(&url));
+    daemon.wait_for_door(port);
     // Delivery tells something once it has begun.
     let exported = wait_for("metrics of all stages", PATIENCE, || {
         let answer = client(port).request("GET", "/metrics", &[], b"").ok()?;

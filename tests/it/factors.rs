@@ -39,17 +39,12 @@ fn counted(port: u16) -> Option<(f64, f64)> {
     series("pulses_total").zip(series("energy_joules_total"))
 }
 
-fn open(daemon: &mut Daemon, port: u16) {
-    let url = format!("http://127.0.0.1:{port}/");
-    daemon.wait_for("an open door", |daemon| daemon.log().contains(&url));
-}
-
 #[test]
 fn pulses_keep_their_energy_over_a_change_of_the_factor() {
     let kept = Port::keep();
     let port = kept.number();
     let mut daemon = Daemon::start(&config(port, 1_000), &SIMULATE);
-    open(&mut daemon, port);
+    daemon.wait_for_door(port);
     let told = Cell::new((0.0, 0.0));
     daemon.wait_for("pulses of the old factor", |_| {
         let (pulses, joules) = counted(port).unwrap_or_default();
@@ -71,7 +66,7 @@ fn pulses_keep_their_energy_over_a_change_of_the_factor() {
         "200",
     ];
     daemon.start_again_with(&later);
-    open(&mut daemon, port);
+    daemon.wait_for_door(port);
     let told = Cell::new(before);
     daemon.wait_for("as many of the new one", |_| {
         let last = told.get();

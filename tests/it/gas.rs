@@ -83,8 +83,7 @@ fn cubic_metres_are_counted_and_shown_where_watt_hours_would_be() {
     let port = kept.number();
     let args = ["--replay", &recorded(dir.path()), "--speed", "200"];
     let mut daemon = Daemon::start(&config(port), &args);
-    let url = format!("http://127.0.0.1:{port}/");
-    daemon.wait_for("an open door", |daemon| daemon.log().contains(&url));
+    daemon.wait_for_door(port);
     let now = || over_tcp(port, &get("/api/v1/now")).json();
     daemon.wait_for("forty pulses of gas", |_| {
         now()["meters"][0]["today"]["pulses"].as_i64() >= Some(40)

@@ -92,8 +92,7 @@ fn no_more_is_shown_than_the_silence_allows_and_a_step_is_shown_as_it_is() {
     let config = format!("{CONFIG}[web]\nlisten = \"127.0.0.1:{port}\"\n");
     let args = ["--replay", edges.to_str().unwrap(), "--speed", "100"];
     let mut daemon = Daemon::start(&config, &args);
-    let url = format!("http://127.0.0.1:{port}/");
-    daemon.wait_for("an open door", |daemon| daemon.log().contains(&url));
+    daemon.wait_for_door(port);
 
     let begin_s = 1_781_956_800.0;
     let (fell, steps) = (Cell::new(f64::MAX), [Cell::new(0), Cell::new(0)]);

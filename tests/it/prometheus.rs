@@ -72,8 +72,7 @@ fn recording() -> String {
 fn counting(recording: &Path, port: u16) -> Daemon {
     let args = ["--replay", recording.to_str().unwrap()];
     let mut daemon = Daemon::start(&config(port), &args);
-    let url = format!("http://127.0.0.1:{port}/");
-    daemon.wait_for("an open door", |daemon| daemon.log().contains(&url));
+    daemon.wait_for_door(port);
     daemon
 }
 

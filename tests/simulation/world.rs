@@ -1160,7 +1160,6 @@ fn zone() -> TimeZone {
     TimeZone::get("Asia/Kathmandu").unwrap()
 }
 
-/// In memory where there is such a place: the runs are many and the card is not the point.
 /// What points have beside the pulses, in every other story.
 fn extras(are_on: bool) -> Extras {
     let dir = new_dir();
@@ -1188,6 +1187,7 @@ fn extras(are_on: bool) -> Extras {
     Extras::new(&load(&options).unwrap().settings)
 }
 
+/// In memory where there is such a place: the runs are many and the card is not the point.
 fn new_dir() -> tempfile::TempDir {
     let shm = Path::new("/dev/shm");
     if shm.is_dir() {

@@ -205,8 +205,8 @@ pub(in crate::journal) fn open_raw(dir: &Path) -> Result<Connection, JournalErro
     connect_immutable(&file, flags)
 }
 
-/// A connection for a command that adds a row to a table which no thread of the daemon writes to. Its commits
-/// are durable when they are made.
+/// A connection for those who write beside the journal's writer: a few rows, which that one leaves alone or only adds
+/// to. Its commits are durable when they are made.
 pub(in crate::journal) fn open_beside(dir: &Path) -> Result<Connection, JournalError> {
     let steps = check_version(&open_raw(dir)?)?;
     if steps < MIGRATIONS.len() {

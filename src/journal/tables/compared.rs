@@ -92,8 +92,6 @@ pub struct Compared {
     /// Windows in which the server was left as it is: it holds more than the journal, or does not take what
     /// it lacks.
     pub unequal: Spans,
-    /// Of raw: where it was found to have lost points.
-    pub lost: Spans,
 }
 
 impl Compared {
@@ -254,11 +252,16 @@ fn add_lost(
     destination: DestinationRow,
     lost: &Spans,
 ) -> Result<(), JournalError> {
-    let key = (destination, Tier::Raw.as_code(), LOST);
+    let key = lost_of(destination);
     let old = spans(transaction, key).op("be read")?;
     let mut new = old.clone();
     new.add_all(lost);
     put_spans(transaction, key, &old, &new).op("keep what raw has lost")
+}
+
+/// The key of the spans in which raw has lost points.
+fn lost_of(destination: DestinationRow) -> (DestinationRow, i64, i64) {
+    (destination, Tier::Raw.as_code(), LOST)
 }
 
 /// Changes the spans of a kind.
@@ -350,7 +353,7 @@ impl Reader {
             })
             .op("be read")?;
         let of = |kind| spans(&self.connection, (destination, code, kind)).op("be read");
-        let (to_look, unequal, lost) = (of(TO_LOOK)?, of(UNEQUAL)?, of(LOST)?);
+        let (to_look, unequal) = (of(TO_LOOK)?, of(UNEQUAL)?);
         let (_, from_s, all_s) = known.unwrap_or_default();
         Ok(Compared {
             until_s: known.map(|(until_s, ..)| until_s),
@@ -358,8 +361,15 @@ impl Reader {
             from_s,
             all_s,
             unequal,
-            lost,
         })
+    }
+
+    /// Where raw of a destination was found to have lost points.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn raw_lost(&self, destination: DestinationRow) -> Result<Spans, JournalError> {
+        spans(&self.connection, lost_of(destination)).op("be read")
     }
 
     /// Windows before `before_s` that have changed since they were compared, oldest first.

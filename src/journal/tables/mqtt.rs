@@ -43,7 +43,7 @@ pub struct MqttKept {
     pub topics: BTreeSet<String>,
 }
 
-/// A connection that keeps it, beside the journal's writer: that one never writes to these tables.
+/// A connection that keeps it, beside the journal's writer: that one never writes to these tables and keys.
 #[derive(Debug)]
 pub struct MqttKeeper {
     connection: Connection,

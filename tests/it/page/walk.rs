@@ -83,9 +83,7 @@ impl Walked {
     }
 
     pub(crate) fn wait_for_door(&mut self) {
-        let url = format!("http://127.0.0.1:{}/", self.port);
-        self.daemon
-            .wait_for("an open door", |daemon| daemon.log().contains(&url));
+        self.daemon.wait_for_door(self.port);
     }
 
     /// Does to the daemon what a walk asks for.

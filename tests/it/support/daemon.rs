@@ -174,6 +174,12 @@ impl Daemon {
         }
     }
 
+    /// Waits until its page is served on this port of the machine.
+    pub(crate) fn wait_for_door(&mut self, port: u16) {
+        let url = format!("http://127.0.0.1:{port}/");
+        self.wait_for("an open door", |daemon| daemon.log().contains(&url));
+    }
+
     /// Waits until the journal is open and it has said `lines` times that it requested a line.
     pub(crate) fn wait_for_lines(&mut self, lines: usize) {
         self.wait_for("an open journal", |daemon| {
