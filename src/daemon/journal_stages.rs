@@ -193,7 +193,7 @@ impl JournalStages {
         self.stages.wait_until(deadline_ns, wakeup);
         self.stages.join()?;
         let (mut writer, mut durable) = (self.writer.take()?, self.durable.take()?);
-        if let Err(failed) = writer.finish().and_then(|()| durable.finish()) {
+        if let Err(failed) = writer.finish(&mut durable) {
             say_what_is_lost(self.intake.len());
             return Err(failed.into());
         }

@@ -836,10 +836,9 @@ impl World {
         self.end_stall();
         let mut house = self.house.take().expect("it runs");
         house.capture.finish();
-        let finished = house.writer.finish();
+        let finished = house.writer.finish(&mut house.durable);
         let unaccounted = self.unaccounted()?;
         if finished.is_ok() {
-            house.durable.finish().map_err(|error| error.to_string())?;
             // What waits for the next edge to be put back by its number waits in vain.
             if unaccounted.iter().sum::<u64>() > self.owed {
                 return Err(format!("an orderly end lost {unaccounted:?}"));

@@ -290,7 +290,7 @@ impl Durable {
     ///
     /// # Errors
     /// When the disk does not take it.
-    pub fn finish(&mut self) -> Result<(), JournalError> {
+    pub(super) fn finish(&mut self) -> Result<(), JournalError> {
         self.step()?;
         checkpoint(&self.connection, "PASSIVE").map(|_| ())
     }

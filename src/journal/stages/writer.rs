@@ -18,6 +18,7 @@ use crate::journal::ids::IdRanges;
 use crate::journal::refusal::Refusal;
 use crate::journal::stages::alarm_shelf::AlarmShelf;
 use crate::journal::stages::backfill::Backfill;
+use crate::journal::stages::durable::Durable;
 use crate::journal::stages::factor_note::FactorNote;
 use crate::journal::stages::marks::Marks;
 use crate::journal::stages::outbox::Outbox;
@@ -195,21 +196,25 @@ impl Writer {
         }
     }
 
-    /// Commits and saves all that is left, for a clean end.
+    /// Commits and saves all that is left, for a clean end; `durable` takes it to the disk.
     ///
     /// # Errors
     /// When the disk does not take it.
-    pub fn finish(&mut self) -> Result<(), JournalError> {
+    pub fn finish(&mut self, durable: &mut Durable) -> Result<(), JournalError> {
         let watched = self.intake.watched();
         self.commit(true)?;
         self.keep_delivery(true)?;
         self.keep_alarms()?;
-        // What is not durable yet is counted by the next run.
+        durable.step()?;
         while self.count_windows(self.marks.now().durable)? {}
         if let Some(kept) = self.intake.elapsed() {
             self.journal.keep_elapsed(&kept)?;
         }
-        self.journal.keep_watched(&watched)
+        // Where a reader keeps pulses from being durable the next run counts them: until then windows hold less than was seen.
+        if self.marks.now().durable >= self.journal.newest() {
+            self.journal.keep_watched(&watched)?;
+        }
+        durable.finish()
     }
 
     /// Closes the journal, so that another, or the same once more, can be opened in its place.

@@ -15,7 +15,7 @@ use crate::journal::stages::durable::Durable;
 use crate::journal::stages::marks::Marks;
 use crate::journal::tables::readings::Registers;
 use crate::journal::tests::{Bench, WALL, names, pending, pulses, segment};
-use crate::model::{NS_PER_S, PulseId, PulseWorth, Reading};
+use crate::model::{MeterId, NS_PER_S, PulseId, PulseWorth, Reading, View};
 
 /// What waits for a reader takes 5 s, each time. A machine that is busy may let other things take long, but not always.
 const AT_ONCE_NS: i64 = 3 * NS_PER_S;
@@ -75,6 +75,30 @@ fn a_reader_does_not_keep_the_journal_from_being_opened_and_nothing_is_called_du
     assert_eq!(marks.now().durable, PulseId(7));
     drop(journal);
     assert!(open().unwrap().is_proven(), "nobody reads any more");
+}
+
+/// Windows that hold less than was seen must not be vouched for.
+#[test]
+fn what_a_reader_keeps_from_being_durable_at_the_end_is_not_called_watched() {
+    let mut bench = Bench::new(|_| {});
+    let segments = vec![segment(0, WALL, Trust::Synchronised)];
+    bench.push(pending(segments, pulses(0, 0, 3)));
+    bench.writer.step();
+    let reader = reading(bench.dir.path());
+    bench.push(pending(Vec::new(), pulses(0, 0, 4)));
+    bench.writer.step();
+    bench.durable.prove_first().unwrap();
+    bench.see(MeterId(0), 3_600);
+    bench.finish();
+    let windows = |bench: &Bench| {
+        let windows = bench.reader().windows(View::Hour, 0, i64::MAX).unwrap();
+        windows.iter().map(|window| window.pulses).sum::<i64>()
+    };
+    assert_eq!((windows(&bench), bench.watched_s()), (0, 0));
+    drop(reader);
+    bench.clock.advance(60 * NS_PER_S);
+    bench.finish();
+    assert_eq!((windows(&bench), bench.watched_s()), (7, 3_600 - 1));
 }
 
 #[test]

@@ -28,7 +28,7 @@ use crate::journal::tables::deliveries::{
 use crate::journal::tables::quarantine::Quarantine;
 use crate::model::{
     IdRange, Loss, LossCause, MeterId, MeterRow, NS_PER_S, Pulse, PulseId, SegmentNo, WallNs,
-    Watched,
+    Watched, WatchedStretch,
 };
 
 pub(in crate::journal) const WALL: WallNs = WallNs::of_s(EARLIEST_WALL_NS.s() + 1_000);
@@ -133,6 +133,32 @@ impl Bench {
         self.writer.step();
         self.durable.step().unwrap();
         steps(self);
+    }
+
+    /// A clean end.
+    pub(in crate::journal) fn finish(&mut self) {
+        self.writer.finish(&mut self.durable).unwrap();
+    }
+
+    /// A meter's line was read for so long from [`WALL`] on, and that time has passed.
+    pub(in crate::journal) fn see(&mut self, meter: MeterId, for_s: i64) {
+        self.clock.advance(for_s * NS_PER_S);
+        let stretch = WatchedStretch {
+            since_ns: WALL,
+            until_ns: WALL + for_s * NS_PER_S,
+        };
+        self.intake.note_watched(Watched {
+            looked_ns: Some(self.clock.wall_ns()),
+            sure_ns: Some(self.clock.wall_ns()),
+            synchronised: false,
+            meters: BTreeMap::from([(meter, stretch)]),
+        });
+    }
+
+    /// For how many whole seconds it says that lines were watched.
+    pub(in crate::journal) fn watched_s(&self) -> i64 {
+        let watched = self.reader().watched(0, i64::MAX).unwrap();
+        watched.iter().map(|(_, from_s, to_s)| to_s - from_s).sum()
     }
 
     pub(in crate::journal) fn reader(&self) -> Reader {
@@ -284,7 +310,7 @@ fn ids_are_never_given_twice_and_totals_outlive_the_pulses() {
         loss.first_ns >= WALL && loss.last_ns > loss.first_ns,
         "{loss:?}"
     );
-    bench.writer.finish().unwrap();
+    bench.finish();
     let dir = bench.into_dir();
     let journal = Journal::open(dir.path(), &names(), "boot", WALL).unwrap();
     assert_eq!(journal.newest(), PulseId(20_000));

@@ -98,6 +98,17 @@ fn pulses_are_counted_when_they_are_durable_and_not_before() {
 }
 
 #[test]
+fn at_a_clean_end_all_that_was_seen_is_counted() {
+    let mut bench = Bench::new(|_| {});
+    let settled = segment(0, WALL, Trust::Assumed);
+    bench.push(pending(vec![settled], every(20, 180)));
+    bench.see(MeterId(0), 3_600);
+    bench.finish();
+    assert_eq!(sums(&bench, 1), [180; 3]);
+    assert_eq!(bench.watched_s(), 3_600 - 1);
+}
+
+#[test]
 fn a_late_clock_adds_to_windows_whose_pulses_are_gone() {
     let mut bench = Bench::new(|settings| settings.raw_retention_d = 1);
     let settled = segment(0, WALL, Trust::Assumed);
@@ -450,7 +461,7 @@ fn what_has_surely_passed_is_known_to_the_next_run() {
         ..kept
     };
     bench.intake.note_elapsed(later);
-    bench.writer.finish().unwrap();
+    bench.finish();
     let remembered = bench.reader().clock_of_boot("boot").unwrap().unwrap();
     assert_eq!((remembered.stood, remembered.elapsed), (None, Some(later)));
 }
