@@ -25,6 +25,12 @@ impl<T: Clone> MonthMemory<T> {
         Some(value.clone())
     }
 
+    /// How many are kept.
+    #[cfg(test)]
+    pub fn known(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Keeps it.
     pub(super) fn put(&self, start_s: i64, name: u64, value: T) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -21,6 +21,7 @@ mod in_use;
 mod listen;
 mod metrics;
 mod networks;
+mod past_months;
 mod problem;
 mod query;
 mod served;

@@ -91,6 +91,8 @@ struct Told {
     /// All that was counted, as read last, and as told last.
     amounts_read: Option<Arc<AmountsRead>>,
     amounts_told: MeterAmounts,
+    /// For which settings the months that have passed are priced, or are being.
+    months_begun: Option<u64>,
     /// Answers by their status.
     answers: BTreeMap<u16, u64>,
     started_ns: WallNs,
@@ -171,6 +173,16 @@ impl Source {
         let mut hasher = Fnv::default();
         hasher.write(self.tag().as_bytes());
         (Arc::clone(&self.months), hasher.finish())
+    }
+
+    /// Months are about to be priced for these settings. False: that was begun before.
+    pub(super) fn begins_months(&self, settings: u64) -> bool {
+        self.with(|told| told.months_begun.replace(settings) != Some(settings))
+    }
+
+    /// They could not all be priced.
+    pub(super) fn ended_months(&self, settings: u64) {
+        self.with(|told| told.months_begun.take_if(|begun| *begun == settings));
     }
 
     /// Counts up whenever anything changes on the board, as long as any of these is there.

@@ -18,6 +18,7 @@ use crate::journal::Grain;
 use crate::model::{NS_PER_S, Quantity, Role, Spans, WallNs};
 use crate::status::Status;
 use crate::web::day_read::{DayRead, MeterRead, PricedDay};
+use crate::web::past_months;
 use crate::web::source::Source;
 use crate::web::worth_sums::WorthSums;
 
@@ -130,6 +131,7 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
         priced,
     });
     source.set_day(Arc::clone(&day));
+    past_months::begin(source, since_s);
     Some(day)
 }
 
