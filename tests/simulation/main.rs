@@ -23,8 +23,8 @@
 //!
 //! How many stories were judged in full is printed, and must not be below a fifth.
 //!
-//! `SIMULATION_CASES` sets the number of runs (500 in the ordinary test run), `SIMULATION_SEED` repeats those
-//! of the seed that a run has printed. A failure prints the shrunk list of operations; it then becomes a named
+//! `SIMULATION_CASES` sets the number of runs (500 in the ordinary test run), of which each processor plays a part.
+//! `SIMULATION_SEED` repeats those of the seed that a run, or the part that failed, has printed. A failure prints the shrunk list of operations; it then becomes a named
 //! test in `regressions.rs`.
 
 #![allow(
@@ -55,19 +55,8 @@ use model::Run;
 
 const CASES: u32 = 500;
 
-#[test]
-fn every_captured_pulse_is_at_the_destination_once() {
-    let number = |name: &str| {
-        let value = std::env::var(name).ok();
-        value.map(|value| {
-            value
-                .parse::<u64>()
-                .unwrap_or_else(|_| panic!("{name} is a number"))
-        })
-    };
-    let cases = number("SIMULATION_CASES").map_or(CASES, |cases| u32::try_from(cases).unwrap());
-    let seed = number("SIMULATION_SEED").unwrap_or_else(|| fastrand::u64(..));
-    eprintln!("{cases} stories, SIMULATION_SEED={seed}");
+/// Plays so many stories of a seed.
+fn play(cases: u32, seed: u64) {
     let config = Config {
         cases,
         failure_persistence: None,
@@ -83,6 +72,30 @@ fn every_captured_pulse_is_at_the_destination_once() {
     if let Err(failure) = outcome {
         panic!("SIMULATION_SEED={seed}: {failure}");
     }
+}
+
+#[test]
+fn every_captured_pulse_is_at_the_destination_once() {
+    let number = |name: &str| {
+        let value = std::env::var(name).ok();
+        value.map(|value| {
+            value
+                .parse::<u64>()
+                .unwrap_or_else(|_| panic!("{name} is a number"))
+        })
+    };
+    let cases = number("SIMULATION_CASES").map_or(CASES, |cases| u32::try_from(cases).unwrap());
+    let seed = number("SIMULATION_SEED").unwrap_or_else(|| fastrand::u64(..));
+    eprintln!("{cases} stories, SIMULATION_SEED={seed}");
+    // The first part's seed is that which was asked for.
+    let parts =
+        std::thread::available_parallelism().map_or(1, |parts| u32::try_from(parts.get()).unwrap());
+    std::thread::scope(|scope| {
+        for part in 0..parts {
+            let seed = seed.wrapping_add(u64::from(part));
+            scope.spawn(move || play(cases.div_ceil(parts), seed));
+        }
+    });
     let (told, in_full) = world::judged();
     eprintln!("{in_full} of {told} stories were judged in full: no count and no stamp left out");
     assert!(

@@ -907,7 +907,8 @@ impl World {
             self.settle()?;
         }
         let house = self.house();
-        house.writer.finish().map_err(|error| error.to_string())
+        let finished = house.writer.finish(&mut house.durable);
+        finished.map_err(|error| error.to_string())
     }
 
     /// Delivers all that can be delivered.
