@@ -31,8 +31,8 @@ function pulses(tab) {
     const shown = () => document.querySelector("#view-now").textContent;
     const pulses = (now) => now.meters.reduce((sum, meter) => sum + meter.pulses, 0);
     const reasons = new Set();
-    // Where power stays as it is, a pulse changes nothing that is shown.
-    const watts = (now) => [...now.meters.map((meter) => meter.power_w), now.flow.house_w, now.flow.self_w].map((w) => Math.round(w ?? -1)).join();
+    // Where power stays as it is, to the digits that are shown, a pulse changes nothing.
+    const watts = (now) => now.meters.map(({ power_w: w }) => (w === null ? "" : Math.round(w / (w < 950 ? 1 : w < 9_900 ? 10 : 100)))).join();
     let [due, shownW] = [0, ""];
     let [last, before, delays, changed] = [null, shown(), [], 0];
     await new Promise((resolve) => source.addEventListener("now", ({ data }) => {
