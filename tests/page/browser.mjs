@@ -8,6 +8,7 @@
 
 import { createInterface } from "node:readline";
 import { compared, negative, start, still } from "./browser/complaints.mjs";
+import { costs } from "./browser/costs.mjs";
 import { days } from "./browser/days.mjs";
 import { Browser } from "./browser/devtools.mjs";
 import { leaks, month } from "./browser/growth.mjs";
@@ -19,9 +20,9 @@ import { beyond, clock, empty, gone, one, reason, refused, restored, unwatched, 
 import { findings, found } from "./browser/tab.mjs";
 import { axe, tables, views } from "./browser/views.mjs";
 
-const PARTS = { views, tables, compared, negative, still, start, keys, fingers, pulse, hidden, appended, motion, contrast, forced, narrow, leaks, month, axe, readings, restart, gone, days, empty, one, reason, unwatched, restored, clock, refused, upgraded, beyond };
+const PARTS = { views, tables, compared, negative, still, start, keys, fingers, pulse, hidden, appended, motion, contrast, forced, narrow, leaks, month, axe, readings, restart, gone, days, empty, one, reason, unwatched, restored, clock, refused, upgraded, beyond, costs };
 /** What must be there for a part that is not named. */
-const NEEDS = { month: "PAGE_DAYS", axe: "PAGE_TOOLS", readings: "TOKEN", restart: "ASKED", gone: "ASKED", days: "DAYS", empty: "ASKED", one: "STATE", reason: "STATE", unwatched: "DATE", restored: "STATE" };
+const NEEDS = { month: "PAGE_DAYS", axe: "PAGE_TOOLS", readings: "TOKEN", restart: "ASKED", gone: "ASKED", days: "DAYS", empty: "ASKED", one: "STATE", reason: "STATE", unwatched: "DATE", restored: "STATE", costs: "STATE" };
 
 const base = process.env.BASE;
 const wanted = process.argv.slice(2);

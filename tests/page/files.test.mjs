@@ -197,7 +197,7 @@ test("no type smaller than 14 px but on axes", () => {
 test("weight: 60 KB for the first view, 100 KB in all, in one language", () => {
   const size = (name) => gzipSync(served(name), { level: 9 }).length;
   const all = files.filter((name) => /\.(html|css|js|svg|png|webmanifest)$/.test(name));
-  const later = (name) => name.startsWith("vendor") || /js\/(plot|columns|overview|timeline|zoom|reading)\.js|js\/views\/(energy|history|meters|health)\.js|\.png$/.test(name);
+  const later = (name) => name.startsWith("vendor") || /js\/(plot|columns|overview|timeline|zoom|reading|costs)\.js|js\/views\/(energy|history|meters|health)\.js|\.png$/.test(name);
   const languages = files.filter((name) => name.startsWith("texts")).map(size);
   const spared = languages.reduce((a, b) => a + b) - Math.max(...languages);
   const sum = (names) => names.reduce((bytes, name) => bytes + size(name), -spared);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { priced } from "../../src/web/page/js/costs.js";
 import { columns, indexAt, starts } from "../../src/web/page/js/columns.js";
 import { byHour, dayPower, putQuarter, unknown } from "../../src/web/page/js/day_power.js";
 import { ageMs, powerNow } from "../../src/web/page/js/decay.js";
@@ -145,7 +146,7 @@ test("what ends now follows now, what was panned away stays", () => {
 });
 
 test("addresses and what they show are the same", () => {
-  for (const address of ["/", "/energy", "/energy/day/2026-10-25", "/energy/week/2026-W43", "/energy/month/2026-10?compare=year", "/energy/year/2026?compare=off", "/energy/total", "/energy/week",
+  for (const address of ["/", "/energy", "/energy/day/2026-10-25", "/energy/week/2026-W43", "/energy/month/2026-10?compare=year", "/energy?as=cost", "/energy/month/2026-10?compare=off&as=cost", "/energy/year/2026?compare=off", "/energy/total", "/energy/week",
     "/history", "/history?from=2026-10-25T00:00:00Z&to=2026-10-26T00:00:00Z&as=energy", "/meters", "/health"]) {
     const [path, query = ""] = address.split("?");
     assert.equal(route.address(route.parse(path, query)), address);
@@ -297,4 +298,31 @@ test("gas and water: flow falls with the silence, charts have a unit each", asyn
   assert.deepEqual(main(parts[1]).wh, [1000, null]);
   assert.equal(main(parts[0]).role, "house");
   assert.equal(parted({ ...span, meters: span.meters.slice(1) })[0].unit, "m3");
+});
+
+test("bars of money: what is paid above zero, what is earned below, and nothing of what was not counted", () => {
+  const meter = (role, pulses) => ({ meter: role, role, energy_wh: pulses, pulses, watched_s: [1, 1, 1], total: { energy_wh: 1 } });
+  const money = { currency: "EUR", import: "1.01", export: "-0.20", standing: "5.00", total: "5.81", parts: { import: ["1.0050", "0.0000", "0.0000"], export: ["0.0000", "-0.2000", "0.0000"] } };
+  const span = { dates: ["a", "b", "c"], starts_s: [0, 1, 2, 3], derived: { why: null }, house_wh: [1, 2, 3], self_wh: [0, 0, 0], meters: [meter("import", [4, 0, null]), meter("export", [0, 3, null])], money };
+  const costs = priced(span);
+  const { stacked, series } = sums.series(costs);
+  assert.ok(stacked);
+  assert.deepEqual(series.map((one) => [one.role, one.wh.map((value) => value && Math.round(value))]), [["import", [1005, 0, null]], ["export", [0, -200, null]]]);
+  assert.deepEqual(series.map((one) => [0, 1, 2].map((n) => Math.sign(sums.reach(one, n)))), [[1, 0, 0], [0, -1, 0]]);
+  // Standing charges are of no part; a half of a cent is rounded as on a bill, though no binary fraction is one.
+  assert.equal(sums.said(costs, sums.main(costs).total, "en-GB"), "€0.81");
+  assert.equal(sums.said(costs, series[0].wh[0], "en-GB"), "€1.01");
+  assert.equal(sums.said(costs, series[1].wh[1], "de-DE"), "\u22120,20\u00a0€");
+  assert.equal(sums.said(costs, null, "en-GB"), "–");
+  assert.equal(sums.main(span).role, "house");
+  // A negative price turns a bar over.
+  const paid = priced({ ...span, money: { ...money, parts: { import: ["-0.3000", "0", "0"], export: null } } });
+  assert.deepEqual(paid.costs.series.map((one) => [one.role, sums.reach(one, 0)]), [["import", -300]]);
+  assert.equal(priced({ ...span, money: null }), null);
+  assert.equal(priced({ ...span, meters: [] }), null);
+  // Who earned in one of the two has no ratio of them.
+  const other = (wh) => ({ ...span, costs: { currency: "EUR", series: [], net: { role: "cost", wh, total: 0 } } });
+  assert.equal(sums.change(other([-100, -100, null]), other([100, 100, null]), 9), null);
+  assert.equal(sums.change(other([100, 100, null]), other([-100, -100, null]), 9), null);
+  assert.equal(sums.change(other([100, 100, null]), other([50, 50, null]), 9).ratio, 1);
 });

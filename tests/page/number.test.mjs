@@ -34,6 +34,11 @@ test("never minus zero", () => {
   }
   assert.equal(n.money("-0.001", "EUR", EN), "€0.00");
   assert.equal(n.money("-0.84", "EUR", EN), "\u2212€0.84");
+  assert.equal(n.money("1.005", "EUR", EN), "€1.01");
+  assert.equal(n.money("-0.4", "JPY", EN), "JP¥0");
+  assert.equal(n.money("-0.004", "TND", "de-DE"), "\u22120,004\u00a0TND");
+  assert.equal(n.money("1.5", "points", EN), "1.50\u202fpoints");
+  assert.deepEqual(["EUR", "CHF", "points"].map((currency) => n.currencySign(currency, EN)), ["€", "CHF", "points"]);
 });
 
 test("a ratio is clamped when it is shown", () => {

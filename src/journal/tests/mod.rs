@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod beside;
+mod left;
 mod prices;
 mod quarters;
 mod readings;

@@ -127,6 +127,25 @@ fn a_page_that_stays_open_does_not_grow() {
     walk.env("PAGE_DAYS", days).alone(walked.port);
 }
 
+/// What import costs by day and by night, and what feed-in earns.
+const TARIFFS: &str = "[[tariff]]\ndirection = \"import\"\nprice_per_kwh = 0.3215\nstanding_per_month = 12.90\n\
+    [[tariff]]\nname = \"night\"\nprice_per_kwh = 0.2745\ntimes = \"22:00-06:00\"\n\
+    [[tariff]]\ndirection = \"feed_in\"\nprice_per_kwh = 0.0811\n";
+
+#[test]
+fn bars_are_energy_or_what_it_costs() {
+    let Some(walk) = Walk::of("bars_are_energy_or_what_it_costs", &["costs"]) else {
+        return;
+    };
+    let kept = Port::keep();
+    let config = config(kept.number(), "Europe/Berlin", 50) + TARIFFS;
+    let more = ["--since", EVENING, "--past", "9days", "--speed", "10"];
+    let args = [&["--simulate"], &more[..]].concat();
+    let mut walked = Walked::with(&config, kept, &args);
+    walked.wait_for_past();
+    walk.alone(walked.port);
+}
+
 #[test]
 fn axe_finds_nothing() {
     let name = "axe_finds_nothing";

@@ -11,16 +11,38 @@ export async function pulse({ browser, base }) {
   await visit(tab, base);
   const asked = [];
   tab.on("Network.requestWillBeSent", ({ request }) => asked.push(request.url));
-  const seen = await tab.evaluate(async () => {
+  let seen = await pulses(tab);
+  // Once each meter has given two pulses, the house is known, and the reason why it was not leaves: that is no shift by a pulse.
+  for (let n = 0; seen.isOther && n < 3; n += 1) {
+    await tab.evaluate(() => Object.assign(window.seen, { shift: 0, shifts: [] }));
+    seen = await pulses(tab);
+  }
+  console.log(`measured: from a pulse to what is seen of it: ${seen.delays.join(", ")} ms`);
+  if (seen.changed < Math.min(2, seen.due)) found("pulse", `${seen.delays.length} states with new pulses and ${seen.due} other powers changed what is seen ${seen.changed} times`);
+  if (asked.length > 0) found("pulse", `asked for ${asked.join(", ")}`);
+  await checks(tab);
+  await tab.close();
+}
+
+/** Eight states that bring pulses: how long each took to be seen, and how many changed what is seen. */
+function pulses(tab) {
+  return tab.evaluate(async () => {
     const source = window.seen.streams.find((stream) => stream.readyState !== 2);
     const shown = () => document.querySelector("#view-now").textContent;
     const pulses = (now) => now.meters.reduce((sum, meter) => sum + meter.pulses, 0);
+    const reasons = new Set();
+    // Where power stays as it is, to the digits that are shown, a pulse changes nothing.
+    const watts = (now) => now.meters.map(({ power_w: w }) => (w === null ? "" : Math.round(w / (w < 950 ? 1 : w < 9_900 ? 10 : 100)))).join();
+    let [due, shownW] = [0, ""];
     let [last, before, delays, changed] = [null, shown(), [], 0];
     await new Promise((resolve) => source.addEventListener("now", ({ data }) => {
       const now = JSON.parse(data);
+      reasons.add(now.flow.why);
       const came = last !== null && pulses(now) > last;
       last = pulses(now);
       if (!came) return;
+      if (shownW !== "" && shownW !== watts(now)) due += 1;
+      shownW = watts(now);
       const at = Math.max(...now.meters.map((meter) => Date.parse(meter.last_pulse ?? 0)));
       requestAnimationFrame(() => requestAnimationFrame(() => {
         delays.push(Date.now() - at);
@@ -29,13 +51,8 @@ export async function pulse({ browser, base }) {
         if (delays.length >= 8) resolve();
       }));
     }));
-    return { delays, changed };
+    return { delays, changed, due, isOther: reasons.size > 1 };
   });
-  console.log(`measured: from a pulse to what is seen of it: ${seen.delays.join(", ")} ms`);
-  if (seen.changed < 2) found("pulse", `${seen.delays.length} states with new pulses changed what is seen ${seen.changed} times`);
-  if (asked.length > 0) found("pulse", `asked for ${asked.join(", ")}`);
-  await checks(tab);
-  await tab.close();
 }
 
 /** No stream while the page is hidden, one when it is seen again. */

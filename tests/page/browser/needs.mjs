@@ -64,6 +64,17 @@ export async function narrow({ browser, base }) {
       await checks(tab);
     }
   }
+  // Between a phone and a desk, where the head is one row.
+  for (const language of ["en", "de"]) {
+    for (const width of [760, 900, 1000, 1240]) {
+      await tab.viewport({ width, height: 800 });
+      await tab.evaluate((language) => localStorage.setItem("powerlogger.language", language), language);
+      await visit(tab, `${base}/health`, `${width} px ${language}`);
+      const broken = await tab.evaluate(() => [...document.querySelectorAll(".nav a span, #live-text")].filter((word) => word.offsetHeight > 30).map((word) => word.textContent));
+      if (broken.length > 0) found(tab.where, `broken words: ${broken.join(", ")}`);
+      await checks(tab);
+    }
+  }
   await tab.evaluate(() => localStorage.clear());
   await tab.close();
 }

@@ -61,12 +61,13 @@ export async function axe({ browser, base }) {
   await tab.close();
 }
 
-/** The table says what the bars show, in rows of the period's parts. */
+/** The table says what the bars show, in rows of the period's parts. Where nothing has a price, there are no costs to choose. */
 export async function tables({ browser, base }) {
   const tab = await open(browser, "wide", { where: "tables" });
   for (const [view, rows] of [["/energy/year", 12], ["/energy/week", 7]]) {
     await visit(tab, base + view, `table of ${view}`);
     await tab.click("#view-energy button[aria-pressed=false].button");
+    if (await tab.evaluate(() => !document.querySelector(".units").hidden)) found(tab.where, "costs are to be chosen, and nothing has a price");
     await until(tab, `${rows} rows`, (rows) => document.querySelectorAll("#view-energy tbody tr").length === rows, rows);
   }
   await visit(tab, `${base}/history`, "table of the history");

@@ -5,8 +5,8 @@ import { announce } from "./announce.js";
 import { BOTTOM, TOP, valueAxis } from "./axis.js";
 import { el, eachFrame, fill, onWidth, say, svg } from "./dom.js";
 import { axisNames, partNames, periodName } from "./labels.js";
-import { amount, plain, symbol } from "./number.js";
-import { isWatched, main, series } from "./sums.js";
+import { currencySign, exact, plain, symbol } from "./number.js";
+import { isWatched, main, reach, said, series } from "./sums.js";
 import { locale, t } from "./text.js";
 
 /** @typedef {import("./types").EnergySpan} EnergySpan */
@@ -116,15 +116,15 @@ barChart.made = 0;
 /** "14:00–15:00: self 1.20 kWh, import 0.30 kWh". @param {Shown} shown @param {number} n */
 function sentence(shown, n) {
   const l = locale();
-  const { unit } = shown.span;
-  const { series: all } = series(shown.span);
-  const values = all.map((one) => `${roleName(one)} ${amount(one.wh[n], unit, l)}`);
-  const of = main(shown.span);
-  if (of && all.length > 1) values.unshift(`${t(of.role)} ${amount(of.wh[n], unit, l)}`);
+  const { span } = shown;
+  const { series: all } = series(span);
+  const values = all.map((one) => `${roleName(one)} ${said(span, one.wh[n], l)}`);
+  const of = main(span);
+  if (of && all.length > 1) values.unshift(`${t(of.role)} ${said(span, of.wh[n], l)}`);
   const other = shown.compared ? main(shown.compared) : null;
   if (shown.compared && other && n < other.wh.length) {
     const part = partNames(shown.compared, shown.zone)[n];
-    values.push(`${shown.compared.part === "hour" ? periodName(shown.compared, shown.zone) : part}: ${amount(other.wh[n], unit, l)}`);
+    values.push(`${shown.compared.part === "hour" ? periodName(shown.compared, shown.zone) : part}: ${said(shown.compared, other.wh[n], l)}`);
   }
   const isNone = all.every((one) => one.wh[n] === null);
   const watched = isWatched(shown.span, n, shown.nowS, shown.first) ? "" : ` (${t(isNone ? "not.watched.all" : "not.watched")})`;
@@ -141,13 +141,15 @@ function table(shown) {
   const l = locale();
   const { span, compared } = shown;
   const { series: all } = series(span);
-  const unit = symbol(span.unit);
+  const unit = span.costs?.currency ?? symbol(span.unit);
   const names = partNames(span, shown.zone);
   const of = all.length > 1 ? main(span) : null;
   const other = compared ? main(compared) : null;
   const otherNames = compared ? partNames(compared, shown.zone) : [];
   const amounts = amountsOf(span);
-  const cell = (/** @type {number | null | undefined} */ wh) => el("td", null, wh === null || wh === undefined ? "–" : plain(wh / 1000, 2, l));
+  // As many as a bill has.
+  const places = (span.money?.total ?? ".00").split(".")[1]?.length ?? 0;
+  const cell = (/** @type {number | null | undefined} */ wh) => el("td", null, wh === null || wh === undefined ? "–" : plain(exact(wh) ?? 0, span.costs ? places : 2, l));
   const head = el("tr", null,
     el("th", { scope: "col" }, t("part")),
     all.map((one) => el("th", { scope: "col" }, `${roleName(one)}, ${unit}`)),
@@ -158,18 +160,20 @@ function table(shown) {
     el("th", { scope: "row" }, part),
     all.map((one) => cell(one.wh[n])),
     of && cell(of.wh[n]),
-    amounts.map((one) => el("td", null, plain(Number(one.parts[n]), 2, l))),
+    amounts.map((one) => el("td", null, plain(one.parts[n], places, l))),
     other && [el("td", null, otherNames[n] ?? ""), cell(other.wh[n])]));
   const sum = (/** @type {(number | null)[]} */ wh) => wh.reduce((/** @type {number} */ a, b) => a + (b ?? 0), 0);
+  // Of money what is on the bill: a sum of what was rounded may be another.
+  const total = (/** @type {{wh: (number | null)[], total?: number | null}} */ one) => cell(span.costs ? one.total : sum(one.wh));
   const foot = el("tr", null,
-    el("th", { scope: "row" }, t("sum")), all.map((one) => cell(sum(one.wh))), of && cell(sum(of.wh)),
-    amounts.map((one) => el("td", null, plain(Number(one.sum), 2, l))), other && [el("td"), cell(sum(other.wh))]);
+    el("th", { scope: "row" }, t("sum")), all.map(total), of && total(of),
+    amounts.map((one) => el("td", null, plain(one.sum ?? 0, places, l))), other && [el("td"), total(other)]);
   return el("table", null, el("caption", null, shown.title), el("thead", null, head), el("tbody", null, rows), el("tfoot", null, foot));
 }
 
 /** What the energy of each part costs, and of all as it is on a bill. @param {EnergySpan} span */
 function amountsOf(span) {
-  if (!span.money) return [];
+  if (!span.money || span.costs) return [];
   const { parts, import: bought, export: sold } = span.money;
   return [{ role: "import", parts: parts.import, sum: bought }, { role: "export", parts: parts.export, sum: sold }]
     .flatMap(({ role, parts: each, sum }) => (each ? [{ role, parts: each, sum }] : []));
@@ -185,21 +189,24 @@ function drawBars(picture, shown, width, height, chosen) {
   const own = columns(span);
   const n = span.dates.length;
   const slots = Math.max(n, other ? Math.min(other.length, n + 3) : 0);
-  const slot = (width - LEFT) / Math.max(1, slots);
   const highs = [...own, ...(other ?? [])];
   const high = Math.max(100, ...highs.map((column) => column.up)) / 1000;
   const low = Math.min(0, ...highs.map((column) => -column.down)) / 1000;
-  const { y, drawn } = valueAxis(low, high, height < 180 ? 4 : 5, symbol(span.unit), { left: LEFT, width, height });
+  // Room for the longest number of the axis.
+  const edge = LEFT + 7 * Math.max(0, plain(Math.max(high, -low), 0, locale()).length + (low < 0 && span.costs ? 1 : 0) - 5);
+  const slot = (width - edge) / Math.max(1, slots);
+  const { y, drawn } = valueAxis(low, high, height < 180 ? 4 : 5, span.costs ? currencySign(span.costs.currency, locale()) : symbol(span.unit),
+    { left: edge, width, height, isSigned: Boolean(span.costs) });
   const labels = axisNames(span, zone, slot);
   const inner = Math.max(2, Math.min(slot * 0.82, 72));
   const ghost = other ? inner * 0.36 : 0;
   for (let i = 0; i < slots; i += 1) {
-    const middle = LEFT + (i + 0.5) * slot;
+    const middle = edge + (i + 0.5) * slot;
     const left = middle - inner / 2;
-    if (i === chosen) drawn.push(svg("rect", { class: "chosen", x: LEFT + i * slot, y: TOP - 6, width: slot, height: height - TOP - BOTTOM + 12, rx: 4 }));
+    if (i === chosen) drawn.push(svg("rect", { class: "chosen", x: edge + i * slot, y: TOP - 6, width: slot, height: height - TOP - BOTTOM + 12, rx: 4 }));
     if (i < n && !isWatched(span, i, nowS, shown.first)) {
       const seen = Math.max(2, slot - 2);
-      drawn.push(svg("rect", { class: "unwatched", x: LEFT + i * slot + 1, y: TOP, width: seen, height: height - TOP - BOTTOM }));
+      drawn.push(svg("rect", { class: "unwatched", x: edge + i * slot + 1, y: TOP, width: seen, height: height - TOP - BOTTOM }));
     }
     if (other && i < other.length) {
       drawn.push(...bar(left, ghost - 1, y(0), y(other[i].up / 1000), "ghost"), ...bar(left, ghost - 1, y(0), y(-other[i].down / 1000), "ghost"));
@@ -213,17 +220,16 @@ function drawBars(picture, shown, width, height, chosen) {
   picture.setAttribute("width", String(width));
   picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
   fill(picture, drawn);
-  return { left: LEFT, slot, n };
+  return { left: edge, slot, n };
 }
 
 /** How far each part reaches up and down. @param {EnergySpan} span */
 function columns(span) {
   const { stacked, series: all } = series(span);
   return span.dates.map((_, n) => {
-    const up = all.filter((one) => one.sign > 0).map((one) => Math.max(0, one.wh[n] ?? 0));
-    const down = all.filter((one) => one.sign < 0).map((one) => Math.max(0, one.wh[n] ?? 0));
-    const sum = (/** @type {number[]} */ values) => (stacked ? values.reduce((a, b) => a + b, 0) : Math.max(0, ...values));
-    return { up: sum(up), down: sum(down) };
+    const far = all.map((one) => reach(one, n));
+    const sum = (/** @type {number[]} */ values) => values.reduce((a, b) => (stacked ? a + Math.max(0, b) : Math.max(a, b)), 0);
+    return { up: sum(far), down: sum(far.map((value) => -value)) };
   });
 }
 
@@ -233,16 +239,16 @@ function stack(all, n, x, width, y) {
   const drawn = [];
   let [up, down] = [0, 0];
   for (const one of all) {
-    const kwh = Math.max(0, one.wh[n] ?? 0) / 1000;
-    if (one.sign > 0) {
+    const value = reach(one, n) / 1000;
+    if (value > 0) {
       // Two pixels of the card's colour lie between what is stacked.
-      const [from, to] = [y(up) - (up > 0 ? GAP : 0), y(up + kwh)];
+      const [from, to] = [y(up) - (up > 0 ? GAP : 0), y(up + value)];
       if (to < from) drawn.push(...bar(x, width, from, to, `fill ${one.role}`));
-      up += kwh;
+      up += value;
     } else {
-      const [from, to] = [y(-down) + GAP, y(-down - kwh)];
+      const [from, to] = [y(down) + GAP, y(down + value)];
       if (to > from) drawn.push(...bar(x, width, from, to, `fill ${one.role}`));
-      down += kwh;
+      down += value;
     }
   }
   return drawn;
@@ -252,8 +258,7 @@ function stack(all, n, x, width, y) {
 function beside(all, n, x, width, y) {
   const each = width / all.length;
   return all.flatMap((one, i) => {
-    const kwh = (one.sign * Math.max(0, one.wh[n] ?? 0)) / 1000;
-    return bar(x + i * each, Math.max(1, each - 1), y(0), y(kwh), `fill ${one.role}`);
+    return bar(x + i * each, Math.max(1, each - 1), y(0), y(reach(one, n) / 1000), `fill ${one.role}`);
   });
 }
 

@@ -7,7 +7,7 @@ const KEPT = "powerlogger.keys";
 
 /** @type {[string, string][]} */
 const LIST = [
-  ["1 – 5", "key.view"], ["d w m y a", "key.period"], ["← →", "key.step"], ["t", "key.today"], ["+ − 0", "key.zoom"], ["c", "key.compare"],
+  ["1 – 5", "key.view"], ["d w m y a", "key.period"], ["← →", "key.step"], ["t", "key.today"], ["+ − 0", "key.zoom"], ["c", "key.compare"], ["k", "key.cost"],
   ["e", "key.energy"], ["x", "key.csv"], ["s", "key.say"], ["Enter", "key.enter"], ["Esc", "key.escape"], ["?", "key.list"],
 ];
 

@@ -8,8 +8,8 @@ const MINUS = "\u2212";
 const formats = new Map();
 
 /**
- * A number with so many decimals; never "-0", and with a true minus sign.
- * @param {number} value @param {number} decimals @param {string} locale @param {boolean} [grouped]
+ * A number with so many decimals; never "-0", and with a true minus sign. A decimal as a text is rounded as on a bill.
+ * @param {number | string} value @param {number} decimals @param {string} locale @param {boolean} [grouped]
  */
 export function plain(value, decimals, locale, grouped = true) {
   const key = `${locale}/${decimals}/${grouped}`;
@@ -22,9 +22,18 @@ export function plain(value, decimals, locale, grouped = true) {
     });
     formats.set(key, format);
   }
-  const half = 0.5 / 10 ** decimals;
-  const shown = format.format(Math.abs(value) < half ? 0 : value);
-  return shown.replace("-", MINUS);
+  return signed(format, value);
+}
+
+/** @param {Intl.NumberFormat} format @param {number | string} value */
+function signed(format, value) {
+  const half = 0.5 / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 0);
+  return format.format(Math.abs(Number(value)) < half ? 0 : /** @type {number} */ (value)).replace("-", MINUS);
+}
+
+/** Thousandths as a decimal, without what a binary fraction adds. @param {number | null | undefined} milli */
+export function exact(milli) {
+  return milli === null || milli === undefined ? null : (milli / 1000).toFixed(6);
 }
 
 /** Whole numbers. @param {number} value @param {string} locale */
@@ -121,11 +130,18 @@ export function percent(ratio, locale) {
 /** @param {string | null | undefined} amount decimal @param {string} currency @param {string} locale */
 export function money(amount, currency, locale) {
   if (amount === null || amount === undefined) return "–";
-  const value = Number(amount);
-  const isCode = /^[A-Za-z]{3}$/.test(currency);
-  if (!isCode) return plain(value, 2, locale) + GAP + currency;
-  const shown = new Intl.NumberFormat(locale, { style: "currency", currency });
-  return shown.format(Math.abs(value) < 0.005 ? 0 : value).replace("-", MINUS);
+  const format = priced(currency, locale);
+  return format ? signed(format, amount) : plain(amount, 2, locale) + GAP + currency;
+}
+
+/** A currency as people write it. @param {string} currency @param {string} locale */
+export function currencySign(currency, locale) {
+  return priced(currency, locale)?.formatToParts(0).find(({ type }) => type === "currency")?.value ?? currency;
+}
+
+/** null: it is no code of a currency. @param {string} currency @param {string} locale */
+function priced(currency, locale) {
+  return /^[A-Za-z]{3}$/.test(currency) ? new Intl.NumberFormat(locale, { style: "currency", currency }) : null;
 }
 
 /** Bytes. @param {number} bytes @param {string} locale */

@@ -69,6 +69,8 @@ export function readingForm(meter, done) {
     keep.disabled = true;
     try {
       const answer = await post(path, body, token);
+      // What is said of it and what it changes below are drawn at once: nothing moves under a finger.
+      await look();
       if (!asked.hidden) remember(token, forTab.checked);
       return answer;
     } catch (failed) {
@@ -90,8 +92,12 @@ export function readingForm(meter, done) {
     fill(result, said.map((sentence, n) => el("p", { class: `note ${kind}` }, n === 0 ? `${mark} ${sentence}` : sentence)));
     announce(said.join(" "));
   };
+  let looks = 0;
   const look = async () => {
+    const mine = (looks += 1);
     const [register] = await get("registers", { meter: meter.meter }).catch(() => []);
+    // What was asked before the last reading may come after it.
+    if (mine !== looks) return;
     const newest = register?.readings.at(-1);
     // The first one is counted from in any case.
     uses.hidden = !newest;
@@ -104,7 +110,6 @@ export function readingForm(meter, done) {
     const answer = await send("registers/undo", { meter: meter.meter });
     if (!answer) return;
     tell("", "✓", [t("reading.undone", { kwh: plain(answer.taken_back, 1, locale()), unit: symbol(answer.unit) })]);
-    look();
   };
 
   shown.addEventListener("input", () => {
@@ -124,7 +129,6 @@ export function readingForm(meter, done) {
     say(keep, t("reading.keep"));
     say(close, t("close"));
     tell("", "✓", [t(kept.adopted ? "reading.adopted" : "reading.kept"), kept.drift && driftText({ ...kept.drift, shown: kept.shown })]);
-    look();
   });
   ask();
   look();

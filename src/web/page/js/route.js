@@ -7,7 +7,7 @@ import { first, fromSlug, slug, PERIODS } from "./civil.js";
 /**
  * @typedef {{
  *   view: View, period: Period, date: string | null, compare: "off" | "previous" | "year",
- *   from: number | null, to: number | null, as: "power" | "energy",
+ *   from: number | null, to: number | null, as: "power" | "energy" | "cost",
  * }} Route
  */
 
@@ -43,7 +43,7 @@ function parseEnergy(steps, asked) {
   const date = steps.length === 2 ? fromSlug(period, steps[1]) : null;
   if (steps.length === 2 && !date) return null;
   const compare = asked.get("compare");
-  return { ...START, view: "energy", period, date, compare: compare === "year" || compare === "off" ? compare : "previous" };
+  return { ...START, view: "energy", period, date, compare: compare === "year" || compare === "off" ? compare : "previous", as: asked.get("as") === "cost" ? "cost" : "power" };
 }
 
 /** In seconds since 1970. @param {string | null} text */
@@ -55,18 +55,22 @@ function moment(text) {
 
 /** The address. @param {Route} route */
 export function address(route) {
+  /** @type {string[]} */
+  const parts = [];
+  const asked = (/** @type {string} */ path) => [path, ...(parts.length > 0 ? [parts.join("&")] : [])].join("?");
   switch (route.view) {
     case "now": return "/";
     case "energy": {
       const date = route.date && route.period !== "total" ? `/${slug(route.period, first(route.period, route.date))}` : "";
       const path = route.period === "day" && !date ? "/energy" : `/energy/${route.period}${date}`;
-      return route.compare === "previous" ? path : `${path}?compare=${route.compare}`;
+      if (route.compare !== "previous") parts.push(`compare=${route.compare}`);
+      if (route.as === "cost") parts.push("as=cost");
+      return asked(path);
     }
     case "history": {
-      const parts = [];
       if (route.from !== null && route.to !== null) parts.push(`from=${stamp(route.from)}`, `to=${stamp(route.to)}`);
       if (route.as === "energy") parts.push("as=energy");
-      return parts.length > 0 ? `/history?${parts.join("&")}` : "/history";
+      return asked("/history");
     }
     default: return `/${route.view}`;
   }

@@ -1,9 +1,9 @@
 // Energy of a period against another one, and what a chart of it stacks. Pure.
 
-import { isElectric, milliOf } from "./number.js";
+import { amount, exact, isElectric, milliOf, money } from "./number.js";
 
 /** @typedef {import("./types").EnergySpan} EnergySpan */
-/** @typedef {{key: string, role: string, sign: 1 | -1, wh: (number | null)[]}} Series */
+/** `sign`: whether it is drawn above or below zero; 0: by its own sign. @typedef {{key: string, role: string, sign: 1 | -1 | 0, wh: (number | null)[]}} Series */
 
 /**
  * A span in parts that can be drawn together: its electric meters first, then those of each other unit by themselves, in
@@ -31,6 +31,7 @@ export function parted(span) {
  * @param {EnergySpan} span @returns {{stacked: boolean, series: Series[]}}
  */
 export function series(span) {
+  if (span.costs) return { stacked: true, series: span.costs.series };
   const of = (/** @type {string} */ role) => span.meters.filter((meter) => meter.role === role);
   if (span.derived.why === null && span.house_wh && span.self_wh) {
     /** @type {Series[]} */
@@ -48,6 +49,18 @@ export function series(span) {
       key: meter.meter, role: meter.role, sign: meter.role === "export" ? -1 : 1, wh: meter.energy_wh,
     })),
   };
+}
+
+/** How far a series reaches up in a part, below 0: down. @param {Series} one @param {number} n */
+export function reach({ sign, wh }, n) {
+  const value = wh[n] ?? 0;
+  return sign === 0 ? value : sign * Math.max(0, value);
+}
+
+/** A value of a span's series in words. @param {EnergySpan} span @param {number | null | undefined} milli @param {string} locale */
+export function said(span, milli, locale) {
+  if (!span.costs) return amount(milli, span.unit, locale);
+  return money(exact(milli), span.costs.currency, locale);
 }
 
 /** Column by column; null only where all are. @param {(number | null)[][]} columns */
@@ -97,6 +110,7 @@ export function grow(span, before, after, nowS) {
 
 /** What the headline and a comparison are about: the house, else the first meter. @param {EnergySpan} span */
 export function main(span) {
+  if (span.costs) return span.costs.net;
   if (span.derived.why === null && span.house_wh) return { role: "house", wh: span.house_wh, total: span.derived.house_wh };
   const meter = span.meters[0];
   return meter ? { role: meter.role, wh: meter.energy_wh, total: meter.total.energy_wh } : null;
@@ -120,7 +134,7 @@ export function change(span, other, nowS) {
     against += there;
     parts += 1;
   }
-  if (parts === 0 || against < 50) return null;
+  if (parts === 0 || against < 50 || sum < 0) return null;
   return { ratio: sum / against - 1, isRunning, untilS: isRunning ? lastPassed(span.starts_s, nowS) : null };
 }
 

@@ -55,6 +55,8 @@ export interface EnergySpan {
   derived: Derived; money: SpanMoney | null;
   /** Of meters of one unit that are shown by themselves: `wh` are thousandths of it. */
   unit?: Unit;
+  /** Where bars are money: `wh` are thousandths of the currency. */
+  costs?: { currency: string; series: (import("./sums.js").Series & { total: number })[]; net: { role: string; wh: (number | null)[]; total: number } };
 }
 export interface Energy extends Head, EnergySpan { today: string; first_date: string | null; compared: EnergySpan | null }
 export interface HistoryMeter extends MeterHead {

@@ -56,7 +56,7 @@ export default {
   "not.watched": "zum Teil nicht gezählt", "not.watched.all": "nicht gezählt", "restored": "davon {n} Impuls nach Nummern ergänzt | davon {n} Impulse nach Nummern ergänzt",
   "disagree": "Die Zähler widersprechen sich: es geht mehr hinaus als herein. Sind Bezug und Einspeisung vertauscht? Verliert der Erzeugungszähler Impulse? Stimmt imp_per_kwh?",
   "part": "Teil", "sum": "Summe", "second.time": "{t} (2.)", "most": "am meisten {part}: {e}",
-  "standing": "Grundpreis", "cost": "Kosten",
+  "standing": "Grundpreis", "standing.not": "ohne Grundpreis", "cost": "Kosten",
   "unpriced": "Für {e} ist kein Preis bekannt: die Beträge sind ohne sie.", "in.part": "zum Teil",
   "part.hint": "Pfeiltasten gehen an den Balken entlang, Enter öffnet einen, Escape geht hinaus.",
 
@@ -101,7 +101,7 @@ export default {
   "problem.offline": "Der Dienst antwortet nicht", "problem.offline.remedy": "Die Seite versucht es von selbst wieder.", "again": "Nochmals",
   "keys.off": "Einzelne Tasten sind aus", "keys.on": "Einzelne Tasten wirken", "close": "Schließen",
   "key.view": "Ansicht", "key.period": "Tag, Woche, Monat, Jahr, alles", "key.step": "Zeitraum davor, danach; im Bild: Punkt", "key.today": "heute, jetzt",
-  "key.zoom": "größer, kleiner, alles", "key.compare": "Vergleich: Zeitraum davor, Jahr davor, aus", "key.energy": "Leistung oder Energie", "key.csv": "CSV des Gezeigten",
+  "key.zoom": "größer, kleiner, alles", "key.compare": "Vergleich: Zeitraum davor, Jahr davor, aus", "key.cost": "kWh oder Kosten", "key.energy": "Leistung oder Energie", "key.csv": "CSV des Gezeigten",
   "key.say": "sagt Zustand und Leistung", "key.enter": "in einen Balken", "key.escape": "wieder hinaus", "key.list": "diese Liste",
   "said.now": "{house}. {trust}", "licence": "Bilder des Verlaufs: uPlot, MIT-Lizenz",
 

@@ -56,7 +56,7 @@ export default {
   "not.watched": "not watched in part", "not.watched.all": "not watched", "restored": "of it {n} pulse restored by number | of it {n} pulses restored by number",
   "disagree": "The meters disagree: what leaves is more than what comes. Are import and export swapped? Does the generation meter miss pulses? Is imp_per_kwh right?",
   "part": "Part", "sum": "Sum", "second.time": "{t} (2nd)", "most": "most {part}: {e}",
-  "standing": "Standing charge", "cost": "Cost",
+  "standing": "Standing charge", "standing.not": "without the standing charge", "cost": "Cost",
   "unpriced": "Of {e} the price is not known: the amounts are without it.", "in.part": "in part",
   "part.hint": "Arrow keys move along the bars, Enter opens one, Escape goes out.",
 
@@ -101,7 +101,7 @@ export default {
   "problem.offline": "The daemon does not answer", "problem.offline.remedy": "The page tries again by itself.", "again": "Again",
   "keys.off": "Single keys are off", "keys.on": "Single keys act", "close": "Close",
   "key.view": "view", "key.period": "day, week, month, year, all", "key.step": "period before, after; in a chart: point", "key.today": "today, now",
-  "key.zoom": "zoom in, out, all", "key.compare": "compare: period before, year before, off", "key.energy": "power or energy", "key.csv": "CSV of what is shown",
+  "key.zoom": "zoom in, out, all", "key.compare": "compare: period before, year before, off", "key.cost": "kWh or cost", "key.energy": "power or energy", "key.csv": "CSV of what is shown",
   "key.say": "says state and power", "key.enter": "into a bar", "key.escape": "out again", "key.list": "this list",
   "said.now": "{house}. {trust}", "licence": "Charts of the history: uPlot, MIT licence",
 

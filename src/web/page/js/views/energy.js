@@ -4,14 +4,15 @@ import { get, url } from "../api.js";
 import { announce } from "../announce.js";
 import { barChart } from "../bars.js";
 import * as civil from "../civil.js";
+import { priced } from "../costs.js";
 import { el, fill, say } from "../dom.js";
 import { dateName, periodName } from "../labels.js";
 import { clock, ofDate } from "../moment.js";
-import { amount, energy, milliOf, money, percent, plain, symbol } from "../number.js";
+import { amount, currencySign, energy, milliOf, money, percent, plain, symbol } from "../number.js";
 import { isAborted, problemCard } from "../problem.js";
 import { address } from "../route.js";
 import { nowMs, on, state } from "../store.js";
-import { change, main, most, parted, series } from "../sums.js";
+import { change, main, most, parted, said, series } from "../sums.js";
 import { locale, t } from "../text.js";
 import { partNames } from "../labels.js";
 
@@ -37,9 +38,12 @@ export function energyView(place, go) {
   const othersPlace = el("div");
   const legend = el("div", { class: "legend" });
   const compare = el("div", { class: "segments small", role: "group", "aria-label": t("compare") });
+  const inEnergy = el("button", { type: "button", onclick: () => inUnit("power") }, "kWh");
+  const inMoney = el("button", { type: "button", onclick: () => inUnit("cost") });
+  const units = el("div", { class: "segments small units", role: "group", "aria-label": `${t("energy")}, ${t("cost")}` }, inEnergy, inMoney);
   const asTable = el("button", { type: "button", class: "button", "aria-pressed": "false", onclick: () => toggleTable() }, t("as.table"));
   const csv = el("a", { class: "button", download: "" }, t("csv"), " ⇩");
-  const tools = el("div", { class: "chart-tools" }, compare, el("div", { class: "spread" }), asTable, csv);
+  const tools = el("div", { class: "chart-tools" }, compare, units, el("div", { class: "spread" }), asTable, csv);
   const tablePlace = el("div", { class: "table-place", role: "region", tabindex: 0, "aria-label": t("as.table"), hidden: true });
   const sums = el("dl", { class: "sums" });
   // Nothing that comes later may move what is seen already.
@@ -70,8 +74,10 @@ export function energyView(place, go) {
       shown = null;
       fill(chartPlace, problemCard(failed, load));
     }
-    if (asking === control) pair.hidden = false;
-    if (asking === control) chartPlace.removeAttribute("aria-busy");
+    if (asking !== control) return;
+    asking = null;
+    pair.hidden = false;
+    chartPlace.removeAttribute("aria-busy");
   };
 
   /** @param {Route} of */
@@ -90,10 +96,19 @@ export function energyView(place, go) {
       type: "button", "aria-pressed": String(one === now.compare), disabled: now.period === "total",
       onclick: () => go({ ...now, compare: one }, true),
     }, t(one === "previous" && now.period === "day" ? "compare.previous.day" : `compare.${one}`))));
+    drawUnits();
     csv.setAttribute("href", url("energy.csv", query(now)));
     const date = now.date ?? state.now?.today.date ?? null;
     say(title, now.period === "total" || !date ? t("all.years") : dateName(now.period, civil.first(now.period, date)));
     drawSteps();
+  };
+
+  const drawUnits = () => {
+    const currency = (shown?.money ?? state.now?.today.money)?.currency;
+    units.hidden = !currency;
+    say(inMoney, currencySign(currency ?? "", locale()));
+    inEnergy.setAttribute("aria-pressed", String(route?.as !== "cost"));
+    inMoney.setAttribute("aria-pressed", String(route?.as === "cost"));
   };
 
   /** The date that stays where the period is changed: none if it is today's. @param {civil.Period} period */
@@ -119,20 +134,23 @@ export function energyView(place, go) {
     const nowS = nowMs() / 1000;
     say(title, periodName(answer, answer.zone));
     drawSteps();
-    const [first, ...rest] = parted(answer);
+    drawUnits();
+    const [counted, ...rest] = parted(answer);
     const comparedParts = answer.compared ? parted(answer.compared) : [];
-    const compared = comparedParts[0] ?? null;
+    const costs = route.as === "cost" ? priced(counted) : null;
+    const first = costs ?? counted;
+    const compared = comparedParts[0] ? (costs ? priced(comparedParts[0]) : comparedParts[0]) : null;
     const of = main(first);
     const by = compared ? change(first, compared, nowS) : null;
-    drawHead(first, of, by);
+    drawHead(first, by);
     drawNotes(answer);
     const peak = of ? most(of.wh) : null;
     const summary = [
-      of ? `${t(of.role)} ${total(first, of.total)}` : t("no.data"),
-      of && peak !== null && answer.dates.length > 1 ? t("most", { part: partNames(answer, answer.zone)[peak], e: amount(of.wh[peak], first.unit, l) }) : "",
+      of ? `${t(of.role)} ${costs ? said(costs, of.total, l) : total(first, of.total)}${costs && Number(answer.money?.standing ?? 0) !== 0 ? ` ${t("standing.not")}` : ""}` : t("no.data"),
+      of && peak !== null && answer.dates.length > 1 ? t("most", { part: partNames(answer, answer.zone)[peak], e: said(first, of.wh[peak], l) }) : "",
     ].filter(Boolean).join(", ");
     if (!chartPlace.contains(chart.element)) fill(chartPlace, chart.element);
-    chart.show({ span: first, compared, zone: answer.zone, nowS, first: answer.first_date, title: periodName(answer, answer.zone), summary });
+    chart.show({ span: first, compared, zone: answer.zone, nowS, first: answer.first_date, title: `${costs ? `${t("cost")}: ` : ""}${periodName(answer, answer.zone)}`, summary });
     drawOthers(answer, rest, comparedParts, nowS);
     fill(legend, series(first).series.map((one) => el("span", null, el("i", { class: `dot ${one.role}`, "aria-hidden": "true" }), one.key === one.role ? t(one.role) : one.key)),
       answer.compared && el("span", null, el("i", { class: "dot ghost", "aria-hidden": "true" }), periodName(answer.compared, answer.zone)));
@@ -157,9 +175,10 @@ export function energyView(place, go) {
 
   const fillTables = () => fill(tablePlace, [chart, ...(shown ? parted(shown).slice(1) : []).map((span) => others.get(span.unit ?? "kWh"))].map((one) => one?.table()));
 
-  /** @param {Energy} answer @param {ReturnType<typeof main>} of @param {ReturnType<typeof change>} by */
-  const drawHead = (answer, of, by) => {
+  /** @param {Energy} answer @param {ReturnType<typeof change>} by */
+  const drawHead = (answer, by) => {
     const l = locale();
+    const of = main({ ...answer, costs: undefined });
     const hasSun = answer.meters.some((meter) => meter.role === "generation");
     fill(head,
       of && el("p", { class: "big" }, el("span", { class: "label" }, t(of.role)), el("b", null, total(answer, of.total))),
@@ -179,7 +198,7 @@ export function energyView(place, go) {
     const until = by.untilS === null ? "" : ` (${t("until", {
       time: answer.part === "hour" ? clock(by.untilS * 1000, answer.zone, l) : ofDate(lastDate(answer, by.untilS), l, { day: "numeric", month: "short" }),
     })})`;
-    return `${mark} ${text}${until}`;
+    return `${answer.costs ? `${t("cost")} ` : ""}${mark} ${text}${until}`;
   };
 
   /** The last whole day before an instant that begins a part. @param {Energy} answer @param {number} s */
@@ -249,12 +268,15 @@ export function energyView(place, go) {
     if (isTable) fillTables();
   };
 
+  /** Bars of energy, or of what it costs. @param {Route["as"]} as */
+  const inUnit = (as) => route && go({ ...route, as }, true);
+
   /** @param {number} n */
   const into = (n) => {
     if (!route || !shown) return;
     const inner = civil.inner(route.period);
     if (inner) go({ ...route, period: inner, date: shown.dates[n] });
-    else go({ ...route, view: "history", from: shown.starts_s[n], to: shown.starts_s[n + 1] });
+    else go({ ...route, view: "history", from: shown.starts_s[n], to: shown.starts_s[n + 1], as: "power" });
   };
 
   const out = () => {
@@ -287,7 +309,12 @@ export function energyView(place, go) {
     /** @param {Route} wanted */
     show(wanted) {
       const isOther = route === null || wanted.period !== route.period || wanted.date !== route.date;
+      const isUnit = shown && route && wanted.as !== route.as && address({ ...wanted, as: route.as }) === address(route);
       route = wanted;
+      if (isUnit && !asking) {
+        drawControls();
+        return draw();
+      }
       if (isOther) shown = shown && shown.period === wanted.period ? shown : null;
       load();
     },
@@ -307,6 +334,7 @@ export function energyView(place, go) {
       else if (event.key === "ArrowRight") step(1);
       else if (event.key === "t") go({ ...route, date: null });
       else if (event.key === "c") go({ ...route, compare: COMPARES[(COMPARES.indexOf(route.compare) + 1) % 3] }, true);
+      else if (event.key === "k" && !units.hidden) inUnit(route.as === "cost" ? "power" : "cost");
       else if (event.key === "+") into(lastPart());
       else if (event.key === "-" || event.key === "Escape") out();
       else if (event.key === "0") go({ ...route, period: "total", date: null });

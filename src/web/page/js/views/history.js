@@ -129,7 +129,7 @@ export function historyView(place, go) {
       if (asking !== control || !route) return;
       shown = answer;
       if (answer.first) first = Date.parse(answer.first) / 1000;
-      drawn = columns(answer, route.as);
+      drawn = columns(answer, asBars() ? "energy" : "power");
       failure.replaceChildren();
       say(unit, `${[...new Set(drawn.meters.map((meter) => unitOf(meter.unit)))].join(" · ") || unitOf(undefined)}, ${answer.zone}`);
       made.show(drawn, asBars() ? "kWh" : "kW", span);

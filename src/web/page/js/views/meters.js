@@ -22,7 +22,7 @@ export function metersView(place) {
   let asking = null;
   /** @type {Map<string, {power: HTMLElement, silence: HTMLElement, meter: Meter}>} */
   const live = new Map();
-  /** Forms that are open: nothing is drawn over them. */
+  /** Forms that are open, or about to be: nothing is drawn over them. */
   let entering = 0;
 
   const load = async () => {
@@ -34,7 +34,7 @@ export function metersView(place) {
       const answer = await get("meters", {}, control.signal);
       if (entering === 0) draw(answer);
     } catch (failed) {
-      if (!isAborted(failed)) fill(cards, problemCard(failed, load));
+      if (!isAborted(failed) && entering === 0) fill(cards, problemCard(failed, load));
     }
   };
 
@@ -75,17 +75,19 @@ export function metersView(place) {
     const open = el("button", { type: "button", class: "button" }, t("enter.reading"));
     const at = el("div", { class: "reading-place" }, open);
     open.addEventListener("click", async () => {
-      // Its code comes when it is first needed.
-      const failed = (/** @type {unknown} */ why) => fill(at, problemCard(why, () => fill(at, open)));
-      const { readingForm } = (await later(() => import("../reading.js")).catch(failed)) ?? {};
-      if (!readingForm) return;
+      // Its code comes when it is first needed; the card that it belongs to stays until then.
+      open.disabled = true;
       entering += 1;
       const done = () => {
         entering -= 1;
+        open.disabled = false;
         fill(at, open);
         open.focus();
         load();
       };
+      const failed = (/** @type {unknown} */ why) => fill(at, problemCard(why, done));
+      const { readingForm } = (await later(() => import("../reading.js")).catch(failed)) ?? {};
+      if (!readingForm) return;
       const form = readingForm(meter, done);
       fill(at, form.element);
       form.focus();
