@@ -3,7 +3,7 @@
 # real part (GPIO rig, InfluxDB, VictoriaMetrics, Prometheus, Chromium) is missing here.
 #
 # HOURS=all    tests that simulate days, also at other hours, seasons and changes of summer time (in the rig)
-# RUST_TEST_THREADS=N   so many tests at a time (one more than there are processors)
+# RUST_TEST_THREADS=N   so many tests at a time (two for each processor)
 # TEST_ARM=1   also journal, windows, time and line protocol as ARMv7, through qemu (after `make cross-setup`)
 set -eu
 cd "$(dirname "$0")/.."
@@ -40,7 +40,7 @@ fi
 echo "running the tests (some minutes) ..."
 begin=$(date +%s)
 # Most tests wait for a guest, a server or a browser: others go on meanwhile.
-RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) + 1))}
+RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) * 2))}
 export RUST_TEST_THREADS
 "$cargo" test --no-fail-fast -- --nocapture >"$log" 2>&1 || true
 sed -n 's/^test result: [A-Za-z]*\. \([0-9]*\) passed; \([0-9]*\) failed.*/\1 \2/p' "$log" >"$log.counts"

@@ -155,8 +155,8 @@ fn a_simulated_day_is_in_the_journal() {
     let Some(ground) = ground(test_path!("a_simulated_day_is_in_the_journal"), place) else {
         return;
     };
-    // Edges 13, 17 and 29 s apart: about a day.
-    three_meters(&ground, 13_000, [13, 17, 29].map(Duration::from_secs));
+    // Edges 26, 34 and 58 s apart: about a day.
+    three_meters(&ground, 6_500, [26, 34, 58].map(Duration::from_secs));
 }
 
 /// How long the wire stays after each edge (ms), the pulses that counts, and the edges rejected.
@@ -415,7 +415,7 @@ fn a_line_that_is_not_read_is_told_everywhere() {
 }
 
 /// Kills in the ordinary run; `KILLS` names another number.
-const KILLS: u32 = 100;
+const KILLS: u32 = 40;
 
 /// In one round of so many the journal has everything before the process is killed.
 const AT_REST_EVERY: u32 = 3;

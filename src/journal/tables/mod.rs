@@ -2,6 +2,7 @@
 
 pub(super) mod alarms;
 pub(super) mod check;
+pub(super) mod compare_spans;
 pub(super) mod compared;
 pub(super) mod confirmed;
 pub(super) mod counts;
