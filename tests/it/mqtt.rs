@@ -261,6 +261,27 @@ fn a_meter_keeps_its_ids_when_it_is_renamed_and_takes_them_away_when_it_is_remov
 }
 
 #[test]
+fn what_a_renamed_meter_counts_before_it_is_published_is_not_lost() {
+    let Some(broker) = Mosquitto::start("what_a_renamed_meter_counts_before_it_is_published")
+    else {
+        return;
+    };
+    let (mut daemon, edges) = counting(&at(&broker));
+    wait_for_equal(&broker, &mut daemon);
+    daemon.stop();
+    let names = ["Bezug", NAMES[1]];
+    fs::write(edges.path(), recording(names)).unwrap();
+    edit(&daemon, "powerlogger.toml", &config(names, ""));
+    daemon.start_again();
+    daemon.wait_for_pulses(70);
+    edit(&daemon, "powerlogger.toml", &config(names, &at(&broker)));
+    daemon.wait_for("twice the energy", |_| {
+        broker.kept(None)["simulated/a/import/energy"] == "0.06250"
+    });
+    daemon.stop();
+}
+
+#[test]
 fn a_wrong_password_and_access_rules_are_told_and_taken_up_when_they_are_mended() {
     let Some(mut broker) = Mosquitto::prepare("a_wrong_password_and_access_rules_are_told") else {
         return;
