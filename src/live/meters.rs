@@ -22,6 +22,8 @@ pub struct MeterLive {
     pub is_configured: bool,
     /// Pulses ever committed.
     pub pulses: i64,
+    /// Those of them that this run has committed.
+    pub pulses_of_run: i64,
     /// The last of them; None: none yet, or its time is not known yet.
     pub last_pulse_ns: Option<WallNs>,
     /// The stamps of its last pulses in this boot that were in the journal when it was opened.
@@ -43,6 +45,7 @@ impl MeterLive {
             name: name.into(),
             is_configured,
             pulses: 0,
+            pulses_of_run: 0,
             last_pulse_ns: None,
             earlier: Stamps::default(),
             losses: BTreeMap::new(),

@@ -114,7 +114,13 @@ impl MqttThread<'_> {
         }
         let configured = configured(&wanted.meters, &board);
         let total = |name: &str| board.meters.get(name).map_or(0, |meter| meter.pulses);
-        self.memory = Some(MqttMemory::begin(&wanted.dir, configured, total)?);
+        let earlier = |name: &str| {
+            let meter = board.meters.get(name);
+            // A journal that took the place of another has counted less.
+            meter.map_or(0, |meter| (meter.pulses - meter.pulses_of_run).max(0))
+        };
+        let memory = MqttMemory::begin(&wanted.dir, configured, total, earlier)?;
+        self.memory = Some(memory);
         Ok(true)
     }
 

@@ -22,7 +22,8 @@ pub(super) struct MqttMemory {
 }
 
 impl MqttMemory {
-    /// Reads it, and completes it for the configured meters. `total`: how many pulses have ever been counted of a meter.
+    /// Reads it, and completes it for the configured meters. `total`: how many pulses have ever been counted of a meter;
+    /// `earlier`: how many before this run.
     ///
     /// # Errors
     /// When the journal cannot be read or written to.
@@ -30,6 +31,7 @@ impl MqttMemory {
         dir: &Path,
         configured: Vec<Configured>,
         total: impl Fn(&str) -> i64,
+        earlier: impl Fn(&str) -> i64,
     ) -> Result<MqttMemory, JournalError> {
         let kept = Reader::open(dir)?.mqtt_kept()?;
         let machine = identity::machine();
@@ -40,7 +42,7 @@ impl MqttMemory {
             } else {
                 machine
             },
-            meters: memory::remembered(&kept.meters, &configured, total),
+            meters: memory::remembered(&kept.meters, &configured, total, earlier),
             topics: kept.topics.clone(),
         };
         let mut memory = MqttMemory {
@@ -62,7 +64,8 @@ impl MqttMemory {
     pub(super) fn follow(&mut self, total: impl Fn(&str) -> i64) -> Result<(), JournalError> {
         let pulses = self.configured.iter().map(|meter| total(&meter.name)).sum();
         if pulses < self.pulses {
-            let meters = memory::remembered(&self.kept.meters, &self.configured, &total);
+            // Names stay while it runs.
+            let meters = memory::remembered(&self.kept.meters, &self.configured, &total, &total);
             let now = MqttKept {
                 meters,
                 ..self.kept.clone()
@@ -138,7 +141,7 @@ mod tests {
             line: "GPIO20".to_owned(),
             pulses_per_unit: Some(1_000.0),
         }];
-        let begin = || MqttMemory::begin(dir.path(), configured.clone(), |_| 0).unwrap();
+        let begin = || MqttMemory::begin(dir.path(), configured.clone(), |_| 0, |_| 0).unwrap();
         let mut first = begin();
         let id = first.kept.id.clone();
         assert_eq!((id.len(), first.kept.meters.len()), (8, 1));
@@ -170,7 +173,7 @@ mod tests {
             line: "GPIO20".to_owned(),
             pulses_per_unit: Some(1_000.0),
         }];
-        let mut memory = MqttMemory::begin(dirs[0].path(), configured, |_| 0).unwrap();
+        let mut memory = MqttMemory::begin(dirs[0].path(), configured, |_| 0, |_| 0).unwrap();
         memory.announce(["a".to_owned()].iter()).unwrap();
         memory.follow(|_| 1_000).unwrap();
         // The journal is moved aside, and a new one counts from 0.

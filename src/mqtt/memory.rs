@@ -33,11 +33,13 @@ pub(super) struct Configured {
 }
 
 /// The meters with their slugs: those that were known, also under another name or with another factor, and new ones. Those
-/// that are not configured keep theirs. `total`: how many pulses have ever been counted of a meter of this name.
+/// that are not configured keep theirs. `total`: how many pulses have ever been counted of a meter of this name; `earlier`:
+/// how many of them before this run, since which a meter may have another name.
 pub(super) fn remembered(
     kept: &[MqttMeter],
     configured: &[Configured],
     total: impl Fn(&str) -> i64,
+    earlier: impl Fn(&str) -> i64,
 ) -> Vec<MqttMeter> {
     let mut all = kept.to_vec();
     let is_configured = |name: &str| configured.iter().any(|meter| meter.name == name);
@@ -48,10 +50,15 @@ pub(super) fn remembered(
                 .position(|known| !is_configured(&known.meter) && known.line == meter.line)
         };
         let known = same.or_else(renamed);
-        let pulses = total(&meter.name);
         match known {
             Some(at) => {
                 let before = &all[at];
+                let pulses = if before.meter == meter.name {
+                    total(&meter.name)
+                } else {
+                    // This run may have counted already.
+                    earlier(&meter.name)
+                };
                 all[at] = carried_on(before, meter, total(&before.meter), pulses);
             }
             None => all.push(MqttMeter {
@@ -68,7 +75,7 @@ pub(super) fn remembered(
 }
 
 /// A known meter, as it is configured now. `before_pulses`: what has been counted under its former name, `pulses`: under
-/// this one.
+/// this one before that.
 fn carried_on(
     before: &MqttMeter,
     meter: &Configured,
@@ -171,6 +178,15 @@ pub(super) fn topics(
 mod tests {
     use super::*;
 
+    /// As a run finds them that has counted nothing yet.
+    fn at_start(
+        kept: &[MqttMeter],
+        configured: &[Configured],
+        total: impl Fn(&str) -> i64,
+    ) -> Vec<MqttMeter> {
+        remembered(kept, configured, &total, &total)
+    }
+
     fn configured(name: &str, line: &str, pulses_per_unit: Option<f64>) -> Configured {
         Configured {
             name: name.to_owned(),
@@ -204,7 +220,7 @@ mod tests {
             .zip(1..)
             .map(|(name, line)| configured(name, &format!("GPIO{line}"), None))
             .collect();
-        let all = remembered(&[], &odd, |_| 0);
+        let all = at_start(&[], &odd, |_| 0);
         let slugs: Vec<&str> = all.iter().map(|meter| meter.slug.as_str()).collect();
         assert_eq!(
             slugs,
@@ -212,7 +228,7 @@ mod tests {
                 "status_2", "status_3", "meter", "meter_2", "import", "import_2"
             ]
         );
-        assert_eq!(remembered(&all, &odd, |_| 0), all, "they stay");
+        assert_eq!(at_start(&all, &odd, |_| 0), all, "they stay");
     }
 
     #[test]
@@ -221,23 +237,37 @@ mod tests {
             configured("Import", "GPIO20", Some(1_000.0)),
             configured("Export", "GPIO26", Some(1_000.0)),
         ];
-        let all = remembered(&[], &first, |_| 0);
+        let all = at_start(&[], &first, |_| 0);
         assert_eq!(amount(&all[0], 1_500), Some(1.5));
         let renamed = [
             configured("Bezug", "GPIO20", Some(1_000.0)),
             configured("Export", "GPIO26", Some(1_000.0)),
         ];
         let total = |name: &str| if name == "Import" { 1_500 } else { 0 };
-        let all = remembered(&all, &renamed, total);
+        let all = at_start(&all, &renamed, total);
         assert_eq!(names(&all), [("import", "Bezug"), ("export", "Export")]);
         assert_eq!(amount(&all[0], 0), Some(1.5), "it goes on");
         assert_eq!(amount(&all[0], 500), Some(2.0));
+        // The run that renames it has counted before it was asked, under a name that had counted before, too.
+        let total = |name: &str| if name == "Import" { 1_503 } else { 12 };
+        let earlier = |name: &str| if name == "Import" { 1_500 } else { 5 };
+        let back = [
+            configured("Import", "GPIO20", Some(1_000.0)),
+            configured("Export", "GPIO26", Some(1_000.0)),
+        ];
+        let returned = remembered(&all, &back, total, earlier);
+        assert_eq!(
+            names(&returned),
+            [("import", "Import"), ("export", "Export")]
+        );
+        let energy = amount(&returned[0], 1_503).unwrap();
+        assert!((energy - 1.515).abs() < 1e-9, "{energy}");
         // Both names swapped are two renamed meters that keep their own counts: the name decides.
         let swapped = [
             configured("Export", "GPIO20", Some(1_000.0)),
             configured("Bezug", "GPIO26", Some(1_000.0)),
         ];
-        let again = remembered(&all, &swapped, |_| 0);
+        let again = at_start(&all, &swapped, |_| 0);
         assert_eq!(names(&again), names(&all));
     }
 
@@ -247,11 +277,11 @@ mod tests {
             configured("Import", "GPIO20", None),
             configured("Import!", "GPIO21", None),
         ];
-        let all = remembered(&[], &both, |_| 0);
-        let one = remembered(&all, &both[..1], |_| 0);
+        let all = at_start(&[], &both, |_| 0);
+        let one = at_start(&all, &both[..1], |_| 0);
         assert_eq!(one, all);
         let moved = [both[0].clone(), configured("Import!", "GPIO5", None)];
-        let back = remembered(&one, &moved, |_| 0);
+        let back = at_start(&one, &moved, |_| 0);
         assert_eq!(back[1].slug, "import_2");
         assert_eq!(back[1].line, "GPIO5");
     }
@@ -259,20 +289,20 @@ mod tests {
     #[test]
     fn energy_follows_no_factor_backwards() {
         let with = |pulses_per_unit| [configured("Import", "GPIO20", pulses_per_unit)];
-        let unknown = remembered(&[], &with(None), |_| 0);
+        let unknown = at_start(&[], &with(None), |_| 0);
         assert_eq!(amount(&unknown[0], 100), None);
-        let all = remembered(&unknown, &with(Some(1_000.0)), |_| 2_000);
+        let all = at_start(&unknown, &with(Some(1_000.0)), |_| 2_000);
         assert_eq!(amount(&all[0], 2_000), Some(2.0));
-        let other = remembered(&all, &with(Some(500.0)), |_| 2_000);
+        let other = at_start(&all, &with(Some(500.0)), |_| 2_000);
         assert_eq!(
             amount(&other[0], 2_000),
             Some(2.0),
             "nothing of the past changes"
         );
         assert_eq!(amount(&other[0], 2_500), Some(3.0));
-        let gone = remembered(&other, &with(None), |_| 3_000);
+        let gone = at_start(&other, &with(None), |_| 3_000);
         assert_eq!(amount(&gone[0], 3_000), None);
-        let lost = remembered(&other, &with(Some(500.0)), |_| 10);
+        let lost = at_start(&other, &with(Some(500.0)), |_| 10);
         assert_eq!(
             amount(&lost[0], 10),
             Some(0.02),

@@ -22,6 +22,7 @@ mod fake_influx_management;
 mod fake_influx_store;
 mod gas;
 mod gpio;
+mod home_assistant;
 mod import;
 mod influx_contract;
 mod influx_management_contract;

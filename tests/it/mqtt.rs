@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use crate::support::daemon::Daemon;
 use crate::support::mosquitto::{Mosquitto, Watcher};
+use crate::support::recording;
 use crate::support::tls::Authority;
 use crate::support::wait::{PATIENCE, wait_for, wait_until};
 use powerlogger::mqtt::packet::publish;
@@ -21,29 +22,9 @@ type Kept = BTreeMap<String, String>;
 /// Pulses of each meter in the recording.
 const PULSES: [(&str, u64); 2] = [("Import", 25), ("Gas \"ä\"", 10)];
 
-/// A recording in which each meter has its pulses within a second, and then nothing comes for hours: the board stands still.
+/// A recording in which each meter has its pulses.
 fn recording(names: [&str; 2]) -> String {
-    let mut text = "# powerlogger edges 1\n# offset_ns 1781956799000000000\n".to_owned();
-    for (id, name) in names.iter().enumerate() {
-        let _ = writeln!(text, "# meter {id} {name}");
-    }
-    for id in 0..names.len() {
-        let _ = writeln!(text, "up 1000000000 {id} high {}", id + 1);
-    }
-    let mut edges = Vec::new();
-    for (id, (_, pulses)) in PULSES.iter().enumerate() {
-        for n in 0..*pulses {
-            let at_us = 1_000_000 + (n + 1) * 40_000 + id as u64 * 1_000;
-            edges.push((at_us, id, 'f', 2 * n + 1));
-            edges.push((at_us + 15_000, id, 'r', 2 * n + 2));
-        }
-        edges.push((20_000_000_000 + id as u64, id, 'f', 2 * pulses + 1));
-    }
-    edges.sort_unstable();
-    for (at_us, id, kind, number) in edges {
-        let _ = writeln!(text, "{at_us}000 {id} {kind} {number}");
-    }
-    text
+    recording::recording(&[(names[0], PULSES[0].1), (names[1], PULSES[1].1)])
 }
 
 /// The configuration, with these lines in `[mqtt]`.
@@ -276,6 +257,27 @@ fn a_meter_keeps_its_ids_when_it_is_renamed_and_takes_them_away_when_it_is_remov
     });
     let configs = configs(&broker.kept(None));
     assert_eq!(configs.len(), 6 + 1 + 1 + 1);
+    daemon.stop();
+}
+
+#[test]
+fn what_a_renamed_meter_counts_before_it_is_published_is_not_lost() {
+    let Some(broker) = Mosquitto::start("what_a_renamed_meter_counts_before_it_is_published")
+    else {
+        return;
+    };
+    let (mut daemon, edges) = counting(&at(&broker));
+    wait_for_equal(&broker, &mut daemon);
+    daemon.stop();
+    let names = ["Bezug", NAMES[1]];
+    fs::write(edges.path(), recording(names)).unwrap();
+    edit(&daemon, "powerlogger.toml", &config(names, ""));
+    daemon.start_again();
+    daemon.wait_for_pulses(70);
+    edit(&daemon, "powerlogger.toml", &config(names, &at(&broker)));
+    daemon.wait_for("twice the energy", |_| {
+        broker.kept(None)["simulated/a/import/energy"] == "0.06250"
+    });
     daemon.stop();
 }
 

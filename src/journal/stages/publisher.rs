@@ -89,6 +89,7 @@ impl Publisher {
                 let before = known.get(&meter.name);
                 meter.usual_silence_s = before.and_then(|before| before.usual_silence_s);
                 meter.earlier = before.map(|before| before.earlier).unwrap_or_default();
+                meter.pulses_of_run = before.map_or(0, |before| before.pulses_of_run);
             }
             *known = meters;
         });
@@ -151,6 +152,7 @@ impl Publisher {
             for (meter, pulses, last_ns) in &counted {
                 let meter = meters.entry(name(meter));
                 meter.pulses += pulses;
+                meter.pulses_of_run += pulses;
                 meter.last_pulse_ns = *last_ns;
             }
             for ((meter, cause), loss) in &pending.losses {
