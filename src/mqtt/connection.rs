@@ -121,7 +121,9 @@ impl<'a> BrokerConnection<'a> {
         let since_ns = self.looked_ns.map_or(i64::MAX, |at_ns| now_ns - at_ns);
         if since_ns >= LOOK_PAUSE_NS {
             self.is_busy = around.nudge().take_changed();
-            if self.is_busy || since_ns >= self.look_max_ns() {
+            // What is due is said as it is now; the next look is then due with what is said next.
+            let is_due = since_ns >= self.look_max_ns() || self.talk.due_ns(now_ns) <= now_ns;
+            if self.is_busy || is_due {
                 self.look(around, now_ns)?;
             }
         }
