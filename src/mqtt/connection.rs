@@ -14,7 +14,7 @@ use super::shared::MqttInUse;
 use super::talk::{OFFLINE, OwnTopics, Talk, TalkEvent};
 use super::trouble::BrokerFailure;
 use super::values;
-use super::wire::Wire;
+use super::wire::{Wire, why_broken};
 use crate::clock::{Clock, SystemClock};
 use crate::journal::JournalError;
 use crate::live::Snapshot;
@@ -285,12 +285,7 @@ impl<'a> BrokerConnection<'a> {
 }
 
 fn of_io(error: std::io::Error) -> End {
-    let why = if error.kind() == std::io::ErrorKind::UnexpectedEof {
-        "it has ended the connection".to_owned()
-    } else {
-        format!("the connection broke: {error}")
-    };
-    End::Failed(BrokerFailure::Away(why))
+    End::Failed(BrokerFailure::Away(why_broken(&error)))
 }
 
 fn of_broken(broken: Broken) -> End {

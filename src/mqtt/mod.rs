@@ -10,6 +10,7 @@
 //! | `memory`, `identity`, `keeping` | Names that stay, and where something stands at the broker. |
 //! | `trouble` | What is told of a broker that cannot be used. |
 //! | `check` | What `verify` tries. |
+//! | `short` | A connection for one matter. |
 //! | `wire`, `nudge`, `around`, `connection`, `client`, `shared`, `publishing` | The socket, the connection, the thread, and what it shares. |
 //!
 //! Nothing of it can keep the daemon from counting: it shares no lock with capture, has one thread of its own, and holds
@@ -32,6 +33,7 @@ mod picture;
 mod publishing;
 mod session;
 mod shared;
+mod short;
 mod talk;
 mod trouble;
 mod units;
