@@ -26,14 +26,13 @@ pub(super) fn write(
     request: &ExportRequest,
     view: View,
     loaded: &Loaded,
-    reader: &Reader,
+    reader: &mut Reader,
     names: &BTreeMap<MeterRow, String>,
     out: &mut dyn Write,
     progress: &mut dyn FnMut(f64),
 ) -> Result<u64, ExportError> {
-    let Some(first_s) = reader.first_window(view)? else {
-        return Ok(0);
-    };
+    let mut first_s = reader.first_window(view)?.unwrap_or(i64::MAX);
+    reader.each_uncounted(&mut |_, at_s| first_s = first_s.min(view.floor_s(at_s)))?;
     let now_s = SystemClock.wall_ns().s();
     let from_s = request.from_ns.s().max(first_s);
     let end_s = request.to_ns.s().min(now_s + AHEAD_S);
@@ -55,7 +54,7 @@ pub(super) fn write(
     let mut buffer = Vec::new();
     while next_s < end_s {
         let until_s = end_s.min(next_s + PAGE_WINDOWS * view.width_s());
-        for window in reader.windows(view, next_s, until_s)? {
+        for window in reader.windows_by_now(view, (next_s, until_s))? {
             let Some((line, name, factors)) = lines.get(&window.meter) else {
                 continue;
             };

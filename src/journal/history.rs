@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::grain::{Grain, ReadFrom};
 use super::handles::reader::Reader;
+use super::tables::windows::Window;
 use super::{JournalError, OpContext};
 use crate::model::{IdRange, LossCause, MeterRow, PulseGaps, View, WallNs, WindowCount};
 
@@ -240,6 +241,35 @@ impl Reader {
             };
             add(found, starts_s, (row, at_s), one);
         })
+    }
+
+    /// The windows of a view with `from_s <= start < to_s`, in order, with the pulses that no window has yet.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn windows_by_now(
+        &mut self,
+        view: View,
+        (from_s, to_s): (i64, i64),
+    ) -> Result<Vec<Window>, JournalError> {
+        let mut counts = BTreeMap::<(i64, MeterRow), i64>::new();
+        self.at_one_moment(|reader| {
+            for window in reader.windows(view, from_s, to_s)? {
+                counts.insert((window.start_s, window.meter), window.pulses);
+            }
+            reader.each_uncounted(&mut |meter, at_s| {
+                let start_s = view.floor_s(at_s);
+                if (from_s..to_s).contains(&start_s) {
+                    *counts.entry((start_s, meter)).or_default() += 1;
+                }
+            })
+        })?;
+        let window = |((start_s, meter), pulses)| Window {
+            start_s,
+            meter,
+            pulses,
+        };
+        Ok(counts.into_iter().map(window).collect())
     }
 
     /// Tells the pulses that no window has yet: the row of the meter, and the second.

@@ -81,6 +81,8 @@ pub struct Examiner<'a> {
     pub notes_in: Option<&'a Path>,
     /// What points have beside the pulses.
     pub extras: &'a Extras,
+    /// Also what no window has yet: a daemon that has ended may have left some. Where one works it has counted all that is compared.
+    pub by_now: bool,
     /// Lines in a request.
     pub size: &'a mut RequestSize,
 }
@@ -90,11 +92,14 @@ impl Examiner<'_> {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn ours(&self, view: View, from_s: i64, to_s: i64) -> Result<Ours, JournalError> {
-        let Some(reader) = &self.reader else {
+    pub fn ours(&mut self, view: View, from_s: i64, to_s: i64) -> Result<Ours, JournalError> {
+        let Some(reader) = &mut self.reader else {
             return Ok(Ours::default());
         };
-        let windows = reader.windows(view, from_s, to_s)?;
+        let windows = match self.by_now {
+            true => reader.windows_by_now(view, (from_s, to_s))?,
+            false => reader.windows(view, from_s, to_s)?,
+        };
         let counts = windows.into_iter().filter_map(|window| {
             let meter = self.names.get(&window.meter)?.clone();
             Some(((meter, window.start_s), window.pulses))
@@ -118,7 +123,7 @@ impl Examiner<'_> {
     /// # Errors
     /// When one of the sides cannot be read.
     pub fn view(
-        &self,
+        &mut self,
         server: &mut dyn Server,
         view: View,
         (from_s, to_s): (i64, i64),
@@ -149,7 +154,7 @@ impl Examiner<'_> {
     /// # Errors
     /// When one of the sides cannot be read.
     pub fn raw(
-        &self,
+        &mut self,
         server: &mut dyn Server,
         (from_s, to_s): (i64, i64),
     ) -> Result<(Counts, Vec<Difference>), Trouble> {

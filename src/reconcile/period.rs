@@ -143,6 +143,7 @@ pub fn audit_period(
         names: &names,
         measurement: &influx.measurement,
         extras: &extras,
+        by_now: true,
         size: &mut size,
     };
     let now_s = SystemClock.wall_ns().s();

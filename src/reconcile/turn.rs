@@ -51,6 +51,7 @@ impl Reconciler {
             lost,
             notes_in: None,
             extras: &self.extras,
+            by_now: false,
             size: &mut self.lanes[index].size,
         };
         (examiner, self.server.as_mut())
@@ -70,7 +71,7 @@ impl Reconciler {
         let waiting = self.on_their_way();
         let (level, readable) = (self.lanes[index].level, self.readable);
         let span = (stretch.from_s, stretch.to_s);
-        let (examiner, server) = self.examiner(index, known_lost.clone());
+        let (mut examiner, server) = self.examiner(index, known_lost.clone());
         let mut lost = Spans::default();
         let read = match level {
             Tier::Raw => examiner.raw(server, span).map(|(raw, differences)| {

@@ -83,9 +83,18 @@ fn pulses_are_counted_when_they_are_durable_and_not_before() {
     }
     assert_eq!(sums(&bench, 1), [0; 3]);
     assert_eq!(bench.marks.now().closed_s, 0);
+    let by_now = |bench: &Bench| {
+        let mut reader = bench.reader();
+        View::ALL.map(|view| reader.windows_by_now(view, (0, i64::MAX)).unwrap())
+    };
+    let before = by_now(&bench);
     bench.durable.step().unwrap();
     while bench.writer.step() == Duration::ZERO {}
     assert_eq!(sums(&bench, 1), [180; 3]);
+    let reader = bench.reader();
+    let counted = View::ALL.map(|view| reader.windows(view, 0, i64::MAX).unwrap());
+    assert_eq!(before, counted, "who asks for all gets the same before");
+    assert_eq!(by_now(&bench), counted);
     let minutes = bench.reader().windows(View::Minute, 0, i64::MAX).unwrap();
     assert_eq!(
         minutes.len(),
