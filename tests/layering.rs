@@ -84,6 +84,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "alarm",
         &[
             "civil", "model", "clock", "config", "journal", "live", "influx", "server", "status",
+            "mqtt",
         ],
     ),
     (

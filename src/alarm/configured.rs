@@ -1,5 +1,6 @@
 //! The receivers that the configuration names, and whether they can be reached.
 
+use super::broker::BrokerSink;
 use super::http::Request;
 use super::mail::MailSink;
 use super::sink::AlarmSink;
@@ -13,7 +14,9 @@ pub fn sinks(settings: &AlarmSettings) -> Vec<Box<dyn AlarmSink>> {
         webhooks.map(|webhook| -> Box<dyn AlarmSink> { Box::new(WebhookSink::new(webhook)) });
     let mail = settings.mail.iter();
     let mail = mail.map(|mail| -> Box<dyn AlarmSink> { Box::new(MailSink::new(mail)) });
-    webhooks.chain(mail).collect()
+    let broker = settings.mqtt.iter();
+    let broker = broker.map(|mqtt| -> Box<dyn AlarmSink> { Box::new(BrokerSink::new(mqtt)) });
+    webhooks.chain(mail).chain(broker).collect()
 }
 
 /// By name, whether each receiver that is configured, and the heartbeat's, can be reached: its server answers anything at
@@ -27,6 +30,9 @@ pub fn reachable(settings: &AlarmSettings) -> Vec<(String, Result<String, String
     }
     if let Some(mail) = &settings.mail {
         found.push(("sendmail".to_owned(), MailSink::new(mail).look()));
+    }
+    if let Some(mqtt) = &settings.mqtt {
+        found.push(("alarms by MQTT".to_owned(), BrokerSink::new(mqtt).look()));
     }
     if let Some(heartbeat) = &settings.heartbeat {
         let look = Request::look(&heartbeat.url.origin, heartbeat.ca_file.clone());

@@ -17,6 +17,7 @@ pub mod quiet;
 pub mod sink;
 pub mod stage;
 
+mod broker;
 mod configured;
 mod heartbeat;
 mod http;

@@ -19,10 +19,13 @@ use super::quiet::is_quiet;
 use super::receiver::Receiver;
 use super::sink::AlarmSink;
 use crate::clock::Clock;
-use crate::config::AlarmSettings;
+use crate::config::{AlarmSettings, MQTT};
 use crate::journal::AlarmShelf;
 use crate::live::{AlarmsLive, Board};
-use crate::model::{ALARMS_FAIL, Alarm, AlarmBook, AlarmEvent, MonoNs, NS_PER_MS, NS_PER_S};
+use crate::model::{
+    ALARMS_FAIL, Alarm, AlarmBook, AlarmEvent, MQTT_REFUSED, MQTT_UNREACHABLE, MonoNs, NS_PER_MS,
+    NS_PER_S,
+};
 
 /// For so long what earlier runs have told is waited for. A disk that fails for longer is a matter to be told, even twice.
 const KNOWN_PATIENCE_NS: i64 = 60 * NS_PER_S;
@@ -221,8 +224,7 @@ impl AlarmStage {
                 "an alarm is told"
             );
             let mut waits_for = self.names();
-            // Nobody is told by itself that it cannot be told.
-            waits_for.retain(|name| alarm.word != ALARMS_FAIL || *name != alarm.subject);
+            waits_for.retain(|name| !is_of_receiver(&alarm, name));
             let event = AlarmEvent {
                 id: self.last_id,
                 at_ns: wall_ns,
@@ -346,6 +348,15 @@ impl AlarmStage {
         let machine = self.machine.due_in_ns(now_ns);
         let least_ns = receivers.chain(heartbeat).chain(machine).min();
         least_ns.map_or(IDLE, wait_of)
+    }
+}
+
+/// Whether it says that this receiver cannot be told: nobody is told that by itself.
+fn is_of_receiver(alarm: &Alarm, name: &str) -> bool {
+    match alarm.word.as_str() {
+        ALARMS_FAIL => alarm.subject == name,
+        MQTT_UNREACHABLE | MQTT_REFUSED => name == MQTT,
+        _ => false,
     }
 }
 

@@ -383,6 +383,38 @@ fn a_receiver_that_fails_is_a_condition_that_others_hear_of() {
 }
 
 #[test]
+fn that_the_broker_is_away_is_told_to_all_but_those_who_listen_there() {
+    let mut world = World::new(settings(), &["a", MQTT]);
+    let say = |world: &World, notice| world.run.board.set_broker(Some(&notice));
+    say(&world, Notice::BrokerUnreachable("away".to_owned()));
+    world.pass(70);
+    say(&world, Notice::BrokerRefuses("wrong password".to_owned()));
+    world.pass(370);
+    assert!(world.kept().waiting.is_empty());
+    assert_eq!(world.told(MQTT), "");
+    say(&world, Notice::TopicRefused("home/status".to_owned()));
+    world.pass(370);
+    let refused = "+mqtt_topic_refused";
+    assert_eq!(
+        world.told(MQTT),
+        refused,
+        "the alarms' topic may be another"
+    );
+    for word in [
+        "+mqtt_unreachable",
+        "-mqtt_unreachable",
+        "+mqtt_refused",
+        refused,
+    ] {
+        assert!(
+            world.told("a").contains(word),
+            "{word}: {}",
+            world.told("a")
+        );
+    }
+}
+
+#[test]
 fn a_receiver_is_left_alone_for_as_long_as_it_asks() {
     let mut world = World::new(settings(), &["a"]);
     world.refuse("a", Some(Some(Duration::from_secs(300))));

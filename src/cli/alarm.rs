@@ -33,7 +33,7 @@ pub fn alarm(command: &AlarmCommand, loaded: &Loaded, out: &mut dyn Write) -> Re
     let mut receivers = sinks(settings);
     if receivers.is_empty() && settings.left_out.is_empty() {
         bail!(
-            "nobody is told when something is wrong: write [[webhook]], or sendmail_to in [alarms], into {}",
+            "nobody is told when something is wrong: write [[webhook]], or sendmail_to or mqtt in [alarms], into {}",
             loaded.config_dir.join("powerlogger.toml").display()
         );
     }

@@ -8,13 +8,12 @@ use jiff::civil::Time;
 use super::given::Given;
 use super::heartbeat::HeartbeatSettings;
 use super::key::key;
+use super::mqtt::MqttSettings;
 use super::nearest::did_you_mean;
+use super::receivers::{MQTT, SENDMAIL};
 use super::section::Section;
 use super::webhook::WebhookSettings;
 use crate::model::ALARM_WORDS;
-
-/// The name of mail among the receivers.
-pub const SENDMAIL: &str = "sendmail";
 
 /// Who is told when something is wrong, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,6 +34,8 @@ pub struct AlarmSettings {
     pub digest_s: u32,
     /// Who gets a mail.
     pub mail: Option<MailSettings>,
+    /// The broker where it is told, too.
+    pub mqtt: Option<MqttSettings>,
     /// Services that get a request.
     pub webhooks: Vec<WebhookSettings>,
     /// Receivers that are written with a mistake: what they are to be told waits until it is mended.
@@ -64,13 +65,14 @@ pub struct MailSettings {
 impl AlarmSettings {
     /// Whether there is nothing to do.
     pub fn is_off(&self) -> bool {
-        let is_told = self.mail.is_some() || !self.webhooks.is_empty() || !self.left_out.is_empty();
+        let is_written = self.mail.is_some() || self.mqtt.is_some();
+        let is_told = is_written || !self.webhooks.is_empty() || !self.left_out.is_empty();
         !is_told && self.heartbeat.is_none()
     }
 }
 
-/// Reads `[alarms]`.
-pub(super) fn read(s: &mut Section<'_>) -> AlarmSettings {
+/// Reads `[alarms]`. `broker`: that of `[mqtt]`.
+pub(super) fn read(s: &mut Section<'_>, broker: Option<&MqttSettings>) -> AlarmSettings {
     let conditions = s.list(
         key(
             "alarms.conditions",
@@ -101,7 +103,17 @@ pub(super) fn read(s: &mut Section<'_>) -> AlarmSettings {
     );
     let digest_s = s.number(digest, 0, 0..=86_400);
     let (mail, is_mail_wrong) = mail(s);
-    let left_out = is_mail_wrong.then(|| SENDMAIL.to_owned());
+    let is_by_mqtt = s.flag(
+        key("alarms.mqtt", "tell it at the broker of [mqtt], too"),
+        false,
+    );
+    let lacks_broker = is_by_mqtt && broker.is_none();
+    if let Some(given) = s.given("alarms.mqtt").filter(|_| lacks_broker) {
+        let message = "there is no broker that can be used: write url into [mqtt], or correct it";
+        s.complain(&given, message);
+    }
+    let left_out = [(is_mail_wrong, SENDMAIL), (lacks_broker, MQTT)];
+    let left_out = left_out.into_iter().filter(|(is_left_out, _)| *is_left_out);
     AlarmSettings {
         conditions,
         except,
@@ -111,8 +123,9 @@ pub(super) fn read(s: &mut Section<'_>) -> AlarmSettings {
         wakes_if_critical,
         digest_s,
         mail,
+        mqtt: broker.filter(|_| is_by_mqtt).cloned(),
         webhooks: Vec::new(),
-        left_out: left_out.into_iter().collect(),
+        left_out: left_out.map(|(_, name)| name.to_owned()).collect(),
         heartbeat: None,
     }
 }

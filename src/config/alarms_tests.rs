@@ -81,6 +81,43 @@ fn a_mistake_is_told_with_its_line_and_the_remedy_and_the_rest_holds() {
 }
 
 #[test]
+fn the_broker_is_that_of_mqtt_and_alarms_wait_for_one_that_is_mended() {
+    let mqtt = "[mqtt]\nurl = \"mqtt://broker\"\nprefix = \"home\"\n";
+    assert!(settings(mqtt).is_off(), "values alone");
+    let alarms = settings(&format!("{mqtt}[alarms]\nmqtt = true\n"));
+    assert!(!alarms.is_off() && alarms.left_out.is_empty());
+    assert_eq!(alarms.mqtt.unwrap().prefix, "home");
+    let lacking = "[alarms]\nmqtt = true\n";
+    let found = problems(lacking);
+    assert_eq!(found.len(), 1, "{found:?}");
+    let want = "powerlogger.toml:2: alarms.mqtt: there is no broker that can be used";
+    assert!(found[0].starts_with(want), "{found:?}");
+    let mistaken = format!("{lacking}{}", mqtt.replace("mqtt:", "http:"));
+    for toml in [lacking, &mistaken] {
+        let alarms = settings(toml);
+        assert_eq!(
+            (alarms.mqtt, alarms.left_out),
+            (None, vec![MQTT.to_owned()])
+        );
+    }
+}
+
+#[test]
+fn alarms_of_simulated_pulses_go_where_their_values_may() {
+    let toml = "[mqtt]\nurl = \"mqtt://broker\"\n[alarms]\nmqtt = true\n";
+    let simulated = |toml: &str| {
+        let dir = Dir::new(toml, "");
+        let mut options = dir.load().options().clone();
+        options.simulated = true;
+        let alarms = crate::config::load(&options).unwrap().settings.alarms;
+        (alarms.mqtt.is_some(), alarms.left_out)
+    };
+    assert_eq!(simulated(toml), (false, Vec::new()));
+    let named = toml.replace("[alarms]", "prefix = \"simulated\"\n[alarms]");
+    assert_eq!(simulated(&named), (true, Vec::new()));
+}
+
+#[test]
 fn hours_to_midnight_end_there() {
     let quiet = settings("[alarms]\nquiet_hours = \"20:00-24:00\"\n").quiet_hours;
     assert_eq!(quiet.unwrap().to, Time::midnight());

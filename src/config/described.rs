@@ -169,6 +169,7 @@ fn describe_alarms(alarms: &AlarmSettings, put: &mut dyn FnMut(&str, String)) {
         put("alarms.sendmail_to", mail.to.join(", "));
         put("alarms.sendmail", mail.program.display().to_string());
     }
+    put("alarms.mqtt", alarms.mqtt.is_some().to_string());
     for webhook in &alarms.webhooks {
         let mut of_webhook = |key: &str, value: String| {
             put(&format!("webhook \"{}\" {key}", webhook.service), value)

@@ -241,6 +241,11 @@ fn finish(
         findings.notes.extend(why);
         is_used
     });
+    let mut alarms = sections.alarms;
+    if mqtt.is_none() {
+        // Alarms of simulated pulses belong below such a prefix as well.
+        alarms.mqtt = None;
+    }
     let mut journal = sections.journal;
     journal.dir = options.cwd.join(journal.dir);
     if options.simulated_dir {
@@ -264,7 +269,7 @@ fn finish(
             tariffs: prices,
             web: sections.web,
             mqtt,
-            alarms: sections.alarms,
+            alarms,
         },
         notes,
         problems,

@@ -39,25 +39,31 @@ pub(super) struct Sections {
 pub(super) fn read(root: &mut Section<'_>, dir: &Path) -> Sections {
     let influx = root.table("influx", ConfigPart::Server, |s| influx::read(s, dir));
     let (journal, waiting_pulses_max) = root.table("journal", ConfigPart::Counting, journal::read);
+    let clock = root.table("clock", ConfigPart::Aside, clock::read);
+    let deliver = root.table("deliver", ConfigPart::Server, deliver::read);
+    let log = root.table("log", ConfigPart::Aside, log::read);
+    let site = root.table("site", ConfigPart::Aside, site::read);
+    let web = root.table("web", ConfigPart::Aside, web::read);
+    let mqtt = root.table("mqtt", ConfigPart::Aside, |s| mqtt::read(s, dir));
     Sections {
         influx,
         journal,
         waiting_pulses_max,
-        clock: root.table("clock", ConfigPart::Aside, clock::read),
-        deliver: root.table("deliver", ConfigPart::Server, deliver::read),
-        log: root.table("log", ConfigPart::Aside, log::read),
-        site: root.table("site", ConfigPart::Aside, site::read),
-        web: root.table("web", ConfigPart::Aside, web::read),
-        mqtt: root.table("mqtt", ConfigPart::Aside, |s| mqtt::read(s, dir)),
-        alarms: read_alarms(root, dir),
+        clock,
+        deliver,
+        log,
+        site,
+        web,
+        alarms: read_alarms(root, dir, mqtt.as_ref()),
+        mqtt,
         meters: meters::read(root),
         tariffs: tariffs::read(root),
     }
 }
 
-/// Reads the tables of who is told what.
-fn read_alarms(root: &mut Section<'_>, dir: &Path) -> AlarmSettings {
-    let mut alarms = root.table("alarms", ConfigPart::Aside, alarms::read);
+/// Reads the tables of who is told what. `broker`: that of `[mqtt]`.
+fn read_alarms(root: &mut Section<'_>, dir: &Path, broker: Option<&MqttSettings>) -> AlarmSettings {
+    let mut alarms = root.table("alarms", ConfigPart::Aside, |s| alarms::read(s, broker));
     let (webhooks, left_out) = webhook::read(root, dir);
     alarms.webhooks = webhooks;
     alarms.left_out.extend(left_out);

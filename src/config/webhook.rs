@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::given::Given;
 use super::key::key;
 use super::problem::ConfigPart;
+use super::receivers::{MQTT, SENDMAIL};
 use super::secret::{Secret, check_carried};
 use super::section::Section;
 use super::template::{Placeholder, Template};
@@ -14,7 +15,7 @@ use super::web_address::{self, WebAddress};
 const WEBHOOKS_MAX: usize = 16;
 
 /// Names that stand for other ways of telling.
-const TAKEN: [&str; 3] = ["sendmail", "mqtt", "heartbeat"];
+const TAKEN: [&str; 3] = [SENDMAIL, MQTT, "heartbeat"];
 
 /// A service that gets a request.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,8 +27,8 @@ pub const ALARM_WORDS: [&str; 25] = [
     "configuration_wrong",
     "server_unusable",
     "page_not_reachable",
-    "mqtt_unreachable",
-    "mqtt_refused",
+    MQTT_UNREACHABLE,
+    MQTT_REFUSED,
     "mqtt_topic_refused",
     "configuration_differs",
     "not_running",
@@ -36,6 +36,12 @@ pub const ALARM_WORDS: [&str; 25] = [
 
 /// The word for a receiver, or the heartbeat, that takes nothing.
 pub const ALARMS_FAIL: &str = "alarms_fail";
+
+/// The words for an MQTT broker that is away,
+pub const MQTT_UNREACHABLE: &str = "mqtt_unreachable";
+
+/// and for one that does not take us.
+pub const MQTT_REFUSED: &str = "mqtt_refused";
 
 /// The word for pulses that have gone missing.
 pub const PULSES_LOST: &str = "pulses_lost";

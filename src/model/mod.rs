@@ -22,7 +22,10 @@ mod time;
 mod watched;
 mod window;
 
-pub use self::alarm::{ALARM_WORDS, ALARMS_FAIL, Alarm, AlarmBook, AlarmEvent, PULSES_LOST};
+pub use self::alarm::{
+    ALARM_WORDS, ALARMS_FAIL, Alarm, AlarmBook, AlarmEvent, MQTT_REFUSED, MQTT_UNREACHABLE,
+    PULSES_LOST,
+};
 pub use self::backoff::Backoff;
 pub use self::edge::{Bias, CountedEdge, Edge, EdgeKind, Level};
 pub use self::face::FaceDigits;

@@ -1,11 +1,9 @@
 //! What `verify` tries: whether the broker takes us, and whether what is published comes back.
 
 use super::nudge::Nudge;
-use super::packet::Hello;
-use super::session::{Broken, Session, SessionEvent};
+use super::session::{Session, SessionEvent};
+use super::short::ShortConnection;
 use super::talk::ONLINE;
-use super::trouble::BrokerFailure;
-use super::wire::Wire;
 use crate::clock::{Clock, SystemClock};
 use crate::config::MqttSettings;
 use crate::model::NS_PER_S;
@@ -39,30 +37,24 @@ pub fn check(mqtt: &MqttSettings, id: &str) -> std::io::Result<BrokerCheck> {
         let prefix = &mqtt.discovery_prefix;
         topics.push(format!("{prefix}/sensor/{node}/verify/config"));
     }
-    let mut wire = match Wire::connect(&mqtt.broker, mqtt.ca_file.as_deref()) {
-        Ok(wire) => wire,
-        Err(BrokerFailure::Away(why) | BrokerFailure::Refused(why)) => {
+    let id = format!("{node}_verify");
+    let mut connection = match ShortConnection::begin(mqtt, &id, nudge) {
+        Ok(connection) => connection,
+        Err(why) => {
             seen.failed = Some(why);
             return Ok(seen);
         }
     };
-    let hello = Hello {
-        client_id: &format!("{node}_verify"),
-        user: mqtt.user.as_deref(),
-        password: mqtt.password.as_ref().map(|password| password.expose()),
-        will: None,
-        keep_alive_s: 0,
-    };
-    let mut session = Session::begin(&hello, SystemClock.mono_ns());
     let mut filters = topics.clone();
     filters.push(status.clone());
     seen.silent.clone_from(&topics);
     let named = (&topics[..], &filters[..], status.as_str());
     let until_ns = SystemClock.mono_ns() + COMES_BACK_MAX_NS;
     // What stands there comes before what is published now.
-    while !(session.is_accepted() && seen.silent.is_empty()) && SystemClock.mono_ns() < until_ns {
-        let left_ns = until_ns - SystemClock.mono_ns();
-        let events = match exchange(&mut session, &mut wire, &nudge, left_ns) {
+    while !(connection.session().is_accepted() && seen.silent.is_empty())
+        && SystemClock.mono_ns() < until_ns
+    {
+        let events = match connection.exchange(until_ns) {
             Ok(events) => events,
             Err(why) => {
                 seen.failed = Some(why);
@@ -70,34 +62,11 @@ pub fn check(mqtt: &MqttSettings, id: &str) -> std::io::Result<BrokerCheck> {
             }
         };
         for event in events {
-            take(event, &mut session, &mut seen, named);
+            take(event, connection.session(), &mut seen, named);
         }
     }
-    session.disconnect(SystemClock.mono_ns());
-    // What fails here has been seen before.
-    let _ = wire.send(&session.take_out());
+    connection.end();
     Ok(seen)
-}
-
-/// Sends what is due, and waits for an answer.
-fn exchange(
-    session: &mut Session,
-    wire: &mut Wire,
-    nudge: &Nudge,
-    left_ns: i64,
-) -> Result<Vec<SessionEvent>, String> {
-    let broken = |broken: Broken| broken.to_string();
-    session.tick(SystemClock.mono_ns()).map_err(broken)?;
-    let sent = wire.send(&session.take_out());
-    sent.map_err(|error| error.to_string())?;
-    let ready = nudge.wait(Some(wire.descriptor()), Some(left_ns));
-    if !ready.is_readable {
-        return Ok(Vec::new());
-    }
-    let bytes = wire.receive().map_err(|error| error.to_string())?;
-    session
-        .receive(&bytes, SystemClock.mono_ns())
-        .map_err(broken)
 }
 
 fn take(

@@ -14,7 +14,7 @@ use super::shared::MqttInUse;
 use super::talk::{OFFLINE, OwnTopics, Talk, TalkEvent};
 use super::trouble::BrokerFailure;
 use super::values;
-use super::wire::Wire;
+use super::wire::{Wire, why_broken};
 use crate::clock::{Clock, SystemClock};
 use crate::journal::JournalError;
 use crate::live::Snapshot;
@@ -121,7 +121,9 @@ impl<'a> BrokerConnection<'a> {
         let since_ns = self.looked_ns.map_or(i64::MAX, |at_ns| now_ns - at_ns);
         if since_ns >= LOOK_PAUSE_NS {
             self.is_busy = around.nudge().take_changed();
-            if self.is_busy || since_ns >= self.look_max_ns() {
+            // What is due is said as it is now; the next look is then due with what is said next.
+            let is_due = since_ns >= self.look_max_ns() || self.talk.due_ns(now_ns) <= now_ns;
+            if self.is_busy || is_due {
                 self.look(around, now_ns)?;
             }
         }
@@ -283,12 +285,7 @@ impl<'a> BrokerConnection<'a> {
 }
 
 fn of_io(error: std::io::Error) -> End {
-    let why = if error.kind() == std::io::ErrorKind::UnexpectedEof {
-        "it has ended the connection".to_owned()
-    } else {
-        format!("the connection broke: {error}")
-    };
-    End::Failed(BrokerFailure::Away(why))
+    End::Failed(BrokerFailure::Away(why_broken(&error)))
 }
 
 fn of_broken(broken: Broken) -> End {

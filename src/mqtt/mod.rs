@@ -10,6 +10,7 @@
 //! | `memory`, `identity`, `keeping` | Names that stay, and where something stands at the broker. |
 //! | `trouble` | What is told of a broker that cannot be used. |
 //! | `check` | What `verify` tries. |
+//! | `once`, `short` | A message that is told once, over a connection of its own: alarms. |
 //! | `wire`, `nudge`, `around`, `connection`, `client`, `shared`, `publishing` | The socket, the connection, the thread, and what it shares. |
 //!
 //! Nothing of it can keep the daemon from counting: it shares no lock with capture, has one thread of its own, and holds
@@ -25,6 +26,7 @@ mod keeping;
 mod memory;
 mod names;
 mod nudge;
+mod once;
 mod outgoing;
 pub mod packet;
 mod page;
@@ -32,6 +34,7 @@ mod picture;
 mod publishing;
 mod session;
 mod shared;
+mod short;
 mod talk;
 mod trouble;
 mod units;
@@ -39,5 +42,6 @@ mod values;
 mod wire;
 
 pub use check::{BrokerCheck, check};
+pub use once::{alarm_topic, broker_answers, tell_alarm};
 pub use publishing::Publishing;
 pub use shared::MqttInUse;

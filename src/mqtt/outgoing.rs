@@ -75,6 +75,8 @@ pub(super) struct Outgoing {
     interval_ns: i64,
     wanted: Messages,
     said: BTreeMap<String, Said>,
+    /// When something was due last.
+    round_ns: Option<MonoNs>,
 }
 
 impl Outgoing {
@@ -84,6 +86,7 @@ impl Outgoing {
             interval_ns: i64::from(interval_s) * NS_PER_S,
             wanted: Messages::new(),
             said: BTreeMap::new(),
+            round_ns: None,
         }
     }
 
@@ -109,11 +112,24 @@ impl Outgoing {
     }
 
     /// The next message that is due, which counts as said. `hurry`: what has changed is due, whatever its pace.
+    ///
+    /// What is due takes along what would be within half an interval: topics that a jump has set apart are said together
+    /// again, and wake the machine once an interval, not once each.
     pub(super) fn next(&mut self, now_ns: MonoNs, hurry: bool) -> Option<DueMessage> {
+        if self.due_ns(now_ns).is_some_and(|due_ns| due_ns <= now_ns) {
+            self.round_ns = Some(now_ns);
+        }
+        let is_round = self.round_ns == Some(now_ns);
         let due = self.wanted.iter().filter(|(topic, wanted)| {
-            let said = self.said.get(*topic);
-            let has_changed = said.is_none_or(|said| said.payload != wanted.payload);
-            self.due_of(topic, wanted, now_ns) <= now_ns || (hurry && has_changed)
+            let Some(said) = self.said.get(*topic) else {
+                return true;
+            };
+            let pause_ns = self.pause_ns(said, wanted);
+            let reach_ns = pause_ns.min(self.interval_ns) / 2;
+            let rides = is_round && said.at_ns + pause_ns <= now_ns + reach_ns;
+            self.due_of(topic, wanted, now_ns) <= now_ns
+                || rides
+                || hurry && said.payload != wanted.payload
         });
         let (topic, wanted) = due.min_by_key(|(_, wanted)| wanted.rank)?;
         let is_steady = wanted.pace == Cadence::Steady;
@@ -141,18 +157,25 @@ impl Outgoing {
         let Some(said) = self.said.get(topic) else {
             return now_ns;
         };
+        let is_steady = wanted.pace == Cadence::Steady;
+        let pause_ns = if is_steady && is_jump(&said.payload, &wanted.payload) {
+            JUMP_PAUSE_NS.min(self.interval_ns)
+        } else {
+            self.pause_ns(said, wanted)
+        };
+        said.at_ns + pause_ns
+    }
+
+    /// How long after it was said a topic is said again, jumps aside.
+    fn pause_ns(&self, said: &Said, wanted: &TopicValue) -> i64 {
         let has_changed = said.payload != wanted.payload;
-        let pause_ns = match wanted.pace {
+        match wanted.pace {
             Cadence::AtOnce if has_changed => 0,
             Cadence::AtOnce => REPEAT_NS,
-            Cadence::Steady if is_jump(&said.payload, &wanted.payload) => {
-                JUMP_PAUSE_NS.min(self.interval_ns)
-            }
             Cadence::Steady => self.interval_ns,
             Cadence::Changed if has_changed => self.interval_ns,
             Cadence::Changed => REPEAT_NS.max(self.interval_ns),
-        };
-        said.at_ns + pause_ns
+        }
     }
 }
 
@@ -248,6 +271,56 @@ mod tests {
         assert_eq!(all_due(&mut outgoing, 12), ["power"]);
         let repeated = outgoing.next(22 * NS_PER_S, false).unwrap();
         assert!(!repeated.is_new);
+    }
+
+    #[test]
+    fn what_a_jump_has_set_apart_is_said_together_again() {
+        for jump_s in 1..10 {
+            let mut outgoing = Outgoing::new(10);
+            let power = |power| {
+                messages(&[
+                    ("a", power, Cadence::Steady, Rank::Value),
+                    ("b", "7", Cadence::Steady, Rank::Value),
+                    ("c", "{}", Cadence::AtOnce, Rank::Configuration),
+                ])
+            };
+            outgoing.want(power("0"));
+            assert_eq!(all_due(&mut outgoing, 0), ["a", "b", "c"]);
+            outgoing.want(power("500"));
+            assert!(all_due(&mut outgoing, jump_s).contains(&"a".to_owned()));
+            let mut wakes = Vec::new();
+            let mut now_s = jump_s;
+            while now_s < 59 {
+                now_s = outgoing.due_ns(now_s * NS_PER_S).unwrap() / NS_PER_S;
+                wakes.push((now_s, all_due(&mut outgoing, now_s)));
+            }
+            // Once each is late by less than an interval both are said at once.
+            for (at_s, said) in wakes.iter().filter(|(at_s, _)| *at_s > 20) {
+                assert_eq!(said[..2], ["a", "b"], "{jump_s}: {at_s} {wakes:?}");
+            }
+            assert!(wakes.len() <= 7, "{jump_s}: {wakes:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_along_jumps_no_more_often_than_it_may() {
+        let mut outgoing = Outgoing::new(10);
+        outgoing.want(messages(&FIRST));
+        all_due(&mut outgoing, 0);
+        outgoing.want(messages(&[
+            ("power", "900", Cadence::Steady, Rank::Value),
+            FIRST[2],
+        ]));
+        assert_eq!(all_due(&mut outgoing, 3), ["power"]);
+        let both = [
+            ("power", "100", Cadence::Steady, Rank::Value),
+            ("status", "gone", Cadence::AtOnce, Rank::Status),
+        ];
+        outgoing.want(messages(&both));
+        let at_ns = 3 * NS_PER_S + 1;
+        assert_eq!(outgoing.next(at_ns, false).unwrap().topic, "status");
+        assert_eq!(outgoing.next(at_ns, false), None);
+        assert_eq!(all_due(&mut outgoing, 4), ["power"]);
     }
 
     #[test]

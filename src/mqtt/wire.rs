@@ -134,6 +134,15 @@ impl Wire {
     }
 }
 
+/// Why a connection is of no use any more, by what sending or receiving has answered.
+pub(super) fn why_broken(error: &io::Error) -> String {
+    if error.kind() == ErrorKind::UnexpectedEof {
+        "it has ended the connection".to_owned()
+    } else {
+        format!("the connection broke: {error}")
+    }
+}
+
 /// A connection to the first address of the broker that takes one.
 fn tcp(broker: &BrokerAddress) -> io::Result<TcpStream> {
     let mut last = io::Error::new(ErrorKind::NotFound, "its name has no address");

@@ -2,7 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::model::{ALARMS_FAIL, LossCause, Notice};
+use crate::model::{ALARMS_FAIL, LossCause, MQTT_REFUSED, MQTT_UNREACHABLE, Notice};
 
 /// How grave a condition is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,8 +144,8 @@ impl Condition {
                 Notice::ConfigurationDiffers(_) => "configuration_differs",
                 Notice::ServerUnusable(_) => "server_unusable",
                 Notice::PageNotReachable(_) => "page_not_reachable",
-                Notice::BrokerUnreachable(_) => "mqtt_unreachable",
-                Notice::BrokerRefuses(_) => "mqtt_refused",
+                Notice::BrokerUnreachable(_) => MQTT_UNREACHABLE,
+                Notice::BrokerRefuses(_) => MQTT_REFUSED,
                 Notice::TopicRefused(_) => "mqtt_topic_refused",
             },
         }

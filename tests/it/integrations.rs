@@ -13,6 +13,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::support::daemon::Daemon;
 use crate::support::influxd::Influxd;
+use crate::support::mosquitto::Mosquitto;
 use crate::support::port::Port;
 use crate::support::program::{Program, find, good, skip};
 use crate::support::prometheus::client;
@@ -554,4 +555,101 @@ fn the_task_for_solectrus_makes_watts() {
         let field = line.split_once("=powerlogger:").unwrap().1;
         assert!(found.contains(field), "{field}");
     }
+}
+
+/// What the examples by MQTT begin their topics with.
+const PREFIX: &str = "powerlogger/";
+
+/// The topics in a text, behind the prefix: those that stand between two others, such as quotes.
+fn topics<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
+    let before = format!("{before}{PREFIX}");
+    let found = between(text, &before, after);
+    assert!(!found.is_empty(), "{before}");
+    found
+}
+
+/// The value of `jq`, as a number.
+fn by_jq(jq: &Path, expression: &str, state: &Value) -> f64 {
+    let said = filtered(Command::new(jq).arg(expression), &state.to_string());
+    said.parse()
+        .unwrap_or_else(|_| panic!("{expression}: {said}"))
+}
+
+#[test]
+fn topics_of_the_examples_are_published_and_lead_to_numbers() {
+    let test = "topics_of_the_examples_are_published_and_lead_to_numbers";
+    let Some(broker) = Mosquitto::start(test) else {
+        return;
+    };
+    let config = format!(
+        "[web]\nlisten = \"off\"\n[mqtt]\nprefix = \"simulated\"\nurl = \"mqtt://127.0.0.1:{}\"\n",
+        broker.port()
+    );
+    let args = [
+        "--simulate",
+        "--past",
+        "2 hours",
+        "--since",
+        "2026-01-15T19:00:00Z",
+    ];
+    let daemon = Daemon::start(&config, &args);
+    let of = |kept: &BTreeMap<String, String>, topic: &str| {
+        kept.get(&format!("simulated/{topic}")).cloned()
+    };
+    let (kept, state) = wait_for("all powers", PATIENCE, || {
+        let kept = broker.kept(None);
+        // That all of it is there is said last.
+        of(&kept, "status")?;
+        let state: Value = serde_json::from_str(&of(&kept, "state")?).ok()?;
+        let has_all = ["import", "export", "generate"].map(|name| state[name]["power"].is_number());
+        (!has_all.contains(&false) && state["site"]["house_power"].is_number())
+            .then_some((kept, state))
+    });
+    drop(daemon);
+    // Nothing is retained of an alarm.
+    let is_there = |topic: &&str| *topic == "alarm" || of(&kept, topic).is_some();
+    let openhab = &examples("openHAB", "java")[2];
+    let fhem = examples("FHEM", "perl")[1].replace("$DEVICETOPIC", "powerlogger");
+    let flow: Value = serde_json::from_str(&examples("Node-RED", "json")[1]).unwrap();
+    let flow = flow.to_string();
+    let evcc = &examples("evcc", "yaml")[1];
+    let solectrus = examples("SOLECTRUS", "properties");
+    let solectrus = solectrus.last().unwrap();
+    let telegraf: toml::Value = toml::from_str(&examples("Telegraf", "toml")[1]).unwrap();
+    let telegraf = telegraf["inputs"]["mqtt_consumer"][0]["topics"].to_string();
+    let all = [
+        topics(openhab, "Topic=\"", "\""),
+        topics(&fhem, " ", ":"),
+        topics(&flow, "\"topic\":\"", "\""),
+        topics(evcc, "topic: ", "\n"),
+        topics(solectrus, "TOPIC=", "\n"),
+        topics(&telegraf, "\"", "\""),
+    ];
+    for topic in all.iter().flatten() {
+        assert!(is_there(topic), "{topic}: {kept:#?}");
+    }
+    for path in between(solectrus, "JSON_PATH=", "\n") {
+        let value = at(path, &state);
+        assert!(value.is_some_and(Value::is_number), "{path}: {state}");
+    }
+    let flow: Value = serde_json::from_str(&flow).unwrap();
+    let nodes = flow.as_array().unwrap();
+    for key in ["broker", "z"] {
+        let used = nodes.iter().filter_map(|node| node[key].as_str());
+        let used = used.filter(|id| !id.contains('.'));
+        used.for_each(|id| assert!(nodes.iter().any(|node| node["id"] == id), "{id}"));
+    }
+    let Some(jq) = find(None, "jq") else {
+        return skip(test, "no jq on PATH");
+    };
+    let evcc: Value = serde_yaml_ng::from_str(evcc).unwrap();
+    let number = |value: &Value| value.as_f64().unwrap();
+    let meters = evcc["meters"].as_array().unwrap();
+    let of = |name: &str, what: &str| {
+        let meter = meters.iter().find(|meter| meter["name"] == name).unwrap();
+        by_jq(&jq, meter[what]["jq"].as_str().unwrap(), &state)
+    };
+    assert_eq!(of("grid", "power"), number(&state["site"]["grid_power"]));
+    assert_eq!(of("grid", "energy"), number(&state["import"]["energy"]));
+    assert_eq!(of("pv", "power"), number(&state["generate"]["power"]));
 }

@@ -4,6 +4,7 @@
 mod support;
 
 mod alarm;
+mod alarm_mqtt;
 mod backup;
 mod cli_output;
 mod client_faults;

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use powerlogger::mqtt::packet::{Hello, InMessage, Incoming, Packets, connect, publish, subscribe};
+use powerlogger::mqtt::packet::{
+    Hello, InMessage, Incoming, Packets, acknowledge, connect, publish, subscribe,
+};
 use rustix::process::{Signal, geteuid};
 
 use super::port::Port;
@@ -96,6 +98,12 @@ impl Mosquitto {
         running.end(Signal::KILL, PATIENCE);
     }
 
+    /// Ends it as a machine that goes down does: what it is to remember is on its disk.
+    pub(crate) fn stop(&mut self) {
+        let running = self.running.take().unwrap();
+        running.end(Signal::TERM, PATIENCE);
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let running = self.running.as_ref().unwrap();
@@ -149,6 +157,38 @@ pub(crate) struct Watcher {
 impl Watcher {
     /// Connects with this id; None: nothing listens, or the broker does not take it.
     pub(crate) fn connect(port: u16, id: &str, user: Option<(&str, &str)>) -> Option<Watcher> {
+        Watcher::begin(port, id, user, |_| ())
+    }
+
+    /// Connects with a session that outlives the connection, and listens to a topic with QoS 1: what is said there meanwhile
+    /// comes when it connects again.
+    pub(crate) fn lasting(port: u16, id: &str, topic: &str) -> Option<Watcher> {
+        // No clean session [MQTT 3.1.1, 3.1.2.4].
+        let mut watcher = Watcher::begin(port, id, None, |hello| hello[9] &= !0b10)?;
+        let mut subscription = subscribe(1, &[topic.to_owned()]);
+        *subscription.last_mut().unwrap() = 1;
+        watcher.send(&subscription);
+        wait_for("an answer to SUBSCRIBE", PATIENCE, || {
+            match watcher.read().expect("the broker keeps the connection")? {
+                Incoming::Message(message) => watcher.messages.push(message),
+                Incoming::Subscribed(codes) => {
+                    assert_eq!(codes, [1]);
+                    return Some(());
+                }
+                _ => {}
+            }
+            None
+        });
+        Some(watcher)
+    }
+
+    /// `change`: what is to be another one in the CONNECT of a clean session.
+    fn begin(
+        port: u16,
+        id: &str,
+        user: Option<(&str, &str)>,
+        change: impl Fn(&mut [u8]),
+    ) -> Option<Watcher> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
         stream.set_read_timeout(Some(READ_MAX)).unwrap();
         let hello = Hello {
@@ -158,7 +198,9 @@ impl Watcher {
             will: None,
             keep_alive_s: 0,
         };
-        stream.write_all(&connect(&hello)).ok()?;
+        let mut hello = connect(&hello);
+        change(&mut hello);
+        stream.write_all(&hello).ok()?;
         let mut watcher = Watcher {
             stream,
             packets: Packets::default(),
@@ -191,15 +233,17 @@ impl Watcher {
 
     /// The next message, if one has come.
     pub(crate) fn message(&mut self) -> Option<InMessage> {
-        if !self.messages.is_empty() {
-            return Some(self.messages.remove(0));
-        }
-        loop {
+        while self.messages.is_empty() {
             let packet = self.read().expect("the broker keeps the connection")?;
             if let Incoming::Message(message) = packet {
-                return Some(message);
+                self.messages.push(message);
             }
         }
+        let message = self.messages.remove(0);
+        if let Some(id) = message.id {
+            self.send(&acknowledge(id));
+        }
+        Some(message)
     }
 
     /// The next packet; None: there is none yet; Err: the connection has ended.
