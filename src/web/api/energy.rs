@@ -286,10 +286,10 @@ impl EnergySpan {
                     true => meter.energy_wh[part],
                     false => meter.amount[part],
                 };
-                row.push(csv::number(amount));
+                row.push(csv::amount(amount));
                 row.push(meter.watched_s[part].to_string());
             }
-            row.extend(sums.iter().flatten().map(|(_, sum)| csv::number(sum[part])));
+            row.extend(sums.iter().flatten().map(|(_, sum)| csv::amount(sum[part])));
             row.extend(self.money.iter().flat_map(|money| money.cells(part)));
             table.row(row);
         }
