@@ -26,6 +26,9 @@ const LOOK_PAUSE_NS: i64 = NS_PER_S;
 /// And no less often: the power that is told falls while no pulse comes.
 const LOOK_MAX_NS: i64 = 10 * NS_PER_S;
 
+/// After so long a connection outlives what was said of us: the broker has not ended it.
+const OWN_WILL_NS: i64 = 5 * NS_PER_S;
+
 /// What is to be said at the end has this long to arrive.
 const GOODBYE_MAX_NS: i64 = 2 * NS_PER_S;
 
@@ -52,7 +55,9 @@ pub(super) struct BrokerConnection<'a> {
     looked_ns: Option<MonoNs>,
     /// The board had changed when it was looked at last: it likely changes all the time.
     is_busy: bool,
-    has_contradicted: bool,
+    /// Since when another client says that we are gone.
+    contradicted_ns: Option<MonoNs>,
+    has_complained: bool,
 }
 
 impl<'a> BrokerConnection<'a> {
@@ -90,7 +95,8 @@ impl<'a> BrokerConnection<'a> {
             accepted_ns: None,
             looked_ns: None,
             is_busy: true,
-            has_contradicted: false,
+            contradicted_ns: None,
+            has_complained: false,
         }
     }
 
@@ -110,8 +116,10 @@ impl<'a> BrokerConnection<'a> {
                 return end;
             }
             let ready = self.wait(around, now_ns);
-            if ready && let Err(end) = self.receive(around) {
-                return end;
+            if ready {
+                if let Err(end) = self.receive(around) {
+                    return end;
+                }
             }
         }
     }
@@ -127,6 +135,7 @@ impl<'a> BrokerConnection<'a> {
                 self.look(around, now_ns)?;
             }
         }
+        self.complain(now_ns);
         self.talk.step(now_ns, false).map_err(of_broken)?;
         self.wire.send(&self.talk.take_out()).map_err(of_io)?;
         if self.talk.is_accepted() {
@@ -139,6 +148,18 @@ impl<'a> BrokerConnection<'a> {
             around.tell();
         }
         Ok(())
+    }
+
+    /// Says once that another client contradicts us. A broker that ends tells our own will, and then ends the connection.
+    fn complain(&mut self, now_ns: MonoNs) {
+        let since_ns = self.contradicted_ns;
+        let is_another = since_ns.is_some_and(|since_ns| now_ns - since_ns >= OWN_WILL_NS);
+        if is_another && !std::mem::replace(&mut self.has_complained, true) {
+            warn!(
+                "another client says on {} that this daemon is gone: give each logger an mqtt.prefix of its own",
+                self.topics.status
+            );
+        }
     }
 
     fn look_max_ns(&self) -> i64 {
@@ -222,14 +243,9 @@ impl<'a> BrokerConnection<'a> {
                     "the broker does not let {filter} be read: whether what is published arrives is not known, nor when \
                      Home Assistant starts"
                 ),
-                TalkEvent::Contradicted if !self.has_contradicted => {
-                    self.has_contradicted = true;
-                    warn!(
-                        "another client says on {} that this daemon is gone: give each logger an mqtt.prefix of its own",
-                        self.topics.status
-                    );
+                TalkEvent::Contradicted => {
+                    self.contradicted_ns.get_or_insert(now_ns);
                 }
-                TalkEvent::Contradicted => {}
             }
         }
         if !removed.is_empty() {

@@ -415,15 +415,16 @@ mod tests {
         found.add(View::FiveMinutes, "Import", WallNs::of_s(START_S + 30), 30);
         found.add(View::FiveMinutes, "Import", WallNs::of_s(START_S + 40), 0);
         let coverage = Coverage::new([("Import".to_owned(), START_S, START_S + 300)]);
+        let raw = RawRead {
+            from_s: START_S,
+            counts: counts(300),
+            lost: Spans::default(),
+        };
         let sides = Sides {
             view: View::FiveMinutes,
             journal: &counts(300),
             coverage: &coverage,
-            raw: Some(&RawRead {
-                from_s: START_S,
-                counts: counts(300),
-                lost: Spans::default(),
-            }),
+            raw: Some(&raw),
             found: &found,
         };
         let differences = sides.differences(&BTreeSet::from(["Import"]));

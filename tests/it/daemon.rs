@@ -52,10 +52,10 @@ fn a_log_that_cannot_be_written_costs_no_pulse() {
     assert!(all.1 > 3_000, "{all:?}");
     let full = File::options().write(true).open("/dev/full").unwrap();
     assert_eq!(day_with_log_to(full.into()), all, "no room");
-    let (read, write) = std::io::pipe().unwrap();
+    let (read, write) = rustix::pipe::pipe().unwrap();
     drop(read);
     assert_eq!(day_with_log_to(write.into()), all, "nobody reads");
-    let (read, write) = std::io::pipe().unwrap();
+    let (read, write) = rustix::pipe::pipe().unwrap();
     assert_eq!(day_with_log_to(write.into()), all, "the reader hangs");
     drop(read);
 }
