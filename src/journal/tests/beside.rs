@@ -88,7 +88,7 @@ fn what_a_reader_keeps_from_being_durable_at_the_end_is_not_called_watched() {
     bench.push(pending(Vec::new(), pulses(0, 0, 4)));
     bench.writer.step();
     bench.durable.prove_first().unwrap();
-    bench.see(MeterId(0), 3_600);
+    bench.see(MeterId(0), (0, 3_600));
     bench.finish();
     let windows = |bench: &Bench| {
         let windows = bench.reader().windows(View::Hour, 0, i64::MAX).unwrap();

@@ -1,7 +1,6 @@
 //! What HTTP tells of a time whose minutes and five minutes have left the journal: by coarser windows, with every pulse, and
 //! with what was not watched.
 
-use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -15,14 +14,9 @@ use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::clock::segment::Trust;
-use crate::config::{
-    FilterSettings, LineName, LineSettings, Listen, MeterSettings, SiteSettings, WebSettings,
-};
+use crate::config::{Listen, MeterSettings, SiteSettings, WebSettings};
 use crate::journal::tests::{Bench, WALL, pending, segment};
-use crate::model::{
-    Bias, CountedEdge, Level, MeterId, NS_PER_S, Pulse, Quantity, Role, S_PER_DAY, SegmentNo, View,
-    Watched, WatchedStretch,
-};
+use crate::model::{MeterId, NS_PER_S, Pulse, S_PER_DAY, SegmentNo, View};
 use crate::web::source::{InUse, Source};
 use crate::web::{Doors, Web};
 
@@ -46,17 +40,7 @@ fn count(bench: &mut Bench, [from, to]: [i64; 2]) {
         vec![segment(0, WALL, Trust::Assumed)],
         pulses.collect(),
     ));
-    bench.clock.advance((to_s - from_s) * NS_PER_S);
-    let stretch = WatchedStretch {
-        since_ns: WALL + from_s * NS_PER_S,
-        until_ns: WALL + to_s * NS_PER_S,
-    };
-    bench.intake.note_watched(Watched {
-        looked_ns: Some(bench.clock.wall_ns()),
-        sure_ns: Some(bench.clock.wall_ns()),
-        synchronised: false,
-        meters: BTreeMap::from([(MeterId(0), stretch)]),
-    });
+    bench.see(MeterId(0), (from_s, to_s));
     bench.writer.step();
     bench.durable.step().unwrap();
     while bench.writer.step() == Duration::ZERO {}
@@ -64,27 +48,8 @@ fn count(bench: &mut Bench, [from, to]: [i64; 2]) {
 
 fn import() -> MeterSettings {
     MeterSettings {
-        name: "Import".to_owned(),
-        role: Role::of_name("Import"),
-        line: LineSettings {
-            chip: None,
-            line: LineName::Number(20),
-            bias: Bias::Up,
-            kernel_debounce_us: 0,
-        },
-        filter: FilterSettings {
-            counted: CountedEdge::Rising,
-            active: Level::Low,
-            bounce_ns: 0,
-            min_width_ns: 0,
-            max_width_ns: 0,
-            min_interval_ns: 0,
-        },
-        unit: Quantity::KilowattHours,
         pulses_per_unit: Some(1_000.0),
-        factors_since: Vec::new(),
-        register_digits: None,
-        max_rate: 30_000.0,
+        ..MeterSettings::plain("Import")
     }
 }
 

@@ -141,12 +141,12 @@ impl Bench {
         self.writer.finish(&mut self.durable).unwrap();
     }
 
-    /// A meter's line was read for so long from [`WALL`] on, and that time has passed.
-    pub(in crate::journal) fn see(&mut self, meter: MeterId, for_s: i64) {
-        self.clock.advance(for_s * NS_PER_S);
+    /// A meter's line was read from so many seconds after [`WALL`] until so many, and that time has passed.
+    pub(in crate::journal) fn see(&mut self, meter: MeterId, (from_s, to_s): (i64, i64)) {
+        self.clock.advance((to_s - from_s) * NS_PER_S);
         let stretch = WatchedStretch {
-            since_ns: WALL,
-            until_ns: WALL + for_s * NS_PER_S,
+            since_ns: WALL + from_s * NS_PER_S,
+            until_ns: WALL + to_s * NS_PER_S,
         };
         self.intake.note_watched(Watched {
             looked_ns: Some(self.clock.wall_ns()),

@@ -111,7 +111,7 @@ fn at_a_clean_end_all_that_was_seen_is_counted() {
     let mut bench = Bench::new(|_| {});
     let settled = segment(0, WALL, Trust::Assumed);
     bench.push(pending(vec![settled], every(20, 180)));
-    bench.see(MeterId(0), 3_600);
+    bench.see(MeterId(0), (0, 3_600));
     bench.finish();
     assert_eq!(sums(&bench, 1), [180; 3]);
     assert_eq!(bench.watched_s(), 3_600 - 1);
