@@ -290,8 +290,7 @@ impl Durable {
     ///
     /// # Errors
     /// When the disk does not take it.
-    pub(super) fn finish(&mut self) -> Result<(), JournalError> {
-        self.step()?;
+    pub(super) fn finish(&self) -> Result<(), JournalError> {
         checkpoint(&self.connection, "PASSIVE").map(|_| ())
     }
 
