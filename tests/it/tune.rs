@@ -36,6 +36,14 @@ fn waveform(name: &str) -> PathBuf {
     dir.join(name)
 }
 
+/// The words of what a report has found.
+fn findings(report: &Value) -> Vec<&str> {
+    let findings = report["findings"].as_array().unwrap().iter();
+    findings
+        .map(|finding| finding["finding"].as_str().unwrap())
+        .collect()
+}
+
 /// A directory with a configuration, and commands on it.
 struct Home(tempfile::TempDir);
 
@@ -359,12 +367,7 @@ fn tune_counts_a_free_line_right_while_its_contact_bounces() {
     tune.signal(Signal::INT);
     let report: Value = serde_json::from_str(&tune.end()).unwrap();
     assert_eq!(report["recommended"]["counted"]["pulses"], 25, "{report:#}");
-    let found: Vec<&str> = report["findings"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|finding| finding["finding"].as_str().unwrap())
-        .collect();
+    let found = findings(&report);
     assert!(found.contains(&"bounce"), "{found:?}");
 }
 

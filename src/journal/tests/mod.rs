@@ -125,12 +125,7 @@ impl Bench {
     /// The same, but the writer's steps are taken by `steps`.
     pub(in crate::journal) fn close_in(&mut self, steps: impl FnOnce(&mut Bench)) {
         self.clock.advance(60 * NS_PER_S);
-        self.intake.note_watched(Watched {
-            looked_ns: Some(self.clock.wall_ns()),
-            sure_ns: Some(self.clock.wall_ns()),
-            synchronised: false,
-            meters: BTreeMap::new(),
-        });
+        self.looked(BTreeMap::new());
         self.writer.step();
         self.durable.step().unwrap();
         steps(self);
@@ -148,11 +143,17 @@ impl Bench {
             since_ns: WALL + from_s * NS_PER_S,
             until_ns: WALL + to_s * NS_PER_S,
         };
+        self.looked(BTreeMap::from([(meter, stretch)]));
+    }
+
+    /// Capture has looked at its clocks now, and has watched these.
+    pub(in crate::journal) fn looked(&self, meters: BTreeMap<MeterId, WatchedStretch>) {
+        let now_ns = Some(self.clock.wall_ns());
         self.intake.note_watched(Watched {
-            looked_ns: Some(self.clock.wall_ns()),
-            sure_ns: Some(self.clock.wall_ns()),
+            looked_ns: now_ns,
+            sure_ns: now_ns,
             synchronised: false,
-            meters: BTreeMap::from([(meter, stretch)]),
+            meters,
         });
     }
 

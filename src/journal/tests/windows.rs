@@ -72,12 +72,7 @@ fn pulses_are_counted_when_they_are_durable_and_not_before() {
     let settled = segment(0, WALL, Trust::Assumed);
     bench.push(pending(vec![settled], every(20, 180)));
     bench.clock.advance(3_600 * NS_PER_S);
-    bench.intake.note_watched(Watched {
-        looked_ns: Some(bench.clock.wall_ns()),
-        sure_ns: Some(bench.clock.wall_ns()),
-        synchronised: false,
-        meters: BTreeMap::new(),
-    });
+    bench.looked(BTreeMap::new());
     for _ in 0..5 {
         bench.writer.step();
     }
@@ -566,12 +561,7 @@ fn what_was_watched_grows_and_begins_anew_after_a_break() {
             since_ns: WALL + since_s * NS_PER_S,
             until_ns: WALL + until_s * NS_PER_S,
         };
-        bench.intake.note_watched(Watched {
-            looked_ns: Some(bench.clock.wall_ns()),
-            sure_ns: Some(bench.clock.wall_ns()),
-            synchronised: false,
-            meters: BTreeMap::from([(MeterId(1), watch)]),
-        });
+        bench.looked(BTreeMap::from([(MeterId(1), watch)]));
         bench.writer.step();
     };
     watch(0, 60);

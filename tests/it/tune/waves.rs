@@ -8,7 +8,7 @@ use powerlogger::model::Level;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::{Home, METER, PATIENCE, Running, consumer, waveform};
+use super::{Home, METER, PATIENCE, Running, consumer, findings, waveform};
 use crate::support::gpio::{Place, SimChip, ground, test_path};
 use crate::support::wait::wait_for;
 
@@ -182,12 +182,7 @@ fn what_is_recommended_for_a_wave_on_a_line_counts_it_right() {
     let mut wrong = Vec::new();
     for wave in wave_forms() {
         let report = wave.tuned(&chip);
-        let findings: Vec<&str> = report["findings"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|finding| finding["finding"].as_str().unwrap())
-            .collect();
+        let findings = findings(&report);
         let counted = report["recommended"]["counted"]["pulses"].as_u64();
         if counted != wave.pulses || !findings.contains(&wave.finding) || report["missed"] != 0 {
             wrong.push(format!(
