@@ -48,6 +48,12 @@ fn extra_fields_are_chosen_by_name() {
         let told = problems(&toml, CONNECTED);
         assert!(told.len() == 1 && told[0].contains(want), "{told:?}");
     }
+    let priced = "\n[[tariff]]\nprice_per_kwh = 0.3\n";
+    for (tariff, notes) in [("", 1), (priced, 0)] {
+        let loaded = Dir::new(&format!("[influx]\n{all}{tariff}"), CONNECTED).load();
+        let of_cost = loaded.notes.iter().filter(|note| note.contains("cost"));
+        assert_eq!(of_cost.count(), notes, "{:?}", loaded.notes);
+    }
 }
 
 #[test]
