@@ -145,8 +145,8 @@ impl Pricer<'_> {
         let Some((from_s, to_s)) = ends.filter(|_| !self.tariffs.is_empty()) else {
             return Ok(costs);
         };
-        // What is to come has cost nothing.
-        let span_s = (*from_s, (*to_s).min(now_s + QUARTER_S));
+        // To the end, as energy is: a clock that was set back has pulses after `now_s`.
+        let span_s = (*from_s, *to_s);
         let from = ReadFrom {
             split_days: self.factors.split_days(self.calendar, span_s),
             ..reader.read_from(self.calendar.zone(), now_s)?

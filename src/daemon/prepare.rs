@@ -40,6 +40,7 @@ impl Prepared {
         in_use: &mut DaemonSettings,
         journal: Journal,
         intake: &Arc<Intake>,
+        stamped_by: &dyn Clock,
     ) -> Result<Prepared, JournalError> {
         let remote = in_use.connect();
         let settings = in_use.settings();
@@ -72,6 +73,7 @@ impl Prepared {
             settings.journal.clone(),
             delivered,
         )?;
+        writer.show_earlier_pulses(stamped_by)?;
         writer.count_days_in(&settings.site.zone())?;
         let worths = settings.meters.iter().map(MeterSettings::worth);
         writer.count_with_factors(&worths.collect::<Vec<_>>());

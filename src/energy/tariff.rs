@@ -200,6 +200,11 @@ impl PriceList {
         }
     }
 
+    /// Whether one price holds at all times.
+    fn is_flat(&self) -> bool {
+        self.windows.is_empty() && matches!(self.base.price, UnitPrice::Fixed(_))
+    }
+
     fn check(&self) -> Result<(), TariffError> {
         let from = self.valid_from;
         for (window, _) in &self.windows {
@@ -296,9 +301,12 @@ impl Tariff {
 
     /// Whether all quarter hours of a local day have one price: what the day has counted is enough to know its cost.
     pub fn is_flat_on(&self, date: Date) -> bool {
-        self.list_on(date).is_none_or(|list| {
-            list.windows.is_empty() && matches!(list.base.price, UnitPrice::Fixed(_))
-        })
+        self.list_on(date).is_none_or(PriceList::is_flat)
+    }
+
+    /// The same of all days.
+    pub fn is_always_flat(&self) -> bool {
+        self.lists.iter().all(PriceList::is_flat)
     }
 
     /// The list, and the number of the price in it, of the quarter hour that begins at `start_s`.
