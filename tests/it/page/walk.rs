@@ -69,9 +69,7 @@ impl Walked {
 
     /// Waits until all of its past has been counted.
     pub(crate) fn wait_for_past(&mut self) {
-        self.daemon.wait_for("its past", |daemon| {
-            daemon.log().contains("what is past has been counted")
-        });
+        self.daemon.wait_for_past();
     }
 
     /// With so much of its past behind it.

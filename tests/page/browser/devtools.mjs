@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** So long is waited for what must come: it ends a walk that hangs, and no machine is too slow for it. */
-export const PATIENCE_MS = 120_000;
+export const PATIENCE_MS = 300_000;
 
 const ARGUMENTS = [
   "--headless=new", "--remote-debugging-pipe", "--no-first-run", "--no-default-browser-check", "--disable-gpu", "--disable-extensions",
