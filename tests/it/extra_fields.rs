@@ -83,6 +83,14 @@ fn points(server: &Remote, bucket: &str) -> Points {
     points
 }
 
+/// The same without the last day: the server itself runs the tasks over the last hours, while pulses come.
+fn settled_points(server: &Remote, bucket: &str) -> Points {
+    let day_ago = jiff::Timestamp::now() - jiff::Span::new().hours(24);
+    let mut points = points(server, bucket);
+    points.retain(|(_, time), _| time.parse::<jiff::Timestamp>().unwrap() < day_ago);
+    points
+}
+
 /// Seconds of the windows in a bucket; None: it holds pulses.
 const BUCKETS: [(&str, Option<f64>); 4] = [
     ("simulated_raw", None),
@@ -94,7 +102,7 @@ const BUCKETS: [(&str, Option<f64>); 4] = [
 /// Each point says what its pulses are worth.
 fn assert_all_say_it(server: &Remote) {
     for (bucket, width_s) in BUCKETS {
-        let points = points(server, bucket);
+        let points = settled_points(server, bucket);
         assert!(points.len() > 20, "{bucket}: {}", points.len());
         for (key, (pulses, energy_wh, power_w)) in points {
             let worth = METERS.iter().find(|(meter, _)| *meter == key.0);
@@ -180,11 +188,8 @@ fn points_say_what_their_pulses_are_worth_whoever_writes_them() {
     let by_daemon = BUCKETS.map(|(bucket, _)| points(&server, bucket));
     empty_views(&server);
     run_tasks(&server, end);
-    // The server runs its tasks as well, over the pulses of the last hour.
-    let day_ago = jiff::Timestamp::now() - jiff::Span::new().hours(24);
     for ((bucket, width_s), before) in BUCKETS.into_iter().zip(by_daemon) {
-        let mut by_task = points(&server, bucket);
-        by_task.retain(|(_, time), _| time.parse::<jiff::Timestamp>().unwrap() < day_ago);
+        let by_task = settled_points(&server, bucket);
         assert!(by_task.len() > 1, "{bucket}");
         for (key, point) in &by_task {
             // Tasks leave out windows without pulses.
@@ -193,8 +198,8 @@ fn points_say_what_their_pulses_are_worth_whoever_writes_them() {
     }
 }
 
-/// Points of a bucket: by meter and second, the pulses and what they cost. Of the last day none: the server itself runs the tasks
-/// over the last hours, while pulses come.
+/// Points of a bucket: by meter and second, the pulses and what they cost. Of the last day none, as in
+/// [`settled_points`].
 fn costs(server: &Remote, bucket: &str) -> BTreeMap<(String, i64), (f64, Option<f64>)> {
     let script = format!(
         "from(bucket: {bucket:?}) |> range(start: -20d, stop: -1d)
