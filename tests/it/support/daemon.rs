@@ -162,7 +162,18 @@ impl Daemon {
 
     /// Waits until `holds`.
     pub(crate) fn wait_for(&mut self, what: &str, holds: impl Fn(&Daemon) -> bool) {
-        let deadline_ns = SystemClock.mono_ns() + PATIENCE_NS;
+        self.wait_for_within(PATIENCE_NS, what, holds);
+    }
+
+    /// Waits until the past that it was to begin with has been counted. Weeks of it are minutes of a processor.
+    pub(crate) fn wait_for_past(&mut self) {
+        self.wait_for_within(6 * PATIENCE_NS, "its past", |daemon| {
+            daemon.log().contains("what is past has been counted")
+        });
+    }
+
+    fn wait_for_within(&mut self, longest_ns: i64, what: &str, holds: impl Fn(&Daemon) -> bool) {
+        let deadline_ns = SystemClock.mono_ns() + longest_ns;
         while !holds(self) {
             let ended = self.child.try_wait().unwrap();
             assert!(

@@ -1,6 +1,7 @@
 //! Other programs that tests run: found by name, killed when the test is over.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
@@ -62,6 +63,25 @@ pub fn stands_still(pid: u32) -> bool {
             .next()
             .is_some_and(|rest| rest.starts_with('T'))
     })
+}
+
+/// Makes a script that can be started. Another process writes it: a file that this one has open for writing may be open in
+/// a child as well that another test is about to start a program in, and cannot be started as long as it is.
+pub fn executable(path: &Path, text: &str) {
+    let mut child = Command::new("sh")
+        .args([
+            "-c",
+            "umask 022 && cat >\"$0.new\" && chmod 755 \"$0.new\" && mv -f \"$0.new\" \"$0\"",
+        ])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(text.as_bytes()).expect("it is read");
+    drop(stdin);
+    let status = child.wait().expect("our own child");
+    assert!(status.success(), "{}: {status}", path.display());
 }
 
 /// A running program.
