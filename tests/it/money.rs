@@ -54,7 +54,25 @@ fn house(tariffs: &str) -> Daemon {
 }
 
 fn energy(daemon: &Daemon, question: &str) -> Answer {
-    over_unix(daemon, &get(&format!("/api/v1/energy?{question}")))
+    let answer = over_unix(daemon, &get(&format!("/api/v1/energy?{question}")));
+    assert_eq!(answer.status, 200, "{}", answer.head);
+    answer
+}
+
+/// The answer once it `holds`. One that was being made when the prices changed may still have its name of before: the next one
+/// has not.
+fn energy_when(
+    daemon: &Daemon,
+    (what, question): (&str, &str),
+    holds: impl Fn(&Value) -> bool,
+) -> Answer {
+    wait_for(what, PATIENCE, || {
+        holds(&money(daemon, question)).then_some(())
+    });
+    let answer = energy(daemon, question);
+    let money = &answer.json()["money"];
+    assert!(holds(money), "{what}: {money:#}");
+    answer
 }
 
 fn money(daemon: &Daemon, question: &str) -> Value {
@@ -401,16 +419,14 @@ fn prices_that_come_late_are_taken_up_and_until_then_their_energy_is_said_to_hav
         .map(line)
         .collect();
     fs::write(&file, &known).unwrap();
-    let some = wait_for("prices", PATIENCE, || {
-        let answer = energy(&daemon, yesterday);
-        (of(&answer)["total"] != "0.00").then_some(answer)
+    let some = energy_when(&daemon, ("prices", yesterday), |money| {
+        money["total"] != "0.00"
     });
     assert_eq!(of(&some)["complete"], false);
     assert_ne!(some.header("etag"), first.header("etag"));
     fs::write(&file, known + &line(last_s)).unwrap();
-    let whole = wait_for("all prices", PATIENCE, || {
-        let answer = energy(&daemon, yesterday);
-        (of(&answer)["complete"] == true).then_some(answer)
+    let whole = energy_when(&daemon, ("all prices", yesterday), |money| {
+        money["complete"] == true
     });
     assert_ne!(whole.header("etag"), some.header("etag"));
     // In thousandths of a cent a kWh: the price a MWh and 10 cents.

@@ -153,11 +153,22 @@ impl Answer {
     }
 }
 
+/// What is answered, asked for again while the daemon has no turn for the question: nothing was done then.
+fn answered(ask: impl Fn() -> Answer) -> Answer {
+    wait_for("a turn", PATIENCE, || {
+        let answer = ask();
+        let is_busy = answer.status == 503 && answer.text().contains("\"/problems/busy\"");
+        (!is_busy).then_some(answer)
+    })
+}
+
 pub(crate) fn over_tcp(port: u16, request: &str) -> Answer {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    Answer::read(stream)
+    answered(|| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        Answer::read(stream)
+    })
 }
 
 /// The same, if it is answered: one who comes while there is no room, and late, finds the connection closed.
@@ -173,13 +184,15 @@ fn tried_over_tcp(port: u16, request: &str) -> Option<Answer> {
 }
 
 pub(crate) fn over_unix(daemon: &Daemon, request: &str) -> Answer {
-    // It is there some time after the first pulse, and again after a restart.
-    let mut stream = wait_for("the socket", PATIENCE, || {
-        UnixStream::connect(socket(daemon)).ok()
-    });
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    Answer::read(stream)
+    answered(|| {
+        // It is there some time after the first pulse, and again after a restart.
+        let mut stream = wait_for("the socket", PATIENCE, || {
+            UnixStream::connect(socket(daemon)).ok()
+        });
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        Answer::read(stream)
+    })
 }
 
 pub(crate) fn get(path: &str) -> String {
