@@ -7,7 +7,12 @@ use clap::Parser;
 use powerlogger::cli::{self, Cli};
 
 fn main() -> ExitCode {
-    let outcome = cli::main(Cli::parse(), &mut io::stdout().lock());
+    let cli = Cli::parse();
+    let mut out = cli::standard_output();
+    let outcome = cli::main(cli, &mut *out).and_then(|code| {
+        out.flush()?;
+        Ok(code)
+    });
     let error = match outcome {
         Ok(code) => return code,
         Err(error) => error,

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::config::ConfigError;
 use crate::daemon::RunError;
 use crate::journal::{JournalError, Refusal};
+use crate::text::visible::visible;
 
 /// Something failed.
 pub const EXIT_FAILED: u8 = 1;
@@ -71,11 +72,7 @@ pub fn explain(error: &anyhow::Error) -> String {
             .map(|cause| format!("  because: {cause}")),
     );
     let text = lines.join("\n");
-    let is_plain = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
-    let shown = text
-        .chars()
-        .map(|c| if is_plain(c) { c } else { '\u{fffd}' });
-    shown.collect()
+    visible(&text, &[]).into_owned()
 }
 
 #[cfg(test)]

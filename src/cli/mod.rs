@@ -28,6 +28,7 @@ mod new_file;
 mod paint;
 mod progress;
 mod rights;
+mod screen;
 mod simulated;
 mod table;
 mod terminal;
@@ -48,6 +49,7 @@ use crate::owner::rights::{judge_as_daemon, work_as_owner};
 use crate::text::{names, numbers};
 
 pub use exit::{EXIT_CONFIG, EXIT_FAILED, EXIT_TRY_LATER, EXIT_USAGE, exit_code, explain};
+pub use screen::standard_output;
 pub use version::VERSION;
 
 const EXIT_CODES: &str =

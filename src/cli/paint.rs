@@ -3,6 +3,9 @@
 use std::env;
 use std::io::{IsTerminal, stdout};
 
+/// All escape sequences that an answer has.
+pub(super) const CODES: [&str; 3] = ["\x1b[1m", "\x1b[33m", "\x1b[0m"];
+
 /// Colours, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Paint(bool);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
 use crate::model::MonoNs;
+use crate::text::visible::visible;
 
 /// It is drawn this often.
 const EVERY: Duration = Duration::from_millis(100);
@@ -48,6 +49,7 @@ impl Progress {
         let full = (share * WIDTH as f64) as usize;
         let bar = format!("{}{}", "#".repeat(full), ".".repeat(WIDTH - full));
         let percent = share * 100.0;
+        let what = visible(what, &[]);
         let mut terminal = std::io::stderr();
         // A terminal that cannot be written to is no reason to stop.
         let _ = write!(terminal, "\r\x1b[K[{bar}] {percent:3.0} % {what}");

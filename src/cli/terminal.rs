@@ -7,8 +7,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use unicode_width::UnicodeWidthChar;
 
-use super::paint::is_dumb;
+use super::paint::{CODES, is_dumb};
 use crate::capture::waker::timespec;
+use crate::text::visible::visible;
 
 /// Where the terminal does not tell its size: columns and rows.
 const SIZE: (usize, usize) = (80, 24);
@@ -92,10 +93,10 @@ impl Terminal {
         let (columns, rows) = Terminal::size();
         let mut text = "\x1b[H".to_owned();
         for line in lines.iter().take(rows.saturating_sub(1)) {
-            text.push_str(cut(line, columns));
+            text.push_str(cut(&visible(line, &CODES), columns));
             text.push_str("\x1b[0m\x1b[K\r\n");
         }
-        text.push_str(cut(foot, columns));
+        text.push_str(cut(&visible(foot, &CODES), columns));
         text.push_str("\x1b[0m\x1b[J");
         let mut out = stdout().lock();
         out.write_all(text.as_bytes())?;

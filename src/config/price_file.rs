@@ -150,6 +150,7 @@ fn by_quarter(entries: &[Entry]) -> DynamicPrices {
 
 fn csv(text: &str, wrong: &mut Wrong) -> Vec<Entry> {
     let mut entries = Vec::new();
+    let mut is_first = true;
     for (n, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
@@ -158,12 +159,8 @@ fn csv(text: &str, wrong: &mut Wrong) -> Vec<Entry> {
         let separator = [';', '\t', ','].into_iter().find(|of| line.contains(*of));
         let cells = line.split(separator.unwrap_or(','));
         let cells: Vec<&str> = cells.map(|cell| cell.trim().trim_matches('"')).collect();
-        // The first line may be a heading.
-        if n == 0
-            && cells
-                .iter()
-                .all(|cell| cell.starts_with(char::is_alphabetic))
-        {
+        // The first line that is no comment may be a heading, such as `start;€/MWh`.
+        if std::mem::take(&mut is_first) && !cells.iter().any(|cell| begins_number(cell)) {
             continue;
         }
         let has_comma = separator != Some(',');
@@ -173,6 +170,11 @@ fn csv(text: &str, wrong: &mut Wrong) -> Vec<Entry> {
         }
     }
     entries
+}
+
+/// Whether a cell may be a time or a price, and is no word of a heading.
+fn begins_number(cell: &str) -> bool {
+    cell.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first))
 }
 
 /// `has_comma`: decimals may stand behind a comma.

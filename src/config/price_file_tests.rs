@@ -26,6 +26,8 @@ fn csv_of_quarter_hours() {
     assert_eq!(prices(text, 3), some(&["0.2815", "-0.01", "0.3"]));
     let german = "\u{feff}Beginn;Ende;Preis\n2026-01-01T00:00:00Z;2026-01-01T00:30:00Z;0,3215\n";
     assert_eq!(prices(german, 2), some(&["0.3215", "0.3215"]));
+    let after_a_comment = "# from the exchange\r\n\r\nstart;€/MWh\r\n2026-01-01T00:00:00Z;0,5\r\n";
+    assert_eq!(prices(after_a_comment, 1), some(&["0.5"]));
     let of_a_spreadsheet = "2026-01-01T00:00:00Z\t0.30000000000000004\n";
     assert_eq!(prices(of_a_spreadsheet, 1), some(&["0.3"]));
     // A corrected price is the later one.

@@ -65,6 +65,11 @@ impl TariffSettings {
         self.import.is_none() && self.feed_in.is_none()
     }
 
+    /// Whether any price may change within a day.
+    pub fn change_within_days(&self) -> bool {
+        self.all().any(|pricing| !pricing.tariff.is_always_flat())
+    }
+
     fn all(&self) -> impl Iterator<Item = &Pricing> {
         [&self.import, &self.feed_in].into_iter().flatten()
     }

@@ -57,6 +57,7 @@ impl JournalStages {
         in_use: &mut DaemonSettings,
         journal: Journal,
         intake: &Arc<Intake>,
+        stamped_by: &dyn Clock,
         wakeup: &Wakeup,
     ) -> Result<JournalStages, RunError> {
         let Prepared {
@@ -66,7 +67,7 @@ impl JournalStages {
             reporter,
             deliverer,
             reconciler,
-        } = Prepared::new(in_use, journal, intake)?;
+        } = Prepared::new(in_use, journal, intake, stamped_by)?;
         // From here on the disk is asked for nothing.
         let mut on_marks = OnMarks {
             stages: Stages::default(),

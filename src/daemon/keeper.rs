@@ -150,7 +150,8 @@ impl<'a> JournalKeeper<'a> {
         };
         journal.vouch_from(self.vouches_from_ns);
         self.in_use.take_up();
-        match JournalStages::start(self.in_use, journal, self.run.intake, self.wakeup) {
+        let (intake, clock) = (self.run.intake, self.run.clock);
+        match JournalStages::start(self.in_use, journal, intake, clock, self.wakeup) {
             Ok(stages) => {
                 self.in_use.use_directory(true);
                 self.stages = Some(stages);

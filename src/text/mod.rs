@@ -4,3 +4,4 @@ pub mod csv;
 pub mod diff;
 pub mod names;
 pub mod numbers;
+pub mod visible;

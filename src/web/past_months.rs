@@ -19,7 +19,9 @@ const REST_TIMES: i64 = 4;
 
 /// Begins to price them, unless that was begun for these settings; `since_s`: when counting began.
 pub(super) fn begin(source: &Source, since_s: Option<i64>) {
-    let Some(since_s) = since_s.filter(|_| !source.in_use().tariffs.is_empty()) else {
+    // Elsewhere a day is read as a whole, and nothing is remembered.
+    let is_worth_it = source.in_use().tariffs.change_within_days();
+    let Some(since_s) = since_s.filter(|_| is_worth_it) else {
         return;
     };
     let settings = source.months().1;
@@ -120,6 +122,31 @@ mod tests {
             }),
             feed_in: None,
         }
+    }
+
+    #[test]
+    fn nothing_is_begun_where_no_price_changes_within_a_day() {
+        let source = Source::new(Arc::default(), Arc::new(VirtualClock::at(NOW)));
+        let list = PriceList {
+            valid_from: jiff::civil::date(2020, 1, 1),
+            base: Rated {
+                name: "standard".to_owned(),
+                price: UnitPrice::Fixed("0.3".parse().unwrap()),
+            },
+            windows: Vec::new(),
+            standing: None,
+        };
+        let mut tariffs = day_and_night();
+        let pricing = tariffs.import.as_mut().unwrap();
+        pricing.tariff = Tariff::new(Direction::Import, vec![list]).unwrap();
+        assert!(!tariffs.change_within_days() && day_and_night().change_within_days());
+        source.use_settings(InUse {
+            tariffs,
+            ..InUse::default()
+        });
+        // Outside of a runtime nothing can be spawned.
+        begin(&source, Some(0));
+        assert!(source.begins_months(source.months().1));
     }
 
     #[test]

@@ -37,6 +37,14 @@ test("the one other thing is said, of several how many", () => {
   assert.ok(!said({ conditions: [{ ...silent, severity: "info" }] }).includes("usual"));
 });
 
+test("what is said begins with a capital letter, but for a meter's name", () => {
+  const wrong = { word: "new_word", severity: "warning", meter: null, sentence: "the configuration in /etc has a problem", remedy: "" };
+  assert.match(said({ conditions: [wrong] }), /s behind\. The configuration in \/etc has a problem\.$/);
+  assert.match(said({ conditions: [{ ...wrong, sentence: "österreich" }] }), / Österreich\.$/);
+  assert.match(said({ conditions: [{ ...silent, meter: "pump", sentence: "pump: no pulse" }] }), / pump: no pulse\.$/);
+  assert.match(said({ conditions: [{ ...silent, meter: "pump", sentence: "no pulse" }] }), / pump: no pulse\.$/);
+});
+
 test("delivery that fails is said with what waits", () => {
   assert.match(said({ delivery: { state: "unreachable", backlog: 41_000, lag_s: 9000, raw: true } }), /does not take them: 41,000 wait\.$/);
 });

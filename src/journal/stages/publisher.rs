@@ -75,7 +75,6 @@ impl Publisher {
             looks_again: false,
         };
         publisher.read_totals()?;
-        publisher.read_newest(&journal.boot_id, (now_ns, wall_ns))?;
         publisher.read_silences(wall_ns)?;
         Ok(publisher)
     }
@@ -102,8 +101,12 @@ impl Publisher {
         Ok(())
     }
 
-    /// The last pulses of earlier runs: power is known before the next ones come.
-    fn read_newest(&mut self, boot_id: &str, now: (MonoNs, WallNs)) -> Result<(), JournalError> {
+    /// The last pulses of earlier runs: power is known before the next ones come. `now`: by the clock that stamps the pulses.
+    pub(super) fn read_newest(
+        &mut self,
+        boot_id: &str,
+        now: (MonoNs, WallNs),
+    ) -> Result<(), JournalError> {
         let newest = self.reader.newest_stamps(boot_id, now)?;
         self.board.publish_meters(|meters| {
             for (name, stamps) in newest {

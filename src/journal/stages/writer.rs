@@ -151,6 +151,16 @@ impl Writer {
         })
     }
 
+    /// Shows the last pulses of earlier runs on the board. `stamped_by`: the clock that stamps the pulses, which is not the
+    /// machine's where they are made up.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn show_earlier_pulses(&mut self, stamped_by: &dyn Clock) -> Result<(), JournalError> {
+        let now = (stamped_by.mono_ns(), stamped_by.wall_ns());
+        self.publisher.read_newest(&self.journal.boot_id, now)
+    }
+
     /// Lets the following steps grow the WAL to its full size, for the card's sake.
     pub fn preallocate(&mut self) {
         self.preallocating = true;
@@ -236,6 +246,9 @@ impl Writer {
                 self.make_room_on_disk()?;
             }
             return Err(failed);
+        }
+        if let Some(until_ns) = watched.looked_ns {
+            self.intake.board().kept_until(until_ns);
         }
         self.keep_lines(&watched)?;
         let now_ns = self.clock.mono_ns();

@@ -17,6 +17,7 @@ use crate::clock::segment::{EARLIEST_WALL_NS, Segment, Trust};
 use crate::clock::{Clock, VirtualClock};
 use crate::config::JournalSettings;
 use crate::intake::{Intake, PULSES_MAX, Pending};
+use crate::journal::SIMULATED_BOOT;
 use crate::journal::handles::journal::Journal;
 use crate::journal::handles::reader::Reader;
 use crate::journal::ids::IdRanges;
@@ -94,7 +95,7 @@ impl Bench {
             Durable::open(dir.path(), Arc::clone(&marks), Arc::clone(&arc), 1_000).unwrap();
         let mut settings = settings(dir.path());
         change(&mut settings);
-        let writer = Writer::new(
+        let mut writer = Writer::new(
             journal,
             Arc::clone(&intake),
             Arc::clone(&marks),
@@ -103,6 +104,7 @@ impl Bench {
             Some((destination, IdRanges::default())),
         )
         .unwrap();
+        writer.show_earlier_pulses(&clock).unwrap();
         Bench {
             dir,
             clock,
@@ -540,4 +542,25 @@ fn the_board_begins_with_the_last_pulses_of_this_boot() {
     assert_eq!(shown(&bench, "Export").len(), 2);
     let bench = bench.reboot("another boot");
     assert_eq!(shown(&bench, "Import"), nothing, "of another clock");
+}
+
+#[test]
+fn pulses_of_an_earlier_simulated_run_stand_on_the_clock_of_this_one() {
+    let mut bench = Bench::open(tempfile::tempdir().unwrap(), SIMULATED_BOOT, |_| {});
+    let begun = vec![segment(0, WALL, Trust::Assumed)];
+    bench.push(pending(begun, pulses(0, 0, 3)));
+    bench.writer.step();
+    let wall_ns = bench.stamps().last().unwrap().1;
+    let mut bench = bench.reboot(SIMULATED_BOOT);
+    // The machine's clock, by which the journal works, stands elsewhere than that of the made-up house.
+    bench.clock.advance(50_000 * NS_PER_S);
+    let house = VirtualClock::at(wall_ns);
+    house.advance(7 * NS_PER_S);
+    bench.writer.show_earlier_pulses(&house).unwrap();
+    let meters = Arc::clone(&bench.intake.board().snapshot().meters);
+    let last_ns = meters.get("Import").unwrap().earlier.iter().last();
+    assert_eq!(
+        last_ns.map(|last_ns| house.mono_ns() - last_ns),
+        Some(7 * NS_PER_S)
+    );
 }

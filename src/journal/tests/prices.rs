@@ -164,6 +164,11 @@ proptest! {
             let mut sum = Costs::default();
             each.iter().for_each(|part| sum.merge(part));
             prop_assert_eq!(&sum.import, &recount);
+            // The clock was set back meanwhile: what has been counted has its price all the same.
+            let each = pricer.of_parts(&mut reader, (&parts, by_day), from_s + 3_600).unwrap();
+            let mut sum = Costs::default();
+            each.iter().for_each(|part| sum.merge(part));
+            prop_assert_eq!(&sum.import, &recount);
         }
         // What is remembered of a month is used while it is the same, and computed again when more has come.
         let memory = MonthMemory::default();

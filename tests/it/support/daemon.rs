@@ -16,6 +16,8 @@ use powerlogger::journal::Reader;
 use powerlogger::model::NS_PER_S;
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::program::stands_still;
+
 /// How long a condition may take to come true: it ends a test that hangs; no machine is too slow for it.
 const PATIENCE_NS: i64 = 300 * NS_PER_S;
 
@@ -265,16 +267,7 @@ impl Daemon {
     /// Takes its processor time away; all its threads stand still when this returns.
     pub(crate) fn freeze(&mut self) {
         self.signal(Signal::STOP);
-        self.wait_for("standstill", |daemon| {
-            let tasks = fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap();
-            tasks.flatten().all(|task| {
-                let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-                // The state stands behind the name, which ends in the last bracket.
-                stat.rsplit(") ")
-                    .next()
-                    .is_some_and(|rest| rest.starts_with('T'))
-            })
-        });
+        self.wait_for("standstill", |daemon| stands_still(daemon.pid()));
     }
 
     /// Gives it back.

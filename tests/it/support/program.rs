@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::wait::wait_for;
+use super::wait::{PATIENCE, wait_for, wait_until};
 
 /// A program named by an environment variable, or on PATH.
 pub fn find(variable: Option<&str>, name: &str) -> Option<PathBuf> {
@@ -51,6 +51,18 @@ pub fn outcome(command: &mut Command) -> (i32, String) {
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let code = output.status.code();
     (code.expect("no signal ends it"), said(&output))
+}
+
+/// Whether all threads of a process that was sent SIGSTOP stand still.
+pub fn stands_still(pid: u32) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("it is there");
+    tasks.flatten().all(|task| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        // The state stands behind the name, which ends in the last bracket.
+        stat.rsplit(") ")
+            .next()
+            .is_some_and(|rest| rest.starts_with('T'))
+    })
 }
 
 /// Makes a script that can be started. Another process writes it: a file that this one has open for writing may be open in
@@ -132,6 +144,17 @@ impl Program {
             let ours = sockets.iter().any(|socket| socket == inode);
             ours.then(|| u16::from_str_radix(port, 16).ok())?
         })
+    }
+
+    /// Takes its processor time away; all its threads stand still when this returns.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+        wait_until("standstill", PATIENCE, || stands_still(self.child.id()));
+    }
+
+    /// Gives it back.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
     }
 
     /// Sends a signal.

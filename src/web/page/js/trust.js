@@ -47,6 +47,9 @@ function more(health) {
   if (rest.length === 0) return "";
   if (rest.length > 1) return t("trust.more", { n: rest.length }) + ".";
   const { sentence } = condition(rest[0]);
-  const text = rest[0].meter && !sentence.startsWith(rest[0].meter) ? `${rest[0].meter}: ${sentence}` : sentence;
+  const { meter } = rest[0];
+  // A meter's name is written as it is.
+  const begun = meter ? sentence : sentence.charAt(0).toUpperCase() + sentence.slice(1);
+  const text = meter && !sentence.startsWith(meter) ? `${meter}: ${sentence}` : begun;
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
