@@ -11,6 +11,7 @@ import { Hour } from "../../src/web/page/js/hour.js";
 import { registerDigits } from "../../src/web/page/js/number.js";
 import * as route from "../../src/web/page/js/route.js";
 import { paths } from "../../src/web/page/js/spark.js";
+import { state } from "../../src/web/page/js/store.js";
 import * as sums from "../../src/web/page/js/sums.js";
 import { marks } from "../../src/web/page/js/timeline.js";
 import * as zoom from "../../src/web/page/js/zoom.js";
@@ -214,6 +215,31 @@ test("a sparkline has a gap where nothing is known", () => {
 test("a loss of a moment is seen on the line of years", () => {
   const all = marks({ unwatched: [{ meter: "a", from_s: 50, until_s: null }], entries: [{ meter: "a", cause: "restored", lost: false, first_ns: 25e9, last_ns: 25e9 }, { meter: "a", cause: "bounce", lost: false, first_ns: 1, last_ns: 2 }] }, 0, 100);
   assert.deepEqual(all, [{ kind: "unwatched", meter: "a", from: 0.5, to: 1 }, { kind: "restored", meter: "a", from: 0.25, to: 0.25 }]);
+});
+
+test("a minute that is told while the last sixty are asked for is not missed", async () => {
+  const { fetch } = globalThis;
+  const before = { ...state };
+  Object.assign(state, { now: { as_of: "2026-06-12T10:00:30Z" }, receivedMs: performance.now() });
+  const end = Date.parse("2026-06-12T10:00:00Z") / 1000;
+  const told = (n) => ({ start_s: end + n * 60, width_s: 60, meters: [{ meter: "Import", mean_w: n }] });
+  try {
+    let answer = (_response) => {};
+    globalThis.fetch = () => new Promise((resolve) => (answer = resolve));
+    const hour = new Hour();
+    for (const from of [0, 2]) {
+      const loaded = hour.load();
+      assert.ok(hour.append(told(from)));
+      answer(Response.json({ meters: [{ meter: "Import", mean_w: Array(60).fill(7) }] }));
+      await loaded;
+      assert.ok(hour.append(told(from + 1)), "none is missing before it");
+      assert.deepEqual(hour.watts.get("Import").slice(-3), [7, from, from + 1]);
+      state.now.as_of = "2026-06-12T10:02:30Z";
+    }
+  } finally {
+    globalThis.fetch = fetch;
+    Object.assign(state, before);
+  }
 });
 
 test("minutes are appended one after the other, and what is missing is told", () => {

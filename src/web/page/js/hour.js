@@ -12,10 +12,15 @@ export class Hour {
     /** By meter, mean power or flow of each minute. @type {Map<string, (number | null)[]>} */
     this.watts = new Map();
     this.endS = 0;
+    /** Minutes that are told while an answer is under way, which does not have them. @type {import("./types").Minute[]} */
+    this.told = [];
   }
 
   async load() {
     const to = Math.floor(nowMs() / 60_000) * 60;
+    /** @type {import("./types").Minute[]} */
+    const told = [];
+    this.told = told;
     /** @type {import("./types").History} */
     const answer = await get("history", { from: to - MINUTES * 60, to, window: "1m" });
     this.endS = to;
@@ -23,10 +28,18 @@ export class Hour {
       if ("mean_w" in meter) this.watts.set(meter.meter, meter.mean_w.slice(-MINUTES));
       if ("mean_rate" in meter) this.watts.set(meter.meter, meter.mean_rate.slice(-MINUTES));
     }
+    for (const minute of told) this.put(minute);
   }
 
   /** False: minutes before it are not known, and are to be asked for. @param {import("./types").Minute} minute */
   append(minute) {
+    this.told.push(minute);
+    this.told.splice(0, Math.max(0, this.told.length - MINUTES));
+    return this.put(minute);
+  }
+
+  /** @param {import("./types").Minute} minute */
+  put(minute) {
     if (this.watts.size === 0 || minute.start_s < this.endS) return true;
     if (minute.start_s > this.endS) return false;
     for (const [name, watts] of this.watts) {
