@@ -1,7 +1,7 @@
 //! How a command asks the daemon that runs: one GET over its unix socket, with a deadline for all of it. A daemon that
 //! does not answer, or has other settings than the files, is as good as none: the journal says the same.
 
-use std::io::{Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
@@ -78,25 +78,32 @@ fn within(patience: Duration, socket: PathBuf, request: String) -> Asked<Vec<u8>
     if spawned.is_err() {
         return Asked::NoDaemon;
     }
-    match heard.recv_timeout(patience) {
-        Ok(Some(body)) => Asked::Answered(body),
-        Ok(None) => Asked::NoDaemon,
-        Err(_) => Asked::Silent,
+    heard.recv_timeout(patience).unwrap_or(Asked::Silent)
+}
+
+/// The body of a 200; no daemon: there is none, or it refuses.
+fn exchange(socket: &Path, request: &str) -> Asked<Vec<u8>> {
+    match answer(socket, request) {
+        Ok(answer) => body(answer).map_or(Asked::NoDaemon, Asked::Answered),
+        // Which of the two waits ends first is up to the machine.
+        Err(failed) if matches!(failed.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            Asked::Silent
+        }
+        Err(_) => Asked::NoDaemon,
     }
 }
 
-/// The body of a 200; None: there is no daemon, or it refuses.
-fn exchange(socket: &Path, request: &str) -> Option<Vec<u8>> {
-    let (path, _open) = socket::short(socket).ok()?;
-    let mut stream = UnixStream::connect(path).ok()?;
+/// All that comes for a request.
+fn answer(socket: &Path, request: &str) -> io::Result<Vec<u8>> {
+    let (path, _open) = socket::short(socket)?;
+    let mut stream = UnixStream::connect(path)?;
     // Nothing is left hanging behind a command that has given up.
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    stream.set_write_timeout(Some(PATIENCE)).ok()?;
-    stream.write_all(request.as_bytes()).ok()?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
-    let mut all = stream.take(ANSWER_BYTES_MAX);
-    all.read_to_end(&mut answer).ok()?;
-    body(answer)
+    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
+    Ok(answer)
 }
 
 /// The body of an answer that is whole and good.
@@ -145,8 +152,9 @@ mod tests {
     #[test]
     fn a_daemon_that_stands_still_is_given_up_on() {
         let dir = tempfile::tempdir().unwrap();
-        let _listens =
-            std::os::unix::net::UnixListener::bind(dir.path().join(socket::SOCKET)).unwrap();
+        let socket = dir.path().join(socket::SOCKET);
+        let _listens = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert_eq!(exchange(&socket, "GET /"), Asked::Silent, "by either wait");
         let asked: Asked<Vec<u8>> = ask("/", dir.path(), Some(&Described::new()));
         assert_eq!(asked, Asked::Silent);
         // A machine that gives the asking thread no turn for so long is told from a daemon by another try.

@@ -18,7 +18,7 @@ use crate::energy::decimal::Decimal;
 use crate::energy::periods::{Calendar, PeriodSpan};
 use crate::energy::tariff::Direction;
 use crate::journal::{Grain, JournalError, ReadFrom, Reader};
-use crate::model::{MeterRow, QUARTER_S, Role};
+use crate::model::{MeterRow, QUARTER_S};
 
 /// What was bought and sold in some time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,19 +34,9 @@ pub struct Costs {
 /// The meters that are priced, by name, and by which tariff.
 pub type PricedMeters = Vec<(String, Direction)>;
 
-/// By which tariff a meter is priced; None: by none.
-pub fn direction_of(role: Option<Role>) -> Option<Direction> {
-    match role? {
-        Role::Import => Some(Direction::Import),
-        Role::Export => Some(Direction::FeedIn),
-        Role::Generation => None,
-    }
-}
-
-/// Of these meters those that are priced: electric ones, by their roles.
+/// Of these meters those that are priced.
 pub fn priced<'a>(meters: impl Iterator<Item = &'a MeterSettings>) -> PricedMeters {
-    let electric = meters.filter(|meter| meter.unit.is_electric());
-    let priced = electric.filter_map(|meter| Some((meter.name.clone(), direction_of(meter.role)?)));
+    let priced = meters.filter_map(|meter| Some((meter.name.clone(), meter.priced_by()?)));
     priced.collect()
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::costs::{PricedMeters, Pricer, direction_of, priced};
+use super::costs::{PricedMeters, Pricer, priced};
 use super::counted_span::{CountedSpan, HouseEnergy};
 use super::factors::{Factors, worths_now};
 use super::losses::{LossesAnswer, UnwatchedStretch};
@@ -241,10 +241,8 @@ impl ReportOf<'_> {
             memory: None,
         };
         // What is paid for the connection is no affair of a load in the house.
-        let is_load = self.meter.is_some()
-            && self
-                .meters()
-                .all(|meter| direction_of(meter.role).is_none());
+        let is_load =
+            self.meter.is_some() && self.meters().all(|meter| meter.priced_by().is_none());
         let began_s = counted.began_s.filter(|_| !is_load);
         let when = (self.now_ns.s(), began_s);
         let priced = priced_span(&pricer, reader, (&[from_s, to_s], true), when)?;

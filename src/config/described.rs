@@ -12,7 +12,7 @@ use super::problem::ConfigPart;
 use super::{
     AlarmSettings, Influx, InfluxSettings, MeterSettings, MqttSettings, QuietHours, Settings,
 };
-use crate::model::{Bias, CountedEdge, ENERGY_FIELD, Level, POWER_FIELD};
+use crate::model::{Bias, CountedEdge, Level};
 
 /// Settings by key, as in the configuration.
 pub type Described = BTreeMap<String, String>;
@@ -122,10 +122,7 @@ fn describe_influx(influx: &InfluxSettings, put: &mut dyn FnMut(&str, String)) {
         influx.downsampling.as_str().to_owned(),
     );
     put("influx.raw", influx.raw.to_string());
-    let extra = influx.extra_fields;
-    let extra = [(extra.energy, ENERGY_FIELD), (extra.power, POWER_FIELD)];
-    let names = extra.iter().filter(|(is_on, _)| *is_on);
-    let names: Vec<&str> = names.map(|(_, name)| *name).collect();
+    let names: Vec<&str> = influx.extra_fields.names().collect();
     put("influx.extra_fields", names.join(", "));
     put("influx.timeout_ms", influx.timeout_ms.to_string());
     if let Some(path) = &influx.ca_file {

@@ -10,7 +10,7 @@ use super::nearest::nearest;
 use super::secret::Token;
 use super::section::Section;
 use super::text::invisible;
-use crate::model::{ENERGY_FIELD, ExtraFields, POWER_FIELD, Tier, View};
+use crate::model::{COST_FIELD, ENERGY_FIELD, ExtraFields, POWER_FIELD, Tier, View};
 
 /// The measurement of all points, where none is configured.
 pub const MEASUREMENT: &str = "PowerPulse";
@@ -194,9 +194,9 @@ fn downsampling(s: &mut Section<'_>) -> (Downsampling, bool) {
     (chosen, raw.unwrap_or(chosen != Downsampling::Client))
 }
 
-/// The task of a view makes power from the energy in raw.
+/// The task of a view makes power from the energy in raw; what has a cost has energy.
 fn extra_fields(s: &mut Section<'_>) -> ExtraFields {
-    let meaning = "what points have beside Pulse: energy_wh, power_w";
+    let meaning = "what points have beside Pulse: energy_wh, power_w, cost";
     let mut extra = ExtraFields::default();
     let Some(given) = s.list(key("influx.extra_fields", meaning), "") else {
         return extra;
@@ -205,19 +205,22 @@ fn extra_fields(s: &mut Section<'_>) -> ExtraFields {
         match item {
             ENERGY_FIELD => extra.energy = true,
             POWER_FIELD => extra.power = true,
+            COST_FIELD => extra.cost = true,
             _ => {
-                let near = nearest(item, [ENERGY_FIELD, POWER_FIELD].into_iter());
+                let near = nearest(item, ExtraFields::NAMES.into_iter());
                 let hint = near.map_or_else(
-                    || format!(": there are {ENERGY_FIELD} and {POWER_FIELD}"),
+                    || format!(": there are {ENERGY_FIELD}, {POWER_FIELD} and {COST_FIELD}"),
                     |near| format!(": did you mean \"{near}\"?"),
                 );
                 s.complain(&given, format!("\"{item}\" is no extra field{hint}"));
             }
         }
     }
-    if extra.power && !extra.energy {
-        let message = format!("{POWER_FIELD} is made of {ENERGY_FIELD}: name both");
-        s.complain(&given, message);
+    for (is_chosen, name) in [(extra.power, POWER_FIELD), (extra.cost, COST_FIELD)] {
+        if is_chosen && !extra.energy {
+            let message = format!("{name} is made of {ENERGY_FIELD}: name both");
+            s.complain(&given, message);
+        }
     }
     extra
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use super::dated_factors::DatedFactor;
 use crate::energy::factors::Factor;
 use crate::energy::periods::Calendar;
+use crate::energy::tariff::Direction;
 use crate::model::{Bias, CountedEdge, FaceDigits, Level, PulseWorth, Quantity, Role};
 
 /// One meter: a name, a line, and what counts as a pulse on it.
@@ -40,6 +41,12 @@ impl MeterSettings {
     /// Pulses for one kilowatt-hour. None: not known, or it counts something else.
     pub fn imp_per_kwh(&self) -> Option<f64> {
         self.worth()?.imp_per_kwh()
+    }
+
+    /// By which tariff its energy is priced. None: by none.
+    pub fn priced_by(&self) -> Option<Direction> {
+        let role = self.role.filter(|_| self.unit.is_electric())?;
+        Direction::of_role(role)
     }
 
     /// What is dated of what one of its pulses was worth, where days are those of `calendar`.

@@ -45,6 +45,12 @@ pub(super) fn read(root: &mut Section<'_>, dir: &Path) -> Sections {
     let site = root.table("site", ConfigPart::Aside, site::read);
     let web = root.table("web", ConfigPart::Aside, web::read);
     let mqtt = root.table("mqtt", ConfigPart::Aside, |s| mqtt::read(s, dir));
+    let tariffs = tariffs::read(root);
+    if tariffs.is_empty() && influx.0.extra_fields.cost {
+        let note =
+            "influx.extra_fields: no [[tariff]] says what energy costs, so no point has cost";
+        root.note(note.to_owned());
+    }
     Sections {
         influx,
         journal,
@@ -57,7 +63,7 @@ pub(super) fn read(root: &mut Section<'_>, dir: &Path) -> Sections {
         alarms: read_alarms(root, dir, mqtt.as_ref()),
         mqtt,
         meters: meters::read(root),
-        tariffs: tariffs::read(root),
+        tariffs,
     }
 }
 

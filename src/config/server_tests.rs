@@ -24,24 +24,35 @@ fn extra_fields_are_chosen_by_name() {
     let extra = |toml: &str| {
         let loaded = Dir::new(&format!("[influx]\n{toml}"), CONNECTED).load();
         match &loaded.settings.influx {
-            Influx::Configured(influx) => (influx.extra_fields.energy, influx.extra_fields.power),
+            Influx::Configured(influx) => influx.extra_fields.names().collect::<Vec<_>>(),
             Influx::NotConfigured(why) => panic!("{why}"),
         }
     };
-    assert_eq!(extra(""), (false, false));
-    assert_eq!(extra("extra_fields = []"), (false, false));
-    assert_eq!(extra("extra_fields = [\"energy_wh\"]"), (true, false));
-    assert_eq!(extra("extra_fields = \"energy_wh\""), (true, false));
+    let none: [&str; 0] = [];
+    assert_eq!(extra(""), none);
+    assert_eq!(extra("extra_fields = []"), none);
+    assert_eq!(extra("extra_fields = [\"energy_wh\"]"), ["energy_wh"]);
+    assert_eq!(extra("extra_fields = \"energy_wh\""), ["energy_wh"]);
     let both = "extra_fields = [\"power_w\", \"energy_wh\"]";
-    assert_eq!(extra(both), (true, true));
+    assert_eq!(extra(both), ["energy_wh", "power_w"]);
+    let all = "extra_fields = [\"cost\", \"power_w\", \"energy_wh\"]";
+    assert_eq!(extra(all), ["energy_wh", "power_w", "cost"]);
     for (list, want) in [
         ("[\"energy_w\"]", "did you mean \"energy_wh\"?"),
-        ("[\"voltage\"]", "there are energy_wh and power_w"),
+        ("[\"voltage\"]", "there are energy_wh, power_w and cost"),
+        ("[\"costs\", \"energy_wh\"]", "did you mean \"cost\"?"),
+        ("[\"cost\"]", "cost is made of energy_wh: name both"),
         ("[\"power_w\"]", "power_w is made of energy_wh: name both"),
     ] {
         let toml = format!("[influx]\nextra_fields = {list}");
         let told = problems(&toml, CONNECTED);
         assert!(told.len() == 1 && told[0].contains(want), "{told:?}");
+    }
+    let priced = "\n[[tariff]]\nprice_per_kwh = 0.3\n";
+    for (tariff, notes) in [("", 1), (priced, 0)] {
+        let loaded = Dir::new(&format!("[influx]\n{all}{tariff}"), CONNECTED).load();
+        let of_cost = loaded.notes.iter().filter(|note| note.contains("cost"));
+        assert_eq!(of_cost.count(), notes, "{:?}", loaded.notes);
     }
 }
 

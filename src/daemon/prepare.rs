@@ -82,7 +82,7 @@ impl Prepared {
         let reporter = Reporter::new(Arc::clone(board), real);
         let outbox = writer.outbox();
         let (deliverer, reconciler) =
-            server_stages(settings, remote, &dir, destination, &outbox, board)?;
+            server_stages(in_use, remote, &dir, destination, &outbox, board)?;
         board.publish_journal(|journal| journal.phase = JournalPhase::Open);
         Ok(Prepared {
             marks,
@@ -107,7 +107,7 @@ fn marks_of(journal: &Journal, board: &Arc<Board>, clock: &dyn Clock) -> Arc<Mar
 
 /// What is done with the server, as far as it is configured; the board shows how that stood.
 fn server_stages(
-    settings: &Settings,
+    in_use: &DaemonSettings,
     Remote { sink, server }: Remote,
     dir: &Path,
     destination: Destination,
@@ -122,13 +122,17 @@ fn server_stages(
     let known = Reader::open(dir)?.delivery_live(&name, bounds)?;
     let (delivery, views) = known.unwrap_or_default();
     let shown_on = ServerPart::begin(board, delivery, views);
-    let depends = || dependencies(settings, dir, row, Arc::clone(outbox), shown_on.clone());
+    let depends = || dependencies(in_use, dir, row, Arc::clone(outbox), shown_on.clone());
     let (mut deliverer, mut reconciler) = (None, None);
     if let Some(sink) = sink {
         deliverer = Some(Deliverer::begin(depends()?, sink)?);
     }
     if let Some(server) = server {
-        reconciler = Some(Reconciler::begin(depends()?, server, writers(settings))?);
+        reconciler = Some(Reconciler::begin(
+            depends()?,
+            server,
+            writers(in_use.settings()),
+        )?);
     }
     Ok((deliverer, reconciler))
 }
@@ -161,12 +165,13 @@ fn writers(settings: &Settings) -> Writers {
 
 /// What delivery to the server that is configured, and its reconciler, need to begin.
 fn dependencies(
-    settings: &Settings,
+    in_use: &DaemonSettings,
     dir: &Path,
     destination: DestinationRow,
     outbox: Arc<Outbox>,
     shown_on: ServerPart,
 ) -> Result<Dependencies, JournalError> {
+    let settings = in_use.settings();
     let measurement = match &settings.influx {
         Influx::Configured(influx) => influx.measurement.clone(),
         Influx::NotConfigured(_) => String::new(),
@@ -179,7 +184,7 @@ fn dependencies(
         settings: settings.deliver.clone(),
         retention_d: settings.journal.raw_retention_d,
         measurement,
-        extras: Extras::new(settings),
+        extras: Extras::new(settings, in_use.tariffs()),
         destination,
     })
 }

@@ -19,6 +19,7 @@ use crate::journal::{AlarmShelf, Journal, JournalError};
 use crate::live::Board;
 use crate::model::Notice;
 use crate::mqtt::{MqttInUse, Publishing};
+use crate::server::TariffsInUse;
 use crate::system::signals::{WakeOnDrop, Wakeup};
 use crate::web::source::{self, Source};
 
@@ -132,6 +133,8 @@ pub(super) struct DaemonSettings {
     alarms: Alarms,
     // State.
     settings: Settings,
+    /// Those of `settings`, for the stages that tell costs.
+    tariffs: TariffsInUse,
     config_dir: PathBuf,
     /// None: not known yet.
     certificates: Option<Option<Vec<u8>>>,
@@ -165,6 +168,7 @@ impl DaemonSettings {
             mqtt,
             alarms,
             settings: loaded.settings.clone(),
+            tariffs: TariffsInUse::new(&loaded.settings.tariffs),
             config_dir: loaded.config_dir.clone(),
             certificates: None,
             broker_certificates: None,
@@ -186,6 +190,11 @@ impl DaemonSettings {
     /// The settings.
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// The tariffs, also after they have changed.
+    pub(super) fn tariffs(&self) -> &TariffsInUse {
+        &self.tariffs
     }
 
     /// The settings as words, with why nothing is sent.
@@ -234,8 +243,9 @@ impl DaemonSettings {
             Ok(loaded) => {
                 // They need no other stages.
                 self.settings.alarms = loaded.settings.alarms.clone();
-                // Nothing but answers depends on them.
+                // No stage has to be rebuilt for them.
                 self.settings.tariffs = loaded.settings.tariffs.clone();
+                self.tariffs.put(&loaded.settings.tariffs);
                 self.settings.site.currency = loaded.settings.site.currency.clone();
                 self.told = self.to_tell(&loaded);
                 self.alarms.feed.use_settings(&loaded.settings.alarms);

@@ -93,10 +93,8 @@ impl Encoder {
             }
             match self.meters.get(&entry.meter) {
                 Some((Ok(line), name)) => {
-                    match self.extras.of_pulse(name, entry.wall_ns) {
-                        Some(extra) => line.push_with(&mut plain, 1, &[extra], entry.wall_ns.0),
-                        None => line.push(&mut plain, 1, entry.wall_ns.0),
-                    }
+                    let extra = self.extras.of_pulse(name, entry.wall_ns);
+                    line.push_with(&mut plain, 1, &extra, entry.wall_ns.0);
                     good.push(*entry);
                 }
                 Some((Err(why), _)) => unsendable.push(refused(entry, why)),

@@ -7,6 +7,7 @@ use jiff::civil::{Date, Weekday};
 
 use super::decimal::Decimal;
 use super::periods::Calendar;
+use crate::model::Role;
 
 /// Windows begin and end on a multiple of this.
 const MINUTES: u16 = 15;
@@ -27,6 +28,16 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// By which tariff a meter with this role is priced. None: by none; what is generated and used is not imported, which is all
+    /// that it saves.
+    pub fn of_role(role: Role) -> Option<Direction> {
+        match role {
+            Role::Import => Some(Direction::Import),
+            Role::Export => Some(Direction::FeedIn),
+            Role::Generation => None,
+        }
+    }
+
     /// The amount as a cost: revenue is less than nothing.
     pub fn as_cost(self, amount: Decimal) -> Decimal {
         match self {
@@ -315,6 +326,17 @@ impl Tariff {
         let rated = list.rated(found);
         let first = (0..found).find(|number| list.rated(*number) == rated);
         Some((list, first.unwrap_or(found)))
+    }
+
+    /// The price of a unit in the quarter hour that begins at `start_s`; None: it is not known.
+    pub fn price_at(
+        &self,
+        calendar: &Calendar,
+        start_s: i64,
+        dynamic: &DynamicPrices,
+    ) -> Option<Decimal> {
+        let (list, number) = self.rated_at(calendar, start_s)?;
+        list.rated(number).price.at(start_s, dynamic)
     }
 }
 

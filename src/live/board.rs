@@ -1,6 +1,6 @@
 //! The board itself: parts that are swapped by those who publish, and snapshots for those who read.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::alarms::AlarmsLive;
@@ -8,7 +8,7 @@ use super::delivery::{DeliveryLive, ViewsLive};
 use super::journal::JournalLive;
 use super::lines::CaptureLive;
 use super::meters::MetersLive;
-use crate::model::Notice;
+use crate::model::{Notice, WallNs};
 
 /// Everything at one moment. To clone it is to count a few references up.
 #[derive(Debug, Clone, Default)]
@@ -111,6 +111,7 @@ pub struct Board {
     subscribers: Mutex<Vec<Weak<Wake>>>,
     has_subscribers: AtomicBool,
     capture_steps: AtomicU64,
+    kept_until_ns: AtomicI64,
 }
 
 impl std::fmt::Debug for Board {
@@ -142,6 +143,16 @@ impl Board {
     /// Capture has made a step: it is alive while this is called.
     pub fn capture_moved(&self) {
         self.capture_steps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// All that came up to this moment is in the journal. It wakes no subscriber: mostly nothing else has changed.
+    pub fn kept_until(&self, until_ns: WallNs) {
+        self.kept_until_ns.store(until_ns.0, Ordering::Release);
+    }
+
+    /// Up to which moment the journal has all that came; 1970: it is not known.
+    pub fn kept_until_ns(&self) -> WallNs {
+        WallNs(self.kept_until_ns.load(Ordering::Acquire))
     }
 
     /// How many steps capture has made.

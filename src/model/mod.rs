@@ -35,7 +35,7 @@ pub use self::line::{FilterState, FilterTally, LineNow, LineState};
 pub use self::loss::{Loss, LossCause, Losses};
 pub use self::meter::{MeterId, Role};
 pub use self::notice::Notice;
-pub use self::point::{ENERGY_FIELD, ExtraFields, FIELD, POWER_FIELD, TAG};
+pub use self::point::{COST_FIELD, ENERGY_FIELD, ExtraFields, FIELD, POWER_FIELD, TAG};
 pub use self::pulse::{Pulse, SegmentNo};
 pub use self::quantity::{PulseWorth, Quantity};
 pub use self::reading::{Exchange, Reading, face_text};

@@ -10,7 +10,7 @@ use crate::config::{BrokerAddress, Language, Secret};
 use crate::mqtt::packet;
 
 /// Who waits for longer hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 const TAKEN: &[u8] = b"\x20\x02\x00\x00";
 

@@ -219,6 +219,7 @@ impl Examiner<'_> {
             measurement: self.measurement,
         };
         let mut queue = PointQueue::new(server, Tier::View(view), self.size);
+        let (reader, names) = (self.reader.as_deref(), self.names);
         let mut written = 0;
         for (of, difference) in differences.iter().enumerate() {
             let WindowVerdict::Write(pulses) = difference.verdict else {
@@ -227,15 +228,17 @@ impl Examiner<'_> {
             let Some(line) = lines.of(&difference.meter) else {
                 continue;
             };
+            let (meter, start_s) = (&difference.meter, difference.start_s);
             let extra = |pulses| {
-                let (meter, start_s) = (&difference.meter, difference.start_s);
-                self.extras.of_window(meter, view, start_s, pulses)
+                let quarters = || quarters_of(reader, names, (meter, start_s));
+                let window = (start_s, pulses);
+                self.extras.of_window(meter, view, window, quarters)
             };
             for stray_ns in &difference.strays {
-                queue.push(&line, (0, *stray_ns), &extra(0), of)?;
+                queue.push(&line, (0, *stray_ns), &extra(0)?, of)?;
             }
-            let start_ns = WallNs::of_s(difference.start_s);
-            queue.push(&line, (pulses, start_ns), &extra(pulses), of)?;
+            let start_ns = WallNs::of_s(start_s);
+            queue.push(&line, (pulses, start_ns), &extra(pulses)?, of)?;
             written += 1;
         }
         let outcome = queue.finish()?;
@@ -289,7 +292,7 @@ impl Examiner<'_> {
             if let (Some(of), Some(line)) = (of, line.filter(|_| !refused.contains(&entry.id))) {
                 hopeless.remove(of);
                 let extra = extras.of_pulse(name, entry.wall_ns);
-                queue.push(line, (1, entry.wall_ns), extra.as_slice(), *of)?;
+                queue.push(line, (1, entry.wall_ns), &extra, *of)?;
             }
             Ok::<(), Trouble>(())
         })?;
@@ -300,6 +303,21 @@ impl Examiner<'_> {
         }
         Ok(outcome.lines)
     }
+}
+
+/// What the quarters of an hour that begins at `start_s` have counted of a meter, by their first second.
+fn quarters_of(
+    reader: Option<&Reader>,
+    names: &BTreeMap<MeterRow, String>,
+    (meter, start_s): (&str, i64),
+) -> Result<Vec<(i64, i64)>, JournalError> {
+    let Some(reader) = reader else {
+        return Ok(Vec::new());
+    };
+    let counted = reader.quarters(start_s, start_s + View::Hour.width_s())?;
+    let is_of_meter = |row: &MeterRow| names.get(row).is_some_and(|name| name == meter);
+    let counted = counted.into_iter().filter(|of| is_of_meter(&of.meter));
+    Ok(counted.map(|of| (of.start_s, of.count.pulses)).collect())
 }
 
 /// Points of raw in the windows of a view; None: there is no such bucket, which is the affair of those

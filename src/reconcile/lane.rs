@@ -140,17 +140,23 @@ impl Lane {
         let Some(until_s) = self.known.until_s else {
             return;
         };
-        // A clock that was in the future once may have led too far.
+        // A clock that was ahead once has led beyond the edge: what was compared there is looked at when the edge has come
+        // to it, but not where it was ahead by years.
+        let end_s = if until_s > led_s(bounds.edge_s) {
+            bounds.edge_s
+        } else {
+            until_s
+        };
         let until_s = until_s.min(bounds.edge_s);
         let width_s = self.level.windows().width_s();
         // Hours without a pulse prove nothing.
         let newest_s = newest_s.map_or(until_s, |start_s| until_s.min(start_s + width_s));
         let from_s = (newest_s - BACK_S).max(bounds.oldest_s);
-        self.known.to_look.add(from_s, until_s);
+        self.known.to_look.add(from_s, end_s);
         self.known.from_s = from_s;
         let since_s = now_s - self.known.all_s;
         if !(0..ALL_EVERY_S).contains(&since_s) {
-            self.known.to_look.add(bounds.oldest_s, until_s);
+            self.known.to_look.add(bounds.oldest_s, end_s);
             self.known.from_s = from_s.min(bounds.oldest_s);
             self.known.all_s = now_s;
             self.hopeless = Spans::default();
@@ -218,7 +224,7 @@ impl Lane {
 
     /// A clock that was years ahead once has led too far: comparing goes on where it is now.
     pub(super) fn pull_back(&mut self, edge_s: i64) {
-        let led_s = edge_s.saturating_add(LEAP_MAX_NS / NS_PER_S);
+        let led_s = led_s(edge_s);
         if self.known.until_s.is_some_and(|until_s| until_s > led_s) {
             self.known.until_s = Some(edge_s);
         }
@@ -360,6 +366,11 @@ impl Lane {
         let compared = changed.iter().map(|w| (w.start_s, w.roll));
         self.compared.extend(compared);
     }
+}
+
+/// What was compared beyond this was compared by a clock that was years ahead.
+fn led_s(edge_s: i64) -> i64 {
+    edge_s.saturating_add(LEAP_MAX_NS / NS_PER_S)
 }
 
 #[cfg(test)]

@@ -173,6 +173,24 @@ fn what_was_written_while_it_was_young_is_looked_at_when_it_is_settled() {
     assert_eq!(lane.known.span(), Some((0, 103 * H)));
 }
 
+#[test]
+fn a_look_reaches_as_far_as_was_compared_while_the_clock_was_ahead_but_for_years() {
+    let mut ahead = lane(HOUR, Some(105));
+    ahead.known.all_s = 100 * H;
+    look_back(&mut ahead, 100, 100);
+    assert_eq!(spans(&mut ahead, 100), [(StretchKind::Look, 52, 100)]);
+    let rest = [
+        (StretchKind::Ahead, 105, 110),
+        (StretchKind::Look, 100, 105),
+    ];
+    assert_eq!(spans(&mut ahead, 110), rest);
+    let mut years = lane(HOUR, Some(20_000));
+    years.known.all_s = 100 * H;
+    look_back(&mut years, 100, 100);
+    assert_eq!(spans(&mut years, 100), [(StretchKind::Look, 52, 100)]);
+    assert_eq!(years.known.to_look, Spans::default());
+}
+
 proptest! {
     /// Whatever interrupts a look, and whatever is forgotten then: once all is quiet, everything that was
     /// to be looked at has been.

@@ -15,9 +15,9 @@ use crate::influx;
 use crate::journal::JournalError;
 use crate::journal::Reader;
 use crate::model::{S_PER_DAY, Spans, Tier, View};
-use crate::server::Extras;
 use crate::server::failure::Failure;
 use crate::server::request_size::RequestSize;
+use crate::server::{Extras, TariffsInUse};
 
 /// What is to be compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,7 +118,10 @@ pub fn audit_period(
     let mut names = BTreeMap::new();
     let mut destination = None;
     let mut lost = Spans::default();
-    let mut extras = Extras::new(&loaded.settings);
+    let mut extras = Extras::new(
+        &loaded.settings,
+        &TariffsInUse::new(&loaded.settings.tariffs),
+    );
     if let Some(reader) = &reader {
         names = reader.meter_names()?;
         extras.read(reader)?;

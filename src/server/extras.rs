@@ -4,15 +4,27 @@
 use std::collections::BTreeMap;
 
 use super::failure::Failure;
+use super::prices::{Prices, TariffsInUse};
 use crate::config::{Influx, MeterSettings, Settings};
 use crate::energy::factors::{Factor, FactorHistory};
 use crate::energy::periods::Calendar;
 use crate::journal::{JournalError, Reader};
 use crate::model::{
-    ENERGY_FIELD, ExtraFields, FIELD, POWER_FIELD, PulseWorth, QUARTER_S, View, WallNs,
+    COST_FIELD, ENERGY_FIELD, ExtraFields, FIELD, POWER_FIELD, PulseWorth, QUARTER_S, View, WallNs,
 };
 
 const S_PER_HOUR: f64 = 3_600.0;
+const WH_PER_KWH: f64 = 1_000.0;
+
+/// Fields of a point, with their values.
+pub type Fields = Vec<(&'static str, f64)>;
+
+/// What a pulse stands for in some quarter of an hour; None: that is not known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct PulseValue {
+    energy_wh: Option<f64>,
+    cost: Option<f64>,
+}
 
 /// What pulses of each meter are worth, and which fields tell it.
 #[derive(Debug, Clone, Default)]
@@ -22,11 +34,13 @@ pub struct Extras {
     configured: BTreeMap<String, (Vec<Factor>, PulseWorth)>,
     /// The same with what the journal has noted.
     histories: BTreeMap<String, FactorHistory>,
+    /// What energy costs; None: that is not asked for.
+    prices: Option<Prices>,
 }
 
 impl Extras {
-    /// As it is configured; nothing is known before [`Extras::read`].
-    pub fn new(settings: &Settings) -> Extras {
+    /// As it is configured, with the prices of these tariffs; nothing is known before [`Extras::read`].
+    pub fn new(settings: &Settings, tariffs: &TariffsInUse) -> Extras {
         let Influx::Configured(influx) = &settings.influx else {
             return Extras::default();
         };
@@ -45,6 +59,7 @@ impl Extras {
             fields: influx.extra_fields,
             configured: settings.meters.iter().filter_map(of_meter).collect(),
             histories: BTreeMap::new(),
+            prices: (influx.extra_fields.cost).then(|| Prices::new(settings, tariffs)),
         }
     }
 
@@ -54,14 +69,14 @@ impl Extras {
         Extras {
             fields: ExtraFields {
                 energy: true,
-                power: false,
+                ..ExtraFields::default()
             },
             configured: [(
                 meter.to_owned(),
                 (Vec::new(), PulseWorth::of_kwh(imp_per_kwh)),
             )]
             .into(),
-            histories: BTreeMap::new(),
+            ..Extras::default()
         }
     }
 
@@ -70,7 +85,7 @@ impl Extras {
         self.fields.energy
     }
 
-    /// Reads what the journal has noted of the meters' factors since.
+    /// Reads what the journal has noted of the meters' factors since, and takes up the tariffs that are in use.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -84,44 +99,99 @@ impl Extras {
             let history = FactorHistory::new(noted, dated, Some(*present));
             self.histories.insert(meter.clone(), history);
         }
+        if let Some(prices) = &mut self.prices {
+            prices.read();
+        }
         Ok(())
     }
 
-    /// Of a pulse: its energy, by the factor that held when its quarter of an hour began.
-    pub fn of_pulse(&self, meter: &str, wall_ns: WallNs) -> Option<(&'static str, f64)> {
+    /// Of a pulse: its energy and its cost, by the factor and the price that held when its quarter of an hour began.
+    pub fn of_pulse(&self, meter: &str, wall_ns: WallNs) -> Fields {
         if !self.are_on() {
-            return None;
+            return Fields::new();
         }
-        let quarter_s = quarter_of(wall_ns.s());
-        let imp_per_kwh = self.histories.get(meter)?.at(quarter_s)?.imp_per_kwh()?;
-        Some((ENERGY_FIELD, 1_000.0 / imp_per_kwh))
+        let value = self.value(meter, quarter_of(wall_ns.s()));
+        known([(ENERGY_FIELD, value.energy_wh), (COST_FIELD, value.cost)])
     }
 
-    /// Of a window with so many pulses: their energy, and its mean power. Nothing where a factor changes within.
-    pub fn of_window(
+    /// Of a window with so many pulses: their energy, its mean power, and their cost. `quarters` is asked only where pulses of the
+    /// window are not all worth the same: what each quarter of an hour in it has counted, by its first second; what does not add up to
+    /// the window is not known.
+    ///
+    /// # Errors
+    /// When `quarters` fails.
+    pub fn of_window<E>(
         &self,
         meter: &str,
         view: View,
-        start_s: i64,
-        pulses: i64,
-    ) -> Vec<(&'static str, f64)> {
-        let factor = self.histories.get(meter).filter(|_| self.are_on());
-        let factor = factor.and_then(|history| {
-            let last_s = quarter_of(start_s + view.width_s() - 1);
-            let factor = history.at(quarter_of(start_s))?;
-            (history.at(last_s) == Some(factor)).then_some(factor.imp_per_kwh()?)
-        });
-        let Some(imp_per_kwh) = factor else {
-            return Vec::new();
-        };
-        let energy_wh = pulses as f64 * 1_000.0 / imp_per_kwh;
-        let mut fields = vec![(ENERGY_FIELD, energy_wh)];
-        if self.fields.power {
-            let power_w = energy_wh * S_PER_HOUR / view.width_s() as f64;
-            fields.push((POWER_FIELD, power_w));
+        (start_s, pulses): (i64, i64),
+        quarters: impl FnOnce() -> Result<Vec<(i64, i64)>, E>,
+    ) -> Result<Fields, E> {
+        if !self.are_on() {
+            return Ok(Fields::new());
         }
-        fields
+        let end_s = start_s + view.width_s();
+        let starts = (quarter_of(start_s)..end_s).step_by(QUARTER_S as usize);
+        let values: Vec<PulseValue> = starts.map(|start_s| self.value(meter, start_s)).collect();
+        let is_one = values.iter().all(|value| *value == values[0]);
+        let mut parts = Vec::new();
+        if !is_one && pulses != 0 {
+            parts = quarters()?;
+            if parts.iter().map(|(_, pulses)| pulses).sum::<i64>() != pulses {
+                parts.clear();
+            }
+        }
+        let sum = |of: fn(&PulseValue) -> Option<f64>| -> Option<f64> {
+            let first = of(values.first()?);
+            if pulses == 0 {
+                return values.iter().find_map(of).map(|_| 0.0);
+            }
+            if values.iter().all(|value| of(value) == first) {
+                return Some(pulses as f64 * first?);
+            }
+            let parts = Some(&parts).filter(|parts| !parts.is_empty())?;
+            let parts = parts.iter().filter(|(_, pulses)| *pulses != 0);
+            let values =
+                parts.map(|(at_s, n)| Some(*n as f64 * of(&self.value(meter, quarter_of(*at_s)))?));
+            values.sum()
+        };
+        let energy_wh = sum(|value| value.energy_wh);
+        let power_w = energy_wh.filter(|_| self.fields.power);
+        let power_w = power_w.map(|energy_wh| energy_wh * S_PER_HOUR / view.width_s() as f64);
+        let cost = sum(|value| value.cost);
+        let fields = [
+            (ENERGY_FIELD, energy_wh),
+            (POWER_FIELD, power_w),
+            (COST_FIELD, cost),
+        ];
+        Ok(known(fields))
     }
+
+    /// Of a pulse in the quarter of an hour that begins at `start_s`.
+    fn value(&self, meter: &str, start_s: i64) -> PulseValue {
+        let factor = self
+            .histories
+            .get(meter)
+            .and_then(|history| history.at(start_s));
+        let imp_per_kwh = factor.and_then(|worth| worth.imp_per_kwh());
+        let price = self
+            .prices
+            .as_ref()
+            .and_then(|prices| prices.of_kwh(meter, start_s));
+        PulseValue {
+            energy_wh: imp_per_kwh.map(|imp_per_kwh| WH_PER_KWH / imp_per_kwh),
+            cost: price
+                .zip(imp_per_kwh)
+                .map(|(price, imp_per_kwh)| price / imp_per_kwh),
+        }
+    }
+}
+
+fn known<const N: usize>(fields: [(&'static str, Option<f64>); N]) -> Fields {
+    let fields = fields.into_iter();
+    fields
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
 }
 
 /// The quarter of an hour that a time is in, both in seconds since 1970: factors change from one to the next.
@@ -141,99 +211,9 @@ pub fn refuses_extra_fields(failure: &Failure) -> bool {
         let quoted = ['"', '\'', '`'].map(|quote| format!("{quote}{field}{quote}"));
         quoted.iter().any(|quoted| message.contains(quoted))
     };
-    is_conflict && !names(FIELD) && (names(ENERGY_FIELD) || names(POWER_FIELD))
+    is_conflict && !names(FIELD) && ExtraFields::NAMES.into_iter().any(names)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HOUR_S: i64 = 3_600;
-
-    /// 1000 imp/kWh, and 500 from ten past one on.
-    fn extras(fields: ExtraFields) -> Extras {
-        let factor = |from_s, imp_per_kwh| Factor {
-            from_s,
-            worth: PulseWorth::of_kwh(imp_per_kwh),
-        };
-        let noted = [factor(0, 1_000.0), factor(HOUR_S + 600, 500.0)];
-        let history = FactorHistory::new(&noted, &[], Some(PulseWorth::of_kwh(500.0)));
-        Extras {
-            fields,
-            configured: BTreeMap::new(),
-            histories: [("Import".to_owned(), history)].into(),
-        }
-    }
-
-    const BOTH: ExtraFields = ExtraFields {
-        energy: true,
-        power: true,
-    };
-
-    #[test]
-    fn a_pulse_is_worth_what_held_when_its_quarter_began() {
-        let extras = extras(BOTH);
-        let worth = |at_s| extras.of_pulse("Import", WallNs::of_s(at_s));
-        assert_eq!(worth(HOUR_S - 1), Some((ENERGY_FIELD, 1.0)));
-        assert_eq!(worth(HOUR_S + 899), Some((ENERGY_FIELD, 1.0)));
-        assert_eq!(worth(HOUR_S + 900), Some((ENERGY_FIELD, 2.0)));
-        assert_eq!(extras.of_pulse("Gas", WallNs::of_s(7)), None);
-    }
-
-    #[test]
-    fn a_window_has_the_energy_of_its_pulses_and_their_mean_power() {
-        let extras = extras(BOTH);
-        let of = |view, start_s, pulses| extras.of_window("Import", view, start_s, pulses);
-        let want = |energy_wh, power_w| vec![(ENERGY_FIELD, energy_wh), (POWER_FIELD, power_w)];
-        assert_eq!(of(View::Minute, 0, 12), want(12.0, 720.0));
-        assert_eq!(of(View::FiveMinutes, HOUR_S + 600, 60), want(60.0, 720.0));
-        assert_eq!(
-            of(View::FiveMinutes, HOUR_S + 900, 60),
-            want(120.0, 1_440.0)
-        );
-        assert_eq!(of(View::Hour, 0, 720), want(720.0, 720.0));
-        assert_eq!(of(View::Hour, HOUR_S, 720), []);
-        assert_eq!(of(View::Hour, 2 * HOUR_S, 0), want(0.0, 0.0));
-        assert_eq!(extras.of_window("Gas", View::Hour, 0, 1), []);
-    }
-
-    #[test]
-    fn nothing_is_told_that_is_not_asked_for() {
-        let off = extras(ExtraFields::default());
-        assert_eq!(off.of_pulse("Import", WallNs::of_s(7)), None);
-        assert_eq!(off.of_window("Import", View::Hour, 0, 1), []);
-        let energy = extras(ExtraFields {
-            energy: true,
-            power: false,
-        });
-        let of_hour = energy.of_window("Import", View::Hour, 0, 720);
-        assert_eq!(of_hour, [(ENERGY_FIELD, 720.0)]);
-    }
-
-    #[test]
-    fn a_conflict_is_about_an_extra_field_where_it_names_one() {
-        let refused = |message: &str| {
-            refuses_extra_fields(&Failure::Status {
-                status: 422,
-                message: message.to_owned(),
-                retry_after: None,
-                foreign: false,
-            })
-        };
-        let conflict = |field: &str| {
-            format!(
-                "failure writing points to database: partial write: field type conflict: input field \"{field}\" on \
-                 measurement \"PowerPulse\" is type float, already exists as type integer dropped=2"
-            )
-        };
-        assert!(refused(&conflict("energy_wh")) && refused(&conflict("power_w")));
-        assert!(!refused(&conflict("Pulse")) && !refused(&conflict("energy")));
-        assert!(!refused(
-            "partial write: points beyond retention policy, \"energy_wh\""
-        ));
-        assert!(!refuses_extra_fields(&Failure::Transport {
-            kind: "timeout",
-            message: conflict("energy_wh"),
-        }));
-    }
-}
+#[path = "extras_tests.rs"]
+mod tests;

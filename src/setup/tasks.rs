@@ -2,7 +2,7 @@
 
 use crate::config::InfluxSettings;
 use crate::influx::{flux, is_id};
-use crate::model::{ENERGY_FIELD, FIELD, POWER_FIELD, TASK_OFFSET_S, Tier, View};
+use crate::model::{COST_FIELD, ENERGY_FIELD, FIELD, POWER_FIELD, TASK_OFFSET_S, Tier, View};
 
 /// The task of a view: every pulse in the window it belongs to, stamped at the window's start,
 /// directly from raw.
@@ -38,19 +38,17 @@ pub fn script(influx: &InfluxSettings, view: View, installation: &str) -> String
     )
 }
 
-/// The same with extra fields. A window has energy where all of its pulses have one in raw, as they have not in those in which
-/// the field was switched on; else the sum of a part would be taken for the whole. Where a run fails for another type of that field, its windows are
+/// The same with extra fields. A window has a field where all of its pulses have that in raw, as they have not in those in which
+/// it was switched on; else the sum of a part would be taken for the whole. Where a run fails for another type of that field, its windows are
 /// written by the daemon once they are settled.
 fn script_with_extras(influx: &InfluxSettings, view: View, installation: &str) -> String {
-    let fields = if influx.extra_fields.power {
-        format!(
-            "\"{ENERGY_FIELD}\": r.{ENERGY_FIELD}, \"{POWER_FIELD}\": r.{ENERGY_FIELD} * {:.1}",
-            3_600.0 / view.width_s() as f64
-        )
-    } else {
-        format!("\"{ENERGY_FIELD}\": r.{ENERGY_FIELD}")
-    };
-    format!(
+    let to = format!(
+        "to(bucket: {}, {}: {}",
+        flux::string(influx.bucket(Tier::View(view))),
+        if is_id(&influx.org) { "orgID" } else { "org" },
+        flux::string(&influx.org),
+    );
+    let mut script = format!(
         "// Made by `powerlogger setup`, which also repairs it.\n\
          import \"date\"\n\n\
          option task = {{name: {name}, every: {width}, offset: {TASK_OFFSET_S}s}}\n\n\
@@ -64,29 +62,54 @@ fn script_with_extras(influx: &InfluxSettings, view: View, installation: &str) -
          |> set(key: \"_field\", value: name)\n\n\
          field(name: {field})\n    \
          |> windows(fn: sum, name: {field})\n    \
-         |> to(bucket: {to}, {org}: {of_org})\n    \
-         |> yield(name: \"pulses\")\n\n\
-         // Energy of the windows all of whose pulses have one.\n\
-         union(tables: [\n    \
-         field(name: {field}) |> windows(fn: count, name: \"pulses\") |> toFloat(),\n    \
-         field(name: {energy}) |> windows(fn: count, name: \"known\") |> toFloat(),\n    \
-         field(name: {energy}) |> windows(fn: sum, name: {energy}) |> toFloat(),\n\
-         ])\n    \
-         |> group(columns: [\"_time\", \"_value\", \"_field\"], mode: \"except\")\n    \
-         |> pivot(rowKey: [\"_time\"], columnKey: [\"_field\"], valueColumn: \"_value\")\n    \
-         |> filter(fn: (r) => exists r.known and r.pulses == r.known)\n    \
-         |> to(bucket: {to}, {org}: {of_org}, fieldFn: (r) => ({{{fields}}}))\n    \
-         |> yield(name: \"energy\")\n",
+         |> {to})\n    \
+         |> yield(name: \"pulses\")\n",
         name = flux::string(&name(view, installation)),
         width = view.as_str(),
         reach = view.reach_s() / 60,
         raw = flux::string(influx.bucket(Tier::Raw)),
         measurement = flux::string(&influx.measurement),
         field = flux::string(FIELD),
-        energy = flux::string(ENERGY_FIELD),
-        to = flux::string(influx.bucket(Tier::View(view))),
-        org = if is_id(&influx.org) { "orgID" } else { "org" },
-        of_org = flux::string(&influx.org),
+    );
+    script += &sums_of_known("Energy", ENERGY_FIELD, &energy_fields(influx, view), &to);
+    if influx.extra_fields.cost {
+        script += &sums_of_known(
+            "Cost",
+            COST_FIELD,
+            &format!("\"{COST_FIELD}\": r.{COST_FIELD}"),
+            &to,
+        );
+    }
+    script
+}
+
+/// What is written of the energy of a window.
+fn energy_fields(influx: &InfluxSettings, view: View) -> String {
+    let energy = format!("\"{ENERGY_FIELD}\": r.{ENERGY_FIELD}");
+    if !influx.extra_fields.power {
+        return energy;
+    }
+    let per_hour = 3_600.0 / view.width_s() as f64;
+    format!("{energy}, \"{POWER_FIELD}\": r.{ENERGY_FIELD} * {per_hour:.1}")
+}
+
+/// The part of the script that sums up `field` of raw, where all pulses of a window have it, and writes `fields`.
+fn sums_of_known(title: &str, field: &str, fields: &str, to: &str) -> String {
+    format!(
+        "\n// {title} of the windows all of whose pulses have one.\n\
+         union(tables: [\n    \
+         field(name: {pulses}) |> windows(fn: count, name: \"pulses\") |> toFloat(),\n    \
+         field(name: {of}) |> windows(fn: count, name: \"known\") |> toFloat(),\n    \
+         field(name: {of}) |> windows(fn: sum, name: {of}) |> toFloat(),\n\
+         ])\n    \
+         |> group(columns: [\"_time\", \"_value\", \"_field\"], mode: \"except\")\n    \
+         |> pivot(rowKey: [\"_time\"], columnKey: [\"_field\"], valueColumn: \"_value\")\n    \
+         |> filter(fn: (r) => exists r.known and r.pulses == r.known)\n    \
+         |> {to}, fieldFn: (r) => ({{{fields}}}))\n    \
+         |> yield(name: \"{yielded}\")\n",
+        pulses = flux::string(FIELD),
+        of = flux::string(field),
+        yielded = title.to_lowercase(),
     )
 }
 

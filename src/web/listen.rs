@@ -112,8 +112,10 @@ mod tests {
     fn what_a_dead_daemon_has_left_is_replaced_and_what_a_living_one_has_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(SOCKET);
-        // A socket without its daemon.
-        drop(UnixListener::bind(&path).unwrap());
+        // A socket without its daemon. A process that another test is about to start a program in may have a copy of it.
+        let dead = UnixListener::bind(&path).unwrap();
+        rustix::net::shutdown(&dead, rustix::net::Shutdown::Both).unwrap();
+        drop(dead);
         assert!(UnixStream::connect(&path).is_err());
         let door = unix(dir.path()).unwrap();
         UnixStream::connect(&path).unwrap();

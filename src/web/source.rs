@@ -205,6 +205,11 @@ impl Source {
         self.board.snapshot()
     }
 
+    /// Up to which moment the journal has all that came, by the clock of the pulses.
+    pub(super) fn kept_until_ns(&self) -> WallNs {
+        self.board.kept_until_ns()
+    }
+
     /// What is known of each configured meter at this moment.
     pub(super) fn present(&self) -> Present {
         let meters = &self.in_use().meters;

@@ -9,11 +9,40 @@ use crate::support::fake_influx::shapes;
 use crate::support::influxd::Influxd;
 use crate::support::remote::{OPERATOR, ORG, Remote, on_both};
 use crate::support::views::{
-    QUICK, audit, day, empty_buckets, equal, powerlogger, set_up, wait_until_equal,
+    QUICK, audit, day, empty_buckets, equal, powerlogger, set_up, start, wait_until_equal,
 };
+use crate::support::wait::{PATIENCE, wait_for};
 use serde_json::{Value, json};
 
 const BOTH: &str = "[influx]\nextra_fields = [\"energy_wh\", \"power_w\"]";
+
+const COSTS: &str = "[influx]\nextra_fields = [\"energy_wh\", \"cost\"]";
+
+/// Import by the quarter hour, export always the same.
+const TARIFFS: &str = "[[tariff]]
+dynamic_prices = \"prices.csv\"
+dynamic_factor = 0.001
+surcharge_per_kwh = 0.10
+[[tariff]]
+direction = \"feed_in\"
+price_per_kwh = 0.08
+";
+
+/// The price of the quarter hour that begins then, per MWh; of every seventh none is known.
+fn price_per_mwh(start_s: i64) -> Option<f64> {
+    let number = start_s / 900;
+    (number % 7 != 0).then_some(100.0 + (number % 11) as f64 * 10.0)
+}
+
+/// What a pulse of a meter costs.
+fn pulse_cost(meter: &str, at_s: i64) -> Option<f64> {
+    let per_kwh = match meter {
+        "Import" => price_per_mwh(at_s - at_s.rem_euclid(900))? * 0.001 + 0.10,
+        "Export" => -0.08,
+        _ => return None,
+    };
+    Some(per_kwh * 0.001)
+}
 
 /// Meters, and what a pulse of each is worth, in Wh.
 const METERS: [(&str, f64); 3] = [("Import", 1.0), ("Export", 1.0), ("Generate", 0.5)];
@@ -54,6 +83,14 @@ fn points(server: &Remote, bucket: &str) -> Points {
     points
 }
 
+/// The same without the last day: the server itself runs the tasks over the last hours, while pulses come.
+fn settled_points(server: &Remote, bucket: &str) -> Points {
+    let day_ago = jiff::Timestamp::now() - jiff::Span::new().hours(24);
+    let mut points = points(server, bucket);
+    points.retain(|(_, time), _| time.parse::<jiff::Timestamp>().unwrap() < day_ago);
+    points
+}
+
 /// Seconds of the windows in a bucket; None: it holds pulses.
 const BUCKETS: [(&str, Option<f64>); 4] = [
     ("simulated_raw", None),
@@ -65,7 +102,7 @@ const BUCKETS: [(&str, Option<f64>); 4] = [
 /// Each point says what its pulses are worth.
 fn assert_all_say_it(server: &Remote) {
     for (bucket, width_s) in BUCKETS {
-        let points = points(server, bucket);
+        let points = settled_points(server, bucket);
         assert!(points.len() > 20, "{bucket}: {}", points.len());
         for (key, (pulses, energy_wh, power_w)) in points {
             let worth = METERS.iter().find(|(meter, _)| *meter == key.0);
@@ -90,6 +127,43 @@ fn tasks(server: &Remote) -> Vec<String> {
         .collect()
 }
 
+/// Runs the three tasks as they are run at the end of an hour.
+fn run_tasks(server: &Remote, end: jiff::Timestamp) {
+    for task in tasks(server) {
+        let body = json!({ "query": task, "now": end.to_string() });
+        let headers = [("Content-Type", "application/json")];
+        let path = format!("/api/v2/query?org={ORG}");
+        let client = server.client(Some(OPERATOR));
+        let answer = client.request("POST", &path, &headers, body.to_string().as_bytes());
+        let answer = answer.unwrap();
+        assert_eq!(answer.status, 200, "{}\n{task}", answer.body);
+        assert!(!answer.body.contains("error"), "{}", answer.body);
+    }
+}
+
+/// The end of the hour with most pulses, of those that have hours before them.
+fn a_busy_hour_s_end(server: &Remote) -> jiff::Timestamp {
+    let time = |text: &String| text.parse::<jiff::Timestamp>().unwrap();
+    let hours = points(server, "simulated_1h");
+    let first = hours.keys().map(|(_, at)| time(at)).min().unwrap();
+    let later = hours
+        .iter()
+        .filter(|((_, at), _)| time(at) > first + jiff::Span::new().hours(3));
+    let busy = later.max_by(|a, b| a.1.0.total_cmp(&b.1.0)).unwrap();
+    time(&busy.0.1) + jiff::Span::new().hours(1)
+}
+
+/// Deletes what the views hold.
+fn empty_views(server: &Remote) {
+    let all = json!({ "start": "2000-01-01T00:00:00Z", "stop": "2100-01-01T00:00:00Z" });
+    for (bucket, width_s) in BUCKETS {
+        if width_s.is_some() {
+            let path = format!("/api/v2/delete?org={ORG}&bucket={bucket}");
+            server.call("POST", &path, Some(&all));
+        }
+    }
+}
+
 #[test]
 fn points_say_what_their_pulses_are_worth_whoever_writes_them() {
     let test = "points_say_what_their_pulses_are_worth_whoever_writes_them";
@@ -109,36 +183,103 @@ fn points_say_what_their_pulses_are_worth_whoever_writes_them() {
     assert_eq!(wait_until_equal(&dir, "all to be there again"), counted);
     assert_all_say_it(&server);
 
-    // A task, run as it was at the end of some hour of that day.
-    let hours = points(&server, "simulated_1h");
-    let busy = hours.iter().max_by(|a, b| a.1.0.total_cmp(&b.1.0)).unwrap();
-    let end = busy.0.1.parse::<jiff::Timestamp>().unwrap() + jiff::Span::new().hours(1);
+    // A task, run as it was at the end of some hour of that day, which has hours before it.
+    let end = a_busy_hour_s_end(&server);
     let by_daemon = BUCKETS.map(|(bucket, _)| points(&server, bucket));
-    let all = json!({ "start": "2000-01-01T00:00:00Z", "stop": "2100-01-01T00:00:00Z" });
-    for (bucket, width_s) in BUCKETS {
-        if width_s.is_some() {
-            let path = format!("/api/v2/delete?org={ORG}&bucket={bucket}");
-            server.call("POST", &path, Some(&all));
-        }
-    }
-    for task in tasks(&server) {
-        let body = json!({ "query": task, "now": end.to_string() });
-        let headers = [("Content-Type", "application/json")];
-        let path = format!("/api/v2/query?org={ORG}");
-        let client = server.client(Some(OPERATOR));
-        let answer = client.request("POST", &path, &headers, body.to_string().as_bytes());
-        let answer = answer.unwrap();
-        assert_eq!(answer.status, 200, "{}\n{task}", answer.body);
-        assert!(!answer.body.contains("error"), "{}", answer.body);
-    }
+    empty_views(&server);
+    run_tasks(&server, end);
     for ((bucket, width_s), before) in BUCKETS.into_iter().zip(by_daemon) {
-        let by_task = points(&server, bucket);
+        let by_task = settled_points(&server, bucket);
         assert!(by_task.len() > 1, "{bucket}");
         for (key, point) in &by_task {
             // Tasks leave out windows without pulses.
             assert_eq!(before.get(key), Some(point), "{bucket} {key:?} {width_s:?}");
         }
     }
+}
+
+/// Points of a bucket: by meter and second, the pulses and what they cost. Of the last day none, as in
+/// [`settled_points`].
+fn costs(server: &Remote, bucket: &str) -> BTreeMap<(String, i64), (f64, Option<f64>)> {
+    let script = format!(
+        "from(bucket: {bucket:?}) |> range(start: -20d, stop: -1d)
+         |> filter(fn: (r) => r._measurement == \"PowerPulse\" and (r._field == \"Pulse\" or r._field == \"cost\"))
+         |> toFloat() |> pivot(rowKey: [\"_time\"], columnKey: [\"_field\"], valueColumn: \"_value\")"
+    );
+    let mut points = BTreeMap::new();
+    let client = server.client(Some(OPERATOR));
+    client
+        .query(&script, None, &mut |row| {
+            let number = |name| row.get(name).and_then(|text| text.parse::<f64>().ok());
+            let at = row
+                .get("_time")
+                .unwrap()
+                .parse::<jiff::Timestamp>()
+                .unwrap();
+            let key = (row.get("PulseType").unwrap().to_owned(), at.as_second());
+            let (pulses, cost): &mut (f64, Option<f64>) = points.entry(key).or_default();
+            // Two pulses may share a second.
+            *pulses += number("Pulse").unwrap();
+            *cost = number("cost").map(|more| cost.unwrap_or(0.0) + more);
+        })
+        .unwrap();
+    points
+}
+
+/// Each point says what its pulses cost, where that is known of all of them; `some`: of a part of the windows.
+fn assert_all_say_what_they_cost(server: &Remote, some: bool) {
+    let raw = costs(server, "simulated_raw");
+    for (bucket, width_s) in BUCKETS {
+        let width_s = width_s.map_or(1, |width_s| width_s as i64);
+        let mut want = BTreeMap::<(String, i64), Option<f64>>::new();
+        for ((meter, at_s), (pulses, _)) in &raw {
+            let key = (meter.clone(), at_s - at_s.rem_euclid(width_s));
+            let sum = want.entry(key).or_insert(Some(0.0));
+            let cost = pulse_cost(meter, *at_s).map(|cost| cost * pulses);
+            *sum = sum.zip(cost).map(|(sum, cost)| sum + cost);
+        }
+        let found = costs(server, bucket);
+        assert!(some || found.len() > 20, "{bucket}: {}", found.len());
+        let mut known = 0;
+        for (key, (pulses, cost)) in &found {
+            if *pulses == 0.0 {
+                assert!(cost.is_none_or(|cost| cost == 0.0), "{bucket} {key:?}");
+                continue;
+            }
+            let want = want[key];
+            let is_equal = cost.is_some() == want.is_some()
+                && (cost.unwrap_or(0.0) - want.unwrap_or(0.0)).abs() < 1e-9;
+            assert!(is_equal, "{bucket} {key:?}: {cost:?}, not {want:?}");
+            known += usize::from(cost.is_some());
+        }
+        assert!(known > 0 && known < found.len(), "{bucket}: {known} known");
+    }
+}
+
+#[test]
+fn points_say_what_their_energy_costs_whoever_writes_them() {
+    let test = "points_say_what_their_energy_costs_whoever_writes_them";
+    let Some(server) = Influxd::start(test) else {
+        return;
+    };
+    let dir = set_up(&server, &(config(COSTS) + TARIFFS));
+    let now_s = jiff::Timestamp::now().as_second();
+    let quarters = (now_s / 900 - 4 * 24 * 4..now_s / 900 + 24 * 4).map(|number| number * 900);
+    let lines = quarters.filter_map(|at_s| Some(format!("{at_s},{}\n", price_per_mwh(at_s)?)));
+    fs::write(dir.path().join("prices.csv"), lines.collect::<String>()).unwrap();
+    day(&dir, 3 * 24);
+    let counted = wait_until_equal(&dir, "a day to be equal");
+    assert!(counted > 5_000, "{counted}");
+    assert_all_say_what_they_cost(&server, false);
+
+    empty_buckets(&server, "2000-01-01T00:00:00Z");
+    assert_eq!(wait_until_equal(&dir, "all to be there again"), counted);
+    assert_all_say_what_they_cost(&server, false);
+
+    let end = a_busy_hour_s_end(&server);
+    empty_views(&server);
+    run_tasks(&server, end);
+    assert_all_say_what_they_cost(&server, true);
 }
 
 #[test]
@@ -209,9 +350,13 @@ fn another_type_of_theirs_costs_no_pulse() {
         day(&dir, 3 * 24);
         let counted = wait_until_equal(&dir, "a day to be equal all the same");
         assert!(counted > 5_000, "{counted}");
-        let (_, status) = powerlogger(&dir, &["status", "--json"]);
-        let status: Value = serde_json::from_str(&status).unwrap();
-        assert_eq!(status["delivery"]["state"], "ok", "{status}");
+        let running = start(&dir);
+        let status = wait_for("delivery that is well", PATIENCE, || {
+            let (_, status) = powerlogger(&dir, &["status", "--json"]);
+            let status: Value = serde_json::from_str(&status).ok()?;
+            (status["delivery"]["state"] == "ok").then_some(status)
+        });
+        drop(running);
         // It is the other program's field still.
         let of_energy = [
             ("bucket", "\"simulated_raw\""),

@@ -358,6 +358,11 @@ fn statistics_are_the_pulses_whatever_happens() {
 /// What was counted before is no consumption.
 fn entities_are_as_announced(house: &mut House) {
     house.wait_for_states();
+    // Each has its name as soon as it has a state.
+    wait_until("all entities", PATIENCE, || {
+        let shown = shown(house);
+        shown.len() >= expected().len() && shown.iter().all(|[_, name, ..]| !name.is_empty())
+    });
     assert_eq!(shown(house), expected(), "{}", house.home.version());
     let problem = "binary_sensor.powerlogger_simulated_problem";
     house.home.wait_for_state(problem, |state| state == "off");

@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::support::program::{good, skip};
+use crate::support::program::{executable, good, skip};
 
 const CLONE: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -57,10 +57,7 @@ impl Place {
             "#!/bin/sh\necho \"{name} $*\" >>'{}'\n{then}\n",
             calls.display()
         );
-        let path = self.bin().join(name);
-        let _ = fs::remove_file(&path);
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        executable(&self.bin().join(name), &script);
     }
 
     fn calls(&self) -> String {

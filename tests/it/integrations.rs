@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::{self, JoinHandle};
@@ -15,7 +14,7 @@ use crate::support::daemon::Daemon;
 use crate::support::influxd::Influxd;
 use crate::support::mosquitto::Mosquitto;
 use crate::support::port::Port;
-use crate::support::program::{Program, find, good, skip};
+use crate::support::program::{Program, executable, find, good, skip};
 use crate::support::prometheus::client;
 use crate::support::remote::{OPERATOR, ORG};
 use crate::support::wait::{PATIENCE, wait_for};
@@ -413,13 +412,8 @@ fn the_script_for_volkszaehler_sends_each_minute() {
     let house = House::start();
     let dir = tempfile::tempdir().unwrap();
     // It is seven in the evening, for the script as for the daemon.
-    let date = dir.path().join("date");
-    fs::write(
-        &date,
-        "#!/bin/sh\nexec /bin/date -u -d \"2026-01-15T19:00:00Z $3\" \"$4\"\n",
-    )
-    .unwrap();
-    fs::set_permissions(&date, fs::Permissions::from_mode(0o755)).unwrap();
+    let date = "#!/bin/sh\nexec /bin/date -u -d \"2026-01-15T19:00:00Z $3\" \"$4\"\n";
+    executable(&dir.path().join("date"), date);
     let (url, taken) = taking_one();
     let test = "the_script_for_volkszaehler_sends_each_minute";
     if script(test, "volkszaehler", &house, dir.path(), ("VZ", &url)).is_none() {

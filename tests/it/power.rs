@@ -25,8 +25,9 @@ const CONFIG: &str = "[[meter]]\nname = \"Slow\"\nline = 20\nimp_per_kwh = 2000\
 const SLOW_MS: i64 = 360_000;
 /// When the last of them comes, and when the load of the other meter changes.
 const SILENT_MS: i64 = 5 * SLOW_MS;
-const STEP_MS: i64 = 600_000;
-const END_MS: i64 = 4_000_000;
+const STEP_MS: i64 = 1_500_000;
+/// Long after all that is waited for.
+const END_MS: i64 = 9_000_000;
 /// Pulses that the mains make: fifty a second.
 const HUM: i64 = 3_000;
 
@@ -105,16 +106,12 @@ fn no_more_is_shown_than_the_silence_allows_and_a_step_is_shown_as_it_is() {
             let last = &meter(n)["last_pulse"];
             last.is_string().then(|| seconds(last) - begin_s)
         };
-        let age_s = |n: usize| last_s(n).map_or(0.0, |last_s| now_s - last_s);
         if let Some(slow_w) = meter(0)["power_w"].as_f64() {
             assert!(slow_w <= 5.0, "{now:#}");
             // One pulse of 0.5 Wh over the silence, rounded to a tenth; on a busy machine it was computed some time before.
-            let allowed_w = 1_800.0 / (age_s(0) - 200.0).max(0.001);
-            assert!(
-                slow_w <= allowed_w + 0.051,
-                "{slow_w} W after {} s",
-                age_s(0)
-            );
+            let silent_s = now_s - SILENT_MS as f64 / 1e3;
+            let allowed_w = 1_800.0 / (silent_s - 200.0).max(0.001);
+            assert!(slow_w <= allowed_w + 0.051, "{slow_w} W after {silent_s} s");
             fell.set(fell.get().min(slow_w));
         }
         if let Some(step_w) = meter(1)["power_w"].as_f64() {
@@ -132,10 +129,10 @@ fn no_more_is_shown_than_the_silence_allows_and_a_step_is_shown_as_it_is() {
         if let Some(fast_w) = meter(3)["power_w"].as_f64() {
             assert!(fast_w <= 12_000.1, "30 ms let no more through: {now:#}");
         }
-        now_s > (SILENT_MS as f64 + 720_000.0) / 1e3
+        let is_silent = now_s > (SILENT_MS as f64 + 720_000.0) / 1e3;
+        is_silent && fell.get() <= 2.5 && steps[1].get() > 0
     });
-    assert!(fell.get() <= 2.5, "{fell:?}");
-    assert!(steps[0].get() > 0 && steps[1].get() > 0, "{steps:?}");
+    assert!(steps[0].get() > 0, "{steps:?}");
 
     // The hum is said to be none of a meter's, with its likely cause, and what was counted stays counted.
     let status = over_tcp(port, &get("/api/v1/status")).json();

@@ -159,7 +159,7 @@ impl Place {
             .stdin(Stdio::null())
             .stdout(out.try_clone().unwrap());
         let mut child = command.stderr(out).spawn().unwrap();
-        let said = || fs::read_to_string(&log).unwrap();
+        let said = || String::from_utf8_lossy(&fs::read(&log).unwrap()).into_owned();
         let mut told = false;
         let status = wait_for("the command's end", PATIENCE, || {
             if said().contains("remedy=") && !told {

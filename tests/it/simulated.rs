@@ -12,6 +12,7 @@ use std::process::Command;
 use crate::support::fake_influx::{FakeInflux, Store};
 use crate::support::gpio::without_chips;
 use crate::support::remote::ORG;
+use crate::support::wait::{PATIENCE, wait_until};
 use serde_json::Value;
 
 const CSV: &str = "time,meter\n2024-03-01T12:00:00Z,Import\n2024-03-01T12:00:01Z,Import\n2024-03-01T12:00:02Z,Export\n";
@@ -186,8 +187,19 @@ fn simulated_pulses_are_called_so_wherever_they_are_shown() {
     }
 }
 
-/// With buckets of these names: how many points arrive in raw, and what `status` and `audit` say.
-fn delivered(names: [&str; 4]) -> (usize, String, String) {
+/// Some more of it.
+const LATER: [&str; 7] = [
+    "run",
+    "--simulate",
+    "--speed",
+    "max",
+    "--from=-1h",
+    "--for",
+    "10min",
+];
+
+/// With buckets of these names: how many points arrive in raw, and what `status` and `audit` say. `is_taken`: some do.
+fn delivered(names: [&str; 4], is_taken: bool) -> (usize, String, String) {
     let mut store = Store::new(ORG);
     let ids = names.map(|name| store.create_bucket(ORG, name, 0));
     store.add_token("writer", &ids.each_ref().map(String::as_str));
@@ -199,6 +211,16 @@ fn delivered(names: [&str; 4]) -> (usize, String, String) {
         server.url()
     ));
     home.good(&SIMULATE);
+    // An end waits some seconds for the server, and a busy machine may take longer: the next run sends it.
+    if is_taken {
+        wait_until("points", PATIENCE, || {
+            let is_there = server.store().count(raw) > 0;
+            if !is_there {
+                home.good(&LATER);
+            }
+            is_there
+        });
+    }
     let status = home.good(&["status"]);
     let (_, out, err) = home.ask(&["audit", "--repair"]);
     (server.store().count(raw), status, format!("{out}{err}"))
@@ -212,12 +234,12 @@ fn simulated_pulses_go_only_to_buckets_that_are_named_for_them() {
         "simulated 5m",
         "house-simulated",
     ];
-    let (points, status, _) = delivered(named);
+    let (points, status, _) = delivered(named, true);
     assert!(points > 0, "{status}");
     for one in 0..4 {
         let mut names = named;
         names[one] = "PowerLogger_real";
-        let (points, status, audit) = delivered(names);
+        let (points, status, audit) = delivered(names, false);
         assert_eq!(points, 0, "{names:?}: {status}");
         assert!(status.contains("PowerLogger_real"), "{status}");
         assert!(audit.contains("PowerLogger_real"), "{audit}");

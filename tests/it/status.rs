@@ -5,16 +5,12 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
-use std::time::Duration;
 
 use crate::support::daemon::Daemon;
 use crate::support::gpio::{at_other_hours, test_path};
 use crate::support::program::{find, skip};
-use crate::support::wait::wait_for;
+use crate::support::wait::{PATIENCE, wait_for};
 use serde_json::Value;
-
-/// Nothing takes so long that is waited for.
-const LONGEST: Duration = Duration::from_secs(120);
 
 fn ask(dir: &tempfile::TempDir, args: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_powerlogger"))
@@ -267,7 +263,7 @@ fn house() -> Daemon {
 }
 
 fn wait_until_it_answers(daemon: &Daemon) {
-    wait_for("a daemon that answers", LONGEST, || {
+    wait_for("a daemon that answers", PATIENCE, || {
         let status: Value = serde_json::from_str(&daemon.ask(&["status", "--json"])).ok()?;
         let line = &status["meters"][0]["line"]["is_read"];
         (status["running"] == true && *line == true).then_some(())
@@ -350,7 +346,7 @@ fn power_is_there_while_the_past_is_counted() {
         "30 days",
     ];
     let daemon = Daemon::start(HOUSE, &past);
-    wait_for("power", LONGEST, || {
+    wait_for("power", PATIENCE, || {
         let status: Value = serde_json::from_str(&daemon.answer(&["status", "--json"]).1).ok()?;
         let mut meters = status["overview"]["meters"].as_array()?.iter();
         let is_there = meters.any(|meter| meter["power_w"].is_number());
@@ -377,7 +373,7 @@ fn watching_goes_on_over_a_restart() {
         let mut watch = daemon.command(args).stdout(Stdio::piped()).spawn().unwrap();
         let lines = lines_of(&mut watch);
         let next = |what: &str, holds: &dyn Fn(&str) -> bool| {
-            wait_for(what, LONGEST, || lines.try_iter().find(|line| holds(line)))
+            wait_for(what, PATIENCE, || lines.try_iter().find(|line| holds(line)))
         };
         let is_json = args.len() > 2;
         let is_live = |line: &str| match serde_json::from_str::<Value>(line) {
@@ -433,7 +429,7 @@ fn on_a_terminal(daemon: &Daemon, locale: &str, key: &[u8]) -> String {
     });
     let mut shown = Vec::new();
     let mut wait = |what: &str, holds: &dyn Fn(&str) -> bool| {
-        wait_for(what, LONGEST, || {
+        wait_for(what, PATIENCE, || {
             shown.extend(heard.try_iter().flatten());
             let text = String::from_utf8_lossy(&shown).into_owned();
             holds(&text).then_some(text)

@@ -41,7 +41,8 @@ fn two_days(machine: &mut Machine, server: &Remote) {
     day(&dir, 4 * 24);
     machine.restart();
     let third = wait_until_equal(&dir, "the days without a server to be equal");
-    assert!(third > 2 * first, "{third}");
+    // What a day comes to is the weather's: of a clear one it may be as much as of three dull ones.
+    assert!(third > first + 10_000, "{first} {third}");
 
     day(&dir, 3 * 24);
     let fourth = wait_until_equal(&dir, "the fourth day to be equal");

@@ -180,3 +180,32 @@ fn pulses_leave_that_the_server_has_under_its_new_name() {
     ];
     holds(false, 5_000, ops);
 }
+
+/// A clock that was twenty minutes ahead led the comparison ahead. The daily look began before the writer had closed the
+/// windows up to there, ended where they were closed, and left a lost pulse beyond to the next day's.
+#[test]
+fn a_look_reaches_as_far_as_was_compared_while_the_clock_was_ahead() {
+    let pulses = |count| Op::Pulses { meter: 0, count };
+    let cut = Op::PowerCut {
+        minutes: 0,
+        in_1970: false,
+    };
+    let ahead = [Op::JumpWall(1_255), cut, pulses(1), Op::Capture, Op::Commit];
+    let again = [
+        Op::Crash,
+        Op::Advance(3_900),
+        Op::Capture,
+        Op::Commit,
+        Op::Ntp,
+    ];
+    let right = [Op::Bounce { meter: 1 }, Op::Ntp, Op::Commit, pulses(9)];
+    let compared = [
+        Op::Commit,
+        Op::AdvanceMinutes(96),
+        Op::Reconcile,
+        Op::Deliver,
+        Op::NewBuckets,
+    ];
+    let ops = ahead.into_iter().chain(again).chain(right).chain(compared);
+    holds(true, 5_000, ops.collect());
+}

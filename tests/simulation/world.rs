@@ -31,7 +31,7 @@ use powerlogger::model::{
 
 use powerlogger::model::{TASK_OFFSET_S, Tier, View};
 use powerlogger::reconcile::{ReconcileStep, Reconciler, Writers};
-use powerlogger::server::{Dependencies, Extras};
+use powerlogger::server::{Dependencies, Extras, TariffsInUse};
 
 use crate::model::{Op, Run};
 use crate::support::fake_influx::lines::Value;
@@ -1184,7 +1184,8 @@ fn extras(are_on: bool) -> Extras {
         env: BTreeMap::new(),
         cwd: dir.path().to_owned(),
     };
-    Extras::new(&load(&options).unwrap().settings)
+    let settings = load(&options).unwrap().settings;
+    Extras::new(&settings, &TariffsInUse::new(&settings.tariffs))
 }
 
 /// In memory where there is such a place: the runs are many and the card is not the point.

@@ -247,6 +247,9 @@ impl Writer {
             }
             return Err(failed);
         }
+        if let Some(until_ns) = watched.looked_ns {
+            self.intake.board().kept_until(until_ns);
+        }
         self.keep_lines(&watched)?;
         let now_ns = self.clock.mono_ns();
         let save_due = now_ns - self.saved_ns >= DELIVERED_SAVE_NS;

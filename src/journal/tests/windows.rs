@@ -102,6 +102,26 @@ fn pulses_are_counted_when_they_are_durable_and_not_before() {
 }
 
 #[test]
+fn the_board_tells_up_to_when_the_journal_has_all_once_it_has() {
+    let mut bench = Bench::new(|_| {});
+    let settled = segment(0, WALL, Trust::Assumed);
+    bench.push(pending(vec![settled], every(20, 9)));
+    bench.clock.advance(200 * NS_PER_S);
+    bench.looked(BTreeMap::new());
+    let looked_ns = bench.clock.wall_ns();
+    let kept_until_ns = |bench: &Bench| bench.intake.board().kept_until_ns();
+    assert_eq!(kept_until_ns(&bench), WallNs(0), "nothing is committed yet");
+    bench.writer.step();
+    assert_eq!(kept_until_ns(&bench), looked_ns);
+    // Without a pulse, too.
+    bench.clock.advance(60 * NS_PER_S);
+    bench.looked(BTreeMap::new());
+    assert_eq!(kept_until_ns(&bench), looked_ns);
+    bench.writer.step();
+    assert_eq!(kept_until_ns(&bench), bench.clock.wall_ns());
+}
+
+#[test]
 fn at_a_clean_end_all_that_was_seen_is_counted() {
     let mut bench = Bench::new(|_| {});
     let settled = segment(0, WALL, Trust::Assumed);

@@ -1,6 +1,7 @@
 //! Answers about periods that have ended: a browser keeps them for a minute, and then asks whether they have changed.
 
 use std::hash::Hasher;
+use std::sync::Arc;
 
 use axum::http::header::{ACCEPT, CACHE_CONTROL, ETAG, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
@@ -12,7 +13,7 @@ use crate::config::TariffSettings;
 use crate::journal::SpanVersion;
 use crate::web::assets::is_known;
 use crate::web::problem::Problem;
-use crate::web::source::Source;
+use crate::web::source::{InUse, Source};
 
 /// What comes late has come by then: the last pulses, and how long a line was watched.
 const SETTLED_S: i64 = 15 * 60;
@@ -21,12 +22,12 @@ const SETTLED_S: i64 = 15 * 60;
 const CACHE: &str = "private, max-age=60";
 
 /// How an answer is kept by those who have asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Caching {
     /// Not at all: it grows.
     Growing,
-    /// For a minute, under this name.
-    Ended(String),
+    /// For a minute, under this name, if it is made with these settings.
+    Ended(String, Arc<InUse>),
     /// They have it already, under this name.
     Known(String),
 }
@@ -49,7 +50,8 @@ impl Caching {
         if !has_ended || spans.is_empty() {
             return Ok(Caching::Growing);
         }
-        let prices = prices(&source.in_use().tariffs, &spans);
+        let (in_use, tag) = (source.in_use(), source.tag());
+        let prices = prices(&in_use.tariffs, &spans);
         let read = source.ask(move |reader, _| {
             let versions = spans
                 .into_iter()
@@ -62,12 +64,12 @@ impl Caching {
         let accept = headers.get(ACCEPT).map_or(&[][..], HeaderValue::as_bytes);
         let said = format!("{uri} {today:?} {first_s:?} {}", env!("CARGO_PKG_VERSION"));
         let etag = etag(
-            &[said.as_bytes(), accept, source.tag().as_bytes(), &prices],
+            &[said.as_bytes(), accept, tag.as_bytes(), &prices],
             &versions,
         );
         Ok(match is_known(headers, &etag) {
             true => Caching::Known(etag),
-            false => Caching::Ended(etag),
+            false => Caching::Ended(etag, in_use),
         })
     }
 
@@ -75,15 +77,17 @@ impl Caching {
     pub(super) fn not_modified(&self) -> Option<Response> {
         match self {
             Caching::Known(etag) => Some(kept(StatusCode::NOT_MODIFIED.into_response(), etag)),
-            Caching::Growing | Caching::Ended(_) => None,
+            Caching::Growing | Caching::Ended(..) => None,
         }
     }
 
-    /// The answer, with how it is kept.
-    pub(super) fn dress(&self, answer: Response) -> Response {
+    /// The answer, with how it is kept. Where settings or prices have changed since, it may be of the former or of the later ones, and
+    /// has no name.
+    pub(super) fn dress(&self, source: &Source, answer: Response) -> Response {
         match self {
-            Caching::Growing => answer,
-            Caching::Ended(etag) | Caching::Known(etag) => kept(answer, etag),
+            Caching::Ended(etag, in_use) if **in_use == *source.in_use() => kept(answer, etag),
+            Caching::Known(etag) => kept(answer, etag),
+            Caching::Growing | Caching::Ended(..) => answer,
         }
     }
 }
@@ -137,6 +141,30 @@ fn etag(texts: &[&[u8]], versions: &[SpanVersion]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::SiteSettings;
+
+    #[test]
+    fn an_answer_during_which_settings_change_has_no_name() {
+        let source = Source::default();
+        let before = source.in_use();
+        let ended = Caching::Ended("\"a\"".to_owned(), Arc::clone(&before));
+        let name = || {
+            let answer = ended.dress(&source, StatusCode::OK.into_response());
+            answer.headers().get(ETAG).cloned()
+        };
+        assert!(name().is_some());
+        // Told again, they are the same.
+        source.use_settings((*before).clone());
+        assert!(name().is_some());
+        source.use_settings(InUse {
+            site: SiteSettings {
+                name: Some("lake".to_owned()),
+                ..SiteSettings::default()
+            },
+            ..(*before).clone()
+        });
+        assert_eq!(name(), None);
+    }
 
     #[test]
     fn another_question_or_another_count_has_another_name() {

@@ -117,7 +117,7 @@ pub(super) async fn energy(
         None => None,
     };
     if csv::is_wanted(&uri, &headers) {
-        return Ok(kept.dress(span.table(&calendar)));
+        return Ok(kept.dress(source, span.table(&calendar)));
     }
     let energy = Energy {
         head: source.head(now_ns, source.status().simulated),
@@ -126,7 +126,7 @@ pub(super) async fn energy(
         first_date: first_date.map(|date| date.to_string()),
         compared,
     };
-    Ok(kept.dress(Json(energy).into_response()))
+    Ok(kept.dress(source, Json(energy).into_response()))
 }
 
 impl Parts {

@@ -173,7 +173,7 @@ impl Told {
         if self.minutes.skip(now_s) || std::mem::take(&mut self.reload) {
             self.event(text, "reload", &Nothing {});
         }
-        let Some(due) = self.minutes.due(now_s) else {
+        let Some(due) = self.minutes.due(now_s, api.source.kept_until_ns().s()) else {
             return;
         };
         let known = Arc::clone(&api.minutes);

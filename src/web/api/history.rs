@@ -82,9 +82,9 @@ pub(super) async fn history(
         None => windows(source, &calendar, asked, (now_s, first_s)).await?,
     };
     if csv::is_wanted(&uri, &headers) {
-        return Ok(kept.dress(history.table(&calendar)));
+        return Ok(kept.dress(source, history.table(&calendar)));
     }
-    Ok(kept.dress(Json(history).into_response()))
+    Ok(kept.dress(source, Json(history).into_response()))
 }
 
 /// Single pulses; None: there are too many.

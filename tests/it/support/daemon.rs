@@ -16,6 +16,8 @@ use powerlogger::journal::Reader;
 use powerlogger::model::NS_PER_S;
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::program::stands_still;
+
 /// How long a condition may take to come true: it ends a test that hangs; no machine is too slow for it.
 const PATIENCE_NS: i64 = 300 * NS_PER_S;
 
@@ -160,7 +162,18 @@ impl Daemon {
 
     /// Waits until `holds`.
     pub(crate) fn wait_for(&mut self, what: &str, holds: impl Fn(&Daemon) -> bool) {
-        let deadline_ns = SystemClock.mono_ns() + PATIENCE_NS;
+        self.wait_for_within(PATIENCE_NS, what, holds);
+    }
+
+    /// Waits until the past that it was to begin with has been counted. Weeks of it are minutes of a processor.
+    pub(crate) fn wait_for_past(&mut self) {
+        self.wait_for_within(6 * PATIENCE_NS, "its past", |daemon| {
+            daemon.log().contains("what is past has been counted")
+        });
+    }
+
+    fn wait_for_within(&mut self, longest_ns: i64, what: &str, holds: impl Fn(&Daemon) -> bool) {
+        let deadline_ns = SystemClock.mono_ns() + longest_ns;
         while !holds(self) {
             let ended = self.child.try_wait().unwrap();
             assert!(
@@ -254,16 +267,7 @@ impl Daemon {
     /// Takes its processor time away; all its threads stand still when this returns.
     pub(crate) fn freeze(&mut self) {
         self.signal(Signal::STOP);
-        self.wait_for("standstill", |daemon| {
-            let tasks = fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap();
-            tasks.flatten().all(|task| {
-                let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-                // The state stands behind the name, which ends in the last bracket.
-                stat.rsplit(") ")
-                    .next()
-                    .is_some_and(|rest| rest.starts_with('T'))
-            })
-        });
+        self.wait_for("standstill", |daemon| stands_still(daemon.pid()));
     }
 
     /// Gives it back.

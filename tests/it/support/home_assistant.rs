@@ -27,9 +27,13 @@ const CLIENT: &str = concat!(
 /// What it says of us is said by these parts of it,
 const PARTS: [&str; 4] = ["mqtt", "sensor", "binary_sensor", "energy"];
 
-/// but for these: of a broker that is slow to answer; and, by 2024.3 alone, of a time that is not known, or is taken away
-/// with its meter, which it shows as it is to.
-const NOT_OF_US: [&str; 2] = ["[homeassistant.components.mqtt.client]", "/last_pulse'"];
+/// but for these: of a broker that is slow to answer; of a machine that is slow; and, by 2024.3 alone, of a time that is not
+/// known, or is taken away with its meter, which it shows as it is to.
+const NOT_OF_US: [&str; 3] = [
+    "[homeassistant.components.mqtt.client]",
+    " is taking over ",
+    "/last_pulse'",
+];
 
 /// A Home Assistant, its port and its directory.
 pub(crate) struct HomeAssistant {

@@ -23,8 +23,11 @@ pub enum Answer {
 
 #[derive(Debug, Default)]
 struct Seen {
-    requests: Vec<Request>,
+    /// Each, and whether it was answered as taken.
+    requests: Vec<(Request, bool)>,
     script: VecDeque<Answer>,
+    /// What the script has no answer for is refused.
+    is_closed: bool,
 }
 
 /// The server.
@@ -37,10 +40,20 @@ pub struct Hooks {
 impl Hooks {
     /// One that answers the first requests like this, and all others with 200.
     pub fn start(script: &[Answer]) -> Hooks {
+        Hooks::begin(script, false)
+    }
+
+    /// One that answers the first requests like this, and refuses all others until it is opened.
+    pub fn closed(script: &[Answer]) -> Hooks {
+        Hooks::begin(script, true)
+    }
+
+    fn begin(script: &[Answer], is_closed: bool) -> Hooks {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let seen = Arc::new(Mutex::new(Seen {
+            requests: Vec::new(),
             script: script.iter().cloned().collect(),
-            ..Seen::default()
+            is_closed,
         }));
         let (accepting, shared) = (listener.try_clone().unwrap(), Arc::clone(&seen));
         thread::spawn(move || {
@@ -53,6 +66,11 @@ impl Hooks {
         Hooks { listener, seen }
     }
 
+    /// From here on what the script has no answer for is taken.
+    pub fn open(&self) {
+        self.seen.lock().unwrap().is_closed = false;
+    }
+
     /// Its address, as in a configuration.
     pub fn url(&self) -> String {
         format!("http://{}", self.listener.local_addr().unwrap())
@@ -61,14 +79,25 @@ impl Hooks {
     /// What it was asked, answered or not; `path` begins so.
     pub fn asked(&self, path: &str) -> usize {
         let seen = self.seen.lock().unwrap();
-        let of_path = |request: &&Request| request.path.starts_with(path);
-        seen.requests.iter().filter(of_path).count()
+        let requests = seen.requests.iter();
+        let of_path = requests.filter(|(request, _)| request.path.starts_with(path));
+        of_path.count()
     }
 
     /// What `look` makes of each request, in order.
     pub fn each<T>(&self, look: impl Fn(&Request) -> T) -> Vec<T> {
         let seen = self.seen.lock().unwrap();
-        seen.requests.iter().map(look).collect()
+        seen.requests
+            .iter()
+            .map(|(request, _)| look(request))
+            .collect()
+    }
+
+    /// The same of those alone that were answered as taken.
+    pub fn each_taken<T>(&self, look: impl Fn(&Request) -> T) -> Vec<T> {
+        let seen = self.seen.lock().unwrap();
+        let taken = seen.requests.iter().filter(|(_, is_taken)| *is_taken);
+        taken.map(|(request, _)| look(request)).collect()
     }
 }
 
@@ -86,14 +115,19 @@ fn serve(stream: TcpStream, seen: &Mutex<Seen>) -> std::io::Result<()> {
         let is_head = request.method == "HEAD";
         let answer = {
             let mut seen = seen.lock().unwrap();
-            seen.requests.push(request);
-            seen.script.pop_front()
+            let answer = seen.script.pop_front().unwrap_or(if seen.is_closed {
+                Answer::Status(503, "", "closed")
+            } else {
+                Answer::Status(200, "", "ok")
+            });
+            let is_taken = matches!(answer, Answer::Status(200..300, ..));
+            seen.requests.push((request, is_taken));
+            answer
         };
         let (status, headers, body) = match answer {
-            None => (200, "", "ok"),
-            Some(Answer::Status(status, headers, body)) => (status, headers, body),
-            Some(Answer::Close) => return Ok(()),
-            Some(Answer::Stall) => {
+            Answer::Status(status, headers, body) => (status, headers, body),
+            Answer::Close => return Ok(()),
+            Answer::Stall => {
                 // Until the client has had enough.
                 let _ = Request::read_head(&mut reader);
                 return Ok(());

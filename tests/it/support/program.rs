@@ -1,13 +1,14 @@
 //! Other programs that tests run: found by name, killed when the test is over.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::wait::wait_for;
+use super::wait::{PATIENCE, wait_for, wait_until};
 
 /// A program named by an environment variable, or on PATH.
 pub fn find(variable: Option<&str>, name: &str) -> Option<PathBuf> {
@@ -50,6 +51,37 @@ pub fn outcome(command: &mut Command) -> (i32, String) {
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let code = output.status.code();
     (code.expect("no signal ends it"), said(&output))
+}
+
+/// Whether all threads of a process that was sent SIGSTOP stand still.
+pub fn stands_still(pid: u32) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("it is there");
+    tasks.flatten().all(|task| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        // The state stands behind the name, which ends in the last bracket.
+        stat.rsplit(") ")
+            .next()
+            .is_some_and(|rest| rest.starts_with('T'))
+    })
+}
+
+/// Makes a script that can be started. Another process writes it: a file that this one has open for writing may be open in
+/// a child as well that another test is about to start a program in, and cannot be started as long as it is.
+pub fn executable(path: &Path, text: &str) {
+    let mut child = Command::new("sh")
+        .args([
+            "-c",
+            "umask 022 && cat >\"$0.new\" && chmod 755 \"$0.new\" && mv -f \"$0.new\" \"$0\"",
+        ])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(text.as_bytes()).expect("it is read");
+    drop(stdin);
+    let status = child.wait().expect("our own child");
+    assert!(status.success(), "{}: {status}", path.display());
 }
 
 /// A running program.
@@ -112,6 +144,17 @@ impl Program {
             let ours = sockets.iter().any(|socket| socket == inode);
             ours.then(|| u16::from_str_radix(port, 16).ok())?
         })
+    }
+
+    /// Takes its processor time away; all its threads stand still when this returns.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+        wait_until("standstill", PATIENCE, || stands_still(self.child.id()));
+    }
+
+    /// Gives it back.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
     }
 
     /// Sends a signal.

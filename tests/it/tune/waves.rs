@@ -8,9 +8,9 @@ use powerlogger::model::Level;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::{Home, METER, PATIENCE, Running, consumer, findings, waveform};
+use super::{Home, METER, Running, consumer, findings, waveform};
 use crate::support::gpio::{Place, SimChip, ground, test_path};
-use crate::support::wait::wait_for;
+use crate::support::wait::{PATIENCE, wait_for};
 
 /// A meter with the defaults: low for a pulse.
 const LOW: &str = "[[meter]]\nname = \"Import\"\nline = 20\n[web]\nlisten = \"off\"\n";

@@ -78,9 +78,11 @@ export async function still({ browser, base }) {
     let drawn = 0;
     let minutes = 0;
     const observer = new MutationObserver((changes) => (drawn += changes.length));
-    for (const place of document.querySelectorAll("#view-now .chart-place")) observer.observe(place, { childList: true, subtree: true, attributes: true, characterData: true });
     const source = window.seen.streams.find((stream) => stream.readyState !== 2);
     source.addEventListener("minute", () => (minutes += 1));
+    // A minute that ended just before is drawn by then.
+    for (let n = 0; n < 3; n += 1) await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+    for (const place of document.querySelectorAll("#view-now .chart-place")) observer.observe(place, { childList: true, subtree: true, attributes: true, characterData: true });
     await new Promise((resolve) => {
       let n = 0;
       source.addEventListener("now", () => (n += 1) >= 6 && resolve());

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** So long is waited for what must come: it ends a walk that hangs, and no machine is too slow for it. */
-export const PATIENCE_MS = 120_000;
+export const PATIENCE_MS = 300_000;
 
 const ARGUMENTS = [
   "--headless=new", "--remote-debugging-pipe", "--no-first-run", "--no-default-browser-check", "--disable-gpu", "--disable-extensions",
@@ -94,6 +94,7 @@ export class Browser {
     const { sessionId } = await this.send("Target.attachToTarget", { targetId, flatten: true });
     const tab = new Tab(this, targetId, sessionId);
     await Promise.all(["Page.enable", "Runtime.enable", "Log.enable", "Network.enable"].map((method) => tab.send(method)));
+    await tab.send("Runtime.addBinding", { name: MET });
     return tab;
   }
 
@@ -104,6 +105,18 @@ export class Browser {
     clearTimeout(killer);
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 20 });
   }
+}
+
+/** What a document calls when a click meets what it was meant for. */
+const MET = "clickHasMet";
+
+/** So many frames are waited for at most for an element to stand still. */
+const FRAMES_MAX = 100;
+
+/** Tells when the next click meets an element. Runs in the page. @param {string} selector @param {string} told */
+function listenForClick(selector, told) {
+  const isIt = (node) => node instanceof Element && node.matches(selector);
+  addEventListener("click", (event) => event.composedPath().some(isIt) && window[told](""), { capture: true, once: true });
 }
 
 /** Keys with a name: their codes, and what they write. */
@@ -203,13 +216,34 @@ export class Tab {
     }, selector);
   }
 
-  /** @param {string} selector */
+  /** The same of one that has stood still for some frames. @param {string} selector */
+  async stillBoxOf(selector) {
+    let [last, same] = ["", 0];
+    for (let n = 0; n < FRAMES_MAX && same < 3; n += 1) {
+      await this.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
+      const box = JSON.stringify(await this.boxOf(selector));
+      [last, same] = [box, box === last ? same + 1 : 0];
+    }
+    return JSON.parse(last);
+  }
+
+  /** Clicks an element, again where it has moved away under the pointer: a busy machine draws late. @param {string} selector */
   async click(selector) {
-    const { x, y, width, height } = await this.boxOf(selector);
-    const event = { x: x + width / 2, y: y + height / 2, button: "left", clickCount: 1 };
-    await this.send("Input.dispatchMouseEvent", { ...event, type: "mouseMoved", button: "none" });
-    await this.send("Input.dispatchMouseEvent", { ...event, type: "mousePressed" });
-    await this.send("Input.dispatchMouseEvent", { ...event, type: "mouseReleased" });
+    for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
+      const { x, y, width, height } = await this.stillBoxOf(selector);
+      await this.evaluate(listenForClick, selector, MET);
+      let isMet = false;
+      const stop = this.on("Runtime.bindingCalled", ({ name }) => (isMet ||= name === MET));
+      const event = { x: x + width / 2, y: y + height / 2, button: "left", clickCount: 1 };
+      await this.send("Input.dispatchMouseEvent", { ...event, type: "mouseMoved", button: "none" });
+      await this.send("Input.dispatchMouseEvent", { ...event, type: "mousePressed" });
+      await this.send("Input.dispatchMouseEvent", { ...event, type: "mouseReleased" });
+      // What was met is told before this is answered, or another document comes.
+      await this.evaluate(() => 0).catch(() => {});
+      stop();
+      if (isMet) return;
+    }
+    throw new Error(`no click meets ${selector}`);
   }
 
   /** @param {string} selector */
