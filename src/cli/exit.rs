@@ -56,6 +56,14 @@ pub(super) fn with_remedy(error: anyhow::Error, dir: &Path) -> anyhow::Error {
         "permission" | "busy" | "directory" => "",
         _ => ". A daemon that runs counts on in memory: `systemctl status powerlogger`",
     };
+    // The daemon's own word for it says what it does next; a command does nothing.
+    let remedy = match kind {
+        "corrupt" => {
+            "`powerlogger run` opens it again, and moves it aside if it is really damaged; \
+             `powerlogger import` brings what is whole of it into a new one"
+        }
+        _ => remedy,
+    };
     let dir = dir.display();
     error.context(format!(
         "the journal in {dir} cannot be read ({kind}): {remedy}{daemon}"
@@ -78,6 +86,21 @@ pub fn explain(error: &anyhow::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_damaged_journal_it_is_told_who_mends_it() {
+        let failure = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+        let source = rusqlite::Error::SqliteFailure(failure, None);
+        let damaged = JournalError::Sql {
+            op: "be read",
+            source,
+        };
+        let told = explain(&with_remedy(damaged.into(), Path::new("/queue")));
+        assert!(
+            told.contains("(corrupt): `powerlogger run` opens it again"),
+            "{told}"
+        );
+    }
 
     #[test]
     fn what_sqlite_says_comes_with_its_remedy() {
