@@ -131,8 +131,10 @@ impl Extras {
             return Ok(Fields::new());
         }
         let end_s = start_s + view.width_s();
-        let starts = (quarter_of(start_s)..end_s).step_by(QUARTER_S as usize);
-        let values: Vec<PulseValue> = starts.map(|start_s| self.value(meter, start_s)).collect();
+        let quarter_s =
+            std::iter::successors(Some(quarter_of(start_s)), |at_s| Some(at_s + QUARTER_S));
+        let quarter_s = quarter_s.take_while(|at_s| *at_s < end_s);
+        let values: Vec<PulseValue> = quarter_s.map(|at_s| self.value(meter, at_s)).collect();
         let is_one = values.iter().all(|value| *value == values[0]);
         let mut parts = Vec::new();
         if !is_one && pulses != 0 {

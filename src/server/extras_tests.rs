@@ -134,9 +134,9 @@ fn priced(tariffs: &TariffsInUse) -> Extras {
 }
 
 /// Nothing but the cost, in thousandths.
-fn cost_of(fields: &[(&str, f64)]) -> Option<i64> {
+fn cost_of(fields: &[(&str, f64)]) -> Option<f64> {
     let cost = fields.iter().find(|(name, _)| *name == COST_FIELD)?;
-    Some((cost.1 * 1e3).round() as i64)
+    Some((cost.1 * 1e3).round())
 }
 
 #[test]
@@ -152,9 +152,9 @@ fn a_pulse_costs_what_holds_in_its_quarter_and_less_than_nothing_where_it_earns(
             .collect();
         cost_of(&fields)
     };
-    assert_eq!(ten("Import", DAY_S + 2_699), Some(6));
-    assert_eq!(ten("Import", DAY_S + 2_700), Some(10));
-    assert_eq!(ten("Export", DAY_S + 2_700), Some(-1));
+    assert_eq!(ten("Import", DAY_S + 2_699), Some(6.0));
+    assert_eq!(ten("Import", DAY_S + 2_700), Some(10.0));
+    assert_eq!(ten("Export", DAY_S + 2_700), Some(-1.0));
     assert_eq!(of("Generate", DAY_S), None, "it is priced by no tariff");
     let early_s = DAY_S - 6 * HOUR_S + 899;
     assert_eq!(of("Import", early_s), None, "no price is known");
@@ -171,13 +171,13 @@ fn a_window_costs_what_its_quarters_cost() {
         fields
     };
     let minute = of(View::Minute, DAY_S, 500, &[]);
-    assert_eq!(cost_of(&minute), Some(300));
+    assert_eq!(cost_of(&minute), Some(300.0));
     assert_eq!(
         cost_of(&of(View::Hour, DAY_S + HOUR_S, 500, &[])),
-        Some(500)
+        Some(500.0)
     );
     let quarters = [(DAY_S, 100), (DAY_S + 900, 100), (DAY_S + 2_700, 300)];
-    assert_eq!(cost_of(&of(View::Hour, DAY_S, 500, &quarters)), Some(420));
+    assert_eq!(cost_of(&of(View::Hour, DAY_S, 500, &quarters)), Some(420.0));
     // Quarters that are not those of the window tell nothing of its cost; its energy is known.
     let untold = of(View::Hour, DAY_S, 501, &quarters);
     assert_eq!(untold, [(ENERGY_FIELD, 1_002.0)]);
@@ -188,7 +188,10 @@ fn a_window_costs_what_its_quarters_cost() {
     let quarters = [(first_s, 1), (first_s + 900, 499)];
     assert_eq!(cost_of(&of(View::Hour, first_s, 500, &quarters)), None);
     let quarters = [(first_s, 0), (first_s + 900, 500)];
-    assert_eq!(cost_of(&of(View::Hour, first_s, 500, &quarters)), Some(300));
+    assert_eq!(
+        cost_of(&of(View::Hour, first_s, 500, &quarters)),
+        Some(300.0)
+    );
 }
 
 #[test]
@@ -200,7 +203,7 @@ fn prices_that_change_are_taken_up() {
     let mut now = settings().tariffs;
     tariffs.put(&now);
     extras.prices.as_mut().unwrap().read();
-    assert_eq!(of(&extras), Some(0));
+    assert_eq!(of(&extras), Some(0.0));
     now.feed_in = None;
     tariffs.put(&now);
     extras.prices.as_mut().unwrap().read();

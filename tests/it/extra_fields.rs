@@ -92,11 +92,11 @@ fn settled_points(server: &Remote, bucket: &str) -> Points {
 }
 
 /// Seconds of the windows in a bucket; None: it holds pulses.
-const BUCKETS: [(&str, Option<f64>); 4] = [
+const BUCKETS: [(&str, Option<i32>); 4] = [
     ("simulated_raw", None),
-    ("simulated_1m", Some(60.0)),
-    ("simulated_5m", Some(300.0)),
-    ("simulated_1h", Some(3_600.0)),
+    ("simulated_1m", Some(60)),
+    ("simulated_5m", Some(300)),
+    ("simulated_1h", Some(3_600)),
 ];
 
 /// Each point says what its pulses are worth.
@@ -107,7 +107,7 @@ fn assert_all_say_it(server: &Remote) {
         for (key, (pulses, energy_wh, power_w)) in points {
             let worth = METERS.iter().find(|(meter, _)| *meter == key.0);
             let want_wh = pulses * worth.unwrap().1;
-            let want_w = width_s.map(|width_s| want_wh * 3_600.0 / width_s);
+            let want_w = width_s.map(|width_s| want_wh * 3_600.0 / f64::from(width_s));
             assert_eq!(energy_wh, Some(want_wh), "{bucket} {key:?}");
             assert_eq!(power_w, want_w, "{bucket} {key:?}");
         }
@@ -230,7 +230,7 @@ fn costs(server: &Remote, bucket: &str) -> BTreeMap<(String, i64), (f64, Option<
 fn assert_all_say_what_they_cost(server: &Remote, some: bool) {
     let raw = costs(server, "simulated_raw");
     for (bucket, width_s) in BUCKETS {
-        let width_s = width_s.map_or(1, |width_s| width_s as i64);
+        let width_s = i64::from(width_s.unwrap_or(1));
         let mut want = BTreeMap::<(String, i64), Option<f64>>::new();
         for ((meter, at_s), (pulses, _)) in &raw {
             let key = (meter.clone(), at_s - at_s.rem_euclid(width_s));
