@@ -1,6 +1,7 @@
 // What is shown where something is missing, wrong or not there yet. Most of it is a real daemon in that state; what it cannot be brought
 // into is an answer of it that is altered on the way.
 
+import { PATIENCE_MS } from "./devtools.mjs";
 import { contrasts } from "./needs.mjs";
 import { checks, found, open, quiet, settled, until, visit } from "./tab.mjs";
 
@@ -165,12 +166,16 @@ export async function upgraded({ browser, base }) {
   // Nor is what another tab has loaded there.
   await tab.send("Network.setCacheDisabled", { cacheDisabled: true });
   await visit(tab, base);
-  let isOther = true;
+  let [isOther, isHeld] = [true, false];
   tab.on("Fetch.requestPaused", ({ requestId, resourceType }) => {
+    isHeld = true;
     if (resourceType === "Document") isOther = false;
     return tab.send(isOther ? "Fetch.fulfillRequest" : "Fetch.continueRequest", isOther ? { requestId, responseCode: 404 } : { requestId }).catch(() => {});
   });
   await tab.send("Fetch.enable", { patterns: [{ urlPattern: "*/js/views/*" }, { urlPattern: `${base}/energy`, resourceType: "Document" }] });
+  // The browser says that it holds requests before it does so for those of this page.
+  const end = Date.now() + PATIENCE_MS;
+  while (!isHeld && Date.now() < end) await tab.evaluate(() => fetch("/js/views/none.js").then(() => 0, () => 0));
   // A young page does not load itself again, or it might do so for ever.
   await tab.press("2");
   await until(tab, "a refusal", () => document.querySelector("#view-energy .problem"));
