@@ -276,8 +276,9 @@ fn counted(daemon: &Daemon) -> Value {
     let mut overview = status["overview"].clone();
     overview["at_ns"].take();
     for meter in overview["meters"].as_array_mut().unwrap() {
-        meter["power_w"].take();
-        meter["is_bound"].take();
+        for flowing in ["power_w", "rate", "is_bound"] {
+            meter[flowing].take();
+        }
     }
     for key in ["power_w", "self_w"] {
         overview["house"][key].take();
