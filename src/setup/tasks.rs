@@ -15,26 +15,19 @@ pub fn script(influx: &InfluxSettings, view: View, installation: &str) -> String
     if influx.extra_fields.energy {
         return script_with_extras(influx, view, installation);
     }
-    let width = view.as_str();
+    let to = to(influx, view);
     format!(
-        "// Made by `powerlogger setup`, which also repairs it.\n\
-         import \"date\"\n\n\
-         option task = {{name: {name}, every: {width}, offset: {TASK_OFFSET_S}s}}\n\n\
-         stop = date.truncate(t: now(), unit: {width})\n\
-         start = date.truncate(t: date.sub(from: stop, d: {reach}m), unit: {width})\n\n\
+        "{head}\
          from(bucket: {raw})\n    \
          |> range(start: start, stop: stop)\n    \
          |> filter(fn: (r) => r._measurement == {measurement} and r._field == {field})\n    \
          |> aggregateWindow(every: {width}, fn: sum, timeSrc: \"_start\", createEmpty: false)\n    \
-         |> to(bucket: {to}, {org}: {of_org})\n",
-        name = flux::string(&name(view, installation)),
-        reach = view.reach_s() / 60,
+         |> {to})\n",
+        head = head(view, installation),
         raw = flux::string(influx.bucket(Tier::Raw)),
         measurement = flux::string(&influx.measurement),
         field = flux::string(FIELD),
-        to = flux::string(influx.bucket(Tier::View(view))),
-        org = if is_id(&influx.org) { "orgID" } else { "org" },
-        of_org = flux::string(&influx.org),
+        width = view.as_str(),
     )
 }
 
@@ -42,18 +35,9 @@ pub fn script(influx: &InfluxSettings, view: View, installation: &str) -> String
 /// it was switched on; else the sum of a part would be taken for the whole. Where a run fails for another type of that field, its windows are
 /// written by the daemon once they are settled.
 fn script_with_extras(influx: &InfluxSettings, view: View, installation: &str) -> String {
-    let to = format!(
-        "to(bucket: {}, {}: {}",
-        flux::string(influx.bucket(Tier::View(view))),
-        if is_id(&influx.org) { "orgID" } else { "org" },
-        flux::string(&influx.org),
-    );
+    let to = to(influx, view);
     let mut script = format!(
-        "// Made by `powerlogger setup`, which also repairs it.\n\
-         import \"date\"\n\n\
-         option task = {{name: {name}, every: {width}, offset: {TASK_OFFSET_S}s}}\n\n\
-         stop = date.truncate(t: now(), unit: {width})\n\
-         start = date.truncate(t: date.sub(from: stop, d: {reach}m), unit: {width})\n\n\
+        "{head}\
          field = (name) => from(bucket: {raw})\n    \
          |> range(start: start, stop: stop)\n    \
          |> filter(fn: (r) => r._measurement == {measurement} and r._field == name)\n\
@@ -64,23 +48,42 @@ fn script_with_extras(influx: &InfluxSettings, view: View, installation: &str) -
          |> windows(fn: sum, name: {field})\n    \
          |> {to})\n    \
          |> yield(name: \"pulses\")\n",
-        name = flux::string(&name(view, installation)),
+        head = head(view, installation),
         width = view.as_str(),
-        reach = view.reach_s() / 60,
         raw = flux::string(influx.bucket(Tier::Raw)),
         measurement = flux::string(&influx.measurement),
         field = flux::string(FIELD),
     );
     script += &sums_of_known("Energy", ENERGY_FIELD, &energy_fields(influx, view), &to);
     if influx.extra_fields.cost {
-        script += &sums_of_known(
-            "Cost",
-            COST_FIELD,
-            &format!("\"{COST_FIELD}\": r.{COST_FIELD}"),
-            &to,
-        );
+        let cost = format!("\"{COST_FIELD}\": r.{COST_FIELD}");
+        script += &sums_of_known("Cost", COST_FIELD, &cost, &to);
     }
     script
+}
+
+/// What each task begins with: what it is called, when it runs, and over which whole windows.
+fn head(view: View, installation: &str) -> String {
+    format!(
+        "// Made by `powerlogger setup`, which also repairs it.\n\
+         import \"date\"\n\n\
+         option task = {{name: {name}, every: {width}, offset: {TASK_OFFSET_S}s}}\n\n\
+         stop = date.truncate(t: now(), unit: {width})\n\
+         start = date.truncate(t: date.sub(from: stop, d: {reach}m), unit: {width})\n\n",
+        name = flux::string(&name(view, installation)),
+        width = view.as_str(),
+        reach = view.reach_s() / 60,
+    )
+}
+
+/// The call that writes into the bucket of a view, still open.
+fn to(influx: &InfluxSettings, view: View) -> String {
+    format!(
+        "to(bucket: {}, {}: {}",
+        flux::string(influx.bucket(Tier::View(view))),
+        if is_id(&influx.org) { "orgID" } else { "org" },
+        flux::string(&influx.org),
+    )
 }
 
 /// What is written of the energy of a window.
