@@ -81,11 +81,8 @@ pub(super) fn hook(service: &str) -> crate::config::WebhookSettings {
     std::fs::write(dir.path().join("powerlogger.toml"), text).unwrap();
     let options = crate::config::LoadOptions {
         config_dir: Some(dir.path().to_owned()),
-        simulated: false,
-        simulated_dir: false,
-        queue_dir: None,
-        env: BTreeMap::new(),
         cwd: dir.path().to_owned(),
+        ..crate::config::LoadOptions::default()
     };
     let loaded = crate::config::load(&options).unwrap();
     loaded.settings.alarms.webhooks[0].clone()

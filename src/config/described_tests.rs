@@ -10,12 +10,10 @@ fn described(toml: &str, dotenv: &str) -> Described {
     std::fs::write(dir.path().join("powerlogger.toml"), toml).unwrap();
     std::fs::write(dir.path().join(".env"), dotenv).unwrap();
     let loaded = load(&LoadOptions {
-        simulated: false,
-        simulated_dir: false,
         config_dir: Some(dir.path().to_owned()),
         queue_dir: Some(PathBuf::from("/q")),
-        env: BTreeMap::new(),
         cwd: dir.path().to_owned(),
+        ..LoadOptions::default()
     });
     describe(&loaded.unwrap().settings, Path::new("/etc/powerlogger"))
 }

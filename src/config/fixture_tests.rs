@@ -20,14 +20,12 @@ impl Dir {
     pub(super) fn load_with(&self, env: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
         load(&LoadOptions {
             config_dir: Some(self.0.path().to_owned()),
-            simulated: false,
-            simulated_dir: false,
-            queue_dir: None,
             env: env
                 .iter()
                 .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
                 .collect(),
             cwd: self.0.path().to_owned(),
+            ..LoadOptions::default()
         })
     }
 

@@ -122,7 +122,6 @@ pub fn notices(loaded: &Loaded, noted: Option<&Described>) -> Vec<Notice> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::fs;
 
     use super::*;
@@ -131,12 +130,9 @@ mod tests {
     fn loaded(dir: &std::path::Path, dotenv: &str) -> Loaded {
         fs::write(dir.join(".env"), dotenv).unwrap();
         load(&LoadOptions {
-            simulated: false,
-            simulated_dir: false,
             config_dir: Some(dir.to_owned()),
-            queue_dir: None,
-            env: BTreeMap::new(),
             cwd: dir.to_owned(),
+            ..LoadOptions::default()
         })
         .unwrap()
     }

@@ -1,6 +1,5 @@
 //! The configuration as a whole: defaults, samples, directories, problems.
 
-use std::collections::BTreeMap;
 use std::fs;
 
 use super::*;
@@ -244,11 +243,8 @@ fn a_mistake_with_lines_meters_or_the_journal_does() {
     }
     let missing = load(&LoadOptions {
         config_dir: Some(PathBuf::from("not-there")),
-        simulated: false,
-        simulated_dir: false,
-        queue_dir: None,
-        env: BTreeMap::new(),
         cwd: PathBuf::from("/nowhere"),
+        ..LoadOptions::default()
     });
     let told = missing.unwrap_err().to_string();
     assert!(
@@ -437,11 +433,8 @@ fn a_mistake_is_told_once() {
     let file = dir.0.path().join(DOTENV_FILE);
     let told = load(&LoadOptions {
         config_dir: Some(file),
-        simulated: false,
-        simulated_dir: false,
-        queue_dir: None,
-        env: BTreeMap::new(),
         cwd: dir.0.path().to_owned(),
+        ..LoadOptions::default()
     });
     assert_eq!(told.unwrap_err().problems.len(), 1);
 }

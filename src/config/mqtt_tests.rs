@@ -1,6 +1,5 @@
 //! Where the broker is, as people write it.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -11,11 +10,8 @@ fn loaded_in(dir: &Path, toml: &str, options: impl FnOnce(&mut LoadOptions)) -> 
     fs::write(dir.join("powerlogger.toml"), toml).unwrap();
     let mut all = LoadOptions {
         config_dir: Some(dir.to_owned()),
-        queue_dir: None,
-        simulated: false,
-        simulated_dir: false,
-        env: BTreeMap::new(),
         cwd: dir.to_owned(),
+        ..LoadOptions::default()
     };
     options(&mut all);
     load(&all).expect("counting depends on no broker")

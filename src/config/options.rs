@@ -9,8 +9,8 @@ use super::problem::{DOTENV_FILE, TOML_FILE};
 /// The configuration's place on an installed system.
 pub(super) const SYSTEM_DIR: &str = "/etc/powerlogger";
 
-/// Where to look.
-#[derive(Debug, Clone)]
+/// Where to look; by default nowhere but in the place of an installed system, whatever the environment says.
+#[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
     /// The directory of the files, if it was named.
     pub config_dir: Option<PathBuf>,
@@ -43,10 +43,9 @@ impl LoadOptions {
         Ok(LoadOptions {
             config_dir,
             queue_dir,
-            simulated: false,
-            simulated_dir: false,
             env,
             cwd: std::env::current_dir()?,
+            ..LoadOptions::default()
         })
     }
 }

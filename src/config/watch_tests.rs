@@ -1,7 +1,5 @@
 //! Files that change.
 
-use std::collections::BTreeMap;
-
 use super::*;
 use crate::config::{Influx, LoadOptions};
 
@@ -18,12 +16,9 @@ impl WatchedDir {
     fn watch(&self, named: bool) -> FileWatch {
         let dir = self.0.path().to_owned();
         let options = LoadOptions {
-            simulated: false,
-            simulated_dir: false,
             config_dir: named.then(|| dir.clone()),
-            queue_dir: None,
-            env: BTreeMap::new(),
             cwd: dir,
+            ..LoadOptions::default()
         };
         FileWatch::new(load(&options).unwrap())
     }

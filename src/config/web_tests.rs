@@ -27,11 +27,9 @@ impl Home {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let options = LoadOptions {
             config_dir: Some(self.0.path().to_owned()),
-            queue_dir: None,
-            simulated: false,
-            simulated_dir: false,
             env: env.iter().map(own).collect::<BTreeMap<_, _>>(),
             cwd: self.0.path().to_owned(),
+            ..LoadOptions::default()
         };
         load(&options).expect("counting depends on nothing of the page")
     }

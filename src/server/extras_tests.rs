@@ -112,11 +112,8 @@ fn settings() -> Settings {
     std::fs::write(dir.path().join(".env"), dotenv).unwrap();
     let options = LoadOptions {
         config_dir: Some(dir.path().to_owned()),
-        queue_dir: None,
-        simulated: false,
-        simulated_dir: false,
-        env: BTreeMap::new(),
         cwd: dir.path().to_owned(),
+        ..LoadOptions::default()
     };
     let loaded = load(&options).unwrap();
     assert!(loaded.check().is_ok(), "{:?}", loaded.check());

@@ -18,10 +18,8 @@ fn loaded(dir: &Path) -> Loaded {
     let options = LoadOptions {
         config_dir: Some(dir.to_owned()),
         queue_dir: Some(dir.to_owned()),
-        simulated: false,
-        simulated_dir: false,
-        env: std::collections::BTreeMap::new(),
         cwd: dir.to_owned(),
+        ..LoadOptions::default()
     };
     crate::config::load(&options).unwrap()
 }

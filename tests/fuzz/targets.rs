@@ -158,11 +158,8 @@ static METERS: LazyLock<Vec<MeterSettings>> = LazyLock::new(|| {
     let dir = scratch();
     let options = LoadOptions {
         config_dir: Some(dir.path().to_owned()),
-        simulated: false,
-        simulated_dir: false,
-        queue_dir: None,
-        env: BTreeMap::new(),
         cwd: dir.path().to_owned(),
+        ..LoadOptions::default()
     };
     config::load(&options).unwrap().settings.meters
 });
@@ -185,11 +182,8 @@ pub(crate) fn configuration(bytes: &[u8]) {
         fs::write(dir.path().join(name), bytes).unwrap();
         let options = LoadOptions {
             config_dir: Some(dir.path().to_owned()),
-            simulated: false,
-            simulated_dir: false,
-            queue_dir: None,
-            env: BTreeMap::new(),
             cwd: dir.path().to_owned(),
+            ..LoadOptions::default()
         };
         match config::load(&options) {
             Ok(loaded) => assert!(!loaded.settings.meters.is_empty()),

@@ -648,11 +648,8 @@ fn what_time_has_decided_is_not_decided_again() {
     let empty = tempfile::tempdir().unwrap();
     let options = LoadOptions {
         config_dir: Some(empty.path().to_owned()),
-        simulated: false,
-        simulated_dir: false,
-        queue_dir: None,
-        env: BTreeMap::new(),
         cwd: empty.path().to_owned(),
+        ..LoadOptions::default()
     };
     let settings = powerlogger::config::load(&options).unwrap().settings;
     let meter = MeterId(0);

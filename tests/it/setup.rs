@@ -79,11 +79,8 @@ impl Place {
     fn settings(&self) -> Box<InfluxSettings> {
         let options = LoadOptions {
             config_dir: Some(self.dir().to_owned()),
-            simulated: false,
-            simulated_dir: false,
-            queue_dir: None,
-            env: BTreeMap::new(),
             cwd: self.dir().to_owned(),
+            ..LoadOptions::default()
         };
         match load(&options).unwrap().settings.influx {
             Influx::Configured(influx) => influx,

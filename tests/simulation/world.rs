@@ -1178,11 +1178,8 @@ fn extras(are_on: bool) -> Extras {
     fs::write(dir.path().join(".env"), dotenv).unwrap();
     let options = LoadOptions {
         config_dir: Some(dir.path().to_owned()),
-        queue_dir: None,
-        simulated: false,
-        simulated_dir: false,
-        env: BTreeMap::new(),
         cwd: dir.path().to_owned(),
+        ..LoadOptions::default()
     };
     let settings = load(&options).unwrap().settings;
     Extras::new(&settings, &TariffsInUse::new(&settings.tariffs))
