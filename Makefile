@@ -6,7 +6,7 @@ CARGO = $$(scripts/toolchain.sh)
 .PHONY: help demo run build install uninstall setup-influxdb verify delete-buckets service-install \
 	service-start service-stop service-restart service-status service-logs service-debug-on \
 	service-debug-off test check bench clean fuzz \
-	cross-setup deb tarball package-check test-arm
+	search cross-setup deb tarball package-check test-arm
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -77,6 +77,9 @@ deb: ## Make Debian packages for amd64, arm64 and armhf; ARGS=amd64: that one on
 
 tarball: ## Make the static tarball for ARMv6, the first Raspberry Pi and the Zero
 	@scripts/package/tarball.sh
+
+search: ## Look for an hour for what the tests do not find, with other seeds; MINUTES=120
+	@scripts/search.sh
 
 test-arm: ## Run the unit tests as ARMv7, through qemu; ARGS=journal: those only; ARCH=arm64
 	@COMMAND=test scripts/package/build.sh $(or $(ARCH),armhf) --lib $(ARGS)

@@ -53,6 +53,11 @@ fi
 skipped=$(grep -c '^skipped: ' "$log" || true)
 if [ "$broken" != 0 ]; then
 	grep -vE '^test .* \.\.\. ok$' "$log" | tail -n 400
+	# Once more, together: what failed and what it said last.
+	awk -F "'" '
+		/^thread .* panicked at/ { test = $2; getline; said[test] = substr($0, 1, 400) }
+		/^test .* \.\.\. FAILED$/ { split($0, words, " "); print "failed: " words[2] ": " said[words[2]] }
+	' "$log"
 fi
 grep '^skipped: ' "$log" || true
 echo "tests took $(($(date +%s) - begin)) s"

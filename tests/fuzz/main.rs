@@ -2,7 +2,7 @@
 //! recordings, answers of servers, journals, files to import, what another process has left.
 //!
 //! Each target is a plain function over bytes. Its corpus is run as it is, then mutated for
-//! `FUZZ_SECONDS` (2 by default), by `FUZZ_SEED` or a random seed that is printed. An input that fails is
+//! `FUZZ_SECONDS` (2 by default), by `FUZZ_SEED` (1, or `random`), which is printed. An input that fails is
 //! written to a file (`FUZZ_INPUT` runs that one alone) and belongs into the corpus, or into a test of its own,
 //! once it is understood.
 #![allow(
@@ -12,6 +12,8 @@
     reason = "it runs for real seconds and prints seeds; a test that cannot go on may panic"
 )]
 
+#[path = "../it/support/chance.rs"]
+mod chance;
 mod targets;
 
 use std::fs;
@@ -74,10 +76,7 @@ fn campaign(target: &Target) {
         eprintln!("{name}: {:?}", began.elapsed());
         return;
     }
-    let seed = std::env::var("FUZZ_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
+    let seed = chance::seed("FUZZ_SEED");
     let seconds = std::env::var("FUZZ_SECONDS")
         .ok()
         .and_then(|s| s.parse().ok());

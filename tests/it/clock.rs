@@ -15,6 +15,7 @@ use powerlogger::model::{IdRange, NS_PER_MS, NS_PER_S, WallNs};
 use rustix::time::{ClockId, Timespec, clock_settime};
 use serde_json::Value;
 
+use crate::support::chance;
 use crate::support::daemon::Daemon;
 use crate::support::gpio::{Hand, Place, ground, test_path};
 
@@ -382,11 +383,7 @@ fn a_clock_that_is_never_left_alone() {
     let Some(ground) = ground(name, place) else {
         return;
     };
-    let seed = std::env::var("CLOCK_SEED").ok();
-    // The guest's clock begins with the machine's; nothing else in it differs from run to run.
-    let now = SystemClock.wall_ns().0.unsigned_abs();
-    let seed = seed.map_or(now, |seed| seed.parse().unwrap());
-    eprintln!("CLOCK_SEED={seed}");
+    let seed = chance::seed("CLOCK_SEED");
     let chip = ground.chip("pinctrl-bcm2711", 32);
     // A cold boot in 1970, and steps before anybody knows the time.
     set_clock(100);

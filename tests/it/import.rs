@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::support::chance;
 use crate::support::gpio::{at_other_hours, test_path, without_chips};
 use crate::support::influxd::Influxd;
 use crate::support::program::{Program, outcome};
@@ -263,9 +264,7 @@ fn a_python_queue_is_delivered_once() {
 
 fn a_queue(server: &Remote) {
     let home = home_of(server);
-    let seed = fastrand::u64(..);
-    eprintln!("seed {seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let mut random = fastrand::Rng::with_seed(chance::seed("IMPORT_SEED"));
     let now_ns = SystemClock.wall_ns();
     let pulses = story(&mut random, now_ns.0, 12_000);
     let raw = "simulated_raw";
@@ -554,9 +553,7 @@ fn a_damaged_journal_is_moved_aside_and_salvaged() {
     assert_eq!(code, 0, "{said}");
 
     // In the pulses, and in a table without which nothing can go on.
-    let seed = fastrand::u64(..);
-    eprintln!("seed {seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let mut random = fastrand::Rng::with_seed(chance::seed("IMPORT_SEED"));
     let journal = home.path("queue/journal.sqlite");
     let damaged = damage(&journal, "pulse", &mut random, 0.05);
     assert!(damaged > 3, "{damaged}");

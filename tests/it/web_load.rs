@@ -14,6 +14,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::support::chance;
 use crate::support::daemon::Daemon;
 use crate::support::port::Port;
 use crate::web::{get, over_unix};
@@ -267,8 +268,7 @@ fn nothing_is_lost_while_everything_is_done_to_the_web_server() {
     daemon.wait_for("an open door", |daemon| {
         daemon.log().contains("the page and the API are served")
     });
-    let seed = fastrand::u64(..);
-    eprintln!("requests at random: seed {seed}");
+    let seed = chance::seed("REQUESTS_SEED");
     let attack = Attack {
         port: kept.number(),
         is_over: AtomicBool::new(false),

@@ -16,7 +16,8 @@ use super::copies;
 use super::found::{Found, Point, points};
 use super::tape::{self, Tape};
 use super::works::{self, Hand, METERS, Made, Watch};
-use super::{blank_disk, ext4_disk, option, seed, tool};
+use super::{blank_disk, ext4_disk, option, tool};
+use crate::support::chance;
 use crate::support::gpio::{self, Ground, Rig};
 use crate::support::wait::{PATIENCE, wait_until};
 
@@ -206,7 +207,7 @@ impl Stretch {
 /// All cuts, on one disk.
 pub(crate) fn campaign(rig: &Rig, name: &str, dir: &Path) {
     let cuts = option("POWER_CUTS").unwrap_or(CUTS);
-    let mut random = fastrand::Rng::with_seed(seed(name));
+    let mut random = fastrand::Rng::with_seed(chance::seed("POWER_CUT_SEED"));
     let disks = Disks::new(dir);
     let (mut known, mut costs) = (Found::default(), Vec::new());
     let (mut with_delivered, mut copies_found) = (0, 0);

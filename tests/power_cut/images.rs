@@ -16,7 +16,8 @@ use super::found::{Found, Point, points};
 use super::log_writes::{BLOCK, Entry, Log, Part, Player};
 use super::tape::{self, Tape};
 use super::works::{self, Hand, METERS, Made, Watch};
-use super::{blank_disk, ext4_disk, option, seed, tool};
+use super::{blank_disk, ext4_disk, option, tool};
+use crate::support::chance;
 use crate::support::gpio::{self, Ground, Rig, SimChip};
 use crate::support::wait::{PATIENCE, wait_until};
 use powerlogger::model::WallNs;
@@ -70,7 +71,7 @@ pub(crate) fn outside(rig: &Rig, name: &str, dir: &Path) {
 /// Records, then judges the images.
 pub(crate) fn in_guest(ground: &Ground) {
     let images = option("LOG_WRITES_IMAGES").unwrap_or(IMAGES);
-    let mut random = fastrand::Rng::with_seed(seed("images"));
+    let mut random = fastrand::Rng::with_seed(chance::seed("POWER_CUT_SEED"));
     record(
         ground,
         random.u64(..),

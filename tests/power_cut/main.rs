@@ -41,7 +41,6 @@ use std::process::Command;
 
 use crate::support::gpio::{Ground, Rig, guest_ground, test_path};
 use crate::support::program::{find, skip};
-use powerlogger::clock::{Clock, SystemClock};
 
 /// Where a test is.
 enum Place {
@@ -107,13 +106,6 @@ fn ext4_disk(path: &Path, bytes: u64) {
 fn option(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
     Some(value.parse().unwrap_or_else(|_| panic!("{name}={value}")))
-}
-
-/// What is random in this run; said, so that it can be had again.
-fn seed(test: &str) -> u64 {
-    let seed = option("POWER_CUT_SEED").unwrap_or_else(|| SystemClock.wall_ns().0.unsigned_abs());
-    eprintln!("{test}: POWER_CUT_SEED={seed}");
-    seed
 }
 
 #[test]

@@ -24,8 +24,8 @@
 //! How many stories were judged in full is printed, and must not be below a fifth.
 //!
 //! `SIMULATION_CASES` sets the number of runs (500 in the ordinary test run), of which each processor plays a part.
-//! `SIMULATION_SEED` repeats those of the seed that a run, or the part that failed, has printed. A failure prints the shrunk list of operations; it then becomes a named
-//! test in `regressions.rs`.
+//! `SIMULATION_SEED` (1, or `random`) makes them others, and repeats those of the seed that the part that failed has printed. A failure prints the shrunk
+//! list of operations; it then becomes a named test in `regressions.rs`.
 
 #![allow(
     clippy::print_stderr,
@@ -52,11 +52,12 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use model::Run;
+use support::chance;
 
 const CASES: u32 = 500;
 
-/// Plays so many stories of a seed.
-fn play(cases: u32, seed: u64) {
+/// Plays so many stories of a seed; what failed.
+fn play(cases: u32, seed: u64) -> Result<(), String> {
     let config = Config {
         cases,
         failure_persistence: None,
@@ -69,33 +70,30 @@ fn play(cases: u32, seed: u64) {
     let outcome = runner.run(&model::run(), |run: Run| {
         world::play(&run).map_err(TestCaseError::fail)
     });
-    if let Err(failure) = outcome {
-        panic!("SIMULATION_SEED={seed}: {failure}");
-    }
+    outcome.map_err(|failure| format!("SIMULATION_SEED={seed}: {failure}"))
 }
 
 #[test]
 fn every_captured_pulse_is_at_the_destination_once() {
-    let number = |name: &str| {
-        let value = std::env::var(name).ok();
-        value.map(|value| {
-            value
-                .parse::<u64>()
-                .unwrap_or_else(|_| panic!("{name} is a number"))
-        })
-    };
-    let cases = number("SIMULATION_CASES").map_or(CASES, |cases| u32::try_from(cases).unwrap());
-    let seed = number("SIMULATION_SEED").unwrap_or_else(|| fastrand::u64(..));
-    eprintln!("{cases} stories, SIMULATION_SEED={seed}");
+    let cases = std::env::var("SIMULATION_CASES").ok();
+    let cases = cases.map_or(CASES, |cases| {
+        cases.parse().expect("SIMULATION_CASES is a number")
+    });
+    let seed = chance::seed("SIMULATION_SEED");
     // The first part's seed is that which was asked for.
     let parts =
         std::thread::available_parallelism().map_or(1, |parts| u32::try_from(parts.get()).unwrap());
-    std::thread::scope(|scope| {
-        for part in 0..parts {
-            let seed = seed.wrapping_add(u64::from(part));
-            scope.spawn(move || play(cases.div_ceil(parts), seed));
-        }
+    let failures = std::thread::scope(|scope| {
+        let parts: Vec<_> = (0..parts)
+            .map(|part| {
+                let seed = seed.wrapping_add(u64::from(part));
+                scope.spawn(move || play(cases.div_ceil(parts), seed))
+            })
+            .collect();
+        let ends = parts.into_iter().map(|part| part.join().unwrap());
+        ends.filter_map(Result::err).collect::<Vec<_>>()
     });
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     let (told, in_full) = world::judged();
     eprintln!("{in_full} of {told} stories were judged in full: no count and no stamp left out");
     assert!(

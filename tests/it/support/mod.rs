@@ -7,6 +7,7 @@
 )]
 
 pub mod browser;
+pub(crate) mod chance;
 pub mod daemon;
 pub mod disk;
 #[allow(
