@@ -209,3 +209,22 @@ fn a_look_reaches_as_far_as_was_compared_while_the_clock_was_ahead() {
     let ops = ahead.into_iter().chain(again).chain(right).chain(compared);
     holds(true, 5_000, ops.collect());
 }
+
+#[test]
+fn what_was_lost_before_the_sweep_of_a_day_comes_back_by_that_of_a_week() {
+    let ops = vec![
+        Op::Pulses { meter: 0, count: 1 },
+        Op::Respell,
+        Op::PowerCut {
+            minutes: 2_801,
+            in_1970: false,
+        },
+        Op::AdvanceMinutes(155),
+        Op::Capture,
+        Op::Commit,
+        Op::Reconcile,
+        Op::Deliver,
+        Op::NewBuckets,
+    ];
+    holds(true, 5_000, ops);
+}
