@@ -6,10 +6,12 @@ use anyhow::Result;
 use clap::Subcommand;
 use serde_json::json;
 
+use crate::clock::{Clock, SystemClock};
 use crate::config::catalogue::catalogue;
 use crate::config::key::Key;
 use crate::config::problem::Value;
 use crate::config::{Filled, Influx, LoadOptions, Loaded, load};
+use crate::energy::periods::Calendar;
 use crate::influx::proxy;
 use crate::verify::unlisted::unlisted;
 
@@ -41,9 +43,10 @@ pub fn config(command: &ConfigCommand, options: &LoadOptions, out: &mut dyn Writ
 
 fn check(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     loaded.check()?;
-    let unlisted = unlisted(loaded);
+    let mut own_notes = unlisted(loaded);
+    own_notes.extend(dated_ahead(loaded));
     let good = "The configuration is good";
-    match loaded.notes.len() + unlisted.len() {
+    match loaded.notes.len() + own_notes.len() {
         0 => writeln!(out, "{good}.")?,
         1 => writeln!(out, "{good}; please read the note below.")?,
         n => writeln!(out, "{good}; please read the {n} notes below.")?,
@@ -69,10 +72,18 @@ fn check(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
         }
         Influx::NotConfigured(why) => writeln!(out, "InfluxDB   not configured: {why}")?,
     }
-    for meter in unlisted {
-        writeln!(out, "note       {meter}")?;
+    for note in own_notes {
+        writeln!(out, "note       {note}")?;
     }
     notes(loaded, out)
+}
+
+/// Of each meter whose last factor is dated in the future.
+fn dated_ahead(loaded: &Loaded) -> impl Iterator<Item = String> + use<'_> {
+    let calendar = Calendar::new(loaded.settings.site.zone());
+    let now_s = SystemClock.wall_ns().s();
+    let meters = loaded.settings.meters.iter();
+    meters.filter_map(move |meter| meter.dated_ahead(&calendar, now_s))
 }
 
 fn places(loaded: &Loaded, out: &mut dyn Write) -> Result<()> {

@@ -57,6 +57,19 @@ impl MeterSettings {
             .collect()
     }
 
+    /// What is to be known of a factor that is dated after `now_s`: what is told of now counts by it already.
+    pub fn dated_ahead(&self, calendar: &Calendar, now_s: i64) -> Option<String> {
+        let last = self.factors_since.last()?;
+        (last.factor(self.unit, calendar).from_s > now_s).then(|| {
+            let key = self.worth_key();
+            format!(
+                "meter \"{}\": \"{last}\" in {key}_since is yet to come, and its power is told by it already: \
+                 write it when that day is there",
+                self.name
+            )
+        })
+    }
+
     /// Which key says what a pulse is worth.
     pub fn worth_key(&self) -> &'static str {
         match self.unit {

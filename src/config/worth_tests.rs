@@ -1,7 +1,10 @@
 //! What a meter counts, as it is written and as it is refused.
 
 use crate::config::fixture::{Dir, problems};
+use crate::energy::periods::Calendar;
 use crate::model::{PulseWorth, Quantity};
+use jiff::civil::date;
+use jiff::tz::TimeZone;
 
 #[test]
 fn a_gas_meter_is_a_load_of_its_own_with_a_flow() {
@@ -31,6 +34,20 @@ fn a_gas_meter_is_a_load_of_its_own_with_a_flow() {
     let slow = notes(&toml.replace("min_interval_ms = 900", "min_interval_ms = 9000"));
     let want = "lets no more than 4.0 m³/h of meter \"Import\" be counted at 100 imp/m³";
     assert!(slow.contains(want), "{slow}");
+}
+
+#[test]
+fn a_factor_that_is_yet_to_come_is_noted() {
+    let toml = "[[meter]]\nname = \"A\"\nline = 16\nimp_per_kwh = 1000\n\
+        imp_per_kwh_since = [\"1970-01-01 500\", \"2026-05-01 1000\"]\n";
+    let meters = Dir::new(toml, "").load().settings.meters;
+    let calendar = Calendar::new(TimeZone::get("Europe/Berlin").unwrap());
+    let begin_s = calendar.day_start_s(date(2026, 5, 1));
+    let noted = |now_s| meters[0].dated_ahead(&calendar, now_s);
+    assert_eq!(noted(begin_s), None);
+    let note = noted(begin_s - 1).unwrap();
+    let want = "\"2026-05-01 1000\" in imp_per_kwh_since is yet to come";
+    assert!(note.contains(want), "{note}");
 }
 
 #[test]
