@@ -268,6 +268,7 @@ fn what_is_said_where_nothing_can_be_done() {
         "export --format xml",
         "export --since tomorrowish",
         "register set Flat 1e5",
+        "register Flat 12345.6",
         "report",
         "report next-month",
         "report --from 2026-02-30 --to 2026-03-01",

@@ -4,6 +4,7 @@ mod entry;
 mod exchange;
 mod said;
 
+use std::convert::Infallible;
 use std::io::Write;
 
 use anyhow::{Result, bail};
@@ -34,6 +35,11 @@ use crate::model::Exchange;
 pub struct RegisterArgs {
     /// Only this meter [default: all].
     meter: Option<String>,
+
+    /// What `register set` takes is told the way, instead of being called no subcommand.
+    #[arg(hide = true, value_name = "READING", value_parser = is_not_set_here)]
+    #[allow(dead_code, reason = "it never has a value")]
+    shown: Option<Infallible>,
 
     /// For programs.
     #[arg(long, global = true)]
@@ -88,6 +94,10 @@ struct SetArgs {
     /// With --adopt: do not ask.
     #[arg(long, short, requires = "adopt")]
     yes: bool,
+}
+
+fn is_not_set_here(_: &str) -> Result<Infallible, &'static str> {
+    Err("what a meter shows is entered with `powerlogger register set METER READING`")
 }
 
 /// Shows the registers, or enters a reading.
