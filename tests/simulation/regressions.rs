@@ -1,5 +1,7 @@
 //! Shrunk failures of the simulation, by name.
 
+use powerlogger::model::Tier;
+
 use crate::model::{Op, Run};
 use crate::support::fake_influx::Fault;
 use crate::world::play;
@@ -208,6 +210,32 @@ fn a_look_reaches_as_far_as_was_compared_while_the_clock_was_ahead() {
     ];
     let ops = ahead.into_iter().chain(again).chain(right).chain(compared);
     holds(true, 5_000, ops.collect());
+}
+
+/// Its pulse has the stamp of a time that has come four hours before the end.
+#[test]
+fn an_hour_that_is_still_the_tasks_is_not_compared() {
+    let ops = vec![
+        Op::AdvanceMinutes(197),
+        Op::AdvanceMinutes(165),
+        Op::WrongYears {
+            days: 8,
+            says: false,
+        },
+        Op::Suspend(212),
+        Op::Suspend(318),
+        Op::WrongYears {
+            days: 6,
+            says: false,
+        },
+        Op::PowerCut {
+            minutes: 1_420,
+            in_1970: false,
+        },
+        Op::LoseBucket(Tier::Raw),
+        Op::Pulses { meter: 0, count: 1 },
+    ];
+    holds(true, 5_000, ops);
 }
 
 #[test]

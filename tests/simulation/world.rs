@@ -971,7 +971,8 @@ impl World {
             return false;
         }
         let now_s = self.clock.wall_ns().s();
-        !self.years_believed || (now_s - 28 * 86_400..now_s - 4 * 3_600).contains(&wall_s)
+        let settled_s = View::Hour.settled_before_s(now_s);
+        !self.years_believed || (now_s - 28 * 86_400..settled_s).contains(&wall_s)
     }
 
     /// Each view holds the journal's windows, and those are the journal's pulses.
