@@ -5,7 +5,10 @@ use std::borrow::Cow;
 /// What stands for a character that is not shown.
 const REPLACED: char = '\u{fffd}';
 
-/// The text, with control characters (but for line feed and tab) and characters that turn the direction of what follows replaced.
+/// The end of a line in files of some formats.
+const CRLF: &str = "\r\n";
+
+/// The text, with control characters (but for ends of lines and tab) and characters that turn the direction of what follows replaced.
 /// `codes`: whole escape sequences that stay as they are.
 pub fn visible<'a>(text: &'a str, codes: &[&str]) -> Cow<'a, str> {
     if !text.contains(is_acted_on) {
@@ -14,7 +17,8 @@ pub fn visible<'a>(text: &'a str, codes: &[&str]) -> Cow<'a, str> {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(letter) = rest.chars().next() {
-        let code = codes.iter().find(|code| rest.starts_with(**code));
+        let mut codes = codes.iter().chain([&CRLF]);
+        let code = codes.find(|code| rest.starts_with(**code));
         let taken = code.map_or(letter.len_utf8(), |code| code.len());
         match code.is_none() && is_acted_on(letter) {
             true => shown.push(REPLACED),
@@ -45,6 +49,11 @@ mod tests {
             "\u{fffd}[2J\u{fffd}\u{fffd}5m\u{fffd}"
         );
         assert_eq!(visible("a\u{202e}cba\u{2069}", &[]), "a\u{fffd}cba\u{fffd}");
+    }
+
+    #[test]
+    fn lines_end_as_they_do() {
+        assert_eq!(visible("1;2\r\n\r3\r\n", &[]), "1;2\r\n\u{fffd}3\r\n");
     }
 
     #[test]
