@@ -8,6 +8,7 @@ use super::numbers::count;
 use super::table::{Column, Table};
 use super::version::VERSION;
 use super::{rights, simulated};
+use crate::answers::ask::Asked;
 use crate::answers::reach::{Reach, how_to_open};
 use crate::answers::status::StatusAnswer;
 use crate::config::load::load_what_can_be_read;
@@ -55,7 +56,7 @@ struct Here {
     loaded: Loaded,
     holder: Holder,
     /// What the daemon answers.
-    answer: Option<StatusAnswer>,
+    asked: Asked<StatusAnswer>,
     reach: Reach,
 }
 
@@ -64,9 +65,10 @@ impl Here {
         let holder = holder(&loaded.settings.journal.dir);
         let is_asked = holder != Holder::Free;
         Here {
-            answer: is_asked
-                .then(|| ask("/api/v1/status", &loaded).answered())
-                .flatten(),
+            asked: match is_asked {
+                true => ask("/api/v1/status", &loaded),
+                false => Asked::NoDaemon,
+            },
             reach: Reach::look(),
             holder,
             loaded,
@@ -102,18 +104,27 @@ impl Here {
         }
     }
 
+    fn is_silent(&self) -> bool {
+        matches!(self.asked, Asked::Silent)
+    }
+
+    fn answer(&self) -> Option<&StatusAnswer> {
+        match &self.asked {
+            Asked::Answered(answer) => Some(answer),
+            Asked::NoDaemon | Asked::Silent => None,
+        }
+    }
+
     fn unread(&self) -> Option<(usize, usize)> {
-        let status = &self.answer.as_ref()?.status;
+        let status = &self.answer()?.status;
         let configured = status.meters.iter().filter(|meter| meter.is_configured);
         Some((status.unread().count(), configured.count()))
     }
 
     fn daemon(&self) -> String {
-        let is_simulated = self
-            .answer
-            .as_ref()
-            .is_some_and(|answer| answer.status.simulated);
+        let is_simulated = self.answer().is_some_and(|answer| answer.status.simulated);
         let counts = match self.unread() {
+            None if self.is_silent() => "runs, and DOES NOT ANSWER".to_owned(),
             None => "runs".to_owned(),
             Some((0, meters)) => format!("runs, and counts {meters} of {meters} meters"),
             Some((unread, meters)) => {
@@ -139,8 +150,7 @@ impl Here {
             }
         };
         let delivery = self
-            .answer
-            .as_ref()
+            .answer()
             .and_then(|answer| answer.status.delivery.as_ref());
         match delivery.map(|delivery| &delivery.state) {
             Some(DeliveryState::Works) => format!("{host}: works"),

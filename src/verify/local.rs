@@ -8,6 +8,7 @@ use super::check::{Check, Checks};
 use super::error::VerifyError;
 use super::installed;
 use super::unlisted::unlisted;
+use crate::answers::ask::{Asked, PATIENCE, ask};
 use crate::answers::reach::{Reach, how_to_open};
 use crate::civil::local;
 use crate::clock::kernel;
@@ -23,6 +24,7 @@ use crate::model::{DeliveryState, IdRange, ViewsState};
 use crate::status::line::Daemon;
 use crate::status::{Status, StatusOf, clock_words};
 use crate::text::numbers::{count, size};
+use serde::de::IgnoredAny;
 
 /// With less than this the journal is soon full.
 const FREE_BYTES_MIN: u64 = 100 << 20;
@@ -233,9 +235,16 @@ pub(super) fn waiting(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), Ve
 }
 
 pub(super) fn service(loaded: &Loaded, checks: &mut Checks<'_>) -> Result<(), VerifyError> {
-    let running = is_locked(&loaded.settings.journal.dir);
+    let dir = &loaded.settings.journal.dir;
+    let running = is_locked(dir);
     let state = run("systemctl", &["is-active", UNIT]);
+    let stands_still = || ask::<IgnoredAny>("/api/v1/status", dir, None) == Asked::Silent;
     checks.add(match (state.as_deref(), running) {
+        (_, true) if stands_still() => Check::note(
+            "daemon",
+            format!("holds the journal, and does not answer within {} s", PATIENCE.as_secs()),
+            "a machine that is busy, or a daemon that stands still: its log tells (`journalctl -u powerlogger -n 50`)",
+        ),
         (Some("active"), true) => Check::good("service", "active; it holds the journal"),
         (Some("active"), false) => Check::bad(
             "service",

@@ -6,7 +6,7 @@ use std::fs;
 
 use crate::support::daemon::Daemon;
 use crate::support::wait::{PATIENCE, wait_for};
-use crate::web::{Answer, get, over_unix};
+use crate::web::{Answer, asked, get, over_unix};
 use serde_json::Value;
 
 /// A house in Berlin that counts from 04:00 UTC on the 19th of June to midday of the 20th.
@@ -451,4 +451,32 @@ fn prices_that_come_late_are_taken_up_and_until_then_their_energy_is_said_to_hav
         "{}",
         table.text()
     );
+}
+
+#[test]
+fn an_exchange_that_is_entered_later_gives_what_has_ended_another_name() {
+    let daemon = house(TARIFFS);
+    let of_its_day = "period=day&date=2026-06-19";
+    let before = energy(&daemon, of_its_day);
+    let name = before.header("etag").unwrap().to_owned();
+    let register = |line: &str| daemon.ask(&line.split(' ').collect::<Vec<_>>());
+    register("register set Import 1000 --at 2026-06-18T10:00:00Z");
+    // Half the pulses a kWh, from before the first pulse on.
+    register(
+        "register exchange Import --old 1000 --new 0 --at 2026-06-18T12:00:00Z --imp-per-kwh 1000 -y",
+    );
+    let again = |name: &str| {
+        let path = format!("/api/v1/energy?{of_its_day}");
+        let more = format!("If-None-Match: {name}\r\n");
+        over_unix(&daemon, &asked("GET", &path, "localhost", &more))
+    };
+    let after = again(&name);
+    assert_eq!(after.status, 200, "{}", after.head);
+    assert_ne!(after.header("etag"), Some(&*name));
+    let import_wh = |answer: &Answer| answer.json()["meters"][0]["energy_wh"].clone();
+    let twice = import_wh(&before)[0].as_f64().map(|wh| 2.0 * wh);
+    assert_eq!(import_wh(&after)[0].as_f64(), twice, "{}", after.json());
+    // Taken back, it is what it was.
+    register("register undo Import");
+    assert_eq!(again(&name).status, 304);
 }

@@ -11,6 +11,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
+use std::process::Output;
 use std::time::Instant;
 
 use crate::support::daemon::Daemon;
@@ -199,7 +200,7 @@ pub(crate) fn get(path: &str) -> String {
     asked("GET", path, "localhost", "")
 }
 
-fn asked(method: &str, path: &str, host: &str, headers: &str) -> String {
+pub(crate) fn asked(method: &str, path: &str, host: &str, headers: &str) -> String {
     format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{headers}Connection: close\r\n\r\n")
 }
 
@@ -344,7 +345,14 @@ fn a_daemon_that_stands_still_holds_up_no_command() {
         "measured: {:?} beside a daemon that stands still",
         started.elapsed()
     );
+    let others = [&[][..], &["verify"]].map(|args| daemon.output(args));
     daemon.thaw();
+    // Without a command it is a mistake, and told as one.
+    let told = |output: Output| [output.stdout, output.stderr].concat();
+    let others = others.map(|output| String::from_utf8(told(output)).unwrap());
+    assert!(others[0].contains("DOES NOT ANSWER"), "{}", others[0]);
+    let silent = "daemon: holds the journal, and does not answer within 2 s";
+    assert!(others[1].contains(silent), "{}", others[1]);
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && said.contains("Import"), "{said}");
     let told = String::from_utf8(output.stderr).unwrap();

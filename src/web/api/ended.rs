@@ -56,15 +56,24 @@ impl Caching {
             let versions = spans
                 .into_iter()
                 .map(|(from_s, to_s)| reader.span_version(from_s, to_s));
-            versions.collect::<Result<Option<Vec<_>>, _>>()
+            let versions = versions.collect::<Result<Option<Vec<_>>, _>>()?;
+            // An exchange that is entered later is another factor from then on.
+            let factors = format!("{:?}", reader.factors()?);
+            Ok(versions.map(|versions| (versions, factors)))
         });
-        let Some(versions) = read.await? else {
+        let Some((versions, factors)) = read.await? else {
             return Ok(Caching::Growing);
         };
         let accept = headers.get(ACCEPT).map_or(&[][..], HeaderValue::as_bytes);
         let said = format!("{uri} {today:?} {first_s:?} {}", env!("CARGO_PKG_VERSION"));
         let etag = etag(
-            &[said.as_bytes(), accept, tag.as_bytes(), &prices],
+            &[
+                said.as_bytes(),
+                accept,
+                tag.as_bytes(),
+                &prices,
+                factors.as_bytes(),
+            ],
             &versions,
         );
         Ok(match is_known(headers, &etag) {
