@@ -205,9 +205,13 @@ impl Source {
         self.board.snapshot()
     }
 
-    /// Up to which moment the journal has all that came, by the clock of the pulses.
-    pub(super) fn kept_until_ns(&self) -> WallNs {
-        self.board.kept_until_ns()
+    /// What time it is by the clock of the pulses, and up to when the journal has all that came, in seconds since 1970.
+    pub(super) fn now_and_kept_s(&self) -> (i64, i64) {
+        let (now_ns, kept_ns) = (self.wall_ns(), self.board.kept_until_ns());
+        // A clock that was set back: nothing is known of the time that it shows now until that is believed.
+        let is_of_this_clock = kept_ns <= now_ns;
+        let kept_ns = Some(kept_ns).filter(|_| is_of_this_clock);
+        (now_ns.s(), kept_ns.map_or(0, WallNs::s))
     }
 
     /// What is known of each configured meter at this moment.
@@ -340,4 +344,22 @@ pub(super) fn unreadable(failed: &JournalError, in_use: &InUse) -> Problem {
     Problem::new(JOURNAL, format!("{failed} ({kind})"))
         .remedy(remedy)
         .retry_after(5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::VirtualClock;
+    use crate::model::NS_PER_S;
+
+    #[test]
+    fn nothing_is_known_to_be_kept_of_a_clock_that_was_set_back() {
+        let clock = VirtualClock::at(WallNs::of_s(1_800_000_000));
+        let board = Arc::<Board>::default();
+        let source = Source::new(Arc::clone(&board), Arc::new(clock.clone()));
+        board.kept_until(clock.wall_ns() - 2 * NS_PER_S);
+        assert_eq!(source.now_and_kept_s(), (1_800_000_000, 1_799_999_998));
+        clock.jump_wall(-3 * 86_400 * NS_PER_S);
+        assert_eq!(source.now_and_kept_s().1, 0);
+    }
 }

@@ -119,7 +119,7 @@ struct Nothing {}
 /// Feeds a stream until its client is gone, or the daemon ends.
 async fn feed(api: Api, last: Option<i64>, sender: mpsc::Sender<Bytes>) {
     let (mut changes, mut ending) = (api.source.changes(), api.ending.clone());
-    let (minutes, reload) = ToldUntil::begin(api.source.wall_ns().s(), last);
+    let (minutes, reload) = ToldUntil::begin(api.source.now_and_kept_s(), last);
     let mut told = Told {
         minutes,
         reload,
@@ -169,11 +169,11 @@ async fn soon<T: Send + 'static>(reading: impl Future<Output = T> + Send + 'stat
 impl Told {
     /// The minutes that have ended since the last look.
     async fn missed(&mut self, api: &Api, text: &mut String) {
-        let now_s = api.source.wall_ns().s();
-        if self.minutes.skip(now_s) || std::mem::take(&mut self.reload) {
+        let (now_s, kept_s) = api.source.now_and_kept_s();
+        if self.minutes.skip(now_s, kept_s) || std::mem::take(&mut self.reload) {
             self.event(text, "reload", &Nothing {});
         }
-        let Some(due) = self.minutes.due(now_s, api.source.kept_until_ns().s()) else {
+        let Some(due) = self.minutes.due(now_s, kept_s) else {
             return;
         };
         let known = Arc::clone(&api.minutes);

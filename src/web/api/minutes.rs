@@ -12,7 +12,7 @@ use crate::answers::counted_span::EDGES_S;
 use crate::answers::factors::energy_wh;
 use crate::answers::present::{PresentMeter, mean_rate};
 use crate::journal::{CountedParts, Grain};
-use crate::model::NS_PER_S;
+use crate::model::{MonoNs, NS_PER_S};
 use crate::web::problem::{BUSY, Problem};
 use crate::web::source::Source;
 
@@ -53,8 +53,30 @@ struct MinuteMeter {
     mean_rate: Option<f64>,
 }
 
-/// Minutes that were read, by their begin.
-pub(super) type KnownMinutes = Arc<Mutex<BTreeMap<i64, Arc<Minute>>>>;
+/// So long a minute that one stream has read is told by the others: they all want it at once. Later, a clock that
+/// was set back may have brought more pulses into it.
+const READ_AGAIN_NS: MonoNs = 30 * NS_PER_S;
+
+/// What streams have read, for all of them.
+pub(super) type KnownMinutes = Arc<Mutex<ReadMinutes>>;
+
+/// Minutes that were read lately.
+#[derive(Debug, Default)]
+pub(super) struct ReadMinutes {
+    by_start_s: BTreeMap<i64, Arc<Minute>>,
+    /// When the first of them was read.
+    read_ns: MonoNs,
+}
+
+impl ReadMinutes {
+    /// Forgets them if they were read too long before `now_ns`.
+    fn expire(&mut self, now_ns: MonoNs) {
+        if self.by_start_s.is_empty() || now_ns - self.read_ns > READ_AGAIN_NS {
+            self.by_start_s.clear();
+            self.read_ns = now_ns;
+        }
+    }
+}
 
 /// How far a stream has told the minutes. The numbers of its events say so: with the last one that was heard another stream
 /// goes on, also of another process.
@@ -65,32 +87,35 @@ pub(super) struct ToldUntil {
 }
 
 impl ToldUntil {
-    /// A stream that begins at `now_s`; `last`: the number of the last event that its client has heard. True: too much was
-    /// missed.
-    pub(super) fn begin(now_s: i64, last: Option<i64>) -> (ToldUntil, bool) {
+    /// A stream that begins at `now_s`, when the journal has all pulses up to `kept_s`; `last`: the number of the last event
+    /// that its client has heard. True: too much was missed.
+    pub(super) fn begin((now_s, kept_s): (i64, i64), last: Option<i64>) -> (ToldUntil, bool) {
         let Some(last) = last else {
-            return (ToldUntil::fresh(now_s), false);
+            return (ToldUntil::fresh(now_s, kept_s), false);
         };
         let mut heard = ToldUntil {
             next_s: last.div_euclid(NUMBERS) * MINUTE_S,
             events: last.rem_euclid(NUMBERS),
         };
-        let is_too_much = heard.skip(now_s);
+        let is_too_much = heard.skip(now_s, kept_s);
         (heard, is_too_much)
     }
 
-    fn fresh(now_s: i64) -> ToldUntil {
-        ToldUntil::at(newest_s(now_s) + MINUTE_S)
+    /// Of a client that asks for what was before: its answer lacks what the journal does not have yet.
+    fn fresh(now_s: i64, kept_s: i64) -> ToldUntil {
+        let newest_s = newest_s(now_s);
+        let whole_s = newest_s.min(newest_kept_s(kept_s));
+        let is_near = newest_s - whole_s <= MISSED_MAX * MINUTE_S;
+        ToldUntil::at(if is_near { whole_s } else { newest_s } + MINUTE_S)
     }
 
     /// Leaves out what is too much to be told at `now_s`. True: something was.
-    pub(super) fn skip(&mut self, now_s: i64) -> bool {
-        let fresh = ToldUntil::fresh(now_s);
-        let missed = (fresh.next_s - self.next_s) / MINUTE_S;
+    pub(super) fn skip(&mut self, now_s: i64, kept_s: i64) -> bool {
+        let missed = (newest_s(now_s) + MINUTE_S - self.next_s) / MINUTE_S;
         // Less than none: the clock was set back.
         let is_too_much = !(0..=MISSED_MAX).contains(&missed);
         if is_too_much {
-            *self = fresh;
+            *self = ToldUntil::fresh(now_s, kept_s);
         }
         is_too_much
     }
@@ -103,8 +128,7 @@ impl ToldUntil {
     /// of the last. None: none are.
     pub(super) fn due(&self, now_s: i64, kept_s: i64) -> Option<(i64, i64)> {
         // A minute is told once: the disk, or a busy machine, may take longer than usual.
-        let kept_s = kept_s.div_euclid(MINUTE_S) * MINUTE_S - MINUTE_S;
-        let newest_s = newest_s(now_s).min(kept_s);
+        let newest_s = newest_s(now_s).min(newest_kept_s(kept_s));
         (self.next_s <= newest_s).then_some((self.next_s, newest_s))
     }
 
@@ -125,6 +149,11 @@ fn newest_s(now_s: i64) -> i64 {
     (now_s - AFTER_S).div_euclid(MINUTE_S) * MINUTE_S - MINUTE_S
 }
 
+/// The begin of the newest minute of which the journal has all, where it has all pulses up to `kept_s`.
+fn newest_kept_s(kept_s: i64) -> i64 {
+    kept_s.div_euclid(MINUTE_S) * MINUTE_S - MINUTE_S
+}
+
 /// The minutes that begin from `first_s` to `last_s`, in order.
 ///
 /// # Errors
@@ -137,6 +166,8 @@ pub(super) async fn minutes(
     // Streams that want the same wait for the one that reads it; not for a disk that does not answer.
     let busy = |_| Problem::new(BUSY, "another stream reads the minutes");
     let mut known = timeout(TURN_MAX, known.lock()).await.map_err(busy)?;
+    known.expire(source.mono_ns());
+    let known = &mut known.by_start_s;
     let starts = || (0..=(last_s - first_s) / MINUTE_S).map(|n| first_s + n * MINUTE_S);
     if let Some(from_s) = starts().find(|start_s| !known.contains_key(start_s)) {
         let now_s = source.wall_ns().s();
@@ -164,11 +195,7 @@ pub(super) async fn minutes(
         }
     }
     let found = starts().filter_map(|start_s| known.get(&start_s).cloned());
-    let found = found.collect();
-    while known.len() > usize::try_from(MISSED_MAX).unwrap_or(0) + 1 {
-        known.pop_first();
-    }
-    Ok(found)
+    Ok(found.collect())
 }
 
 impl MinuteMeter {
@@ -211,9 +238,14 @@ mod tests {
 
     const NOW_S: i64 = 1_792_936_800;
 
+    /// With all pulses in the journal.
+    fn at(now_s: i64) -> (i64, i64) {
+        (now_s, now_s)
+    }
+
     #[test]
     fn a_stream_begins_with_nothing_and_tells_each_minute_once() {
-        let (mut until, is_too_much) = ToldUntil::begin(NOW_S + 3, None);
+        let (mut until, is_too_much) = ToldUntil::begin(at(NOW_S + 3), None);
         assert!(!is_too_much);
         assert_eq!(
             until.due(NOW_S + 4, NOW_S + 4),
@@ -230,21 +262,21 @@ mod tests {
             until.due(NOW_S + 185, NOW_S + 185),
             Some((NOW_S, NOW_S + 120))
         );
-        assert!(!until.skip(NOW_S + 185));
+        assert!(!until.skip(NOW_S + 185, 0));
         // The clock is set right by years.
         let right_s = NOW_S + 400_000_000;
-        assert!(until.skip(right_s));
+        assert!(until.skip(right_s, right_s));
         assert_eq!(until.due(right_s, right_s), None);
-        assert!(!until.skip(right_s) && until.skip(NOW_S));
+        assert!(!until.skip(right_s, right_s) && until.skip(NOW_S, NOW_S));
     }
 
     #[test]
     fn a_stream_goes_on_where_another_one_broke_off() {
-        let (mut first, _) = ToldUntil::begin(NOW_S + 10, None);
+        let (mut first, _) = ToldUntil::begin(at(NOW_S + 10), None);
         let heard = first.number();
         assert!(heard < first.number());
         let again = |at_s: i64, last: i64| {
-            let (until, is_too_much) = ToldUntil::begin(at_s, Some(last));
+            let (until, is_too_much) = ToldUntil::begin(at(at_s), Some(last));
             (until.due(at_s, at_s), is_too_much)
         };
         assert_eq!(again(NOW_S + 20, heard), (None, false));
@@ -267,7 +299,7 @@ mod tests {
 
     #[test]
     fn no_minute_is_told_before_all_of_it_is_in_the_journal() {
-        let (mut until, _) = ToldUntil::begin(NOW_S, None);
+        let (mut until, _) = ToldUntil::begin(at(NOW_S), None);
         let first_s = NOW_S - 60;
         assert_eq!(until.due(NOW_S + 300, NOW_S - 1), None, "the disk stalls");
         assert_eq!(until.due(NOW_S + 300, 0), None, "nothing is known of it");
@@ -281,8 +313,41 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_that_begins_while_the_journal_lags_tells_what_it_lacks() {
+        let lags = |by_s: i64| ToldUntil::begin((NOW_S + 5, NOW_S + 5 - by_s), None).0;
+        let due = |until: ToldUntil| until.due(NOW_S + 5, NOW_S + 5);
+        assert_eq!(due(lags(0)), None);
+        assert_eq!(due(lags(4)), None, "as long as it takes each time");
+        assert_eq!(due(lags(6)), Some((NOW_S - 60, NOW_S - 60)));
+        assert_eq!(due(lags(186)), Some((NOW_S - 240, NOW_S - 60)));
+        // Nothing is known of it, or it stands still: what is asked for is all there is.
+        assert_eq!(due(lags(NOW_S)), None);
+        let mut lagging = lags(186);
+        assert!(!lagging.skip(NOW_S + 5, 0));
+        assert!(lagging.skip(NOW_S + 9_000, NOW_S + 9_000 - 186));
+        let again = lagging.due(NOW_S + 9_000, NOW_S + 9_000);
+        assert_eq!(again, Some((NOW_S + 8_760, NOW_S + 8_880)));
+    }
+
+    #[test]
+    fn minutes_that_were_read_long_ago_are_read_again() {
+        let mut read = ReadMinutes::default();
+        let minute = Minute {
+            start_s: NOW_S,
+            width_s: MINUTE_S,
+            meters: Vec::new(),
+        };
+        read.expire(7);
+        read.by_start_s.insert(NOW_S, Arc::new(minute));
+        read.expire(7 + READ_AGAIN_NS);
+        assert_eq!((read.by_start_s.len(), read.read_ns), (1, 7));
+        read.expire(8 + READ_AGAIN_NS);
+        assert_eq!(read.by_start_s.len(), 0);
+    }
+
+    #[test]
     fn numbers_grow_whatever_comes() {
-        let (mut until, _) = ToldUntil::begin(NOW_S, None);
+        let (mut until, _) = ToldUntil::begin(at(NOW_S), None);
         let mut last = until.number();
         for n in 0..100 {
             let next = until.number();
@@ -291,7 +356,7 @@ mod tests {
             last = next;
         }
         assert!(last < 1 << 53, "a browser's numbers hold it");
-        let (next, _) = ToldUntil::begin(NOW_S + 6_000, Some(last));
+        let (next, _) = ToldUntil::begin(at(NOW_S + 6_000), Some(last));
         let mut next = next;
         assert!(next.number() > last);
     }

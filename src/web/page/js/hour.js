@@ -40,14 +40,17 @@ export class Hour {
 
   /** @param {import("./types").Minute} minute */
   put(minute) {
-    if (this.watts.size === 0 || minute.start_s < this.endS) return true;
-    if (minute.start_s > this.endS) return false;
+    // One that was in the answer already may have got more pulses since: the journal is behind where a disk stalls.
+    const before = (this.endS - minute.start_s) / 60;
+    if (this.watts.size === 0 || before > MINUTES) return true;
+    if (before < 0) return false;
     for (const [name, watts] of this.watts) {
+      if (before > watts.length) continue;
       const told = minute.meters.find((meter) => meter.meter === name);
-      watts.push(told?.mean_w ?? told?.mean_rate ?? null);
+      watts.splice(watts.length - before, 1, told?.mean_w ?? told?.mean_rate ?? null);
       watts.splice(0, Math.max(0, watts.length - MINUTES));
     }
-    this.endS = minute.start_s + 60;
+    this.endS = Math.max(this.endS, minute.start_s + 60);
     return true;
   }
 
