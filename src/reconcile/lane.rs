@@ -140,13 +140,7 @@ impl Lane {
         let Some(until_s) = self.known.until_s else {
             return;
         };
-        // A clock that was ahead once has led beyond the edge: what was compared there is looked at when the edge has come
-        // to it, but not where it was ahead by years.
-        let end_s = if until_s > led_s(bounds.edge_s) {
-            bounds.edge_s
-        } else {
-            until_s
-        };
+        let end_s = compared_end_s(until_s, bounds.edge_s);
         let until_s = until_s.min(bounds.edge_s);
         let width_s = self.level.windows().width_s();
         // Hours without a pulse prove nothing.
@@ -200,7 +194,7 @@ impl Lane {
             StretchKind::Look => stretch.from_s,
             StretchKind::Ahead | StretchKind::Changed => {
                 let until_s = self.known.until_s.unwrap_or(stretch.to_s);
-                until_s.min(bounds.edge_s)
+                compared_end_s(until_s, bounds.edge_s)
             }
         };
         if self.known.to_look.covers(oldest_s, from_s) {
@@ -365,6 +359,16 @@ impl Lane {
         }
         let compared = changed.iter().map(|w| (w.start_s, w.roll));
         self.compared.extend(compared);
+    }
+}
+
+/// Where a look at all that was compared ends. A clock that was ahead once has led beyond the edge: what was compared there is
+/// looked at when the edge has come to it, but not where it was ahead by years.
+fn compared_end_s(until_s: i64, edge_s: i64) -> i64 {
+    if until_s > led_s(edge_s) {
+        edge_s
+    } else {
+        until_s
     }
 }
 

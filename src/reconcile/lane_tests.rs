@@ -285,6 +285,12 @@ fn what_is_missing_beside_changed_windows_leads_to_a_look_at_everything() {
     assert!(lane.is_a_loss(&stretch, &lacking(400)));
     assert!(lane.deepen(&stretch, bounds(20, 500)));
     assert_eq!(lane.keeping, Keeping::Span(20 * H, 500 * H));
+    // Also what was compared while the clock was ahead, but not by years.
+    for (until, end) in [(520, 520), (9_000, 480)] {
+        let mut lane = self::lane(HOUR, Some(until));
+        assert!(lane.deepen(&stretch, bounds(20, 480)));
+        assert_eq!(lane.keeping, Keeping::Span(20 * H, end * H));
+    }
     // What is due for the first time may be missing, and may be more than we know.
     let ahead = Stretch {
         kind: StretchKind::Ahead,
