@@ -54,7 +54,7 @@ impl Publisher {
     pub(super) fn open(
         journal: &Journal,
         board: &Arc<Board>,
-        (now_ns, wall_ns): (MonoNs, WallNs),
+        now_ns: MonoNs,
     ) -> Result<Publisher, JournalError> {
         let reader = Reader::open(journal.dir())?;
         let names = reader.meter_names()?;
@@ -75,7 +75,6 @@ impl Publisher {
             looks_again: false,
         };
         publisher.read_totals()?;
-        publisher.read_silences(wall_ns)?;
         Ok(publisher)
     }
 
@@ -116,7 +115,7 @@ impl Publisher {
         Ok(())
     }
 
-    fn read_silences(&mut self, wall_ns: WallNs) -> Result<(), JournalError> {
+    pub(super) fn read_silences(&mut self, wall_ns: WallNs) -> Result<(), JournalError> {
         let usual_s = self.reader.usual_silences_s(wall_ns)?;
         self.board.publish_meters(|meters| {
             for meter in &mut meters.all {
@@ -212,7 +211,10 @@ impl Publisher {
     ) -> Result<(), JournalError> {
         if now_ns - self.silence_ns >= SILENCE_EVERY_NS {
             self.silence_ns = now_ns;
-            self.read_silences(wall_ns)?;
+            // By the clock of the pulses, where that is known.
+            let kept_ns = self.board.kept_until_ns();
+            let is_known = kept_ns > WallNs(0);
+            self.read_silences(if is_known { kept_ns } else { wall_ns })?;
         }
         if now_ns - self.others_ns >= OTHERS_EVERY_NS {
             self.others_ns = now_ns;

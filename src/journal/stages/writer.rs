@@ -123,7 +123,7 @@ impl Writer {
         Ok(Writer {
             reserve: Reserve::of(journal.dir()),
             unused: UnusedSegments::default(),
-            publisher: Publisher::open(&journal, intake.board(), (now_ns, clock.wall_ns()))?,
+            publisher: Publisher::open(&journal, intake.board(), now_ns)?,
             roller: Roller::open(&journal)?,
             backfill: Backfill::default(),
             factors: FactorNote::default(),
@@ -151,14 +151,15 @@ impl Writer {
         })
     }
 
-    /// Shows the last pulses of earlier runs on the board. `stamped_by`: the clock that stamps the pulses, which is not the
+    /// Shows the last pulses of earlier runs on the board, and how long meters are silent usually. `stamped_by`: the clock that stamps the pulses, which is not the
     /// machine's where they are made up.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub fn show_earlier_pulses(&mut self, stamped_by: &dyn Clock) -> Result<(), JournalError> {
         let now = (stamped_by.mono_ns(), stamped_by.wall_ns());
-        self.publisher.read_newest(&self.journal.boot_id, now)
+        self.publisher.read_newest(&self.journal.boot_id, now)?;
+        self.publisher.read_silences(now.1)
     }
 
     /// Lets the following steps grow the WAL to its full size, for the card's sake.

@@ -545,6 +545,40 @@ fn the_board_begins_with_the_last_pulses_of_this_boot() {
 }
 
 #[test]
+fn usual_silences_of_a_simulated_house_are_those_of_its_days() {
+    let mut bench = Bench::open(tempfile::tempdir().unwrap(), SIMULATED_BOOT, |_| {});
+    let begun = vec![segment(0, WALL, Trust::Assumed)];
+    let mut hourly = pulses(0, 0, 24 * 6);
+    for (n, pulse) in (0..).zip(&mut hourly) {
+        pulse.mono_ns = n * 3_600 * NS_PER_S;
+    }
+    bench.push(pending(begun, hourly));
+    bench.clock.advance(7 * 86_400 * NS_PER_S);
+    bench.close();
+    let house = VirtualClock::at(bench.clock.wall_ns());
+    // The machine's clock stands where the house's stood a week ago.
+    let mut bench = bench.reboot(SIMULATED_BOOT);
+    let usual_s = |bench: &Bench| {
+        let meters = Arc::clone(&bench.intake.board().snapshot().meters);
+        meters.get("Import").unwrap().usual_silence_s
+    };
+    assert_eq!(usual_s(&bench), None);
+    bench.writer.show_earlier_pulses(&house).unwrap();
+    assert_eq!(usual_s(&bench), Some(3 * 3_600));
+    // So it stays when the machine has looked again.
+    bench.intake.note_watched(Watched {
+        looked_ns: Some(house.wall_ns()),
+        sure_ns: None,
+        synchronised: false,
+        meters: BTreeMap::new(),
+    });
+    bench.writer.step();
+    bench.clock.advance(3_700 * NS_PER_S);
+    bench.writer.step();
+    assert_eq!(usual_s(&bench), Some(3 * 3_600));
+}
+
+#[test]
 fn pulses_of_an_earlier_simulated_run_stand_on_the_clock_of_this_one() {
     let mut bench = Bench::open(tempfile::tempdir().unwrap(), SIMULATED_BOOT, |_| {});
     let begun = vec![segment(0, WALL, Trust::Assumed)];
