@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::grain::{Grain, ReadFrom};
 use super::handles::reader::Reader;
 use super::tables::windows::Window;
-use super::{JournalError, OpContext};
-use crate::model::{IdRange, LossCause, MeterRow, PulseGaps, View, WallNs, WindowCount};
+use super::{IdRanges, JournalError, OpContext};
+use crate::model::{IdRange, LossCause, MeterRow, PulseGaps, QUARTER_S, View, WallNs, WindowCount};
 
 /// What was counted of one meter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -252,17 +252,10 @@ impl Reader {
         view: View,
         (from_s, to_s): (i64, i64),
     ) -> Result<Vec<Window>, JournalError> {
-        let mut counts = BTreeMap::<(i64, MeterRow), i64>::new();
-        self.at_one_moment(|reader| {
-            for window in reader.windows(view, from_s, to_s)? {
-                counts.insert((window.start_s, window.meter), window.pulses);
-            }
-            reader.each_uncounted(&mut |meter, at_s| {
-                let start_s = view.floor_s(at_s);
-                if (from_s..to_s).contains(&start_s) {
-                    *counts.entry((start_s, meter)).or_default() += 1;
-                }
-            })
+        let counts = self.at_one_moment(|reader| {
+            let windows = reader.windows(view, from_s, to_s)?.into_iter();
+            let counted = windows.map(|window| ((window.start_s, window.meter), window.pulses));
+            reader.with_uncounted(counted.collect(), view.width_s(), (from_s, to_s))
         })?;
         let window = |((start_s, meter), pulses)| Window {
             start_s,
@@ -270,6 +263,55 @@ impl Reader {
             pulses,
         };
         Ok(counts.into_iter().map(window).collect())
+    }
+
+    /// The pulses of quarters of an hour with `from_s <= start < to_s`, by their begin and the meter's row, with those that no window
+    /// has yet.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn quarters_by_now(
+        &mut self,
+        (from_s, to_s): (i64, i64),
+    ) -> Result<BTreeMap<(i64, MeterRow), i64>, JournalError> {
+        self.at_one_moment(|reader| {
+            let quarters = reader.quarters(from_s, to_s)?.into_iter();
+            let counted = quarters.map(|of| ((of.start_s, of.meter), of.count.pulses));
+            reader.with_uncounted(counted.collect(), QUARTER_S, (from_s, to_s))
+        })
+    }
+
+    /// Adds the pulses that no window has yet to what parts of `width_s` with `from_s <= start < to_s` have counted, by their begin and
+    /// the meter's row.
+    fn with_uncounted(
+        &mut self,
+        mut counts: BTreeMap<(i64, MeterRow), i64>,
+        width_s: i64,
+        (from_s, to_s): (i64, i64),
+    ) -> Result<BTreeMap<(i64, MeterRow), i64>, JournalError> {
+        self.each_uncounted(&mut |meter, at_s| {
+            let start_s = at_s - at_s.rem_euclid(width_s);
+            if (from_s..to_s).contains(&start_s) {
+                *counts.entry((start_s, meter)).or_default() += 1;
+            }
+        })?;
+        Ok(counts)
+    }
+
+    /// Between which ids the pulses with `from_s <= wall time < to_s` are found, with those that no window has yet; others may be
+    /// among them.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn ids_by_now(&mut self, (from_s, to_s): (i64, i64)) -> Result<IdRanges, JournalError> {
+        self.at_one_moment(|reader| {
+            let counted = reader.ids_between(from_s, to_s)?;
+            let mut ids = IdRanges::from_ranges(counted);
+            if let Some(bounds) = reader.bounds()? {
+                ids.extend(reader.rolled()?.gaps(bounds));
+            }
+            Ok(ids)
+        })
     }
 
     /// Tells the pulses that no window has yet: the row of the meter, and the second.

@@ -11,10 +11,8 @@ use super::point_queue::PointQueue;
 use super::server::Server;
 pub use super::trouble::Trouble;
 use crate::influx::line_protocol::LineEncoder;
-use crate::journal::{JournalError, RawLosses, Reader};
-use crate::model::{
-    DestinationRow, FIELD, IdRange, MeterRow, PulseId, Spans, TAG, Tier, View, WallNs,
-};
+use crate::journal::{IdRanges, JournalError, RawLosses, Reader, StoredPulse};
+use crate::model::{DestinationRow, FIELD, MeterRow, PulseId, Spans, TAG, Tier, View, WallNs};
 use crate::server::Extras;
 use crate::server::failure::Failure;
 use crate::server::request_size::RequestSize;
@@ -219,7 +217,7 @@ impl Examiner<'_> {
             measurement: self.measurement,
         };
         let mut queue = PointQueue::new(server, Tier::View(view), self.size);
-        let (reader, names) = (self.reader.as_deref(), self.names);
+        let (mut reader, names, by_now) = (self.reader.as_deref_mut(), self.names, self.by_now);
         let mut written = 0;
         for (of, difference) in differences.iter().enumerate() {
             let WindowVerdict::Write(pulses) = difference.verdict else {
@@ -229,8 +227,11 @@ impl Examiner<'_> {
                 continue;
             };
             let (meter, start_s) = (&difference.meter, difference.start_s);
-            let extra = |pulses| {
-                let quarters = || quarters_of(reader, names, (meter, start_s));
+            let mut extra = |pulses| {
+                let quarters = || match &mut reader {
+                    Some(reader) => quarters_of(reader, by_now, names, (meter, start_s)),
+                    None => Ok(Vec::new()),
+                };
                 let window = (start_s, pulses);
                 self.extras.of_window(meter, view, window, quarters)
             };
@@ -282,10 +283,13 @@ impl Examiner<'_> {
         let Some(reader) = self.reader.as_mut() else {
             return Ok(0);
         };
-        let ids = reader.ids_between(from_s, to_s)?.unwrap_or(IdRange::NONE);
+        let ids = match self.by_now {
+            true => reader.ids_by_now((from_s, to_s))?,
+            false => IdRanges::from_ranges(reader.ids_between(from_s, to_s)?),
+        };
         let mut hopeless: BTreeSet<usize> = lacking.values().copied().collect();
         let (mut queue, extras) = (PointQueue::new(server, Tier::Raw, self.size), self.extras);
-        reader.each_pulse(ids, &mut |entry| {
+        let mut send = |entry: &StoredPulse| {
             let name = self.names.get(&entry.meter).map_or("", String::as_str);
             let of = lacking.get(&(name, view.start_of(entry.wall_ns)));
             let line = lines.get(&entry.meter);
@@ -295,7 +299,10 @@ impl Examiner<'_> {
                 queue.push(line, (1, entry.wall_ns), &extra, *of)?;
             }
             Ok::<(), Trouble>(())
-        })?;
+        };
+        for ids in ids.ranges() {
+            reader.each_pulse(*ids, &mut send)?;
+        }
         let outcome = queue.finish()?;
         let gone = hopeless.into_iter().map(|of| (of, Failed::Gone));
         for (of, why) in gone.chain(outcome.failed) {
@@ -305,17 +312,22 @@ impl Examiner<'_> {
     }
 }
 
-/// What the quarters of an hour that begins at `start_s` have counted of a meter, by their first second.
+/// What the quarters of an hour that begins at `start_s` have counted of a meter, by their first second; `by_now`: with what no
+/// window has yet.
 fn quarters_of(
-    reader: Option<&Reader>,
+    reader: &mut Reader,
+    by_now: bool,
     names: &BTreeMap<MeterRow, String>,
     (meter, start_s): (&str, i64),
 ) -> Result<Vec<(i64, i64)>, JournalError> {
-    let Some(reader) = reader else {
-        return Ok(Vec::new());
-    };
-    let counted = reader.quarters(start_s, start_s + View::Hour.width_s())?;
+    let span_s = (start_s, start_s + View::Hour.width_s());
     let is_of_meter = |row: &MeterRow| names.get(row).is_some_and(|name| name == meter);
+    if by_now {
+        let counted = reader.quarters_by_now(span_s)?.into_iter();
+        let counted = counted.filter(|((_, row), _)| is_of_meter(row));
+        return Ok(counted.map(|((at_s, _), pulses)| (at_s, pulses)).collect());
+    }
+    let counted = reader.quarters(span_s.0, span_s.1)?;
     let counted = counted.into_iter().filter(|of| is_of_meter(&of.meter));
     Ok(counted.map(|of| (of.start_s, of.count.pulses)).collect())
 }

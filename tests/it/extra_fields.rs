@@ -9,9 +9,12 @@ use crate::support::fake_influx::shapes;
 use crate::support::influxd::Influxd;
 use crate::support::remote::{OPERATOR, ORG, Remote, on_both};
 use crate::support::views::{
-    QUICK, audit, day, empty_buckets, equal, powerlogger, set_up, start, wait_until_equal,
+    QUICK, audit, day, empty_buckets, equal, powerlogger, set_up, start, start_with,
+    wait_until_equal,
 };
 use crate::support::wait::{PATIENCE, wait_for};
+use powerlogger::journal::Reader;
+use powerlogger::model::View;
 use serde_json::{Value, json};
 
 const BOTH: &str = "[influx]\nextra_fields = [\"energy_wh\", \"power_w\"]";
@@ -256,17 +259,47 @@ fn assert_all_say_what_they_cost(server: &Remote, some: bool) {
     }
 }
 
+fn set_up_with_prices(server: &Remote) -> tempfile::TempDir {
+    let dir = set_up(server, &(config(COSTS) + TARIFFS));
+    let now_s = jiff::Timestamp::now().as_second();
+    let quarters = (now_s / 900 - 5 * 24 * 4..now_s / 900 + 24 * 4).map(|number| number * 900);
+    let lines = quarters.filter_map(|at_s| Some(format!("{at_s},{}\n", price_per_mwh(at_s)?)));
+    fs::write(dir.path().join("prices.csv"), lines.collect::<String>()).unwrap();
+    dir
+}
+
+#[test]
+fn what_a_killed_daemon_had_not_counted_is_repaired_with_its_cost() {
+    let test = "what_a_killed_daemon_had_not_counted_is_repaired_with_its_cost";
+    let Some(server) = Influxd::start(test) else {
+        return;
+    };
+    let dir = set_up_with_prices(&server);
+    // Hours pass in seconds.
+    let running = start_with(&dir, &["--from=-90h", "--speed", "20000"]);
+    let open = || Reader::open(&dir.path().join("queue"));
+    wait_for("a day of windows", PATIENCE, || {
+        let windows = open().ok()?.windows(View::Hour, 0, i64::MAX).ok()?;
+        (windows.len() > 30).then_some(())
+    });
+    drop(running);
+    let (mut reader, mut uncounted) = (open().unwrap(), 0);
+    let counting = reader.each_uncounted(&mut |_, _| uncounted += 1);
+    assert!(counting.is_ok() && uncounted > 0, "{uncounted}");
+    let (code, said) = powerlogger(&dir, &["audit", "--since=-10 days", "--repair"]);
+    assert_eq!(code, 0, "{uncounted}: {said}");
+    let all = reader.totals().unwrap().into_iter().map(|meter| meter.pulses);
+    assert_eq!(equal(&audit(&dir)), Some(all.sum()));
+    assert_all_say_what_they_cost(&server, false);
+}
+
 #[test]
 fn points_say_what_their_energy_costs_whoever_writes_them() {
     let test = "points_say_what_their_energy_costs_whoever_writes_them";
     let Some(server) = Influxd::start(test) else {
         return;
     };
-    let dir = set_up(&server, &(config(COSTS) + TARIFFS));
-    let now_s = jiff::Timestamp::now().as_second();
-    let quarters = (now_s / 900 - 4 * 24 * 4..now_s / 900 + 24 * 4).map(|number| number * 900);
-    let lines = quarters.filter_map(|at_s| Some(format!("{at_s},{}\n", price_per_mwh(at_s)?)));
-    fs::write(dir.path().join("prices.csv"), lines.collect::<String>()).unwrap();
+    let dir = set_up_with_prices(&server);
     day(&dir, 3 * 24);
     let counted = wait_until_equal(&dir, "a day to be equal");
     assert!(counted > 5_000, "{counted}");

@@ -83,6 +83,10 @@ fn pulses_are_counted_when_they_are_durable_and_not_before() {
         View::ALL.map(|view| reader.windows_by_now(view, (0, i64::MAX)).unwrap())
     };
     let before = by_now(&bench);
+    let quarters = bench.reader().quarters_by_now((0, i64::MAX)).unwrap();
+    assert_eq!(bench.reader().ids_between(0, i64::MAX).unwrap(), None);
+    let ids = bench.reader().ids_by_now((0, i64::MAX)).unwrap();
+    assert_eq!(ids.len(), 180);
     bench.durable.step().unwrap();
     while bench.writer.step() == Duration::ZERO {}
     assert_eq!(sums(&bench, 1), [180; 3]);
@@ -90,6 +94,11 @@ fn pulses_are_counted_when_they_are_durable_and_not_before() {
     let counted = View::ALL.map(|view| reader.windows(view, 0, i64::MAX).unwrap());
     assert_eq!(before, counted, "who asks for all gets the same before");
     assert_eq!(by_now(&bench), counted);
+    let counted = reader.quarters(0, i64::MAX).unwrap().into_iter();
+    let counted = counted.map(|of| ((of.start_s, of.meter), of.count.pulses));
+    assert_eq!(quarters, counted.collect());
+    let again = bench.reader().quarters_by_now((0, i64::MAX)).unwrap();
+    assert_eq!(quarters, again);
     let minutes = bench.reader().windows(View::Minute, 0, i64::MAX).unwrap();
     assert_eq!(
         minutes.len(),

@@ -119,8 +119,14 @@ impl Drop for Running {
 
 /// Starts the daemon. Its house adds a pulse now and then, which is pending.
 pub(crate) fn start(dir: &tempfile::TempDir) -> Running {
+    start_with(dir, &[])
+}
+
+/// The same with these options.
+pub(crate) fn start_with(dir: &tempfile::TempDir, options: &[&str]) -> Running {
     let child = Command::new(env!("CARGO_BIN_EXE_powerlogger"))
         .args(["--queue-dir", "queue", "run", "--simulate"])
+        .args(options)
         .current_dir(dir.path())
         .env_clear()
         .stderr(fs::File::create(dir.path().join("log")).unwrap())
