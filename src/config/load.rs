@@ -56,6 +56,11 @@ impl Loaded {
         token::is_set(text).then(|| Secret::new(text))
     }
 
+    /// Whether tariffs are written of which none can be used.
+    pub fn has_mistyped_tariffs(&self) -> bool {
+        self.settings.tariffs.is_empty() && !self.tariffs.is_empty()
+    }
+
     /// Whether any of the keys that a server needs is set, be it to a placeholder: then one is meant.
     pub fn names_server(&self) -> bool {
         let keys = [

@@ -247,6 +247,9 @@ fn a_file_of_prices_is_read_and_watched_and_its_faults_leave_the_tariff() {
     );
     let flawed = Dir::new(&format!("{toml}time = 1\n"), "").load();
     assert!(!flawed.says_all_that_is_meant());
+    assert!(flawed.has_mistyped_tariffs() && !loaded.has_mistyped_tariffs());
+    let none = Dir::new("[site]\n", "").load();
+    assert!(!none.has_mistyped_tariffs(), "there is none");
     let file = dir.0.path().join("prices.csv");
     assert!(loaded.depends_on().contains(&file), "it is looked at again");
     std::fs::write(&file, "2026-01-01T00:00:00Z,87.5\nbad\n").unwrap();

@@ -245,7 +245,10 @@ impl DaemonSettings {
                 self.settings.alarms = loaded.settings.alarms.clone();
                 // No stage has to be rebuilt for them.
                 self.settings.tariffs = loaded.settings.tariffs.clone();
-                self.tariffs.put(&loaded.settings.tariffs);
+                // Points that are written while a price is mistyped would lack their cost for ever.
+                if !loaded.has_mistyped_tariffs() {
+                    self.tariffs.put(&loaded.settings.tariffs);
+                }
                 self.settings.site.currency = loaded.settings.site.currency.clone();
                 self.told = self.to_tell(&loaded);
                 self.alarms.feed.use_settings(&loaded.settings.alarms);

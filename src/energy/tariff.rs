@@ -352,6 +352,11 @@ impl DynamicPrices {
         DynamicPrices(by_quarter.into_iter().collect())
     }
 
+    /// Whether no price is known.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The price of the quarter hour that begins at `start_s`; None: it is not known.
     pub fn at(&self, start_s: i64) -> Option<Decimal> {
         let at = self

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use tracing::debug;
+use tracing::warn;
 
 use super::compare::Failed;
 use super::server::Server;
@@ -174,7 +174,10 @@ fn write(server: &mut dyn Server, level: Tier, body: &[u8]) -> Result<(), Failur
     let written = server.write(level, body);
     match &written {
         Err(failure) if refuses_extra_fields(failure) => {
-            debug!(why = failure.message(), "written without extra fields");
+            warn!(
+                why = failure.message(),
+                "extra fields have another type there: windows are written without them"
+            );
             server.write(level, &without_extra_fields(body))
         }
         _ => written,

@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 
 use super::*;
-use crate::config::{LoadOptions, load};
+use crate::config::{LoadOptions, TariffSettings, load};
+use crate::energy::tariff::DynamicPrices;
+use std::sync::Arc;
 
 const HOUR_S: i64 = 3_600;
 
@@ -248,4 +250,29 @@ fn a_conflict_is_about_an_extra_field_where_it_names_one() {
         kind: "timeout",
         message: conflict("energy_wh"),
     }));
+}
+
+#[test]
+fn a_file_of_prices_that_says_nothing_takes_none_back() {
+    let tariffs = |file: &str, quarters: &[i64]| {
+        let mut tariffs = settings().tariffs;
+        let import = tariffs.import.as_mut().unwrap();
+        import.prices_file = Some(file.into());
+        let prices = quarters.iter().map(|at_s| (*at_s, "1".parse().unwrap()));
+        import.dynamic = Arc::new(DynamicPrices::new(prices));
+        tariffs
+    };
+    let in_use = TariffsInUse::new(&tariffs("a", &[0]));
+    let known = |at_s| {
+        let tariffs = in_use.get();
+        tariffs.import.as_ref().unwrap().dynamic.at(at_s).is_some()
+    };
+    in_use.put(&tariffs("a", &[]));
+    assert!(known(0), "it is moved or broken");
+    in_use.put(&tariffs("a", &[900]));
+    assert!(!known(0) && known(900));
+    in_use.put(&tariffs("b", &[]));
+    assert!(!known(900), "another file");
+    in_use.put(&TariffSettings::default());
+    assert!(in_use.get().is_empty());
 }

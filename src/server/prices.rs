@@ -17,12 +17,26 @@ impl TariffsInUse {
         TariffsInUse(Arc::new(Mutex::new(Arc::new(tariffs.clone()))))
     }
 
-    /// From now on these are used.
+    /// From now on these are used. Where a file of dynamic prices says nothing any more, what it said last: a point that is written
+    /// without its cost while the file is moved or broken does not get it later.
     pub fn put(&self, tariffs: &TariffSettings) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(tariffs.clone());
+        let mut tariffs = tariffs.clone();
+        let before = self.get();
+        for (now, before) in [
+            (&mut tariffs.import, &before.import),
+            (&mut tariffs.feed_in, &before.feed_in),
+        ] {
+            let (Some(now), Some(before)) = (now, before) else {
+                continue;
+            };
+            if now.prices_file == before.prices_file && now.dynamic.is_empty() {
+                now.dynamic = Arc::clone(&before.dynamic);
+            }
+        }
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(tariffs);
     }
 
-    fn get(&self) -> Arc<TariffSettings> {
+    pub(super) fn get(&self) -> Arc<TariffSettings> {
         Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

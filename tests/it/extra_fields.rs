@@ -288,7 +288,11 @@ fn what_a_killed_daemon_had_not_counted_is_repaired_with_its_cost() {
     assert!(counting.is_ok() && uncounted > 0, "{uncounted}");
     let (code, said) = powerlogger(&dir, &["audit", "--since=-10 days", "--repair"]);
     assert_eq!(code, 0, "{uncounted}: {said}");
-    let all = reader.totals().unwrap().into_iter().map(|meter| meter.pulses);
+    let all = reader
+        .totals()
+        .unwrap()
+        .into_iter()
+        .map(|meter| meter.pulses);
     assert_eq!(equal(&audit(&dir)), Some(all.sum()));
     assert_all_say_what_they_cost(&server, false);
 }
