@@ -24,7 +24,7 @@ pub(super) fn begin(source: &Source, since_s: Option<i64>) {
     let Some(since_s) = since_s.filter(|_| is_worth_it) else {
         return;
     };
-    let settings = source.months().1;
+    let settings = source.in_use().name();
     if source.begins_months(settings) {
         let source = source.clone();
         tokio::spawn(async move {
@@ -42,7 +42,9 @@ async fn price(source: &Source, settings: u64, since_s: i64) -> Result<(), Probl
     let first = calendar.date_at(since_s).first_of_month();
     let this = calendar.date_at(source.wall_ns().s()).first_of_month();
     let mut next = before(this);
-    while let Some(month) = next.filter(|month| *month >= first && source.months().1 == settings) {
+    while let Some(month) =
+        next.filter(|month| *month >= first && source.in_use().name() == settings)
+    {
         let began_ns = SystemClock.mono_ns();
         of_month(source, &calendar, month).await?;
         rest(SystemClock.mono_ns() - began_ns).await;
@@ -67,13 +69,13 @@ async fn of_month(source: &Source, calendar: &Calendar, month: Date) -> Result<(
         source.present().worths(),
         source.wall_ns().s(),
     );
-    let (memory, settings) = source.months();
+    let memory = source.months();
     let read = source.ask(move |reader, in_use| {
         let span = calendar.span(Period::containing(PeriodUnit::Month, month));
         let factors = Factors::read(reader, &in_use.meters, &known, &calendar)?;
         let meters = in_use.priced_meters();
         let pricer = Pricer {
-            memory: Some((&memory, settings)),
+            memory: Some((&memory, in_use.name())),
             ..in_use.pricer((&meters, &factors), &calendar)
         };
         let parts = [span.start_s, span.end_s];
@@ -146,7 +148,7 @@ mod tests {
         });
         // Outside of a runtime nothing can be spawned.
         begin(&source, Some(0));
-        assert!(source.begins_months(source.months().1));
+        assert!(source.begins_months(source.in_use().name()));
     }
 
     #[test]
@@ -165,11 +167,11 @@ mod tests {
             .enable_all()
             .build()
             .unwrap();
-        let settings = source.months().1;
+        let settings = source.in_use().name();
         // 2026-03-31T00:00:00Z: March to June.
         let since_s = 1_774_915_200;
         runtime.block_on(price(&source, settings, since_s)).unwrap();
-        assert_eq!(source.months().0.known(), 4);
+        assert_eq!(source.months().known(), 4);
         assert!(source.begins_months(settings) && !source.begins_months(settings));
         source.ended_months(settings);
         assert!(source.begins_months(settings));
@@ -178,7 +180,7 @@ mod tests {
                 dir: dir.path().join("gone"),
                 ..in_use
             });
-            price(&source, source.months().1, since_s).await
+            price(&source, source.in_use().name(), since_s).await
         });
         assert!(problem.is_err());
     }

@@ -1,7 +1,6 @@
 //! What the answers are made from: what the daemon tells of itself, and the journal, read on at most two threads.
 
 use std::collections::BTreeMap;
-use std::hash::Hasher;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use super::served::Served;
 use crate::answers::costs::Costs;
 use crate::answers::month_memory::MonthMemory;
 use crate::answers::present::Present;
-use crate::answers::socket::{self, Fnv};
+use crate::answers::socket;
 use crate::clock::{Clock, SystemClock};
 use crate::energy::periods::Calendar;
 use crate::journal::{JournalError, Reader, Refusal};
@@ -168,11 +167,9 @@ impl Source {
         self.with(|told| told.tag.clone())
     }
 
-    /// What months have cost, with a name for the settings.
-    pub(super) fn months(&self) -> (Arc<MonthMemory<Costs>>, u64) {
-        let mut hasher = Fnv::default();
-        hasher.write(self.tag().as_bytes());
-        (Arc::clone(&self.months), hasher.finish())
+    /// What months have cost, by the [`InUse::name`] of the settings.
+    pub(super) fn months(&self) -> Arc<MonthMemory<Costs>> {
+        Arc::clone(&self.months)
     }
 
     /// Months are about to be priced for these settings. False: that was begun before.

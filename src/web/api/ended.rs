@@ -50,7 +50,8 @@ impl Caching {
         if !has_ended || spans.is_empty() {
             return Ok(Caching::Growing);
         }
-        let (in_use, tag) = (source.in_use(), source.tag());
+        let in_use = source.in_use();
+        let tag = in_use.name().to_le_bytes();
         let prices = prices(&in_use.tariffs, &spans);
         let read = source.ask(move |reader, _| {
             let versions = spans
@@ -67,13 +68,7 @@ impl Caching {
         let accept = headers.get(ACCEPT).map_or(&[][..], HeaderValue::as_bytes);
         let said = format!("{uri} {today:?} {first_s:?} {}", env!("CARGO_PKG_VERSION"));
         let etag = etag(
-            &[
-                said.as_bytes(),
-                accept,
-                tag.as_bytes(),
-                &prices,
-                factors.as_bytes(),
-            ],
+            &[said.as_bytes(), accept, &tag, &prices, factors.as_bytes()],
             &versions,
         );
         Ok(match is_known(headers, &etag) {

@@ -204,6 +204,8 @@ async fn counted(
         let from_s = starts_s.first().copied().unwrap_or(now_s);
         let to_s = starts_s.last().copied().unwrap_or(now_s);
         let factors = Factors::read(reader, &in_use.meters, &known, &calendar)?;
+        // By the very settings that price them: others may be put into use meanwhile.
+        let months = (months, in_use.name());
         let (fine_s, counted) =
             factors.counted_parts(reader, (&starts_s, grain), &calendar, now_s)?;
         let restored = reader.restored_between(from_s, to_s)?;
