@@ -238,6 +238,27 @@ fn an_hour_that_is_still_the_tasks_is_not_compared() {
     holds(true, 5_000, ops);
 }
 
+/// They have stamps of four weeks ago, and leave two days later.
+#[test]
+fn pulses_of_a_wrong_date_that_was_believed_leave_when_they_are_as_old_as_they_say() {
+    let pulses = |count| Op::Pulses { meter: 0, count };
+    let ops = vec![
+        pulses(500),
+        Op::Suspend(1),
+        Op::Commit,
+        Op::DiskStall,
+        pulses(500),
+        Op::Restart,
+        Op::Ntp,
+        Op::WrongYears {
+            days: -28,
+            says: false,
+        },
+        Op::Crash,
+    ];
+    holds(false, 5_000, ops);
+}
+
 #[test]
 fn what_was_lost_before_the_sweep_of_a_day_comes_back_by_that_of_a_week() {
     let ops = vec![

@@ -114,6 +114,8 @@ struct World {
     watcher: Option<Reader>,
     /// Such a time was believed: its pulses are in windows that nobody can compare now.
     years_believed: bool,
+    /// The wall clock was days behind once.
+    was_behind: bool,
     /// The server's own clock, which is right but for hours.
     server_clock: VirtualClock,
     boot: u32,
@@ -180,6 +182,7 @@ impl World {
             years: None,
             has_years: run.ops.iter().any(|op| matches!(op, Op::WrongYears { .. })),
             years_believed: false,
+            was_behind: false,
             watcher: None,
             server_clock,
             boot: 0,
@@ -360,8 +363,10 @@ impl World {
 
     /// A step of the writer. Notes which pulses leave the journal because the server has them.
     fn write(&mut self) -> Checked {
-        // Nothing leaves while there is room, before the retention is over.
-        let full = self.disk_full || self.clock.mono_ns() - self.began_ns > LEAVE_NS;
+        // Nothing leaves while there is room, before the retention is over; stamps of a wrong year that was believed may be as old as that.
+        let is_old = self.years_believed && self.was_behind
+            || self.clock.mono_ns() - self.began_ns > LEAVE_NS;
+        let full = self.disk_full || is_old;
         let before = if full { self.entries()? } else { Vec::new() };
         let there = if self.has_years {
             Some(self.there()?)
@@ -638,6 +643,7 @@ impl World {
             known.is_none_or(|known| known.trust <= Trust::Assumed) || by_ns.abs() < 3 * DAY_NS;
         self.time_is_wrong |= believed;
         self.years_believed |= believed;
+        self.was_behind |= by_ns < 0;
         self.years = Some((by_ns, self.clock.mono_ns()));
         self.clock.jump_wall(i64::from(days) * DAY_NS);
         if says {
