@@ -73,11 +73,8 @@ fn write_pulses(
 /// # Errors
 /// When the journal cannot be read.
 pub fn held(reader: &mut Reader) -> Result<i64, JournalError> {
-    let Some(bounds) = reader.bounds()? else {
-        return Ok(0);
-    };
     let mut held = 0;
-    for ids in reader.rolled()?.gaps(bounds) {
+    for ids in reader.uncounted_ids()? {
         reader.each_page(ids, &mut |page, _| {
             held += page.held.iter().map(|range| range.len()).sum::<i64>();
             Ok::<(), JournalError>(())

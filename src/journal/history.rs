@@ -6,7 +6,10 @@ use super::grain::{Grain, ReadFrom};
 use super::handles::reader::Reader;
 use super::tables::windows::Window;
 use super::{IdRanges, JournalError, OpContext};
-use crate::model::{IdRange, LossCause, MeterRow, PulseGaps, QUARTER_S, View, WallNs, WindowCount};
+use crate::model::{LossCause, MeterRow, PulseGaps, QUARTER_S, View, WallNs, WindowCount};
+
+/// Pulses of parts of time, by their begin (in seconds since 1970) and the row of the meter.
+pub type PartPulses = BTreeMap<(i64, MeterRow), i64>;
 
 /// What was counted of one meter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -114,17 +117,8 @@ impl Reader {
         to_s: i64,
         most: usize,
     ) -> Result<Option<Vec<MeterPulses>>, JournalError> {
-        let mut ranges: Vec<IdRange> = self.ids_between(from_s, to_s)?.into_iter().collect();
-        let counted = ranges.first().copied();
-        if let Some(bounds) = self.bounds()? {
-            let gaps = self.rolled()?.gaps(bounds);
-            // Those inside of what is counted are read with it.
-            ranges.extend(gaps.into_iter().filter(|gap| {
-                counted.is_none_or(|counted| gap.first < counted.first || gap.last > counted.last)
-            }));
-        }
-        let wanted: i64 = ranges.iter().map(|range| range.len()).sum();
-        if usize::try_from(wanted).is_ok_and(|wanted| wanted > most) {
+        let ids = self.ids_now((from_s, to_s))?;
+        if usize::try_from(ids.len()).is_ok_and(|wanted| wanted > most) {
             return Ok(None);
         }
         let names = self.meter_names()?;
@@ -136,8 +130,8 @@ impl Reader {
             };
             found.insert(row, pulses);
         }
-        for range in ranges {
-            for pulse in self.page(range, most)?.entries {
+        for range in ids.ranges() {
+            for pulse in self.page(*range, most)?.entries {
                 if let Some(pulses) = found.get_mut(&pulse.meter) {
                     pulses.stamps.push((pulse.wall_ns, pulse.estimated));
                 }
@@ -265,30 +259,38 @@ impl Reader {
         Ok(counts.into_iter().map(window).collect())
     }
 
-    /// The pulses of quarters of an hour with `from_s <= start < to_s`, by their begin and the meter's row, with those that no window
-    /// has yet.
+    /// The pulses of quarters of an hour with `from_s <= start < to_s`. Where they are not all there yet ([`Reader::filled`]) they
+    /// are less.
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn quarters_by_now(
+    pub fn quarter_pulses(&self, (from_s, to_s): (i64, i64)) -> Result<PartPulses, JournalError> {
+        let quarters = self.quarters(from_s, to_s)?.into_iter();
+        let counted = quarters.map(|of| ((of.start_s, of.meter), of.count.pulses));
+        Ok(counted.collect())
+    }
+
+    /// The same, with the pulses that no window has yet.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn quarter_pulses_by_now(
         &mut self,
-        (from_s, to_s): (i64, i64),
-    ) -> Result<BTreeMap<(i64, MeterRow), i64>, JournalError> {
+        span_s: (i64, i64),
+    ) -> Result<PartPulses, JournalError> {
         self.at_one_moment(|reader| {
-            let quarters = reader.quarters(from_s, to_s)?.into_iter();
-            let counted = quarters.map(|of| ((of.start_s, of.meter), of.count.pulses));
-            reader.with_uncounted(counted.collect(), QUARTER_S, (from_s, to_s))
+            let counted = reader.quarter_pulses(span_s)?;
+            reader.with_uncounted(counted, QUARTER_S, span_s)
         })
     }
 
-    /// Adds the pulses that no window has yet to what parts of `width_s` with `from_s <= start < to_s` have counted, by their begin and
-    /// the meter's row.
+    /// Adds the pulses that no window has yet to what parts of `width_s` with `from_s <= start < to_s` have counted.
     fn with_uncounted(
         &mut self,
-        mut counts: BTreeMap<(i64, MeterRow), i64>,
+        mut counts: PartPulses,
         width_s: i64,
         (from_s, to_s): (i64, i64),
-    ) -> Result<BTreeMap<(i64, MeterRow), i64>, JournalError> {
+    ) -> Result<PartPulses, JournalError> {
         self.each_uncounted(&mut |meter, at_s| {
             let start_s = at_s - at_s.rem_euclid(width_s);
             if (from_s..to_s).contains(&start_s) {
@@ -304,14 +306,13 @@ impl Reader {
     /// # Errors
     /// When the journal cannot be read.
     pub fn ids_by_now(&mut self, (from_s, to_s): (i64, i64)) -> Result<IdRanges, JournalError> {
-        self.at_one_moment(|reader| {
-            let counted = reader.ids_between(from_s, to_s)?;
-            let mut ids = IdRanges::from_ranges(counted);
-            if let Some(bounds) = reader.bounds()? {
-                ids.extend(reader.rolled()?.gaps(bounds));
-            }
-            Ok(ids)
-        })
+        self.at_one_moment(|reader| reader.ids_now((from_s, to_s)))
+    }
+
+    fn ids_now(&self, (from_s, to_s): (i64, i64)) -> Result<IdRanges, JournalError> {
+        let mut ids = IdRanges::from_ranges(self.ids_between(from_s, to_s)?);
+        ids.extend(self.uncounted_ids()?);
+        Ok(ids)
     }
 
     /// Tells the pulses that no window has yet: the row of the meter, and the second.
@@ -322,10 +323,7 @@ impl Reader {
         &mut self,
         tell: &mut dyn FnMut(MeterRow, i64),
     ) -> Result<(), JournalError> {
-        let Some(bounds) = self.bounds()? else {
-            return Ok(());
-        };
-        for ids in self.rolled()?.gaps(bounds) {
+        for ids in self.uncounted_ids()? {
             self.each_pulse(ids, &mut |pulse| {
                 tell(pulse.meter, pulse.wall_ns.s());
                 Ok::<(), JournalError>(())

@@ -94,7 +94,7 @@ pub(in crate::journal) use error::OpContext;
 pub use grain::{Grain, ReadFrom};
 pub use handles::journal::Journal;
 pub use handles::reader::Reader;
-pub use history::{CountedParts, MeterPulses};
+pub use history::{CountedParts, MeterPulses, PartPulses};
 pub use ids::IdRanges;
 pub use refusal::{Refusal, is_read_only, remedy};
 pub use stages::alarm_shelf::AlarmShelf;

@@ -322,14 +322,13 @@ fn quarters_of(
 ) -> Result<Vec<(i64, i64)>, JournalError> {
     let span_s = (start_s, start_s + View::Hour.width_s());
     let is_of_meter = |row: &MeterRow| names.get(row).is_some_and(|name| name == meter);
-    if by_now {
-        let counted = reader.quarters_by_now(span_s)?.into_iter();
-        let counted = counted.filter(|((_, row), _)| is_of_meter(row));
-        return Ok(counted.map(|((at_s, _), pulses)| (at_s, pulses)).collect());
-    }
-    let counted = reader.quarters(span_s.0, span_s.1)?;
-    let counted = counted.into_iter().filter(|of| is_of_meter(&of.meter));
-    Ok(counted.map(|of| (of.start_s, of.count.pulses)).collect())
+    let counted = match by_now {
+        true => reader.quarter_pulses_by_now(span_s)?,
+        false => reader.quarter_pulses(span_s)?,
+    };
+    let counted = counted.into_iter();
+    let counted = counted.filter(|((_, row), _)| is_of_meter(row));
+    Ok(counted.map(|((at_s, _), pulses)| (at_s, pulses)).collect())
 }
 
 /// Points of raw in the windows of a view; None: there is no such bucket, which is the affair of those

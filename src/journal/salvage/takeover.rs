@@ -278,10 +278,7 @@ impl Reader {
     /// Pulses whose time is known and that are not counted in windows yet, by the hour.
     fn uncounted_hours(&mut self) -> Result<Hours, JournalError> {
         let mut hours = Hours::new();
-        let Some(bounds) = self.bounds()? else {
-            return Ok(hours);
-        };
-        for ids in self.rolled()?.gaps(bounds) {
+        for ids in self.uncounted_ids()? {
             self.each_pulse(ids, &mut |entry| {
                 let hour_s = View::Hour.start_of(entry.wall_ns);
                 let counts = hours.entry((hour_s, entry.meter)).or_default();

@@ -151,8 +151,8 @@ impl Writer {
         })
     }
 
-    /// Shows the last pulses of earlier runs on the board, and how long meters are silent usually. `stamped_by`: the clock that stamps the pulses, which is not the
-    /// machine's where they are made up.
+    /// Shows the last pulses of earlier runs on the board, and how long meters are silent usually. `stamped_by`: the clock that
+    /// stamps the pulses, which is not the machine's where they are made up.
     ///
     /// # Errors
     /// When the journal cannot be read.

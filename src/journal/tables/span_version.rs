@@ -30,13 +30,11 @@ impl Reader {
         from_s: i64,
         to_s: i64,
     ) -> Result<Option<SpanVersion>, JournalError> {
-        if let Some(bounds) = self.bounds()? {
-            for uncounted in self.rolled()?.gaps(bounds) {
-                let stamp_ns = self.stamp_of(uncounted.first)?;
-                // What comes later in a gap is mostly younger; of a time that is not known nothing is shown.
-                if stamp_ns.is_some_and(|stamp_ns| stamp_ns.s() < to_s) {
-                    return Ok(None);
-                }
+        for uncounted in self.uncounted_ids()? {
+            let stamp_ns = self.stamp_of(uncounted.first)?;
+            // What comes later in a gap is mostly younger; of a time that is not known nothing is shown.
+            if stamp_ns.is_some_and(|stamp_ns| stamp_ns.s() < to_s) {
+                return Ok(None);
             }
         }
         let (pulses, windows) = self

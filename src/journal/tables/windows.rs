@@ -263,6 +263,17 @@ impl Reader {
         ranges_of(&self.connection, select, [])
     }
 
+    /// The pulses that no window has yet.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn uncounted_ids(&self) -> Result<Vec<IdRange>, JournalError> {
+        Ok(match self.bounds()? {
+            Some(bounds) => self.rolled()?.gaps(bounds),
+            None => Vec::new(),
+        })
+    }
+
     /// The windows of a view with `from_s <= start < to_s`, in order.
     ///
     /// # Errors

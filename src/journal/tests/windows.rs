@@ -83,7 +83,7 @@ fn pulses_are_counted_when_they_are_durable_and_not_before() {
         View::ALL.map(|view| reader.windows_by_now(view, (0, i64::MAX)).unwrap())
     };
     let before = by_now(&bench);
-    let quarters = bench.reader().quarters_by_now((0, i64::MAX)).unwrap();
+    let quarters = bench.reader().quarter_pulses_by_now((0, i64::MAX)).unwrap();
     assert_eq!(bench.reader().ids_between(0, i64::MAX).unwrap(), None);
     let ids = bench.reader().ids_by_now((0, i64::MAX)).unwrap();
     assert_eq!(ids.len(), 180);
@@ -94,11 +94,9 @@ fn pulses_are_counted_when_they_are_durable_and_not_before() {
     let counted = View::ALL.map(|view| reader.windows(view, 0, i64::MAX).unwrap());
     assert_eq!(before, counted, "who asks for all gets the same before");
     assert_eq!(by_now(&bench), counted);
-    let counted = reader.quarters(0, i64::MAX).unwrap().into_iter();
-    let counted = counted.map(|of| ((of.start_s, of.meter), of.count.pulses));
-    assert_eq!(quarters, counted.collect());
-    let again = bench.reader().quarters_by_now((0, i64::MAX)).unwrap();
-    assert_eq!(quarters, again);
+    assert_eq!(quarters, reader.quarter_pulses((0, i64::MAX)).unwrap());
+    let again = bench.reader().quarter_pulses_by_now((0, i64::MAX));
+    assert_eq!(quarters, again.unwrap());
     let minutes = bench.reader().windows(View::Minute, 0, i64::MAX).unwrap();
     assert_eq!(
         minutes.len(),
