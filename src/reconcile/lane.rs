@@ -218,11 +218,9 @@ impl Lane {
 
     /// A clock that was years ahead once has led too far: comparing goes on where it is now.
     pub(super) fn pull_back(&mut self, edge_s: i64) {
-        let led_s = led_s(edge_s);
-        if self.known.until_s.is_some_and(|until_s| until_s > led_s) {
-            self.known.until_s = Some(edge_s);
-        }
-        self.catch_up_s = self.catch_up_s.filter(|young_s| *young_s <= led_s);
+        let until_s = self.known.until_s;
+        self.known.until_s = until_s.map(|until_s| compared_end_s(until_s, edge_s));
+        self.catch_up_s = self.catch_up_s.filter(|young_s| *young_s <= led_s(edge_s));
     }
 
     /// Removes what is not kept any more from what is to be compared. Returns the changed windows among it.
