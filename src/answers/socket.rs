@@ -34,6 +34,11 @@ pub fn candidates(journal: &Path) -> Vec<PathBuf> {
 /// A name for the settings that an answer depends on: a daemon that has other ones answers other questions. The
 /// directory of the files is not among them.
 pub fn tag(settings: &Described) -> String {
+    format!("\"{:016x}\"", number_of(settings))
+}
+
+/// The number that [`tag`] writes.
+pub fn number_of(settings: &Described) -> u64 {
     let mut hasher = Fnv::default();
     for (key, value) in settings.iter().filter(|(key, _)| *key != CONFIG_DIR) {
         for text in [key, value] {
@@ -41,7 +46,7 @@ pub fn tag(settings: &Described) -> String {
             hasher.write(&[0]);
         }
     }
-    format!("\"{:016x}\"", hasher.finish())
+    hasher.finish()
 }
 
 /// FNV-1a: a name for bytes that does not change with the compiler. A clash gains an attacker nothing.

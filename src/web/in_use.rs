@@ -1,11 +1,10 @@
 //! The settings that the daemon uses, as the server is told of them.
 
-use std::hash::Hasher;
 use std::path::PathBuf;
 
 use crate::answers::costs::{PricedMeters, Pricer, priced};
 use crate::answers::factors::Factors;
-use crate::answers::socket::{self, Fnv};
+use crate::answers::socket;
 use crate::config::described::Described;
 use crate::config::{MeterSettings, SiteSettings, TariffSettings};
 use crate::energy::periods::Calendar;
@@ -28,9 +27,7 @@ pub struct InUse {
 impl InUse {
     /// A name for these settings.
     pub(super) fn name(&self) -> u64 {
-        let mut hasher = Fnv::default();
-        hasher.write(socket::tag(&self.described).as_bytes());
-        hasher.finish()
+        socket::number_of(&self.described)
     }
 
     /// The meters that are priced.

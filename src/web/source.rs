@@ -206,9 +206,8 @@ impl Source {
     pub(super) fn now_and_kept_s(&self) -> (i64, i64) {
         let (now_ns, kept_ns) = (self.wall_ns(), self.board.kept_until_ns());
         // A clock that was set back: nothing is known of the time that it shows now until that is believed.
-        let is_of_this_clock = kept_ns <= now_ns;
-        let kept_ns = Some(kept_ns).filter(|_| is_of_this_clock);
-        (now_ns.s(), kept_ns.map_or(0, WallNs::s))
+        let kept_s = if kept_ns <= now_ns { kept_ns.s() } else { 0 };
+        (now_ns.s(), kept_s)
     }
 
     /// What is known of each configured meter at this moment.

@@ -104,7 +104,7 @@ impl ToldUntil {
     /// Of a client that asks for what was before: its answer lacks what the journal does not have yet.
     fn fresh(now_s: i64, kept_s: i64) -> ToldUntil {
         let newest_s = newest_s(now_s);
-        let whole_s = newest_s.min(newest_kept_s(kept_s));
+        let whole_s = newest_s.min(newest_ended_s(kept_s));
         let is_near = newest_s - whole_s <= MISSED_MAX * MINUTE_S;
         ToldUntil::at(if is_near { whole_s } else { newest_s } + MINUTE_S)
     }
@@ -128,7 +128,7 @@ impl ToldUntil {
     /// of the last. None: none are.
     pub(super) fn due(&self, now_s: i64, kept_s: i64) -> Option<(i64, i64)> {
         // A minute is told once: the disk, or a busy machine, may take longer than usual.
-        let newest_s = newest_s(now_s).min(newest_kept_s(kept_s));
+        let newest_s = newest_s(now_s).min(newest_ended_s(kept_s));
         (self.next_s <= newest_s).then_some((self.next_s, newest_s))
     }
 
@@ -146,12 +146,12 @@ impl ToldUntil {
 
 /// The begin of the newest minute that may be told at `now_s`.
 fn newest_s(now_s: i64) -> i64 {
-    (now_s - AFTER_S).div_euclid(MINUTE_S) * MINUTE_S - MINUTE_S
+    newest_ended_s(now_s - AFTER_S)
 }
 
-/// The begin of the newest minute of which the journal has all, where it has all pulses up to `kept_s`.
-fn newest_kept_s(kept_s: i64) -> i64 {
-    kept_s.div_euclid(MINUTE_S) * MINUTE_S - MINUTE_S
+/// The begin of the newest minute that has ended at `at_s`.
+fn newest_ended_s(at_s: i64) -> i64 {
+    at_s.div_euclid(MINUTE_S) * MINUTE_S - MINUTE_S
 }
 
 /// The minutes that begin from `first_s` to `last_s`, in order.
