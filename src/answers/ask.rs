@@ -34,6 +34,15 @@ pub enum Asked<T> {
 }
 
 impl<T> Asked<T> {
+    /// The same, without giving it away.
+    pub fn as_ref(&self) -> Asked<&T> {
+        match self {
+            Asked::Answered(answer) => Asked::Answered(answer),
+            Asked::NoDaemon => Asked::NoDaemon,
+            Asked::Silent => Asked::Silent,
+        }
+    }
+
     /// The answer, if there is one.
     pub fn answered(self) -> Option<T> {
         match self {

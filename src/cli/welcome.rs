@@ -109,10 +109,7 @@ impl Here {
     }
 
     fn answer(&self) -> Option<&StatusAnswer> {
-        match &self.asked {
-            Asked::Answered(answer) => Some(answer),
-            Asked::NoDaemon | Asked::Silent => None,
-        }
+        self.asked.as_ref().answered()
     }
 
     fn unread(&self) -> Option<(usize, usize)> {

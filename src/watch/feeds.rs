@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::selection::line_name;
 use super::stats::LineStats;
-use crate::answers::ask::{Asked, ask};
+use crate::answers::ask::ask;
 use crate::answers::lines::{LineAnswer, LinesAnswer, edge_kind};
 use crate::capture::gpio::{Chips, GpioError, Heard, LinePlace, Listener};
 use crate::clock::{Clock, SystemClock};
@@ -284,10 +284,7 @@ fn new_edges(told: &LineAnswer, stats: &mut LineStats) -> Vec<(u32, MonoNs, bool
 
 /// The daemon's lines; None: no daemon answers.
 pub fn ask_daemon(journal: &Path) -> Option<LinesAnswer> {
-    match ask(PATH, journal, None) {
-        Asked::Answered(answer) => Some(answer),
-        Asked::NoDaemon | Asked::Silent => None,
-    }
+    ask(PATH, journal, None).answered()
 }
 
 /// Whether the daemon's line is this one: by where it is, and where that is not known by meter and name.

@@ -38,7 +38,6 @@ pub struct RegisterArgs {
 
     /// What `register set` takes is told the way, instead of being called no subcommand.
     #[arg(hide = true, value_name = "READING", value_parser = is_not_set_here)]
-    #[allow(dead_code, reason = "it never has a value")]
     shown: Option<Infallible>,
 
     /// For programs.
