@@ -20,7 +20,7 @@ const MOMENTS: [(&str, i64); 10] = [
 ];
 
 /// Runs these tests of this binary in guests whose clocks begin at the moments above: all with `HOURS=all`,
-/// else the first test at the first two. `name` is the test that asks for it; all are [`test_path`](super::test_path)s.
+/// else each at one of them. `name` is the test that asks for it; all are [`test_path`](super::test_path)s.
 pub(crate) fn at_other_hours(name: &str, tests: &[&str]) {
     if std::env::var_os(IN_RIG).is_some() {
         return;
@@ -30,17 +30,16 @@ pub(crate) fn at_other_hours(name: &str, tests: &[&str]) {
         return;
     };
     let all = std::env::var("HOURS").is_ok_and(|hours| hours == "all");
-    let (moments, tests) = if all {
-        (&MOMENTS[..], tests)
-    } else {
-        (&MOMENTS[..2], &tests[..1])
-    };
-    for (moment, start_s) in moments {
-        let place = Place {
-            start_s: Some(*start_s),
-            ..Place::REAL
+    for (first, test) in tests.iter().enumerate() {
+        let moments = match all {
+            true => &MOMENTS[..],
+            false => &MOMENTS[first..=first],
         };
-        for test in tests {
+        for (moment, start_s) in moments {
+            let place = Place {
+                start_s: Some(*start_s),
+                ..Place::REAL
+            };
             eprintln!("{test} at {moment}");
             rig.assert_passes(test, place, &[]);
         }
