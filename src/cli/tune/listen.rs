@@ -4,14 +4,14 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::answers::lines::{LineAnswer, LinesAnswer, edge_kind};
 use crate::capture::gpio::{Chips, GpioError, Heard, Listener};
 use crate::cli::progress::Progress;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{LineSettings, MeterSettings};
-use crate::model::{Edge, MeterId, MonoNs, NS_PER_MS};
+use crate::model::{Edge, MeterId, MonoNs, NS_PER_MS, NS_PER_S};
 use crate::system::signals::{Shutdown, Wakeup};
 use crate::text::numbers::count;
 use crate::tune::Wave;
@@ -22,6 +22,9 @@ const NAME: &str = "powerlogger tune";
 
 /// Signals are looked at, and the daemon is asked, so often.
 const LOOK_NS: i64 = 100 * NS_PER_MS;
+
+/// A daemon may be busy, or started again, for so long.
+const SILENT_MAX_NS: i64 = 15 * NS_PER_S;
 
 /// Listens for so long, or until Ctrl-C. What came, and whether the kernel has debounced it.
 pub(super) fn listen(meter: &MeterSettings, span_ns: i64, journal: &Path) -> Result<(Wave, bool)> {
@@ -47,7 +50,14 @@ pub(super) fn listen(meter: &MeterSettings, span_ns: i64, journal: &Path) -> Res
         let now_ns = told.as_ref().map_or(0, |told| told.now_ns);
         heard.wave.begin(level, now_ns);
         let is_debounced = line.kernel_debounce_us > 0;
-        let wave = session.through_daemon(heard, journal, &mut wakeup)?;
+        let pause = Duration::from_nanos(LOOK_NS.unsigned_abs());
+        let wave = session.through_daemon(
+            heard,
+            || ask_daemon(journal),
+            || {
+                wakeup.wait(pause);
+            },
+        )?;
         return Ok((wave, is_debounced));
     }
     Ok((session.on_line()?, false))
@@ -102,20 +112,28 @@ impl Session<'_> {
         Ok(wave)
     }
 
-    /// Asks the daemon again and again.
+    /// Asks the daemon again and again. Edges that came while it was silent and that it does not tell any more are missed, and
+    /// said to be.
     fn through_daemon(
         &mut self,
         mut heard: FromDaemon,
-        journal: &Path,
-        wakeup: &mut Wakeup,
+        ask: impl Fn() -> Option<LinesAnswer>,
+        mut pause: impl FnMut(),
     ) -> Result<Wave> {
-        let pause = Duration::from_nanos(LOOK_NS.unsigned_abs());
+        let mut heard_ns = SystemClock.mono_ns();
         while self.goes_on(&heard.wave) {
-            wakeup.wait(pause);
-            let told = ask_daemon(journal).context("the daemon does not answer any more")?;
-            let line = of_meter(&told, &self.meter.name);
-            let line = line.context("the daemon does not count this meter any more")?;
-            heard.take(line, told.now_ns);
+            pause();
+            let told = ask();
+            let line = |told| Some((told, of_meter(told, &self.meter.name)?));
+            if let Some((told, line)) = told.as_ref().and_then(line) {
+                heard_ns = SystemClock.mono_ns();
+                heard.take(line, told.now_ns);
+            } else if SystemClock.mono_ns() - heard_ns >= SILENT_MAX_NS {
+                bail!(match told {
+                    Some(_) => "the daemon does not count this meter any more",
+                    None => "the daemon does not answer any more",
+                });
+            }
         }
         Ok(heard.wave)
     }
@@ -187,6 +205,8 @@ fn refused(failed: GpioError) -> anyhow::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::model::Level;
 
@@ -203,6 +223,51 @@ mod tests {
             pulses: 0,
             recent: recent.to_vec(),
         }
+    }
+
+    #[test]
+    fn a_daemon_that_is_silent_for_a_moment_is_asked_again() {
+        let meter = MeterSettings::plain("Import");
+        let mut session = Session {
+            meter: &meter,
+            until_ns: i64::MAX,
+            span_ns: i64::MAX,
+            bar: Progress::on_terminal(false),
+            shutdown: Shutdown::default(),
+        };
+        let shutdown = session.shutdown.clone();
+        let answer = |recent: &[(u32, i64, bool)], now_ns| LinesAnswer {
+            simulated: false,
+            now_ns,
+            offset_ns: 0,
+            lines: vec![line(recent)],
+        };
+        // It is busy; it is started again, and has no lines yet.
+        let answers = Cell::new(vec![
+            Some(answer(&[(1, 10, false), (2, 20, true)], 25)),
+            Some(LinesAnswer {
+                lines: Vec::new(),
+                ..answer(&[], 22)
+            }),
+            None,
+            Some(answer(&[(1, 10, false)], 15)),
+        ]);
+        let ask = || {
+            let mut left = answers.take();
+            let next = left.pop().unwrap();
+            if left.is_empty() {
+                shutdown.request();
+            }
+            answers.set(left);
+            next
+        };
+        let mut heard = FromDaemon {
+            wave: Wave::default(),
+            last_seqno: None,
+        };
+        heard.wave.begin(Level::High, 0);
+        let wave = session.through_daemon(heard, ask, || {}).unwrap();
+        assert_eq!((wave.edge_count(), wave.missed), (2, 0));
     }
 
     #[test]
