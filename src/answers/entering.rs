@@ -65,7 +65,8 @@ pub fn enter(dir: &Path, entry: &Entry<'_>, now_ns: WallNs) -> Result<Kept, NotK
     new.check_face(entry.face.digits)
         .and_then(|()| new.check_time(&earlier, now_ns))
         .map_err(NotKept::Refused)?;
-    let (since, pulses) = counted_by(&reader, meter, &new)?;
+    let counted = counted_by(&reader, meter, &new)?;
+    let pulses = counted.map_or_else(|| pulses_of(&reader, meter), Ok)?;
     let reading = new.to_reading(&earlier, pulses, entry.face);
     match drift(&earlier, &reading, entry.decimals) {
         Some(by) if by.is_implausible && new.adopt && !entry.is_confirmed => {
@@ -73,7 +74,7 @@ pub fn enter(dir: &Path, entry: &Entry<'_>, now_ns: WallNs) -> Result<Kept, NotK
         }
         _ => {}
     }
-    let kept = Registers::open(dir)?.put(meter, reading, since)?;
+    let kept = Registers::open(dir)?.put(meter, reading, counted)?;
     let reading = kept.ok_or(NotKept::UnknownMeter)?;
     Ok(Kept {
         drift: drift(&earlier, &reading, entry.decimals),
@@ -82,20 +83,17 @@ pub fn enter(dir: &Path, entry: &Entry<'_>, now_ns: WallNs) -> Result<Kept, NotK
     })
 }
 
-/// How many pulses were counted since a reading was taken, and how many until then.
+/// How many pulses were counted until a reading was taken; None: it is taken now.
 pub(super) fn counted_by(
     reader: &Reader,
     meter: &str,
     new: &NewReading,
-) -> Result<(i64, i64), NotKept> {
-    let since = match new.is_now {
-        true => 0,
-        false => {
-            let since = reader.pulses_after(meter, new.at_ns)?;
-            since.ok_or(NotKept::NotHeld)?
-        }
-    };
-    Ok((since, pulses_of(reader, meter)? - since))
+) -> Result<Option<i64>, NotKept> {
+    if new.is_now {
+        return Ok(None);
+    }
+    let counted = reader.pulses_by(meter, new.at_ns)?;
+    counted.ok_or(NotKept::NotHeld).map(Some)
 }
 
 /// Takes the reading of a meter back that was entered last. Returns it, and the register then with its unit; None: there is
@@ -117,7 +115,8 @@ pub fn take_back(dir: &Path, meter: &str) -> Result<Option<TakenBack>, JournalEr
 /// A reading that was taken back, and the register then with its unit; None: no reading is left to count it from.
 pub type TakenBack = (Reading, Option<(Quantity, f64)>);
 
-fn pulses_of(reader: &Reader, meter: &str) -> Result<i64, JournalError> {
+/// How many pulses of a meter are counted.
+pub(super) fn pulses_of(reader: &Reader, meter: &str) -> Result<i64, JournalError> {
     let totals = reader.totals()?;
     let counted = totals.iter().find(|totals| totals.name == meter);
     Ok(counted.map_or(0, |totals| totals.pulses))

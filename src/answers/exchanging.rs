@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::entering::{DriftAnswer, NotKept, counted_by};
+use super::entering::{DriftAnswer, NotKept, counted_by, pulses_of};
 use crate::energy::register::{Drift, MeterFace, NewReading, base, drift};
 use crate::journal::{Reader, Registers};
 use crate::model::{Exchange, Quantity, Reading, WallNs};
@@ -75,7 +75,8 @@ pub fn exchange(
         .and_then(|()| new.check_face(new_face.digits))
         .and_then(|()| entry.old.check_time(&earlier, now_ns))
         .map_err(NotKept::Refused)?;
-    let (since, pulses) = counted_by(&reader, entry.meter, &entry.old)?;
+    let counted = counted_by(&reader, entry.meter, &entry.old)?;
+    let pulses = counted.map_or_else(|| pulses_of(&reader, entry.meter), Ok)?;
     let old = Reading {
         adopted: false,
         exchange: Some(Exchange::Old),
@@ -93,7 +94,7 @@ pub fn exchange(
         }
         _ => {}
     }
-    let kept = Registers::open(dir)?.exchange(entry.meter, [old, new], since)?;
+    let kept = Registers::open(dir)?.exchange(entry.meter, [old, new], counted)?;
     let [old, new] = kept.ok_or(NotKept::UnknownMeter)?;
     Ok(Exchanged {
         drift: drift(&earlier, &old, entry.decimals),

@@ -627,7 +627,7 @@ fn the_board_and_the_journal_tell_the_same_status() {
         serial: None,
     };
     let mut registers = Registers::open(bench.dir.path()).unwrap();
-    registers.put("Import", reading, 0).unwrap();
+    registers.put("Import", reading, None).unwrap();
     let [by_board, by_journal] = both_ways(&mut bench);
     assert_eq!(by_board, by_journal, "all but one goes");
     assert_eq!(by_board["meters"][0]["register_kwh"], 100.0);

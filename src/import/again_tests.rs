@@ -320,7 +320,7 @@ fn read(dir: &Path, at_ns: WallNs, kwh: f64) {
     };
     Registers::open(dir)
         .unwrap()
-        .put("Import", reading, 0)
+        .put("Import", reading, None)
         .unwrap();
 }
 

@@ -41,6 +41,8 @@ pub(crate) struct Target {
     pub(crate) name: &'static str,
     /// What mutation begins with.
     pub(crate) corpus: fn() -> Vec<Vec<u8>>,
+    /// So many mutants are a second or two.
+    pub(crate) mutants: u64,
     /// Panics where it finds something.
     pub(crate) run: fn(&[u8]),
 }
@@ -50,46 +52,55 @@ pub(crate) const TARGETS: [Target; 9] = [
     Target {
         name: "configuration",
         corpus: configuration_corpus,
+        mutants: 600,
         run: configuration,
     },
     Target {
         name: "recordings",
         corpus: recordings_corpus,
+        mutants: 100_000,
         run: recordings,
     },
     Target {
         name: "answers",
         corpus: answers_corpus,
+        mutants: 20_000,
         run: answers,
     },
     Target {
         name: "error_texts",
         corpus: error_texts_corpus,
+        mutants: 15_000,
         run: error_texts,
     },
     Target {
         name: "addresses",
         corpus: addresses_corpus,
+        mutants: 50_000,
         run: addresses,
     },
     Target {
         name: "journals",
         corpus: journals_corpus,
+        mutants: 60,
         run: journals,
     },
     Target {
         name: "files_to_import",
         corpus: files_to_import_corpus,
+        mutants: 20,
         run: files_to_import,
     },
     Target {
         name: "left_behind",
         corpus: left_behind_corpus,
+        mutants: 100_000,
         run: left_behind,
     },
     Target {
         name: "brokers",
         corpus: brokers_corpus,
+        mutants: 8_000,
         run: brokers,
     },
 ];
@@ -375,7 +386,7 @@ fn journal_bytes() -> Vec<u8> {
         serial: None,
     };
     let mut registers = Registers::open(dir.path()).unwrap();
-    registers.put("Import", reading, 3).unwrap();
+    registers.put("Import", reading, None).unwrap();
     drop(registers);
     let file = dir.path().join("journal.sqlite");
     flatten(&file)
@@ -434,7 +445,7 @@ pub(crate) fn journals(bytes: &[u8]) {
     let _ = (
         reader.readings("Import"),
         reader.unwatched(),
-        reader.pulses_after("Import", WALL),
+        reader.pulses_by("Import", WALL),
     );
     let rows = [Some(MeterRow(1)), Some(MeterRow(2))];
     let _ = reader.known_of(&[arrival], &rows, &HashMap::new());

@@ -26,8 +26,8 @@ impl Registers {
         Ok(Registers { connection })
     }
 
-    /// Keeps a reading of a meter, in a commit that is durable. `pulses_since`: what was counted after it
-    /// was taken, where that is a while ago.
+    /// Keeps a reading of a meter, in a commit that is durable. `counted`: the pulses that were counted until it was taken, where
+    /// that is a while ago.
     ///
     /// # Errors
     /// When the disk does not take it. None: there is no such meter.
@@ -35,14 +35,14 @@ impl Registers {
         &mut self,
         meter: &str,
         reading: Reading,
-        pulses_since: i64,
+        counted: Option<i64>,
     ) -> Result<Option<Reading>, JournalError> {
         let transaction = self.connection.transaction().op("begin a commit")?;
         let Some((row, total)) = known(&transaction, meter)? else {
             return Ok(None);
         };
         let kept = Reading {
-            pulses: total - pulses_since,
+            pulses: counted.unwrap_or(total),
             ..reading
         };
         insert(&transaction, row, &kept)?;
@@ -50,8 +50,8 @@ impl Registers {
         Ok(Some(kept))
     }
 
-    /// Keeps the last reading of an old meter and the first of the one in its place, in a commit that is durable. `pulses_since`:
-    /// what was counted after the exchange. From then on a pulse is worth what the new one says.
+    /// Keeps the last reading of an old meter and the first of the one in its place, in a commit that is durable. `counted`: the
+    /// pulses that were counted until the exchange, where that is a while ago. From then on a pulse is worth what the new one says.
     ///
     /// # Errors
     /// When the disk does not take it. None: there is no such meter.
@@ -59,13 +59,13 @@ impl Registers {
         &mut self,
         meter: &str,
         [old, new]: [Reading; 2],
-        pulses_since: i64,
+        counted: Option<i64>,
     ) -> Result<Option<[Reading; 2]>, JournalError> {
         let transaction = self.connection.transaction().op("begin a commit")?;
         let Some((row, total)) = known(&transaction, meter)? else {
             return Ok(None);
         };
-        let pulses = total - pulses_since;
+        let pulses = counted.unwrap_or(total);
         change_worth(&transaction, row, (old.worth, new.worth), new.at_ns.s())?;
         let kept = [old, new].map(|reading| Reading { pulses, ..reading });
         for reading in &kept {
@@ -203,30 +203,27 @@ impl Reader {
             .op("be read")
     }
 
-    /// How many pulses of a meter are stamped after `at_ns`; None: the journal no longer holds all of
-    /// them, or does not know the time of some.
+    /// How many pulses of a meter were counted that are not stamped after `at_ns`; None: the journal no longer holds all that are,
+    /// or does not know the time of some. All of it is of one moment: no pulse that comes meanwhile is taken for an older one.
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn pulses_after(&self, meter: &str, at_ns: WallNs) -> Result<Option<i64>, JournalError> {
-        let (held, since, oldest_ns, open): (i64, i64, Option<WallNs>, i64) = self
+    pub fn pulses_by(&self, meter: &str, at_ns: WallNs) -> Result<Option<i64>, JournalError> {
+        let (held, since, oldest_ns, open, total): (i64, i64, Option<WallNs>, i64, i64) = self
             .connection
             .query_row(
                 "SELECT count(*), coalesce(sum(s.trust > 0 AND p.mono_ns + s.offset_ns > ?2), 0),
                      min(CASE WHEN s.trust > 0 THEN p.mono_ns + s.offset_ns END),
                      coalesce(sum(s.trust = 0), 0) + (
-                         SELECT count(*) FROM thinned t JOIN meter m ON m.id = t.meter WHERE m.name = ?1)
+                         SELECT count(*) FROM thinned t JOIN meter m ON m.id = t.meter WHERE m.name = ?1),
+                     coalesce((SELECT pulses FROM line l JOIN meter m ON m.id = l.meter WHERE m.name = ?1), 0)
                  FROM pulse p JOIN meter ON meter.id = p.meter JOIN clock_segment s ON s.id = p.segment
                  WHERE name = ?1",
                 (meter, at_ns),
                 |row| row.try_into(),
             )
             .op("be read")?;
-        let all_there = self
-            .totals()?
-            .iter()
-            .any(|totals| totals.name == meter && totals.pulses == held);
-        let reaches_back = all_there || oldest_ns.is_some_and(|oldest_ns| oldest_ns <= at_ns);
-        Ok((reaches_back && open == 0).then_some(since))
+        let reaches_back = total == held || oldest_ns.is_some_and(|oldest_ns| oldest_ns <= at_ns);
+        Ok((reaches_back && open == 0).then_some(total - since))
     }
 }

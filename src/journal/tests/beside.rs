@@ -175,7 +175,7 @@ fn a_reading_is_kept_beside_a_writer_that_commits_all_the_time() {
         serial: None,
     };
     let mut registers = Registers::open(dir.path()).unwrap();
-    let kept = (0..300).map(|_| registers.put("Import", reading.clone(), 0));
+    let kept = (0..300).map(|_| registers.put("Import", reading.clone(), None));
     let failed: Vec<_> = kept.filter_map(Result::err).collect();
     done.store(true, Ordering::Relaxed);
     writing.join().unwrap();

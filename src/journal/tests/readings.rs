@@ -39,17 +39,17 @@ fn a_reading_stands_beside_a_running_writer() {
     ));
     bench.writer.step();
     let mut registers = Registers::open(bench.dir.path()).unwrap();
-    let kept = registers.put("Import", reading(WALL, 100.0, true), 0);
+    let kept = registers.put("Import", reading(WALL, 100.0, true), None);
     assert_eq!(kept.unwrap().unwrap().pulses, 500);
     bench.push(pending(vec![], pulses(0, 0, 250)));
     bench.writer.step();
     assert_eq!(register_kwh(&bench.reader(), "Import"), Some(100.25));
     assert_eq!(register_kwh(&bench.reader(), "Export"), None);
     // A note changes nothing.
-    let note = registers.put("Import", reading(WALL, 101.0, false), 0);
+    let note = registers.put("Import", reading(WALL, 101.0, false), None);
     assert!(note.unwrap().is_some());
     assert_eq!(register_kwh(&bench.reader(), "Import"), Some(100.25));
-    let nobody = registers.put("Nobody", reading(WALL, 1.0, true), 0);
+    let nobody = registers.put("Nobody", reading(WALL, 1.0, true), None);
     assert_eq!(nobody.unwrap(), None);
 }
 
@@ -63,10 +63,10 @@ fn the_reading_that_was_entered_last_is_taken_back() {
     bench.writer.step();
     let mut registers = Registers::open(bench.dir.path()).unwrap();
     assert_eq!(registers.take_back("Import").unwrap(), None);
-    let first = registers.put("Import", reading(WALL, 100.0, true), 0);
+    let first = registers.put("Import", reading(WALL, 100.0, true), None);
     // By its stamp it is the older one.
-    let slip = registers.put("Import", reading(WALL - 5, 5.0, true), 100);
-    let other = registers.put("Export", reading(WALL, 7.0, true), 0);
+    let slip = registers.put("Import", reading(WALL - 5, 5.0, true), Some(400));
+    let other = registers.put("Export", reading(WALL, 7.0, true), None);
     assert_eq!(registers.take_back("Import").unwrap(), slip.unwrap());
     assert_eq!(register_kwh(&bench.reader(), "Import"), Some(100.0));
     assert_eq!(registers.take_back("Import").unwrap(), first.unwrap());
@@ -74,6 +74,26 @@ fn the_reading_that_was_entered_last_is_taken_back() {
     assert_eq!(registers.take_back("Nobody").unwrap(), None);
     assert!(other.unwrap().is_some());
     assert_eq!(register_kwh(&bench.reader(), "Export"), Some(7.0));
+}
+
+#[test]
+fn a_reading_of_the_past_takes_no_pulse_that_comes_meanwhile() {
+    let mut bench = Bench::new(|_| {});
+    bench.push(pending(
+        vec![segment(0, WALL, Trust::Assumed)],
+        pulses(0, 0, 500),
+    ));
+    bench.writer.step();
+    let by = |at_ns| bench.reader().pulses_by("Import", at_ns).unwrap();
+    assert_eq!(by(WALL - 1), Some(0));
+    let counted = by(WALL + NS_PER_S * 3_600);
+    assert_eq!(counted, Some(500));
+    bench.push(pending(vec![], pulses(0, 0, 250)));
+    bench.writer.step();
+    let mut registers = Registers::open(bench.dir.path()).unwrap();
+    let kept = registers.put("Import", reading(WALL, 100.0, true), counted);
+    assert_eq!(kept.unwrap().unwrap().pulses, 500);
+    assert_eq!(register_kwh(&bench.reader(), "Import"), Some(100.25));
 }
 
 #[test]
@@ -91,7 +111,7 @@ fn what_is_imported_from_before_a_reading_is_in_its_register_already() {
     let mut journal = Journal::open(dir.path(), &names, "boot", WALL).unwrap();
     let mut registers = Registers::open(dir.path()).unwrap();
     registers
-        .put("Import", reading(WALL + 10, 50.0, true), 0)
+        .put("Import", reading(WALL + 10, 50.0, true), None)
         .unwrap();
     let arrivals: Vec<Arrival> = [1, 10, 11, 12]
         .map(|ns| Arrival::new(0, WALL + ns, false))
@@ -122,7 +142,7 @@ fn a_reading_moves_with_a_journal_that_was_set_aside() {
     theirs.put_arrivals(&arrivals(0, 100), None).unwrap();
     Registers::open(old.path())
         .unwrap()
-        .put("Import", reading(start + 60 * minute, 10.0, true), 40)
+        .put("Import", reading(start + 60 * minute, 10.0, true), Some(60))
         .unwrap();
     assert_eq!(
         register_kwh(&Reader::open(old.path()).unwrap(), "Import"),
@@ -155,7 +175,7 @@ fn an_exchange_is_kept_and_taken_back_as_one() {
     bench.writer.step();
     let mut registers = Registers::open(bench.dir.path()).unwrap();
     registers
-        .put("Import", reading(WALL, 100.0, true), 500)
+        .put("Import", reading(WALL, 100.0, true), Some(0))
         .unwrap();
     let at_ns = WALL + 900 * NS_PER_S;
     let old = Reading {
@@ -170,9 +190,9 @@ fn an_exchange_is_kept_and_taken_back_as_one() {
         ..reading(at_ns, 3.0, true)
     };
     let pair = || [old.clone(), new.clone()];
-    assert_eq!(registers.exchange("Nobody", pair(), 0).unwrap(), None);
+    assert_eq!(registers.exchange("Nobody", pair(), None).unwrap(), None);
     let before = bench.reader().readings("Import").unwrap();
-    let kept = registers.exchange("Import", pair(), 0).unwrap().unwrap();
+    let kept = registers.exchange("Import", pair(), None).unwrap().unwrap();
     assert_eq!(kept.map(|reading| reading.pulses), [500, 500]);
     bench.push(pending(vec![], pulses(0, 0, 250)));
     bench.writer.step();
