@@ -305,6 +305,8 @@ fn a_face_goes_round_and_a_meter_is_exchanged() {
     ] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
+    // Started again before somebody has edited the file.
+    simulate("--from=-150m", "10m");
     config("imp_per_kwh = 500");
     simulate("--from=-2h", "1h");
     let (more, kwh) = home.flat();
