@@ -1,8 +1,8 @@
 //! Whatever bytes come from outside, nothing panics, hangs or grows without bound: configuration,
 //! recordings, answers of servers, journals, files to import, what another process has left.
 //!
-//! Each target is a plain function over bytes. Its corpus is run as it is, then mutated for
-//! `FUZZ_SECONDS` (2 by default), by `FUZZ_SEED` (1, or `random`), which is printed. An input that fails is
+//! Each target is a plain function over bytes. Its corpus is run as it is, then so many mutants of it, or as many as
+//! `FUZZ_SECONDS` allow, by `FUZZ_SEED` (1, or `random`), which is printed. An input that fails is
 //! written to a file (`FUZZ_INPUT` runs that one alone) and belongs into the corpus, or into a test of its own,
 //! once it is understood.
 #![allow(
@@ -77,18 +77,20 @@ fn campaign(target: &Target) {
         return;
     }
     let seed = chance::seed("FUZZ_SEED");
-    let seconds = std::env::var("FUZZ_SECONDS")
-        .ok()
-        .and_then(|s| s.parse().ok());
-    let span = Duration::from_secs_f64(seconds.unwrap_or(2.0));
+    let seconds = std::env::var("FUZZ_SECONDS").ok();
+    let span = seconds.map(|seconds| Duration::from_secs_f64(seconds.parse().unwrap()));
     let mut random = fastrand::Rng::with_seed(seed);
-    let (began, mut inputs) = (Instant::now(), 0_u64);
+    let (began, mut inputs, mut mutants) = (Instant::now(), 0_u64, 0);
     let mut corpus_left = corpus.iter();
-    while let Some(input) = corpus_left
-        .next()
-        .cloned()
-        .or_else(|| (began.elapsed() < span).then(|| mutate(corpus, &mut random)))
-    {
+    let goes_on = |mutants| match span {
+        Some(span) => began.elapsed() < span,
+        // The same on each machine, whatever its speed.
+        None => mutants <= target.mutants,
+    };
+    while let Some(input) = corpus_left.next().cloned().or_else(|| {
+        mutants += 1;
+        goes_on(mutants).then(|| mutate(corpus, &mut random))
+    }) {
         inputs += 1;
         let input_began = Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(|| (target.run)(&input)));
