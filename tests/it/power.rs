@@ -110,7 +110,7 @@ fn no_more_is_shown_than_the_silence_allows_and_a_step_is_shown_as_it_is() {
             assert!(slow_w <= 5.0, "{now:#}");
             // One pulse of 0.5 Wh over the silence, rounded to a tenth; on a busy machine it was computed some time before.
             let silent_s = now_s - SILENT_MS as f64 / 1e3;
-            let allowed_w = 1_800.0 / (silent_s - 200.0).max(0.001);
+            let allowed_w = 1_800.0 / (silent_s - 300.0).max(0.001);
             assert!(slow_w <= allowed_w + 0.051, "{slow_w} W after {silent_s} s");
             fell.set(fell.get().min(slow_w));
         }
