@@ -18,7 +18,7 @@ use crate::energy::decimal::Decimal;
 use crate::energy::periods::{Calendar, PeriodSpan};
 use crate::energy::tariff::Direction;
 use crate::journal::{Grain, JournalError, ReadFrom, Reader};
-use crate::model::{MeterRow, QUARTER_S};
+use crate::model::{MeterRow, quarter_of};
 
 /// What was bought and sold in some time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl Pricer<'_> {
         if pulses == 0 {
             return;
         }
-        let start_s = at_s - at_s.rem_euclid(QUARTER_S);
+        let start_s = quarter_of(at_s);
         for (_, direction) in self.meters.iter().filter(|(name, _)| name == meter) {
             let Some(pricing) = self.tariffs.of(*direction) else {
                 continue;

@@ -9,7 +9,9 @@ use super::factors::{Factors, worths_now};
 use super::losses::{LossesAnswer, UnwatchedStretch};
 use super::money::{Money, Position, priced_span};
 use super::present::role_word;
-use super::reported::{PeriodReport, ReportLoss, ReportMeter, ReportReading, ReportRegister};
+use super::reported::{
+    PeriodReport, ReportLoss, ReportMeter, ReportReading, ReportRegister, losses_within,
+};
 use crate::config::{MeterSettings, Settings};
 use crate::energy::periods::Calendar;
 use crate::energy::register;
@@ -84,7 +86,7 @@ impl ReportOf<'_> {
         let names: Vec<String> = self.meters().map(|meter| meter.name.clone()).collect();
         let ledger = LossesAnswer::take(reader, &names, self.daemon)?;
         let unwatched = self.unwatched(&ledger, &names);
-        let losses = self.losses(&ledger, &names);
+        let losses = losses_within(&ledger.dated, &names, (from_s, to_s));
         let money = self.money(reader, &counted)?;
         let (money, positions) = money.unzip();
         let mut meters = Vec::new();
@@ -268,23 +270,6 @@ impl ReportOf<'_> {
             })
         });
         within.collect()
-    }
-
-    fn losses(&self, ledger: &LossesAnswer, names: &[String]) -> Vec<ReportLoss> {
-        let (from_s, to_s) = self.span_s();
-        let entries = ledger
-            .entries
-            .iter()
-            .filter(|entry| names.contains(&entry.meter));
-        let touching = entries.filter_map(|entry| {
-            let (first_s, last_s) = (entry.loss.first_ns.s(), entry.loss.last_ns.s());
-            let is_of = entry.loss.lost && first_s < to_s && from_s <= last_s;
-            is_of.then(|| ReportLoss {
-                entry: entry.clone(),
-                is_at_most: first_s < from_s || to_s <= last_s,
-            })
-        });
-        touching.collect()
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a report says of a period, as it is answered.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::counted_span::HouseEnergy;
@@ -108,4 +110,76 @@ pub struct ReportLoss {
     pub entry: LossEntry,
     /// Some of them may be of another time.
     pub is_at_most: bool,
+}
+
+/// What was lost of these meters in a span (in seconds since 1970), by meter and cause.
+pub(super) fn losses_within(
+    dated: &[LossEntry],
+    meters: &[String],
+    (from_s, to_s): (i64, i64),
+) -> Vec<ReportLoss> {
+    let mut found: BTreeMap<(&str, &str), ReportLoss> = BTreeMap::new();
+    let of_these = |entry: &&LossEntry| entry.loss.lost && meters.contains(&entry.meter);
+    for entry in dated.iter().filter(of_these) {
+        let (first_s, last_s) = (entry.loss.first_ns.s(), entry.loss.last_ns.s());
+        if first_s >= to_s || last_s < from_s {
+            continue;
+        }
+        let is_at_most = first_s < from_s || to_s <= last_s;
+        found
+            .entry((&entry.meter, entry.loss.cause))
+            .and_modify(|known| {
+                known.entry.loss.add(&entry.loss);
+                known.is_at_most |= is_at_most;
+            })
+            .or_insert_with(|| ReportLoss {
+                entry: entry.clone(),
+                is_at_most,
+            });
+    }
+    found.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Loss, LossCause, WallNs};
+    use crate::status::LossStatus;
+
+    #[test]
+    fn a_period_has_what_was_lost_in_it() {
+        let entry = |meter: &str, cause, pulses, first_s, last_s| LossEntry {
+            meter: meter.to_owned(),
+            loss: LossStatus::of(
+                cause,
+                Loss {
+                    pulses,
+                    first_ns: WallNs::of_s(first_s),
+                    last_ns: WallNs::of_s(last_s),
+                },
+            ),
+        };
+        let full = LossCause::MemoryFull;
+        let dated = [
+            entry("Import", full, 1, 100, 200),
+            entry("Import", full, 3, 1_000, 1_100),
+            entry("Gas", full, 5, 1_000, 1_000),
+            entry("Import", LossCause::Restored, 9, 1_000, 1_000),
+            entry("Import", LossCause::DiskBound, 2, 1_500, 2_500),
+            entry("Import", full, 7, 1_900, 1_999),
+        ];
+        let of = |from_s, to_s| {
+            let meters = ["Import".to_owned()];
+            let found = losses_within(&dated, &meters, (from_s, to_s)).into_iter();
+            let told = found.map(|ReportLoss { entry, is_at_most }| {
+                (entry.loss.cause, entry.loss.pulses, is_at_most)
+            });
+            told.collect::<Vec<_>>()
+        };
+        assert_eq!(of(300, 900), [], "years between two losses are complete");
+        assert_eq!(of(0, 900), [("memory_full", 1, false)]);
+        let within = [("disk_bound", 2, true), ("memory_full", 10, false)];
+        assert_eq!(of(900, 2_000), within);
+        assert_eq!(of(2_500, 3_000), [("disk_bound", 2, true)]);
+    }
 }

@@ -56,7 +56,7 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         let reader = Reader::open(&loaded.settings.journal.dir)?;
         return list_refused(&reader.quarantine()?, args.json, out);
     }
-    let losses = match from_daemon("/api/v1/losses", loaded) {
+    let losses = match from_daemon("/api/v1/losses?limit=50000", loaded) {
         Some(losses) => losses,
         None => from_journal(loaded)?,
     };

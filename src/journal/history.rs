@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::grain::{Grain, ReadFrom};
 use super::handles::reader::Reader;
 use super::tables::windows::Window;
-use super::{IdRanges, JournalError, OpContext};
-use crate::model::{LossCause, MeterRow, PulseGaps, QUARTER_S, View, WallNs, WindowCount};
+use super::{IdRanges, JournalError};
+use crate::model::{MeterRow, PulseGaps, QUARTER_S, View, WallNs, WindowCount};
 
 /// Pulses of parts of time, by their begin (in seconds since 1970) and the row of the meter.
 pub type PartPulses = BTreeMap<(i64, MeterRow), i64>;
@@ -147,39 +147,6 @@ impl Reader {
             pulses.cut(WallNs::of_s(from_s), WallNs::of_s(to_s));
         }
         Ok(Some(found))
-    }
-
-    /// How many of the pulses of a span were put back by number, by the meter's name, as far as the pulses themselves are
-    /// still there.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub fn restored_between(
-        &self,
-        from_s: i64,
-        to_s: i64,
-    ) -> Result<BTreeMap<String, i64>, JournalError> {
-        let (from_ns, to_ns) = (WallNs::of_s(from_s), WallNs::of_s(to_s));
-        // Mostly there were none, and no pulse needs to be looked at.
-        let has_some = self.ledger()?.iter().any(|(_, cause, loss)| {
-            *cause == LossCause::Restored && loss.first_ns < to_ns && loss.last_ns >= from_ns
-        });
-        let Some(ids) = self.ids_between(from_s, to_s)?.filter(|_| has_some) else {
-            return Ok(BTreeMap::new());
-        };
-        self.connection
-            .prepare_cached(
-                "SELECT name, count(*) FROM pulse p
-                     JOIN clock_segment s ON s.id = p.segment AND s.trust > 0 JOIN meter ON meter.id = p.meter
-                 WHERE p.id BETWEEN ?1 AND ?2 AND p.estimated
-                     AND p.mono_ns + s.offset_ns >= ?3 AND p.mono_ns + s.offset_ns < ?4
-                 GROUP BY name",
-            )
-            .and_then(|mut select| {
-                let counts = select.query_map((ids.first, ids.last, from_ns, to_ns), |row| row.try_into())?;
-                counts.collect()
-            })
-            .op("be read")
     }
 
     fn counted_now(

@@ -43,4 +43,6 @@ pub use self::server_state::{DeliveryState, ViewsState};
 pub use self::spans::Spans;
 pub use self::time::{MonoNs, NS_PER_DAY, NS_PER_MS, NS_PER_S, S_PER_DAY, STAMP_STEP_NS, WallNs};
 pub use self::watched::{Watched, WatchedStretch};
-pub use self::window::{QUARTER_S, SETTLE_S, TASK_OFFSET_S, Tier, View, WindowCounts, WindowKey};
+pub use self::window::{
+    QUARTER_S, SETTLE_S, TASK_OFFSET_S, Tier, View, WindowCounts, WindowKey, quarter_of,
+};

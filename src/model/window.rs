@@ -13,6 +13,11 @@ use super::time::{S_PER_DAY, WallNs};
 /// and no server has them.
 pub const QUARTER_S: i64 = 900;
 
+/// The begin of the quarter of an hour that a time lies in, both in seconds since 1970. Local days begin with one in every zone.
+pub const fn quarter_of(at_s: i64) -> i64 {
+    at_s - at_s.rem_euclid(QUARTER_S)
+}
+
 /// One of the three widths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum View {
@@ -190,7 +195,7 @@ impl WindowCounts {
             self.counts.entry(window).or_default().add(count);
         }
         let wall_s = wall_ns.s();
-        let quarter = (wall_s - wall_s.rem_euclid(QUARTER_S), meter);
+        let quarter = (quarter_of(wall_s), meter);
         self.quarters.entry(quarter).or_default().add(count);
     }
 

@@ -11,6 +11,7 @@ use crate::energy::periods::Calendar;
 use crate::journal::{JournalError, Reader};
 use crate::model::{
     COST_FIELD, ENERGY_FIELD, ExtraFields, FIELD, POWER_FIELD, PulseWorth, QUARTER_S, View, WallNs,
+    quarter_of,
 };
 
 const S_PER_HOUR: f64 = 3_600.0;
@@ -194,11 +195,6 @@ fn known<const N: usize>(fields: [(&'static str, Option<f64>); N]) -> Fields {
     fields
         .filter_map(|(name, value)| Some((name, value?)))
         .collect()
-}
-
-/// The quarter of an hour that a time is in, both in seconds since 1970: factors change from one to the next.
-fn quarter_of(wall_s: i64) -> i64 {
-    wall_s - wall_s.rem_euclid(QUARTER_S)
 }
 
 /// Whether points were refused for the type of an extra field. Without it they are taken: what it tells is told again by

@@ -223,4 +223,11 @@ impl LossStatus {
             last_ns: loss.last_ns,
         }
     }
+
+    /// Adds others of the same cause.
+    pub fn add(&mut self, other: &LossStatus) {
+        self.pulses += other.pulses;
+        self.first_ns = self.first_ns.min(other.first_ns);
+        self.last_ns = self.last_ns.max(other.last_ns);
+    }
 }

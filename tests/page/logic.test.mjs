@@ -213,7 +213,7 @@ test("a sparkline has a gap where nothing is known", () => {
 });
 
 test("a loss of a moment is seen on the line of years", () => {
-  const all = marks({ unwatched: [{ meter: "a", from_s: 50, until_s: null }], entries: [{ meter: "a", cause: "restored", lost: false, first_ns: 25e9, last_ns: 25e9 }, { meter: "a", cause: "bounce", lost: false, first_ns: 1, last_ns: 2 }] }, 0, 100);
+  const all = marks({ unwatched: [{ meter: "a", from_s: 50, until_s: null }], entries: [{ meter: "a", cause: "restored", lost: false, first_ns: 1e9, last_ns: 25e9 }], dated: [{ meter: "a", cause: "restored", lost: false, first_ns: 25e9, last_ns: 25e9 }] }, 0, 100);
   assert.deepEqual(all, [{ kind: "unwatched", meter: "a", from: 0.5, to: 1 }, { kind: "restored", meter: "a", from: 0.25, to: 0.25 }]);
 });
 

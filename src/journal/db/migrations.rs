@@ -158,7 +158,20 @@ pub(in crate::journal) const MIGRATIONS: &[&str] = &[
         remedy TEXT NOT NULL, waits_for TEXT NOT NULL);
     CREATE TABLE alarm_lost (meter TEXT PRIMARY KEY, pulses INTEGER NOT NULL) WITHOUT ROWID;
     ",
+    // When pulses were lost or put back.
+    "
+    CREATE TABLE ledger_quarter (
+        meter INTEGER NOT NULL, cause TEXT NOT NULL, start_s INTEGER NOT NULL, pulses INTEGER NOT NULL,
+        first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL, PRIMARY KEY (meter, cause, start_s)) WITHOUT ROWID;
+    ",
+    DATE_LEDGER,
 ];
+
+/// Of what was lost before times were kept, only between when and when is known.
+pub(in crate::journal) const DATE_LEDGER: &str = "
+    INSERT INTO ledger_quarter SELECT meter, cause, first_ns / 900000000000 * 900, pulses, first_ns, last_ns
+        FROM ledger WHERE cause IN ('memory_full', 'disk_bound', 'refused');
+    ";
 
 /// Marks a journal that holds nothing but simulated pulses (and what was imported into it).
 pub(in crate::journal) const MARK_SIMULATED: &str = "

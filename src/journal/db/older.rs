@@ -1,14 +1,14 @@
 //! Reads a journal of an older schema as if it were of this one, without writing to it: a command may come
 //! before the daemon that brings it up to date, and a backup may stay as old as it is.
 //!
-//! What the newer steps add is laid over the file for this connection alone: a table that is missing is an
-//! empty temporary one, a column that is missing has its default, in a temporary view of the table's name.
+//! What the newer steps add is laid over the file for this connection alone: a table that is missing is a
+//! temporary one, empty but for what was lost before it was known when, a column that is missing has its default, in a temporary view of the table's name.
 
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::journal::db::migrations::MIGRATIONS;
+use crate::journal::db::migrations::{DATE_LEDGER, MIGRATIONS};
 use crate::journal::{JournalError, OpContext};
 
 /// A column's name, and the SQL of its default.
@@ -28,6 +28,9 @@ pub(in crate::journal) fn lay_over(connection: &Connection) -> Result<(), Journa
         if !there.contains_key(&table) {
             let made = sql.replacen("CREATE TABLE", "CREATE TEMP TABLE", 1);
             connection.execute_batch(&made).op("be read")?;
+            if table == "ledger_quarter" {
+                connection.execute_batch(DATE_LEDGER).op("be read")?;
+            }
             continue;
         }
         let known = columns(connection, &table)?;
@@ -107,6 +110,7 @@ mod tests {
         }
         old.execute_batch(
             "INSERT INTO meter VALUES (1, 'Import');
+             INSERT INTO ledger VALUES (1, 'memory_full', 4, 1078, 1079);
              INSERT INTO clock_segment (id, boot_id, begins_ns, offset_ns, trust)
                  VALUES (1, 'boot', 5, 1000, 3);
              INSERT INTO pulse VALUES (1, 1, 1, 77, 0), (2, 1, 1, 78, 0);
@@ -149,6 +153,9 @@ mod tests {
                     .unwrap(),
                 1
             );
+            // No report of its time is complete.
+            let is_dated = reader.dated_ledger().unwrap() == reader.ledger().unwrap();
+            assert!(is_dated || steps >= 18, "{steps}");
             assert!(reader.tallies().unwrap().is_empty());
             assert!(reader.factors().unwrap().is_empty());
             assert!(reader.mqtt_kept().unwrap().meters.is_empty());

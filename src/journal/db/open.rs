@@ -129,6 +129,7 @@ fn probe(connection: &Connection) -> Result<(), JournalError> {
         "SELECT max(offset_ns) FROM clock_segment",
         "SELECT max(length(filter)) FROM line",
         "SELECT max(pulses) FROM ledger",
+        "SELECT max(pulses) FROM ledger_quarter",
         "SELECT max(length(message)) FROM destination",
         "SELECT max(last_id) FROM delivered",
         "SELECT max(at_ns) FROM quarantine",

@@ -163,7 +163,7 @@ fn count_lost(
             "SELECT p.meter, count(*),
                  coalesce(min(p.mono_ns + s.offset_ns), ?3), coalesce(max(p.mono_ns + s.offset_ns), ?3)
              FROM pulse p LEFT JOIN clock_segment s ON s.id = p.segment AND s.trust > 0
-             WHERE p.id BETWEEN ?1 AND ?2 GROUP BY p.meter",
+             WHERE p.id BETWEEN ?1 AND ?2 GROUP BY p.meter, (p.mono_ns + s.offset_ns) / 900000000000",
         )
         .and_then(|mut select| {
             select.query_map((range.first, range.last, now_ns), |row| row.try_into())?.collect()

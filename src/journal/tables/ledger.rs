@@ -1,10 +1,12 @@
-//! The ledger: every pulse rejected or lost.
+//! The ledger: every pulse rejected or lost, in all, and when those were that are lost or were put back.
 
-use rusqlite::{Row, Transaction};
+use std::collections::BTreeMap;
+
+use rusqlite::{OptionalExtension, Row, ToSql, Transaction};
 
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{Loss, LossCause, MeterRow};
+use crate::model::{Loss, LossCause, MeterRow, QUARTER_S, WallNs, quarter_of};
 
 /// An entry of the ledger: the meter's name, why, how many and when.
 pub type LedgerEntry = (String, LossCause, Loss);
@@ -28,7 +30,69 @@ pub(in crate::journal) fn lose(
             put.execute((meter, cause.as_str(), pulses, loss.first_ns, loss.last_ns))
         })
         .op("keep the ledger")?;
+    if !is_dated(cause) {
+        return Ok(());
+    }
+    let start_s = quarter_of(loss.first_ns.s());
+    transaction
+        .prepare_cached(
+            "INSERT INTO ledger_quarter VALUES (?1, ?2, ?6, ?3, ?4, ?5)
+             ON CONFLICT (meter, cause, start_s) DO UPDATE SET pulses = pulses + excluded.pulses,
+                 first_ns = min(first_ns, excluded.first_ns),
+                 last_ns = max(last_ns, excluded.last_ns)",
+        )
+        .and_then(|mut put| {
+            let (first_ns, last_ns) = (loss.first_ns, loss.last_ns);
+            put.execute((meter, cause.as_str(), pulses, first_ns, last_ns, start_s))
+        })
+        .op("keep the ledger")?;
     Ok(())
+}
+
+/// Takes one pulse of this time out of the ledger again: it is not lost any more.
+pub(in crate::journal) fn find_again(
+    transaction: &Transaction<'_>,
+    meter: MeterRow,
+    cause: LossCause,
+    wall_ns: WallNs,
+) -> Result<(), JournalError> {
+    let row = (meter, cause.as_str());
+    let change = |change: &str, params: &[&dyn ToSql]| {
+        transaction
+            .prepare_cached(change)
+            .and_then(|mut change| change.execute(params))
+            .op("take a refusal out of the ledger")
+    };
+    // What was lost before times were kept stands where it began.
+    let start_s: Option<i64> = transaction
+        .prepare_cached(
+            "SELECT max(start_s) FROM ledger_quarter WHERE meter = ?1 AND cause = ?2 AND start_s <= ?3",
+        )
+        .and_then(|mut select| {
+            let until_now = (row.0, row.1, quarter_of(wall_ns.s()));
+            select.query_row(until_now, |row| row.get(0))
+        })
+        .op("be read")?;
+    change(
+        "UPDATE ledger SET pulses = pulses - 1 WHERE meter = ?1 AND cause = ?2",
+        &[&row.0, &row.1],
+    )?;
+    change(
+        "UPDATE ledger_quarter SET pulses = pulses - 1 WHERE meter = ?1 AND cause = ?2 AND start_s = ?3",
+        &[&row.0, &row.1, &start_s],
+    )?;
+    for table in ["ledger", "ledger_quarter"] {
+        change(
+            &format!("DELETE FROM {table} WHERE meter = ?1 AND cause = ?2 AND pulses <= 0"),
+            &[&row.0, &row.1],
+        )?;
+    }
+    Ok(())
+}
+
+/// Whether the ledger says when: of what is missing from a bill, or was put back in it. A filter is at work all the time.
+fn is_dated(cause: LossCause) -> bool {
+    cause.is_loss() || cause == LossCause::Restored
 }
 
 impl Reader {
@@ -37,12 +101,98 @@ impl Reader {
     /// # Errors
     /// When the journal cannot be read.
     pub fn ledger(&self) -> Result<Vec<LedgerEntry>, JournalError> {
-        let loss = |row: &Row<'_>| {
+        self.entries(
+            "SELECT name, cause, pulses, first_ns, last_ns
+             FROM ledger JOIN meter ON meter.id = meter ORDER BY meter, cause",
+        )
+    }
+
+    /// When pulses were lost or put back: by quarter of an hour, meter and cause, in order of time. Of what an earlier version
+    /// has lost, or another journal has, only between when and when is known.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn dated_ledger(&self) -> Result<Vec<LedgerEntry>, JournalError> {
+        self.entries(
+            "SELECT name, cause, pulses, first_ns, last_ns
+             FROM ledger_quarter JOIN meter ON meter.id = meter ORDER BY start_s, meter, cause",
+        )
+    }
+
+    /// How many of the pulses of a span (in seconds since 1970) were put back by number, by the meter's name: by their stamps, and
+    /// where pulses have left by the quarter of an hour in which they were put back.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn restored_between(
+        &self,
+        from_s: i64,
+        to_s: i64,
+    ) -> Result<BTreeMap<String, i64>, JournalError> {
+        // Mostly there were none, and no pulse needs to be looked at.
+        let has_some = self.ledger()?.iter().any(|(_, cause, loss)| {
+            *cause == LossCause::Restored && loss.first_ns.s() < to_s && loss.last_ns.s() >= from_s
+        });
+        if !has_some {
+            return Ok(BTreeMap::new());
+        }
+        let kept_s = self.first_stamp_s()?.unwrap_or(i64::MAX);
+        // The quarter that it lies in may have lost others.
+        let pulses_s = quarter_of(kept_s)
+            .saturating_add(QUARTER_S)
+            .clamp(from_s, to_s);
+        let mut found: BTreeMap<String, i64> = BTreeMap::new();
+        for (meter, cause, loss) in self.dated_ledger()? {
+            let is_of = (from_s..pulses_s).contains(&loss.first_ns.s());
+            if is_of && cause == LossCause::Restored {
+                *found.entry(meter).or_default() += i64::try_from(loss.pulses).unwrap_or(i64::MAX);
+            }
+        }
+        for (meter, pulses) in self.restored_pulses(pulses_s, to_s)? {
+            *found.entry(meter).or_default() += pulses;
+        }
+        Ok(found)
+    }
+
+    /// The stamp of the oldest pulse that is still there.
+    fn first_stamp_s(&self) -> Result<Option<i64>, JournalError> {
+        let first: Option<WallNs> = self
+            .connection
+            .prepare_cached(
+                "SELECT p.mono_ns + s.offset_ns FROM pulse p
+                     JOIN clock_segment s ON s.id = p.segment AND s.trust > 0 ORDER BY p.id LIMIT 1",
+            )
+            .and_then(|mut select| select.query_row([], |row| row.get(0)).optional())
+            .op("be read")?;
+        Ok(first.map(WallNs::s))
+    }
+
+    fn restored_pulses(&self, from_s: i64, to_s: i64) -> Result<Vec<(String, i64)>, JournalError> {
+        let Some(ids) = self.ids_between(from_s, to_s)? else {
+            return Ok(Vec::new());
+        };
+        let (from_ns, to_ns) = (WallNs::of_s(from_s), WallNs::of_s(to_s));
+        self.connection
+            .prepare_cached(
+                "SELECT name, count(*) FROM pulse p
+                     JOIN clock_segment s ON s.id = p.segment AND s.trust > 0 JOIN meter ON meter.id = p.meter
+                 WHERE p.id BETWEEN ?1 AND ?2 AND p.estimated
+                     AND p.mono_ns + s.offset_ns >= ?3 AND p.mono_ns + s.offset_ns < ?4
+                 GROUP BY name",
+            )
+            .and_then(|mut select| {
+                let counts = select.query_map((ids.first, ids.last, from_ns, to_ns), |row| row.try_into())?;
+                counts.collect()
+            })
+            .op("be read")
+    }
+
+    fn entries(&self, select: &str) -> Result<Vec<LedgerEntry>, JournalError> {
+        let entry = |row: &Row<'_>| {
             let cause: String = row.get(1)?;
             let pulses: i64 = row.get(2)?;
-            let pulses = pulses.unsigned_abs();
             let loss = Loss {
-                pulses,
+                pulses: pulses.unsigned_abs(),
                 first_ns: row.get(3)?,
                 last_ns: row.get(4)?,
             };
@@ -50,11 +200,8 @@ impl Reader {
         };
         let rows: Vec<(String, Option<LossCause>, Loss)> = self
             .connection
-            .prepare_cached(
-                "SELECT name, cause, pulses, first_ns, last_ns
-                 FROM ledger JOIN meter ON meter.id = meter ORDER BY meter, cause",
-            )
-            .and_then(|mut select| select.query_map([], loss)?.collect())
+            .prepare_cached(select)
+            .and_then(|mut select| select.query_map([], entry)?.collect())
             .op("be read")?;
         Ok(rows
             .into_iter()

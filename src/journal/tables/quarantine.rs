@@ -8,6 +8,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::journal::db::open;
 use crate::journal::handles::reader::Reader;
+use crate::journal::tables::ledger::find_again;
 use crate::journal::{JournalError, OpContext};
 use crate::model::{DestinationRow, LossCause, MeterRow, PulseId, WallNs};
 
@@ -147,32 +148,20 @@ pub(in crate::journal) fn release(
     destination: DestinationRow,
     pulses: &[PulseId],
 ) -> Result<(), JournalError> {
-    let cause = LossCause::Refused.as_str();
     for pulse in pulses {
-        let meters: Vec<MeterRow> = transaction
+        let released: Vec<(MeterRow, WallNs)> = transaction
             .prepare_cached(
                 "DELETE FROM quarantine WHERE destination = ?1 AND pulse = ?2 AND again = 1
-                 RETURNING meter",
+                 RETURNING meter, wall_ns",
             )
             .and_then(|mut delete| {
-                let meters = delete.query_map((destination, pulse), |row| row.get(0))?;
-                meters.collect()
+                let rows = delete.query_map((destination, pulse), |row| row.try_into())?;
+                rows.collect()
             })
             .op("take a point out of quarantine")?;
-        for meter in meters {
-            transaction
-                .prepare_cached(
-                    "UPDATE ledger SET pulses = pulses - 1 WHERE meter = ?1 AND cause = ?2",
-                )
-                .and_then(|mut put| put.execute((meter, cause)))
-                .op("take a refusal out of the ledger")?;
+        for (meter, wall_ns) in released {
+            find_again(transaction, meter, LossCause::Refused, wall_ns)?;
         }
     }
-    transaction
-        .execute(
-            "DELETE FROM ledger WHERE cause = ?1 AND pulses <= 0",
-            [cause],
-        )
-        .op("take a refusal out of the ledger")?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod beside;
+mod ledger;
 mod left;
 mod prices;
 mod quarters;
@@ -450,24 +451,7 @@ fn what_is_sent_again_is_out_of_quarantine_and_ledger() {
     let left: Vec<_> = left.iter().map(|q| (q.pulse.0, q.kept, q.again)).collect();
     assert_eq!(left, [(99, false, false)]);
     assert_eq!(reader.ledger().unwrap()[0].2.pulses, 1);
-}
-
-#[test]
-fn losses_add_up() {
-    let mut bench = Bench::new(|_| {});
-    for at in [9, 3, 5] {
-        let mut pending = Pending::default();
-        pending.lose(MeterId(0), LossCause::Bounce, Loss::at(2, WallNs(at)));
-        bench.push(pending);
-        bench.writer.step();
-    }
-    let ledger = bench.reader().ledger().unwrap();
-    let want = Loss {
-        pulses: 6,
-        first_ns: WallNs(3),
-        last_ns: WallNs(9),
-    };
-    assert_eq!(ledger, [("Import".to_owned(), LossCause::Bounce, want)]);
+    assert_eq!(reader.dated_ledger().unwrap()[0].2.pulses, 1);
 }
 
 #[test]

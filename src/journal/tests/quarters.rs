@@ -132,7 +132,7 @@ proptest! {
 }
 
 /// Makes the journal one of the schema before quarters were.
-fn make_older(bench: Bench) -> tempfile::TempDir {
+pub(super) fn make_older(bench: Bench) -> tempfile::TempDir {
     let dir = bench.into_dir();
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
     open::connect(&file_in(dir.path()), flags)
@@ -145,6 +145,7 @@ fn make_older(bench: Bench) -> tempfile::TempDir {
              ALTER TABLE register DROP COLUMN serial;
              DROP TABLE mqtt_meter; DROP TABLE mqtt_topic;
              DROP TABLE alarm; DROP TABLE alarm_event; DROP TABLE alarm_lost;
+             DROP TABLE ledger_quarter;
              ALTER TABLE window DROP COLUMN shortest_gap_ms;
              ALTER TABLE window DROP COLUMN longest_gap_ms;
              DELETE FROM journal WHERE key = 'quarters_from_s';

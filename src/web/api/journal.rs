@@ -1,5 +1,9 @@
 //! What commands ask, too: status, losses, registers, and what is not as it should be.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
@@ -15,8 +19,14 @@ use crate::config::MeterSettings;
 use crate::model::WallNs;
 use crate::status::line::Daemon;
 use crate::web::metrics::built_from;
-use crate::web::problem::{INTERNAL, NO_METER, Problem};
+use crate::web::problem::{INTERNAL, NO_METER, Problem, WRONG_PARAMETER};
 use crate::web::query::Query;
+
+/// Stretches and dated losses in an answer, if nothing else is asked for: what a page shows.
+const STRETCHES: usize = 1_000;
+
+/// The most that may be asked for: two outages each day for sixty years.
+const STRETCHES_MAX: usize = 50_000;
 
 pub(super) async fn status(
     State(api): State<Api>,
@@ -47,17 +57,39 @@ fn written_bytes() -> Option<u64> {
     line.trim().parse().ok()
 }
 
+/// A parameter that is a number within these bounds; None: it was not given.
+fn number<T: FromStr + PartialOrd + Display>(
+    query: &Query,
+    name: &str,
+    bounds: RangeInclusive<T>,
+) -> Result<Option<T>, Problem> {
+    let Some(given) = query.get(name) else {
+        return Ok(None);
+    };
+    let number = given.parse().ok().filter(|number| bounds.contains(number));
+    let wrong = || {
+        let detail = format!("it is a number from {} to {}", bounds.start(), bounds.end());
+        Problem::of_parameter(WRONG_PARAMETER, name, detail)
+    };
+    number.ok_or_else(wrong).map(Some)
+}
+
 pub(super) async fn losses(
     State(api): State<Api>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    Query::of(&uri, &[])?;
+    let query = Query::of(&uri, &["limit", "before"])?;
+    let is_table = csv::is_wanted(&uri, &headers);
+    let limit = if is_table { STRETCHES_MAX } else { STRETCHES };
+    let limit = number(&query, "limit", 1..=STRETCHES_MAX)?.unwrap_or(limit);
+    let before_s = number(&query, "before", 0..=i64::MAX)?;
     let name = |meter: &MeterSettings| meter.name.clone();
     let meters: Vec<String> = api.source.in_use().meters.iter().map(name).collect();
     let take = move |reader: &mut _, _: &_| LossesAnswer::take(reader, &meters, Daemon::Running);
-    let losses = api.source.ask(take).await?;
-    if csv::is_wanted(&uri, &headers) {
+    let mut losses = api.source.ask(take).await?;
+    losses.keep_latest(limit, before_s);
+    if is_table {
         return Ok(table(&losses, api.source.calendar().zone()));
     }
     Ok(Json(losses).into_response())

@@ -11,7 +11,7 @@ import { svg } from "./dom.js";
 export function marks(losses, fromS, toS) {
   const place = (/** @type {number} */ s) => Math.min(1, Math.max(0, (s - fromS) / Math.max(1, toS - fromS)));
   const unwatched = losses.unwatched.map((stretch) => ({ kind: "unwatched", meter: stretch.meter, from: place(stretch.from_s ?? fromS), to: place(stretch.until_s ?? toS) }));
-  const lost = losses.entries.filter((loss) => loss.lost || loss.cause === "restored").map((loss) => ({
+  const lost = losses.dated.map((loss) => ({
     kind: loss.lost ? "lost" : "restored", meter: loss.meter, from: place(loss.first_ns / 1e9), to: place(loss.last_ns / 1e9),
   }));
   return [...unwatched, ...lost];

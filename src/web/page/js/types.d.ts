@@ -93,7 +93,7 @@ export interface Status {
   } | null;
 }
 export interface Losses {
-  simulated: boolean; lost: number; since_s: number | null; entries: (LossStatus & { meter: string })[];
+  simulated: boolean; lost: number; since_s: number | null; entries: (LossStatus & { meter: string })[]; dated: (LossStatus & { meter: string })[];
   unwatched: { meter: string; from_s: number | null; until_s: number | null; why?: string }[];
 }
 export interface Problem { type: string; title: string; status: number; detail: string; remedy: string; errors?: { parameter: string; detail: string }[]; drift?: { expected: number; by: number; unit: Unit; pulses: number; is_rounding: boolean } }
