@@ -32,7 +32,7 @@
 //!   days_from_s)`: the same by quarters of an hour, and by local days of the newest zone; no server has them. Like
 //!   windows they tell the shortest and the longest gap between pulses.
 //! * `factor(meter, from_s, imp_per_kwh, unit)`: how many pulses of a meter were one unit, from when on.
-//! * `mqtt_meter(slug, meter, line, pulses, amount, pulses_per_unit)` and `mqtt_topic(topic)`: by which names meters
+//! * `mqtt_meter(slug, meter, line, pulses, amount, pulses_per_unit, unit)` and `mqtt_topic(topic)`: by which names meters
 //!   are published, and where something stands at the broker.
 //! * `hour_ids(start_s, first_id, last_id)`: between which ids the pulses of an hour are found.
 //! * `watched(meter, begins_s, ends_s)`: when the meter's line was watched without a break: the

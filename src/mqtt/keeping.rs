@@ -129,7 +129,7 @@ impl MqttMemory {
 mod tests {
     use super::*;
     use crate::journal::Journal;
-    use crate::model::WallNs;
+    use crate::model::{Quantity, WallNs};
 
     #[test]
     fn what_was_announced_is_known_to_the_next_run_until_it_is_gone() {
@@ -139,6 +139,7 @@ mod tests {
         let configured = vec![Configured {
             name: "Import".to_owned(),
             line: "GPIO20".to_owned(),
+            unit: Quantity::KilowattHours,
             pulses_per_unit: Some(1_000.0),
         }];
         let begin = || MqttMemory::begin(dir.path(), configured.clone(), |_| 0, |_| 0).unwrap();
@@ -171,6 +172,7 @@ mod tests {
         let configured = vec![Configured {
             name: "Import".to_owned(),
             line: "GPIO20".to_owned(),
+            unit: Quantity::KilowattHours,
             pulses_per_unit: Some(1_000.0),
         }];
         let mut memory = MqttMemory::begin(dirs[0].path(), configured, |_| 0, |_| 0).unwrap();

@@ -1,9 +1,10 @@
 //! By which names the meters are published, and what each had counted when what a pulse is worth last changed: a meter
-//! keeps both when it is renamed, so that statistics elsewhere go on. Pure.
+//! keeps both when it is renamed, so that statistics elsewhere go on. One that counts something else is another meter. Pure.
 
 use std::collections::BTreeSet;
 
 use crate::journal::{MqttKept, MqttMeter};
+use crate::model::Quantity;
 
 /// A part of topics that has a meaning of its own, or is kept free for one: no meter is called so.
 const RESERVED: [&str; 9] = [
@@ -28,6 +29,8 @@ pub(super) struct Configured {
     pub name: String,
     /// Its line, with its chip.
     pub line: String,
+    /// What it counts, as it is published.
+    pub unit: Quantity,
     /// Pulses for one unit now; None: not known.
     pub pulses_per_unit: Option<f64>,
 }
@@ -46,8 +49,10 @@ pub(super) fn remembered(
     for meter in configured {
         let same = all.iter().position(|known| known.meter == meter.name);
         let renamed = || {
-            all.iter()
-                .position(|known| !is_configured(&known.meter) && known.line == meter.line)
+            all.iter().position(|known| {
+                let is_left = !is_configured(&known.meter);
+                is_left && known.line == meter.line && counts_the_same(known, meter)
+            })
         };
         let known = same.or_else(renamed);
         match known {
@@ -67,11 +72,23 @@ pub(super) fn remembered(
                 line: meter.line.clone(),
                 pulses: 0,
                 amount: 0.0,
+                unit: Some(meter.unit),
                 pulses_per_unit: meter.pulses_per_unit,
             }),
         }
     }
+    // Who is renamed next on that line is the one that is on it now.
+    let is_taken = |line: &str| configured.iter().any(|meter| meter.line == line);
+    let off_line = |known: &&mut MqttMeter| !is_configured(&known.meter) && is_taken(&known.line);
+    all.iter_mut()
+        .filter(off_line)
+        .for_each(|known| known.line.clear());
     all
+}
+
+/// Whether a meter that was known may be this one by what they count; where that was not noted it may.
+fn counts_the_same(known: &MqttMeter, meter: &Configured) -> bool {
+    known.unit.is_none_or(|unit| meter.unit.per(unit).is_some())
 }
 
 /// A known meter, as it is configured now. `before_pulses`: what has been counted under its former name, `pulses`: under
@@ -88,6 +105,7 @@ fn carried_on(
         slug: before.slug.clone(),
         meter: name,
         line,
+        unit: Some(meter.unit),
         pulses_per_unit: meter.pulses_per_unit,
         ..before.clone()
     };
@@ -99,18 +117,28 @@ fn carried_on(
             ..of_now
         };
     }
-    if !is_renamed && before.pulses_per_unit == meter.pulses_per_unit {
+    let unit = before.unit.unwrap_or(meter.unit);
+    if !is_renamed && unit == meter.unit && before.pulses_per_unit == meter.pulses_per_unit {
         return of_now;
     }
+    let Some(factor) = meter.unit.per(unit) else {
+        // It counts something else under the same name: what it had counted is no amount of that.
+        return MqttMeter {
+            pulses,
+            amount: 0.0,
+            ..of_now
+        };
+    };
     match (before.pulses_per_unit, meter.pulses_per_unit) {
         (Some(_), _) => MqttMeter {
-            amount: amount(before, before_pulses).unwrap_or(before.amount),
+            amount: amount(before, before_pulses).unwrap_or(before.amount) * factor,
             pulses,
             ..of_now
         },
         // What came meanwhile is worth what is known first.
         (None, _) => MqttMeter {
             pulses: if is_renamed { 0 } else { before.pulses },
+            amount: before.amount * factor,
             ..of_now
         },
     }
@@ -191,7 +219,15 @@ mod tests {
         Configured {
             name: name.to_owned(),
             line: line.to_owned(),
+            unit: Quantity::KilowattHours,
             pulses_per_unit,
+        }
+    }
+
+    fn of_gas(name: &str, line: &str) -> Configured {
+        Configured {
+            unit: Quantity::CubicMetres,
+            ..configured(name, line, Some(100.0))
         }
     }
 
@@ -308,6 +344,73 @@ mod tests {
             Some(0.02),
             "another journal begins at 0"
         );
+    }
+
+    #[test]
+    fn a_meter_that_counts_something_else_is_no_renamed_one() {
+        let total = |name: &str| i64::from(name == "Generate") * 50_212;
+        let solar = [configured("Generate", "GPIO21", Some(1_000.0))];
+        let all = at_start(&[], &solar, |_| 0);
+        let all = at_start(&all, &[of_gas("Gas", "GPIO21")], total);
+        assert_eq!(names(&all), [("generate", "Generate"), ("gas", "Gas")]);
+        assert_eq!(amount(&all[1], 0), Some(0.0));
+        // The one on the line is renamed, whoever was on it before, also one that counts the same.
+        let renamed = [of_gas("Heating", "GPIO21")];
+        let all = at_start(&all, &renamed, total);
+        assert_eq!(names(&all)[1], ("gas", "Heating"));
+        let other = [configured("Solar", "GPIO21", Some(1_000.0))];
+        let exchanged = at_start(&all, &other, total);
+        assert_eq!(names(&exchanged)[2], ("solar", "Solar"));
+        assert_eq!(amount(&exchanged[2], 0), Some(0.0));
+        // It comes back, on another line.
+        let both = [
+            renamed[0].clone(),
+            configured("Generate", "GPIO5", Some(1_000.0)),
+        ];
+        let all = at_start(&all, &both, total);
+        assert_eq!(names(&all), [("generate", "Generate"), ("gas", "Heating")]);
+        assert_eq!(amount(&all[0], 50_212), Some(50.212));
+    }
+
+    #[test]
+    fn the_last_meter_of_a_line_is_the_one_that_is_renamed() {
+        let at = |name, line| [configured(name, line, Some(1_000.0))];
+        let all = at_start(&[], &at("Attic", "GPIO21"), |_| 0);
+        let all = at_start(&all, &at("Barn", "GPIO5"), |_| 0);
+        let all = at_start(&all, &at("Barn", "GPIO21"), |_| 0);
+        let all = at_start(&all, &at("Cellar", "GPIO21"), |_| 0);
+        assert_eq!(names(&all), [("attic", "Attic"), ("barn", "Cellar")]);
+    }
+
+    #[test]
+    fn what_an_earlier_version_did_not_note_may_be_the_same() {
+        let mut all = at_start(&[], &[configured("Import", "GPIO20", None)], |_| 0);
+        all[0].unit = None;
+        let all = at_start(&all, &[of_gas("Gas", "GPIO20")], |_| 0);
+        assert_eq!(names(&all), [("import", "Gas")]);
+        assert_eq!(all[0].unit, Some(Quantity::CubicMetres));
+    }
+
+    #[test]
+    fn an_amount_is_told_in_the_unit_that_is_published() {
+        let of = |unit, pulses_per_unit| {
+            [Configured {
+                unit,
+                ..configured("Water", "GPIO20", Some(pulses_per_unit))
+            }]
+        };
+        let litres = at_start(&[], &of(Quantity::Litres, 1.0), |_| 0);
+        let cubic = of(Quantity::CubicMetres, 1_000.0);
+        let all = at_start(&litres, &cubic, |_| 2_500);
+        assert_eq!(amount(&all[0], 3_500), Some(3.5));
+        // By the same number, too: 2,500 l, and 1 m³ more.
+        let odd = at_start(&litres, &of(Quantity::CubicMetres, 1.0), |_| 2_500);
+        assert_eq!(amount(&odd[0], 2_501), Some(3.5));
+        // Of another kind under the same name: nothing of what was counted.
+        let power = of(Quantity::KilowattHours, 1.0);
+        let other = at_start(&litres, &power, |_| 2_500);
+        assert_eq!(names(&other), [("water", "Water")]);
+        assert_eq!(amount(&other[0], 2_501), Some(1.0));
     }
 
     #[test]

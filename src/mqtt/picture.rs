@@ -69,6 +69,7 @@ pub(super) fn configured(meters: &[MeterSettings], board: &Snapshot) -> Vec<Conf
             Some(chip) => format!("{chip} {}", settings.line.line),
             None => settings.line.line.to_string(),
         },
+        unit: shown_unit(present.unit).quantity,
         pulses_per_unit: worth(present).map(pulses_per_shown),
     };
     meters.iter().zip(&present.meters).map(of_meter).collect()

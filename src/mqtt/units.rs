@@ -4,6 +4,8 @@ use crate::model::Quantity;
 
 /// How a quantity is published: in units that Home Assistant has.
 pub(super) struct ShownUnit {
+    /// The quantity that this is a unit of.
+    pub quantity: Quantity,
     /// Of the amount.
     pub amount: &'static str,
     /// So many of these are one unit of the meter.
@@ -16,13 +18,14 @@ pub(super) struct ShownUnit {
 
 /// The units of a quantity: energy in kWh whatever the meter is read in; a flow of litres by the minute.
 pub(super) fn shown_unit(quantity: Quantity) -> ShownUnit {
-    let (amount, amount_factor, rate, rate_factor) = match quantity {
-        Quantity::KilowattHours => ("kWh", 1.0, "W", 1.0),
-        Quantity::WattHours => ("kWh", 1e-3, "W", 1.0),
-        Quantity::CubicMetres => ("m³", 1.0, "m³/h", 1.0),
-        Quantity::Litres => ("L", 1.0, "L/min", 1.0 / 60.0),
+    let (shown, amount, amount_factor, rate, rate_factor) = match quantity {
+        Quantity::KilowattHours => (quantity, "kWh", 1.0, "W", 1.0),
+        Quantity::WattHours => (Quantity::KilowattHours, "kWh", 1e-3, "W", 1.0),
+        Quantity::CubicMetres => (quantity, "m³", 1.0, "m³/h", 1.0),
+        Quantity::Litres => (quantity, "L", 1.0, "L/min", 1.0 / 60.0),
     };
     ShownUnit {
+        quantity: shown,
         amount,
         amount_factor,
         rate,

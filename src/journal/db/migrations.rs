@@ -165,6 +165,14 @@ pub(in crate::journal) const MIGRATIONS: &[&str] = &[
         first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL, PRIMARY KEY (meter, cause, start_s)) WITHOUT ROWID;
     ",
     DATE_LEDGER,
+    // A meter that counts something else is no renamed one. What a known one counts is told by what its pulses were worth.
+    "
+    ALTER TABLE mqtt_meter ADD COLUMN unit TEXT;
+    UPDATE mqtt_meter SET unit = (
+        SELECT CASE factor.unit WHEN 'Wh' THEN 'kWh' ELSE factor.unit END
+        FROM factor JOIN meter ON meter.id = factor.meter
+        WHERE meter.name = mqtt_meter.meter ORDER BY from_s DESC LIMIT 1);
+    ",
 ];
 
 /// Of what was lost before times were kept, only between when and when is known.

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 use crate::journal::db::open;
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
+use crate::model::Quantity;
 
 /// Where the installation's name and its machine are kept.
 const KEYS: [&str; 2] = ["mqtt_id", "mqtt_machine"];
@@ -20,12 +21,15 @@ pub struct MqttMeter {
     pub slug: String,
     /// The name that the meter has, or had last.
     pub meter: String,
-    /// The line that it is wired to: a meter of another name on it is the same one.
+    /// The line that it is wired to: a meter of another name on it is the same one, unless it counts something else. Empty:
+    /// another one is wired to it now.
     pub line: String,
     /// So many pulses had been counted,
     pub pulses: i64,
     /// and they were so many units, when what a pulse is worth last changed.
     pub amount: f64,
+    /// The unit: kWh, m³ or litres; None: an earlier version did not note it.
+    pub unit: Option<Quantity>,
     /// Pulses for one unit since then; None: not known.
     pub pulses_per_unit: Option<f64>,
 }
@@ -78,7 +82,7 @@ fn put(transaction: &Transaction<'_>, kept: &MqttKept) -> rusqlite::Result<()> {
     transaction.execute("DELETE FROM mqtt_meter", [])?;
     transaction.execute("DELETE FROM mqtt_topic", [])?;
     let mut meter =
-        transaction.prepare("INSERT INTO mqtt_meter VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+        transaction.prepare("INSERT INTO mqtt_meter VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
     for one in &kept.meters {
         let names = (&one.slug, &one.meter, &one.line);
         let (slug, name, line) = names;
@@ -89,6 +93,7 @@ fn put(transaction: &Transaction<'_>, kept: &MqttKept) -> rusqlite::Result<()> {
             one.pulses,
             one.amount,
             one.pulses_per_unit,
+            one.unit.map(Quantity::as_str),
         ))?;
     }
     let mut topic = transaction.prepare("INSERT INTO mqtt_topic VALUES (?1)")?;
@@ -112,10 +117,11 @@ impl Reader {
         let meters = self
             .connection
             .prepare_cached(
-                "SELECT slug, meter, line, pulses, amount, pulses_per_unit FROM mqtt_meter ORDER BY slug",
+                "SELECT slug, meter, line, pulses, amount, pulses_per_unit, unit FROM mqtt_meter ORDER BY slug",
             )
             .and_then(|mut select| {
                 let meter = |row: &rusqlite::Row<'_>| {
+                    let unit: Option<String> = row.get(6)?;
                     Ok(MqttMeter {
                         slug: row.get(0)?,
                         meter: row.get(1)?,
@@ -123,6 +129,7 @@ impl Reader {
                         pulses: row.get(3)?,
                         amount: row.get(4)?,
                         pulses_per_unit: row.get(5)?,
+                        unit: unit.and_then(|word| Quantity::from_word(&word)),
                     })
                 };
                 select.query_map([], meter)?.collect()
@@ -143,7 +150,10 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rusqlite::OpenFlags;
+
     use crate::journal::Journal;
+    use crate::journal::db::migrations::MIGRATIONS;
     use crate::journal::tests::{WALL, names};
 
     #[test]
@@ -152,12 +162,13 @@ mod tests {
         drop(Journal::open(dir.path(), &names(), "boot", WALL).unwrap());
         let kept = || Reader::open(dir.path()).unwrap().mqtt_kept().unwrap();
         assert_eq!(kept(), MqttKept::default());
-        let meter = |slug: &str, pulses_per_unit| MqttMeter {
+        let meter = |slug: &str, pulses_per_unit: Option<f64>| MqttMeter {
             slug: slug.to_owned(),
             meter: "Bezug \"1\"".to_owned(),
             line: "GPIO20".to_owned(),
             pulses: 12,
             amount: 0.1,
+            unit: pulses_per_unit.map(|_| Quantity::CubicMetres),
             pulses_per_unit,
         };
         let one = MqttKept {
@@ -176,5 +187,35 @@ mod tests {
         };
         keeper.keep(&other).unwrap();
         assert_eq!(kept(), other);
+    }
+
+    #[test]
+    fn what_meters_count_that_an_older_version_kept_is_told_by_their_pulses() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = crate::journal::file_in(dir.path());
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let old = open::connect(&file, flags).unwrap();
+        // Before the step that adds it.
+        for step in &MIGRATIONS[..17] {
+            old.execute_batch(step).unwrap();
+        }
+        old.execute_batch(
+            "INSERT INTO meter VALUES (1, 'Import'), (2, 'Heater'), (3, 'Gas');
+             INSERT INTO factor VALUES (1, 0, 1, 'l'), (1, 9, 1000, 'kWh'), (2, 0, 1, 'Wh'), (3, 0, 100, 'm3');
+             INSERT INTO mqtt_meter VALUES ('a', 'Import', '', 0, 0, 1), ('b', 'Heater', '', 0, 0, 1),
+                 ('c', 'Gas', '', 0, 0, 1), ('d', 'Nobody', '', 0, 0, NULL);
+             PRAGMA user_version = 17;",
+        )
+        .unwrap();
+        drop(old);
+        let units = || -> Vec<Option<Quantity>> {
+            let kept = Reader::open(dir.path()).unwrap().mqtt_kept().unwrap();
+            kept.meters.iter().map(|meter| meter.unit).collect()
+        };
+        assert_eq!(units(), [None; 4], "it is read as it is");
+        drop(Journal::open(dir.path(), &names(), "boot", WALL).unwrap());
+        let electric = Some(Quantity::KilowattHours);
+        let want = [electric, electric, Some(Quantity::CubicMetres), None];
+        assert_eq!(units(), want);
     }
 }
