@@ -2,10 +2,10 @@
 //!
 //! CSV: `start,price` or `start,end,price`, with `,` `;` or a tab between them. JSON: a list of objects, alone or below `prices`,
 //! `rates`, `data`, with one of the names below; what EVCC, Tibber and aWATTar answer fits. An instant is RFC 3339 with its offset, or
-//! seconds or milliseconds since 1970. A price without an end lasts as long as the shortest time between two starts of the file,
-//! at most an hour. What cannot be read is told and has no price; all else holds.
+//! seconds or milliseconds since 1970. A price without an end lasts as long as the shorter of the times to the starts before
+//! and after it, at most an hour: a file may go from hours to quarter hours. What cannot be read is told and has no price; all else holds.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
@@ -134,18 +134,27 @@ impl Wrong {
 
 /// Each quarter hour with its price.
 fn by_quarter(entries: &[Entry]) -> DynamicPrices {
-    let starts: BTreeMap<i64, ()> = entries.iter().map(|entry| (entry.start_s, ())).collect();
-    let starts: Vec<i64> = starts.into_keys().collect();
-    let apart = starts.windows(2).map(|pair| pair[1] - pair[0]);
-    let usual_s = apart.min().unwrap_or(QUARTER_S).min(HOUR_S);
+    let starts: BTreeSet<i64> = entries.iter().map(|entry| entry.start_s).collect();
     let quarters = entries.iter().flat_map(|entry| {
-        let end_s = entry.end_s.unwrap_or(entry.start_s + usual_s);
+        let start_s = entry.start_s;
+        let end_s = entry
+            .end_s
+            .unwrap_or_else(|| start_s + length_s(start_s, &starts));
         let starts_s =
             std::iter::successors(Some(entry.start_s), |start_s| Some(start_s + QUARTER_S));
         let starts_s = starts_s.take_while(move |start_s| *start_s < end_s);
         starts_s.map(|start_s| (start_s, entry.price))
     });
     DynamicPrices::new(quarters)
+}
+
+/// How long a price without an end lasts. Both neighbours are asked, so that it does not last over a gap.
+fn length_s(start_s: i64, starts: &BTreeSet<i64>) -> i64 {
+    let before = starts.range(..start_s).next_back();
+    let after = starts.range(start_s + 1..).next();
+    let apart = [before, after].into_iter().flatten();
+    let shorter = apart.map(|other_s| (other_s - start_s).abs()).min();
+    shorter.unwrap_or(QUARTER_S).min(HOUR_S)
 }
 
 fn csv(text: &str, wrong: &mut Wrong) -> Vec<Entry> {

@@ -68,6 +68,67 @@ fn a_price_lasts_as_long_as_the_prices_of_its_file_do_and_no_gap_is_filled() {
     assert_eq!(prices(days, 5), wanted.concat());
 }
 
+/// A price at each of these minutes, as the numbers 1, 2, …
+fn at_minutes(minutes: &[i64]) -> String {
+    let lines = minutes.iter().zip(1..);
+    let lines = lines.map(|(minute, n)| format!("{},{n}\n", BEGIN_S + minute * 60));
+    lines.collect()
+}
+
+/// `prices`, with `.` for none.
+fn in_short(text: &str, quarters: i64) -> String {
+    let all = prices(text, quarters);
+    all.iter()
+        .map(|price| price.as_deref().unwrap_or("."))
+        .collect()
+}
+
+#[test]
+fn a_file_that_goes_from_hours_to_quarter_hours_keeps_its_past() {
+    let hours_then_quarters = at_minutes(&[0, 60, 120, 180, 195, 210, 225]);
+    assert_eq!(in_short(&hours_then_quarters, 17), "1111222233334567.");
+    // In any order of lines.
+    let lines: Vec<&str> = hours_then_quarters.lines().rev().collect();
+    assert_eq!(in_short(&lines.join("\n"), 17), "1111222233334567.");
+    // The first hour may as well be a quarter, with a gap behind it: nothing is guessed.
+    let quarters_then_hours = at_minutes(&[0, 15, 30, 45, 60, 120, 180]);
+    assert_eq!(in_short(&quarters_then_hours, 17), "12345...66667777.");
+    let begin = BEGIN_S + 3_600;
+    let told = format!("{begin},{},8\n", begin + 3_600);
+    assert_eq!(
+        in_short(&(quarters_then_hours + &told), 17),
+        "1234888866667777."
+    );
+}
+
+#[test]
+fn a_missing_price_leaves_a_gap_among_hours_and_among_quarter_hours() {
+    let hours = at_minutes(&[0, 60, 180, 240]);
+    assert_eq!(in_short(&hours, 21), "11112222....33334444.");
+    let quarters = at_minutes(&[0, 15, 45, 60]);
+    assert_eq!(in_short(&quarters, 6), "12.34.");
+    // One quarter hour that was written twice is no neighbour of itself.
+    let twice = at_minutes(&[0, 60, 60, 120]);
+    assert_eq!(in_short(&twice, 13), "111133334444.");
+    // An hour that was corrected by its quarters.
+    let corrected = at_minutes(&[0, 60, 120, 60, 75, 90, 105]);
+    assert_eq!(in_short(&corrected, 13), "111145673....");
+}
+
+#[test]
+fn hours_of_the_days_on_which_clocks_are_set_last_an_hour() {
+    // Both hours from 02:00 to 03:00 local time.
+    let text = "2026-10-25T01:00:00+02:00,1\n2026-10-25T02:00:00+02:00,2\n2026-10-25T02:00:00+01:00,3\n\
+        2026-10-25T03:00:00+01:00,4\n";
+    let parsed = parse(text);
+    let begin_s = instant("2026-10-25T01:00:00+02:00").unwrap();
+    let at = |n| parsed.prices.at(begin_s + n * QUARTER_S);
+    let told: String = (0..17)
+        .map(|n| at(n).map_or(".".to_owned(), |price| price.to_string()))
+        .collect();
+    assert_eq!(told, "1111222233334444.");
+}
+
 #[test]
 fn what_is_wrong_is_told_with_its_line_and_the_rest_holds() {
     let told = |text: &str| {
