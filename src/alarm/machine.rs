@@ -111,8 +111,13 @@ impl AlarmMachine {
                         changes.push((false, alarm.clone()));
                     }
                 }
-                Phase::Standing => {}
-                Phase::Ending(_) => *phase = Phase::Standing,
+                Phase::Standing | Phase::Ending(_) => {
+                    *phase = Phase::Standing;
+                    if found.is_event {
+                        // More of it has happened: its end tells all of it.
+                        alarm.sentence.clone_from(&found.sentence);
+                    }
+                }
             }
         }
         let is_found = |key: &(String, String)| {
@@ -150,6 +155,12 @@ impl AlarmMachine {
             Phase::Standing => None,
         });
         due.min().map(|due_ns| due_ns.max(0))
+    }
+
+    /// Whether this was told to have begun, and not to have ended.
+    pub fn stands(&self, word: &str, subject: &str) -> bool {
+        let mut standing = self.standing();
+        standing.any(|alarm| alarm.word == word && alarm.subject == subject)
     }
 
     /// What was told to have begun and not to have ended.

@@ -78,6 +78,29 @@ fn an_event_is_told_at_once_and_two_subjects_are_two_alarms() {
 }
 
 #[test]
+fn the_end_of_an_event_tells_the_last_of_it_and_that_of_a_state_its_begin() {
+    let said = |is_event, sentence: &str| Found {
+        is_event,
+        sentence: sentence.to_owned(),
+        ..found("A")
+    };
+    for (is_event, end) in [(true, "third"), (false, "first")] {
+        let mut machine = AlarmMachine::new(rules(0, 10));
+        let mut look = |at_s: i64, all: &[Found]| {
+            let changes = machine.look((at_s * NS_PER_S, WallNs::of_s(at_s)), all);
+            let told = changes.into_iter().map(|change| change.alarm.sentence);
+            told.collect::<Vec<_>>()
+        };
+        assert_eq!(look(0, &[said(is_event, "first")]), ["first"]);
+        assert!(look(1, &[said(is_event, "second")]).is_empty());
+        assert!(look(2, &[]).is_empty());
+        assert!(look(9, &[said(is_event, "third")]).is_empty());
+        assert!(look(10, &[]).is_empty());
+        assert_eq!(look(20, &[]), [end]);
+    }
+}
+
+#[test]
 fn a_reboot_does_not_repeat_what_was_told_and_tells_its_end() {
     let mut machine = AlarmMachine::new(rules(0, 5));
     assert_eq!(look(&mut machine, 0, &["A", "B"]), "+A +B");

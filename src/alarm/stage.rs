@@ -24,7 +24,7 @@ use crate::journal::AlarmShelf;
 use crate::live::{AlarmsLive, Board};
 use crate::model::{
     ALARMS_FAIL, Alarm, AlarmBook, AlarmEvent, MQTT_REFUSED, MQTT_UNREACHABLE, MonoNs, NS_PER_MS,
-    NS_PER_S,
+    NS_PER_S, PULSES_LOST,
 };
 
 /// For so long what earlier runs have told is waited for. A disk that fails for longer is a matter to be told, even twice.
@@ -234,6 +234,8 @@ impl AlarmStage {
             };
             self.desk.add(event, now_ns);
         }
+        let stands = |meter: &str| self.machine.stands(PULSES_LOST, meter);
+        self.losses.rest(stands);
         if self.desk.given_up() > self.given_up {
             self.given_up = self.desk.given_up();
             warn!(
@@ -249,7 +251,7 @@ impl AlarmStage {
             standing: self.machine.standing().cloned().collect(),
             waiting: self.desk.events().cloned().collect(),
             last_id: self.last_id,
-            lost: self.losses.known().clone(),
+            lost: self.losses.before().clone(),
         };
         if book != self.put.0 {
             let version = self.shelf.put(book.clone());

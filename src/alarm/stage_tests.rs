@@ -235,6 +235,61 @@ fn losses_are_told_at_once_and_those_of_a_kill_by_the_next_run() {
 }
 
 #[test]
+fn the_end_of_an_alarm_tells_all_that_was_lost_also_over_reboots() {
+    let mut world = World::new(settings(), &["a"]);
+    world.lost = 5;
+    world.pass(10);
+    world.lost = 6;
+    world.pass(10);
+    world.lost = 90_000;
+    world.pass(200);
+    assert_eq!(world.kept().lost["Import"], 5);
+    world.reboot();
+    world.lost = 100_005;
+    world.pass(200);
+    world.reboot();
+    world.pass(310);
+    world.lost += 2;
+    world.pass(310);
+    let outside = world.outside.lock().unwrap();
+    let told: Vec<String> = outside.told["a"].iter().map(AlarmMessage::text).collect();
+    let told: Vec<&str> = told
+        .iter()
+        .map(|text| text.split(';').next().unwrap())
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "Import: 1 pulse is lost",
+            "Over after 11 min 50 s: Import: 100000 pulses are lost",
+            "Import: 2 pulses are lost",
+            "Over after 5 min: Import: 2 pulses are lost"
+        ]
+    );
+}
+
+#[test]
+fn what_no_alarm_tells_is_in_no_later_one() {
+    let mut world = World::new(settings(), &["a"]);
+    world.settings.except = vec![PULSES_LOST];
+    world.reboot();
+    world.pass(10);
+    world.lost = 3;
+    world.pass(10);
+    assert_eq!(world.told("a"), "");
+    world.settings.except.clear();
+    world.reboot();
+    world.pass(10);
+    assert_eq!(world.told("a"), "", "it was known");
+    world.lost = 4;
+    world.pass(310);
+    let outside = world.outside.lock().unwrap();
+    let told = outside.told["a"].iter().flat_map(|message| &message.events);
+    let told: Vec<&str> = told.map(|event| event.alarm.sentence.as_str()).collect();
+    assert_eq!(told, ["Import: 1 pulse is lost"; 2]);
+}
+
+#[test]
 fn a_journal_that_does_not_open_is_told_although_nothing_is_known() {
     let mut world = World::new(settings(), &["a"]);
     world.unopened(NOON);
@@ -473,7 +528,12 @@ proptest! {
         let outside = world.outside.lock().unwrap();
         let events = outside.told["a"].iter().flat_map(|message| &message.events);
         let mut by_word: BTreeMap<String, BTreeMap<i64, bool>> = BTreeMap::new();
+        let mut lost: BTreeMap<i64, u64> = BTreeMap::new();
         for event in events {
+            if event.is_end && event.alarm.word == PULSES_LOST {
+                let pulses = event.alarm.sentence.split(' ').nth(1).unwrap();
+                lost.insert(event.id, pulses.parse().unwrap());
+            }
             let ids = by_word.entry(event.alarm.word.clone()).or_default();
             if let Some(before) = ids.insert(event.id, event.is_end) {
                 prop_assert_eq!(before, event.is_end, "one number, one event");
@@ -489,6 +549,7 @@ proptest! {
         let kept = Reader::open(world.dir.path()).unwrap().alarm_book().unwrap();
         prop_assert!(kept.waiting.is_empty() && kept.standing.is_empty());
         prop_assert_eq!(kept.lost["Import"], world.lost);
+        prop_assert_eq!(lost.values().sum::<u64>(), world.lost, "each is told once");
         prop_assert_eq!(by_word.contains_key("pulses_lost"), world.lost > 0);
     }
 }

@@ -94,6 +94,6 @@ pub struct AlarmBook {
     pub waiting: Vec<AlarmEvent>,
     /// The greatest number that was given to an event.
     pub last_id: i64,
-    /// By meter: how many lost pulses are known to the alarms.
+    /// By meter: how many pulses were lost before the alarm that stands began; where none stands, how many are known to be.
     pub lost: BTreeMap<String, u64>,
 }
