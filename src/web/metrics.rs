@@ -17,7 +17,7 @@ use super::problem::Problem;
 use super::query::Query;
 use super::served::Served;
 use crate::answers::present::Present;
-use crate::model::{NS_PER_S, Quantity};
+use crate::model::{LossCause, NS_PER_S, Quantity};
 use crate::status::Status;
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -323,41 +323,33 @@ fn of_factors(lines: &mut Lines, status: &Status, present: &Present) {
     }
 }
 
+/// A counter that begins with its first loss would hide that one from `increase`: each that may come is 0 before.
 fn of_losses(lines: &mut Lines, status: &Status) {
-    let losses = || {
-        let meters = status.meters.iter();
-        meters.flat_map(|meter| {
-            meter
-                .losses
-                .iter()
-                .map(move |loss| (meter.name.as_str(), loss))
-        })
-    };
-    let name = "powerlogger_pulses_lost_total";
-    lines.family(
-        name,
-        "counter",
-        "Pulses that were not kept, or not delivered as points.",
-    );
-    for (meter, loss) in losses().filter(|(_, loss)| loss.lost) {
-        lines.sample(
-            name,
-            &[("meter", meter), ("cause", loss.cause)],
-            exact(loss.pulses),
-        );
-    }
-    let name = "powerlogger_edges_rejected_total";
-    lines.family(
-        name,
-        "counter",
-        "Edges that a filter did not take for pulses.",
-    );
-    for (meter, loss) in losses().filter(|(_, loss)| loss.filter) {
-        lines.sample(
-            name,
-            &[("meter", meter), ("cause", loss.cause)],
-            exact(loss.pulses),
-        );
+    let families: [(_, _, fn(LossCause) -> bool); 2] = [
+        (
+            "powerlogger_pulses_lost_total",
+            "Pulses that were not kept, or not delivered as points.",
+            LossCause::is_loss,
+        ),
+        (
+            "powerlogger_edges_rejected_total",
+            "Edges that a filter did not take for pulses.",
+            LossCause::is_filter,
+        ),
+    ];
+    for (name, help, is_of) in families {
+        lines.family(name, "counter", help);
+        for meter in &status.meters {
+            for cause in LossCause::ALL.into_iter().filter(|cause| is_of(*cause)) {
+                let mut losses = meter.losses.iter();
+                let loss = losses.find(|loss| loss.cause == cause.as_str());
+                let pulses = loss.map(|loss| loss.pulses);
+                if let Some(pulses) = pulses.or(meter.is_configured.then_some(0)) {
+                    let labels = [("meter", &*meter.name), ("cause", cause.as_str())];
+                    lines.sample(name, &labels, exact(pulses));
+                }
+            }
+        }
     }
 }
 

@@ -85,6 +85,51 @@ fn names_are_escaped_and_numbers_exact() {
 }
 
 #[test]
+fn counters_of_losses_begin_at_zero_for_each_configured_meter_and_cause() {
+    let mut now = Snapshot::default();
+    let meters = std::sync::Arc::make_mut(&mut now.meters);
+    for name in ["Import", "Export"] {
+        meters.entry(name).is_configured = true;
+    }
+    meters
+        .entry("Gone")
+        .lose(LossCause::Bounce, Loss::at(3, WallNs(1)));
+    let meter = meters.entry("Import");
+    meter.lose(LossCause::DiskBound, Loss::at(2, WallNs(1)));
+    meter.lose(LossCause::Restored, Loss::at(9, WallNs(1)));
+    let status = Status::from_board(&now, WallNs(2));
+    let mut lines = Lines {
+        text: String::new(),
+        form: Form::Text,
+    };
+    of_losses(&mut lines, &status);
+    let samples = lines.text.lines().filter(|line| !line.starts_with('#'));
+    let samples: BTreeSet<String> = samples
+        .map(|line| line.replace("powerlogger_", ""))
+        .collect();
+    let mut want =
+        BTreeSet::from(["edges_rejected_total{meter=\"Gone\",cause=\"bounce\"} 3".to_owned()]);
+    for meter in ["Import", "Export"] {
+        for cause in ["memory_full", "disk_bound", "refused"] {
+            let pulses = if (meter, cause) == ("Import", "disk_bound") {
+                2
+            } else {
+                0
+            };
+            let name = "pulses_lost_total";
+            want.insert(format!(
+                "{name}{{meter=\"{meter}\",cause=\"{cause}\"}} {pulses}"
+            ));
+        }
+        for cause in ["bounce", "width", "long", "interval", "merged"] {
+            let name = "edges_rejected_total";
+            want.insert(format!("{name}{{meter=\"{meter}\",cause=\"{cause}\"}} 0"));
+        }
+    }
+    assert_eq!(samples, want);
+}
+
+#[test]
 fn openmetrics_names_families_without_total_and_ends() {
     let text = text(Form::OpenMetrics);
     assert!(text.contains("# TYPE powerlogger_pulses counter\n"));
