@@ -83,8 +83,12 @@ impl CountedSpan {
         let of = pulses.and_then(|_| self.of(meter));
         MeterEnergy {
             pulses,
-            energy_wh: of.and_then(|of| factors.energy_wh(&self.starts_s, of)),
-            amount: of.and_then(|of| factors.amount(unit, &self.starts_s, of)),
+            energy_wh: of
+                .and_then(|of| factors.energy_wh(&self.starts_s, of))
+                .map(|wh| Quantity::WattHours.told(wh)),
+            amount: of
+                .and_then(|of| factors.amount(unit, &self.starts_s, of))
+                .map(|amount| unit.told(amount)),
             complete: self.complete,
         }
     }
@@ -128,15 +132,23 @@ impl MeterEnergy {
             true => known.zip(more).map(|(known, more)| known + more),
             false => more,
         };
-        self.energy_wh = sum(self.energy_wh, energy_wh(pulses, worth));
-        self.amount = sum(self.amount, worth.map(|worth| worth.amount(pulses)));
+        let told = |unit: Quantity| move |amount| unit.told(amount);
+        let unit = worth.map_or(Quantity::default(), |worth| worth.quantity);
+        self.energy_wh =
+            sum(self.energy_wh, energy_wh(pulses, worth)).map(told(Quantity::WattHours));
+        self.amount = sum(self.amount, worth.map(|worth| worth.amount(pulses))).map(told(unit));
     }
+}
+
+/// Kilowatt-hours in watt-hours, as they are told.
+pub fn told_wh(kwh: f64) -> f64 {
+    Quantity::WattHours.told(kwh * 1_000.0)
 }
 
 impl HouseEnergy {
     /// Of what all meters have counted.
     pub fn of(balance: &Balance) -> HouseEnergy {
-        let wh = |kwh: Option<f64>| kwh.map(|kwh| kwh * 1_000.0);
+        let wh = |kwh: Option<f64>| kwh.map(told_wh);
         HouseEnergy {
             house_wh: wh(balance.house_kwh()),
             self_wh: wh(balance.self_consumption_kwh()),
@@ -153,6 +165,21 @@ mod tests {
 
     fn worth_of(imp_per_kwh: f64) -> PulseWorth {
         PulseWorth::of_kwh(imp_per_kwh)
+    }
+
+    #[test]
+    fn what_is_told_has_no_binary_dust() {
+        let mut balance = Balance::default();
+        balance.add(Role::Import, 1, worth_of(10.0));
+        balance.add(Role::Generation, 4, worth_of(20.0));
+        balance.add(Role::Export, 0, worth_of(20.0));
+        assert_ne!(balance.house_kwh(), Some(0.3));
+        let house = HouseEnergy::of(&balance);
+        assert_eq!((house.house_wh, house.self_wh), (Some(300.0), Some(200.0)));
+        let mut energy = MeterEnergy::default();
+        energy.add(1, Some(worth_of(10.0)));
+        energy.add(4, Some(worth_of(20.0)));
+        assert_eq!((energy.energy_wh, energy.amount), (Some(300.0), Some(0.3)));
     }
 
     #[test]

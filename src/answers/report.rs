@@ -17,7 +17,7 @@ use crate::energy::periods::Calendar;
 use crate::energy::register;
 use crate::energy::tariff::Direction;
 use crate::journal::{CountedParts, Grain, JournalError, Reader};
-use crate::model::{PulseWorth, Role, S_PER_DAY, WallNs};
+use crate::model::{PulseWorth, Quantity, Role, S_PER_DAY, WallNs};
 use crate::status::line::Daemon;
 
 /// Less than this, in seconds, is no stretch in which a line was not watched.
@@ -194,7 +194,9 @@ impl ReportOf<'_> {
                 .map(|worth| worth.pulses_per_unit),
             pulses: energy.pulses.unwrap_or(0),
             amount: energy.amount,
-            kwh: energy.energy_wh.map(|wh| wh / 1_000.0),
+            kwh: energy
+                .energy_wh
+                .map(|wh| Quantity::KilowattHours.told(wh / 1_000.0)),
             restored,
             uncounted_s: 0,
             register,

@@ -11,8 +11,10 @@ pub fn shown(readings: &[Reading], pulses: i64) -> Option<f64> {
 
 /// What a face shows that is counted from `base`.
 fn on_face(base: &Reading, pulses: i64) -> f64 {
-    let through = through(base, pulses);
-    base.digits.map_or(through, |face| face.wrapped(through))
+    let unit = base.worth.quantity;
+    let through = unit.told(through(base, pulses));
+    let wrapped = base.digits.map(|face| unit.told(face.wrapped(through)));
+    wrapped.unwrap_or(through)
 }
 
 /// The same where a face never goes round.

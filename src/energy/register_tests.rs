@@ -32,6 +32,18 @@ fn the_register_is_the_last_adopted_reading_and_what_was_counted_since() {
 }
 
 #[test]
+fn a_register_has_no_binary_dust_also_where_the_face_goes_round() {
+    for pulses in 1..1_000 {
+        let all = [reading(0, 88_123.4, true)];
+        let want = format!("{:.3}", 88_123.4 + pulses as f64 / 1_000.0);
+        assert_eq!(shown(&all, pulses), Some(want.parse().unwrap()), "{pulses}");
+    }
+    let mut round = reading(0, 99_999.9, true);
+    round.digits = Some("5.1".parse().unwrap());
+    assert_eq!(shown(&[round], 200), Some(0.1));
+}
+
+#[test]
 fn the_register_of_a_moment_is_counted_from_the_reading_before_it_or_back_from_the_first() {
     let all = [
         reading(1_000, 50.0, true),

@@ -37,7 +37,7 @@ pub use self::meter::{MeterId, Role};
 pub use self::notice::Notice;
 pub use self::point::{COST_FIELD, ENERGY_FIELD, ExtraFields, FIELD, POWER_FIELD, TAG};
 pub use self::pulse::{Pulse, SegmentNo};
-pub use self::quantity::{PulseWorth, Quantity};
+pub use self::quantity::{PulseWorth, Quantity, to_millionths};
 pub use self::reading::{Exchange, Reading, face_text};
 pub use self::server_state::{DeliveryState, ViewsState};
 pub use self::spans::Spans;

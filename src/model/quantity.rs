@@ -89,6 +89,14 @@ impl Quantity {
         Some(amount * self.per(other)?)
     }
 
+    /// An amount as it is told: to a millionth, of kWh to that of a watt-hour.
+    pub fn told(self, amount: f64) -> f64 {
+        match self {
+            Quantity::KilowattHours => to_steps(amount, 1e9),
+            Quantity::WattHours | Quantity::CubicMetres | Quantity::Litres => to_millionths(amount),
+        }
+    }
+
     /// A rate for people: power in kW, flow in its unit.
     pub fn shown_rate(self, rate: f64) -> String {
         match self.is_electric() {
@@ -112,6 +120,20 @@ impl Quantity {
             Quantity::WattHours | Quantity::CubicMetres | Quantity::Litres => 1.0,
         }
     }
+}
+
+/// To a millionth: what sums of binary fractions have beyond that is no measure.
+pub fn to_millionths(amount: f64) -> f64 {
+    to_steps(amount, 1e6)
+}
+
+/// To a step, of which there are so many in one; of a large number no finer than a binary fraction tells surely: 15 digits.
+fn to_steps(amount: f64, mut steps: f64) -> f64 {
+    while steps > 1.0 && amount.abs() * steps >= 1e15 {
+        steps /= 10.0;
+    }
+    // No sum is -0.
+    (amount * steps).round() / steps + 0.0
 }
 
 /// What one pulse of a meter is worth.
@@ -222,6 +244,31 @@ mod tests {
         assert_eq!(rate(Quantity::WattHours, 1.0, 3.6), 1_000.0);
         assert_eq!(rate(Quantity::CubicMetres, 100.0, 36.0), 1.0);
         assert_eq!(rate(Quantity::Litres, 1.0, 6.0), 600.0);
+    }
+
+    #[test]
+    fn sums_have_no_more_digits_than_they_mean() {
+        for (sum, told) in [
+            (25_432.000_000_000_004, "25432"),
+            (3_560.000_000_000_002_3, "3560"),
+            (0.1 + 0.2, "0.3"),
+            (59_950_799.999_999_99, "59950800"),
+            (361_234_567_890.123 + 6e-5, "361234567890.123"),
+            (0.1 + 0.2 - 0.3, "0"),
+            (0.3 - 0.1 - 0.2, "0"),
+            (2.0 / 3.0, "0.666667"),
+            (1e300, "1e300"),
+            (f64::INFINITY, "inf"),
+        ] {
+            let text = to_millionths(sum).to_string();
+            let told: f64 = told.parse().unwrap();
+            assert_eq!(text, told.to_string(), "{sum}");
+            assert_eq!(to_millionths(-sum), -to_millionths(sum));
+        }
+        assert!(to_millionths(-1e-17).is_sign_positive());
+        // A pulse of 375 imp/kWh is the same in both units.
+        assert_eq!(Quantity::WattHours.told(1_000.0 / 375.0), 2.666_667);
+        assert_eq!(Quantity::KilowattHours.told(1.0 / 375.0), 0.002_666_667);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::problem::Problem;
 use super::query::Query;
 use super::served::Served;
 use crate::answers::present::Present;
-use crate::model::{LossCause, NS_PER_S, Quantity};
+use crate::model::{LossCause, NS_PER_S, Quantity, to_millionths};
 use crate::status::Status;
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -238,14 +238,14 @@ fn of_amounts(lines: &mut Lines, status: &Status, present: &Present, totals: &Me
         "The energy of these pulses, each by the factor that held when it came; kWh: / 3.6e6.",
     );
     for (meter, kwh) in amounts(Quantity::KilowattHours) {
-        lines.sample(name, &[("meter", meter)], kwh * J_PER_KWH);
+        lines.sample(name, &[("meter", meter)], to_millionths(kwh * J_PER_KWH));
     }
     let name = "powerlogger_volume_cubic_meters_total";
     if amounts(Quantity::CubicMetres).next().is_some() {
         lines.family(name, "counter", "The same of meters for gas and water.");
     }
     for (meter, m3) in amounts(Quantity::CubicMetres) {
-        lines.sample(name, &[("meter", meter)], m3);
+        lines.sample(name, &[("meter", meter)], to_millionths(m3));
     }
 }
 
@@ -323,31 +323,33 @@ fn of_factors(lines: &mut Lines, status: &Status, present: &Present) {
     }
 }
 
-/// A counter that begins with its first loss would hide that one from `increase`: each that may come is 0 before.
 fn of_losses(lines: &mut Lines, status: &Status) {
-    let families: [(_, _, fn(LossCause) -> bool); 2] = [
-        (
-            "powerlogger_pulses_lost_total",
-            "Pulses that were not kept, or not delivered as points.",
-            LossCause::is_loss,
-        ),
-        (
-            "powerlogger_edges_rejected_total",
-            "Edges that a filter did not take for pulses.",
-            LossCause::is_filter,
-        ),
-    ];
-    for (name, help, is_of) in families {
-        lines.family(name, "counter", help);
-        for meter in &status.meters {
-            for cause in LossCause::ALL.into_iter().filter(|cause| is_of(*cause)) {
-                let mut losses = meter.losses.iter();
-                let loss = losses.find(|loss| loss.cause == cause.as_str());
-                let pulses = loss.map(|loss| loss.pulses);
-                if let Some(pulses) = pulses.or(meter.is_configured.then_some(0)) {
-                    let labels = [("meter", &*meter.name), ("cause", cause.as_str())];
-                    lines.sample(name, &labels, exact(pulses));
-                }
+    let name = "powerlogger_pulses_lost_total";
+    lines.family(
+        name,
+        "counter",
+        "Pulses that were not kept, or not delivered as points.",
+    );
+    of_causes(lines, status, (name, LossCause::is_loss));
+    let name = "powerlogger_edges_rejected_total";
+    lines.family(
+        name,
+        "counter",
+        "Edges that a filter did not take for pulses.",
+    );
+    of_causes(lines, status, (name, LossCause::is_filter));
+}
+
+/// A counter that begins with its first loss would hide that one from `increase`: each that may come is 0 before.
+fn of_causes(lines: &mut Lines, status: &Status, (name, is_of): (&str, fn(LossCause) -> bool)) {
+    for meter in &status.meters {
+        for cause in LossCause::ALL.into_iter().filter(|cause| is_of(*cause)) {
+            let mut losses = meter.losses.iter();
+            let loss = losses.find(|loss| loss.cause == cause.as_str());
+            let pulses = loss.map(|loss| loss.pulses);
+            if let Some(pulses) = pulses.or(meter.is_configured.then_some(0)) {
+                let labels = [("meter", &*meter.name), ("cause", cause.as_str())];
+                lines.sample(name, &labels, exact(pulses));
             }
         }
     }

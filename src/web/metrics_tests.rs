@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::answers::present::PresentMeter;
 use crate::live::Snapshot;
-use crate::model::{Loss, LossCause, WallNs};
+use crate::model::{Loss, LossCause, PulseWorth, WallNs};
+use crate::web::amounts::AmountsRead;
 
 const WITHOUT: &str = "W\"\u{e4}rme\\x";
 
@@ -127,6 +129,41 @@ fn counters_of_losses_begin_at_zero_for_each_configured_meter_and_cause() {
         }
     }
     assert_eq!(samples, want);
+}
+
+#[test]
+fn sums_have_no_binary_dust() {
+    let mut now = Snapshot::default();
+    std::sync::Arc::make_mut(&mut now.meters)
+        .entry("Import")
+        .pulses = 16_653;
+    let status = Status::from_board(&now, WallNs(2));
+    let worth = Some(PulseWorth::of_kwh(1_000.0));
+    let meter = PresentMeter {
+        name: "Import".to_owned(),
+        role: None,
+        unit: Quantity::KilowattHours,
+        worth,
+        is_read: false,
+        since_s: 0,
+        rate: None,
+    };
+    let present = Present {
+        meters: vec![meter],
+        ..Present::of(&now, &[], 0)
+    };
+    let read = AmountsRead {
+        read_ns: WallNs(1),
+        meters: std::collections::BTreeMap::new(),
+    };
+    let totals = read.of(&status, &present, WallNs(2));
+    let mut lines = Lines {
+        text: String::new(),
+        form: Form::Text,
+    };
+    of_amounts(&mut lines, &status, &present, &totals);
+    let sample = "powerlogger_energy_joules_total{meter=\"Import\"} 59950800\n";
+    assert!(lines.text.ends_with(sample), "{}", lines.text);
 }
 
 #[test]

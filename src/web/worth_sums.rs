@@ -42,7 +42,8 @@ impl WorthSums {
     /// Their energy; None: what some of them were worth is not known.
     pub(super) fn energy_wh(&self) -> Option<f64> {
         let parts = self.iter();
-        parts.map(|(pulses, worth)| energy_wh(pulses, worth)).sum()
+        let sum: Option<f64> = parts.map(|(pulses, worth)| energy_wh(pulses, worth)).sum();
+        sum.map(|wh| Quantity::WattHours.told(wh))
     }
 
     /// The amount in a unit as far as it is known: pulses that were worth something else count nothing.
@@ -56,8 +57,29 @@ impl WorthSums {
     /// The same in a unit of what the meter counts.
     pub(super) fn amount(&self, unit: Quantity) -> Option<f64> {
         let parts = self.iter();
-        parts
+        let sum: Option<f64> = parts
             .map(|(pulses, worth)| worth?.amount_in(unit, pulses))
-            .sum()
+            .sum();
+        sum.map(|amount| unit.told(amount))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_has_no_binary_dust() {
+        let mut sums = WorthSums::of_none(Some(PulseWorth::of_kwh(10.0)));
+        sums.add(1, Some(PulseWorth::of_kwh(10.0)));
+        sums.add(4, Some(PulseWorth::of_kwh(20.0)));
+        let unit = Quantity::KilowattHours;
+        assert_ne!(
+            sums.amount_known(unit),
+            0.3,
+            "what is summed further is not rounded"
+        );
+        assert_eq!(sums.amount(unit), Some(0.3));
+        assert_eq!(sums.energy_wh(), Some(300.0));
     }
 }

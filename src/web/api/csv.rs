@@ -69,11 +69,6 @@ pub(super) fn number<T: ToString>(number: Option<T>) -> String {
     number.map_or_else(String::new, |number| number.to_string())
 }
 
-/// An amount of energy or of a quantity, to a millionth: what sums of parts have beyond that is no measure.
-pub(super) fn amount(amount: Option<f64>) -> String {
-    number(amount.map(|amount| (amount * 1e6).round() / 1e6))
-}
-
 /// A stamp in local time with its offset. `at_ms`: since 1970.
 pub(super) fn local(at_ms: i64, zone: &TimeZone) -> String {
     let at = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -98,13 +93,6 @@ mod tests {
             assert_eq!(name(formula), format!("'{formula}"));
         }
         assert_eq!(name("Import"), "Import");
-    }
-
-    #[test]
-    fn sums_have_no_more_digits_than_they_mean() {
-        assert_eq!(amount(Some(3_560.000_000_000_002_3)), "3560");
-        assert_eq!(amount(Some(0.1 + 0.2)), "0.3");
-        assert_eq!(amount(None), "");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::meter_head::MeterHead;
 use super::money::SpanMoney;
 use super::part_sums::PartSums;
 use super::{Api, Json, csv};
-use crate::answers::counted_span::EDGES_S;
+use crate::answers::counted_span::{EDGES_S, told_wh};
 use crate::answers::factors::Factors;
 use crate::answers::present::{Present, PresentMeter};
 use crate::energy::derived::Balance;
@@ -288,10 +288,10 @@ impl EnergySpan {
                     true => meter.energy_wh[part],
                     false => meter.amount[part],
                 };
-                row.push(csv::amount(amount));
+                row.push(csv::number(amount));
                 row.push(meter.watched_s[part].to_string());
             }
-            row.extend(sums.iter().flatten().map(|(_, sum)| csv::amount(sum[part])));
+            row.extend(sums.iter().flatten().map(|(_, sum)| csv::number(sum[part])));
             row.extend(self.money.iter().flat_map(|money| money.cells(part)));
             table.row(row);
         }
@@ -330,9 +330,7 @@ impl EnergySpan {
             .map(|part| balance_of(&|meter| of_part(meter, part)))
             .collect();
         let wh = |of: fn(&Balance) -> Option<f64>| {
-            let sums = by_part
-                .iter()
-                .map(|balance| of(balance).map(|kwh| kwh * 1_000.0));
+            let sums = by_part.iter().map(|balance| of(balance).map(told_wh));
             why.is_none().then(|| sums.collect())
         };
         let whole = balance_of(&|meter| WorthSums::of_all(&meter.worth));
