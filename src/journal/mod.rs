@@ -104,6 +104,7 @@ pub use stages::outbox::Outbox;
 pub use stages::retention::PRUNE_ROWS;
 pub use stages::unsynced::Carryover;
 pub use stages::writer::Writer;
+pub use tables::carried::{CarriedAmount, CarriedKeeper};
 pub use tables::compare_spans::RawLosses;
 pub use tables::compared::{Changed, Compared, Looked, Reconciled};
 pub use tables::counts::MeterCount;

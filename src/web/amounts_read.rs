@@ -1,66 +1,151 @@
-//! Reads what all pulses of the meters were worth, now and then.
+//! Has the journal keep what the counters of `/metrics` have told: written where the factor of a meter changes, and never else.
+//! Nothing is told before it is kept, so that no kill sets a counter back.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use super::amounts::{AmountsRead, MeterAmounts};
+use super::amounts::{CountedMeter, MeterAmounts, in_base};
 use super::day_read::MeterRead;
+use super::problem::Problem;
 use super::source::Source;
 use crate::answers::factors::Factors;
 use crate::answers::present::Present;
-use crate::journal::Grain;
-use crate::model::{S_PER_DAY, WallNs};
+use crate::energy::periods::Calendar;
+use crate::journal::{CarriedAmount, CarriedKeeper, Grain, JournalError, Reader};
+use crate::live::JournalPhase;
+use crate::model::{PulseWorth, S_PER_DAY, WallNs};
 use crate::status::Status;
 
-/// A scrape waits so long for the journal, and else takes what was read before.
+/// A scrape waits so long for the journal, and else tells what is known.
 const WAITED: Duration = Duration::from_secs(1);
 
-/// What all pulses of `status` were worth. Empty: the journal could not be read yet.
+/// While nobody asks, the journal is looked at after this: a factor that changes holds from then on.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// The same until the journal is open.
+const PAUSE_AT_START: Duration = Duration::from_secs(1);
+
+/// What all pulses of `status` were worth, of the meters of which that is known.
 pub(super) async fn amounts(source: &Source, status: &Status, present: &Present) -> MeterAmounts {
-    let now_ns = source.wall_ns();
-    let known = source.amounts_read();
-    let is_old = known.as_ref().is_none_or(|known| known.is_old(now_ns));
-    let read = match is_old {
-        true => timeout(WAITED, read(source, present, now_ns)).await,
-        false => Ok(None),
-    };
-    let read = read.ok().flatten();
-    if let Some(read) = &read {
-        source.set_amounts_read(Arc::clone(read));
-    }
-    let Some(read) = read.or(known) else {
-        return MeterAmounts::default();
-    };
-    let mut amounts = read.of(status, present, now_ns);
-    source.told_amounts(|before| {
-        amounts.not_below(before);
-        before.clone_from(&amounts);
-    });
-    amounts
+    let meters = counted(source, status, present);
+    let looked = follow(source, &meters, present);
+    let _ = timeout(WAITED, looked).await;
+    source.counters(|counters| counters.tell(&meters))
 }
 
-async fn read(source: &Source, present: &Present, now_ns: WallNs) -> Option<Arc<AmountsRead>> {
-    let (calendar, worths) = (source.calendar(), present.worths());
-    let read = source.ask(move |reader, in_use| {
-        let factors = Factors::read(reader, &in_use.meters, &worths, &calendar)?;
-        let since_s = reader.counting_since_s()?.unwrap_or(now_ns.s());
-        let day_s = |at_s: i64| calendar.day_start_s(calendar.date_at(at_s));
-        let starts_s = [
-            day_s(since_s.min(now_ns.s())),
-            day_s(now_ns.s() + 2 * S_PER_DAY),
-        ];
-        let asked = (&starts_s[..], Grain::Day);
-        let (starts_s, counted) = factors.counted_parts(reader, asked, &calendar, now_ns.s())?;
-        let meters = counted.iter().map(|counted| {
-            let history = factors.of(&counted.meter);
-            let read = MeterRead::of(counted, &starts_s, history);
-            (counted.meter.clone(), read)
-        });
-        Ok(meters.collect())
+/// Looks at the journal also while nobody asks. It never ends.
+pub(super) async fn keep(source: Source) {
+    loop {
+        let present = source.present();
+        let meters = counted(&source, &source.status(), &present);
+        follow(&source, &meters, &present).await;
+        let is_begun = present.is_counted;
+        sleep(if is_begun { PAUSE } else { PAUSE_AT_START }).await;
+    }
+}
+
+/// Looks at the journal where that is due. One that is closed is left alone: what it has said before goes on.
+async fn follow(source: &Source, meters: &[CountedMeter], present: &Present) {
+    let now_ns = source.wall_ns();
+    let is_open = source.board().journal.phase == JournalPhase::Open && present.is_counted;
+    if is_open && source.counters(|counters| counters.are_old(meters, now_ns)) {
+        // What could not be read or kept is not told, and the next one asks again.
+        let _ = carry_on(source, meters.to_vec(), present).await;
+    }
+}
+
+/// The meters whose pulses are worth something.
+fn counted(source: &Source, status: &Status, present: &Present) -> Vec<CountedMeter> {
+    let board = source.board();
+    let meters = status
+        .meters
+        .iter()
+        .filter(|meter| present.worth(&meter.name).is_some());
+    let counted = meters.map(|meter| {
+        let known = board.meters.get(&meter.name);
+        // A journal that took the place of another has counted less.
+        let earlier = known.map_or(0, |known| (known.pulses - known.pulses_of_run).max(0));
+        CountedMeter {
+            name: meter.name.clone(),
+            pulses: meter.pulses,
+            earlier,
+        }
     });
-    let meters = read.await.ok()?;
-    let read_ns = now_ns;
-    Some(Arc::new(AmountsRead { read_ns, meters }))
+    counted.collect()
+}
+
+/// Reads what is in force, and keeps what is new.
+async fn carry_on(
+    source: &Source,
+    meters: Vec<CountedMeter>,
+    present: &Present,
+) -> Result<(), Problem> {
+    let (calendar, worths, now_ns) = (source.calendar(), present.worths(), source.wall_ns());
+    let shared = source.clone();
+    let done = source.ask(move |reader, in_use| {
+        // One after the other: each begins with what the one before has kept.
+        let turn = shared.carrying();
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let factors = Factors::read(reader, &in_use.meters, &worths, &calendar)?;
+        let kept = reader.carried_amounts()?;
+        let mut carried = BTreeMap::new();
+        let mut begun = Vec::new();
+        for meter in &meters {
+            let Some(worth) = factors.at(&meter.name, now_ns.s()) else {
+                continue;
+            };
+            let known = kept.get(&meter.name);
+            match shared.counters(|counters| counters.carried_on(known, meter, worth)) {
+                Some(amount) => drop(carried.insert(meter.name.clone(), amount)),
+                None => begun.push((meter, worth)),
+            }
+        }
+        if !begun.is_empty() {
+            carried.extend(begin(reader, &begun, (&factors, &calendar), now_ns)?);
+        }
+        let mut new = carried.clone();
+        new.retain(|meter, amount| kept.get(meter) != Some(amount));
+        if !new.is_empty() {
+            CarriedKeeper::open(&in_use.dir)?.keep(&new)?;
+        }
+        shared.counters(|counters| counters.take(carried, &meters, now_ns));
+        Ok(())
+    });
+    done.await
+}
+
+/// Meters that the journal carries nothing of: what all of their pulses were worth, as far as it is known.
+fn begin(
+    reader: &mut Reader,
+    meters: &[(&CountedMeter, PulseWorth)],
+    (factors, calendar): (&Factors, &Calendar),
+    now_ns: WallNs,
+) -> Result<Vec<(String, CarriedAmount)>, JournalError> {
+    let since_s = reader.counting_since_s()?.unwrap_or(now_ns.s());
+    let day_s = |at_s: i64| calendar.day_start_s(calendar.date_at(at_s));
+    let starts_s = [
+        day_s(since_s.min(now_ns.s())),
+        day_s(now_ns.s() + 2 * S_PER_DAY),
+    ];
+    let asked = (&starts_s[..], Grain::Day);
+    let (starts_s, counted) = factors.counted_parts(reader, asked, calendar, now_ns.s())?;
+    let begun = meters.iter().filter_map(|(meter, worth)| {
+        let parts = counted.iter().find(|parts| parts.meter == meter.name);
+        let read = parts.map_or_else(MeterRead::none, |parts| {
+            MeterRead::of(parts, &starts_s, factors.of(&meter.name))
+        });
+        let sums = read.all_now(meter.pulses, now_ns.s(), Some(*worth));
+        let (unit, pulses_per_unit) = in_base(*worth)?;
+        let amount = CarriedAmount {
+            pulses: meter.pulses,
+            amount: sums.amount_known(unit),
+            unit,
+            pulses_per_unit,
+        };
+        Some((meter.name.clone(), amount))
+    });
+    Ok(begun.collect())
 }

@@ -1,7 +1,7 @@
 //! For Prometheus: the state of the board as text, version 0.0.4, or OpenMetrics where it is asked for.
 //!
-//! Counters start from the journal, so they go on over a restart. 1 pulse is 3.6e6 / imp_per_kwh joules, by the factor that
-//! held when it came; where that is not known a meter has neither energy nor power. Gas and water are cubic metres.
+//! Counters start from the journal, so they go on over a restart. 1 pulse is 3.6e6 / imp_per_kwh joules, by the factor by
+//! which it was counted; where that is not known a meter has neither energy nor power. Gas and water are cubic metres.
 
 use std::fmt::Write as _;
 
@@ -203,7 +203,7 @@ fn of_meters(lines: &mut Lines, status: &Status, (present, totals): (&Present, &
     for meter in meters {
         lines.sample(name, &[("meter", &meter.name)], exact(meter.pulses));
     }
-    of_amounts(lines, status, present, totals);
+    of_amounts(lines, status, totals);
     of_rates(lines, status, present);
     of_registers(lines, status);
     of_factors(lines, status, present);
@@ -222,20 +222,17 @@ fn of_meters(lines: &mut Lines, status: &Status, (present, totals): (&Present, &
 }
 
 /// What all pulses were worth: joules of electric energy, cubic metres of gas or water.
-fn of_amounts(lines: &mut Lines, status: &Status, present: &Present, totals: &MeterAmounts) {
+fn of_amounts(lines: &mut Lines, status: &Status, totals: &MeterAmounts) {
     let amounts = |unit: Quantity| {
         let meters = status.meters.iter();
-        meters.filter_map(move |meter| {
-            let own = present.worth(&meter.name)?.quantity;
-            let amount = totals.amount(&meter.name, own)?;
-            Some((meter.name.as_str(), unit.of(own, amount)?))
-        })
+        meters
+            .filter_map(move |meter| Some((meter.name.as_str(), totals.amount(&meter.name, unit)?)))
     };
     let name = "powerlogger_energy_joules_total";
     lines.family(
         name,
         "counter",
-        "The energy of these pulses, each by the factor that held when it came; kWh: / 3.6e6.",
+        "The energy of these pulses, each by the factor by which it was counted; kWh: / 3.6e6.",
     );
     for (meter, kwh) in amounts(Quantity::KilowattHours) {
         lines.sample(name, &[("meter", meter)], to_millionths(kwh * J_PER_KWH));

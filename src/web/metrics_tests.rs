@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::answers::present::PresentMeter;
+use crate::journal::CarriedAmount;
 use crate::live::Snapshot;
-use crate::model::{Loss, LossCause, PulseWorth, WallNs};
-use crate::web::amounts::AmountsRead;
+use crate::model::{Loss, LossCause, WallNs};
+use crate::web::amounts::{CountedMeter, Counters};
 
 const WITHOUT: &str = "W\"\u{e4}rme\\x";
 
@@ -138,30 +138,26 @@ fn sums_have_no_binary_dust() {
         .entry("Import")
         .pulses = 16_653;
     let status = Status::from_board(&now, WallNs(2));
-    let worth = Some(PulseWorth::of_kwh(1_000.0));
-    let meter = PresentMeter {
+    let meters = [CountedMeter {
         name: "Import".to_owned(),
-        role: None,
+        pulses: 16_653,
+        earlier: 0,
+    }];
+    let carried = CarriedAmount {
+        pulses: 0,
+        amount: 0.0,
         unit: Quantity::KilowattHours,
-        worth,
-        is_read: false,
-        since_s: 0,
-        rate: None,
+        pulses_per_unit: 1_000.0,
     };
-    let present = Present {
-        meters: vec![meter],
-        ..Present::of(&now, &[], 0)
-    };
-    let read = AmountsRead {
-        read_ns: WallNs(1),
-        meters: std::collections::BTreeMap::new(),
-    };
-    let totals = read.of(&status, &present, WallNs(2));
+    let mut counters = Counters::default();
+    let carried = [("Import".to_owned(), carried)].into();
+    counters.take(carried, &meters, WallNs(1));
+    let totals = counters.tell(&meters);
     let mut lines = Lines {
         text: String::new(),
         form: Form::Text,
     };
-    of_amounts(&mut lines, &status, &present, &totals);
+    of_amounts(&mut lines, &status, &totals);
     let sample = "powerlogger_energy_joules_total{meter=\"Import\"} 59950800\n";
     assert!(lines.text.ends_with(sample), "{}", lines.text);
 }

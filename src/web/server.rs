@@ -10,12 +10,12 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::error;
 
-use super::api;
 use super::connections::{Shared, over};
 use super::doors::{keep_tcp, keep_unix};
 use super::guard::Guard;
 use super::source::Source;
 use super::write_access::WriteAccess;
+use super::{amounts_read, api};
 use crate::config::{Listen, WebSettings};
 use crate::system::priority;
 
@@ -87,7 +87,10 @@ async fn serve(source: Source, doors: Doors, mut ending: watch::Receiver<bool>) 
     let router = api::router(source.clone(), access, guard, ending.clone());
     let shared = Arc::new(Shared::new(router, ending.clone()));
     let unix = keep_unix(doors.unix_dir.clone(), Arc::clone(&shared), source.clone());
-    let mut tasks = vec![tokio::spawn(unix)];
+    let mut tasks = vec![
+        tokio::spawn(unix),
+        tokio::spawn(amounts_read::keep(source.clone())),
+    ];
     for address in settings.listen.addresses() {
         tasks.push(tokio::spawn(keep_tcp(
             address,

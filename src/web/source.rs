@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
-use super::amounts::{AmountsRead, MeterAmounts};
+use super::amounts::Counters;
 use super::day_read::DayRead;
 pub use super::in_use::InUse;
 use super::problem::{BUSY, INTERNAL, JOURNAL, Problem};
@@ -50,6 +50,7 @@ pub struct Source {
     clock: Arc<dyn Clock>,
     told: Arc<Mutex<Told>>,
     queries: Arc<Semaphore>,
+    carrying: Arc<Mutex<()>>,
     /// What months have cost.
     months: Arc<MonthMemory<Costs>>,
     changes: Arc<Changes>,
@@ -87,9 +88,8 @@ struct Told {
     doors: BTreeMap<String, String>,
     /// What was counted of the local day, as read last.
     day: Option<Arc<DayRead>>,
-    /// All that was counted, as read last, and as told last.
-    amounts_read: Option<Arc<AmountsRead>>,
-    amounts_told: MeterAmounts,
+    /// What the counters of all pulses go on from.
+    counters: Counters,
     /// For which settings the months that have passed are priced, or are being.
     months_begun: Option<u64>,
     /// Answers by their status.
@@ -128,6 +128,7 @@ impl Source {
             clock,
             told: Arc::new(Mutex::new(told)),
             queries: Arc::new(Semaphore::new(QUERIES_MAX)),
+            carrying: Arc::default(),
             months: Arc::default(),
         }
     }
@@ -240,19 +241,14 @@ impl Source {
         self.with(|told| told.day = Some(day));
     }
 
-    /// What all pulses were worth, as it was last read; None: not yet.
-    pub(super) fn amounts_read(&self) -> Option<Arc<AmountsRead>> {
-        self.with(|told| told.amounts_read.clone())
+    /// Looks at what the counters of all pulses go on from, or tells it.
+    pub(super) fn counters<T>(&self, look: impl FnOnce(&mut Counters) -> T) -> T {
+        self.with(|told| look(&mut told.counters))
     }
 
-    /// This is what they were worth.
-    pub(super) fn set_amounts_read(&self, amounts: Arc<AmountsRead>) {
-        self.with(|told| told.amounts_read = Some(amounts));
-    }
-
-    /// Amounts are told: what was told last may be compared with them, and is replaced.
-    pub(super) fn told_amounts(&self, tell: impl FnOnce(&mut MeterAmounts)) {
-        self.with(|told| tell(&mut told.amounts_told));
+    /// Held by the one who has the journal keep that.
+    pub(super) fn carrying(&self) -> Arc<Mutex<()>> {
+        Arc::clone(&self.carrying)
     }
 
     /// An answer was given.

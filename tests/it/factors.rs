@@ -110,3 +110,61 @@ fn pulses_keep_their_energy_over_a_change_of_the_factor() {
         "{total} {today}"
     );
 }
+
+#[test]
+fn no_counter_falls_when_the_past_is_said_to_have_been_worth_less() {
+    let kept = Port::keep();
+    let port = kept.number();
+    let mut daemon = Daemon::start(&config(port, 1_000), &SIMULATE);
+    let told = Cell::new((0.0, 0.0));
+    // Counts on by the factor of the file, and is killed; what was told last must be told on.
+    let counts_on = |daemon: &mut Daemon, imp_per_kwh: f64| {
+        let first = told.get();
+        daemon.wait_for_door(port);
+        daemon.wait_for("pulses", |_| {
+            let last = told.get();
+            let now = counted(port).unwrap_or(last);
+            // Those of before are worth what they were, none of the others more than one is now.
+            let most = now.0 * 3.6e6 / 1_000.0;
+            assert!(
+                now.0 >= last.0 && now.1 >= last.1 && now.1 <= most + 1e-3,
+                "{last:?} {now:?}"
+            );
+            let new = (now.0 - last.0) * 3.6e6 / imp_per_kwh;
+            // Those that came between two runs are worth either.
+            assert!(
+                last == first || (now.1 - last.1 - new).abs() < 1e-3,
+                "{last:?} {now:?}"
+            );
+            told.set(now);
+            now.0 >= first.0 + 200.0
+        });
+        daemon.kill();
+    };
+    counts_on(&mut daemon, 1_000.0);
+    let register = |daemon: &Daemon, line: &str| daemon.ask(&line.split(' ').collect::<Vec<_>>());
+    register(
+        &daemon,
+        "register set Generate 1000 --at 2026-06-20T06:00:01Z",
+    );
+    register(
+        &daemon,
+        "register exchange Generate --old 1000 --new 0 --at 2026-06-20T06:00:02Z --imp-per-kwh 2000 -y",
+    );
+    let file = daemon.dir().join("powerlogger.toml");
+    fs::write(&file, config(port, 2_000)).unwrap();
+    let from = |hour: u32| format!("--from=2026-06-20T{hour:02}:00:00Z");
+    let again = |daemon: &mut Daemon, hour: u32| {
+        daemon.start_again_with(&["--simulate", &from(hour), "--speed", "200"]);
+    };
+    again(&mut daemon, 10);
+    counts_on(&mut daemon, 2_000.0);
+    let since = "imp_per_kwh = 4000\nimp_per_kwh_since = [\"1970-01-01 4000\"]";
+    let other = config(port, 4_000).replace("imp_per_kwh = 4000", since);
+    fs::write(&file, other).unwrap();
+    again(&mut daemon, 14);
+    counts_on(&mut daemon, 4_000.0);
+    let (pulses, joules) = told.get();
+    let by_present = pulses * 3.6e6 / 4_000.0;
+    assert!(joules > by_present * 1.5, "{joules} {by_present}");
+}

@@ -1,6 +1,7 @@
 //! What is in the file, table by table: written and read.
 
 pub(super) mod alarms;
+pub(super) mod carried;
 pub(super) mod check;
 pub(super) mod compare_spans;
 pub(super) mod compared;
