@@ -910,16 +910,79 @@ fn history_is_what_was_counted_as_fine_as_it_is_wanted() {
         assert_eq!(answer.status, 400, "{wrong}");
         answer.problem();
     }
-    for table in ["energy", "meters", "losses"] {
-        let answer = over_tcp(port, &get(&format!("/api/v1/{table}.csv")));
-        assert_eq!(answer.status, 200, "{table}");
-        assert!(
-            answer
-                .header("content-disposition")
-                .unwrap()
-                .contains(table)
-        );
+    for table in [
+        "energy",
+        "meters",
+        "losses",
+        "now",
+        "lines",
+        "registers",
+        "conditions",
+    ] {
+        let accept = format!("/api/v1/{table}");
+        for asked in [
+            get(&format!("/api/v1/{table}.csv")),
+            asked("GET", &accept, "localhost", "Accept: text/csv\r\n"),
+        ] {
+            let answer = over_tcp(port, &asked);
+            assert_eq!(answer.status, 200, "{table}");
+            let file = answer.header("content-disposition").unwrap();
+            assert!(file.contains(table), "{file}");
+        }
     }
+    // What is no list of rows stays what it is.
+    for path in ["status", "openapi.json"] {
+        let path = format!("/api/v1/{path}");
+        let answer = over_tcp(
+            port,
+            &asked("GET", &path, "localhost", "Accept: text/csv\r\n"),
+        );
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+    }
+}
+
+#[test]
+fn tables_tell_local_time_with_its_offset() {
+    let House { daemon, port, .. } = house();
+    daemon.ask(&["register", "set", "Import", "1234.5"]);
+    let rows = |path: &str| {
+        let text = over_tcp(port, &get(path)).text();
+        let rows = text.lines().map(|row| row.split(',').map(str::to_owned));
+        rows.map(Iterator::collect).collect::<Vec<Vec<String>>>()
+    };
+    let cell = |rows: &[Vec<String>], meter: &str, column: &str| {
+        let at = rows[0].iter().position(|name| name == column).unwrap();
+        let row = rows.iter().find(|row| row[0] == meter).unwrap();
+        row[at].clone()
+    };
+    // An offset stands at the end of a local time, and a Z never.
+    let is_local = |time: &str| {
+        let (_, offset) = time.split_at(time.len() - 6);
+        offset.starts_with(['+', '-']) && time.parse::<jiff::Timestamp>().is_ok()
+    };
+    for (path, column) in [
+        ("meters.csv", "last pulse"),
+        ("now.csv", "last pulse"),
+        ("registers.csv", "read at"),
+    ] {
+        let rows = rows(&format!("/api/v1/{path}"));
+        let time = cell(&rows, "Import", column);
+        assert!(is_local(&time), "{path}: {time}");
+    }
+    let now = rows("/api/v1/now.csv");
+    assert_eq!(now.len(), 3, "{now:?}");
+    assert_eq!(cell(&now, "Import", "role"), "import");
+    assert_eq!(cell(&now, "Import", "read"), "true");
+    let registers = rows("/api/v1/registers.csv?meter=Import");
+    assert_eq!(registers.len(), 2, "{registers:?}");
+    assert_eq!(cell(&registers, "Import", "read"), "1234.5");
+    let lines = rows("/api/v1/lines.csv");
+    assert_eq!((lines.len(), &*lines[0][0]), (3, "meter"), "{lines:?}");
+    let conditions = rows("/api/v1/conditions.csv");
+    assert_eq!(
+        conditions[0],
+        ["condition", "severity", "meter", "sentence", "remedy"]
+    );
 }
 
 /// The events that a stream has told so far: name, number, data.

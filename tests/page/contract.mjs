@@ -85,7 +85,7 @@ for (const query of [`from=${nowS - 900}&to=${nowS}`, `from=${nowS - 86_400}&to=
 for (const [path, name] of [["meters", "Meters"], ["status", "Status"], ["losses", "Losses"], ["conditions", "Conditions"]]) compare(path, await ask(`/api/v1/${path}`), schemaOf(name));
 const registers = await ask("/api/v1/registers");
 for (const register of registers) compare("registers", register, schemaOf("Register"));
-for (const path of ["energy.csv?period=month", `history.csv?from=${nowS - 3600}&to=${nowS}`, "meters.csv", "losses.csv"]) await ask(`/api/v1/${path}`, { type: "text/csv" });
+for (const path of ["energy.csv?period=month", `history.csv?from=${nowS - 3600}&to=${nowS}`, "meters.csv", "losses.csv", "now.csv", "lines.csv", "registers.csv", "conditions.csv"]) await ask(`/api/v1/${path}`, { type: "text/csv" });
 for (const [path, status] of [["nothing", 404], ["energy?period=decade", 400], ["energy?period=week&date=8585-09-03", 400], ["energy?x=1", 400], ["energy?period=day&period=week", 400], [`history?from=${nowS}&to=${nowS - 1}`, 400], ["history", 400], [`history?from=${nowS - 864_000}&to=${nowS}&window=1m`, 400]]) {
   compare(path, await ask(`/api/v1/${path}`, { status, type: "application/problem+json" }), schemaOf("Problem"));
 }

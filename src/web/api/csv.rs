@@ -6,6 +6,8 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::model::WallNs;
+
 /// A table that is being written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CsvTable(String);
@@ -80,6 +82,11 @@ pub(super) fn local(at_ms: i64, zone: &TimeZone) -> String {
     }
 }
 
+/// The same of a time, or nothing.
+pub(super) fn time(at_ns: Option<WallNs>, zone: &TimeZone) -> String {
+    at_ns.map_or_else(String::new, |at_ns| local(at_ns.ms(), zone))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,5 +110,10 @@ mod tests {
             local(1_792_936_992_250, &zone),
             "2026-10-25T15:03:12.250+01:00"
         );
+        assert_eq!(
+            time(Some(WallNs(1_792_936_992_250_999_999)), &zone),
+            "2026-10-25T15:03:12.250+01:00"
+        );
+        assert_eq!(time(None, &zone), "");
     }
 }

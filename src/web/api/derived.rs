@@ -12,8 +12,8 @@ use crate::web::worth_sums::WorthSums;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Count {
     pub(super) pulses: i64,
-    energy_wh: Option<f64>,
-    amount: Option<f64>,
+    pub(super) energy_wh: Option<f64>,
+    pub(super) amount: Option<f64>,
     pub(super) watched_s: i64,
 }
 

@@ -16,7 +16,7 @@ use crate::answers::losses::LossesAnswer;
 use crate::answers::registers::{self, Register};
 use crate::answers::status::{ConditionAnswer, StatusAnswer};
 use crate::config::MeterSettings;
-use crate::model::WallNs;
+use crate::model::{Exchange, WallNs};
 use crate::status::line::Daemon;
 use crate::web::metrics::built_from;
 use crate::web::problem::{INTERNAL, NO_METER, Problem, WRONG_PARAMETER};
@@ -98,7 +98,7 @@ pub(super) async fn losses(
 /// A row a meter and cause, then the stretches that were not watched.
 fn table(losses: &LossesAnswer, zone: &TimeZone) -> Response {
     let mut table = csv::CsvTable::new(["meter", "cause", "lost", "pulses", "first", "last"]);
-    let at = |at_ns: WallNs| csv::local(at_ns.ms(), zone);
+    let at = |at_ns: WallNs| csv::time(Some(at_ns), zone);
     for entry in &losses.entries {
         let loss = &entry.loss;
         table.row([
@@ -111,9 +111,7 @@ fn table(losses: &LossesAnswer, zone: &TimeZone) -> Response {
         ]);
     }
     for stretch in &losses.unwatched {
-        let of = |at_s: Option<i64>| {
-            at_s.map_or_else(String::new, |at_s| csv::local(at_s * 1_000, zone))
-        };
+        let of = |at_s: Option<i64>| csv::time(at_s.map(WallNs::of_s), zone);
         table.row([
             csv::name(&stretch.meter),
             "unwatched".to_owned(),
@@ -129,7 +127,8 @@ fn table(losses: &LossesAnswer, zone: &TimeZone) -> Response {
 pub(super) async fn registers(
     State(api): State<Api>,
     uri: Uri,
-) -> Result<Json<Vec<Register>>, Problem> {
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let query = Query::of(&uri, &["meter"])?;
     let mut all = api.source.ask(|reader, _| registers::take(reader)).await?;
     if let Some(meter) = query.get("meter") {
@@ -139,7 +138,52 @@ pub(super) async fn registers(
             return Err(Problem::of_parameter(NO_METER, "meter", detail));
         }
     }
-    Ok(Json(all))
+    if csv::is_wanted(&uri, &headers) {
+        return Ok(readings_table(&all, api.source.calendar().zone()));
+    }
+    Ok(Json(all).into_response())
+}
+
+/// A row a reading; a meter without one has a row of its own.
+fn readings_table(registers: &[Register], zone: &TimeZone) -> Response {
+    let mut table = csv::CsvTable::new([
+        "meter",
+        "unit",
+        "register now",
+        "pulses",
+        "read at",
+        "read",
+        "pulses when read",
+        "imp/unit",
+        "adopted",
+        "exchange",
+        "serial",
+    ]);
+    for register in registers {
+        let readings = register.readings.iter().map(Some);
+        let none = register.readings.is_empty().then_some(None);
+        for reading in readings.chain(none) {
+            let unit = reading.map_or(register.unit, |reading| reading.worth.quantity);
+            let shown = register.shown;
+            let shown = shown.and_then(|shown| unit.of(register.unit, shown));
+            let exchange = reading.and_then(|reading| reading.exchange);
+            let serial = reading.and_then(|reading| reading.serial.as_deref());
+            table.row([
+                csv::name(&register.meter),
+                unit.symbol().to_owned(),
+                csv::number(shown.map(|shown| unit.told(shown))),
+                register.pulses.to_string(),
+                csv::time(reading.map(|reading| reading.at_ns), zone),
+                csv::number(reading.map(|reading| reading.shown)),
+                csv::number(reading.map(|reading| reading.pulses)),
+                csv::number(reading.map(|reading| reading.worth.pulses_per_unit)),
+                csv::number(reading.map(|reading| reading.adopted)),
+                exchange.map_or("", Exchange::as_str).to_owned(),
+                csv::name(serial.unwrap_or_default()),
+            ]);
+        }
+    }
+    table.response("registers")
 }
 
 /// What is not as it should be, the worst first.
@@ -153,16 +197,37 @@ pub(super) struct Conditions {
 pub(super) async fn conditions(
     State(api): State<Api>,
     uri: Uri,
-) -> Result<Json<Conditions>, Problem> {
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     Query::of(&uri, &[])?;
     let status = api.source.status();
     let mut conditions = status.conditions();
     conditions.sort_by_key(|condition| std::cmp::Reverse(condition.severity()));
-    Ok(Json(Conditions {
+    let conditions: Vec<ConditionAnswer> = conditions
+        .iter()
+        .filter_map(|condition| ConditionAnswer::try_from(condition).ok())
+        .collect();
+    if csv::is_wanted(&uri, &headers) {
+        return Ok(conditions_table(&conditions));
+    }
+    let answer = Conditions {
         head: api.source.head(status.at_ns, status.simulated),
-        conditions: conditions
-            .iter()
-            .filter_map(|condition| ConditionAnswer::try_from(condition).ok())
-            .collect(),
-    }))
+        conditions,
+    };
+    Ok(Json(answer).into_response())
+}
+
+/// A row a condition.
+fn conditions_table(conditions: &[ConditionAnswer]) -> Response {
+    let mut table = csv::CsvTable::new(["condition", "severity", "meter", "sentence", "remedy"]);
+    for condition in conditions {
+        table.row([
+            condition.word.clone(),
+            condition.severity.clone(),
+            csv::name(condition.meter.as_deref().unwrap_or_default()),
+            csv::name(&condition.sentence),
+            csv::name(&condition.remedy),
+        ]);
+    }
+    table.response("conditions")
 }

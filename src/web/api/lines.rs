@@ -1,10 +1,10 @@
 //! The meters' lines with what came last on them, from the board alone.
 
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 
-use super::{Api, Json};
+use super::{Api, Json, csv};
 use crate::answers::lines::{LineAnswer, LinesAnswer};
 use crate::config::MeterSettings;
 use crate::live::LineLive;
@@ -12,7 +12,11 @@ use crate::model::{EdgeKind, Level};
 use crate::web::problem::Problem;
 use crate::web::query::Query;
 
-pub(super) async fn lines(State(api): State<Api>, uri: Uri) -> Result<Response, Problem> {
+pub(super) async fn lines(
+    State(api): State<Api>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     Query::of(&uri, &[])?;
     let source = &api.source;
     let (board, meters) = (source.board(), &source.in_use().meters);
@@ -28,7 +32,44 @@ pub(super) async fn lines(State(api): State<Api>, uri: Uri) -> Result<Response, 
         offset_ns: (source.wall_ns() - now_ns).0,
         lines: meters.iter().map(of_meter).collect(),
     };
+    if csv::is_wanted(&uri, &headers) {
+        return Ok(table(&answer));
+    }
     Ok(Json(answer).into_response())
+}
+
+/// A row a line, without its last edges.
+fn table(answer: &LinesAnswer) -> Response {
+    let mut table = csv::CsvTable::new([
+        "meter",
+        "chip",
+        "line",
+        "bias",
+        "kernel debounce us",
+        "level",
+        "edges",
+        "pulses",
+        "not read because",
+    ]);
+    for line in &answer.lines {
+        let text = |text: &Option<String>| csv::name(text.as_deref().unwrap_or_default());
+        let level = line.level().map_or("", |level| match level {
+            Level::High => "high",
+            Level::Low => "low",
+        });
+        table.row([
+            csv::name(&line.meter),
+            text(&line.chip),
+            csv::name(&line.line),
+            line.bias.clone(),
+            line.kernel_debounce_us.to_string(),
+            level.to_owned(),
+            line.edges.to_string(),
+            line.pulses.to_string(),
+            text(&line.why),
+        ]);
+    }
+    table.response("lines")
 }
 
 /// What is told of a meter's line. `live`: None as long as capture has not begun.

@@ -11,7 +11,7 @@ pub(super) struct MeterHead {
     pub(super) meter: String,
     pub(super) role: &'static str,
     pub(super) unit: Quantity,
-    rate_unit: &'static str,
+    pub(super) rate_unit: &'static str,
     pub(super) imp_per_kwh: Option<f64>,
     pub(super) pulses_per_unit: Option<f64>,
 }

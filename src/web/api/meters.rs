@@ -4,6 +4,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::derived::Count;
@@ -15,7 +16,7 @@ use crate::answers::present::Present;
 use crate::answers::registers::{self, Register};
 use crate::config::MeterSettings;
 use crate::energy::register::{base, exchanged};
-use crate::model::{FaceDigits, NS_PER_S, Quantity, Role};
+use crate::model::{FaceDigits, NS_PER_S, Quantity, Role, WallNs};
 use crate::status::line::LineStatus;
 use crate::status::{LossStatus, MeterStatus, Status, judgement::FilterStatus};
 use crate::web::guard::Peer;
@@ -40,6 +41,8 @@ struct Meter {
     line: Option<String>,
     pulses: i64,
     last_pulse: Option<String>,
+    #[serde(skip)]
+    last_pulse_ns: Option<WallNs>,
     power_w: Option<f64>,
     rate: Option<f64>,
     is_bound: bool,
@@ -110,7 +113,7 @@ pub(super) async fn meters(
     });
     let meters: Vec<Meter> = meters.collect();
     if csv::is_wanted(&uri, &headers) {
-        return Ok(table(&meters));
+        return Ok(table(&meters, source.calendar().zone()));
     }
     let answer = Meters {
         head: source.head(source.wall_ns(), simulated),
@@ -121,7 +124,7 @@ pub(super) async fn meters(
 }
 
 /// A row a meter.
-fn table(meters: &[Meter]) -> Response {
+fn table(meters: &[Meter], zone: &TimeZone) -> Response {
     let mut table = csv::CsvTable::new([
         "meter",
         "role",
@@ -147,7 +150,7 @@ fn table(meters: &[Meter]) -> Response {
             text(&meter.line),
             csv::number(meter.head.imp_per_kwh),
             meter.pulses.to_string(),
-            meter.last_pulse.clone().unwrap_or_default(),
+            csv::time(meter.last_pulse_ns, zone),
             csv::number(meter.power_w),
             meter.today.pulses.to_string(),
             csv::number(meter.register.as_ref().and_then(|register| register.kwh)),
@@ -208,6 +211,7 @@ impl Meter {
             line: settings.map(|settings| settings.line.line.to_string()),
             pulses: meter.pulses,
             last_pulse: meter.last_pulse_ns.map(rfc3339),
+            last_pulse_ns: meter.last_pulse_ns,
             power_w: rate.filter(|_| unit.is_electric()),
             rate,
             is_bound,

@@ -55,12 +55,14 @@ pub(super) fn router(
     };
     let mut router = Router::new()
         .route("/api/v1/now", get(now_or_stream::now))
+        .route("/api/v1/now.csv", get(now_or_stream::now))
         .route("/api/v1/events", get(events::events))
         .route("/api/v1/energy", get(energy::energy))
         .route("/api/v1/energy.csv", get(energy::energy))
         .route("/api/v1/history", get(history::history))
         .route("/api/v1/history.csv", get(history::history))
         .route("/api/v1/lines", get(lines::lines))
+        .route("/api/v1/lines.csv", get(lines::lines))
         .route("/api/v1/meters", get(meters::meters))
         .route("/api/v1/meters.csv", get(meters::meters))
         .route("/api/v1/status", get(journal::status))
@@ -70,11 +72,13 @@ pub(super) fn router(
             "/api/v1/registers",
             get(journal::registers).post(readings::enter),
         )
+        .route("/api/v1/registers.csv", get(journal::registers))
         .route(
             "/api/v1/registers/undo",
             post(readings::undo).fallback(readings::only_post),
         )
         .route("/api/v1/conditions", get(journal::conditions))
+        .route("/api/v1/conditions.csv", get(journal::conditions))
         .route("/api/v1/openapi.json", get(assets::openapi))
         .route("/problems/{word}", get(about::problem))
         .route("/livez", get(probes::livez))

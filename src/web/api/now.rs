@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::response::Response;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::csv;
 use super::derived::{Count, Derived, WORTH_UNKNOWN};
 use super::head::{Head, rfc3339};
 use super::health::Health;
@@ -55,6 +58,8 @@ struct NowMeter {
     head: MeterHead,
     pulses: i64,
     last_pulse: Option<String>,
+    #[serde(skip)]
+    last_pulse_ns: Option<WallNs>,
     power_w: Option<f64>,
     rate: Option<f64>,
     is_bound: bool,
@@ -196,6 +201,45 @@ impl Now {
         }
     }
 
+    /// A row a meter.
+    pub(super) fn table(&self, zone: &TimeZone) -> Response {
+        let mut table = csv::CsvTable::new([
+            "meter",
+            "role",
+            "unit",
+            "pulses",
+            "last pulse",
+            "power W",
+            "rate",
+            "rate unit",
+            "bound",
+            "read",
+            "today pulses",
+            "today Wh",
+            "today",
+            "today watched s",
+        ]);
+        for meter in &self.meters {
+            table.row([
+                csv::name(&meter.head.meter),
+                meter.head.role.to_owned(),
+                meter.head.unit.symbol().to_owned(),
+                meter.pulses.to_string(),
+                csv::time(meter.last_pulse_ns, zone),
+                csv::number(meter.power_w),
+                csv::number(meter.rate),
+                meter.head.rate_unit.to_owned(),
+                meter.is_bound.to_string(),
+                meter.is_read.to_string(),
+                meter.today.pulses.to_string(),
+                csv::number(meter.today.energy_wh),
+                csv::number(meter.today.amount),
+                meter.today.watched_s.to_string(),
+            ]);
+        }
+        table.response("now")
+    }
+
     /// The power or flow of a meter, whether it is a bound, and what it has counted today.
     pub(super) fn of_meter(&self, name: &str) -> (Option<f64>, bool, Count) {
         let mut meters = self.meters.iter();
@@ -238,10 +282,12 @@ impl NowMeter {
             read.watched_s + meter.live_s(read.watched_until_s, (from_s, now_s))
         });
         let rate = rate.map(|rate| rounded(meter.unit, rate));
+        let last_pulse_ns = known.and_then(|known| known.last_pulse_ns);
         NowMeter {
             head: MeterHead::of(meter),
             pulses,
-            last_pulse: known.and_then(|known| known.last_pulse_ns).map(rfc3339),
+            last_pulse: last_pulse_ns.map(rfc3339),
+            last_pulse_ns,
             power_w: rate.filter(|_| meter.unit.is_electric()),
             rate,
             is_bound,

@@ -1,4 +1,4 @@
-//! `/now`: one answer, or the stream of them where the request asks for events.
+//! `/now`: one answer, as a table, or the stream of them where the request asks for events.
 
 use axum::extract::State;
 use axum::http::header::ACCEPT;
@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use super::events;
 use super::health::Health;
 use super::now::{Now, day};
-use super::{Api, Json};
+use super::{Api, Json, csv};
 use crate::web::problem::Problem;
 use crate::web::query::Query;
 
@@ -19,11 +19,15 @@ pub(super) async fn now(
 ) -> Result<Response, Problem> {
     Query::of(&uri, &[])?;
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    if accept.is_some_and(|accept| accept.contains("text/event-stream")) {
+    let is_table = csv::is_wanted(&uri, &headers);
+    if !is_table && accept.is_some_and(|accept| accept.contains("text/event-stream")) {
         return events::stream(api, None);
     }
     let day = day(&api.source).await;
     let (status, day) = (api.source.status(), day.as_deref());
-    let health = Health::of(&status, day);
-    Ok(Json(Now::of(&api.source, &status, day).with_health(health)).into_response())
+    let now = Now::of(&api.source, &status, day);
+    if is_table {
+        return Ok(now.table(api.source.calendar().zone()));
+    }
+    Ok(Json(now.with_health(Health::of(&status, day))).into_response())
 }
