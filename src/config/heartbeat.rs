@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::key::key;
+use super::place::place;
 use super::section::Section;
 use super::web_address::{self, WebAddress};
 
@@ -52,6 +53,6 @@ pub(super) fn read(s: &mut Section<'_>, dir: &Path) -> Option<HeartbeatSettings>
         url: url?,
         interval_s,
         fail_url,
-        ca_file: ca_file.map(|given| dir.join(given.text)),
+        ca_file: ca_file.map(|given| place(dir, given.text)),
     })
 }

@@ -7,6 +7,7 @@ use super::given::Given;
 use super::key::{Key, env_key, key};
 use super::lacking::{Lacking, is_placeholder};
 use super::nearest::nearest;
+use super::place::place;
 use super::secret::Token;
 use super::section::Section;
 use super::text::invisible;
@@ -154,7 +155,7 @@ pub(super) fn read(s: &mut Section<'_>, dir: &Path) -> (InfluxSettings, Vec<Lack
         downsampling,
         raw: is_raw,
         extra_fields,
-        ca_file: ca_file.map(|path| dir.join(path.text)),
+        ca_file: ca_file.map(|path| place(dir, path.text)),
         timeout_ms,
     };
     (settings, lacking)

@@ -8,6 +8,7 @@ use super::given::Filled;
 use super::influx::InfluxSettings;
 use super::merge::{Merged, part_of_name};
 use super::options::{LoadOptions, SYSTEM_DIR, config_dir, is_system_dir};
+use super::place::place;
 use super::problem::{
     ConfigError, ConfigPart, ConfigProblem, DOTENV_FILE, Findings, Origin, TOML_FILE, Value,
 };
@@ -252,7 +253,7 @@ fn finish(
         alarms.mqtt = None;
     }
     let mut journal = sections.journal;
-    journal.dir = options.cwd.join(journal.dir);
+    journal.dir = place(&options.cwd, journal.dir);
     if options.simulated_dir {
         journal.dir.push(SIMULATED_DIR);
     }

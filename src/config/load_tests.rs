@@ -5,9 +5,39 @@ use std::fs;
 use super::*;
 use crate::config::LineName;
 use crate::config::catalogue::catalogue;
+use crate::config::described::describe;
 use crate::config::fixture::{CONNECTED, Dir, counts_without_server, problems, told};
 use crate::config::key::Key;
 use crate::model::{Bias, CountedEdge, Level, NS_PER_MS, Role};
+
+#[test]
+fn how_a_directory_is_spelt_makes_no_other_settings() {
+    let dir = Dir::new("[[tariff]]\ndynamic_prices = \"./prices.csv\"\n", "");
+    let spelt = |config_dir: &str, queue_dir: &str| {
+        let cwd = dir.0.path().to_owned();
+        let loaded = load_what_can_be_read(&LoadOptions {
+            config_dir: Some(cwd.join(config_dir)),
+            queue_dir: Some(queue_dir.into()),
+            cwd,
+            ..LoadOptions::default()
+        });
+        let files: Vec<_> = loaded.settings.tariffs.files().cloned().collect();
+        (describe(&loaded.settings, &loaded.config_dir), files)
+    };
+    let whole = dir.0.path().join("queue");
+    let (want, files) = spelt("", whole.to_str().unwrap());
+    assert_eq!(
+        files[0].as_os_str(),
+        dir.0.path().join("prices.csv").as_os_str()
+    );
+    for (config_dir, queue_dir) in [(".", "./queue"), ("./", "queue/"), ("./.", ".//queue/.")] {
+        assert_eq!(
+            spelt(config_dir, queue_dir).0,
+            want,
+            "{config_dir} {queue_dir}"
+        );
+    }
+}
 
 #[test]
 fn no_configuration_at_all_is_valid() {

@@ -43,6 +43,7 @@ mod misspelt;
 mod mqtt;
 mod nearest;
 mod options;
+mod place;
 mod price_file;
 mod price_lists;
 mod raw;

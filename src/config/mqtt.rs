@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::ca_file;
 use super::given::Given;
 use super::key::key;
+use super::place::place;
 use super::secret::Secret;
 use super::section::Section;
 
@@ -153,7 +154,7 @@ pub(super) fn read(s: &mut Section<'_>, dir: &Path) -> Option<MqttSettings> {
         s.complain(&prefix, message);
     }
     let ca_file = certificates.map(|given| {
-        let path = dir.join(&given.text);
+        let path = place(dir, &given.text);
         if let (true, Err(why)) = (broker.is_tls, ca_file::check(&path)) {
             s.complain(&given, why);
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::place::place;
 use super::problem::{DOTENV_FILE, TOML_FILE};
 
 /// The configuration's place on an installed system.
@@ -53,7 +54,7 @@ impl LoadOptions {
 /// The directory of the files.
 pub(super) fn config_dir(options: &LoadOptions) -> PathBuf {
     if let Some(dir) = &options.config_dir {
-        return options.cwd.join(dir);
+        return place(&options.cwd, dir);
     }
     let here = [TOML_FILE, DOTENV_FILE]
         .iter()

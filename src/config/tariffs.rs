@@ -10,6 +10,7 @@ use jiff::civil::Date;
 
 use super::given::Given;
 use super::key::key;
+use super::place::place;
 use super::price_file;
 use super::price_lists::{self, PriceEntry, Problems};
 use super::problem::{ConfigPart, Findings, Origin};
@@ -103,7 +104,7 @@ impl TariffSettings {
             let Some(file) = &mut pricing.prices_file else {
                 continue;
             };
-            *file = dir.join(&*file);
+            *file = place(dir, &*file);
             pricing.dynamic = Arc::new(price_file::read(file, findings));
         }
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::given::Given;
 use super::key::key;
+use super::place::place;
 use super::problem::ConfigPart;
 use super::receivers::{MQTT, SENDMAIL};
 use super::secret::{Secret, check_carried};
@@ -115,7 +116,7 @@ fn webhook(s: &mut Section<'_>, dir: &Path) -> Option<WebhookSettings> {
         headers,
         token: secret(s, token, credential),
         credential: named.filter(|name| !name.is_empty()),
-        ca_file: ca_file.map(|given| dir.join(given.text)),
+        ca_file: ca_file.map(|given| place(dir, given.text)),
         timeout_ms,
     })
 }
