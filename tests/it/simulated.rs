@@ -69,6 +69,27 @@ impl Home {
 }
 
 #[test]
+fn ages_of_made_up_pulses_are_told_by_their_own_time() {
+    let home = Home::new("");
+    let house = [
+        "run",
+        "--simulate",
+        "--speed",
+        "max",
+        "--from=2026-03-01T10:00:00Z",
+        "--for",
+        "2h",
+    ];
+    home.good(&house);
+    let shown = home.good(&["status"]);
+    assert!(
+        !shown.contains(" d ago") && !shown.contains(" d "),
+        "{shown}"
+    );
+    assert!(shown.contains(" ago)"), "{shown}");
+}
+
+#[test]
 fn a_journal_with_real_pulses_refuses_made_up_ones() {
     let home = Home::new("");
     home.good(&["import", "pulses.csv"]);

@@ -14,6 +14,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::in_use::{self, notices};
 use crate::config::{Influx, Loaded, destination_name};
 use crate::journal::{Holder, Reader, holder, is_read_only};
+use crate::model::WallNs;
 use crate::status::{Status, StatusOf};
 
 /// All that there is to show, at one moment.
@@ -53,6 +54,14 @@ impl StatusNow {
         self.answer.running == Some(true) && self.answer.status.unread().count() > 0
     }
 
+    /// By which ages are told. Made-up pulses have a time of their own, which stands still without their daemon.
+    pub(super) fn now_ns(&self) -> WallNs {
+        let at_ns = self.answer.status.at_ns;
+        let is_still = self.answer.status.simulated && !self.is_answered;
+        let known = self.overview.as_ref().filter(|_| is_still);
+        known.map_or(at_ns, |overview| overview.at_ns)
+    }
+
     /// For programs.
     pub(super) fn json(&self) -> serde_json::Result<serde_json::Value> {
         let mut json = serde_json::to_value(&self.answer)?;
@@ -69,7 +78,7 @@ impl StatusNow {
     ) -> Result<Vec<String>> {
         let mut lines = self.heading(loaded, paint);
         lines.extend(self.table(paint, glyphs));
-        lines.extend(trust::trust(&self.answer, loaded, paint)?);
+        lines.extend(trust::trust(&self.answer, self.now_ns(), loaded, paint)?);
         Ok(lines)
     }
 

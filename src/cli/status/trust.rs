@@ -16,8 +16,13 @@ use crate::model::{DeliveryState, Tier, ViewsState, WallNs, face_text};
 use crate::status::line::NOT_RUNNING;
 use crate::status::{DeliveryStatus, LevelStatus, MeterStatus, ViewsStatus, clock_words};
 
-/// All of it, a line each.
-pub(super) fn trust(answer: &StatusAnswer, loaded: &Loaded, paint: Paint) -> Result<Vec<String>> {
+/// All of it, a line each. `now_ns`: by which ages are told.
+pub(super) fn trust(
+    answer: &StatusAnswer,
+    now_ns: WallNs,
+    loaded: &Loaded,
+    paint: Paint,
+) -> Result<Vec<String>> {
     let status = &answer.status;
     let dir = &loaded.settings.journal.dir;
     let mut text = Vec::new();
@@ -28,10 +33,11 @@ pub(super) fn trust(answer: &StatusAnswer, loaded: &Loaded, paint: Paint) -> Res
     if let Some(clock) = &status.clock {
         writeln!(out, "clock      {}", clock_words(clock))?;
     }
-    delivery(loaded, status.delivery.as_ref(), out)?;
+    let later_ns = status.at_ns - now_ns;
+    delivery(loaded, status.delivery.as_ref(), later_ns, out)?;
     let mut table = Table::new("", &[Column::Left(10)]);
     for meter in &status.meters {
-        add_meter(meter, status.at_ns, paint, &mut table);
+        add_meter(meter, now_ns, paint, &mut table);
     }
     table.write(out)?;
     if let Some(alarms) = status
@@ -81,7 +87,13 @@ fn lost(lost: u64, unread: usize, paint: Paint, out: &mut dyn Write) -> Result<(
     Ok(())
 }
 
-fn delivery(loaded: &Loaded, status: Option<&DeliveryStatus>, out: &mut dyn Write) -> Result<()> {
+/// `later_ns`: so much later than ages are told by was its lag.
+fn delivery(
+    loaded: &Loaded,
+    status: Option<&DeliveryStatus>,
+    later_ns: i64,
+    out: &mut dyn Write,
+) -> Result<()> {
     if let Influx::NotConfigured(why) = &loaded.settings.influx {
         writeln!(out, "delivery   off: {why}")?;
         return Ok(());
@@ -91,7 +103,7 @@ fn delivery(loaded: &Loaded, status: Option<&DeliveryStatus>, out: &mut dyn Writ
         return Ok(());
     };
     let lag = delivery.lag_ns.map_or_else(String::new, |ns| {
-        format!(", the oldest {} old", time::span(ns))
+        format!(", the oldest {} old", time::span((ns - later_ns).max(0)))
     });
     writeln!(
         out,

@@ -258,7 +258,7 @@ impl Shown {
         let mut lines = seen.heading(loaded, paint);
         lines.extend(seen.table(paint, glyphs));
         lines.extend(self.hour(paint, glyphs));
-        lines.extend(trust::trust(&seen.answer, loaded, paint)?);
+        lines.extend(trust::trust(&seen.answer, seen.now_ns(), loaded, paint)?);
         lines.extend(self.trouble.iter().map(|trouble| paint.warning(trouble)));
         Ok(lines)
     }
