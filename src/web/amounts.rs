@@ -2,7 +2,7 @@
 //! pulses do not. What is known of the past may change (an exchange that is entered later, `imp_per_kwh_since`), and what was
 //! told of it does not: an amount goes on from where the factor in force changed. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::journal::CarriedAmount;
 use crate::model::{NS_PER_S, PulseWorth, Quantity, WallNs};
@@ -26,6 +26,8 @@ pub(super) struct Counters {
     carried: BTreeMap<String, CarriedAmount>,
     /// Pulses of each, when it was last looked at.
     seen: BTreeMap<String, i64>,
+    /// Those that are about to go on by another factor: nothing is told of them before that is kept.
+    held: BTreeSet<String>,
     /// When what is in force was read; None: not yet.
     read_ns: Option<WallNs>,
 }
@@ -49,7 +51,7 @@ impl Counters {
     /// The amount of a meter as it goes on, of which `kept` is in the journal and a pulse is `worth` that much now. None: nothing
     /// is known that could go on.
     pub(super) fn carried_on(
-        &self,
+        &mut self,
         kept: Option<&CarriedAmount>,
         meter: &CountedMeter,
         worth: PulseWorth,
@@ -59,9 +61,13 @@ impl Counters {
         if kept.pulses_per_unit == pulses_per_unit {
             return Some(*kept);
         }
-        // What came since this run has begun, and was not told by the former factor, is worth what holds now.
-        let pulses = meter.earlier.max(self.seen(&meter.name)).max(kept.pulses);
-        let pulses = pulses.min(meter.pulses);
+        // What came since this run has begun is worth what holds now; within it, what was there before that was seen is not.
+        let before = match self.read_ns {
+            None => meter.earlier,
+            Some(_) => meter.pulses.max(self.seen(&meter.name)),
+        };
+        let pulses = before.max(kept.pulses);
+        self.held.insert(meter.name.clone());
         Some(CarriedAmount {
             pulses,
             amount: kept.at(pulses),
@@ -79,6 +85,7 @@ impl Counters {
     ) {
         self.carried = carried;
         self.read_ns = Some(now_ns);
+        self.held.clear();
         self.see(meters);
     }
 
@@ -94,7 +101,8 @@ impl Counters {
         let amounts = meters.iter().filter_map(|meter| {
             let carried = self.carried.get(&meter.name)?;
             let is_same_journal = self.seen(&meter.name) <= meter.pulses;
-            let amount = is_same_journal.then(|| carried.at(meter.pulses))?;
+            let is_told = is_same_journal && !self.held.contains(&meter.name);
+            let amount = is_told.then(|| carried.at(meter.pulses))?;
             Some((meter.name.clone(), (carried.unit, amount)))
         });
         let amounts = MeterAmounts(amounts.collect());
@@ -208,11 +216,22 @@ mod tests {
         run.looks(&meter(3_000, 1_000), 1_000.0);
         assert_eq!(run.tells(&meter(3_500, 1_000)), Some(3.5));
         run.looks(&meter(3_600, 1_000), 500.0);
-        assert_eq!(run.tells(&meter(3_600, 1_000)), Some(3.7));
+        assert_eq!(run.tells(&meter(3_650, 1_000)), Some(3.7));
         // Nobody asked in between, and the journal was looked at.
         run.looks(&meter(4_600, 1_000), 500.0);
         run.looks(&meter(4_600, 1_000), 1_000.0);
-        assert_eq!(run.tells(&meter(4_600, 1_000)), Some(5.7));
+        assert_eq!(run.tells(&meter(4_600, 1_000)), Some(5.6));
+        // What is told while the disk takes its time must not be worth less afterwards: nothing is.
+        let other = PulseWorth::of_kwh(2_000.0);
+        let meter = meter(4_700, 1_000);
+        let next = run.counters.carried_on(run.kept.as_ref(), &meter[0], other);
+        assert_eq!(run.tells(&meter), None);
+        let next = BTreeMap::from([("Import".to_owned(), next.unwrap())]);
+        run.counters.take(next, &meter, NOW);
+        assert_eq!(run.tells(&meter), Some(5.7));
+        // A scrape that had looked at the board a moment before.
+        run.counters.seen.clear();
+        assert_eq!(run.tells(&super::tests::meter(4_698, 1_000)), Some(5.7));
     }
 
     #[test]
@@ -231,10 +250,10 @@ mod tests {
         assert_eq!(run.tells(&meter(3, 0)), None);
         let kept = of_kwh(10, 0.01, 1_000.0);
         let worth = PulseWorth::of_kwh(1_000.0);
-        let on = |worth| run.counters.carried_on(Some(&kept), &meter(3, 0)[0], worth);
-        assert_eq!(on(worth), None);
+        let fallen = run.counters.carried_on(Some(&kept), &meter(3, 0)[0], worth);
+        assert_eq!(fallen, None);
         let gas = PulseWorth::new(Quantity::CubicMetres, 100.0);
-        let on = |worth| {
+        let mut on = |worth| {
             run.counters
                 .carried_on(Some(&kept), &meter(30, 0)[0], worth)
         };

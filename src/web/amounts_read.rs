@@ -91,6 +91,12 @@ async fn carry_on(
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         let factors = Factors::read(reader, &in_use.meters, &worths, &calendar)?;
         let kept = reader.carried_amounts()?;
+        // The board was looked at before this one's turn came: another one may have kept more since.
+        let totals = reader.totals()?;
+        let total = |meter: &CountedMeter| {
+            let known = totals.iter().find(|total| total.name == meter.name);
+            known.map_or(meter.pulses, |known| known.pulses)
+        };
         let mut carried = BTreeMap::new();
         let mut begun = Vec::new();
         for meter in &meters {
@@ -98,7 +104,11 @@ async fn carry_on(
                 continue;
             };
             let known = kept.get(&meter.name);
-            match shared.counters(|counters| counters.carried_on(known, meter, worth)) {
+            let now = CountedMeter {
+                pulses: total(meter),
+                ..meter.clone()
+            };
+            match shared.counters(|counters| counters.carried_on(known, &now, worth)) {
                 Some(amount) => drop(carried.insert(meter.name.clone(), amount)),
                 None => begun.push((meter, worth)),
             }

@@ -28,9 +28,9 @@ pub struct CarriedAmount {
 }
 
 impl CarriedAmount {
-    /// What `pulses` are.
+    /// What `pulses` are; never less than is kept, where they were looked at a moment before.
     pub fn at(&self, pulses: i64) -> f64 {
-        self.amount + (pulses - self.pulses) as f64 / self.pulses_per_unit
+        self.amount + (pulses - self.pulses).max(0) as f64 / self.pulses_per_unit
     }
 
     /// Each number in decimals that are read back as the same number: a counter that falls by its last bit has fallen.
