@@ -30,9 +30,9 @@ impl Journal {
             .op("begin a commit")?;
         for (meter, worth) in factors {
             let row = self.meters[meter.index()];
-            let last = last_noted(&transaction, row)?;
-            if is_news(last, *worth) {
-                let from_s = last.map_or(BEGIN_S, |last| from_s.max(last.from_s));
+            let (last_s, said) = noted(&transaction, row)?;
+            if said != Some(*worth) {
+                let from_s = last_s.map_or(BEGIN_S, |last_s| from_s.max(last_s));
                 put(&transaction, row, from_s, *worth)?;
             }
         }
@@ -40,48 +40,31 @@ impl Journal {
     }
 }
 
-/// What was noted last of a meter.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Noted {
-    from_s: i64,
-    worth: PulseWorth,
-    /// Where that is the meter's that was put in place of another: what a pulse of the other was worth.
-    before: Option<PulseWorth>,
-}
-
-/// Whether to note what is configured. After an exchange the files may still say what the old meter was, until somebody has
-/// edited them: that is no news. What they say then is, also where the exchange has said the same: it stays when that is taken
-/// back.
-fn is_news(last: Option<Noted>, configured: PulseWorth) -> bool {
-    let known = last.map(|last| last.before.unwrap_or(last.worth));
-    known != Some(configured)
-}
-
-fn last_noted(
+/// Since when what was noted last of a meter holds, and what the files said last. After an exchange they may say what they said
+/// before, until somebody has edited them: that is no news. What they say then is, also where the exchange has said the same: it
+/// stays when that is taken back.
+fn noted(
     transaction: &Transaction<'_>,
     meter: MeterRow,
-) -> Result<Option<Noted>, JournalError> {
-    type Columns = (i64, f64, String, Option<f64>, Option<String>);
-    let last = transaction
+) -> Result<(Option<i64>, Option<PulseWorth>), JournalError> {
+    let last_s = transaction
+        .prepare_cached("SELECT max(from_s) FROM factor WHERE meter = ?1")
+        .and_then(|mut select| select.query_row([meter], |row| row.get(0)))
+        .op("be read")?;
+    let said = transaction
         .prepare_cached(
-            "SELECT from_s, f.imp_per_kwh, f.unit, r.imp_per_kwh, r.unit FROM factor f
-             LEFT JOIN register r ON r.meter = f.meter AND r.exchange = ?2 AND r.at_ns / 1000000000 = from_s
-             WHERE f.meter = ?1 ORDER BY from_s DESC, r.id DESC LIMIT 1",
+            "SELECT imp_per_kwh, unit FROM factor f WHERE meter = ?1 AND NOT EXISTS (
+                 SELECT 1 FROM register r
+                 WHERE r.meter = f.meter AND r.exchange = ?2 AND r.at_ns / 1000000000 = f.from_s)
+             ORDER BY from_s DESC LIMIT 1",
         )
         .and_then(|mut select| {
-            let of_old = (meter, Exchange::Old.as_str());
-            select
-                .query_row(of_old, |row| Columns::try_from(row))
-                .optional()
+            let of_new = (meter, Exchange::New.as_str());
+            let row = select.query_row(of_new, |row| <(f64, String)>::try_from(row));
+            row.optional()
         })
         .op("be read")?;
-    Ok(last.map(|(from_s, factor, unit, before, its_unit)| Noted {
-        from_s,
-        worth: worth_of(&unit, factor),
-        before: its_unit
-            .zip(before)
-            .map(|(unit, before)| worth_of(&unit, before)),
-    }))
+    Ok((last_s, said.map(|(factor, unit)| worth_of(&unit, factor))))
 }
 
 fn worth_of(unit: &str, pulses_per_unit: f64) -> PulseWorth {
@@ -227,8 +210,8 @@ mod tests {
             known.collect::<Vec<_>>()
         };
         note(1_000.0, 100);
-        let reading = |exchange, factor| Reading {
-            at_ns: WallNs::of_s(200),
+        let reading = |exchange, at_s, factor| Reading {
+            at_ns: WallNs::of_s(at_s),
             pulses: 0,
             shown: 1.0,
             worth: PulseWorth::of_kwh(factor),
@@ -237,18 +220,30 @@ mod tests {
             exchange: Some(exchange),
             serial: None,
         };
-        let pair = [
-            reading(Exchange::Old, 1_000.0),
-            reading(Exchange::New, 500.0),
-        ];
-        registers.exchange("Import", pair, None).unwrap();
+        let mut exchange = |at_s, old, new| {
+            let pair = [
+                reading(Exchange::Old, at_s, old),
+                reading(Exchange::New, at_s, new),
+            ];
+            registers.exchange("Import", pair, None).unwrap();
+        };
+        exchange(200, 1_000.0, 500.0);
         let exchanged = [(0, 1_000.0), (200, 500.0)];
         assert_eq!(note(1_000.0, 300), exchanged, "the files are the old ones");
         assert_eq!(note(500.0, 400), exchanged);
         assert_eq!(note(500.0, 500), exchanged);
         // What the files say stands by itself.
-        registers.take_back("Import").unwrap();
+        let taken = Registers::open(dir.path()).unwrap().take_back("Import");
+        assert!(taken.unwrap().is_some());
         assert_eq!(note(500.0, 600), [(0, 1_000.0), (400, 500.0)]);
-        assert_eq!(note(800.0, 700).last(), Some(&(700, 800.0)));
+        // Readings are of the factor of the last adopted one, whatever the files have said since; and nobody need have edited
+        // them before the next exchange.
+        let mut known = note(800.0, 700);
+        exchange(800, 1_000.0, 250.0);
+        exchange(900, 250.0, 125.0);
+        known.extend([(800, 250.0), (900, 125.0)]);
+        assert_eq!(note(800.0, 1_000), known);
+        known.push((1_100, 100.0));
+        assert_eq!(note(100.0, 1_100), known);
     }
 }
