@@ -13,7 +13,7 @@ use crate::journal::salvage::readings::count_window;
 use crate::journal::tables::compared::note_change;
 use crate::journal::tables::days::forget_days;
 use crate::journal::tables::hours::{Hours, hours_of, months};
-use crate::journal::tables::ledger::lose;
+use crate::journal::tables::ledger::inherit;
 use crate::journal::tables::windows::add_to_window;
 use crate::journal::{JournalError, OpContext};
 use crate::model::hour::{HourCounts, Part};
@@ -94,7 +94,7 @@ impl Journal {
         mark(&transaction, id)?;
         for (position, cause, loss) in &more {
             let row = self.meters[usize::from(*position)];
-            lose(&transaction, row, *cause, *loss)?;
+            inherit(&transaction, row, *cause, *loss)?;
         }
         transaction.commit().op("commit")?;
         Ok(true)

@@ -2,23 +2,51 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{OptionalExtension, Row, ToSql, Transaction};
+use rusqlite::{Row, ToSql, Transaction};
 
 use crate::journal::handles::reader::Reader;
 use crate::journal::{JournalError, OpContext};
-use crate::model::{Loss, LossCause, MeterRow, QUARTER_S, WallNs, quarter_of};
+use crate::model::{Loss, LossCause, MeterRow, WallNs, quarter_of};
 
 /// An entry of the ledger: the meter's name, why, how many and when.
 pub type LedgerEntry = (String, LossCause, Loss);
 
-/// Adds to the ledger.
+/// Adds what was lost or put back just now to the ledger.
 pub(in crate::journal) fn lose(
     transaction: &Transaction<'_>,
     meter: MeterRow,
     cause: LossCause,
     loss: Loss,
 ) -> Result<(), JournalError> {
-    let pulses = i64::try_from(loss.pulses).unwrap_or(i64::MAX);
+    put(transaction, meter, cause, loss)?;
+    // A filter is at work all the time.
+    match cause.is_loss() || cause == LossCause::Restored {
+        true => date(transaction, meter, cause, loss),
+        false => Ok(()),
+    }
+}
+
+/// Adds what is known in all, of which it is hardly known when it was.
+pub(in crate::journal) fn inherit(
+    transaction: &Transaction<'_>,
+    meter: MeterRow,
+    cause: LossCause,
+    loss: Loss,
+) -> Result<(), JournalError> {
+    put(transaction, meter, cause, loss)?;
+    // No report of that time is complete. What was put back is with its pulses.
+    match cause.is_loss() {
+        true => date(transaction, meter, cause, loss),
+        false => Ok(()),
+    }
+}
+
+fn put(
+    transaction: &Transaction<'_>,
+    meter: MeterRow,
+    cause: LossCause,
+    loss: Loss,
+) -> Result<(), JournalError> {
     transaction
         .prepare_cached(
             "INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5)
@@ -27,12 +55,20 @@ pub(in crate::journal) fn lose(
                  last_ns = max(last_ns, excluded.last_ns)",
         )
         .and_then(|mut put| {
-            put.execute((meter, cause.as_str(), pulses, loss.first_ns, loss.last_ns))
+            let (first_ns, last_ns) = (loss.first_ns, loss.last_ns);
+            put.execute((meter, cause.as_str(), number(loss), first_ns, last_ns))
         })
         .op("keep the ledger")?;
-    if !is_dated(cause) {
-        return Ok(());
-    }
+    Ok(())
+}
+
+/// Keeps when it was: in the quarter of an hour of the first.
+fn date(
+    transaction: &Transaction<'_>,
+    meter: MeterRow,
+    cause: LossCause,
+    loss: Loss,
+) -> Result<(), JournalError> {
     let start_s = quarter_of(loss.first_ns.s());
     transaction
         .prepare_cached(
@@ -43,10 +79,21 @@ pub(in crate::journal) fn lose(
         )
         .and_then(|mut put| {
             let (first_ns, last_ns) = (loss.first_ns, loss.last_ns);
-            put.execute((meter, cause.as_str(), pulses, first_ns, last_ns, start_s))
+            put.execute((
+                meter,
+                cause.as_str(),
+                number(loss),
+                first_ns,
+                last_ns,
+                start_s,
+            ))
         })
         .op("keep the ledger")?;
     Ok(())
+}
+
+fn number(loss: Loss) -> i64 {
+    i64::try_from(loss.pulses).unwrap_or(i64::MAX)
 }
 
 /// Takes one pulse of this time out of the ledger again: it is not lost any more.
@@ -90,11 +137,6 @@ pub(in crate::journal) fn find_again(
     Ok(())
 }
 
-/// Whether the ledger says when: of what is missing from a bill, or was put back in it. A filter is at work all the time.
-fn is_dated(cause: LossCause) -> bool {
-    cause.is_loss() || cause == LossCause::Restored
-}
-
 impl Reader {
     /// The ledger: every loss by meter's name and cause.
     ///
@@ -120,7 +162,7 @@ impl Reader {
     }
 
     /// How many of the pulses of a span (in seconds since 1970) were put back by number, by the meter's name: by their stamps, and
-    /// where pulses have left by the quarter of an hour in which they were put back.
+    /// where pulses have left by the quarters of an hour in which they were put back.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -133,38 +175,22 @@ impl Reader {
         let has_some = self.ledger()?.iter().any(|(_, cause, loss)| {
             *cause == LossCause::Restored && loss.first_ns.s() < to_s && loss.last_ns.s() >= from_s
         });
-        if !has_some {
-            return Ok(BTreeMap::new());
-        }
-        let kept_s = self.first_stamp_s()?.unwrap_or(i64::MAX);
-        // The quarter that it lies in may have lost others.
-        let pulses_s = quarter_of(kept_s)
-            .saturating_add(QUARTER_S)
-            .clamp(from_s, to_s);
         let mut found: BTreeMap<String, i64> = BTreeMap::new();
+        if !has_some {
+            return Ok(found);
+        }
         for (meter, cause, loss) in self.dated_ledger()? {
-            let is_of = (from_s..pulses_s).contains(&loss.first_ns.s());
+            let is_of = (from_s..to_s).contains(&loss.first_ns.s());
             if is_of && cause == LossCause::Restored {
-                *found.entry(meter).or_default() += i64::try_from(loss.pulses).unwrap_or(i64::MAX);
+                *found.entry(meter).or_default() += number(loss);
             }
         }
-        for (meter, pulses) in self.restored_pulses(pulses_s, to_s)? {
-            *found.entry(meter).or_default() += pulses;
+        // The ledger does not know when those were that came with another journal; of those that have left the stamps do not.
+        for (meter, pulses) in self.restored_pulses(from_s, to_s)? {
+            let known = found.entry(meter).or_default();
+            *known = pulses.max(*known);
         }
         Ok(found)
-    }
-
-    /// The stamp of the oldest pulse that is still there.
-    fn first_stamp_s(&self) -> Result<Option<i64>, JournalError> {
-        let first: Option<WallNs> = self
-            .connection
-            .prepare_cached(
-                "SELECT p.mono_ns + s.offset_ns FROM pulse p
-                     JOIN clock_segment s ON s.id = p.segment AND s.trust > 0 ORDER BY p.id LIMIT 1",
-            )
-            .and_then(|mut select| select.query_row([], |row| row.get(0)).optional())
-            .op("be read")?;
-        Ok(first.map(WallNs::s))
     }
 
     fn restored_pulses(&self, from_s: i64, to_s: i64) -> Result<Vec<(String, i64)>, JournalError> {

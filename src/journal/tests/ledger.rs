@@ -3,6 +3,7 @@
 use super::quarters::make_older;
 use super::*;
 use crate::journal::LedgerEntry;
+use crate::journal::salvage::Arrival;
 use crate::model::View;
 
 /// In one commit each.
@@ -97,4 +98,31 @@ fn what_was_lost_before_times_were_kept_is_known_to_lie_between_two() {
     let dir = make_older(bench);
     let bench = Bench::open(dir, "later", |_| {});
     assert_eq!(bench.reader().dated_ledger().unwrap(), named(&losses[1..]));
+}
+
+#[test]
+fn of_what_another_journal_has_put_back_the_pulses_tell_when_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = ["Import".to_owned()];
+    let mut journal = Journal::open(dir.path(), &names, "boot", WALL).unwrap();
+    let year = Loss {
+        pulses: 3,
+        first_ns: WALL,
+        last_ns: WALL + 365 * 86_400 * NS_PER_S,
+    };
+    let theirs = [LossCause::Restored, LossCause::MemoryFull].map(|cause| (0, cause, year));
+    assert!(journal.inherit_losses("another", &theirs).unwrap());
+    let day_ns = 86_400 * NS_PER_S;
+    let arrivals = [1, 1, 200].map(|day| Arrival::new(0, WALL + day * day_ns, true));
+    journal.put_arrivals(&arrivals, None).unwrap();
+    journal.roll_up_all().unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    let ledger = named(&[(LossCause::MemoryFull, year)]);
+    assert_eq!(reader.dated_ledger().unwrap(), ledger);
+    let restored = |day: i64| {
+        let from_s = (WALL + day * day_ns).s() - 3_600;
+        let of = reader.restored_between(from_s, from_s + 86_400).unwrap();
+        of.get("Import").copied()
+    };
+    assert_eq!([0, 1, 2, 200].map(restored), [None, Some(2), None, Some(1)]);
 }
