@@ -217,6 +217,13 @@ test("a loss of a moment is seen on the line of years", () => {
   assert.deepEqual(all, [{ kind: "unwatched", meter: "a", from: 0.5, to: 1 }, { kind: "restored", meter: "a", from: 0.25, to: 0.25 }]);
 });
 
+test("losses of each quarter of an hour are one mark on the line of years, and those between them are not", () => {
+  const lost = (n, meter) => ({ meter, cause: "refused", lost: true, first_ns: n * 900e9, last_ns: n * 900e9 + 5e9 });
+  const dated = [...Array(2000).keys()].map((n) => lost(n, "a"));
+  const all = marks({ unwatched: [], entries: [], dated: [...dated, lost(9000, "b"), lost(9000, "a")] }, 0, 9e6);
+  assert.deepEqual(all.map(({ meter, from, to }) => [meter, from.toFixed(3), to.toFixed(3)]), [["a", "0.000", "0.200"], ["a", "0.900", "0.900"], ["b", "0.900", "0.900"]]);
+});
+
 test("a minute that is told while the last sixty are asked for is not missed", async () => {
   const { fetch } = globalThis;
   const before = { ...state };

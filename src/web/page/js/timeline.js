@@ -14,7 +14,33 @@ export function marks(losses, fromS, toS) {
   const lost = losses.dated.map((loss) => ({
     kind: loss.lost ? "lost" : "restored", meter: loss.meter, from: place(loss.first_ns / 1e9), to: place(loss.last_ns / 1e9),
   }));
-  return [...unwatched, ...lost];
+  return joined([...unwatched, ...lost]);
+}
+
+/** On a line of a thousand points nobody sees more: those of a kind that touch there are one. */
+const TOUCH = 1 / 1000;
+
+/** @param {{ kind: string, meter: string, from: number, to: number }[]} marks */
+function joined(marks) {
+  /** @type {Map<string, typeof marks>} */
+  const kinds = new Map();
+  for (const mark of marks) {
+    const key = `${mark.kind} ${mark.meter}`;
+    const all = kinds.get(key);
+    if (all) all.push(mark);
+    else kinds.set(key, [mark]);
+  }
+  return [...kinds.values()].flatMap((all) => {
+    all.sort((one, other) => one.from - other.from);
+    /** @type {typeof marks} */
+    const found = [];
+    for (const mark of all) {
+      const last = found.at(-1);
+      if (last && mark.from - last.to <= TOUCH) last.to = Math.max(last.to, mark.to);
+      else found.push({ ...mark });
+    }
+    return found;
+  });
 }
 
 /** A line a meter. @param {Losses} losses @param {string[]} meters @param {number} fromS @param {number} toS */

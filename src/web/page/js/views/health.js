@@ -10,6 +10,9 @@ import { condition, has, locale, t, words } from "../text.js";
 import { timeline } from "../timeline.js";
 import { MARKS, trust } from "../trust.js";
 
+/** All that the API tells: the line of time begins with the first pulse. */
+const LOSSES_MAX = 50_000;
+
 /** @typedef {import("../types").Status} Status */
 /** @typedef {import("../types").Losses} Losses */
 /** @typedef {import("../types").Condition} Condition */
@@ -39,7 +42,7 @@ export function healthView(place) {
     asking = control;
     try {
       /** @type {[Status, Losses]} */
-      const [status, losses] = await Promise.all([get("status", {}, control.signal), get("losses", {}, control.signal)]);
+      const [status, losses] = await Promise.all([get("status", {}, control.signal), get("losses", { limit: LOSSES_MAX }, control.signal)]);
       draw(status, losses);
     } catch (failed) {
       if (!isAborted(failed)) fill(numbers, problemCard(failed, load));
