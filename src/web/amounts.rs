@@ -26,7 +26,7 @@ pub(super) struct Counters {
     carried: BTreeMap<String, CarriedAmount>,
     /// Pulses of each, when it was last looked at.
     seen: BTreeMap<String, i64>,
-    /// Those that are about to go on by another factor: nothing is told of them before that is kept.
+    /// Those that are about to go on by another factor: they stand still until that is kept.
     held: BTreeSet<String>,
     /// When what is in force was read; None: not yet.
     read_ns: Option<WallNs>,
@@ -100,15 +100,19 @@ impl Counters {
     pub(super) fn tell(&mut self, meters: &[CountedMeter]) -> MeterAmounts {
         let amounts = meters.iter().filter_map(|meter| {
             let carried = self.carried.get(&meter.name)?;
-            let is_same_journal = self.seen(&meter.name) <= meter.pulses;
-            let is_told = is_same_journal && !self.held.contains(&meter.name);
-            let amount = is_told.then(|| carried.at(meter.pulses))?;
+            let seen = self.seen(&meter.name);
+            let pulses = match self.held.contains(&meter.name) {
+                true => seen,
+                false => meter.pulses,
+            };
+            let is_same_journal = seen <= meter.pulses;
+            let amount = is_same_journal.then(|| carried.at(pulses))?;
             Some((meter.name.clone(), (carried.unit, amount)))
         });
         let amounts = MeterAmounts(amounts.collect());
         let told: Vec<CountedMeter> = meters
             .iter()
-            .filter(|meter| amounts.0.contains_key(&meter.name))
+            .filter(|meter| amounts.0.contains_key(&meter.name) && !self.held.contains(&meter.name))
             .cloned()
             .collect();
         self.see(&told);
@@ -221,11 +225,11 @@ mod tests {
         run.looks(&meter(4_600, 1_000), 500.0);
         run.looks(&meter(4_600, 1_000), 1_000.0);
         assert_eq!(run.tells(&meter(4_600, 1_000)), Some(5.6));
-        // What is told while the disk takes its time must not be worth less afterwards: nothing is.
+        // What is told while the disk takes its time must not be worth less afterwards: it stands still.
         let other = PulseWorth::of_kwh(2_000.0);
         let meter = meter(4_700, 1_000);
         let next = run.counters.carried_on(run.kept.as_ref(), &meter[0], other);
-        assert_eq!(run.tells(&meter), None);
+        assert_eq!(run.tells(&meter), Some(5.6));
         let next = BTreeMap::from([("Import".to_owned(), next.unwrap())]);
         run.counters.take(next, &meter, NOW);
         assert_eq!(run.tells(&meter), Some(5.7));

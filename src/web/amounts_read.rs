@@ -84,6 +84,8 @@ async fn carry_on(
     present: &Present,
 ) -> Result<(), Problem> {
     let (calendar, worths, now_ns) = (source.calendar(), present.worths(), source.wall_ns());
+    // Of a time that is not believed yet it is not known which factor holds: what is kept goes on.
+    let is_timed = source.now_and_kept_s().1 > 0;
     let shared = source.clone();
     let done = source.ask(move |reader, in_use| {
         // One after the other: each begins with what the one before has kept.
@@ -108,6 +110,11 @@ async fn carry_on(
                 pulses: total(meter),
                 ..meter.clone()
             };
+            if !is_timed {
+                let known = known.filter(|known| known.pulses <= now.pulses);
+                carried.extend(known.map(|known| (meter.name.clone(), *known)));
+                continue;
+            }
             match shared.counters(|counters| counters.carried_on(known, &now, worth)) {
                 Some(amount) => drop(carried.insert(meter.name.clone(), amount)),
                 None => begun.push((meter, worth)),
