@@ -48,6 +48,14 @@ impl LineAnswer {
         self.is_high
             .map(|is_high| if is_high { Level::High } else { Level::Low })
     }
+
+    /// Whether the line was requested again since its edge `known` was told, by number and stamp: they are numbered from 1 on then.
+    pub fn was_requested_again(&self, (known, at_ns): (u32, MonoNs)) -> bool {
+        let newest = self.recent.last().map_or(0, |(seqno, ..)| *seqno);
+        let mut recent = self.recent.iter();
+        newest.wrapping_sub(known) > u32::MAX / 2
+            || recent.any(|(seqno, other_ns, _)| *seqno == known && *other_ns != at_ns)
+    }
 }
 
 /// The direction of an edge that rises, or does not.

@@ -269,10 +269,8 @@ impl Feeds {
 
 /// The edges that the daemon tells and that were not seen yet.
 fn new_edges(told: &LineAnswer, stats: &mut LineStats) -> Vec<(u32, MonoNs, bool)> {
-    let last = told.recent.last().map_or(0, |(seqno, ..)| *seqno);
-    let known = stats.line_seqno();
-    // The line was requested again.
-    if known.is_some_and(|known| last.wrapping_sub(known) > u32::MAX / 2) {
+    let last = stats.line_seqno().zip(stats.last_ns);
+    if last.is_some_and(|last| told.was_requested_again(last)) {
         stats.restart(told.level());
     }
     let known = stats.line_seqno();

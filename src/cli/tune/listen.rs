@@ -45,7 +45,7 @@ pub(super) fn listen(meter: &MeterSettings, span_ns: i64, journal: &Path) -> Res
             .context("the daemon does not know the line's level yet")?;
         let mut heard = FromDaemon {
             wave: Wave::default(),
-            last_seqno: line.recent.last().map(|(seqno, ..)| *seqno),
+            last: line.recent.last().map(|(seqno, at, _)| (*seqno, *at)),
         };
         let now_ns = told.as_ref().map_or(0, |told| told.now_ns);
         heard.wave.begin(level, now_ns);
@@ -113,7 +113,7 @@ impl Session<'_> {
     }
 
     /// Asks the daemon again and again. Edges that came while it was silent and that it does not tell any more are missed, and
-    /// said to be.
+    /// said to be; those that came while it was started again are not known.
     fn through_daemon(
         &mut self,
         mut heard: FromDaemon,
@@ -153,27 +153,26 @@ fn take(heard: &mut Vec<Heard>, wave: &mut Wave) -> Result<()> {
 /// What was heard from the daemon so far.
 struct FromDaemon {
     wave: Wave,
-    last_seqno: Option<u32>,
+    /// The newest edge: its number, and when it was.
+    last: Option<(u32, MonoNs)>,
 }
 
 impl FromDaemon {
     fn take(&mut self, line: &LineAnswer, now_ns: MonoNs) {
-        let last = line.recent.last().map_or(0, |(seqno, ..)| *seqno);
-        let is_before = |known: u32| last.wrapping_sub(known) > u32::MAX / 2;
-        if self.last_seqno.is_some_and(is_before) {
-            // The line was requested again.
-            self.last_seqno = None;
+        if self.last.is_some_and(|last| line.was_requested_again(last)) {
+            // What came in between is not known, and not counted.
+            self.last = None;
             if let Some(first) = line.recent.first() {
                 self.wave
                     .begin(edge_kind(first.2).level_after().inverted(), first.1);
             }
         }
         for (line_seqno, mono_ns, rises) in &line.recent {
-            let known = self.last_seqno;
-            let is_new = known
-                .is_none_or(|known| (1..=u32::MAX / 2).contains(&line_seqno.wrapping_sub(known)));
+            let is_new = self.last.is_none_or(|(known, _)| {
+                (1..=u32::MAX / 2).contains(&line_seqno.wrapping_sub(known))
+            });
             if is_new {
-                self.last_seqno = Some(*line_seqno);
+                self.last = Some((*line_seqno, *mono_ns));
                 self.wave.edge(Edge {
                     meter: MeterId(0),
                     kind: edge_kind(*rises),
@@ -263,7 +262,7 @@ mod tests {
         };
         let mut heard = FromDaemon {
             wave: Wave::default(),
-            last_seqno: None,
+            last: None,
         };
         heard.wave.begin(Level::High, 0);
         let wave = session.through_daemon(heard, ask, || {}).unwrap();
@@ -274,7 +273,7 @@ mod tests {
     fn answers_that_overlap_are_one_wave() {
         let mut heard = FromDaemon {
             wave: Wave::default(),
-            last_seqno: Some(4),
+            last: Some((4, 20)),
         };
         heard.wave.begin(Level::High, 100);
         heard.take(
@@ -299,5 +298,9 @@ mod tests {
         // The line was requested again.
         heard.take(&line(&[(1, 500, false), (2, 510, true)]), 520);
         assert_eq!((heard.wave.edge_count(), heard.wave.missed), (7, 12));
+        // And again, and has come further meanwhile.
+        let more = [(1, 600, true), (2, 610, false), (3, 620, true)];
+        heard.take(&line(&more), 630);
+        assert_eq!((heard.wave.edge_count(), heard.wave.missed), (10, 12));
     }
 }
