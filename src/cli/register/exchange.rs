@@ -137,7 +137,7 @@ fn tell(name: &str, kept: &Exchanged, loaded: &Loaded, out: &mut dyn Write) -> R
         writeln!(
             out,
             "  Now write {key} = {factor} into its [[meter]] in powerlogger.toml, and restart the daemon: until then power \
-             is shown by the old number."
+             is shown by the old number, and MQTT's energy is counted by it."
         )?;
     }
     let since = meter.filter(|meter| !meter.factors_since.is_empty());
