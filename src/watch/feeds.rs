@@ -152,7 +152,7 @@ impl Feeds {
             line.feed = told.why.clone().map_or(EdgeFeed::Daemon, EdgeFeed::None);
             // What came before is not of this look.
             line.stats
-                .skip_to(told.recent.last().map(|(seqno, ..)| *seqno));
+                .skip_to(told.recent.last().map(|(seqno, at_ns, _)| (*seqno, *at_ns)));
             self.lines.push(line);
             return;
         }
@@ -269,11 +269,11 @@ impl Feeds {
 
 /// The edges that the daemon tells and that were not seen yet.
 fn new_edges(told: &LineAnswer, stats: &mut LineStats) -> Vec<(u32, MonoNs, bool)> {
-    let last = stats.line_seqno().zip(stats.last_ns);
+    let last = stats.last_numbered();
     if last.is_some_and(|last| told.was_requested_again(last)) {
         stats.restart(told.level());
     }
-    let known = stats.line_seqno();
+    let known = stats.last_numbered().map(|(seqno, _)| seqno);
     let is_new = |edge: &&(u32, MonoNs, bool)| {
         known.is_none_or(|known| (1..=u32::MAX / 2).contains(&edge.0.wrapping_sub(known)))
     };
@@ -337,5 +337,44 @@ fn active(bias: &str) -> Level {
         Level::High
     } else {
         Level::Low
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_was_started_again_numbers_edges_anew() {
+        let told = |recent: &[(u32, MonoNs, bool)]| LineAnswer {
+            meter: "Import".to_owned(),
+            chip: None,
+            line: "GPIO20".to_owned(),
+            bias: "up".to_owned(),
+            kernel_debounce_us: 0,
+            why: None,
+            is_high: Some(true),
+            edges: 0,
+            pulses: 0,
+            recent: recent.to_vec(),
+        };
+        let numbers = |recent: &[(u32, MonoNs, bool)], stats: &mut LineStats| {
+            let new = new_edges(&told(recent), stats).into_iter();
+            new.map(|(seqno, ..)| seqno).collect::<Vec<_>>()
+        };
+        let mut stats = LineStats::new(Level::High, None, 0);
+        stats.skip_to(Some((500, 1_000)));
+        let before = [(499, 900, true), (500, 1_000, false)];
+        assert!(numbers(&before, &mut stats).is_empty());
+        // No edge has come since this look began.
+        let again = [(1, 5_000, true), (2, 5_100, false)];
+        assert_eq!(numbers(&again, &mut stats), [1, 2]);
+        for (seqno, mono_ns, rises) in again {
+            stats.edge(edge_kind(rises), mono_ns, seqno);
+        }
+        assert!(numbers(&again, &mut stats).is_empty());
+        // It has come further than before by the next look.
+        let more = [(1, 9_000, true), (2, 9_100, false), (3, 9_200, true)];
+        assert_eq!(numbers(&more, &mut stats), [1, 2, 3]);
     }
 }

@@ -28,6 +28,8 @@ pub struct LineStats {
     pub last_ns: Option<MonoNs>,
     since_ns: MonoNs,
     line_seqno: Option<u32>,
+    /// The stamp of that edge.
+    numbered_ns: Option<MonoNs>,
     /// When the active phase began, if that was seen.
     began_ns: Option<MonoNs>,
     /// The active phases before.
@@ -57,6 +59,7 @@ impl LineStats {
             last_ns: None,
             since_ns,
             line_seqno: None,
+            numbered_ns: None,
             began_ns: None,
             widths: VecDeque::new(),
             stamps: VecDeque::new(),
@@ -69,6 +72,7 @@ impl LineStats {
             .line_seqno
             .map_or(0, |known| line_seqno.wrapping_sub(known).wrapping_sub(1));
         self.line_seqno = Some(line_seqno);
+        self.numbered_ns = Some(mono_ns);
         if missing > 0 {
             self.missed += u64::from(missing);
             self.began_ns = None;
@@ -86,19 +90,20 @@ impl LineStats {
         Some(width_ns)
     }
 
-    /// Edges up to this number were before; none was if that is None, and the next one begins.
-    pub fn skip_to(&mut self, line_seqno: Option<u32>) {
-        self.line_seqno = line_seqno;
+    /// Edges up to this number, which is stamped so, were before; none was if that is None, and the next one begins.
+    pub fn skip_to(&mut self, last: Option<(u32, MonoNs)>) {
+        (self.line_seqno, self.numbered_ns) = last.unzip();
     }
 
     /// The line was requested again: its numbers begin again, and what was under way is over.
     pub fn restart(&mut self, level: Option<Level>) {
-        (self.line_seqno, self.began_ns, self.level) = (None, None, level);
+        (self.line_seqno, self.numbered_ns) = (None, None);
+        (self.began_ns, self.level) = (None, level);
     }
 
-    /// The number of the last edge.
-    pub fn line_seqno(&self) -> Option<u32> {
-        self.line_seqno
+    /// The number and the stamp of the last edge that is known.
+    pub fn last_numbered(&self) -> Option<(u32, MonoNs)> {
+        self.line_seqno.zip(self.numbered_ns)
     }
 
     /// Edges a minute, over the last minute or the time since the begin.
