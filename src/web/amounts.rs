@@ -28,8 +28,10 @@ pub(super) struct Counters {
     seen: BTreeMap<String, i64>,
     /// Those that are about to go on by another factor: they stand still until that is kept.
     held: BTreeSet<String>,
-    /// When what is in force was read; None: not yet.
+    /// When the journal was last looked at; None: not yet.
     read_ns: Option<WallNs>,
+    /// Whether it was known then what time it is, and so which factor is in force.
+    is_in_force: bool,
 }
 
 impl Counters {
@@ -62,9 +64,10 @@ impl Counters {
             return Some(*kept);
         }
         // What came since this run has begun is worth what holds now; within it, what was there before that was seen is not.
-        let before = match self.read_ns {
-            None => meter.earlier,
-            Some(_) => meter.pulses.max(self.seen(&meter.name)),
+        let seen = self.seen(&meter.name);
+        let before = match self.is_in_force {
+            false => meter.earlier.max(seen),
+            true => meter.pulses.max(seen),
         };
         let pulses = before.max(kept.pulses);
         self.held.insert(meter.name.clone());
@@ -76,17 +79,21 @@ impl Counters {
         })
     }
 
-    /// These are kept, and hold at `now_ns`.
+    /// These are kept, and go on at `now_ns`. `is_timed`: that is the time.
     pub(super) fn take(
         &mut self,
         carried: BTreeMap<String, CarriedAmount>,
         meters: &[CountedMeter],
-        now_ns: WallNs,
+        (now_ns, is_timed): (WallNs, bool),
     ) {
         self.carried = carried;
         self.read_ns = Some(now_ns);
         self.held.clear();
-        self.see(meters);
+        // Of what is not told yet the factor may still be another one.
+        if is_timed {
+            self.is_in_force = true;
+            self.see(meters);
+        }
     }
 
     fn see(&mut self, meters: &[CountedMeter]) {
@@ -186,7 +193,7 @@ mod tests {
             self.kept = carried;
             let carried = carried.map(|carried| ("Import".to_owned(), carried));
             let carried = carried.into_iter().collect();
-            self.counters.take(carried, meters, NOW);
+            self.counters.take(carried, meters, (NOW, true));
         }
 
         fn tells(&mut self, meters: &[CountedMeter; 1]) -> Option<f64> {
@@ -231,11 +238,31 @@ mod tests {
         let next = run.counters.carried_on(run.kept.as_ref(), &meter[0], other);
         assert_eq!(run.tells(&meter), Some(5.6));
         let next = BTreeMap::from([("Import".to_owned(), next.unwrap())]);
-        run.counters.take(next, &meter, NOW);
+        run.counters.take(next, &meter, (NOW, true));
         assert_eq!(run.tells(&meter), Some(5.7));
         // A scrape that had looked at the board a moment before.
         run.counters.seen.clear();
         assert_eq!(run.tells(&super::tests::meter(4_698, 1_000)), Some(5.7));
+    }
+
+    #[test]
+    fn until_it_is_known_what_time_it_is_the_former_factor_is_not_in_force() {
+        let kept = of_kwh(1_000, 1.0, 1_000.0);
+        let mut run = Run::of(Some(kept));
+        let look = |run: &mut Run, meters: &[CountedMeter; 1], is_timed| {
+            let carried = [("Import".to_owned(), run.kept.unwrap())].into();
+            run.counters.take(carried, meters, (NOW, is_timed));
+        };
+        // What is told meanwhile is told by it, and does not fall.
+        look(&mut run, &meter(1_200, 1_100), false);
+        assert_eq!(run.tells(&meter(1_210, 1_100)), Some(1.21));
+        run.looks(&meter(1_400, 1_100), 500.0);
+        assert_eq!(run.tells(&meter(1_400, 1_100)), Some(1.59));
+        // Nobody has asked: all of this run is by the factor that holds.
+        let mut run = Run::of(Some(kept));
+        look(&mut run, &meter(1_200, 1_100), false);
+        run.looks(&meter(1_400, 1_100), 500.0);
+        assert_eq!(run.tells(&meter(1_400, 1_100)), Some(1.7));
     }
 
     #[test]

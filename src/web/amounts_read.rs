@@ -105,12 +105,19 @@ async fn carry_on(
             let Some(worth) = factors.at(&meter.name, now_ns.s()) else {
                 continue;
             };
-            let known = kept.get(&meter.name);
+            let unit = in_base(worth).map(|(unit, _)| unit);
+            let known = kept
+                .get(&meter.name)
+                .filter(|known| Some(known.unit) == unit);
             let now = CountedMeter {
                 pulses: total(meter),
                 ..meter.clone()
             };
-            if !is_timed {
+            let has_one_factor = || {
+                let history = factors.of(&meter.name);
+                history.changes(i64::MIN, i64::MAX).next().is_none()
+            };
+            if !is_timed && !has_one_factor() {
                 let known = known.filter(|known| known.pulses <= now.pulses);
                 carried.extend(known.map(|known| (meter.name.clone(), *known)));
                 continue;
@@ -128,7 +135,7 @@ async fn carry_on(
         if !new.is_empty() {
             CarriedKeeper::open(&in_use.dir)?.keep(&new)?;
         }
-        shared.counters(|counters| counters.take(carried, &meters, now_ns));
+        shared.counters(|counters| counters.take(carried, &meters, (now_ns, is_timed)));
         Ok(())
     });
     done.await

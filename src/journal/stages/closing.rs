@@ -37,8 +37,6 @@ impl Writer {
             }
         }
         let is_news = self.keep_watched(&closing, now_ns)?;
-        self.factors
-            .note(&mut self.journal, closing.watched.looked_ns, now_ns)?;
         self.rolled_ns = now_ns;
         self.marks.closed(self.looked_minute_s);
         // A clock that is wrong must not delete.

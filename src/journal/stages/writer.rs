@@ -248,11 +248,14 @@ impl Writer {
             }
             return Err(failed);
         }
+        let now_ns = self.clock.mono_ns();
+        // Before it is told what time it is: who asks then is to find what a pulse is worth.
+        self.factors
+            .note(&mut self.journal, watched.looked_ns, now_ns)?;
         if let Some(until_ns) = watched.looked_ns {
             self.intake.board().kept_until(until_ns);
         }
         self.keep_lines(&watched)?;
-        let now_ns = self.clock.mono_ns();
         let save_due = now_ns - self.saved_ns >= DELIVERED_SAVE_NS;
         self.keep_delivery(save_due)?;
         if save_due {

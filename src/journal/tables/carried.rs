@@ -39,15 +39,18 @@ impl CarriedAmount {
         format!("{} {} {unit} {per_unit}", self.pulses, self.amount)
     }
 
-    /// None: another version has written it in another form.
+    /// None: another version has written it in another form, or it is damaged.
     fn of_text(text: &str) -> Option<CarriedAmount> {
         let mut parts = text.split(' ');
-        Some(CarriedAmount {
+        let read = CarriedAmount {
             pulses: parts.next()?.parse().ok()?,
             amount: parts.next()?.parse().ok()?,
             unit: Quantity::from_word(parts.next()?)?,
             pulses_per_unit: parts.next()?.parse().ok()?,
-        })
+        };
+        let is_sound =
+            read.pulses >= 0 && read.amount.is_finite() && read.pulses_per_unit.is_normal();
+        (is_sound && read.pulses_per_unit > 0.0).then_some(read)
     }
 }
 
@@ -137,5 +140,14 @@ mod tests {
         keeper.keep(&one).unwrap();
         all.extend(one);
         assert_eq!(kept(), all, "the other one stays");
+        for damaged in [
+            "1 NaN kWh 1000",
+            "-9223372036854775808 1 kWh 1000",
+            "1 1 kWh 0",
+            "1 1 kWh",
+            "",
+        ] {
+            assert_eq!(CarriedAmount::of_text(damaged), None, "{damaged}");
+        }
     }
 }
