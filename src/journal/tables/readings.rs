@@ -104,21 +104,40 @@ impl Registers {
         if taken.exchange == Some(Exchange::New) {
             transaction
                 .execute(
-                    "DELETE FROM register WHERE meter = ?1 AND at_ns = ?2 AND exchange = ?3",
+                    "DELETE FROM register WHERE id = (SELECT max(id) FROM register
+                         WHERE meter = ?1 AND at_ns = ?2 AND exchange = ?3)",
                     (row, taken.at_ns, Exchange::Old.as_str()),
                 )
                 .op("take a reading back")?;
-            // What is noted from the beginning of time on was known before.
-            transaction
-                .execute(
-                    "DELETE FROM factor WHERE meter = ?1 AND from_s = ?2 AND from_s > 0",
-                    (row, taken.at_ns.s()),
-                )
-                .op("take a reading back")?;
+            take_worth_back(&transaction, row, taken.at_ns.s())?;
         }
         transaction.commit().op("commit")?;
         Ok(Some(taken))
     }
+}
+
+/// After an exchange was taken back: the factor that it has put goes, and that of another exchange of the same second is there again.
+fn take_worth_back(
+    transaction: &Transaction<'_>,
+    meter: MeterRow,
+    at_s: i64,
+) -> Result<(), JournalError> {
+    // What is noted from the beginning of time on was known before.
+    transaction
+        .execute(
+            "DELETE FROM factor WHERE meter = ?1 AND from_s = ?2 AND from_s > 0",
+            (meter, at_s),
+        )
+        .op("take a reading back")?;
+    transaction
+        .execute(
+            "INSERT OR IGNORE INTO factor (meter, from_s, imp_per_kwh, unit)
+             SELECT meter, ?2, imp_per_kwh, unit FROM register
+             WHERE meter = ?1 AND at_ns / 1000000000 = ?2 AND exchange = ?3 ORDER BY id DESC LIMIT 1",
+            (meter, at_s, Exchange::New.as_str()),
+        )
+        .op("take a reading back")?;
+    Ok(())
 }
 
 /// The row of a meter, and how many of its pulses are in the journal.

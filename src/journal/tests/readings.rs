@@ -209,6 +209,18 @@ fn an_exchange_is_kept_and_taken_back_as_one() {
     let readings = bench.reader().readings("Import").unwrap();
     assert_eq!(readings.last().unwrap().serial.as_deref(), Some("17"));
     assert_eq!(readings.last().unwrap().digits, new.digits);
+    // Entered once more, with a slip, and that is taken back.
+    let slip = Reading {
+        worth: PulseWorth::of_kwh(5.0),
+        ..new.clone()
+    };
+    registers
+        .exchange("Import", [old.clone(), slip], None)
+        .unwrap();
+    assert_eq!(worths(&bench), [(0, 1_000.0), (at_ns.s(), 5.0)]);
+    registers.take_back("Import").unwrap().unwrap();
+    assert_eq!(worths(&bench), [(0, 1_000.0), (at_ns.s(), 500.0)]);
+    assert_eq!(bench.reader().readings("Import").unwrap(), readings);
     let taken = registers.take_back("Import").unwrap().unwrap();
     assert_eq!(taken.exchange, Some(Exchange::New));
     assert_eq!(bench.reader().readings("Import").unwrap(), before);
