@@ -1,4 +1,5 @@
-//! What a pulse of each meter was worth, both sides: noted when a daemon counts with another factor than was noted last.
+//! What a pulse of each meter was worth, both sides: noted when a daemon counts with another factor than the files said last, and when
+//! a meter is exchanged.
 
 use std::collections::BTreeMap;
 

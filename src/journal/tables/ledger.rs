@@ -162,7 +162,7 @@ impl Reader {
     }
 
     /// How many of the pulses of a span (in seconds since 1970) were put back by number, by the meter's name: by their stamps, and
-    /// where pulses have left by the quarters of an hour in which they were put back.
+    /// of an hour whose pulses have left by the quarter of an hour in which the gap began.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -175,22 +175,36 @@ impl Reader {
         let has_some = self.ledger()?.iter().any(|(_, cause, loss)| {
             *cause == LossCause::Restored && loss.first_ns.s() < to_s && loss.last_ns.s() >= from_s
         });
-        let mut found: BTreeMap<String, i64> = BTreeMap::new();
         if !has_some {
-            return Ok(found);
+            return Ok(BTreeMap::new());
         }
-        for (meter, cause, loss) in self.dated_ledger()? {
-            let is_of = (from_s..to_s).contains(&loss.first_ns.s());
-            if is_of && cause == LossCause::Restored {
-                *found.entry(meter).or_default() += number(loss);
-            }
-        }
-        // The ledger does not know when those were that came with another journal; of those that have left the stamps do not.
+        let mut found = self.restored_and_left(from_s, to_s)?;
         for (meter, pulses) in self.restored_pulses(from_s, to_s)? {
-            let known = found.entry(meter).or_default();
-            *known = pulses.max(*known);
+            *found.entry(meter).or_default() += pulses;
         }
         Ok(found)
+    }
+
+    /// Those of hours whose pulses have left.
+    fn restored_and_left(
+        &self,
+        from_s: i64,
+        to_s: i64,
+    ) -> Result<BTreeMap<String, i64>, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT name, sum(q.pulses) FROM ledger_quarter q JOIN meter ON meter.id = q.meter
+                 WHERE cause = ?1 AND first_ns >= ?2 AND first_ns < ?3 AND NOT EXISTS (
+                     SELECT 1 FROM hour_ids h JOIN pulse p ON p.id BETWEEN h.first_id AND h.last_id
+                     WHERE h.start_s = first_ns / 3600000000000 * 3600)
+                 GROUP BY name",
+            )
+            .and_then(|mut select| {
+                let cause = LossCause::Restored.as_str();
+                let of_span = (cause, WallNs::of_s(from_s), WallNs::of_s(to_s));
+                select.query_map(of_span, |row| row.try_into())?.collect()
+            })
+            .op("be read")
     }
 
     fn restored_pulses(&self, from_s: i64, to_s: i64) -> Result<Vec<(String, i64)>, JournalError> {
