@@ -26,12 +26,13 @@ pub(super) struct Counters {
     carried: BTreeMap<String, CarriedAmount>,
     /// Pulses of each, when it was last looked at.
     seen: BTreeMap<String, i64>,
-    /// Those that are about to go on by another factor: they stand still until that is kept.
+    /// Those that are about to go on by another factor, or of which it is not known which one holds: they stand still until that is
+    /// kept, or known.
     held: BTreeSet<String>,
     /// When the journal was last looked at; None: not yet.
     read_ns: Option<WallNs>,
-    /// Whether it was known then what time it is, and so which factor is in force.
-    is_in_force: bool,
+    /// Those of which a look has found the factor that is in force.
+    in_force: BTreeSet<String>,
 }
 
 impl Counters {
@@ -43,7 +44,7 @@ impl Counters {
             has_fallen || !self.carried.contains_key(&meter.name)
         };
         let is_recent = |read_ns: WallNs| (0..KEPT_NS).contains(&(now_ns - read_ns));
-        !self.read_ns.is_some_and(is_recent) || meters.iter().any(is_new)
+        !self.read_ns.is_some_and(is_recent) || !self.held.is_empty() || meters.iter().any(is_new)
     }
 
     fn seen(&self, meter: &str) -> i64 {
@@ -65,7 +66,7 @@ impl Counters {
         }
         // What came since this run has begun is worth what holds now; within it, what was there before that was seen is not.
         let seen = self.seen(&meter.name);
-        let before = match self.is_in_force {
+        let before = match self.in_force.contains(&meter.name) {
             false => meter.earlier.max(seen),
             true => meter.pulses.max(seen),
         };
@@ -79,21 +80,22 @@ impl Counters {
         })
     }
 
-    /// These are kept, and go on at `now_ns`. `is_timed`: that is the time.
+    /// These are kept at `now_ns`, and go on; those that wait do as soon as it is known which factor holds.
     pub(super) fn take(
         &mut self,
         carried: BTreeMap<String, CarriedAmount>,
         meters: &[CountedMeter],
-        (now_ns, is_timed): (WallNs, bool),
+        now_ns: WallNs,
+        waiting: BTreeSet<String>,
     ) {
+        let goes_on = |meter: &&CountedMeter| !waiting.contains(&meter.name);
+        let on: Vec<CountedMeter> = meters.iter().filter(goes_on).cloned().collect();
+        self.in_force
+            .extend(on.iter().map(|meter| meter.name.clone()));
+        self.see(&on);
         self.carried = carried;
         self.read_ns = Some(now_ns);
-        self.held.clear();
-        // Of what is not told yet the factor may still be another one.
-        if is_timed {
-            self.is_in_force = true;
-            self.see(meters);
-        }
+        self.held = waiting;
     }
 
     fn see(&mut self, meters: &[CountedMeter]) {
@@ -109,7 +111,7 @@ impl Counters {
             let carried = self.carried.get(&meter.name)?;
             let seen = self.seen(&meter.name);
             let pulses = match self.held.contains(&meter.name) {
-                true => seen,
+                true => seen.max(meter.earlier).min(meter.pulses),
                 false => meter.pulses,
             };
             let is_same_journal = seen <= meter.pulses;
@@ -193,7 +195,7 @@ mod tests {
             self.kept = carried;
             let carried = carried.map(|carried| ("Import".to_owned(), carried));
             let carried = carried.into_iter().collect();
-            self.counters.take(carried, meters, (NOW, true));
+            self.counters.take(carried, meters, NOW, BTreeSet::new());
         }
 
         fn tells(&mut self, meters: &[CountedMeter; 1]) -> Option<f64> {
@@ -238,7 +240,7 @@ mod tests {
         let next = run.counters.carried_on(run.kept.as_ref(), &meter[0], other);
         assert_eq!(run.tells(&meter), Some(5.6));
         let next = BTreeMap::from([("Import".to_owned(), next.unwrap())]);
-        run.counters.take(next, &meter, (NOW, true));
+        run.counters.take(next, &meter, NOW, BTreeSet::new());
         assert_eq!(run.tells(&meter), Some(5.7));
         // A scrape that had looked at the board a moment before.
         run.counters.seen.clear();
@@ -246,22 +248,19 @@ mod tests {
     }
 
     #[test]
-    fn until_it_is_known_what_time_it_is_the_former_factor_is_not_in_force() {
+    fn a_counter_stands_still_until_it_is_known_which_factor_holds() {
         let kept = of_kwh(1_000, 1.0, 1_000.0);
         let mut run = Run::of(Some(kept));
-        let look = |run: &mut Run, meters: &[CountedMeter; 1], is_timed| {
-            let carried = [("Import".to_owned(), run.kept.unwrap())].into();
-            run.counters.take(carried, meters, (NOW, is_timed));
-        };
-        // What is told meanwhile is told by it, and does not fall.
-        look(&mut run, &meter(1_200, 1_100), false);
-        assert_eq!(run.tells(&meter(1_210, 1_100)), Some(1.21));
+        let carried = [("Import".to_owned(), kept)].into();
+        let waiting = ["Import".to_owned()].into();
+        run.counters
+            .take(carried, &meter(1_200, 1_100), NOW, waiting);
+        // What came before this run is worth what it was; it may have been told.
+        assert_eq!(run.tells(&meter(1_210, 1_100)), Some(1.1));
+        assert_eq!(run.tells(&meter(1_220, 1_100)), Some(1.1));
+        assert!(run.counters.are_old(&meter(1_220, 1_100), NOW));
         run.looks(&meter(1_400, 1_100), 500.0);
-        assert_eq!(run.tells(&meter(1_400, 1_100)), Some(1.59));
-        // Nobody has asked: all of this run is by the factor that holds.
-        let mut run = Run::of(Some(kept));
-        look(&mut run, &meter(1_200, 1_100), false);
-        run.looks(&meter(1_400, 1_100), 500.0);
+        assert!(!run.counters.are_old(&meter(1_400, 1_100), NOW));
         assert_eq!(run.tells(&meter(1_400, 1_100)), Some(1.7));
     }
 

@@ -1,7 +1,7 @@
 //! Has the journal keep what the counters of `/metrics` have told: written where the factor of a meter changes, and never else.
 //! Nothing is told before it is kept, so that no kill sets a counter back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ async fn carry_on(
     present: &Present,
 ) -> Result<(), Problem> {
     let (calendar, worths, now_ns) = (source.calendar(), present.worths(), source.wall_ns());
-    // Of a time that is not believed yet it is not known which factor holds: what is kept goes on.
+    // Of a time that is not believed yet it is not known which factor holds.
     let is_timed = source.now_and_kept_s().1 > 0;
     let shared = source.clone();
     let done = source.ask(move |reader, in_use| {
@@ -99,8 +99,8 @@ async fn carry_on(
             let known = totals.iter().find(|total| total.name == meter.name);
             known.map_or(meter.pulses, |known| known.pulses)
         };
-        let mut carried = BTreeMap::new();
-        let mut begun = Vec::new();
+        let (mut carried, mut begun) = (BTreeMap::new(), Vec::new());
+        let mut waiting = BTreeSet::new();
         for meter in &meters {
             let Some(worth) = factors.at(&meter.name, now_ns.s()) else {
                 continue;
@@ -120,6 +120,7 @@ async fn carry_on(
             if !is_timed && !has_one_factor() {
                 let known = known.filter(|known| known.pulses <= now.pulses);
                 carried.extend(known.map(|known| (meter.name.clone(), *known)));
+                waiting.insert(meter.name.clone());
                 continue;
             }
             match shared.counters(|counters| counters.carried_on(known, &now, worth)) {
@@ -135,7 +136,7 @@ async fn carry_on(
         if !new.is_empty() {
             CarriedKeeper::open(&in_use.dir)?.keep(&new)?;
         }
-        shared.counters(|counters| counters.take(carried, &meters, (now_ns, is_timed)));
+        shared.counters(|counters| counters.take(carried, &meters, now_ns, waiting));
         Ok(())
     });
     done.await

@@ -151,7 +151,7 @@ fn sums_have_no_binary_dust() {
     };
     let mut counters = Counters::default();
     let carried = [("Import".to_owned(), carried)].into();
-    counters.take(carried, &meters, (WallNs(1), true));
+    counters.take(carried, &meters, WallNs(1), Default::default());
     let totals = counters.tell(&meters);
     let mut lines = Lines {
         text: String::new(),
