@@ -965,9 +965,12 @@ fn tables_tell_local_time_with_its_offset() {
         ("now.csv", "last pulse"),
         ("registers.csv", "read at"),
     ] {
+        // By the hour, one of the meters may not have counted yet.
         let rows = rows(&format!("/api/v1/{path}"));
-        let time = cell(&rows, "Import", column);
-        assert!(is_local(&time), "{path}: {time}");
+        let at = rows[0].iter().position(|name| name == column).unwrap();
+        let mut times = rows[1..].iter().map(|row| &row[at]);
+        let time = times.find(|time| !time.is_empty()).unwrap();
+        assert!(is_local(time), "{path}: {time}");
     }
     let now = rows("/api/v1/now.csv");
     assert_eq!(now.len(), 3, "{now:?}");
