@@ -18,12 +18,9 @@ pub(in crate::journal) fn lose(
     cause: LossCause,
     loss: Loss,
 ) -> Result<(), JournalError> {
-    put(transaction, meter, cause, loss)?;
     // A filter is at work all the time.
-    match cause.is_loss() || cause == LossCause::Restored {
-        true => date(transaction, meter, cause, loss),
-        false => Ok(()),
-    }
+    let is_dated = cause.is_loss() || cause == LossCause::Restored;
+    add(transaction, (meter, cause), loss, is_dated)
 }
 
 /// Adds what is known in all, of which it is hardly known when it was.
@@ -33,62 +30,40 @@ pub(in crate::journal) fn inherit(
     cause: LossCause,
     loss: Loss,
 ) -> Result<(), JournalError> {
-    put(transaction, meter, cause, loss)?;
     // No report of that time is complete. What was put back is with its pulses.
-    match cause.is_loss() {
-        true => date(transaction, meter, cause, loss),
-        false => Ok(()),
-    }
+    add(transaction, (meter, cause), loss, cause.is_loss())
 }
 
-fn put(
+/// Adds it to what is known in all, and where it `is_dated` to that of the quarter of an hour of the first.
+fn add(
     transaction: &Transaction<'_>,
-    meter: MeterRow,
-    cause: LossCause,
+    (meter, cause): (MeterRow, LossCause),
     loss: Loss,
+    is_dated: bool,
 ) -> Result<(), JournalError> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (meter, cause) DO UPDATE SET pulses = pulses + excluded.pulses,
-                 first_ns = min(first_ns, excluded.first_ns),
-                 last_ns = max(last_ns, excluded.last_ns)",
-        )
-        .and_then(|mut put| {
-            let (first_ns, last_ns) = (loss.first_ns, loss.last_ns);
-            put.execute((meter, cause.as_str(), number(loss), first_ns, last_ns))
-        })
-        .op("keep the ledger")?;
-    Ok(())
-}
-
-/// Keeps when it was: in the quarter of an hour of the first.
-fn date(
-    transaction: &Transaction<'_>,
-    meter: MeterRow,
-    cause: LossCause,
-    loss: Loss,
-) -> Result<(), JournalError> {
-    let start_s = quarter_of(loss.first_ns.s());
-    transaction
-        .prepare_cached(
-            "INSERT INTO ledger_quarter VALUES (?1, ?2, ?6, ?3, ?4, ?5)
-             ON CONFLICT (meter, cause, start_s) DO UPDATE SET pulses = pulses + excluded.pulses,
-                 first_ns = min(first_ns, excluded.first_ns),
-                 last_ns = max(last_ns, excluded.last_ns)",
-        )
-        .and_then(|mut put| {
-            let (first_ns, last_ns) = (loss.first_ns, loss.last_ns);
-            put.execute((
-                meter,
-                cause.as_str(),
-                number(loss),
-                first_ns,
-                last_ns,
-                start_s,
+    let put = |insert: &str, more: &[&dyn ToSql]| {
+        let (cause, pulses) = (cause.as_str(), number(loss));
+        let mut row: Vec<&dyn ToSql> = vec![&meter, &cause, &pulses, &loss.first_ns, &loss.last_ns];
+        row.extend(more);
+        transaction
+            .prepare_cached(&format!(
+                "{insert} DO UPDATE SET pulses = pulses + excluded.pulses,
+                     first_ns = min(first_ns, excluded.first_ns),
+                     last_ns = max(last_ns, excluded.last_ns)"
             ))
-        })
-        .op("keep the ledger")?;
+            .and_then(|mut put| put.execute(&*row))
+            .op("keep the ledger")
+    };
+    put(
+        "INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (meter, cause)",
+        &[],
+    )?;
+    if is_dated {
+        put(
+            "INSERT INTO ledger_quarter VALUES (?1, ?2, ?6, ?3, ?4, ?5) ON CONFLICT (meter, cause, start_s)",
+            &[&quarter_of(loss.first_ns.s())],
+        )?;
+    }
     Ok(())
 }
 
@@ -103,35 +78,27 @@ pub(in crate::journal) fn find_again(
     cause: LossCause,
     wall_ns: WallNs,
 ) -> Result<(), JournalError> {
-    let row = (meter, cause.as_str());
-    let change = |change: &str, params: &[&dyn ToSql]| {
+    let cause = cause.as_str();
+    let change = |change: &str, row: &[&dyn ToSql]| {
         transaction
             .prepare_cached(change)
-            .and_then(|mut change| change.execute(params))
+            .and_then(|mut change| change.execute(row))
             .op("take a refusal out of the ledger")
     };
-    // What was lost before times were kept stands where it began.
-    let start_s: Option<i64> = transaction
-        .prepare_cached(
-            "SELECT max(start_s) FROM ledger_quarter WHERE meter = ?1 AND cause = ?2 AND start_s <= ?3",
-        )
-        .and_then(|mut select| {
-            let until_now = (row.0, row.1, quarter_of(wall_ns.s()));
-            select.query_row(until_now, |row| row.get(0))
-        })
-        .op("be read")?;
     change(
         "UPDATE ledger SET pulses = pulses - 1 WHERE meter = ?1 AND cause = ?2",
-        &[&row.0, &row.1],
+        &[&meter, &cause],
     )?;
+    // What was lost before times were kept stands where it began.
     change(
-        "UPDATE ledger_quarter SET pulses = pulses - 1 WHERE meter = ?1 AND cause = ?2 AND start_s = ?3",
-        &[&row.0, &row.1, &start_s],
+        "UPDATE ledger_quarter SET pulses = pulses - 1 WHERE meter = ?1 AND cause = ?2 AND start_s =
+             (SELECT max(start_s) FROM ledger_quarter WHERE meter = ?1 AND cause = ?2 AND start_s <= ?3)",
+        &[&meter, &cause, &quarter_of(wall_ns.s())],
     )?;
     for table in ["ledger", "ledger_quarter"] {
         change(
             &format!("DELETE FROM {table} WHERE meter = ?1 AND cause = ?2 AND pulses <= 0"),
-            &[&row.0, &row.1],
+            &[&meter, &cause],
         )?;
     }
     Ok(())
