@@ -56,6 +56,35 @@ impl LineAnswer {
         newest.wrapping_sub(known) > u32::MAX / 2
             || recent.any(|(seqno, other_ns, _)| *seqno == known && *other_ns != at_ns)
     }
+
+    /// Its edges that came after `last`, by number and stamp; all, if nothing is known of it.
+    pub fn edges_after(
+        &self,
+        last: Option<(u32, MonoNs)>,
+    ) -> impl Iterator<Item = (u32, MonoNs, bool)> + '_ {
+        let is_new = move |edge: &&(u32, MonoNs, bool)| {
+            let after = |(known, _)| (1..=u32::MAX / 2).contains(&edge.0.wrapping_sub(known));
+            last.is_none_or(after)
+        };
+        self.recent.iter().filter(is_new).copied()
+    }
+
+    /// A line with these edges, for tests.
+    #[cfg(test)]
+    pub fn of_edges(recent: &[(u32, MonoNs, bool)]) -> LineAnswer {
+        LineAnswer {
+            meter: "Import".to_owned(),
+            chip: None,
+            line: "GPIO20".to_owned(),
+            bias: "up".to_owned(),
+            kernel_debounce_us: 0,
+            why: None,
+            is_high: Some(true),
+            edges: 0,
+            pulses: 0,
+            recent: recent.to_vec(),
+        }
+    }
 }
 
 /// The direction of an edge that rises, or does not.

@@ -273,11 +273,7 @@ fn new_edges(told: &LineAnswer, stats: &mut LineStats) -> Vec<(u32, MonoNs, bool
     if last.is_some_and(|last| told.was_requested_again(last)) {
         stats.restart(told.level());
     }
-    let known = stats.last_numbered().map(|(seqno, _)| seqno);
-    let is_new = |edge: &&(u32, MonoNs, bool)| {
-        known.is_none_or(|known| (1..=u32::MAX / 2).contains(&edge.0.wrapping_sub(known)))
-    };
-    told.recent.iter().filter(is_new).copied().collect()
+    told.edges_after(stats.last_numbered()).collect()
 }
 
 /// The daemon's lines; None: no daemon answers.
@@ -346,20 +342,8 @@ mod tests {
 
     #[test]
     fn a_daemon_that_was_started_again_numbers_edges_anew() {
-        let told = |recent: &[(u32, MonoNs, bool)]| LineAnswer {
-            meter: "Import".to_owned(),
-            chip: None,
-            line: "GPIO20".to_owned(),
-            bias: "up".to_owned(),
-            kernel_debounce_us: 0,
-            why: None,
-            is_high: Some(true),
-            edges: 0,
-            pulses: 0,
-            recent: recent.to_vec(),
-        };
         let numbers = |recent: &[(u32, MonoNs, bool)], stats: &mut LineStats| {
-            let new = new_edges(&told(recent), stats).into_iter();
+            let new = new_edges(&LineAnswer::of_edges(recent), stats).into_iter();
             new.map(|(seqno, ..)| seqno).collect::<Vec<_>>()
         };
         let mut stats = LineStats::new(Level::High, None, 0);

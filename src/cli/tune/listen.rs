@@ -167,19 +167,14 @@ impl FromDaemon {
                     .begin(edge_kind(first.2).level_after().inverted(), first.1);
             }
         }
-        for (line_seqno, mono_ns, rises) in &line.recent {
-            let is_new = self.last.is_none_or(|(known, _)| {
-                (1..=u32::MAX / 2).contains(&line_seqno.wrapping_sub(known))
+        for (line_seqno, mono_ns, rises) in line.edges_after(self.last) {
+            self.last = Some((line_seqno, mono_ns));
+            self.wave.edge(Edge {
+                meter: MeterId(0),
+                kind: edge_kind(rises),
+                mono_ns,
+                line_seqno,
             });
-            if is_new {
-                self.last = Some((*line_seqno, *mono_ns));
-                self.wave.edge(Edge {
-                    meter: MeterId(0),
-                    kind: edge_kind(*rises),
-                    mono_ns: *mono_ns,
-                    line_seqno: *line_seqno,
-                });
-            }
         }
         self.wave.end(now_ns);
     }
@@ -209,21 +204,6 @@ mod tests {
     use super::*;
     use crate::model::Level;
 
-    fn line(recent: &[(u32, i64, bool)]) -> LineAnswer {
-        LineAnswer {
-            meter: "Import".to_owned(),
-            chip: None,
-            line: "GPIO20".to_owned(),
-            bias: "up".to_owned(),
-            kernel_debounce_us: 0,
-            why: None,
-            is_high: Some(true),
-            edges: 0,
-            pulses: 0,
-            recent: recent.to_vec(),
-        }
-    }
-
     #[test]
     fn a_daemon_that_is_silent_for_a_moment_is_asked_again() {
         let meter = MeterSettings::plain("Import");
@@ -239,7 +219,7 @@ mod tests {
             simulated: false,
             now_ns,
             offset_ns: 0,
-            lines: vec![line(recent)],
+            lines: vec![LineAnswer::of_edges(recent)],
         };
         // It is busy; it is started again, and has no lines yet.
         let answers = Cell::new(vec![
@@ -277,11 +257,11 @@ mod tests {
         };
         heard.wave.begin(Level::High, 100);
         heard.take(
-            &line(&[(3, 10, false), (4, 20, true), (5, 110, false)]),
+            &LineAnswer::of_edges(&[(3, 10, false), (4, 20, true), (5, 110, false)]),
             150,
         );
         heard.take(
-            &line(&[
+            &LineAnswer::of_edges(&[
                 (4, 20, true),
                 (5, 110, false),
                 (6, 160, true),
@@ -289,18 +269,24 @@ mod tests {
             ]),
             200,
         );
-        heard.take(&line(&[(7, 170, false)]), 300);
+        heard.take(&LineAnswer::of_edges(&[(7, 170, false)]), 300);
         assert_eq!((heard.wave.edge_count(), heard.wave.missed), (3, 0));
         assert_eq!(heard.wave.watched_ns(), 200);
         // More came than is kept.
-        heard.take(&line(&[(20, 400, true), (21, 410, false)]), 420);
+        heard.take(
+            &LineAnswer::of_edges(&[(20, 400, true), (21, 410, false)]),
+            420,
+        );
         assert_eq!((heard.wave.edge_count(), heard.wave.missed), (5, 12));
         // The line was requested again.
-        heard.take(&line(&[(1, 500, false), (2, 510, true)]), 520);
+        heard.take(
+            &LineAnswer::of_edges(&[(1, 500, false), (2, 510, true)]),
+            520,
+        );
         assert_eq!((heard.wave.edge_count(), heard.wave.missed), (7, 12));
         // And again, and has come further meanwhile.
         let more = [(1, 600, true), (2, 610, false), (3, 620, true)];
-        heard.take(&line(&more), 630);
+        heard.take(&LineAnswer::of_edges(&more), 630);
         assert_eq!((heard.wave.edge_count(), heard.wave.missed), (10, 12));
     }
 }
