@@ -65,8 +65,7 @@ pub fn enter(dir: &Path, entry: &Entry<'_>, now_ns: WallNs) -> Result<Kept, NotK
     new.check_face(entry.face.digits)
         .and_then(|()| new.check_time(&earlier, now_ns))
         .map_err(NotKept::Refused)?;
-    let counted = counted_by(&reader, meter, &new)?;
-    let pulses = counted.map_or_else(|| pulses_of(&reader, meter), Ok)?;
+    let (counted, pulses) = counted_by(&reader, meter, &new)?;
     let reading = new.to_reading(&earlier, pulses, entry.face);
     match drift(&earlier, &reading, entry.decimals) {
         Some(by) if by.is_implausible && new.adopt && !entry.is_confirmed => {
@@ -83,17 +82,18 @@ pub fn enter(dir: &Path, entry: &Entry<'_>, now_ns: WallNs) -> Result<Kept, NotK
     })
 }
 
-/// How many pulses were counted until a reading was taken; None: it is taken now.
+/// How many pulses were counted until a reading was taken (None: it is taken now, and more may come), and how many are known.
 pub(super) fn counted_by(
     reader: &Reader,
     meter: &str,
     new: &NewReading,
-) -> Result<Option<i64>, NotKept> {
+) -> Result<(Option<i64>, i64), NotKept> {
     if new.is_now {
-        return Ok(None);
+        return Ok((None, pulses_of(reader, meter)?));
     }
     let counted = reader.pulses_by(meter, new.at_ns)?;
-    counted.ok_or(NotKept::NotHeld).map(Some)
+    let counted = counted.ok_or(NotKept::NotHeld)?;
+    Ok((Some(counted), counted))
 }
 
 /// Takes the reading of a meter back that was entered last. Returns it, and the register then with its unit; None: there is
@@ -116,7 +116,7 @@ pub fn take_back(dir: &Path, meter: &str) -> Result<Option<TakenBack>, JournalEr
 pub type TakenBack = (Reading, Option<(Quantity, f64)>);
 
 /// How many pulses of a meter are counted.
-pub(super) fn pulses_of(reader: &Reader, meter: &str) -> Result<i64, JournalError> {
+fn pulses_of(reader: &Reader, meter: &str) -> Result<i64, JournalError> {
     let totals = reader.totals()?;
     let counted = totals.iter().find(|totals| totals.name == meter);
     Ok(counted.map_or(0, |totals| totals.pulses))

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::entering::{DriftAnswer, NotKept, counted_by, pulses_of};
+use super::entering::{DriftAnswer, NotKept, counted_by};
 use crate::energy::register::{Drift, MeterFace, NewReading, base, drift};
 use crate::journal::{Reader, Registers};
 use crate::model::{Exchange, Quantity, Reading, WallNs};
@@ -75,8 +75,7 @@ pub fn exchange(
         .and_then(|()| new.check_face(new_face.digits))
         .and_then(|()| entry.old.check_time(&earlier, now_ns))
         .map_err(NotKept::Refused)?;
-    let counted = counted_by(&reader, entry.meter, &entry.old)?;
-    let pulses = counted.map_or_else(|| pulses_of(&reader, entry.meter), Ok)?;
+    let (counted, pulses) = counted_by(&reader, entry.meter, &entry.old)?;
     let old = Reading {
         adopted: false,
         exchange: Some(Exchange::Old),
