@@ -7,6 +7,9 @@ use crate::model::{LossCause, View, WallNs};
 use crate::status::LossStatus;
 use crate::status::line::{Daemon, line_status};
 
+/// The most stretches and dated losses that may be asked for: two outages each day for sixty years.
+pub const STRETCHES_MAX: usize = 50_000;
+
 /// The whole answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LossesAnswer {

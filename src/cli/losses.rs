@@ -11,7 +11,7 @@ use super::numbers::{count, grouped};
 use super::simulated::NOTE;
 use super::table::{Column, Table};
 use super::time;
-use crate::answers::losses::{LossEntry, LossesAnswer, UnwatchedStretch};
+use crate::answers::losses::{LossEntry, LossesAnswer, STRETCHES_MAX, UnwatchedStretch};
 use crate::config::destination_name;
 use crate::config::in_use::configured_meters;
 use crate::config::{Influx, Loaded};
@@ -56,7 +56,8 @@ pub fn losses(args: &LossesArgs, loaded: &Loaded, out: &mut dyn Write) -> Result
         let reader = Reader::open(&loaded.settings.journal.dir)?;
         return list_refused(&reader.quarantine()?, args.json, out);
     }
-    let losses = match from_daemon("/api/v1/losses?limit=50000", loaded) {
+    let all = format!("/api/v1/losses?limit={STRETCHES_MAX}");
+    let losses = match from_daemon(&all, loaded) {
         Some(losses) => losses,
         None => from_journal(loaded)?,
     };

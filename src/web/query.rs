@@ -1,5 +1,9 @@
 //! The parameters of a query: only those that are known, each once. Pure.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
 use axum::http::Uri;
 use percent_encoding::percent_decode_str;
 
@@ -44,6 +48,27 @@ impl Query {
         let mut all = self.0.iter();
         all.find(|(known, _)| known == name)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// A parameter that is a whole number within these bounds; None: it was not given.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(super) fn number<T: FromStr + PartialOrd + Display>(
+        &self,
+        name: &str,
+        bounds: RangeInclusive<T>,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
+        let number = text.parse().ok().filter(|number| bounds.contains(number));
+        let wrong = || {
+            let (least, most) = (bounds.start(), bounds.end());
+            let detail = format!("\"{text}\" is no number from {least} to {most}");
+            Problem::of_parameter(WRONG_PARAMETER, name, detail)
+        };
+        number.ok_or_else(wrong).map(Some)
     }
 }
 

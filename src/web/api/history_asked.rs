@@ -94,16 +94,8 @@ impl HistoryAsked {
                 }
             },
         };
-        let points = match query.get("points") {
-            None => POINTS,
-            Some(text) => match text.parse() {
-                Ok(points) if (POINTS_MIN..=POINTS_MAX).contains(&points) => points,
-                _ => {
-                    let detail = format!("\"{text}\" is no number from 10 to 2000");
-                    return wrong("points", detail);
-                }
-            },
-        };
+        let points = query.number("points", POINTS_MIN..=POINTS_MAX)?;
+        let points = points.unwrap_or(POINTS);
         let asked = HistoryAsked {
             from_s,
             to_s,

@@ -1,9 +1,5 @@
 //! What commands ask, too: status, losses, registers, and what is not as it should be.
 
-use std::fmt::Display;
-use std::ops::RangeInclusive;
-use std::str::FromStr;
-
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
@@ -12,21 +8,18 @@ use serde::Serialize;
 
 use super::head::Head;
 use super::{Api, Json, csv};
-use crate::answers::losses::LossesAnswer;
+use crate::answers::losses::{LossesAnswer, STRETCHES_MAX};
 use crate::answers::registers::{self, Register};
 use crate::answers::status::{ConditionAnswer, StatusAnswer};
 use crate::config::MeterSettings;
 use crate::model::{Exchange, WallNs};
 use crate::status::line::Daemon;
 use crate::web::metrics::built_from;
-use crate::web::problem::{INTERNAL, NO_METER, Problem, WRONG_PARAMETER};
+use crate::web::problem::{INTERNAL, NO_METER, Problem};
 use crate::web::query::Query;
 
 /// Stretches and dated losses in an answer, if nothing else is asked for: what a page shows.
 const STRETCHES: usize = 1_000;
-
-/// The most that may be asked for: two outages each day for sixty years.
-const STRETCHES_MAX: usize = 50_000;
 
 pub(super) async fn status(
     State(api): State<Api>,
@@ -57,23 +50,6 @@ fn written_bytes() -> Option<u64> {
     line.trim().parse().ok()
 }
 
-/// A parameter that is a number within these bounds; None: it was not given.
-fn number<T: FromStr + PartialOrd + Display>(
-    query: &Query,
-    name: &str,
-    bounds: RangeInclusive<T>,
-) -> Result<Option<T>, Problem> {
-    let Some(given) = query.get(name) else {
-        return Ok(None);
-    };
-    let number = given.parse().ok().filter(|number| bounds.contains(number));
-    let wrong = || {
-        let detail = format!("it is a number from {} to {}", bounds.start(), bounds.end());
-        Problem::of_parameter(WRONG_PARAMETER, name, detail)
-    };
-    number.ok_or_else(wrong).map(Some)
-}
-
 pub(super) async fn losses(
     State(api): State<Api>,
     uri: Uri,
@@ -82,8 +58,8 @@ pub(super) async fn losses(
     let query = Query::of(&uri, &["limit", "before"])?;
     let is_table = csv::is_wanted(&uri, &headers);
     let limit = if is_table { STRETCHES_MAX } else { STRETCHES };
-    let limit = number(&query, "limit", 1..=STRETCHES_MAX)?.unwrap_or(limit);
-    let before_s = number(&query, "before", 0..=i64::MAX)?;
+    let limit = query.number("limit", 1..=STRETCHES_MAX)?.unwrap_or(limit);
+    let before_s = query.number("before", 0..=i64::MAX)?;
     let name = |meter: &MeterSettings| meter.name.clone();
     let meters: Vec<String> = api.source.in_use().meters.iter().map(name).collect();
     let take = move |reader: &mut _, _: &_| LossesAnswer::take(reader, &meters, Daemon::Running);
