@@ -10,14 +10,13 @@ use tokio::time::{sleep, timeout};
 use super::amounts::{CountedMeter, MeterAmounts, in_base};
 use super::day_read::MeterRead;
 use super::problem::Problem;
-use super::source::Source;
+use super::source::{BoardLook, Source};
 use crate::answers::factors::Factors;
 use crate::answers::present::Present;
 use crate::energy::periods::Calendar;
 use crate::journal::{CarriedAmount, CarriedKeeper, Grain, JournalError, Reader};
 use crate::live::JournalPhase;
 use crate::model::{PulseWorth, S_PER_DAY, WallNs};
-use crate::status::Status;
 
 /// A scrape waits so long for the journal, and else tells what is known.
 const WAITED: Duration = Duration::from_secs(1);
@@ -28,10 +27,10 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// The same until the journal is open.
 const PAUSE_AT_START: Duration = Duration::from_secs(1);
 
-/// What all pulses of `status` were worth, of the meters of which that is known.
-pub(super) async fn amounts(source: &Source, status: &Status, present: &Present) -> MeterAmounts {
-    let meters = counted(source, status, present);
-    let looked = follow(source, &meters, present);
+/// What all pulses of `look` were worth, of the meters of which that is known.
+pub(super) async fn amounts(source: &Source, look: &BoardLook) -> MeterAmounts {
+    let meters = counted(look);
+    let looked = follow(source, &meters, look);
     let _ = timeout(WAITED, looked).await;
     source.counters(|counters| counters.tell(&meters))
 }
@@ -39,33 +38,29 @@ pub(super) async fn amounts(source: &Source, status: &Status, present: &Present)
 /// Looks at the journal also while nobody asks. It never ends.
 pub(super) async fn keep(source: Source) {
     loop {
-        let present = source.present();
-        let meters = counted(&source, &source.status(), &present);
-        follow(&source, &meters, &present).await;
-        let is_begun = present.is_counted;
+        let look = source.look();
+        follow(&source, &counted(&look), &look).await;
+        let is_begun = look.present.is_counted;
         sleep(if is_begun { PAUSE } else { PAUSE_AT_START }).await;
     }
 }
 
 /// Looks at the journal where that is due. One that is closed is left alone: what it has said before goes on.
-async fn follow(source: &Source, meters: &[CountedMeter], present: &Present) {
+async fn follow(source: &Source, meters: &[CountedMeter], look: &BoardLook) {
     let now_ns = source.wall_ns();
-    let is_open = source.board().journal.phase == JournalPhase::Open && present.is_counted;
+    let is_open = look.board.journal.phase == JournalPhase::Open && look.present.is_counted;
     if is_open && source.counters(|counters| counters.are_old(meters, now_ns)) {
         // What could not be read or kept is not told, and the next one asks again.
-        let _ = carry_on(source, meters.to_vec(), present).await;
+        let _ = carry_on(source, meters.to_vec(), &look.present).await;
     }
 }
 
 /// The meters whose pulses are worth something.
-fn counted(source: &Source, status: &Status, present: &Present) -> Vec<CountedMeter> {
-    let board = source.board();
-    let meters = status
-        .meters
-        .iter()
-        .filter(|meter| present.worth(&meter.name).is_some());
+fn counted(look: &BoardLook) -> Vec<CountedMeter> {
+    let meters = look.status.meters.iter();
+    let meters = meters.filter(|meter| look.present.worth(&meter.name).is_some());
     let counted = meters.map(|meter| {
-        let known = board.meters.get(&meter.name);
+        let known = look.board.meters.get(&meter.name);
         // A journal that took the place of another has counted less.
         let earlier = known.map_or(0, |known| (known.pulses - known.pulses_of_run).max(0));
         CountedMeter {

@@ -36,7 +36,7 @@ pub(super) struct MeterRead {
     sums: WorthSums,
     factors: FactorHistory,
     /// All pulses of the journal by then.
-    total: i64,
+    pub(super) total: i64,
     /// For how many seconds it was watched, as far as that is saved, and until when it is.
     pub(super) watched_s: i64,
     pub(super) watched_until_s: i64,

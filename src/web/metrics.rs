@@ -68,10 +68,10 @@ pub(super) async fn metrics(
         Some(accept) if accept.contains("application/openmetrics-text") => Form::OpenMetrics,
         _ => Form::Text,
     };
-    let status = api.source.status();
-    let present = api.source.present();
-    let totals = amounts(&api.source, &status, &present).await;
-    let text = rendered((&status, &present, &totals), &api.source.served(), form);
+    let look = api.source.look();
+    let totals = amounts(&api.source, &look).await;
+    let told = (&look.status, &look.present, &totals);
+    let text = rendered(told, &api.source.served(), form);
     let content_type = match form {
         Form::Text => TEXT,
         Form::OpenMetrics => OPENMETRICS,

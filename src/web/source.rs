@@ -31,6 +31,14 @@ const QUERIES_MAX: usize = 2;
 const TURN_MAX: Duration = Duration::from_secs(2);
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 
+/// What the board shows at one moment. Parts of two looks may not fit each other: the journal is opened between them.
+#[derive(Debug)]
+pub(super) struct BoardLook {
+    pub(super) board: Snapshot,
+    pub(super) status: Status,
+    pub(super) present: Present,
+}
+
 /// How its loops move, as the main thread saw it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Loops {
@@ -211,10 +219,23 @@ impl Source {
         (now_ns.s(), kept_s)
     }
 
+    /// The same, with what follows from it.
+    pub(super) fn look(&self) -> BoardLook {
+        let board = self.board();
+        BoardLook {
+            status: self.status_of(&board),
+            present: self.present_of(&board),
+            board,
+        }
+    }
+
     /// What is known of each configured meter at this moment.
     pub(super) fn present(&self) -> Present {
-        let meters = &self.in_use().meters;
-        Present::of(&self.board.snapshot(), meters, self.clock.mono_ns())
+        self.present_of(&self.board())
+    }
+
+    fn present_of(&self, board: &Snapshot) -> Present {
+        Present::of(board, &self.in_use().meters, self.clock.mono_ns())
     }
 
     /// The zone of local days.
@@ -275,7 +296,11 @@ impl Source {
 
     /// How things stand by the board, with what is told of the doors. No disk is asked.
     pub(super) fn status(&self) -> Status {
-        let mut status = Status::from_board(&self.board.snapshot(), self.wall_ns());
+        self.status_of(&self.board())
+    }
+
+    fn status_of(&self, board: &Snapshot) -> Status {
+        let mut status = Status::from_board(board, self.wall_ns());
         let closed = self.with(|told| told.doors.values().cloned().collect::<Vec<_>>());
         let closed = closed.into_iter().map(Notice::PageNotReachable);
         status.notices.extend(closed);

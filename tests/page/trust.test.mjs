@@ -6,7 +6,7 @@ import { condition } from "../../src/web/page/js/text.js";
 import { trust } from "../../src/web/page/js/trust.js";
 
 const well = {
-  level: "ok", sentence: "", counting_since: "2026-05-03T10:00:00Z", lost: 0, restored: 0, unwatched_s: 0, running: true,
+  level: "ok", sentence: "", counting_since: "2026-05-03T10:00:00Z", lost: 0, restored: 0, unwatched_s: 0, running: true, counted: true,
   delivery: { state: "ok", backlog: 0, lag_s: 2.1, raw: true }, clock: null, conditions: [],
 };
 const said = (more) => trust({ ...well, ...more }, "Europe/Berlin").sentence.replaceAll("\u202f", " ");
@@ -23,9 +23,10 @@ test("no server is no warning", () => {
 });
 
 test("no good news while pulses are missed, lost or may be", () => {
-  for (const more of [{ running: false }, { conditions: [unread] }, { lost: 3 }, { unwatched_s: 60 }, { counting_since: null }]) {
+  for (const more of [{ running: false }, { conditions: [unread] }, { lost: 3 }, { unwatched_s: 60 }, { counting_since: null }, { counted: false }]) {
     assert.ok(!said(more).startsWith("All pulses"), said(more));
   }
+  assert.equal(said({ counted: false, delivery: null }), "The journal is not open yet; what comes is kept in memory.");
   assert.match(said({ lost: 1 }), /^1 pulse lost since/);
   assert.match(said({ lost: 1234 }), /^1,234 pulses lost since/);
   assert.match(said({ conditions: [unread] }), /^NOT COUNTED: Export\./);

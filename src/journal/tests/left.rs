@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::clock::segment::Trust;
 use crate::config::{Listen, MeterSettings, SiteSettings, WebSettings};
 use crate::journal::tests::{Bench, WALL, pending, segment};
+use crate::live::Board;
 use crate::model::{MeterId, NS_PER_S, Pulse, S_PER_DAY, SegmentNo, View};
 use crate::web::source::{InUse, Source};
 use crate::web::{Doors, Web};
@@ -28,7 +29,7 @@ const HOLE: [i64; 2] = [200, 201];
 const DAYS: i64 = 400;
 
 /// Counts so many days after [`WALL`], which were watched.
-fn count(bench: &mut Bench, [from, to]: [i64; 2]) {
+pub(super) fn count(bench: &mut Bench, [from, to]: [i64; 2]) {
     let [from_s, to_s] = [from, to].map(|days| days * S_PER_DAY);
     let pulses = (from_s..to_s).step_by(1_200).map(|at_s| Pulse {
         meter: MeterId(0),
@@ -53,9 +54,9 @@ fn import() -> MeterSettings {
     }
 }
 
-/// A daemon's HTTP server on the journal, at a socket in this directory.
-fn serve(bench: &Bench, zone: TimeZone, unix_dir: &Path) -> Web {
-    let source = Source::new(Arc::default(), Arc::new(bench.clock.clone()));
+/// A daemon's HTTP server on the journal, at a socket in this directory; `board`: what that daemon shows.
+pub(super) fn serve(bench: &Bench, board: &Arc<Board>, zone: TimeZone, unix_dir: &Path) -> Web {
+    let source = Source::new(Arc::clone(board), Arc::new(bench.clock.clone()));
     source.use_settings(InUse {
         dir: bench.dir.path().to_owned(),
         meters: vec![import()],
@@ -73,7 +74,12 @@ fn serve(bench: &Bench, zone: TimeZone, unix_dir: &Path) -> Web {
     Web::begin(source, Doors { unix_dir, settings }).unwrap()
 }
 
-fn ask(unix_dir: &Path, path: &str) -> Value {
+pub(super) fn ask(unix_dir: &Path, path: &str) -> Value {
+    serde_json::from_str(&get(unix_dir, &format!("/api/v1/{path}"))).unwrap()
+}
+
+/// The body of what is at this path.
+pub(super) fn get(unix_dir: &Path, path: &str) -> String {
     // The server opens it in a thread of its own.
     let connected = (0..60_000).find_map(|_| {
         let stream = UnixStream::connect(unix_dir.join("api.sock"));
@@ -82,14 +88,13 @@ fn ask(unix_dir: &Path, path: &str) -> Value {
             .ok()
     });
     let mut stream = connected.expect("some minutes are enough");
-    let head =
-        format!("GET /api/v1/{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200"), "{path}: {answer}");
-    serde_json::from_str(body).unwrap()
+    body.to_owned()
 }
 
 fn numbers(column: &Value) -> Vec<Option<i64>> {
@@ -132,7 +137,7 @@ fn a_time_whose_windows_have_left_is_told_by_coarser_ones_and_nothing_of_it_is_l
         i64::try_from(of.count()).unwrap()
     };
     let unix_dir = tempfile::tempdir().unwrap();
-    let web = serve(&bench, TimeZone::UTC, unix_dir.path());
+    let web = serve(&bench, &Arc::default(), TimeZone::UTC, unix_dir.path());
     let ask = |path: &str| ask(unix_dir.path(), path);
     let day_of = |at_s: i64| at_s - at_s.rem_euclid(S_PER_DAY);
     let date = |day_s: i64| Timestamp::from_second(day_s).unwrap().to_string()[..10].to_owned();

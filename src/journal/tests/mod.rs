@@ -4,6 +4,7 @@ mod arrivals;
 mod beside;
 mod ledger;
 mod left;
+mod opening;
 mod prices;
 mod quarters;
 mod readings;

@@ -189,9 +189,9 @@ impl Told {
         let source = api.source.clone();
         let day = soon(async move { day(&source).await }).await;
         let day = day.unwrap_or_else(|| api.source.day());
-        let (is_first, status) = (self.health.is_none(), api.source.status());
-        let mut now = Now::of(&api.source, &status, day.as_deref());
-        let health = Health::of(&status, day.as_deref());
+        let (is_first, look) = (self.health.is_none(), api.source.look());
+        let mut now = Now::of(&api.source, &look, day.as_deref());
+        let health = Health::of(&look, day.as_deref());
         if let Some(day) = day {
             let date = day.date.to_string();
             if !is_first && date != self.date {

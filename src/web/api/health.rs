@@ -7,6 +7,7 @@ use crate::answers::status::ConditionAnswer;
 use crate::model::{LossCause, NS_PER_S, WallNs};
 use crate::status::{Severity, Status};
 use crate::web::day_read::DayRead;
+use crate::web::source::BoardLook;
 
 /// The state of health.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -18,6 +19,7 @@ pub(super) struct Health {
     restored: u64,
     unwatched_s: i64,
     running: bool,
+    counted: bool,
     delivery: Option<Delivery>,
     clock: Option<Clock>,
     conditions: Vec<ConditionAnswer>,
@@ -39,7 +41,8 @@ struct Clock {
 
 impl Health {
     /// Of how things stand, with what was read of the journal's beginning and its gaps.
-    pub(super) fn of(status: &Status, day: Option<&DayRead>) -> Health {
+    pub(super) fn of(look: &BoardLook, day: Option<&DayRead>) -> Health {
+        let (status, is_counted) = (&look.status, look.present.is_counted);
         let conditions = status.conditions();
         let worst = conditions
             .iter()
@@ -53,7 +56,7 @@ impl Health {
                 Some(Severity::Warning) => "warning",
                 Some(Severity::Info) | None => "ok",
             },
-            sentence: sentence(status, worst),
+            sentence: sentence(status, worst, is_counted),
             counting_since: day
                 .and_then(|day| day.since_s)
                 .map(|since_s| rfc3339(WallNs::of_s(since_s))),
@@ -61,6 +64,7 @@ impl Health {
             restored: restored.map(|loss| loss.pulses).sum(),
             unwatched_s: day.map_or(0, |day| day.unwatched_s),
             running: true,
+            counted: is_counted,
             delivery: status.delivery.as_ref().map(|delivery| Delivery {
                 state: delivery.state.word().to_owned(),
                 backlog: delivery.backlog,
@@ -89,7 +93,7 @@ impl Health {
 }
 
 /// The one sentence.
-fn sentence(status: &Status, worst: Option<Severity>) -> String {
+fn sentence(status: &Status, worst: Option<Severity>, is_counted: bool) -> String {
     let lost = status.lost();
     let unread = status.unread().count();
     if unread > 0 {
@@ -98,6 +102,12 @@ fn sentence(status: &Status, worst: Option<Severity>) -> String {
     if status.disk.is_some() {
         return format!(
             "The disk does not take pulses: {} wait in memory.",
+            status.waiting
+        );
+    }
+    if !is_counted {
+        return format!(
+            "The journal is not open yet: {} pulses wait in memory.",
             status.waiting
         );
     }

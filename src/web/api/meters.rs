@@ -22,6 +22,7 @@ use crate::status::{LossStatus, MeterStatus, Status, judgement::FilterStatus};
 use crate::web::guard::Peer;
 use crate::web::problem::Problem;
 use crate::web::query::Query;
+use crate::web::source::BoardLook;
 
 /// The whole answer.
 #[derive(Debug, Serialize)]
@@ -86,8 +87,11 @@ pub(super) async fn meters(
     let source = &api.source;
     let registers = source.ask(|reader, _| registers::take(reader)).await?;
     let day = day(source).await;
-    let (status, present, in_use) = (source.status(), source.present(), source.in_use());
-    let now = Now::of(source, &status, day.as_deref());
+    let (look, in_use) = (source.look(), source.in_use());
+    let now = Now::of(source, &look, day.as_deref());
+    let BoardLook {
+        status, present, ..
+    } = look;
     // As configured, then those that only the journal knows.
     let position = |name: &str| {
         let mut configured = in_use.meters.iter();
@@ -171,7 +175,8 @@ impl Meter {
         present: &Present,
         now: &Now,
     ) -> Meter {
-        let (rate, is_bound, today) = now.of_meter(&meter.name);
+        let now = now.of_meter(&meter.name);
+        let rate = now.and_then(|now| now.rate);
         let widths_ms = present.widths_ms.get(&meter.name).cloned();
         let known = present
             .get(&meter.name)
@@ -209,13 +214,13 @@ impl Meter {
             is_configured: meter.is_configured,
             chip: settings.and_then(|settings| settings.line.chip.clone()),
             line: settings.map(|settings| settings.line.line.to_string()),
-            pulses: meter.pulses,
+            pulses: now.map_or(meter.pulses, |now| now.pulses),
             last_pulse: meter.last_pulse_ns.map(rfc3339),
             last_pulse_ns: meter.last_pulse_ns,
             power_w: rate.filter(|_| unit.is_electric()),
             rate,
-            is_bound,
-            today,
+            is_bound: now.is_some_and(|now| now.is_bound),
+            today: now.map_or_else(Count::none, |now| now.today.clone()),
             register,
             usual_silence_s: meter.usual_silence_s,
             is_silent: meter.is_silent,

@@ -22,7 +22,7 @@ use crate::model::{NS_PER_S, Quantity, Role, Spans, WallNs};
 use crate::status::Status;
 use crate::web::day_read::{DayRead, MeterRead, PricedDay};
 use crate::web::past_months;
-use crate::web::source::Source;
+use crate::web::source::{BoardLook, Source};
 use crate::web::worth_sums::WorthSums;
 
 /// What was counted of the day is read again after this.
@@ -53,18 +53,18 @@ struct Today {
 }
 
 #[derive(Debug, Clone, Serialize)]
-struct NowMeter {
+pub(super) struct NowMeter {
     #[serde(flatten)]
     head: MeterHead,
-    pulses: i64,
+    pub(super) pulses: i64,
     last_pulse: Option<String>,
     #[serde(skip)]
     last_pulse_ns: Option<WallNs>,
     power_w: Option<f64>,
-    rate: Option<f64>,
-    is_bound: bool,
+    pub(super) rate: Option<f64>,
+    pub(super) is_bound: bool,
     is_read: bool,
-    today: Count,
+    pub(super) today: Count,
     #[serde(skip)]
     counted: WorthSums,
 }
@@ -142,13 +142,13 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
 
 impl Now {
     /// How things stand, with what was read of the day; without the state of health.
-    pub(super) fn of(source: &Source, status: &Status, day: Option<&DayRead>) -> Now {
-        let (present, now_ns) = (source.present(), source.wall_ns());
+    pub(super) fn of(source: &Source, look: &BoardLook, day: Option<&DayRead>) -> Now {
+        let (status, present, now_ns) = (&look.status, &look.present, source.wall_ns());
         let now_s = now_ns.s();
         let meters: Vec<NowMeter> = present
             .meters
             .iter()
-            .map(|meter| NowMeter::of(meter, status, &present, day, now_s))
+            .map(|meter| NowMeter::of(meter, status, present, day, now_s))
             .collect();
         let mut balance = Balance::default();
         for (meter, now) in present.meters.iter().zip(&meters) {
@@ -184,10 +184,10 @@ impl Now {
                 from: rfc3339(WallNs::of_s(day.map_or(now_s, |day| day.from_s))),
                 to: rfc3339(WallNs::of_s(day.map_or(now_s, |day| day.to_s))),
                 complete: day.is_some() && meters.iter().all(is_whole),
-                derived: Derived::of(&balance, super::derived::why_of(&present)),
+                derived: Derived::of(&balance, super::derived::why_of(present)),
                 money: day.and_then(|day| day.priced.money(&source.calendar(), now_s, &since)),
             },
-            flow: Flow::of(&present),
+            flow: Flow::of(present),
             meters,
             health: None,
         }
@@ -240,13 +240,9 @@ impl Now {
         table.response("now")
     }
 
-    /// The power or flow of a meter, whether it is a bound, and what it has counted today.
-    pub(super) fn of_meter(&self, name: &str) -> (Option<f64>, bool, Count) {
-        let mut meters = self.meters.iter();
-        match meters.find(|meter| meter.head.meter == name) {
-            Some(meter) => (meter.rate, meter.is_bound, meter.today.clone()),
-            None => (None, false, Count::none()),
-        }
+    /// What is known of a meter; None: it is not configured.
+    pub(super) fn of_meter(&self, name: &str) -> Option<&NowMeter> {
+        self.meters.iter().find(|meter| meter.head.meter == name)
     }
 
     /// What must have changed to be told again: not the time.
@@ -267,12 +263,16 @@ impl NowMeter {
         now_s: i64,
     ) -> NowMeter {
         let known = status.meters.iter().find(|known| known.name == meter.name);
-        let pulses = known.map_or(0, |known| known.pulses);
+        let read = day.and_then(|day| day.meters.get(&meter.name));
+        // Until the journal is open for the first time the board tells of none.
+        let pulses = match present.is_counted {
+            true => known.map_or(0, |known| known.pulses),
+            false => read.map_or(0, |read| read.total),
+        };
         let known_rate = meter.rate.as_ref().map(|rate| rate.at(present.now_ns));
         let rate = present.rate(&meter.name);
         // The last interval said more than is shown.
         let is_bound = known_rate.is_some_and(|known| rate.is_some() && known.at_most == rate);
-        let read = day.and_then(|day| day.meters.get(&meter.name));
         let counted = match read {
             Some(read) => read.sums_now(pulses, now_s, meter.worth),
             None => WorthSums::of_none(meter.worth),

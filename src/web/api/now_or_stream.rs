@@ -24,10 +24,10 @@ pub(super) async fn now(
         return events::stream(api, None);
     }
     let day = day(&api.source).await;
-    let (status, day) = (api.source.status(), day.as_deref());
-    let now = Now::of(&api.source, &status, day);
+    let (look, day) = (api.source.look(), day.as_deref());
+    let now = Now::of(&api.source, &look, day);
     if is_table {
         return Ok(now.table(api.source.calendar().zone()));
     }
-    Ok(Json(now.with_health(Health::of(&status, day))).into_response())
+    Ok(Json(now.with_health(Health::of(&look, day))).into_response())
 }

@@ -23,6 +23,8 @@ function kept(health, zone) {
   if (!health.running) return t("trust.stopped");
   const unread = health.conditions.filter((c) => c.word === "line_not_read").map((c) => c.meter);
   if (unread.length > 0) return t("trust.unread", { meters: unread.join(", ") });
+  // A daemon of before says nothing of it.
+  if (health.counted === false) return t("trust.opening");
   if (health.counting_since === null) return t("trust.none");
   const date = shortDay(Date.parse(health.counting_since), zone, locale());
   if (health.lost > 0) return t("trust.lost", { n: count(health.lost, locale()), date });
@@ -32,6 +34,8 @@ function kept(health, zone) {
 /** How far the server has it. @param {Health} health */
 function delivered(health) {
   const delivery = health.delivery;
+  // Which server is used is known when the journal is open.
+  if (health.counted === false) return "";
   if (delivery === null) return t("trust.local");
   if (delivery.state === "") return t("trust.unsent");
   if (delivery.state !== "ok") return t("trust.fails", { n: count(delivery.backlog, locale()) });

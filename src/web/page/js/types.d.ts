@@ -11,7 +11,7 @@ export interface Condition {
   since?: string | null;
 }
 export interface Health {
-  level: "ok" | "warning" | "critical"; sentence: string; counting_since: string | null; lost: number; restored: number; unwatched_s: number;
+  level: "ok" | "warning" | "critical"; sentence: string; counting_since: string | null; lost: number; restored: number; unwatched_s: number; counted: boolean;
   running: boolean; delivery: { state: string; backlog: number; lag_s: number | null; raw: boolean } | null;
   clock: { trust: string; holding: boolean } | null; conditions: Condition[];
 }

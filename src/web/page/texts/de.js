@@ -25,7 +25,7 @@ export default {
   "clock.untrusted": "Ob die Uhr stimmt, ist nicht bekannt: Zeiten sind ungefähr.",
 
   "trust.kept": "Alle Impulse seit {date} sind aufbewahrt.", "trust.kept.watched": "Was kam, solange gezählt wurde, ist seit {date} aufbewahrt.",
-  "trust.none": "Noch kein Impuls.", "trust.lost": "{n} Impuls seit {date} verloren. | {n} Impulse seit {date} verloren.",
+  "trust.none": "Noch kein Impuls.", "trust.opening": "Das Journal ist noch nicht offen; was kommt, wird im Speicher behalten.", "trust.lost": "{n} Impuls seit {date} verloren. | {n} Impulse seit {date} verloren.",
   "trust.unread": "NICHT GEZÄHLT: {meters}.", "trust.stopped": "PowerLogger läuft nicht: nichts wird gezählt.",
   "trust.unknown": "Über den Zustand ist nichts bekannt.",
   "trust.behind": "InfluxDB liegt {span} zurück.", "trust.current": "InfluxDB hat sie alle.", "trust.windows": "InfluxDB bekommt Fenster.",

@@ -25,7 +25,7 @@ export default {
   "clock.untrusted": "The clock is not known to be right: times are approximate.",
 
   "trust.kept": "All pulses since {date} are kept.", "trust.kept.watched": "All that came while watched since {date} is kept.",
-  "trust.none": "No pulse yet.", "trust.lost": "{n} pulse lost since {date}. | {n} pulses lost since {date}.",
+  "trust.none": "No pulse yet.", "trust.opening": "The journal is not open yet; what comes is kept in memory.", "trust.lost": "{n} pulse lost since {date}. | {n} pulses lost since {date}.",
   "trust.unread": "NOT COUNTED: {meters}.", "trust.stopped": "PowerLogger is not running: nothing is counted.",
   "trust.unknown": "Nothing is known of the state.",
   "trust.behind": "InfluxDB is {span} behind.", "trust.current": "InfluxDB has them all.", "trust.windows": "InfluxDB gets windows.",
