@@ -53,9 +53,11 @@ fi
 skipped=$(grep -c '^skipped: ' "$log" || true)
 if [ "$broken" != 0 ]; then
 	grep -vE '^test .* \.\.\. ok$' "$log" | tail -n 400
-	# Once more, together: what failed and what it said last.
+	# Once more, together: what failed and what it said last, up to twenty lines of it.
 	awk -F "'" '
-		/^thread .* panicked at/ { test = $2; getline; said[test] = substr($0, 1, 400) }
+		/^thread .* panicked at/ { test = $2; said[test] = ""; left = 20; next }
+		/^(stack backtrace:|note: |test .* \.\.\. |thread )/ { left = 0 }
+		left > 0 { said[test] = said[test] (left == 20 ? "" : "\n    ") substr($0, 1, 400); left -= 1 }
 		/^test .* \.\.\. FAILED$/ { split($0, words, " "); print "failed: " words[2] ": " said[words[2]] }
 	' "$log"
 fi
