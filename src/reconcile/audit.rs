@@ -7,7 +7,6 @@ use serde::Serialize;
 use super::compare::{Counts, Difference};
 use super::examine::{AskRaw, Examiner, Ours};
 use super::from_raw::FromRaw;
-use super::lost;
 use super::server::Server;
 use super::trouble::{Trouble, asks_for_less};
 use crate::model::{Tier, View};
@@ -233,12 +232,13 @@ fn stretch(
 ) -> Result<(), Trouble> {
     let Tier::View(view) = report.level else {
         let ours = examiner.ours(report.level.windows(), from_s, to_s)?;
-        let (raw, mut differences) = examiner.raw_read(server, (from_s, to_s), &ours)?;
-        examiner.note_lost(&lost::spans(&raw, &differences))?;
+        let seen = examiner.raw_read(server, (from_s, to_s), &ours)?;
+        examiner.note_lost(&seen.lost)?;
+        let mut differences = seen.differences;
         if options.repair {
             report.repaired += examiner.resend(server, (from_s, to_s), &mut differences)?;
         }
-        add(report, &ours, &raw, Some(&raw));
+        add(report, &ours, &seen.counts, Some(&seen.counts));
         report.differences.extend(differences);
         return Ok(());
     };

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use super::compare::{
-    Counts, Coverage, Difference, Failed, RawRead, Sides, ViewRead, WindowVerdict, raw_differences,
+    Counts, Coverage, Difference, Failed, RawRead, Sides, ViewRead, WindowVerdict,
 };
 use super::point_queue::PointQueue;
 use super::server::Server;
 pub use super::trouble::Trouble;
 use crate::influx::line_protocol::LineEncoder;
-use crate::journal::{IdRanges, JournalError, RawLosses, Reader, StoredPulse};
+use crate::journal::{IdRanges, JournalError, Reader, StoredPulse};
 use crate::model::{DestinationRow, FIELD, MeterRow, PulseId, Spans, TAG, Tier, View, WallNs};
 use crate::server::Extras;
 use crate::server::failure::Failure;
@@ -147,49 +147,18 @@ impl Examiner<'_> {
         Ok(Seen { ours, found, raw })
     }
 
-    /// The minutes in which raw differs, with what it holds.
-    ///
-    /// # Errors
-    /// When one of the sides cannot be read.
-    pub fn raw(
-        &mut self,
-        server: &mut dyn Server,
-        (from_s, to_s): (i64, i64),
-    ) -> Result<(Counts, Vec<Difference>), Trouble> {
-        let ours = self.ours(Tier::Raw.windows(), from_s, to_s)?;
-        self.raw_read(server, (from_s, to_s), &ours)
-    }
-
-    /// The same, of the journal's side that is known already.
-    pub(super) fn raw_read(
-        &self,
-        server: &mut dyn Server,
-        (from_s, to_s): (i64, i64),
-        ours: &Ours,
-    ) -> Result<(Counts, Vec<Difference>), Trouble> {
-        let view = Tier::Raw.windows();
-        let raw = server.raw(view, from_s, to_s)?;
-        let mut refused = Counts::new();
-        for (_, meter, wall_ns) in self.refused(from_s, to_s)? {
-            if let Some(name) = self.names.get(&meter) {
-                let window = (name.clone(), view.start_of(wall_ns));
-                *refused.entry(window).or_default() += 1;
-            }
+    /// Between which ids the pulses of a stretch are found; others may be among them.
+    pub(super) fn ids(&mut self, (from_s, to_s): (i64, i64)) -> Result<IdRanges, JournalError> {
+        let Some(reader) = &mut self.reader else {
+            return Ok(IdRanges::default());
+        };
+        match self.by_now {
+            true => reader.ids_by_now((from_s, to_s)),
+            false => Ok(IdRanges::from_ranges(reader.ids_between(from_s, to_s)?)),
         }
-        let differences = raw_differences(&ours.counts, &refused, &raw, &self.meters());
-        Ok((raw, differences))
     }
 
-    /// Takes it that raw has lost points there, which is kept before they are sent again.
-    pub(super) fn note_lost(&mut self, lost: &Spans) -> Result<(), JournalError> {
-        if let (Some(dir), Some(row), false) = (self.notes_in, self.destination, lost.is_empty()) {
-            RawLosses::open(dir)?.note(row, lost)?;
-        }
-        self.lost.add_all(lost);
-        Ok(())
-    }
-
-    fn refused(
+    pub(super) fn refused(
         &self,
         from_s: i64,
         to_s: i64,
@@ -280,12 +249,9 @@ impl Examiner<'_> {
             .iter()
             .filter_map(|(row, name)| Some((*row, lines.of(name)?)))
             .collect();
+        let ids = self.ids((from_s, to_s))?;
         let Some(reader) = self.reader.as_mut() else {
             return Ok(0);
-        };
-        let ids = match self.by_now {
-            true => reader.ids_by_now((from_s, to_s))?,
-            false => IdRanges::from_ranges(reader.ids_between(from_s, to_s)?),
         };
         let mut hopeless: BTreeSet<usize> = lacking.values().copied().collect();
         let (mut queue, extras) = (PointQueue::new(server, Tier::Raw, self.size), self.extras);

@@ -36,13 +36,10 @@ pub(super) fn spans(raw: &Counts, differences: &[Difference]) -> Spans {
     lost
 }
 
-/// How many pulses raw lacks.
-pub(super) fn pulses(differences: &[Difference]) -> i64 {
-    let lacking = differences.iter();
-    lacking
-        .filter(|difference| difference.verdict == WindowVerdict::Resend)
-        .map(|difference| difference.journal - difference.found)
-        .sum()
+/// Whether raw lacks any pulse.
+pub(super) fn is_lacking(differences: &[Difference]) -> bool {
+    let mut all = differences.iter();
+    all.any(|difference| difference.verdict == WindowVerdict::Resend)
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ mod held;
 mod lane;
 mod lost;
 mod point_queue;
+mod raw;
 mod reconciler;
 mod step;
 mod tell;

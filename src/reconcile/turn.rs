@@ -3,7 +3,6 @@
 use super::compare::{Difference, Failed, WindowVerdict};
 use super::examine::{AskRaw, Examiner, unread};
 use super::lane::{Bounds, Keeping, Stretch, StretchKind};
-use super::lost;
 use super::reconciler::Reconciler;
 use super::server::Server;
 use super::tell;
@@ -35,12 +34,6 @@ impl Reconciler {
         View::Hour.floor_s(now_s - i64::from(self.retention_d) * 86_400) + View::Hour.width_s()
     }
 
-    /// Pulses that raw is still to get: they are not lost there.
-    fn on_their_way(&self) -> i64 {
-        let delivery = self.board.snapshot().delivery;
-        delivery.map_or(0, |delivery| delivery.missing)
-    }
-
     /// What compares a lane with the server, and the server. `lost`: where raw is known to have lost points.
     fn examiner(&mut self, index: usize, lost: Spans) -> (Examiner<'_>, &mut dyn Server) {
         let examiner = Examiner {
@@ -68,17 +61,14 @@ impl Reconciler {
         self.extras.read(&self.reader)?;
         let ask = self.ask_raw(stretch, bounds);
         let known_lost = self.reader.raw_lost(self.destination)?;
-        let waiting = self.on_their_way();
         let (level, readable) = (self.lanes[index].level, self.readable);
         let span = (stretch.from_s, stretch.to_s);
         let (mut examiner, server) = self.examiner(index, known_lost.clone());
         let mut lost = Spans::default();
         let read = match level {
-            Tier::Raw => examiner.raw(server, span).map(|(raw, differences)| {
-                if lost::pulses(&differences) > waiting {
-                    lost = lost::spans(&raw, &differences);
-                }
-                differences
+            Tier::Raw => examiner.raw(server, span).map(|seen| {
+                lost = seen.lost;
+                seen.differences
             }),
             Tier::View(view) if readable => examiner
                 .view(server, view, span, ask)

@@ -180,3 +180,41 @@ fn check_audit_tells_what_differs_and_repairs_it(server: &Remote) {
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("more than the journal knows"), "{said}");
 }
+
+#[test]
+fn what_was_never_delivered_is_not_taken_for_lost() {
+    let fake = start_fake();
+    let remote = of_fake(&fake);
+    never_delivered(&mut Machine::Fake(fake), &remote);
+    if let Some(influxd) = Influxd::start("what_was_never_delivered_is_not_taken_for_lost") {
+        let remote = Remote::clone(&influxd);
+        never_delivered(&mut Machine::Real(Box::new(influxd)), &remote);
+    }
+}
+
+fn never_delivered(machine: &mut Machine, server: &Remote) {
+    let dir = set_up(server, QUICK);
+    machine.stop();
+    day(&dir, 4 * 24);
+    machine.restart();
+    let repair = || powerlogger(&dir, &["audit", "--since=-10 days", "--repair"]);
+    let (code, said) = repair();
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("raw 0:"), "{said}");
+    let counted = equal(&audit(&dir)).expect("all of it was sent again");
+    assert!(counted > 1_000, "{counted}");
+
+    // Raw vouches for what it holds: it has lost nothing.
+    let hour_s = View::Hour.floor_s(jiff::Timestamp::now().as_second()) - 84 * 3_600;
+    let high = format!(
+        "PowerPulse,PulseType=Import Pulse=100000i {}\n",
+        hour_s * 1_000_000_000
+    );
+    let client = server.client(Some(OPERATOR));
+    client
+        .write("simulated_1h", high.as_bytes(), false)
+        .unwrap();
+    let (code, said) = repair();
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(equal(&audit(&dir)), Some(counted));
+}
