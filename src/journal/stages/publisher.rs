@@ -41,6 +41,8 @@ pub(super) struct Publisher {
     finals: HashMap<SegmentRow, i64>,
     /// Something has changed that has to be read again.
     is_stale: bool,
+    /// The board shows what was counted before the journal was closed.
+    is_reopened: bool,
     silence_ns: MonoNs,
     totals_ns: MonoNs,
     totals_commits: u64,
@@ -50,7 +52,8 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    /// Reads what `journal` holds onto the board.
+    /// Reads what `journal` holds onto the board. Where that shows what was counted before the journal was closed, it goes on doing
+    /// so until the first commit: the disk may have forgotten some, which is committed once more.
     pub(super) fn open(
         journal: &Journal,
         board: &Arc<Board>,
@@ -59,6 +62,7 @@ impl Publisher {
         let reader = Reader::open(journal.dir())?;
         let names = reader.meter_names()?;
         let configured = journal.meters.iter().map(|row| names.get(row).cloned());
+        let is_reopened = !board.snapshot().meters.all.is_empty();
         let mut publisher = Publisher {
             configured: configured.map(Option::unwrap_or_default).collect(),
             reader,
@@ -66,7 +70,8 @@ impl Publisher {
             wal: journal.dir().join(format!("{FILE_NAME}-wal")),
             provisional: HashSet::new(),
             finals: HashMap::new(),
-            is_stale: false,
+            is_stale: is_reopened,
+            is_reopened,
             silence_ns: now_ns,
             totals_ns: now_ns,
             totals_commits: 0,
@@ -74,29 +79,43 @@ impl Publisher {
             wal_changed: None,
             looks_again: false,
         };
-        publisher.read_totals()?;
+        match publisher.is_reopened {
+            true => publisher.read_journal()?,
+            false => publisher.read_totals()?,
+        }
         Ok(publisher)
     }
 
     fn read_totals(&mut self) -> Result<(), JournalError> {
         let mut meters = self.reader.meters_live(&self.configured)?;
-        let read = self.reader.journal_live()?;
         self.provisional.clear();
+        let is_reopened = std::mem::take(&mut self.is_reopened);
         self.board.publish_meters(|known| {
             for meter in &mut meters.all {
-                let before = known.get(&meter.name);
-                meter.usual_silence_s = before.and_then(|before| before.usual_silence_s);
-                meter.earlier = before.map(|before| before.earlier).unwrap_or_default();
-                meter.pulses_of_run = before.map_or(0, |before| before.pulses_of_run);
+                let Some(before) = known.get(&meter.name) else {
+                    continue;
+                };
+                meter.usual_silence_s = before.usual_silence_s;
+                meter.earlier = before.earlier;
+                meter.pulses_of_run = before.pulses_of_run;
+                if is_reopened {
+                    meter.pulses_of_run += (meter.pulses - before.pulses).max(0);
+                }
             }
             *known = meters;
         });
+        self.read_journal()?;
+        self.is_stale = false;
+        Ok(())
+    }
+
+    fn read_journal(&mut self) -> Result<(), JournalError> {
+        let read = self.reader.journal_live()?;
         self.board.publish_journal(|journal| {
             (journal.bounds, journal.bytes) = (read.bounds, read.bytes);
             (journal.simulated, journal.clock) = (read.simulated, read.clock);
             journal.opened = read.opened;
         });
-        self.is_stale = false;
         Ok(())
     }
 
@@ -150,7 +169,12 @@ impl Publisher {
         });
         let counted: Vec<(MeterId, i64, Option<WallNs>)> = counted.collect();
         let name = |meter: &MeterId| self.configured[meter.index()].as_str();
+        // Some of them may be on the board already: all is read again after this commit.
+        let is_reopened = self.is_reopened;
         self.board.publish_meters(|meters| {
+            if is_reopened {
+                return;
+            }
             for (meter, pulses, last_ns) in &counted {
                 let meter = meters.entry(name(meter));
                 meter.pulses += pulses;

@@ -171,10 +171,7 @@ impl Carryover {
         let found = intake.drop_found(ours, losses.unwrap_or(&Losses::new()));
         let mut missing = std::mem::take(&mut self.standing);
         for kept in self.unsynced.commits.drain(..).skip(survived) {
-            let before = kept.newest - i64::try_from(kept.pending.pulses.len()).expect("few");
-            let known = usize::try_from(journal.newest() - before).unwrap_or(0);
-            let pulses = kept.pending.pulses.iter().skip(known);
-            missing.pulses.extend(pulses);
+            missing.pulses.extend(kept.pending.pulses);
             for ((meter, cause), loss) in kept.pending.losses {
                 missing.lose(meter, cause, loss);
             }
@@ -195,7 +192,7 @@ impl Carryover {
         for (at, kept) in self.unsynced.commits.iter().enumerate().rev() {
             let there = kept.newest <= journal.newest()
                 && if kept.pending.lines.is_empty() {
-                    !kept.pending.pulses.is_empty()
+                    journal.has_last_of(kept)?
                 } else {
                     journal.stands_at(&kept.pending)?
                 };
@@ -203,15 +200,13 @@ impl Carryover {
                 return Ok(at + 1);
             }
         }
-        // Lines may have moved on since; ids alone tell of pulses.
-        let known =
-            |kept: &Kept| kept.newest <= journal.newest() && !kept.pending.pulses.is_empty();
-        Ok(self
-            .unsynced
-            .commits
-            .iter()
-            .rposition(known)
-            .map_or(0, |at| at + 1))
+        // Lines may have moved on since; then pulses tell.
+        for (at, kept) in self.unsynced.commits.iter().enumerate().rev() {
+            if journal.has_last_of(kept)? {
+                return Ok(at + 1);
+            }
+        }
+        Ok(0)
     }
 }
 
@@ -258,6 +253,21 @@ impl Journal {
             ));
         }
         Ok(found)
+    }
+
+    /// Whether the last pulse of this commit has its id: an import may have given that to another one, while the journal was
+    /// closed.
+    fn has_last_of(&self, kept: &Kept) -> Result<bool, JournalError> {
+        let Some(last) = kept.pending.pulses.last() else {
+            return Ok(false);
+        };
+        self.connection
+            .query_row(
+                "SELECT EXISTS (SELECT 1 FROM pulse WHERE id = ?1 AND meter = ?2 AND mono_ns = ?3)",
+                (kept.newest, self.meters[last.meter.index()], last.mono_ns),
+                |found| found.get(0),
+            )
+            .op("be read")
     }
 
     /// Whether the state of its lines is that of this commit in all, so that no other commit can have put it there.

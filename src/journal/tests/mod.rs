@@ -87,11 +87,21 @@ impl Bench {
         boot_id: &str,
         change: impl FnOnce(&mut JournalSettings),
     ) -> Bench {
-        let clock = VirtualClock::at(WALL);
         let journal = Journal::open(dir.path(), &names(), boot_id, WALL).unwrap();
+        let intake = Intake::new(PULSES_MAX, Arc::default());
+        Bench::on(dir, journal, Arc::new(intake), change)
+    }
+
+    /// A writer on a journal that is open, with the intake of a run.
+    fn on(
+        dir: tempfile::TempDir,
+        journal: Journal,
+        intake: Arc<Intake>,
+        change: impl FnOnce(&mut JournalSettings),
+    ) -> Bench {
+        let clock = VirtualClock::at(WALL);
         let destination = journal.destination("influx").unwrap();
         let marks = Arc::new(Marks::at(journal.newest()));
-        let intake = Arc::new(Intake::new(PULSES_MAX, Arc::default()));
         let arc: Arc<dyn Clock> = Arc::new(clock.clone());
         let durable =
             Durable::open(dir.path(), Arc::clone(&marks), Arc::clone(&arc), 1_000).unwrap();

@@ -185,6 +185,65 @@ fn pulses_that_an_import_has_added_meanwhile_are_not_taken_for_ours() {
 }
 
 #[test]
+fn no_count_on_the_board_falls_while_the_disk_lacks_what_it_forgot() {
+    let mut bench = Bench::new(|_| {});
+    bench.push(pending(vec![segment(0, WALL, Trust::Assumed)], Vec::new()));
+    commit(&mut bench, 3, 10);
+    bench.durable.step().unwrap();
+    let held = read(bench.dir.path());
+    commit(&mut bench, 4, 20);
+    let shown = |intake: &Intake| {
+        let meters = intake.board().snapshot().meters;
+        let meter = meters.get("Export").unwrap();
+        let lost = meter.losses[&LossCause::Bounce].pulses;
+        (meter.pulses, meter.pulses_of_run, lost)
+    };
+    assert_eq!(shown(&bench.intake), (7, 7, 2));
+    let Bench {
+        dir,
+        writer,
+        durable,
+        intake,
+        ..
+    } = bench;
+    let mut left = writer.leave();
+    drop(durable);
+    put_back(dir.path(), &held);
+    let mut journal = Journal::open_again(dir.path(), &names(), "boot", WALL).unwrap();
+    assert_eq!(left.give_back(&mut journal, &intake, WALL).unwrap(), 4);
+    // One has come meanwhile.
+    intake.push(pending(Vec::new(), pulses(1, 0, 1)), WALL);
+    let mut bench = Bench::on(dir, journal, intake, |_| {});
+    assert_eq!(shown(&bench.intake), (7, 7, 2), "the journal has 3 yet");
+    bench.writer.step();
+    assert_eq!(shown(&bench.intake), (8, 8, 2));
+}
+
+#[test]
+fn what_the_disk_forgot_is_committed_once_more_where_an_import_has_taken_its_ids() {
+    for (held, ours) in [(0, 3), (1, 5), (2, 5)] {
+        let (dir, states, mut left) = story();
+        put_back(dir.path(), &states[held]);
+        let again = || Journal::open_again(dir.path(), &names(), "boot", WALL).unwrap();
+        let mut journal = again();
+        assert_eq!(journal.newest().0, ours);
+        journal.segments.extend(left.segments.clone());
+        // With as many as were forgotten, and with more.
+        let imported = 20;
+        journal
+            .commit(&pending(Vec::new(), pulses(0, 0, imported)))
+            .unwrap();
+        drop(journal);
+        let mut journal = again();
+        let intake = Intake::new(PULSES_MAX, Default::default());
+        let forgotten = left.give_back(&mut journal, &intake, WALL).unwrap();
+        assert_eq!(forgotten, usize::try_from(9 - ours).unwrap(), "{held}");
+        journal.commit(&intake.take(true).unwrap()).unwrap();
+        assert_eq!(journal.newest().0, 9 + imported);
+    }
+}
+
+#[test]
 fn a_journal_that_is_gone_is_not_made_anew() {
     let dir = tempfile::tempdir().unwrap();
     let gone = Journal::open_again(dir.path(), &names(), "boot", WALL).unwrap_err();
