@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::journal::remedy;
 use crate::live::{JournalPhase, Snapshot};
 use crate::model::{MonoNs, NS_PER_S, WallNs};
 use crate::status::{Condition, Severity, Status};
@@ -81,16 +80,9 @@ impl Look {
     }
 }
 
-/// How the journal cannot be opened, if it cannot.
+/// Whether it takes long to open the journal.
 fn opening(phase: JournalPhase, mono_ns: MonoNs) -> Option<Condition> {
     match phase {
-        JournalPhase::Opening {
-            refused: Some(kind),
-            ..
-        } => {
-            let remedy = remedy(kind);
-            Some(Condition::JournalFails { kind, remedy })
-        }
         JournalPhase::Opening { since_ns, .. } => {
             (mono_ns - since_ns >= SLOW_NS).then_some(Condition::DiskStalled)
         }
@@ -127,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_that_cannot_be_opened_is_wrong_although_it_is_no_condition() {
+    fn a_journal_that_cannot_be_opened_is_told() {
         let board = Board::default();
         let words = |refused, since_ns| {
             let phase = JournalPhase::Opening { since_ns, refused };

@@ -61,8 +61,8 @@ pub struct NowMeterAnswer {
 /// What was counted of a span.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub struct NowCount {
-    /// Pulses.
-    pub pulses: i64,
+    /// Pulses; None: not known.
+    pub pulses: Option<i64>,
 }
 
 /// Power of the house, in watts; None: not known, or not all meters are there.

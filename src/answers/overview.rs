@@ -263,8 +263,8 @@ impl Overview {
     /// configured, or less was counted than is known, because another day has begun: all is to be asked for again.
     pub fn take(&mut self, now: &NowAnswer) -> bool {
         let is_of = |(meter, told): (&MeterOverview, &NowMeterAnswer)| {
-            let known = meter.counted.today.pulses;
-            meter.meter == told.meter && known.is_none_or(|known| known <= told.today.pulses)
+            let both = meter.counted.today.pulses.zip(told.today.pulses);
+            meter.meter == told.meter && both.is_none_or(|(known, told)| known <= told)
         };
         let is_same = now.meters.len() == self.meters.len();
         if !is_same || !self.meters.iter().zip(&now.meters).all(is_of) {
@@ -274,7 +274,8 @@ impl Overview {
         for (meter, told) in self.meters.iter_mut().zip(&now.meters) {
             (meter.power_w, meter.is_bound) = (told.power_w, told.is_bound);
             meter.rate = told.shown_rate();
-            let more = told.today.pulses - meter.counted.today.pulses.unwrap_or(0);
+            let before = meter.counted.today.pulses.unwrap_or(0);
+            let more = told.today.pulses.map_or(0, |told| told - before);
             for energy in [&mut meter.counted.today, &mut meter.counted.month] {
                 energy.add(more, meter.worth);
             }

@@ -17,8 +17,6 @@ pub struct Present {
     pub widths_ms: BTreeMap<String, Vec<f64>>,
     /// By the clock that stamps the pulses.
     pub now_ns: MonoNs,
-    /// What the journal has counted is known: not before it is open for the first time.
-    pub is_counted: bool,
 }
 
 /// One of them.
@@ -88,7 +86,6 @@ impl Present {
             meters: meters.iter().map(of_meter).collect(),
             widths_ms: now.capture.lines.iter().map(widths_ms).collect(),
             now_ns,
-            is_counted: !now.meters.all.is_empty(),
         }
     }
 

@@ -22,6 +22,9 @@ pub struct Status {
     pub daemon: Daemon,
     /// The pulses are made up: by the simulated house, or from a recording.
     pub simulated: bool,
+    /// What the journal has counted is known: not before it is open for the first time.
+    #[serde(default = "yes")]
+    pub counted: bool,
     /// What is not as it should be with the journal's disk.
     #[serde(skip)]
     pub disk: Option<Condition>,
@@ -46,6 +49,11 @@ pub struct Status {
     /// How the alarms do; None: nobody is told of any, and none waits.
     #[serde(default)]
     pub alarms: Option<AlarmsStatus>,
+}
+
+/// An older daemon does not say.
+fn yes() -> bool {
+    true
 }
 
 /// One meter.

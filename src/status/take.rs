@@ -12,8 +12,8 @@ use super::snapshot::{
 use crate::energy::register;
 use crate::journal::{JournalError, Reader, remedy};
 use crate::live::{
-    AlarmsLive, ClockLive, DeliveryLive, JournalLive, MeterLive, MetersLive, Snapshot, TierLive,
-    ViewsLive, silence,
+    AlarmsLive, ClockLive, DeliveryLive, JournalLive, JournalPhase, MeterLive, MetersLive,
+    Snapshot, TierLive, ViewsLive, silence,
 };
 use crate::model::{IdRange, LineNow, PulseId, Quantity, WallNs};
 
@@ -47,6 +47,7 @@ impl Status {
         let delivery = now.delivery.as_deref().zip(now.views.as_deref());
         let mut status = Status::of(&meters, &now.journal, delivery, &told, at_ns);
         (status.waiting, status.notices) = (now.waiting, now.notices.to_vec());
+        status.counted = !now.meters.all.is_empty();
         status.notices.extend(now.broker.as_deref().cloned());
         status.disk = disk(&now.journal);
         status.alarms = now.alarms.as_deref().map(AlarmsStatus::of);
@@ -103,6 +104,7 @@ impl Status {
             at_ns,
             daemon: told.daemon,
             simulated: journal.simulated,
+            counted: true,
             disk: None,
             notices: Vec::new(),
             waiting: 0,
@@ -123,6 +125,14 @@ impl Status {
 /// How the journal's disk fails, if it does.
 fn disk(journal: &JournalLive) -> Option<Condition> {
     if let Some(kind) = journal.failing.or(journal.unsyncable) {
+        let remedy = remedy(kind);
+        return Some(Condition::JournalFails { kind, remedy });
+    }
+    if let JournalPhase::Opening {
+        refused: Some(kind),
+        ..
+    } = journal.phase
+    {
         let remedy = remedy(kind);
         return Some(Condition::JournalFails { kind, remedy });
     }

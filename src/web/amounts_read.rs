@@ -40,7 +40,7 @@ pub(super) async fn keep(source: Source) {
     loop {
         let look = source.look();
         follow(&source, &counted(&look), &look).await;
-        let is_begun = look.present.is_counted;
+        let is_begun = look.status.counted;
         sleep(if is_begun { PAUSE } else { PAUSE_AT_START }).await;
     }
 }
@@ -48,7 +48,7 @@ pub(super) async fn keep(source: Source) {
 /// Looks at the journal where that is due. One that is closed is left alone: what it has said before goes on.
 async fn follow(source: &Source, meters: &[CountedMeter], look: &BoardLook) {
     let now_ns = source.wall_ns();
-    let is_open = look.board.journal.phase == JournalPhase::Open && look.present.is_counted;
+    let is_open = look.board.journal.phase == JournalPhase::Open && look.status.counted;
     if is_open && source.counters(|counters| counters.are_old(meters, now_ns)) {
         // What could not be read or kept is not told, and the next one asks again.
         let _ = carry_on(source, meters.to_vec(), &look.present).await;

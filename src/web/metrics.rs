@@ -148,7 +148,7 @@ fn rendered(
         meters: Vec::new(),
         ..status.clone()
     };
-    let counted = match present.is_counted {
+    let counted = match status.counted {
         true => status,
         false => &nothing,
     };

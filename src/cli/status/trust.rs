@@ -14,7 +14,7 @@ use crate::cli::time;
 use crate::config::{Downsampling, Influx, Loaded};
 use crate::model::{DeliveryState, Tier, ViewsState, WallNs, face_text};
 use crate::status::line::NOT_RUNNING;
-use crate::status::{DeliveryStatus, LevelStatus, MeterStatus, ViewsStatus, clock_words};
+use crate::status::{DeliveryStatus, LevelStatus, MeterStatus, Status, ViewsStatus, clock_words};
 
 /// All of it, a line each. `now_ns`: by which ages are told.
 pub(super) fn trust(
@@ -29,15 +29,27 @@ pub(super) fn trust(
     let out: &mut dyn Write = &mut text;
     let (pulses, bytes) = (status.journal_pulses, status.journal_bytes);
     let (pulses, bytes) = (count(pulses, "pulse"), size(bytes));
-    writeln!(out, "journal    {}: {pulses}, {bytes}", dir.display())?;
+    let dir_shown = dir.display();
+    if status.counted {
+        writeln!(out, "journal    {dir_shown}: {pulses}, {bytes}")?;
+    } else {
+        let waiting = i64::try_from(status.waiting).unwrap_or(i64::MAX);
+        let waiting = count(waiting, "pulse");
+        writeln!(
+            out,
+            "journal    {dir_shown}: not open yet; in memory: {waiting}"
+        )?;
+    }
     if let Some(clock) = &status.clock {
         writeln!(out, "clock      {}", clock_words(clock))?;
     }
     let later_ns = status.at_ns - now_ns;
-    delivery(loaded, status.delivery.as_ref(), later_ns, out)?;
+    if status.counted {
+        delivery(loaded, status.delivery.as_ref(), later_ns, out)?;
+    }
     let mut table = Table::new("", &[Column::Left(10)]);
     for meter in &status.meters {
-        add_meter(meter, now_ns, paint, &mut table);
+        add_meter(meter, (status.counted, now_ns), paint, &mut table);
     }
     table.write(out)?;
     if let Some(alarms) = status
@@ -57,7 +69,7 @@ pub(super) fn trust(
         let condition = format!("⚠          {}", condition.advice());
         writeln!(out, "{}", paint.warning(&condition))?;
     }
-    lost(status.lost(), status.unread().count(), paint, out)?;
+    lost(status, paint, out)?;
     let text = String::from_utf8_lossy(&text);
     Ok(text.lines().map(str::to_owned).collect())
 }
@@ -72,9 +84,10 @@ fn to_import(dir: &Path, out: &mut dyn Write) -> Result<()> {
 }
 
 /// Pulses that are lost for good; those of a line that is not read are not known.
-fn lost(lost: u64, unread: usize, paint: Paint, out: &mut dyn Write) -> Result<()> {
-    match lost {
-        0 if unread > 0 => writeln!(
+fn lost(status: &Status, paint: Paint, out: &mut dyn Write) -> Result<()> {
+    match status.lost() {
+        _ if !status.counted => writeln!(out, "lost       not known: the journal is not open yet")?,
+        0 if status.unread().count() > 0 => writeln!(
             out,
             "lost       not known: what comes on a line that is not read is not counted"
         )?,
@@ -238,7 +251,13 @@ fn compared(names: &[&str], levels: &BTreeMap<&'static str, LevelStatus>) -> Vec
     lines
 }
 
-fn add_meter(meter: &MeterStatus, now_ns: WallNs, paint: Paint, table: &mut Table) {
+/// `is_counted`: what the journal has of it is known.
+fn add_meter(
+    meter: &MeterStatus,
+    (is_counted, now_ns): (bool, WallNs),
+    paint: Paint,
+    table: &mut Table,
+) {
     let last = match meter.last_pulse_ns {
         Some(last) => {
             format!("last {} ({})", time::local(last), time::ago(last, now_ns))
@@ -251,16 +270,16 @@ fn add_meter(meter: &MeterStatus, now_ns: WallNs, paint: Paint, table: &mut Tabl
         let face = face_text(meter.register_digits, shown);
         format!("{face} {}, ", unit.symbol())
     });
-    let pulses = count(meter.pulses, "pulse");
+    let pulses = match is_counted {
+        true => format!("{}, {last}", count(meter.pulses, "pulse")),
+        false => "not known yet".to_owned(),
+    };
     let former = if meter.is_configured {
         ""
     } else {
         "; no longer configured"
     };
-    table.row(
-        &[&meter.name],
-        format!("{register}{pulses}, {last}{former}"),
-    );
+    table.row(&[&meter.name], format!("{register}{pulses}{former}"));
     // That none runs is told once for all.
     let is_told = |why: &str| why == NOT_RUNNING;
     let line = meter.line.as_ref();
@@ -289,6 +308,9 @@ fn add_meter(meter: &MeterStatus, now_ns: WallNs, paint: Paint, table: &mut Tabl
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{LoadOptions, load};
+    use crate::live::{Board, LineLive};
+    use crate::model::LineNow;
 
     const NAMES: [&str; 2] = ["raw", "1h"];
 
@@ -308,6 +330,34 @@ mod tests {
             to_look_from_s: None,
             all_s: 1_700_000_000,
         }
+    }
+
+    #[test]
+    fn nothing_is_said_of_counts_before_the_journal_is_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let loaded = load(&LoadOptions {
+            config_dir: Some(dir.path().to_owned()),
+            cwd: dir.path().to_owned(),
+            ..LoadOptions::default()
+        })
+        .unwrap();
+        let board = Board::default();
+        board.publish_waiting(41);
+        board.publish_capture(|capture| {
+            let (since_ns, why) = (WallNs(1), None);
+            capture.lines = vec![LineLive::new("Import", LineNow { since_ns, why })];
+        });
+        let status = Status::from_board(&board.snapshot(), WallNs(1));
+        let answer = StatusAnswer::of(status, dir.path()).unwrap();
+        let said = trust(&answer, WallNs(1), &loaded, Paint::of_stdout()).unwrap();
+        let said = said.join("\n");
+        assert!(
+            said.contains("not open yet; in memory: 41 pulses"),
+            "{said}"
+        );
+        assert!(said.contains("Import     not known yet"), "{said}");
+        assert!(said.contains("lost       not known"), "{said}");
+        assert!(!said.contains("delivery"), "{said}");
     }
 
     #[test]

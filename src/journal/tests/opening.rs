@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::journal::tests::Bench;
@@ -45,4 +46,26 @@ fn until_the_journal_is_open_its_counts_are_those_that_are_read_and_nothing_is_s
         assert_eq!(metrics.contains("\npowerlogger_pulses_total{"), is_open);
         web.end();
     }
+}
+
+#[test]
+fn what_the_journal_could_not_be_asked_is_not_told_to_be_nothing() {
+    let bench = Bench::new(|_| {});
+    let aside = tempfile::tempdir().unwrap();
+    let file = bench.dir.path().join("journal.sqlite");
+    std::fs::rename(&file, aside.path().join("journal.sqlite")).unwrap();
+    let board = Arc::<Board>::default();
+    let unix_dir = tempfile::tempdir().unwrap();
+    let web = serve(&bench, &board, TimeZone::UTC, unix_dir.path());
+    let now = ask(unix_dir.path(), "now");
+    let meter = &now["meters"][0];
+    assert!(meter["pulses"].is_null(), "{now}");
+    for field in ["pulses", "energy_wh", "amount"] {
+        assert!(meter["today"][field].is_null(), "{field}: {now}");
+    }
+    assert_eq!(now["today"]["complete"], false);
+    assert_eq!(now["today"]["derived"]["house_wh"], Value::Null);
+    let table = get(unix_dir.path(), "/api/v1/now.csv");
+    assert!(table.contains("Import,import,kWh,,,"), "{table}");
+    web.end();
 }

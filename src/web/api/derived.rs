@@ -11,17 +11,18 @@ use crate::web::worth_sums::WorthSums;
 /// Pulses, and what they mean: in watt-hours where that is electric energy, and in the meter's unit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Count {
-    pub(super) pulses: i64,
+    /// None: not known.
+    pub(super) pulses: Option<i64>,
     pub(super) energy_wh: Option<f64>,
     pub(super) amount: Option<f64>,
     pub(super) watched_s: i64,
 }
 
 impl Count {
-    /// Nothing.
-    pub(super) fn none() -> Count {
+    /// It is not known how many.
+    pub(super) fn unknown() -> Count {
         Count {
-            pulses: 0,
+            pulses: None,
             energy_wh: None,
             amount: None,
             watched_s: 0,
@@ -31,7 +32,7 @@ impl Count {
     /// Of the pulses of a meter of this unit.
     pub(super) fn of(sums: &WorthSums, unit: Quantity, watched_s: i64) -> Count {
         Count {
-            pulses: sums.pulses(),
+            pulses: Some(sums.pulses()),
             energy_wh: sums.energy_wh(),
             amount: sums.amount(unit),
             watched_s,
@@ -49,14 +50,19 @@ pub(super) struct Derived {
 }
 
 impl Derived {
+    /// Nothing is known of the span.
+    pub(super) fn unknown(why: Option<&'static str>) -> Derived {
+        Derived {
+            house: HouseEnergy::default(),
+            meters_disagree: false,
+            why: why.or(Some(NOT_WATCHED)),
+        }
+    }
+
     /// Of what all meters have counted; `why`: why there are no sums of several meters.
     pub(super) fn of(balance: &Balance, why: Option<&'static str>) -> Derived {
         if why == Some(WORTH_UNKNOWN) {
-            return Derived {
-                house: HouseEnergy::default(),
-                meters_disagree: false,
-                why,
-            };
+            return Derived::unknown(why);
         }
         Derived {
             house: HouseEnergy::of(balance),
@@ -65,6 +71,9 @@ impl Derived {
         }
     }
 }
+
+/// What a span has counted is not known.
+pub(super) const NOT_WATCHED: &str = "not_watched";
 
 /// Of a meter of the house it is not known what a pulse is worth: without it the house would be another one.
 pub(super) const WORTH_UNKNOWN: &str = "pulse_worth_unknown";

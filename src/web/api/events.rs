@@ -191,7 +191,7 @@ impl Told {
         let day = day.unwrap_or_else(|| api.source.day());
         let (is_first, look) = (self.health.is_none(), api.source.look());
         let mut now = Now::of(&api.source, &look, day.as_deref());
-        let health = Health::of(&look, day.as_deref());
+        let health = Health::of(&look.status, day.as_deref());
         if let Some(day) = day {
             let date = day.date.to_string();
             if !is_first && date != self.date {

@@ -7,7 +7,6 @@ use crate::answers::status::ConditionAnswer;
 use crate::model::{LossCause, NS_PER_S, WallNs};
 use crate::status::{Severity, Status};
 use crate::web::day_read::DayRead;
-use crate::web::source::BoardLook;
 
 /// The state of health.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -41,8 +40,7 @@ struct Clock {
 
 impl Health {
     /// Of how things stand, with what was read of the journal's beginning and its gaps.
-    pub(super) fn of(look: &BoardLook, day: Option<&DayRead>) -> Health {
-        let (status, is_counted) = (&look.status, look.present.is_counted);
+    pub(super) fn of(status: &Status, day: Option<&DayRead>) -> Health {
         let conditions = status.conditions();
         let worst = conditions
             .iter()
@@ -56,7 +54,7 @@ impl Health {
                 Some(Severity::Warning) => "warning",
                 Some(Severity::Info) | None => "ok",
             },
-            sentence: sentence(status, worst, is_counted),
+            sentence: sentence(status, worst),
             counting_since: day
                 .and_then(|day| day.since_s)
                 .map(|since_s| rfc3339(WallNs::of_s(since_s))),
@@ -64,7 +62,7 @@ impl Health {
             restored: restored.map(|loss| loss.pulses).sum(),
             unwatched_s: day.map_or(0, |day| day.unwatched_s),
             running: true,
-            counted: is_counted,
+            counted: status.counted,
             delivery: status.delivery.as_ref().map(|delivery| Delivery {
                 state: delivery.state.word().to_owned(),
                 backlog: delivery.backlog,
@@ -93,7 +91,7 @@ impl Health {
 }
 
 /// The one sentence.
-fn sentence(status: &Status, worst: Option<Severity>, is_counted: bool) -> String {
+fn sentence(status: &Status, worst: Option<Severity>) -> String {
     let lost = status.lost();
     let unread = status.unread().count();
     if unread > 0 {
@@ -105,7 +103,7 @@ fn sentence(status: &Status, worst: Option<Severity>, is_counted: bool) -> Strin
             status.waiting
         );
     }
-    if !is_counted {
+    if !status.counted {
         return format!(
             "The journal is not open yet: {} pulses wait in memory.",
             status.waiting

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::csv;
-use super::derived::{Count, Derived, WORTH_UNKNOWN};
+use super::derived::{Count, Derived, NOT_WATCHED, WORTH_UNKNOWN};
 use super::head::{Head, rfc3339};
 use super::health::Health;
 use super::meter_head::MeterHead;
@@ -56,7 +56,8 @@ struct Today {
 pub(super) struct NowMeter {
     #[serde(flatten)]
     head: MeterHead,
-    pub(super) pulses: i64,
+    /// None: the journal has not said yet.
+    pub(super) pulses: Option<i64>,
     last_pulse: Option<String>,
     #[serde(skip)]
     last_pulse_ns: Option<WallNs>,
@@ -171,9 +172,8 @@ impl Now {
         let since = |name: &str| {
             let pulses = meters.iter().find(|meter| meter.head.meter == name);
             let read = day.and_then(|day| day.meters.get(name));
-            pulses
-                .zip(read)
-                .map_or(0, |(now, read)| read.since(now.pulses))
+            let total = pulses.and_then(|now| now.pulses);
+            total.zip(read).map_or(0, |(total, read)| read.since(total))
         };
         Now {
             head: source.head(now_ns, status.simulated),
@@ -184,7 +184,10 @@ impl Now {
                 from: rfc3339(WallNs::of_s(day.map_or(now_s, |day| day.from_s))),
                 to: rfc3339(WallNs::of_s(day.map_or(now_s, |day| day.to_s))),
                 complete: day.is_some() && meters.iter().all(is_whole),
-                derived: Derived::of(&balance, super::derived::why_of(present)),
+                derived: match day {
+                    Some(_) => Derived::of(&balance, super::derived::why_of(present)),
+                    None => Derived::unknown(super::derived::why_of(present)),
+                },
                 money: day.and_then(|day| day.priced.money(&source.calendar(), now_s, &since)),
             },
             flow: Flow::of(present),
@@ -224,14 +227,14 @@ impl Now {
                 csv::name(&meter.head.meter),
                 meter.head.role.to_owned(),
                 meter.head.unit.symbol().to_owned(),
-                meter.pulses.to_string(),
+                csv::number(meter.pulses),
                 csv::time(meter.last_pulse_ns, zone),
                 csv::number(meter.power_w),
                 csv::number(meter.rate),
                 meter.head.rate_unit.to_owned(),
                 meter.is_bound.to_string(),
                 meter.is_read.to_string(),
-                meter.today.pulses.to_string(),
+                csv::number(meter.today.pulses),
                 csv::number(meter.today.energy_wh),
                 csv::number(meter.today.amount),
                 meter.today.watched_s.to_string(),
@@ -265,17 +268,17 @@ impl NowMeter {
         let known = status.meters.iter().find(|known| known.name == meter.name);
         let read = day.and_then(|day| day.meters.get(&meter.name));
         // Until the journal is open for the first time the board tells of none.
-        let pulses = match present.is_counted {
-            true => known.map_or(0, |known| known.pulses),
-            false => read.map_or(0, |read| read.total),
+        let pulses = match status.counted {
+            true => Some(known.map_or(0, |known| known.pulses)),
+            false => day.map(|_| read.map_or(0, |read| read.total)),
         };
         let known_rate = meter.rate.as_ref().map(|rate| rate.at(present.now_ns));
         let rate = present.rate(&meter.name);
         // The last interval said more than is shown.
         let is_bound = known_rate.is_some_and(|known| rate.is_some() && known.at_most == rate);
-        let counted = match read {
-            Some(read) => read.sums_now(pulses, now_s, meter.worth),
-            None => WorthSums::of_none(meter.worth),
+        let counted = match (read, pulses) {
+            (Some(read), Some(pulses)) => read.sums_now(pulses, now_s, meter.worth),
+            _ => WorthSums::of_none(meter.worth),
         };
         let watched_s = read.map_or(0, |read| {
             let from_s = day.map_or(now_s, |day| day.from_s);
@@ -292,7 +295,10 @@ impl NowMeter {
             rate,
             is_bound,
             is_read: meter.is_read,
-            today: Count::of(&counted, meter.unit, watched_s),
+            today: match day {
+                Some(_) => Count::of(&counted, meter.unit, watched_s),
+                None => Count::unknown(),
+            },
             counted,
         }
     }
@@ -344,7 +350,7 @@ impl Flow {
             house_w: watts(house),
             why: why.or_else(|| match house {
                 Some(_) => None,
-                None if present.meters.iter().any(is_unread) => Some("not_watched"),
+                None if present.meters.iter().any(is_unread) => Some(NOT_WATCHED),
                 None => Some("too_few_pulses"),
             }),
         }

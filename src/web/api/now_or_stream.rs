@@ -29,5 +29,5 @@ pub(super) async fn now(
     if is_table {
         return Ok(now.table(api.source.calendar().zone()));
     }
-    Ok(Json(now.with_health(Health::of(&look, day))).into_response())
+    Ok(Json(now.with_health(Health::of(&look.status, day))).into_response())
 }

@@ -111,7 +111,7 @@ export function amount(milli, unit, locale, decimals) {
   return plain(milli / 1000, unit === "m3" ? 2 : 0, locale) + GAP + symbol(unit);
 }
 
-/** The same of a count of the API. @param {import("./types").Count} count @param {Unit | undefined} unit */
+/** The same of a count of the API. @param {import("./types").TodayCount} count @param {Unit | undefined} unit */
 export function milliOf(count, unit) {
   if (isElectric(unit)) return count.energy_wh;
   return count.amount === null || count.amount === undefined ? null : count.amount * 1000;

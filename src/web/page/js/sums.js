@@ -97,7 +97,7 @@ export function grow(span, before, after, nowS) {
     meter.watched_s[n] += is.watched_s - was.watched_s;
     if (meter.amount) meter.amount[n] = plus(meter.amount[n], was.amount, is.amount);
     if (meter.amount) meter.total.amount = plus(meter.total.amount, was.amount, is.amount);
-    meter.total.pulses += is.pulses - was.pulses;
+    meter.total.pulses = plus(meter.total.pulses, was.pulses, is.pulses) ?? meter.total.pulses;
     meter.total.energy_wh = plus(meter.total.energy_wh, was.energy_wh, is.energy_wh);
     meter.total.watched_s += is.watched_s - was.watched_s;
   }

@@ -82,7 +82,7 @@ export function tiles(first) {
       made.power.show(shownPower(meter), meter.unit);
       say(made.today, todayOf(meter, now));
       const { self_rate: share } = now.today.derived;
-      say(made.rate, meter.role === "generation" && share !== null && meter.today.pulses > 0 ? ` · ${t("self.share", { p: percent(share, locale()) })}` : "");
+      say(made.rate, meter.role === "generation" && share !== null && (meter.today.pulses ?? 0) > 0 ? ` · ${t("self.share", { p: percent(share, locale()) })}` : "");
       made.element.classList.toggle("unread", !meter.is_read);
     }
   };

@@ -5,6 +5,8 @@ export type Role = "import" | "export" | "generation" | "other";
 export type Unit = "kWh" | "Wh" | "m3" | "l";
 /** `amount` is in the unit of the meter, as `rate` is in its `rate_unit`. */
 export interface Count { pulses: number; energy_wh: number | null; amount?: number | null; watched_s: number }
+/** The same of today: null where the journal could not be asked yet. */
+export type TodayCount = Omit<Count, "pulses"> & { pulses: number | null };
 export interface MeterHead { meter: string; role: Role; unit?: Unit; rate_unit?: string; imp_per_kwh: number | null; pulses_per_unit?: number | null }
 export interface Condition {
   word: string; severity: "info" | "warning" | "critical"; meter: string | null; sentence: string; remedy: string; why?: string; text?: string;
@@ -16,8 +18,8 @@ export interface Health {
   clock: { trust: string; holding: boolean } | null; conditions: Condition[];
 }
 export interface NowMeter extends MeterHead {
-  pulses: number; last_pulse: string | null; power_w: number | null; rate?: number | null;
-  is_bound: boolean; is_read: boolean; today: Count;
+  pulses: number | null; last_pulse: string | null; power_w: number | null; rate?: number | null;
+  is_bound: boolean; is_read: boolean; today: TodayCount;
 }
 export interface Flow {
   span_s: number; import_w: number | null; export_w: number | null; generation_w: number | null; self_w: number | null; house_w: number | null;
@@ -75,8 +77,8 @@ export interface History extends Head {
 }
 export interface LossStatus { cause: string; filter: boolean; lost: boolean; pulses: number; first_ns: number; last_ns: number }
 export interface Meter extends MeterHead {
-  is_configured: boolean; chip: string | null; line: string | null; pulses: number;
-  last_pulse: string | null; power_w: number | null; rate?: number | null; is_bound: boolean; today: Count;
+  is_configured: boolean; chip: string | null; line: string | null; pulses: number | null;
+  last_pulse: string | null; power_w: number | null; rate?: number | null; is_bound: boolean; today: TodayCount;
   register: { shown: number; read_shown: number; unit: Unit; read_at: string; pulses: number; pulses_per_unit: number; face: string; digits: string | null; serial: string | null; exchanged_at: string | null } | null;
   usual_silence_s: number | null; is_silent: boolean; line_status: { is_read: boolean; since_ns: number | null; why: string } | null;
   filter: { judged: number; rejected: number; too_many: string | null; excess_w: number | null } | null; losses: LossStatus[];

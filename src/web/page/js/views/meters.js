@@ -54,7 +54,7 @@ export function metersView(place) {
     const where = meter.chip ? t("chip.line", { line: meter.line ?? "?", chip: meter.chip }) : t("line.of", { line: meter.line ?? "?" });
     const facts = el("dl", { class: "facts" },
       fact(t("today"), amount(milliOf(meter.today, meter.unit), meter.unit, l)),
-      fact(t("counted"), count(meter.pulses, l)),
+      fact(t("counted"), meter.pulses === null ? "–" : count(meter.pulses, l)),
       el("div", null, el("dt", null, t("last.pulse.name")), silence),
       fact(t("filter.of"), meter.filter && meter.filter.judged > 0 ? t("filter.text", { rejected: count(meter.filter.rejected, l), judged: count(meter.filter.judged, l) }) : t("filter.none")));
     return el("article", { class: `card meter ${meter.is_configured ? "" : "former"}` },
