@@ -1,6 +1,6 @@
 //! Tests run again under other clocks: no test may depend on the hour, the date or the season.
 
-use super::{IN_RIG, Place, Rig};
+use super::{IN_RIG, Place, Rig, test_path};
 use crate::support::program::skip;
 
 /// Moments at which a test that looks at the clock may break, in seconds since 1970.
@@ -36,13 +36,30 @@ pub(crate) fn at_other_hours(name: &str, tests: &[&str]) {
             false => &MOMENTS[first..=first],
         };
         for (moment, start_s) in moments {
-            let place = Place {
-                start_s: Some(*start_s),
-                ..Place::REAL
-            };
             eprintln!("{test} at {moment}");
-            rig.assert_passes(test, place, &[]);
+            rig.assert_passes(test, at(*start_s), &[]);
         }
+    }
+}
+
+fn at(start_s: i64) -> Place {
+    Place {
+        start_s: Some(start_s),
+        ..Place::REAL
+    }
+}
+
+#[test]
+fn a_guest_has_the_clock_that_it_is_given() {
+    let name = test_path!("a_guest_has_the_clock_that_it_is_given");
+    let (moment, start_s) = MOMENTS[7];
+    if std::env::var_os(IN_RIG).is_some() {
+        let passed_s = jiff::Timestamp::now().as_second() - start_s;
+        assert!((0..600).contains(&passed_s), "{moment} is {passed_s} s ago");
+    } else if let Some(rig) = Rig::of_machine() {
+        rig.assert_passes(name, at(start_s), &[]);
+    } else {
+        skip(name, "no GPIO_RIG, whose clock can be set");
     }
 }
 

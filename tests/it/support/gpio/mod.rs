@@ -49,7 +49,7 @@ pub(crate) struct Place {
     pub(crate) timeout_s: u32,
     /// An empty disk of this size in the guest, its first, [`DISK`]; 0: none. Only a rig has one to spare.
     pub(crate) disk_mib: u32,
-    /// The wall clock at the guest's boot, in seconds since 1970; None: the machine's.
+    /// To what the guest's wall clock is set, in seconds since 1970; None: the machine's.
     pub(crate) start_s: Option<i64>,
 }
 
@@ -154,14 +154,16 @@ impl Rig {
         if place.time_travel {
             command.arg("--time-travel");
         }
-        if let Some(start_s) = place.start_s {
-            command.args(["--start-time", &start_s.to_string()]);
-        }
         for disk in disks {
             command.arg("--disk").arg(disk);
         }
         let binary = env::current_exe().expect("the test has a binary");
-        command.arg("--").arg(binary);
+        command.arg("--");
+        if let Some(start_s) = place.start_s {
+            let set = "date -us \"@$0\" >&2 && exec \"$@\"";
+            command.args(["sh", "-c", set, &start_s.to_string()]);
+        }
+        command.arg(binary);
         command.args(["--exact", name, "--nocapture", "--test-threads=1"]);
         command
             .env(IN_RIG, "1")
