@@ -114,8 +114,8 @@ fn server_stages(
     outbox: &Arc<Outbox>,
     board: &Arc<Board>,
 ) -> Result<(Option<Deliverer>, Option<Reconciler>), JournalError> {
-    board.no_server();
     let Some((row, name)) = destination else {
+        board.no_server();
         return Ok((None, None));
     };
     let bounds = board.snapshot().journal.bounds;

@@ -14,7 +14,6 @@ use crate::influx::line_protocol::LineEncoder;
 use crate::journal::{IdRanges, JournalError, Reader, StoredPulse};
 use crate::model::{DestinationRow, FIELD, MeterRow, PulseId, Spans, TAG, Tier, View, WallNs};
 use crate::server::Extras;
-use crate::server::failure::Failure;
 use crate::server::request_size::RequestSize;
 
 /// The journal's side of a stretch, in the windows of one view.
@@ -72,7 +71,7 @@ pub struct Examiner<'a> {
     pub names: &'a BTreeMap<MeterRow, String>,
     /// The measurement.
     pub measurement: &'a str,
-    /// Where raw is known to have lost points.
+    /// Where raw was seen to have lost points, beside what is kept of that.
     pub lost: Spans,
     /// The journal's directory, where that is noted beside its daemon; None: the daemon itself notes it, or nothing
     /// is written.
@@ -140,7 +139,7 @@ impl Examiner<'_> {
         };
         let raw = match raw_from_s.map(|raw_from_s| raw_from_s.max(from_s)) {
             Some(raw_from_s) if raw_from_s < to_s => {
-                raw_read(server, view, (raw_from_s, to_s), &self.lost)?
+                self.raw_of(server, view, (raw_from_s, to_s))?
             }
             _ => None,
         };
@@ -295,25 +294,6 @@ fn quarters_of(
     let counted = counted.into_iter();
     let counted = counted.filter(|((_, row), _)| is_of_meter(row));
     Ok(counted.map(|((at_s, _), pulses)| (at_s, pulses)).collect())
-}
-
-/// Points of raw in the windows of a view; None: there is no such bucket, which is the affair of those
-/// that write to it.
-fn raw_read(
-    server: &mut dyn Server,
-    view: View,
-    (from_s, to_s): (i64, i64),
-    lost: &Spans,
-) -> Result<Option<RawRead>, Failure> {
-    match server.raw(view, from_s, to_s) {
-        Ok(counts) => Ok(Some(RawRead {
-            from_s,
-            counts,
-            lost: lost.within(from_s, to_s),
-        })),
-        Err(Failure::Status { status: 404, .. }) => Ok(None),
-        Err(failure) => Err(failure),
-    }
 }
 
 /// What writes the points of meters.

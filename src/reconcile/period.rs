@@ -117,7 +117,6 @@ pub fn audit_period(
     }
     let mut names = BTreeMap::new();
     let mut destination = None;
-    let mut lost = Spans::default();
     let mut extras = Extras::new(
         &loaded.settings,
         &TariffsInUse::new(&loaded.settings.tariffs),
@@ -128,9 +127,6 @@ pub fn audit_period(
         let name = destination_name(influx);
         let mut known = reader.destinations()?.into_iter();
         destination = known.find(|(_, known, _)| *known == name);
-        if let Some((row, ..)) = &destination {
-            lost = reader.raw_lost(*row)?;
-        }
     }
     let again = loaded.clone();
     let of = influx.clone();
@@ -139,7 +135,7 @@ pub fn audit_period(
     let mut size = RequestSize::new(loaded.settings.deliver.batch_lines_max);
     let dir = loaded.settings.journal.dir.as_path();
     let mut examiner = Examiner {
-        lost,
+        lost: Spans::default(),
         notes_in: (request.repair && reader.is_some()).then_some(dir),
         reader: reader.as_mut(),
         destination: destination.map(|(row, ..)| row),

@@ -1,11 +1,14 @@
 //! Raw against the journal: which minutes differ, and where raw has lost points.
 
-use super::compare::{Counts, Difference, raw_differences};
+use super::compare::{Counts, Difference, RawRead, raw_differences};
 use super::examine::{Examiner, Ours, Trouble};
 use super::lost;
 use super::server::Server;
+use std::collections::HashSet;
+
 use crate::journal::{IdRanges, JournalError, RawLosses, StoredPulse};
-use crate::model::{Spans, Tier};
+use crate::model::{PulseId, Spans, Tier, View};
+use crate::server::failure::Failure;
 
 /// What raw holds of a stretch, in the windows of its level.
 #[derive(Debug)]
@@ -46,8 +49,9 @@ impl Examiner<'_> {
             _ => IdRanges::default(),
         };
         let raw = server.raw(view, from_s, to_s)?;
-        let mut refused = Counts::new();
-        for (_, meter, wall_ns) in self.refused(from_s, to_s)? {
+        let (mut refused, mut ids) = (Counts::new(), HashSet::new());
+        for (id, meter, wall_ns) in self.refused(from_s, to_s)? {
+            ids.insert(id);
             if let Some(name) = self.names.get(&meter) {
                 let window = (name.clone(), view.start_of(wall_ns));
                 *refused.entry(window).or_default() += 1;
@@ -58,7 +62,7 @@ impl Examiner<'_> {
         if lost::is_lacking(&differences) {
             // What was never there is not lost.
             let mut absent = refused;
-            for (window, pulses) in self.undelivered((from_s, to_s), &delivered)? {
+            for (window, pulses) in self.undelivered((from_s, to_s), &delivered, &ids)? {
                 *absent.entry(window).or_default() += pulses;
             }
             let lacking = raw_differences(&ours.counts, &absent, &raw, &self.meters());
@@ -71,11 +75,37 @@ impl Examiner<'_> {
         })
     }
 
-    /// The pulses of the stretch that raw is still to get.
+    /// Points of raw in the windows of a view; None: there is no such bucket, which is the affair of those
+    /// that write to it.
+    pub(super) fn raw_of(
+        &self,
+        server: &mut dyn Server,
+        view: View,
+        (from_s, to_s): (i64, i64),
+    ) -> Result<Option<RawRead>, Trouble> {
+        let counts = match server.raw(view, from_s, to_s) {
+            Ok(counts) => counts,
+            Err(Failure::Status { status: 404, .. }) => return Ok(None),
+            Err(failure) => return Err(failure.into()),
+        };
+        let mut lost = self.lost.clone();
+        // Looked at after raw was: another one may have noted meanwhile what it lacked, and sent that again.
+        if let (Some(reader), Some(row)) = (&self.reader, self.destination) {
+            lost.add_all(&reader.raw_lost(row)?);
+        }
+        Ok(Some(RawRead {
+            from_s,
+            counts,
+            lost: lost.within(from_s, to_s),
+        }))
+    }
+
+    /// The pulses of the stretch that raw is still to get, without those that are `refused`.
     fn undelivered(
         &mut self,
         span_s: (i64, i64),
         delivered: &IdRanges,
+        refused: &HashSet<PulseId>,
     ) -> Result<Counts, JournalError> {
         let ids = self.ids(span_s)?;
         let mut counts = Counts::new();
@@ -83,7 +113,8 @@ impl Examiner<'_> {
             return Ok(counts);
         };
         let mut count = |entry: &StoredPulse| {
-            if let Some(name) = self.names.get(&entry.meter) {
+            let name = self.names.get(&entry.meter);
+            if let Some(name) = name.filter(|_| !refused.contains(&entry.id)) {
                 let start_s = Tier::Raw.windows().start_of(entry.wall_ns);
                 *counts.entry((name.clone(), start_s)).or_default() += 1;
             }
@@ -102,5 +133,75 @@ impl Examiner<'_> {
         }
         self.lost.add_all(lost);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::journal::{Journal, Reader};
+    use crate::model::{DestinationRow, WallNs};
+    use crate::reconcile::compare::ViewRead;
+    use crate::reconcile::examine::AskRaw;
+    use crate::server::Extras;
+    use crate::server::request_size::RequestSize;
+
+    const HOUR_S: i64 = 1_800_000_000;
+
+    /// Raw has lost a point, which another examiner notes and sends again while this one asks.
+    #[derive(Debug)]
+    struct Mended {
+        dir: PathBuf,
+        row: DestinationRow,
+    }
+
+    impl Server for Mended {
+        fn raw(&mut self, _: View, from_s: i64, to_s: i64) -> Result<Counts, Failure> {
+            let lost = Spans::new([(from_s, to_s)]);
+            let mut losses = RawLosses::open(&self.dir).unwrap();
+            losses.note(self.row, &lost).unwrap();
+            Ok(Counts::from([(("Import".to_owned(), HOUR_S), 5)]))
+        }
+
+        fn view(&mut self, _: View, _: i64, _: i64) -> Result<ViewRead, Failure> {
+            Ok(ViewRead::default())
+        }
+
+        fn write(&mut self, _: Tier, _: &[u8]) -> Result<(), Failure> {
+            Ok(())
+        }
+
+        fn refresh_token(&mut self) {}
+    }
+
+    #[test]
+    fn raw_that_was_mended_while_it_was_read_has_lost_points() {
+        let dir = tempfile::tempdir().unwrap();
+        let names = ["Import".to_owned()];
+        let journal = Journal::open(dir.path(), &names, "boot", WallNs::of_s(HOUR_S)).unwrap();
+        let row = journal.destination("influx").unwrap();
+        let mut reader = Reader::open(dir.path()).unwrap();
+        let mut examiner = Examiner {
+            reader: Some(&mut reader),
+            destination: Some(row),
+            names: &BTreeMap::new(),
+            measurement: "m",
+            lost: Spans::default(),
+            notes_in: None,
+            extras: &Extras::default(),
+            by_now: false,
+            size: &mut RequestSize::new(1),
+        };
+        let mut server = Mended {
+            dir: dir.path().to_owned(),
+            row,
+        };
+        let span = (HOUR_S, HOUR_S + 3_600);
+        let seen = examiner.view(&mut server, View::Hour, span, AskRaw::Always(0));
+        let lost = seen.unwrap().raw.unwrap().lost;
+        assert!(lost.covers(span.0, span.1), "{lost:?}");
     }
 }

@@ -34,14 +34,14 @@ impl Reconciler {
         View::Hour.floor_s(now_s - i64::from(self.retention_d) * 86_400) + View::Hour.width_s()
     }
 
-    /// What compares a lane with the server, and the server. `lost`: where raw is known to have lost points.
-    fn examiner(&mut self, index: usize, lost: Spans) -> (Examiner<'_>, &mut dyn Server) {
+    /// What compares a lane with the server, and the server.
+    fn examiner(&mut self, index: usize) -> (Examiner<'_>, &mut dyn Server) {
         let examiner = Examiner {
             reader: Some(&mut self.reader),
             destination: Some(self.destination),
             names: &self.names,
             measurement: &self.measurement,
-            lost,
+            lost: Spans::default(),
             notes_in: None,
             extras: &self.extras,
             by_now: false,
@@ -63,7 +63,7 @@ impl Reconciler {
         let known_lost = self.reader.raw_lost(self.destination)?;
         let (level, readable) = (self.lanes[index].level, self.readable);
         let span = (stretch.from_s, stretch.to_s);
-        let (mut examiner, server) = self.examiner(index, known_lost.clone());
+        let (mut examiner, server) = self.examiner(index);
         let mut lost = Spans::default();
         let read = match level {
             Tier::Raw => examiner.raw(server, span).map(|seen| {
@@ -149,7 +149,7 @@ impl Reconciler {
         differences: &mut [Difference],
     ) -> Result<usize, Trouble> {
         let level = self.lanes[index].level;
-        let (mut examiner, server) = self.examiner(index, Spans::default());
+        let (mut examiner, server) = self.examiner(index);
         match level {
             Tier::Raw => {
                 let sent = examiner.resend(server, span, differences)?;
