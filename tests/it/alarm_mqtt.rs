@@ -176,7 +176,8 @@ fn a_test_shows_that_access_rules_drop_what_the_broker_acknowledges() {
     fs::write(&rules, narrow).unwrap();
     broker.settings = format!("allow_anonymous true\nacl_file {}\n", rules.display());
     broker.go();
-    let mut daemon = Daemon::start(&config(broker.port()), &[]);
+    // Without a line it would end by itself after a minute.
+    let mut daemon = Daemon::start(&config(broker.port()), &["--simulate"]);
     let (code, said) = daemon.answer(&["alarm", "test"]);
     assert_eq!(code, Some(1));
     let dropped = format!("acknowledges what is published to {TOPIC} and does not pass it on");

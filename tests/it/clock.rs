@@ -78,7 +78,8 @@ fn adjust(change: impl Fn(&mut libc::timex)) {
 }
 
 fn trust(daemon: &Daemon) -> (String, bool) {
-    let status: Value = serde_json::from_str(&daemon.ask(&["status", "--json"])).unwrap();
+    let (_, status) = daemon.answer(&["status", "--json"]);
+    let status: Value = serde_json::from_str(&status).unwrap();
     let clock = &status["clock"];
     let trust = clock["trust"].as_str().unwrap_or_default().to_owned();
     (trust, clock["holding"] == Value::Bool(true))

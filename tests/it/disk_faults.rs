@@ -291,6 +291,11 @@ impl Scene {
         self.let_it_drain_or(|_| false);
     }
 
+    /// The same, unless the journal is closed because of its disk: that takes seconds, and a guest may stand still for longer.
+    fn let_it_drain_until_closed(&mut self) {
+        self.let_it_drain_or(|daemon| daemon.log().contains("the journal is closed"));
+    }
+
     /// The same, unless it cannot.
     fn let_it_drain_or(&mut self, cannot: impl Fn(&Daemon) -> bool) {
         self.server.set_fault(None);
@@ -496,7 +501,7 @@ fn a_disk_that_turns_read_only_costs_no_pulse() {
     scene.disk.make_read_only();
     scene.wait_for_log("remount,rw");
     scene.wait_for_status("the read-only disk", |status| status.contains("read_only"));
-    scene.let_the_backlog_drain();
+    scene.let_it_drain_until_closed();
     scene.wait_for_log("the journal is closed");
     scene.wait_for_log("the journal cannot be opened");
     scene.wait_for_status("counting in memory", |status| {
@@ -542,7 +547,7 @@ fn a_disk_that_fails_is_let_go_and_costs_no_pulse() {
     scene.disk.fail();
     let failed_ns = SystemClock.wall_ns();
     scene.wait_for_log("nothing new is durable");
-    scene.let_the_backlog_drain();
+    scene.let_it_drain_until_closed();
     scene.wait_for_log("the journal cannot be opened");
     let newest = newest_there(&scene.server);
     assert!(

@@ -46,9 +46,8 @@ fn house(tariffs: &str) -> Daemon {
         "0.001",
     ]);
     wait_for("a daemon that answers", PATIENCE, || {
-        let status: Value = serde_json::from_str(&daemon.ask(&["status", "--json"])).ok()?;
-        let line = &status["meters"][0]["line"]["is_read"];
-        (status["running"] == true && *line == true).then_some(())
+        let status = daemon.status()?;
+        (status["meters"][0]["line"]["is_read"] == true).then_some(())
     });
     daemon
 }
@@ -175,7 +174,8 @@ fn the_bill_is_that_of_a_recount_and_all_say_the_same() {
 
     // Other commands, other answers, with and without a daemon.
     let overview = |daemon: &Daemon| {
-        let status: Value = serde_json::from_str(&daemon.ask(&["status", "--json"])).unwrap();
+        let (_, status) = daemon.answer(&["status", "--json"]);
+        let status: Value = serde_json::from_str(&status).unwrap();
         status["overview"]["money"].clone()
     };
     let answered = overview(&daemon);

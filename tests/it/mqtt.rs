@@ -58,7 +58,7 @@ fn at(broker: &Mosquitto) -> String {
 }
 
 fn status(daemon: &Daemon) -> Value {
-    serde_json::from_str(&daemon.ask(&["status", "--json"])).unwrap()
+    daemon.status().unwrap_or_default()
 }
 
 /// The text of a condition; None: it is not so.

@@ -264,9 +264,8 @@ fn house() -> Daemon {
 
 fn wait_until_it_answers(daemon: &Daemon) {
     wait_for("a daemon that answers", PATIENCE, || {
-        let status: Value = serde_json::from_str(&daemon.ask(&["status", "--json"])).ok()?;
-        let line = &status["meters"][0]["line"]["is_read"];
-        (status["running"] == true && *line == true).then_some(())
+        let status = daemon.status()?;
+        (status["meters"][0]["line"]["is_read"] == true).then_some(())
     });
 }
 
@@ -348,7 +347,7 @@ fn power_is_there_while_the_past_is_counted() {
     ];
     let daemon = Daemon::start(HOUSE, &past);
     wait_for("power", PATIENCE, || {
-        let status: Value = serde_json::from_str(&daemon.answer(&["status", "--json"]).1).ok()?;
+        let status = daemon.status()?;
         let mut meters = status["overview"]["meters"].as_array()?.iter();
         let is_there = meters.any(|meter| meter["power_w"].is_number());
         (is_there && status["simulated"] == true).then_some(())

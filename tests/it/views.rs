@@ -13,9 +13,8 @@ use crate::support::remote::{OPERATOR, ORG, Remote, of_fake, on_both, start_fake
 use crate::support::views::{
     Machine, QUICK, audit, day, dotenv, empty_buckets, equal, powerlogger, set_up, wait_until_equal,
 };
-use powerlogger::journal::Reader;
 use powerlogger::model::View;
-use serde_json::{Value, json};
+use serde_json::json;
 
 #[test]
 fn two_days_without_a_server_and_one_from_a_backup() {
@@ -101,11 +100,11 @@ fn check_without_tasks_the_daemon_writes_the_windows(server: &Remote) {
         &dotenv(server),
         &["--simulate", "--from", "-2 days", "--speed", "600"],
     );
-    daemon.wait_for("a journal", |daemon| Reader::open(daemon.dir()).is_ok());
     daemon.wait_for("a window of each view", |daemon| {
-        let status: Value = serde_json::from_str(&daemon.ask(&["status", "--json"])).unwrap();
-        let until = &status["delivery"]["views"]["until_s"];
-        View::ALL.iter().all(|view| until[view.as_str()].is_i64())
+        daemon.status().is_some_and(|status| {
+            let until = &status["delivery"]["views"]["until_s"];
+            View::ALL.iter().all(|view| until[view.as_str()].is_i64())
+        })
     });
 }
 

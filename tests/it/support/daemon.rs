@@ -15,6 +15,7 @@ use powerlogger::clock::{Clock, SystemClock};
 use powerlogger::journal::Reader;
 use powerlogger::model::NS_PER_S;
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use super::program::stands_still;
 
@@ -158,6 +159,13 @@ impl Daemon {
         let output = self.answered(args);
         let answer = String::from_utf8(output.stdout).unwrap();
         (output.status.code(), answer)
+    }
+
+    /// How things stand by its own answer, whatever is not as it should be. None: it does not answer yet.
+    pub(crate) fn status(&self) -> Option<Value> {
+        let status: Value = serde_json::from_str(&self.answer(&["status", "--json"]).1).ok()?;
+        // What is read of the journal has none.
+        status["version"].is_string().then_some(status)
     }
 
     /// Waits until `holds`.
