@@ -26,6 +26,18 @@ pub(super) fn from_daemon<T: DeserializeOwned>(path: &str, loaded: &Loaded) -> O
     }
 }
 
+/// The same; `is_quiet`: without a word.
+pub(super) fn answer<T: DeserializeOwned>(
+    path: &str,
+    loaded: &Loaded,
+    is_quiet: bool,
+) -> Option<T> {
+    match is_quiet {
+        true => ask(path, loaded).answered(),
+        false => from_daemon(path, loaded),
+    }
+}
+
 /// The same without a word.
 pub(super) fn ask<T: DeserializeOwned>(path: &str, loaded: &Loaded) -> Asked<T> {
     // What is understood of files that are wrong is not what a daemon has been given.

@@ -147,7 +147,9 @@ fn a_server_that_is_away_is_waited_for() {
     daemon.start_again();
     server.start_again();
     wait_for("points", || server.store().count(BUCKET) > 300);
-    let status = |daemon: &Daemon| daemon.status().unwrap_or_default();
+    let status = |daemon: &Daemon| -> serde_json::Value {
+        serde_json::from_str(&daemon.answer(&["status", "--json"]).1).unwrap()
+    };
     // Also by what the journal knows: where the last reply came late, the next run has it again.
     daemon.stop_when("each pulse delivered", |daemon| {
         let is_there = |meter| here(daemon, meter) == remote::stamps(&server, BUCKET, meter);

@@ -58,7 +58,7 @@ fn at(broker: &Mosquitto) -> String {
 }
 
 fn status(daemon: &Daemon) -> Value {
-    daemon.status().unwrap_or_default()
+    wait_for("its answer", PATIENCE, || daemon.status())
 }
 
 /// The text of a condition; None: it is not so.

@@ -5,7 +5,7 @@ use crate::answers::now::NowAnswer;
 use crate::answers::overview::{
     EnergyAnswer, HouseEnergy, HouseOverview, MeterEnergy, MeterOverview, Overview,
 };
-use crate::cli::asking::ask;
+use crate::cli::asking::answer;
 use crate::cli::numbers::{count, grouped_decimal, grouped_to};
 use crate::cli::paint::Glyphs;
 use crate::cli::table::{Column, Table};
@@ -19,13 +19,18 @@ use crate::status::Status;
 /// How far back [`last_hour`] goes, in windows of a minute.
 const MINUTES: i64 = 60;
 
-/// What is known. `is_answered`: a daemon has answered, and is asked for this, too.
-pub(super) fn overview(loaded: &Loaded, status: &Status, is_answered: bool) -> Option<Overview> {
+/// What is known. `is_answered`: a daemon has answered, and is asked for this, too; `is_quiet`: that it does not answer is not told.
+pub(super) fn overview(
+    loaded: &Loaded,
+    status: &Status,
+    (is_answered, is_quiet): (bool, bool),
+) -> Option<Overview> {
     let answered = || {
-        let now: NowAnswer = ask("/api/v1/now", loaded).answered()?;
+        let now: NowAnswer = answer("/api/v1/now", loaded, is_quiet)?;
         let day = "/api/v1/energy?period=day&compare=previous";
-        let day: EnergyAnswer = ask(day, loaded).answered()?;
-        let month: EnergyAnswer = ask("/api/v1/energy?period=month", loaded).answered()?;
+        let day: EnergyAnswer = answer(day, loaded, is_quiet)?;
+        let month = "/api/v1/energy?period=month";
+        let month: EnergyAnswer = answer(month, loaded, is_quiet)?;
         Overview::of_answers(&now, &day, &month)
     };
     let answered = is_answered.then(answered).flatten();

@@ -8,7 +8,7 @@ use super::{overview, trust};
 use crate::answers::overview::Overview;
 use crate::answers::reach::Reach;
 use crate::answers::status::StatusAnswer;
-use crate::cli::asking::{ask, from_daemon};
+use crate::cli::asking::answer;
 use crate::cli::paint::{Glyphs, Paint};
 use crate::clock::{Clock, SystemClock};
 use crate::config::in_use::{self, notices};
@@ -30,16 +30,13 @@ pub(super) struct StatusNow {
 /// Asks the daemon, or reads the journal. `is_quiet`: that it does not answer is not told on the terminal.
 pub(super) fn see(loaded: &Loaded, is_quiet: bool) -> Result<StatusNow> {
     let path = "/api/v1/status";
-    let answered: Option<StatusAnswer> = match is_quiet {
-        true => ask(path, loaded).answered(),
-        false => from_daemon(path, loaded),
-    };
+    let answered: Option<StatusAnswer> = answer(path, loaded, is_quiet);
     let is_answered = answered.is_some();
     let (answer, holder) = match answered {
         Some(answer) => (answer, Holder::InUse),
         None => from_journal(loaded)?,
     };
-    let overview = overview::overview(loaded, &answer.status, is_answered);
+    let overview = overview::overview(loaded, &answer.status, (is_answered, is_quiet));
     Ok(StatusNow {
         answer,
         holder,

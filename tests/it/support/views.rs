@@ -8,6 +8,7 @@
 use std::fs;
 use std::process::Command;
 
+use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
 
 use super::fake_influx::{FakeInflux, Store};
@@ -110,6 +111,15 @@ pub(crate) fn equal(audit: &Value) -> Option<i64> {
 /// A daemon that does not outlive its test.
 pub(crate) struct Running(std::process::Child);
 
+impl Running {
+    /// Ends it: what was delivered is kept, and nothing is sent once more by the next one.
+    fn end(mut self) {
+        let pid = Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, Signal::TERM).unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -143,7 +153,7 @@ pub(crate) fn wait_until_equal(dir: &tempfile::TempDir, what: &str) -> i64 {
         counted = equal(&audit(dir));
         counted.is_some()
     });
-    drop(running);
+    running.end();
     counted.unwrap()
 }
 
