@@ -56,7 +56,22 @@ fn import() -> MeterSettings {
 
 /// A daemon's HTTP server on the journal, at a socket in this directory; `board`: what that daemon shows.
 pub(super) fn serve(bench: &Bench, board: &Arc<Board>, zone: TimeZone, unix_dir: &Path) -> Web {
-    let source = Source::new(Arc::clone(board), Arc::new(bench.clock.clone()));
+    serve_by(
+        Arc::new(bench.clock.clone()),
+        bench,
+        board,
+        (zone, unix_dir),
+    )
+}
+
+/// The same, by another clock.
+pub(super) fn serve_by(
+    clock: Arc<dyn Clock>,
+    bench: &Bench,
+    board: &Arc<Board>,
+    (zone, unix_dir): (TimeZone, &Path),
+) -> Web {
+    let source = Source::new(Arc::clone(board), clock);
     source.use_settings(InUse {
         dir: bench.dir.path().to_owned(),
         meters: vec![import()],
@@ -80,6 +95,16 @@ pub(super) fn ask(unix_dir: &Path, path: &str) -> Value {
 
 /// The body of what is at this path.
 pub(super) fn get(unix_dir: &Path, path: &str) -> String {
+    let mut stream = asked(unix_dir, path);
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    body.to_owned()
+}
+
+/// A connection on which what is at this path was asked for.
+pub(super) fn asked(unix_dir: &Path, path: &str) -> UnixStream {
     // The server opens it in a thread of its own.
     let connected = (0..60_000).find_map(|_| {
         let stream = UnixStream::connect(unix_dir.join("api.sock"));
@@ -90,11 +115,7 @@ pub(super) fn get(unix_dir: &Path, path: &str) -> String {
     let mut stream = connected.expect("some minutes are enough");
     let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 200"), "{path}: {answer}");
-    body.to_owned()
+    stream
 }
 
 fn numbers(column: &Value) -> Vec<Option<i64>> {

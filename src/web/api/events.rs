@@ -19,11 +19,10 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 use super::Api;
-use super::head::rfc3339;
 use super::health::Health;
+use super::local_day::{LocalDay, known_day};
 use super::minutes::{ToldUntil, minutes};
 use super::now::{Now, day};
-use crate::model::WallNs;
 use crate::web::problem::{Problem, TOO_MANY_STREAMS, WRONG_PARAMETER};
 use crate::web::query::Query;
 
@@ -96,16 +95,9 @@ struct Told {
     /// More was missed than is told.
     reload: bool,
     now: String,
-    date: String,
+    day: Option<LocalDay>,
     health: Option<Health>,
     looks: u32,
-}
-
-#[derive(Serialize)]
-struct DayChange {
-    date: String,
-    from: String,
-    to: String,
 }
 
 #[derive(Serialize)]
@@ -119,12 +111,15 @@ struct Nothing {}
 /// Feeds a stream until its client is gone, or the daemon ends.
 async fn feed(api: Api, last: Option<i64>, sender: mpsc::Sender<Bytes>) {
     let (mut changes, mut ending) = (api.source.changes(), api.ending.clone());
-    let (minutes, reload) = ToldUntil::begin(api.source.now_and_kept_s(), last);
+    // What is due is judged by the look that says where it begins: no minute ends between the two.
+    let begun = api.source.now_and_kept_s();
+    let (minutes, reload) = ToldUntil::begin(begun, last);
+    let mut begun = Some(begun);
     let mut told = Told {
         minutes,
         reload,
         now: String::new(),
-        date: String::new(),
+        day: None,
         health: None,
         looks: 0,
     };
@@ -140,7 +135,9 @@ async fn feed(api: Api, last: Option<i64>, sender: mpsc::Sender<Bytes>) {
             room.send(Bytes::from(text));
             return;
         }
-        told.missed(&api, &mut text).await;
+        let look = begun.take();
+        let look = look.unwrap_or_else(|| api.source.now_and_kept_s());
+        told.missed(&api, look, &mut text).await;
         told.news(&api, &mut text).await;
         if !text.is_empty() {
             room.send(Bytes::from(std::mem::take(&mut text)));
@@ -167,9 +164,8 @@ async fn soon<T: Send + 'static>(reading: impl Future<Output = T> + Send + 'stat
 }
 
 impl Told {
-    /// The minutes that have ended since the last look.
-    async fn missed(&mut self, api: &Api, text: &mut String) {
-        let (now_s, kept_s) = api.source.now_and_kept_s();
+    /// The minutes that have ended since the last look: what time it is, and up to when the journal has all.
+    async fn missed(&mut self, api: &Api, (now_s, kept_s): (i64, i64), text: &mut String) {
         if self.minutes.skip(now_s, kept_s) || std::mem::take(&mut self.reload) {
             self.event(text, "reload", &Nothing {});
         }
@@ -188,22 +184,16 @@ impl Told {
     async fn news(&mut self, api: &Api, text: &mut String) {
         let source = api.source.clone();
         let day = soon(async move { day(&source).await }).await;
-        let day = day.unwrap_or_else(|| api.source.day());
+        let day = day.unwrap_or_else(|| known_day(&api.source));
         let (is_first, look) = (self.health.is_none(), api.source.look());
         let mut now = Now::of(&api.source, &look, day.as_deref());
         let health = Health::of(&look.status, day.as_deref());
-        if let Some(day) = day {
-            let date = day.date.to_string();
-            if !is_first && date != self.date {
-                let (from, to) = (
-                    rfc3339(WallNs::of_s(day.from_s)),
-                    rfc3339(WallNs::of_s(day.to_s)),
-                );
-                let date = date.clone();
-                self.event(text, "day", &DayChange { date, from, to });
-            }
-            self.date = date;
+        // Also while nothing of it can be read: what becomes known later is of the same day.
+        let local_day = now.local_day();
+        if self.day.as_ref().is_some_and(|told| told != local_day) {
+            self.event(text, "day", local_day);
         }
+        self.day = Some(local_day.clone());
         let essence = health.essence();
         if is_first {
             now = now.with_health(health);

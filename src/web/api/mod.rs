@@ -14,6 +14,7 @@ mod history_asked;
 mod history_columns;
 mod journal;
 mod lines;
+mod local_day;
 mod meter_head;
 mod meters;
 mod minutes;

@@ -10,13 +10,13 @@ use super::csv;
 use super::derived::{Count, Derived, NOT_WATCHED, WORTH_UNKNOWN};
 use super::head::{Head, rfc3339};
 use super::health::Health;
+use super::local_day::{LocalDay, span_of};
 use super::meter_head::MeterHead;
 use crate::answers::counted_span::EDGES_S;
 use crate::answers::factors::Factors;
 use crate::answers::money::{Money, span_costs};
 use crate::answers::present::{Present, PresentMeter, rounded};
 use crate::energy::derived::{Balance, LivePower, MeanPower, live_power};
-use crate::energy::periods::{Period, PeriodUnit};
 use crate::journal::Grain;
 use crate::model::{NS_PER_S, Quantity, Role, Spans, WallNs};
 use crate::status::Status;
@@ -44,9 +44,8 @@ pub(super) struct Now {
 
 #[derive(Debug, Clone, Serialize)]
 struct Today {
-    date: String,
-    from: String,
-    to: String,
+    #[serde(flatten)]
+    local_day: LocalDay,
     complete: bool,
     derived: Derived,
     money: Option<Money>,
@@ -93,7 +92,7 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
     {
         return known;
     }
-    let span = calendar.span(Period::containing(PeriodUnit::Day, date));
+    let span = span_of(&calendar, date);
     let starts_s = [span.start_s, span.end_s];
     let (of_zone, worths) = (calendar.clone(), source.present().worths());
     let (span_s, in_use) = ((span.start_s, span.end_s), source.in_use());
@@ -180,9 +179,7 @@ impl Now {
             site: source.site(),
             clock_trusted: status.clock.as_ref().is_none_or(|clock| !clock.holding),
             today: Today {
-                date: day.map_or_else(String::new, |day| day.date.to_string()),
-                from: rfc3339(WallNs::of_s(day.map_or(now_s, |day| day.from_s))),
-                to: rfc3339(WallNs::of_s(day.map_or(now_s, |day| day.to_s))),
+                local_day: LocalDay::of(&source.calendar(), day, now_s),
                 complete: day.is_some() && meters.iter().all(is_whole),
                 derived: match day {
                     Some(_) => Derived::of(&balance, super::derived::why_of(present)),
@@ -194,6 +191,10 @@ impl Now {
             meters,
             health: None,
         }
+    }
+
+    pub(super) fn local_day(&self) -> &LocalDay {
+        &self.today.local_day
     }
 
     /// With the state of health, too.
@@ -253,7 +254,10 @@ impl Now {
         let of_meter =
             |meter: &NowMeter| (meter.pulses, meter.today.pulses, meter.rate, meter.is_read);
         let meters: Vec<_> = self.meters.iter().map(of_meter).collect();
-        format!("{meters:?} {} {}", self.today.date, self.clock_trusted)
+        format!(
+            "{meters:?} {} {}",
+            self.today.local_day.date, self.clock_trusted
+        )
     }
 }
 
