@@ -1,11 +1,12 @@
 // Bars of energy, and of what it costs: by button and key, in the address, in words and as a table, as on the bill.
 
+import { answered } from "../answered.mjs";
 import { accessible, checks, found, open, settled, until, visit } from "./tab.mjs";
 
 const DAY = "2026-06-20";
 
 export async function costs({ browser, base }) {
-  const answer = await (await fetch(`${base}/api/v1/energy?period=day&date=${DAY}`)).json();
+  const answer = await (await answered(`${base}/api/v1/energy?period=day&date=${DAY}`)).json();
   for (const [size, theme, language, locale] of [["phone", "light", "en", "en-GB"], ["wide", "dark", "de", "de-DE"]]) {
     const tab = await open(browser, size, { theme, where: `costs ${size}` });
     await tab.beforehand((language) => localStorage.setItem("powerlogger.language", language), language);

@@ -8,6 +8,9 @@ import { PATIENCE_MS } from "./devtools.mjs";
 export const SIZES = { phone: { width: 390, height: 844, deviceScaleFactor: 2, isMobile: true }, wide: { width: 1440, height: 900 } };
 export const VIEWS = ["/", "/energy", "/energy/week", "/energy/month", "/energy/year", "/energy/total", "/history", "/meters", "/health"];
 
+/** What `Retry-After` says where the daemon has no turn for a question: only there. */
+const BUSY_AFTER = "2";
+
 /** How often a condition is looked at. */
 const LOOK_MS = 50;
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -60,7 +63,9 @@ function watch() {
         try {
           return await json();
         } finally {
-          setTimeout(() => (seen.pending -= 1));
+          // What is asked again after some time is under way until then.
+          const again = response.headers.get("Retry-After");
+          setTimeout(() => (seen.pending -= 1), again === null ? 0 : Number(again) * 1000 + 100);
         }
       };
       return response;
@@ -85,7 +90,14 @@ export async function open(browser, size, { theme = "light", features = {}, wher
   tab.on("Runtime.exceptionThrown", ({ exceptionDetails: of }) => found(tab.where, `error: ${of.exception?.description ?? of.text}`));
   const isBad = (level) => ["error", "warning", "assert"].includes(level);
   tab.on("Runtime.consoleAPICalled", ({ type, args }) => isBad(type) && found(tab.where, `console: ${args.map((one) => one.value ?? one.description).join(" ")}`));
+  // The daemon is busy with other questions, and the page asks again by itself: but the browser tells of it.
+  const busy = new Set();
+  tab.on("Network.responseReceived", ({ requestId, response: { status, headers } }) => {
+    const after = Object.entries(headers).find(([name]) => name.toLowerCase() === "retry-after")?.[1];
+    if (status === 503 && after === BUSY_AFTER) busy.add(requestId);
+  });
   tab.on("Log.entryAdded", ({ entry }) => {
+    if (busy.has(entry.networkRequestId)) return;
     // Only a busy machine takes so long.
     if (/was preloaded using link preload but not used within/.test(entry.text)) return;
     if (isBad(entry.level) && !(isQuiet && entry.source === "network")) found(tab.where, `console: ${entry.text} ${entry.url ?? ""}`);
@@ -109,6 +121,14 @@ export async function until(tab, what, condition, ...values) {
   const seen = await tab.evaluate(() => `${location.pathname}, ${document.querySelector("#live")?.textContent}: ${document.querySelector("main:not([hidden])")?.innerText.slice(0, 200)}`).catch((failed) => failed.message);
   found(tab.where, `not within ${PATIENCE_MS / 1000} s: ${what}${last}; seen is ${seen.replaceAll("\n", " ")}`);
   return false;
+}
+
+/** What the page gives as soon as it is not null. */
+export async function given(tab, what, act, ...values) {
+  let value = null;
+  const look = async () => (value = await tab.evaluate(act, ...values)) !== null;
+  await untilHere(tab.where, what, look);
+  return value;
 }
 
 /** Waits for a condition out here. */

@@ -43,21 +43,57 @@ export async function post(path, body, token) {
   });
 }
 
+/** So often a question is asked again for which the daemon has no turn, being busy with others. */
+const AGAIN_MAX = 4;
+
 /** @param {string} address @param {RequestInit} request @returns {Promise<any>} */
 async function answer(address, request) {
-  let response;
+  for (let again = 0; ; again += 1) {
+    const response = await asked(address, request);
+    if (response.ok) return response.json();
+    let problem = null;
+    try {
+      problem = await response.json();
+    } catch (failed) {
+      if (isAborted(failed)) throw failed;
+      // A proxy answers with a page of its own.
+    }
+    // Nothing was done then: also what is to be kept may be sent again.
+    const afterS = response.headers.get("Retry-After");
+    if (afterS === null || again === AGAIN_MAX || !problem?.type?.endsWith("/problems/busy")) {
+      throw new Refused({ type: "about:blank", title: `${response.status} ${response.statusText}`, detail: "", remedy: "", status: response.status, ...problem });
+    }
+    await passed(Number(afterS) * 1000, request.signal);
+  }
+}
+
+/** @param {string} address @param {RequestInit} request */
+async function asked(address, request) {
   try {
-    response = await fetch(address, request);
+    return await fetch(address, request);
   } catch (failed) {
-    if (failed instanceof DOMException && failed.name === "AbortError") throw failed;
+    if (isAborted(failed)) throw failed;
     throw offline();
   }
-  if (response.ok) return response.json();
-  let problem = null;
-  try {
-    problem = await response.json();
-  } catch {
-    // A proxy answers with a page of its own.
-  }
-  throw new Refused({ type: "about:blank", title: `${response.status} ${response.statusText}`, detail: "", remedy: "", status: response.status, ...problem });
+}
+
+/** Whether the answer is only not wanted any more. @param {unknown} failed */
+export function isAborted(failed) {
+  return failed instanceof DOMException && failed.name === "AbortError";
+}
+
+/** So many milliseconds, unless the answer is not wanted any more. @param {number} ms @param {AbortSignal | null} [signal] */
+function passed(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const abort = () => {
+      clearTimeout(timer);
+      reject(new DOMException("", "AbortError"));
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", abort);
+      resolve(null);
+    }, ms);
+    if (signal?.aborted) abort();
+    else signal?.addEventListener("abort", abort);
+  });
 }

@@ -28,8 +28,3 @@ export function worded(problem) {
   const known = problemText(problem.type);
   return { title: known?.[0] ?? problem.title, detail: problem.detail, remedy: known?.[1] ?? problem.remedy };
 }
-
-/** Whether the answer is only not wanted any more. @param {unknown} failed */
-export function isAborted(failed) {
-  return failed instanceof DOMException && failed.name === "AbortError";
-}

@@ -1,6 +1,6 @@
 // Energy: how much, compared with when?
 
-import { get, url } from "../api.js";
+import { get, isAborted, url } from "../api.js";
 import { announce } from "../announce.js";
 import { barChart } from "../bars.js";
 import * as civil from "../civil.js";
@@ -9,7 +9,7 @@ import { el, fill, say } from "../dom.js";
 import { dateName, periodName } from "../labels.js";
 import { clock, ofDate } from "../moment.js";
 import { amount, currencySign, energy, milliOf, money, percent, plain, symbol } from "../number.js";
-import { isAborted, problemCard } from "../problem.js";
+import { problemCard } from "../problem.js";
 import { address } from "../route.js";
 import { nowMs, on, state } from "../store.js";
 import { change, main, most, parted, said, series } from "../sums.js";

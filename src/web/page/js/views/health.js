@@ -1,10 +1,10 @@
 // Health: can it be trusted? What is wrong comes first, with what to do; then all counters.
 
-import { get, url } from "../api.js";
+import { get, isAborted, url } from "../api.js";
 import { el, fill } from "../dom.js";
 import { dateTime, shortDay, span } from "../moment.js";
 import { bytes, count } from "../number.js";
-import { isAborted, problemCard } from "../problem.js";
+import { problemCard } from "../problem.js";
 import { nowMs, on, state, zone } from "../store.js";
 import { condition, has, locale, t, words } from "../text.js";
 import { timeline } from "../timeline.js";

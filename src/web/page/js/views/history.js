@@ -1,14 +1,14 @@
 // History: what happened at that moment?
 
 import { announce } from "../announce.js";
-import { get, url } from "../api.js";
+import { get, isAborted, url } from "../api.js";
 import { columns, indexAt, starts } from "../columns.js";
 import { el, fill, say } from "../dom.js";
 import { clockSeconds, dateTime, fromInput, span as spanText, toInput, dayOf } from "../moment.js";
 import { amount, isElectric, plain, power, rate, symbol } from "../number.js";
 import { overview } from "../overview.js";
 import { plot } from "../plot.js";
-import { isAborted, problemCard } from "../problem.js";
+import { problemCard } from "../problem.js";
 import { stamp } from "../route.js";
 import { nowMs, on, zone } from "../store.js";
 import { locale, t, words } from "../text.js";

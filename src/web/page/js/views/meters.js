@@ -1,11 +1,11 @@
 // Meters: does the face of the meter agree?
 
-import { get, url } from "../api.js";
+import { get, isAborted, url } from "../api.js";
 import { el, fill, say, svg } from "../dom.js";
 import { later } from "../later.js";
 import { clock, dateTime, shortDay, span } from "../moment.js";
 import { amount, count, milliOf, plain, rate, registerDigits, symbol } from "../number.js";
-import { isAborted, problemCard } from "../problem.js";
+import { problemCard } from "../problem.js";
 import { nowMs, on, state, zone } from "../store.js";
 import { locale, t, words } from "../text.js";
 import { shownPower } from "../tiles.js";

@@ -1,6 +1,6 @@
 // Now: what does the house do?
 
-import { get, url } from "../api.js";
+import { get, isAborted, url } from "../api.js";
 import { areaChart } from "../area.js";
 import { barChart } from "../bars.js";
 import { dayPower, putQuarter } from "../day_power.js";
@@ -11,7 +11,7 @@ import { Hour } from "../hour.js";
 import { periodName } from "../labels.js";
 import { fields } from "../moment.js";
 import { amount, energy, isElectric, milliOf, money, percent, power, rate } from "../number.js";
-import { isAborted, problemCard } from "../problem.js";
+import { problemCard } from "../problem.js";
 import { address, START } from "../route.js";
 import { isStale, nowMs, on, state, zone } from "../store.js";
 import { grow, main, parted, todayOf } from "../sums.js";
