@@ -80,8 +80,9 @@ export async function still({ browser, base }) {
     const observer = new MutationObserver((changes) => (drawn += changes.length));
     const source = window.seen.streams.find((stream) => stream.readyState !== 2);
     source.addEventListener("minute", () => (minutes += 1));
-    // A minute that ended just before is drawn by then.
-    for (let n = 0; n < 3; n += 1) await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+    // A minute that was told just before is drawn 100 ms after it, or once what is asked for it has come: by then.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    for (let n = 0; n < 3; n = window.seen.pending > 0 ? 0 : n + 1) await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
     for (const place of document.querySelectorAll("#view-now .chart-place")) observer.observe(place, { childList: true, subtree: true, attributes: true, characterData: true });
     await new Promise((resolve) => {
       let n = 0;

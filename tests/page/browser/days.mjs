@@ -2,7 +2,7 @@
 // whatever zone the reader's browser is in. DAYS says which: {zone, readerZone, whPerPulse, csv, views, change}.
 
 import { readFileSync } from "node:fs";
-import { found, open, quiet, until, visit } from "./tab.mjs";
+import { found, given, open, quiet, until, visit } from "./tab.mjs";
 
 const QUARTER_MS = 900_000;
 const HOUR_MS = 3_600_000;
@@ -71,8 +71,9 @@ function monday(week) {
   return new Date(fourth.getTime() + (7 * (n - 1) - day) * 24 * HOUR_MS).toISOString().slice(0, 10);
 }
 
-/** The table of the bars, and how high the bars of a role are. Runs in the page. */
+/** The table of the bars, and how high the bars of a role are; null: another answer is waited for. Runs in the page. */
 function shown() {
+  if (document.querySelector("#view-energy [aria-busy=true]")) return null;
   const rows = [...document.querySelectorAll("#view-energy tbody tr")].map((row) => [...row.children].map((cell) => cell.textContent));
   const head = [...document.querySelectorAll("#view-energy thead th")].map((cell) => cell.textContent);
   const heights = (role) => [...document.querySelectorAll(`#view-energy .bars rect.fill.${role}`)].map((bar) => Number(bar.getAttribute("height")));
@@ -98,7 +99,7 @@ export async function days({ browser, base }) {
       await until(tab, "the table", () => document.querySelector("#view-energy tbody tr"));
     }
     await quiet(tab);
-    const is = await tab.evaluate(shown);
+    const is = await given(tab, "the bars", shown);
     if (want.hours !== null && want.hours !== 24 && !is.title.includes(`(${want.hours} h)`)) found(tab.where, `the title is ${is.title}, not of ${want.hours} h`);
     const names = is.rows.map(([name]) => (want.hours === null ? new Date(Date.parse(`${name} UTC`)).toISOString().slice(0, 10) : name));
     const wanted = want.parts.map((part) => part.name);
@@ -140,36 +141,34 @@ export async function days({ browser, base }) {
 const CHANGES = 8;
 
 /** Today is a whole day from the start; when it ends, the stream says so, and the page goes on to the next one by itself. */
-async function dayChange(tab, base, { clock, quarters }, zone) {
+async function dayChange(tab, base, own, zone) {
   await visit(tab, `${base}/energy`, `${zone} today`);
   await tab.click("#view-energy .chart-tools > button");
   await until(tab, "the table", () => document.querySelector("#view-energy tbody tr"));
-  const state = () => tab.evaluate(() => {
-    const rows = [...document.querySelectorAll("#view-energy tbody tr th")].map((cell) => cell.textContent);
-    return { first: rows[0], last: rows.at(-1), n: rows.length };
-  });
-  const title = () => tab.evaluate(() => Date.parse(`${document.querySelector("#view-energy .period-name").textContent.replace(/\(.*/, "")} UTC`));
-  const nameOf = async () => new Date(await title()).toISOString().slice(0, 10);
-  const before = await nameOf();
-  const all = quarters(before);
-  const { first, last, n } = await state();
-  const hours = Math.ceil((all.length * QUARTER_MS) / HOUR_MS);
-  const end = all.at(-1) + QUARTER_MS;
-  if (!first.startsWith(clock(all[0])) || !last.endsWith(`–${clock(end)}`) || n !== hours) {
-    // It may have ended between the two looks.
-    if ((await nameOf()) === before) found(tab.where, `today is ${first} to ${last} in ${n} parts, not ${hours} from ${clock(all[0])} to ${clock(end)}`);
-  }
-  let day = before;
+  let day = await wholeDay(tab, own);
   for (let n = 0; n < CHANGES; n += 1) {
     await until(tab, `another day than ${day}`, (day) => {
       const name = document.querySelector("#view-energy .period-name").textContent.replace(/\(.*/, "");
       return Date.parse(`${name} UTC`) > Date.parse(day);
     }, day);
     // A stream that was opened in the new day has nothing to tell of it; the next change comes soon.
-    if (await tab.evaluate((day) => window.seen.days.some(({ date }) => date > day), day)) break;
+    const isTold = await tab.evaluate((day) => window.seen.days.some(({ date }) => date > day), day);
+    day = await wholeDay(tab, own);
+    if (isTold) break;
     if (n === CHANGES - 1) found(tab.where, `the stream tells of no day after ${day}`);
-    day = await nameOf();
   }
   const told = await tab.evaluate(() => ({ at: location.pathname }));
   if (told.at !== "/energy") found(tab.where, `it is at ${told.at}`);
+}
+
+/** Which day is shown: all of it. The title says so at once when it changes, the table with the answer. */
+async function wholeDay(tab, { clock, quarters }) {
+  const { title, rows } = await given(tab, "the day's table", shown);
+  const date = new Date(Date.parse(`${title.replace(/\(.*/, "")} UTC`)).toISOString().slice(0, 10);
+  const all = quarters(date);
+  const hours = Math.ceil((all.length * QUARTER_MS) / HOUR_MS);
+  const [begin, end] = [clock(all[0]), clock(all.at(-1) + QUARTER_MS)];
+  const [first, last] = [rows[0][0], rows.at(-1)[0]];
+  if (!first.startsWith(begin) || !last.endsWith(`–${end}`) || rows.length !== hours) found(tab.where, `${date} is ${first} to ${last} in ${rows.length} parts, not ${hours} from ${begin} to ${end}`);
+  return date;
 }
