@@ -274,8 +274,10 @@ impl Overview {
         for (meter, told) in self.meters.iter_mut().zip(&now.meters) {
             (meter.power_w, meter.is_bound) = (told.power_w, told.is_bound);
             meter.rate = told.shown_rate();
-            let before = meter.counted.today.pulses.unwrap_or(0);
-            let more = told.today.pulses.map_or(0, |told| told - before);
+            let Some(pulses) = told.today.pulses else {
+                continue;
+            };
+            let more = pulses - meter.counted.today.pulses.unwrap_or(0);
             for energy in [&mut meter.counted.today, &mut meter.counted.month] {
                 energy.add(more, meter.worth);
             }

@@ -24,6 +24,8 @@ pub enum JournalPhase {
 pub struct JournalLive {
     /// Whether it is open.
     pub phase: JournalPhase,
+    /// What tells it from all others; None: nothing does, or none was open yet.
+    pub id: Option<String>,
     /// The newest id that survives the death of the process.
     pub committed: PulseId,
     /// The newest id that survives a power cut.

@@ -60,7 +60,6 @@ impl Reconciler {
         self.names = self.reader.meter_names()?;
         self.extras.read(&self.reader)?;
         let ask = self.ask_raw(stretch, bounds);
-        let known_lost = self.reader.raw_lost(self.destination)?;
         let (level, readable) = (self.lanes[index].level, self.readable);
         let span = (stretch.from_s, stretch.to_s);
         let (mut examiner, server) = self.examiner(index);
@@ -85,7 +84,8 @@ impl Reconciler {
             }
             Err(trouble) => return Err(trouble),
         };
-        if self.lanes[index].notes_lost(lost, &known_lost) {
+        let known = self.reader.raw_lost(self.destination)?;
+        if self.lanes[index].notes_lost(lost, &known) {
             return Ok(Turn::KeepFirst);
         }
         let lane = &mut self.lanes[index];

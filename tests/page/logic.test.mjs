@@ -294,6 +294,7 @@ test("a running span grows by what today has come to since", () => {
   assert.equal(sums.grow(grown, sums.todayOf(now(10, 20)), sums.todayOf(now(13, 27)), 150), true);
   assert.deepEqual(grown.meters[0], { meter: "Import", pulses: [3, 4], energy_wh: [6, 6], watched_s: [9, 4], total: { pulses: 7, energy_wh: 14, watched_s: 13 } });
   assert.deepEqual([grown.house_wh, grown.derived.house_wh, grown.derived.self_wh], [[5, 7], 12, null]);
+  assert.equal(sums.todayOf(now(null, null)), null, "nothing is added to what is not known");
   const over = span();
   assert.equal(sums.grow(over, sums.todayOf(now(1, 1)), sums.todayOf(now(2, 2)), 250), false);
   assert.deepEqual(over, span());

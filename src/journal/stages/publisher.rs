@@ -62,7 +62,8 @@ impl Publisher {
         let reader = Reader::open(journal.dir())?;
         let names = reader.meter_names()?;
         let configured = journal.meters.iter().map(|row| names.get(row).cloned());
-        let is_reopened = !board.snapshot().meters.all.is_empty();
+        let shown = board.snapshot();
+        let is_reopened = !shown.meters.all.is_empty() && shown.journal.id == reader.journal_id();
         let mut publisher = Publisher {
             configured: configured.map(Option::unwrap_or_default).collect(),
             reader,
@@ -112,7 +113,7 @@ impl Publisher {
     fn read_journal(&mut self) -> Result<(), JournalError> {
         let read = self.reader.journal_live()?;
         self.board.publish_journal(|journal| {
-            (journal.bounds, journal.bytes) = (read.bounds, read.bytes);
+            (journal.id, journal.bounds, journal.bytes) = (read.id, read.bounds, read.bytes);
             (journal.simulated, journal.clock) = (read.simulated, read.clock);
             journal.opened = read.opened;
         });
@@ -152,6 +153,23 @@ impl Publisher {
     /// `pending` is committed; its newest pulse is `newest`.
     pub(super) fn committed(&mut self, journal: &Journal, pending: &Pending, newest: PulseId) {
         self.is_stale |= !pending.segments.is_empty();
+        // Where some of them may be on the board already all is read again after this commit.
+        if !self.is_reopened {
+            self.count(journal, pending);
+        }
+        let count = i64::try_from(pending.pulses.len()).unwrap_or(0);
+        if count > 0 {
+            self.board.publish_journal(|journal| {
+                let first = journal
+                    .bounds
+                    .map_or(newest - (count - 1), |bounds| bounds.first);
+                journal.bounds = Some(IdRange::new(first, newest));
+            });
+        }
+    }
+
+    /// Adds what is committed to what is shown of the meters.
+    fn count(&mut self, journal: &Journal, pending: &Pending) {
         // Of each meter: how many pulses, and the last one.
         let mut counted: BTreeMap<MeterId, (i64, Pulse)> = BTreeMap::new();
         for pulse in &pending.pulses {
@@ -169,12 +187,7 @@ impl Publisher {
         });
         let counted: Vec<(MeterId, i64, Option<WallNs>)> = counted.collect();
         let name = |meter: &MeterId| self.configured[meter.index()].as_str();
-        // Some of them may be on the board already: all is read again after this commit.
-        let is_reopened = self.is_reopened;
         self.board.publish_meters(|meters| {
-            if is_reopened {
-                return;
-            }
             for (meter, pulses, last_ns) in &counted {
                 let meter = meters.entry(name(meter));
                 meter.pulses += pulses;
@@ -188,15 +201,6 @@ impl Publisher {
                 meters.entry(name(meter)).tally = Some(state.tally);
             }
         });
-        let count = i64::try_from(pending.pulses.len()).unwrap_or(0);
-        if count > 0 {
-            self.board.publish_journal(|journal| {
-                let first = journal
-                    .bounds
-                    .map_or(newest - (count - 1), |bounds| bounds.first);
-                journal.bounds = Some(IdRange::new(first, newest));
-            });
-        }
     }
 
     /// The offset of a segment, if it is final.

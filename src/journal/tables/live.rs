@@ -107,6 +107,7 @@ impl Reader {
         let clock = self.clock_trust()?;
         Ok(JournalLive {
             phase: JournalPhase::Open,
+            id: self.journal_id(),
             committed: newest,
             durable: newest,
             bounds,

@@ -220,6 +220,23 @@ fn no_count_on_the_board_falls_while_the_disk_lacks_what_it_forgot() {
 }
 
 #[test]
+fn a_journal_in_the_place_of_another_is_shown_at_once() {
+    let mut bench = Bench::new(|_| {});
+    bench.push(pending(vec![segment(0, WALL, Trust::Assumed)], Vec::new()));
+    commit(&mut bench, 3, 10);
+    let intake = std::sync::Arc::clone(&bench.intake);
+    let dir = bench.into_dir();
+    let aside = tempfile::tempdir().unwrap();
+    for name in FILES {
+        let _ = std::fs::rename(dir.path().join(name), aside.path().join(name));
+    }
+    let journal = Journal::open(dir.path(), &names(), "boot", WALL).unwrap();
+    let bench = Bench::on(dir, journal, intake, |_| {});
+    let meters = bench.intake.board().snapshot().meters;
+    assert_eq!(meters.get("Export").unwrap().pulses, 0);
+}
+
+#[test]
 fn what_the_disk_forgot_is_committed_once_more_where_an_import_has_taken_its_ids() {
     for (held, ours) in [(0, 3), (1, 5), (2, 5)] {
         let (dir, states, mut left) = story();

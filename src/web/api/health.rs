@@ -52,6 +52,7 @@ impl Health {
             level: match worst {
                 Some(Severity::Critical) => "critical",
                 Some(Severity::Warning) => "warning",
+                _ if !status.counted => "warning",
                 Some(Severity::Info) | None => "ok",
             },
             sentence: sentence(status, worst),

@@ -10,7 +10,7 @@ use super::csv;
 use super::derived::{Count, Derived, NOT_WATCHED, WORTH_UNKNOWN};
 use super::head::{Head, rfc3339};
 use super::health::Health;
-use super::local_day::{LocalDay, span_of};
+use super::local_day::{LocalDay, known_day, span_of};
 use super::meter_head::MeterHead;
 use crate::answers::counted_span::EDGES_S;
 use crate::answers::factors::Factors;
@@ -85,7 +85,7 @@ pub(super) async fn day(source: &Source) -> Option<Arc<DayRead>> {
     let now_ns = source.wall_ns();
     let calendar = source.calendar();
     let date = calendar.date_at(now_ns.s());
-    let known = source.day().filter(|day| day.date == date);
+    let known = known_day(source);
     if known
         .as_ref()
         .is_some_and(|day| now_ns - day.read_ns < TODAY_KEPT_NS)

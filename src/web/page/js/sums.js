@@ -72,13 +72,14 @@ export function added(columns) {
   });
 }
 
-/** What today has come to, to tell later how much has been added. @param {import("./types").Now} now */
+/** What today has come to, to tell later how much has been added. null: it is not known. @param {import("./types").Now} now */
 export function todayOf(now) {
+  if (now.meters.some((meter) => meter.today.pulses === null)) return null;
   const { house_wh: house, self_wh: self } = now.today.derived;
   return { house, self, meters: new Map(now.meters.map((meter) => [meter.meter, meter.today])) };
 }
 
-/** @typedef {ReturnType<typeof todayOf>} Today */
+/** @typedef {NonNullable<ReturnType<typeof todayOf>>} Today */
 
 /**
  * Adds what has come since to the part of a span in which now is. False: now is in none of them.

@@ -110,7 +110,7 @@ function todayOf(meter, now) {
     return t("last.pulse", { time: about + clock(Date.parse(meter.last_pulse), zone(), l) });
   }
   const counted = amount(milliOf(meter.today, meter.unit), meter.unit, l);
-  const least = now.today.complete ? counted : `≥\u202f${counted}`;
+  const least = now.today.complete || meter.today.pulses === null ? counted : `≥\u202f${counted}`;
   const cost = costOf(meter, now);
   return least + cost;
 }

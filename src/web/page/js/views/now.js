@@ -97,7 +97,7 @@ export function nowView(place, go) {
   const drawToday = (now) => {
     const l = locale();
     const { derived, money: costs, complete } = now.today;
-    const least = (/** @type {number | null} */ wh) => (complete ? energy(wh, l) : `≥\u202f${energy(wh, l)}`);
+    const least = (/** @type {number | null} */ wh) => (complete || wh === null ? energy(wh, l) : `≥\u202f${energy(wh, l)}`);
     /** @type {[string, string, string][]} */
     const facts = [];
     if (derived.why === null) facts.push([t("house"), least(derived.house_wh === null ? null : Math.max(0, derived.house_wh)), "house"]);
@@ -106,7 +106,7 @@ export function nowView(place, go) {
     const isAlone = facts.length === 0 && now.meters.length > 1;
     for (const meter of now.meters.filter((one) => isAlone || (now.meters.length > 1 && !isElectric(one.unit)))) {
       const counted = amount(milliOf(meter.today, meter.unit), meter.unit, l);
-      facts.push([meterName(meter, now.meters), complete ? counted : `≥\u202f${counted}`, meter.role]);
+      facts.push([meterName(meter, now.meters), complete || meter.today.pulses === null ? counted : `≥\u202f${counted}`, meter.role]);
     }
     if (costs?.total) facts.push([costs.complete ? t("cost") : `${t("cost")} (${t("in.part")})`, money(costs.total, costs.currency, l), "house"]);
     const key = facts.map((fact) => fact[0]).join();
@@ -186,7 +186,7 @@ export function nowView(place, go) {
     });
   }
   const bars = { week: small("week"), year: small("year") };
-  /** What the bars show, and what today had come to when that was answered. @type {Record<string, {answer: import("../types").Energy, today: import("../sums.js").Today} | undefined>} */
+  /** What the bars show, and what today had come to when that was answered. @type {Record<string, {answer: import("../types").Energy, today: import("../sums.js").Today | null} | undefined>} */
   const spans = {};
 
   /** @param {"week" | "year"} period @param {HTMLElement} where @param {AbortSignal} signal */
@@ -232,7 +232,9 @@ export function nowView(place, go) {
       const span = spans[period];
       if (!span || now.today.date !== span.answer.today) continue;
       const today = todayOf(now);
-      grow(span.answer, span.today, today, nowMs() / 1000);
+      if (!today) continue;
+      // What came between the answer and the first state that is known is in neither.
+      if (span.today) grow(span.answer, span.today, today, nowMs() / 1000);
       span.today = today;
       drawBars(period, where);
     }
