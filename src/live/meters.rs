@@ -55,6 +55,11 @@ impl MeterLive {
         }
     }
 
+    /// Pulses that came before this run. A journal that took the place of another has counted less.
+    pub fn pulses_before_run(&self) -> i64 {
+        (self.pulses - self.pulses_of_run).max(0)
+    }
+
     /// Adds a loss that is committed.
     pub fn lose(&mut self, cause: LossCause, loss: Loss) {
         self.losses

@@ -15,7 +15,7 @@ use super::wire::Wire;
 use crate::clock::{Clock, SystemClock};
 use crate::config::MqttSettings;
 use crate::journal::JournalError;
-use crate::live::{Board, JournalPhase};
+use crate::live::{Board, JournalPhase, MeterLive};
 use crate::model::{Backoff, MonoNs, NS_PER_S};
 use crate::system::signals::Shutdown;
 
@@ -116,8 +116,7 @@ impl MqttThread<'_> {
         let total = |name: &str| board.meters.get(name).map_or(0, |meter| meter.pulses);
         let earlier = |name: &str| {
             let meter = board.meters.get(name);
-            // A journal that took the place of another has counted less.
-            meter.map_or(0, |meter| (meter.pulses - meter.pulses_of_run).max(0))
+            meter.map_or(0, MeterLive::pulses_before_run)
         };
         let memory = MqttMemory::begin(&wanted.dir, configured, total, earlier)?;
         self.memory = Some(memory);

@@ -15,7 +15,7 @@ use crate::answers::factors::Factors;
 use crate::answers::present::Present;
 use crate::energy::periods::Calendar;
 use crate::journal::{CarriedAmount, CarriedKeeper, Grain, JournalError, Reader};
-use crate::live::JournalPhase;
+use crate::live::{JournalPhase, MeterLive};
 use crate::model::{PulseWorth, S_PER_DAY, WallNs};
 
 /// A scrape waits so long for the journal, and else tells what is known.
@@ -61,8 +61,7 @@ fn counted(look: &BoardLook) -> Vec<CountedMeter> {
     let meters = meters.filter(|meter| look.present.worth(&meter.name).is_some());
     let counted = meters.map(|meter| {
         let known = look.board.meters.get(&meter.name);
-        // A journal that took the place of another has counted less.
-        let earlier = known.map_or(0, |known| (known.pulses - known.pulses_of_run).max(0));
+        let earlier = known.map_or(0, MeterLive::pulses_before_run);
         CountedMeter {
             name: meter.name.clone(),
             pulses: meter.pulses,
