@@ -189,20 +189,24 @@ impl Carryover {
 
     /// How many of the kept commits the journal still has.
     fn survived(&self, journal: &Journal) -> Result<usize, JournalError> {
-        for (at, kept) in self.unsynced.commits.iter().enumerate().rev() {
-            let there = kept.newest <= journal.newest()
-                && if kept.pending.lines.is_empty() {
-                    journal.has_last_of(kept)?
-                } else {
-                    journal.stands_at(&kept.pending)?
-                };
-            if there {
-                return Ok(at + 1);
-            }
+        let by_lines = |kept: &Kept| match kept.pending.lines.is_empty() {
+            true => journal.has_last_of(kept),
+            false => Ok(kept.newest <= journal.newest() && journal.stands_at(&kept.pending)?),
+        };
+        match self.up_to_the_last(by_lines)? {
+            // Lines may have moved on since; then pulses tell.
+            0 => self.up_to_the_last(|kept| journal.has_last_of(kept)),
+            survived => Ok(survived),
         }
-        // Lines may have moved on since; then pulses tell.
+    }
+
+    /// How many of the kept commits there are up to the last one that is there.
+    fn up_to_the_last(
+        &self,
+        is_there: impl Fn(&Kept) -> Result<bool, JournalError>,
+    ) -> Result<usize, JournalError> {
         for (at, kept) in self.unsynced.commits.iter().enumerate().rev() {
-            if journal.has_last_of(kept)? {
+            if is_there(kept)? {
                 return Ok(at + 1);
             }
         }

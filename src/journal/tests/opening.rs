@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -19,6 +20,30 @@ use crate::model::{MonoNs, NS_PER_S, S_PER_DAY, WallNs};
 /// The date of this second in UTC.
 fn date_at(at_s: i64) -> String {
     Timestamp::from_second(at_s).unwrap().to_string()[..10].to_owned()
+}
+
+/// The begin of its day.
+fn day_of(at_s: i64) -> i64 {
+    at_s - at_s.rem_euclid(S_PER_DAY)
+}
+
+/// A journal's file that is somewhere else: it cannot be asked.
+struct Away(tempfile::TempDir);
+
+impl Away {
+    fn take(bench: &Bench) -> Away {
+        let away = Away(tempfile::tempdir().unwrap());
+        std::fs::rename(Away::file_in(&bench.dir), Away::file_in(&away.0)).unwrap();
+        away
+    }
+
+    fn put_back(self, bench: &Bench) {
+        std::fs::rename(Away::file_in(&self.0), Away::file_in(&bench.dir)).unwrap();
+    }
+
+    fn file_in(dir: &tempfile::TempDir) -> PathBuf {
+        dir.path().join("journal.sqlite")
+    }
 }
 
 /// No machine is too slow for what must come within it.
@@ -67,8 +92,7 @@ fn until_the_journal_is_open_its_counts_are_those_that_are_read_and_nothing_is_s
     bench.writer.count_days_in(&TimeZone::UTC).unwrap();
     count(&mut bench, [0, 2]);
     bench.close();
-    let now_s = bench.clock.wall_ns().s();
-    let day_s = now_s - now_s.rem_euclid(S_PER_DAY);
+    let day_s = day_of(bench.clock.wall_ns().s());
     let stamps = bench.stamps();
     let today = stamps
         .iter()
@@ -102,9 +126,7 @@ fn until_the_journal_is_open_its_counts_are_those_that_are_read_and_nothing_is_s
 #[test]
 fn what_the_journal_could_not_be_asked_is_not_told_to_be_nothing() {
     let bench = Bench::new(|_| {});
-    let aside = tempfile::tempdir().unwrap();
-    let file = bench.dir.path().join("journal.sqlite");
-    std::fs::rename(&file, aside.path().join("journal.sqlite")).unwrap();
+    let _away = Away::take(&bench);
     let board = Arc::<Board>::default();
     let unix_dir = tempfile::tempdir().unwrap();
     let web = serve(&bench, &board, TimeZone::UTC, unix_dir.path());
@@ -116,8 +138,7 @@ fn what_the_journal_could_not_be_asked_is_not_told_to_be_nothing() {
     }
     assert_eq!(now["today"]["complete"], false);
     // Which day it is needs no journal.
-    let day_s = bench.clock.wall_ns().s();
-    let day_s = day_s - day_s.rem_euclid(S_PER_DAY);
+    let day_s = day_of(bench.clock.wall_ns().s());
     for (field, at_s) in [("from", day_s), ("to", day_s + S_PER_DAY)] {
         let told: Timestamp = now["today"][field].as_str().unwrap().parse().unwrap();
         assert_eq!(told.as_second(), at_s, "{field}: {now}");
@@ -132,10 +153,7 @@ fn what_the_journal_could_not_be_asked_is_not_told_to_be_nothing() {
 #[test]
 fn a_day_that_could_not_be_read_has_not_changed_once_it_can_be() {
     let bench = Bench::new(|_| {});
-    let aside = tempfile::tempdir().unwrap();
-    let file = bench.dir.path().join("journal.sqlite");
-    let away = aside.path().join("journal.sqlite");
-    std::fs::rename(&file, &away).unwrap();
+    let away = Away::take(&bench);
     let board = Arc::<Board>::default();
     let unix_dir = tempfile::tempdir().unwrap();
     let web = serve(&bench, &board, TimeZone::UTC, unix_dir.path());
@@ -143,7 +161,7 @@ fn a_day_that_could_not_be_read_has_not_changed_once_it_can_be() {
     heard.until("the state", |events| !events.is_empty());
     let pulses = |(_, now): &(String, Value)| now["meters"][0]["today"]["pulses"].clone();
     assert!(pulses(&heard.events()[0]).is_null(), "{}", heard.text);
-    std::fs::rename(&away, &file).unwrap();
+    away.put_back(&bench);
     heard.until("what was counted", |events| {
         events.iter().any(|event| pulses(event).is_number())
     });

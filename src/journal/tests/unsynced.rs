@@ -2,6 +2,7 @@
 //! stand for it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::clock::segment::Trust;
 use crate::intake::{Intake, PULSES_MAX, Pending};
@@ -52,6 +53,20 @@ fn put_back(dir: &Path, files: &[Vec<u8>]) {
     std::fs::remove_file(dir.join("journal.sqlite-shm")).unwrap();
 }
 
+/// The journal is closed: its directory, what its writer leaves, and the intake of the run.
+fn leave(bench: Bench) -> (tempfile::TempDir, Carryover, Arc<Intake>) {
+    let Bench {
+        dir,
+        writer,
+        durable,
+        intake,
+        ..
+    } = bench;
+    let left = writer.leave();
+    drop(durable);
+    (dir, left, intake)
+}
+
 /// Three durable pulses; then a commit of two, one of a loss alone, and one of four, that are not. Returns
 /// what the disk held at each of the four times.
 fn story() -> (tempfile::TempDir, Vec<Vec<Vec<u8>>>, Carryover) {
@@ -66,14 +81,7 @@ fn story() -> (tempfile::TempDir, Vec<Vec<Vec<u8>>>, Carryover) {
         }
         states.push(read(bench.dir.path()));
     }
-    let Bench {
-        dir,
-        writer,
-        durable,
-        ..
-    } = bench;
-    let left = writer.leave();
-    drop(durable);
+    let (dir, left, _) = leave(bench);
     (dir, states, left)
 }
 
@@ -135,15 +143,7 @@ fn after_an_error(count: i64, is_there: bool, imported: bool) -> (u64, i64) {
     // Tried once more with what has come since; the disk still refuses.
     bench.push(news(1, 30));
     bench.writer.step();
-    let Bench {
-        dir,
-        writer,
-        durable,
-        intake,
-        ..
-    } = bench;
-    let mut left = writer.leave();
-    drop(durable);
+    let (dir, mut left, intake) = leave(bench);
     let again = || Journal::open_again(dir.path(), &names(), "boot", WALL).unwrap();
     if is_there {
         let mut journal = again();
@@ -199,15 +199,7 @@ fn no_count_on_the_board_falls_while_the_disk_lacks_what_it_forgot() {
         (meter.pulses, meter.pulses_of_run, lost)
     };
     assert_eq!(shown(&bench.intake), (7, 7, 2));
-    let Bench {
-        dir,
-        writer,
-        durable,
-        intake,
-        ..
-    } = bench;
-    let mut left = writer.leave();
-    drop(durable);
+    let (dir, mut left, intake) = leave(bench);
     put_back(dir.path(), &held);
     let mut journal = Journal::open_again(dir.path(), &names(), "boot", WALL).unwrap();
     assert_eq!(left.give_back(&mut journal, &intake, WALL).unwrap(), 4);
@@ -224,7 +216,7 @@ fn a_journal_in_the_place_of_another_is_shown_at_once() {
     let mut bench = Bench::new(|_| {});
     bench.push(pending(vec![segment(0, WALL, Trust::Assumed)], Vec::new()));
     commit(&mut bench, 3, 10);
-    let intake = std::sync::Arc::clone(&bench.intake);
+    let intake = Arc::clone(&bench.intake);
     let dir = bench.into_dir();
     let aside = tempfile::tempdir().unwrap();
     for name in FILES {
