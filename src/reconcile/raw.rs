@@ -1,13 +1,13 @@
 //! Raw against the journal: which minutes differ, and where raw has lost points.
 
+use std::collections::{BTreeMap, HashSet};
+
 use super::compare::{Counts, Difference, RawRead, raw_differences};
 use super::examine::{Examiner, Ours, Trouble};
 use super::lost;
 use super::server::Server;
-use std::collections::HashSet;
-
 use crate::journal::{IdRanges, JournalError, RawLosses, StoredPulse};
-use crate::model::{PulseId, Spans, Tier, View};
+use crate::model::{MeterRow, PulseId, Spans, Tier, View, WallNs};
 use crate::server::failure::Failure;
 
 /// What raw holds of a stretch, in the windows of its level.
@@ -42,29 +42,22 @@ impl Examiner<'_> {
         (from_s, to_s): (i64, i64),
         ours: &Ours,
     ) -> Result<RawCompared, Trouble> {
-        let view = Tier::Raw.windows();
         // Asked before raw is: what is delivered meanwhile is not taken for lost.
         let delivered = match (&self.reader, self.destination) {
             (Some(reader), Some(row)) => reader.delivered(row)?,
             _ => IdRanges::default(),
         };
-        let raw = server.raw(view, from_s, to_s)?;
-        let (mut refused, mut ids) = (Counts::new(), HashSet::new());
+        let raw = server.raw(Tier::Raw.windows(), from_s, to_s)?;
+        let (mut absent, mut refused) = (Counts::new(), HashSet::new());
         for (id, meter, wall_ns) in self.refused(from_s, to_s)? {
-            ids.insert(id);
-            if let Some(name) = self.names.get(&meter) {
-                let window = (name.clone(), view.start_of(wall_ns));
-                *refused.entry(window).or_default() += 1;
-            }
+            refused.insert(id);
+            count(self.names, &mut absent, (meter, wall_ns));
         }
-        let differences = raw_differences(&ours.counts, &refused, &raw, &self.meters());
+        let differences = raw_differences(&ours.counts, &absent, &raw, &self.meters());
         let mut lost = Spans::default();
         if lost::is_lacking(&differences) {
             // What was never there is not lost.
-            let mut absent = refused;
-            for (window, pulses) in self.undelivered((from_s, to_s), &delivered, &ids)? {
-                *absent.entry(window).or_default() += pulses;
-            }
+            self.add_undelivered((from_s, to_s), &delivered, &refused, &mut absent)?;
             let lacking = raw_differences(&ours.counts, &absent, &raw, &self.meters());
             lost = lost::spans(&raw, &lacking);
         }
@@ -100,30 +93,28 @@ impl Examiner<'_> {
         }))
     }
 
-    /// The pulses of the stretch that raw is still to get, without those that are `refused`.
-    fn undelivered(
+    /// Counts the pulses of the stretch that raw is still to get, without those that are `refused`, into `absent`.
+    fn add_undelivered(
         &mut self,
         span_s: (i64, i64),
         delivered: &IdRanges,
         refused: &HashSet<PulseId>,
-    ) -> Result<Counts, JournalError> {
+        absent: &mut Counts,
+    ) -> Result<(), JournalError> {
         let ids = self.ids(span_s)?;
-        let mut counts = Counts::new();
         let Some(reader) = &mut self.reader else {
-            return Ok(counts);
+            return Ok(());
         };
-        let mut count = |entry: &StoredPulse| {
-            let name = self.names.get(&entry.meter);
-            if let Some(name) = name.filter(|_| !refused.contains(&entry.id)) {
-                let start_s = Tier::Raw.windows().start_of(entry.wall_ns);
-                *counts.entry((name.clone(), start_s)).or_default() += 1;
+        let mut add = |entry: &StoredPulse| {
+            if !refused.contains(&entry.id) {
+                count(self.names, absent, (entry.meter, entry.wall_ns));
             }
             Ok::<(), JournalError>(())
         };
         for gap in ids.ranges().iter().flat_map(|ids| delivered.gaps(*ids)) {
-            reader.each_pulse(gap, &mut count)?;
+            reader.each_pulse(gap, &mut add)?;
         }
-        Ok(counts)
+        Ok(())
     }
 
     /// Takes it that raw has lost points there, which is kept before they are sent again.
@@ -136,14 +127,25 @@ impl Examiner<'_> {
     }
 }
 
+/// Counts a pulse in its window of raw.
+fn count(
+    names: &BTreeMap<MeterRow, String>,
+    counts: &mut Counts,
+    (meter, wall_ns): (MeterRow, WallNs),
+) {
+    if let Some(name) = names.get(&meter) {
+        let window = (name.clone(), Tier::Raw.windows().start_of(wall_ns));
+        *counts.entry(window).or_default() += 1;
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::path::PathBuf;
 
     use super::*;
     use crate::journal::{Journal, Reader};
-    use crate::model::{DestinationRow, WallNs};
+    use crate::model::DestinationRow;
     use crate::reconcile::compare::ViewRead;
     use crate::reconcile::examine::AskRaw;
     use crate::server::Extras;

@@ -84,9 +84,11 @@ impl Reconciler {
             }
             Err(trouble) => return Err(trouble),
         };
-        let known = self.reader.raw_lost(self.destination)?;
-        if self.lanes[index].notes_lost(lost, &known) {
-            return Ok(Turn::KeepFirst);
+        if !lost.is_empty() {
+            let known = self.reader.raw_lost(self.destination)?;
+            if self.lanes[index].notes_lost(lost, &known) {
+                return Ok(Turn::KeepFirst);
+            }
         }
         let lane = &mut self.lanes[index];
         lane.leave_out_hopeless(stretch, &mut differences);
