@@ -63,3 +63,10 @@ test("bytes", () => {
   assert.equal(plain(n.bytes(0, EN)), "0 B");
   assert.equal(plain(n.bytes(48_300_000, EN)), "46.1 MiB");
 });
+
+test("what may be more is at least that; what is not known is not", () => {
+  assert.equal(n.atLeast(1500, "kWh", true, EN), n.energy(1500, EN));
+  assert.equal(n.atLeast(1500, "kWh", false, EN), `≥\u202f${n.energy(1500, EN)}`);
+  assert.equal(n.atLeast(1500, "m3", false, EN), `≥\u202f${n.amount(1500, "m3", EN)}`);
+  assert.equal(n.atLeast(null, "kWh", false, EN), "–");
+});

@@ -111,6 +111,12 @@ export function amount(milli, unit, locale, decimals) {
   return plain(milli / 1000, unit === "m3" ? 2 : 0, locale) + GAP + symbol(unit);
 }
 
+/** The same, where more may have come: not all of the time is known. @param {number | null | undefined} milli @param {Unit | undefined} unit @param {boolean} isAll @param {string} locale */
+export function atLeast(milli, unit, isAll, locale) {
+  const said = amount(milli, unit, locale);
+  return isAll || milli === null || milli === undefined ? said : `≥\u202f${said}`;
+}
+
 /** The same of a count of the API. @param {import("./types").TodayCount} count @param {Unit | undefined} unit */
 export function milliOf(count, unit) {
   if (isElectric(unit)) return count.energy_wh;

@@ -4,7 +4,7 @@ import { el, say } from "./dom.js";
 import { ageMs, powerNow, still } from "./decay.js";
 import { isHouse, parts } from "./flow.js";
 import { clock } from "./moment.js";
-import { amount, energy, milliOf, money, percent, rateParts } from "./number.js";
+import { atLeast, energy, milliOf, money, percent, rateParts } from "./number.js";
 import { spark } from "./spark.js";
 import { isStale, sinceMs, state, zone } from "./store.js";
 import { locale, t } from "./text.js";
@@ -109,8 +109,5 @@ function todayOf(meter, now) {
   if (meter.today.pulses === 0 && meter.last_pulse) {
     return t("last.pulse", { time: about + clock(Date.parse(meter.last_pulse), zone(), l) });
   }
-  const counted = amount(milliOf(meter.today, meter.unit), meter.unit, l);
-  const least = now.today.complete || meter.today.pulses === null ? counted : `≥\u202f${counted}`;
-  const cost = costOf(meter, now);
-  return least + cost;
+  return atLeast(milliOf(meter.today, meter.unit), meter.unit, now.today.complete, l) + costOf(meter, now);
 }

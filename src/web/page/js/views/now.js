@@ -10,7 +10,7 @@ import { flowBar } from "../flowbar.js";
 import { Hour } from "../hour.js";
 import { periodName } from "../labels.js";
 import { fields } from "../moment.js";
-import { amount, energy, isElectric, milliOf, money, percent, power, rate } from "../number.js";
+import { amount, atLeast, isElectric, milliOf, money, percent, power, rate } from "../number.js";
 import { problemCard } from "../problem.js";
 import { address, START } from "../route.js";
 import { isStale, nowMs, on, state, zone } from "../store.js";
@@ -97,7 +97,7 @@ export function nowView(place, go) {
   const drawToday = (now) => {
     const l = locale();
     const { derived, money: costs, complete } = now.today;
-    const least = (/** @type {number | null} */ wh) => (complete || wh === null ? energy(wh, l) : `≥\u202f${energy(wh, l)}`);
+    const least = (/** @type {number | null} */ wh) => atLeast(wh, "kWh", complete, l);
     /** @type {[string, string, string][]} */
     const facts = [];
     if (derived.why === null) facts.push([t("house"), least(derived.house_wh === null ? null : Math.max(0, derived.house_wh)), "house"]);
@@ -105,8 +105,7 @@ export function nowView(place, go) {
     if (derived.self_wh !== null && hasSun(now)) facts.push([t("self"), least(Math.max(0, derived.self_wh)), "self"]);
     const isAlone = facts.length === 0 && now.meters.length > 1;
     for (const meter of now.meters.filter((one) => isAlone || (now.meters.length > 1 && !isElectric(one.unit)))) {
-      const counted = amount(milliOf(meter.today, meter.unit), meter.unit, l);
-      facts.push([meterName(meter, now.meters), complete || meter.today.pulses === null ? counted : `≥\u202f${counted}`, meter.role]);
+      facts.push([meterName(meter, now.meters), atLeast(milliOf(meter.today, meter.unit), meter.unit, complete, l), meter.role]);
     }
     if (costs?.total) facts.push([costs.complete ? t("cost") : `${t("cost")} (${t("in.part")})`, money(costs.total, costs.currency, l), "house"]);
     const key = facts.map((fact) => fact[0]).join();
