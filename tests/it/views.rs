@@ -8,23 +8,17 @@
 )]
 
 use crate::support::daemon::Daemon;
-use crate::support::influxd::Influxd;
-use crate::support::remote::{OPERATOR, ORG, Remote, of_fake, on_both, start_fake};
+use crate::support::remote::{OPERATOR, ORG, Remote, on_both};
 use crate::support::views::{
-    Machine, QUICK, audit, day, dotenv, empty_buckets, equal, powerlogger, set_up, wait_until_equal,
+    Machine, QUICK, audit, day, dotenv, empty_buckets, equal, on_both_machines, powerlogger,
+    set_up, wait_until_equal,
 };
 use powerlogger::model::View;
 use serde_json::json;
 
 #[test]
 fn two_days_without_a_server_and_one_from_a_backup() {
-    let fake = start_fake();
-    let remote = of_fake(&fake);
-    two_days(&mut Machine::Fake(fake), &remote);
-    if let Some(influxd) = Influxd::start("two_days_without_a_server_and_one_from_a_backup") {
-        let remote = Remote::clone(&influxd);
-        two_days(&mut Machine::Real(Box::new(influxd)), &remote);
-    }
+    on_both_machines("two_days_without_a_server_and_one_from_a_backup", two_days);
 }
 
 fn two_days(machine: &mut Machine, server: &Remote) {
@@ -182,13 +176,10 @@ fn check_audit_tells_what_differs_and_repairs_it(server: &Remote) {
 
 #[test]
 fn what_was_never_delivered_is_not_taken_for_lost() {
-    let fake = start_fake();
-    let remote = of_fake(&fake);
-    never_delivered(&mut Machine::Fake(fake), &remote);
-    if let Some(influxd) = Influxd::start("what_was_never_delivered_is_not_taken_for_lost") {
-        let remote = Remote::clone(&influxd);
-        never_delivered(&mut Machine::Real(Box::new(influxd)), &remote);
-    }
+    on_both_machines(
+        "what_was_never_delivered_is_not_taken_for_lost",
+        never_delivered,
+    );
 }
 
 fn never_delivered(machine: &mut Machine, server: &Remote) {

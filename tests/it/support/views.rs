@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::fake_influx::{FakeInflux, Store};
 use super::influxd::Influxd;
 use super::program::outcome;
-use super::remote::{OPERATOR, ORG, Remote};
+use super::remote::{OPERATOR, ORG, Remote, of_fake, start_fake};
 use super::wait::{PATIENCE, wait_until};
 
 /// Simulated pulses are delivered only to buckets that are named for them.
@@ -161,6 +161,17 @@ pub(crate) fn wait_until_equal(dir: &tempfile::TempDir, what: &str) -> i64 {
 pub(crate) enum Machine {
     Fake(FakeInflux),
     Real(Box<Influxd>),
+}
+
+/// Runs `check` on the fake, and on a real InfluxDB 2 where there is one.
+pub(crate) fn on_both_machines(test: &str, check: fn(&mut Machine, &Remote)) {
+    let fake = start_fake();
+    let remote = of_fake(&fake);
+    check(&mut Machine::Fake(fake), &remote);
+    if let Some(influxd) = Influxd::start(test) {
+        let remote = Remote::clone(&influxd);
+        check(&mut Machine::Real(Box::new(influxd)), &remote);
+    }
 }
 
 /// A copy of its files.
