@@ -124,6 +124,11 @@ impl Capture {
         self.log_edges = true;
     }
 
+    /// Whether the source still tells of what is past.
+    pub fn is_in_past(&self) -> bool {
+        self.source.is_in_past()
+    }
+
     /// Waits for signals once, judges them, and hands on what came of it.
     pub fn step(&mut self) -> Polled {
         self.intake.board().capture_moved();

@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use tracing::info;
-
 use super::waker::Waker;
 use super::{Polled, Signal};
 use crate::clock::{Clock, ScaledClock, VirtualClock};
@@ -60,6 +58,11 @@ impl Pace {
         }
     }
 
+    /// Whether it is not yet where it runs at its speed.
+    pub(super) fn is_in_past(&self) -> bool {
+        matches!(self, Pace::Scaled(clock) if clock.held_until_ns().is_some())
+    }
+
     /// Where the story begins. For a scaled clock that is where it stood when it was made, not
     /// where it stands now: else two runs would differ by how long the start took.
     pub(crate) fn start_ns(&self) -> MonoNs {
@@ -96,9 +99,7 @@ impl Pace {
                     if waker.wait(Some(0)) {
                         return false;
                     }
-                    if clock.carry_to(target_ns) {
-                        info!("what is past has been counted; from here on time runs at its speed");
-                    }
+                    clock.carry_to(target_ns);
                     if target_ns < until_ns {
                         return true;
                     }

@@ -182,6 +182,10 @@ impl<W: Write + Send> EdgeSource for RecordingSource<W> {
         self.inner.rest(until_ns);
     }
 
+    fn is_in_past(&self) -> bool {
+        self.inner.is_in_past()
+    }
+
     fn outlives(&self) -> bool {
         self.inner.outlives()
     }

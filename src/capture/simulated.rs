@@ -83,6 +83,10 @@ impl EdgeSource for SimulatedSource {
     fn rest(&mut self, until_ns: MonoNs) {
         self.pace.rest(until_ns, &self.waker);
     }
+
+    fn is_in_past(&self) -> bool {
+        self.pace.is_in_past()
+    }
 }
 
 /// What happens in the house, step by step.

@@ -75,6 +75,11 @@ pub trait EdgeSource: Debug + Send {
     /// a clock that is set, end it. A source without time of its own does not wait.
     fn rest(&mut self, _until_ns: MonoNs) {}
 
+    /// Whether it still tells of what is past, as fast as it is taken.
+    fn is_in_past(&self) -> bool {
+        false
+    }
+
     /// Whether its lines are watched on after the end of this run, for the next one to go on with.
     fn outlives(&self) -> bool {
         false

@@ -181,22 +181,20 @@ impl ScaledClock {
         (self.hands.held_ns.load(Ordering::SeqCst) != RUNS).then_some(self.runs_from_ns)
     }
 
-    /// Moves a clock that does not run yet to an instant, never back; one that has come to where it runs is let run. True:
-    /// it begins to run by this.
-    pub fn carry_to(&self, mono_ns: MonoNs) -> bool {
+    /// Moves a clock that does not run yet to an instant, never back; one that has come to where it runs is let run.
+    pub fn carry_to(&self, mono_ns: MonoNs) {
         if self.held_until_ns().is_none() {
-            return false;
-        }
-        if mono_ns < self.runs_from_ns {
-            self.hands.held_ns.fetch_max(mono_ns, Ordering::SeqCst);
-            return false;
+            return;
         }
         let hands = &self.hands;
+        if mono_ns < self.runs_from_ns {
+            hands.held_ns.fetch_max(mono_ns, Ordering::SeqCst);
+            return;
+        }
         let now_ns = self.real.mono_ns();
         hands.real_start_ns.store(now_ns, Ordering::SeqCst);
         // A thread that sees that it runs sees from when on, too.
         hands.held_ns.store(RUNS, Ordering::SeqCst);
-        true
     }
 
     /// Sets the wall clock `ns` forward (or back), for all clones.

@@ -23,14 +23,14 @@ use std::time::Duration;
 use tracing::warn;
 
 use crate::capture::waker::Waker;
-use crate::capture::{Capture, EdgeSource, Polled, Trusting};
+use crate::capture::{Capture, EdgeSource, Trusting};
 use crate::clock::segment::Rules;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Influx, Loaded, Settings};
 use crate::intake::Intake;
 use crate::journal::SIMULATED_BOOT;
 use crate::live::Board;
-use crate::model::{FilterState, NS_PER_MS, NS_PER_S};
+use crate::model::{FilterState, NS_PER_S};
 use crate::mqtt::Publishing;
 use crate::system::signals::{Shutdown, Wakeup};
 use crate::system::systemd;
@@ -47,9 +47,6 @@ use watchdog::Watchdog;
 pub use context::UntilLearnt;
 pub use error::RunError;
 pub use remote::{Remote, RemoteMaker};
-
-/// A patient source is held back while more pulses than this wait for the journal.
-const PATIENT_ABOVE: usize = 50_000;
 
 /// How long the end waits for the last that is published.
 const LAST_WORDS_NS: i64 = 3 * NS_PER_S;
@@ -225,21 +222,21 @@ fn start_capture(
     capture.remember(parts.remembered);
     let (shutdown, intake, waker) = (shutdown.clone(), Arc::clone(intake), parts.waker.clone());
     let wake = move || parts.waker.wake();
-    // systemd hears at once of a line that is read no more, or is read again.
-    let (main, mut told) = (wakeup.wake_on_drop(), 0);
+    let main = wakeup.wake_on_drop();
     let (stage, _) = Stage::spawn("capture", wakeup, wake, move || {
         if let Some(trusting) = late {
             capture.begin_without(trusting, TRUSTING_PATIENCE);
         }
-        while !shutdown.is_requested() && capture.step() != Polled::Ended {
-            let version = intake.board().snapshot().capture.lines_version;
-            if std::mem::replace(&mut told, version) != version {
-                main.wake();
-            }
-            while parts.patient && intake.len() > PATIENT_ABOVE && !shutdown.is_requested() {
-                waker.wait(Some(NS_PER_MS));
-            }
-        }
+        let held_back_by = parts.patient.then_some(&waker);
+        // systemd hears at once of a line that is read no more, or is read again.
+        let lines_changed = || main.wake();
+        loops::capture(
+            &mut capture,
+            &intake,
+            held_back_by,
+            &shutdown,
+            lines_changed,
+        );
         capture.finish();
     })?;
     Ok(stage)

@@ -59,9 +59,7 @@ fn told_pulses(status: &Value) -> i64 {
 /// Thirty hours, counted in a moment; from then on its time runs as fast as the machine's.
 fn house_of_two_days() -> House {
     let mut house = house_with("", &["--simulate", "--past", "30h"]);
-    house.daemon.wait_for("the past", |daemon| {
-        daemon.log().contains("what is past has been counted")
-    });
+    house.daemon.wait_for_past();
     // More than there are points, widths and rows in any answer that is asked for.
     house.daemon.wait_for_pulses(3_000);
     // Until then what is past may grow, and is not kept by those who ask; early in the morning that is the day before yesterday, too.
