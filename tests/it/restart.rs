@@ -199,6 +199,15 @@ impl Supervisor {
             .collect()
     }
 
+    /// Requests that are kept, and that the journal knows.
+    fn known_requests(&self) -> usize {
+        let lines = Reader::open(&self.path("queue")).and_then(|reader| reader.lines());
+        let known = lines.unwrap_or_default().into_iter();
+        let known: Vec<String> = known.map(|(_, id, _)| format!("-{id:016x}-")).collect();
+        let is_known = |name: &&String| known.iter().any(|id| name.contains(id));
+        self.kept.keys().filter(is_known).count()
+    }
+
     fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
     }
@@ -446,11 +455,11 @@ impl<'a> Wires<'a> {
 }
 
 impl Supervisor {
-    /// Waits until so many lines were counted on since the first start, and their requests kept.
+    /// Waits until so many lines were counted on since the first start, and their requests are kept and known to the journal.
     fn wait_for_lines(&mut self, count: usize) {
         let deadline_ns = SystemClock.mono_ns() + PATIENCE_NS;
         let counted = |log: &str| log.matches("counting on line").count();
-        while counted(&self.log()) < count || self.kept.len() < LINES.len() {
+        while counted(&self.log()) < count || self.known_requests() < LINES.len() {
             self.hear();
             let late = SystemClock.mono_ns() > deadline_ns;
             assert!(!late, "{count} lines\n{}", self.log());
