@@ -18,6 +18,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::program::stands_still;
+use super::wait::{PATIENCE, wait_until};
 
 /// How long a condition may take to come true: it ends a test that hangs; no machine is too slow for it.
 const PATIENCE_NS: i64 = 300 * NS_PER_S;
@@ -226,8 +227,13 @@ impl Daemon {
             .map_or(0, |totals| totals.iter().map(|meter| meter.pulses).sum())
     }
 
-    /// Stops it with SIGTERM and waits for a good end.
+    /// Stops it with SIGTERM, which it may have yet to listen for, and waits for a good end.
     pub(crate) fn stop(&mut self) {
+        let pid = self.pid().to_string();
+        wait_until("a daemon that hears a signal", PATIENCE, || {
+            let has_ended = self.child.try_wait().unwrap().is_some();
+            has_ended || is_in_mask(&pid, "SigCgt:", Signal::TERM)
+        });
         self.signal(Signal::TERM);
         let code = self.wait_for_exit();
         assert_eq!(code, Some(0), "{}", self.log());
@@ -326,10 +332,15 @@ fn command(dir: &Path, queue: &Path) -> Command {
 
 /// Whether the tests run under `nohup` or the like, which children inherit and the daemon respects.
 fn ignores_hangup() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    is_in_mask("self", "SigIgn:", Signal::HUP)
+}
+
+/// Whether a signal is in this mask of a process.
+fn is_in_mask(pid: &str, mask: &str, signal: Signal) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix(mask));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .is_some_and(|mask| mask & 1 != 0)
+        .is_some_and(|mask| mask >> (signal.as_raw() - 1) & 1 != 0)
 }
 
 fn spawn(dir: &Path, queue: &Path, args: &[String], env: &[(String, String)]) -> Child {
