@@ -1,6 +1,6 @@
 //! What is wrong at one moment, by the live board. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::live::{JournalPhase, Snapshot};
 use crate::model::{MonoNs, NS_PER_S, WallNs};
@@ -41,6 +41,11 @@ impl Found {
             remedy: condition.remedy().to_owned(),
         }
     }
+
+    /// What it is, and of what: an alarm's key.
+    pub(super) fn key(&self) -> (String, String) {
+        (self.word.to_owned(), self.subject.clone())
+    }
 }
 
 /// All that is wrong at one moment.
@@ -48,6 +53,8 @@ impl Found {
 pub struct Look {
     /// Each of it.
     pub found: Vec<Found>,
+    /// What may be wrong, and is not known yet, by word and subject: it neither begins nor ends.
+    pub undecided: BTreeSet<(String, String)>,
     /// By meter: the pulses that are lost for good; None: not known, because the journal is not open.
     pub lost: Option<BTreeMap<String, u64>>,
     /// The wall clock may be wrong.
@@ -71,8 +78,25 @@ impl Look {
             conditions.extend(opening(now.journal.phase, mono_ns));
         }
         let is_open = now.journal.phase == JournalPhase::Open;
+        let is_untried = |condition: &Condition| {
+            let Condition::LineNotRead { meter, .. } = condition else {
+                return false;
+            };
+            let mut lines = now.capture.lines.iter();
+            lines.any(|line| *line.meter == **meter && !line.is_tried)
+        };
+        let (mut found, mut undecided) = (Vec::new(), BTreeSet::new());
+        for condition in &conditions {
+            let one = Found::of(condition);
+            if is_untried(condition) {
+                undecided.insert(one.key());
+            } else {
+                found.push(one);
+            }
+        }
         Look {
-            found: conditions.iter().map(Found::of).collect(),
+            found,
+            undecided,
             lost: is_open.then(|| lost(&status)),
             is_time_doubtful: status.clock.as_ref().is_some_and(|clock| clock.holding),
             is_simulated: status.simulated,
@@ -101,8 +125,8 @@ fn lost(status: &Status) -> BTreeMap<String, u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::Board;
-    use crate::model::{ALARM_WORDS, Loss, LossCause};
+    use crate::live::{Board, LineLive};
+    use crate::model::{ALARM_WORDS, LineNow, Loss, LossCause, MeterId};
 
     #[test]
     fn what_is_lost_is_not_known_before_the_journal_is_open() {
@@ -116,6 +140,29 @@ mod tests {
         });
         board.publish_journal(|journal| journal.phase = JournalPhase::Open);
         assert_eq!(look(&board).lost.unwrap()["Import"], 7);
+    }
+
+    #[test]
+    fn of_a_line_that_was_not_tried_yet_it_is_not_known_whether_it_can_be_read() {
+        let board = Board::default();
+        let words = || {
+            let look = Look::of(&board.snapshot(), (NS_PER_S, WallNs(0)));
+            let found = look.found.iter().map(|found| found.word);
+            (found.collect::<Vec<_>>(), look.undecided)
+        };
+        let lines = vec![LineLive::untried("Import", WallNs(0))];
+        board.publish_capture(|capture| capture.lines = lines);
+        let not_read = ("line_not_read".to_owned(), "Import".to_owned());
+        assert_eq!(words(), (vec![], BTreeSet::from([not_read])));
+        let note = |why: Option<&str>| {
+            let (since_ns, why) = (WallNs(1), why.map(str::to_owned));
+            let now = LineNow { since_ns, why };
+            board.publish_capture(|capture| capture.note_line(MeterId(0), now));
+        };
+        note(Some("there is no chip"));
+        assert_eq!(words(), (vec!["line_not_read"], BTreeSet::new()));
+        note(None);
+        assert_eq!(words(), (vec![], BTreeSet::new()));
     }
 
     #[test]

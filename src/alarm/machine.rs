@@ -1,7 +1,7 @@
 //! What is told of what is wrong: once when it has been so for a while, once when it has been right again for a while.
 //! Pure. Time is the monotonic clock's, so that no clock that is set makes an alarm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::look::Found;
 use crate::config::AlarmSettings;
@@ -91,16 +91,20 @@ impl AlarmMachine {
         }
     }
 
-    /// This is wrong now. Returns what is to be told.
-    pub fn look(&mut self, now: (MonoNs, WallNs), found: &[Found]) -> Vec<AlarmChange> {
+    /// This is wrong now, and of the `undecided`, by word and subject, it is not known. Returns what is to be told.
+    pub fn look(
+        &mut self,
+        now: (MonoNs, WallNs),
+        found: &[Found],
+        undecided: &BTreeSet<(String, String)>,
+    ) -> Vec<AlarmChange> {
         let mut changes = Vec::new();
         let rules = &self.rules;
         let told = |found: &&Found| rules.tells(found.word, found.severity.as_str());
         for found in found.iter().filter(told) {
-            let key = (found.word.to_owned(), found.subject.clone());
             let (alarm, phase) = self
                 .known
-                .entry(key)
+                .entry(found.key())
                 .or_insert_with(|| (alarm_of(found, now.1), Phase::Beginning(now.0)));
             match *phase {
                 Phase::Beginning(since_ns) => {
@@ -131,6 +135,7 @@ impl AlarmMachine {
             }
             let since_ns = match *phase {
                 Phase::Beginning(_) => return false,
+                Phase::Standing if undecided.contains(key) => return true,
                 Phase::Standing => now.0,
                 Phase::Ending(since_ns) => since_ns,
             };

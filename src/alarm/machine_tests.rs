@@ -27,7 +27,7 @@ fn found(subject: &str) -> Found {
 fn look(machine: &mut AlarmMachine, at_s: i64, subjects: &[&str]) -> String {
     let all: Vec<Found> = subjects.iter().map(|subject| found(subject)).collect();
     let now = (at_s * NS_PER_S, WallNs::of_s(1_000 + at_s));
-    let changes = machine.look(now, &all);
+    let changes = machine.look(now, &all, &BTreeSet::new());
     let told = changes.iter().map(|change| {
         let sign = if change.is_end { "-" } else { "+" };
         format!("{sign}{}", change.alarm.subject)
@@ -70,7 +70,7 @@ fn an_event_is_told_at_once_and_two_subjects_are_two_alarms() {
         is_event: true,
         ..found("A")
     };
-    let changes = machine.look((0, WallNs(5)), &[event, found("B")]);
+    let changes = machine.look((0, WallNs(5)), &[event, found("B")], &BTreeSet::new());
     assert_eq!(changes.len(), 1);
     assert_eq!(changes[0].alarm.since_ns, WallNs(5));
     assert_eq!(look(&mut machine, 1, &["B"]), "");
@@ -87,7 +87,8 @@ fn the_end_of_an_event_tells_the_last_of_it_and_that_of_a_state_its_begin() {
     for (is_event, end) in [(true, "third"), (false, "first")] {
         let mut machine = AlarmMachine::new(rules(0, 10));
         let mut look = |at_s: i64, all: &[Found]| {
-            let changes = machine.look((at_s * NS_PER_S, WallNs::of_s(at_s)), all);
+            let changes =
+                machine.look((at_s * NS_PER_S, WallNs::of_s(at_s)), all, &BTreeSet::new());
             let told = changes.into_iter().map(|change| change.alarm.sentence);
             told.collect::<Vec<_>>()
         };
@@ -112,6 +113,20 @@ fn a_reboot_does_not_repeat_what_was_told_and_tells_its_end() {
 }
 
 #[test]
+fn what_is_not_known_neither_begins_nor_ends() {
+    let mut machine = AlarmMachine::new(rules(0, 0));
+    machine.restore(["A", "B"].map(|subject| alarm_of(&found(subject), WallNs(7))));
+    let unknown = ["A", "C"].map(|subject| found(subject).key());
+    let changes = machine.look((0, WallNs(8)), &[], &BTreeSet::from(unknown));
+    let ended = changes
+        .iter()
+        .map(|change| (change.is_end, change.alarm.subject.as_str()));
+    assert_eq!(ended.collect::<Vec<_>>(), [(true, "B")]);
+    assert_eq!(look(&mut machine, 1, &["A", "C"]), "+C");
+    assert_eq!(look(&mut machine, 2, &["C"]), "-A");
+}
+
+#[test]
 fn since_is_when_it_began_and_the_words_are_those_of_when_it_is_told() {
     let mut machine = AlarmMachine::new(rules(10, 5));
     look(&mut machine, 0, &["A"]);
@@ -119,7 +134,7 @@ fn since_is_when_it_began_and_the_words_are_those_of_when_it_is_told() {
         sentence: "other".to_owned(),
         ..found("A")
     };
-    let changes = machine.look((10 * NS_PER_S, WallNs::of_s(1)), &[later]);
+    let changes = machine.look((10 * NS_PER_S, WallNs::of_s(1)), &[later], &BTreeSet::new());
     assert_eq!(changes[0].alarm.sentence, "other");
     assert_eq!(changes[0].alarm.since_ns, WallNs::of_s(1_000));
 }
@@ -134,7 +149,11 @@ fn what_is_only_good_to_know_is_told_when_it_is_asked_for() {
     let told = |settings: AlarmSettings| {
         let mut machine = AlarmMachine::new(AlarmRules::of(&settings));
         machine
-            .look((0, WallNs(0)), &[info.clone(), found("A")])
+            .look(
+                (0, WallNs(0)),
+                &[info.clone(), found("A")],
+                &BTreeSet::new(),
+            )
             .len()
     };
     let settings = |conditions: &[&'static str], except: &[&'static str]| AlarmSettings {

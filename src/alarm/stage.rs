@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::desk::{AlarmDesk, DeskTime};
 use super::feed::{AlarmFeed, Fed};
 use super::heartbeat::{HEARTBEAT, Heartbeat};
+use super::look::Look;
 use super::losses::LossWatch;
 use super::machine::{AlarmChange, AlarmMachine, AlarmRules};
 use super::message::AlarmMessage;
@@ -213,7 +214,10 @@ impl AlarmStage {
             .chain(lost.into_iter().flatten())
             .collect();
         let wall_ns = self.clock.wall_ns();
-        for AlarmChange { is_end, alarm } in self.machine.look((now_ns, wall_ns), &found) {
+        let changes = self
+            .machine
+            .look((now_ns, wall_ns), &found, &look.undecided);
+        for AlarmChange { is_end, alarm } in changes {
             // It grows, also over restarts and where the clock is set back.
             self.last_id = (self.last_id + 1).max(wall_ns.ms());
             let condition = alarm.word.as_str();
@@ -309,11 +313,12 @@ impl AlarmStage {
 
     /// Whether all that is promised holds.
     fn is_well(&self, fed: &Fed, now_ns: MonoNs) -> bool {
-        let is_counted = fed.look.as_ref().is_some_and(|look| look.lost.is_some());
+        let is_known = |look: &Look| look.lost.is_some() && look.undecided.is_empty();
+        let is_known = fed.look.as_deref().is_some_and(is_known);
         let is_fresh = now_ns - fed.looked_ns < LOOK_AGE_NS;
         // That it did not get through is no reason for it not to be tried.
         let own = |alarm: &Alarm| alarm.word == ALARMS_FAIL && alarm.subject == HEARTBEAT;
-        is_counted && is_fresh && self.machine.standing().all(own)
+        is_known && is_fresh && self.machine.standing().all(own)
     }
 
     /// The heartbeat, where it is due; true: it was. Made-up pulses have none: they would hide that no others come.

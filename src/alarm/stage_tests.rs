@@ -414,6 +414,28 @@ fn a_meter_that_is_called_like_the_heartbeat_stops_it_too() {
     assert!(!is_well("line_not_read"));
 }
 
+#[test]
+fn what_is_not_known_yet_is_no_good_news() {
+    let world = World::new(settings(), &["a"]);
+    let is_well = |undecided| {
+        let look = Look {
+            lost: Some(BTreeMap::new()),
+            undecided,
+            ..Look::default()
+        };
+        let now_ns = world.clock.mono_ns();
+        let fed = Fed {
+            look: Some(Arc::new(look)),
+            looked_ns: now_ns,
+            ..world.run.feed.now()
+        };
+        world.run.stage.is_well(&fed, now_ns)
+    };
+    assert!(is_well(BTreeSet::new()));
+    let not_read = ("line_not_read".to_owned(), "Import".to_owned());
+    assert!(!is_well(BTreeSet::from([not_read])));
+}
+
 /// The numbers of what a receiver was told.
 fn ids(world: &World) -> Vec<i64> {
     let outside = world.outside.lock().unwrap();

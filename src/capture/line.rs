@@ -11,8 +11,8 @@ use crate::config::MeterSettings;
 use crate::intake::Pending;
 use crate::live::{LineLive, RecentEdge};
 use crate::model::{
-    Edge, FilterState, Level, LineNow, LineState, Loss, LossCause, MeterId, MonoNs, NS_PER_S,
-    Pulse, STAMP_STEP_NS, WallNs,
+    Edge, FilterState, Level, LineState, Loss, LossCause, MeterId, MonoNs, NS_PER_S, Pulse,
+    STAMP_STEP_NS, WallNs,
 };
 
 /// So old is the state of a line, at least, that is kept for the sake of edges that decided nothing.
@@ -50,12 +50,8 @@ pub(super) struct MeterLine {
 impl MeterLine {
     /// A line that is not read yet.
     pub(super) fn new(meter: &MeterSettings, now_ns: MonoNs, since_ns: WallNs) -> MeterLine {
-        let now = LineNow {
-            since_ns,
-            why: Some("it is not requested yet".to_owned()),
-        };
         MeterLine {
-            live: LineLive::new(&meter.name, now),
+            live: LineLive::untried(&meter.name, since_ns),
             is_news: false,
             name: meter.name.clone(),
             filter: Filter::new(meter.filter, Level::High, now_ns),

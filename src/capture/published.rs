@@ -10,7 +10,8 @@ impl Capture {
         self.intake.board().publish_capture(|capture| {
             capture.note_line(meter, LineNow { since_ns, why });
             if let Some(known) = capture.line(meter) {
-                self.lines[meter.index()].live.now = known.now.clone();
+                let live = &mut self.lines[meter.index()].live;
+                (live.now, live.is_tried) = (known.now.clone(), known.is_tried);
             }
         });
         // The journal keeps it for the commands beside the daemon.

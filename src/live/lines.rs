@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::recent::RecentEdges;
 use super::stamps::Stamps;
-use crate::model::{FilterTally, Level, LineNow, LossCause, MeterId, MonoNs};
+use crate::model::{FilterTally, Level, LineNow, LossCause, MeterId, MonoNs, WallNs};
 
 /// Widths of pulses that are kept of a line.
 const WIDTHS: usize = 32;
@@ -26,6 +26,8 @@ pub struct LineLive {
     pub meter: Arc<str>,
     /// Since when it is read, or is not and why.
     pub now: LineNow,
+    /// Whether it was tried to read it: before, nothing is known to be wrong although it is not read.
+    pub is_tried: bool,
     /// Since when it is watched without a gap, also by the kernel alone while no process read it; 0: it never was.
     pub watched_from_ns: MonoNs,
     /// Edges read since the start.
@@ -50,10 +52,20 @@ pub struct LineLive {
 
 impl LineLive {
     /// The line of a meter that is not requested yet.
+    pub fn untried(meter: &str, since_ns: WallNs) -> LineLive {
+        let why = Some("it is not requested yet".to_owned());
+        LineLive {
+            is_tried: false,
+            ..LineLive::new(meter, LineNow { since_ns, why })
+        }
+    }
+
+    /// The line of a meter, of which nothing has come yet.
     pub fn new(meter: &str, now: LineNow) -> LineLive {
         LineLive {
             meter: meter.into(),
             now,
+            is_tried: true,
             watched_from_ns: 0,
             edges: 0,
             last_edge_ns: None,
@@ -108,6 +120,7 @@ impl CaptureLive {
         let Some(line) = self.lines.get_mut(meter.index()) else {
             return;
         };
+        line.is_tried = true;
         if line.now.why == now.why {
             return;
         }
