@@ -78,25 +78,17 @@ impl Look {
             conditions.extend(opening(now.journal.phase, mono_ns));
         }
         let is_open = now.journal.phase == JournalPhase::Open;
-        let is_untried = |condition: &Condition| {
-            let Condition::LineNotRead { meter, .. } = condition else {
-                return false;
-            };
-            let mut lines = now.capture.lines.iter();
-            lines.any(|line| *line.meter == **meter && !line.is_tried)
-        };
-        let (mut found, mut undecided) = (Vec::new(), BTreeSet::new());
-        for condition in &conditions {
-            let one = Found::of(condition);
-            if is_untried(condition) {
-                undecided.insert(one.key());
-            } else {
-                found.push(one);
-            }
-        }
+        let untried = now.capture.lines.iter().filter(|line| !line.is_tried);
+        let untried: BTreeSet<&str> = untried.map(|line| &*line.meter).collect();
+        let (undecided, found): (Vec<_>, Vec<_>) = conditions.iter().partition(|condition| {
+            matches!(condition, Condition::LineNotRead { meter, .. } if untried.contains(meter.as_str()))
+        });
         Look {
-            found,
-            undecided,
+            found: found.into_iter().map(Found::of).collect(),
+            undecided: undecided
+                .into_iter()
+                .map(|condition| Found::of(condition).key())
+                .collect(),
             lost: is_open.then(|| lost(&status)),
             is_time_doubtful: status.clock.as_ref().is_some_and(|clock| clock.holding),
             is_simulated: status.simulated,
