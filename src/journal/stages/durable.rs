@@ -56,7 +56,15 @@ impl Pause {
     fn is_over(&self, now_ns: MonoNs) -> bool {
         now_ns >= self.until_ns
     }
+
+    /// For so long it had been prolonged, at least, when it was prolonged last.
+    fn lasted_ns(&self) -> i64 {
+        (self.next_ns / 2 - PAUSE_MIN_NS).max(0)
+    }
 }
+
+/// Readers that are in the way of bringing the WAL back for so long are a matter to be told: those of the page come and go.
+const KEPT_LONG_NS: i64 = 5 * NS_PER_S;
 
 /// A failing disk, or a WAL that is not proven, is tried again after so long at most: what waits is not sent.
 const RETRY_MAX_NS: i64 = 5 * NS_PER_S;
@@ -320,7 +328,7 @@ impl Durable {
         if done.moved < before.frames && done.frames >= before.frames {
             // A reader stands at an older commit.
             self.restart.prolong(now_ns, PAUSE_MAX_NS);
-            if is_large(done) {
+            if is_large(done) && self.restart.lasted_ns() >= KEPT_LONG_NS {
                 self.tell_kept();
             }
             return Ok(true);
@@ -344,5 +352,23 @@ impl Durable {
             std::thread::park_timeout(RESTART_BETWEEN);
         }
         Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_knows_for_how_long_it_has_lasted() {
+        let (mut pause, mut now_ns) = (Pause::default(), 1_000 * NS_PER_S);
+        assert_eq!(pause.lasted_ns(), 0);
+        let began_ns = now_ns;
+        for _ in 0..8 {
+            pause.prolong(now_ns, PAUSE_MAX_NS);
+            assert_eq!(pause.lasted_ns(), now_ns - began_ns);
+            now_ns = pause.until_ns;
+        }
+        assert!(pause.lasted_ns() >= KEPT_LONG_NS);
     }
 }
