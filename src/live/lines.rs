@@ -7,6 +7,9 @@ use super::recent::RecentEdges;
 use super::stamps::Stamps;
 use crate::model::{FilterTally, Level, LineNow, LossCause, MeterId, MonoNs, WallNs};
 
+/// Why a line is not read that was not tried yet.
+pub const NOT_REQUESTED_YET: &str = "it is not requested yet";
+
 /// Widths of pulses that are kept of a line.
 const WIDTHS: usize = 32;
 
@@ -53,7 +56,7 @@ pub struct LineLive {
 impl LineLive {
     /// The line of a meter that is not requested yet.
     pub fn untried(meter: &str, since_ns: WallNs) -> LineLive {
-        let why = Some("it is not requested yet".to_owned());
+        let why = Some(NOT_REQUESTED_YET.to_owned());
         LineLive {
             is_tried: false,
             ..LineLive::new(meter, LineNow { since_ns, why })

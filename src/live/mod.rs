@@ -18,7 +18,7 @@ pub use self::alarms::AlarmsLive;
 pub use self::board::{Board, ServerPart, Snapshot, Subscription};
 pub use self::delivery::{DeliveryLive, TierLive, ViewsLive};
 pub use self::journal::{ClockLive, JournalLive, JournalPhase};
-pub use self::lines::{CaptureLive, LineLive};
+pub use self::lines::{CaptureLive, LineLive, NOT_REQUESTED_YET};
 pub use self::meters::{MeterLive, MetersLive};
 pub use self::recent::{RecentEdge, RecentEdges};
 pub use self::stamps::Stamps;

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use super::{Api, Json, csv};
 use crate::answers::lines::{LineAnswer, LinesAnswer};
 use crate::config::MeterSettings;
-use crate::live::LineLive;
+use crate::live::{LineLive, NOT_REQUESTED_YET};
 use crate::model::{EdgeKind, Level};
 use crate::web::problem::Problem;
 use crate::web::query::Query;
@@ -89,7 +89,7 @@ fn line(settings: &MeterSettings, live: Option<&LineLive>) -> LineAnswer {
         bias: settings.line.bias.as_str().to_owned(),
         kernel_debounce_us: settings.line.kernel_debounce_us,
         why: live.map_or_else(
-            || Some("it is not requested yet".to_owned()),
+            || Some(NOT_REQUESTED_YET.to_owned()),
             |live| live.now.why.clone(),
         ),
         is_high: live
