@@ -18,7 +18,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::program::stands_still;
-use super::wait::{PATIENCE, wait_until};
 
 /// How long a condition may take to come true: it ends a test that hangs; no machine is too slow for it.
 const PATIENCE_NS: i64 = 300 * NS_PER_S;
@@ -182,14 +181,32 @@ impl Daemon {
     }
 
     fn wait_for_within(&mut self, longest_ns: i64, what: &str, holds: impl Fn(&Daemon) -> bool) {
-        let deadline_ns = SystemClock.mono_ns() + longest_ns;
-        while !holds(self) {
-            let ended = self.child.try_wait().unwrap();
+        self.await_within(longest_ns, what, |daemon| {
+            if holds(daemon) {
+                return Some(());
+            }
+            let ended = daemon.child.try_wait().unwrap();
             assert!(
                 ended.is_none(),
                 "ended ({ended:?}) before {what}\n{}",
-                self.log()
+                daemon.log()
             );
+            None
+        });
+    }
+
+    /// Looks until that gives something; with what it has logged, if it never does.
+    fn await_within<T>(
+        &mut self,
+        longest_ns: i64,
+        what: &str,
+        mut look: impl FnMut(&mut Daemon) -> Option<T>,
+    ) -> T {
+        let deadline_ns = SystemClock.mono_ns() + longest_ns;
+        loop {
+            if let Some(found) = look(self) {
+                return found;
+            }
             let patient = SystemClock.mono_ns() < deadline_ns;
             assert!(patient, "no {what}\n{}", self.log());
             thread::sleep(Duration::from_millis(5));
@@ -229,10 +246,10 @@ impl Daemon {
 
     /// Stops it with SIGTERM, which it may have yet to listen for, and waits for a good end.
     pub(crate) fn stop(&mut self) {
-        let pid = self.pid().to_string();
-        wait_until("a daemon that hears a signal", PATIENCE, || {
-            let has_ended = self.child.try_wait().unwrap().is_some();
-            has_ended || is_in_mask(&pid, "SigCgt:", Signal::TERM)
+        self.await_within(PATIENCE_NS, "ear for signals", |daemon| {
+            let has_ended = daemon.child.try_wait().unwrap().is_some();
+            let pid = daemon.pid().to_string();
+            (has_ended || is_in_mask(&pid, "SigCgt:", Signal::TERM)).then_some(())
         });
         self.signal(Signal::TERM);
         let code = self.wait_for_exit();
@@ -258,18 +275,10 @@ impl Daemon {
 
     /// Waits for its end; its exit code.
     pub(crate) fn wait_for_exit(&mut self) -> Option<i32> {
-        let deadline_ns = SystemClock.mono_ns() + PATIENCE_NS;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            assert!(
-                SystemClock.mono_ns() < deadline_ns,
-                "no end\n{}",
-                self.log()
-            );
-            thread::sleep(Duration::from_millis(5));
-        }
+        self.await_within(PATIENCE_NS, "end", |daemon| {
+            daemon.child.try_wait().unwrap()
+        })
+        .code()
     }
 
     /// kill -9.
