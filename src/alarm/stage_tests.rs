@@ -383,10 +383,19 @@ fn nothing_is_done_while_nothing_happens() {
     assert_eq!(world.run.feed.now().version, version, "nothing wakes it");
 }
 
+/// A look of this moment.
+fn fed_now(feed: &AlarmFeed, look: Look, now_ns: MonoNs) -> Fed {
+    Fed {
+        look: Some(Arc::new(look)),
+        looked_ns: now_ns,
+        ..feed.now()
+    }
+}
+
 #[test]
 fn a_meter_that_is_called_like_the_heartbeat_stops_it_too() {
     let world = World::new(settings(), &["a"]);
-    let mut stage = world.run.stage;
+    let (mut stage, now_ns) = (world.run.stage, world.clock.mono_ns());
     let mut is_well = |word| {
         let found = Found {
             word,
@@ -401,12 +410,7 @@ fn a_meter_that_is_called_like_the_heartbeat_stops_it_too() {
             lost: Some(BTreeMap::new()),
             ..Look::default()
         };
-        let now_ns = world.clock.mono_ns();
-        let fed = Fed {
-            look: Some(Arc::new(look)),
-            looked_ns: now_ns,
-            ..world.run.feed.now()
-        };
+        let fed = fed_now(&world.run.feed, look, now_ns);
         stage.look(&fed, now_ns);
         stage.is_well(&fed, now_ns)
     };
@@ -417,18 +421,14 @@ fn a_meter_that_is_called_like_the_heartbeat_stops_it_too() {
 #[test]
 fn what_is_not_known_yet_is_no_good_news() {
     let world = World::new(settings(), &["a"]);
+    let now_ns = world.clock.mono_ns();
     let is_well = |undecided| {
         let look = Look {
             lost: Some(BTreeMap::new()),
             undecided,
             ..Look::default()
         };
-        let now_ns = world.clock.mono_ns();
-        let fed = Fed {
-            look: Some(Arc::new(look)),
-            looked_ns: now_ns,
-            ..world.run.feed.now()
-        };
+        let fed = fed_now(&world.run.feed, look, now_ns);
         world.run.stage.is_well(&fed, now_ns)
     };
     assert!(is_well(BTreeSet::new()));
